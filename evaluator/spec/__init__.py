@@ -1,0 +1,42 @@
+"""The challenge file as typed, frozen models; a challenge is data, not code."""
+
+from evaluator.spec._boards import Board, Bootstrap, GroupVariable, Metric, Probe, Ranking
+from evaluator.spec._challenge import Attempts, Challenge, Phase
+from evaluator.spec._load import Problem, SpecError, load_challenge, merge, parse_challenge
+from evaluator.spec._tasks import (
+    EmbeddingOutput,
+    Gpu,
+    Input,
+    Limits,
+    NumberOutput,
+    OneOf,
+    Output,
+    SegmentationOutput,
+    Task,
+)
+
+__all__ = [
+    "Attempts",
+    "Board",
+    "Bootstrap",
+    "Challenge",
+    "EmbeddingOutput",
+    "Gpu",
+    "GroupVariable",
+    "Input",
+    "Limits",
+    "Metric",
+    "NumberOutput",
+    "OneOf",
+    "Output",
+    "Phase",
+    "Probe",
+    "Problem",
+    "Ranking",
+    "SegmentationOutput",
+    "SpecError",
+    "Task",
+    "load_challenge",
+    "merge",
+    "parse_challenge",
+]

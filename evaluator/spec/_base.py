@@ -1,0 +1,30 @@
+"""What every model of the challenge file shares: unknown fields are errors, values are frozen, sizes are bytes."""
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+class Model(BaseModel):
+    """A frozen part of a challenge file in which an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _bytes(value: object) -> object:
+    if isinstance(value, str):
+        match = re.fullmatch(r"(\d+)\s*([kmgt]?)(?:i?b)?", value.strip().lower())
+        if match is None:
+            raise ValueError("a size is a whole number with k, m, g or t, such as 512m or 16g")
+        return int(match[1]) * _UNITS[match[2]]
+    return value
+
+
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
+"""A size in bytes; the file may write 512m or 16g (powers of 1024)."""
+
+Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=40)]
+"""A name of a task, board, input or phase."""

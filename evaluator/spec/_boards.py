@@ -1,0 +1,88 @@
+"""Boards and the ranking rule: which numbers are made of a task's outputs, and how they become places."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from evaluator.spec._base import Key, Model
+
+Tie = Literal["min", "average", "dense"]
+
+
+class Metric(Model):
+    """One ranked number of a board: the plugin that computes it and its parameters.
+
+    `metric` is the name of a built-in metric, of an entry point in the group `evaluator.metrics`, or
+    `package.module:function`. Every further field is a parameter of that metric.
+    """
+
+    model_config = {**Model.model_config, "extra": "allow"}
+
+    metric: str
+    title: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The metric's own parameters, as the challenge file gives them."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Probe(Model):
+    """A linear probe trained on the embeddings of a run before its metrics are computed."""
+
+    n_train: Annotated[int, Field(gt=0)] = 80
+    n_val: Annotated[int, Field(gt=0)] = 20
+    n_test: Annotated[int, Field(gt=0)] = 100
+    seed: int = 42
+    epochs: Annotated[int, Field(gt=0)] = 20
+    batch_size: Annotated[int, Field(gt=0)] = 64
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    learning_rates: tuple[float, ...] = (
+        1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1,
+    )  # fmt: skip
+
+
+class GroupVariable(Model):
+    """A variable whose groups a fairness metric compares: its text, or bins with inclusive upper bounds."""
+
+    variable: Literal["sex", "age", "site", "scanner"]
+    bins: tuple[float, ...] | None = None
+
+
+class Bootstrap(Model):
+    """How the test cases are resampled: subjects, not sessions, within `strata`."""
+
+    resamples: Annotated[int, Field(gt=0)] = 1000
+    unit: Literal["subject", "case"] = "subject"
+    strata: tuple[Literal["site", "class", "cohort"], ...] = ("site", "class")
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+
+class Board(Model):
+    """What is ranked: metrics over the outputs of one task."""
+
+    title: str
+    task: Key
+    metrics: Annotated[dict[Key, Metric], Field(min_length=1)]
+    probe: Probe | None = None
+    groups: tuple[GroupVariable, ...] = ()
+    bootstrap: Bootstrap = Bootstrap()
+    primary: Key | None = None
+
+
+class Ranking(Model):
+    """How values become places.
+
+    ties: which number tied values share. per_board: a board's rank is the mean of its metric ranks.
+    rerank_boards: the mean is ranked again within the board before it enters the weighted mean.
+    missing_board: the place of a team without a value ("worst": ranked teams with a value + 1; "excluded":
+    the board is left out of the team's mean). round: decimals before ranking, None for full precision.
+    """
+
+    ties: Tie = "min"
+    per_board: Literal["mean_of_metric_ranks"] = "mean_of_metric_ranks"
+    rerank_boards: bool = True
+    missing_board: Literal["worst", "excluded"] = "worst"
+    round: Annotated[int, Field(ge=0, le=12)] | None = None
+    weights: dict[Key, Annotated[float, Field(ge=0)]]
+    entry: Literal["latest", "best"] = "latest"

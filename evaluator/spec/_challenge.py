@@ -1,0 +1,87 @@
+"""A whole challenge: tracks, tasks, boards, phases and the ranking, with the rules that join them."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from evaluator.spec._base import Key, Model
+from evaluator.spec._boards import Board, Ranking
+from evaluator.spec._tasks import Limits, Task
+
+
+class Attempts(Model):
+    """How many valid attempts there are; an attempt is spent only by a SCORED evaluation."""
+
+    per: tuple[Literal["team", "task", "track"], ...] = ("team", "task", "track")
+    valid: Annotated[int, Field(gt=0)] | None = None
+
+
+class Phase(Model):
+    """A period with its own hidden or public cases. In time means `opens` ≤ arrival < `closes`.
+
+    A phase without `opens` has no date yet and takes nothing; one without `closes` stays open.
+    """
+
+    title: str
+    opens: AwareDatetime | None = None
+    closes: AwareDatetime | None = None
+    hidden: bool = True
+    attempts: Attempts = Attempts()
+    board: Literal["public", "sealed", "none"] = "public"
+    decimals: Annotated[int, Field(ge=0, le=12)] = 3
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.opens and self.closes and self.closes <= self.opens:
+            raise ValueError("closes must be later than opens")
+        return self
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether a submission that arrived at `at` is in time."""
+        return self.opens is not None and self.opens <= at and (self.closes is None or at < self.closes)
+
+
+class Challenge(Model):
+    """One challenge file. Its version is the digest of this parsed content."""
+
+    challenge: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
+    title: str
+    description: str = ""
+    url: str | None = None
+    tracks: Annotated[tuple[Key, ...], Field(min_length=1)]
+    limits: Limits
+    tasks: Annotated[dict[Key, Task], Field(min_length=1)]
+    boards: Annotated[dict[Key, Board], Field(min_length=1)]
+    phases: Annotated[dict[Key, Phase], Field(min_length=1)]
+    ranking: Ranking
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        for name, board in self.boards.items():
+            if board.task not in self.tasks:
+                raise ValueError(f"boards.{name}.task: there is no task {board.task!r}")
+            if board.primary is not None and board.primary not in board.metrics:
+                raise ValueError(f"boards.{name}.primary: there is no metric {board.primary!r}")
+            if self.ranking.entry == "best" and board.primary is None:
+                raise ValueError(f"boards.{name}.primary: needed because ranking.entry is best")
+        if set(self.ranking.weights) != set(self.boards):
+            odd = sorted(set(self.ranking.weights) ^ set(self.boards))
+            raise ValueError(f"ranking.weights: every board needs one weight; check {', '.join(odd)}")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the parsed content in canonical JSON: the version of this challenge."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+
+    def limits_of(self, task: str) -> Limits:
+        """The limits of one task: its own, or the challenge's."""
+        return self.tasks[task].limits or self.limits
+
+    def boards_of(self, task: str) -> dict[str, Board]:
+        """The boards that are made of one task's outputs."""
+        return {name: board for name, board in self.boards.items() if board.task == task}
