@@ -1,0 +1,42 @@
+"""The application: every feature's router under one factory."""
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from swagger_ui_bundle import swagger_ui_path
+
+from server import problems
+from server.accounts.api import router as accounts
+from server.challenges.api import router as challenges
+from server.database import connect, session_factory
+from server.evaluations.api import router as evaluations
+from server.evaluations.lease_api import router as leases
+from server.leaderboard.api import router as leaderboard
+from server.settings import Settings
+from server.submissions.api import router as submissions
+from server.teams.api import router as teams
+from server.uploads.api import router as uploads
+from server.web.api import health
+from server.web.api import router as web
+
+API = "/api/v1"
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The ASGI application; settings come from the environment unless given."""
+    settings = settings or Settings()  # type: ignore[call-arg]  # fields are filled from the environment
+    app = FastAPI(
+        title="Proctor",
+        summary="Container challenges on data nobody may see",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{API}/openapi.json",
+    )
+    app.state.settings = settings
+    app.state.sessions = session_factory(connect(settings.database_url))
+    problems.install(app)
+    for router in (accounts, challenges, teams, uploads, submissions, evaluations, leases, leaderboard):
+        app.include_router(router, prefix=API)
+    app.include_router(health)
+    app.include_router(web)
+    app.mount("/static/swagger", StaticFiles(directory=str(swagger_ui_path)), name="swagger")
+    return app

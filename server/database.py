@@ -1,0 +1,75 @@
+"""The database: the declarative base, the engine, and the one place where a unit of work commits."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Engine, MetaData, create_engine, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+
+from server.ids import new_id
+
+SessionFactory = sessionmaker[Session]
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Base of all tables: timestamps are timestamptz, JSON is jsonb, constraints have predictable names."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads a plain class attribute
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        dict[str, str]: JSONB,
+        list[Any]: JSONB,
+        list[str]: JSONB,
+    }
+
+
+class Identified:
+    """Mixin: a UUIDv7 primary key."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+
+
+class Created:
+    """Mixin: when the row was made, on the database's clock."""
+
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+def connect(url: str, *, pool_size: int = 10) -> Engine:
+    """An engine for PostgreSQL, the only dialect; connections are checked before use and work in UTC."""
+    return create_engine(
+        url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True, connect_args={"options": "-c timezone=UTC"}
+    )
+
+
+def session_factory(engine: Engine) -> SessionFactory:
+    """A factory of sessions whose objects stay readable after the commit."""
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def after_commit(session: Session, action: Callable[[], None]) -> None:
+    """Runs `action` once the unit of work has committed, and not at all if it fails: wake-ups leave here."""
+    session.info.setdefault("after_commit", []).append(action)
+
+
+@contextmanager
+def unit_of_work(factory: SessionFactory) -> Iterator[Session]:
+    """A session that commits at the end of the block, or rolls back if it raises."""
+    with factory() as session:
+        yield session
+        session.commit()
+        for action in session.info.pop("after_commit", []):
+            action()

@@ -1,0 +1,85 @@
+"""Errors a user can see. Each carries its HTTP status, a stable code and a sentence for its reader.
+
+    Problem
+    ├── BadRequest (400)
+    ├── Unauthorized (401)
+    ├── Forbidden (403)
+    ├── NotFound (404)
+    ├── Conflict (409)
+    ├── Gone (410)
+    ├── TooLarge (413)
+    ├── Unprocessable (422)
+    └── QuotaSpent (429)
+
+Services raise them; the handlers in `server.problems` turn them into application/problem+json (RFC 9457).
+"""
+
+from typing import Any
+
+
+class Problem(Exception):  # noqa: N818 - the name RFC 9457 gives it
+    """Something a user has to know: what was wrong, where, and what to do."""
+
+    status = 500
+    title = "Internal error"
+
+    def __init__(self, code: str, detail: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.extra = extra
+        self.headers: dict[str, str] = {}
+
+
+class BadRequest(Problem):
+    """The request cannot be understood."""
+
+    status, title = 400, "Bad request"
+
+
+class Unauthorized(Problem):
+    """No valid token came with the request."""
+
+    status, title = 401, "Not signed in"
+
+
+class Forbidden(Problem):
+    """The token is valid but does not allow this."""
+
+    status, title = 403, "Not allowed"
+
+
+class NotFound(Problem):
+    """There is no such thing, or none that the asker may see."""
+
+    status, title = 404, "Not found"
+
+
+class Conflict(Problem):
+    """The request does not fit the present state."""
+
+    status, title = 409, "Conflict"
+
+
+class Gone(Problem):
+    """It was there once and has been removed or has run out."""
+
+    status, title = 410, "Gone"
+
+
+class TooLarge(Problem):
+    """More bytes than allowed."""
+
+    status, title = 413, "Too large"
+
+
+class Unprocessable(Problem):
+    """Understood, but what it asks for cannot be done."""
+
+    status, title = 422, "Cannot be processed"
+
+
+class QuotaSpent(Problem):
+    """No attempt is left."""
+
+    status, title = 429, "No attempts left"

@@ -1,0 +1,64 @@
+"""Every error leaves as application/problem+json (RFC 9457), and none with a traceback."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from server.errors import Problem
+
+_log = structlog.get_logger()
+
+
+def problem_response(
+    status: int, code: str, title: str, detail: str, *, headers: dict[str, str] | None = None, **extra: Any
+) -> JSONResponse:
+    """A problem+json response; `extra` fields stand beside the standard ones."""
+    body = {"type": f"urn:proctor:problem:{code}", "title": title, "status": status, "detail": detail, "code": code}
+    return JSONResponse(
+        {**body, **extra}, status_code=status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def _problem(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)  # noqa: S101 - FastAPI routes by type
+    return problem_response(
+        error.status, error.code, error.title, error.detail, headers=error.headers or None, **error.extra
+    )
+
+
+def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - FastAPI routes by type
+    problems = [
+        {"field": ".".join(str(part) for part in one["loc"] if part != "body"), "message": one["msg"]}
+        for one in error.errors()
+    ]
+    detail = "; ".join(f"{one['field']}: {one['message']}" for one in problems)
+    return problem_response(422, "invalid_request", "Cannot be processed", detail, problems=problems)
+
+
+def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - FastAPI routes by type
+    title = HTTPStatus(error.status_code).phrase
+    code = title.lower().replace(" ", "_")
+    headers = dict(error.headers) if error.headers else None
+    detail = f"{title}: {request.method} {request.url.path}"
+    return problem_response(error.status_code, code, title, detail, headers=headers)
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _log.exception("unexpected_error", method=request.method, path=request.url.path)
+    detail = "The server met an error of its own. Nothing was lost; try again, and tell the organizers if it stays."
+    return problem_response(500, "internal_error", "Internal error", detail)
+
+
+def install(app: FastAPI) -> None:
+    """Registers the handlers of all errors."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
