@@ -1,1 +1,1 @@
-"""Challenges."""
+"""Challenges and the versions of their files."""

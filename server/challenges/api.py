@@ -1,0 +1,54 @@
+"""Endpoints of challenges; these are public."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+
+from server.challenges import service
+from server.challenges.models import Challenge
+from server.challenges.schemas import ChallengeDetail, ChallengeOut, PhaseOut
+from server.deps import SessionDep
+
+router = APIRouter(tags=["challenges"])
+
+
+def _phases(challenge: Challenge, at: datetime) -> list[PhaseOut]:
+    return [
+        PhaseOut(
+            name=name,
+            title=phase.title,
+            opens=phase.opens,
+            closes=phase.closes,
+            hidden=phase.hidden,
+            open=phase.is_open(at),
+            attempts=phase.attempts.valid,
+        )
+        for name, phase in challenge.spec.phases.items()
+    ]
+
+
+def _summary(challenge: Challenge, at: datetime) -> ChallengeOut:
+    spec = challenge.spec
+    return ChallengeOut(
+        slug=challenge.slug,
+        title=spec.title,
+        description=spec.description,
+        tracks=list(spec.tracks),
+        phases=_phases(challenge, at),
+    )
+
+
+@router.get("/challenges")
+def list_challenges(session: SessionDep) -> list[ChallengeOut]:
+    """Every challenge on this server."""
+    at = service.now(session)
+    return [_summary(challenge, at) for challenge in service.list_challenges(session)]
+
+
+@router.get("/challenges/{slug}")
+def get_challenge(session: SessionDep, slug: str) -> ChallengeDetail:
+    """One challenge with its whole file."""
+    challenge = service.get_challenge(session, slug)
+    summary = _summary(challenge, service.now(session))
+    spec = challenge.spec
+    return ChallengeDetail(**summary.model_dump(), version=spec.digest, spec=spec.model_dump(mode="json"))

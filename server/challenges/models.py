@@ -1,0 +1,47 @@
+"""Challenges and spec versions. A version is never changed; a changed file is a new one."""
+
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from evaluator.spec import Challenge as Spec
+from evaluator.spec import parse_challenge
+from server.database import Base, Created, Identified
+
+
+class Challenge(Identified, Created, Base):
+    """A challenge; its present version is the one applied last."""
+
+    __tablename__ = "challenges"
+
+    slug: Mapped[str] = mapped_column(unique=True)
+    current_version_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("spec_versions.id", use_alter=True), default=None
+    )
+    current_version: Mapped["SpecVersion | None"] = relationship(foreign_keys=[current_version_id])
+
+    @property
+    def spec(self) -> Spec:
+        """The present version's content."""
+        if self.current_version is None:  # a challenge is made together with its first version
+            raise LookupError(f"challenge {self.slug} has no version")
+        return self.current_version.spec
+
+
+class SpecVersion(Identified, Created, Base):
+    """One version of a challenge file: its digest and its parsed content."""
+
+    __tablename__ = "spec_versions"
+    __table_args__ = (UniqueConstraint("challenge_id", "digest"),)
+
+    challenge_id: Mapped[UUID] = mapped_column(ForeignKey("challenges.id"))
+    digest: Mapped[str]
+    content: Mapped[dict[str, Any]]
+
+    @cached_property
+    def spec(self) -> Spec:
+        """The parsed content as typed models."""
+        return parse_challenge(self.content)

@@ -1,0 +1,94 @@
+"""Applying challenge files and finding challenges."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from evaluator.spec import Challenge as Spec
+from evaluator.spec import Phase
+from server import events
+from server.challenges.models import Challenge, SpecVersion
+from server.errors import Conflict, NotFound, Unprocessable
+
+
+def apply(session: Session, spec: Spec, *, actor: str) -> tuple[Challenge, bool]:
+    """Makes `spec` the present version of its challenge. The same content again changes nothing.
+
+    Returns the challenge and whether anything changed.
+    """
+    challenge = session.scalar(select(Challenge).where(Challenge.slug == spec.challenge).with_for_update())
+    if challenge is None:
+        challenge = Challenge(slug=spec.challenge)
+        session.add(challenge)
+        session.flush()
+    version = session.scalar(
+        select(SpecVersion).where(SpecVersion.challenge_id == challenge.id, SpecVersion.digest == spec.digest)
+    )
+    if version is None:
+        version = SpecVersion(challenge_id=challenge.id, digest=spec.digest, content=spec.model_dump(mode="json"))
+        session.add(version)
+        session.flush()
+    if challenge.current_version_id == version.id:
+        return challenge, False
+    challenge.current_version = version
+    events.record(session, "challenge", challenge.id, actor=actor, what="version applied", why=spec.digest)
+    session.flush()
+    return challenge, True
+
+
+def list_challenges(session: Session) -> list[Challenge]:
+    """Every challenge, by name."""
+    return list(session.scalars(select(Challenge).order_by(Challenge.slug)))
+
+
+def get_challenge(session: Session, slug: str) -> Challenge:
+    """The challenge called `slug`; NotFound names the ones there are."""
+    challenge = session.scalar(select(Challenge).where(Challenge.slug == slug))
+    if challenge is None:
+        names = ", ".join(one.slug for one in list_challenges(session)) or "none yet"
+        raise NotFound("unknown_challenge", f"There is no challenge {slug!r} on this server. Challenges: {names}.")
+    return challenge
+
+
+def now(session: Session) -> datetime:
+    """The database's clock, the only one that decides what is in time."""
+    moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return moment
+
+
+def get_phase(spec: Spec, name: str) -> Phase:
+    """The phase called `name`."""
+    if name not in spec.phases:
+        raise NotFound("unknown_phase", f"There is no phase {name!r}. Phases: {', '.join(spec.phases)}.")
+    return spec.phases[name]
+
+
+def require_open(spec: Spec, name: str, *, at: datetime) -> Phase:
+    """The phase called `name` if it takes submissions at `at`."""
+    phase = get_phase(spec, name)
+    if phase.is_open(at):
+        return phase
+    if phase.opens is None:
+        when = "has no opening date yet"
+    elif at < phase.opens:
+        when = f"opens on {phase.opens.isoformat()}"
+    else:
+        when = f"closed on {phase.closes.isoformat() if phase.closes else '-'}"
+    raise Conflict("phase_closed", f"Phase {name!r} {when}; it takes no submissions now.")
+
+
+def require_task(spec: Spec, name: str) -> None:
+    """Raises unless `name` is a task; a board's name gets told its task."""
+    if name in spec.tasks:
+        return
+    if name in spec.boards:
+        task = spec.boards[name].task
+        raise Unprocessable("board_not_task", f"{name} is a board of {task}: submit {task}.")
+    raise Unprocessable("unknown_task", f"There is no task {name!r}. Tasks: {', '.join(spec.tasks)}.")
+
+
+def require_track(spec: Spec, name: str) -> None:
+    """Raises unless `name` is a track of the challenge."""
+    if name not in spec.tracks:
+        raise Unprocessable("unknown_track", f"There is no track {name!r}. Tracks: {', '.join(spec.tracks)}.")
