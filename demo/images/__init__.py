@@ -1,0 +1,7 @@
+"""Container images of the demo and the tests, built from nothing but a base image and a few files."""
+
+from demo.images._archive import build_image
+from demo.images._base import ensure_base
+from demo.images._errors import BaseUnavailableError
+
+__all__ = ["BaseUnavailableError", "build_image", "ensure_base"]
