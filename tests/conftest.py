@@ -1,0 +1,74 @@
+"""Real services for every test: an embedded PostgreSQL and Redis per test session."""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from worker.embedded.data import CHECKOUT
+from worker.embedded.migrations import migrate
+from worker.embedded.postgres import Postgres
+from worker.embedded.redis import Redis
+
+
+@pytest.fixture(scope="session")
+def services_directory() -> Iterator[Path]:
+    """A directory below /tmp that the database user may pass through, unlike pytest's own."""
+    directory = Path(tempfile.mkdtemp(prefix="proctor-tests-"))
+    directory.chmod(0o711)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def embedded_postgres(services_directory: Path) -> Iterator[Postgres]:
+    """A running cluster of this test session, quick because it would not survive a power cut."""
+    server = Postgres(services_directory / "data", durable=False)
+    server.start()
+    yield server
+    server.stop()
+    server.socket_directory.rmdir()
+
+
+@pytest.fixture(scope="session")
+def database_template(embedded_postgres: Postgres) -> str:
+    """The name of a migrated, empty database; it has no connections, so databases are copied from it."""
+    name = "template_migrated"
+    with embedded_postgres.connect() as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    if (CHECKOUT / "alembic.ini").exists():
+        migrate(embedded_postgres.url(name))
+    return name
+
+
+@pytest.fixture(scope="session")
+def postgres_url(embedded_postgres: Postgres, database_template: str) -> Iterator[str]:
+    """SQLAlchemy URL of a migrated database that the whole test session shares."""
+    yield from _copy(embedded_postgres, database_template)
+
+
+@pytest.fixture
+def fresh_postgres_url(embedded_postgres: Postgres, database_template: str) -> Iterator[str]:
+    """SQLAlchemy URL of a migrated database of this test's own, for tests that commit (about 40 ms)."""
+    yield from _copy(embedded_postgres, database_template)
+
+
+@pytest.fixture(scope="session")
+def redis_url(services_directory: Path) -> Iterator[str]:
+    """URL, with password, of a Redis of this test session."""
+    server = Redis(services_directory / "data")
+    server.start()
+    yield server.url
+    server.stop()
+
+
+def _copy(server: Postgres, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with server.connect() as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.url(name)
+    with server.connect() as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,1 @@
+"""What turns submissions into results: run workers, score workers, beat and the supervisor."""

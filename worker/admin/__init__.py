@@ -1,0 +1,1 @@
+"""`proctor-admin`: what the person who runs the platform types."""

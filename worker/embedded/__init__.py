@@ -1,0 +1,1 @@
+"""PostgreSQL and Redis without an installation: the servers inside two wheels, under our own supervisor."""

@@ -1,0 +1,25 @@
+"""Bring a database to the schema of this checkout."""
+
+import os
+import subprocess
+import sys
+
+from worker.embedded.data import CHECKOUT
+from worker.embedded.process import ServiceError
+
+
+def migrate(database_url: str) -> None:
+    """Run `alembic upgrade head`, as its own process, so its settings and logging stay out of ours.
+
+    Raises `ServiceError` with Alembic's last words.
+    """
+    outcome = subprocess.run(
+        [sys.executable, "-m", "alembic", "upgrade", "head"],
+        cwd=CHECKOUT,
+        env={**os.environ, "DATABASE_URL": database_url, "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if outcome.returncode != 0:
+        raise ServiceError(f"The migrations failed:\n{(outcome.stdout + outcome.stderr)[-2000:]}")
