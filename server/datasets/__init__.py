@@ -1,1 +1,1 @@
-"""Datasets."""
+"""Datasets: hidden or public cases of one task in one phase, as two trees that never mix."""

@@ -1,0 +1,174 @@
+"""Evaluations, case runs, scores and receipts."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from server import events
+from server.challenges.models import SpecVersion
+from server.database import Base, Created, Identified
+from server.datasets.models import Case, Dataset
+from server.evaluations.status import (
+    CASE_MOVES,
+    EVALUATION_MOVES,
+    CaseStatus,
+    EvaluationStatus,
+    IllegalMove,
+)
+
+
+class Evaluation(Identified, Created, Base):
+    """One submission on one task, against one dataset, spec version and evaluator version."""
+
+    __tablename__ = "evaluations"
+    __table_args__ = (
+        Index(None, "team_id", "phase", "track", "task"),
+        Index("ix_evaluations_active", "status", postgresql_where=text("status in ('queued', 'running', 'scoring')")),
+    )
+
+    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submissions.id"), index=True)
+    challenge_id: Mapped[UUID] = mapped_column(ForeignKey("challenges.id"))
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
+    spec_version_id: Mapped[UUID] = mapped_column(ForeignKey("spec_versions.id"))
+    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
+    image_id: Mapped[UUID] = mapped_column(ForeignKey("images.id"))
+    task: Mapped[str]
+    track: Mapped[str]
+    phase: Mapped[str]
+    priority: Mapped[int] = mapped_column(default=0)
+    # What a slot has to offer, and how many cases run before the rest may; from the limits of the spec version.
+    first_cases: Mapped[int]
+    cleared: Mapped[bool] = mapped_column(default=False)
+    needs_cpus: Mapped[float]
+    needs_memory: Mapped[int] = mapped_column(BigInteger)
+    needs_gpus: Mapped[int]
+    needs_gpu_memory: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str] = mapped_column(default=EvaluationStatus.QUEUED.value)
+    reason_code: Mapped[str | None] = mapped_column(default=None)
+    reason: Mapped[str | None] = mapped_column(default=None)
+    evaluator_version: Mapped[str | None] = mapped_column(default=None)
+    scoring_claim: Mapped[int] = mapped_column(default=0)
+    scoring_faults: Mapped[int] = mapped_column(default=0)
+    scoring_until: Mapped[datetime | None] = mapped_column(default=None)
+    started_at: Mapped[datetime | None] = mapped_column(default=None)
+    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    spec_version: Mapped[SpecVersion] = relationship()
+    dataset: Mapped[Dataset] = relationship()
+    runs: Mapped[list["CaseRun"]] = relationship(order_by="CaseRun.position", back_populates="evaluation")
+    scores: Mapped[list["Score"]] = relationship(order_by="Score.board, Score.metric")
+
+    def move_to(
+        self, session: Session, status: EvaluationStatus, *, actor: str, code: str | None = None, why: str | None = None
+    ) -> None:
+        """Changes the status and records the event.
+
+        Raises:
+            IllegalMove: the table of moves does not hold it.
+        """
+        old = EvaluationStatus(self.status)
+        if status not in EVALUATION_MOVES[old]:
+            raise IllegalMove(f"evaluation {self.id}: {old} → {status}")
+        self.status = status.value
+        self.reason_code, self.reason = code, why
+        if status is EvaluationStatus.RUNNING:
+            self.started_at = func.now()
+        if not EVALUATION_MOVES[status]:
+            self.finished_at = func.now()
+        what = f"{old} → {status}" + (f" ({code})" if code else "")
+        events.record(session, "evaluation", self.id, actor=actor, what=what, why=why)
+
+
+class CaseRun(Identified, Base):
+    """One case of one evaluation. `claim_no` fences: a write that names an older one is refused."""
+
+    __tablename__ = "case_runs"
+    __table_args__ = (
+        UniqueConstraint("evaluation_id", "position"),
+        Index("ix_case_runs_waiting", "evaluation_id", "position", postgresql_where=text("status = 'waiting'")),
+        Index("ix_case_runs_leased", "lease_until", postgresql_where=text("status = 'running'")),
+    )
+
+    evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"))
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    position: Mapped[int]
+    pseudonym: Mapped[str]
+    status: Mapped[str] = mapped_column(default=CaseStatus.WAITING.value)
+    claim_no: Mapped[int] = mapped_column(default=0)
+    faults: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(default=None)
+    lease_until: Mapped[datetime | None] = mapped_column(default=None)
+    verdict: Mapped[str | None] = mapped_column(default=None)
+    message: Mapped[str | None] = mapped_column(default=None)
+    warnings: Mapped[list[str]] = mapped_column(default=list)
+    output: Mapped[str | None] = mapped_column(default=None)
+    seconds: Mapped[float | None] = mapped_column(default=None)
+    peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    log: Mapped[str | None] = mapped_column(default=None)
+    receipt: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+    started_at: Mapped[datetime | None] = mapped_column(default=None)
+    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    evaluation: Mapped[Evaluation] = relationship(back_populates="runs")
+    case: Mapped[Case] = relationship()
+
+    def move_to(self, session: Session, status: CaseStatus, *, actor: str, why: str | None = None) -> None:
+        """Changes the status and records the event.
+
+        Raises:
+            IllegalMove: the table of moves does not hold it.
+        """
+        old = CaseStatus(self.status)
+        if status not in CASE_MOVES[old]:
+            raise IllegalMove(f"case run {self.id}: {old} → {status}")
+        self.status = status.value
+        if status is CaseStatus.DONE:
+            self.finished_at = func.now()
+        what = f"{old} → {status} (claim {self.claim_no})"
+        events.record(session, "case_run", self.id, actor=actor, what=what, why=why)
+
+
+class WorkerSlot(Base):
+    """What a run worker last offered, and when: it tells whether a waiting case can run at all."""
+
+    __tablename__ = "worker_slots"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    worker_id: Mapped[UUID]
+    cpus: Mapped[float]
+    memory: Mapped[int] = mapped_column(BigInteger)
+    gpus: Mapped[int]
+    gpu_memory: Mapped[int] = mapped_column(BigInteger)
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class Score(Identified, Base):
+    """One metric of one board of one evaluation, with its interval and its bootstrap replicates (float64)."""
+
+    __tablename__ = "scores"
+    __table_args__ = (UniqueConstraint("evaluation_id", "board", "metric"),)
+
+    evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"))
+    board: Mapped[str]
+    metric: Mapped[str]
+    value: Mapped[float | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    reason: Mapped[str | None]
+    replicates: Mapped[bytes] = mapped_column(LargeBinary)
+    per_case: Mapped[list[float | None] | None] = mapped_column(ARRAY(DOUBLE_PRECISION), default=None)
+
+
+class Receipt(Created, Base):
+    """The signed statement of what ran on what, with what, and the whole report; admins and organizers read it."""
+
+    __tablename__ = "receipts"
+
+    evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"), primary_key=True)
+    statement: Mapped[dict[str, Any]]
+    signature: Mapped[str]
+    reports: Mapped[dict[str, Any]]

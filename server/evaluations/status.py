@@ -1,0 +1,51 @@
+"""The states of evaluations and case runs, and the only moves between them."""
+
+from enum import StrEnum
+
+
+class EvaluationStatus(StrEnum):
+    """Where an evaluation stands."""
+
+    QUEUED = "queued"  # no case has been leased yet
+    RUNNING = "running"  # some case runs or has run
+    SCORING = "scoring"  # every case is done; a score worker takes it next
+    SCORED = "scored"  # has a report; the only state that spends an attempt
+    REJECTED = "rejected"  # ended by the participant's fault
+    ERRORED = "errored"  # ended by the platform's fault
+    CANCELLED = "cancelled"  # withdrawn by its team or an admin
+
+
+class CaseStatus(StrEnum):
+    """Where a case run stands."""
+
+    WAITING = "waiting"  # in the queue
+    RUNNING = "running"  # leased to a run worker
+    DONE = "done"  # has a verdict
+    DROPPED = "dropped"  # its evaluation ended before it ran
+
+
+_E, _C = EvaluationStatus, CaseStatus
+
+EVALUATION_MOVES: dict[EvaluationStatus, frozenset[EvaluationStatus]] = {
+    _E.QUEUED: frozenset({_E.RUNNING, _E.REJECTED, _E.ERRORED, _E.CANCELLED}),
+    _E.RUNNING: frozenset({_E.SCORING, _E.REJECTED, _E.ERRORED, _E.CANCELLED}),
+    _E.SCORING: frozenset({_E.SCORED, _E.REJECTED, _E.ERRORED, _E.CANCELLED}),
+    _E.SCORED: frozenset(),
+    _E.REJECTED: frozenset(),
+    _E.ERRORED: frozenset(),
+    _E.CANCELLED: frozenset(),
+}
+
+CASE_MOVES: dict[CaseStatus, frozenset[CaseStatus]] = {
+    _C.WAITING: frozenset({_C.RUNNING, _C.DROPPED}),
+    _C.RUNNING: frozenset({_C.DONE, _C.WAITING, _C.DROPPED}),
+    _C.DONE: frozenset(),
+    _C.DROPPED: frozenset(),
+}
+
+ACTIVE = (_E.QUEUED, _E.RUNNING, _E.SCORING)
+"""States that hold an attempt in reserve; SCORED has spent it, every other state gives it back."""
+
+
+class IllegalMove(Exception):  # noqa: N818 - names what happened
+    """A move that the tables above do not hold: a defect of ours, never a user's."""

@@ -1,0 +1,64 @@
+"""Endpoints of submissions and quotas."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Response
+
+from server.challenges.service import get_challenge
+from server.deps import SessionDep, SettingsDep, UserDep
+from server.submissions import quota, service, views
+from server.submissions.schemas import QuotaOut, SubmissionIn, SubmissionOut
+
+router = APIRouter(tags=["submissions"])
+
+
+@router.post("/challenges/{slug}/submissions", status_code=201)
+def submit(
+    session: SessionDep,
+    settings: SettingsDep,
+    user: UserDep,
+    slug: str,
+    wanted: SubmissionIn,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> SubmissionOut:
+    """Submits an image per task; one evaluation each is queued."""
+    challenge = get_challenge(session, slug)
+    submission, new = service.submit(
+        session, user, challenge, wanted, idempotency_key=idempotency_key, settings=settings
+    )
+    response.status_code = 201 if new else 200
+    return views.submission_out(session, submission)
+
+
+@router.get("/challenges/{slug}/submissions")
+def list_submissions(session: SessionDep, user: UserDep, slug: str, team: UUID | None = None) -> list[SubmissionOut]:
+    """The submissions of your team, newest first."""
+    own = service.own_team(session, user, get_challenge(session, slug), team)
+    return [views.submission_out(session, one) for one in service.list_submissions(session, own)]
+
+
+@router.get("/submissions/{submission_id}")
+def get_submission(session: SessionDep, user: UserDep, submission_id: UUID) -> SubmissionOut:
+    """One submission with the state of its evaluations."""
+    return views.submission_out(session, service.get_submission(session, user, submission_id))
+
+
+@router.get("/challenges/{slug}/quota")
+def get_quota(session: SessionDep, user: UserDep, slug: str, team: UUID | None = None) -> list[QuotaOut]:
+    """What is left of your team's attempts."""
+    challenge = get_challenge(session, slug)
+    own = service.own_team(session, user, challenge, team)
+    return [
+        QuotaOut(
+            task=one.task,
+            track=one.track,
+            phase=one.phase,
+            valid=one.valid,
+            spent=one.spent,
+            reserved=one.reserved,
+            left=one.left,
+        )
+        for one in quota.quotas(session, challenge.spec, team_id=own.id)
+    ]

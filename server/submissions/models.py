@@ -1,0 +1,28 @@
+"""Submissions. What comes of one lies in its evaluations."""
+
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from server.database import Base, Created, Identified
+from server.evaluations.models import Evaluation
+
+
+class Submission(Identified, Created, Base):
+    """One POST of {task: image}. The idempotency key makes a repeated POST return the first one's result."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (
+        UniqueConstraint("team_id", "idempotency_key"),
+        Index(None, "challenge_id", "team_id", "created_at"),
+    )
+
+    challenge_id: Mapped[UUID] = mapped_column(ForeignKey("challenges.id"))
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    track: Mapped[str]
+    phase: Mapped[str]
+    images: Mapped[dict[str, str]]
+    idempotency_key: Mapped[str]
+    evaluations: Mapped[list[Evaluation]] = relationship(order_by=Evaluation.task)

@@ -1,0 +1,71 @@
+"""Attempts. Nothing is stored: an active evaluation holds one in reserve, a SCORED one has spent it,
+
+and every other end gives it back, so quota and evaluations cannot disagree.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from evaluator.spec import Challenge as Spec
+from server.errors import QuotaSpent
+from server.evaluations.models import Evaluation
+from server.evaluations.status import ACTIVE, EvaluationStatus
+
+
+@dataclass(frozen=True)
+class Quota:
+    """Valid attempts on one task, track and phase."""
+
+    task: str
+    track: str
+    phase: str
+    valid: int | None
+    spent: int
+    reserved: int
+
+    @property
+    def left(self) -> int | None:
+        """Attempts that may still be submitted; None without limit."""
+        return None if self.valid is None else max(0, self.valid - self.spent - self.reserved)
+
+
+def quota_of(session: Session, spec: Spec, *, team_id: UUID, phase: str, task: str, track: str) -> Quota:
+    """The quota of one team on one task and track of a phase, counted as the phase's `per` says."""
+    attempts = spec.phases[phase].attempts
+    query = (
+        select(Evaluation.status, func.count())
+        .where(Evaluation.team_id == team_id, Evaluation.phase == phase)
+        .group_by(Evaluation.status)
+    )
+    if "task" in attempts.per:
+        query = query.where(Evaluation.task == task)
+    if "track" in attempts.per:
+        query = query.where(Evaluation.track == track)
+    counts = Counter({EvaluationStatus(status): count for status, count in session.execute(query)})
+    reserved = sum(counts[status] for status in ACTIVE)
+    return Quota(task, track, phase, attempts.valid, counts[EvaluationStatus.SCORED], reserved)
+
+
+def quotas(session: Session, spec: Spec, *, team_id: UUID) -> list[Quota]:
+    """Every quota of a team, by phase, track and task."""
+    return [
+        quota_of(session, spec, team_id=team_id, phase=phase, task=task, track=track)
+        for phase in spec.phases
+        for track in spec.tracks
+        for task in spec.tasks
+    ]
+
+
+def require_attempt(session: Session, spec: Spec, *, team_id: UUID, phase: str, task: str, track: str) -> None:
+    """Raises QuotaSpent unless an attempt is left; the caller holds the team's row lock."""
+    quota = quota_of(session, spec, team_id=team_id, phase=phase, task=task, track=track)
+    if quota.left == 0:
+        detail = (
+            f"All {quota.valid} valid attempts on {task}, track {track}, phase {phase} are taken: "
+            f"{quota.spent} scored, {quota.reserved} under way. One under way that fails is given back."
+        )
+        raise QuotaSpent("quota_spent", detail, task=task, track=track, phase=phase)

@@ -1,0 +1,72 @@
+"""What the API takes and says of submissions."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class SubmissionIn(BaseModel):
+    """An image per task. `team` may be left out by a user with one team in the challenge."""
+
+    team: UUID | None = None
+    track: str
+    phase: str
+    images: Annotated[dict[str, Digest], Field(min_length=1)]
+
+
+class ScoreOut(BaseModel):
+    """A metric's value with its 95 % interval, or the reason why there is none."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: str | None
+
+
+class EvaluationOut(BaseModel):
+    """What a participant may know of an evaluation.
+
+    `progress` counts tenths and moves on a coarse tick; `verdicts` counts cases per verdict once it has ended.
+    """
+
+    id: UUID
+    task: str
+    image: str
+    status: str
+    reason_code: str | None
+    reason: str | None
+    cases: int
+    progress: int
+    note: str | None
+    verdicts: dict[str, int]
+    scores: dict[str, dict[str, ScoreOut]]
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class SubmissionOut(BaseModel):
+    """A submission and its evaluations."""
+
+    id: UUID
+    challenge: str
+    team: UUID
+    track: str
+    phase: str
+    created_at: datetime
+    evaluations: list[EvaluationOut]
+
+
+class QuotaOut(BaseModel):
+    """Valid attempts of a team on one task, track and phase; `valid` None means without limit."""
+
+    task: str
+    track: str
+    phase: str
+    valid: int | None
+    spent: int
+    reserved: int
+    left: int | None

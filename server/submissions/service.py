@@ -1,0 +1,152 @@
+"""Taking submissions: checked, counted and queued in one commit, with the wake-up after it."""
+
+import hashlib
+import hmac
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from server import events
+from server.accounts.principals import User
+from server.accounts.service import require_scope
+from server.challenges import service as challenges
+from server.challenges.models import Challenge
+from server.database import after_commit
+from server.datasets.service import current_dataset
+from server.errors import BadRequest, Conflict, NotFound
+from server.evaluations.models import CaseRun, Evaluation
+from server.ids import new_id
+from server.images.service import get_image
+from server.settings import Settings
+from server.submissions.models import Submission
+from server.submissions.quota import require_attempt
+from server.submissions.schemas import SubmissionIn
+from server.teams.models import Team
+from server.teams.service import require_member, team_of
+from server.wakeups import wake_run_workers
+
+
+def own_team(session: Session, user: User, challenge: Challenge, team_id: UUID | None) -> Team:
+    """The team that is meant: the named one if the user may act for it, else the user's own."""
+    if team_id is not None:
+        team = require_member(session, user, team_id)
+        if team.challenge_id != challenge.id:
+            raise NotFound("unknown_team", f"This team does not take part in {challenge.slug}.")
+        return team
+    return team_of(session, user, challenge.id)
+
+
+def submit(
+    session: Session,
+    user: User,
+    challenge: Challenge,
+    wanted: SubmissionIn,
+    *,
+    idempotency_key: str | None,
+    settings: Settings,
+) -> tuple[Submission, bool]:
+    """Takes a submission; the same idempotency key again returns the first one's.
+
+    Returns the submission and whether it is new.
+    """
+    at = challenges.now(session)
+    require_scope(user, "submit")
+    if not idempotency_key or len(idempotency_key) > 200:
+        raise BadRequest("idempotency_key", "Send a header Idempotency-Key with 1 to 200 characters of your choice.")
+    team = own_team(session, user, challenge, wanted.team)
+    # The team's row lock makes counting and taking an attempt one step.
+    session.execute(select(Team.id).where(Team.id == team.id).with_for_update())
+    old = session.scalar(
+        select(Submission).where(Submission.team_id == team.id, Submission.idempotency_key == idempotency_key)
+    )
+    if old is not None:
+        return _repeated(old, wanted), False
+    spec = challenge.spec
+    challenges.require_open(spec, wanted.phase, at=at)
+    challenges.require_track(spec, wanted.track)
+    for task in wanted.images:
+        challenges.require_task(spec, task)
+    for task in wanted.images:
+        require_attempt(session, spec, team_id=team.id, phase=wanted.phase, task=task, track=wanted.track)
+    submission = Submission(
+        challenge_id=challenge.id,
+        team_id=team.id,
+        created_by=user.id,
+        track=wanted.track,
+        phase=wanted.phase,
+        images=dict(wanted.images),
+        idempotency_key=idempotency_key,
+    )
+    session.add(submission)
+    session.flush()
+    for task, digest in sorted(wanted.images.items()):
+        _queue(session, challenge, submission, task, digest, settings)
+    events.record(session, "submission", submission.id, actor=user.actor, what="submitted")
+    after_commit(session, lambda: wake_run_workers(settings.redis_url))
+    return submission, True
+
+
+def _repeated(old: Submission, wanted: SubmissionIn) -> Submission:
+    if (old.track, old.phase, old.images) != (wanted.track, wanted.phase, wanted.images):
+        raise Conflict("idempotency_key_reused", "This Idempotency-Key was used for another submission; choose a new one.")
+    return old
+
+
+def _queue(
+    session: Session, challenge: Challenge, submission: Submission, task: str, digest: str, settings: Settings
+) -> None:
+    dataset = current_dataset(session, challenge, submission.phase, task)
+    image = get_image(session, submission.team_id, digest)
+    limits = challenge.spec.limits_of(task)
+    gpu = limits.gpu if limits.gpu and limits.gpu.required else None
+    evaluation = Evaluation(
+        id=new_id(),
+        submission_id=submission.id,
+        challenge_id=challenge.id,
+        team_id=submission.team_id,
+        spec_version_id=challenge.current_version_id,
+        dataset_id=dataset.id,
+        image_id=image.id,
+        task=task,
+        track=submission.track,
+        phase=submission.phase,
+        first_cases=limits.first_cases,
+        needs_cpus=limits.cpus,
+        needs_memory=limits.memory,
+        needs_gpus=gpu.count if gpu else 0,
+        needs_gpu_memory=(gpu.memory or 0) if gpu else 0,
+    )
+    session.add(evaluation)
+    session.flush()
+    named = sorted((pseudonym(settings, evaluation.id, case.id), case.id) for case in dataset.cases)
+    rows = [
+        {"id": new_id(), "evaluation_id": evaluation.id, "case_id": case_id, "position": position, "pseudonym": name}
+        for position, (name, case_id) in enumerate(named)
+    ]
+    session.execute(insert(CaseRun), rows)
+
+
+def pseudonym(settings: Settings, evaluation_id: UUID, case_id: UUID) -> str:
+    """A case's name inside the container: HMAC(server key, evaluation, case), so it tells nothing and stays the same."""
+    key = settings.secret_key.get_secret_value().encode()
+    return "case_" + hmac.new(key, evaluation_id.bytes + case_id.bytes, hashlib.sha256).hexdigest()[:16]
+
+
+def get_submission(session: Session, user: User, submission_id: UUID) -> Submission:
+    """A submission of the user's own team; others' do not exist for them."""
+    submission = session.get(Submission, submission_id)
+    missing = NotFound("unknown_submission", "There is no such submission among those of your teams.")
+    if submission is None:
+        raise missing
+    try:
+        require_member(session, user, submission.team_id)
+    except NotFound:
+        raise missing from None
+    return submission
+
+
+def list_submissions(session: Session, team: Team) -> list[Submission]:
+    """A team's submissions, newest first."""
+    query = select(Submission).where(Submission.team_id == team.id).order_by(Submission.created_at.desc())
+    return list(session.scalars(query.limit(200)))
