@@ -30,7 +30,6 @@ def embedded_postgres(services_directory: Path) -> Iterator[Postgres]:
     server.start()
     yield server
     server.stop()
-    server.socket_directory.rmdir()
 
 
 @pytest.fixture(scope="session")

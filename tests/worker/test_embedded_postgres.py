@@ -36,7 +36,6 @@ def cluster(services_directory: Path) -> Iterator[Postgres]:
     server.stop()
     yield server
     server.stop()
-    server.socket_directory.rmdir()
 
 
 def modes(root: Path) -> dict[Path, int]:

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -121,6 +122,8 @@ class Postgres:
             process.stop(self._child, _STOP)
             self._child = None
         if self._lock is not None:
+            with suppress(OSError):  # not made yet, or PostgreSQL was killed and left its socket
+                self.socket_directory.rmdir()
             os.close(self._lock)
             self._lock = None
 
@@ -181,6 +184,7 @@ class Postgres:
             f"--pwfile={password}",
         ]
         command += [
+            f"--pwfile={password}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
             "--locale-provider=builtin",
