@@ -1,0 +1,21 @@
+"""Metrics as functions of arrays and units; what an empty or undefined case earns is stated at each."""
+
+from evaluator.metrics._errors import NotScored
+from evaluator.metrics._plugin import (
+    CaseData,
+    CaseMetric,
+    DatasetData,
+    DatasetMetric,
+    MetricPlugin,
+    Parameters,
+)
+
+__all__ = [
+    "CaseData",
+    "CaseMetric",
+    "DatasetData",
+    "DatasetMetric",
+    "MetricPlugin",
+    "NotScored",
+    "Parameters",
+]

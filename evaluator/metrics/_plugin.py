@@ -1,0 +1,113 @@
+"""What a metric declares about itself, and the data it is computed from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+Direction = Literal["higher", "lower"]
+Scope = Literal["per_case", "per_dataset"]
+
+
+class Parameters(BaseModel):
+    """A metric's own fields in a challenge file; unknown fields are errors, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class CaseData:
+    """One case of a segmentation: label maps of the same shape and the voxel spacing per array axis in mm."""
+
+    prediction: NDArray[Any]
+    reference: NDArray[Any]
+    spacing_mm: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class DatasetData:
+    """All cases of a dataset, missing outputs already replaced.
+
+    labels: (n,) the truth: 0 or 1, class indices 0..C-1, or numbers.
+    scores: (n,) one number per case, or (n, C) one score per case and class.
+    groups: per variable the group of each case, None where unknown; only fairness metrics read it.
+    """
+
+    labels: NDArray[Any]
+    scores: NDArray[np.float64]
+    groups: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """What every metric declares; `worst` is the value that a missing one counts as."""
+
+    name: str
+    direction: Direction
+    minimum: float
+    maximum: float
+    worst: float
+    parameters: type[Parameters]
+
+    def parse(self, fields: Mapping[str, Any]) -> Any:
+        """The metric's parameters from the fields of a challenge file.
+
+        Raises:
+            pydantic.ValidationError: a field is unknown, missing or out of range.
+        """
+        return self.parameters.model_validate(dict(fields))
+
+    def better(self, one: float, other: float) -> bool:
+        """Whether `one` is strictly better than `other`."""
+        return one > other if self.direction == "higher" else one < other
+
+
+@dataclass(frozen=True)
+class CaseMetric(_Declared):
+    """A metric of one case, averaged over cases. A case without a valid output counts as `worst`."""
+
+    function: Callable[[CaseData, Any], float]
+
+    @property
+    def scope(self) -> Scope:
+        """Always "per_case"."""
+        return "per_case"
+
+    def score(self, case: CaseData, parameters: Any) -> float:
+        """The value of one case; `parameters` come from `parse`."""
+        return float(self.function(case, parameters))
+
+
+@dataclass(frozen=True)
+class DatasetMetric(_Declared):
+    """A metric of a whole dataset, with the scores that stand for a missing output."""
+
+    function: Callable[[DatasetData, Any], float]
+    replacement: Callable[[float, int, Any], Sequence[float]]
+
+    @property
+    def scope(self) -> Scope:
+        """Always "per_dataset"."""
+        return "per_dataset"
+
+    def score(self, data: DatasetData, parameters: Any) -> float:
+        """The value of a dataset; `parameters` come from `parse`.
+
+        Raises:
+            NotScored: the metric is undefined for this data.
+        """
+        return float(self.function(data, parameters))
+
+    def replace(self, label: float, classes: int, parameters: Any) -> NDArray[np.float64]:
+        """The scores of a case without a valid output: one number, or a row of `classes` numbers.
+
+        Returns:
+            shape (1,) for metrics of one number per case, (classes,) for metrics of a score per class.
+        """
+        return np.asarray(self.replacement(label, classes, parameters), dtype=np.float64)
+
+
+MetricPlugin = CaseMetric | DatasetMetric

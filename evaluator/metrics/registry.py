@@ -1,0 +1,74 @@
+"""Finds a metric by name: built in, installed as an entry point, or written as `package.module:object`."""
+
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from evaluator.metrics._builtin import BUILT_IN
+from evaluator.metrics._plugin import (
+    CaseData,
+    CaseMetric,
+    DatasetData,
+    DatasetMetric,
+    Direction,
+    MetricPlugin,
+    Parameters,
+    Scope,
+)
+
+__all__ = [
+    "GROUP",
+    "CaseData",
+    "CaseMetric",
+    "DatasetData",
+    "DatasetMetric",
+    "Direction",
+    "MetricPlugin",
+    "Parameters",
+    "Scope",
+    "UnknownMetric",
+    "lookup",
+    "names",
+]
+
+GROUP = "evaluator.metrics"
+"""Entry point group; an entry point is a `CaseMetric` or `DatasetMetric`."""
+
+
+class UnknownMetric(Exception):  # noqa: N818 - reads as what it is at the place that catches it
+    """No usable metric has this name; the message says where was looked."""
+
+
+def names() -> list[str]:
+    """The built-in metrics."""
+    return sorted(BUILT_IN)
+
+
+@lru_cache(maxsize=256)
+def lookup(name: str) -> MetricPlugin:
+    """The metric that a challenge file names.
+
+    Raises:
+        UnknownMetric: there is none, or what was found is not a metric.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    found = _imported(name) if ":" in name else _installed(name)
+    if not isinstance(found, CaseMetric | DatasetMetric):
+        raise UnknownMetric(f"{name!r} is neither a CaseMetric nor a DatasetMetric")
+    return found
+
+
+def _installed(name: str) -> Any:
+    for entry in entry_points(group=GROUP, name=name):
+        return entry.load()
+    raise UnknownMetric(f"there is no metric {name!r}; built in are {', '.join(names())}")
+
+
+def _imported(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UnknownMetric(f"metric {name!r} cannot be imported: {error}") from None

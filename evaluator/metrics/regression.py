@@ -1,0 +1,55 @@
+"""Metrics of predicted numbers."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from evaluator.metrics._arrays import numbers, same_length
+from evaluator.metrics._errors import NotScored
+
+
+def mae(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Mean absolute error, in the unit of the numbers, of (n,) truths and (n,) predictions.
+
+    Raises:
+        NotScored: there is no case.
+        ValueError: numbers that are not finite, or lengths that differ.
+    """
+    true, predicted = _pair(y_true, y_pred)
+    if len(true) == 0:
+        raise NotScored("the mean absolute error needs at least one case")
+    # Dividing first: the sum of a few predictions near 1e308 would not be finite.
+    return float(np.sum(np.abs(predicted - true) / len(true)))
+
+
+def pearson(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Pearson's sample correlation of (n,) truths and (n,) predictions.
+
+    Raises:
+        NotScored: fewer than two cases, or constant truths or predictions.
+        ValueError: numbers that are not finite, or lengths that differ.
+    """
+    true, predicted = _pair(y_true, y_pred)
+    if len(true) < 2:
+        raise NotScored("a correlation needs at least two cases")
+    one, other = _centred(true, "labels"), _centred(predicted, "predictions")
+    value = float(one @ other) / float(np.sqrt((one @ one) * (other @ other)))
+    return min(1.0, max(-1.0, value))
+
+
+def _pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    true, predicted = numbers(y_true, "labels"), numbers(y_pred, "predictions")
+    same_length(true, predicted)
+    return true, predicted
+
+
+def _centred(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """Deviations from the mean, scaled to at most 1, so that squares stay in the range of floats."""
+    if (values == values[0]).all():
+        raise NotScored(f"constant {name} have no correlation")
+    scaled = values / np.abs(values).max()
+    deviations = scaled - scaled.mean()
+    largest = np.abs(deviations).max()
+    if largest == 0:
+        raise NotScored(f"{name} that differ by rounding only have no correlation")
+    result: NDArray[np.float64] = deviations / largest
+    return result
