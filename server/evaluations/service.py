@@ -47,6 +47,12 @@ class Finished:
         return f"{self.fault}:{self.check}" if self.check else str(self.fault)
 
 
+def lock_evaluation(session: Session, evaluation_id: UUID) -> Evaluation:
+    """The evaluation as it is now, locked until the unit of work ends."""
+    query = select(Evaluation).where(Evaluation.id == evaluation_id).with_for_update()
+    return session.scalars(query, execution_options={"populate_existing": True}).one()
+
+
 def lock_claimed(session: Session, case_run_id: UUID, claim_no: int) -> tuple[Evaluation, CaseRun]:
     """The case run that `claim_no` still owns, and its evaluation, both locked.
 
@@ -57,8 +63,9 @@ def lock_claimed(session: Session, case_run_id: UUID, claim_no: int) -> tuple[Ev
     evaluation_id = session.scalar(select(CaseRun.evaluation_id).where(CaseRun.id == case_run_id))
     if evaluation_id is None:
         raise lost
-    evaluation = session.scalars(select(Evaluation).where(Evaluation.id == evaluation_id).with_for_update()).one()
-    run = session.scalars(select(CaseRun).where(CaseRun.id == case_run_id).with_for_update()).one()
+    evaluation = lock_evaluation(session, evaluation_id)
+    query = select(CaseRun).where(CaseRun.id == case_run_id).with_for_update()
+    run = session.scalars(query, execution_options={"populate_existing": True}).one()
     if run.claim_no != claim_no or run.status != CaseStatus.RUNNING:
         raise lost
     return evaluation, run
@@ -127,7 +134,7 @@ def give_up(session: Session, evaluation: Evaluation, *, actor: str, code: str) 
 
 def cancel(session: Session, evaluation_id: UUID, *, actor: str) -> Evaluation:
     """Withdraws an evaluation that has not ended; its attempt is given back."""
-    evaluation = session.scalars(select(Evaluation).where(Evaluation.id == evaluation_id).with_for_update()).one()
+    evaluation = lock_evaluation(session, evaluation_id)
     if evaluation.status not in ACTIVE:
         raise Conflict("already_ended", f"This evaluation has ended ({evaluation.status}) and cannot be cancelled.")
     evaluation.move_to(session, EvaluationStatus.CANCELLED, actor=actor)

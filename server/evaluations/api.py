@@ -1,0 +1,89 @@
+"""Endpoints of single evaluations: withdrawing one, its cases where these are public, and what admins see."""
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from server.deps import AdminDep, SessionDep, UserDep
+from server.evaluations import access, service
+from server.evaluations.models import CaseRun
+from server.submissions import views
+from server.submissions.schemas import EvaluationOut
+
+router = APIRouter(tags=["evaluations"])
+
+
+class CaseOut(BaseModel):
+    """One case run. `case` is its public name in a public phase and the container's pseudonym in a hidden one."""
+
+    case: str
+    status: str
+    verdict: str | None
+    message: str | None
+    warnings: list[str]
+    seconds: float | None
+    peak_memory_bytes: int | None
+    faults: int
+    log: str | None
+
+
+class CaseAdminOut(CaseOut):
+    """One case run as admins see it."""
+
+    worker: str | None
+    claim_no: int
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+def _case(run: CaseRun, name: str) -> CaseOut:
+    return CaseOut(
+        case=name,
+        status=run.status,
+        verdict=run.verdict,
+        message=run.message,
+        warnings=run.warnings,
+        seconds=run.seconds,
+        peak_memory_bytes=run.peak_memory_bytes,
+        faults=run.faults,
+        log=run.log,
+    )
+
+
+@router.get("/evaluations/{evaluation_id}")
+def get_evaluation(session: SessionDep, user: UserDep, evaluation_id: UUID) -> EvaluationOut:
+    """One evaluation of your team."""
+    submission, evaluation = access.own_evaluation(session, user, evaluation_id)
+    return views.evaluation_out(session, evaluation, submission.images[evaluation.task])
+
+
+@router.post("/evaluations/{evaluation_id}/cancel")
+def cancel(session: SessionDep, user: UserDep, evaluation_id: UUID) -> EvaluationOut:
+    """Withdraws an evaluation that has not ended; its attempt is given back."""
+    submission, evaluation = access.own_evaluation(session, user, evaluation_id, scope="submit")
+    service.cancel(session, evaluation.id, actor=user.actor)
+    return views.evaluation_out(session, evaluation, submission.images[evaluation.task])
+
+
+@router.get("/evaluations/{evaluation_id}/cases")
+def list_cases(session: SessionDep, user: UserDep, evaluation_id: UUID) -> list[CaseOut]:
+    """Every case with verdict and full log; of a phase with public cases only."""
+    evaluation = access.evaluation_with_public_cases(session, user, evaluation_id)
+    return [_case(run, run.case.name) for run in evaluation.runs]
+
+
+@router.get("/admin/evaluations/{evaluation_id}/cases")
+def list_cases_for_admin(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> list[CaseAdminOut]:
+    """Every case of any evaluation, under its pseudonym, with the container's log."""
+    return [
+        CaseAdminOut(
+            **_case(run, run.pseudonym).model_dump(),
+            worker=run.worker,
+            claim_no=run.claim_no,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+        )
+        for run in access.any_evaluation(session, admin, evaluation_id).runs
+    ]

@@ -1,0 +1,194 @@
+"""The lease API: all that a run worker can reach. It holds no keys, so it gets nothing but its own case.
+
+Every call after `lease` names the case run and its claim_no, and is refused with 409 once the lease is lost.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from evaluator.verdicts import Check, Fault, PlatformFault
+from server.blobs import BlobStore
+from server.database import unit_of_work
+from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep
+from server.errors import NotFound, TooLarge, Unprocessable
+from server.evaluations import leases, service
+from server.evaluations.models import CaseRun, Evaluation
+from server.images.models import Image
+
+router = APIRouter(prefix="/worker", tags=["run workers"])
+
+ClaimNo = Annotated[int, Query(ge=1)]
+
+
+class SlotIn(BaseModel):
+    """What the asking slot offers; memory in bytes."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    cpus: Annotated[float, Field(gt=0)]
+    memory: Annotated[int, Field(gt=0)]
+    gpus: Annotated[int, Field(ge=0)] = 0
+    gpu_memory: Annotated[int, Field(ge=0)] = 0
+
+
+class LeaseOut(BaseModel):
+    """One case to run. It names no case: `pseudonym` is what the container is told."""
+
+    case_run: UUID
+    claim_no: int
+    lease_seconds: float
+    evaluation: UUID
+    task_name: str
+    track: str
+    task: dict[str, Any]
+    limits: dict[str, Any]
+    pseudonym: str
+    inputs: dict[str, dict[str, Any]]
+    image: dict[str, Any]
+
+
+class FinishIn(BaseModel):
+    """The verdict of a case; `output` is the digest that the upload of the canonical output answered."""
+
+    fault: Fault | None = None
+    check: Check | None = None
+    message: Annotated[str, Field(max_length=1000)]
+    warnings: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=20)] = []
+    output: str | None = None
+    seconds: Annotated[float, Field(ge=0)]
+    peak_memory_bytes: int | None = None
+    log: Annotated[str, Field(max_length=1_000_000)] = ""
+    receipt: dict[str, Any] = {}
+
+
+class ReleaseIn(BaseModel):
+    """Why a case goes back: a platform fault, or None when the worker is stopping."""
+
+    fault: PlatformFault | None = None
+
+
+@router.post("/leases", responses={204: {"description": "No case waits that this slot can run"}})
+def lease(session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, slot: SlotIn, response: Response) -> Any:
+    """Leases the next case."""
+    run = leases.claim(session, worker, leases.Slot(**slot.model_dump()), settings=settings)
+    if run is None:
+        return Response(status_code=204)
+    return _lease_out(session, run, settings.lease_seconds)
+
+
+def _lease_out(session: Session, run: CaseRun, seconds: float) -> LeaseOut:
+    evaluation = session.get_one(Evaluation, run.evaluation_id)
+    spec = evaluation.spec_version.spec
+    image = session.get_one(Image, evaluation.image_id)
+    return LeaseOut(
+        case_run=run.id,
+        claim_no=run.claim_no,
+        lease_seconds=seconds,
+        evaluation=evaluation.id,
+        task_name=evaluation.task,
+        track=evaluation.track,
+        task=spec.tasks[evaluation.task].model_dump(mode="json"),
+        limits=spec.limits_of(evaluation.task).model_dump(mode="json"),
+        pseudonym=run.pseudonym,
+        inputs={key: {"sha256": one["sha256"], "size": one["size"]} for key, one in run.case.files.items()},
+        image=image.facts,
+    )
+
+
+@router.post("/leases/{case_run}/heartbeat", status_code=204)
+def heartbeat(
+    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, case_run: UUID, claim_no: ClaimNo
+) -> Response:
+    """Renews the lease."""
+    if not leases.heartbeat(session, case_run, claim_no, settings=settings):
+        return Response(status_code=409)
+    return Response(status_code=204)
+
+
+@router.get("/leases/{case_run}/inputs/{key}")
+def get_input(
+    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, case_run: UUID, key: str, claim_no: ClaimNo
+) -> FileResponse:
+    """One input file of the leased case."""
+    _, run = leases.require_lease(session, case_run, claim_no)
+    if key not in run.case.files:
+        raise NotFound("unknown_input", f"This case has no input {key!r}.")
+    return FileResponse(settings.inputs / run.case.files[key]["path"], media_type="application/gzip")
+
+
+@router.get("/leases/{case_run}/blobs/{digest}")
+def get_blob(
+    session: SessionDep, blobs: BlobsDep, worker: RunWorkerDep, case_run: UUID, digest: str, claim_no: ClaimNo
+) -> FileResponse:
+    """A verified layer, or the config, of the leased case's image."""
+    evaluation, _ = leases.require_lease(session, case_run, claim_no)
+    facts = session.get_one(Image, evaluation.image_id).facts
+    if digest not in (facts["digest"], *facts["layers"]):
+        raise NotFound("unknown_blob", "This blob is not part of the leased case's image.")
+    return FileResponse(blobs.path(digest), media_type="application/octet-stream")
+
+
+@router.put("/leases/{case_run}/output", status_code=201)
+async def put_output(
+    request: Request, settings: SettingsDep, worker: RunWorkerDep, case_run: UUID, claim_no: ClaimNo
+) -> dict[str, str]:
+    """Takes the canonical output of the leased case and answers its digest."""
+    limit = await run_in_threadpool(_output_limit, request, case_run, claim_no)
+    return {"digest": await _store(settings.blobs, request.stream(), limit)}
+
+
+def _output_limit(request: Request, case_run: UUID, claim_no: int) -> int:
+    with unit_of_work(request.app.state.sessions) as session:
+        evaluation, _ = leases.require_lease(session, case_run, claim_no)
+        return evaluation.spec_version.spec.limits_of(evaluation.task).output
+
+
+async def _store(blobs: BlobStore, stream: AsyncIterator[bytes], limit: int) -> str:
+    with blobs.writer() as writer:
+        async for chunk in stream:
+            writer.write(chunk)
+            if writer.size > limit:
+                raise TooLarge("output_too_large", f"An output of this task has at most {limit} bytes.")
+        return await run_in_threadpool(writer.commit)
+
+
+@router.post("/leases/{case_run}/finish", status_code=204)
+def finish(
+    session: SessionDep,
+    settings: SettingsDep,
+    worker: RunWorkerDep,
+    case_run: UUID,
+    claim_no: ClaimNo,
+    body: FinishIn,
+) -> Response:
+    """Settles the case with its verdict."""
+    if (body.fault is None) != (body.output is not None):
+        raise Unprocessable("output_and_fault", "A valid case has an output and no fault, any other a fault and no output.")
+    if body.output is not None and not settings.blobs.has(body.output):
+        raise NotFound("unknown_output", "Upload the output first.")
+    finished = service.Finished(**body.model_dump())
+    service.finish(session, case_run, claim_no, finished, actor=worker.actor, settings=settings)
+    return Response(status_code=204)
+
+
+@router.post("/leases/{case_run}/release", status_code=204)
+def release(
+    session: SessionDep,
+    settings: SettingsDep,
+    worker: RunWorkerDep,
+    case_run: UUID,
+    claim_no: ClaimNo,
+    body: ReleaseIn,
+) -> Response:
+    """Puts the case back into the queue."""
+    if body.fault is None:
+        service.hand_back(session, case_run, claim_no, actor=worker.actor, settings=settings)
+    else:
+        service.release(session, case_run, claim_no, body.fault, actor=worker.actor, settings=settings)
+    return Response(status_code=204)
