@@ -1,7 +1,16 @@
-"""Who is asking. Types carry authority: a function that takes an `Admin` cannot be called for anybody else."""
+"""Who is asking. Types carry authority: a function that takes an `Admin` cannot be called for others."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
+
+
+class Scope(StrEnum):
+    """What a token allows; every token may read."""
+
+    READ = "read"
+    SUBMIT = "submit"  # everything a participant changes: teams, uploads, submissions, tokens
+    ADMIN = "admin"  # an admin's powers, for admins only
 
 
 @dataclass(frozen=True)
@@ -17,6 +26,11 @@ class User:
     def actor(self) -> str:
         """How events name this person."""
         return f"user:{self.id}"
+
+    @property
+    def acts_as_admin(self) -> bool:
+        """Whether this person is an admin and the token says so too."""
+        return self.is_admin and Scope.ADMIN in self.scopes
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,93 @@
+"""Accounts, log-ins and tokens over HTTP."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+
+from server.accounts import service, tokens
+from server.accounts.schemas import (
+    AccountOut,
+    Credentials,
+    Me,
+    NewTokenOut,
+    NewWorkerOut,
+    Registration,
+    SessionOut,
+    TokenIn,
+    TokenOut,
+    WorkerIn,
+    WorkerOut,
+)
+from server.database import unit_of_work
+from server.deps import AdminDep, BearerDep, SessionDep, SettingsDep, UserDep
+
+router = APIRouter(tags=["accounts"])
+
+
+@router.post("/accounts", status_code=201)
+def register(body: Registration, session: SessionDep, settings: SettingsDep) -> AccountOut:
+    """Registers a person."""
+    expected = settings.setup_token.get_secret_value() if settings.setup_token else None
+    account = service.register(session, **body.model_dump(), expected_setup_token=expected)
+    return AccountOut.model_validate(account)
+
+
+@router.post("/sessions", status_code=201)
+def log_in(body: Credentials, request: Request) -> SessionOut:
+    """Logs in; the session token lasts twelve hours."""
+    # Two units of work: the count of log-ins stays when the log-in is refused.
+    with unit_of_work(request.app.state.sessions) as session:
+        service.count_log_in(session, body.email)
+    with unit_of_work(request.app.state.sessions) as session:
+        token, expires_at = service.log_in(session, email=body.email, password=body.password)
+    return SessionOut(token=token, expires_at=expires_at)
+
+
+@router.delete("/sessions/current", status_code=204)
+def log_out(session: SessionDep, credentials: BearerDep) -> None:
+    """Logs out."""
+    service.log_out(session, credentials.credentials if credentials else None)
+
+
+@router.get("/me")
+def me(session: SessionDep, user: UserDep) -> Me:
+    """Who is asking, and what the token allows."""
+    account = AccountOut.model_validate(service.account_of(session, user))
+    return Me(**account.model_dump(), scopes=sorted(user.scopes))
+
+
+@router.post("/tokens", status_code=201)
+def create_token(body: TokenIn, session: SessionDep, user: UserDep) -> NewTokenOut:
+    """Creates an API token; the answer is the only place that shows it."""
+    token, row = service.create_api_token(session, user, **body.model_dump())
+    return NewTokenOut(**TokenOut.model_validate(row).model_dump(), token=token)
+
+
+@router.get("/tokens")
+def list_tokens(session: SessionDep, user: UserDep) -> list[TokenOut]:
+    """The asker's API tokens."""
+    return [TokenOut.model_validate(row) for row in service.list_tokens(session, user)]
+
+
+@router.delete("/tokens/{token_id}", status_code=204)
+def revoke_token(token_id: UUID, session: SessionDep, user: UserDep) -> None:
+    """Revokes an API token."""
+    service.revoke_token(session, user, token_id)
+
+
+@router.post("/admin/workers", status_code=201, tags=["admin"])
+def add_worker(body: WorkerIn, session: SessionDep, admin: AdminDep) -> NewWorkerOut:
+    """Creates a run worker's token; the answer is the only place that shows it."""
+    return NewWorkerOut(name=body.name, token=tokens.add_worker(session, admin, name=body.name))
+
+
+@router.get("/admin/workers", tags=["admin"])
+def list_workers(session: SessionDep, admin: AdminDep) -> list[WorkerOut]:
+    """All run workers."""
+    return [WorkerOut.model_validate(row) for row in service.list_workers(session, admin)]
+
+
+@router.delete("/admin/workers/{worker_id}", status_code=204, tags=["admin"])
+def revoke_worker(worker_id: UUID, session: SessionDep, admin: AdminDep) -> None:
+    """Revokes a run worker's token."""
+    service.revoke_worker(session, admin, worker_id)

@@ -1,0 +1,68 @@
+"""Accounts, their tokens, and the count of recent log-ins."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Enum, ForeignKey, Index, false, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.database import Base, Created, Identified
+
+
+class Account(Identified, Created, Base):
+    """A person; `email` is lower case."""
+
+    __tablename__ = "users"
+
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    password_hash: Mapped[str]
+    is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class TokenKind(StrEnum):
+    """What a token was issued for."""
+
+    SESSION = "session"  # a log-in, hours
+    API = "api"  # made by a person for a script
+    WORKER = "worker"  # a run worker's, belongs to nobody
+
+
+class ApiToken(Identified, Created, Base):
+    """A bearer token, known by its sha256 only; worker tokens have no user."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (
+        Index(
+            "uq_api_tokens_worker_name",
+            "name",
+            unique=True,
+            postgresql_where="kind = 'worker' AND revoked_at IS NULL",
+        ),
+    )
+
+    kind: Mapped[TokenKind] = mapped_column(
+        Enum(
+            TokenKind,
+            native_enum=False,
+            length=16,
+            values_callable=lambda kinds: [kind.value for kind in kinds],
+        )
+    )
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    hash: Mapped[str] = mapped_column(unique=True)
+    scopes: Mapped[list[str]] = mapped_column(default=list)
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class LogInAttempts(Base):
+    """How often a log-in was tried in the present window; the address is hashed, for it may be anybody's."""
+
+    __tablename__ = "log_in_attempts"
+
+    email_hash: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    since: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,120 @@
+"""What account endpoints take and give."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from server.accounts.principals import Scope
+
+Email = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$"
+    ),
+]
+
+
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("must consist of printable characters")
+    return name
+
+
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_printable)
+]
+Password = Annotated[str, Field(min_length=10, max_length=256)]
+
+
+class Registration(BaseModel):
+    """A new account; `setup_token` makes it the first admin."""
+
+    email: Email
+    name: Name
+    password: Password
+    setup_token: str | None = None
+
+
+class AccountOut(BaseModel):
+    """An account as its owner sees it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    email: str
+    name: str
+    is_admin: bool
+    created_at: datetime
+
+
+class Me(AccountOut):
+    """Who is asking, and what the token allows."""
+
+    scopes: list[str]
+
+
+class Credentials(BaseModel):
+    """A log-in."""
+
+    email: Email
+    password: Annotated[str, Field(max_length=256)]
+
+
+class SessionOut(BaseModel):
+    """A session token; it is shown this once."""
+
+    token: str
+    expires_at: datetime
+
+
+class TokenIn(BaseModel):
+    """A new API token."""
+
+    name: Name
+    scopes: Annotated[list[Scope], Field(min_length=1)] = [Scope.READ, Scope.SUBMIT]
+    expires_in_days: Annotated[int, Field(ge=1, le=730)] | None = None
+
+
+class TokenOut(BaseModel):
+    """A token without its secret."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewTokenOut(TokenOut):
+    """A token with its secret, shown this once."""
+
+    token: str
+
+
+class WorkerIn(BaseModel):
+    """A new run worker."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+
+
+class WorkerOut(BaseModel):
+    """A run worker's token without its secret."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class NewWorkerOut(BaseModel):
+    """A run worker's token, shown this once."""
+
+    name: str
+    token: str

@@ -1,0 +1,149 @@
+"""Bearer tokens: 256 random bits behind a prefix that secret scanners find, kept as a sha256 only."""
+
+import hashlib
+import secrets
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server import events
+from server.accounts.models import ApiToken, TokenKind
+from server.accounts.principals import Admin, Scope, User
+from server.errors import Conflict, Forbidden, NotFound
+
+_PREFIXES = {TokenKind.SESSION: "prs_", TokenKind.API: "prc_", TokenKind.WORKER: "prw_"}
+_TOKENS_PER_USER = 100
+
+
+def token_hash(token: str) -> str:
+    """How a token is stored. It has 256 random bits, so a plain hash cannot be turned round."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def issue(
+    session: Session,
+    kind: TokenKind,
+    *,
+    name: str,
+    user_id: UUID | None = None,
+    scopes: Collection[str] = (),
+    lasts: timedelta | None = None,
+    token: str | None = None,
+) -> tuple[str, ApiToken]:
+    """A new token and its row; `token` sets it, otherwise it is drawn."""
+    token = token or _PREFIXES[kind] + secrets.token_urlsafe(32)
+    row = ApiToken(kind=kind, user_id=user_id, name=name, hash=token_hash(token), scopes=sorted(scopes))
+    if lasts is not None:
+        row.expires_at = func.now() + lasts
+    session.add(row)
+    session.flush()
+    session.refresh(row)
+    return token, row
+
+
+def create_api_token(
+    session: Session, user: User, *, name: str, scopes: Collection[str], expires_in_days: int | None = None
+) -> tuple[str, ApiToken]:
+    """A token for a script, with at most the scopes of the token that asks for it.
+
+    Raises:
+        Forbidden: more than the asking token allows, or one that may only read.
+        Conflict: too many tokens.
+    """
+    wanted = {*scopes, Scope.READ}
+    beyond = sorted(wanted - user.scopes)
+    if Scope.SUBMIT not in user.scopes or beyond:
+        missing = ", ".join(beyond or [Scope.SUBMIT])
+        raise Forbidden(
+            "scope_missing", f"Your own token lacks: {missing}. Log in and ask for what you may give."
+        )
+    if len(list_tokens(session, user)) >= _TOKENS_PER_USER:
+        raise Conflict(
+            "too_many_tokens", f"You have {_TOKENS_PER_USER} valid tokens. Revoke one you do not need."
+        )
+    lasts = timedelta(days=expires_in_days) if expires_in_days is not None else None
+    token, row = issue(session, TokenKind.API, name=name, user_id=user.id, scopes=wanted, lasts=lasts)
+    events.record(session, "token", row.id, actor=user.actor, what="created")
+    return token, row
+
+
+def list_tokens(session: Session, user: User) -> Sequence[ApiToken]:
+    """The user's API tokens that are not revoked, oldest first."""
+    return session.scalars(
+        select(ApiToken)
+        .where(ApiToken.user_id == user.id, ApiToken.kind == TokenKind.API, ApiToken.revoked_at.is_(None))
+        .order_by(ApiToken.id)
+    ).all()
+
+
+def revoke_token(session: Session, user: User, token_id: UUID) -> None:
+    """Ends one of the user's own tokens; a second time does nothing.
+
+    Raises:
+        NotFound: the user has no such token.
+    """
+    row = session.get(ApiToken, token_id)
+    if row is None or row.user_id != user.id:
+        raise NotFound("unknown_token", "You have no such token. GET /tokens lists yours.")
+    if row.revoked_at is None:
+        row.revoked_at = func.now()
+        events.record(session, "token", row.id, actor=user.actor, what="revoked")
+
+
+def create_worker_token(session: Session, name: str, *, token: str | None = None) -> str:
+    """A run worker's token. A name that exists gets the new token instead of its old one and keeps its id."""
+    row = _worker(session, name)
+    if row is None:
+        token, row = issue(session, TokenKind.WORKER, name=name, token=token)
+    else:
+        token = token or _PREFIXES[TokenKind.WORKER] + secrets.token_urlsafe(32)
+        row.hash = token_hash(token)
+    events.record(session, "worker", row.id, actor="platform", what="token issued")
+    return token
+
+
+def add_worker(session: Session, admin: Admin, *, name: str) -> str:
+    """A token for a new run worker.
+
+    Raises:
+        Conflict: a worker of this name exists.
+    """
+    if _worker(session, name) is not None:
+        raise Conflict(
+            "worker_exists", "A run worker of this name exists. Revoke its token first, or take another name."
+        )
+    token, row = issue(session, TokenKind.WORKER, name=name)
+    events.record(session, "worker", row.id, actor=admin.actor, what="token issued")
+    return token
+
+
+def list_workers(session: Session, admin: Admin) -> Sequence[ApiToken]:
+    """All run workers' tokens, oldest first."""
+    return session.scalars(
+        select(ApiToken).where(ApiToken.kind == TokenKind.WORKER).order_by(ApiToken.id)
+    ).all()
+
+
+def revoke_worker(session: Session, admin: Admin, worker_id: UUID) -> None:
+    """Shuts a run worker out; a second time does nothing.
+
+    Raises:
+        NotFound: there is no such worker.
+    """
+    row = session.get(ApiToken, worker_id)
+    if row is None or row.kind is not TokenKind.WORKER:
+        raise NotFound("unknown_worker", "There is no such run worker. GET /admin/workers lists them.")
+    if row.revoked_at is None:
+        row.revoked_at = func.now()
+        events.record(session, "worker", row.id, actor=admin.actor, what="revoked")
+
+
+def _worker(session: Session, name: str) -> ApiToken | None:
+    return session.scalar(
+        select(ApiToken)
+        .where(ApiToken.kind == TokenKind.WORKER, ApiToken.name == name, ApiToken.revoked_at.is_(None))
+        .with_for_update()
+    )

@@ -1,0 +1,86 @@
+"""Teams and invitations over HTTP."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from server.challenges.service import get_challenge
+from server.deps import AdminDep, SessionDep, UserDep
+from server.teams import service
+from server.teams.models import Team
+from server.teams.schemas import (
+    InvitationOut,
+    MemberOut,
+    MyTeamOut,
+    NewInvitationOut,
+    Standing,
+    TeamIn,
+    TeamOut,
+)
+
+router = APIRouter(tags=["teams"])
+
+
+@router.post("/challenges/{slug}/teams", status_code=201)
+def create_team(slug: str, body: TeamIn, session: SessionDep, user: UserDep) -> MyTeamOut:
+    """Founds a team; the founder is its captain."""
+    challenge = get_challenge(session, slug)
+    return _with_members(session, service.create_team(session, user, challenge.id, name=body.name))
+
+
+@router.get("/challenges/{slug}/teams/mine")
+def my_team(slug: str, session: SessionDep, user: UserDep) -> MyTeamOut:
+    """The asker's team in this challenge."""
+    challenge = get_challenge(session, slug)
+    return _with_members(session, service.team_of(session, user, challenge.id))
+
+
+@router.get("/teams/{team_id}")
+def get_team(team_id: UUID, session: SessionDep, user: UserDep) -> MyTeamOut:
+    """A team, for its members."""
+    return _with_members(session, service.require_member(session, user, team_id))
+
+
+@router.get("/teams/{team_id}/invitations")
+def list_invitations(team_id: UUID, session: SessionDep, user: UserDep) -> list[InvitationOut]:
+    """A team's open invitations."""
+    return [InvitationOut.model_validate(row) for row in service.open_invitations(session, user, team_id)]
+
+
+@router.post("/teams/{team_id}/invitations", status_code=201)
+def invite(team_id: UUID, session: SessionDep, user: UserDep) -> NewInvitationOut:
+    """Invites one more member; the answer is the only place that shows the code."""
+    code, row = service.invite(session, user, team_id)
+    return NewInvitationOut(**InvitationOut.model_validate(row).model_dump(), code=code)
+
+
+@router.post("/invitations/{code}/accept")
+def accept_invitation(code: str, session: SessionDep, user: UserDep) -> MyTeamOut:
+    """Joins a team."""
+    return _with_members(session, service.accept_invitation(session, user, code))
+
+
+@router.delete("/teams/{team_id}/members/me", status_code=204)
+def leave(team_id: UUID, session: SessionDep, user: UserDep) -> None:
+    """Leaves a team."""
+    service.remove_member(session, user, team_id, user.id)
+
+
+@router.delete("/teams/{team_id}/members/{user_id}", status_code=204)
+def remove_member(team_id: UUID, user_id: UUID, session: SessionDep, user: UserDep) -> None:
+    """Takes a member out of a team."""
+    service.remove_member(session, user, team_id, user_id)
+
+
+@router.patch("/admin/teams/{team_id}", tags=["admin"])
+def set_standing(team_id: UUID, body: Standing, session: SessionDep, admin: AdminDep) -> TeamOut:
+    """Changes a team's eligibility, disclaimer or being a baseline."""
+    return TeamOut.model_validate(service.set_standing(session, admin, team_id, changes=body.changes()))
+
+
+def _with_members(session: SessionDep, team: Team) -> MyTeamOut:
+    members = [
+        MemberOut(user_id=account.id, name=account.name, is_captain=membership.is_captain)
+        for membership, account in service.members(session, team)
+    ]
+    return MyTeamOut(**TeamOut.model_validate(team).model_dump(), members=members)

@@ -1,0 +1,73 @@
+"""What team endpoints take and give."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TeamIn(BaseModel):
+    """A new team."""
+
+    name: Annotated[str, Field(max_length=200)]
+
+
+class MemberOut(BaseModel):
+    """A person in a team."""
+
+    user_id: UUID
+    name: str
+    is_captain: bool
+
+
+class TeamOut(BaseModel):
+    """A team as its members see it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    name: str
+    eligible: bool
+    disclaimer: str | None
+    is_baseline: bool
+    created_at: datetime
+
+
+class MyTeamOut(TeamOut):
+    """One's own team with its members."""
+
+    members: list[MemberOut]
+
+
+class InvitationOut(BaseModel):
+    """An open invitation without its code."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    created_at: datetime
+    expires_at: datetime
+
+
+class NewInvitationOut(InvitationOut):
+    """An invitation with its code, shown this once."""
+
+    code: str
+
+
+class Standing(BaseModel):
+    """What an admin may change about a team; fields left out stay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    eligible: bool | None = None
+    disclaimer: Annotated[str, Field(max_length=500)] | None = None
+    baseline: bool | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """The columns to change; null clears the disclaimer and leaves the rest."""
+        given = self.model_dump(exclude_unset=True)
+        if "baseline" in given:
+            given["is_baseline"] = given.pop("baseline")
+        return {field: value for field, value in given.items() if value is not None or field == "disclaimer"}

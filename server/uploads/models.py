@@ -1,0 +1,67 @@
+"""Uploads of image archives."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Enum, ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.database import Base, Created, Identified
+
+
+class UploadStatus(StrEnum):
+    """Where an upload is."""
+
+    RECEIVING = "receiving"  # bytes are missing
+    CHECKING = "checking"  # all bytes are here; a score worker checks them, or will
+    READY = "ready"  # the archive holds an image that may be submitted
+    REJECTED = "rejected"  # it does not, or it ran out; `code` and `message` say why
+
+
+MOVES: dict[UploadStatus, frozenset[UploadStatus]] = {
+    UploadStatus.RECEIVING: frozenset({UploadStatus.CHECKING, UploadStatus.REJECTED}),
+    UploadStatus.CHECKING: frozenset({UploadStatus.READY, UploadStatus.REJECTED}),
+    UploadStatus.READY: frozenset(),
+    UploadStatus.REJECTED: frozenset(),
+}
+
+
+class Upload(Identified, Created, Base):
+    """One archive on its way in. The first `offset` bytes of its file are on the disk for good."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (
+        CheckConstraint("0 <= offset_bytes AND offset_bytes <= length", name="offset_within_length"),
+        Index("ix_uploads_open", "status", postgresql_where="status IN ('receiving', 'checking')"),
+    )
+
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"), index=True)
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    filename: Mapped[str | None]
+    sha256: Mapped[str]
+    length: Mapped[int] = mapped_column(BigInteger)
+    offset: Mapped[int] = mapped_column("offset_bytes", BigInteger, default=0, server_default="0")
+    status: Mapped[UploadStatus] = mapped_column(
+        Enum(
+            UploadStatus,
+            native_enum=False,
+            length=16,
+            values_callable=lambda all_: [one.value for one in all_],
+        ),
+        default=UploadStatus.RECEIVING,
+    )
+    expires_at: Mapped[datetime]
+    image: Mapped[str | None] = mapped_column(default=None)
+    code: Mapped[str | None] = mapped_column(default=None)
+    message: Mapped[str | None] = mapped_column(default=None)
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+    # The checker's lease: who took the upload last is the only one who may settle it.
+    check_no: Mapped[int] = mapped_column(default=0, server_default="0")
+    check_expires_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    def move_to(self, status: UploadStatus) -> None:
+        """Changes the status; ValueError where the table of moves does not have it."""
+        if status not in MOVES[self.status]:
+            raise ValueError(f"an upload does not go from {self.status} to {status}")
+        self.status = status

@@ -1,0 +1,66 @@
+"""What upload endpoints take and give."""
+
+import base64
+import binascii
+import re
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from server.errors import BadRequest
+from server.uploads.models import UploadStatus
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+class UploadOut(BaseModel):
+    """An upload and what came of it; `image` is the digest to submit once it is ready."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    team_id: UUID
+    status: UploadStatus
+    offset: int
+    length: int
+    filename: str | None
+    image: str | None
+    code: str | None
+    message: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
+class Metadata(BaseModel):
+    """What Upload-Metadata says: pairs of a key and a base64 value, separated by commas."""
+
+    sha256: str
+    filename: str | None = None
+    team: str | None = None
+
+    @classmethod
+    def parse(cls, header: str | None) -> "Metadata":
+        """The header's content.
+
+        Raises:
+            BadRequest: it cannot be read, or the sha256 is missing.
+        """
+        pairs = (pair.split() for pair in (header or "").split(",") if pair.strip())
+        try:
+            values = {key: base64.b64decode("".join(value), validate=True).decode() for key, *value in pairs}
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise BadRequest(
+                "bad_metadata", "Upload-Metadata is 'key base64,key base64'; a value is not base64 of UTF-8."
+            ) from error
+        if not _SHA256.fullmatch(values.get("sha256", "")):
+            raise BadRequest(
+                "sha256_missing",
+                "Upload-Metadata needs 'sha256': the archive's sha256 in 64 hexadecimal digits.",
+            )
+        filename = values.get("filename")
+        return cls(
+            sha256=values["sha256"].lower(),
+            filename=filename[:200].replace("\x00", "") if filename else None,
+            team=values.get("team") or None,
+        )

@@ -1,0 +1,282 @@
+"""Uploads: creating, resuming, ending. The bytes themselves are written by `server.uploads.receive`."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server import events
+from server.accounts.principals import Scope, User
+from server.accounts.service import require_scope
+from server.database import after_commit
+from server.errors import BadRequest, Conflict, Gone, NotFound, TooLarge
+from server.teams.models import Team
+from server.teams.service import require_member
+from server.uploads.models import Upload, UploadStatus
+from server.uploads.problems import Locked, StorageFull
+
+UNFINISHED_PER_TEAM = 8
+LASTS = timedelta(hours=24)  # since the last byte
+DISK_RESERVE = 2 * 2**30  # bytes nobody's upload may take: the database and the outputs live beside them
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """An upload that this process, and nobody else, may append to until `file` is closed."""
+
+    id: UUID
+    actor: str
+    offset: int
+    length: int
+    file: BinaryIO
+
+
+def upload_path(uploads: Path, upload_id: UUID) -> Path:
+    """Where an upload's bytes lie."""
+    return uploads / str(upload_id)
+
+
+def create_upload(
+    session: Session,
+    user: User,
+    team: Team,
+    *,
+    length: int,
+    sha256: str,
+    filename: str | None,
+    limit: int,
+    uploads: Path,
+) -> Upload:
+    """A new upload of `length` bytes for a team the user may act for.
+
+    Raises:
+        BadRequest, TooLarge: nothing, or more than `limit` bytes.
+        Conflict: the team has too many unfinished uploads.
+        StorageFull: the disk has no room for it.
+    """
+    require_scope(user, Scope.SUBMIT)
+    if length < 1:
+        raise BadRequest("empty_upload", "Upload-Length must be at least 1: the archive's size in bytes.")
+    if length > limit:
+        raise TooLarge(
+            "upload_too_large",
+            f"{length} bytes are more than the {limit} allowed. Make the image smaller.",
+            limit=limit,
+        )
+    _require_few_unfinished(session, team)
+    _require_room(session, length, uploads=uploads)
+    upload = Upload(
+        team_id=team.id,
+        user_id=user.id,
+        filename=filename,
+        sha256=sha256,
+        length=length,
+        expires_at=func.now() + LASTS,
+    )
+    session.add(upload)
+    session.flush()
+    session.refresh(upload)
+    events.record(session, "upload", upload.id, actor=user.actor, what=upload.status)
+    return upload
+
+
+def _require_few_unfinished(session: Session, team: Team) -> None:
+    # Creations of one team queue behind its row, so that two at once do not both take the last place.
+    session.scalar(select(Team.id).where(Team.id == team.id).with_for_update())
+    unfinished = session.scalar(
+        select(func.count()).where(
+            Upload.team_id == team.id, Upload.status == UploadStatus.RECEIVING, Upload.expires_at > func.now()
+        )
+    )
+    if unfinished is not None and unfinished >= UNFINISHED_PER_TEAM:
+        raise Conflict(
+            "too_many_uploads",
+            f"The team has {unfinished} unfinished uploads. Finish one, or end one with DELETE.",
+        )
+
+
+def _require_room(session: Session, length: int, *, uploads: Path) -> None:
+    uploads.mkdir(parents=True, exist_ok=True)
+    promised = session.scalar(
+        select(func.coalesce(func.sum(Upload.length - Upload.offset), 0)).where(
+            Upload.status == UploadStatus.RECEIVING, Upload.expires_at > func.now()
+        )
+    )
+    if shutil.disk_usage(uploads).free < length + int(promised or 0) + DISK_RESERVE:
+        raise storage_full()
+
+
+def storage_full() -> StorageFull:
+    """The problem of a full disk."""
+    return StorageFull(
+        "storage_full", "The server's disk is full. What was received is kept; try again in an hour."
+    )
+
+
+def get_upload(session: Session, user: User, upload_id: UUID) -> Upload:
+    """An upload of one of the user's teams.
+
+    Raises:
+        NotFound: no such upload, or another team's.
+    """
+    upload = session.get(Upload, upload_id)
+    if upload is None:
+        raise unknown_upload()
+    try:
+        require_member(session, user, upload.team_id)
+    except NotFound:
+        raise unknown_upload() from None
+    return upload
+
+
+def unknown_upload() -> NotFound:
+    """The problem of an upload that is not there, or not for this asker."""
+    return NotFound("unknown_upload", "There is no such upload, or it is another team's. Begin a new one.")
+
+
+def resumable(session: Session, user: User, upload_id: UUID) -> Upload:
+    """An upload whose offset is worth telling.
+
+    Raises:
+        NotFound: as `get_upload`.
+        Gone: it ran out.
+    """
+    upload = get_upload(session, user, upload_id)
+    _require_unexpired(session, upload)
+    return upload
+
+
+def list_uploads(session: Session, user: User, team_id: UUID) -> Sequence[Upload]:
+    """A team's uploads, newest first."""
+    require_member(session, user, team_id)
+    return session.scalars(
+        select(Upload).where(Upload.team_id == team_id).order_by(Upload.id.desc()).limit(100)
+    ).all()
+
+
+def begin(session: Session, user: User, upload_id: UUID, *, offset: int, uploads: Path) -> Incoming:
+    """The upload, opened for appending at `offset`; the file's lock ends with its process at the latest.
+
+    Raises:
+        NotFound, Gone: no such upload; it ran out.
+        Locked: another request is writing to it.
+        Conflict: it is complete, or `offset` is not where it stands.
+    """
+    require_scope(user, Scope.SUBMIT)
+    get_upload(session, user, upload_id)
+    file = _open_locked(uploads, upload_id)
+    try:
+        # Read again behind the lock: whoever held it before may have moved the offset, or ended the upload.
+        upload = session.get(Upload, upload_id, populate_existing=True)
+        if upload is None:
+            upload_path(uploads, upload_id).unlink(missing_ok=True)
+            raise unknown_upload()
+        _require_at(session, upload, offset)
+        # Bytes behind the offset came without being acknowledged: they are sent again.
+        file.truncate(offset)
+        file.seek(offset)
+    except BaseException:
+        file.close()
+        raise
+    return Incoming(id=upload.id, actor=user.actor, offset=upload.offset, length=upload.length, file=file)
+
+
+def _open_locked(uploads: Path, upload_id: UUID) -> BinaryIO:
+    uploads.mkdir(parents=True, exist_ok=True)
+    handle = os.open(upload_path(uploads, upload_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise Locked(
+            "upload_locked",
+            "Another request is writing to this upload. Wait a moment, ask for the offset, resume there.",
+        ) from None
+    return os.fdopen(handle, "r+b", buffering=0)
+
+
+def _require_at(session: Session, upload: Upload, offset: int) -> None:
+    if upload.status is not UploadStatus.RECEIVING:
+        _require_unexpired(session, upload)
+        raise Conflict("upload_complete", "All bytes of this upload are here. GET it to see what came of it.")
+    _require_unexpired(session, upload)
+    if upload.offset != offset:
+        raise Conflict(
+            "wrong_offset",
+            f"The upload stands at byte {upload.offset}, not {offset}. Resume there.",
+            offset=upload.offset,
+        )
+
+
+def _require_unexpired(session: Session, upload: Upload) -> None:
+    over = upload.status is UploadStatus.RECEIVING and session.scalar(select(func.now() >= upload.expires_at))
+    if over or upload.code == "upload_expired":
+        raise Gone("upload_expired", "This upload ran out. Begin a new one.")
+
+
+def save_offset(
+    session: Session, upload_id: UUID, offset: int, *, actor: str, on_complete: Callable[[], None]
+) -> None:
+    """Notes that the first `offset` bytes are on the disk; with the last one the check is due."""
+    upload = session.get_one(Upload, upload_id, with_for_update=True)
+    if upload.status is not UploadStatus.RECEIVING:
+        return
+    upload.offset = offset
+    upload.expires_at = func.now() + LASTS
+    if offset == upload.length:
+        upload.move_to(UploadStatus.CHECKING)
+        events.record(session, "upload", upload.id, actor=actor, what=upload.status)
+        after_commit(session, on_complete)
+
+
+def terminate(session: Session, user: User, upload_id: UUID, *, uploads: Path) -> None:
+    """Ends an unfinished upload and forgets it.
+
+    Raises:
+        NotFound: no such upload.
+        Conflict: it is complete.
+        Locked: a request is writing to it.
+    """
+    require_scope(user, Scope.SUBMIT)
+    upload = get_upload(session, user, upload_id)
+    if upload.status is not UploadStatus.RECEIVING:
+        raise Conflict("upload_complete", "This upload is complete, so there is nothing to end.")
+    file = _open_locked(uploads, upload_id)
+    session.delete(upload)
+    events.record(session, "upload", upload_id, actor=user.actor, what="terminated")
+    session.flush()
+    after_commit(session, lambda: _remove(file, upload_path(uploads, upload_id)))
+
+
+def _remove(file: BinaryIO, path: Path) -> None:
+    path.unlink(missing_ok=True)
+    file.close()
+
+
+def expire_uploads(session: Session, *, uploads: Path) -> int:
+    """Rejects uploads that ran out and removes their bytes after the commit; returns how many."""
+    over = session.scalars(
+        select(Upload)
+        .where(Upload.status == UploadStatus.RECEIVING, Upload.expires_at < func.now())
+        .with_for_update(skip_locked=True)
+    ).all()
+    for upload in over:
+        reject(session, upload, code="upload_expired", message="No byte came for a day. Begin a new upload.")
+        path = upload_path(uploads, upload.id)
+        after_commit(session, lambda path=path: path.unlink(missing_ok=True))  # type: ignore[misc]
+    return len(over)
+
+
+def reject(session: Session, upload: Upload, *, code: str, message: str) -> None:
+    """Moves an upload to REJECTED with its reason."""
+    upload.move_to(UploadStatus.REJECTED)
+    upload.code, upload.message = code, message
+    events.record(session, "upload", upload.id, actor="platform", what=upload.status, why=code)
