@@ -8,7 +8,9 @@ import pytest
 import redis
 from celery import Celery
 from kombu import Connection
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.retry import Retry
 
 from worker.embedded.redis import Redis
 

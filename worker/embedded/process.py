@@ -10,6 +10,7 @@ from pathlib import Path
 from worker.embedded.account import Account
 
 _PR_SET_PDEATHSIG = 1
+_LARGE_LOG = 20_000_000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -49,6 +50,7 @@ def spawn(
     Its own session keeps the terminal's Ctrl-C away from it: the supervisor decides who stops when.
     `stdin` is small (a configuration): it is written whole before this returns.
     """
+    _set_aside(log)
     with log.open("ab") as out:
         child = subprocess.Popen(
             [str(word) for word in command],
@@ -65,6 +67,12 @@ def spawn(
         )
     feed(child, stdin)
     return child
+
+
+def _set_aside(log: Path) -> None:
+    """Start a new log file where the last one has grown large; one older file is kept."""
+    if log.exists() and log.stat().st_size > _LARGE_LOG:
+        log.replace(log.with_suffix(".1.log"))
 
 
 def feed(child: subprocess.Popen[bytes], data: bytes) -> None:

@@ -1,0 +1,155 @@
+"""The supervisor: order, readiness, restarts, and nobody left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from worker.embedded.data import CHECKOUT
+from worker.embedded.process import ServiceError
+from worker.supervisor import Program, Step, Supervisor
+
+STAY = "import time; print('up', flush=True); time.sleep(60)"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + STAY
+
+RUN = """
+import sys
+from pathlib import Path
+from worker.supervisor import Program, Supervisor
+here = Path(sys.argv[1])
+child = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+program = Program("child", [sys.executable, "-c", child], here / "child.log", here, lambda: {})
+Supervisor([program], lambda line: print(line, flush=True)).run()
+"""
+
+
+def program(here: Path, name: str, code: str = STAY, **options: object) -> Program:
+    log = here / f"{name}.log"
+    env: Callable[[], dict[str, str]] = dict
+    ready = lambda: log.exists() and "up" in log.read_text()  # noqa: E731 - short-lived and local
+    settings = {"ready": ready, "ready_seconds": 10.0, "stop_seconds": 5.0} | options
+    return Program(name, [sys.executable, "-c", code], log, here, env, **settings)  # type: ignore[arg-type]
+
+
+def until(condition: Callable[[], bool], seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+def pid_of(service: Program) -> int:
+    assert service._child is not None
+    return service._child.pid
+
+
+@pytest.fixture
+def announced() -> list[str]:
+    return []
+
+
+def test_services_start_in_order_and_stop_in_reverse(tmp_path: Path, announced: list[str]) -> None:
+    seen: list[str] = []
+    first, last = program(tmp_path, "first"), program(tmp_path, "last")
+    middle = Step("middle", lambda: seen.append(f"first ready: {first.alive()}, last: {last.alive()}"))
+    supervisor = Supervisor([first, middle, last], announced.append)
+    supervisor.start()
+    assert seen == ["first ready: True, last: False"]
+    assert [line.split(":")[0] for line in announced] == ["first", "middle", "last"]
+    pids = [pid_of(first), pid_of(last)]
+    supervisor.stop()
+    assert all(gone(pid) for pid in pids)
+
+
+def test_a_service_that_does_not_start_takes_the_earlier_ones_down(tmp_path: Path) -> None:
+    good = program(tmp_path, "good")
+    bad = program(tmp_path, "bad", "raise SystemExit('no disk left')")
+    with pytest.raises(ServiceError, match="no disk left"):
+        Supervisor([good, bad]).start()
+    assert not good.alive()
+
+
+def test_a_service_that_is_never_ready_fails_after_its_time(tmp_path: Path) -> None:
+    slow = program(tmp_path, "slow", ready=lambda: False, ready_seconds=0.3)
+    with pytest.raises(ServiceError, match="did not get ready"):
+        Supervisor([slow]).start()
+    assert not slow.alive()
+
+
+def test_a_dead_service_is_started_again_with_growing_pauses(tmp_path: Path, announced: list[str]) -> None:
+    dies = program(tmp_path, "dies", "print('up', flush=True)")
+    supervisor = Supervisor([dies], announced.append)
+    supervisor.start()
+
+    def restarted_twice() -> bool:
+        supervisor.look_after()
+        return sum("again in" in line for line in announced) >= 3
+
+    assert until(restarted_twice)
+    supervisor.stop()
+    pauses = [line.rsplit(" ", 2)[1] for line in announced if "again in" in line]
+    assert pauses[:3] == ["0.5", "1", "2"]
+
+
+def test_a_service_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    stubborn = program(tmp_path, "stubborn", STUBBORN, stop_seconds=0.3)
+    stubborn.start()
+    pid = pid_of(stubborn)
+    stubborn.stop()
+    assert gone(pid)
+
+
+def test_the_environment_is_made_at_start_and_nothing_else_leaks_in(tmp_path: Path) -> None:
+    secret: dict[str, str] = {}
+    code = "import os; print('up', os.environ.get('TOKEN'), os.environ.get('HOME'), flush=True)"
+    child = program(tmp_path, "child", code)
+    child.env = lambda: secret
+    secret["TOKEN"] = "made later"
+    child.start()
+    child.stop()
+    assert (tmp_path / "child.log").read_text() == "up made later None\n"
+
+
+def supervised(here: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """A supervisor process with one child, and the child's pid."""
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(here)], cwd=CHECKOUT, stdout=subprocess.PIPE
+    )
+    log = here / "child.log"
+    assert until(lambda: log.exists() and log.read_text().endswith("\n"))
+    assert supervisor.stdout is not None
+    assert b"ready" in supervisor.stdout.readline()
+    return supervisor, int(log.read_text())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_everything_and_exits_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    supervisor, child = supervised(tmp_path)
+    supervisor.send_signal(number)
+    assert supervisor.wait(20) == 0
+    assert gone(child)
+    supervisor.communicate()
+
+
+def test_a_killed_supervisor_leaves_no_child(tmp_path: Path) -> None:
+    supervisor, child = supervised(tmp_path)
+    supervisor.kill()
+    supervisor.wait()
+    assert until(lambda: gone(child))
+    supervisor.communicate()
+
+
+def test_ctrl_c_reaches_the_supervisor_and_not_its_children(tmp_path: Path) -> None:
+    child = program(tmp_path, "child")
+    child.start()
+    assert os.getpgid(pid_of(child)) != os.getpgid(0)
+    child.stop()

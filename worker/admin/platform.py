@@ -1,0 +1,195 @@
+"""What runs on one machine: which programs, in which order, and what each is told and not told."""
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from worker.embedded.account import SetupError
+from worker.embedded.data import CHECKOUT, make_directory, secret, store_secret
+from worker.embedded.migrations import migrate
+from worker.embedded.postgres import Postgres
+from worker.embedded.redis import Redis, free_port
+from worker.supervisor import Program, Service, Step
+
+# What a child keeps of our environment; everything else it needs is named below.
+_KEPT = ("PATH", "HOME", "TMPDIR", "DOCKER_HOST", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE")
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One installation: its directory, its address, and the services of its own it is built on."""
+
+    data: Path
+    host: str
+    port: int
+    run_workers: int
+    postgres: Postgres
+    redis: Redis
+
+    @classmethod
+    def on(cls, data: Path, *, host: str = "127.0.0.1", port: int = 0, run_workers: int = 2) -> "Platform":
+        """A platform in `data`; port 0 takes a free one.
+
+        Raises `SetupError` where somebody already listens on the port.
+        """
+        _require_free(host, port)
+        return cls(data, host, port or free_port(host), run_workers, Postgres(data), Redis(data))
+
+    @property
+    def server_url(self) -> str:
+        """Where the server answers, as seen from this machine."""
+        own = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared only
+        return f"http://{own}:{self.port}"
+
+    def secret(self, name: str) -> str:
+        """One of this installation's secrets, made on first use."""
+        return secret(self.data, name)
+
+
+WorkerToken = Callable[[Platform], str]
+"""Makes (or finds again) the token that this machine's run workers show to the server."""
+
+
+def services(
+    platform: Platform, announce: Callable[[str], None], worker_token: WorkerToken | None = None
+) -> list[Service]:
+    """Everything in the order in which it starts.
+
+    `worker_token` is called once the server is healthy and before the first run worker starts.
+    """
+
+    def token() -> None:
+        if worker_token is not None:
+            store_secret(platform.data, "worker_token", worker_token(platform))
+
+    names = [f"run-{number}" for number in range(1, platform.run_workers + 1)]
+    return [
+        platform.postgres,
+        platform.redis,
+        Step("migrations", lambda: migrate(platform.postgres.url())),
+        _server(platform),
+        Step("worker token", token),
+        _beat(platform),
+        *[
+            _run_worker(platform, name, cores)
+            for name, cores in zip(names, _share_cores(len(names)), strict=True)
+        ],
+        _score_worker(platform),
+        Step("address", lambda: announce(f"Proctor listens on {platform.server_url}")),
+    ]
+
+
+def server_environment(platform: Platform) -> dict[str, str]:
+    """What the server and the score worker know: the database, the keys and the data directory."""
+    return _kept(os.environ) | {
+        "DATABASE_URL": platform.postgres.url(),
+        "REDIS_URL": platform.redis.url,
+        "PROCTOR_DATA": str(platform.data),
+        "PROCTOR_SECRET_KEY": platform.secret("secret_key"),
+        "PROCTOR_SETUP_TOKEN": platform.secret("setup_token"),
+    }
+
+
+def run_worker_environment(platform: Platform, name: str, cores: str) -> dict[str, str]:
+    """What a run worker knows: the server's address, its token, the broker and a directory of its own.
+
+    Neither the database nor the directory that holds the references is named to a process that runs
+    strangers' code.
+    """
+    directory = make_directory(platform.data / "workers" / name, 0o711)
+    return _kept(os.environ) | {
+        "PROCTOR_SERVER_URL": platform.server_url,
+        "PROCTOR_WORKER_TOKEN": platform.secret("worker_token"),
+        "PROCTOR_WORKER_DIR": str(directory),
+        "PROCTOR_WORKER_CPUS": cores,
+        "REDIS_URL": platform.redis.url,
+    }
+
+
+def _server(platform: Platform) -> Program:
+    command = ["uvicorn", "server.app:create_app", "--factory", "--host", platform.host]
+    # Run workers ask for cases all the time: an access log would hold little else.
+    command += ["--port", str(platform.port), "--no-access-log", "--no-server-header"]
+    command += ["--timeout-graceful-shutdown", "10"]
+    return _python(
+        platform,
+        "server",
+        command,
+        lambda: server_environment(platform),
+        lambda: _healthy(platform.server_url),
+    )
+
+
+def _beat(platform: Platform) -> Program:
+    directory = make_directory(platform.data / "beat", 0o700)
+    command = [
+        "celery",
+        "-A",
+        "worker.app",
+        "beat",
+        "--schedule",
+        str(directory / "schedule"),
+        "--pidfile",
+        "",
+    ]
+    return _python(platform, "beat", command, lambda: _kept(os.environ) | {"REDIS_URL": platform.redis.url})
+
+
+def _run_worker(platform: Platform, name: str, cores: str) -> Program:
+    command = ["worker.run", "--name", name]
+    return _python(platform, name, command, lambda: run_worker_environment(platform, name, cores))
+
+
+def _score_worker(platform: Platform) -> Program:
+    command = ["worker.score", "--name", "score-1"]
+    return _python(platform, "score-1", command, lambda: server_environment(platform))
+
+
+def _python(
+    platform: Platform,
+    name: str,
+    module: list[str],
+    env: Callable[[], Mapping[str, str]],
+    ready: Callable[[], bool] | None = None,
+) -> Program:
+    command = [sys.executable, "-m", *module]
+    return Program(
+        name, command, platform.data / "logs" / f"{name}.log", CHECKOUT, env, ready, stop_seconds=30
+    )
+
+
+def _kept(environ: Mapping[str, str]) -> dict[str, str]:
+    return {key: environ[key] for key in _KEPT if key in environ} | {
+        "PYTHONUNBUFFERED": "1",
+        "LANG": "C.UTF-8",
+    }
+
+
+def _healthy(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=2, trust_env=False).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def _share_cores(workers: int) -> list[str]:
+    """Cores of this machine dealt out to the workers, as cpusets; with few cores, workers share."""
+    cores = sorted(os.sched_getaffinity(0))
+    each = [cores[number::workers] or [cores[number % len(cores)]] for number in range(workers)]
+    return [",".join(map(str, own)) for own in each]
+
+
+def _require_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SetupError(
+                f"Port {port} on {host} cannot be used ({error.strerror}); choose another with --port."
+            ) from error

@@ -1,0 +1,54 @@
+"""`proctor-admin up`: the whole platform on this machine, in one terminal."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from worker.admin.platform import Platform, WorkerToken, services
+from worker.embedded.account import SetupError
+from worker.embedded.data import data_directory, prepare
+from worker.embedded.process import ServiceError
+from worker.supervisor import Supervisor
+
+app = typer.Typer()
+
+
+@app.command("up")
+def up(
+    run_workers: Annotated[
+        int, typer.Option(min=0, help="Run workers; each runs one container at a time.")
+    ] = 2,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the server; 0 takes a free one.")
+    ] = 8426,
+    host: Annotated[str, typer.Option(help="Address the server listens on.")] = "127.0.0.1",
+    data: Annotated[
+        Path | None, typer.Option(help="Where everything is kept.", envvar="PROCTOR_DATA")
+    ] = None,
+) -> None:
+    """Run database, broker, server, beat and workers here until Ctrl-C.
+
+    Nothing has to be installed or configured; passwords and keys are made on first use.
+    """
+    console = Console(stderr=True, highlight=False)
+    directory = data.absolute() if data else data_directory()
+    try:
+        serve(Platform.on(directory, host=host, port=port, run_workers=run_workers), console.print)
+    except (SetupError, ServiceError) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from error
+
+
+def serve(
+    platform: Platform, announce: Callable[[str], None], worker_token: WorkerToken | None = None
+) -> None:
+    """Run the platform until SIGTERM or SIGINT; from the main thread only.
+
+    Raises `SetupError` or `ServiceError` where it does not come up; what had started is stopped then.
+    """
+    prepare(platform.data)
+    supervisor = Supervisor(services(platform, announce, worker_token), announce)
+    supervisor.run()

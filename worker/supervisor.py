@@ -1,0 +1,204 @@
+"""One process that starts the others in order, restarts what dies, and stops them in reverse order."""
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+import structlog
+
+from worker.embedded import process
+from worker.embedded.process import ServiceError
+
+_LOOK_EVERY = 0.3
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 60.0
+_STEADY_AFTER = 60.0
+
+_log = structlog.get_logger()
+
+
+class Service(Protocol):
+    """What a supervisor looks after; `start` returns when the service is ready, or raises `ServiceError`."""
+
+    @property
+    def name(self) -> str:
+        """A name for people, unique within the supervisor."""
+        ...
+
+    def start(self) -> None:
+        """Start and wait until ready."""
+        ...
+
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        ...
+
+    def stop(self) -> None:
+        """Stop and wait until gone; harmless when it does not run."""
+        ...
+
+
+@dataclass
+class Program:
+    """A child process as a service.
+
+    `env` is called at each start, so a secret made by an earlier step is there by then. `ready` is asked
+    every 50 ms until it says so or `ready_seconds` are over; without it a program is ready once started.
+    """
+
+    name: str
+    command: Sequence[str | Path]
+    log: Path
+    cwd: Path
+    env: Callable[[], Mapping[str, str]]
+    ready: Callable[[], bool] | None = None
+    ready_seconds: float = 60.0
+    stop_seconds: float = 20.0
+    _child: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+
+    def start(self) -> None:
+        """Start the program and wait for `ready`; raises `ServiceError` with the end of its log."""
+        self._child = process.spawn(self.command, log=self.log, env=self.env(), cwd=self.cwd)
+        deadline = time.monotonic() + self.ready_seconds
+        while self.ready is not None and not self.ready():
+            if not self.alive() or time.monotonic() > deadline:
+                self.stop()
+                raise ServiceError(f"{self.name} did not get ready:\n{process.last_lines(self.log)}")
+            time.sleep(0.05)
+
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._child is not None and self._child.poll() is None
+
+    def stop(self) -> None:
+        """SIGTERM, `stop_seconds` to finish, then SIGKILL."""
+        if self._child is not None:
+            process.stop(self._child, [(signal.SIGTERM, self.stop_seconds)])
+            self._child = None
+
+
+@dataclass
+class Step:
+    """Something done once on the way up, such as the migrations; never restarted, nothing to stop."""
+
+    name: str
+    action: Callable[[], None]
+
+    def start(self) -> None:
+        """Do it; whatever it raises ends the start."""
+        self.action()
+
+    def alive(self) -> bool:
+        """Done is done."""
+        return True
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+
+@dataclass
+class _Restart:
+    """When a dead service is started again: after twice the pause of the last time, up to a minute."""
+
+    at: float
+    pause: float
+
+
+class Supervisor:
+    """Runs services until told to stop.
+
+    Use it from the main thread: the kernel ends every child when the thread that started it ends.
+    `announce` hears one line per event, for a person at a terminal.
+    """
+
+    def __init__(
+        self, services: Sequence[Service], announce: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self._services = services
+        self._announce = announce
+        self._started: list[Service] = []
+        self._since: dict[str, float] = {}
+        self._restarts: dict[str, _Restart] = {}
+        self._pauses: dict[str, float] = {}
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        """Start everything in order; if one fails, stop what already runs and raise its error.
+
+        A request to stop that arrives meanwhile ends the start early, without an error.
+        """
+        try:
+            for service in self._services:
+                if self._stop.is_set():
+                    break
+                self._started.append(service)
+                began = time.monotonic()
+                service.start()
+                self._since[service.name] = time.monotonic()
+                self._announce(f"{service.name}: ready after {time.monotonic() - began:.1f} s")
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop everything in reverse order, each with its own time-outs."""
+        self._stop.set()
+        while self._started:
+            service = self._started.pop()
+            service.stop()
+            _log.info("stopped", service=service.name)
+
+    def request_stop(self, number: int = 0, frame: FrameType | None = None) -> None:
+        """Make `run` return; has the shape of a signal handler."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Start, watch and restart until SIGTERM, SIGINT or `request_stop`; then stop in reverse order."""
+        before = {
+            number: signal.signal(number, self.request_stop) for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            self.start()
+            while not self._stop.wait(_LOOK_EVERY):
+                self.look_after()
+        finally:
+            self.stop()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def look_after(self) -> None:
+        """One round: plan a restart for whatever died, and carry out those that are due."""
+        now = time.monotonic()
+        for service in self._started:
+            if service.alive():
+                continue
+            planned = self._restarts.get(service.name)
+            if planned is None:
+                self._plan(service, now)
+            elif planned.at <= now:
+                self._start_again(service)
+
+    def _plan(self, service: Service, now: float) -> None:
+        """Double the pause for a service that keeps dying; start over once it had run for a minute."""
+        steady = now - self._since.get(service.name, now) > _STEADY_AFTER
+        pause = _FIRST_PAUSE if steady else self._pauses.get(service.name, _FIRST_PAUSE)
+        self._pauses[service.name] = min(pause * 2, _LONGEST_PAUSE)
+        self._restarts[service.name] = _Restart(now + pause, pause)
+        self._announce(f"{service.name}: stopped by itself, starting it again in {pause:g} s")
+
+    def _start_again(self, service: Service) -> None:
+        del self._restarts[service.name]
+        service.stop()
+        try:
+            service.start()
+        except ServiceError as error:
+            _log.error("restart_failed", service=service.name, error=str(error))
+            return
+        self._since[service.name] = time.monotonic()
+        self._announce(f"{service.name}: running again")
