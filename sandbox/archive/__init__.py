@@ -1,0 +1,22 @@
+"""Image archives: checked as a stream, never loaded or run, and written again in one canonical form."""
+
+from sandbox.archive._canonical import canonical_name, canonical_size, write_canonical
+from sandbox.archive._check import check_archive
+from sandbox.archive._errors import ArchiveCode, ArchiveInvalid
+from sandbox.archive._facts import Bounds, ImageFacts
+from sandbox.archive._sink import BlobSink, BlobWriter, DirectorySink, HashOnly
+
+__all__ = [
+    "ArchiveCode",
+    "ArchiveInvalid",
+    "BlobSink",
+    "BlobWriter",
+    "Bounds",
+    "DirectorySink",
+    "HashOnly",
+    "ImageFacts",
+    "canonical_name",
+    "canonical_size",
+    "check_archive",
+    "write_canonical",
+]

@@ -1,0 +1,84 @@
+"""The check of an uploaded image: one pass over the headers, one over the layers, nothing loaded or run."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+from sandbox.archive._config import Config
+from sandbox.archive._facts import Bounds, ImageFacts
+from sandbox.archive._index import Archive, Place, read_index
+from sandbox.archive._layers import Span, copy_layer
+from sandbox.archive._select import Chosen, choose, stated_digest, wrong_digest
+from sandbox.archive._sink import BlobSink, BlobWriter, HashOnly
+from sandbox.archive._tar import Member
+
+
+def check_archive(
+    source: BinaryIO | Path, *, limit: int, sink: BlobSink, bounds: Bounds | None = None
+) -> ImageFacts:
+    """Checks the image archive in `source` and stores its layers, unpacked, and its config in `sink`.
+
+    `source` is a path or a buffered binary file that can seek; it is read from its beginning and left open.
+    `limit` bounds the unpacked layers in bytes. Memory stays constant. Blobs are committed after everything
+    has passed, so a refused archive leaves nothing behind.
+
+    Raises:
+        ArchiveInvalid: with the code and the sentence for the participant.
+        OSError: the source cannot be read or the sink not written.
+    """
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return check_archive(file, limit=limit, sink=sink, bounds=bounds)
+    archive = read_index(source, limit=limit, bounds=bounds or Bounds())
+    chosen = choose(archive)
+    with ExitStack() as stack:
+        writers: list[BlobWriter] = []
+        sizes = _copy_layers(archive, chosen, sink, stack, writers)
+        config = stack.enter_context(sink.writer())
+        config.write(chosen.config.data)
+        for writer in (*writers, config):
+            writer.commit()
+    return _facts(chosen.config, sizes)
+
+
+def _copy_layers(
+    archive: Archive, chosen: Chosen, sink: BlobSink, stack: ExitStack, writers: list[BlobWriter]
+) -> dict[str, int]:
+    """Verifies every layer, in the order they lie in; returns the unpacked sizes by digest."""
+    by_digest: dict[str, tuple[int, Member]] = {}
+    for number, (digest, member) in enumerate(zip(chosen.config.layers, chosen.layers, strict=True), 1):
+        by_digest.setdefault(digest, (number, member))
+    sizes: dict[str, int] = {}
+    left, most, place = archive.limit, archive.bounds.layer_members, None
+    for digest, (number, member) in sorted(by_digest.items(), key=lambda item: item[1][1].offset):
+        what = f"layer {number} of {len(chosen.config.layers)}"
+        writer = stack.enter_context(HashOnly() if sink.has(digest) else sink.writer())
+        place = archive.at(member.offset, place)
+        size, count = _copy(archive, member, place, writer, what, (left, most))
+        if writer.digest != digest:
+            raise wrong_digest(what, digest, writer.digest)
+        writers.append(writer)
+        sizes[digest], left, most = size, left - size, most - count
+    return sizes
+
+
+def _copy(
+    archive: Archive, member: Member, place: Place, writer: BlobWriter, what: str, most: tuple[int, int]
+) -> tuple[int, int]:
+    span = Span(place.read, member.size, stated_digest(member.name))
+    return copy_layer(span, writer, what=what, limit=most[0], most=most[1], bounds=archive.bounds)
+
+
+def _facts(config: Config, sizes: dict[str, int]) -> ImageFacts:
+    layer_sizes = tuple(sizes[digest] for digest in config.layers)
+    return ImageFacts(
+        digest=config.digest,
+        layers=config.layers,
+        layer_sizes=layer_sizes,
+        size=sum(layer_sizes),
+        architecture=config.architecture,
+        os=config.os,
+        user=config.user,
+        environment=config.environment,
+        entrypoint=config.entrypoint,
+    )

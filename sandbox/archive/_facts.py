@@ -1,0 +1,67 @@
+"""What is known of an image once its archive has been checked, and the bounds of that check."""
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much an archive may hold. Sizes in bytes.
+
+    `ratio` bounds what a gzip stream expands to, times its own size; the first `free` bytes do not count, so
+    that a small layer of zeros passes. Docker itself stacks at most 127 layers.
+    """
+
+    archive_members: int = 10_000
+    layer_members: int = 2_000_000
+    gzip_members: int = 1_000_000
+    layers: int = 127
+    config: int = 2**20
+    documents: int = 32 * 2**20
+    ratio: int = 200
+    free: int = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """A checked image. `digest` is that of its config, which is the image id Docker gives it.
+
+    `layers` are the digests of the unpacked layers (diff ids) from the bottom up, `layer_sizes` their bytes,
+    `size` their sum. `environment` holds names only: values may be secrets.
+    """
+
+    digest: str
+    layers: tuple[str, ...]
+    layer_sizes: tuple[int, ...]
+    size: int
+    architecture: str
+    os: str
+    user: str
+    environment: tuple[str, ...]
+    entrypoint: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as JSON values."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """The facts that `to_json` wrote.
+
+        Raises:
+            ValueError: a field is missing, or a digest is none.
+        """
+        try:
+            values: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
+        except KeyError as error:
+            raise ValueError(f"image facts lack {error}") from None
+        values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        facts = cls(**values)
+        if not all(isinstance(one, str) and DIGEST.fullmatch(one) for one in (facts.digest, *facts.layers)):
+            raise ValueError("image facts name a digest that is not sha256: and 64 hexadecimal digits")
+        return facts

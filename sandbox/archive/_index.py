@@ -1,0 +1,177 @@
+"""The outer archive: its members by name, its small JSON documents, and a way back to a member's bytes."""
+
+import io
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from sandbox.archive._errors import SAVE_AGAIN, ArchiveCode, ArchiveInvalid, shown
+from sandbox.archive._facts import Bounds
+from sandbox.archive._gzip import CHUNK, gunzip, is_packed, too_large
+from sandbox.archive._tar import DIRECTORY, REGULAR, SYMBOLIC_LINK, Member, Tar
+
+WHAT = "the archive"
+_OVERHEAD = 64 * 2**20  # headers, padding and JSON beside the layers
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An indexed archive; `documents` are its members of up to `bounds.config` bytes that may be JSON."""
+
+    source: BinaryIO
+    packed: bool
+    limit: int
+    bounds: Bounds
+    members: dict[str, Member]
+    documents: dict[str, bytes]
+
+    def find(self, name: str) -> Member | None:
+        """The regular file called `name`, through the symbolic links that `docker save` writes.
+
+        Raises:
+            ArchiveInvalid: unsafe_path, where a link leads out of the archive.
+        """
+        for _ in range(8):
+            member = self.members.get(name)
+            if member is None or member.kind == REGULAR:
+                return member
+            name = _joined(name, member.link)
+        return None
+
+    def document(self, name: str) -> bytes | None:
+        """The small JSON file called `name`."""
+        member = self.find(name)
+        return None if member is None else self.documents.get(member.name)
+
+    def at(self, offset: int, before: "Place | None" = None) -> "Place":
+        """The archive's unpacked bytes from `offset` on.
+
+        `before` is what an earlier call returned: a packed archive goes on from there, so that members taken
+        in the order they lie in cost one pass.
+        """
+        if not self.packed:
+            self.source.seek(offset)
+            return Place(self.source, offset)
+        if before is None or before.position > offset:
+            before = Place(_unpacked(self.source, self.limit, self.bounds), 0)
+        while before.position < offset:
+            before.read(min(CHUNK, offset - before.position))
+        return before
+
+
+@dataclass
+class Place:
+    """A stream of the archive's unpacked bytes and how far it has been read."""
+
+    stream: BinaryIO
+    position: int
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes, fewer only at the end.
+
+        Raises:
+            ArchiveInvalid: truncated, at the end.
+        """
+        data = self.stream.read(size)
+        if not data and size:
+            raise ArchiveInvalid(ArchiveCode.TRUNCATED, f"the archive ends too early; {SAVE_AGAIN}.")
+        self.position += len(data)
+        return data
+
+
+def _unpacked(source: BinaryIO, limit: int, bounds: Bounds) -> BinaryIO:
+    source.seek(0)
+    return gunzip(source.read, what=WHAT, limit=limit + _OVERHEAD, bounds=bounds)
+
+
+def read_index(source: BinaryIO, *, limit: int, bounds: Bounds) -> Archive:
+    """Reads every header of the archive once.
+
+    Raises:
+        ArchiveInvalid: not_a_tar, truncated, damaged, too_large, expands_too_much, too_many_members,
+            unsafe_path, duplicate_member, unsupported_member, unsupported_compression.
+    """
+    total = source.seek(0, io.SEEK_END)
+    source.seek(0)
+    packed = is_packed(source.read(4), WHAT)
+    if not packed and total > limit + _OVERHEAD:
+        raise too_large(WHAT, limit)
+    archive = Archive(source, packed, limit, bounds, {}, {})
+    stream = archive.at(0).stream
+    tar = Tar(stream, what=WHAT, most=bounds.archive_members, total=None if packed else total)
+    kept = 0
+    for member in tar:
+        kept += _keep(tar, archive, _add(archive, member))
+        if kept > bounds.documents:
+            raise ArchiveInvalid(ArchiveCode.TOO_MANY_MEMBERS, "the archive holds too many JSON documents.")
+    while packed and stream.read(CHUNK):
+        pass  # the end of a gzip stream holds its checksum
+    if tar.count == 0:
+        raise ArchiveInvalid(
+            ArchiveCode.NOT_A_TAR,
+            "the archive is empty: it begins with zeros; upload what `docker save IMAGE` writes.",
+        )
+    return archive
+
+
+def _add(archive: Archive, found: Member) -> Member | None:
+    """Enters a member under its clean name; directories do not matter."""
+    member = replace(found, name=clean_name(found.name, WHAT))
+    if member.kind not in (REGULAR, DIRECTORY, SYMBOLIC_LINK):
+        raise ArchiveInvalid(
+            ArchiveCode.UNSUPPORTED_MEMBER,
+            f"the archive's entry {shown(member.name)} is neither a file, a directory nor a symbolic link.",
+        )
+    if member.kind == DIRECTORY:
+        return None
+    if member.name in archive.members:
+        raise ArchiveInvalid(
+            ArchiveCode.DUPLICATE_MEMBER, f"the archive holds {shown(member.name)} twice; {SAVE_AGAIN}."
+        )
+    if member.kind == SYMBOLIC_LINK:
+        _joined(member.name, member.link)
+    archive.members[member.name] = member
+    return member
+
+
+def _keep(tar: Tar, archive: Archive, member: Member | None) -> int:
+    if member is None or member.kind != REGULAR or not 2 <= member.size <= archive.bounds.config:
+        return 0
+    first = tar.read(1)
+    if first not in (b"{", b"["):
+        return 0
+    parts = [first]
+    while part := tar.read(member.size):
+        parts.append(part)
+    archive.documents[member.name] = b"".join(parts)
+    return member.size
+
+
+def clean_name(name: str, what: str) -> str:
+    """A member's path without "./" and doubled slashes.
+
+    Raises:
+        ArchiveInvalid: unsafe_path, for absolute paths, ".." and no path at all.
+    """
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts or not name:
+        raise ArchiveInvalid(
+            ArchiveCode.UNSAFE_PATH,
+            f"{what} holds the path {shown(name)}, which leads out of it; {SAVE_AGAIN}.",
+        )
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def _joined(name: str, link: str) -> str:
+    """Where the symbolic link `link` of the member `name` leads inside the archive."""
+    parts = name.split("/")[:-1]
+    for part in link.split("/"):
+        if link.startswith("/") or (part == ".." and not parts):
+            raise ArchiveInvalid(
+                ArchiveCode.UNSAFE_PATH,
+                f"the archive's link {shown(name)} leads out of it, to {shown(link)}; {SAVE_AGAIN}.",
+            )
+        if part == "..":
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)

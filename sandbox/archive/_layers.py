@@ -1,0 +1,127 @@
+"""One layer: unpacked, hashed into the sink, and its entries looked at."""
+
+import hashlib
+import io
+from collections.abc import Callable
+
+from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
+from sandbox.archive._facts import Bounds
+from sandbox.archive._gzip import CHUNK, gunzip, is_packed, too_large
+from sandbox.archive._select import wrong_digest
+from sandbox.archive._sink import BlobWriter
+from sandbox.archive._tar import BLOCK_DEVICE, CHARACTER, HARD_LINK, SYMBOLIC_LINK, Member, Tar
+
+
+class Span:
+    """`size` bytes that `read` gives, hashed on their way where somebody stated their digest."""
+
+    def __init__(self, read: Callable[[int], bytes], size: int, stated: str | None) -> None:
+        self._read, self.left, self._stated = read, size, stated
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; nothing at the end of the span."""
+        data = self._read(min(size, self.left)) if self.left else b""
+        self.left -= len(data)
+        if self._stated:
+            self._hash.update(data)
+        return data
+
+    def finish(self, what: str) -> None:
+        """Reads the rest and compares the digest.
+
+        Raises:
+            ArchiveInvalid: wrong_digest.
+        """
+        while self.read(CHUNK):
+            pass
+        found = "sha256:" + self._hash.hexdigest()
+        if self._stated and found != self._stated:
+            raise wrong_digest(what, self._stated, found)
+
+
+class _Copy(io.RawIOBase):
+    """What `read` gives, copied to `writer` on its way; too_large beyond `limit` bytes."""
+
+    def __init__(self, read: Callable[[int], bytes], writer: BlobWriter, what: str, limit: int) -> None:
+        self._read, self._writer, self._what, self._limit = read, writer, what, limit
+        self.size = 0
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
+        """Fills `buffer` as far as one read goes; 0 at the end."""
+        data = self._read(len(buffer))
+        self.size += len(data)
+        if self.size > self._limit:
+            raise too_large(self._what, self._limit)
+        self._writer.write(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def copy_layer(
+    span: Span, writer: BlobWriter, *, what: str, limit: int, most: int, bounds: Bounds
+) -> tuple[int, int]:
+    """Unpacks the layer in `span` into `writer`; returns its unpacked bytes and its number of entries.
+
+    `limit` and `most` bound these two.
+
+    Raises:
+        ArchiveInvalid: too_large, expands_too_much, too_many_members, truncated, damaged, not_a_tar,
+            wrong_digest (of the packed bytes), unsafe_path, unsafe_device, unsupported_*.
+    """
+    head = span.read(4)
+    packed = is_packed(head, what)
+    read = _after(head, span.read)
+    if packed:
+        read = gunzip(read, what=what, limit=limit, bounds=bounds).read
+    copy = _Copy(read, writer, what, limit)
+    stream = io.BufferedReader(copy, CHUNK)
+    tar = Tar(stream, what=what, most=most, marked=False)
+    for member in tar:
+        _look(member, what)
+    while stream.read(CHUNK):
+        pass  # Docker's digest of a layer covers what follows its end mark
+    span.finish(what)
+    return copy.size, tar.count
+
+
+def _after(head: bytes, read: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    """A read function that gives `head` first."""
+    first = [head] if head else []
+    return lambda size: first.pop() if first else read(size)
+
+
+def _look(member: Member, what: str) -> None:
+    parts = member.name.split("/")
+    if ".." in parts or (member.kind == HARD_LINK and ".." in member.link.split("/")):
+        raise _unsafe(member, what)
+    if member.kind == SYMBOLIC_LINK and not member.link.startswith("/") and ".." in member.link:
+        _climb(member, what)
+    if member.kind in (CHARACTER, BLOCK_DEVICE) and [part for part in parts if part not in ("", ".")][:1] != [
+        "dev"
+    ]:
+        raise ArchiveInvalid(
+            ArchiveCode.UNSAFE_DEVICE,
+            f"{what} holds the device node {shown(member.name)} outside dev/; build the image without it.",
+        )
+
+
+def _climb(member: Member, what: str) -> None:
+    """Refuses a symbolic link that climbs above the image's root, as Docker does when it unpacks one."""
+    depth = len([part for part in member.name.split("/") if part not in ("", ".")]) - 1
+    for part in member.link.split("/"):
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            raise _unsafe(member, what)
+
+
+def _unsafe(member: Member, what: str) -> ArchiveInvalid:
+    link = f" → {shown(member.link)}" if member.link else ""
+    return ArchiveInvalid(
+        ArchiveCode.UNSAFE_PATH,
+        f"{what} holds the path {shown(member.name)}{link}, which leads out of the image.",
+    )

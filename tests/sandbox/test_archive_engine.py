@@ -1,0 +1,87 @@
+"""The canonical archive is one that a real engine loads, under our name, with the digest as its image id."""
+
+import gzip
+import io
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.archive import (
+    DirectorySink,
+    ImageFacts,
+    canonical_name,
+    canonical_size,
+    check_archive,
+    write_canonical,
+)
+
+
+def docker(*arguments: str, data: bytes | None = None) -> bytes:
+    environment = os.environ | {"DOCKER_BUILDKIT": "0"}
+    return subprocess.run(
+        ["docker", *arguments], input=data, capture_output=True, check=True, env=environment
+    ).stdout
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Iterator[tuple[str, bytes]]:
+    """The id of an image with three layers, two of them alike, and what `docker save` writes of it."""
+    name = f"proctor-archive-test:{uuid.uuid4().hex}"
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context" / "a").write_text(uuid.uuid4().hex)
+    (tmp_path / "context" / "Dockerfile").write_text(
+        "FROM scratch\nCOPY a /a\nCOPY a /b\nENV K=V\nUSER 7\nCOPY a /a\n"
+    )
+    docker("build", "--quiet", "--tag", name, str(tmp_path / "context"))
+    image = json.loads(docker("image", "inspect", name))[0]["Id"]
+    yield image, docker("save", name)
+    docker("rmi", "--force", image)
+
+
+def canonical(facts: ImageFacts, sink: DirectorySink) -> bytes:
+    out = io.BytesIO()
+    write_canonical(facts, sink.open, out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_engine_loads_the_canonical_archive_under_our_name_only(
+    saved: tuple[str, bytes], packed: bool, tmp_path: Path
+) -> None:
+    image, data = saved
+    sink = DirectorySink(tmp_path / "blobs")
+    source = tmp_path / "upload"
+    source.write_bytes(gzip.compress(data) if packed else data)
+    facts = check_archive(source, limit=2**20, sink=sink)
+    assert (facts.digest, facts.user, len(facts.layers)) == (image, "7", 3)
+
+    archive = canonical(facts, sink)
+    assert archive == canonical(facts, sink)
+    with sink.open(facts.digest) as config:
+        assert len(archive) == canonical_size(facts, len(config.read()))
+    docker("rmi", "--force", image)
+    docker("load", data=archive)
+    loaded = json.loads(docker("image", "inspect", image))[0]
+    assert loaded["Id"] == facts.digest
+    assert loaded["RepoTags"] == [canonical_name(facts.digest)]
+    assert tuple(loaded["RootFS"]["Layers"]) == facts.layers
+
+
+def test_the_canonical_archive_passes_the_check_itself(saved: tuple[str, bytes], tmp_path: Path) -> None:
+    sink = DirectorySink(tmp_path / "blobs")
+    facts = check_archive(io.BytesIO(saved[1]), limit=2**20, sink=sink)
+    again = DirectorySink(tmp_path / "again")
+    assert check_archive(io.BytesIO(canonical(facts, sink)), limit=2**20, sink=again) == facts
+
+
+def test_a_blob_of_another_size_is_noticed(saved: tuple[str, bytes], tmp_path: Path) -> None:
+    sink = DirectorySink(tmp_path / "blobs")
+    facts = check_archive(io.BytesIO(saved[1]), limit=2**20, sink=sink)
+    (sink.root / facts.layers[0].removeprefix("sha256:")).write_bytes(b"short")
+    with pytest.raises(ValueError, match="has 5 bytes instead of"):
+        canonical(facts, sink)
