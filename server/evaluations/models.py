@@ -19,6 +19,7 @@ from server.evaluations.status import (
     EvaluationStatus,
     IllegalMove,
 )
+from server.images.models import Image
 
 
 class Evaluation(Identified, Created, Base):
@@ -59,6 +60,7 @@ class Evaluation(Identified, Created, Base):
 
     spec_version: Mapped[SpecVersion] = relationship()
     dataset: Mapped[Dataset] = relationship()
+    image: Mapped[Image] = relationship()
     runs: Mapped[list["CaseRun"]] = relationship(order_by="CaseRun.position", back_populates="evaluation")
     scores: Mapped[list["Score"]] = relationship(order_by="Score.board, Score.metric")
 

@@ -1,0 +1,50 @@
+"""The Celery applications. Celery brings wake-ups to the machines; the database row is the queue.
+
+Wake-ups of run workers are broadcast, so that every idle slot looks at the queue. Beat repeats every wake-up:
+one that is lost, doubled or late costs a moment and nothing else.
+"""
+
+import os
+
+from celery import Celery
+from kombu.common import Broadcast
+
+RUN_QUEUE = "run"
+SCORE_QUEUE = "score"
+WAKE_RUN = "proctor.run.wake"
+WAKE_SCORE = "proctor.score.wake"
+CHECK_IMAGES = "proctor.score.check_images"
+TICK = "proctor.score.tick"
+
+
+def make_app(*modules: str) -> Celery:
+    """A Celery application with the tasks of `modules`; JSON only, no results, messages expire."""
+    celery = Celery("proctor", broker=os.environ.get("REDIS_URL"), include=list(modules))
+    celery.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_queues=(Broadcast(RUN_QUEUE), *()),
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        task_create_missing_queues=True,
+        beat_schedule={
+            "wake run workers": _every(5, WAKE_RUN, RUN_QUEUE),
+            "wake score workers": _every(5, WAKE_SCORE, SCORE_QUEUE),
+            "check images": _every(5, CHECK_IMAGES, SCORE_QUEUE),
+            "expire leases": _every(3, TICK, SCORE_QUEUE),
+        },
+        beat_max_loop_interval=1,
+    )
+    return celery
+
+
+def _every(seconds: float, task: str, queue: str) -> dict[str, object]:
+    return {"task": task, "schedule": seconds, "options": {"queue": queue, "expires": 2 * seconds}}
+
+
+app = make_app()

@@ -1,0 +1,37 @@
+"""`python -m worker.run --name run-1`: one run worker with one slot."""
+
+import os
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from worker.run.config import RunConfig
+
+
+def main(
+    name: Annotated[str, typer.Option(help="The slot's name, unique among this host's workers.")] = "run",
+) -> None:
+    """Starts a run worker: leases cases over HTTP and runs them in the local container engine.
+
+    Set PROCTOR_SERVER_URL, PROCTOR_WORKER_TOKEN, PROCTOR_WORKER_DIR and REDIS_URL; PROCTOR_SLOT_CPUS,
+    PROCTOR_SLOT_MEMORY (bytes), PROCTOR_SLOT_CPUSET and PROCTOR_SLOT_GPU (a UUID) say what the slot offers.
+    """
+    os.environ["PROCTOR_SLOT_NAME"] = name
+    try:
+        RunConfig()  # type: ignore[call-arg]  # fields are filled from the environment
+    except ValidationError as error:
+        for one in error.errors():
+            field = "PROCTOR_" + "_".join(str(part) for part in one["loc"]).upper() if one["loc"] else "environment"
+            typer.echo(f"{field}: {one['msg'].removeprefix('Value error, ')}", err=True)
+        raise typer.Exit(2) from None
+    from worker.run.tasks import app  # reads REDIS_URL, so only after the settings are known to be good
+
+    app.worker_main(
+        ["worker", "--pool=threads", "--concurrency=1", "--loglevel=INFO", "--without-gossip", "--without-mingle"]
+        + [f"--hostname={name}@%h", "--queues=run"]
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

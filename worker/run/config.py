@@ -1,0 +1,33 @@
+"""Settings of a run worker, from the environment only."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+FORBIDDEN = ("DATABASE_URL", "PROCTOR_DATA", "PROCTOR_REFERENCES", "PROCTOR_SECRET_KEY")
+"""A host that runs strangers' code must not know these; a worker refuses to start where one is set."""
+
+
+class RunConfig(BaseSettings):
+    """One slot: where the server is, this worker's token, and what the slot offers (memory in bytes)."""
+
+    model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
+
+    server_url: str
+    worker_token: SecretStr
+    worker_dir: Path
+    slot_cpus: Annotated[float, Field(gt=0)] = float(os.cpu_count() or 1)
+    slot_memory: Annotated[int, Field(gt=0)] = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    slot_cpuset: str | None = None
+    slot_gpu: str | None = None
+    slot_gpu_memory: int = 0
+
+    @model_validator(mode="after")
+    def _no_keys(self) -> Self:
+        found = [name for name in FORBIDDEN if name in os.environ]
+        if found:
+            raise ValueError(f"a run worker must not be given {', '.join(found)}: it runs strangers' code")
+        return self

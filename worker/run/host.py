@@ -1,0 +1,70 @@
+"""What the slots of one host share: who is alive, whose containers are orphans, and who loads an image.
+
+A living slot holds a file lock, which the kernel drops when the process dies, however it dies.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PREFIX = "proctor-"
+
+
+class SlotTaken(Exception):  # noqa: N818 - names what happened
+    """Another living worker on this host has the same slot name."""
+
+
+class Host:
+    """The shared folder of all run workers on a host."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for folder in ("slots", "images", "scratch"):
+            (root / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def take_slot(self, name: str) -> int:
+        """Marks the slot as alive for as long as this process lives; returns the lock's descriptor.
+
+        Raises:
+            SlotTaken: a living process holds it.
+        """
+        handle = os.open(self.root / "slots" / name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise SlotTaken(f"slot {name!r} is in use by another worker on this host") from None
+        return handle
+
+    def dead_slots(self, own: str) -> list[str]:
+        """Slots whose worker is gone."""
+        return [
+            path.name for path in (self.root / "slots").iterdir() if path.name != own and self._is_dead(path)
+        ]
+
+    @staticmethod
+    def _is_dead(path: Path) -> bool:
+        with path.open("r") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+    def container_prefix(self, slot: str) -> str:
+        """How the names of a slot's containers begin."""
+        return f"{PREFIX}{slot}-"
+
+    def scratch(self, slot: str) -> Path:
+        """The slot's scratch folder."""
+        return self.root / "scratch" / slot
+
+    @contextmanager
+    def image_lock(self, digest: str) -> Iterator[None]:
+        """Held while an image is fetched and loaded, so that two slots do not do it twice."""
+        path = self.root / "images" / f"{digest.removeprefix('sha256:')}.lock"
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield

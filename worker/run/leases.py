@@ -1,0 +1,145 @@
+"""The lease API as a client: what a run worker says to the server."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import TypeAdapter
+from sandbox.run import CaseOutcome
+
+from evaluator.spec import Limits, Task
+from evaluator.verdicts import PlatformFault
+from worker.run.config import RunConfig
+
+
+class LeaseLost(Exception):  # noqa: N818 - names what happened
+    """The server says that the case is not ours any more: stop it and throw its output away."""
+
+
+class Damaged(Exception):  # noqa: N818 - names what happened
+    """A download did not have the digest it was announced with."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """One case to run, as leased."""
+
+    case_run: str
+    claim_no: int
+    lease_seconds: float
+    evaluation: str
+    task_name: str
+    track: str
+    task: Task
+    limits: Limits
+    pseudonym: str
+    inputs: dict[str, dict[str, Any]]
+    image: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """A name for this claim of this case run, for files and containers."""
+        return f"{self.case_run}-{self.claim_no}"
+
+
+_LEASE = TypeAdapter(Lease)
+
+
+class LeaseClient:
+    """The calls of one slot. Connection failures raise httpx.TransportError; the caller decides what they mean."""
+
+    def __init__(self, config: RunConfig, slot: str) -> None:
+        self._slot = {
+            "name": slot,
+            "cpus": config.slot_cpus,
+            "memory": config.slot_memory,
+            "gpus": 1 if config.slot_gpu else 0,
+            "gpu_memory": config.slot_gpu_memory,
+        }
+        self._http = httpx.Client(
+            base_url=config.server_url.rstrip("/") + "/api/v1/worker",
+            headers={"Authorization": f"Bearer {config.worker_token.get_secret_value()}"},
+            timeout=httpx.Timeout(30, read=120),
+        )
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def lease(self) -> Lease | None:
+        """The next case for this slot, or None."""
+        response = self._http.post("/leases", json=self._slot)
+        response.raise_for_status()
+        return None if response.status_code == 204 else _LEASE.validate_python(response.json())
+
+    def heartbeat(self, lease: Lease) -> None:
+        """Renews the lease; LeaseLost if it is gone."""
+        self._call("POST", lease, "heartbeat", timeout=10)
+
+    def finish(self, lease: Lease, outcome: CaseOutcome, output: str | None) -> None:
+        """Settles the case with its verdict."""
+        verdict = outcome.verdict
+        body = {
+            "fault": verdict.fault,
+            "check": verdict.check,
+            "message": verdict.message[:1000],
+            "warnings": [warning[:500] for warning in verdict.warnings[:20]],
+            "output": output,
+            "seconds": outcome.seconds,
+            "peak_memory_bytes": outcome.peak_memory_bytes,
+            "log": outcome.log,
+            "receipt": {
+                "worker": self._slot["name"],
+                "exit_code": outcome.exit_code,
+                "oom_killed": outcome.oom_killed,
+                "options": outcome.options,
+            },
+        }
+        self._call("POST", lease, "finish", json=body)
+
+    def put_output(self, lease: Lease, output: bytes) -> str:
+        """Uploads the canonical output; returns its digest."""
+        digest: str = self._call("PUT", lease, "output", content=output).json()["digest"]
+        return digest
+
+    def release(self, lease: Lease, fault: PlatformFault | None) -> None:
+        """Puts the case back: a platform fault, or None when this worker is stopping."""
+        self._call("POST", lease, "release", json={"fault": fault})
+
+    def fetch_input(self, lease: Lease, key: str, target: Path) -> None:
+        """Downloads one input; Damaged unless it has the announced digest."""
+        self._download(lease, f"inputs/{key}", target, lease.inputs[key]["sha256"])
+
+    def fetch_blob(self, lease: Lease, digest: str, target: Path) -> None:
+        """Downloads a layer or the config of the image; Damaged unless it has this digest."""
+        self._download(lease, f"blobs/{digest}", target, digest.removeprefix("sha256:"))
+
+    def _call(self, method: str, lease: Lease, what: str, **arguments: Any) -> httpx.Response:
+        response = self._http.request(
+            method, f"/leases/{lease.case_run}/{what}", params={"claim_no": lease.claim_no}, **arguments
+        )
+        if response.status_code == 409:
+            raise LeaseLost(lease.name)
+        response.raise_for_status()
+        return response
+
+    def _download(self, lease: Lease, what: str, target: Path, sha256: str) -> None:
+        digest = hashlib.sha256()
+        url, params = f"/leases/{lease.case_run}/{what}", {"claim_no": lease.claim_no}
+        with self._http.stream("GET", url, params=params) as response, target.open("wb") as file:
+            if response.status_code == 409:
+                raise LeaseLost(lease.name)
+            response.raise_for_status()
+            for chunk in _chunks(response):
+                digest.update(chunk)
+                file.write(chunk)
+        if digest.hexdigest() != sha256:
+            target.unlink(missing_ok=True)
+            raise Damaged(what)
+
+
+def _chunks(response: httpx.Response) -> Iterator[bytes]:
+    return response.iter_raw(1 << 20)

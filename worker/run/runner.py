@@ -1,0 +1,150 @@
+"""The loop of one slot: lease, fetch, run, upload, finish, until no case waits."""
+
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import structlog
+
+from evaluator.verdicts import PlatformFault
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
+from sandbox.jobs import CaseJob, CaseOutcome, Slot
+from sandbox.run import run_case
+from worker.run.config import RunConfig
+from worker.run.heart import Heart
+from worker.run.host import Host
+from worker.run.images import ensure_image
+from worker.run.leases import Damaged, Lease, LeaseClient, LeaseLost
+
+_log = structlog.get_logger()
+
+_PAUSE_AFTER_FAULT = 5.0
+"""Seconds a slot waits after a platform fault, so that a broken host does not burn through the queue."""
+
+
+class Runner:
+    """One slot of this host."""
+
+    def __init__(self, config: RunConfig, slot: str) -> None:
+        self._config, self._slot = config, slot
+        self._host = Host(config.worker_dir)
+        self._alive = self._host.take_slot(slot)
+        self._client = LeaseClient(config, slot)
+        self._busy = threading.Lock()
+        self._current: str | None = None
+        self.stopping = threading.Event()
+
+    def drain(self) -> None:
+        """Runs cases until none waits. A second call while one is under way does nothing."""
+        if not self._busy.acquire(blocking=False):
+            return
+        try:
+            while not self.stopping.is_set() and self._next():
+                pass
+        except httpx.HTTPError as error:
+            _log.warning("server_unreachable", error=type(error).__name__)
+        finally:
+            self._busy.release()
+
+    def remove_orphans(self) -> None:
+        """Removes containers of this slot that it does not run now, and all those of slots that are dead."""
+        try:
+            engine = Engine.connect()
+            current = self._current
+            keep = {current} if current else set()
+            removed = engine.remove_orphans(self._host.container_prefix(self._slot), keep)
+            for dead in self._host.dead_slots(self._slot):
+                removed += engine.remove_orphans(self._host.container_prefix(dead), set())
+            engine.close()
+        except EngineFault as fault:
+            _log.warning("orphans_not_checked", fault=fault.fault)
+            return
+        if removed:
+            _log.info("orphans_removed", count=len(removed))
+
+    def _next(self) -> bool:
+        lease = self._client.lease()
+        if lease is None:
+            return False
+        log = _log.bind(case_run=lease.name, task=lease.task_name)
+        self._current = self._host.container_prefix(self._slot) + lease.name
+        try:
+            self._run(lease)
+        except LeaseLost:
+            log.warning("lease_lost")
+        except EngineFault as error:
+            log.error("platform_fault", fault=error.fault, detail=error.detail)
+            self._release(lease, error.fault)
+        except (Damaged, httpx.HTTPError) as error:
+            log.error("fetch_failed", error=f"{type(error).__name__}: {error}")
+            self._release(lease, PlatformFault.INPUT_MISSING)
+        except Exception:  # noqa: BLE001 - a defect of ours: the case goes back, the slot goes on
+            log.exception("worker_defect")
+            self._release(lease, PlatformFault.WORKER_LOST)
+        finally:
+            self._current = None
+        return True
+
+    def _release(self, lease: Lease, fault: PlatformFault) -> None:
+        try:
+            self._client.release(lease, fault)
+        except (LeaseLost, httpx.HTTPError):
+            _log.warning("release_failed", case_run=lease.name)  # the lease runs out by itself
+        self.stopping.wait(_PAUSE_AFTER_FAULT)
+
+    def _run(self, lease: Lease) -> None:
+        stop = threading.Event()
+        scratch = self._host.scratch(self._slot) / lease.name
+        scratch.mkdir(parents=True, exist_ok=True)
+        try:
+            with Heart(self._client, lease, stop):
+                started = time.monotonic()
+                outcome = self._run_in_sandbox(lease, scratch, stop)
+                if stop.is_set():
+                    raise LeaseLost(lease.name)
+                output = None if outcome.output is None else self._client.put_output(lease, outcome.output)
+                self._client.finish(lease, outcome, output)
+            _log.info(
+                "case_done",
+                case_run=lease.name,
+                task=lease.task_name,
+                verdict=outcome.verdict.code,
+                seconds=round(outcome.seconds, 3),
+                total_seconds=round(time.monotonic() - started, 3),
+            )
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _run_in_sandbox(self, lease: Lease, scratch: Path, stop: threading.Event) -> CaseOutcome:
+        engine = Engine.connect()
+        try:
+            image = ensure_image(engine, self._client, self._host, lease)
+            job = CaseJob(
+                name=self._current or lease.name,
+                image=image,
+                task=lease.task,
+                task_name=lease.task_name,
+                track=lease.track,
+                inputs=self._fetch_inputs(lease, scratch),
+                pseudonym=lease.pseudonym,
+                limits=lease.limits,
+                slot=Slot(cpuset=self._config.slot_cpuset, gpu_uuid=self._config.slot_gpu),
+                scratch=scratch / "run",
+                stop=stop,
+            )
+            return run_case(engine, job)
+        finally:
+            engine.close()
+
+    def _fetch_inputs(self, lease: Lease, scratch: Path) -> dict[str, Path]:
+        files = {one.key: one.file for one in lease.task.all_inputs}
+        folder = scratch / "inputs"
+        folder.mkdir()
+        paths = {}
+        for key in lease.inputs:
+            paths[key] = folder / files[key]
+            self._client.fetch_input(lease, key, paths[key])
+        return paths

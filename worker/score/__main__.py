@@ -1,0 +1,23 @@
+"""`python -m worker.score --name score-1`: one score worker."""
+
+from typing import Annotated
+
+import typer
+
+
+def main(name: Annotated[str, typer.Option(help="This worker's name.")] = "score") -> None:
+    """Starts a score worker: checks uploads, scores evaluations, puts expired leases back.
+
+    Set DATABASE_URL, REDIS_URL, PROCTOR_DATA and PROCTOR_SECRET_KEY. Never run it where containers run.
+    """
+    from worker.score.tasks import app  # reads REDIS_URL
+
+    # Threads: a check of 20 GB must not keep a score, or an expired lease, waiting.
+    app.worker_main(
+        ["worker", "--pool=threads", "--concurrency=4", "--loglevel=INFO", "--without-gossip", "--without-mingle"]
+        + [f"--hostname={name}@%h", "--queues=score"]
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

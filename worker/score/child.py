@@ -1,0 +1,44 @@
+"""Scoring in a child process: outputs are strangers' data, so they are parsed under limits and away from us."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+MEMORY = 8 * 2**30
+SECONDS = 3600
+
+
+class ScorerFailed(Exception):  # noqa: N818 - the platform fault it becomes
+    """The evaluator did not produce a report: a fault of ours. The text is for admins."""
+
+
+def score(folder: Path, *, board: str, references: Path) -> dict[str, Any]:
+    """Runs `python -m evaluator score` on what lies in `folder` and returns its report.
+
+    `folder` holds challenge.json, manifest.json and predictions/.
+
+    Raises:
+        ScorerFailed: the child failed, ran too long or wrote no report.
+    """
+    out = folder / f"{board}.json"
+    command = [sys.executable, "-m", "evaluator", "score", "--board", board, "--json", str(out)]
+    command += ["--challenge", str(folder / "challenge.json"), "--manifest", str(folder / "manifest.json")]
+    command += ["--references", str(references), "--predictions", str(folder / "predictions")]
+    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(sys.path), "LC_ALL": "C.UTF-8"}
+    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as child:
+        resource.prlimit(child.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
+        try:
+            printed, _ = child.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise ScorerFailed(f"{board}: still running after {SECONDS} s") from None
+    if child.returncode != 0 or not out.is_file():
+        text = printed.decode(errors="replace")[-2000:]
+        raise ScorerFailed(f"{board}: exit code {child.returncode}: {text}")
+    report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    return report

@@ -1,0 +1,101 @@
+"""Scoring finished evaluations: references + canonical outputs → reports, receipt, status, in one commit."""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from server.challenges.models import SpecVersion
+from server.database import SessionFactory, unit_of_work
+from server.datasets.service import inputs_manifest
+from server.errors import Conflict
+from server.evaluations import scoring
+from server.evaluations.models import Evaluation
+from server.settings import Settings
+from worker.score.child import ScorerFailed, score
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is needed to score one evaluation, read in one short unit of work."""
+
+    evaluation_id: UUID
+    claim: int
+    spec: SpecVersion
+    task: str
+    manifest: dict[str, Any]
+    folder: str
+    outputs: dict[str, str]
+
+
+def score_waiting(sessions: SessionFactory, settings: Settings) -> int:
+    """Scores every evaluation that waits for it; returns how many."""
+    scored = 0
+    while True:
+        job = _claim(sessions)
+        if job is None:
+            return scored
+        _score(sessions, settings, job)
+        scored += 1
+
+
+def _claim(sessions: SessionFactory) -> _Job | None:
+    with unit_of_work(sessions) as session:
+        evaluation = scoring.claim(session)
+        return None if evaluation is None else _job(evaluation)
+
+
+def _job(evaluation: Evaluation) -> _Job:
+    return _Job(
+        evaluation_id=evaluation.id,
+        claim=evaluation.scoring_claim,
+        spec=evaluation.spec_version,
+        task=evaluation.task,
+        manifest=inputs_manifest(evaluation.dataset),
+        folder=evaluation.dataset.folder,
+        outputs={run.case.name: run.output for run in evaluation.runs if run.output is not None},
+    )
+
+
+def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
+    log = _log.bind(evaluation=str(job.evaluation_id), task=job.task)
+    folder = Path(tempfile.mkdtemp(prefix="proctor-score-"))
+    try:
+        _lay_out(folder, settings, job)
+        boards = job.spec.spec.boards_of(job.task)
+        references = settings.references / job.folder
+        reports = {board: score(folder, board=board, references=references) for board in boards}
+        with unit_of_work(sessions) as session:
+            scoring.settle(session, job.evaluation_id, job.claim, reports, settings=settings)
+        log.info("scored", boards=list(reports))
+    except Conflict:
+        log.warning("scoring_lost")
+    except (ScorerFailed, OSError) as error:
+        log.error("scorer_failed", error=str(error))
+        with unit_of_work(sessions) as session:
+            scoring.fail(session, job.evaluation_id, job.claim)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lay_out(folder: Path, settings: Settings, job: _Job) -> None:
+    """The files that the evaluator reads. Outputs are linked, not copied, where the file system allows it."""
+    (folder / "challenge.json").write_text(json.dumps(job.spec.content), encoding="utf-8")
+    (folder / "manifest.json").write_text(json.dumps(job.manifest), encoding="utf-8")
+    predictions = folder / "predictions"
+    predictions.mkdir()
+    suffix = job.spec.spec.tasks[job.task].output.suffix
+    for case, digest in job.outputs.items():
+        blob, target = settings.blobs.path(digest), predictions / f"{case}{suffix}"
+        try:
+            os.link(blob, target)
+        except OSError:
+            shutil.copyfile(blob, target)

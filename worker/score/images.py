@@ -1,0 +1,86 @@
+"""Checking uploaded images: read as a stream, never loaded, never run."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from sandbox.archive import ArchiveInvalid, check_archive
+from server.challenges.models import Challenge
+from server.database import SessionFactory, unit_of_work
+from server.errors import Conflict
+from server.images import service as images
+from server.settings import Settings
+from server.uploads.models import Upload
+from server.uploads.service import upload_path
+
+_RENEW_EVERY = 120.0
+
+_log = structlog.get_logger()
+
+
+def check_waiting(sessions: SessionFactory, settings: Settings) -> int:
+    """Checks every complete upload that nobody checks; returns how many."""
+    checked = 0
+    while True:
+        with unit_of_work(sessions) as session:
+            upload = images.claim_upload_to_check(session, uploads=settings.uploads)
+        if upload is None:
+            return checked
+        with _kept(sessions, upload):
+            _check(sessions, settings, upload)
+        checked += 1
+
+
+def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None:
+    log = _log.bind(upload=str(upload.id))
+    try:
+        if not images.has_promised_sha256(upload, uploads=settings.uploads):
+            with unit_of_work(sessions) as session:
+                images.settle_wrong_sha256(session, upload, uploads=settings.uploads)
+            return
+        limit = _limit(sessions, upload)
+        facts = check_archive(upload_path(settings.uploads, upload.id), limit=limit, sink=settings.blobs)
+    except ArchiveInvalid as error:
+        with unit_of_work(sessions) as session:
+            images.settle_invalid(session, upload, str(error.code), error.message, uploads=settings.uploads)
+        log.info("image_rejected", code=str(error.code))
+        return
+    except Conflict:
+        log.warning("check_lost")
+        return
+    with unit_of_work(sessions) as session:
+        images.settle_valid(
+            session, upload, facts.to_json(), facts.digest, size=facts.size, uploads=settings.uploads
+        )
+    log.info("image_ready", digest=facts.digest)
+
+
+def _limit(sessions: SessionFactory, upload: Upload) -> int:
+    """The largest image that any task of the challenge allows, unpacked, in bytes."""
+    with unit_of_work(sessions) as session:
+        spec = session.get_one(Challenge, upload.challenge_id).spec
+        return max(spec.limits_of(task).image for task in spec.tasks)
+
+
+@contextmanager
+def _kept(sessions: SessionFactory, upload: Upload) -> Iterator[None]:
+    """Renews the check's lease while the block runs: an image of 20 GB takes minutes."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(_RENEW_EVERY):
+            try:
+                with unit_of_work(sessions) as session:
+                    images.renew_check(session, upload)
+            except Conflict:
+                return
+
+    thread = threading.Thread(target=renew, name="renew-check", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

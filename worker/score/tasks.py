@@ -1,0 +1,56 @@
+"""The Celery side of a score worker: the same process also checks images and puts expired leases back."""
+
+from functools import cache
+from typing import Any
+
+import structlog
+from celery.signals import worker_ready
+
+from server.database import SessionFactory, connect, session_factory, unit_of_work
+from server.evaluations import service
+from server.settings import Settings
+from worker.app import CHECK_IMAGES, SCORE_QUEUE, TICK, WAKE_SCORE, make_app
+from worker.score.evaluations import score_waiting
+from worker.score.images import check_waiting
+
+app = make_app("worker.score.tasks")
+_log = structlog.get_logger()
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings."""
+    return Settings()  # type: ignore[call-arg]  # fields are filled from the environment
+
+
+@cache
+def sessions() -> SessionFactory:
+    """This process's session factory."""
+    return session_factory(connect(settings().database_url))
+
+
+@app.task(name=WAKE_SCORE, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
+def wake() -> None:
+    """Uploads may wait for their check, and evaluations for their scores."""
+    check_images()
+    score_waiting(sessions(), settings())
+
+
+@app.task(name=CHECK_IMAGES, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
+def check_images() -> None:
+    """Uploads may wait for their check."""
+    check_waiting(sessions(), settings())
+
+
+@app.task(name=TICK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
+def tick() -> None:
+    """Puts back the cases whose lease has run out."""
+    with unit_of_work(sessions()) as session:
+        expired = service.expire_leases(session, settings=settings())
+    if expired:
+        _log.warning("leases_expired", count=expired)
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def _ready(**_: Any) -> None:
+    _log.info("score_worker_ready")
