@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from worker.admin.slots import Slot, deal
 from worker.embedded.account import SetupError
 from worker.embedded.data import CHECKOUT, make_directory, secret, store_secret
 from worker.embedded.migrations import migrate
@@ -75,10 +76,7 @@ def services(
         _server(platform),
         Step("worker token", token),
         _beat(platform),
-        *[
-            _run_worker(platform, name, cores)
-            for name, cores in zip(names, _share_cores(len(names)), strict=True)
-        ],
+        *[_run_worker(platform, name, slot) for name, slot in zip(names, deal(len(names)), strict=True)],
         _score_worker(platform),
         Step("address", lambda: announce(f"Proctor listens on {platform.server_url}")),
     ]
@@ -95,20 +93,23 @@ def server_environment(platform: Platform) -> dict[str, str]:
     }
 
 
-def run_worker_environment(platform: Platform, name: str, cores: str) -> dict[str, str]:
+def run_worker_environment(platform: Platform, name: str, slot: Slot) -> dict[str, str]:
     """What a run worker knows: the server's address, its token, the broker and a directory of its own.
 
     Neither the database nor the directory that holds the references is named to a process that runs
     strangers' code.
     """
     directory = make_directory(platform.data / "workers" / name, 0o711)
-    return _kept(os.environ) | {
-        "PROCTOR_SERVER_URL": platform.server_url,
-        "PROCTOR_WORKER_TOKEN": platform.secret("worker_token"),
-        "PROCTOR_WORKER_DIR": str(directory),
-        "PROCTOR_WORKER_CPUS": cores,
-        "REDIS_URL": platform.redis.url,
-    }
+    return (
+        _kept(os.environ)
+        | slot.environment()
+        | {
+            "PROCTOR_SERVER_URL": platform.server_url,
+            "PROCTOR_WORKER_TOKEN": platform.secret("worker_token"),
+            "PROCTOR_WORKER_DIR": str(directory),
+            "REDIS_URL": platform.redis.url,
+        }
+    )
 
 
 def _server(platform: Platform) -> Program:
@@ -140,9 +141,9 @@ def _beat(platform: Platform) -> Program:
     return _python(platform, "beat", command, lambda: _kept(os.environ) | {"REDIS_URL": platform.redis.url})
 
 
-def _run_worker(platform: Platform, name: str, cores: str) -> Program:
+def _run_worker(platform: Platform, name: str, slot: Slot) -> Program:
     command = ["worker.run", "--name", name]
-    return _python(platform, name, command, lambda: run_worker_environment(platform, name, cores))
+    return _python(platform, name, command, lambda: run_worker_environment(platform, name, slot))
 
 
 def _score_worker(platform: Platform) -> Program:
@@ -175,13 +176,6 @@ def _healthy(url: str) -> bool:
         return httpx.get(f"{url}/healthz", timeout=2, trust_env=False).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
-
-
-def _share_cores(workers: int) -> list[str]:
-    """Cores of this machine dealt out to the workers, as cpusets; with few cores, workers share."""
-    cores = sorted(os.sched_getaffinity(0))
-    each = [cores[number::workers] or [cores[number % len(cores)]] for number in range(workers)]
-    return [",".join(map(str, own)) for own in each]
 
 
 def _require_free(host: str, port: int) -> None:

@@ -1,0 +1,75 @@
+# Everything a person types. Each target prepares what it needs; done work is not repeated.
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+LOCKED := $(VENV)/.locked
+PROJECT := $(VENV)/.project
+TORCH := $(VENV)/.torch
+TORCH_VERSION := 2.13.0
+EXTRAS := client server worker embedded demo dev
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup engine torch demo up test test-long check bench train lock clean
+
+help: ## show this
+	@echo "Proctor: container challenges on data nobody may see"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36mmake %-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Options go through ARGS, for example: make demo ARGS=--exit"
+
+setup: $(PROJECT) ## virtual environment with the locked dependencies
+
+engine: ## a container engine that answers (starts or installs one if it may)
+	@scripts/engine
+
+demo: setup engine ## the whole platform with synthetic data, from upload to leaderboard
+	$(BIN)/python -m demo $(ARGS)
+
+up: setup engine ## run the platform here: database, server, workers (ARGS="--port 8426")
+	$(BIN)/python -m worker.admin up $(ARGS)
+
+test: setup torch engine ## the tests, on a real engine, database and broker
+	$(BIN)/python -m pytest $(ARGS)
+
+test-long: setup torch engine ## the slow tests
+	$(BIN)/python -m pytest -m long $(ARGS)
+
+check: setup torch ## lint, format, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup engine ## measure, and write the figures to benchmarks/
+	$(BIN)/python -m benchmarks $(ARGS)
+
+train: setup torch ## train the baseline's checkpoint again
+	$(BIN)/python -m baseline_model.train $(ARGS)
+
+lock: setup ## write requirements.lock again from pyproject.toml
+	$(PIP) install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --upgrade --no-annotate --no-header \
+		--no-emit-index-url --quiet $(addprefix --extra ,$(EXTRAS)) --output-file requirements.lock pyproject.toml
+
+clean: ## remove the virtual environment and caches; data stays
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+torch: $(TORCH)
+
+$(VENV)/bin/python:
+	scripts/venv $(VENV)
+
+$(LOCKED): requirements.lock | $(VENV)/bin/python
+	$(PIP) install --quiet --requirement requirements.lock
+	@touch $@
+
+$(PROJECT): pyproject.toml $(LOCKED)
+	$(PIP) install --quiet --no-deps --editable .
+	@touch $@
+
+$(TORCH): $(LOCKED)
+	$(PIP) install --quiet torch==$(TORCH_VERSION)
+	@touch $@

@@ -1,0 +1,57 @@
+"""What this machine offers to its run workers, dealt out so that they do not get into each other's way."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+_FOR_CONTAINERS = 0.8  # of the memory; the rest is for the database, the server and the page cache
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One run worker's share: cores, memory in bytes, and a GPU (its UUID and bytes) if there is one."""
+
+    cores: tuple[int, ...]
+    memory: int
+    gpu: str | None = None
+    gpu_memory: int = 0
+
+    def environment(self) -> dict[str, str]:
+        """The share as the settings of a run worker."""
+        named = {
+            "PROCTOR_SLOT_CPUS": str(len(self.cores)),
+            "PROCTOR_SLOT_CPUSET": ",".join(map(str, self.cores)),
+            "PROCTOR_SLOT_MEMORY": str(self.memory),
+        }
+        if self.gpu is not None:
+            named |= {"PROCTOR_SLOT_GPU": self.gpu, "PROCTOR_SLOT_GPU_MEMORY": str(self.gpu_memory)}
+        return named
+
+
+def deal(workers: int) -> list[Slot]:
+    """One slot per worker: cores and memory in equal shares, a GPU each while there are any.
+
+    With fewer cores than workers, some share a core.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    memory = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _FOR_CONTAINERS)
+    found = gpus()
+    slots = []
+    for number in range(workers):
+        own = tuple(cores[number::workers]) or (cores[number % len(cores)],)
+        uuid, gpu_memory = found[number] if number < len(found) else (None, 0)
+        slots.append(Slot(own, memory // workers, uuid, gpu_memory))
+    return slots
+
+
+def gpus() -> list[tuple[str, int]]:
+    """(UUID, memory in bytes) of each NVIDIA GPU the driver knows; none where there is no driver."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    query = ["nvidia-smi", "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits"]
+    answer = subprocess.run(query, capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        return []
+    rows = [line.split(",") for line in answer.stdout.splitlines() if line.strip()]
+    return [(uuid.strip(), int(mebibytes) * 2**20) for uuid, mebibytes in rows]
