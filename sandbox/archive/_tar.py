@@ -43,6 +43,8 @@ class _Extensions:
     values: dict[str, str] = field(default_factory=dict)
 
     def apply(self, member: Member) -> Member:
+        if not self.values:
+            return member
         values, self.values = self.values, {}
         size = values.get("size")
         return replace(
