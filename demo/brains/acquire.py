@@ -26,16 +26,16 @@ class Contrast:
 
 
 CONTRASTS = {
-    "t1w": Contrast(grey=0.70, white=1.00, fluid=0.22, bone=0.10, marrow=0.45, fat=1.05),
-    "t2w": Contrast(grey=0.52, white=0.38, fluid=1.20, bone=0.06, marrow=0.25, fat=0.50),
-    "flair": Contrast(grey=0.74, white=0.58, fluid=0.14, bone=0.08, marrow=0.30, fat=0.62),
+    "t1w": Contrast(grey=0.70, white=1.00, fluid=0.22, bone=0.10, marrow=0.28, fat=1.05),
+    "t2w": Contrast(grey=0.52, white=0.38, fluid=1.20, bone=0.06, marrow=0.15, fat=0.50),
+    "flair": Contrast(grey=0.74, white=0.58, fluid=0.14, bone=0.08, marrow=0.18, fat=0.62),
     "dwi": Contrast(grey=0.62, white=0.52, fluid=0.14, bone=0.05, marrow=0.10, fat=0.14),
     "adc": Contrast(grey=0.84, white=0.74, fluid=3.00, bone=0.0, marrow=0.0, fat=0.0),
-    "swi": Contrast(grey=0.72, white=0.66, fluid=0.85, bone=0.08, marrow=0.20, fat=0.50),
-    "t2s": Contrast(grey=0.66, white=0.56, fluid=0.95, bone=0.05, marrow=0.20, fat=0.48),
+    "swi": Contrast(grey=0.72, white=0.66, fluid=0.85, bone=0.08, marrow=0.12, fat=0.50),
+    "t2s": Contrast(grey=0.66, white=0.56, fluid=0.95, bone=0.05, marrow=0.12, fat=0.48),
 }
 VEINS = {"swi": 0.85, "t2s": 0.35}
-SHELL_MM = (0.0, 1.5, 3.0, 4.5, 6.0, 7.5, 8.5, 9.5, 12.5, 14.0)
+SHELL_MM = (0.0, 1.0, 3.0, 5.0, 7.0, 9.0, 12.0, 14.0)
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,8 @@ def _ideal(
     if sequence in VEINS:
         across = anatomy.field(rng, 9.0) ** 2 + anatomy.field(rng, 9.0) ** 2
         signal = signal * (1 - np.float32(VEINS[sequence]) * np.exp(-across / np.float32(0.02)))
-    shell = (tissue.fluid, tissue.fluid, tissue.bone, tissue.marrow, tissue.marrow, tissue.bone)
-    image = np.interp(anatomy.surface, SHELL_MM, (*shell, tissue.fat * 0.6, tissue.fat, tissue.fat, 0.0))
-    image = image.astype(np.float32)
+    shell = (tissue.fluid, tissue.fluid, tissue.bone, tissue.marrow, tissue.bone, tissue.fat, tissue.fat, 0.0)
+    image = np.interp(anatomy.surface, SHELL_MM, shell).astype(np.float32)
     image[anatomy.inside] = signal
     return image
 

@@ -11,7 +11,10 @@ from demo.brains.grid import CELL, Grid, smooth_noise
 from demo.brains.model import FloatArray
 
 CENTRE = np.array([0, -18, 10], dtype=np.float32)  # about which heads turn, template mm
-BEND_MM, BEND_SIGMA_MM = 2.2, 16.0
+BENDS = (
+    (2.4, 28.0),
+    (1.0, 12.0),
+)  # amplitude and width in mm: the shape of the head, the course of the folds
 TILT = 0.07  # radians, one standard deviation
 
 Warp = Callable[[FloatArray], FloatArray]
@@ -98,8 +101,10 @@ def _deformed_nodes(grid: Grid, rng: np.random.Generator, size: float) -> FloatA
     shift = rng.normal(0, 2.0, 3)
     flat = (turn.astype(np.float32) @ (nodes.reshape(3, -1) - CENTRE[:, None])) + CENTRE[:, None]
     posed = flat.reshape(nodes.shape) + shift.astype(np.float32)[:, None, None, None]
-    bend = [smooth_noise(rng, nodes.shape[1:], BEND_SIGMA_MM / CELL) for _ in range(3)]
-    return np.asarray(posed + np.float32(BEND_MM) * np.stack(bend), dtype=np.float32)
+    for amplitude, width in BENDS:
+        bend = [smooth_noise(rng, nodes.shape[1:], width / CELL) for _ in range(3)]
+        posed = posed + np.float32(amplitude) * np.stack(bend)
+    return np.asarray(posed, dtype=np.float32)
 
 
 def _ventricle_push(atlas: Atlas, nodes: FloatArray, distance: FloatArray, millimetres: float) -> FloatArray:

@@ -42,7 +42,9 @@ class Atlas:
         """Linear interpolation of `channel` at `points` [3, …] in template mm; outside the grid the edge repeats."""
         origin = self.origin.reshape((3,) + (1,) * (points.ndim - 1))
         where = (points - origin) / np.float32(self.spacing)
-        values: FloatArray = ndimage.map_coordinates(channel, where, order=1, mode="nearest", output=np.float32)
+        values: FloatArray = ndimage.map_coordinates(
+            channel, where, order=1, mode="nearest", output=np.float32
+        )
         return values
 
 
@@ -80,7 +82,9 @@ def _template() -> tuple[FloatArray, FloatArray, NDArray[np.bool_], FloatArray]:
 def _read(name: str) -> tuple[FloatArray, NDArray[np.float64]]:
     spec = find_spec("nilearn")
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("the demo's brains need the template inside the nilearn wheel: install nilearn")
+        raise ModuleNotFoundError(
+            "the demo's brains need the template inside the nilearn wheel: install nilearn"
+        )
     data = Path(spec.submodule_search_locations[0]) / "datasets" / "data"
     image = nib.load(data / f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz")
     return np.asarray(image.dataobj, dtype=np.float32) / np.float32(255), np.asarray(image.affine)
@@ -100,7 +104,9 @@ def _ventricle_distance(fluid: FloatArray, origin: FloatArray) -> FloatArray:
     centre = [np.arange(n) + o for n, o in zip(fluid.shape, origin, strict=True)]
     bounds = ((-32, 32), (-52, 40), (-12, 30))
     box = [(axis > low) & (axis < high) for axis, (low, high) in zip(centre, bounds, strict=True)]
-    parts, _ = ndimage.label((fluid > 0.5) & box[0][:, None, None] & box[1][None, :, None] & box[2][None, None, :])
+    parts, _ = ndimage.label(
+        (fluid > 0.5) & box[0][:, None, None] & box[1][None, :, None] & box[2][None, None, :]
+    )
     largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
     return _signed_distance((parts == largest)[::HULL_SPACING, ::HULL_SPACING, ::HULL_SPACING])
 
@@ -119,4 +125,6 @@ def _resample(values: FloatArray, have: float, want: float, full: tuple[int, ...
         values = ndimage.gaussian_filter(values, 0.35 * want / have)
     shape = tuple(int(np.ceil(n / want)) for n in full)
     scale = want / have
-    return np.asarray(ndimage.affine_transform(values, [scale] * 3, output_shape=shape, order=1, mode="nearest"))
+    return np.asarray(
+        ndimage.affine_transform(values, [scale] * 3, output_shape=shape, order=1, mode="nearest")
+    )

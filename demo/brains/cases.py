@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from demo.brains import nerves, pathology
 from demo.brains.acquire import Lesion, acquire, mask
-from demo.brains.anatomy import Anatomy, build_anatomy
+from demo.brains.anatomy import Anatomy, Warp, build_anatomy
 from demo.brains.atlas import Atlas, load_atlas
 from demo.brains.grid import Grid, make_grid
 from demo.brains.model import COHORTS, SPLITS, TASKS, BrainCase, Split
@@ -66,7 +66,9 @@ def make_case(task: str, split: Split, index: int, *, seed: int, spacing_mm: flo
     draft = _draft(task, split, index, seed, spacing_mm)
     subject = _BUILDERS[task](draft)
     rng = _stream(seed, task, split, index, "scanner")
-    scans = {key: acquire(subject.anatomy, key, subject.lesions, draft.site, rng) for key in _keys(task, index)}
+    scans = {
+        key: acquire(subject.anatomy, key, subject.lesions, draft.site, rng) for key in _keys(task, index)
+    }
     label = {"task1": str(draft.truth), "task5": str(draft.truth), "task3": f"{draft.age:.1f}"}
     cohort = COHORTS[draft.truth] if task == "task6" else "general"
     return BrainCase(
@@ -110,7 +112,18 @@ def _draft(task: str, split: Split, index: int, seed: int, spacing_mm: float) ->
     slab = task == "task4"
     voxel = site.voxel(spacing_mm / 2 if slab else spacing_mm, clinical=task in ("task1", "task2"))
     grid = make_grid(*(SLAB if slab else HEAD), voxel, flipped=site.flipped)
-    return Draft(task, site, grid, load_atlas(spacing_mm / 2 if slab else spacing_mm), person, session, truth, sex, age, rng)
+    return Draft(
+        task,
+        site,
+        grid,
+        load_atlas(spacing_mm / 2 if slab else spacing_mm),
+        person,
+        session,
+        truth,
+        sex,
+        age,
+        rng,
+    )
 
 
 def _position(order: NDArray[np.int64], truth: int) -> int:
@@ -126,14 +139,27 @@ def _age(task: str, split: str, seed: int, person: int, rng: np.random.Generator
     return float(rng.uniform(low, high))
 
 
-def _aged(draft: Draft, *, ventricles: float = 0.0, sulci: float = 0.0, **how: Callable[..., object]) -> Anatomy:
+def _aged(
+    draft: Draft,
+    *,
+    ventricles: float = 0.0,
+    sulci: float = 0.0,
+    warp: Warp | None = None,
+    room: Warp | None = None,
+) -> Anatomy:
     """The subject's anatomy with what age does to it, plus `ventricles` mm and `sulci` log odds of disease."""
     decades = max(draft.age - 25, 0) / 10
     wide = 0.62 * decades + draft.rng.normal(0, 0.5) + ventricles - 0.6
     size = (1.015 if draft.sex == "M" else 0.985) * draft.rng.normal(1, 0.015)
     anatomy = build_anatomy(
-        draft.grid, draft.atlas, draft.rng, ventricles_mm=float(np.clip(wide, -1.5, 7)), size=size, **how
-    )  # type: ignore[arg-type]
+        draft.grid,
+        draft.atlas,
+        draft.rng,
+        ventricles_mm=float(np.clip(wide, -1.5, 7)),
+        size=size,
+        warp=warp,
+        room=room,
+    )
     anatomy.widen_sulci(0.26 * decades + draft.rng.normal(0, 0.2) - 0.4 + sulci)
     return anatomy
 

@@ -1,5 +1,6 @@
 """The trigeminal nerve and the vessels beside it: thin tubes in the fluid before the brainstem."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,10 @@ from demo.brains.anatomy import Anatomy
 from demo.brains.model import FloatArray
 
 NERVE, VESSEL = 1, 2
-ROOM_MM = 3.0  # of fluid round each tube
+ROOM_MM = 2.0  # of fluid round each tube
+CISTERN = (0, -20, -38), (27, 18, 26)  # centre and half axes in template mm: the fluid before the pons
 FAR = 50.0
+Nodes = Sequence[tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,11 @@ def tube_distance(points: FloatArray, tube: Tube, reach: float = 6.0) -> FloatAr
     return distance.reshape(shape)
 
 
-def _mirrored(nodes: list[tuple[float, float, float]], side: int) -> list[tuple[float, float, float]]:
+def _mirrored(nodes: Nodes, side: int) -> Nodes:
     return [(side * x, y, z) for x, y, z in nodes]
 
 
-def _curve(nodes: list[tuple[float, float, float]], rng: np.random.Generator, jitter: float) -> FloatArray:
+def _curve(nodes: Nodes, rng: np.random.Generator, jitter: float) -> FloatArray:
     """A smooth curve through jittered nodes (Catmull-Rom), a point about every 0.7 mm."""
     fixed = np.array(nodes) + rng.normal(0, jitter, (len(nodes), 3))
     padded = np.vstack([2 * fixed[0] - fixed[1], fixed, 2 * fixed[-1] - fixed[-2]])
@@ -74,7 +77,9 @@ def room(points: FloatArray, tubes: list[Tube]) -> FloatArray:
     nearest = np.full(points.shape[1:], FAR, dtype=np.float32)
     for tube in tubes:
         nearest = np.minimum(nearest, tube_distance(points, tube))
-    return nearest - np.float32(ROOM_MM)
+    centre, axes = (np.array(part, dtype=np.float32).reshape(3, *[1] * (points.ndim - 1)) for part in CISTERN)
+    level = np.sqrt((((points - centre) / axes) ** 2).sum(axis=0))
+    return np.minimum(nearest - np.float32(ROOM_MM), (level - 1) * np.float32(min(CISTERN[1])))
 
 
 def paint(
@@ -82,7 +87,8 @@ def paint(
 ) -> tuple[list[Lesion], NDArray[np.uint8]]:
     """Fluid round the tubes, the tubes themselves, and their mask (1 nerve, 2 vessel; where they touch, the vessel)."""
     points = anatomy.points
-    cistern = np.clip(0.5 - room(points, tubes), 0, 1) * np.clip(1.5 * (1 - _stem(points)), 0, 1)
+    sleeve = np.min([tube_distance(points, tube) for tube in tubes], axis=0) - ROOM_MM
+    cistern = np.clip(0.5 - sleeve, 0, 1) * (1 - _stem(points))
     lesions = [Lesion(cistern.astype(np.float32), {"t2w": 1.2})]
     seg = mask(anatomy, np.zeros_like(anatomy.depth))
     for kind, signal in ((NERVE, rng.uniform(0.45, 0.6)), (VESSEL, rng.uniform(0.06, 0.2))):

@@ -48,7 +48,7 @@ def acute_infarct(anatomy: Anatomy, rng: np.random.Generator) -> Lesion:
     weight = blob(anatomy, rng, infarct_site(rng), radius) * np.clip(1.15 - 1.6 * anatomy.fluid, 0, 1)
     age = rng.uniform(0, 1)  # 0 hyperacute, 1 days
     signal = {
-        "dwi": rng.uniform(0.92, 1.30), "adc": rng.uniform(0.36, 0.55), "flair": 0.72 + 0.30 * age,
+        "dwi": rng.uniform(0.82, 1.25), "adc": rng.uniform(0.36, 0.56), "flair": 0.72 + 0.30 * age,
         "t2s": 0.66 + 0.12 * age, "swi": 0.70, "t2w": 0.55 + 0.3 * age, "t1w": 0.80 - 0.15 * age,
     }  # fmt: skip
     return Lesion(weight, signal)
@@ -70,7 +70,9 @@ def skull_base_artefact(anatomy: Anatomy, rng: np.random.Generator) -> Lesion:
     centre = np.array([rng.choice((-1, 1)) * rng.uniform(0, 40), rng.uniform(5, 50), -22], dtype=np.float32)
     near = distance_to(anatomy.points, centre, np.array([1.4, 1.4, 0.6], dtype=np.float32))
     weight = np.clip(1.2 - near / 12, 0, 1) * np.clip(1.4 - anatomy.depth / 6, 0, 1)
-    return Lesion(np.asarray(weight, dtype=np.float32), {"dwi": rng.uniform(0.8, 1.2), "t2s": 0.15, "swi": 0.10})
+    return Lesion(
+        np.asarray(weight, dtype=np.float32), {"dwi": rng.uniform(0.8, 1.2), "t2s": 0.15, "swi": 0.10}
+    )
 
 
 def white_matter_lesions(anatomy: Anatomy, rng: np.random.Generator, load: float) -> Lesion:
@@ -130,7 +132,7 @@ def meningioma_lesions(anatomy: Anatomy, tumour: Meningioma, rng: np.random.Gene
     body = meningioma_weight(anatomy, tumour)
     shade = rng.uniform(-0.10, 0.25)
     signal = {
-        "flair": 0.84 + shade, "dwi": rng.uniform(0.72, 1.05), "t2s": rng.uniform(0.55, 0.85),
+        "flair": 0.80 + shade, "dwi": rng.uniform(0.68, 0.98), "t2s": rng.uniform(0.55, 0.85),
         "swi": rng.uniform(0.50, 0.80),
     }  # fmt: skip
     lesions.append(Lesion(body, signal))
