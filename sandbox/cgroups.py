@@ -1,0 +1,106 @@
+"""What a container used, read from the control groups of this host, where they can be read.
+
+Every container gets a parent group of its own. The container's group vanishes with it; the parent keeps the peaks of
+memory and processes until it is removed, so that they are exact even for a container of a few milliseconds.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path("/sys/fs/cgroup")
+_PARENT = "proctor"
+
+
+@dataclass
+class Usage:
+    """The most that was seen so far; None where the host does not show it."""
+
+    memory: int | None = None
+    processes: int | None = None
+    oom_kills: int = 0
+
+
+class Group:
+    """The parent group of one container; `path` is what the engine is told, None where there is none."""
+
+    def __init__(self, name: str, info: dict[str, Any]) -> None:
+        self.name = name
+        self.usage = Usage()
+        self._unified = str(info.get("CgroupVersion")) == "2"
+        usable = info.get("CgroupDriver") == "cgroupfs" and _writable(self._unified)
+        self.path = f"/{_PARENT}/{name}" if usable else None
+
+    def read(self, container: str) -> Usage:
+        """Read the groups once more and return the maxima so far; `container` is the container's id."""
+        if self.path is not None:
+            for group in (self.path, f"{self.path}/{container}"):
+                self._read_memory(group)
+                self._read_processes(group)
+        return self.usage
+
+    def remove(self) -> None:
+        """Remove the parent group; its container has to be gone."""
+        if self.path is not None:
+            _remove(self.name)
+
+    def _read_memory(self, group: str) -> None:
+        base = _ROOT / ("" if self._unified else "memory") / group[1:]
+        peak = "memory.peak" if self._unified else "memory.max_usage_in_bytes"
+        current = "memory.current" if self._unified else "memory.usage_in_bytes"
+        self.usage.memory = _larger(self.usage.memory, _number(base / peak), _number(base / current))
+        kills = _field(base / ("memory.events" if self._unified else "memory.oom_control"), "oom_kill")
+        self.usage.oom_kills = max(self.usage.oom_kills, kills or 0)
+
+    def _read_processes(self, group: str) -> None:
+        base = _ROOT / ("" if self._unified else "pids") / group[1:]
+        seen = (_number(base / "pids.peak"), _number(base / "pids.current"))
+        self.usage.processes = _larger(self.usage.processes, *seen)
+
+
+def remove_orphans(orphan: Callable[[str], bool]) -> None:
+    """Remove the parent groups whose name `orphan` holds for."""
+    for parent in _parents():
+        for group in parent.glob("*/"):
+            if orphan(group.name):
+                _remove(group.name)
+
+
+def _parents() -> list[Path]:
+    return [parent for parent in (_ROOT / _PARENT, *_ROOT.glob(f"*/{_PARENT}")) if parent.is_dir()]
+
+
+def _remove(name: str) -> None:
+    for parent in _parents():
+        with contextlib.suppress(OSError):
+            (parent / name).rmdir()
+
+
+def _writable(unified: bool) -> bool:
+    probe = _ROOT if unified else _ROOT / "memory"
+    try:
+        (probe / _PARENT).mkdir(exist_ok=True)
+    except OSError:
+        return False
+    return True
+
+
+def _number(file: Path) -> int | None:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _field(file: Path, name: str) -> int | None:
+    try:
+        fields = dict(line.split(None, 1) for line in file.read_text().splitlines())
+        return int(fields[name])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _larger(*values: int | None) -> int | None:
+    return max((value for value in values if value is not None), default=None)

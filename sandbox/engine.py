@@ -1,0 +1,158 @@
+"""The container engine of this host: connection, images, containers by name, and the removal of orphans."""
+
+import contextlib
+import json
+import re
+from collections.abc import Collection, Iterator
+from typing import Any, BinaryIO, Self, cast
+
+import requests
+from docker import APIClient
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.utils import kwargs_from_env
+
+from evaluator.verdicts import PlatformFault
+from sandbox import cgroups, disks
+from sandbox.faults import EngineFault
+
+__all__ = ["Engine", "EngineFault"]
+
+_LOAD_SECONDS = 3600
+_JOB = r"[0-9a-f-]{32,36}-\d+"  # <case run id>-<claim_no>: never the name of somebody else's container
+
+
+@contextlib.contextmanager
+def translate(doing: str) -> Iterator[None]:
+    """Turn any trouble with the engine into `EngineFault(engine_unavailable)`, naming what was being done."""
+    try:
+        yield
+    except ImageNotFound as error:
+        raise EngineFault(PlatformFault.IMAGE_MISSING, f"{doing}: {error.explanation}") from error
+    except (DockerException, requests.RequestException, OSError) as error:
+        raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"{doing}: {error}") from error
+
+
+class Engine:
+    """One connection to the engine, usable from several threads. Every method raises `EngineFault`."""
+
+    def __init__(self, api: APIClient, slow: APIClient) -> None:
+        self.api = api
+        self._slow = slow
+        self._warm: set[str] = set()
+
+    @classmethod
+    def connect(cls, *, timeout: int = 60) -> Self:
+        """Connect to `DOCKER_HOST`, or to the default socket; `timeout` seconds for each answer."""
+        with translate("connecting"):
+            where = cast(dict[str, Any], kwargs_from_env())
+            api = APIClient(**where, version="auto", timeout=timeout)
+            return cls(api, APIClient(**where, version="auto", timeout=_LOAD_SECONDS))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.api.close()
+        self._slow.close()
+
+    def ping(self) -> None:
+        """Return if the engine answers."""
+        with translate("ping"):
+            self.api.ping()
+
+    def info(self) -> dict[str, Any]:
+        """What the engine says of itself and of its host."""
+        with translate("info"):
+            return cast(dict[str, Any], self.api.info())
+
+    def inspect_image(self, digest: str) -> dict[str, Any]:
+        """The engine's description of an image; `image_missing` if it is not on this host."""
+        with translate("inspecting an image"):
+            return cast(dict[str, Any], self.api.inspect_image(digest))
+
+    def has_image(self, digest: str) -> bool:
+        """Whether the image with this id (sha256:…) is on this host."""
+        try:
+            return bool(self.inspect_image(digest)["Id"] == digest)
+        except EngineFault as fault:
+            if fault.fault is PlatformFault.IMAGE_MISSING:
+                return False
+            raise
+
+    def warmed(self, digest: str) -> bool:
+        """Whether this process has already made the uncounted run of this image."""
+        return digest in self._warm
+
+    def mark_warm(self, digest: str) -> None:
+        """Note that the uncounted run of this image is done."""
+        self._warm.add(digest)
+
+    def load(self, archive: BinaryIO, digest: str) -> None:
+        """Load an archive that our own code wrote under `image_tag(digest)` and compare the id it got.
+
+        Raises:
+            EngineFault: `image_missing` if the engine rejects the archive or the id differs from `digest`.
+        """
+        tag = image_tag(digest)
+        with translate("loading an image"):
+            for line in cast(Iterator[Any], self._slow.load_image(archive, quiet=True)):
+                problem = _load_error(line)
+                if problem:
+                    raise EngineFault(PlatformFault.IMAGE_MISSING, f"loading an image: {problem}")
+        loaded = self.inspect_image(tag)["Id"]
+        if loaded != digest:
+            self.remove_image(tag)
+            raise EngineFault(PlatformFault.IMAGE_MISSING, f"the loaded image is {loaded}, not {digest}")
+
+    def remove_image(self, digest: str) -> None:
+        """Remove an image by id or name; one that is not there is fine."""
+        with translate("removing an image"), contextlib.suppress(NotFound):
+            self.api.remove_image(digest, force=True)
+
+    def remove_container(self, name: str) -> None:
+        """Kill and remove a container with its anonymous volumes; one that is not there is fine."""
+        with translate("removing a container"), contextlib.suppress(NotFound):
+            self.api.remove_container(name, v=True, force=True)
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume; one that is not there is fine."""
+        with translate("removing a volume"), contextlib.suppress(NotFound):
+            self.api.remove_volume(name)
+
+    def remove_orphans(self, prefix: str, keep: Collection[str]) -> list[str]:
+        """Remove what dead workers left: containers, volumes, loop devices and cgroups of cases not in `keep`.
+
+        `prefix` starts the container names (`proctor-`); the rest has to be `<case run id>-<claim_no>`, so that
+        no other container of the host is touched. Returns the removed names, sorted.
+        """
+        ours = re.compile(rf"({re.escape(prefix)}{_JOB})(?:\..*)?")
+        with translate("listing orphans"):
+            containers = [name.lstrip("/") for one in self.api.containers(all=True) for name in one["Names"]]
+            volumes = [one["Name"] for one in self.api.volumes()["Volumes"] or ()]
+
+        def orphan(name: str) -> bool:
+            match = ours.fullmatch(name)
+            return match is not None and match[1] not in keep
+
+        removed = [name for name in containers if orphan(name)]
+        for name in removed:
+            self.remove_container(name)
+        stale = [name for name in volumes if orphan(name)]
+        for name in stale:
+            self.remove_volume(name)
+        removed += stale + disks.remove_orphans(orphan)
+        cgroups.remove_orphans(orphan)
+        return sorted(removed)
+
+
+def image_tag(digest: str) -> str:
+    """Our own name for an image id, so that no name inside an upload can replace another image."""
+    return f"proctor/{digest.removeprefix('sha256:')}:run"
+
+
+def _load_error(line: Any) -> str | None:
+    message = json.loads(line) if isinstance(line, bytes | str) else line
+    return message.get("error") if isinstance(message, dict) else None
+
+
+def explanation(error: APIError) -> str:
+    """The engine's own sentence in an API error."""
+    return str(error.explanation or error)

@@ -1,0 +1,65 @@
+"""What goes into one case run and what comes out of it."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluator.spec import Limits, Task
+from evaluator.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What a worker lends to one container at a time: processor cores, one GPU, or neither in particular."""
+
+    cpuset: str | None = None
+    gpu_uuid: str | None = None
+
+
+@dataclass(frozen=True)
+class CaseJob:
+    """One case to run in one fresh container.
+
+    `name` is the container's name and starts every other name on the host (volumes, files), so that orphans are
+    found by it. `image` is the image id (sha256:…). `inputs` maps input keys to files of this host. `scratch` is
+    a directory for this case alone: made if it is missing, removed afterwards. `stop`, once set, kills the case.
+    """
+
+    name: str
+    image: str
+    task: Task
+    task_name: str
+    track: str
+    inputs: Mapping[str, Path]
+    pseudonym: str
+    limits: Limits
+    slot: Slot
+    scratch: Path
+    stop: threading.Event | None = None
+
+    @property
+    def output_name(self) -> str:
+        """File name of the output inside /output."""
+        return f"{self.pseudonym}{self.task.output.suffix}"
+
+
+@dataclass(frozen=True)
+class CaseOutcome:
+    """What came of a case run.
+
+    `output` is the canonical encoding and None unless the verdict is valid. `seconds` runs from process start to
+    exit. `peak_memory_bytes` is None where the host does not show it. `log` is the tail of stdout and stderr and
+    must never reach a participant in a hidden phase. `options` are the container options as the receipt shows
+    them, without host paths.
+    """
+
+    verdict: Verdict
+    output: bytes | None
+    seconds: float
+    peak_memory_bytes: int | None
+    exit_code: int | None
+    oom_killed: bool
+    log: str
+    options: dict[str, Any]

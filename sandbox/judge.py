@@ -1,0 +1,38 @@
+"""From how a container ended to the participant's verdict: a cause outranks its symptom, a valid output outranks both."""
+
+from evaluator.verdicts import HINTS, Fault, Verdict
+from sandbox.start import not_started
+from sandbox.watch import Ending, Killed
+
+CHILD_KILLED = (
+    "A process of the container was killed for using too much memory; the output is valid all the same."
+)
+
+
+def failed(ending: Ending, log: str) -> Verdict | None:
+    """The verdict of a container that did not end with exit code 0; None if it did."""
+    if ending.killed is Killed.DISK:
+        return Verdict(Fault.DISK_FULL, HINTS[Fault.DISK_FULL])
+    if ending.killed is Killed.TIMEOUT:
+        return cause(ending, Verdict(Fault.TIMEOUT, HINTS[Fault.TIMEOUT]))
+    if ending.exit_code == 0:
+        return None
+    unstarted = not_started(ending.exit_code, log)
+    if unstarted is not None:
+        return unstarted
+    return cause(ending, Verdict(Fault.EXIT_CODE, HINTS[Fault.EXIT_CODE]))  # the number could carry data out
+
+
+def cause(ending: Ending, verdict: Verdict) -> Verdict:
+    """The bound that explains a failing `verdict`, or the verdict itself."""
+    if verdict.valid:
+        return verdict
+    bounds = (
+        (ending.oom_killed, Fault.OUT_OF_MEMORY),
+        (ending.disk_full, Fault.DISK_FULL),
+        (ending.processes_full, Fault.TOO_MANY_PROCESSES),
+    )
+    for hit, fault in bounds:
+        if hit:
+            return Verdict(fault, HINTS[fault], warnings=verdict.warnings)
+    return verdict

@@ -1,0 +1,109 @@
+"""How much a container has written outside its bounded disks: the size of its writable layer.
+
+Where the layer's directory can be read its files are added up. Elsewhere the engine is asked, which costs it as much
+and this process nothing. Both look only now and then, so a fast writer can go over the limit by what it writes in
+between; files that were deleted but are still open are found through the processes that hold them.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sandbox.engine import Engine, translate
+
+_BLOCK = 512
+_MANY_FILES = 1_000_000
+_BUSY_SHARE = 10  # looking may take a tenth of the time at most
+
+
+class Layer:
+    """The writable layer of one container."""
+
+    def __init__(self, engine: Engine, container: dict[str, Any], limit: int) -> None:
+        self._engine = engine
+        self._id = str(container["Id"])
+        self._pid = int(container["State"]["Pid"] or 0)
+        self._limit = limit
+        self._upper = _readable_upper(container)
+        self._pause = 0.5 if self._upper else 2.0
+        self._next = 0.0
+        self.used = 0
+
+    def look(self, *, now: bool = False) -> int:
+        """Bytes in the layer, measured again when it is time to (or `now`)."""
+        if now or time.monotonic() >= self._next:
+            started = time.monotonic()
+            self.used = self._measure()
+            took = time.monotonic() - started
+            self._next = time.monotonic() + max(self._pause, took * _BUSY_SHARE)
+        return self.used
+
+    def _measure(self) -> int:
+        if self._upper is None:
+            with translate("measuring a container"):
+                response = self._engine.api._get(  # noqa: SLF001 - docker-py's inspect cannot ask for the size
+                    self._engine.api._url("/containers/{0}/json", self._id), params={"size": True}
+                )
+                return int(response.json().get("SizeRw") or 0)
+        return _tree_size(self._upper, self._limit) + _open_deleted(self._pid)
+
+
+def _readable_upper(container: dict[str, Any]) -> Path | None:
+    driver = container.get("GraphDriver") or {}
+    upper = (driver.get("Data") or {}).get("UpperDir")
+    if driver.get("Name") == "overlay2" and upper and os.access(upper, os.R_OK | os.X_OK):
+        return Path(upper)
+    return None
+
+
+def _tree_size(top: Path, limit: int) -> int:
+    """Bytes of disk below `top`; stops early once `limit` or the bound on the number of files is passed."""
+    total = 0
+    for count, entry in enumerate(_walk(top)):
+        with contextlib.suppress(OSError):
+            total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+        if total > limit:
+            break
+        if count > _MANY_FILES:
+            return limit + 1
+    return total
+
+
+def _walk(top: Path) -> Iterator["os.DirEntry[str]"]:
+    pending = [str(top)]
+    while pending:
+        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                yield entry
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+
+
+def _open_deleted(pid: int) -> int:
+    """Bytes of deleted files in the layer that the container's processes still hold open."""
+    try:
+        device = Path(f"/proc/{pid}/root/").stat().st_dev  # shared memory and our disks have other devices
+    except OSError:
+        return 0
+    sizes: dict[int, int] = {}
+    for process in _same_namespace(pid):
+        with contextlib.suppress(OSError):
+            for descriptor in (process / "fd").iterdir():
+                state = descriptor.stat()
+                if state.st_nlink == 0 and state.st_dev == device:
+                    sizes[state.st_ino] = state.st_blocks * _BLOCK
+    return sum(sizes.values())
+
+
+def _same_namespace(pid: int) -> Iterator[Path]:
+    try:
+        wanted = Path(f"/proc/{pid}/ns/pid").readlink()
+    except OSError:
+        return
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "ns/pid").readlink() == wanted:
+                yield process

@@ -1,0 +1,72 @@
+"""Checking and re-encoding a collected output in a child that may hang, grow or die without harm."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from evaluator.verdicts import Check, Fault, PlatformFault, Verdict
+from sandbox.faults import EngineFault
+from sandbox.jobs import CaseJob
+
+_WALL_SECONDS = 180
+_OUR_FAULT = 3
+_UNREADABLE = {"number": Check.DECIMAL_FLOAT, "segmentation": Check.HEADER, "embedding": Check.NPY}
+_UNREADABLE_MESSAGE = "The output file could not be read within the memory and time that a check may use."
+
+
+def parse(job: CaseJob, output: Path) -> tuple[Verdict, bytes | None]:
+    """The verdict on the file `output` and, if it is valid, its canonical encoding.
+
+    Raises:
+        EngineFault: the child could not run, or an input that the output is compared with cannot be read.
+    """
+    destination = job.scratch / "canonical"
+    said = _ask(job, output, destination)
+    if said is None:
+        return Verdict(Fault.OUTPUT_INVALID, _UNREADABLE_MESSAGE, _UNREADABLE[job.task.output.kind]), None
+    warnings = tuple(said["warnings"])
+    if said["valid"]:
+        return Verdict(None, str(said["message"]), warnings=warnings), destination.read_bytes()
+    check = Check(said["check"])
+    fault = Fault.OUTPUT_MISSING if check is Check.MISSING else Fault.OUTPUT_INVALID
+    return Verdict(fault, str(said["message"]), check, warnings), None
+
+
+def _ask(job: CaseJob, output: Path, destination: Path) -> dict[str, Any] | None:
+    """The child's answer; None if it died or did not end, which only the output can have caused."""
+    question = {
+        "task": job.task.model_dump(mode="json"),
+        "output": str(output.resolve()),
+        "inputs": {key: str(path.resolve()) for key, path in job.inputs.items()},
+        "destination": str(destination.resolve()),
+    }
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "sandbox.parse_child"],
+            input=json.dumps(question).encode(),
+            capture_output=True,
+            timeout=_WALL_SECONDS,
+            env=_environment(),
+            cwd=job.scratch,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    if done.returncode == _OUR_FAULT or b"ModuleNotFoundError" in done.stderr:
+        words = (done.stdout + done.stderr).decode(errors="replace")
+        raise EngineFault(PlatformFault.INPUT_MISSING, f"an output could not be checked: {words[-500:]}")
+    if done.returncode != 0:
+        return None
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _environment() -> dict[str, str]:
+    """Only what a child needs: none of the worker's own settings and tokens."""
+    packages = [str(Path(__file__).parents[1]), *(path for path in sys.path if path)]
+    one_thread = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    path = os.environ.get("PATH", os.defpath)
+    return {"PATH": path, "PYTHONPATH": os.pathsep.join(packages), "PYTHONDONTWRITEBYTECODE": "1", **one_thread}

@@ -1,0 +1,79 @@
+"""What it means when the engine refuses to create or start a container: whose fault that is."""
+
+import re
+
+from docker.errors import APIError, ImageNotFound
+
+from evaluator.verdicts import HINTS, Fault, PlatformFault, Verdict
+from sandbox.engine import explanation
+from sandbox.faults import EngineFault
+
+_GPU = re.compile(r"nvidia|device driver|libcuda|gpu", re.IGNORECASE)
+_PARTICIPANT: tuple[tuple[str, str], ...] = (
+    ("executable file not found", "The command could not be started: its program is not in the image."),
+    (
+        "exec format error",
+        "The command could not be started: its program is built for another kind of machine.",
+    ),
+    ("no such file or directory", "The command could not be started: a file it needs is not in the image."),
+    (
+        "permission denied",
+        "The command could not be started: the image does not allow its program to be executed.",
+    ),
+    ("is a directory", "The command could not be started: its path is a directory in the image."),
+    ("not a directory", "The command could not be started: a path it needs is not a directory in the image."),
+    (
+        "unable to find user",
+        "The command could not be started: the image names a user that it does not have.",
+    ),
+    (
+        "unable to find group",
+        "The command could not be started: the image names a group that it does not have.",
+    ),
+    ("no command specified", "The command could not be started: the image has no ENTRYPOINT."),
+    (
+        "invalid mount config",
+        "The container could not be made: the image declares a VOLUME that cannot be mounted.",
+    ),
+    ("destination can't be '/'", "The container could not be made: the image declares / as a VOLUME."),
+    (
+        "duplicate mount point",
+        "The container could not be made: the image declares a VOLUME where /input is.",
+    ),
+)
+_PROCESS = (
+    "starting container process",
+    "unable to start container process",
+    "unable to find",
+    "no command",
+    "mount",
+)
+
+
+def refused(error: APIError) -> Verdict:
+    """The participant's verdict for a refused create or start.
+
+    Raises:
+        EngineFault: if the refusal is not the image's doing.
+    """
+    text = explanation(error)
+    if isinstance(error, ImageNotFound):
+        raise EngineFault(PlatformFault.IMAGE_MISSING, text) from error
+    if _GPU.search(text):
+        raise EngineFault(PlatformFault.GPU_FAULT, text) from error
+    lower = text.lower()
+    if any(phase in lower for phase in _PROCESS):
+        for mark, sentence in _PARTICIPANT:
+            if mark in lower:
+                return Verdict(Fault.NO_START, sentence)
+    raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, text) from error
+
+
+def not_started(exit_code: int, log: str) -> Verdict | None:
+    """The verdict if the init process could not execute the command; None if the command itself ran."""
+    mark = re.search(r"^\[FATAL tini \(\d+\)\] exec .* failed: (.*)$", log, re.MULTILINE)
+    if exit_code not in (126, 127) or mark is None:
+        return None
+    lower = mark[1].lower()
+    sentence = next((sentence for part, sentence in _PARTICIPANT if part in lower), HINTS[Fault.NO_START])
+    return Verdict(Fault.NO_START, sentence)
