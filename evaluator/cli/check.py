@@ -1,0 +1,66 @@
+"""`python -m evaluator check`: whether one output file is valid."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evaluator.outputs import CheckResult, InputUnreadable, check_output
+from evaluator.spec import Challenge, SpecError, Task, load_challenge
+
+
+def check_command(
+    challenge: Annotated[Path, typer.Option("--challenge", help="The challenge file.")],
+    task: Annotated[str, typer.Option("--task", help="The task the output was made for, such as task2.")],
+    output: Annotated[Path, typer.Option("--output", help="The output file.")],
+    inputs: Annotated[
+        Path,
+        typer.Option("--inputs", help="Directory of the case's inputs under their canonical names."),
+    ],
+    overlay: Annotated[Path | None, typer.Option("--overlay", help="A site's file merged over it.")] = None,
+) -> None:
+    """Check one output file and print one JSON object: valid, check, message, warnings.
+
+    Exit codes: 0 valid, 1 invalid, 2 the call, the challenge file or an input is wrong.
+    """
+    try:
+        found = _task(load_challenge(challenge, overlay), task)
+        result = check_output(found, output, _inputs(found, inputs))
+    except (SpecError, InputUnreadable, typer.BadParameter) as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(2) from None
+    typer.echo(json.dumps(_answer(result), ensure_ascii=False))
+    raise typer.Exit(0 if result.valid else 1)
+
+
+def _task(challenge: Challenge, name: str) -> Task:
+    if name in challenge.tasks:
+        return challenge.tasks[name]
+    if name in challenge.boards:
+        task = challenge.boards[name].task
+        raise typer.BadParameter(f"{name} is a board of {task}: check {task}")
+    raise typer.BadParameter(f"there is no task {name!r}; the tasks are {', '.join(challenge.tasks)}")
+
+
+def _inputs(task: Task, directory: Path) -> dict[str, Path]:
+    """The input files that are there; which of them a case must have is for whoever runs it."""
+    if not directory.is_dir():
+        raise typer.BadParameter(f"{directory}: there is no such directory")
+    files = {one.key: directory / one.file for one in task.all_inputs}
+    present = {key: file for key, file in files.items() if file.exists()}
+    if not present and task.output.kind == "segmentation":
+        names = ", ".join(file.name for file in files.values())
+        raise typer.BadParameter(f"{directory}: holds none of {names}")
+    return present
+
+
+def _answer(result: CheckResult) -> dict[str, object]:
+    # Whoever runs this owns the file, so what was found may be named.
+    message = f"{result.message} ({result.detail})" if result.detail else result.message
+    return {
+        "valid": result.valid,
+        "check": result.check,
+        "message": message,
+        "warnings": list(result.warnings),
+    }

@@ -1,0 +1,61 @@
+"""What a check says."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.verdicts import Check
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMap:
+    """A segmentation: `array` of the smallest unsigned integers that hold its labels, and its 4×4 affine."""
+
+    array: NDArray[np.unsignedinteger]
+    affine: NDArray[np.float64]
+
+    def __array__(
+        self, dtype: np.dtype[np.generic] | None = None, copy: bool | None = None
+    ) -> NDArray[np.generic]:
+        """The labels, so that NumPy functions take a label map."""
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+
+Value = float | LabelMap | NDArray[np.float32]
+"""What an output holds: a number, a segmentation, or an embedding."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """Whether one output file is valid.
+
+    `message` and `warnings` come from a closed set of sentences without names or values, because on hidden
+    data everything a container writes could carry data out. `detail` may hold values and the names of files:
+    it is for whoever owns both the output and the data.
+    """
+
+    valid: bool
+    check: Check | None
+    message: str
+    warnings: tuple[str, ...] = ()
+    value: Value | None = None
+    detail: str = ""
+
+
+class InvalidOutput(Exception):  # noqa: N818 - says what the output is
+    """An output check failed; becomes a `CheckResult`."""
+
+    def __init__(self, check: Check, message: str, detail: str = "") -> None:
+        self.check = check
+        self.message = message
+        self.detail = detail
+        super().__init__(message)
+
+
+class InputUnreadable(Exception):  # noqa: N818 - says what the input is
+    """An input that the output must be compared with cannot be read: the platform's fault."""
+
+
+class NotCanonical(ValueError):  # noqa: N818 - says what the bytes are
+    """These bytes are not what `encode` writes."""
