@@ -1,0 +1,281 @@
+"""What a dataset consists of: the inputs manifest, and the references beside it that run workers never see.
+
+Problems name the file and the line, and cases by their position: case names stay out of messages.
+"""
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import nibabel
+import numpy as np
+import numpy.typing as npt
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+COLUMNS = ("case", "subject", "label", "cohort", "sex", "age", "site", "scanner")
+"""The columns of references.csv; only `case` must be there."""
+
+SPACING_DECIMALS = 4  # a header holds float32: 0.1 mm reads as 0.10000000149 and would shift a tolerance
+
+
+class ManifestError(ValueError):
+    """A manifest or a references directory that cannot be used; the message names the file and the line."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputFile(_Model):
+    """One input of a case: where it lies, relative to the manifest, and what is in it."""
+
+    path: Annotated[str, Field(min_length=1)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ManifestCase(_Model):
+    """One case: its name and its input files by modality."""
+
+    case: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=200)]
+    files: Annotated[dict[str, InputFile], Field(min_length=1)]
+
+
+class Manifest(_Model):
+    """The cases of one dataset in their order, which is the order of every report."""
+
+    dataset: Annotated[str, Field(min_length=1)]
+    cases: Annotated[tuple[ManifestCase, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_case_once(self) -> Self:
+        seen: dict[str, int] = {}
+        for position, one in enumerate(self.cases):
+            if one.case in seen:
+                raise ValueError(f"cases.{position}: same case name as entry {seen[one.case] + 1}")
+            seen[one.case] = position
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Case names in order."""
+        return tuple(one.case for one in self.cases)
+
+    @property
+    def digest(self) -> str:
+        """sha256 over dataset, cases and file contents. Paths are left out: moved data are the same data."""
+        content = [
+            self.dataset,
+            [[one.case, {key: file.sha256 for key, file in one.files.items()}] for one in self.cases],
+        ]
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_manifest(path: Path) -> Manifest:
+    """The inputs manifest in the JSON file `path`.
+
+    Raises:
+        ManifestError: no such file, not JSON, or fields that do not fit, with file and line.
+    """
+    text = _text(path)
+    try:
+        return Manifest.model_validate(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise ManifestError(f"{path.name}:{error.lineno}: not valid JSON: {error.msg}") from None
+    except ValidationError as error:
+        raise ManifestError("\n".join(_problems(path.name, text, error))) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: cannot be read: {error}") from None
+
+
+def _problems(name: str, text: str, error: ValidationError) -> Iterator[str]:
+    for one in error.errors():
+        field, message = [str(part) for part in one["loc"]], one["msg"].removeprefix("Value error, ")
+        if not field and ": " in message:  # a rule that joins fields names its field itself
+            named, _, message = message.partition(": ")
+            field = named.split(".")
+        line = _line_of(text, field)
+        place = f"{name}:{line}" if line else name
+        yield f"{place}: {'.'.join(field)}: {message}" if field else f"{place}: {message}"
+
+
+def _line_of(text: str, field: list[str]) -> int | None:
+    """The line of a field: JSON is YAML, and the YAML parser keeps the lines."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:  # indented with tabs: JSON, but not YAML
+        return None
+    line: int | None = None
+    for part in field:
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == part), None)
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit():
+            node = node.value[int(part)] if int(part) < len(node.value) else None
+        else:
+            node = None
+        if node is None:
+            break
+        line = node.start_mark.line + 1
+    return line
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is known of one case. Empty cells are None; `line` is its line in references.csv, if any."""
+
+    subject: str
+    label: str | None = None
+    cohort: str | None = None
+    sex: str | None = None
+    age: float | None = None
+    site: str | None = None
+    scanner: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class ReferenceMap:
+    """A reference segmentation: whole-number labels and the voxel spacing in mm, rounded to 1e-4."""
+
+    labels: npt.NDArray[np.integer[Any]]
+    spacing_mm: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class References:
+    """The references of a manifest's cases."""
+
+    directory: Path
+    rows: Mapping[str, Reference]
+
+    def label(self, case: str) -> float:
+        """The label of a case as a number.
+
+        Raises:
+            ManifestError: there is none, or it is no finite number.
+        """
+        row = self.rows[case]
+        place = f"references.csv:{row.line}" if row.line else "references.csv"
+        if row.label is None:
+            raise ManifestError(f"{place}: the case has no label")
+        return _number(row.label, f"{place}: label")
+
+    def label_map(self, case: str) -> ReferenceMap:
+        """The reference segmentation of a case.
+
+        Raises:
+            ManifestError: it is missing, unreadable, not 3-D or not made of whole numbers.
+        """
+        return _read_label_map(self.label_map_path(case), f"entry {list(self.rows).index(case) + 1}")
+
+    def label_map_path(self, case: str) -> Path:
+        """Where the reference segmentation of a case lies, whether or not it exists."""
+        return self.directory / f"{case}.nii.gz"
+
+
+def load_references(directory: Path, manifest: Manifest) -> References:
+    """The references of every case of `manifest`, in its order, from `references.csv` where there is one.
+
+    Cases of the file that the manifest does not hold are left aside. Without the file every case is known by
+    its name only: its subject is what stands before `_ses-`.
+
+    Raises:
+        ManifestError: unknown columns, bad cells, a case that stands twice, or one that is missing.
+    """
+    if not directory.is_dir():
+        raise ManifestError(f"{directory}: there is no such directory")
+    path = directory / "references.csv"
+    if not path.exists():
+        return References(directory, {case: Reference(_subject(case)) for case in manifest.names})
+    found = dict(_rows(path))
+    lacking = [position for position, case in enumerate(manifest.names, 1) if case not in found]
+    if lacking:
+        raise ManifestError(
+            f"{path.name}: {len(lacking)} of {len(manifest.cases)} cases of the manifest have no row, "
+            f"the first is entry {lacking[0]}"
+        )
+    return References(directory, {case: found[case] for case in manifest.names})
+
+
+def _subject(case: str) -> str:
+    return case.partition("_ses-")[0]
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Reference]]:
+    reader = csv.DictReader(_text(path).splitlines(), strict=True)
+    columns = reader.fieldnames or []
+    if "case" not in columns or set(columns) - set(COLUMNS) or len(set(columns)) < len(columns):
+        raise ManifestError(
+            f"{path.name}:1: the columns are {', '.join(COLUMNS)}; case must be there, each once"
+        )
+    seen: dict[str, int] = {}
+    try:
+        for row in reader:
+            place = f"{path.name}:{reader.line_num}"
+            case, reference = _row(row, place, reader.line_num)
+            if case in seen:
+                raise ManifestError(f"{place}: same case as line {seen[case]}")
+            seen[case] = reader.line_num
+            yield case, reference
+    except csv.Error as error:
+        raise ManifestError(f"{path.name}:{reader.line_num}: not valid CSV: {error}") from None
+
+
+def _row(row: dict[str | Any, Any], place: str, line: int) -> tuple[str, Reference]:
+    if None in row or None in row.values():
+        raise ManifestError(f"{place}: the row does not have as many cells as the first line")
+    cells = {column: _cell(text) for column, text in row.items()}
+    case = cells.pop("case", None)
+    if case is None:
+        raise ManifestError(f"{place}: the case has no name")
+    age = cells.pop("age", None)
+    years = None if age is None else _number(age, f"{place}: age")
+    subject = cells.pop("subject", None) or _subject(case)
+    return case, Reference(subject=subject, age=years, line=line, **cells)
+
+
+def _cell(text: str) -> str | None:
+    stripped = text.strip()
+    return None if stripped.lower() in ("", "n/a", "nan") else stripped  # BIDS writes n/a for what is unknown
+
+
+def _number(text: str, place: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ManifestError(f"{place}: {text!r} is not a number")
+    return number
+
+
+def _read_label_map(path: Path, entry: str) -> ReferenceMap:
+    try:
+        image: Any = nibabel.load(path)
+        data = np.asanyarray(image.dataobj)
+        zooms = image.header.get_zooms()
+    except FileNotFoundError:
+        raise ManifestError(f"{entry} of the manifest has no reference label map") from None
+    except Exception as error:  # noqa: BLE001 - nibabel, gzip and numpy each raise their own kind
+        raise ManifestError(
+            f"{entry}: its reference label map cannot be read: {type(error).__name__}"
+        ) from None
+    if data.ndim != 3:
+        raise ManifestError(f"{entry}: its reference label map is {data.ndim}-D, not 3-D")
+    labels = data if data.dtype.kind in "iu" else np.rint(data).astype(np.int32)
+    if not np.array_equal(labels, data):
+        raise ManifestError(f"{entry}: its reference label map holds values that are not whole numbers")
+    return ReferenceMap(labels, tuple(round(float(zoom), SPACING_DECIMALS) for zoom in zooms))

@@ -1,0 +1,48 @@
+"""What a ranking says: per track, the teams in the order of their places."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Ranks = Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One team in one track. A baseline has values but no rank, so its ranks and `placement` are None.
+
+    values and metric_ranks: board to metric to number. task_ranks: board to number, None where a missing
+    board is left out of the team's mean. overall: weighted mean of the task ranks, unrounded.
+    """
+
+    team: str
+    baseline: bool
+    eligible: bool
+    values: Mapping[str, Ranks]
+    metric_ranks: Mapping[str, Ranks]
+    task_ranks: Ranks
+    overall: float | None
+    placement: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The published form; values are left out, they stand in the scores."""
+        return {
+            "team": self.team,
+            "baseline": self.baseline,
+            "eligible": self.eligible,
+            "metric_ranks": {board: dict(ranks) for board, ranks in self.metric_ranks.items()},
+            "task_ranks": dict(self.task_ranks),
+            "overall": self.overall,
+            "placement": self.placement,
+        }
+
+
+@dataclass(frozen=True)
+class Standings:
+    """Every track that has a team, in the order in which tracks first occur; baselines stand last."""
+
+    tracks: Mapping[str, tuple[Standing, ...]]
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"tracks": {TRACK: [{"team", "baseline", "eligible", "metric_ranks", …}]}}`."""
+        return {"tracks": {track: [one.to_json() for one in found] for track, found in self.tracks.items()}}

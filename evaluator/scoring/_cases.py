@@ -1,0 +1,87 @@
+"""Boards of single-case metrics: one value per case and metric, then their mean."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluator.manifest import ReferenceMap
+from evaluator.metrics import CaseData, CaseMetric, NotScored
+from evaluator.outputs import LabelMap, Value
+from evaluator.resampling import Counts
+from evaluator.scoring._replicates import weighted_mean
+from evaluator.scoring._report import Extras, MetricReport, Report
+from evaluator.scoring._values import BoundMetric, Job, ScoringError, metric_report, resample
+
+
+def score_segmentations(job: Job) -> Report:
+    """The report of a segmentation board; every case of the manifest weighs the same.
+
+    Raises:
+        ScoringError: a metric is not one of single cases.
+        evaluator.manifest.ManifestError: a reference label map is missing or unusable.
+    """
+    plugins = {key: _case_metric(key, metric) for key, metric in job.metrics.items()}
+    values: dict[str, list[float]] = {key: [] for key in plugins}
+    spacing: list[tuple[float, ...]] = []
+    missing = wrong_shape = 0
+    for case in job.manifest.names:
+        reference, output = job.references.label_map(case), _labels(job.read(case))
+        fits = output is not None and output.shape == reference.labels.shape
+        missing += output is None
+        wrong_shape += output is not None and not fits
+        spacing.append(reference.spacing_mm)
+        for key, plugin in plugins.items():
+            values[key].append(_value(plugin, job.metrics[key], output if fits else None, reference))
+    counts = resample(job, job.manifest.names, [""] * len(spacing))
+    return Report(
+        board=job.name,
+        cases=job.manifest.names,
+        per_case={key: tuple(_finite(one) for one in found) for key, found in values.items()},
+        metrics=_means(values, counts, job.board.bootstrap.level),
+        extras=Extras(
+            dataset=job.manifest.digest,
+            missing=missing,
+            wrong_shape=wrong_shape,
+            spacing_mm=tuple(spacing),
+        ),
+    )
+
+
+def _case_metric(key: str, metric: BoundMetric) -> CaseMetric:
+    if not isinstance(metric.plugin, CaseMetric):
+        raise ScoringError(f"metric {key}: {metric.name} is not a metric of segmentations")
+    return metric.plugin
+
+
+def _labels(output: Value | None) -> npt.NDArray[Any] | None:
+    return output.array if isinstance(output, LabelMap) else None
+
+
+def _value(
+    plugin: CaseMetric, metric: BoundMetric, output: npt.NDArray[Any] | None, reference: ReferenceMap
+) -> float:
+    if output is None:
+        return plugin.worst
+    try:
+        data = CaseData(output, reference.labels, reference.spacing_mm)
+        return plugin.score(data, metric.parameters)
+    except NotScored:
+        return math.nan
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _means(values: Mapping[str, list[float]], counts: Counts, level: float) -> dict[str, MetricReport]:
+    return {key: _mean(np.array(found), counts, level) for key, found in values.items()}
+
+
+def _mean(values: npt.NDArray[np.float64], counts: Counts, level: float) -> MetricReport:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return MetricReport(value=None, reason="The metric is undefined for every case.")
+    return metric_report(math.fsum(known) / len(known), weighted_mean(values, counts), level)

@@ -1,0 +1,67 @@
+"""Boards of whole-dataset metrics over one number per case."""
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluator.metrics import DatasetData, DatasetMetric, NotScored
+from evaluator.outputs import Value
+from evaluator.resampling import Counts
+from evaluator.scoring._replicates import replicates
+from evaluator.scoring._report import Extras, MetricReport, Report
+from evaluator.scoring._values import BoundMetric, Job, ScoringError, metric_report, resample
+
+
+def score_numbers(job: Job) -> Report:
+    """The report of a board over numbers: classification with labels 0 and 1, or regression.
+
+    Raises:
+        ScoringError: a metric is not one of whole datasets.
+        evaluator.manifest.ManifestError: a case has no label.
+    """
+    cases = job.manifest.names
+    labels = np.array([job.references.label(case) for case in cases])
+    outputs = [_number(job.read(case)) for case in cases]
+    counts = resample(job, cases, _classes(labels))
+    metrics = {}
+    for key, metric in job.metrics.items():
+        plugin = dataset_metric(key, metric)
+        scores = [
+            plugin.replace(label, 2, metric.parameters)[0] if output is None else output
+            for label, output in zip(labels, outputs, strict=True)
+        ]
+        data = DatasetData(labels, np.array(scores))
+        metrics[key] = score_dataset(metric, data, counts, job.board.bootstrap.level)
+    extras = Extras(dataset=job.manifest.digest, missing=sum(output is None for output in outputs))
+    return Report(board=job.name, cases=cases, per_case={}, metrics=metrics, extras=extras)
+
+
+def dataset_metric(key: str, metric: BoundMetric) -> DatasetMetric:
+    """The plugin of a metric of whole datasets.
+
+    Raises:
+        ScoringError: it is a metric of single cases.
+    """
+    if not isinstance(metric.plugin, DatasetMetric):
+        raise ScoringError(f"metric {key}: {metric.name} is not a metric of whole datasets")
+    return metric.plugin
+
+
+def score_dataset(metric: BoundMetric, data: DatasetData, counts: Counts, level: float) -> MetricReport:
+    """Value, interval and replicates of one metric; where it is undefined, the reason."""
+    plugin = dataset_metric(metric.name, metric)
+    try:
+        value = plugin.score(data, metric.parameters)
+    except NotScored as undefined:
+        return MetricReport(value=None, reason=undefined.reason)
+    found = replicates(plugin, metric.parameters, metric.name, data, counts)
+    return metric_report(value, found, level)
+
+
+def _number(output: Value | None) -> float | None:
+    return output if isinstance(output, float) else None
+
+
+def _classes(labels: npt.NDArray[np.float64]) -> list[str]:
+    """Labels 0 and 1 are classes; other numbers, such as ages, are none."""
+    binary = bool(np.isin(labels, (0, 1)).all())
+    return [f"{label:g}" if binary else "" for label in labels]

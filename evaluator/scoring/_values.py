@@ -1,0 +1,100 @@
+"""The material of scoring: outputs by case, the board's metrics with their parameters, resampling counts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from evaluator import outputs
+from evaluator.manifest import Manifest, References
+from evaluator.metrics.registry import MetricPlugin, UnknownMetric, lookup
+from evaluator.resampling import Counts, draw_counts, percentile_interval
+from evaluator.scoring._report import MetricReport
+from evaluator.spec import Board, Task
+
+ReadOutput = Callable[[str], outputs.Value | None]
+"""The output of a case by its name, None if it has no valid one."""
+
+
+class ScoringError(ValueError):
+    """The challenge or the dataset does not allow scoring; never the participant's fault."""
+
+
+def canonical_outputs(task: Task, directory: Path) -> ReadOutput:
+    """Reads `<case><suffix>` of `directory`, which holds canonical files of valid cases only."""
+
+    def read(case: str) -> outputs.Value | None:
+        path = directory / f"{case}{task.output.suffix}"
+        return outputs.decode(task, path.read_bytes()) if path.exists() else None
+
+    return read
+
+
+@dataclass(frozen=True)
+class BoundMetric:
+    """A metric of a board: the plugin, its parsed parameters and the name of the built-in it may be."""
+
+    plugin: MetricPlugin
+    parameters: Any
+    name: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that one scoring needs."""
+
+    name: str
+    board: Board
+    task: Task
+    manifest: Manifest
+    references: References
+    read: ReadOutput
+    metrics: Mapping[str, BoundMetric]
+
+
+def bound_metrics(board: Board) -> dict[str, BoundMetric]:
+    """Every metric of `board` by its key.
+
+    Raises:
+        ScoringError: a metric does not exist or has parameters that do not fit.
+    """
+    found: dict[str, BoundMetric] = {}
+    for key, metric in board.metrics.items():
+        try:
+            plugin = lookup(metric.metric)
+            found[key] = BoundMetric(plugin, plugin.parse(metric.parameters), metric.metric)
+        except UnknownMetric as error:
+            raise ScoringError(f"metric {key}: {error}") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise ScoringError(f"metric {key}: {field}: {first['msg']}") from None
+    return found
+
+
+def resample(job: Job, cases: Sequence[str], classes: Sequence[str]) -> Counts:
+    """How often each of `cases` is in each resample, shape (resamples, cases).
+
+    `classes` holds the class of each case, the same text for all where the task has no classes.
+    """
+    bootstrap = job.board.bootstrap
+    rows = [job.references.rows[case] for case in cases]
+    units = [row.subject for row in rows] if bootstrap.unit == "subject" else list(cases)
+    strata = [
+        tuple({"site": row.site, "cohort": row.cohort, "class": label}[one] for one in bootstrap.strata)
+        for row, label in zip(rows, classes, strict=True)
+    ]
+    return draw_counts(units, strata, resamples=bootstrap.resamples, digest=job.manifest.digest)
+
+
+def metric_report(value: float, replicates: npt.NDArray[np.float64], level: float) -> MetricReport:
+    """The report of a metric; a value, or a replicate, that is not finite is undefined."""
+    if not np.isfinite(value):
+        return MetricReport(value=None, reason="The metric is not a finite number for these outputs.")
+    low, high = percentile_interval(replicates, level) or (None, None)
+    kept = tuple(float(one) if np.isfinite(one) else None for one in replicates)
+    return MetricReport(value=value, low=low, high=high, replicates=kept)
