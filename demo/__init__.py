@@ -1,1 +1,1 @@
-"""Everything behind `make demo`: synthetic hidden data, team containers and the script that shows them at work."""
+"""Everything behind `make demo`: synthetic hidden data, team containers and the script that shows them."""

@@ -49,7 +49,7 @@ class Lesion:
 def acquire(
     anatomy: Anatomy, sequence: str, lesions: Sequence[Lesion], site: Site, rng: np.random.Generator
 ) -> Volume:
-    """One sequence of the subject as the site stores it. A lesion without a signal for `sequence` is not seen in it."""
+    """One sequence of the subject as the site stores it; a lesion without a signal for it does not show."""
     ideal = _ideal(anatomy, sequence, lesions, rng)
     if sequence != "adc":
         ideal = np.maximum(ideal, np.float32(0)) ** np.float32(site.contrast)
@@ -80,12 +80,12 @@ def _ideal(
 def _magnitude(anatomy: Anatomy, image: FloatArray, site: Site, rng: np.random.Generator) -> FloatArray:
     """Receive field and Rician noise, scaled to the site's stored values."""
     field = anatomy.grid.slices(anatomy.grid.noise(rng, 90.0))
-    image = image * np.exp(np.float32(site.bias / 1.6) * field)
+    image = image * np.exp(np.float32(site.bias) * field)
     sigma = np.float32(site.noise * rng.uniform(0.8, 1.2))
     real = image + sigma * rng.standard_normal(image.shape, dtype=np.float32)
     imaginary = sigma * rng.standard_normal(image.shape, dtype=np.float32)
     scale = np.float32(site.scale * rng.uniform(0.85, 1.15))
-    return np.rint(np.hypot(real, imaginary) * scale)
+    return np.asarray(np.rint(np.hypot(real, imaginary) * scale), dtype=np.float32)
 
 
 def _adc(anatomy: Anatomy, image: FloatArray, site: Site, rng: np.random.Generator) -> FloatArray:

@@ -24,8 +24,8 @@ Warp = Callable[[FloatArray], FloatArray]
 class Anatomy:
     """Tissue of the voxels inside the hull, as vectors of length N = `inside.sum()`.
 
-    `points` [3, N] are template mm: a place in the template names the same anatomy in every subject. `depth` is the
-    distance under the hull in mm, `surface` the signed distance to the hull on the whole fine grid.
+    `points` [3, N] are template mm: a place in the template is the same anatomy in every subject. `depth` is
+    the distance under the hull in mm, `surface` the signed distance to the hull on the whole fine grid.
     `grey + white + fluid = 1`. `ventricle` is the distance to the lateral ventricles in mm.
     """
 
@@ -50,7 +50,7 @@ class Anatomy:
         return full
 
     def widen_sulci(self, bias: float | FloatArray) -> None:
-        """Let fluid win (`bias` > 0) or lose against grey matter at their border; log odds, a number or per point."""
+        """Let fluid win (`bias` > 0) or lose against grey matter at their border; log odds, also per point."""
         fluid = self.fluid * np.exp(np.float32(1) * bias)
         grey = self.grey * np.exp(np.float32(-0.5) * bias)
         total = np.maximum(fluid + grey + self.white, np.float32(1e-4))
@@ -108,7 +108,7 @@ def _deformed_nodes(grid: Grid, rng: np.random.Generator, size: float) -> FloatA
 
 
 def _ventricle_push(atlas: Atlas, nodes: FloatArray, distance: FloatArray, millimetres: float) -> FloatArray:
-    """Displacement that looks tissue up nearer to the ventricle; fades over 12 mm outside, over 6 mm inside."""
+    """Displacement that looks tissue up nearer to the ventricle; fades over 12 mm outside, 6 mm inside."""
     fade = np.where(distance > 0, np.exp(-distance / 12), np.clip(1 + distance / 6, 0, 1))
     slope = np.stack([atlas.sample(axis, nodes) for axis in atlas.ventricle_slope])
     return np.asarray(np.float32(millimetres) * fade * slope, dtype=np.float32)

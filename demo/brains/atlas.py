@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -24,9 +25,10 @@ FAR = 60.0  # mm; distances are cut off here
 class Atlas:
     """Template maps on one isotropic grid, all float32 [x, y, z].
 
-    `grey` and `white` are tissue fractions 0..1, the rest of the hull is fluid; `junction` is white matter blurred
-    over 5 mm. `surface` is the signed distance in mm to the hull of the brain (negative inside), `ventricle` the
-    signed distance to the lateral ventricles. `origin` is the MNI coordinate in mm of voxel (0, 0, 0).
+    `grey` and `white` are tissue fractions 0..1, the rest is fluid; `junction` is white matter blurred over
+    5 mm. `surface` is the signed distance in mm to the hull of the brain (negative inside), `ventricle` that to
+    the lateral ventricles and `ventricle_slope` its gradient [3, x, y, z]. `origin` is the MNI coordinate in mm
+    of voxel (0, 0, 0).
     """
 
     spacing: float
@@ -39,7 +41,7 @@ class Atlas:
     ventricle_slope: FloatArray
 
     def sample(self, channel: FloatArray, points: FloatArray) -> FloatArray:
-        """Linear interpolation of `channel` at `points` [3, …] in template mm; outside the grid the edge repeats."""
+        """Linear interpolation of `channel` at `points` [3, …] in template mm; beyond the grid its edge."""
         origin = self.origin.reshape((3,) + (1,) * (points.ndim - 1))
         where = (points - origin) / np.float32(self.spacing)
         values: FloatArray = ndimage.map_coordinates(
@@ -59,7 +61,8 @@ def load_atlas(spacing: float) -> Atlas:
     resampled = {name: _resample(values, 1.0, step, mask.shape) for name, values in channels.items()}
     coarse = {"surface": hull, "ventricle": ventricle}
     resampled |= {name: _resample(values, HULL_SPACING, step, mask.shape) for name, values in coarse.items()}
-    slope = np.stack(np.gradient(ndimage.gaussian_filter(resampled["ventricle"], 2.5 / step), step))
+    smooth = ndimage.gaussian_filter(resampled["ventricle"], 2.5 / step)
+    slope = np.stack([np.gradient(smooth, step, axis=axis) for axis in range(3)])
     return Atlas(step, origin, ventricle_slope=slope.astype(np.float32), **resampled)
 
 
@@ -68,7 +71,7 @@ def _template() -> tuple[FloatArray, FloatArray, NDArray[np.bool_], FloatArray]:
     grey, affine = _read("gm")
     white, _ = _read("wm")
     mask = _read("t1")[0] > 0.05
-    fluid = np.where(mask, np.clip(1 - grey - white, 0, 1), 0)
+    fluid = np.clip(1 - grey - white, 0, 1)
     # The maps are averages of 152 people; raising them to a power takes one person's sharpness back.
     power = np.float32(1.7)
     grey, white, fluid = grey**power, white**power, fluid**power
@@ -82,11 +85,9 @@ def _template() -> tuple[FloatArray, FloatArray, NDArray[np.bool_], FloatArray]:
 def _read(name: str) -> tuple[FloatArray, NDArray[np.float64]]:
     spec = find_spec("nilearn")
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(
-            "the demo's brains need the template inside the nilearn wheel: install nilearn"
-        )
+        raise ModuleNotFoundError("the demo's brains are made from the template inside the nilearn wheel")
     data = Path(spec.submodule_search_locations[0]) / "datasets" / "data"
-    image = nib.load(data / f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz")
+    image: Any = nib.load(data / f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz")
     return np.asarray(image.dataobj, dtype=np.float32) / np.float32(255), np.asarray(image.affine)
 
 
@@ -118,7 +119,7 @@ def _signed_distance(mask: NDArray[np.bool_]) -> FloatArray:
 
 
 def _resample(values: FloatArray, have: float, want: float, full: tuple[int, ...]) -> FloatArray:
-    """`values` at `have` mm on a grid of `want` mm with the same origin; blurred first where that loses voxels."""
+    """`values` at `have` mm on a grid of `want` mm with the same origin, blurred first if it is coarser."""
     if have == want:
         return np.asarray(values, dtype=np.float32)
     if want > have:

@@ -23,7 +23,7 @@ RETURNING = 8  # of task 6, every eighth case of a cohort is the second session 
 
 @dataclass(frozen=True)
 class Draft:
-    """Who is scanned: what is decided before any voxel. `truth` is the class of tasks 1 and 5, the cohort's index of task 6."""
+    """What is decided before any voxel. `truth`: class (tasks 1 and 5) or number of the cohort (task 6)."""
 
     task: str
     site: Site
@@ -52,8 +52,8 @@ def make_case(task: str, split: Split, index: int, *, seed: int, spacing_mm: flo
     Args:
         task: task1 … task6.
         split: which institutions scan; "pretraining" is for unlabelled archives.
-        index: 0, 1, 2, …; consecutive cases are balanced: every pair of tasks 1 and 5 holds both classes, every
-            pair of tasks 1 and 2 one t2s and one swi, every triple of task 6 its three cohorts.
+        index: 0, 1, 2, …; balanced in any even number of cases: every pair of tasks 1 and 5 has both classes,
+            every pair of tasks 1 and 2 one t2s and one swi, every triple of task 6 its three cohorts.
         seed: of the whole data set.
         spacing_mm: voxel size before the site's own factor; task 4's slab has half of it. At least 1.
 
@@ -147,7 +147,7 @@ def _aged(
     warp: Warp | None = None,
     room: Warp | None = None,
 ) -> Anatomy:
-    """The subject's anatomy with what age does to it, plus `ventricles` mm and `sulci` log odds of disease."""
+    """The subject's anatomy with what age does to it, and `ventricles` mm and `sulci` log odds of disease."""
     decades = max(draft.age - 25, 0) / 10
     wide = 0.62 * decades + draft.rng.normal(0, 0.5) + ventricles - 0.6
     size = (1.015 if draft.sex == "M" else 0.985) * draft.rng.normal(1, 0.015)

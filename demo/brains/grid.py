@@ -15,8 +15,8 @@ CELL = 5.0  # mm between the nodes of the lattice that carries deformations
 class Grid:
     """`shape` voxels of `voxel` mm; `low` is the corner of the field of view in mm.
 
-    A thick slice is the mean of `layers` thin ones, as a scanner's slice profile makes it: `fine` is the grid of the
-    thin ones, on which anatomy is built.
+    A thick slice is the mean of `layers` thin ones, as a scanner's slice profile makes it: `fine` is the grid
+    of the thin ones, on which anatomy is built.
     """
 
     shape: tuple[int, int, int]
@@ -56,15 +56,14 @@ class Grid:
         return np.stack(np.meshgrid(*axes, indexing="ij"))
 
     def fill(self, lattice: FloatArray) -> FloatArray:
-        """Linear interpolation of a lattice [a, b, c] to the fine grid, axis by axis (a few small matrix products)."""
-        x, y, z = (_weights(n, m) for n, m in zip(self.fine, lattice.shape, strict=True))
-        rows = (x @ lattice.reshape(lattice.shape[0], -1)).reshape(-1, *lattice.shape[1:])
-        return np.asarray((y @ rows) @ z.T)
+        """Linear interpolation of a lattice [a, b, c] to the fine grid."""
+        return _spread(lattice, [_hat(n, m) for n, m in zip(self.fine, lattice.shape, strict=True)])
 
     def noise(self, rng: np.random.Generator, size_mm: float) -> FloatArray:
-        """A smooth random field of unit variance (roughly) whose blobs are about `size_mm` wide; fine grid."""
+        """A smooth random field of unit variance whose blobs are about `size_mm` wide; fine grid."""
         shape = [max(3, int(length / size_mm) + 1) for length in self.extent]
-        return self.fill(rng.standard_normal(shape, dtype=np.float32)) * np.float32(1.6)
+        lattice = rng.standard_normal(shape, dtype=np.float32)
+        return _spread(lattice, [_bell(n, m) for n, m in zip(self.fine, shape, strict=True)])
 
     def slices(self, fine: FloatArray) -> FloatArray:
         """Thin layers averaged to the slices of the site."""
@@ -93,9 +92,27 @@ def make_grid(
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> FloatArray:
     """Gaussian noise on a lattice, blurred by `sigma` nodes and brought back to unit variance."""
     field = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), sigma)
-    return field / max(float(field.std()), 1e-6)
+    return np.asarray(field / max(float(field.std()), 1e-6), dtype=np.float32)
 
 
-def _weights(fine: int, coarse: int) -> FloatArray:
-    where = np.linspace(0, coarse - 1, fine)[:, None]
-    return np.clip(1 - np.abs(where - np.arange(coarse)), 0, 1).astype(np.float32)
+def _spread(lattice: FloatArray, weights: list[FloatArray]) -> FloatArray:
+    """A lattice to a fine grid, axis by axis: three small matrix products instead of a lookup per voxel."""
+    x, y, z = weights
+    rows = (x @ lattice.reshape(lattice.shape[0], -1)).reshape(-1, *lattice.shape[1:])
+    return np.asarray((y @ rows) @ z.T, dtype=np.float32)
+
+
+def _hat(fine: int, coarse: int) -> FloatArray:
+    """Weights [fine, coarse] of linear interpolation."""
+    return np.clip(1 - _steps(fine, coarse), 0, 1).astype(np.float32)
+
+
+def _bell(fine: int, coarse: int) -> FloatArray:
+    """Weights that blur, with rows of unit length, so that noise keeps its variance everywhere."""
+    weights = np.exp(-0.5 * (_steps(fine, coarse) / 0.6) ** 2)
+    return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
+
+
+def _steps(fine: int, coarse: int) -> NDArray[np.float64]:
+    away = np.linspace(0, coarse - 1, fine)[:, None] - np.arange(coarse)
+    return np.asarray(np.abs(away), dtype=np.float64)

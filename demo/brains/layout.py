@@ -4,6 +4,7 @@ import csv
 import gzip
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -63,9 +64,9 @@ def write_dataset(
 def write_pretraining(
     root: Path, n: int, *, seed: int, spacing_mm: float = 2.0, advance: Advance | None = None
 ) -> Path:
-    """Writes `n` unlabelled sessions of every kind of scan, `root/sub-XXXX/ses-01/<sequence>.nii.gz`; returns `root`.
+    """Writes `n` unlabelled sessions as `root/sub-XXXX/ses-01/<sequence>.nii.gz`; returns `root`.
 
-    Their institutions and subjects appear in no other split.
+    All kinds of scan; their institutions and subjects appear in no other split.
     """
     for index in range(n):
         case = make_case(TASKS[index % len(TASKS)], "pretraining", index, seed=seed, spacing_mm=spacing_mm)
@@ -84,8 +85,8 @@ def write_scans(folder: Path, case: BrainCase, *, subject: str | None = None) ->
 
 
 def encode_nifti(data: NDArray[np.generic], affine: NDArray[np.float64]) -> bytes:
-    """A gzipped NIfTI-1 file: millimetres, lightly packed, without a time stamp, so equal voxels give equal bytes."""
-    image = nib.Nifti1Image(data, affine)
+    """A lightly packed NIfTI-1 file in millimetres, without a time stamp: equal voxels, equal bytes."""
+    image: Any = nib.Nifti1Image(data, affine)  # type: ignore[no-untyped-call]
     image.header.set_xyzt_units("mm")
     return gzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
 

@@ -16,7 +16,7 @@ COHORTS = ("controls", "neurodegenerative", "white_matter_disease")
 
 @dataclass(frozen=True)
 class Volume:
-    """One sequence: `data` is int16 [x, y, z], `affine` 4×4 takes voxel indices to mm (right, anterior, superior)."""
+    """One sequence: `data` int16 [x, y, z]; `affine` 4×4 takes voxel indices to mm (right, front, up)."""
 
     data: NDArray[np.int16]
     affine: NDArray[np.float64]
@@ -26,8 +26,8 @@ class Volume:
 class BrainCase:
     """One session of one synthetic subject; all of `inputs` and `seg` share shape and affine.
 
-    `label` is the text of label.txt (task 6: the cohort, which is released in participants.tsv only). `seg` is a
-    uint8 array: the reference of tasks 2 and 4 and, for tests only, the infarct of task 1; otherwise None.
+    `label` is the text of label.txt (task 6: the cohort, which is released in participants.tsv only). `seg`
+    is a uint8 array: the reference of tasks 2 and 4 and, never released, the infarct of task 1; else None.
     """
 
     inputs: dict[str, Volume]

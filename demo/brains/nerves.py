@@ -27,7 +27,7 @@ class Tube:
 
 
 def draw_tubes(rng: np.random.Generator) -> list[Tube]:
-    """Both nerves, the basilar artery, and on each side the superior and the anterior inferior cerebellar artery."""
+    """Both nerves, the basilar artery and, on each side, the upper and the lower cerebellar artery."""
     bow = rng.normal(0, 1.5)
     basilar = [(0, -9, -58), (bow, -9, -46), (-bow, -7.5, -36), (0, -8, -25)]
     tubes = [Tube(VESSEL, _curve(basilar, rng, 0.3), rng.uniform(1.5, 1.9))]
@@ -73,19 +73,20 @@ def _curve(nodes: Nodes, rng: np.random.Generator, jitter: float) -> FloatArray:
 
 
 def room(points: FloatArray, tubes: list[Tube]) -> FloatArray:
-    """Signed distance in mm to the cistern that holds the tubes, negative inside; `points` [3, …] in template mm."""
+    """Signed distance in mm to the cistern round the tubes, negative inside; `points` [3, …] in template mm"""
     nearest = np.full(points.shape[1:], FAR, dtype=np.float32)
     for tube in tubes:
         nearest = np.minimum(nearest, tube_distance(points, tube))
     centre, axes = (np.array(part, dtype=np.float32).reshape(3, *[1] * (points.ndim - 1)) for part in CISTERN)
     level = np.sqrt((((points - centre) / axes) ** 2).sum(axis=0))
-    return np.minimum(nearest - np.float32(ROOM_MM), (level - 1) * np.float32(min(CISTERN[1])))
+    cistern = (level - 1) * np.float32(min(CISTERN[1]))
+    return np.asarray(np.minimum(nearest - np.float32(ROOM_MM), cistern), dtype=np.float32)
 
 
 def paint(
     anatomy: Anatomy, tubes: list[Tube], rng: np.random.Generator
 ) -> tuple[list[Lesion], NDArray[np.uint8]]:
-    """Fluid round the tubes, the tubes themselves, and their mask (1 nerve, 2 vessel; where they touch, the vessel)."""
+    """Fluid round the tubes, the tubes themselves, and their mask (1 nerve, 2 vessel; the vessel wins)."""
     points = anatomy.points
     sleeve = np.min([tube_distance(points, tube) for tube in tubes], axis=0) - ROOM_MM
     cistern = np.clip(0.5 - sleeve, 0, 1) * (1 - _stem(points))

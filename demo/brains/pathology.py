@@ -32,7 +32,7 @@ def blob(
     stretch = rng.uniform(0.75, 1.3, 3).astype(np.float32)
     level = distance_to(anatomy.points, centre, stretch) / np.float32(radius_mm)
     level = level + np.float32(ragged) * anatomy.field(rng, max(6.0, radius_mm * 0.6))
-    return np.clip((1 - level) * np.float32(radius_mm / 2) + np.float32(0.5), 0, 1)
+    return np.asarray(np.clip((1 - level) * radius_mm / 2 + 0.5, 0, 1), dtype=np.float32)
 
 
 def infarct_site(rng: np.random.Generator) -> FloatArray:
@@ -55,7 +55,7 @@ def acute_infarct(anatomy: Anatomy, rng: np.random.Generator) -> Lesion:
 
 
 def old_infarct(anatomy: Anatomy, rng: np.random.Generator) -> Lesion:
-    """A scar: FLAIR bright, ADC high; its T2 shines through on DWI a little, which is what fools the careless."""
+    """A scar: FLAIR bright, ADC high; its T2 shines through on DWI, which is what fools the careless."""
     radius = float(np.exp(rng.uniform(np.log(6), np.log(18))))
     weight = blob(anatomy, rng, infarct_site(rng), radius) * np.clip(1.15 - 1.6 * anatomy.fluid, 0, 1)
     signal = {
@@ -76,7 +76,7 @@ def skull_base_artefact(anatomy: Anatomy, rng: np.random.Generator) -> Lesion:
 
 
 def white_matter_lesions(anatomy: Anatomy, rng: np.random.Generator, load: float) -> Lesion:
-    """Small vessel disease: caps and spots in the white matter round the ventricles; `load` 0 (none) to 1 (severe)."""
+    """Small vessel disease: spots in the white matter round the ventricles; `load` 0 (none) to 1 (severe)."""
     near = np.exp(-np.clip(anatomy.ventricle, 0, None) / np.float32(9))
     level = anatomy.field(rng, 8.0) + np.float32(2.2) * near - np.float32(3.6 - 2.6 * load)
     weight = np.clip(level * 1.5, 0, 1) * np.clip(anatomy.white * 1.5 - 0.4, 0, 1)
@@ -119,7 +119,7 @@ def place_meningioma(atlas: Atlas, rng: np.random.Generator) -> Meningioma:
 
 
 def meningioma_lesions(anatomy: Anatomy, tumour: Meningioma, rng: np.random.Generator) -> list[Lesion]:
-    """Oedema (in half the cases), the fluid cleft round the tumour, and the tumour itself, in painting order."""
+    """Oedema (in half the cases), the cleft of fluid round the tumour, the tumour, in painting order."""
     level = tumour.level(anatomy.points)
     away = level - np.float32(tumour.radius)
     lesions = []
@@ -149,7 +149,7 @@ def meningioma_weight(anatomy: Anatomy, tumour: Meningioma) -> FloatArray:
 
 
 def fold_cortex(anatomy: Anatomy, atlas: Atlas, rng: np.random.Generator) -> None:
-    """Polymicrogyria, in place: on one patch, cortex thick and bumpy, its border to white matter blurred and ragged."""
+    """Polymicrogyria, in place: in a patch, cortex thick and bumpy, its border to white matter ragged."""
     centre = np.array(POLYMICROGYRIA[rng.integers(len(POLYMICROGYRIA))], dtype=np.float32)
     sides = ((-1.0,), (1.0,), (-1.0, 1.0))[rng.integers(3)]
     reach = rng.uniform(24, 36)
