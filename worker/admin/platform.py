@@ -38,7 +38,7 @@ class Platform:
 
         Raises `SetupError` where somebody already listens on the port.
         """
-        _require_free(host, port)
+        require_free(host, port)
         return cls(data, host, port or free_port(host), run_workers, Postgres(data), Redis(data))
 
     @property
@@ -93,13 +93,13 @@ def server_environment(platform: Platform) -> dict[str, str]:
     }
 
 
-def run_worker_environment(platform: Platform, name: str, slot: Slot) -> dict[str, str]:
-    """What a run worker knows: the server's address, its token, the broker and a directory of its own.
+def run_worker_environment(platform: Platform, slot: Slot) -> dict[str, str]:
+    """What a run worker knows: the server's address, its token, the broker and the workers' directory.
 
-    Neither the database nor the directory that holds the references is named to a process that runs
+    All run workers of a machine share that directory. Neither the database nor the directory that holds the references is named to a process that runs
     strangers' code.
     """
-    directory = make_directory(platform.data / "workers" / name, 0o711)
+    directory = make_directory(platform.data / "worker", 0o711)
     return (
         _kept(os.environ)
         | slot.environment()
@@ -143,7 +143,7 @@ def _beat(platform: Platform) -> Program:
 
 def _run_worker(platform: Platform, name: str, slot: Slot) -> Program:
     command = ["worker.run", "--name", name]
-    return _python(platform, name, command, lambda: run_worker_environment(platform, name, slot))
+    return _python(platform, name, command, lambda: run_worker_environment(platform, slot))
 
 
 def _score_worker(platform: Platform) -> Program:
@@ -178,7 +178,8 @@ def _healthy(url: str) -> bool:
         return False
 
 
-def _require_free(host: str, port: int) -> None:
+def require_free(host: str, port: int) -> None:
+    """Raise `SetupError` unless the server could listen there; port 0 always is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

