@@ -27,8 +27,8 @@ async def receive(
 ) -> int:
     """Appends `chunks` to the upload, closes its file and returns the new offset.
 
-    `save` is called in a thread with every offset up to which the bytes are durable. Where `chunks` break off, what
-    came before the cut counts, and the error goes on to the caller.
+    `save` is called in a thread with every offset up to which the bytes are durable. Where `chunks` break off,
+    what came before the cut counts, and the error goes on to the caller.
 
     Raises:
         TooLarge: more bytes than the upload has left; those that fit are kept.

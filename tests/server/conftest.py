@@ -1,0 +1,222 @@
+"""The server as it runs: uvicorn on a socket before a real PostgreSQL, and people who use it over HTTP."""
+
+import base64
+import hashlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+import uvicorn
+from pydantic import SecretStr
+from sqlalchemy.orm import Session
+
+from evaluator.spec import load_challenge
+from server.app import create_app
+from server.challenges.service import apply
+from server.database import Base, SessionFactory, unit_of_work
+from server.settings import Settings
+
+SETUP_TOKEN = "the-setup-token-of-these-tests"
+_TLS = ssl.create_default_context()  # made once: clients that each make their own cost 30 ms
+FOMO26 = Path(__file__).parents[2] / "challenges" / "fomo26" / "challenge.yaml"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account; `http` sends a session token."""
+
+    http: httpx.Client
+    id: str
+    email: str
+    password: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Tus:
+    """A tus client that does one step at a time."""
+
+    http: httpx.Client
+
+    def create(
+        self, slug: str, data: bytes, *, length: int | None = None, sha256: str | None = None, **metadata: str
+    ) -> httpx.Response:
+        values = {"sha256": sha256 or hashlib.sha256(data).hexdigest(), **metadata}
+        pairs = [f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in values.items()]
+        headers = {
+            "Upload-Length": str(len(data) if length is None else length),
+            "Upload-Metadata": ",".join(pairs),
+        }
+        return self.http.post(f"/challenges/{slug}/uploads", headers={"Tus-Resumable": "1.0.0", **headers})
+
+    def patch(self, location: str, offset: int, content: Any) -> httpx.Response:
+        headers = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+        return self.http.patch(location, headers={"Tus-Resumable": "1.0.0", **headers}, content=content)
+
+    def begin(self, slug: str, data: bytes, **metadata: str) -> str:
+        """A new upload's address."""
+        created = self.create(slug, data, **metadata)
+        assert created.status_code == 201, created.text
+        return str(self.http.base_url.join(created.headers["Location"]))
+
+    def offset(self, location: str) -> int:
+        answer = self.http.head(location, headers={"Tus-Resumable": "1.0.0"})
+        assert answer.status_code == 200, answer.status_code
+        return int(answer.headers["Upload-Offset"])
+
+    def upload(self, slug: str, data: bytes, **metadata: str) -> dict[str, Any]:
+        """A whole upload; what GET says of it afterwards."""
+        location = self.begin(slug, data, **metadata)
+        assert self.patch(location, 0, data).status_code == 204
+        return dict(self.http.get(location).json())
+
+
+@pytest.fixture(scope="session")
+def settings(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(
+        data=tmp_path_factory.mktemp("data"),
+        secret_key=SecretStr("k" * 40),
+        DATABASE_URL=postgres_url,
+        setup_token=SecretStr(SETUP_TOKEN),
+        upload_limit=200 * 2**20,
+    )
+
+
+@pytest.fixture(scope="session")
+def served(settings: Settings) -> Iterator[tuple[str, SessionFactory]]:
+    """The running application's address, and its sessions."""
+    app = create_app(settings)
+    sessions: SessionFactory = app.state.sessions
+    with sessions() as session:
+        Base.metadata.create_all(session.connection())  # finds everything made where migrations have run
+        session.commit()
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}", sessions
+    server.should_exit = True
+    thread.join()
+    with sessions() as session:
+        bind = session.get_bind()
+        getattr(bind, "engine", bind).dispose()
+
+
+@pytest.fixture
+def session(served: tuple[str, SessionFactory]) -> Iterator[Session]:
+    """One unit of work beside the requests; it commits at the end of the test."""
+    with unit_of_work(served[1]) as session:
+        yield session
+
+
+@pytest.fixture
+def sessions(served: tuple[str, SessionFactory]) -> SessionFactory:
+    return served[1]
+
+
+@pytest.fixture
+def clients(served: tuple[str, SessionFactory]) -> Iterator[Callable[[str | None], httpx.Client]]:
+    """Makes HTTP clients that send a token."""
+    opened: list[httpx.Client] = []
+
+    def client(token: str | None) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        address = f"{served[0]}/api/v1"
+        opened.append(httpx.Client(base_url=address, headers=headers, timeout=30, verify=_TLS))
+        return opened[-1]
+
+    yield client
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def nobody(clients: Callable[[str | None], httpx.Client]) -> httpx.Client:
+    """A client without a token."""
+    return clients(None)
+
+
+@pytest.fixture
+def person(nobody: httpx.Client, clients: Callable[[str | None], httpx.Client]) -> Callable[..., Person]:
+    """Registers somebody new and logs them in."""
+
+    def make(name: str = "Ada", **extra: str) -> Person:
+        email, password = f"{uuid4().hex}@example.org", f"pass-{uuid4().hex}"
+        body = {"email": email, "name": name, "password": password, **extra}
+        account = nobody.post("/accounts", json=body)
+        assert account.status_code == 201, account.text
+        return log_in(nobody, clients, account.json()["id"], email, password)
+
+    return make
+
+
+def log_in(
+    nobody: httpx.Client, clients: Callable[[str | None], httpx.Client], id_: str, email: str, password: str
+) -> Person:
+    token = nobody.post("/sessions", json={"email": email, "password": password}).json()["token"]
+    return Person(http=clients(token), id=id_, email=email, password=password, token=token)
+
+
+@pytest.fixture(scope="session")
+def first_admin(served: tuple[str, SessionFactory]) -> tuple[str, str, str]:
+    """Id, address and password of the admin that the setup token made."""
+    email, password = "admin@example.org", "a password of an admin"
+    body = {"email": email, "name": "Grace", "password": password, "setup_token": SETUP_TOKEN}
+    answer = httpx.post(f"{served[0]}/api/v1/accounts", json=body)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["is_admin"]
+    return answer.json()["id"], email, password
+
+
+@pytest.fixture
+def admin(
+    first_admin: tuple[str, str, str], nobody: httpx.Client, clients: Callable[[str | None], httpx.Client]
+) -> Person:
+    return log_in(nobody, clients, *first_admin)
+
+
+@pytest.fixture
+def slug(sessions: SessionFactory) -> str:
+    """A challenge of this test's own: FOMO26's file under another name."""
+    name = f"fomo-{uuid4().hex[:10]}"
+    spec = load_challenge(FOMO26).model_copy(update={"challenge": name})
+    with unit_of_work(sessions) as session:
+        apply(session, spec, actor="tests")
+    return name
+
+
+@pytest.fixture
+def captain(person: Callable[..., Person], slug: str) -> Person:
+    """Somebody with a team in the challenge."""
+    somebody = person()
+    answer = somebody.http.post(f"/challenges/{slug}/teams", json={"name": "The First"})
+    assert answer.status_code == 201, answer.text
+    return somebody
+
+
+@pytest.fixture
+def team_id(captain: Person, slug: str) -> str:
+    return str(captain.http.get(f"/challenges/{slug}/teams/mine").json()["id"])
+
+
+@pytest.fixture
+def stranger(person: Callable[..., Person], slug: str) -> Person:
+    """Somebody with another team of the same challenge."""
+    somebody = person("Bob")
+    assert somebody.http.post(f"/challenges/{slug}/teams", json={"name": "The Others"}).status_code == 201
+    return somebody
+
+
+@pytest.fixture
+def tus(captain: Person) -> Tus:
+    return Tus(captain.http)
