@@ -1,0 +1,1 @@
+"""The participant's side: the `proctor` command and a small Python client (`client.api.Client`)."""

@@ -1,0 +1,201 @@
+"""The server's API as a Python client."""
+
+import uuid
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from client.errors import Problem, Unreachable
+from client.models import Account, Challenge, Leaderboard, NewToken, Quota, Submission, Team, Upload
+
+_BASE = "/api/v1"
+_Answer = TypeVar("_Answer", bound=BaseModel)
+
+
+class Client:
+    """One server, with or without a token. Every method raises `Problem` or `Unreachable`.
+
+    Args:
+        url: the server's address, such as https://challenge.example.
+        token: an API token or the token of a log-in.
+        timeout: seconds to wait for an answer.
+        transport: another way to reach the server, for tests of programs that use this client.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        timeout: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request to `path`, below /api/v1 unless it begins with that; the options are httpx's."""
+        where = path if path.startswith(_BASE) else _BASE + path
+        try:
+            response = self._http.request(method, where, **options)
+        except httpx.InvalidURL as error:
+            raise Unreachable(f"{self.url} is not an address: {error}") from None
+        except httpx.HTTPError as error:
+            raise Unreachable(
+                f"{self.url} does not answer: {error or type(error).__name__}",
+                "Check the address and your connection; nothing was lost.",
+            ) from error
+        if response.is_error:
+            raise problem_of(response)
+        return response
+
+    def register(self, email: str, name: str, password: str, *, setup_token: str | None = None) -> Account:
+        """A new account."""
+        body = {"email": email, "name": name, "password": password, "setup_token": setup_token}
+        return _read(Account, self.request("POST", "/accounts", json=body))
+
+    def log_in(self, email: str, password: str) -> str:
+        """The token of a new session."""
+        response = self.request("POST", "/sessions", json={"email": email, "password": password})
+        return str(_json(response)["token"])
+
+    def me(self) -> Account:
+        """Whose token this is."""
+        return _read(Account, self.request("GET", "/me"))
+
+    def create_token(self, name: str, scopes: tuple[str, ...] = ("read", "submit")) -> NewToken:
+        """A new API token."""
+        return _read(NewToken, self.request("POST", "/tokens", json={"name": name, "scopes": list(scopes)}))
+
+    def revoke_token(self, token_id: str) -> None:
+        """Ends an API token."""
+        self.request("DELETE", f"/tokens/{token_id}")
+
+    def challenges(self) -> list[Challenge]:
+        """Every challenge on the server."""
+        return _read_list(Challenge, self.request("GET", "/challenges"))
+
+    def challenge(self, slug: str) -> dict[str, Any]:
+        """One challenge; its whole file is under `spec`."""
+        return _json(self.request("GET", f"/challenges/{slug}"))
+
+    def create_team(self, slug: str, name: str) -> Team:
+        """Founds a team."""
+        return _read(Team, self.request("POST", f"/challenges/{slug}/teams", json={"name": name}))
+
+    def my_team(self, slug: str) -> Team:
+        """One's own team in a challenge."""
+        return _read(Team, self.request("GET", f"/challenges/{slug}/teams/mine"))
+
+    def invite(self, team_id: str) -> str:
+        """An invitation's code."""
+        return str(_json(self.request("POST", f"/teams/{team_id}/invitations"))["code"])
+
+    def accept_invitation(self, code: str) -> Team:
+        """Joins a team."""
+        return _read(Team, self.request("POST", f"/invitations/{code}/accept"))
+
+    def images(self, team_id: str) -> list[str]:
+        """Digests of the images a team has on the server."""
+        return [str(one["digest"]) for one in self.request("GET", f"/teams/{team_id}/images").json()]
+
+    def upload(self, upload_id: str) -> Upload:
+        """The state of an upload."""
+        return _read(Upload, self.request("GET", f"/uploads/{upload_id}"))
+
+    def submit(
+        self,
+        slug: str,
+        *,
+        team: str,
+        track: str,
+        phase: str,
+        images: Mapping[str, str],
+        key: str | None = None,
+    ) -> Submission:
+        """Submits an image digest per task. The same `key` twice is one submission."""
+        body = {"team": team, "track": track, "phase": phase, "images": dict(images)}
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        return _read(
+            Submission, self.request("POST", f"/challenges/{slug}/submissions", json=body, headers=headers)
+        )
+
+    def submission(self, submission_id: str) -> Submission:
+        """A submission and its evaluations."""
+        return _read(Submission, self.request("GET", f"/submissions/{submission_id}"))
+
+    def submissions(self, slug: str, team: str) -> list[Submission]:
+        """A team's submissions, newest first."""
+        return _read_list(
+            Submission, self.request("GET", f"/challenges/{slug}/submissions", params={"team": team})
+        )
+
+    def quota(self, slug: str, team: str) -> list[Quota]:
+        """What is left of a team's attempts."""
+        return _read_list(Quota, self.request("GET", f"/challenges/{slug}/quota", params={"team": team}))
+
+    def leaderboard(self, slug: str, phase: str) -> Leaderboard:
+        """The leaderboards of a phase."""
+        return _read(Leaderboard, self.request("GET", f"/challenges/{slug}/leaderboards/{phase}"))
+
+
+def problem_of(response: httpx.Response) -> Problem:
+    """The server's refusal, also where something in between answered without problem+json."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = {}
+    if not isinstance(body, dict) or "title" not in body:
+        title = f"{response.status_code} {response.reason_phrase}"
+        return Problem(
+            response.status_code, "", title, f"{response.request.method} {response.request.url.path}"
+        )
+    detail = str(body.get("detail") or "")
+    return Problem(response.status_code, str(body.get("code", "")), str(body["title"]), detail)
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    try:
+        content = response.json()
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise _not_proctor(response)
+    return content
+
+
+def _read(model: type[_Answer], response: httpx.Response) -> _Answer:
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError:
+        raise _not_proctor(response) from None
+
+
+def _read_list(model: type[_Answer], response: httpx.Response) -> list[_Answer]:
+    try:
+        return TypeAdapter(list[model]).validate_json(response.content)  # type: ignore[valid-type]
+    except ValidationError:
+        raise _not_proctor(response) from None
+
+
+def _not_proctor(response: httpx.Response) -> Unreachable:
+    return Unreachable(
+        f"{response.request.url} answered, but not as a Proctor server of this version does.",
+        "Check the address, and update the client with pip.",
+    )

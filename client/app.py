@@ -1,0 +1,83 @@
+"""The `proctor` application: its name space, its consoles, and what every command begins with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from typer.core import TyperGroup
+
+from client.api import Client
+from client.errors import EXIT_CODES, ClientError, Exit, Usage
+from client.models import Challenge
+from client.state import load_log_in
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+class _Group(TyperGroup):
+    """Prints what went wrong as a sentence and what to do, and leaves with its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ClientError as error:
+            err.print(f"[red]{escape(error.message)}[/]")
+            if error.hint:
+                err.print(escape(error.hint))
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            err.print("Interrupted. What was uploaded is kept; the same command goes on there.")
+            raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Take part in container challenges: try an image, submit it, watch it, see the results.",
+    epilog=EXIT_CODES,
+)
+
+ChallengeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--challenge", "-c", envvar="PROCTOR_CHALLENGE", help="The challenge, if the server has several."
+    ),
+]
+TeamOption = Annotated[str | None, typer.Option("--team", help="The team's id, if you are in several.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+@contextmanager
+def signed_in() -> Iterator[Client]:
+    """The server of the log-in, for the length of a command."""
+    log_in = load_log_in()
+    with Client(log_in.url, log_in.token) as client:
+        yield client
+
+
+def choose_challenge(client: Client, slug: str | None) -> Challenge:
+    """The challenge that is meant: the one named, or the only one on the server.
+
+    Raises:
+        Usage: it has to be named.
+    """
+    challenges = {one.slug: one for one in client.challenges()}
+    if slug is None and len(challenges) == 1:
+        return next(iter(challenges.values()))
+    if slug not in challenges:
+        what = "Name a challenge with --challenge" if slug is None else f"There is no challenge {slug!r}"
+        raise Usage(f"{what}.", "On this server: " + (", ".join(challenges) or "none yet") + ".")
+    return challenges[slug]
+
+
+def choose_team(client: Client, slug: str, team: str | None) -> str:
+    """The id of the team that is meant: the one named, or one's own."""
+    return team or client.my_team(slug).id

@@ -1,0 +1,85 @@
+"""Public cases on disk: the released FOMO layout, or a folder with one folder per case."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from client.errors import Local
+from evaluator.spec import Task
+
+_DEPTH = 4
+_ALSO = {
+    "dwi": ("dwi_b1000",),
+    "t1w": ("t1",),
+    "t2w": ("t2",),
+    "t2s": ("t2star",),
+}  # as earlier editions wrote
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case: its name for this terminal, and its input files by key."""
+
+    name: str
+    inputs: dict[str, Path]
+
+
+def find_cases(root: Path, task_name: str, task: Task) -> tuple[list[Case], list[str]]:
+    """The cases of a task below `root`, by name, and a sentence for each folder that lacks an input.
+
+    `root` is a folder with one folder per case (`<case>/<file>`), or data in the released layout: a folder of
+    `Task_N` folders, one of these, or its `preprocessed`.
+
+    Raises:
+        Local: there is no such folder, or not one complete case in it.
+    """
+    if not root.is_dir():
+        raise Local(f"{root} is not a folder.", "Give the folder with the public cases: --cases DIR.")
+    top = _top(root, task_name)
+    cases, problems = [], []
+    for folder in _folders(top, _DEPTH):
+        inputs = _inputs(folder, task)
+        if not inputs:
+            continue
+        name = "/".join(folder.relative_to(top).parts) or folder.name
+        try:
+            task.inputs_of(set(inputs))
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+        else:
+            cases.append(Case(name, inputs))
+    if not cases:
+        files = ", ".join(one.file for one in task.all_inputs)
+        raise Local(
+            f"{root} holds no complete case of {task_name}.", f"A case is a folder with the files {files}."
+        )
+    return sorted(cases, key=lambda case: case.name), problems
+
+
+def _top(root: Path, task_name: str) -> Path:
+    number = re.search(r"\d+$", task_name)
+    for name in (task_name, f"Task_{number[0]}" if number else task_name):
+        if (root / name).is_dir():
+            root = root / name
+            break
+    return root / "preprocessed" if (root / "preprocessed").is_dir() else root
+
+
+def _folders(root: Path, depth: int) -> list[Path]:
+    found = [root]
+    if depth:
+        for child in sorted(root.iterdir()):
+            if child.is_dir():
+                found += _folders(child, depth - 1)
+    return found
+
+
+def _inputs(folder: Path, task: Task) -> dict[str, Path]:
+    found = {}
+    for one in task.all_inputs:
+        suffix = one.file[one.file.index(".") :]
+        names = [one.file, *(stem + suffix for stem in (one.key, *_ALSO.get(one.key, ())))]
+        path = next((folder / name for name in names if (folder / name).is_file()), None)
+        if path is not None:
+            found[one.key] = path
+    return found

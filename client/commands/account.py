@@ -1,0 +1,124 @@
+"""Accounts, log-ins and teams."""
+
+import socket
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from client.api import Client
+from client.app import ChallengeOption, TeamOption, app, choose_challenge, choose_team, err, out, signed_in
+from client.errors import ClientError, NotSignedIn, Usage
+from client.state import LogIn, forget_log_in, load_log_in, store_log_in
+
+teams = typer.Typer(no_args_is_help=True, help="Found a team, invite to it, join one.")
+app.add_typer(teams, name="team")
+
+Url = Annotated[
+    str, typer.Argument(envvar="PROCTOR_URL", help="The server, such as https://challenge.example")
+]
+Email = Annotated[str | None, typer.Option(help="Your e-mail address; asked for if left out.")]
+Password = Annotated[
+    str | None, typer.Option(envvar="PROCTOR_PASSWORD", help="Better left out: it is asked for, unseen.")
+]
+
+
+@app.command()
+def login(
+    url: Url,
+    email: Email = None,
+    password: Password = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="PROCTOR_TOKEN", help="An API token instead of e-mail and password.")
+    ] = None,
+) -> None:
+    """Log in; the token is stored for you alone, the password is not stored."""
+    url = _checked(url)
+    token_id = None
+    if token is None:
+        token, token_id = _new_token(url, email, password)
+    with Client(url, token) as client:
+        account = client.me()
+    path = store_log_in(LogIn(url, token, token_id))
+    out.print(f"Logged in at {url} as {account.name} ({account.email}). Stored in {path}", markup=False)
+
+
+def _new_token(url: str, email: str | None, password: str | None) -> tuple[str, str]:
+    """An API token, made with a log-in that is then not needed any more."""
+    email = email or typer.prompt("E-mail")
+    password = password or typer.prompt("Password", hide_input=True)
+    with Client(url) as client:
+        session = client.log_in(email, password)
+    with Client(url, session) as client:
+        made = client.create_token(f"proctor on {socket.gethostname()}"[:100])
+        client.request("DELETE", "/sessions/current")
+    return made.token, made.id
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Usage(f"{url!r} is not a server's address.", "Write it as https://challenge.example.")
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        err.print("[yellow]http:// sends your password and token unencrypted; use https:// if you can.[/]")
+    return url.rstrip("/")
+
+
+@app.command()
+def logout() -> None:
+    """Revoke the token that `login` made and forget it."""
+    try:
+        log_in = load_log_in()
+    except NotSignedIn:
+        out.print("You are not logged in.")
+        return
+    if log_in.token_id is not None:
+        try:
+            with Client(log_in.url, log_in.token) as client:
+                client.revoke_token(log_in.token_id)
+        except ClientError as error:
+            err.print(f"The token is forgotten here but could not be revoked: {error.message}", markup=False)
+    forget_log_in()
+    out.print("Logged out.")
+
+
+@app.command()
+def register(
+    url: Url,
+    name: Annotated[str | None, typer.Option(help="Your name; asked for if left out.")] = None,
+    email: Email = None,
+    password: Password = None,
+) -> None:
+    """Make an account and log in."""
+    url = _checked(url)
+    name = name or typer.prompt("Name")
+    email = email or typer.prompt("E-mail")
+    password = password or typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    with Client(url) as client:
+        client.register(email, name, password)
+    login(url, email, password, None)
+
+
+@teams.command("create")
+def create_team(name: str, challenge: ChallengeOption = None) -> None:
+    """Found a team in a challenge."""
+    with signed_in() as client:
+        team = client.create_team(choose_challenge(client, challenge).slug, name)
+    out.print(f"Team {team.name} ({team.id}). Invite others with `proctor team invite`.", markup=False)
+
+
+@teams.command("invite")
+def invite(challenge: ChallengeOption = None, team: TeamOption = None) -> None:
+    """Print a code with which one more person can join your team."""
+    with signed_in() as client:
+        slug = choose_challenge(client, challenge).slug
+        code = client.invite(choose_team(client, slug, team))
+    out.print(f"proctor team join {code}", markup=False, soft_wrap=True)
+
+
+@teams.command("join")
+def join(code: str) -> None:
+    """Join a team with the code of an invitation."""
+    with signed_in() as client:
+        team = client.accept_invitation(code)
+    out.print(f"You are in team {team.name}.", markup=False)

@@ -1,0 +1,166 @@
+"""Following: live progress of a submission, results, quota."""
+
+import time
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter
+from rich.live import Live
+
+from client.api import Client
+from client.app import (
+    ChallengeOption,
+    JsonOption,
+    TeamOption,
+    app,
+    choose_challenge,
+    choose_team,
+    err,
+    out,
+    signed_in,
+)
+from client.errors import Exit, Problem, Unfinished, Unreachable, Usage
+from client.models import CANCELLED, ERRORED, REJECTED, Leaderboard, Quota, Submission
+from client.show import leaderboard_tables, quota_table, scores_table, submission_table
+
+_PATIENCE = 20  # answers in a row that may fail before following is given up
+
+
+def exit_code(submission: Submission) -> Exit:
+    """The exit code of an ended submission: what its participant can mend counts first."""
+    statuses = {one.status for one in submission.evaluations}
+    codes = {REJECTED: Exit.REJECTED, ERRORED: Exit.ERRORED, CANCELLED: Exit.CANCELLED}
+    return next((code for status, code in codes.items() if status in statuses), Exit.OK)
+
+
+def follow(
+    client: Client,
+    submission_id: str,
+    *,
+    interval: float = 2.0,
+    timeout: float | None = None,
+    quiet: bool = False,
+) -> Exit:
+    """Shows a submission until it has ended and returns its exit code.
+
+    Raises:
+        Unfinished: it did not end within `timeout` seconds.
+    """
+    until = None if timeout is None else time.monotonic() + timeout
+    submission = client.submission(submission_id)
+    with Live(console=err, auto_refresh=False, transient=True) as live:
+        while not submission.ended:
+            if not quiet and err.is_terminal:
+                live.update(submission_table(submission), refresh=True)
+            if until is not None and time.monotonic() > until:
+                raise Unfinished("The submission has not ended yet.", f"proctor watch {submission_id}")
+            time.sleep(interval)
+            submission = _again(client, submission_id, interval)
+    if quiet:
+        out.print_json(submission.model_dump_json())
+    else:
+        out.print(submission_table(submission))
+        if table := scores_table(submission):
+            out.print(table)
+    return exit_code(submission)
+
+
+def _again(client: Client, submission_id: str, interval: float) -> Submission:
+    """The submission's next state; a server that restarts is waited for."""
+    for _ in range(_PATIENCE):
+        try:
+            return client.submission(submission_id)
+        except Unreachable:
+            time.sleep(interval)
+        except Problem as problem:
+            if problem.status < 500:
+                raise
+            time.sleep(interval)
+    return client.submission(submission_id)
+
+
+@app.command()
+def watch(
+    submission: Annotated[str | None, typer.Argument(help="Its id; your team's newest if left out.")] = None,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 2.0,
+    timeout: Annotated[
+        float | None, typer.Option(help="Give up after so many seconds, with exit code 7.")
+    ] = None,
+    challenge: ChallengeOption = None,
+    team: TeamOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Follow a submission until it has ended; the exit code says how it did.
+
+    0: every evaluation SCORED, 1: one was REJECTED, 3: one ERRORED (the platform's fault), 4: one was CANCELLED.
+    """
+    with signed_in() as client:
+        wanted = submission or _newest(client, challenge, team)
+        raise typer.Exit(follow(client, wanted, interval=interval, timeout=timeout, quiet=as_json))
+
+
+def _newest(client: Client, challenge: str | None, team: str | None) -> str:
+    slug = choose_challenge(client, challenge).slug
+    submissions = client.submissions(slug, choose_team(client, slug, team))
+    if not submissions:
+        raise Usage("Your team has not submitted anything yet.", "Begin with `proctor submit IMAGE`.")
+    return submissions[0].id
+
+
+@app.command()
+def quota(challenge: ChallengeOption = None, team: TeamOption = None, as_json: JsonOption = False) -> None:
+    """What is left of your team's attempts."""
+    with signed_in() as client:
+        slug = choose_challenge(client, challenge).slug
+        rows = client.quota(slug, choose_team(client, slug, team))
+    if as_json:
+        out.print_json(TypeAdapter(list[Quota]).dump_json(rows).decode())
+    else:
+        out.print(quota_table(rows))
+
+
+@app.command()
+def results(
+    phase: Annotated[
+        str | None, typer.Option(help="One phase; every phase with a board if left out.")
+    ] = None,
+    challenge: ChallengeOption = None,
+    team: TeamOption = None,
+    boards: Annotated[bool, typer.Option(help="Show the leaderboards too.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Your team's scores and the leaderboards."""
+    with signed_in() as client:
+        found = choose_challenge(client, challenge)
+        own = client.submissions(found.slug, choose_team(client, found.slug, team))
+        own = [one for one in own if phase in (None, one.phase)]
+        phases = [phase] if phase else [one.name for one in found.phases]
+        shown = [
+            board
+            for one in phases
+            if boards and (board := _board(client, found.slug, one, named=bool(phase)))
+        ]
+    if as_json:
+        content = {"submissions": own, "leaderboards": shown}
+        out.print_json(
+            TypeAdapter(dict[str, list[Submission] | list[Leaderboard]]).dump_json(content).decode()
+        )
+        return
+    for submission in reversed(own):
+        out.print(scores_table(submission) or submission_table(submission))
+    for board in shown:
+        for table in leaderboard_tables(board):
+            out.print(table)
+    if not own and not shown:
+        out.print("Nothing yet.")
+
+
+def _board(client: Client, slug: str, phase: str, *, named: bool) -> Leaderboard | None:
+    """A phase's leaderboards; None where it has none for this team and was not asked for by name."""
+    try:
+        board = client.leaderboard(slug, phase)
+    except Problem as problem:
+        if named or problem.status not in (403, 404):
+            raise
+        return None
+    return board if named or any(track.unified for track in board.tracks) else None

@@ -1,0 +1,119 @@
+"""`proctor try`: whether an image works, on public cases, run as the worker runs it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from client.api import Client
+from client.app import app, err, out, signed_in
+from client.cases import find_cases
+from client.errors import Exit, Usage
+from client.trial import Plan, connect, host_memory, image_on_engine, limits_here, local_gpu, try_cases
+from evaluator.spec import Challenge, SpecError, load_challenge, parse_challenge
+from sandbox.engine import Engine
+from sandbox.run import CaseOutcome
+
+
+@app.command("try")
+def try_image(
+    image: Annotated[
+        str, typer.Argument(help="A local Docker image, or an archive that `docker save` wrote.")
+    ],
+    task: Annotated[str, typer.Option("--task", "-t", help="The task to run.")],
+    cases: Annotated[Path, typer.Option(help="Public cases: <case>/<file>, or the released Task_N layout.")],
+    challenge: Annotated[
+        str,
+        typer.Option("--challenge", "-c", envvar="PROCTOR_CHALLENGE", help="A challenge file, or a slug."),
+    ],
+    overlay: Annotated[Path | None, typer.Option(help="A site's overlay over the challenge file.")] = None,
+    track: Annotated[str | None, typer.Option(help="The track; the first one if left out.")] = None,
+    first: Annotated[int | None, typer.Option(min=1, help="Only so many cases.")] = None,
+) -> None:
+    """Run an image on public cases of this machine with the worker's own code and limits.
+
+    Nothing is sent to the server. Prints the verdict per case, and the whole log of those that fail.
+    Leaves with 0 if every case is valid and with 1 if not.
+    """
+    spec = _spec(challenge, overlay)
+    if task not in spec.tasks:
+        raise Usage(f"There is no task {task!r}.", f"Tasks: {', '.join(spec.tasks)}.{_board_of(spec, task)}")
+    if track is not None and track not in spec.tracks:
+        raise Usage(f"There is no track {track!r}.", f"Tracks: {', '.join(spec.tracks)}.")
+    found, problems = find_cases(cases, task, spec.tasks[task])
+    for problem in problems:
+        err.print(f"[yellow]left out: {escape(problem)}[/]")
+    with _engine() as engine:
+        plan = _plan(engine, image, task, spec, track or spec.tracks[0])
+        failed = 0
+        for case, outcome in try_cases(engine, plan, found[:first]):
+            failed += not outcome.verdict.valid
+            _show(case.name, outcome)
+    total = len(found[:first])
+    out.print(f"{total - failed} of {total} cases valid.")
+    raise typer.Exit(Exit.REJECTED if failed else Exit.OK)
+
+
+@contextmanager
+def _engine() -> Iterator[Engine]:
+    engine = connect()
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _spec(challenge: str, overlay: Path | None) -> Challenge:
+    if not Path(challenge).is_file():
+        if "/" in challenge or challenge.endswith((".yaml", ".yml")):
+            raise Usage(f"There is no challenge file {challenge}.")
+        with signed_in() as client:
+            return _spec_of(client, challenge)
+    try:
+        return load_challenge(Path(challenge), overlay)
+    except SpecError as error:
+        raise Usage(f"The challenge file cannot be used:\n{error}") from None
+
+
+def _spec_of(client: Client, slug: str) -> Challenge:
+    return parse_challenge(client.challenge(slug)["spec"])
+
+
+def _board_of(spec: Challenge, name: str) -> str:
+    board = spec.boards.get(name)
+    return f" {name} is a board of {board.task}: try {board.task}." if board else ""
+
+
+def _plan(engine: Engine, image: str, task: str, spec: Challenge, track: str) -> Plan:
+    memory, cpus = host_memory(engine)
+    gpu = local_gpu()
+    limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
+    for warning in warnings:
+        err.print(f"[yellow]{escape(warning)}[/]")
+    digest = image_on_engine(engine, image, limit=limits.image)
+    return Plan(digest, task, spec, track, limits, gpu if limits.gpu else None)
+
+
+def _show(name: str, outcome: CaseOutcome) -> None:
+    verdict = outcome.verdict
+    colour = "green" if verdict.valid else "red"
+    peak = "" if outcome.peak_memory_bytes is None else f"{outcome.peak_memory_bytes / 2**20:.0f} MiB"
+    row = Table.grid(padding=(0, 2))
+    row.add_row(
+        escape(name),
+        f"[{colour}]{escape(verdict.code)}[/]",
+        f"{outcome.seconds:.1f} s",
+        peak,
+        escape(verdict.message),
+    )
+    out.print(row)
+    for warning in verdict.warnings:
+        out.print(f"  [yellow]{escape(warning)}[/]")
+    if not verdict.valid:
+        ending = "" if outcome.exit_code is None else f"exit code {outcome.exit_code}; "
+        out.print(f"  [dim]{ending}log of the container:[/]")
+        out.print(outcome.log or "(empty)", markup=False, soft_wrap=True)

@@ -1,0 +1,81 @@
+"""Images of the local engine: saving one to a file, as it is uploaded."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from client.errors import Local
+from client.uploads import CHUNK, Advance, ignore
+
+
+def image_id(name: str) -> str | None:
+    """The id of a local image, or None where the engine has none of this name.
+
+    Raises:
+        Local: there is no `docker` command.
+    """
+    found = subprocess.run(
+        [_docker(), "image", "inspect", "--format", "{{.Id}}", name],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.strip() or None if found.returncode == 0 else None
+
+
+@contextmanager
+def saved_image(name: str, advance: Advance = ignore) -> Iterator[Path]:
+    """A temporary file with what `docker save NAME` writes; `advance` gets the bytes written so far.
+
+    Its sha256 has to be known before the first byte is sent, so the archive takes its size on the local disk.
+
+    Raises:
+        Local: there is no such image, no engine, or no room.
+    """
+    with tempfile.TemporaryDirectory(prefix="proctor-") as folder:
+        path = Path(folder) / "image.tar"
+        _save(name, path, advance)
+        yield path
+
+
+def _save(name: str, path: Path, advance: Advance) -> None:
+    with path.open("wb") as file, tempfile.TemporaryFile() as complaints:
+        process = subprocess.Popen([_docker(), "save", name], stdout=subprocess.PIPE, stderr=complaints)
+        try:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            _copy(process.stdout, file, advance)
+        except OSError as error:
+            raise Local(
+                f"The image cannot be saved to {path.parent}: {error.strerror}.",
+                "Free some disk space, or set TMPDIR to a larger disk.",
+            ) from None
+        finally:
+            process.kill()
+            code = process.wait()
+            process.stdout.close() if process.stdout else None
+        complaints.seek(0)
+        if code != 0:
+            said = complaints.read(500).decode(errors="replace").strip()
+            raise Local(f"`docker save {name}` failed: {said}", "`docker images` lists what the engine has.")
+
+
+def _copy(source: IO[bytes], target: IO[bytes], advance: Advance) -> None:
+    written = 0
+    while data := source.read(CHUNK):
+        target.write(data)
+        written += len(data)
+        advance(written)
+
+
+def _docker() -> str:
+    program = shutil.which("docker")
+    if program is None:
+        raise Local(
+            "There is no `docker` command here.",
+            "Install Docker, or name an archive file that `docker save` wrote elsewhere.",
+        )
+    return program

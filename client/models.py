@@ -1,0 +1,178 @@
+"""What the server answers, as far as the client reads it; unknown fields are left aside."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+SCORED, REJECTED, ERRORED, CANCELLED = "SCORED", "REJECTED", "ERRORED", "CANCELLED"
+ENDED = frozenset({SCORED, REJECTED, ERRORED, CANCELLED})
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Account(_Answer):
+    """Who a token belongs to."""
+
+    email: str
+    name: str
+    is_admin: bool = False
+
+
+class NewToken(_Answer):
+    """A token with its secret."""
+
+    id: str
+    token: str
+
+
+class Team(_Answer):
+    """A team of one challenge."""
+
+    id: str
+    name: str
+
+
+class Phase(_Answer):
+    """A phase of a challenge and whether it takes submissions now."""
+
+    name: str
+    title: str
+    open: bool
+
+
+class Challenge(_Answer):
+    """A challenge in the server's list."""
+
+    slug: str
+    title: str
+    tracks: tuple[str, ...]
+    phases: tuple[Phase, ...]
+
+
+class Upload(_Answer):
+    """An upload: receiving | checking | ready | rejected."""
+
+    id: str
+    status: str
+    offset: int
+    length: int
+    image: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+class Score(_Answer):
+    """A metric's value with its interval; None carries a reason."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+
+class Evaluation(_Answer):
+    """One task of a submission; `progress` counts tenths."""
+
+    id: str
+    task: str
+    status: str
+    reason_code: str | None = None
+    reason: str | None = None
+    progress: int = 0
+    cases: int | None = None
+    note: str | None = None
+    verdicts: dict[str, int] = {}
+    scores: dict[str, dict[str, Score]] = {}
+
+    @property
+    def ended(self) -> bool:
+        """Whether its status is final."""
+        return self.status in ENDED
+
+
+class Submission(_Answer):
+    """A submission and its evaluations."""
+
+    id: str
+    track: str
+    phase: str
+    created_at: datetime
+    evaluations: tuple[Evaluation, ...]
+
+    @property
+    def ended(self) -> bool:
+        """Whether every evaluation has ended."""
+        return all(one.ended for one in self.evaluations)
+
+
+class Quota(_Answer):
+    """Valid attempts on one task, track and phase; None means without limit."""
+
+    task: str
+    track: str
+    phase: str
+    valid: int | None
+    spent: int
+    reserved: int
+    left: int | None
+
+
+class Value(_Answer):
+    """A metric's value on a board and its rank there."""
+
+    value: float | None
+    rank: float | None = None
+
+
+class Entry(_Answer):
+    """A team on one board."""
+
+    team: str
+    baseline: bool = False
+    rank: float | None = None
+    metrics: dict[str, Value] = {}
+
+
+class Standing(_Answer):
+    """A team's place over all boards of a track."""
+
+    team: str
+    baseline: bool = False
+    placement: int | None = None
+    overall: float | None = None
+    board_ranks: dict[str, float | None] = {}
+
+
+class Column(_Answer):
+    """A metric of a board."""
+
+    name: str
+    title: str
+
+
+class Board(_Answer):
+    """One board of one track."""
+
+    board: str
+    title: str
+    metrics: tuple[Column, ...]
+    entries: tuple[Entry, ...]
+
+
+class Track(_Answer):
+    """The leaderboards of one track."""
+
+    track: str
+    unified: tuple[Standing, ...]
+    boards: tuple[Board, ...]
+
+
+class Leaderboard(_Answer):
+    """All leaderboards of a phase."""
+
+    title: str
+    phase_title: str
+    decimals: int = 3
+    tracks: tuple[Track, ...]

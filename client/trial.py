@@ -1,0 +1,166 @@
+"""`proctor try`: an image on public cases, through the code and the limits that the worker uses."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from client.cases import Case
+from client.errors import ImageRefused, Local, Usage
+from evaluator.spec import Challenge, Limits
+from sandbox.archive import ArchiveInvalid, DirectorySink, check_archive, write_canonical
+from sandbox.engine import Engine, EngineFault
+from sandbox.run import CaseJob, CaseOutcome, Slot, run_case
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is tried: an image id on one task of a challenge, within limits that this machine can hold."""
+
+    image: str
+    task_name: str
+    challenge: Challenge
+    track: str
+    limits: Limits
+    gpu: str | None
+
+
+def connect() -> Engine:
+    """The engine of this machine.
+
+    Raises:
+        Local: none answers.
+    """
+    try:
+        engine = Engine.connect()
+        engine.ping()
+    except EngineFault as fault:
+        raise Local(
+            f"No container engine answers: {fault}", "Start Docker; `docker ps` has to work without sudo."
+        ) from None
+    return engine
+
+
+def limits_here(limits: Limits, *, memory: int, cpus: int, gpu: str | None) -> tuple[Limits, list[str]]:
+    """`limits` as far as this machine goes, and a sentence for every one that is lower here.
+
+    `memory` in bytes and `cpus` are what the engine's host has; `gpu` is a local GPU's UUID.
+    """
+    changes: dict[str, object] = {}
+    warnings = []
+    if limits.cpus > cpus:
+        changes["cpus"] = float(cpus)
+        warnings.append(f"{limits.cpus:g} processor cores in the challenge, {cpus} here: cases take longer.")
+    if limits.memory > memory:
+        changes["memory"] = memory
+        warnings.append(f"{_gib(limits.memory)} memory in the challenge, {_gib(memory)} here.")
+    if limits.shm > memory:
+        changes["shm"] = memory
+    if limits.gpu is not None and limits.gpu.count and gpu is None:
+        changes["gpu"] = None
+        warnings.append("The challenge runs cases with a GPU, here is none: the image has to work without.")
+    return limits.model_copy(update=changes), warnings
+
+
+def local_gpu() -> str | None:
+    """The UUID of the first NVIDIA GPU that this machine's driver lists."""
+    if shutil.which("nvidia-smi") is None:
+        return None
+    command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return next(iter(found.stdout.split()), None) if found.returncode == 0 else None
+
+
+def image_on_engine(engine: Engine, image: str, *, limit: int) -> str:
+    """The image id of a local image's name, or of an archive file, which is checked and loaded as on the server.
+
+    Raises:
+        Local: the engine has no such image.
+        ImageRefused: the archive fails the check, or the image is for another machine.
+    """
+    if Path(image).is_file():
+        return _load(engine, Path(image), limit)
+    try:
+        found = engine.inspect_image(image)
+    except EngineFault as fault:
+        raise Local(
+            f"There is no local image or file {image!r}: {fault}",
+            "`docker images` lists what the engine has.",
+        ) from None
+    machine = f"{found.get('Os')}/{found.get('Architecture')}"
+    if machine != "linux/amd64":
+        raise ImageRefused(
+            "wrong_architecture",
+            f"built for {machine}; build it with `docker build --platform linux/amd64 …`.",
+        )
+    return str(found["Id"])
+
+
+def _load(engine: Engine, path: Path, limit: int) -> str:
+    with tempfile.TemporaryDirectory(prefix="proctor-") as folder:
+        sink = DirectorySink(Path(folder))
+        try:
+            facts = check_archive(path, limit=limit, sink=sink)
+        except ArchiveInvalid as error:
+            raise ImageRefused(error.code, error.message) from None
+        if not engine.has_image(facts.digest):
+            with tempfile.TemporaryFile() as archive:
+                write_canonical(facts, sink.open, archive)
+                archive.seek(0)
+                engine.load(archive, facts.digest)
+    return facts.digest
+
+
+def host_memory(engine: Engine) -> tuple[int, int]:
+    """Memory in bytes and processor cores of the engine's host."""
+    info = engine.info()
+    return int(info["MemTotal"]), int(info["NCPU"])
+
+
+def try_cases(engine: Engine, plan: Plan, cases: list[Case]) -> Iterator[tuple[Case, CaseOutcome]]:
+    """Runs one case after the other, each in a fresh container.
+
+    Raises:
+        Local: the engine failed.
+        Usage: the challenge has no such task.
+    """
+    task = plan.challenge.tasks.get(plan.task_name)
+    if task is None:
+        raise Usage(f"There is no task {plan.task_name!r}.", "Tasks: " + ", ".join(plan.challenge.tasks))
+    with _scratch() as folder:
+        for number, case in enumerate(cases, 1):
+            # Not "proctor-UUID-N": a worker on this machine must not take the container for an orphan of its own.
+            name = f"proctor-try-{uuid.uuid4()}-1"
+            job = CaseJob(
+                name=name,
+                image=plan.image,
+                task=task,
+                task_name=plan.task_name,
+                track=plan.track,
+                inputs=case.inputs,
+                pseudonym=f"case{number:04d}",
+                limits=plan.limits,
+                slot=Slot(cpuset=None, gpu_uuid=plan.gpu),
+                scratch=folder / name,
+            )
+            try:
+                yield case, run_case(engine, job)
+            except EngineFault as fault:
+                raise Local(f"The container engine failed, not the image: {fault}") from None
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A directory that the engine's daemon can reach into, though not list."""
+    with tempfile.TemporaryDirectory(prefix="proctor-try-") as folder:
+        os.chmod(folder, 0o711)  # noqa: PTH101, S103 - a container's user has to pass through
+        yield Path(folder)
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
