@@ -51,7 +51,11 @@ class Created:
 def connect(url: str, *, pool_size: int = 10) -> Engine:
     """An engine for PostgreSQL, the only dialect; connections are checked before use and work in UTC."""
     return create_engine(
-        url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True, connect_args={"options": "-c timezone=UTC"}
+        url,
+        pool_size=pool_size,
+        max_overflow=20,
+        pool_pre_ping=True,
+        connect_args={"options": "-c timezone=UTC"},
     )
 
 

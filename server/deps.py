@@ -64,3 +64,11 @@ def get_run_worker(session: SessionDep, token: Annotated[str | None, Depends(_to
 UserDep = Annotated[User, Depends(get_user)]
 AdminDep = Annotated[Admin, Depends(get_admin)]
 RunWorkerDep = Annotated[RunWorker, Depends(get_run_worker)]
+
+
+def get_viewer(session: SessionDep, token: Annotated[str | None, Depends(_token)]) -> User | None:
+    """Who is looking at a public page: a signed-in user, or nobody in particular."""
+    return None if token is None else accounts.authenticate_user(session, token)
+
+
+ViewerDep = Annotated[User | None, Depends(get_viewer)]

@@ -18,7 +18,13 @@ def problem_response(
     status: int, code: str, title: str, detail: str, *, headers: dict[str, str] | None = None, **extra: Any
 ) -> JSONResponse:
     """A problem+json response; `extra` fields stand beside the standard ones."""
-    body = {"type": f"urn:proctor:problem:{code}", "title": title, "status": status, "detail": detail, "code": code}
+    body = {
+        "type": f"urn:proctor:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
     return JSONResponse(
         {**body, **extra}, status_code=status, headers=headers, media_type="application/problem+json"
     )

@@ -1,4 +1,4 @@
-"""The one sender of wake-ups. A message only says "look at the queue": the database row is the queue,
+"""The one sender of wake-ups. A message only says "look at the queue": the database row is the queue,.
 
 so a lost, doubled or late message is harmless, and a broker that does not answer never fails a request.
 """
@@ -7,6 +7,8 @@ from functools import lru_cache
 
 import structlog
 from celery import Celery
+from kombu.common import Broadcast
+from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
 RUN_QUEUE = "run"
@@ -24,6 +26,7 @@ def _sender(redis_url: str) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
+        task_queues=(Broadcast(RUN_QUEUE), Queue(SCORE_QUEUE)),
         broker_transport_options={"socket_connect_timeout": 1, "socket_timeout": 2},
     )
     return app

@@ -8,12 +8,12 @@ import os
 
 from celery import Celery
 from kombu.common import Broadcast
+from kombu.entity import Queue
 
 RUN_QUEUE = "run"
 SCORE_QUEUE = "score"
 WAKE_RUN = "proctor.run.wake"
 WAKE_SCORE = "proctor.score.wake"
-CHECK_IMAGES = "proctor.score.check_images"
 TICK = "proctor.score.tick"
 
 
@@ -24,18 +24,16 @@ def make_app(*modules: str) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        task_queues=(Broadcast(RUN_QUEUE), *()),
+        task_queues=(Broadcast(RUN_QUEUE), Queue(SCORE_QUEUE)),
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        task_create_missing_queues=True,
         beat_schedule={
             "wake run workers": _every(5, WAKE_RUN, RUN_QUEUE),
             "wake score workers": _every(5, WAKE_SCORE, SCORE_QUEUE),
-            "check images": _every(5, CHECK_IMAGES, SCORE_QUEUE),
             "expire leases": _every(3, TICK, SCORE_QUEUE),
         },
         beat_max_loop_interval=1,

@@ -26,7 +26,9 @@ def apply(session: Session, spec: Spec, *, actor: str) -> tuple[Challenge, bool]
         select(SpecVersion).where(SpecVersion.challenge_id == challenge.id, SpecVersion.digest == spec.digest)
     )
     if version is None:
-        version = SpecVersion(challenge_id=challenge.id, digest=spec.digest, content=spec.model_dump(mode="json"))
+        version = SpecVersion(
+            challenge_id=challenge.id, digest=spec.digest, content=spec.model_dump(mode="json")
+        )
         session.add(version)
         session.flush()
     if challenge.current_version_id == version.id:
@@ -47,7 +49,9 @@ def get_challenge(session: Session, slug: str) -> Challenge:
     challenge = session.scalar(select(Challenge).where(Challenge.slug == slug))
     if challenge is None:
         names = ", ".join(one.slug for one in list_challenges(session)) or "none yet"
-        raise NotFound("unknown_challenge", f"There is no challenge {slug!r} on this server. Challenges: {names}.")
+        raise NotFound(
+            "unknown_challenge", f"There is no challenge {slug!r} on this server. Challenges: {names}."
+        )
     return challenge
 
 

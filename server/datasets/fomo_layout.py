@@ -97,7 +97,8 @@ def _found(
 ) -> Found:
     labels = root / "labels" / subject / session
     label = next(
-        (labels / name for name in ("seg.nii.gz", "label.txt", "labels.txt") if (labels / name).is_file()), None
+        (labels / name for name in ("seg.nii.gz", "label.txt", "labels.txt") if (labels / name).is_file()),
+        None,
     )
     name, visit = _id(subject, "sub"), _id(session, "ses")
     groups = participants.get((name, visit)) or participants.get((name, "")) or {}

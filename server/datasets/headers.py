@@ -12,7 +12,13 @@ from isal import igzip, igzip_lib
 
 _HEADER = 348
 _VOXELS = 352
-_TEXTS = ((4, 10), (14, 18), (148, 80), (228, 24), (328, 16))  # data_type, db_name, descrip, aux_file, intent_name
+_TEXTS = (
+    (4, 10),
+    (14, 18),
+    (148, 80),
+    (228, 24),
+    (328, 16),
+)  # data_type, db_name, descrip, aux_file, intent_name
 _MAGIC = b"n+1\0"
 
 
@@ -40,7 +46,7 @@ def reheader(source: Path) -> tuple[bytes, Geometry]:
     """
     try:
         raw = igzip.decompress(source.read_bytes())
-    except (OSError, EOFError, igzip_lib.error) as error:
+    except (OSError, EOFError, igzip_lib.IsalError) as error:  # type: ignore[misc]  # isal has no stubs
         raise NotNifti(f"cannot be decompressed: {error}") from None
     order = _byte_order(raw)
     shape = _shape(raw, order)

@@ -79,7 +79,12 @@ def import_fomo(
             staged.remove()
             return old, False
         dataset = Dataset(
-            challenge_id=challenge.id, phase=phase, task=task, digest=digest, folder=str(staged.folder), cases=cases
+            challenge_id=challenge.id,
+            phase=phase,
+            task=task,
+            digest=digest,
+            folder=str(staged.folder),
+            cases=cases,
         )
         session.add(dataset)
         session.flush()
@@ -189,9 +194,7 @@ def _write_reference(trees: _Trees, task: Task, one: Found, geometry: Geometry) 
 
 def _digest(cases: list[Case], references: Path) -> str:
     """sha256 over both manifests: the inputs' digests in case order, and every file of the references tree."""
-    inputs = [
-        [case.name, {key: one["sha256"] for key, one in sorted(case.files.items())}] for case in cases
-    ]
+    inputs = [[case.name, {key: one["sha256"] for key, one in sorted(case.files.items())}] for case in cases]
     labels = [
         [path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in sorted(references.iterdir())
     ]

@@ -74,7 +74,9 @@ class ReleaseIn(BaseModel):
 
 
 @router.post("/leases", responses={204: {"description": "No case waits that this slot can run"}})
-def lease(session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, slot: SlotIn, response: Response) -> Any:
+def lease(
+    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, slot: SlotIn, response: Response
+) -> Any:
     """Leases the next case."""
     run = leases.claim(session, worker, leases.Slot(**slot.model_dump()), settings=settings)
     if run is None:
@@ -113,7 +115,12 @@ def heartbeat(
 
 @router.get("/leases/{case_run}/inputs/{key}")
 def get_input(
-    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, case_run: UUID, key: str, claim_no: ClaimNo
+    session: SessionDep,
+    settings: SettingsDep,
+    worker: RunWorkerDep,
+    case_run: UUID,
+    key: str,
+    claim_no: ClaimNo,
 ) -> FileResponse:
     """One input file of the leased case."""
     _, run = leases.require_lease(session, case_run, claim_no)
@@ -169,7 +176,9 @@ def finish(
 ) -> Response:
     """Settles the case with its verdict."""
     if (body.fault is None) != (body.output is not None):
-        raise Unprocessable("output_and_fault", "A valid case has an output and no fault, any other a fault and no output.")
+        raise Unprocessable(
+            "output_and_fault", "A valid case has an output and no fault, any other a fault and no output."
+        )
     if body.output is not None and not settings.blobs.has(body.output):
         raise NotFound("unknown_output", "Upload the output first.")
     finished = service.Finished(**body.model_dump())

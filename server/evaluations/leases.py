@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -69,7 +69,7 @@ def _claimable() -> ColumnElement[bool]:
     )
 
 
-def _next_evaluation(slot: Slot):  # type: ignore[no-untyped-def]  # SQLAlchemy infers the select's type
+def _next_evaluation(slot: Slot) -> Select[UUID]:
     other = Evaluation.__table__.alias("other")
     running = (
         select(func.count())
@@ -97,7 +97,7 @@ def _next_evaluation(slot: Slot):  # type: ignore[no-untyped-def]  # SQLAlchemy 
     )
 
 
-def _next_case(evaluation: Evaluation):  # type: ignore[no-untyped-def]  # SQLAlchemy infers the select's type
+def _next_case(evaluation: Evaluation) -> Select[CaseRun]:
     query = select(CaseRun).where(
         CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.WAITING.value
     )
@@ -124,7 +124,9 @@ def heartbeat(session: Session, case_run_id: UUID, claim_no: int, *, settings: S
     renewed = session.execute(
         update(CaseRun)
         .where(
-            CaseRun.id == case_run_id, CaseRun.claim_no == claim_no, CaseRun.status == CaseStatus.RUNNING.value
+            CaseRun.id == case_run_id,
+            CaseRun.claim_no == claim_no,
+            CaseRun.status == CaseStatus.RUNNING.value,
         )
         .values(lease_until=func.clock_timestamp() + timedelta(seconds=settings.lease_seconds))
         .returning(CaseRun.id)

@@ -28,7 +28,11 @@ class Evaluation(Identified, Created, Base):
     __tablename__ = "evaluations"
     __table_args__ = (
         Index(None, "team_id", "phase", "track", "task"),
-        Index("ix_evaluations_active", "status", postgresql_where=text("status in ('queued', 'running', 'scoring')")),
+        Index(
+            "ix_evaluations_active",
+            "status",
+            postgresql_where=text("status in ('queued', 'running', 'scoring')"),
+        ),
     )
 
     submission_id: Mapped[UUID] = mapped_column(ForeignKey("submissions.id"), index=True)
@@ -65,7 +69,13 @@ class Evaluation(Identified, Created, Base):
     scores: Mapped[list["Score"]] = relationship(order_by="Score.board, Score.metric")
 
     def move_to(
-        self, session: Session, status: EvaluationStatus, *, actor: str, code: str | None = None, why: str | None = None
+        self,
+        session: Session,
+        status: EvaluationStatus,
+        *,
+        actor: str,
+        code: str | None = None,
+        why: str | None = None,
     ) -> None:
         """Changes the status and records the event.
 
@@ -91,7 +101,9 @@ class CaseRun(Identified, Base):
     __tablename__ = "case_runs"
     __table_args__ = (
         UniqueConstraint("evaluation_id", "position"),
-        Index("ix_case_runs_waiting", "evaluation_id", "position", postgresql_where=text("status = 'waiting'")),
+        Index(
+            "ix_case_runs_waiting", "evaluation_id", "position", postgresql_where=text("status = 'waiting'")
+        ),
         Index("ix_case_runs_leased", "lease_until", postgresql_where=text("status = 'running'")),
     )
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from evaluator.version import evaluator_version
 from evaluator.verdicts import PlatformFault
+from evaluator.version import evaluator_version
 from server.errors import Conflict
 from server.evaluations import receipts
 from server.evaluations.models import Evaluation, Receipt, Score

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from evaluator.verdicts import HINTS, Fault, PlatformFault
 from server import events
+from server.challenges.service import now
 from server.database import after_commit
 from server.errors import Conflict
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
@@ -59,7 +60,9 @@ def lock_claimed(session: Session, case_run_id: UUID, claim_no: int) -> tuple[Ev
     Raises:
         Conflict: the lease was lost, by time or because the evaluation ended.
     """
-    lost = Conflict("lease_lost", "This case is not leased to you any more; stop it and throw its output away.")
+    lost = Conflict(
+        "lease_lost", "This case is not leased to you any more; stop it and throw its output away."
+    )
     evaluation_id = session.scalar(select(CaseRun.evaluation_id).where(CaseRun.id == case_run_id))
     if evaluation_id is None:
         raise lost
@@ -77,7 +80,11 @@ def finish(
     """Settles a case with its verdict, and moves its evaluation on if this was what it waited for."""
     evaluation, run = lock_claimed(session, case_run_id, claim_no)
     run.verdict, run.message, run.warnings = finished.code, finished.message, finished.warnings
-    run.output, run.seconds, run.peak_memory_bytes = finished.output, finished.seconds, finished.peak_memory_bytes
+    run.output, run.seconds, run.peak_memory_bytes = (
+        finished.output,
+        finished.seconds,
+        finished.peak_memory_bytes,
+    )
     run.log, run.receipt = finished.log, dict(finished.receipt)
     run.move_to(session, CaseStatus.DONE, actor=actor, why=finished.code)
     session.flush()
@@ -136,7 +143,9 @@ def cancel(session: Session, evaluation_id: UUID, *, actor: str) -> Evaluation:
     """Withdraws an evaluation that has not ended; its attempt is given back."""
     evaluation = lock_evaluation(session, evaluation_id)
     if evaluation.status not in ACTIVE:
-        raise Conflict("already_ended", f"This evaluation has ended ({evaluation.status}) and cannot be cancelled.")
+        raise Conflict(
+            "already_ended", f"This evaluation has ended ({evaluation.status}) and cannot be cancelled."
+        )
     evaluation.move_to(session, EvaluationStatus.CANCELLED, actor=actor)
     _drop_rest(session, evaluation)
     return evaluation
@@ -159,7 +168,13 @@ def _drop_rest(session: Session, evaluation: Evaluation) -> None:
 
 
 def release(
-    session: Session, case_run_id: UUID, claim_no: int, fault: PlatformFault, *, actor: str, settings: Settings
+    session: Session,
+    case_run_id: UUID,
+    claim_no: int,
+    fault: PlatformFault,
+    *,
+    actor: str,
+    settings: Settings,
 ) -> None:
     """Puts a case back into the queue after a platform fault; after too many the evaluation is ERRORED."""
     evaluation, run = lock_claimed(session, case_run_id, claim_no)
@@ -167,7 +182,13 @@ def release(
 
 
 def _put_back(
-    session: Session, evaluation: Evaluation, run: CaseRun, fault: PlatformFault, *, actor: str, settings: Settings
+    session: Session,
+    evaluation: Evaluation,
+    run: CaseRun,
+    fault: PlatformFault,
+    *,
+    actor: str,
+    settings: Settings,
 ) -> None:
     run.faults += 1
     run.lease_until = None
@@ -200,7 +221,7 @@ def expire_leases(session: Session, *, settings: Settings) -> int:
             evaluation, run = lock_claimed(session, case_run_id, claim_no)
         except Conflict:
             continue  # settled since the list was made
-        if run.lease_until is not None and run.lease_until < session.scalar(select(func.clock_timestamp())):
+        if run.lease_until is not None and run.lease_until < now(session):
             _put_back(session, evaluation, run, PlatformFault.WORKER_LOST, actor=SYSTEM, settings=settings)
             put_back += 1
     return put_back

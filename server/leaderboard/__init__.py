@@ -1,1 +1,1 @@
-"""Leaderboard."""
+"""Leaderboards: ranks are computed from scores when asked for, and never stored."""

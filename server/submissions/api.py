@@ -33,7 +33,9 @@ def submit(
 
 
 @router.get("/challenges/{slug}/submissions")
-def list_submissions(session: SessionDep, user: UserDep, slug: str, team: UUID | None = None) -> list[SubmissionOut]:
+def list_submissions(
+    session: SessionDep, user: UserDep, slug: str, team: UUID | None = None
+) -> list[SubmissionOut]:
     """The submissions of your team, newest first."""
     own = service.own_team(session, user, get_challenge(session, slug), team)
     return [views.submission_out(session, one) for one in service.list_submissions(session, own)]

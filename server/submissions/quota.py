@@ -1,4 +1,4 @@
-"""Attempts. Nothing is stored: an active evaluation holds one in reserve, a SCORED one has spent it,
+"""Attempts. Nothing is stored: an active evaluation holds one in reserve, a SCORED one has spent it,.
 
 and every other end gives it back, so quota and evaluations cannot disagree.
 """
@@ -60,7 +60,9 @@ def quotas(session: Session, spec: Spec, *, team_id: UUID) -> list[Quota]:
     ]
 
 
-def require_attempt(session: Session, spec: Spec, *, team_id: UUID, phase: str, task: str, track: str) -> None:
+def require_attempt(
+    session: Session, spec: Spec, *, team_id: UUID, phase: str, task: str, track: str
+) -> None:
     """Raises QuotaSpent unless an attempt is left; the caller holds the team's row lock."""
     quota = quota_of(session, spec, team_id=team_id, phase=phase, task=task, track=track)
     if quota.left == 0:

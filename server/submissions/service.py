@@ -53,7 +53,9 @@ def submit(
     at = challenges.now(session)
     require_scope(user, "submit")
     if not idempotency_key or len(idempotency_key) > 200:
-        raise BadRequest("idempotency_key", "Send a header Idempotency-Key with 1 to 200 characters of your choice.")
+        raise BadRequest(
+            "idempotency_key", "Send a header Idempotency-Key with 1 to 200 characters of your choice."
+        )
     team = own_team(session, user, challenge, wanted.team)
     # The team's row lock makes counting and taking an attempt one step.
     session.execute(select(Team.id).where(Team.id == team.id).with_for_update())
@@ -89,7 +91,10 @@ def submit(
 
 def _repeated(old: Submission, wanted: SubmissionIn) -> Submission:
     if (old.track, old.phase, old.images) != (wanted.track, wanted.phase, wanted.images):
-        raise Conflict("idempotency_key_reused", "This Idempotency-Key was used for another submission; choose a new one.")
+        raise Conflict(
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for another submission; choose a new one.",
+        )
     return old
 
 
@@ -121,14 +126,20 @@ def _queue(
     session.flush()
     named = sorted((pseudonym(settings, evaluation.id, case.id), case.id) for case in dataset.cases)
     rows = [
-        {"id": new_id(), "evaluation_id": evaluation.id, "case_id": case_id, "position": position, "pseudonym": name}
+        {
+            "id": new_id(),
+            "evaluation_id": evaluation.id,
+            "case_id": case_id,
+            "position": position,
+            "pseudonym": name,
+        }
         for position, (name, case_id) in enumerate(named)
     ]
     session.execute(insert(CaseRun), rows)
 
 
 def pseudonym(settings: Settings, evaluation_id: UUID, case_id: UUID) -> str:
-    """A case's name inside the container: HMAC(server key, evaluation, case), so it tells nothing and stays the same."""
+    """A case's name inside the container: HMAC(server key, evaluation, case); it tells nothing and stays."""
     key = settings.secret_key.get_secret_value().encode()
     return "case_" + hmac.new(key, evaluation_id.bytes + case_id.bytes, hashlib.sha256).hexdigest()[:16]
 

@@ -81,7 +81,7 @@ def _verdicts(session: Session, evaluation_id: UUID) -> dict[str, int]:
         .where(CaseRun.evaluation_id == evaluation_id, CaseRun.verdict.is_not(None))
         .group_by(CaseRun.verdict)
     )
-    return dict(Counter({verdict: count for verdict, count in rows}).most_common())
+    return dict(Counter({str(verdict): count for verdict, count in rows}).most_common())
 
 
 def scores_out(evaluation: Evaluation, phase: Phase) -> dict[str, dict[str, ScoreOut]]:

@@ -1,1 +1,1 @@
-"""Web."""
+"""Pages that need no script and nothing from outside this installation."""

@@ -96,8 +96,8 @@ def server_environment(platform: Platform) -> dict[str, str]:
 def run_worker_environment(platform: Platform, slot: Slot) -> dict[str, str]:
     """What a run worker knows: the server's address, its token, the broker and the workers' directory.
 
-    All run workers of a machine share that directory. Neither the database nor the directory that holds the references is named to a process that runs
-    strangers' code.
+    All run workers of a machine share that directory. Neither the database nor the directory that holds
+    the references is named to a process that runs strangers' code.
     """
     directory = make_directory(platform.data / "worker", 0o711)
     return (

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from worker.admin.platform import Platform, WorkerToken, services
+from worker.admin.tokens import local_worker_token
 from worker.embedded.account import SetupError
 from worker.embedded.data import data_directory, prepare
 from worker.embedded.process import ServiceError
@@ -36,7 +37,8 @@ def up(
     console = Console(stderr=True, highlight=False)
     directory = data.absolute() if data else data_directory()
     try:
-        serve(Platform.on(directory, host=host, port=port, run_workers=run_workers), console.print)
+        platform = Platform.on(directory, host=host, port=port, run_workers=run_workers)
+        serve(platform, console.print, local_worker_token)
     except (SetupError, ServiceError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from error

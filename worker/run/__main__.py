@@ -22,14 +22,18 @@ def main(
         RunConfig()  # type: ignore[call-arg]  # fields are filled from the environment
     except ValidationError as error:
         for one in error.errors():
-            field = "PROCTOR_" + "_".join(str(part) for part in one["loc"]).upper() if one["loc"] else "environment"
+            field = (
+                "PROCTOR_" + "_".join(str(part) for part in one["loc"]).upper()
+                if one["loc"]
+                else "environment"
+            )
             typer.echo(f"{field}: {one['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(2) from None
     from worker.run.tasks import app  # reads REDIS_URL, so only after the settings are known to be good
 
+    options = ["--loglevel=INFO", "--without-gossip", "--without-mingle"]
     app.worker_main(
-        ["worker", "--pool=threads", "--concurrency=1", "--loglevel=INFO", "--without-gossip", "--without-mingle"]
-        + [f"--hostname={name}@%h", "--queues=run"]
+        ["worker", "--pool=threads", "--concurrency=1", *options, f"--hostname={name}@%h", "--queues=run"]
     )
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 from pydantic import TypeAdapter
-from sandbox.run import CaseOutcome
 
 from evaluator.spec import Limits, Task
 from evaluator.verdicts import PlatformFault
+from sandbox.run import CaseOutcome
 from worker.run.config import RunConfig
 
 

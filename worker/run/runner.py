@@ -81,7 +81,7 @@ class Runner:
         except (Damaged, httpx.HTTPError) as error:
             log.error("fetch_failed", error=f"{type(error).__name__}: {error}")
             self._release(lease, PlatformFault.INPUT_MISSING)
-        except Exception:  # noqa: BLE001 - a defect of ours: the case goes back, the slot goes on
+        except Exception:
             log.exception("worker_defect")
             self._release(lease, PlatformFault.WORKER_LOST)
         finally:

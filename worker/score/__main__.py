@@ -13,9 +13,9 @@ def main(name: Annotated[str, typer.Option(help="This worker's name.")] = "score
     from worker.score.tasks import app  # reads REDIS_URL
 
     # Threads: a check of 20 GB must not keep a score, or an expired lease, waiting.
+    options = ["--loglevel=INFO", "--without-gossip", "--without-mingle"]
     app.worker_main(
-        ["worker", "--pool=threads", "--concurrency=4", "--loglevel=INFO", "--without-gossip", "--without-mingle"]
-        + [f"--hostname={name}@%h", "--queues=score"]
+        ["worker", "--pool=threads", "--concurrency=4", *options, f"--hostname={name}@%h", "--queues=score"]
     )
 
 

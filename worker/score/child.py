@@ -28,9 +28,15 @@ def score(folder: Path, *, board: str, references: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "evaluator", "score", "--board", board, "--json", str(out)]
     command += ["--challenge", str(folder / "challenge.json"), "--manifest", str(folder / "manifest.json")]
     command += ["--references", str(references), "--predictions", str(folder / "predictions")]
-    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(sys.path), "LC_ALL": "C.UTF-8"}
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "LC_ALL": "C.UTF-8",
+    }
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as child:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+    ) as child:
         resource.prlimit(child.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
         try:
             printed, _ = child.communicate(timeout=SECONDS)

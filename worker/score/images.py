@@ -12,6 +12,7 @@ from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
 from server.images import service as images
 from server.settings import Settings
+from server.teams.models import Team
 from server.uploads.models import Upload
 from server.uploads.service import upload_path
 
@@ -60,7 +61,7 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
 def _limit(sessions: SessionFactory, upload: Upload) -> int:
     """The largest image that any task of the challenge allows, unpacked, in bytes."""
     with unit_of_work(sessions) as session:
-        spec = session.get_one(Challenge, upload.challenge_id).spec
+        spec = session.get_one(Challenge, session.get_one(Team, upload.team_id).challenge_id).spec
         return max(spec.limits_of(task).image for task in spec.tasks)
 
 

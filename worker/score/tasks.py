@@ -9,7 +9,7 @@ from celery.signals import worker_ready
 from server.database import SessionFactory, connect, session_factory, unit_of_work
 from server.evaluations import service
 from server.settings import Settings
-from worker.app import CHECK_IMAGES, SCORE_QUEUE, TICK, WAKE_SCORE, make_app
+from worker.app import SCORE_QUEUE, TICK, WAKE_SCORE, make_app
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 
@@ -31,14 +31,8 @@ def sessions() -> SessionFactory:
 
 @app.task(name=WAKE_SCORE, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
 def wake() -> None:
-    """Uploads may wait for their check, and evaluations for their scores."""
-    check_images()
+    """Evaluations may wait for their scores, and uploads for their check."""
     score_waiting(sessions(), settings())
-
-
-@app.task(name=CHECK_IMAGES, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
-def check_images() -> None:
-    """Uploads may wait for their check."""
     check_waiting(sessions(), settings())
 
 

@@ -1,0 +1,45 @@
+"""Endpoints of leaderboards: JSON, and CSV in the format that `python -m evaluator rank` reads."""
+
+import csv
+import io
+
+from fastapi import APIRouter, Response
+
+from server.challenges.service import get_challenge
+from server.deps import SessionDep, ViewerDep
+from server.leaderboard import service, views
+from server.leaderboard.schemas import LeaderboardOut
+
+router = APIRouter(tags=["leaderboards"])
+
+_COLUMNS = ["team", "track", "task", "metric", "value", "low", "high", "rank", "is_baseline", "eligible"]
+
+
+@router.get("/challenges/{slug}/leaderboards/{phase}.csv", response_class=Response)
+def get_csv(session: SessionDep, viewer: ViewerDep, slug: str, phase: str) -> Response:
+    """The values of every board as CSV; `task` names the board."""
+    board = get_leaderboard(session, viewer, slug, phase)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for track in board.tracks:
+        for one in track.boards:
+            for entry in one.entries:
+                for metric, value in entry.metrics.items():
+                    cells = [value.value, value.low, value.high, value.rank]
+                    flags = [int(entry.baseline), int(entry.eligible)]
+                    writer.writerow([_safe(entry.team), track.track, one.board, metric, *cells, *flags])
+    return Response(out.getvalue(), media_type="text/csv; charset=utf-8")
+
+
+def _safe(name: str) -> str:
+    """A team name that a spreadsheet does not take for a formula."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
+
+
+@router.get("/challenges/{slug}/leaderboards/{phase}")
+def get_leaderboard(session: SessionDep, viewer: ViewerDep, slug: str, phase: str) -> LeaderboardOut:
+    """Every leaderboard of one phase: unified and per board, for each track."""
+    challenge = get_challenge(session, slug)
+    service.require_visible(challenge.spec, phase, viewer)
+    return views.leaderboard_out(session, challenge, phase)

@@ -1,0 +1,134 @@
+"""From scores to leaderboards."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, selectinload
+
+from evaluator.metrics.registry import lookup
+from evaluator.ranking import Row, Standings, rank
+from evaluator.spec import Challenge as Spec
+from server.accounts.principals import Admin, User
+from server.challenges.models import Challenge
+from server.challenges.service import get_phase
+from server.datasets.models import Dataset
+from server.errors import Forbidden, NotFound
+from server.evaluations.models import Evaluation, Score
+from server.evaluations.status import EvaluationStatus
+from server.teams.models import Team
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The evaluation that counts for one team, track and task."""
+
+    team: Team
+    track: str
+    task: str
+    submitted_at: datetime
+    scores: Mapping[tuple[str, str], Score]
+
+
+def require_visible(spec: Spec, phase: str, viewer: User | None) -> None:
+    """Raises unless the phase has a board that `viewer` may see; a sealed one is for admins until released."""
+    board = get_phase(spec, phase).board
+    if board == "none":
+        raise NotFound("no_board", f"Phase {phase!r} has no leaderboard.")
+    if board == "sealed" and not isinstance(viewer, Admin):
+        raise Forbidden(
+            "board_sealed", f"The leaderboard of phase {phase!r} is sealed until the organizers release it."
+        )
+
+
+def entries(session: Session, challenge: Challenge, phase: str) -> list[Entry]:
+    """What counts in `phase`: per team, track and task the latest or best evaluation of the present version."""
+    spec = challenge.spec
+    chosen: dict[tuple[UUID, str, str], Evaluation] = {}
+    for evaluation in session.scalars(_scored(challenge, phase).options(selectinload(Evaluation.scores))):
+        key = (evaluation.team_id, evaluation.track, evaluation.task)
+        if key not in chosen or _replaces(spec, evaluation, chosen[key]):
+            chosen[key] = evaluation
+    teams = {team.id: team for team in session.scalars(select(Team).where(Team.challenge_id == challenge.id))}
+    return [
+        Entry(
+            team=teams[team_id],
+            track=track,
+            task=task,
+            submitted_at=evaluation.created_at,
+            scores={(score.board, score.metric): score for score in evaluation.scores},
+        )
+        for (team_id, track, task), evaluation in chosen.items()
+    ]
+
+
+def _scored(challenge: Challenge, phase: str) -> Select[Evaluation]:
+    newest = (
+        select(Dataset.id)
+        .where(Dataset.challenge_id == challenge.id, Dataset.phase == phase, Dataset.task == Evaluation.task)
+        .order_by(Dataset.created_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(Evaluation)
+        .where(
+            Evaluation.challenge_id == challenge.id,
+            Evaluation.phase == phase,
+            Evaluation.status == EvaluationStatus.SCORED.value,
+            Evaluation.spec_version_id == challenge.current_version_id,
+            Evaluation.dataset_id == newest,
+        )
+        .order_by(Evaluation.created_at, Evaluation.id)
+    )
+
+
+def _replaces(spec: Spec, new: Evaluation, old: Evaluation) -> bool:
+    if spec.ranking.entry == "latest":
+        return True  # they come oldest first
+    return _best_value(spec, new) > _best_value(spec, old)
+
+
+def _best_value(spec: Spec, evaluation: Evaluation) -> float:
+    """The primary metric of the task's first board, turned so that higher is better."""
+    name, board = next(iter(spec.boards_of(evaluation.task).items()))
+    primary = board.primary or next(iter(board.metrics))
+    value = next((one.value for one in evaluation.scores if (one.board, one.metric) == (name, primary)), None)
+    if value is None:
+        return float("-inf")
+    return value if lookup(board.metrics[primary].metric).direction == "higher" else -value
+
+
+def other_versions(session: Session, challenge: Challenge, phase: str) -> int:
+    """How many scored evaluations belong to earlier versions of the challenge file and are not shown."""
+    query = select(func.count()).where(
+        Evaluation.challenge_id == challenge.id,
+        Evaluation.phase == phase,
+        Evaluation.status == EvaluationStatus.SCORED.value,
+        Evaluation.spec_version_id != challenge.current_version_id,
+    )
+    return session.scalar(query) or 0
+
+
+def rows(found: Iterable[Entry]) -> list[Row]:
+    """The scores as the evaluator ranks them; teams go by their id, which no renaming changes."""
+    return [
+        Row(
+            team=str(entry.team.id),
+            track=entry.track,
+            board=board,
+            metric=metric,
+            value=score.value,
+            is_baseline=entry.team.is_baseline,
+            eligible=entry.team.eligible,
+        )
+        for entry in found
+        for (board, metric), score in entry.scores.items()
+    ]
+
+
+def standings(spec: Spec, found: Iterable[Entry]) -> Standings:
+    """Places within each track."""
+    return rank(spec.ranking, spec.boards, rows(found))

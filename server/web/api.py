@@ -1,0 +1,81 @@
+"""The pages: the list of challenges, a leaderboard, the API's documentation, and the health checks."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, Response
+from fastapi.templating import Jinja2Templates
+from sqlalchemy import text
+
+from evaluator.spec import Challenge as Spec
+from server.challenges import service as challenges
+from server.deps import SessionDep
+from server.leaderboard.service import require_visible
+from server.leaderboard.views import leaderboard_out
+
+router = APIRouter(include_in_schema=False)
+health = APIRouter(tags=["health"])
+
+_templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
+_CSS = (Path(__file__).parent / "static" / "proctor.css").read_text(encoding="utf-8")
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+def _page(request: Request, name: str, **content: object) -> HTMLResponse:
+    response = _templates.TemplateResponse(request, name, content)
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+@router.get("/", response_class=HTMLResponse)
+def index(request: Request, session: SessionDep) -> HTMLResponse:
+    """Every challenge and its public leaderboards."""
+    at = challenges.now(session)
+    listed = [(one.slug, one.spec) for one in challenges.list_challenges(session)]
+    return _page(request, "index.html", challenges=listed, at=at)
+
+
+@router.get("/challenges/{slug}/leaderboards/{phase}", response_class=HTMLResponse)
+def leaderboard(request: Request, session: SessionDep, slug: str, phase: str) -> HTMLResponse:
+    """The leaderboards of a phase."""
+    challenge = challenges.get_challenge(session, slug)
+    require_visible(challenge.spec, phase, None)
+    board = leaderboard_out(session, challenge, phase)
+    return _page(
+        request, "leaderboard.html", board=board, spec=challenge.spec, phases=public_phases(challenge.spec)
+    )
+
+
+def public_phases(spec: Spec) -> list[str]:
+    """The phases whose leaderboard anybody may see."""
+    return [name for name, phase in spec.phases.items() if phase.board == "public"]
+
+
+@router.get("/static/proctor.css")
+def css() -> Response:
+    """The style sheet of all pages."""
+    return Response(_CSS, media_type="text/css", headers={"Cache-Control": "max-age=300"})
+
+
+@router.get("/docs", response_class=HTMLResponse)
+def api_docs(request: Request) -> HTMLResponse:
+    """The API's documentation, from files of this installation."""
+    return get_swagger_ui_html(
+        openapi_url=str(request.app.openapi_url),
+        title="Proctor API",
+        swagger_js_url="/static/swagger/swagger-ui-bundle.js",
+        swagger_css_url="/static/swagger/swagger-ui.css",
+        swagger_favicon_url="/static/swagger/favicon-32x32.png",
+    )
+
+
+@health.get("/healthz")
+def healthz(session: SessionDep) -> dict[str, str]:
+    """Whether the server and its database answer."""
+    session.execute(text("select 1"))
+    return {"status": "ok"}

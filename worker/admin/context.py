@@ -1,0 +1,57 @@
+"""Where an admin's command works: the installation of the environment, or the embedded one on this machine."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+from sqlalchemy.orm import Session
+
+from server.database import connect, session_factory, unit_of_work
+from server.errors import Problem
+from server.settings import Settings
+from worker.embedded.data import data_directory, secret
+from worker.embedded.postgres import Postgres
+
+ACTOR = "proctor-admin"
+
+_console = Console(stderr=True, highlight=False)
+
+
+def settings_of(data: Path | None) -> Settings:
+    """The environment's settings where DATABASE_URL is set, else those of the embedded installation in `data`."""
+    if "DATABASE_URL" in os.environ:
+        return Settings()  # type: ignore[call-arg]  # fields are filled from the environment
+    directory = data.absolute() if data else data_directory()
+    if not (directory / "postgres").is_dir():
+        fail(
+            f"There is no installation in {directory}. Start one with 'proctor-admin up', or set DATABASE_URL."
+        )
+    return Settings(  # type: ignore[call-arg]  # database_url goes by its alias
+        data=directory,
+        secret_key=SecretStr(secret(directory, "secret_key")),
+        DATABASE_URL=Postgres(directory).url(),
+    )
+
+
+@contextmanager
+def work(settings: Settings) -> Iterator[Session]:
+    """One unit of work on the installation's database; problems end the command with their sentence."""
+    engine = connect(settings.database_url, pool_size=1)
+    try:
+        with unit_of_work(session_factory(engine)) as session:
+            yield session
+    except Problem as problem:
+        fail(problem.detail)
+    finally:
+        engine.dispose()
+
+
+def fail(message: str) -> NoReturn:
+    """Ends the command with exit code 1 and a sentence."""
+    _console.print(message, style="red", markup=False)
+    raise typer.Exit(1)

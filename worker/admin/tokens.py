@@ -1,0 +1,36 @@
+"""`proctor-admin worker-token`: the token that a run worker on another host shows to the server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server.accounts.service import create_worker_token
+from server.database import connect, session_factory, unit_of_work
+from worker.admin.context import settings_of, work
+from worker.admin.platform import Platform
+
+app = typer.Typer()
+
+
+@app.command("worker-token")
+def worker_token(
+    name: Annotated[str, typer.Argument(help="The run worker's name.")],
+    data: Annotated[
+        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
+    ] = None,
+) -> None:
+    """Print a new token for the run worker NAME; an older one of that name stops working."""
+    with work(settings_of(data)) as session:
+        token = create_worker_token(session, name)
+    typer.echo(token)
+
+
+def local_worker_token(platform: Platform) -> str:
+    """The token of the run workers that `up` starts on this machine; the same one at every start."""
+    engine = connect(platform.postgres.url(), pool_size=1)
+    try:
+        with unit_of_work(session_factory(engine)) as session:
+            return create_worker_token(session, "local", token="prw_" + platform.secret("worker_token_seed"))
+    finally:
+        engine.dispose()
