@@ -23,6 +23,7 @@ from client.errors import Exit, Problem, Unfinished, Unreachable, Usage
 from client.models import CANCELLED, ERRORED, REJECTED, Leaderboard, Quota, Submission
 from client.show import leaderboard_tables, quota_table, scores_table, submission_table
 
+_RESULTS = TypeAdapter(dict[str, list[Submission] | list[Leaderboard]])
 _PATIENCE = 20  # answers in a row that may fail before following is given up
 
 
@@ -141,10 +142,8 @@ def results(
             if boards and (board := _board(client, found.slug, one, named=bool(phase)))
         ]
     if as_json:
-        content = {"submissions": own, "leaderboards": shown}
-        out.print_json(
-            TypeAdapter(dict[str, list[Submission] | list[Leaderboard]]).dump_json(content).decode()
-        )
+        content: dict[str, list[Submission] | list[Leaderboard]] = {"submissions": own, "leaderboards": shown}
+        out.print_json(_RESULTS.dump_json(content).decode())
         return
     for submission in reversed(own):
         out.print(scores_table(submission) or submission_table(submission))

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -124,8 +125,10 @@ def _on_server(client: Client, slug: str, team: str, source: str) -> str:
     if local in client.images(team):
         err.print(f"{source} is on the server already.", markup=False)
         return local
-    with transfer(err, "Saving ", None) as advance, saved_image(source, advance) as saved:
-        return _upload(client, slug, team, saved)
+    with ExitStack() as saved:
+        with transfer(err, "Saving", None) as advance:
+            archive = saved.enter_context(saved_image(source, advance))
+        return _upload(client, slug, team, archive)
 
 
 def _upload(client: Client, slug: str, team: str, path: Path) -> str:
