@@ -5,6 +5,7 @@ Problems name the file and the line, and cases by their position: case names sta
 
 import csv
 import hashlib
+import io
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -215,7 +216,7 @@ def _subject(case: str) -> str:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Reference]]:
-    reader = csv.DictReader(_text(path).splitlines(), strict=True)
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
     columns = reader.fieldnames or []
     if "case" not in columns or set(columns) - set(COLUMNS) or len(set(columns)) < len(columns):
         raise ManifestError(
@@ -231,7 +232,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Reference]]:
             seen[case] = reader.line_num
             yield case, reference
     except csv.Error as error:
-        raise ManifestError(f"{path.name}:{reader.line_num}: not valid CSV: {error}") from None
+        raise ManifestError(f"{path.name}:{reader.reader.line_num}: not valid CSV: {error}") from None
 
 
 def _row(row: dict[str | Any, Any], place: str, line: int) -> tuple[str, Reference]:

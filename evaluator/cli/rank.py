@@ -22,7 +22,12 @@ def rank_command(
     challenge: Annotated[Path, typer.Option("--challenge", help="The challenge file.")],
     scores: Annotated[
         Path,
-        typer.Option("--scores", help="CSV: team,track,task,metric,value[,is_baseline]; task is the board."),
+        typer.Option(
+            "--scores",
+            exists=True,
+            dir_okay=False,
+            help="CSV: team,track,task,metric,value[,is_baseline]; task is the board.",
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     overlay: Annotated[Path | None, typer.Option("--overlay", help="A site's file merged over it.")] = None,

@@ -40,7 +40,7 @@ def score_command(
         task = spec.tasks[spec.boards[board].task]
         report = score_outputs(spec, board, cases, references, _checked(task, cases, references, predictions))
         report_file.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    except (SpecError, ManifestError, ScoringError, OSError) as error:
+    except (SpecError, ManifestError, ScoringError, outputs.InputUnreadable, OSError) as error:
         typer.echo(error, err=True)
         raise typer.Exit(2) from None
     _say(report)
@@ -49,7 +49,7 @@ def score_command(
 
 
 def _checked(task: Task, manifest: Manifest, references: Path, predictions: Path) -> ReadOutput:
-    """Outputs as a container wrote them, through the checks and canonical form of a worker."""
+    """Outputs as a container wrote them, through the checks that a worker makes."""
     entries = {case: entry for entry, case in enumerate(manifest.names, 1)}
 
     def read(case: str) -> outputs.Value | None:
@@ -59,9 +59,10 @@ def _checked(task: Task, manifest: Manifest, references: Path, predictions: Path
         }  # has the shape of the inputs, which may be elsewhere
         result = outputs.check_output(task, path, like)
         if not result.valid or result.value is None:
-            typer.echo(f"entry {entries[case]} counts as missing: {result.message}", err=True)
+            detail = f" ({result.detail})" if result.detail else ""
+            typer.echo(f"entry {entries[case]} counts as missing: {result.message}{detail}", err=True)
             return None
-        return outputs.decode(task, outputs.encode(task, result.value))
+        return result.value
 
     return read
 

@@ -1,6 +1,7 @@
 """The scores that enter a ranking, and the CSV file they may come from."""
 
 import csv
+import io
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def read_rows(path: Path, tracks: Collection[str]) -> list[Row]:
 
 
 def _parse(name: str, text: str, tracks: Collection[str]) -> Iterator[Row]:
-    reader = csv.DictReader(text.splitlines(), strict=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     lacking = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
     if lacking:
         raise RankingError(f"{name}:1: no column {', '.join(lacking)}; needed are {','.join(COLUMNS)}")
@@ -104,7 +105,7 @@ def _parse(name: str, text: str, tracks: Collection[str]) -> Iterator[Row]:
                 tracks,
             )
     except csv.Error as error:
-        raise RankingError(f"{name}:{reader.line_num}: not valid CSV: {error}") from None
+        raise RankingError(f"{name}:{reader.reader.line_num}: not valid CSV: {error}") from None
 
 
 def _row(cells: Mapping[str, str], place: str, tracks: Collection[str]) -> Row:

@@ -53,6 +53,8 @@ def score_dataset(metric: BoundMetric, data: DatasetData, counts: Counts, level:
         value = plugin.score(data, metric.parameters)
     except NotScored as undefined:
         return MetricReport(value=None, reason=undefined.reason)
+    except ValueError as error:  # labels that are none of this metric's: outputs are checked, references not
+        raise ScoringError(f"metric {metric.name}: {error}") from None
     found = replicates(plugin, metric.parameters, metric.name, data, counts)
     return metric_report(value, found, level)
 

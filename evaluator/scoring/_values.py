@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from evaluator import outputs
 from evaluator.manifest import Manifest, References
-from evaluator.metrics.registry import MetricPlugin, UnknownMetric, lookup
+from evaluator.metrics.registry import DatasetMetric, MetricPlugin, UnknownMetric, lookup
 from evaluator.resampling import Counts, draw_counts, percentile_interval
 from evaluator.scoring._report import MetricReport
 from evaluator.spec import Board, Task
@@ -66,13 +66,16 @@ def bound_metrics(board: Board) -> dict[str, BoundMetric]:
     for key, metric in board.metrics.items():
         try:
             plugin = lookup(metric.metric)
-            found[key] = BoundMetric(plugin, plugin.parse(metric.parameters), metric.metric)
-        except UnknownMetric as error:
-            raise ScoringError(f"metric {key}: {error}") from None
+            parameters = plugin.parse(metric.parameters)
+            if isinstance(plugin, DatasetMetric):
+                plugin.replace(0, 2, parameters)  # one that compares another metric finds out here if it can
+            found[key] = BoundMetric(plugin, parameters, metric.metric)
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"])
             raise ScoringError(f"metric {key}: {field}: {first['msg']}") from None
+        except (UnknownMetric, ValueError) as error:
+            raise ScoringError(f"metric {key}: {error}") from None
     return found
 
 

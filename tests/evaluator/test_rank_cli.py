@@ -1,0 +1,111 @@
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from evaluator.cli import app
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "tests" / "data" / "fomo25_open_track.csv"
+
+
+def run(*arguments, challenge="fomo25"):
+    file = ROOT / "challenges" / challenge / "challenge.yaml"
+    return CliRunner().invoke(app, ["rank", "--challenge", str(file), *map(str, arguments)])
+
+
+def ranked(tmp_path, text, *arguments, **options):
+    path = tmp_path / "scores.csv"
+    path.write_text(text)
+    return run("--scores", path, *arguments, **options)
+
+
+def test_the_published_open_track_of_fomo25_is_reproduced_exactly():
+    found = run("--scores", PUBLISHED, "--json")
+    assert found.exit_code == 0, found.stderr
+    teams = {one["team"]: one for one in json.loads(found.stdout)["tracks"]["open"]}
+    with PUBLISHED.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(teams) == len({row["team"] for row in rows}) == 9
+    for row in rows:
+        one, decimals = teams[row["team"]], len(row["overall_rank"].partition(".")[2])
+        assert one["task_ranks"][row["task"]] == float(row["task_rank"])
+        assert f"{one['overall']:.{decimals}f}" == row["overall_rank"]
+        assert one["placement"] == int(row["placement"])
+
+
+def test_the_module_is_a_command():
+    command = [sys.executable, "-m", "evaluator", "rank", "--challenge", "challenges/fomo25/challenge.yaml"]
+    found = subprocess.run(
+        [*command, "--scores", PUBLISHED], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+    assert "LatentCampus" in found.stdout
+
+
+def test_the_table_names_teams_places_and_values():
+    found = run("--scores", PUBLISHED)
+    assert found.exit_code == 0
+    assert "open track" in found.stdout
+    assert "LatentCampus" in found.stdout
+    assert "0.275 / 0.243" in found.stdout
+
+
+def test_a_baseline_is_listed_without_a_place(tmp_path):
+    text = "team,track,task,metric,value,is_baseline\nb,open,task1,auroc,0.9,1\na,open,task1,auroc,0.5,0\n"
+    found = ranked(tmp_path, text, "--json")
+    first, last = json.loads(found.stdout)["tracks"]["open"]
+    assert (first["team"], first["placement"], last["team"], last["placement"]) == ("a", 1, "b", None)
+    assert "b (baseline)" in ranked(tmp_path, text).stdout
+
+
+def test_a_team_name_is_text_and_no_markup(tmp_path):
+    found = ranked(tmp_path, "team,track,task,metric,value\n[bold]x[/nothing],open,task1,auroc,0.9\n")
+    assert "[bold]x[/nothing]" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("a,open,task1,auroc,fast", "scores.csv:3: value 'fast' is not a number"),
+        ("a,open,task9,auroc,0.5", "scores.csv:3: there is no board 'task9'"),
+        ("a,open,task1,dsc,0.5", "scores.csv:3: task1 has no metric 'dsc'"),
+        ("a,closed,task1,auroc,0.5", "scores.csv:3: there is no track 'closed'"),
+        (",open,task1,auroc,0.5", "scores.csv:3: team is empty"),
+        ("z,open,task1,auroc,0.5", "scores.csv:3: 'z' has auroc of task1 twice"),
+        ("a,open,task1,auroc,inf", "scores.csv:3: an infinite value"),
+        ('a,open,task1,"auroc,0.5', "scores.csv:3: not valid CSV"),
+    ],
+)
+def test_a_bad_line_is_named_by_its_number(tmp_path, line, message):
+    found = ranked(tmp_path, f"team,track,task,metric,value\nz,open,task1,auroc,0.5\n{line}\n")
+    assert found.exit_code == 1
+    assert message in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_missing_column_is_named(tmp_path):
+    found = ranked(tmp_path, "team,track,metric,value\n")
+    assert found.exit_code == 1
+    assert "scores.csv:1: no column task" in found.stderr
+
+
+def test_wrong_calls_and_challenge_files_are_usage_errors(tmp_path):
+    assert run().exit_code == 2
+    assert run("--scores", tmp_path / "none.csv").exit_code == 2
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("ranking:\n  ties: sometimes\n")
+    found = run("--scores", PUBLISHED, "--overlay", overlay)
+    assert found.exit_code == 2
+    assert "ranking.ties: Input should be" in found.stderr
+
+
+def test_an_overlay_changes_the_rule(tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("ranking:\n  rerank_boards: true\n")
+    teams = json.loads(run("--scores", PUBLISHED, "--json", "--overlay", overlay).stdout)["tracks"]["open"]
+    assert {one["team"]: one["task_ranks"]["task2"] for one in teams}["CAMI_SIAT"] == 9

@@ -1,0 +1,321 @@
+import math
+import time
+
+import numpy as np
+import pytest
+
+from evaluator.manifest import ManifestError
+from evaluator.metrics import DatasetData, NotScored
+from evaluator.metrics.classification import auroc, macro_f1
+from evaluator.metrics.overlap import dice
+from evaluator.metrics.registry import lookup
+from evaluator.probe import split_cases
+from evaluator.scoring import Report, ScoringError, score_board
+from evaluator.scoring._replicates import replicates
+from tests.evaluator.datasets import Dataset, embeddings, fomo26, numbers
+
+
+def scored(dataset, board, challenge=None) -> Report:
+    manifest = dataset.save()
+    return score_board(
+        challenge or dataset.challenge, board, manifest, dataset.references, dataset.predictions
+    )
+
+
+def cube(size, at=0, shape=(6, 6, 6)):
+    labels = np.zeros(shape, np.uint8)
+    labels[at : at + size, :size, :size] = 1
+    return labels
+
+
+# whole-dataset metrics over numbers
+
+
+def test_auroc_of_a_board_with_interval_and_paired_replicates(tmp_path):
+    labels = [0, 1] * 10
+    scores = [0.1, 0.9, 0.4, 0.3, 0.2, 0.6, 0.7, 0.8, 0.5, 0.45] * 2
+    report = scored(numbers(tmp_path, "task1", labels, scores), "task1")
+    metric = report.metrics["auroc"]
+    assert metric.value == auroc(labels, scores)
+    assert metric.low < metric.value < metric.high
+    assert len(metric.replicates) == 1000
+    assert report.cases == tuple(f"c{number}" for number in range(20))
+    assert report.rejected is None
+
+
+def test_a_missing_number_takes_the_worst_score_for_its_label(tmp_path):
+    labels, scores = [0, 1, 0, 1], [0.2, 0.7, None, None]
+    report = scored(numbers(tmp_path, "task1", labels, scores), "task1")
+    assert report.metrics["auroc"].value == auroc(labels, [0.2, 0.7, 1, 0])
+    assert report.extras.missing == 2
+
+
+def test_predictions_beside_the_manifest_are_never_looked_at(tmp_path):
+    dataset = numbers(tmp_path, "task1", [0, 1], [0.2, 0.7])
+    (dataset.predictions / "other.txt").write_text("not even a number")
+    assert scored(dataset, "task1").metrics["auroc"].value == 1
+
+
+def test_a_missing_age_takes_the_prediction_that_the_challenge_declares(tmp_path):
+    report = scored(numbers(tmp_path, "task3", [20, 40, 60], [21, 38, None]), "task3")
+    assert report.metrics["mae"].value == pytest.approx((1 + 2 + 40) / 3)
+    assert report.metrics["correlation"].value == pytest.approx(
+        np.corrcoef([20, 40, 60], [21, 38, -100])[0, 1]
+    )
+
+
+def test_an_undefined_metric_has_no_value_but_a_reason(tmp_path):
+    report = scored(numbers(tmp_path, "task3", [20, 40, 60], [30, 30, 30]), "task3")
+    metric = report.metrics["correlation"]
+    assert (metric.value, metric.low, metric.replicates) == (None, None, ())
+    assert "constant" in metric.reason
+    assert report.metrics["mae"].value == pytest.approx(50 / 3)
+
+
+def test_an_undefined_replicate_is_null_and_no_number(tmp_path):
+    report = scored(numbers(tmp_path, "task3", [20, 40, 60], [25, 30, 30], sites="A"), "task3")
+    kept = report.metrics["correlation"].replicates
+    assert None in kept
+    assert not any(one is not None and math.isnan(one) for one in kept)
+    assert "NaN" not in report.model_dump_json()
+
+
+def test_replicates_of_two_submissions_are_paired(tmp_path):
+    labels = [0, 1] * 12
+    good, bad = (
+        scored(numbers(tmp_path / name, "task1", labels, values), "task1").metrics["auroc"].replicates
+        for name, values in {
+            "good": np.linspace(0, 0.5, 24) + np.array(labels) * 0.2,
+            "bad": np.linspace(0, 0.5, 24) + np.array(labels) * 0.1,
+        }.items()
+    )
+    assert all(better >= worse for better, worse in zip(good, bad, strict=True))
+
+
+def test_a_report_repeats_itself_to_the_byte_and_survives_json(tmp_path):
+    dataset = numbers(tmp_path, "task1", [0, 1] * 6, np.linspace(0, 1, 12))
+    first, second = scored(dataset, "task1"), scored(dataset, "task1")
+    assert first.model_dump_json() == second.model_dump_json()
+    assert Report.model_validate_json(first.model_dump_json()) == first
+
+
+def test_labels_that_are_no_classes_are_the_datasets_fault(tmp_path):
+    with pytest.raises(ScoringError, match="labels"):
+        scored(numbers(tmp_path, "task1", [0, 2], [0.2, 0.7]), "task1")
+
+
+def test_a_case_without_label_is_an_error_with_its_line(tmp_path):
+    with pytest.raises(ManifestError, match=r"references.csv:3: the case has no label"):
+        scored(numbers(tmp_path, "task1", [0, ""], [0.2, 0.7]), "task1")
+
+
+def test_unknown_board_and_unfit_metrics_are_errors(tmp_path):
+    dataset = numbers(tmp_path, "task1", [0, 1], [0.2, 0.7])
+    with pytest.raises(ScoringError, match="there is no board 'task9'"):
+        scored(dataset, "task9")
+    for metric, message in {
+        "dice": "labels: Field required",
+        "nothing": "there is no metric 'nothing'",
+        "fairness": "of: Field required",
+    }.items():
+        challenge = fomo26(task1={"metrics": {"auroc": {"metric": metric}}})
+        with pytest.raises(ScoringError, match=f"metric auroc: {message}"):
+            scored(dataset, "task1", challenge)
+    challenge = fomo26(task1={"metrics": {"auroc": {"metric": "dice", "labels": [1]}}})
+    with pytest.raises(ScoringError, match="dice is not a metric of whole datasets"):
+        scored(dataset, "task1", challenge)
+
+
+# single-case metrics of segmentations
+
+
+def segmentations(root, *pairs, task="task2", spacing=(1, 1, 1)):
+    found = Dataset(root, fomo26(), task)
+    for number, (reference, prediction) in enumerate(pairs):
+        found.reference_map(f"c{number}", reference, spacing)
+        if prediction is not None:
+            found.predict(f"c{number}", prediction)
+    return found
+
+
+def test_segmentations_are_scored_per_case_and_averaged_over_the_manifest(tmp_path):
+    pairs = [(cube(3), cube(3)), (cube(3), cube(2)), (cube(3), None), (cube(0), cube(0))]
+    report = scored(segmentations(tmp_path, *pairs), "task2")
+    overlap = dice(cube(2) > 0, cube(3) > 0)
+    assert report.per_case["dsc"] == (1, overlap, 0, 1)
+    assert report.per_case["nsd"][2:] == (0, 0)
+    assert report.metrics["dsc"].value == pytest.approx((1 + overlap + 0 + 1) / 4)
+    assert report.extras.missing == 1
+
+
+def test_an_output_of_another_shape_counts_like_a_missing_one(tmp_path):
+    report = scored(segmentations(tmp_path, (cube(3), cube(3, shape=(6, 6, 5)))), "task2")
+    assert report.per_case["dsc"] == (0,)
+    assert (report.extras.missing, report.extras.wrong_shape) == (0, 1)
+
+
+def test_surface_distance_uses_the_references_spacing(tmp_path):
+    shifted = (cube(3), cube(3, at=1))
+    near = scored(segmentations(tmp_path / "near", shifted, spacing=(1, 1, 1)), "task2")
+    far = scored(segmentations(tmp_path / "far", shifted, spacing=(3, 1, 1)), "task2")
+    assert near.metrics["nsd"].value == 1
+    assert far.metrics["nsd"].value < 1
+    assert far.extras.spacing_mm == ((3, 1, 1),)
+
+
+def test_two_labels_are_averaged_within_the_case(tmp_path):
+    reference = cube(3) + 2 * cube(2, at=4)
+    report = scored(segmentations(tmp_path, (reference, cube(3)), task="task4"), "task4")
+    assert report.per_case["dsc"] == (0.5,)
+
+
+# the probe and its fairness
+
+
+def test_a_probe_board_reports_values_and_how_it_was_trained(tmp_path):
+    report = scored(embeddings(tmp_path), "task6")
+    assert report.metrics["ovr_auroc"].value > 0.9
+    assert report.metrics["f1"].value > 0.8
+    probe = report.extras.probe
+    assert (probe.classes, probe.width, probe.train, probe.val, probe.test) == (
+        ("ad", "cn", "ms"),
+        10,
+        18,
+        6,
+        24,
+    )
+    assert probe.learning_rate in probe.learning_rates
+    assert len(probe.validation) == 13
+    assert len(report.metrics["f1"].replicates) == 1000
+
+
+def test_fairness_is_a_board_of_the_same_outputs_with_group_sizes(tmp_path):
+    report = scored(embeddings(tmp_path, distance=0.4), "task7")
+    groups = report.extras.groups
+    assert set(groups["sex"]) == {"f", "m"}  # lower case; a case without sex is in no group
+    assert sum(group.size for group in groups["sex"].values()) < 24
+    assert sum(group.size for group in groups["age"].values()) == 24
+    for key in ("fairness_auroc", "fairness_f1"):
+        even = [
+            1 - (max(values) - min(values))
+            for found in groups.values()
+            if (values := [group.values[key] for group in found.values() if group.values[key] is not None])
+        ]
+        assert report.metrics[key].value == pytest.approx(np.mean(even))
+        assert report.metrics[key].low <= report.metrics[key].high
+
+
+def positions(dataset, part):
+    """Case names of one part of the probe's split."""
+    split = split_cases(
+        [str(row["cohort"]) for row in dataset.rows],
+        [float(row["age"]) for row in dataset.rows],
+        dataset.challenge.boards["task6"].probe,
+    )
+    return [dataset.rows[position]["case"] for position in getattr(split, part)]
+
+
+def test_a_missing_test_embedding_lowers_the_score_and_rejects_nothing(tmp_path):
+    dataset = embeddings(tmp_path, distance=4)
+    challenge = fomo26(task6={"probe": {"learning_rates": [0.1]}})
+    assert scored(dataset, "task6", challenge).metrics["f1"].value == 1
+    (dataset.predictions / f"{positions(dataset, 'test')[0]}.npy").unlink()
+    report = scored(dataset, "task6", challenge)
+    assert report.rejected is None
+    assert report.metrics["ovr_auroc"].value < 1
+    truth, guess = np.eye(3)[np.repeat([0, 1, 2], 8)], np.eye(3)[np.repeat([0, 1, 2], 8)]
+    guess[0] = [0, 1, 0]  # the declared replacement: the next class
+    assert report.metrics["f1"].value == pytest.approx(macro_f1(truth.argmax(axis=1), guess))
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_missing_training_or_validation_embedding_rejects_the_run(tmp_path, part):
+    dataset = embeddings(tmp_path)
+    (dataset.predictions / f"{positions(dataset, part)[0]}.npy").unlink()
+    report = scored(dataset, "task6")
+    assert report.rejected.startswith("1 of the 24 embeddings")
+    assert [metric.value for metric in report.metrics.values()] == [None, None]
+    assert "sub-" not in report.rejected
+
+
+def test_embeddings_of_unequal_width_reject_the_run(tmp_path):
+    dataset = embeddings(tmp_path)
+    dataset.predict(positions(dataset, "test")[0], np.ones(11))
+    report = scored(dataset, "task7")
+    assert "10 (47 cases), 11 (1 cases)" in report.rejected
+
+
+def test_embeddings_on_which_every_head_diverges_are_not_scored(tmp_path):
+    dataset = embeddings(tmp_path)
+    for row in dataset.rows:
+        dataset.predict(row["case"], np.full(10, 3e38) * (-1) ** len(row["case"]))
+    challenge = fomo26(task6={"probe": {"learning_rates": [1e300]}})
+    report = scored(dataset, "task6", challenge)
+    assert report.rejected is None
+    assert "diverged" in report.metrics["f1"].reason
+
+
+def test_a_cohort_too_small_for_the_split_is_the_datasets_fault(tmp_path):
+    with pytest.raises(ScoringError, match="class 'ad' has 9 cases"):
+        scored(embeddings(tmp_path, per_class=9), "task6")
+
+
+# replicates
+
+
+def repeated(name, parameters, data, counts):
+    """Every resample written out, case by case."""
+    metric = lookup(name)
+    found = []
+    for row in counts.astype(int):
+        chosen = [case for case, count in enumerate(row) for _ in range(count)]
+        groups = {key: [values[case] for case in chosen] for key, values in data.groups.items()}
+        try:
+            found.append(
+                metric.score(DatasetData(data.labels[chosen], data.scores[chosen], groups), parameters)
+            )
+        except NotScored:
+            found.append(math.nan)
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "classes"),
+    [
+        ("auroc", {}, 1),
+        ("ovr_auroc", {}, 2),
+        ("ovr_auroc", {}, 4),
+        ("macro_f1", {}, 4),
+        ("mae", {}, 0),
+        ("pearson", {}, 0),
+        ("fairness", {"of": "ovr_auroc"}, 3),
+        ("fairness", {"of": "macro_f1"}, 3),
+    ],
+)
+@pytest.mark.parametrize("cases", [5, 40])  # so few that resamples without a class, or of one value, occur
+def test_replicates_at_once_equal_the_metric_of_the_repeated_cases(name, fields, classes, cases):
+    stream = np.random.default_rng(cases)
+    shape = (cases, classes) if classes > 1 else (cases,)
+    data = DatasetData(
+        labels=stream.integers(0, max(classes, 2), cases)
+        if classes
+        else stream.normal(50, 20, cases).round(),
+        scores=stream.random(shape).round(1),
+        groups={"sex": ["f", "m", "m", None, "f"] * (cases // 5), "site": ["a"] * cases},
+    )
+    counts = stream.multinomial(cases, np.full(cases, 1 / cases), 200).astype(float)
+    parameters = lookup(name).parse(fields)
+    at_once = replicates(lookup(name), parameters, name, data, counts)
+    one_by_one = repeated(name, parameters, data, counts)
+    assert np.array_equal(np.isnan(at_once), np.isnan(one_by_one))
+    assert np.nanmax(np.abs(at_once - one_by_one), initial=0) < 1e-9
+
+
+def test_a_thousand_replicates_of_auroc_are_fast():
+    stream = np.random.default_rng(0)
+    labels = stream.integers(0, 2, 320)
+    data = DatasetData(labels, (labels * 0.2 + stream.random(320)).round(3))
+    counts = stream.multinomial(320, np.full(320, 1 / 320), 1000).astype(float)
+    start = time.perf_counter()
+    replicates(lookup("auroc"), None, "auroc", data, counts)
+    assert time.perf_counter() - start < 0.5  # about 0.02 s on a free core
