@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from evaluator.outputs._gzip import GunzipReader, GzipError
 from evaluator.outputs._nifti import NIFTI_1, NUMERIC, Header, HeaderError, read_header
 from evaluator.outputs._result import LabelMap, NotCanonical
-from evaluator.outputs._voxels import smallest_dtype
+from evaluator.outputs._voxels import only, smallest_dtype
 from evaluator.spec import SegmentationOutput
 
 _MAX_VOXELS = 1 << 30
@@ -50,7 +50,7 @@ def decode(output: SegmentationOutput, data: bytes) -> LabelMap:
         raise NotCanonical(str(error)) from None
     if after or reader.trailing:
         raise NotCanonical("bytes after the image")
-    if not np.isin(labels, output.labels).all():
+    if not only(output.labels, labels):
         raise NotCanonical("labels other than those of the task")
     return LabelMap(labels, affine)
 
@@ -89,6 +89,7 @@ def _header(
     header["srow"] = affine[:3]
     # From the rounded rows, so that the header of a decoded image is the same again.
     steps = np.sqrt((header["srow"][0, :, :3].astype(np.float64) ** 2).sum(axis=0))
+    steps = np.minimum(steps, np.finfo(np.float32).max)
     header["pixdim"] = [1, *steps, 0, 0, 0, 0]
     header["vox_offset"] = _DATA_OFFSET
     header["scl_slope"] = 1

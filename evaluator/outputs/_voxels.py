@@ -10,10 +10,27 @@ from evaluator.outputs._nifti import Header
 from evaluator.outputs._result import InvalidOutput
 from evaluator.verdicts import Check
 
+_BLOCK = 1 << 20
+
 
 def smallest_dtype(labels: Sequence[int]) -> np.dtype[np.unsignedinteger]:
     """The smallest unsigned integers that hold every label."""
     return np.min_scalar_type(max(labels))
+
+
+def only(labels: Sequence[int], values: NDArray[np.unsignedinteger]) -> bool:
+    """Whether `values`, of any size, hold no other labels; needs little memory beside them."""
+    if _contiguous(labels):
+        return min(labels) <= int(values.min()) and int(values.max()) <= max(labels)
+    flat = values.reshape(-1, order="A")
+    return all(
+        bool(np.isin(flat[start : start + _BLOCK], list(labels)).all())
+        for start in range(0, flat.size, _BLOCK)
+    )
+
+
+def _contiguous(labels: Sequence[int]) -> bool:
+    return len(set(labels)) == max(labels) - min(labels) + 1
 
 
 class VoxelSieve:
@@ -21,7 +38,7 @@ class VoxelSieve:
 
     def __init__(self, labels: Sequence[int], header: Header) -> None:
         self._allowed = np.array(sorted(labels), dtype=np.int64)
-        self._contiguous = len(set(labels)) == max(labels) - min(labels) + 1
+        self._contiguous = _contiguous(labels)
         self._header = header
         self._scaled = (header.slope, header.intercept) != (1.0, 0.0)
         self._failed: dict[Check, float] = {}
