@@ -1,7 +1,7 @@
 """What a container used, read from the control groups of this host, where they can be read.
 
-Every container gets a parent group of its own. The container's group vanishes with it; the parent keeps the peaks of
-memory and processes until it is removed, so that they are exact even for a container of a few milliseconds.
+Every container gets a parent group of its own. The container's group vanishes with it; the parent keeps the
+peaks of memory and processes until it is removed, so that they are exact even for a very short container.
 """
 
 import contextlib

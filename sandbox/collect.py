@@ -1,4 +1,4 @@
-"""Taking the one output file out of a container that has ended, without following or trusting anything it wrote."""
+"""Taking the one output file out of an ended container, without following or trusting anything it wrote."""
 
 import contextlib
 import errno
@@ -9,7 +9,7 @@ import stat
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from docker.errors import NotFound
 
@@ -77,7 +77,7 @@ def from_engine(engine: Engine, container: str, name: str, suffix: str, limit: i
             stream, _ = engine.api.get_archive(container, f"{OUTPUT}/{name}")
         except NotFound:
             raise missing(_names(engine, container), suffix) from None
-        with contextlib.closing(stream), tarfile.open(fileobj=_Reader(stream), mode="r|") as archive:
+        with contextlib.closing(stream), _tar(stream) as archive:
             member = archive.next()
             source = archive.extractfile(member) if member is not None and member.isreg() else None
             if member is None or source is None:
@@ -89,7 +89,7 @@ def from_engine(engine: Engine, container: str, name: str, suffix: str, limit: i
 
 
 def make_writable(engine: Engine, container: str) -> None:
-    """Make /output and the working directory of a created container empty places that everybody may write to."""
+    """Give a created container an /output and a working directory that everybody may write to."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
         for path in (OUTPUT, WORK):
@@ -105,7 +105,7 @@ def _names(engine: Engine, container: str) -> list[str]:
         stream, _ = engine.api.get_archive(container, OUTPUT)
     except NotFound:
         return []
-    with contextlib.closing(stream), tarfile.open(fileobj=_Reader(stream), mode="r|") as archive:
+    with contextlib.closing(stream), _tar(stream) as archive:
         return [Path(member.name).name for member in itertools.islice(archive, _LOOKED_AT)]
 
 
@@ -120,15 +120,11 @@ def missing(names: list[str], suffix: str) -> NotCollected:
 
 
 def _not_regular() -> NotCollected:
-    return invalid(
-        Check.NOT_A_REGULAR_FILE, "The output path holds something that is not a regular file of its own."
-    )
+    return invalid(Check.NOT_A_REGULAR_FILE, "The output path holds no regular file.")
 
 
 def _too_large(limit: int) -> NotCollected:
-    return invalid(
-        Check.TOO_LARGE, f"The output file is larger than the {limit} bytes that the challenge allows."
-    )
+    return invalid(Check.TOO_LARGE, f"The output file is larger than {limit} bytes.")
 
 
 def _copy(source: IO[bytes], copy: IO[bytes], limit: int) -> None:
@@ -140,19 +136,29 @@ def _copy(source: IO[bytes], copy: IO[bytes], limit: int) -> None:
         copy.write(chunk)
 
 
-class _Reader:
+class _Chunks(io.RawIOBase):
     """A readable file over a stream of chunks, as tarfile wants it."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = iter(chunks)
+        super().__init__()
+        self._chunks = chunks
         self._rest = b""
 
-    def read(self, size: int = -1) -> bytes:
-        while size < 0 or len(self._rest) < size:
+    def readable(self) -> bool:
+        """Whether this can be read: always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill as much of `buffer` as the next chunk does; 0 at the end."""
+        while not self._rest:
             chunk = next(self._chunks, None)
             if chunk is None:
-                break
-            self._rest += chunk
-        size = len(self._rest) if size < 0 else size
-        found, self._rest = self._rest[:size], self._rest[size:]
-        return found
+                return 0
+            self._rest = chunk
+        taken = min(len(buffer), len(self._rest))
+        buffer[:taken], self._rest = self._rest[:taken], self._rest[taken:]
+        return taken
+
+
+def _tar(stream: Iterator[bytes]) -> tarfile.TarFile:
+    return tarfile.open(fileobj=io.BufferedReader(_Chunks(iter(stream))), mode="r|")

@@ -1,7 +1,7 @@
 """Bounded disks: ext4 in a sparse file on a loop device, which the engine mounts as a volume of its own.
 
-The file system bounds bytes and number of files, whatever the container does. This process mounts each disk a second
-time: that keeps it readable after the container ended and shows how full it is while the container runs.
+The file system bounds bytes and number of files, whatever the container does. This process mounts each disk
+a second time: that keeps it readable after the container ended and shows how full it is while it runs.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ _MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 _MNT_DETACH = 2
 _SUFFIX = ".ext4"
 _BYTES_PER_FILE = 16 * 1024  # as ext4 has it by default: a small disk cannot hold the inodes of a large one
-_FREE_LEFT = 64 * 1024  # ext4 cannot always hand out its very last blocks
+_FREE_LEFT = 2 * 2**20  # a write of one large page fails as a whole, before the last blocks are taken
 
 
 @dataclass(frozen=True)
@@ -95,22 +95,8 @@ def make(volume: str, size: int, files: int, directory: Path) -> Disk:
 
 
 def _make_file_system(backing: Path, files: int) -> None:
-    features = "^has_journal,^resize_inode"
-    extended = "lazy_itable_init=1,nodiscard"
-    command = [
-        "mkfs.ext4",
-        "-q",
-        "-F",
-        "-m",
-        "0",
-        "-O",
-        features,
-        "-N",
-        str(files + 16),
-        "-E",
-        extended,
-        str(backing),
-    ]
+    features = ["-O", "^has_journal,^resize_inode", "-E", "lazy_itable_init=1,nodiscard", "-m", "0"]
+    command = ["mkfs.ext4", "-q", "-F", *features, "-N", str(files + 16), str(backing)]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
         raise OSError(errno.EIO, done.stderr.decode(errors="replace").strip())
@@ -180,10 +166,8 @@ def _libc() -> ctypes.CDLL:
 
 
 def _mount(device: str, path: Path) -> None:
-    done = _libc().mount(
-        device.encode(), os.fsencode(path), b"ext4", ctypes.c_ulong(_MS_NOSUID_NODEV_NOEXEC), None
-    )
-    if done:
+    flags = ctypes.c_ulong(_MS_NOSUID_NODEV_NOEXEC)
+    if _libc().mount(device.encode(), os.fsencode(path), b"ext4", flags, None):
         raise OSError(ctypes.get_errno(), f"mounting {device}")
 
 

@@ -7,12 +7,13 @@ from collections.abc import Collection, Iterator
 from typing import Any, BinaryIO, Self, cast
 
 import requests
-from docker import APIClient
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import kwargs_from_env
 
+from docker import APIClient
 from evaluator.verdicts import PlatformFault
 from sandbox import cgroups, disks
+from sandbox.archive import canonical_name
 from sandbox.faults import EngineFault
 
 __all__ = ["Engine", "EngineFault"]
@@ -36,15 +37,15 @@ class Engine:
     """One connection to the engine, usable from several threads. Every method raises `EngineFault`."""
 
     def __init__(self, api: APIClient, slow: APIClient) -> None:
-        self.api = api
-        self._slow = slow
+        self.api: Any = api  # its stubs lack half of the calls
+        self._slow: Any = slow
         self._warm: set[str] = set()
 
     @classmethod
     def connect(cls, *, timeout: int = 60) -> Self:
         """Connect to `DOCKER_HOST`, or to the default socket; `timeout` seconds for each answer."""
         with translate("connecting"):
-            where = cast(dict[str, Any], kwargs_from_env())
+            where = kwargs_from_env()
             api = APIClient(**where, version="auto", timeout=timeout)
             return cls(api, APIClient(**where, version="auto", timeout=_LOAD_SECONDS))
 
@@ -86,14 +87,14 @@ class Engine:
         self._warm.add(digest)
 
     def load(self, archive: BinaryIO, digest: str) -> None:
-        """Load an archive that our own code wrote under `image_tag(digest)` and compare the id it got.
+        """Load an archive that our own code wrote under its canonical name and compare the id it got.
 
         Raises:
             EngineFault: `image_missing` if the engine rejects the archive or the id differs from `digest`.
         """
-        tag = image_tag(digest)
+        tag = canonical_name(digest)
         with translate("loading an image"):
-            for line in cast(Iterator[Any], self._slow.load_image(archive, quiet=True)):
+            for line in self._slow.load_image(archive, quiet=True):
                 problem = _load_error(line)
                 if problem:
                     raise EngineFault(PlatformFault.IMAGE_MISSING, f"loading an image: {problem}")
@@ -118,10 +119,10 @@ class Engine:
             self.api.remove_volume(name)
 
     def remove_orphans(self, prefix: str, keep: Collection[str]) -> list[str]:
-        """Remove what dead workers left: containers, volumes, loop devices and cgroups of cases not in `keep`.
+        """Remove what dead workers left: containers, volumes, loop devices, cgroups of cases not in `keep`.
 
-        `prefix` starts the container names (`proctor-`); the rest has to be `<case run id>-<claim_no>`, so that
-        no other container of the host is touched. Returns the removed names, sorted.
+        `prefix` starts the container names (`proctor-`); the rest has to be `<case run id>-<claim_no>`, so
+        that no other container of the host is touched. Returns the removed names, sorted.
         """
         ours = re.compile(rf"({re.escape(prefix)}{_JOB})(?:\..*)?")
         with translate("listing orphans"):
@@ -141,11 +142,6 @@ class Engine:
         removed += stale + disks.remove_orphans(orphan)
         cgroups.remove_orphans(orphan)
         return sorted(removed)
-
-
-def image_tag(digest: str) -> str:
-    """Our own name for an image id, so that no name inside an upload can replace another image."""
-    return f"proctor/{digest.removeprefix('sha256:')}:run"
 
 
 def _load_error(line: Any) -> str | None:

@@ -3,7 +3,7 @@
 from evaluator.verdicts import PlatformFault
 
 
-class EngineFault(Exception):
+class EngineFault(Exception):  # noqa: N818 - a fault, as the verdicts call it
     """The platform failed: the case goes back to the queue and nobody's attempt is spent.
 
     `fault` says which part failed; `detail` is for administrators and may hold the engine's own words.

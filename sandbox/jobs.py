@@ -22,9 +22,10 @@ class Slot:
 class CaseJob:
     """One case to run in one fresh container.
 
-    `name` is the container's name and starts every other name on the host (volumes, files), so that orphans are
-    found by it. `image` is the image id (sha256:…). `inputs` maps input keys to files of this host. `scratch` is
-    a directory for this case alone: made if it is missing, removed afterwards. `stop`, once set, kills the case.
+    `name` (`proctor-<case run id>-<claim_no>`) is the container's name and starts every other name on the
+    host (volumes, files), so that orphans are found by it. `image` is the image id (sha256:…). `inputs` maps
+    input keys to files of this host. `scratch` is a directory for this case alone: made if it is missing,
+    removed afterwards. `stop`, once set, kills the case.
     """
 
     name: str
@@ -49,10 +50,10 @@ class CaseJob:
 class CaseOutcome:
     """What came of a case run.
 
-    `output` is the canonical encoding and None unless the verdict is valid. `seconds` runs from process start to
-    exit. `peak_memory_bytes` is None where the host does not show it. `log` is the tail of stdout and stderr and
-    must never reach a participant in a hidden phase. `options` are the container options as the receipt shows
-    them, without host paths.
+    `output` is the canonical encoding and None unless the verdict is valid. `seconds` runs from process
+    start to exit. `peak_memory_bytes` (page cache included) is None where the host does not show it. `log` is
+    the tail of stdout and stderr and must never reach a participant in a hidden phase, nor must `exit_code`.
+    `options` are the container options as the receipt shows them, without host paths.
     """
 
     verdict: Verdict

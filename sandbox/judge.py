@@ -1,12 +1,10 @@
-"""From how a container ended to the participant's verdict: a cause outranks its symptom, a valid output outranks both."""
+"""From how a container ended to its verdict: a cause outranks its symptom, a valid output outranks both."""
 
 from evaluator.verdicts import HINTS, Fault, Verdict
 from sandbox.start import not_started
 from sandbox.watch import Ending, Killed
 
-CHILD_KILLED = (
-    "A process of the container was killed for using too much memory; the output is valid all the same."
-)
+CHILD_KILLED = "A process of the container was killed for using too much memory."
 
 
 def failed(ending: Ending, log: str) -> Verdict | None:
@@ -28,9 +26,9 @@ def cause(ending: Ending, verdict: Verdict) -> Verdict:
     if verdict.valid:
         return verdict
     bounds = (
+        (ending.processes_full, Fault.TOO_MANY_PROCESSES),  # so many processes often exhaust the memory too
         (ending.oom_killed, Fault.OUT_OF_MEMORY),
         (ending.disk_full, Fault.DISK_FULL),
-        (ending.processes_full, Fault.TOO_MANY_PROCESSES),
     )
     for hit, fault in bounds:
         if hit:

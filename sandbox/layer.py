@@ -1,8 +1,8 @@
 """How much a container has written outside its bounded disks: the size of its writable layer.
 
-Where the layer's directory can be read its files are added up. Elsewhere the engine is asked, which costs it as much
-and this process nothing. Both look only now and then, so a fast writer can go over the limit by what it writes in
-between; files that were deleted but are still open are found through the processes that hold them.
+Where the layer's directory can be read its files are added up; elsewhere the engine is asked to do so. Both
+look only now and then, so a fast writer can go over the limit by what it writes in between. Files that were
+deleted but are still open are found through the processes that hold them.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ class Layer:
     def _measure(self) -> int:
         if self._upper is None:
             with translate("measuring a container"):
-                response = self._engine.api._get(  # noqa: SLF001 - docker-py's inspect cannot ask for the size
+                response = self._engine.api._get(  # its own inspect cannot ask for the size
                     self._engine.api._url("/containers/{0}/json", self._id), params={"size": True}
                 )
                 return int(response.json().get("SizeRw") or 0)

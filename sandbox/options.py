@@ -1,8 +1,8 @@
-"""The one place where container options are built: the engine gets them as they stand, the receipt without host paths.
+"""The one place where container options are built, for the engine in full and for the receipt without paths.
 
-Profile `compatible` bears what real images do: the image's own USER and HOME, a writable ephemeral root, an executable
-/tmp that keeps what the image made there, and root that may read files of other users. Profile `strict` adds a
-read-only root and an unprivileged user.
+Profile `compatible` bears what real images do: the image's own USER and HOME, a writable ephemeral root, an
+executable /tmp that keeps what the image made there, and root that may read files of other users. Profile
+`strict` adds a read-only root and an unprivileged user.
 """
 
 import copy
@@ -32,7 +32,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Mounts:
-    """Where a case's files come from: the staged inputs, and a bounded disk per writable path where there are any."""
+    """Where a case's files are: the staged inputs, and a disk per writable path where disks can be made."""
 
     inputs: Path
     disks: Mapping[str, Disk]
@@ -158,7 +158,7 @@ def _gpus(slot: Slot) -> list[dict[str, Any]]:
 
 
 def receipt(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The options as the receipt shows them: no host path and no pseudonym, the system call profile by its digest."""
+    """The options without host paths and pseudonym, and with the system call profile by its digest."""
     shown = copy.deepcopy(dict(config))
     shown.pop("Cmd", None)
     host = shown["HostConfig"]

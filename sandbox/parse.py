@@ -67,6 +67,11 @@ def _ask(job: CaseJob, output: Path, destination: Path) -> dict[str, Any] | None
 def _environment() -> dict[str, str]:
     """Only what a child needs: none of the worker's own settings and tokens."""
     packages = [str(Path(__file__).parents[1]), *(path for path in sys.path if path)]
-    one_thread = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     path = os.environ.get("PATH", os.defpath)
-    return {"PATH": path, "PYTHONPATH": os.pathsep.join(packages), "PYTHONDONTWRITEBYTECODE": "1", **one_thread}
+    return {
+        "PATH": path,
+        "PYTHONPATH": os.pathsep.join(packages),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **one_thread,
+    }

@@ -9,7 +9,7 @@ _FILE_SIZE = 4 * 2**30
 
 
 def main() -> int:
-    """Answer one question as `evaluator.outputs.child` does, within bounds that hold before it is imported."""
+    """Answer as `evaluator.outputs.child` does, within bounds that hold before it is imported."""
     bounds = (
         (resource.RLIMIT_AS, _ADDRESS_SPACE),
         (resource.RLIMIT_CPU, _CPU_SECONDS),

@@ -25,7 +25,7 @@ from sandbox.watch import Ending, Watch
 __all__ = ["CaseJob", "CaseOutcome", "Slot", "run_case", "warm"]
 
 _FILES_PER_DISK = 500_000
-_OUTPUT_SLACK = 4 * 2**20  # a file of exactly the limit has to fit beside the file system's own blocks
+_OUTPUT_SLACK = 8 * 2**20  # a file of exactly the limit has to fit beside the file system's own blocks
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,13 @@ def run_case(engine: Engine, job: CaseJob) -> CaseOutcome:
         EngineFault: the platform failed, or `job.stop` was set; the case may run again.
         ValueError: the case lacks an input that the task needs.
     """
+    image = _image(engine, job)
+    if len(options.volumes_to_bound(image)) > options.MAX_VOLUMES:
+        message = f"The image declares more than {options.MAX_VOLUMES} VOLUMEs."
+        return CaseOutcome(Verdict(Fault.NO_START, message), None, 0.0, None, None, False, "", {})
     with ExitStack() as cleanup:
         try:
-            case = _prepare(engine, job, cleanup)
-            return _run(case)
+            return _run(_prepare(engine, job, image, cleanup))
         except OSError as error:
             raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"on this host: {error}") from error
 
@@ -62,10 +65,14 @@ def warm(engine: Engine, job: CaseJob) -> None:
     engine.mark_warm(job.image)
 
 
-def _prepare(engine: Engine, job: CaseJob, cleanup: ExitStack) -> _Case:
+def _image(engine: Engine, job: CaseJob) -> dict[str, Any]:
     image = engine.inspect_image(job.image)
-    if str(image.get("Id")) != job.image:
+    if image.get("Id") != job.image:
         raise EngineFault(PlatformFault.IMAGE_MISSING, "images are run by their id")
+    return image
+
+
+def _prepare(engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: ExitStack) -> _Case:
     info = engine.info()
     job.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
     cleanup.callback(shutil.rmtree, job.scratch, ignore_errors=True)
@@ -78,7 +85,7 @@ def _prepare(engine: Engine, job: CaseJob, cleanup: ExitStack) -> _Case:
 
 
 def _stage(job: CaseJob) -> Path:
-    """A directory with the case's inputs under their canonical names, and nothing else, readable for everybody."""
+    """A directory that holds the case's inputs under their canonical names and everybody may read."""
     top = job.scratch / "input"
     top.mkdir(mode=0o755)
     for one in job.task.inputs_of(set(job.inputs)):
@@ -105,10 +112,7 @@ def _make_disks(
         options.WORK: (limits.disk, _FILES_PER_DISK),
         options.TMP: (limits.disk, _FILES_PER_DISK),
     }
-    declared = options.volumes_to_bound(image)
-    if len(declared) > options.MAX_VOLUMES:
-        raise _Refused(f"The image declares more than {options.MAX_VOLUMES} VOLUMEs.")
-    sizes |= {path: (limits.disk, _FILES_PER_DISK) for path in declared}
+    sizes |= dict.fromkeys(options.volumes_to_bound(image), (limits.disk, _FILES_PER_DISK))
     made: dict[str, Disk] = {}
     for number, (target, (size, files)) in enumerate(sizes.items()):
         disk = disks.make(f"{job.name}.{number}", size, files, job.scratch)
@@ -120,10 +124,6 @@ def _make_disks(
 def _remove_disk(engine: Engine, disk: Disk) -> None:
     engine.remove_volume(disk.volume)
     disk.remove()
-
-
-class _Refused(Exception):  # noqa: N818 - an outcome, not an error of ours
-    """The image cannot be run as it is; the message is for the participant."""
 
 
 def _run(case: _Case) -> CaseOutcome:

@@ -1,4 +1,4 @@
-"""Running a started container to its end: the clock, the stop signal, and the bounds no kernel option holds."""
+"""A started container to its end: the clock, the stop signal, and the bounds that no kernel option holds."""
 
 import threading
 import time
@@ -66,6 +66,7 @@ class Watch:
     def __init__(self, engine: Engine, job: CaseJob, group: Group, disks: Collection[Disk]) -> None:
         self._engine, self._job, self._group, self._disks = engine, job, group, disks
         self._disk_full = False
+        self._copied = 0  # what the image brought along on the disks is not the container's writing
 
     def to_the_end(self, container: str) -> Ending:
         """Wait for the container, kill it when a bound is passed, and say how it ended.
@@ -77,6 +78,7 @@ class Watch:
         waiter = _Waiter(self._engine, container)
         waiter.start()
         layer = Layer(self._engine, self._inspect(container), self._job.limits.disk)
+        self._copied = sum(disk.used() for disk in self._disks)
         killed = None
         while not waiter.ended.wait(_TICK):
             killed = self._reason_to_kill(container, layer, time.monotonic() - started)
@@ -106,7 +108,8 @@ class Watch:
     def _look_at_disks(self, layer: Layer, *, now: bool = False) -> bool:
         """Note full disks; True if everything that was written together is over the disk limit."""
         self._disk_full = self._disk_full or any(disk.full() for disk in self._disks)
-        over = layer.look(now=now) + sum(disk.used() for disk in self._disks) > self._job.limits.disk
+        written = layer.look(now=now) + sum(disk.used() for disk in self._disks) - self._copied
+        over = written > self._job.limits.disk
         self._disk_full = self._disk_full or over
         return over
 
@@ -131,9 +134,7 @@ class Watch:
                 usage.memory is not None and usage.memory >= limits.memory
             )  # the engine missed the kernel's event
             if not oom:
-                raise EngineFault(
-                    PlatformFault.WORKER_LOST, "the container was killed by something else on this host"
-                )
+                raise EngineFault(PlatformFault.WORKER_LOST, "a container was killed by something else")
         return Ending(
             exit_code=code,
             seconds=_seconds(state, elapsed),

@@ -1,0 +1,59 @@
+"""Images that misbehave, as `docker save` archives: for the tests of the sandbox and of the whole platform."""
+
+import hashlib
+import io
+import json
+import tarfile
+import tempfile
+from pathlib import Path
+
+from demo.images import build_image
+
+SCRIPT = Path(__file__).with_name("predict.py")
+BY_TRACK = "by_track"
+NO_PYTHON = "no_python"
+
+
+def build(behaviour: str, base: str) -> Path:
+    """A `docker save` archive of an image on `base` that shows one behaviour of `predict.py`.
+
+    `by_track` makes the image that takes its behaviour from `PROCTOR_TRACK`; `no_python` one that has no program
+    at all, whatever the base.
+    """
+    if behaviour == NO_PYTHON:
+        return bare_image({"app/predict.py": SCRIPT.read_bytes()})
+    env = {} if behaviour == BY_TRACK else {"BEHAVIOUR": behaviour}
+    name = f"proctor-hostile-{behaviour.replace('_', '-')}"
+    return build_image({"/app/predict.py": SCRIPT.read_bytes()}, base, name=name, env=env)
+
+
+def bare_image(files: dict[str, bytes], **config: object) -> Path:
+    """An archive of an image of one layer with nothing but `files`; `config` is merged into its configuration."""
+    layer = tar_of(files)
+    settings = {"Env": ["PATH=/usr/bin:/bin"], **config}
+    text = json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": settings,
+            "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
+        },
+        sort_keys=True,
+    ).encode()
+    digest = hashlib.sha256(text).hexdigest()
+    manifest = [{"Config": f"{digest}.json", "RepoTags": ["bare:latest"], "Layers": ["layer/layer.tar"]}]
+    target = Path(tempfile.gettempdir()) / f"proctor-bare-{digest[:16]}.tar"
+    members = {"manifest.json": json.dumps(manifest).encode(), f"{digest}.json": text, "layer/layer.tar": layer}
+    target.write_bytes(tar_of(members))
+    return target
+
+
+def tar_of(files: dict[str, bytes]) -> bytes:
+    """A tar with `files`, equal for equal content."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o755
+            archive.addfile(member, io.BytesIO(content))
+    return data.getvalue()
