@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.brains.anatomy import Anatomy
+from demo.brains.anatomy import SHELL_MM, Anatomy
 from demo.brains.model import FloatArray, Volume
 from demo.brains.sites import Site
 
@@ -35,7 +35,6 @@ CONTRASTS = {
     "t2s": Contrast(grey=0.66, white=0.56, fluid=0.95, bone=0.05, marrow=0.12, fat=0.48),
 }
 VEINS = {"swi": 0.85, "t2s": 0.35}
-SHELL_MM = (0.0, 1.0, 3.0, 5.0, 7.0, 9.0, 12.0, 14.0)
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,8 @@ def _ideal(
         across = anatomy.field(rng, 9.0) ** 2 + anatomy.field(rng, 9.0) ** 2
         signal = signal * (1 - np.float32(VEINS[sequence]) * np.exp(-across / np.float32(0.02)))
     shell = (tissue.fluid, tissue.fluid, tissue.bone, tissue.marrow, tissue.bone, tissue.fat, tissue.fat, 0.0)
-    image = np.interp(anatomy.surface, SHELL_MM, shell).astype(np.float32)
+    image = np.zeros(anatomy.grid.fine, dtype=np.float32)
+    image[anatomy.shell] = np.interp(anatomy.surface[anatomy.shell], SHELL_MM, shell)
     image[anatomy.inside] = signal
     return image
 

@@ -15,6 +15,16 @@ BENDS = (
     (2.4, 28.0),
     (1.0, 12.0),
 )  # amplitude and width in mm: the shape of the head, the course of the folds
+SHELL_MM = (
+    0.0,
+    1.0,
+    3.0,
+    5.0,
+    7.0,
+    9.0,
+    12.0,
+    14.0,
+)  # outside the hull: fluid, bone, marrow, bone, scalp, air
 TILT = 0.07  # radians, one standard deviation
 
 Warp = Callable[[FloatArray], FloatArray]
@@ -25,13 +35,15 @@ class Anatomy:
     """Tissue of the voxels inside the hull, as vectors of length N = `inside.sum()`.
 
     `points` [3, N] are template mm: a place in the template is the same anatomy in every subject. `depth` is
-    the distance under the hull in mm, `surface` the signed distance to the hull on the whole fine grid.
+    the distance under the hull in mm, `surface` the signed distance to the hull on the whole fine grid; `shell` marks
+    skull and scalp there.
     `grey + white + fluid = 1`. `ventricle` is the distance to the lateral ventricles in mm.
     """
 
     grid: Grid
     surface: FloatArray
     inside: NDArray[np.bool_]
+    shell: NDArray[np.bool_]
     points: FloatArray
     grey: FloatArray
     white: FloatArray
@@ -92,7 +104,8 @@ def build_anatomy(
     grey, white = atlas.sample(atlas.grey, source), atlas.sample(atlas.white, source)
     fluid = np.clip(1 - grey - white, 0, 1)
     ventricle = grid.fill(distance - np.float32(ventricles_mm))[inside]
-    return Anatomy(grid, surface, inside, points, grey, white, fluid, -surface[inside], ventricle)
+    shell = ~inside & (surface < SHELL_MM[-1])
+    return Anatomy(grid, surface, inside, shell, points, grey, white, fluid, -surface[inside], ventricle)
 
 
 def _deformed_nodes(grid: Grid, rng: np.random.Generator, size: float) -> FloatArray:

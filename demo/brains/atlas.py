@@ -55,31 +55,31 @@ def load_atlas(spacing: float) -> Atlas:
     """The atlas at `spacing` mm (never finer than the template's 1 mm); kept for the life of the process."""
     step = max(float(spacing), 1.0)
     grey, white, mask, origin = _template()
-    hull = _hull_distance(mask)
-    ventricle = _ventricle_distance(np.where(mask, 1 - grey - white, 0), origin)
-    channels = {"grey": grey, "white": white, "junction": ndimage.gaussian_filter(white, 2.2)}
-    resampled = {name: _resample(values, 1.0, step, mask.shape) for name, values in channels.items()}
-    coarse = {"surface": hull, "ventricle": ventricle}
-    resampled |= {name: _resample(values, HULL_SPACING, step, mask.shape) for name, values in coarse.items()}
-    smooth = ndimage.gaussian_filter(resampled["ventricle"], 2.5 / step)
+    coarse = {"surface": _hull_distance(mask), "ventricle": _ventricle_distance(grey + white, origin)}
+    maps = {
+        name: _resample(values, 1.0, step, mask.shape) for name, values in (("grey", grey), ("white", white))
+    }
+    maps |= {name: _resample(values, HULL_SPACING, step, mask.shape) for name, values in coarse.items()}
+    maps["junction"] = ndimage.gaussian_filter(maps["white"], 2.2 / step)
+    smooth = ndimage.gaussian_filter(maps["ventricle"], 2.5 / step)
     slope = np.stack([np.gradient(smooth, step, axis=axis) for axis in range(3)])
-    return Atlas(step, origin, ventricle_slope=slope.astype(np.float32), **resampled)
+    return Atlas(step, origin, ventricle_slope=slope.astype(np.float32), **maps)
 
 
 def _template() -> tuple[FloatArray, FloatArray, NDArray[np.bool_], FloatArray]:
-    """Sharpened grey and white fractions, the brain mask and the origin, padded by MARGIN; 1 mm."""
-    grey, affine = _read("gm")
-    white, _ = _read("wm")
-    mask = _read("t1")[0] > 0.05
+    """Sharpened grey and white fractions, the brain mask and the origin, cut to the brain and MARGIN; 1 mm."""
+    head, affine = _read("t1")
+    bounds = [np.flatnonzero(head.any(axis=axes))[[0, -1]] for axes in ((1, 2), (0, 2), (0, 1))]
+    box = tuple(slice(first, last + 1) for first, last in bounds)
+    mask = np.pad(head[box] > 0.05, MARGIN)
+    grey, white = (np.pad(_read(name)[0][box], MARGIN) for name in ("gm", "wm"))
     fluid = np.clip(1 - grey - white, 0, 1)
     # The maps are averages of 152 people; raising them to a power takes one person's sharpness back.
     power = np.float32(1.7)
     grey, white, fluid = grey**power, white**power, fluid**power
-    total = np.maximum(grey + white + fluid, np.float32(1e-6))
-    origin = affine[:3, 3].astype(np.float32) - MARGIN
-    parts = (np.pad(part, MARGIN) for part in (grey / total, white / total, mask))
-    grey, white, padded = parts
-    return grey.astype(np.float32), white.astype(np.float32), padded.astype(bool), origin
+    total = grey + white + fluid
+    origin = affine[:3, 3].astype(np.float32) + [first - MARGIN for first, _ in bounds]
+    return grey / total, white / total, mask, np.asarray(origin, dtype=np.float32)
 
 
 def _read(name: str) -> tuple[FloatArray, NDArray[np.float64]]:
@@ -100,14 +100,14 @@ def _hull_distance(mask: NDArray[np.bool_]) -> FloatArray:
     return ndimage.gaussian_filter(_signed_distance(closed | small), 1.0)
 
 
-def _ventricle_distance(fluid: FloatArray, origin: FloatArray) -> FloatArray:
+def _ventricle_distance(tissue: FloatArray, origin: FloatArray) -> FloatArray:
     """Signed distance to the lateral ventricles: the largest body of fluid in the middle of the brain."""
-    centre = [np.arange(n) + o for n, o in zip(fluid.shape, origin, strict=True)]
+    centre = [np.arange(n) + o for n, o in zip(tissue.shape, origin, strict=True)]
     bounds = ((-32, 32), (-52, 40), (-12, 30))
     box = [(axis > low) & (axis < high) for axis, (low, high) in zip(centre, bounds, strict=True)]
-    parts, _ = ndimage.label(
-        (fluid > 0.5) & box[0][:, None, None] & box[1][None, :, None] & box[2][None, None, :]
-    )
+    middle = np.zeros(tissue.shape, dtype=bool)
+    middle[np.ix_(*box)] = True
+    parts, _ = ndimage.label((tissue < 0.5) & middle)
     largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
     return _signed_distance((parts == largest)[::HULL_SPACING, ::HULL_SPACING, ::HULL_SPACING])
 
@@ -115,7 +115,7 @@ def _ventricle_distance(fluid: FloatArray, origin: FloatArray) -> FloatArray:
 def _signed_distance(mask: NDArray[np.bool_]) -> FloatArray:
     outside = ndimage.distance_transform_edt(~mask)
     inside = ndimage.distance_transform_edt(mask)
-    return np.clip((outside - inside) * HULL_SPACING, -FAR, FAR).astype(np.float32)
+    return np.asarray(np.clip((outside - inside) * HULL_SPACING, -FAR, FAR), dtype=np.float32)
 
 
 def _resample(values: FloatArray, have: float, want: float, full: tuple[int, ...]) -> FloatArray:

@@ -69,7 +69,8 @@ class Grid:
         """Thin layers averaged to the slices of the site."""
         if self.layers == 1:
             return fine
-        return np.asarray(fine.reshape(*self.shape, self.layers).mean(axis=-1))
+        total = sum((fine[:, :, layer :: self.layers] for layer in range(self.layers)), np.float32(0))
+        return np.asarray(total / np.float32(self.layers), dtype=np.float32)
 
     def stored(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
         """`values` in the order in which the site stores voxels."""
@@ -96,9 +97,12 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float)
 
 
 def _spread(lattice: FloatArray, weights: list[FloatArray]) -> FloatArray:
-    """A lattice to a fine grid, axis by axis: three small matrix products instead of a lookup per voxel."""
+    """A lattice to a fine grid, axis by axis.
+
+    Stacks of small matrix products, each below the size at which BLAS would wake threads that spin for nothing.
+    """
     x, y, z = weights
-    rows = (x @ lattice.reshape(lattice.shape[0], -1)).reshape(-1, *lattice.shape[1:])
+    rows = (x @ lattice.transpose(1, 0, 2)).transpose(1, 0, 2)
     return np.asarray((y @ rows) @ z.T, dtype=np.float32)
 
 
@@ -110,7 +114,8 @@ def _hat(fine: int, coarse: int) -> FloatArray:
 def _bell(fine: int, coarse: int) -> FloatArray:
     """Weights that blur, with rows of unit length, so that noise keeps its variance everywhere."""
     weights = np.exp(-0.5 * (_steps(fine, coarse) / 0.6) ** 2)
-    return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
+    length = np.sqrt((weights**2).sum(axis=1, keepdims=True))
+    return np.asarray(weights / length, dtype=np.float32)
 
 
 def _steps(fine: int, coarse: int) -> NDArray[np.float64]:

@@ -86,7 +86,7 @@ def write_scans(folder: Path, case: BrainCase, *, subject: str | None = None) ->
 
 def encode_nifti(data: NDArray[np.generic], affine: NDArray[np.float64]) -> bytes:
     """A lightly packed NIfTI-1 file in millimetres, without a time stamp: equal voxels, equal bytes."""
-    image: Any = nib.Nifti1Image(data, affine)  # type: ignore[no-untyped-call]
+    image: Any = nib.Nifti1Image(data, affine)
     image.header.set_xyzt_units("mm")
     return gzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
 

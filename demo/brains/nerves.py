@@ -73,7 +73,7 @@ def _curve(nodes: Nodes, rng: np.random.Generator, jitter: float) -> FloatArray:
 
 
 def room(points: FloatArray, tubes: list[Tube]) -> FloatArray:
-    """Signed distance in mm to the cistern round the tubes, negative inside; `points` [3, …] in template mm"""
+    """Signed distance in mm to the cistern round the tubes, negative inside; `points` [3, …]."""
     nearest = np.full(points.shape[1:], FAR, dtype=np.float32)
     for tube in tubes:
         nearest = np.minimum(nearest, tube_distance(points, tube))
