@@ -2,7 +2,7 @@
 ARG PYTHON_IMAGE=python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS dependencies
-COPY pyproject.toml requirements.lock docker/install /build/
+COPY pyproject.toml requirements.lock docker/install docker/requirements.py /build/
 COPY pyproject.toml docker/wheel[s] /build/wheels/
 RUN sh /build/install /opt/site worker
 
