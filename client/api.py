@@ -9,7 +9,18 @@ import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from client.errors import Problem, Unreachable
-from client.models import Account, Challenge, Leaderboard, NewToken, Quota, Submission, Team, Upload
+from client.models import (
+    Account,
+    CaseRun,
+    Challenge,
+    Evaluation,
+    Leaderboard,
+    NewToken,
+    Quota,
+    Submission,
+    Team,
+    Upload,
+)
 
 _BASE = "/api/v1"
 _Answer = TypeVar("_Answer", bound=BaseModel)
@@ -139,6 +150,14 @@ class Client:
     def submission(self, submission_id: str) -> Submission:
         """A submission and its evaluations."""
         return _read(Submission, self.request("GET", f"/submissions/{submission_id}"))
+
+    def cases(self, evaluation_id: str) -> list[CaseRun]:
+        """Every case of an evaluation with its verdict and log; of a phase with public cases only."""
+        return _read_list(CaseRun, self.request("GET", f"/evaluations/{evaluation_id}/cases"))
+
+    def cancel(self, evaluation_id: str) -> Evaluation:
+        """Withdraws an evaluation that has not ended; its attempt is given back."""
+        return _read(Evaluation, self.request("POST", f"/evaluations/{evaluation_id}/cancel"))
 
     def submissions(self, slug: str, team: str) -> list[Submission]:
         """A team's submissions, newest first."""

@@ -1,11 +1,20 @@
 """What the server answers, as far as the client reads it; unknown fields are left aside."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 SCORED, REJECTED, ERRORED, CANCELLED = "SCORED", "REJECTED", "ERRORED", "CANCELLED"
 ENDED = frozenset({SCORED, REJECTED, ERRORED, CANCELLED})
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+Status = Annotated[str, BeforeValidator(_upper)]
+"""A state in capitals, as people write it; the server's JSON has small letters."""
 
 
 class _Answer(BaseModel):
@@ -77,7 +86,7 @@ class Evaluation(_Answer):
 
     id: str
     task: str
-    status: str
+    status: Status
     reason_code: str | None = None
     reason: str | None = None
     progress: int = 0
@@ -90,6 +99,16 @@ class Evaluation(_Answer):
     def ended(self) -> bool:
         """Whether its status is final."""
         return self.status in ENDED
+
+
+class CaseRun(_Answer):
+    """One case of an evaluation in a phase whose cases are public; `verdict` is None before it has ended."""
+
+    case: str
+    verdict: str | None = None
+    message: str | None = None
+    seconds: float | None = None
+    log: str | None = None
 
 
 class Submission(_Answer):

@@ -113,7 +113,8 @@ def invite(challenge: ChallengeOption = None, team: TeamOption = None) -> None:
     with signed_in() as client:
         slug = choose_challenge(client, challenge).slug
         code = client.invite(choose_team(client, slug, team))
-    out.print(f"proctor team join {code}", markup=False, soft_wrap=True)
+    dashes = "-- " if code.startswith("-") else ""  # else the shell command would take the code for an option
+    out.print(f"proctor team join {dashes}{code}", markup=False, soft_wrap=True)
 
 
 @teams.command("join")

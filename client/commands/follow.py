@@ -63,7 +63,23 @@ def follow(
         out.print(submission_table(submission))
         if table := scores_table(submission):
             out.print(table)
+        _print_failed_cases(client, submission)
     return exit_code(submission)
+
+
+def _print_failed_cases(client: Client, submission: Submission) -> None:
+    """The logs of cases that failed, where the phase's cases are public."""
+    for evaluation in submission.evaluations:
+        try:
+            cases = client.cases(evaluation.id)
+        except Problem:  # a hidden phase: the verdicts' counts are all there is
+            continue
+        for case in cases:
+            if case.verdict not in (None, "valid"):
+                out.print(
+                    f"{evaluation.task} {case.case}: {case.verdict}. {case.message or ''}", markup=False
+                )
+                out.print(case.log or "(nothing was printed)", markup=False, soft_wrap=True)
 
 
 def _again(client: Client, submission_id: str, interval: float) -> Submission:

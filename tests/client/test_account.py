@@ -1,0 +1,89 @@
+"""Logging in and out, and what the command says when it cannot go on."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from client.api import Client
+from client.errors import Problem
+from tests.client.conftest import Cli, Participant, Server
+
+
+def test_a_log_in_is_stored_for_its_user_alone_and_revoked_on_logout(
+    cli: Cli, server: Server, participant: Participant, config: Path
+) -> None:
+    done = cli("login", server.url, "--email", participant.email, input=f"{participant.password}\n")
+    assert done.exit_code == 0, done.output
+    stored = config / "login.json"
+    assert stat.S_IMODE(stored.stat().st_mode) == 0o600
+    assert participant.password not in stored.read_text()
+    token = json.loads(stored.read_text())["token"]
+    with Client(server.url, token) as client:
+        assert client.me().email == participant.email
+        assert cli("logout").exit_code == 0
+        assert not stored.exists()
+        with pytest.raises(Problem) as refused:
+            client.me()
+    assert refused.value.status == 401
+
+
+def test_a_token_can_be_brought_along(cli: Cli, server: Server, participant: Participant) -> None:
+    done = cli("login", server.url, "--token", participant.token)
+    assert done.exit_code == 0
+    assert participant.email in done.output
+    assert cli("logout").exit_code == 0
+
+
+def test_a_new_participant_registers_founds_a_team_and_brings_another(
+    cli: Cli, server: Server, slug: str, participant: Participant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = cli(
+        "register", server.url, "--name", "Eve", "--email", f"{slug}@example.org", input="long password\n" * 2
+    )
+    assert done.exit_code == 0, done.output
+    monkeypatch.setenv("PROCTOR_TOKEN", participant.token)
+    monkeypatch.setenv("PROCTOR_URL", server.url)
+    invitation = cli("team", "invite", "-c", slug)
+    assert invitation.output.startswith("proctor team join ")
+    monkeypatch.delenv("PROCTOR_TOKEN")
+    joined = cli(*invitation.output.split()[1:])
+    assert joined.exit_code == 0, joined.output
+    assert "The First" in joined.output
+
+
+def test_wrong_password_is_the_servers_sentence_and_exit_code_5(
+    cli: Cli, server: Server, participant: Participant
+) -> None:
+    done = cli("login", server.url, "--email", participant.email, input="wrong password\n")
+    assert done.exit_code == 5
+    assert "Traceback" not in done.output
+    assert "Not signed in" in done.output
+
+
+def test_every_command_asks_for_a_log_in_first(cli: Cli) -> None:
+    for command in (["quota"], ["results"], ["watch"], ["submit", "x.tar"]):
+        done = cli(*command)
+        assert (done.exit_code, "proctor login" in done.output) == (5, True), command
+
+
+def test_a_server_that_does_not_answer_is_exit_code_6(cli: Cli) -> None:
+    done = cli("login", "http://127.0.0.1:9", "--token", "t")
+    assert done.exit_code == 6
+    assert "does not answer" in done.output
+
+
+def test_what_is_not_a_proctor_server_is_said_so(cli: Cli, server: Server) -> None:
+    done = cli("login", f"{server.url}/healthz?", "--token", "t")
+    assert done.exit_code in (5, 6)
+    assert "Traceback" not in done.output
+
+
+def test_the_help_names_commands_and_exit_codes(cli: Cli) -> None:
+    done = cli("--help")
+    assert done.exit_code == 0
+    for word in ("login", "try", "submit", "watch", "results", "quota", "Exit codes", "ERRORED", "CANCELLED"):
+        assert word in done.output
+    assert cli("submit", "--nonsense").exit_code == 2
+    assert cli("login", "not-an-address").exit_code == 2
