@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -105,6 +105,7 @@ def test_these_files_are_invalid(tmp_path, content, failed):
     assert (result.valid, result.check) == (False, failed)
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     arrays(
         np.float32, st.integers(2, 50), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -132,6 +133,7 @@ def test_nothing_but_the_canonical_form_is_decoded():
         decode(TASK, encode(TASK, np.array([1, np.nan], np.float32)))
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=200), st.booleans())
 def test_any_bytes_are_judged_without_an_error(tmp_path_factory, content, prefix):
     path = tmp_path_factory.getbasetemp() / "any.npy"

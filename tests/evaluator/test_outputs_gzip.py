@@ -6,7 +6,7 @@ import zlib
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluator.outputs._gzip import GunzipReader, GzipError
@@ -23,6 +23,7 @@ def unpack(data: bytes, piece: int = 1 << 20) -> tuple[bytes, bool]:
     return b"".join(pieces), reader.trailing
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=5), st.integers(1, 400), st.integers(0, 9))
 def test_members_join_whatever_the_size_of_the_pieces(members, piece, level):
     data = b"".join(gzip.compress(member, level) for member in members)
@@ -36,7 +37,7 @@ def test_large_content_is_the_same_in_pieces_of_any_size(piece):
 
 
 def test_no_more_is_unpacked_than_asked_for():
-    bomb = gzip.compress(bytes(50_000_000))
+    bomb = gzip.compress(bytes(5_000_000))
     reader = GunzipReader(io.BytesIO(bomb))
     assert reader.read(10) == bytes(10)
     assert reader.skip(1000) == 1000
@@ -82,6 +83,7 @@ def test_millions_of_empty_members_are_refused():
         unpack(gzip.compress(b"") * 100_001)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=100), st.integers(1, 50))
 def test_any_bytes_end_or_raise(data, piece):
     with suppress(GzipError):

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluator.outputs import NotCanonical, check_output, decode, encode
@@ -60,6 +60,7 @@ def test_messages_do_not_repeat_what_the_container_wrote(tmp_path):
     assert "secret" in result.detail
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.floats(min_value=0, max_value=1))
 def test_numbers_survive_the_canonical_form(value):
     data = encode(PROBABILITY, value)
@@ -73,6 +74,7 @@ def test_nothing_but_the_canonical_form_is_decoded(data):
         decode(PROBABILITY, data)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=30))
 def test_any_bytes_are_judged_without_an_error(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.txt"

@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -197,7 +197,7 @@ def test_these_images_are_invalid(check, content, failed):
 
 
 def test_a_wrong_voxel_anywhere_is_found(check, tmp_path):
-    shape = (150, 140, 130)
+    shape = (80, 70, 60)
     big = np.zeros(shape, np.float32)
     inputs = {"t2w": tmp_path / "big.nii.gz"}
     nib.save(nib.Nifti1Image(np.zeros(shape, np.uint8), AFFINE), inputs["t2w"])
@@ -209,12 +209,11 @@ def test_a_wrong_voxel_anywhere_is_found(check, tmp_path):
 
 def test_a_bomb_is_refused_by_its_header_before_it_is_unpacked(check):
     header = nifti(MASK, dim=[3, 30000, 30000, 30000, 1, 1, 1, 1])[:352]
-    packer = gzip.compress(header + bytes(100_000_000))
+    lying, honest = (gzip.compress(start + bytes(30_000_000), 1) for start in (header, GOOD[:352]))
     tracemalloc.start()
-    assert check(packer, packed=True).check == "shape"
-    honest_header = check(gzip.compress(GOOD[:352] + bytes(100_000_000)), packed=True)
-    assert honest_header.check == "too_large"
-    assert tracemalloc.get_traced_memory()[1] < 250_000_000  # the test's own bytes are the most of it
+    assert check(lying, packed=True).check == "shape"
+    assert check(honest, packed=True).check == "too_large"
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
 
 
@@ -286,6 +285,7 @@ SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 6))
 FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
+@settings(max_examples=50, deadline=None)
 @given(arrays(np.uint8, SHAPES, elements=st.integers(0, 2)), arrays(np.float64, (3, 4), elements=FLOAT32))
 def test_label_maps_of_any_shape_survive(array, rows):
     affine = np.vstack([rows, [0, 0, 0, 1]])
@@ -310,6 +310,7 @@ def test_nothing_but_the_canonical_form_is_decoded(check):
         decode(with_labels(0, 300), canonical)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=400), st.integers(0, 360))
 def test_any_bytes_in_a_header_are_judged_without_an_error(tmp_path_factory, noise, start):
     folder = tmp_path_factory.getbasetemp()
