@@ -16,14 +16,15 @@ Email = Annotated[
 ]
 
 
-def _printable(name: str) -> str:
-    if not name.isprintable():
+def printable(value: str) -> str:
+    """`value`, unless a character of it would break a line or a page."""
+    if not value.isprintable():
         raise ValueError("must consist of printable characters")
-    return name
+    return value
 
 
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_printable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(printable)
 ]
 Password = Annotated[str, Field(min_length=10, max_length=256)]
 

@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from server.accounts.schemas import printable
 
 
 class TeamIn(BaseModel):
@@ -62,7 +64,7 @@ class Standing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     eligible: bool | None = None
-    disclaimer: Annotated[str, Field(max_length=500)] | None = None
+    disclaimer: Annotated[str, Field(max_length=500), AfterValidator(printable)] | None = None
     baseline: bool | None = None
 
     def changes(self) -> dict[str, Any]:

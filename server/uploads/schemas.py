@@ -53,6 +53,8 @@ class Metadata(BaseModel):
             raise BadRequest(
                 "bad_metadata", "Upload-Metadata is 'key base64,key base64'; a value is not base64 of UTF-8."
             ) from error
+        if "\x00" in "".join(values.values()):
+            raise BadRequest("bad_metadata", "A value of Upload-Metadata holds a NUL character.")
         if not _SHA256.fullmatch(values.get("sha256", "")):
             raise BadRequest(
                 "sha256_missing",
@@ -61,6 +63,6 @@ class Metadata(BaseModel):
         filename = values.get("filename")
         return cls(
             sha256=values["sha256"].lower(),
-            filename=filename[:200].replace("\x00", "") if filename else None,
+            filename=filename[:200] if filename else None,
             team=values.get("team") or None,
         )

@@ -3,9 +3,11 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
@@ -171,21 +173,14 @@ def begin(session: Session, user: User, upload_id: UUID, *, offset: int, uploads
         Conflict: it is complete, or `offset` is not where it stands.
     """
     require_scope(user, Scope.SUBMIT)
-    get_upload(session, user, upload_id)
+    _require_at(session, get_upload(session, user, upload_id), offset)
     file = _open_locked(uploads, upload_id)
-    try:
-        # Read again behind the lock: whoever held it before may have moved the offset, or ended the upload.
-        upload = session.get(Upload, upload_id, populate_existing=True)
-        if upload is None:
-            upload_path(uploads, upload_id).unlink(missing_ok=True)
-            raise unknown_upload()
+    with _closed_on_error(file):
+        upload = _read_again(session, upload_id, uploads=uploads)
         _require_at(session, upload, offset)
         # Bytes behind the offset came without being acknowledged: they are sent again.
         file.truncate(offset)
         file.seek(offset)
-    except BaseException:
-        file.close()
-        raise
     return Incoming(id=upload.id, actor=user.actor, offset=upload.offset, length=upload.length, file=file)
 
 
@@ -201,6 +196,24 @@ def _open_locked(uploads: Path, upload_id: UUID) -> BinaryIO:
             "Another request is writing to this upload. Wait a moment, ask for the offset, resume there.",
         ) from None
     return os.fdopen(handle, "r+b", buffering=0)
+
+
+@contextmanager
+def _closed_on_error(file: BinaryIO) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        file.close()
+        raise
+
+
+def _read_again(session: Session, upload_id: UUID, *, uploads: Path) -> Upload:
+    """The row behind the lock: whoever held it before may have moved the offset, or ended the upload."""
+    upload = session.get(Upload, upload_id, populate_existing=True)
+    if upload is None:
+        upload_path(uploads, upload_id).unlink(missing_ok=True)  # opening made it anew
+        raise unknown_upload()
+    return upload
 
 
 def _require_at(session: Session, upload: Upload, offset: int) -> None:
@@ -246,14 +259,20 @@ def terminate(session: Session, user: User, upload_id: UUID, *, uploads: Path) -
         Locked: a request is writing to it.
     """
     require_scope(user, Scope.SUBMIT)
-    upload = get_upload(session, user, upload_id)
+    _require_endable(get_upload(session, user, upload_id))
+    file = _open_locked(uploads, upload_id)
+    with _closed_on_error(file):
+        upload = _read_again(session, upload_id, uploads=uploads)
+        _require_endable(upload)
+        session.delete(upload)
+        events.record(session, "upload", upload_id, actor=user.actor, what="terminated")
+        session.flush()
+    after_commit(session, lambda: _remove(file, upload_path(uploads, upload_id)))
+
+
+def _require_endable(upload: Upload) -> None:
     if upload.status is not UploadStatus.RECEIVING:
         raise Conflict("upload_complete", "This upload is complete, so there is nothing to end.")
-    file = _open_locked(uploads, upload_id)
-    session.delete(upload)
-    events.record(session, "upload", upload_id, actor=user.actor, what="terminated")
-    session.flush()
-    after_commit(session, lambda: _remove(file, upload_path(uploads, upload_id)))
 
 
 def _remove(file: BinaryIO, path: Path) -> None:
@@ -270,8 +289,7 @@ def expire_uploads(session: Session, *, uploads: Path) -> int:
     ).all()
     for upload in over:
         reject(session, upload, code="upload_expired", message="No byte came for a day. Begin a new upload.")
-        path = upload_path(uploads, upload.id)
-        after_commit(session, lambda path=path: path.unlink(missing_ok=True))  # type: ignore[misc]
+        after_commit(session, partial(upload_path(uploads, upload.id).unlink, missing_ok=True))
     return len(over)
 
 

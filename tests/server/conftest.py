@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,16 +16,22 @@ from uuid import uuid4
 import httpx
 import pytest
 import uvicorn
-from pydantic import SecretStr
+from argon2 import PasswordHasher
 from sqlalchemy.orm import Session
 
-from evaluator.spec import load_challenge
+from evaluator.spec import Challenge, load_challenge
+from server.accounts.models import Account, TokenKind
+from server.accounts.principals import Scope
+from server.accounts.tokens import issue
 from server.app import create_app
 from server.challenges.service import apply
 from server.database import Base, SessionFactory, unit_of_work
 from server.settings import Settings
 
+Clients = Callable[[str | None], httpx.Client]
+
 SETUP_TOKEN = "the-setup-token-of-these-tests"
+PASSWORD = "the password of everybody in these tests"
 _TLS = ssl.create_default_context()  # made once: clients that each make their own cost 30 ms
 FOMO26 = Path(__file__).parents[2] / "challenges" / "fomo26" / "challenge.yaml"
 
@@ -36,7 +43,6 @@ class Person:
     http: httpx.Client
     id: str
     email: str
-    password: str
     token: str
 
 
@@ -46,10 +52,8 @@ class Tus:
 
     http: httpx.Client
 
-    def create(
-        self, slug: str, data: bytes, *, length: int | None = None, sha256: str | None = None, **metadata: str
-    ) -> httpx.Response:
-        values = {"sha256": sha256 or hashlib.sha256(data).hexdigest(), **metadata}
+    def create(self, slug: str, data: bytes, *, length: int | None = None, **metadata: str) -> httpx.Response:
+        values = {"sha256": hashlib.sha256(data).hexdigest(), **metadata}
         pairs = [f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in values.items()]
         headers = {
             "Upload-Length": str(len(data) if length is None else length),
@@ -61,9 +65,9 @@ class Tus:
         headers = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
         return self.http.patch(location, headers={"Tus-Resumable": "1.0.0", **headers}, content=content)
 
-    def begin(self, slug: str, data: bytes, **metadata: str) -> str:
+    def begin(self, slug: str, data: bytes, *, length: int | None = None, **metadata: str) -> str:
         """A new upload's address."""
-        created = self.create(slug, data, **metadata)
+        created = self.create(slug, data, length=length, **metadata)
         assert created.status_code == 201, created.text
         return str(self.http.base_url.join(created.headers["Location"]))
 
@@ -72,21 +76,23 @@ class Tus:
         assert answer.status_code == 200, answer.status_code
         return int(answer.headers["Upload-Offset"])
 
-    def upload(self, slug: str, data: bytes, **metadata: str) -> dict[str, Any]:
+    def upload(self, slug: str, data: bytes) -> dict[str, Any]:
         """A whole upload; what GET says of it afterwards."""
-        location = self.begin(slug, data, **metadata)
+        location = self.begin(slug, data)
         assert self.patch(location, 0, data).status_code == 204
         return dict(self.http.get(location).json())
 
 
 @pytest.fixture(scope="session")
 def settings(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(
-        data=tmp_path_factory.mktemp("data"),
-        secret_key=SecretStr("k" * 40),
-        DATABASE_URL=postgres_url,
-        setup_token=SecretStr(SETUP_TOKEN),
-        upload_limit=200 * 2**20,
+    return Settings.model_validate(
+        {
+            "data": tmp_path_factory.mktemp("data"),
+            "secret_key": "k" * 40,
+            "DATABASE_URL": postgres_url,
+            "setup_token": SETUP_TOKEN,
+            "upload_limit": 200 * 2**20,
+        }
     )
 
 
@@ -95,9 +101,8 @@ def served(settings: Settings) -> Iterator[tuple[str, SessionFactory]]:
     """The running application's address, and its sessions."""
     app = create_app(settings)
     sessions: SessionFactory = app.state.sessions
-    with sessions() as session:
-        Base.metadata.create_all(session.connection())  # finds everything made where migrations have run
-        session.commit()
+    engine = sessions.kw["bind"]
+    Base.metadata.create_all(engine)  # finds everything made where migrations have run
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -107,9 +112,7 @@ def served(settings: Settings) -> Iterator[tuple[str, SessionFactory]]:
     yield f"http://127.0.0.1:{listener.getsockname()[1]}", sessions
     server.should_exit = True
     thread.join()
-    with sessions() as session:
-        bind = session.get_bind()
-        getattr(bind, "engine", bind).dispose()
+    engine.dispose()
 
 
 @pytest.fixture
@@ -125,7 +128,7 @@ def sessions(served: tuple[str, SessionFactory]) -> SessionFactory:
 
 
 @pytest.fixture
-def clients(served: tuple[str, SessionFactory]) -> Iterator[Callable[[str | None], httpx.Client]]:
+def clients(served: tuple[str, SessionFactory]) -> Iterator[Clients]:
     """Makes HTTP clients that send a token."""
     opened: list[httpx.Client] = []
 
@@ -141,55 +144,60 @@ def clients(served: tuple[str, SessionFactory]) -> Iterator[Callable[[str | None
 
 
 @pytest.fixture
-def nobody(clients: Callable[[str | None], httpx.Client]) -> httpx.Client:
+def nobody(clients: Clients) -> httpx.Client:
     """A client without a token."""
     return clients(None)
 
 
 @pytest.fixture
-def person(nobody: httpx.Client, clients: Callable[[str | None], httpx.Client]) -> Callable[..., Person]:
-    """Registers somebody new and logs them in."""
+def person(sessions: SessionFactory, clients: Clients) -> Callable[..., Person]:
+    """Makes somebody with an account and a session; all have the same password, hashed once."""
 
-    def make(name: str = "Ada", **extra: str) -> Person:
-        email, password = f"{uuid4().hex}@example.org", f"pass-{uuid4().hex}"
-        body = {"email": email, "name": name, "password": password, **extra}
-        account = nobody.post("/accounts", json=body)
-        assert account.status_code == 201, account.text
-        return log_in(nobody, clients, account.json()["id"], email, password)
+    def make(name: str = "Ada") -> Person:
+        email = f"{uuid4().hex}@example.org"
+        with unit_of_work(sessions) as session:
+            account = Account(email=email, name=name, password_hash=_password_hash())
+            session.add(account)
+            session.flush()
+            scopes = [Scope.READ, Scope.SUBMIT]
+            token, _ = issue(session, TokenKind.SESSION, name="log-in", user_id=account.id, scopes=scopes)
+        return Person(http=clients(token), id=str(account.id), email=email, token=token)
 
     return make
 
 
-def log_in(
-    nobody: httpx.Client, clients: Callable[[str | None], httpx.Client], id_: str, email: str, password: str
-) -> Person:
-    token = nobody.post("/sessions", json={"email": email, "password": password}).json()["token"]
-    return Person(http=clients(token), id=id_, email=email, password=password, token=token)
+@cache
+def _password_hash() -> str:
+    return PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
 
 
 @pytest.fixture(scope="session")
 def first_admin(served: tuple[str, SessionFactory]) -> tuple[str, str, str]:
-    """Id, address and password of the admin that the setup token made."""
-    email, password = "admin@example.org", "a password of an admin"
-    body = {"email": email, "name": "Grace", "password": password, "setup_token": SETUP_TOKEN}
-    answer = httpx.post(f"{served[0]}/api/v1/accounts", json=body)
-    assert answer.status_code == 201, answer.text
-    assert answer.json()["is_admin"]
-    return answer.json()["id"], email, password
+    """Id, address and session token of the admin that the setup token made."""
+    with httpx.Client(base_url=f"{served[0]}/api/v1", verify=_TLS) as http:
+        credentials = {"email": "admin@example.org", "password": PASSWORD}
+        answer = http.post("/accounts", json={**credentials, "name": "Grace", "setup_token": SETUP_TOKEN})
+        assert answer.status_code == 201, answer.text
+        token = http.post("/sessions", json=credentials).json()["token"]
+    return answer.json()["id"], credentials["email"], token
 
 
 @pytest.fixture
-def admin(
-    first_admin: tuple[str, str, str], nobody: httpx.Client, clients: Callable[[str | None], httpx.Client]
-) -> Person:
-    return log_in(nobody, clients, *first_admin)
+def admin(first_admin: tuple[str, str, str], clients: Clients) -> Person:
+    id_, email, token = first_admin
+    return Person(http=clients(token), id=id_, email=email, token=token)
+
+
+@pytest.fixture(scope="session")
+def fomo26() -> Challenge:
+    return load_challenge(FOMO26)
 
 
 @pytest.fixture
-def slug(sessions: SessionFactory) -> str:
+def slug(sessions: SessionFactory, fomo26: Challenge) -> str:
     """A challenge of this test's own: FOMO26's file under another name."""
     name = f"fomo-{uuid4().hex[:10]}"
-    spec = load_challenge(FOMO26).model_copy(update={"challenge": name})
+    spec = fomo26.model_copy(update={"challenge": name})
     with unit_of_work(sessions) as session:
         apply(session, spec, actor="tests")
     return name
