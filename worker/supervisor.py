@@ -141,7 +141,7 @@ class Supervisor:
                 began = time.monotonic()
                 service.start()
                 self._since[service.name] = time.monotonic()
-                self._announce(f"{service.name}: ready after {time.monotonic() - began:.1f} s")
+                self._announce(f"{service.name}: ready in {time.monotonic() - began:.1f} s")
         except BaseException:
             self.stop()
             raise
@@ -152,19 +152,24 @@ class Supervisor:
         while self._started:
             service = self._started.pop()
             service.stop()
-            _log.info("stopped", service=service.name)
+            if not isinstance(service, Step):
+                self._announce(f"{service.name}: stopped")
 
     def request_stop(self, number: int = 0, frame: FrameType | None = None) -> None:
         """Make `run` return; has the shape of a signal handler."""
         self._stop.set()
 
-    def run(self) -> None:
-        """Start, watch and restart until SIGTERM, SIGINT or `request_stop`; then stop in reverse order."""
-        before = {
-            number: signal.signal(number, self.request_stop) for number in (signal.SIGTERM, signal.SIGINT)
-        }
+    def run(self, when_ready: Callable[[], None] = lambda: None) -> None:
+        """Start, watch and restart until SIGTERM, SIGINT or `request_stop`; then stop in reverse order.
+
+        `when_ready` is called once everything has started.
+        """
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self.request_stop) for number in numbers}
         try:
             self.start()
+            if not self._stop.is_set():
+                when_ready()
             while not self._stop.wait(_LOOK_EVERY):
                 self.look_after()
         finally:

@@ -75,7 +75,7 @@ def test_run_workers_are_told_neither_database_nor_data_directory(platform: Plat
 
 
 def test_the_order_is_database_migrations_server_token_workers(platform: Platform) -> None:
-    names = [service.name for service in services(platform, lambda line: None)]
+    names = [service.name for service in services(platform)]
     assert names == [
         "postgres",
         "redis",
@@ -86,7 +86,6 @@ def test_the_order_is_database_migrations_server_token_workers(platform: Platfor
         "run-1",
         "run-2",
         "score-1",
-        "address",
     ]
 
 

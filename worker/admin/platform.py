@@ -47,6 +47,11 @@ class Platform:
         own = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared only
         return f"http://{own}:{self.port}"
 
+    @property
+    def address_file(self) -> Path:
+        """Holds the server's address while the platform is up, for programs that wait for it."""
+        return self.data / "address"
+
     def secret(self, name: str) -> str:
         """One of this installation's secrets, made on first use."""
         return secret(self.data, name)
@@ -56,9 +61,7 @@ WorkerToken = Callable[[Platform], str]
 """Makes (or finds again) the token that this machine's run workers show to the server."""
 
 
-def services(
-    platform: Platform, announce: Callable[[str], None], worker_token: WorkerToken | None = None
-) -> list[Service]:
+def services(platform: Platform, worker_token: WorkerToken | None = None) -> list[Service]:
     """Everything in the order in which it starts.
 
     `worker_token` is called once the server is healthy and before the first run worker starts.
@@ -78,7 +81,6 @@ def services(
         _beat(platform),
         *[_run_worker(platform, name, slot) for name, slot in zip(names, deal(len(names)), strict=True)],
         _score_worker(platform),
-        Step("address", lambda: announce(f"Proctor listens on {platform.server_url}")),
     ]
 
 

@@ -49,8 +49,16 @@ def serve(
 ) -> None:
     """Run the platform until SIGTERM or SIGINT; from the main thread only.
 
+    While it is up, the file `address` in the data directory holds the server's address.
     Raises `SetupError` or `ServiceError` where it does not come up; what had started is stopped then.
     """
     prepare(platform.data)
-    supervisor = Supervisor(services(platform, announce, worker_token), announce)
-    supervisor.run()
+
+    def ready() -> None:
+        platform.address_file.write_text(platform.server_url + "\n")
+        announce(f"Proctor listens on {platform.server_url}")
+
+    try:
+        Supervisor(services(platform, worker_token), announce).run(ready)
+    finally:
+        platform.address_file.unlink(missing_ok=True)
