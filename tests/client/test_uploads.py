@@ -91,9 +91,7 @@ def test_an_upload_survives_cut_connections(
         assert client.upload(upload).offset == archive.size
     assert cuts == []
     assert positions[-1] == archive.size
-    assert any(after < before for before, after in itertools.pairwise(positions)), (
-        "went back to resume"
-    )
+    assert any(after < before for before, after in itertools.pairwise(positions)), "went back to resume"
 
 
 def test_a_second_run_goes_on_where_the_first_stopped(
