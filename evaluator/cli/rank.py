@@ -53,6 +53,8 @@ def rank_command(
 
 def print_standings(spec: Challenge, standings: Standings, console: Console | None = None) -> None:
     """One table per track: place, team, and per board its rank above the values it comes from."""
+    if not standings.tracks:
+        typer.echo("There are no scores to rank.")
     wide = console or Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
     for track, found in standings.tracks.items():
         wide.print(_table(spec, track, found))

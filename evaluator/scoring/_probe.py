@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from evaluator.manifest import ManifestError
+from evaluator.manifest import ManifestError, Reference
 from evaluator.metrics import DatasetData, NotScored
 from evaluator.metrics.fairness import groups_of
 from evaluator.metrics.registry import DatasetMetric, lookup
@@ -16,7 +16,7 @@ from evaluator.probe import ProbeResult, Split, SplitError, run_probe, split_cas
 from evaluator.scoring._dataset import dataset_metric, score_dataset
 from evaluator.scoring._report import Extras, GroupReport, MetricReport, ProbeReport, Report
 from evaluator.scoring._values import BoundMetric, Job, ScoringError, resample
-from evaluator.spec import Probe
+from evaluator.spec import GroupVariable, Probe
 
 Embedding = npt.NDArray[np.float32]
 Groups = dict[str, list[str | None]]
@@ -80,17 +80,19 @@ def _vector(output: Value | None) -> Embedding | None:
 
 
 def _split(job: Job, probe: Probe) -> Split:
-    rows = job.references.rows
-    cohorts = []
-    for case in job.manifest.names:
-        cohort = rows[case].cohort or rows[case].label
-        if cohort is None:
-            raise ManifestError(f"references.csv:{rows[case].line or 1}: the case has no cohort")
-        cohorts.append(cohort)
+    references = job.references.rows.values()
     try:
-        return split_cases(cohorts, [rows[case].age for case in job.manifest.names], probe)
+        return split_cases([_cohort(row) for row in references], [row.age for row in references], probe)
     except SplitError as error:
         raise ScoringError(f"board {job.name}: {error}") from None
+
+
+def _cohort(reference: Reference) -> str:
+    """The class of a case: its cohort, or its label where a dataset has no column of that name."""
+    found = reference.cohort or reference.label
+    if found is None:
+        raise ManifestError(f"references.csv:{reference.line or 1}: the case has no cohort")
+    return found
 
 
 def _rejection(split: Split, embeddings: Sequence[Embedding | None]) -> str | None:
@@ -112,34 +114,41 @@ def _rejection(split: Split, embeddings: Sequence[Embedding | None]) -> str | No
 def _train(
     job: Job, split: Split, embeddings: Sequence[Embedding | None], probe: Probe
 ) -> tuple[ProbeResult, _Tested]:
-    names = job.manifest.names
+    references = list(job.references.rows.values())
     numbers = {name: number for number, name in enumerate(split.classes)}
-    references = [job.references.rows[case] for case in names]
-    labels = np.array([numbers[row.cohort or row.label or ""] for row in references])
-
-    def part(positions: Sequence[int]) -> npt.NDArray[np.float64]:
-        return np.array([embeddings[case] for case in positions], dtype=np.float64)
-
-    width = next(len(one) for one in embeddings if one is not None)
+    labels = np.array([numbers[_cohort(row)] for row in references])
     present = [case for case in split.test if embeddings[case] is not None]
-    train, val = list(split.train), list(split.val)
     result = run_probe(
-        (part(train), labels[train]),
-        (part(val), labels[val]),
-        part(present).reshape(-1, width),
+        (_rows(embeddings, split.train), labels[list(split.train)]),
+        (_rows(embeddings, split.val), labels[list(split.val)]),
+        _rows(embeddings, present).reshape(len(present), -1 if present else _width(embeddings)),
         classes=len(split.classes),
         probe=probe,
     )
     scores = {} if result.scores is None else dict(zip(present, result.scores, strict=True))
-    groups: Groups = {
-        variable.variable: groups_of(
-            variable, [getattr(references[case], variable.variable) for case in split.test]
-        )
-        for variable in job.board.groups
+    tested = _Tested(
+        cases=tuple(job.manifest.names[case] for case in split.test),
+        labels=labels[list(split.test)],
+        rows=[scores.get(case) for case in split.test],
+        classes=split.classes,
+        groups=_groups(job.board.groups, [references[case] for case in split.test]),
+    )
+    return result, tested
+
+
+def _rows(embeddings: Sequence[Embedding | None], cases: Sequence[int]) -> npt.NDArray[np.float64]:
+    return np.array([embeddings[case] for case in cases], dtype=np.float64)
+
+
+def _width(embeddings: Sequence[Embedding | None]) -> int:
+    return next(len(one) for one in embeddings if one is not None)
+
+
+def _groups(variables: Sequence[GroupVariable], references: Sequence[Reference]) -> Groups:
+    return {
+        one.variable: groups_of(one, [getattr(reference, one.variable) for reference in references])
+        for one in variables
     }
-    test = tuple(names[case] for case in split.test)
-    rows = [scores.get(case) for case in split.test]
-    return result, _Tested(test, labels[list(split.test)], rows, split.classes, groups)
 
 
 def _metrics(job: Job, tested: _Tested, *, trained: bool) -> dict[str, MetricReport]:
@@ -158,7 +167,7 @@ def _probe_report(
 ) -> ProbeReport:
     return ProbeReport(
         classes=split.classes,
-        width=next(len(one) for one in embeddings if one is not None),
+        width=_width(embeddings),
         train=len(split.train),
         val=len(split.val),
         test=len(split.test),

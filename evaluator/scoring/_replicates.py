@@ -62,27 +62,27 @@ def _repeated(metric: DatasetMetric, parameters: Any, data: DatasetData, row: Va
         return float("nan")
 
 
-def _auroc(positive: npt.NDArray[np.bool_], scores: Values, counts: Counts) -> Values:
-    """Pairs won plus half the ties over all pairs: each distinct score against the negatives below it."""
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
-    ordered, positive = counts[:, order], positive[order]
-    positives = np.add.reduceat(np.where(positive, ordered, 0), starts, axis=1)
-    negatives = np.add.reduceat(np.where(positive, 0, ordered), starts, axis=1)
-    below = np.cumsum(negatives, axis=1) - negatives / 2
-    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-    area: Values = np.einsum("rs,rs->r", positives, below) / pairs
+def _auroc(positive: npt.NDArray[np.bool_], scores: Values, by_case: Values) -> Values:
+    """Pairs won plus half the ties over all pairs; `by_case` are counts of shape (cases, resamples)."""
+    order = np.flatnonzero(~positive)[np.argsort(scores[~positive])]
+    up_to = np.zeros((len(order) + 1, by_case.shape[1]))  # row k: how often the k lowest negatives occur
+    by_case[order].cumsum(axis=0, out=up_to[1:])
+    positives, wins = by_case[positive], up_to[np.searchsorted(scores[order], scores[positive], "left")]
+    wins += up_to[np.searchsorted(scores[order], scores[positive], "right")]
+    pairs = positives.sum(axis=0) * up_to[-1]
+    area: Values = np.einsum("pr,pr->r", positives, wins) / (2 * pairs)
     return area
 
 
 def _binary_auroc(data: DatasetData, counts: Counts) -> Values:
-    return _auroc(data.labels == 1, data.scores, counts)
+    return _auroc(data.labels == 1, data.scores, np.ascontiguousarray(counts.T))
 
 
 def _ovr_auroc(data: DatasetData, counts: Counts) -> Values:
     classes = data.scores.shape[1]
     columns = [1] if classes == 2 else range(classes)
-    areas = np.array([_auroc(data.labels == one, data.scores[:, one], counts) for one in columns])
+    by_case = np.ascontiguousarray(counts.T)
+    areas = np.array([_auroc(data.labels == one, data.scores[:, one], by_case) for one in columns])
     return _mean_of_finite(areas)
 
 
@@ -105,22 +105,18 @@ def _mae(data: DatasetData, counts: Counts) -> Values:
 
 
 def _pearson(data: DatasetData, counts: Counts) -> Values:
-    total = counts.sum(axis=1)
-    one, other = _unit_scale(data.labels), _unit_scale(data.scores)
-    mean_one, mean_other = counts @ one / total, counts @ other / total
-    product = counts @ (one * other) / total - mean_one * mean_other
-    square_one = counts @ one**2 / total - mean_one**2
-    square_other = counts @ other**2 / total - mean_other**2
-    constant = _one_value(one, counts) | _one_value(other, counts)
-    correlation = np.clip(product / np.sqrt(square_one * square_other), -1, 1)
-    return np.where(constant, np.nan, correlation)
+    one, other = _deviations(data.labels, counts), _deviations(data.scores, counts)
+    squares = (counts * one**2).sum(axis=1) * (counts * other**2).sum(axis=1)
+    correlation: Values = np.clip((counts * one * other).sum(axis=1) / np.sqrt(squares), -1, 1)
+    return np.where(_one_value(data.labels, counts) | _one_value(data.scores, counts), np.nan, correlation)
 
 
-def _unit_scale(values: Values) -> Values:
-    """Centred and scaled to at most 1, which keeps the moments small; a correlation does not notice."""
-    centred = values / max(np.abs(values).max(), np.finfo(float).tiny)
-    centred = centred - centred.mean()
-    scaled: Values = centred / max(np.abs(centred).max(), np.finfo(float).tiny)
+def _deviations(values: Values, counts: Counts) -> Values:
+    """Deviations from each resample's mean, scaled to at most 1: one huge outlier must not drown the others."""
+    values = values / max(np.abs(values).max(), np.finfo(float).tiny)
+    means = counts @ values / counts.sum(axis=1)
+    deviations = np.where(counts > 0, values - means[:, None], 0)
+    scaled: Values = deviations / np.abs(deviations).max(axis=1, keepdims=True)
     return scaled
 
 

@@ -311,6 +311,17 @@ def test_replicates_at_once_equal_the_metric_of_the_repeated_cases(name, fields,
     assert np.nanmax(np.abs(at_once - one_by_one), initial=0) < 1e-9
 
 
+def test_one_huge_outlier_does_not_drown_the_resamples_without_it():
+    labels = np.array([20.0, 30, 40, 50, 60, 70])
+    data = DatasetData(labels, np.array([21.0, 35, 39, 55, 58, 1e14]))
+    counts = np.ones((2, 6))
+    counts[1, 5] = 0
+    metric = lookup("pearson")
+    found = replicates(metric, None, "pearson", data, counts)
+    assert found[0] == pytest.approx(metric.score(data, None))
+    assert found[1] == pytest.approx(metric.score(DatasetData(labels[:5], data.scores[:5]), None))
+
+
 def test_a_thousand_replicates_of_auroc_are_fast():
     stream = np.random.default_rng(0)
     labels = stream.integers(0, 2, 320)
