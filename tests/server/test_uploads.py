@@ -2,12 +2,10 @@
 
 import hashlib
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import httpx
@@ -81,19 +79,6 @@ def test_an_upload_may_come_in_pieces(tus: Tus, slug: str, settings: Settings) -
         answer = tus.patch(location, start, data[start : start + 300])
         assert answer.headers["Upload-Offset"] == str(min(start + 300, 1000))
         assert ("Upload-Expires" in answer.headers) == (start < 900)
-    assert _file(settings, location) == data
-
-
-def test_what_came_before_a_cut_counts_and_the_rest_follows(tus: Tus, slug: str, settings: Settings) -> None:
-    data = os.urandom(6 * 2**20)
-    location = tus.begin(slug, data)
-    wire = _Wire(tus, location, length=len(data))
-    wire.send(data[: 5 * 2**20])
-    wire.cut()
-    # The server may still be taking in what the wire held.
-    _eventually(lambda: tus.offset(location) == 5 * 2**20)
-    offset = tus.offset(location)
-    _eventually(lambda: tus.patch(location, offset, data[offset:]).status_code == 204)
     assert _file(settings, location) == data
 
 
@@ -291,28 +276,3 @@ def test_many_mebibytes_arrive_whole(tus: Tus, slug: str, settings: Settings) ->
     assert tus.patch(location, 0, (block for _ in range(80))).status_code == 204
     with upload_path(settings.uploads, UUID(location.rsplit("/", 1)[1])).open("rb") as file:
         assert hashlib.file_digest(file, "sha256").hexdigest() == digest.hexdigest()
-
-
-class _Wire:
-    """A PATCH on a bare socket, so that it can be cut in the middle."""
-
-    def __init__(self, tus: Tus, location: str, *, length: int) -> None:
-        parts = urlsplit(location)
-        assert parts.hostname is not None
-        self._socket = socket.create_connection((parts.hostname, parts.port or 80))
-        head = [
-            f"PATCH {parts.path} HTTP/1.1",
-            f"Host: {parts.netloc}",
-            f"Authorization: {tus.http.headers['Authorization']}",
-            "Tus-Resumable: 1.0.0",
-            "Upload-Offset: 0",
-            "Content-Type: application/offset+octet-stream",
-            f"Content-Length: {length}",
-        ]
-        self._socket.sendall("\r\n".join([*head, "", ""]).encode())
-
-    def send(self, data: bytes) -> None:
-        self._socket.sendall(data)
-
-    def cut(self) -> None:
-        self._socket.close()
