@@ -26,12 +26,11 @@ class Usage:
 class Group:
     """The parent group of one container; `path` is what the engine is told, None where there is none."""
 
-    def __init__(self, name: str, info: dict[str, Any]) -> None:
+    def __init__(self, name: str, info: dict[str, Any], *, privileged: bool) -> None:
         self.name = name
         self.usage = Usage()
         self._unified = str(info.get("CgroupVersion")) == "2"
-        usable = info.get("CgroupDriver") == "cgroupfs" and _writable(self._unified)
-        self.path = f"/{_PARENT}/{name}" if usable else None
+        self.path = f"/{_PARENT}/{name}" if privileged and usable(info) else None
 
     def read(self, container: str) -> Usage:
         """Read the groups once more and return the maxima so far; `container` is the container's id."""
@@ -78,8 +77,11 @@ def _remove(name: str) -> None:
             (parent / name).rmdir()
 
 
-def _writable(unified: bool) -> bool:
-    probe = _ROOT if unified else _ROOT / "memory"
+def usable(info: dict[str, Any]) -> bool:
+    """Whether this process may make and read control groups as the engine of this `info` does."""
+    if info.get("CgroupDriver") != "cgroupfs":
+        return False
+    probe = _ROOT if str(info.get("CgroupVersion")) == "2" else _ROOT / "memory"
     try:
         (probe / _PARENT).mkdir(exist_ok=True)
     except OSError:

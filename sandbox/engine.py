@@ -36,18 +36,24 @@ def translate(doing: str) -> Iterator[None]:
 class Engine:
     """One connection to the engine, usable from several threads. Every method raises `EngineFault`."""
 
-    def __init__(self, api: APIClient, slow: APIClient) -> None:
+    def __init__(self, api: APIClient, slow: APIClient, *, privileged: bool) -> None:
         self.api: Any = api  # its stubs lack half of the calls
         self._slow: Any = slow
         self._warm: set[str] = set()
+        self.privileged = privileged
 
     @classmethod
-    def connect(cls, *, timeout: int = 60) -> Self:
-        """Connect to `DOCKER_HOST`, or to the default socket; `timeout` seconds for each answer."""
+    def connect(cls, *, timeout: int = 60, privileged: bool | None = None) -> Self:
+        """Connect to `DOCKER_HOST`, or to the default socket; `timeout` seconds for each answer.
+
+        `privileged` says whether this process makes bounded disks, reads control groups and looks into the
+        engine's directories; by default it does where it can.
+        """
         with translate("connecting"):
             where = kwargs_from_env()
             api = APIClient(**where, version="auto", timeout=timeout)
-            return cls(api, APIClient(**where, version="auto", timeout=_LOAD_SECONDS))
+            slow = APIClient(**where, version="auto", timeout=_LOAD_SECONDS)
+            return cls(api, slow, privileged=disks.supported() if privileged is None else privileged)
 
     def close(self) -> None:
         """Close the connections."""

@@ -27,7 +27,7 @@ class Layer:
         self._id = str(container["Id"])
         self._pid = int(container["State"]["Pid"] or 0)
         self._limit = limit
-        self._upper = _readable_upper(container)
+        self._upper = _readable_upper(container) if engine.privileged else None
         self._pause = 0.5 if self._upper else 2.0
         self._next = 0.0
         self.used = 0

@@ -94,7 +94,7 @@ def _host_config(job: CaseJob, host: Host, mounts: Mounts) -> dict[str, Any]:
         "OomScoreAdj": 1000,
         "NanoCpus": _nano_cpus(limits.cpus, job.slot, host.cpus),
         "CpusetCpus": job.slot.cpuset or "",
-        "Ulimits": _ulimits(limits.disk if OUTPUT in mounts.disks else limits.output),
+        "Ulimits": _ulimits(limits.disk),
         "IpcMode": "private",
         "CgroupnsMode": "private",
         "ShmSize": max(limits.shm, _LEAST_SHM),

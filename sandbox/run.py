@@ -77,9 +77,9 @@ def _prepare(engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: Ex
     job.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
     cleanup.callback(shutil.rmtree, job.scratch, ignore_errors=True)
     inputs = _stage(job)
-    group = Group(job.name, info)
+    group = Group(job.name, info, privileged=engine.privileged)
     cleanup.callback(group.remove)
-    made = _make_disks(engine, job, image, cleanup) if disks.supported() else {}
+    made = _make_disks(engine, job, image, cleanup) if engine.privileged else {}
     host = options.Host(int(info["NCPU"]), group.path)
     return _Case(engine, job, group, made, options.build(job, host, options.Mounts(inputs, made)))
 

@@ -43,9 +43,32 @@ def bare_image(files: dict[str, bytes], **config: object) -> Path:
     digest = hashlib.sha256(text).hexdigest()
     manifest = [{"Config": f"{digest}.json", "RepoTags": ["bare:latest"], "Layers": ["layer/layer.tar"]}]
     target = Path(tempfile.gettempdir()) / f"proctor-bare-{digest[:16]}.tar"
-    members = {"manifest.json": json.dumps(manifest).encode(), f"{digest}.json": text, "layer/layer.tar": layer}
+    members = {
+        "manifest.json": json.dumps(manifest).encode(),
+        f"{digest}.json": text,
+        "layer/layer.tar": layer,
+    }
     target.write_bytes(tar_of(members))
     return target
+
+
+def reconfigured(archive: Path, target: Path, **config: object) -> Path:
+    """`archive` with `config` merged into the image's configuration (`Volumes`, say), written to `target`."""
+    with tarfile.open(archive) as old:
+        members = {member.name: _content(old, member) for member in old if member.isfile()}
+    manifest = json.loads(members.pop("manifest.json"))
+    settings = json.loads(members.pop(manifest[0]["Config"]))
+    settings["config"] |= config
+    text = json.dumps(settings, sort_keys=True).encode()
+    manifest[0]["Config"] = f"{hashlib.sha256(text).hexdigest()}.json"
+    named = {"manifest.json": json.dumps(manifest).encode(), manifest[0]["Config"]: text}
+    target.write_bytes(tar_of(named | members))
+    return target
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member)
+    return file.read() if file is not None else b""
 
 
 def tar_of(files: dict[str, bytes]) -> bytes:

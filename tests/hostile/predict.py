@@ -3,6 +3,9 @@
 `BEHAVIOUR` (baked into an image) or else `PROCTOR_TRACK` (so that one image serves a whole suite) names what to do.
 """
 
+# Bare calls of the operating system, as such programs make them:
+# ruff: noqa: PTH101, PTH102, PTH103, PTH108, PTH109, PTH110, PTH111, PTH119, PTH123, PTH207, PTH208, PTH211, S103
+
 import ctypes
 import glob
 import gzip
@@ -69,7 +72,9 @@ def good() -> bytes:
     if OUTPUT.endswith(".txt"):
         return b"0.25\n"
     if OUTPUT.endswith(".npy"):
-        return npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }", struct.pack("<4f", 1, 2, 3, 4))
+        return npy(
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }", struct.pack("<4f", 1, 2, 3, 4)
+        )
     return mask(shape())
 
 
@@ -169,6 +174,12 @@ def fills_root_with_deleted_files() -> None:
 @behaviour
 def fills_a_volume() -> None:
     fill("/data")
+
+
+@behaviour
+def lists_a_volume() -> None:
+    print("data:", *os.listdir("/data"))
+    write(good())
 
 
 @behaviour
@@ -310,7 +321,15 @@ def floods_the_log() -> None:
 def reachable() -> Iterator[str]:
     """What answers on this machine or near it; loopback inside the container does not count."""
     ports = [int(port) for port in os.environ.get("PORTS", "22,80,443,5432,6379,8000,2375").split(",")]
-    hosts = ["172.17.0.1", "172.18.0.1", "10.0.0.1", "10.255.255.53", "169.254.169.254", "1.1.1.1", "127.0.0.1"]
+    hosts = [
+        "172.17.0.1",
+        "172.18.0.1",
+        "10.0.0.1",
+        "10.255.255.53",
+        "169.254.169.254",
+        "1.1.1.1",
+        "127.0.0.1",
+    ]
     for host in hosts:
         for port in ports:
             with socket.socket() as probe:
@@ -339,7 +358,19 @@ def opens_sockets() -> None:
     write(good())
 
 
-PLACES = ("/tmp", ".", "/output", "/root", "/var/tmp", "/dev/shm", "/app", "/input", "/", "/run", "/sys/fs/cgroup")
+PLACES = (
+    "/tmp",
+    ".",
+    "/output",
+    "/root",
+    "/var/tmp",
+    "/dev/shm",
+    "/app",
+    "/input",
+    "/",
+    "/run",
+    "/sys/fs/cgroup",
+)
 
 
 def traces() -> Iterator[str]:
@@ -395,7 +426,12 @@ def breaks_out() -> None:
         "clock": lambda: libc.syscall(227, 0, ctypes.create_string_buffer(16)),
     }
     done = [name for name, act in acts.items() if act() >= 0]
-    for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", INPUTS[0], "/sys/kernel/uevent_helper"):
+    for path in (
+        "/proc/sys/kernel/core_pattern",
+        "/proc/sysrq-trigger",
+        INPUTS[0],
+        "/sys/kernel/uevent_helper",
+    ):
         try:
             with open(path, "r+b") as file:
                 file.write(b"x")

@@ -1,0 +1,119 @@
+"""Which bounds hold on this host, and what a person can do about those that do not."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sandbox import cgroups
+from sandbox.engine import Engine
+
+Level = Literal["ok", "warning", "problem"]
+_LEAST_FREE = 10 * 2**30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One bound: whether it holds, in words, and what helps where it does not."""
+
+    name: str
+    level: Level
+    message: str
+    remedy: str = ""
+
+
+def report(engine: Engine) -> list[Finding]:
+    """Look at the engine and at this host; nothing is started or changed.
+
+    Raises:
+        EngineFault: the engine does not answer.
+    """
+    info = engine.info()
+    checks: tuple[Callable[[Engine, dict[str, Any]], Finding], ...] = (
+        _platform,
+        _seccomp,
+        _memory,
+        _processes,
+        _cores,
+        _output_disk,
+        _root_layer,
+        _usage,
+        _init,
+        _space,
+    )
+    return [check(engine, info) for check in checks]
+
+
+def _platform(engine: Engine, info: dict[str, Any]) -> Finding:
+    text = f"Docker {info['ServerVersion']} on {info['OSType']}/{info['Architecture']}"
+    if info["OSType"] == "linux" and info["Architecture"] in ("x86_64", "amd64"):
+        return Finding("engine", "ok", text)
+    return Finding("engine", "problem", text, "Images are built for linux/amd64: use such a host.")
+
+
+def _seccomp(engine: Engine, info: dict[str, Any]) -> Finding:
+    if any("name=seccomp" in option for option in info.get("SecurityOptions") or ()):
+        return Finding("system calls", "ok", "Containers may make listed system calls only.")
+    return Finding("system calls", "problem", "The engine has no seccomp.", "Use a kernel and an engine with seccomp.")
+
+
+def _memory(engine: Engine, info: dict[str, Any]) -> Finding:
+    if info.get("MemoryLimit") and info.get("SwapLimit"):
+        return Finding("memory", "ok", "Memory and swap are bounded by control groups.")
+    remedy = "Enable the memory controller with swap accounting (kernel option swapaccount=1)."
+    level: Level = "warning" if info.get("MemoryLimit") else "problem"
+    return Finding("memory", level, "Swap, or memory as well, is not bounded.", remedy)
+
+
+def _processes(engine: Engine, info: dict[str, Any]) -> Finding:
+    if info.get("PidsLimit"):
+        return Finding("processes", "ok", "The number of processes is bounded by control groups.")
+    return Finding("processes", "problem", "Processes are not bounded.", "Enable the pids controller.")
+
+
+def _cores(engine: Engine, info: dict[str, Any]) -> Finding:
+    if info.get("CPUSet") and info.get("CpuCfsQuota"):
+        return Finding("cores", "ok", f"Processor time is bounded; the host has {info['NCPU']} cores.")
+    return Finding("cores", "warning", "Processor time is not bounded.", "Enable the cpu and cpuset controllers.")
+
+
+def _output_disk(engine: Engine, info: dict[str, Any]) -> Finding:
+    name = "/output, /tmp, working directory"
+    if engine.privileged:
+        return Finding(name, "ok", "Each is a file system of its own with a fixed size and number of files.")
+    message = "They are part of the container's layer, which a watchdog measures from time to time."
+    return Finding(name, "warning", message, "Run the worker as root with mkfs.ext4 and loop devices.")
+
+
+def _root_layer(engine: Engine, info: dict[str, Any]) -> Finding:
+    upper = Path(info["DockerRootDir"]) / "overlay2"
+    if engine.privileged and info["Driver"] == "overlay2" and os.access(upper, os.R_OK | os.X_OK):
+        return Finding("root file system", "ok", "A watchdog measures the layer twice a second.")
+    message = "A watchdog asks the engine for the layer's size every two seconds; deleted open files are not seen."
+    return Finding("root file system", "warning", message, "Run the worker as root beside the engine, with overlay2.")
+
+
+def _usage(engine: Engine, info: dict[str, Any]) -> Finding:
+    if engine.privileged and cgroups.usable(info):
+        return Finding("measurements", "ok", "Peak memory and processes are read from control groups.")
+    message = "Peak memory is not recorded, and a container with too many processes is only seen to fail."
+    return Finding("measurements", "warning", message, "Run the worker as root; use the cgroupfs driver.")
+
+
+def _init(engine: Engine, info: dict[str, Any]) -> Finding:
+    if info.get("InitBinary"):
+        return Finding("init", "ok", "Left processes are reaped by the engine's init.")
+    return Finding("init", "problem", "The engine has no init program.", "Install docker-init (tini).")
+
+
+def _space(engine: Engine, info: dict[str, Any]) -> Finding:
+    root = Path(info["DockerRootDir"])
+    if not root.is_dir():
+        return Finding("space", "warning", "The engine's directory cannot be seen from here.")
+    free = shutil.disk_usage(root).free
+    text = f"{free / 2**30:.0f} GiB are free where the engine keeps images."
+    if free >= _LEAST_FREE:
+        return Finding("space", "ok", text)
+    return Finding("space", "problem", text, "Free some space: images alone take up to 20 GB each.")

@@ -1,0 +1,60 @@
+"""A process that may only talk to the engine: no bounded disks, no control groups, the same verdicts."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sandbox import doctor
+from sandbox.engine import Engine
+from sandbox.jobs import CaseJob
+from sandbox.run import run_case
+from tests.sandbox.conftest import Run
+
+
+@pytest.fixture(scope="session")
+def unprivileged() -> Iterator[Engine]:
+    engine = Engine.connect(privileged=False)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def run(unprivileged: Engine, make_job: Callable[..., CaseJob]) -> Run:
+    return lambda *behaviour, **changes: run_case(unprivileged, make_job(*behaviour, **changes))
+
+
+CODES = {
+    "valid": "valid",
+    "reads_its_world": "valid",
+    "fills_output": "disk_full",
+    "fills_root": "disk_full",
+    "eats_memory": "out_of_memory",
+    "writes_nothing": "output_missing:missing",
+    "symlink": "output_invalid:not_a_regular_file",
+    "fifo": "output_invalid:not_a_regular_file",
+    "directory": "output_invalid:not_a_regular_file",
+    "huge_sparse_file": "output_invalid:too_large",
+}
+
+
+@pytest.mark.parametrize(("behaviour", "code"), CODES.items(), ids=CODES)
+def test_the_verdict_is_the_same(behaviour: str, code: str, run: Run) -> None:
+    outcome = run(behaviour)
+    assert outcome.verdict.code == code, outcome
+    assert (outcome.output is not None) == (code == "valid")
+
+
+def test_a_doubled_suffix_is_found(run: Run) -> None:
+    assert "ending in .txt.txt" in run("doubled_suffix").verdict.message
+
+
+def test_the_next_case_finds_nothing(run: Run) -> None:
+    for _ in range(2):
+        assert "found:\n" in run("looks_for_other_cases").log
+
+
+def test_the_doctor_says_which_bounds_do_not_hold(unprivileged: Engine, engine: Engine) -> None:
+    levels = {finding.name: finding.level for finding in doctor.report(unprivileged)}
+    assert levels["/output, /tmp, working directory"] == "warning"
+    assert levels["engine"] == "ok"
+    assert {finding.name for finding in doctor.report(engine)} == set(levels)
