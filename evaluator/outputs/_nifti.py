@@ -20,6 +20,9 @@ NUMERIC = {
 
 _NOT_NUMBERS = {32, 128, 1792, 2304}
 
+_XFORM_CODES = range(1, 6)
+"""Codes that NIfTI knows; others count as unset, as in nibabel."""
+
 _FIELDS_1 = {
     "dim": ("(8,)i2", 40), "datatype": ("i2", 70), "bitpix": ("i2", 72), "pixdim": ("(8,)f4", 76),
     "vox_offset": ("f4", 108), "scl_slope": ("f4", 112), "scl_inter": ("f4", 116), "xyzt_units": ("u1", 123),
@@ -150,12 +153,13 @@ def _scaling(slope: float, intercept: float) -> tuple[float, float]:
 def _affine(fields: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """The sform where it is set, else the qform, else voxel sizes around the centre, as nibabel chooses."""
     affine = np.eye(4)
-    if fields["sform_code"] != 0:
+    if fields["sform_code"] in _XFORM_CODES:
         affine[:3] = fields["srow"]
         return affine
     steps = np.abs(fields["pixdim"][1:4].astype(np.float64))
+    steps[steps == 0] = 1
     with np.errstate(all="ignore"):  # what comes of absurd fields is not finite, and is checked
-        if fields["qform_code"] != 0:
+        if fields["qform_code"] in _XFORM_CODES:
             steps[2] *= -1 if fields["pixdim"][0] == -1 else 1
             affine[:3, :3] = _rotation(fields["quatern"].astype(np.float64)) * steps
             affine[:3, 3] = fields["qoffset"]

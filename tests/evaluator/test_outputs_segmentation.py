@@ -103,6 +103,24 @@ def test_the_affine_is_the_one_nibabel_reads(check):
     np.testing.assert_allclose(check(plain).value.affine, nib.Nifti1Image.from_bytes(plain).affine)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"sform_code": 99, "qform_code": 1},
+        {"sform_code": 0, "qform_code": 99},
+        {"sform_code": 0, "qform_code": 1, "pixdim": [0, 2, 3, 0]},
+        {"sform_code": 0, "qform_code": 1, "pixdim": [-1, 2, -3, 4], "quatern_b": 0.5, "quatern_d": -0.5},
+        {"sform_code": 0, "qform_code": 0, "pixdim": [1, 2, -3, 0]},
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_doubtful_orientations_are_read_as_nibabel_mends_them(check, caplog, fields):
+    content = nifti(MASK, **fields)
+    with caplog.at_level("CRITICAL"):
+        expected = nib.Nifti1Image.from_bytes(content).affine
+    np.testing.assert_allclose(check(content).value.affine, expected, atol=1e-5)
+
+
 def test_several_gzip_members_are_one_file(check):
     content = nifti(MASK)
     assert check(
