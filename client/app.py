@@ -29,6 +29,9 @@ class _Group(TyperGroup):
             if error.hint:
                 err.print(escape(error.hint))
             raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            err.print(f"[red]{escape(str(error))}[/]")
+            raise typer.Exit(Exit.UNREACHABLE) from None
         except KeyboardInterrupt:
             err.print("Interrupted. What was uploaded is kept; the same command goes on there.")
             raise typer.Exit(Exit.INTERRUPTED) from None

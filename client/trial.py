@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client.cases import Case
-from client.errors import ImageRefused, Local, Usage
+from client.errors import ImageRefused, Local
 from evaluator.spec import Challenge, Limits
 from sandbox.archive import ArchiveInvalid, DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine, EngineFault
@@ -76,15 +76,39 @@ def local_gpu() -> str | None:
     return next(iter(found.stdout.split()), None) if found.returncode == 0 else None
 
 
-def image_on_engine(engine: Engine, image: str, *, limit: int) -> str:
+@contextmanager
+def image_on_engine(engine: Engine, image: str, *, limit: int) -> Iterator[str]:
     """The image id of a local image's name, or of an archive file, which is checked and loaded as on the server.
+
+    What was loaded is removed again.
 
     Raises:
         Local: the engine has no such image.
         ImageRefused: the archive fails the check, or the image is for another machine.
     """
-    if Path(image).is_file():
-        return _load(engine, Path(image), limit)
+    if not Path(image).is_file():
+        yield _local(engine, image)
+        return
+    with tempfile.TemporaryDirectory(prefix="proctor-") as folder:
+        sink = DirectorySink(Path(folder))
+        try:
+            facts = check_archive(Path(image), limit=limit, sink=sink)
+        except ArchiveInvalid as error:
+            raise ImageRefused(error.code, error.message) from None
+        loaded = not engine.has_image(facts.digest)
+        if loaded:
+            with tempfile.TemporaryFile() as archive:
+                write_canonical(facts, sink.open, archive)
+                archive.seek(0)
+                engine.load(archive, facts.digest)
+    try:
+        yield facts.digest
+    finally:
+        if loaded:
+            engine.remove_image(facts.digest)
+
+
+def _local(engine: Engine, image: str) -> str:
     try:
         found = engine.inspect_image(image)
     except EngineFault as fault:
@@ -101,21 +125,6 @@ def image_on_engine(engine: Engine, image: str, *, limit: int) -> str:
     return str(found["Id"])
 
 
-def _load(engine: Engine, path: Path, limit: int) -> str:
-    with tempfile.TemporaryDirectory(prefix="proctor-") as folder:
-        sink = DirectorySink(Path(folder))
-        try:
-            facts = check_archive(path, limit=limit, sink=sink)
-        except ArchiveInvalid as error:
-            raise ImageRefused(error.code, error.message) from None
-        if not engine.has_image(facts.digest):
-            with tempfile.TemporaryFile() as archive:
-                write_canonical(facts, sink.open, archive)
-                archive.seek(0)
-                engine.load(archive, facts.digest)
-    return facts.digest
-
-
 def host_memory(engine: Engine) -> tuple[int, int]:
     """Memory in bytes and processor cores of the engine's host."""
     info = engine.info()
@@ -126,12 +135,10 @@ def try_cases(engine: Engine, plan: Plan, cases: list[Case]) -> Iterator[tuple[C
     """Runs one case after the other, each in a fresh container.
 
     Raises:
-        Local: the engine failed.
-        Usage: the challenge has no such task.
+        EngineFault: the engine failed, not the image.
+        KeyError: the challenge has no such task.
     """
-    task = plan.challenge.tasks.get(plan.task_name)
-    if task is None:
-        raise Usage(f"There is no task {plan.task_name!r}.", "Tasks: " + ", ".join(plan.challenge.tasks))
+    task = plan.challenge.tasks[plan.task_name]
     with _scratch() as folder:
         for number, case in enumerate(cases, 1):
             # Not "proctor-UUID-N": a worker on this machine must not take the container for an orphan of its own.
@@ -148,10 +155,7 @@ def try_cases(engine: Engine, plan: Plan, cases: list[Case]) -> Iterator[tuple[C
                 slot=Slot(cpuset=None, gpu_uuid=plan.gpu),
                 scratch=folder / name,
             )
-            try:
-                yield case, run_case(engine, job)
-            except EngineFault as fault:
-                raise Local(f"The container engine failed, not the image: {fault}") from None
+            yield case, run_case(engine, job)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from evaluator.verdicts import Check, Fault, PlatformFault, Verdict
 from sandbox.faults import EngineFault
@@ -17,51 +17,67 @@ _UNREADABLE = {"number": Check.DECIMAL_FLOAT, "segmentation": Check.HEADER, "emb
 _UNREADABLE_MESSAGE = "The output file could not be read within the memory and time that a check may use."
 
 
-def parse(job: CaseJob, output: Path) -> tuple[Verdict, bytes | None]:
-    """The verdict on the file `output` and, if it is valid, its canonical encoding.
+class Checker:
+    """One child that checks one output; started early, because its imports take as long as a container.
 
-    Raises:
-        EngineFault: the child could not run, or an input that the output is compared with cannot be read.
+    Leaving the context kills the child if it is still there.
     """
-    destination = job.scratch / "canonical"
-    said = _ask(job, output, destination)
-    if said is None:
-        return Verdict(Fault.OUTPUT_INVALID, _UNREADABLE_MESSAGE, _UNREADABLE[job.task.output.kind]), None
-    warnings = tuple(said["warnings"])
-    if said["valid"]:
-        return Verdict(None, str(said["message"]), warnings=warnings), destination.read_bytes()
-    check = Check(said["check"])
-    fault = Fault.OUTPUT_MISSING if check is Check.MISSING else Fault.OUTPUT_INVALID
-    return Verdict(fault, str(said["message"]), check, warnings), None
 
-
-def _ask(job: CaseJob, output: Path, destination: Path) -> dict[str, Any] | None:
-    """The child's answer; None if it died or did not end, which only the output can have caused."""
-    question = {
-        "task": job.task.model_dump(mode="json"),
-        "output": str(output.resolve()),
-        "inputs": {key: str(path.resolve()) for key, path in job.inputs.items()},
-        "destination": str(destination.resolve()),
-    }
-    try:
-        done = subprocess.run(
+    def __init__(self, job: CaseJob) -> None:
+        self._job = job
+        self._child = subprocess.Popen(
             [sys.executable, "-m", "sandbox.parse_child"],
-            input=json.dumps(question).encode(),
-            capture_output=True,
-            timeout=_WALL_SECONDS,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=_environment(),
             cwd=job.scratch,
-            check=False,
         )
-    except subprocess.TimeoutExpired:
-        return None
-    if done.returncode == _OUR_FAULT or b"ModuleNotFoundError" in done.stderr:
-        words = (done.stdout + done.stderr).decode(errors="replace")
-        raise EngineFault(PlatformFault.INPUT_MISSING, f"an output could not be checked: {words[-500:]}")
-    if done.returncode != 0:
-        return None
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.kill()
+        self._child.communicate()
+
+    def check(self, output: Path) -> tuple[Verdict, bytes | None]:
+        """The verdict on the file `output` and, if it is valid, its canonical encoding.
+
+        Raises:
+            EngineFault: the child could not run, or an input that the output is compared with cannot be read.
+        """
+        destination = self._job.scratch / "canonical"
+        said = self._ask(output, destination)
+        if said is None:
+            check = _UNREADABLE[self._job.task.output.kind]
+            return Verdict(Fault.OUTPUT_INVALID, _UNREADABLE_MESSAGE, check), None
+        warnings = tuple(said["warnings"])
+        if said["valid"]:
+            return Verdict(None, str(said["message"]), warnings=warnings), destination.read_bytes()
+        check = Check(said["check"])
+        fault = Fault.OUTPUT_MISSING if check is Check.MISSING else Fault.OUTPUT_INVALID
+        return Verdict(fault, str(said["message"]), check, warnings), None
+
+    def _ask(self, output: Path, destination: Path) -> dict[str, Any] | None:
+        """The child's answer; None if it died or did not end, which only the output can have caused."""
+        question = {
+            "task": self._job.task.model_dump(mode="json"),
+            "output": str(output.resolve()),
+            "inputs": {key: str(path.resolve()) for key, path in self._job.inputs.items()},
+            "destination": str(destination.resolve()),
+        }
+        try:
+            said, words = self._child.communicate(json.dumps(question).encode(), timeout=_WALL_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+        if self._child.returncode == _OUR_FAULT or b"ModuleNotFoundError" in words:
+            text = (said + words).decode(errors="replace")
+            raise EngineFault(PlatformFault.INPUT_MISSING, f"an output could not be checked: {text[-500:]}")
+        if self._child.returncode != 0:
+            return None
+        answer: dict[str, Any] = json.loads(said)
+        return answer
 
 
 def _environment() -> dict[str, str]:

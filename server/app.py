@@ -7,12 +7,13 @@ from swagger_ui_bundle import swagger_ui_path
 from server import problems
 from server.accounts.api import router as accounts
 from server.challenges.api import router as challenges
-from server.database import connect, session_factory
 from server.evaluations.api import router as evaluations
 from server.evaluations.lease_api import router as leases
+from server.images.api import router as images
 from server.leaderboard.api import router as leaderboard
 from server.settings import Settings
 from server.submissions.api import router as submissions
+from server.tables import open_database
 from server.teams.api import router as teams
 from server.uploads.api import router as uploads
 from server.web.api import health
@@ -32,9 +33,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=f"{API}/openapi.json",
     )
     app.state.settings = settings
-    app.state.sessions = session_factory(connect(settings.database_url))
+    app.state.sessions = open_database(settings.database_url)
     problems.install(app)
-    for router in (accounts, challenges, teams, uploads, submissions, evaluations, leases, leaderboard):
+    for router in (
+        accounts,
+        challenges,
+        teams,
+        uploads,
+        images,
+        submissions,
+        evaluations,
+        leases,
+        leaderboard,
+    ):
         app.include_router(router, prefix=API)
     app.include_router(health)
     app.include_router(web)

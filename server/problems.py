@@ -7,6 +7,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from server.errors import Problem
@@ -56,6 +57,11 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     return problem_response(error.status_code, code, title, detail, headers=headers)
 
 
+def _no_such_value(request: Request, error: Exception) -> JSONResponse:
+    detail = "The request holds a value that no record can have, such as a NUL character."
+    return problem_response(400, "invalid_value", "Bad request", detail)
+
+
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     _log.exception("unexpected_error", method=request.method, path=request.url.path)
     detail = "The server met an error of its own. Nothing was lost; try again, and tell the organizers if it stays."
@@ -67,4 +73,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DataError, _no_such_value)
     app.add_exception_handler(Exception, _unexpected)

@@ -1,8 +1,8 @@
-"""Every table of the platform on one metadata: importing this module completes `Base.metadata`."""
+"""Every table of the platform on one metadata; who opens the database does it here, so that none is missing."""
 
 from server.accounts import models as _accounts
 from server.challenges import models as _challenges
-from server.database import Base
+from server.database import Base, SessionFactory, connect, session_factory
 from server.datasets import models as _datasets
 from server.evaluations import models as _evaluations
 from server.events import Event as _Event
@@ -11,8 +11,13 @@ from server.submissions import models as _submissions
 from server.teams import models as _teams
 from server.uploads import models as _uploads
 
-__all__ = ["metadata"]
+__all__ = ["metadata", "open_database"]
 
 metadata = Base.metadata
 
 _ = (_accounts, _challenges, _datasets, _evaluations, _Event, _images, _submissions, _teams, _uploads)
+
+
+def open_database(url: str, *, pool_size: int = 10) -> SessionFactory:
+    """A session factory on the database at `url`, with every table known."""
+    return session_factory(connect(url, pool_size=pool_size))

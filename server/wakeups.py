@@ -8,7 +8,7 @@ from functools import lru_cache
 import structlog
 from celery import Celery
 from kombu.common import Broadcast
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 
 RUN_QUEUE = "run"
@@ -36,7 +36,9 @@ def _send(redis_url: str | None, task: str, queue: str) -> None:
     if redis_url is None:
         return
     try:
-        _sender(redis_url).send_task(task, queue=queue, expires=60, retry=False)
+        # Celery does not declare a broadcast's exchange when it sends; undeclared, Redis would not fan it out.
+        declare = [Exchange(RUN_QUEUE, type="fanout")] if queue == RUN_QUEUE else None
+        _sender(redis_url).send_task(task, queue=queue, expires=60, retry=False, declare=declare)
     except (OperationalError, OSError) as error:
         # Beat sends the same wake-up every few seconds, so nothing but a moment is lost.
         _log.warning("wake_up_not_sent", queue=queue, error=type(error).__name__)

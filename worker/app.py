@@ -8,7 +8,7 @@ import os
 
 from celery import Celery
 from kombu.common import Broadcast
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 
 RUN_QUEUE = "run"
 SCORE_QUEUE = "score"
@@ -42,7 +42,11 @@ def make_app(*modules: str) -> Celery:
 
 
 def _every(seconds: float, task: str, queue: str) -> dict[str, object]:
-    return {"task": task, "schedule": seconds, "options": {"queue": queue, "expires": 2 * seconds}}
+    options: dict[str, object] = {"queue": queue, "expires": 2 * seconds}
+    if queue == RUN_QUEUE:
+        # Celery does not declare a broadcast's exchange when it sends; undeclared, Redis would not fan it out.
+        options["declare"] = [Exchange(RUN_QUEUE, type="fanout")]
+    return {"task": task, "schedule": seconds, "options": options}
 
 
 app = make_app()

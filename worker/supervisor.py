@@ -10,8 +10,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-import structlog
-
 from worker.embedded import process
 from worker.embedded.process import ServiceError
 
@@ -19,8 +17,6 @@ _LOOK_EVERY = 0.3
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
 _STEADY_AFTER = 60.0
-
-_log = structlog.get_logger()
 
 
 class Service(Protocol):
@@ -203,7 +199,7 @@ class Supervisor:
         try:
             service.start()
         except ServiceError as error:
-            _log.error("restart_failed", service=service.name, error=str(error))
+            self._announce(f"{service.name}: did not start again: {error}")
             return
         self._since[service.name] = time.monotonic()
         self._announce(f"{service.name}: running again")

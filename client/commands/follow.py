@@ -48,11 +48,11 @@ def follow(
         Unfinished: it did not end within `timeout` seconds.
     """
     until = None if timeout is None else time.monotonic() + timeout
-    submission = client.submission(submission_id)
+    submission, seen = client.submission(submission_id), ""
     with Live(console=err, auto_refresh=False, transient=True) as live:
         while not submission.ended:
-            if not quiet and err.is_terminal:
-                live.update(submission_table(submission), refresh=True)
+            if not quiet:
+                seen = _look(live, submission, seen)
             if until is not None and time.monotonic() > until:
                 raise Unfinished("The submission has not ended yet.", f"proctor watch {submission_id}")
             time.sleep(interval)
@@ -80,6 +80,17 @@ def _print_failed_cases(client: Client, submission: Submission) -> None:
                     f"{evaluation.task} {case.case}: {case.verdict}. {case.message or ''}", markup=False
                 )
                 out.print(case.log or "(nothing was printed)", markup=False, soft_wrap=True)
+
+
+def _look(live: Live, submission: Submission, seen: str) -> str:
+    """Shows the present state: as a live table in a terminal, else as a line whenever it has changed."""
+    if err.is_terminal:
+        live.update(submission_table(submission), refresh=True)
+        return ""
+    state = ", ".join(f"{one.task} {one.status} {one.progress * 10} %" for one in submission.evaluations)
+    if state != seen:
+        err.print(state, markup=False, soft_wrap=True)
+    return state
 
 
 def _again(client: Client, submission_id: str, interval: float) -> Submission:

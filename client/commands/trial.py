@@ -11,11 +11,11 @@ from rich.table import Table
 
 from client.api import Client
 from client.app import app, err, out, signed_in
-from client.cases import find_cases
-from client.errors import Exit, Usage
+from client.cases import Case, find_cases
+from client.errors import Exit, Local, Usage
 from client.trial import Plan, connect, host_memory, image_on_engine, limits_here, local_gpu, try_cases
 from evaluator.spec import Challenge, SpecError, load_challenge, parse_challenge
-from sandbox.engine import Engine
+from sandbox.engine import Engine, EngineFault
 from sandbox.run import CaseOutcome
 
 
@@ -48,11 +48,14 @@ def try_image(
     for problem in problems:
         err.print(f"[yellow]left out: {escape(problem)}[/]")
     with _engine() as engine:
-        plan = _plan(engine, image, task, spec, track or spec.tracks[0])
-        failed = 0
-        for case, outcome in try_cases(engine, plan, found[:first]):
-            failed += not outcome.verdict.valid
-            _show(case.name, outcome)
+        memory, cpus = host_memory(engine)
+        gpu = local_gpu()
+        limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
+        for warning in warnings:
+            err.print(f"[yellow]{escape(warning)}[/]")
+        with image_on_engine(engine, image, limit=limits.image) as digest:
+            plan = Plan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
+            failed = _run(engine, plan, found[:first])
     total = len(found[:first])
     out.print(f"{total - failed} of {total} cases valid.")
     raise typer.Exit(Exit.REJECTED if failed else Exit.OK)
@@ -63,6 +66,8 @@ def _engine() -> Iterator[Engine]:
     engine = connect()
     try:
         yield engine
+    except EngineFault as fault:
+        raise Local(f"The container engine failed, not the image: {fault}") from None
     finally:
         engine.close()
 
@@ -88,14 +93,13 @@ def _board_of(spec: Challenge, name: str) -> str:
     return f" {name} is a board of {board.task}: try {board.task}." if board else ""
 
 
-def _plan(engine: Engine, image: str, task: str, spec: Challenge, track: str) -> Plan:
-    memory, cpus = host_memory(engine)
-    gpu = local_gpu()
-    limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
-    for warning in warnings:
-        err.print(f"[yellow]{escape(warning)}[/]")
-    digest = image_on_engine(engine, image, limit=limits.image)
-    return Plan(digest, task, spec, track, limits, gpu if limits.gpu else None)
+def _run(engine: Engine, plan: Plan, cases: list[Case]) -> int:
+    """Runs and prints every case; how many are not valid."""
+    failed = 0
+    for case, outcome in try_cases(engine, plan, cases):
+        failed += not outcome.verdict.valid
+        _show(case.name, outcome)
+    return failed
 
 
 def _show(name: str, outcome: CaseOutcome) -> None:

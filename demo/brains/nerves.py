@@ -62,47 +62,46 @@ def _mirrored(nodes: Nodes, side: int) -> Nodes:
 
 
 def _curve(nodes: Nodes, rng: np.random.Generator, jitter: float) -> FloatArray:
-    """A smooth curve through jittered nodes (Catmull-Rom), a point about every 0.7 mm."""
+    """A smooth curve through jittered nodes (Catmull-Rom), a point about every millimetre."""
     fixed = np.array(nodes) + rng.normal(0, jitter, (len(nodes), 3))
     padded = np.vstack([2 * fixed[0] - fixed[1], fixed, 2 * fixed[-1] - fixed[-2]])
     pieces = []
     for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
-        t = np.linspace(0, 1, max(3, int(np.linalg.norm(c - b) / 0.7)))[:, None]
+        t = np.linspace(0, 1, max(3, int(np.linalg.norm(c - b))))[:, None]
         pieces.append(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
     return np.vstack(pieces).astype(np.float32)
 
 
 def room(points: FloatArray, tubes: list[Tube]) -> FloatArray:
     """Signed distance in mm to the cistern round the tubes, negative inside; `points` [3, …]."""
-    nearest = np.full(points.shape[1:], FAR, dtype=np.float32)
-    for tube in tubes:
-        nearest = np.minimum(nearest, tube_distance(points, tube))
     centre, axes = (np.array(part, dtype=np.float32).reshape(3, *[1] * (points.ndim - 1)) for part in CISTERN)
     level = np.sqrt((((points - centre) / axes) ** 2).sum(axis=0))
     cistern = (level - 1) * np.float32(min(CISTERN[1]))
-    return np.asarray(np.minimum(nearest - np.float32(ROOM_MM), cistern), dtype=np.float32)
+    return np.asarray(np.minimum(_nearest(points, tubes) - np.float32(ROOM_MM), cistern), dtype=np.float32)
 
 
 def paint(
     anatomy: Anatomy, tubes: list[Tube], rng: np.random.Generator
 ) -> tuple[list[Lesion], NDArray[np.uint8]]:
     """Fluid round the tubes, the tubes themselves, and their mask (1 nerve, 2 vessel; the vessel wins)."""
-    points = anatomy.points
-    sleeve = np.min([tube_distance(points, tube) for tube in tubes], axis=0) - ROOM_MM
-    cistern = np.clip(0.5 - sleeve, 0, 1) * (1 - _stem(points))
-    lesions = [Lesion(cistern.astype(np.float32), {"t2w": 1.2})]
+    free = 1 - _stem(anatomy.points)
+    walls = {kind: _nearest(anatomy.points, [t for t in tubes if t.kind == kind]) for kind in (NERVE, VESSEL)}
+    sleeve = np.clip(0.5 + ROOM_MM - np.minimum(*walls.values()), 0, 1) * free
+    lesions = [Lesion(np.asarray(sleeve, dtype=np.float32), {"t2w": 1.2})]
     seg = mask(anatomy, np.zeros_like(anatomy.depth))
+    voxel = np.float32(min(anatomy.grid.voxel))
     for kind, signal in ((NERVE, rng.uniform(0.45, 0.6)), (VESSEL, rng.uniform(0.06, 0.2))):
-        wall = np.full(points.shape[1], FAR, dtype=np.float32)
-        for tube in tubes:
-            if tube.kind == kind:
-                wall = np.minimum(wall, tube_distance(points, tube))
-        weight = np.clip(0.5 - wall / np.float32(min(anatomy.grid.voxel)), 0, 1)
-        if kind == NERVE:
-            weight = weight * (1 - _stem(points))
-        lesions.append(Lesion(weight.astype(np.float32), {"t2w": signal}))
-        seg[mask(anatomy, weight.astype(np.float32)) > 0] = kind
+        weight = np.clip(0.5 - walls[kind] / voxel, 0, 1) * (free if kind == NERVE else np.float32(1))
+        lesions.append(Lesion(np.asarray(weight, dtype=np.float32), {"t2w": signal}))
+        seg[mask(anatomy, lesions[-1].weight) > 0] = kind
     return lesions, seg
+
+
+def _nearest(points: FloatArray, tubes: list[Tube]) -> FloatArray:
+    nearest = np.full(points.shape[1:], FAR, dtype=np.float32)
+    for tube in tubes:
+        nearest = np.minimum(nearest, tube_distance(points, tube))
+    return nearest
 
 
 def _stem(points: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from evaluator.spec._base import Key, Model
 
@@ -16,7 +16,7 @@ class Metric(Model):
     `package.module:function`. Every further field is a parameter of that metric.
     """
 
-    model_config = {**Model.model_config, "extra": "allow"}
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     metric: str
     title: str | None = None

@@ -130,7 +130,7 @@ def _problem(sources: Sequence[_Source], error: Any) -> Problem:
     if not path and ": " in message:  # a rule that joins fields names its field itself
         named, _, rest = message.partition(": ")
         path, message = named.split("."), rest
-    best = max(sources, key=lambda source: (_depth(source, path), source is sources[-1]))
+    best = max(sources, key=lambda source: (_depth(source, path), source is sources[0]))
     return Problem(best.file, best.line_of(path), ".".join(str(part) for part in path), message)
 
 

@@ -15,7 +15,6 @@ from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.deps import BearerDep, SessionDep, SettingsDep, UserDep
 from server.errors import BadRequest, Problem
-from server.images.api import router as images
 from server.settings import Settings
 from server.teams.service import choose_team
 from server.uploads import service
@@ -26,7 +25,6 @@ from server.uploads.schemas import Metadata, UploadOut
 from server.wakeups import wake_score_workers
 
 router = APIRouter(tags=["uploads"])
-router.include_router(images)  # what uploads become; the application mounts the two as one
 
 TUS = {"Tus-Resumable": "1.0.0"}
 _ABOUT = {**TUS, "Tus-Version": "1.0.0", "Tus-Extension": "creation,termination,expiration"}

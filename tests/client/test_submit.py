@@ -121,6 +121,7 @@ def test_watch_follows_the_newest_and_gives_up_in_time(mine: Cli, archive: Path)
     done = mine("watch", "--timeout", "0.3", "--interval", "0.1")
     assert done.exit_code == 7
     assert submission in done.output
+    assert done.stderr.count("task1 QUEUED 0 %") == 1
 
 
 def test_submit_can_watch_at_once(mine: Cli, archive: Path) -> None:

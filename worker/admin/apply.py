@@ -29,4 +29,4 @@ def apply(
     with work(settings_of(data)) as session:
         _, changed = service.apply(session, spec, actor=ACTOR)
     state = "applied" if changed else "unchanged"
-    Console(highlight=False).print(f"{spec.challenge}: {state}, version {spec.digest}")
+    Console(highlight=False, soft_wrap=True).print(f"{spec.challenge}: {state}, version {spec.digest}")

@@ -11,9 +11,10 @@ from pydantic import SecretStr
 from rich.console import Console
 from sqlalchemy.orm import Session
 
-from server.database import connect, session_factory, unit_of_work
+from server.database import unit_of_work
 from server.errors import Problem
 from server.settings import Settings
+from server.tables import open_database
 from worker.embedded.data import data_directory, secret
 from worker.embedded.postgres import Postgres
 
@@ -41,14 +42,11 @@ def settings_of(data: Path | None) -> Settings:
 @contextmanager
 def work(settings: Settings) -> Iterator[Session]:
     """One unit of work on the installation's database; problems end the command with their sentence."""
-    engine = connect(settings.database_url, pool_size=1)
     try:
-        with unit_of_work(session_factory(engine)) as session:
+        with unit_of_work(open_database(settings.database_url, pool_size=1)) as session:
             yield session
     except Problem as problem:
         fail(problem.detail)
-    finally:
-        engine.dispose()
 
 
 def fail(message: str) -> NoReturn:

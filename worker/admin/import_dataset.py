@@ -52,4 +52,6 @@ def import_dataset(
         rest = [f"… and {more} more"] if more > 0 else []
         fail("Nothing was imported:\n" + "\n".join(error.problems[:_SHOWN] + rest))
     state = "imported" if new else "unchanged"
-    Console(highlight=False).print(f"{challenge} {phase} {task}: {state}, {count} cases, {dataset.digest}")
+    Console(highlight=False, soft_wrap=True).print(
+        f"{challenge} {phase} {task}: {state}, {count} cases, {dataset.digest}"
+    )

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from server.accounts.service import create_worker_token
-from server.database import connect, session_factory, unit_of_work
+from server.database import unit_of_work
+from server.tables import open_database
 from worker.admin.context import settings_of, work
 from worker.admin.platform import Platform
 
@@ -28,9 +29,5 @@ def worker_token(
 
 def local_worker_token(platform: Platform) -> str:
     """The token of the run workers that `up` starts on this machine; the same one at every start."""
-    engine = connect(platform.postgres.url(), pool_size=1)
-    try:
-        with unit_of_work(session_factory(engine)) as session:
-            return create_worker_token(session, "local", token="prw_" + platform.secret("worker_token_seed"))
-    finally:
-        engine.dispose()
+    with unit_of_work(open_database(platform.postgres.url(), pool_size=1)) as session:
+        return create_worker_token(session, "local", token="prw_" + platform.secret("worker_token_seed"))

@@ -10,6 +10,7 @@ from typing import Any
 
 MEMORY = 8 * 2**30
 SECONDS = 3600
+_REPORTED = (0, 1)  # scored, or the run was rejected: both wrote a report
 
 
 class ScorerFailed(Exception):  # noqa: N818 - the platform fault it becomes
@@ -43,7 +44,7 @@ def score(folder: Path, *, board: str, references: Path) -> dict[str, Any]:
         except subprocess.TimeoutExpired:
             child.kill()
             raise ScorerFailed(f"{board}: still running after {SECONDS} s") from None
-    if child.returncode != 0 or not out.is_file():
+    if child.returncode not in _REPORTED or not out.is_file():
         text = printed.decode(errors="replace")[-2000:]
         raise ScorerFailed(f"{board}: exit code {child.returncode}: {text}")
     report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))

@@ -6,9 +6,11 @@ from typing import Any
 import structlog
 from celery.signals import worker_ready
 
-from server.database import SessionFactory, connect, session_factory, unit_of_work
+from server.database import SessionFactory, unit_of_work
 from server.evaluations import service
 from server.settings import Settings
+from server.tables import open_database
+from server.uploads.service import expire_uploads
 from worker.app import SCORE_QUEUE, TICK, WAKE_SCORE, make_app
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
@@ -26,7 +28,7 @@ def settings() -> Settings:
 @cache
 def sessions() -> SessionFactory:
     """This process's session factory."""
-    return session_factory(connect(settings().database_url))
+    return open_database(settings().database_url)
 
 
 @app.task(name=WAKE_SCORE, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
@@ -38,9 +40,10 @@ def wake() -> None:
 
 @app.task(name=TICK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
 def tick() -> None:
-    """Puts back the cases whose lease has run out."""
+    """Puts back the cases whose lease has run out, and removes uploads that nobody finished."""
     with unit_of_work(sessions()) as session:
         expired = service.expire_leases(session, settings=settings())
+        expire_uploads(session, uploads=settings().uploads)
     if expired:
         _log.warning("leases_expired", count=expired)
 
