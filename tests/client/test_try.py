@@ -1,0 +1,117 @@
+"""`proctor try` on the real engine: the worker's verdicts, on public cases in both layouts."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from client.cases import find_cases
+from client.errors import Local
+from client.trial import limits_here
+from demo.images import ensure_base
+from evaluator.spec import Challenge
+from tests.client.conftest import FOMO26, Cli
+from tests.hostile.images import build
+
+OVERLAY = """
+limits: {seconds_per_case: 20, cpus: 64, memory: 256m, shm: 64m, output: 8m, disk: 64m, processes: 64,
+         image: 2g, gpu: {required: false}}
+"""
+
+
+@pytest.fixture(scope="session")
+def base() -> str:
+    return ensure_base()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two public cases of task 2 as they are released."""
+    for name in ("sub-01", "sub-02"):
+        folder = tmp_path / "data" / "Task_2" / "preprocessed" / name / "ses-01"
+        folder.mkdir(parents=True)
+        for sequence in ("flair", "dwi", "swi"):
+            scan = nib.Nifti1Image(np.zeros((6, 7, 8), np.int16), np.eye(4))
+            nib.save(scan, folder / f"{sequence}.nii.gz")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def trial(cli: Cli, data: Path, tmp_path: Path) -> Any:
+    """Runs `proctor try` on the cases with limits that are hit quickly."""
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(OVERLAY)
+    common = ("--challenge", FOMO26, "--overlay", overlay, "--cases", data, "-t", "task2")
+    return lambda image, *more: cli("try", image, *common, *more)
+
+
+def containers() -> list[str]:
+    command = ["docker", "ps", "--all", "--filter", "name=proctor-try-", "--format", "{{.Names}}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_a_good_image_is_valid_on_every_case(trial: Any, base: str) -> None:
+    done = trial(build("valid", base))
+    assert done.exit_code == 0, done.output
+    assert "2 of 2 cases valid" in done.output
+    assert "64 processor cores in the challenge" in done.output
+    assert "sub-01/ses-01" in done.output
+    assert containers() == []
+
+
+def test_a_failing_image_shows_verdict_and_log(trial: Any, base: str) -> None:
+    done = trial(build("exits_3", base), "--first", "1")
+    assert done.exit_code == 1
+    assert "exit_code" in done.output
+    assert "0 of 1 cases valid" in done.output
+    assert "exit code 3; log of the container" in done.output
+
+
+def test_an_image_without_python_cannot_be_started(trial: Any, base: str) -> None:
+    done = trial(build("no_python", base), "--first", "1")
+    assert (done.exit_code, "no_start" in done.output) == (1, True), done.output
+
+
+def test_a_bad_archive_is_refused_before_it_is_run(trial: Any, tmp_path: Path) -> None:
+    (tmp_path / "bad.tar").write_bytes(b"nothing like a tar" * 100)
+    done = trial(tmp_path / "bad.tar")
+    assert (done.exit_code, "not_a_tar" in done.output) == (1, True), done.output
+
+
+def test_what_cannot_be_tried_is_said(trial: Any, cli: Cli, data: Path) -> None:
+    assert trial("no-such-image:ever").exit_code == 6
+    board = cli("try", "x", "-c", FOMO26, "--cases", data, "-t", "task7")
+    assert (board.exit_code, "task7 is a board of task6" in board.output) == (2, True)
+    assert cli("try", "x", "-c", "missing.yaml", "--cases", data, "-t", "task2").exit_code == 2
+    assert cli("try", "x", "-c", FOMO26, "--cases", data / "nowhere", "-t", "task2").exit_code == 6
+
+
+def test_cases_are_found_in_every_layout_and_incomplete_ones_named(
+    data: Path, spec: Challenge, tmp_path: Path
+) -> None:
+    task = spec.tasks["task2"]
+    for root in (data, data / "Task_2", data / "Task_2" / "preprocessed"):
+        cases, problems = find_cases(root, "task2", task)
+        assert ([case.name for case in cases], problems) == (["sub-01/ses-01", "sub-02/ses-01"], [])
+    flat = tmp_path / "flat"
+    for case, files in {"a": ("flair", "dwi", "t2s"), "b": ("flair", "dwi")}.items():
+        (flat / case).mkdir(parents=True)
+        for file in files:
+            (flat / case / f"{file}.nii.gz").touch()
+    cases, problems = find_cases(flat, "task2", task)
+    assert [case.name for case in cases] == ["a"]
+    assert problems == ["b: no file for t2s or swi"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(Local, match="no complete case"):
+        find_cases(tmp_path / "empty", "task2", task)
+
+
+def test_limits_above_this_machine_are_lowered_with_a_warning(spec: Challenge) -> None:
+    limits, warnings = limits_here(spec.limits, memory=8 * 2**30, cpus=4, gpu=None)
+    assert (limits.memory, limits.cpus, limits.gpu, limits.shm) == (8 * 2**30, 4.0, None, 8 * 2**30)
+    assert len(warnings) == 3
+    same, none = limits_here(spec.limits, memory=2**40, cpus=64, gpu="GPU-1")
+    assert (same, none) == (spec.limits, [])
