@@ -151,8 +151,8 @@ def meningioma_weight(anatomy: Anatomy, tumour: Meningioma) -> FloatArray:
 def fold_cortex(anatomy: Anatomy, atlas: Atlas, rng: np.random.Generator) -> None:
     """Polymicrogyria, in place: in a patch, cortex thick and bumpy, its border to white matter ragged."""
     centre = np.array(POLYMICROGYRIA[rng.integers(len(POLYMICROGYRIA))], dtype=np.float32)
-    sides = ((-1.0,), (1.0,), (-1.0, 1.0))[rng.integers(3)]
-    reach = rng.uniform(24, 36)
+    sides = ((-1.0,), (1.0,), (-1.0, 1.0), (-1.0, 1.0))[rng.integers(4)]
+    reach = rng.uniform(28, 42)
     patch = np.zeros_like(anatomy.depth)
     for side in sides:
         near = distance_to(anatomy.points, centre * np.array([side, 1, 1], dtype=np.float32))
@@ -160,7 +160,7 @@ def fold_cortex(anatomy: Anatomy, atlas: Atlas, rng: np.random.Generator) -> Non
     patch = patch * np.clip(1.2 - anatomy.depth / 40, 0, 1)
     junction = atlas.sample(atlas.junction, anatomy.points)
     bumps = np.float32(0.16) * (anatomy.field(rng, 5.0) + 0.5 * anatomy.field(rng, 3.5))
-    ragged = np.clip((junction - np.float32(rng.uniform(0.66, 0.78)) - bumps) / 0.18 + 0.5, 0, 1)
+    ragged = np.clip((junction - np.float32(rng.uniform(0.82, 0.92)) - bumps) / 0.18 + 0.5, 0, 1)
     white = np.minimum(anatomy.white, ragged)
     fluid = anatomy.fluid * np.float32(rng.uniform(0.35, 0.6))
     anatomy.white = anatomy.white + patch * (white - anatomy.white)
