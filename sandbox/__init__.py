@@ -1,1 +1,1 @@
-"""Running strangers' images: archive check, container options, one case at a time. The only package with Docker."""
+"""Runs strangers' images: archive check, container options, one case at a time; no other package uses Docker."""

@@ -1,0 +1,125 @@
+"""The options of a container follow from the limits, the profile and the slot, and from nothing in the image."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox import options, seccomp
+from sandbox.disks import Disk
+from sandbox.jobs import CaseJob, Slot
+from sandbox.options import Host, Mounts, build, cores, volumes_to_bound
+
+HOST = Host(cpus=8, cgroup_parent=None)
+
+
+@pytest.fixture
+def job(make_job: Callable[..., CaseJob]) -> CaseJob:
+    return make_job()
+
+
+def test_every_bound_is_set(job: CaseJob, tmp_path: Path) -> None:
+    host = build(job, HOST, Mounts(tmp_path, {}))["HostConfig"]
+    assert host["NetworkMode"] == "none"
+    assert host["CapDrop"] == ["ALL"]
+    assert host["CapAdd"] == ["DAC_OVERRIDE"]
+    assert host["SecurityOpt"][0] == "no-new-privileges:true"
+    assert host["Memory"] == host["MemorySwap"] == job.limits.memory
+    assert host["PidsLimit"] == job.limits.processes
+    assert host["ShmSize"] == job.limits.shm
+    assert host["IpcMode"] == "private"
+    assert host["Init"]
+    assert {limit["Name"]: limit["Hard"] for limit in host["Ulimits"]}["core"] == 0
+
+
+def test_inputs_are_read_only_and_nothing_else_is_mounted_but_disks(job: CaseJob, tmp_path: Path) -> None:
+    disk = Disk("proctor-x.0", "/dev/loop7", tmp_path)
+    mounts = build(job, HOST, Mounts(tmp_path, {"/output": disk, "/tmp": disk}))["HostConfig"]["Mounts"]
+    assert [mount["Target"] for mount in mounts] == ["/input", "/output", "/tmp"]
+    assert mounts[0]["ReadOnly"]
+    assert mounts[1]["VolumeOptions"]["NoCopy"]
+    assert not mounts[2]["VolumeOptions"]["NoCopy"]
+
+
+def test_a_slot_lends_its_cores_and_one_gpu(make_job: Callable[..., CaseJob], tmp_path: Path) -> None:
+    job = make_job(slot=Slot(cpuset="2-3,6", gpu_uuid="GPU-1"), cpus=32)
+    config = build(job, HOST, Mounts(tmp_path, {}))
+    assert config["HostConfig"]["CpusetCpus"] == "2-3,6"
+    assert config["HostConfig"]["NanoCpus"] == 3e9
+    assert config["HostConfig"]["DeviceRequests"][0]["DeviceIDs"] == ["GPU-1"]
+    assert "NVIDIA_VISIBLE_DEVICES=GPU-1" in config["Env"]
+
+
+def test_without_a_gpu_none_is_visible(job: CaseJob, tmp_path: Path) -> None:
+    config = build(job, HOST, Mounts(tmp_path, {}))
+    assert config["HostConfig"]["DeviceRequests"] == []
+    assert "NVIDIA_VISIBLE_DEVICES=void" in config["Env"]
+    assert "LD_PRELOAD=" in config["Env"]
+
+
+def test_no_more_processors_are_asked_for_than_the_host_has(
+    make_job: Callable[..., CaseJob], tmp_path: Path
+) -> None:
+    assert build(make_job(cpus=32), HOST, Mounts(tmp_path, {}))["HostConfig"]["NanoCpus"] == 8e9
+
+
+def test_the_strict_profile_has_no_root(make_job: Callable[..., CaseJob], tmp_path: Path) -> None:
+    config = build(make_job(profile="strict"), HOST, Mounts(tmp_path, {}))
+    assert config["User"] != "0"
+    assert config["HostConfig"]["ReadonlyRootfs"]
+    assert config["HostConfig"]["CapAdd"] == []
+
+
+def test_a_task_without_a_call_uses_the_images_entry_point(
+    make_job: Callable[..., CaseJob], tmp_path: Path
+) -> None:
+    job = make_job()
+    assert build(job, HOST, Mounts(tmp_path, {}))["Entrypoint"] == ["python", "/app/predict.py"]
+    bare = make_job(task="task5")
+    without = build(
+        CaseJob(**(vars(bare) | {"task": bare.task.model_copy(update={"call": None})})),
+        HOST,
+        Mounts(tmp_path, {}),
+    )
+    assert "Entrypoint" not in without
+    assert without["Cmd"][:2] == ["--t1", "/input/t1w.nii.gz"]
+
+
+def test_declared_volumes_are_bounded_unless_they_are_ours() -> None:
+    image = {"Config": {"Volumes": {"/data": {}, "/tmp": {}, "/output/": {}, "/input": {}}}}
+    assert volumes_to_bound(image) == ["/data"]
+    assert volumes_to_bound({"Config": {"Volumes": None}}) == []
+
+
+def test_a_core_list_is_read_as_the_kernel_does() -> None:
+    assert cores("0-2,8") == {0, 1, 2, 8}
+
+
+def test_the_receipt_names_the_system_call_profile_by_its_digest(job: CaseJob, tmp_path: Path) -> None:
+    shown = options.receipt(build(job, HOST, Mounts(tmp_path, {})))
+    assert seccomp.digest() in shown["HostConfig"]["SecurityOpt"][1]
+    assert str(tmp_path) not in json.dumps(shown)
+
+
+def test_the_profile_lists_no_dangerous_call_without_a_condition() -> None:
+    rules = json.loads(seccomp.profile())["syscalls"]
+    allowed = {
+        name
+        for rule in rules
+        if rule["action"] == "SCMP_ACT_ALLOW" and "args" not in rule
+        for name in rule["names"]
+    }
+    dangerous = {
+        "socket",
+        "clone",
+        "clone3",
+        "ptrace",
+        "mount",
+        "bpf",
+        "keyctl",
+        "unshare",
+        "mknod",
+        "io_uring_setup",
+    }
+    assert not allowed & dangerous
