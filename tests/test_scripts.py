@@ -1,0 +1,48 @@
+"""What `make` calls before any Python of ours runs."""
+
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_an_engine_that_answers_is_left_alone() -> None:
+    outcome = run("scripts/engine")
+    assert outcome.returncode == 0
+    assert outcome.stderr == ""
+
+
+def test_an_engine_elsewhere_that_does_not_answer_is_named() -> None:
+    outcome = run("scripts/engine", DOCKER_HOST="tcp://127.0.0.1:9")
+    assert outcome.returncode == 1
+    assert len(outcome.stderr.splitlines()) == 2
+    assert "tcp://127.0.0.1:9" in outcome.stderr
+
+
+def test_an_old_python_is_refused_with_what_to_type(tmp_path: Path) -> None:
+    """A PATH without any Python and without apt-get stands for a machine that has neither."""
+    for tool in ("sh", "id"):
+        (tmp_path / tool).symlink_to(f"/usr/bin/{tool}")
+    outcome = run(str(ROOT / "scripts" / "venv"), str(tmp_path / "venv"), PATH=str(tmp_path))
+    assert outcome.returncode == 1
+    assert "make setup PYTHON=" in outcome.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_make_alone_explains_itself() -> None:
+    shown = run("make").stdout
+    for target in ("setup", "demo", "test", "check", "bench", "up", "train", "lock", "clean"):
+        assert f"make {target}" in shown
+
+
+def test_scripts_are_valid_shell() -> None:
+    for script in ("scripts/engine", "scripts/venv", "scripts/wheels", "docker/install"):
+        assert run("sh", "-n", script).returncode == 0
+    assert run("bash", "-n", ".ci/run").returncode == 0
