@@ -60,10 +60,6 @@ class _Declared:
         """
         return self.parameters.model_validate(dict(fields))
 
-    def better(self, one: float, other: float) -> bool:
-        """Whether `one` is strictly better than `other`."""
-        return one > other if self.direction == "higher" else one < other
-
 
 @dataclass(frozen=True)
 class CaseMetric(_Declared):
