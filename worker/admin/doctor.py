@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
 from worker.admin.platform import require_free
@@ -25,13 +26,6 @@ from worker.embedded.data import data_directory
 
 _GB = 10**9
 _OLDEST_ENGINE = (20, 10)
-_LIMITS = {
-    "MemoryLimit": "memory",
-    "CpuCfsQuota": "processor time",
-    "CPUSet": "processor sets",
-    "PidsLimit": "processes",
-}
-
 app = typer.Typer()
 
 
@@ -41,6 +35,9 @@ class State(StrEnum):
     OK = "ok"
     WARN = "warn"
     FAIL = "fail"
+
+
+_LEVELS = {"ok": State.OK, "warning": State.WARN, "problem": State.FAIL}
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,6 @@ def examine(data: Path, port: int) -> list[Finding]:
         disk("data directory", data, warn=40 * _GB, fail=5 * _GB),
         free_port(port),
         *engine(Engine.connect),
-        loop_devices(Path("/dev/loop-control"), os.geteuid()),
         graphics(gpus()),
     ]
 
@@ -154,18 +150,19 @@ def free_port(port: int) -> Finding:
 
 
 def engine(connect: Callable[[], Engine]) -> Iterator[Finding]:
-    """The container engine: reachable, recent, and able to enforce every limit."""
+    """The container engine: reachable, recent, and which bounds on a case hold with it."""
     try:
         connection = connect()
         info = connection.info()
+        bounds = report(connection)
         connection.close()
     except EngineFault as fault:
         yield Finding("container engine", State.FAIL, str(fault), "make engine starts or installs one.")
         return
     yield engine_version(str(info["ServerVersion"]))
     yield storage(str(info["Driver"]))
-    yield limits(info)
-    yield disk("engine's disk", Path(info["DockerRootDir"]), warn=40 * _GB, fail=5 * _GB)
+    yield Finding("control groups", State.OK, f"version {info.get('CgroupVersion', '1')}")
+    yield from [Finding(one.name, _LEVELS[one.level], one.message, one.remedy) for one in bounds]
 
 
 def engine_version(version: str) -> Finding:
@@ -181,33 +178,6 @@ def storage(driver: str) -> Finding:
     if driver in {"overlay2", "overlayfs", "btrfs", "zfs"}:
         return Finding("storage driver", State.OK, driver)
     return Finding("storage driver", State.WARN, driver, "Every case copies its image; move to overlay2.")
-
-
-def limits(info: dict[str, Any]) -> Finding:
-    """The limits of a case that the kernel enforces through this engine."""
-    version = f"cgroup v{info.get('CgroupVersion', '1')}"
-    missing = [name for key, name in _LIMITS.items() if not info.get(key)]
-    if not any("seccomp" in option for option in info.get("SecurityOptions", ())):
-        missing.append("system calls (seccomp)")
-    if missing:
-        remedy = "Enable these cgroup controllers and seccomp in the kernel."
-        return Finding("limits", State.FAIL, f"{version}; cannot limit {', '.join(missing)}", remedy)
-    return Finding("limits", State.OK, f"{version}; memory, processors, processes, system calls")
-
-
-def loop_devices(control: Path, uid: int) -> Finding:
-    """Loop devices and mkfs.ext4, with which the output directory gets a hard size limit."""
-    if uid != 0:
-        return Finding(
-            "output limit", State.WARN, "no root: size is watched, not enforced", "Run workers as root."
-        )
-    if not control.exists():
-        return Finding(
-            "output limit", State.WARN, f"no {control}: size is watched, not enforced", "modprobe loop"
-        )
-    if shutil.which("mkfs.ext4", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
-        return Finding("output limit", State.WARN, "no mkfs.ext4", "apt-get install e2fsprogs")
-    return Finding("output limit", State.OK, "loop devices and mkfs.ext4")
 
 
 def graphics(found: list[tuple[str, int]]) -> Finding:
