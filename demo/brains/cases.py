@@ -135,7 +135,7 @@ def _age(task: str, split: str, seed: int, person: int, rng: np.random.Generator
     if task == "task3":
         start = _stream(seed, task, split, 0, "ages").random()
         return 20 + 70 * float((start + person * 0.6180339887) % 1)
-    low, high = {"task5": (5, 50), "task6": (42, 88)}.get(task, (35, 88))
+    low, high = {"task5": (5, 50), "task6": (45, 85)}.get(task, (35, 88))
     return float(rng.uniform(low, high))
 
 
@@ -166,7 +166,7 @@ def _aged(
 
 def _vascular(draft: Draft, anatomy: Anatomy, extra: float = 0.0) -> Lesion:
     load = 0.011 * max(draft.age - 40, 0) * draft.rng.uniform(0.2, 1.4) + extra
-    return pathology.white_matter_lesions(anatomy, draft.rng, float(np.clip(load, 0, 1.2)))
+    return pathology.white_matter_lesions(anatomy, draft.rng, float(np.clip(load, 0, 1.4)))
 
 
 def _infarct(draft: Draft) -> Subject:
@@ -209,10 +209,10 @@ def _polymicrogyria(draft: Draft) -> Subject:
 def _cohort(draft: Draft) -> Subject:
     cohort = COHORTS[draft.truth]
     sick = cohort == "neurodegenerative"
-    anatomy = _aged(draft, ventricles=1.3 * sick, sulci=0.2 * sick)
+    anatomy = _aged(draft, ventricles=2.0 * sick, sulci=0.5 * sick)
     if sick:
         anatomy.widen_sulci(pathology.temporal_atrophy(anatomy, draft.rng))
-    extra = draft.rng.uniform(0.45, 0.8) if cohort == "white_matter_disease" else 0.0
+    extra = draft.rng.uniform(0.6, 1.0) if cohort == "white_matter_disease" else 0.0
     return Subject(anatomy, [_vascular(draft, anatomy, extra)])
 
 

@@ -152,7 +152,7 @@ def fold_cortex(anatomy: Anatomy, atlas: Atlas, rng: np.random.Generator) -> Non
     """Polymicrogyria, in place: in a patch, cortex thick and bumpy, its border to white matter ragged."""
     centre = np.array(POLYMICROGYRIA[rng.integers(len(POLYMICROGYRIA))], dtype=np.float32)
     sides = ((-1.0,), (1.0,), (-1.0, 1.0), (-1.0, 1.0))[rng.integers(4)]
-    reach = rng.uniform(28, 42)
+    reach = rng.uniform(32, 46)
     patch = np.zeros_like(anatomy.depth)
     for side in sides:
         near = distance_to(anatomy.points, centre * np.array([side, 1, 1], dtype=np.float32))
@@ -162,10 +162,15 @@ def fold_cortex(anatomy: Anatomy, atlas: Atlas, rng: np.random.Generator) -> Non
     bumps = np.float32(0.16) * (anatomy.field(rng, 5.0) + 0.5 * anatomy.field(rng, 3.5))
     ragged = np.clip((junction - np.float32(rng.uniform(0.82, 0.92)) - bumps) / 0.18 + 0.5, 0, 1)
     white = np.minimum(anatomy.white, ragged)
-    fluid = anatomy.fluid * np.float32(rng.uniform(0.35, 0.6))
+    # Sulci are bridged over; instead the thick cortex is full of fine fissures.
+    fissures = (
+        np.clip(anatomy.field(rng, 4.0) - 0.9, 0, 1) * (1 - white) * np.clip(1 - anatomy.depth / 25, 0, 1)
+    )
+    fluid = anatomy.fluid * np.float32(rng.uniform(0.35, 0.6)) + np.float32(0.5) * fissures
     anatomy.white = anatomy.white + patch * (white - anatomy.white)
     anatomy.fluid = anatomy.fluid + patch * (fluid - anatomy.fluid)
-    anatomy.grey = np.clip(1 - anatomy.white - anatomy.fluid, 0, 1)
+    anatomy.fluid = np.minimum(anatomy.fluid, 1 - anatomy.white)
+    anatomy.grey = 1 - anatomy.white - anatomy.fluid
 
 
 def temporal_atrophy(anatomy: Anatomy, rng: np.random.Generator) -> FloatArray:
