@@ -30,12 +30,13 @@ class CaseOut(BaseModel):
 
 
 class CaseAdminOut(CaseOut):
-    """One case run as admins see it."""
+    """One case run as admins see it; `slot` is the seconds from lease to verdict."""
 
     worker: str | None
     claim_no: int
     started_at: datetime | None
     finished_at: datetime | None
+    slot: float | None
 
 
 def _case(run: CaseRun, name: str) -> CaseOut:
@@ -50,6 +51,13 @@ def _case(run: CaseRun, name: str) -> CaseOut:
         faults=run.faults,
         log=run.log,
     )
+
+
+def _slot_seconds(run: CaseRun) -> float | None:
+    """How long the case held its slot: from lease to verdict."""
+    if run.started_at is None or run.finished_at is None:
+        return None
+    return (run.finished_at - run.started_at).total_seconds()
 
 
 @router.get("/evaluations/{evaluation_id}")
@@ -84,6 +92,7 @@ def list_cases_for_admin(session: SessionDep, admin: AdminDep, evaluation_id: UU
             claim_no=run.claim_no,
             started_at=run.started_at,
             finished_at=run.finished_at,
+            slot=_slot_seconds(run),
         )
         for run in access.any_evaluation(session, admin, evaluation_id).runs
     ]

@@ -1,0 +1,145 @@
+"""`make demo`: the whole platform with synthetic data, from upload to leaderboard."""
+
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from client.api import Client
+from client.errors import ClientError
+from client.show import leaderboard_tables
+from demo.data import TASKS, make_datasets
+from demo.entries import build_entries
+from demo.installation import DemoError, Installation, installation
+from demo.live import Running, watch
+from demo.people import CHALLENGE, Entry, join, make_admin, submit, upload
+from demo.stages import Stages
+from worker.embedded.data import CHECKOUT
+
+PHASES = ("validation", "sanity")
+
+
+def main(
+    leave: Annotated[bool, typer.Option("--exit", help="End after the leaderboards are printed.")] = False,
+    port: Annotated[int, typer.Option(help="Port of the server; 0 takes a free one.")] = 0,
+    spacing: Annotated[float, typer.Option(help="Voxel size of the synthetic brains in mm: 2 or 1.")] = 2.0,
+) -> None:
+    """Run the whole platform on this machine with synthetic data, and show the leaderboards."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+    stages = Stages(console)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            data = pool.submit(_datasets, stages, spacing)
+            entries = pool.submit(_entries, stages)
+            with installation(port, stages) as place:
+                _show(console, stages, place, data, entries)
+                if not leave:
+                    _serve(console, place)
+    except (DemoError, ClientError) as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+
+
+def _datasets(stages: Stages, spacing: float) -> dict[str, dict[str, Path]]:
+    with stages.stage("hidden brain MRI of six tasks"):
+        return {phase: make_datasets(phase, spacing_mm=spacing) for phase in PHASES}
+
+
+def _entries(stages: Stages) -> list[Entry]:
+    with stages.stage("container images: baseline, four teams, one broken"):
+        return build_entries(TASKS)
+
+
+def _show(
+    console: Console,
+    stages: Stages,
+    place: Installation,
+    data: "Future[dict[str, dict[str, Path]]]",
+    entries: "Future[list[Entry]]",
+) -> None:
+    with stages.stage("challenge applied, admin registered"):
+        files = CHECKOUT / "challenges" / CHALLENGE / "challenge.yaml", CHECKOUT / "demo" / "overlay.yaml"
+        place.admin("apply", str(files[0]), "--overlay", str(files[1]))
+        admin = make_admin(place)
+    folders = data.result()
+    with stages.stage("datasets imported"):
+        for phase, tasks in folders.items():
+            for task, folder in tasks.items():
+                place.admin(
+                    "import-dataset", str(folder), "--challenge", CHALLENGE, "--phase", phase, "--task", task
+                )
+    started = entries.result()
+    with stages.stage("images uploaded, checked and submitted"):
+        running = _submit_all(place, admin, started)
+    with stages.stage("every case run, every evaluation scored"):
+        watch(console, running)
+    _results(console, stages, admin, running)
+
+
+def _submit_all(place: Installation, admin: Client, entries: Sequence[Entry]) -> list[Running]:
+    def enter(entry: Entry) -> Running:
+        participant = join(place, admin, entry)
+        return Running(entry, participant, submit(participant, entry, upload(participant, entry)))
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(enter, entries))
+
+
+def _results(console: Console, stages: Stages, admin: Client, running: Sequence[Running]) -> None:
+    board = admin.leaderboard(CHALLENGE, "validation")
+    for table in leaderboard_tables(board):
+        console.print(table)
+    for one in running:
+        for evaluation in one.submission.evaluations:
+            if evaluation.status != "SCORED":
+                says = f"{one.entry.team}, {evaluation.task}: {evaluation.status}. {evaluation.reason}"
+                console.print(says, style="red", markup=False)
+    console.print(stages.table())
+    console.print(_cases(admin, running))
+
+
+def _cases(admin: Client, running: Sequence[Running]) -> Table:
+    """How long the containers ran, and what the platform needed around them."""
+    table = Table(title="Case runs", caption="Container: process start to exit. Slot: lease to verdict.")
+    for column in ("team", "cases", "container, median", "slot, median", "platform's share"):
+        table.add_column(column, justify="left" if column == "team" else "right")
+    for one in running:
+        cases = [
+            case
+            for evaluation in one.submission.evaluations
+            for case in admin.request("GET", f"/admin/evaluations/{evaluation.id}/cases").json()
+            if case["seconds"] is not None
+        ]
+        if cases:
+            container, slot = (
+                _median([case["seconds"] for case in cases]),
+                _median([case["slot"] for case in cases]),
+            )
+            share = f"{100 * (slot - container) / slot:.0f} %" if slot else ""
+            table.add_row(one.entry.team, str(len(cases)), f"{container:.2f} s", f"{slot:.2f} s", share)
+    return table
+
+
+def _median(values: Sequence[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def _serve(console: Console, place: Installation) -> None:
+    console.print(f"\nThe leaderboard: {place.url}/challenges/{CHALLENGE}/leaderboards/validation")
+    console.print(f"The API:         {place.url}/docs")
+    console.print("Ctrl-C ends the demo.")
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        console.print("Stopping …")
+
+
+if __name__ == "__main__":
+    typer.run(main)

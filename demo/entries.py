@@ -1,0 +1,18 @@
+"""What is submitted in the demo: the baseline, two teams' containers per track, and one that is broken."""
+
+from collections.abc import Sequence
+
+from demo.images import build_baseline_image, build_team_image, ensure_base
+from demo.people import Entry
+
+
+def build_entries(tasks: Sequence[str]) -> list[Entry]:
+    """Builds every image, or takes it from the cache; the slowest container is submitted first."""
+    base = ensure_base()
+    baseline = Entry("Baseline", "method", build_baseline_image(base), tasks, baseline=True)
+    teams = [
+        Entry(team, track, build_team_image(team.lower(), base), tasks)
+        for track, names in {"method": ("Cortex", "Gyrus"), "open": ("Sulcus", "Voxel")}.items()
+        for team in names
+    ]
+    return [baseline, *teams, Entry("Crash", "open", build_team_image("crash", base), tasks[:1])]

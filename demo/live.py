@@ -1,0 +1,74 @@
+"""The live view: every submission and how far its tasks are."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from client.models import Evaluation, Submission
+from demo.people import Entry, Participant
+
+_LOOK_EVERY = 1.0
+_SAY_EVERY = 15.0
+_SIGNS = {"QUEUED": "[dim]queued[/]", "SCORING": "[cyan]scoring[/]", "SCORED": "[green]scored[/]"}
+
+
+@dataclass
+class Running:
+    """A submission under way, as its team sees it."""
+
+    entry: Entry
+    participant: Participant
+    submission: Submission
+
+    def look(self) -> None:
+        """Asks the server how far it is."""
+        if not self.submission.ended:
+            self.submission = self.participant.client.submission(self.submission.id)
+
+
+def watch(console: Console, running: Sequence[Running]) -> None:
+    """Shows the progress until every submission has ended; without a terminal a line now and then."""
+    said = time.monotonic()
+    with Live(_table(running), console=console, refresh_per_second=4, transient=True) as live:
+        while not all(one.submission.ended for one in running):
+            time.sleep(_LOOK_EVERY)
+            for one in running:
+                one.look()
+            live.update(_table(running))
+            if not console.is_terminal and time.monotonic() - said > _SAY_EVERY:
+                said = time.monotonic()
+                console.print(_line(running))
+
+
+def _table(running: Sequence[Running]) -> Table:
+    table = Table(title="Submissions under way")
+    table.add_column("team")
+    table.add_column("track")
+    for task in sorted({task for one in running for task in one.entry.tasks}):
+        table.add_column(task, justify="center", min_width=8)
+    for one in running:
+        cells = {evaluation.task: _cell(evaluation) for evaluation in one.submission.evaluations}
+        table.add_row(one.entry.team, one.entry.track, *[cells.get(column, "") for column in _tasks(running)])
+    return table
+
+
+def _tasks(running: Sequence[Running]) -> list[str]:
+    return sorted({task for one in running for task in one.entry.tasks})
+
+
+def _cell(evaluation: Evaluation) -> str:
+    if evaluation.status == "RUNNING":
+        return "█" * (evaluation.progress // 2) + "░" * (5 - evaluation.progress // 2)
+    return _SIGNS.get(evaluation.status, f"[red]{evaluation.status.lower()}[/]")
+
+
+def _line(running: Sequence[Running]) -> str:
+    evaluations = [evaluation for one in running for evaluation in one.submission.evaluations]
+    ended = sum(evaluation.ended for evaluation in evaluations)
+    cases = sum(evaluation.cases or 0 for evaluation in evaluations)
+    done = sum((evaluation.cases or 0) * evaluation.progress // 10 for evaluation in evaluations)
+    return f"  {ended} of {len(evaluations)} evaluations ended, about {done} of {cases} cases run"

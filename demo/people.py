@@ -1,0 +1,74 @@
+"""Who takes part in the demo. Everything goes through the REST API, as it would from anywhere."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from client.api import Client
+from client.models import Submission
+from client.uploads import read_archive, upload_archive, wait_for_image
+from demo.installation import Installation
+
+CHALLENGE = "fomo26"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one team submits: its image's archive, on one track, for some tasks."""
+
+    team: str
+    track: str
+    archive: Path
+    tasks: Sequence[str]
+    baseline: bool = False
+
+
+@dataclass(frozen=True)
+class Participant:
+    """A team's member, signed in with an API token that may read and submit."""
+
+    client: Client
+    team: str
+
+
+def make_admin(installation: Installation) -> Client:
+    """Registers the first admin with the setup token and signs in."""
+    client = Client(installation.url)
+    password = secrets.token_urlsafe(12)
+    client.register(
+        "admin@proctor.example", "Admin", password, setup_token=installation.secret("setup_token")
+    )
+    return Client(installation.url, token=client.log_in("admin@proctor.example", password))
+
+
+def join(installation: Installation, admin: Client, entry: Entry) -> Participant:
+    """Registers a member, makes an API token and the team; the admin marks a baseline as such."""
+    email, password = f"{entry.team.lower()}@teams.example", secrets.token_urlsafe(12)
+    visitor = Client(installation.url)
+    visitor.register(email, f"{entry.team} member", password)
+    member = Client(installation.url, token=visitor.log_in(email, password))
+    token = member.create_token("demo", ("read", "submit"))
+    client = Client(installation.url, token=token.token)
+    team = client.create_team(CHALLENGE, entry.team)
+    if entry.baseline:
+        admin.request("PATCH", f"/admin/teams/{team.id}", json={"baseline": True})
+    return Participant(client, team.id)
+
+
+def upload(participant: Participant, entry: Entry) -> str:
+    """Uploads the entry's image and waits for its check; returns the image's digest."""
+    archive = read_archive(entry.archive)
+    upload_id = upload_archive(participant.client, CHALLENGE, participant.team, archive)
+    return wait_for_image(participant.client, upload_id)
+
+
+def submit(participant: Participant, entry: Entry, digest: str) -> Submission:
+    """Submits one image for all tasks of the entry, in phase validation."""
+    return participant.client.submit(
+        CHALLENGE,
+        team=participant.team,
+        track=entry.track,
+        phase="validation",
+        images=dict.fromkeys(entry.tasks, digest),
+    )
