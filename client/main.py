@@ -1,13 +1,18 @@
 """The `proctor` command."""
 
-from client.app import app
-from client.commands import account, follow, submit, trial
+import sys
 
-__all__ = ["account", "app", "follow", "main", "submit", "trial"]
+_EXTRA = {"docker", "httpx", "platformdirs"}
 
 
 def main() -> None:
     """Runs the command line and leaves the process with its exit code."""
+    try:
+        from client.commands import app
+    except ModuleNotFoundError as error:  # the evaluator can be installed without the client's libraries
+        if error.name not in _EXTRA:
+            raise
+        sys.exit(f"`proctor` needs {error.name}; install it with: pip install 'proctor[client]'")
     app(prog_name="proctor")
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,16 +107,21 @@ def _layers(rootfs: dict[str, Any], bounds: Bounds) -> tuple[str, ...]:
     return layers
 
 
+def _is_text(value: Any) -> bool:
+    """Whether this is a text that a database and a command line can hold: no NUL, no half of a surrogate pair."""
+    return isinstance(value, str) and re.search("[\0\ud800-\udfff]", value) is None
+
+
 def _text(content: dict[str, Any], key: str) -> str:
     value = content.get(key) or ""
-    if not isinstance(value, str):
+    if not _is_text(value):
         raise invalid(f"the image config's field {key} is not a text.")
     return value
 
 
 def _texts(content: dict[str, Any], key: str) -> tuple[str, ...]:
     value = content.get(key) or []
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not all(_is_text(one) for one in value):
         raise invalid(f"the image config's field {key} is not a list of texts.")
     return tuple(value)
 

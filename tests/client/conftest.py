@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from client.api import Client
-from client.main import app
+from client.commands import app
 from evaluator.spec import Challenge, load_challenge
 from server.app import create_app
 from server.challenges.service import apply, get_challenge
