@@ -3,8 +3,10 @@
 A living slot holds a file lock, which the kernel drops when the process dies, however it dies.
 """
 
+import contextlib
 import fcntl
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,18 @@ class Host:
         self.root = root
         for folder in ("slots", "images", "scratch"):
             (root / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._id = self._installation()
+
+    def _installation(self) -> str:
+        """Eight hex digits that tell this folder's containers from those of another installation on the engine."""
+        path = self.root / "installation"
+        fresh = self.root / f".installation-{os.getpid()}"
+        if not path.exists():
+            fresh.write_text(uuid.uuid4().hex[:8])
+            with contextlib.suppress(FileExistsError):  # another slot of this host was first
+                os.link(fresh, path)
+            fresh.unlink()
+        return path.read_text()
 
     def take_slot(self, name: str) -> int:
         """Marks the slot as alive for as long as this process lives; returns the lock's descriptor.
@@ -55,11 +69,23 @@ class Host:
 
     def container_prefix(self, slot: str) -> str:
         """How the names of a slot's containers begin."""
-        return f"{PREFIX}{slot}-"
+        return f"{PREFIX}{self._id}-{slot}-"
 
     def scratch(self, slot: str) -> Path:
         """The slot's scratch folder."""
         return self.root / "scratch" / slot
+
+    def is_warm(self, digest: str) -> bool:
+        """Whether the image's uncounted run was made since this host started."""
+        path = self._warm_mark(digest)
+        return path.is_file() and path.read_text() == _boot_id()
+
+    def mark_warm(self, digest: str) -> None:
+        """Notes that the image's uncounted run was made."""
+        self._warm_mark(digest).write_text(_boot_id())
+
+    def _warm_mark(self, digest: str) -> Path:
+        return self.root / "images" / f"{digest.removeprefix('sha256:')}.warm"
 
     @contextmanager
     def image_lock(self, digest: str) -> Iterator[None]:
@@ -68,3 +94,7 @@ class Host:
         with path.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text()

@@ -13,21 +13,20 @@ from worker.run.leases import Lease, LeaseClient
 
 
 def ensure_image(engine: Engine, client: LeaseClient, host: Host, lease: Lease) -> str:
-    """The id of the leased case's image, which is on this host afterwards.
+    """The id of the leased case's image, which is on this host afterwards; the caller holds its lock.
 
     Raises:
         EngineFault: the engine cannot load it; ours, for the image has passed its check.
         Damaged, LeaseLost, httpx.HTTPError: it cannot be fetched.
     """
     facts = ImageFacts.from_json(lease.image)
-    with host.image_lock(facts.digest):
-        if not engine.has_image(facts.digest):
-            folder = host.scratch(f"image-{lease.name}")
-            folder.mkdir(parents=True, exist_ok=True)
-            try:
-                _load(engine, client, lease, facts, folder)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+    if not engine.has_image(facts.digest):
+        folder = host.scratch(f"image-{lease.name}")
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _load(engine, client, lease, facts, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     return facts.digest
 
 

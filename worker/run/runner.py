@@ -35,6 +35,7 @@ class Runner:
         self._client = LeaseClient(config, slot)
         self._busy = threading.Lock()
         self._current: str | None = None
+        self._engine: Engine | None = None
         self.stopping = threading.Event()
 
     def drain(self) -> None:
@@ -77,6 +78,7 @@ class Runner:
             log.warning("lease_lost")
         except EngineFault as error:
             log.error("platform_fault", fault=error.fault, detail=error.detail)
+            self._disconnect()
             self._release(lease, error.fault)
         except (Damaged, httpx.HTTPError) as error:
             log.error("fetch_failed", error=f"{type(error).__name__}: {error}")
@@ -119,25 +121,39 @@ class Runner:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _run_in_sandbox(self, lease: Lease, scratch: Path, stop: threading.Event) -> CaseOutcome:
-        engine = Engine.connect()
-        try:
-            image = ensure_image(engine, self._client, self._host, lease)
-            job = CaseJob(
-                name=self._current or lease.name,
-                image=image,
-                task=lease.task,
-                task_name=lease.task_name,
-                track=lease.track,
-                inputs=self._fetch_inputs(lease, scratch),
-                pseudonym=lease.pseudonym,
-                limits=lease.limits,
-                slot=Slot(cpuset=self._config.slot_cpuset, gpu_uuid=self._config.slot_gpu),
-                scratch=scratch / "run",
-                stop=stop,
-            )
-            return run_case(engine, job)
-        finally:
-            engine.close()
+        engine = self._connect()
+        digest = lease.image["digest"]
+        job = CaseJob(
+            name=self._current or lease.name,
+            image=digest,
+            task=lease.task,
+            task_name=lease.task_name,
+            track=lease.track,
+            inputs=self._fetch_inputs(lease, scratch),
+            pseudonym=lease.pseudonym,
+            limits=lease.limits,
+            slot=Slot(cpuset=self._config.slot_cpuset, gpu_uuid=self._config.slot_gpu),
+            scratch=scratch / "run",
+            stop=stop,
+        )
+        with self._host.image_lock(digest):
+            ensure_image(engine, self._client, self._host, lease)
+            if not self._host.is_warm(digest):
+                run_case(
+                    engine, job
+                )  # uncounted: the image's files are in memory when the first clock starts
+                self._host.mark_warm(digest)
+        return run_case(engine, job)
+
+    def _connect(self) -> Engine:
+        if self._engine is None:
+            self._engine = Engine.connect()
+        return self._engine
+
+    def _disconnect(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
 
     def _fetch_inputs(self, lease: Lease, scratch: Path) -> dict[str, Path]:
         files = {one.key: one.file for one in lease.task.all_inputs}
