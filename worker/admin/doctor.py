@@ -169,8 +169,8 @@ def engine_version(version: str) -> Finding:
     """Docker 20.10 or newer."""
     numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:2] if part.isdigit())
     if numbers >= _OLDEST_ENGINE:
-        return Finding("container engine", State.OK, version)
-    return Finding("container engine", State.FAIL, version, "Upgrade to Docker 20.10 or newer.")
+        return Finding("engine version", State.OK, version)
+    return Finding("engine version", State.FAIL, version, "Upgrade to Docker 20.10 or newer.")
 
 
 def storage(driver: str) -> Finding:
