@@ -116,7 +116,7 @@ def upgrade() -> None:
         "spec_versions",
         sa.Column("challenge_id", sa.Uuid(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
-        sa.Column("content", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(

@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from evaluator.spec import Challenge as Spec
@@ -39,7 +39,8 @@ class SpecVersion(Identified, Created, Base):
 
     challenge_id: Mapped[UUID] = mapped_column(ForeignKey("challenges.id"))
     digest: Mapped[str]
-    content: Mapped[dict[str, Any]]
+    # json, not jsonb, which would lose the file's order of boards, metrics and phases
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
 
     @cached_property
     def spec(self) -> Spec:

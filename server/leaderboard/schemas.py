@@ -27,7 +27,10 @@ class EntryOut(BaseModel):
 
 
 class UnifiedOut(BaseModel):
-    """A team's place over all boards. `prize` is its place among the eligible teams."""
+    """A team's place over all boards. `prize` is its place among the eligible teams.
+
+    `missing` names the boards without a scored submission: their rank is the one the rule gives to a missing board.
+    """
 
     team: str
     baseline: bool
@@ -37,6 +40,7 @@ class UnifiedOut(BaseModel):
     prize: int | None
     overall: float | None
     board_ranks: dict[str, float | None]
+    missing: list[str]
 
 
 class MetricOut(BaseModel):

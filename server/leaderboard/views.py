@@ -66,6 +66,9 @@ def _track(
                 prize=prizes.get(one.team),
                 overall=one.overall,
                 board_ranks=dict(one.task_ranks),
+                missing=[
+                    name for name, board in spec.boards.items() if (one.team, board.task) not in entries
+                ],
             )
             for one in standings
         ],
