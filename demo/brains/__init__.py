@@ -9,7 +9,7 @@ classes are balanced within each of them, and no subject appears twice except in
 
 How strong the signals are, so that a result can be judged:
 
-- task1: infarcts of 8–22 mm radius, DWI 1.3–2 times its surroundings, ADC about halved. A threshold on the ADC finds
+- task1: infarcts of 8–22 mm radius, DWI 1.2–2 times its surroundings, ADC about halved. A threshold on the ADC finds
   them; DWI alone is misled by scars that shine through and by rims over the skull base.
 - task2: tumours of 9–21 mm radius on the convexity, brighter than cortex in DWI, from darker to brighter in FLAIR,
   often calcified, half with oedema. Every case has one.

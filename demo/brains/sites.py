@@ -1,7 +1,6 @@
 """The institutions: each split has its own, so nothing learned about one scanner helps on the next split."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from demo.brains.model import Split
 
@@ -54,5 +53,3 @@ SITES: dict[Split, tuple[Site, ...]] = {
         Site("archive_d", "Vega 1.5T", 1.05, None, 0.050, 0.12, 350, 0.97),
     ),
 }
-
-Protocol = Literal["clinical", "research", "slab"]
