@@ -111,15 +111,20 @@ def slug(server: Server, spec: Challenge) -> str:
     return name
 
 
-@pytest.fixture
-def participant(server: Server, slug: str) -> Participant:
+@pytest.fixture(scope="session")
+def account(server: Server) -> tuple[str, str, str]:
+    """E-mail, password and session token of the tests' participant: passwords are slow to hash."""
     email, password = f"{uuid4().hex}@example.org", f"pass-{uuid4().hex}"
     with Client(server.url) as client:
         client.register(email, "Ada", password)
-        token = client.log_in(email, password)
-    with Client(server.url, token) as client:
-        team = client.create_team(slug, "The First")
-    return Participant(email, password, token, team.id)
+        return email, password, client.log_in(email, password)
+
+
+@pytest.fixture
+def participant(server: Server, slug: str, account: tuple[str, str, str]) -> Participant:
+    """The account with a team in this test's challenge."""
+    with Client(server.url, account[2]) as client:
+        return Participant(*account, client.create_team(slug, "The First").id)
 
 
 @pytest.fixture

@@ -24,73 +24,9 @@ from sandbox.archive import (
     ImageFacts,
     check_archive,
 )
+from tests.sandbox.archives import LAYER, config, digest, legacy, oci, pack, special, tar
 
 LIMIT = 2**30
-Members = dict[str, bytes]
-
-
-def digest(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def tar(*members: tuple[str, bytes] | tarfile.TarInfo, format: int = tarfile.GNU_FORMAT) -> bytes:  # noqa: A002
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=format) as archive:
-        for member in members:
-            if isinstance(member, tarfile.TarInfo):
-                archive.addfile(member)
-                continue
-            info = tarfile.TarInfo(member[0])
-            info.size = len(member[1])
-            archive.addfile(info, io.BytesIO(member[1]))
-    return out.getvalue()
-
-
-def special(name: str, kind: bytes, link: str = "") -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = kind, link
-    return info
-
-
-LAYER = tar(("app/predict.py", b"print(1)\n"), special("app/tool", tarfile.SYMTYPE, "../usr/bin/tool"))
-
-
-def config(*layers: bytes, **changes: Any) -> bytes:
-    content = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {"User": "nobody", "Env": ["PATH=/bin", "SECRET=x=y"], "Entrypoint": ["/run"]},
-        "rootfs": {"type": "layers", "diff_ids": [digest(layer) for layer in layers]},
-    }
-    return json.dumps(content | changes).encode()
-
-
-def legacy(*layers: bytes, image: bytes | None = None, **changes: Any) -> Members:
-    """The members of a `docker save` archive."""
-    image = image if image is not None else config(*layers)
-    names = [f"{number:064x}/layer.tar" for number in range(len(layers))]
-    entry = {"Config": digest(image)[7:] + ".json", "RepoTags": ["python:3"], "Layers": names} | changes
-    members = dict(zip(names, layers, strict=True)) | {digest(image)[7:] + ".json": image}
-    return members | {"manifest.json": json.dumps([entry]).encode()}
-
-
-def oci(*layers: bytes, image: bytes | None = None, more: tuple[dict[str, Any], ...] = ()) -> Members:
-    """The members of an OCI layout; `more` are further descriptors of the index."""
-    image = image if image is not None else config(*layers)
-    blobs = [image, *layers]
-    manifest = json.dumps(
-        {"config": {"digest": digest(image)}, "layers": [{"digest": digest(layer)} for layer in layers]}
-    ).encode()
-    index = {"manifests": [{"digest": digest(manifest)}, *more]}
-    members = {"blobs/sha256/" + digest(blob)[7:]: blob for blob in [*blobs, manifest]}
-    return members | {
-        "oci-layout": b'{"imageLayoutVersion":"1.0.0"}',
-        "index.json": json.dumps(index).encode(),
-    }
-
-
-def pack(members: Members) -> bytes:
-    return tar(*members.items())
 
 
 @pytest.fixture
