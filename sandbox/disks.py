@@ -26,6 +26,7 @@ _AUTOCLEAR = 4  # the kernel detaches the device with its last mount, so a crash
 _INFO64 = struct.Struct("=5Q4I64s64s32s2Q")
 _MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 _MNT_DETACH = 2
+_LEAVE_TABLES = "noinit_itable"  # else the kernel writes all inode tables into the sparse file
 _SUFFIX = ".ext4"
 _BYTES_PER_FILE = 16 * 1024  # as ext4 has it by default: a small disk cannot hold the inodes of a large one
 _FREE_LEFT = 2 * 2**20  # a write of one large page fails as a whole, before the last blocks are taken
@@ -42,7 +43,7 @@ class Disk:
     @property
     def driver_config(self) -> dict[str, Any]:
         """How the engine's local driver mounts it."""
-        options = {"type": "ext4", "device": self.device, "o": "nosuid,nodev"}
+        options = {"type": "ext4", "device": self.device, "o": f"nosuid,nodev,{_LEAVE_TABLES}"}
         return {"Name": "local", "Options": options}
 
     def used(self) -> int:
@@ -167,7 +168,7 @@ def _libc() -> ctypes.CDLL:
 
 def _mount(device: str, path: Path) -> None:
     flags = ctypes.c_ulong(_MS_NOSUID_NODEV_NOEXEC)
-    if _libc().mount(device.encode(), os.fsencode(path), b"ext4", flags, None):
+    if _libc().mount(device.encode(), os.fsencode(path), b"ext4", flags, _LEAVE_TABLES.encode()):
         raise OSError(ctypes.get_errno(), f"mounting {device}")
 
 

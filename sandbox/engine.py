@@ -1,6 +1,7 @@
 """The container engine of this host: connection, images, containers by name, and the removal of orphans."""
 
 import contextlib
+import functools
 import json
 import re
 from collections.abc import Collection, Iterator
@@ -69,6 +70,11 @@ class Engine:
         """What the engine says of itself and of its host."""
         with translate("info"):
             return cast(dict[str, Any], self.api.info())
+
+    @functools.cached_property
+    def host(self) -> dict[str, Any]:
+        """`info()` as it was at the first use: what does not change while an engine runs."""
+        return self.info()
 
     def inspect_image(self, digest: str) -> dict[str, Any]:
         """The engine's description of an image; `image_missing` if it is not on this host."""

@@ -74,7 +74,7 @@ def _image(engine: Engine, job: CaseJob) -> dict[str, Any]:
 
 
 def _prepare(engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: ExitStack) -> _Case:
-    info = engine.info()
+    info = engine.host
     job.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
     cleanup.callback(shutil.rmtree, job.scratch, ignore_errors=True)
     checker = cleanup.enter_context(parse.Checker(job))
