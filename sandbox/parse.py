@@ -1,11 +1,13 @@
 """Checking and re-encoding a collected output in a child that may hang, grow or die without harm."""
 
+import atexit
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any
 
 from evaluator.verdicts import Check, Fault, PlatformFault, Verdict
 from sandbox.faults import EngineFault
@@ -17,67 +19,112 @@ _UNREADABLE = {"number": Check.DECIMAL_FLOAT, "segmentation": Check.HEADER, "emb
 _UNREADABLE_MESSAGE = "The output file could not be read within the memory and time that a check may use."
 
 
-class Checker:
-    """One child that checks one output; started early, because its imports take as long as a container.
+def check(job: CaseJob, output: Path) -> tuple[Verdict, bytes | None]:
+    """The verdict on the file `output` of a case and, if it is valid, its canonical encoding.
 
-    Leaving the context kills the child if it is still there.
+    Raises:
+        EngineFault: no child could run, or an input that the output is compared with cannot be read.
     """
+    destination = job.scratch / "canonical"
+    said = _ask(job, output, destination)
+    if said is None:
+        return Verdict(Fault.OUTPUT_INVALID, _UNREADABLE_MESSAGE, _UNREADABLE[job.task.output.kind]), None
+    warnings = tuple(said["warnings"])
+    if said["valid"]:
+        return Verdict(None, str(said["message"]), warnings=warnings), destination.read_bytes()
+    failed = Check(said["check"])
+    fault = Fault.OUTPUT_MISSING if failed is Check.MISSING else Fault.OUTPUT_INVALID
+    return Verdict(fault, str(said["message"]), failed, warnings), None
 
-    def __init__(self, job: CaseJob) -> None:
-        self._job = job
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.parse_child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(),
-            cwd=job.scratch,
-        )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._child.kill()
-        self._child.communicate()
-
-    def check(self, output: Path) -> tuple[Verdict, bytes | None]:
-        """The verdict on the file `output` and, if it is valid, its canonical encoding.
-
-        Raises:
-            EngineFault: the child could not run, or an input that the output is compared with cannot be read.
-        """
-        destination = self._job.scratch / "canonical"
-        said = self._ask(output, destination)
-        if said is None:
-            check = _UNREADABLE[self._job.task.output.kind]
-            return Verdict(Fault.OUTPUT_INVALID, _UNREADABLE_MESSAGE, check), None
-        warnings = tuple(said["warnings"])
-        if said["valid"]:
-            return Verdict(None, str(said["message"]), warnings=warnings), destination.read_bytes()
-        check = Check(said["check"])
-        fault = Fault.OUTPUT_MISSING if check is Check.MISSING else Fault.OUTPUT_INVALID
-        return Verdict(fault, str(said["message"]), check, warnings), None
-
-    def _ask(self, output: Path, destination: Path) -> dict[str, Any] | None:
-        """The child's answer; None if it died or did not end, which only the output can have caused."""
-        question = {
-            "task": self._job.task.model_dump(mode="json"),
+def _ask(job: CaseJob, output: Path, destination: Path) -> dict[str, Any] | None:
+    """The child's answer; None if it died or did not end, which only the output can have caused."""
+    answer = job.scratch / "answer.json"
+    code = _nursery.run(
+        {
+            "task": job.task.model_dump(mode="json"),
             "output": str(output.resolve()),
-            "inputs": {key: str(path.resolve()) for key, path in self._job.inputs.items()},
+            "inputs": {key: str(path.resolve()) for key, path in job.inputs.items()},
             "destination": str(destination.resolve()),
+            "answer": str(answer.resolve()),
+            "seconds": _WALL_SECONDS,
         }
-        try:
-            said, words = self._child.communicate(json.dumps(question).encode(), timeout=_WALL_SECONDS)
-        except subprocess.TimeoutExpired:
-            return None
-        if self._child.returncode == _OUR_FAULT or b"ModuleNotFoundError" in words:
-            text = (said + words).decode(errors="replace")
-            raise EngineFault(PlatformFault.INPUT_MISSING, f"an output could not be checked: {text[-500:]}")
-        if self._child.returncode != 0:
-            return None
-        answer: dict[str, Any] = json.loads(said)
-        return answer
+    )
+    if code == _OUR_FAULT:
+        detail = answer.read_text(errors="replace")[-500:]
+        raise EngineFault(PlatformFault.INPUT_MISSING, f"an output could not be checked: {detail}")
+    if code != 0:
+        return None
+    said: dict[str, Any] = json.loads(answer.read_text())
+    return said
+
+
+class _Nursery:
+    """The process that forks a child per output; started when first needed, and again if it died."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def run(self, request: dict[str, Any]) -> int | None:
+        """The exit code of the child for this request; None if it ran too long."""
+        with self._lock:
+            process = self._alive()
+            try:
+                _pipe(process.stdin).write(json.dumps(request).encode() + b"\n")
+                _pipe(process.stdin).flush()
+                line = _pipe(process.stdout).readline()
+            except OSError:
+                line = b""
+            if not line:
+                process.kill()
+                raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, "the process that checks outputs died")
+            code: int | None = json.loads(line)["code"]
+            return code
+
+    def stop(self) -> None:
+        """Ends the process if it runs."""
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+                self._process.communicate()
+                self._process = None
+
+    def start(self) -> None:
+        """Starts the process unless it runs."""
+        with self._lock:
+            self._alive()
+
+    def _alive(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "sandbox.parse_child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=_environment(),
+                cwd="/",
+            )
+        return self._process
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise RuntimeError("the process was started with pipes")
+    return stream
+
+
+_nursery = _Nursery()
+
+
+@atexit.register
+def stop() -> None:
+    """Ends the process that checks outputs; it also ends by itself when this process dies."""
+    _nursery.stop()
+
+
+def start() -> None:
+    """Starts the process that checks outputs ahead of the first case, for its imports take as long as one."""
+    _nursery.start()
 
 
 def _environment() -> dict[str, str]:

@@ -37,7 +37,6 @@ class _Case:
     group: Group
     disks: Mapping[str, Disk]
     config: dict[str, Any]
-    checker: parse.Checker
 
 
 def run_case(engine: Engine, job: CaseJob) -> CaseOutcome:
@@ -77,14 +76,14 @@ def _prepare(engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: Ex
     info = engine.host
     job.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
     cleanup.callback(shutil.rmtree, job.scratch, ignore_errors=True)
-    checker = cleanup.enter_context(parse.Checker(job))
+    parse.start()
     inputs = _stage(job)
     group = Group(job.name, info, privileged=engine.privileged)
     cleanup.callback(group.remove)
     made = _make_disks(engine, job, image, cleanup) if engine.privileged else {}
     host = options.Host(int(info["NCPU"]), group.path)
     config = options.build(job, host, options.Mounts(inputs, made))
-    return _Case(engine, job, group, made, config, checker)
+    return _Case(engine, job, group, made, config)
 
 
 def _stage(job: CaseJob) -> Path:
@@ -179,7 +178,7 @@ def _check(case: _Case, container: str) -> tuple[Verdict, bytes | None]:
             collect.from_engine(case.engine, container, job.output_name, suffix, limit, target)
     except collect.NotCollected as found:
         return found.verdict, None
-    return case.checker.check(target)
+    return parse.check(case.job, target)
 
 
 def _log(engine: Engine, container: str, tail: int) -> str:

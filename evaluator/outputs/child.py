@@ -27,11 +27,19 @@ _FAULT = 3
 def main() -> int:
     """Answer the request on standard input and return the exit code."""
     try:
-        answer, code = _answer(json.load(sys.stdin)), 0
-    except (InputUnreadable, OSError, ValueError, KeyError, TypeError) as error:
-        answer, code = {"error": f"{type(error).__name__}: {error}"}, _FAULT
-    print(json.dumps(answer))
+        said, code = answer(json.load(sys.stdin))
+    except ValueError as error:
+        said, code = {"error": f"{type(error).__name__}: {error}"}, _FAULT
+    print(json.dumps(said))
     return code
+
+
+def answer(request: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """What is said to one request, and the exit code that goes with it."""
+    try:
+        return _answer(request), 0
+    except (InputUnreadable, OSError, ValueError, KeyError, TypeError) as error:
+        return {"error": f"{type(error).__name__}: {error}"}, _FAULT
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
