@@ -1,7 +1,6 @@
 """Scoring finished evaluations: references + canonical outputs → reports, receipt, status, in one commit."""
 
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -73,6 +72,7 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
         boards = job.spec.spec.boards_of(job.task)
         references = settings.references / job.folder
         reports = {board: score(folder, board=board, references=references) for board in boards}
+        _require_all_read(job, reports)
         with unit_of_work(sessions) as session:
             scoring.settle(session, job.evaluation_id, job.claim, reports, settings=settings)
         log.info("scored", boards=list(reports))
@@ -86,16 +86,23 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _require_all_read(job: _Job, reports: dict[str, dict[str, Any]]) -> None:
+    """Raises ScorerFailed where the evaluator took a stored output for a missing one: ours to mend, never a score."""
+    missing = len(job.manifest["cases"]) - len(job.outputs)
+    for board, report in reports.items():
+        found = report["extras"]["missing"]
+        if found != missing:
+            raise ScorerFailed(
+                f"{board}: {found} outputs are missing to the evaluator and {missing} in the store"
+            )
+
+
 def _lay_out(folder: Path, settings: Settings, job: _Job) -> None:
-    """The files that the evaluator reads. Outputs are linked, not copied, where the file system allows it."""
+    """The files that the evaluator reads. Outputs are copied: it takes no file that has a second name."""
     (folder / "challenge.json").write_text(json.dumps(job.spec.content), encoding="utf-8")
     (folder / "manifest.json").write_text(json.dumps(job.manifest), encoding="utf-8")
     predictions = folder / "predictions"
     predictions.mkdir()
     suffix = job.spec.spec.tasks[job.task].output.suffix
     for case, digest in job.outputs.items():
-        blob, target = settings.blobs.path(digest), predictions / f"{case}{suffix}"
-        try:
-            os.link(blob, target)
-        except OSError:
-            shutil.copyfile(blob, target)
+        shutil.copyfile(settings.blobs.path(digest), predictions / f"{case}{suffix}")
