@@ -1,0 +1,65 @@
+"""`python -m benchmarks [NAME…] [--json FILE]`: measure and print both medians and the ratio."""
+
+import importlib
+import json
+import pkgutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import benchmarks
+from benchmarks._compare import Comparison
+from benchmarks._machine import facts
+
+NAMES = sorted(one.name for one in pkgutil.iter_modules(benchmarks.__path__) if not one.name.startswith("_"))
+_FILE_WIDTH = 140
+
+
+def main(
+    names: Annotated[
+        list[str] | None, typer.Argument(help=f"Which to run; all if left out: {', '.join(NAMES)}.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write every sample here.")] = None,
+) -> None:
+    """Measure Proctor against named alternatives, each pair in the same run. Exit code 1 if one failed."""
+    if unknown := sorted(set(names or ()) - set(NAMES)):
+        raise typer.BadParameter(f"there is no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+    machine = facts()
+    console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
+    console.print("  ".join(f"{key} {value}" for key, value in machine.items()), highlight=False)
+    found: list[Comparison] = []
+    failed: list[str] = []
+    for name in names or NAMES:
+        try:
+            found += importlib.import_module(f"benchmarks.{name}").run()
+        except Exception as error:  # noqa: BLE001 - what one needs may be missing here; the others still count
+            failed.append(name)
+            console.print(f"{name}: {type(error).__name__}: {error}", style="red", markup=False)
+    console.print(table(found))
+    if json_file is not None:
+        content = {"machine": machine, "comparisons": [one.to_json() for one in found], "failed": failed}
+        json_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    if failed:
+        raise typer.Exit(1)
+
+
+def table(found: list[Comparison]) -> Table:
+    """One row per comparison."""
+    result = Table(
+        "what", "Proctor", "median", "alternative", "median", "n", "speed", box=None, pad_edge=False
+    )
+    for one in found:
+        colour = "green" if one.ratio >= 1 else "yellow"
+        sides = [word for side in (one.ours, one.other) for word in (side.label, one.shown(side))]
+        result.add_row(one.name, *sides, str(len(one.ours.seconds)), f"[{colour}]{one.ratio:.2f}×[/]")
+    result.caption = "speed: that of Proctor where the alternative's is 1"
+    result.caption_justify = "left"
+    return result
+
+
+if __name__ == "__main__":
+    typer.run(main)

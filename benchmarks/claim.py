@@ -1,0 +1,135 @@
+"""Leasing a case out of 10,000 that wait, against the barest queue in the same PostgreSQL."""
+
+import psycopg
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from benchmarks._compare import Comparison, compare
+from benchmarks._services import installation
+from evaluator.spec import load_challenge
+from server.accounts.models import Account
+from server.accounts.principals import RunWorker
+from server.accounts.service import authenticate_run_worker, create_worker_token
+from server.challenges.models import Challenge
+from server.challenges.service import apply
+from server.database import SessionFactory, unit_of_work
+from server.datasets.models import Case, Dataset
+from server.evaluations.leases import Slot, claim
+from server.evaluations.models import CaseRun, Evaluation
+from server.ids import new_id
+from server.images.models import Image
+from server.settings import Settings
+from server.submissions.models import Submission
+from server.tables import open_database
+from server.teams.models import Team
+from worker.embedded.data import CHECKOUT
+
+_TEAMS, _CASES = 25, 400
+_SLOT = Slot(name="bench", cpus=64, memory=2**40, gpus=1, gpu_memory=2**40)
+_BARE = """
+UPDATE bare SET status = 'running' WHERE id =
+    (SELECT id FROM bare WHERE status = 'waiting' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+"""
+
+
+def run() -> list[Comparison]:
+    """Choosing fairly among 25 evaluations of 400 cases, with lease and event, committed; one claimer."""
+    with installation() as settings:
+        sessions = open_database(settings.database_url)
+        with unit_of_work(sessions) as session:
+            worker = authenticate_run_worker(session, create_worker_token(session, "bench"))
+            _fill(session)
+        url = settings.database_url.replace("postgresql+psycopg", "postgresql")
+        with psycopg.connect(url, autocommit=True) as connection:
+            _fill_bare(connection)
+            result = compare(
+                f"lease one of {_TEAMS * _CASES:,} waiting cases",
+                ("claim, committed", lambda: _claim(sessions, worker, settings)),
+                ("bare SKIP LOCKED update", lambda: _claim_bare(connection)),
+                repeat=100,
+            )
+        sessions.kw["bind"].dispose()
+    return [result]
+
+
+def _claim(sessions: SessionFactory, worker: RunWorker, settings: Settings) -> None:
+    with unit_of_work(sessions) as session:
+        if claim(session, worker, _SLOT, settings=settings) is None:
+            raise RuntimeError("no case was leased")
+
+
+def _claim_bare(connection: psycopg.Connection) -> None:
+    if connection.execute(_BARE).rowcount != 1:
+        raise RuntimeError("no row was claimed")
+
+
+def _fill_bare(connection: psycopg.Connection) -> None:
+    connection.execute("CREATE TABLE bare (id bigint PRIMARY KEY, status text NOT NULL)")
+    connection.execute("CREATE INDEX ON bare (id) WHERE status = 'waiting'")
+    rows = _TEAMS * _CASES
+    connection.execute("INSERT INTO bare SELECT n, 'waiting' FROM generate_series(1, %s) AS n", [rows])
+    connection.execute("ANALYZE")
+
+
+def _fill(session: Session) -> None:
+    challenge, _ = apply(
+        session, load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml"), actor="benchmark"
+    )
+    user = Account(email="bench@example.org", name="Bench", password_hash="-")  # noqa: S106 - nobody logs in
+    dataset = Dataset(
+        challenge_id=challenge.id, phase="validation", task="task5", digest="sha256:bench", folder="bench"
+    )
+    dataset.cases = [Case(ordinal=number, name=f"sub-{number}", files={}) for number in range(_CASES)]
+    session.add_all([user, dataset])
+    session.flush()
+    for number in range(_TEAMS):
+        _queue(session, challenge, user, dataset, number)
+
+
+def _queue(session: Session, challenge: Challenge, user: Account, dataset: Dataset, number: int) -> None:
+    team = Team(challenge_id=challenge.id, name=f"Team {number}", name_key=f"team {number}")
+    session.add(team)
+    session.flush()
+    image = Image(team_id=team.id, digest=f"sha256:{number}", facts={}, size=1)
+    submission = Submission(
+        challenge_id=challenge.id,
+        team_id=team.id,
+        created_by=user.id,
+        track="method",
+        phase="validation",
+        images={"task5": image.digest},
+        idempotency_key="bench",
+    )
+    session.add_all([image, submission])
+    session.flush()
+    evaluation = Evaluation(
+        id=new_id(),
+        submission_id=submission.id,
+        challenge_id=challenge.id,
+        team_id=team.id,
+        spec_version_id=challenge.current_version_id,
+        dataset_id=dataset.id,
+        image_id=image.id,
+        task="task5",
+        track="method",
+        phase="validation",
+        cleared=True,
+        first_cases=3,
+        needs_cpus=32,
+        needs_memory=64 * 2**30,
+        needs_gpus=1,
+        needs_gpu_memory=80 * 2**30,
+    )
+    session.add(evaluation)
+    session.flush()
+    rows = [
+        {
+            "id": new_id(),
+            "evaluation_id": evaluation.id,
+            "case_id": case.id,
+            "position": position,
+            "pseudonym": f"case_{position}",
+        }
+        for position, case in enumerate(dataset.cases)
+    ]
+    session.execute(insert(CaseRun), rows)
