@@ -1,0 +1,136 @@
+"""From an image to a place on the leaderboard, over HTTP, for all six tasks."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from evaluator.spec import Challenge
+from server.evaluations.models import Receipt
+from server.evaluations.receipts import public_key, verify
+from tests.e2e.conftest import FOMO26, HERE, Join
+from tests.e2e.installation import Installation
+from tests.e2e.people import Json, Person
+
+HONEST = HERE / "honest.py"
+LEADERBOARD = "/challenges/fomo26/leaderboards/validation"
+
+
+@pytest.fixture(scope="session")
+def answers(
+    fomo26: Challenge, perfect: Person, join: Join, image: Callable[..., Path], admin: Person
+) -> Json:
+    """The perfect team's submission and the baseline's, both ended, by team."""
+    weak = join("Baseline")
+    standing = admin.http.patch(f"/admin/teams/{weak.team}", json={"baseline": True})
+    assert standing.status_code == 200, standing.text
+    sent = {}
+    for person, options in ((perfect, ()), (weak, ("ANSWERS=constant",))):
+        upload = person.upload(image(HONEST, *options))
+        assert upload["status"] == "ready", upload
+        sent[person] = person.submitted(dict.fromkeys(fomo26.tasks, upload["image"]))
+    return {"perfect": perfect.wait(sent[perfect]), "baseline": weak.wait(sent[weak])}
+
+
+def test_one_image_is_scored_on_all_six_tasks(answers: Json, fomo26: Challenge) -> None:
+    evaluations = {one["task"]: one for one in answers["perfect"]["evaluations"]}
+    assert set(evaluations) == set(fomo26.tasks)
+    for task, one in evaluations.items():
+        assert (one["status"], one["reason"]) == ("scored", None)
+        assert one["verdicts"] == {"valid": 12 if task == "task6" else 4}
+        assert one["progress"] == 10
+        assert set(one["scores"]) == set(fomo26.boards_of(task))
+
+
+@pytest.mark.parametrize(
+    ("task", "board", "metric", "value"),
+    [
+        ("task1", "task1", "auroc", 1.0),
+        ("task2", "task2", "dsc", 1.0),
+        ("task2", "task2", "nsd", 1.0),
+        ("task3", "task3", "mae", 0.0),
+        ("task3", "task3", "correlation", 1.0),
+        ("task4", "task4", "dsc", 1.0),
+        ("task4", "task4", "nsd", 1.0),
+        ("task5", "task5", "auroc", 1.0),
+        ("task6", "task6", "ovr_auroc", 1.0),
+        ("task6", "task6", "f1", 1.0),
+    ],
+)
+def test_right_answers_score_full_marks(
+    answers: Json, task: str, board: str, metric: str, value: float
+) -> None:
+    """No case is mixed up with another on its way through container, store and scoring."""
+    evaluation = next(one for one in answers["perfect"]["evaluations"] if one["task"] == task)
+    assert evaluation["scores"][board][metric]["value"] == pytest.approx(value, abs=1e-3)
+
+
+def test_each_scored_task_spends_one_attempt(answers: Json, perfect: Person, fomo26: Challenge) -> None:
+    for task in fomo26.tasks:
+        quota = perfect.quota(task)
+        assert (quota["spent"], quota["reserved"], quota["left"]) == (1, 0, 2)
+    assert perfect.quota("task1", track="method")["left"] == 3
+
+
+def test_the_leaderboard_has_seven_boards_and_an_unranked_baseline(
+    answers: Json, stranger: Person, fomo26: Challenge
+) -> None:
+    board = stranger.get(LEADERBOARD)
+    track = next(one for one in board["tracks"] if one["track"] == "open")
+    assert [one["board"] for one in track["boards"]] == list(fomo26.boards)
+    assert len(track["boards"]) == 7
+    for one in track["boards"]:
+        assert [(entry["team"], entry["baseline"], entry["rank"]) for entry in one["entries"]] == [
+            ("Perfect", False, 1.0),
+            ("Baseline", True, None),
+        ]
+    places = {one["team"]: one["placement"] for one in track["unified"]}
+    assert places == {"Perfect": 1, "Baseline": None}
+
+
+def test_the_csv_is_accepted_by_the_rank_command(answers: Json, running: Installation, place: Path) -> None:
+    answer = httpx.get(f"{running.url}/api/v1{LEADERBOARD}.csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len(rows) == 2 * 12  # seven boards with twelve metrics, for two teams
+    file = place / "board.csv"
+    file.write_text(answer.text)
+    command = [sys.executable, "-m", "evaluator", "rank", "--challenge", str(FOMO26), "--scores", str(file)]
+    ranked = json.loads(subprocess.run([*command, "--json"], check=True, capture_output=True).stdout)
+    assert {one["team"]: one["placement"] for one in ranked["tracks"]["open"]} == {
+        "Perfect": 1,
+        "Baseline": None,
+    }
+
+
+def test_the_page_shows_the_board_without_a_script(answers: Json, running: Installation) -> None:
+    page = httpx.get(f"{running.url}{LEADERBOARD}")
+    assert page.status_code == 200
+    assert "Perfect" in page.text
+    assert "Baseline" in page.text
+    assert "<script" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def test_receipts_are_signed_and_say_what_ran(answers: Json, running: Installation) -> None:
+    settings = running.settings
+    with running.database() as session:
+        for evaluation in answers["perfect"]["evaluations"]:
+            receipt = session.scalars(select(Receipt).where(Receipt.evaluation_id == evaluation["id"])).one()
+            assert verify(receipt.statement, receipt.signature, public_key(settings))
+            assert receipt.statement["image"] == evaluation["image"]
+            assert {case["verdict"] for case in receipt.statement["cases"]} == {"valid"}
+            altered = {**receipt.statement, "team": "another"}
+            assert not verify(altered, receipt.signature, public_key(settings))
+
+
+def test_the_admin_commands_find_the_running_installation(platform: Installation) -> None:
+    said = platform.admin("apply", str(FOMO26), "--overlay", str(HERE / "overlay.yaml"))
+    assert said.startswith("fomo26: unchanged, version sha256:")
