@@ -2,7 +2,18 @@
 
 from demo.images._archive import build_image
 from demo.images._base import ensure_base
+from demo.images._baseline import build_baseline_image
+from demo.images._cache import cache_dir
 from demo.images._errors import BaseUnavailableError
 from demo.images._teams import BROKEN, TEAMS, build_team_image
 
-__all__ = ["BROKEN", "TEAMS", "BaseUnavailableError", "build_image", "build_team_image", "ensure_base"]
+__all__ = [
+    "BROKEN",
+    "TEAMS",
+    "BaseUnavailableError",
+    "build_baseline_image",
+    "build_image",
+    "build_team_image",
+    "cache_dir",
+    "ensure_base",
+]

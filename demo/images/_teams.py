@@ -1,0 +1,29 @@
+"""Images of the demo's teams, one layer of a few kilobytes on the base."""
+
+from pathlib import Path
+
+from demo.images._archive import build_image
+
+TEAMS = ("cortex", "voxel", "sulcus", "gyrus")
+BROKEN = "broken"
+LAUNCHER = "from demo.teams import kit\nfrom demo.teams.{name} import TEAM\n\nkit.run(TEAM)\n"
+FAILS = "import sys\n\nprint('no checkpoint at weights/best.pt', file=sys.stderr)\nsys.exit(3)\n"
+
+
+def build_team_image(name: str, base: str, *, engine_cli: str = "docker") -> Path:
+    """Archive of a team's container: one of `TEAMS`, or `BROKEN`, which exits 3 on every case.
+
+    Raises:
+        ValueError: no such team.
+    """
+    if name not in (*TEAMS, BROKEN):
+        raise ValueError(f"no such demo team: {name}")
+    files = {"/app/predict.py": FAILS.encode()} if name == BROKEN else _program(name)
+    return build_image(files, base, name=f"demo-{name}", engine_cli=engine_cli)
+
+
+def _program(name: str) -> dict[str, bytes]:
+    root = Path(__file__).parents[2]
+    modules = ("__init__.py", "teams/__init__.py", "teams/kit.py", f"teams/{name}.py")
+    files = {f"/app/demo/{module}": (root / "demo" / module).read_bytes() for module in modules}
+    return {**files, "/app/predict.py": LAUNCHER.format(name=name).encode()}
