@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from demo.images import build_baseline_image, build_team_image, ensure_base
+from demo.images import BROKEN, build_baseline_image, build_team_image, ensure_base
 from demo.people import Entry
 
 
@@ -15,4 +15,4 @@ def build_entries(tasks: Sequence[str]) -> list[Entry]:
         for track, names in {"method": ("Cortex", "Gyrus"), "open": ("Sulcus", "Voxel")}.items()
         for team in names
     ]
-    return [baseline, *teams, Entry("Crash", "open", build_team_image("crash", base), tasks[:1])]
+    return [baseline, *teams, Entry("Crash", "open", build_team_image(BROKEN, base), tasks[:1])]

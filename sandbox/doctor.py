@@ -56,7 +56,9 @@ def _platform(engine: Engine, info: dict[str, Any]) -> Finding:
 def _seccomp(engine: Engine, info: dict[str, Any]) -> Finding:
     if any("name=seccomp" in option for option in info.get("SecurityOptions") or ()):
         return Finding("system calls", "ok", "Containers may make listed system calls only.")
-    return Finding("system calls", "problem", "The engine has no seccomp.", "Use a kernel and an engine with seccomp.")
+    return Finding(
+        "system calls", "problem", "The engine has no seccomp.", "Use a kernel and an engine with seccomp."
+    )
 
 
 def _memory(engine: Engine, info: dict[str, Any]) -> Finding:
@@ -76,7 +78,9 @@ def _processes(engine: Engine, info: dict[str, Any]) -> Finding:
 def _cores(engine: Engine, info: dict[str, Any]) -> Finding:
     if info.get("CPUSet") and info.get("CpuCfsQuota"):
         return Finding("cores", "ok", f"Processor time is bounded; the host has {info['NCPU']} cores.")
-    return Finding("cores", "warning", "Processor time is not bounded.", "Enable the cpu and cpuset controllers.")
+    return Finding(
+        "cores", "warning", "Processor time is not bounded.", "Enable the cpu and cpuset controllers."
+    )
 
 
 def _output_disk(engine: Engine, info: dict[str, Any]) -> Finding:
@@ -91,8 +95,12 @@ def _root_layer(engine: Engine, info: dict[str, Any]) -> Finding:
     upper = Path(info["DockerRootDir"]) / "overlay2"
     if engine.privileged and info["Driver"] == "overlay2" and os.access(upper, os.R_OK | os.X_OK):
         return Finding("root file system", "ok", "A watchdog measures the layer twice a second.")
-    message = "A watchdog asks the engine for the layer's size every two seconds; deleted open files are not seen."
-    return Finding("root file system", "warning", message, "Run the worker as root beside the engine, with overlay2.")
+    message = (
+        "A watchdog asks the engine for the layer's size every two seconds; deleted open files are not seen."
+    )
+    return Finding(
+        "root file system", "warning", message, "Run the worker as root beside the engine, with overlay2."
+    )
 
 
 def _usage(engine: Engine, info: dict[str, Any]) -> Finding:

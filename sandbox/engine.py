@@ -40,7 +40,6 @@ class Engine:
     def __init__(self, api: APIClient, slow: APIClient, *, privileged: bool) -> None:
         self.api: Any = api  # its stubs lack half of the calls
         self._slow: Any = slow
-        self._warm: set[str] = set()
         self.privileged = privileged
 
     @classmethod
@@ -89,14 +88,6 @@ class Engine:
             if fault.fault is PlatformFault.IMAGE_MISSING:
                 return False
             raise
-
-    def warmed(self, digest: str) -> bool:
-        """Whether this process has already made the uncounted run of this image."""
-        return digest in self._warm
-
-    def mark_warm(self, digest: str) -> None:
-        """Note that the uncounted run of this image is done."""
-        self._warm.add(digest)
 
     def load(self, archive: BinaryIO, digest: str) -> None:
         """Load an archive that our own code wrote under its canonical name and compare the id it got.

@@ -22,7 +22,7 @@ from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from sandbox.watch import Ending, Watch
 
-__all__ = ["CaseJob", "CaseOutcome", "Slot", "run_case", "warm"]
+__all__ = ["CaseJob", "CaseOutcome", "Slot", "run_case"]
 
 _FILES_PER_DISK = 500_000
 _OUTPUT_SLACK = 8 * 2**20  # a file of exactly the limit has to fit beside the file system's own blocks
@@ -55,14 +55,6 @@ def run_case(engine: Engine, job: CaseJob) -> CaseOutcome:
             return _run(_prepare(engine, job, image, cleanup))
         except OSError as error:
             raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"on this host: {error}") from error
-
-
-def warm(engine: Engine, job: CaseJob) -> None:
-    """One uncounted run of a case, so that the image's files are in memory when the first clock starts."""
-    if engine.warmed(job.image):
-        return
-    run_case(engine, job)
-    engine.mark_warm(job.image)
 
 
 def _image(engine: Engine, job: CaseJob) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from evaluator.spec import Challenge
 from evaluator.verdicts import PlatformFault
 from sandbox.engine import Engine, EngineFault
 from sandbox.jobs import CaseJob
-from sandbox.run import run_case, warm
+from sandbox.run import run_case
 from tests.hostile.images import NO_PYTHON, build
 from tests.sandbox.conftest import Run
 
@@ -147,11 +147,3 @@ def test_an_input_that_is_not_there_is_a_platform_fault(run: Run, tmp_path: Path
     with pytest.raises(EngineFault) as raised:
         run(inputs={"t1w": tmp_path / "gone.nii.gz"})
     assert raised.value.fault is PlatformFault.INPUT_MISSING
-
-
-def test_the_uncounted_run_happens_once(engine: Engine, make_job: Callable[..., CaseJob]) -> None:
-    job = make_job("valid")
-    warm(engine, job)
-    started = time.monotonic()
-    warm(engine, job)
-    assert time.monotonic() - started < 0.05
