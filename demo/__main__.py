@@ -20,6 +20,8 @@ from demo.installation import DemoError, Installation, installation
 from demo.live import Running, watch
 from demo.people import CHALLENGE, Entry, join, make_admin, submit, upload
 from demo.stages import Stages
+from worker.admin.context import settings_of
+from worker.admin.import_dataset import run as import_dataset
 from worker.embedded.data import CHECKOUT
 
 PHASES = ("validation", "sanity")
@@ -69,11 +71,10 @@ def _show(
         admin = make_admin(place)
     folders = data.result()
     with stages.stage("datasets imported"):
+        settings = settings_of(place.data)
         for phase, tasks in folders.items():
             for task, folder in tasks.items():
-                place.admin(
-                    "import-dataset", str(folder), "--challenge", CHALLENGE, "--phase", phase, "--task", task
-                )
+                import_dataset(settings, folder, challenge=CHALLENGE, task=task, phase=phase)
     started = entries.result()
     with stages.stage("images uploaded, checked and submitted"):
         running = _submit_all(place, admin, started)

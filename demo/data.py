@@ -13,7 +13,7 @@ from worker.embedded.data import CHECKOUT
 
 TASKS = ("task1", "task2", "task3", "task4", "task5", "task6")
 SEED = 26
-CASES = {"validation": {"task6": 16, "other": 12}, "sanity": {"task6": 2, "other": 2}}
+CASES = {"validation": {"task6": 16, "other": 12}, "sanity": {"task6": 1, "other": 2}}
 """Cases per task; of task 6 per cohort, of which there are three."""
 
 

@@ -10,6 +10,7 @@ from rich.progress import Progress
 from server.challenges.service import get_challenge
 from server.datasets.fomo_layout import LayoutError
 from server.datasets.service import import_fomo
+from server.settings import Settings
 from worker.admin.context import ACTOR, fail, settings_of, work
 
 app = typer.Typer()
@@ -32,9 +33,13 @@ def import_dataset(
     Headers are cleaned, labels and groups go to the references tree only. The same cases again change nothing;
     other cases become the phase's new dataset.
     """
-    settings = settings_of(data)
+    typer.echo(run(settings_of(data), folder, challenge=challenge, task=task, phase=phase))
+
+
+def run(settings: Settings, folder: Path, *, challenge: str, task: str, phase: str) -> str:
+    """Imports a folder and returns the sentence that says what came of it; ends the command where it cannot."""
     try:
-        with work(settings) as session, Progress(transient=True) as bar:
+        with work(settings) as session, Progress(console=Console(stderr=True), transient=True) as bar:
             shown = bar.add_task(f"{phase} {task}", total=None)
             dataset, new = import_fomo(
                 session,
@@ -52,6 +57,4 @@ def import_dataset(
         rest = [f"… and {more} more"] if more > 0 else []
         fail("Nothing was imported:\n" + "\n".join(error.problems[:_SHOWN] + rest))
     state = "imported" if new else "unchanged"
-    Console(highlight=False, soft_wrap=True).print(
-        f"{challenge} {phase} {task}: {state}, {count} cases, {dataset.digest}"
-    )
+    return f"{challenge} {phase} {task}: {state}, {count} cases, {dataset.digest}"
