@@ -92,11 +92,8 @@ def finish(
 
 
 def _advance(session: Session, evaluation: Evaluation, *, actor: str, settings: Settings) -> None:
-    verdicts = list(
-        session.execute(
-            select(CaseRun.position, CaseRun.verdict).where(CaseRun.evaluation_id == evaluation.id)
-        ).tuples()
-    )
+    query = select(CaseRun.position, CaseRun.verdict).where(CaseRun.evaluation_id == evaluation.id)
+    verdicts = [(position, verdict) for position, verdict in session.execute(query)]
     first = [verdict for position, verdict in verdicts if position < evaluation.first_cases]
     done = [verdict for _, verdict in verdicts if verdict is not None]
     if None not in first and "valid" not in first:

@@ -12,9 +12,11 @@ import pytest
 from demo.images import ensure_base
 from evaluator.spec import Challenge, load_challenge
 from tests.e2e.datasets import write_task
+from tests.e2e.habits import Bench, challenge_of_habits, prepare
 from tests.e2e.images import digest_of, small_image
 from tests.e2e.installation import Installation, installation
 from tests.e2e.people import Person, register
+from tests.hostile.images import NO_PYTHON, SCRIPT, build
 from worker.embedded.data import CHECKOUT
 
 HERE = Path(__file__).parent
@@ -100,3 +102,18 @@ def perfect(join: Join) -> Person:
 def stranger(join: Join) -> Person:
     """A team with nothing."""
     return join("Strangers")
+
+
+@pytest.fixture(scope="session")
+def bench(
+    running: Installation, fomo26: Challenge, place: Path, join: Join, image: Callable[..., Path]
+) -> Bench:
+    """The challenge of bad habits, and a team with all its images."""
+    prepare(running, challenge_of_habits(fomo26), place / "habits", write_task)
+    person = join("Habits", "habits")
+    ports = f"PORTS=22,80,443,2375,5432,6379,{running.url.rsplit(':', 1)[1]}"
+    archives = [image(HERE / "honest.py"), image(SCRIPT, ports), build(NO_PYTHON, "")]
+    uploads = [person.checked(upload) for upload in [person.send(archive) for archive in archives]]
+    assert [one["status"] for one in uploads] == ["ready"] * 3, uploads
+    honest, hostile, programless = (one["image"] for one in uploads)
+    return Bench(person, honest, hostile, programless)

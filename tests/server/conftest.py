@@ -17,6 +17,7 @@ import httpx
 import pytest
 import uvicorn
 from argon2 import PasswordHasher
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from evaluator.spec import Challenge, load_challenge
@@ -26,7 +27,10 @@ from server.accounts.tokens import issue
 from server.app import create_app
 from server.challenges.service import apply
 from server.database import Base, SessionFactory, unit_of_work
+from server.evaluations.models import Evaluation
+from server.evaluations.status import ACTIVE, EvaluationStatus
 from server.settings import Settings
+from tests.server.lab import Entrant, Lab
 
 Clients = Callable[[str | None], httpx.Client]
 
@@ -228,3 +232,25 @@ def stranger(person: Callable[..., Person], slug: str) -> Person:
 @pytest.fixture
 def tus(captain: Person) -> Tus:
     return Tus(captain.http)
+
+
+@pytest.fixture
+def lab(sessions: SessionFactory, settings: Settings, slug: str, clients: Clients) -> Lab:
+    """The challenge `slug` with cases for task5, and a queue in which nothing else waits."""
+    with unit_of_work(sessions) as session:
+        active = Evaluation.status.in_([status.value for status in ACTIVE])
+        session.execute(update(Evaluation).where(active).values(status=EvaluationStatus.CANCELLED.value))
+    lab = Lab(sessions, settings, slug, clients)
+    lab.dataset()
+    return lab
+
+
+@pytest.fixture
+def entrant(lab: Lab, person: Callable[..., Person]) -> Callable[[str], Entrant]:
+    """Makes a team with an image."""
+    return lambda name: lab.entrant(person(name).http, name)
+
+
+@pytest.fixture
+def team(entrant: Callable[[str], Entrant]) -> Entrant:
+    return entrant("The Team")

@@ -1,0 +1,199 @@
+"""The queue: who gets which case, and what a worker may still do once its lease is lost."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, update
+
+from server import wakeups
+from server.database import unit_of_work
+from server.evaluations import service
+from server.evaluations.models import CaseRun, WorkerSlot
+from tests.server.lab import GIB, Entrant, FakeWorker, Json, Lab
+from worker import app as worker_app
+
+MakeEntrant = Callable[[str], Entrant]
+
+
+def expire(lab: Lab, lease: Json) -> int:
+    """Lets a lease run out on the database's clock; how many cases went back."""
+    with unit_of_work(lab.sessions) as session:
+        past = func.clock_timestamp() - timedelta(seconds=1)
+        case_run = UUID(lease["case_run"])
+        session.execute(update(CaseRun).where(CaseRun.id == case_run).values(lease_until=past))
+    with unit_of_work(lab.sessions) as session:
+        return service.expire_leases(session, settings=lab.settings)
+
+
+def test_a_lease_names_no_case_and_brings_what_the_run_needs(lab: Lab, team: Entrant) -> None:
+    team.submit()
+    worker = lab.worker()
+    lease = worker.take()
+    assert "sub-" not in str(lease)
+    assert lease["pseudonym"].startswith("case_")
+    assert worker.call("GET", lease, "inputs/t1w").content.startswith(b"voxels of case")
+    assert worker.call("GET", lease, f"blobs/{team.image}").status_code == 200
+    assert worker.call("GET", lease, "inputs/t2w").json()["code"] == "unknown_input"
+    foreign = lab.settings.blobs.put(b"something else")
+    assert worker.call("GET", lease, f"blobs/{foreign}").json()["code"] == "unknown_blob"
+
+
+def test_a_participants_token_opens_no_lease(lab: Lab, team: Entrant) -> None:
+    team.submit()
+    assert team.http.post("/worker/leases", json={"name": "x", "cpus": 1, "memory": 1}).status_code == 401
+
+
+def test_an_expired_lease_goes_back_and_the_next_claim_fences_the_old_one(lab: Lab, team: Entrant) -> None:
+    evaluation, slow, quick = team.submit(), lab.worker("slow"), lab.worker("quick")
+    old = slow.take()
+    assert expire(lab, old) == 1
+    new = quick.take()
+    assert (new["case_run"], new["claim_no"]) == (old["case_run"], old["claim_no"] + 1)
+    assert slow.heartbeat(old) == 409
+    body = {"fault": "timeout", "message": "late", "seconds": 1}
+    refused = [
+        slow.call("POST", old, "finish", json=body),
+        slow.call("PUT", old, "output", content=b"0.1\n"),
+        slow.call("GET", old, "inputs/t1w"),
+        slow.call("GET", old, f"blobs/{team.image}"),
+        slow.call("POST", old, "release", json={"fault": "gpu_fault"}),
+    ]
+    assert {answer.status_code for answer in refused} == {409}
+    assert {answer.json()["code"] for answer in refused} == {"lease_lost"}
+    assert quick.finish(new).status_code == 204
+    assert lab.runs(evaluation)[0].verdict == "valid"
+
+
+def test_a_finished_case_cannot_be_finished_twice(lab: Lab, team: Entrant) -> None:
+    team.submit()
+    worker = lab.worker()
+    lease = worker.take()
+    assert worker.finish(lease).status_code == 204
+    body = {"fault": "timeout", "message": "again", "seconds": 1}
+    assert worker.call("POST", lease, "finish", json=body).status_code == 409
+
+
+def test_a_heartbeat_keeps_a_lease(lab: Lab, team: Entrant) -> None:
+    team.submit()
+    worker = lab.worker()
+    lease = worker.take()
+    assert worker.heartbeat(lease) == 204
+    with unit_of_work(lab.sessions) as session:
+        assert service.expire_leases(session, settings=lab.settings) == 0
+
+
+def test_three_platform_faults_end_an_evaluation_and_refund_it(lab: Lab, team: Entrant) -> None:
+    evaluation, worker = team.submit(), lab.worker()
+    for fault in ("engine_unavailable", "image_missing"):
+        assert worker.release(worker.take(), fault) == 204
+        assert team.evaluation(evaluation)["status"] == "running"
+    assert expire(lab, worker.take()) == 1
+    seen = team.evaluation(evaluation)
+    assert (seen["status"], seen["reason_code"]) == ("errored", "worker_lost")
+    assert "No attempt was spent" in seen["reason"]
+    assert team.quota()["left"] == 3
+    assert {run.status for run in lab.runs(evaluation)} == {"dropped"}
+
+
+def test_a_stopping_worker_hands_back_without_a_fault(lab: Lab, team: Entrant) -> None:
+    evaluation, worker = team.submit(), lab.worker()
+    for _ in range(4):
+        assert worker.release(worker.take()) == 204
+    assert team.evaluation(evaluation)["status"] == "running"
+    assert lab.runs(evaluation)[0].faults == 0
+
+
+def test_a_valid_case_needs_an_output_that_was_uploaded(lab: Lab, team: Entrant) -> None:
+    team.submit()
+    worker = lab.worker()
+    lease = worker.take()
+    body = {"message": "", "seconds": 1}
+    assert worker.call("POST", lease, "finish", json=body).json()["code"] == "output_and_fault"
+    unknown = body | {"output": "sha256:" + "0" * 64}
+    assert worker.call("POST", lease, "finish", json=unknown).json()["code"] == "unknown_output"
+
+
+def test_teams_take_turns_whoever_came_first(lab: Lab, entrant: MakeEntrant) -> None:
+    early, late = entrant("Early"), entrant("Late")
+    lab.dataset("task3")
+    many = {early.submit(), early.submit("task3")}
+    one = late.submit()
+    worker = lab.worker()
+    owners = [worker.take()["evaluation"] for _ in range(6)]
+    assert [owner == one for owner in owners] == [False, True] * 3
+    assert many >= set(owners) - {one}
+
+
+def test_a_slot_gets_only_what_it_can_run_and_the_team_is_told(lab: Lab, team: Entrant) -> None:
+    with unit_of_work(lab.sessions) as session:
+        session.query(WorkerSlot).delete()
+    evaluation = team.submit()
+    for lack in ({"memory": 8 * GIB}, {"cpus": 2}, {"gpus": 0}, {"gpu_memory": 8 * GIB}):
+        assert lab.worker(**lack).lease() is None
+    note = team.evaluation(evaluation)["note"]
+    assert note.startswith("Waiting: no worker offers 32 CPUs, 64 GiB of memory, 1 GPU.")
+    assert lab.worker().lease() is not None
+    assert team.evaluation(evaluation)["note"] is None
+
+
+@pytest.fixture
+def many_workers(lab: Lab) -> list[FakeWorker]:
+    return [lab.worker(f"w{number}") for number in range(8)]
+
+
+def test_concurrent_claims_never_give_one_case_twice(
+    lab: Lab, entrant: MakeEntrant, many_workers: list[FakeWorker]
+) -> None:
+    lab.dataset(cases=12)
+    evaluations = [entrant(f"Team {number}").submit() for number in range(3)]
+    taken: Counter[tuple[str, int]] = Counter()
+    lock, idle = threading.Lock(), threading.Event()
+
+    def work(worker: FakeWorker) -> None:
+        misses = 0
+        while misses < 5:
+            lease = worker.lease()
+            if lease is None:
+                misses += 1
+                idle.wait(0.05)
+                continue
+            misses = 0
+            with lock:
+                taken[lease["case_run"], lease["claim_no"]] += 1
+            assert worker.finish(lease).status_code == 204
+
+    with ThreadPoolExecutor(len(many_workers)) as pool:
+        list(pool.map(work, many_workers))
+    assert len(taken) == 36
+    assert set(taken.values()) == {1}
+    assert {claim for _, claim in taken} == {1}
+    for evaluation in evaluations:
+        assert {run.status for run in lab.runs(evaluation)} == {"done"}
+
+
+def test_two_last_cases_that_finish_at_once_do_not_strand_the_evaluation(
+    lab: Lab, team: Entrant, many_workers: list[FakeWorker]
+) -> None:
+    for _ in range(3):
+        lab.dataset(cases=2)
+        evaluation = team.submit(track="method")
+        pair = [(worker, worker.take()) for worker in many_workers[:2]]
+        barrier = threading.Barrier(2)
+
+        def finish(one: tuple[FakeWorker, Json], barrier: threading.Barrier = barrier) -> int:
+            barrier.wait()
+            return one[0].finish(one[1]).status_code
+
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(finish, pair)) == [204, 204]
+        assert team.evaluation(evaluation)["status"] == "scoring"
+
+
+def test_server_and_workers_name_wake_ups_alike() -> None:
+    for name in ("RUN_QUEUE", "SCORE_QUEUE", "WAKE_RUN", "WAKE_SCORE"):
+        assert getattr(wakeups, name) == getattr(worker_app, name)
