@@ -24,6 +24,6 @@ def build_team_image(name: str, base: str, *, engine_cli: str = "docker") -> Pat
 
 def _program(name: str) -> dict[str, bytes]:
     root = Path(__file__).parents[2]
-    modules = ("__init__.py", "teams/__init__.py", "teams/kit.py", f"teams/{name}.py")
+    modules = ("__init__.py", "teams/__init__.py", "teams/kit.py", "teams/nifti.py", f"teams/{name}.py")
     files = {f"/app/demo/{module}": (root / "demo" / module).read_bytes() for module in modules}
     return {**files, "/app/predict.py": LAUNCHER.format(name=name).encode()}

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
+
+from demo.teams import nifti
 
 FloatArray = NDArray[np.float32]
 MaskArray = NDArray[np.bool_]
@@ -124,21 +124,14 @@ def _answer(team: Team, task: str, scans: dict[str, Scan], output: Path) -> None
 
 def read(path: Path) -> Scan:
     """A file as a `Scan`; what is negative or not finite becomes 0."""
-    image = nib.as_closest_canonical(nib.load(path))
-    data = np.asarray(image.dataobj, dtype=np.float32)
-    spacing = np.sqrt((image.affine[:3, :3] ** 2).sum(axis=0))
-    return Scan(np.nan_to_num(data, posinf=0, neginf=0).clip(min=0), spacing, path)
+    image = nifti.load(path)
+    data = np.ascontiguousarray(image.canonical())
+    return Scan(np.nan_to_num(data, posinf=0, neginf=0).clip(min=0), image.spacing, path)
 
 
 def write_mask(labels: NDArray[np.uint8], like: Path, output: Path) -> None:
     """Labels in canonical orientation, written in the orientation and with the affine of the file `like`."""
-    image: Any = nib.load(like)
-    canonical = nib.as_closest_canonical(image)
-    back = nib.orientations.ornt_transform(
-        nib.io_orientation(canonical.affine), nib.io_orientation(image.affine)
-    )
-    stored = nib.orientations.apply_orientation(labels, back)
-    nib.save(nib.Nifti1Image(np.ascontiguousarray(stored, dtype=np.uint8), image.affine), output)
+    nifti.save_labels(labels, nifti.load(like), output)
 
 
 def threshold(data: FloatArray) -> float:
