@@ -34,9 +34,9 @@ class Image:
         return found
 
     @property
-    def flips(self) -> list[int]:
+    def flips(self) -> tuple[int, ...]:
         """The canonical axes that are stored the other way round."""
-        return [world for world, axis in enumerate(self.order) if self.affine[world, axis] < 0]
+        return tuple(world for world, axis in enumerate(self.order) if self.affine[world, axis] < 0)
 
     @property
     def spacing(self) -> NDArray[np.float64]:
