@@ -30,7 +30,7 @@ demo: setup engine ## the whole platform with synthetic data, from upload to lea
 up: setup engine ## run the platform here: database, server, workers (ARGS="--port 8426")
 	$(BIN)/python -m worker.admin up $(ARGS)
 
-test: setup torch engine ## the tests, on a real engine, database and broker
+test: check engine ## lint, types and the tests, on a real engine, database and broker
 	$(BIN)/python -m pytest $(ARGS)
 
 test-long: setup torch engine ## the slow tests

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from demo.images._cache import cache_dir, locked
+from demo.images._cache import cache_dir, forget_older, locked
 
 
 def build_image(
@@ -49,6 +49,7 @@ def build_image(
     target = cache_dir() / f"{name}-{digest[:16]}.tar"
     if not target.exists():
         _write(target, name, digest, text, folder, layer)
+        forget_older(name, target)
     return target
 
 

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from baseline_model import build
-from demo.images._cache import cache_dir, locked
+from demo.images._cache import cache_dir, forget_older, locked
 
 
 def build_baseline_image(base: str, *, engine_cli: str = "docker") -> Path:
@@ -21,6 +21,7 @@ def build_baseline_image(base: str, *, engine_cli: str = "docker") -> Path:
             part = target.with_suffix(".part")
             build.build(base, "proctor-baseline:latest", save=part, engine=engine_cli)
             part.rename(target)
+            forget_older("baseline", target)
     return target
 
 

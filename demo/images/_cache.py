@@ -2,9 +2,12 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_IN_USE = 3600.0
 
 
 def cache_dir() -> Path:
@@ -21,3 +24,10 @@ def locked(name: str) -> Iterator[None]:
     with (cache_dir() / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def forget_older(name: str, kept: Path) -> None:
+    """Removes earlier archives of the image `name`; one of the last hour may be in use by another process."""
+    for path in cache_dir().glob(f"{name}-{'[0-9a-f]' * 16}.tar"):
+        if path != kept and time.time() - path.stat().st_mtime > _IN_USE:
+            path.unlink(missing_ok=True)

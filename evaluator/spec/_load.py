@@ -68,7 +68,9 @@ class _Loader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key.value!r} stands twice", key.start_mark
+                )
             seen.add(getattr(key, "value", ""))
         return super().construct_mapping(node, deep=deep)
 
@@ -125,13 +127,23 @@ def parse_challenge(content: dict[str, Any]) -> Challenge:
 
 
 def _problem(sources: Sequence[_Source], error: Any) -> Problem:
-    path = [part for part in error["loc"] if part != "function-after[_bytes(), int]"]
+    path = _written(sources, error["loc"])
     message = str(error["msg"]).removeprefix("Value error, ")
     if not path and ": " in message:  # a rule that joins fields names its field itself
         named, _, rest = message.partition(": ")
         path, message = named.split("."), rest
     best = max(sources, key=lambda source: (_depth(source, path), source is sources[0]))
     return Problem(best.file, best.line_of(path), ".".join(str(part) for part in path), message)
+
+
+def _written(sources: Sequence[_Source], loc: Sequence[str | int]) -> list[str | int]:
+    """The path as the file writes it: names of alternatives, which pydantic puts in between, are left out."""
+    path: list[str | int] = []
+    for position, part in enumerate(loc):
+        there = any(_depth(source, [*path, part]) == len(path) + 1 for source in sources)
+        if there or position == len(loc) - 1:
+            path.append(part)
+    return path
 
 
 def _depth(source: _Source, path: Sequence[str | int]) -> int:
