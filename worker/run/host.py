@@ -75,6 +75,11 @@ class Host:
         """The slot's scratch folder."""
         return self.root / "scratch" / slot
 
+    def scratches(self, slot: str) -> list[Path]:
+        """One folder for each case that the slot has begun and not cleared away."""
+        folder = self.scratch(slot)
+        return list(folder.iterdir()) if folder.is_dir() else []
+
     def is_warm(self, digest: str) -> bool:
         """Whether the image's uncounted run was made since this host started."""
         path = self._warm_mark(digest)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from sandbox.archive import ImageFacts, write_canonical
 from sandbox.engine import Engine
-from worker.run.host import Host
 from worker.run.leases import Lease, LeaseClient
 
 
-def ensure_image(engine: Engine, client: LeaseClient, host: Host, lease: Lease) -> str:
+def ensure_image(engine: Engine, client: LeaseClient, lease: Lease, folder: Path) -> str:
     """The id of the leased case's image, which is on this host afterwards; the caller holds its lock.
+
+    `folder` is made for the blobs on their way to the engine and removed again.
 
     Raises:
         EngineFault: the engine cannot load it; ours, for the image has passed its check.
@@ -21,8 +22,7 @@ def ensure_image(engine: Engine, client: LeaseClient, host: Host, lease: Lease) 
     """
     facts = ImageFacts.from_json(lease.image)
     if not engine.has_image(facts.digest):
-        folder = host.scratch(f"image-{lease.name}")
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
         try:
             _load(engine, client, lease, facts, folder)
         finally:

@@ -3,6 +3,7 @@
 import shutil
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import httpx
@@ -34,7 +35,9 @@ class Runner:
         self._alive = self._host.take_slot(slot)
         self._client = LeaseClient(config, slot)
         self._busy = threading.Lock()
-        self._current: str | None = None
+        # Containers of this slot that are wanted. Changed in place and looked at only after containers are listed,
+        # so that no reaper takes one for an orphan that was started meanwhile.
+        self._wanted: set[str] = set()
         self._engine: Engine | None = None
         self.stopping = threading.Event()
 
@@ -51,14 +54,12 @@ class Runner:
             self._busy.release()
 
     def remove_orphans(self) -> None:
-        """Removes containers of this slot that it does not run now, and all those of slots that are dead."""
+        """Removes what this slot does not run now, and everything of slots that are dead: containers and files."""
         try:
             engine = Engine.connect()
-            current = self._current
-            keep = {current} if current else set()
-            removed = engine.remove_orphans(self._host.container_prefix(self._slot), keep)
+            removed = self._remove_orphans_of(engine, self._slot, self._wanted)
             for dead in self._host.dead_slots(self._slot):
-                removed += engine.remove_orphans(self._host.container_prefix(dead), set())
+                removed += self._remove_orphans_of(engine, dead, set())
             engine.close()
         except EngineFault as fault:
             _log.warning("orphans_not_checked", fault=fault.fault)
@@ -66,12 +67,20 @@ class Runner:
         if removed:
             _log.info("orphans_removed", count=len(removed))
 
+    def _remove_orphans_of(self, engine: Engine, slot: str, keep: Collection[str]) -> list[str]:
+        prefix = self._host.container_prefix(slot)
+        removed = engine.remove_orphans(prefix, keep)
+        for folder in self._host.scratches(slot):
+            if prefix + folder.name not in keep:
+                shutil.rmtree(folder, ignore_errors=True)
+        return removed
+
     def _next(self) -> bool:
         lease = self._client.lease()
         if lease is None:
             return False
         log = _log.bind(case_run=lease.name, task=lease.task_name)
-        self._current = self._host.container_prefix(self._slot) + lease.name
+        self._wanted.add(self._container(lease))
         try:
             self._run(lease)
         except LeaseLost:
@@ -87,8 +96,11 @@ class Runner:
             log.exception("worker_defect")
             self._release(lease, PlatformFault.WORKER_LOST)
         finally:
-            self._current = None
+            self._wanted.clear()
         return True
+
+    def _container(self, lease: Lease) -> str:
+        return self._host.container_prefix(self._slot) + lease.name
 
     def _release(self, lease: Lease, fault: PlatformFault) -> None:
         try:
@@ -124,7 +136,7 @@ class Runner:
         engine = self._connect()
         digest = lease.image["digest"]
         job = CaseJob(
-            name=self._current or lease.name,
+            name=self._container(lease),
             image=digest,
             task=lease.task,
             task_name=lease.task_name,
@@ -137,7 +149,7 @@ class Runner:
             stop=stop,
         )
         with self._host.image_lock(digest):
-            ensure_image(engine, self._client, self._host, lease)
+            ensure_image(engine, self._client, lease, scratch / "image")
             if not self._host.is_warm(digest):
                 run_case(
                     engine, job

@@ -1,0 +1,163 @@
+"""Leaderboards: what counts, who may see it, and what is never stored."""
+
+import csv
+import io
+from collections.abc import Callable
+from uuid import UUID
+
+import httpx
+import pytest
+
+from evaluator.spec import Challenge
+from server.challenges.service import apply
+from server.database import unit_of_work
+from server.evaluations import service
+from server.evaluations.models import Score
+from server.evaluations.status import EvaluationStatus
+from tests.server.conftest import Person
+from tests.server.lab import Entrant, Json, Lab
+
+MakeEntrant = Callable[[str], Entrant]
+
+
+def page(http: httpx.Client, lab: Lab, phase: str = "validation") -> httpx.Response:
+    """The leaderboard as a page."""
+    return http.get(f"http://{http.base_url.netloc.decode()}/challenges/{lab.slug}/leaderboards/{phase}")
+
+
+def scored(lab: Lab, entrant: Entrant, value: float | None, *, phase: str = "validation") -> str:
+    """A submission on task5 that got `value`."""
+    evaluation = entrant.submit(phase=phase)
+    with unit_of_work(lab.sessions) as session:
+        row = service.lock_evaluation(session, UUID(evaluation))
+        for status in (EvaluationStatus.RUNNING, EvaluationStatus.SCORING, EvaluationStatus.SCORED):
+            row.move_to(session, status, actor="tests")
+        reason = "constant" if value is None else None
+        row.scores.append(
+            Score(
+                board="task5", metric="auroc", value=value, low=0.1, high=0.9, reason=reason, replicates=b""
+            )
+        )
+    return evaluation
+
+
+def board(http: httpx.Client, lab: Lab, phase: str = "validation") -> Json:
+    answer = http.get(f"/challenges/{lab.slug}/leaderboards/{phase}")
+    assert answer.status_code == 200, answer.text
+    return dict(next(one for one in answer.json()["tracks"] if one["track"] == "open"))
+
+
+def entries(track: Json, name: str = "task5") -> dict[str, Json]:
+    found = next(one for one in track["boards"] if one["board"] == name)
+    return {entry["team"]: entry for entry in found["entries"]}
+
+
+def change(lab: Lab, spec: Challenge, **changes: object) -> None:
+    """Applies another version of the lab's challenge."""
+    with unit_of_work(lab.sessions) as session:
+        apply(session, spec.model_copy(update={"challenge": lab.slug, **changes}), actor="tests")
+
+
+def test_an_empty_board_is_a_board(lab: Lab, nobody: httpx.Client) -> None:
+    track = board(nobody, lab)
+    assert len(track["boards"]) == 7
+    assert track["unified"] == []
+
+
+def test_teams_are_ranked_and_values_rounded_to_the_phases_decimals(
+    lab: Lab, entrant: MakeEntrant, nobody: httpx.Client
+) -> None:
+    for name, value in {"Ada": 0.70004, "Bob": 0.70001, "Cyd": 0.9}.items():
+        scored(lab, entrant(name), value)
+    found = entries(board(nobody, lab))
+    assert {name: one["rank"] for name, one in found.items()} == {"Cyd": 1, "Ada": 2, "Bob": 3}
+    assert found["Ada"]["metrics"]["auroc"]["value"] == found["Bob"]["metrics"]["auroc"]["value"] == 0.7
+
+
+def test_the_latest_attempt_counts_even_if_it_is_worse(lab: Lab, team: Entrant, nobody: httpx.Client) -> None:
+    for value in (0.9, 0.6):
+        scored(lab, team, value)
+    assert entries(board(nobody, lab))["The Team"]["metrics"]["auroc"]["value"] == 0.6
+
+
+def test_the_best_attempt_counts_where_the_challenge_says_so(
+    lab: Lab, team: Entrant, nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    boards = {
+        name: one.model_copy(update={"primary": next(iter(one.metrics))})
+        for name, one in fomo26.boards.items()
+    }
+    change(lab, fomo26, boards=boards, ranking=fomo26.ranking.model_copy(update={"entry": "best"}))
+    for value in (0.7, 0.9, None):
+        scored(lab, team, value)
+    assert entries(board(nobody, lab))["The Team"]["metrics"]["auroc"]["value"] == 0.9
+
+
+def test_scores_of_another_version_are_counted_and_not_mixed_in(
+    lab: Lab, team: Entrant, nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    scored(lab, team, 0.9)
+    change(lab, fomo26, title="Another version")
+    answer = nobody.get(f"/challenges/{lab.slug}/leaderboards/validation").json()
+    assert answer["other_versions"] == 1
+    assert entries(board(nobody, lab)) == {}
+
+
+def test_a_baseline_is_shown_without_a_rank_and_an_ineligible_team_without_a_prize(
+    lab: Lab, entrant: MakeEntrant, admin: Person, nobody: httpx.Client
+) -> None:
+    teams = {name: entrant(name) for name in ("Baseline", "Organizers", "Others")}
+    for value, one in zip((0.95, 0.9, 0.8), teams.values(), strict=True):
+        scored(lab, one, value)
+    admin.http.patch(f"/admin/teams/{teams['Baseline'].team}", json={"baseline": True})
+    admin.http.patch(f"/admin/teams/{teams['Organizers'].team}", json={"eligible": False})
+    unified = {one["team"]: one for one in board(nobody, lab)["unified"]}
+    assert {name: (one["placement"], one["prize"]) for name, one in unified.items()} == {
+        "Baseline": (None, None),
+        "Organizers": (1, None),
+        "Others": (2, 1),
+    }
+
+
+def test_a_sealed_board_is_for_admins_until_it_is_released(
+    lab: Lab, team: Entrant, admin: Person, nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    phases = dict(fomo26.phases)
+    phases["test"] = phases["test"].model_copy(update={"opens": phases["sanity"].opens})
+    change(lab, fomo26, phases=phases)
+    lab.dataset(phase="test")
+    evaluation = scored(lab, team, 0.9, phase="test")
+    address = f"/challenges/{lab.slug}/leaderboards/test"
+    for path in (address, f"{address}.csv"):
+        for client in (nobody, team.http):
+            assert (client.get(path).status_code, client.get(path).json()["code"]) == (403, "board_sealed")
+    assert team.evaluation(evaluation)["scores"] == {}
+    assert page(nobody, lab, "test").status_code == 403
+    phases["test"] = phases["test"].model_copy(update={"board": "public"})
+    change(lab, fomo26, phases=phases)
+    assert nobody.get(address).status_code == 200
+
+
+@pytest.mark.parametrize(("phase", "code"), [("sanity", "no_board"), ("final", "unknown_phase")])
+def test_there_is_no_board_where_the_file_has_none(
+    lab: Lab, nobody: httpx.Client, phase: str, code: str
+) -> None:
+    answer = nobody.get(f"/challenges/{lab.slug}/leaderboards/{phase}")
+    assert (answer.status_code, answer.json()["code"]) == (404, code)
+
+
+def test_the_csv_has_a_row_per_metric_whatever_a_team_is_called(
+    lab: Lab, entrant: MakeEntrant, nobody: httpx.Client
+) -> None:
+    scored(lab, entrant("R&D, Inc."), 0.75)
+    answer = nobody.get(f"/challenges/{lab.slug}/leaderboards/validation.csv")
+    (row,) = csv.DictReader(io.StringIO(answer.text))
+    assert (row["team"], row["track"], row["task"], row["metric"]) == ("R&D, Inc.", "open", "task5", "auroc")
+    assert (float(row["value"]), row["is_baseline"]) == (0.75, "0")
+
+
+def test_a_team_name_is_text_on_the_page(lab: Lab, entrant: MakeEntrant, nobody: httpx.Client) -> None:
+    scored(lab, entrant("R&D 's"), 0.75)
+    text = page(nobody, lab).text
+    assert "R&amp;D &#39;s" in text
+    assert "<script" not in text
