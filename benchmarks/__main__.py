@@ -18,7 +18,10 @@ from benchmarks._machine import facts
 NAMES = sorted(one.name for one in pkgutil.iter_modules(benchmarks.__path__) if not one.name.startswith("_"))
 _FILE_WIDTH = 140
 
+program = typer.Typer(add_completion=False)
 
+
+@program.command()
 def main(
     names: Annotated[
         list[str] | None, typer.Argument(help=f"Which to run; all if left out: {', '.join(NAMES)}.")
@@ -62,4 +65,4 @@ def table(found: list[Comparison]) -> Table:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    program()
