@@ -35,11 +35,16 @@ def _make(root: Path, phase: str, task: str, spacing_mm: float) -> Path:
     command = [sys.executable, "-m", "demo.brains", str(fresh), "--task", task, "--split", phase]
     command += ["--cases", str(cases), "--seed", str(SEED), "--spacing", str(spacing_mm)]
     try:
-        subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True)
+        subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, env=_environment())
         (fresh / name).rename(folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return folder
+
+
+def _environment() -> dict[str, str]:
+    """One thread per process: there is a process per core already."""
+    return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def _version(spacing_mm: float) -> str:

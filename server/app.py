@@ -11,6 +11,7 @@ from server.evaluations.api import router as evaluations
 from server.evaluations.lease_api import router as leases
 from server.images.api import router as images
 from server.leaderboard.api import router as leaderboard
+from server.logs import configure
 from server.settings import Settings
 from server.submissions.api import router as submissions
 from server.tables import open_database
@@ -24,6 +25,7 @@ API = "/api/v1"
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI application; settings come from the environment unless given."""
+    configure()
     settings = settings or Settings()  # type: ignore[call-arg]  # fields are filled from the environment
     app = FastAPI(
         title="Proctor",

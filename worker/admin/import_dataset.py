@@ -36,10 +36,15 @@ def import_dataset(
     typer.echo(run(settings_of(data), folder, challenge=challenge, task=task, phase=phase))
 
 
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
+
+
 def run(settings: Settings, folder: Path, *, challenge: str, task: str, phase: str) -> str:
     """Imports a folder and returns the sentence that says what came of it; ends the command where it cannot."""
     try:
-        with work(settings) as session, Progress(console=Console(stderr=True), transient=True) as bar:
+        with work(settings) as session, _progress() as bar:
             shown = bar.add_task(f"{phase} {task}", total=None)
             dataset, new = import_fomo(
                 session,

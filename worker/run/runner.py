@@ -34,24 +34,32 @@ class Runner:
         self._host = Host(config.worker_dir)
         self._alive = self._host.take_slot(slot)
         self._client = LeaseClient(config, slot)
-        self._busy = threading.Lock()
+        self._woken = threading.Event()
         # Containers of this slot that are wanted. Changed in place and looked at only after containers are listed,
         # so that no reaper takes one for an orphan that was started meanwhile.
         self._wanted: set[str] = set()
         self._engine: Engine | None = None
         self.stopping = threading.Event()
 
-    def drain(self) -> None:
-        """Runs cases until none waits. A second call while one is under way does nothing."""
-        if not self._busy.acquire(blocking=False):
-            return
-        try:
-            while not self.stopping.is_set() and self._next():
-                pass
-        except httpx.HTTPError as error:
-            _log.warning("server_unreachable", error=type(error).__name__)
-        finally:
-            self._busy.release()
+    def work(self) -> None:
+        """The life of the slot: after each wake-up it runs cases until none waits; `stop` ends it."""
+        while not self.stopping.is_set():
+            self._woken.wait()
+            self._woken.clear()
+            try:
+                while not self.stopping.is_set() and self._next():
+                    pass
+            except httpx.HTTPError as error:
+                _log.warning("server_unreachable", error=type(error).__name__)
+
+    def wake(self) -> None:
+        """Makes the slot look at the queue, now or after the case under way."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Makes `work` return after the case under way."""
+        self.stopping.set()
+        self._woken.set()
 
     def remove_orphans(self) -> None:
         """Removes what this slot does not run now, and everything of slots that are dead: containers and files."""

@@ -1,4 +1,8 @@
-"""The Celery side of a run worker: wake-ups in, signals for a graceful stop, and the host's reaper."""
+"""The Celery side of a run worker: wake-ups in, signals for a graceful stop, and the host's reaper.
+
+The task only rings a bell, and cases run in the slot's own thread. A task that ran them itself would leave the
+next wake-ups unread in their socket, and Celery's event loop would spin on it for as long as the case runs.
+"""
 
 import os
 import threading
@@ -6,10 +10,11 @@ from functools import cache
 from typing import Any
 
 import structlog
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
 from worker.app import RUN_QUEUE, WAKE_RUN, make_app
 from worker.run.config import RunConfig
+from worker.run.logs import configure
 from worker.run.runner import Runner
 
 _REAP_EVERY = 60.0
@@ -24,14 +29,21 @@ def runner() -> Runner:
     return Runner(RunConfig(), os.environ.get("PROCTOR_SLOT_NAME", "run"))  # type: ignore[call-arg]
 
 
+@cache
+def _slot_thread() -> threading.Thread:
+    return threading.Thread(target=runner().work, name="slot")
+
+
 @app.task(name=WAKE_RUN, queue=RUN_QUEUE)  # type: ignore[untyped-decorator]
 def wake() -> None:
-    """Cases may wait: run them until none does."""
-    runner().drain()
+    """Cases may wait."""
+    runner().wake()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _ready(**_: Any) -> None:
+    configure()
+    _slot_thread().start()
     threading.Thread(target=_reap, name="reaper", daemon=True).start()
     _log.info("run_worker_ready")
 
@@ -46,5 +58,10 @@ def _reap() -> None:
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _shutting_down(**_: Any) -> None:
-    # A warm shutdown waits for the task under way; this makes it leave after the present case.
-    runner().stopping.set()
+    runner().stop()
+
+
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _shut_down(**_: Any) -> None:
+    if _slot_thread().is_alive():
+        _slot_thread().join()  # the case under way is finished first

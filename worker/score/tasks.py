@@ -8,6 +8,7 @@ from celery.signals import worker_ready
 
 from server.database import SessionFactory, unit_of_work
 from server.evaluations import service
+from server.logs import configure
 from server.settings import Settings
 from server.tables import open_database
 from server.uploads.service import expire_uploads
@@ -50,4 +51,5 @@ def tick() -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _ready(**_: Any) -> None:
+    configure()
     _log.info("score_worker_ready")
