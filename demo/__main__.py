@@ -1,5 +1,6 @@
 """`make demo`: the whole platform with synthetic data, from upload to leaderboard."""
 
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ def main(
     spacing: Annotated[float, typer.Option(help="Voxel size of the synthetic brains in mm: 2 or 1.")] = 2.0,
 ) -> None:
     """Run the whole platform on this machine with synthetic data, and show the leaderboards."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything is stopped then too
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     stages = Stages(console)
     try:
@@ -46,6 +48,9 @@ def main(
     except (DemoError, ClientError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        raise typer.Exit(130) from None
 
 
 def _datasets(stages: Stages, spacing: float) -> dict[str, dict[str, Path]]:

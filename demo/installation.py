@@ -1,5 +1,6 @@
 """The demo's own installation: `proctor-admin up` in a directory that every run begins anew."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import httpx
 
 from demo.stages import Stages
 from worker.embedded.data import CHECKOUT, data_directory
+from worker.embedded.process import spawn
 
 _MARKER = "made-by-the-demo"
 _READY_SECONDS = 180.0
@@ -63,8 +65,7 @@ def installation(port: int, stages: Stages) -> Iterator[Installation]:
     data = _fresh(demo_directory())
     log = data / "up.log"
     command = [sys.executable, "-m", "worker.admin", "up", "--data", str(data), "--port", str(port)]
-    with log.open("w") as out:
-        process = subprocess.Popen(command, cwd=CHECKOUT, stdout=out, stderr=out, start_new_session=True)
+    process = spawn(command, log=log, env=os.environ, cwd=CHECKOUT)
     try:
         with stages.stage("database, broker, server and workers are up"):
             address = _address(process, data / "address", log)
