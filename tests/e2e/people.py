@@ -53,6 +53,7 @@ class Person:
     def checked(self, upload: str) -> Json:
         """What the check made of an upload."""
         deadline = time.monotonic() + 60
+        seen: Json
         while (seen := self.get(f"/uploads/{upload}"))["status"] not in ("ready", "rejected"):
             assert time.monotonic() < deadline, seen
             time.sleep(0.1)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -133,7 +134,13 @@ def test_a_slot_gets_only_what_it_can_run_and_the_team_is_told(lab: Lab, team: E
     with unit_of_work(lab.sessions) as session:
         session.query(WorkerSlot).delete()
     evaluation = team.submit()
-    for lack in ({"memory": 8 * GIB}, {"cpus": 2}, {"gpus": 0}, {"gpu_memory": 8 * GIB}):
+    lacks: tuple[dict[str, Any], ...] = (
+        {"memory": 8 * GIB},
+        {"cpus": 2},
+        {"gpus": 0},
+        {"gpu_memory": 8 * GIB},
+    )
+    for lack in lacks:
         assert lab.worker(**lack).lease() is None
     note = team.evaluation(evaluation)["note"]
     assert note.startswith("Waiting: no worker offers 32 CPUs, 64 GiB of memory, 1 GPU.")
