@@ -11,7 +11,7 @@ from rich.table import Table
 from client.models import Evaluation, Submission
 from demo.people import Entry, Participant
 
-_LOOK_EVERY = 1.0
+_LOOK_EVERY = 3.0
 _SAY_EVERY = 15.0
 _SIGNS = {"QUEUED": "[dim]queued[/]", "SCORING": "[cyan]scoring[/]", "SCORED": "[green]scored[/]"}
 

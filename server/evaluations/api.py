@@ -64,7 +64,7 @@ def _slot_seconds(run: CaseRun) -> float | None:
 def get_evaluation(session: SessionDep, user: UserDep, evaluation_id: UUID) -> EvaluationOut:
     """One evaluation of your team."""
     submission, evaluation = access.own_evaluation(session, user, evaluation_id)
-    return views.evaluation_out(session, evaluation, submission.images[evaluation.task])
+    return views.evaluations_out(session, submission, [evaluation])[0]
 
 
 @router.post("/evaluations/{evaluation_id}/cancel")
@@ -72,7 +72,7 @@ def cancel(session: SessionDep, user: UserDep, evaluation_id: UUID) -> Evaluatio
     """Withdraws an evaluation that has not ended; its attempt is given back."""
     submission, evaluation = access.own_evaluation(session, user, evaluation_id, scope="submit")
     service.cancel(session, evaluation.id, actor=user.actor)
-    return views.evaluation_out(session, evaluation, submission.images[evaluation.task])
+    return views.evaluations_out(session, submission, [evaluation])[0]
 
 
 @router.get("/evaluations/{evaluation_id}/cases")

@@ -129,9 +129,12 @@ def heartbeat(session: Session, case_run_id: UUID, claim_no: int, *, settings: S
             CaseRun.status == CaseStatus.RUNNING.value,
         )
         .values(lease_until=func.clock_timestamp() + timedelta(seconds=settings.lease_seconds))
-        .returning(CaseRun.id)
-    )
-    return renewed.first() is not None
+        .returning(CaseRun.worker)
+    ).first()
+    if renewed is None:
+        return False
+    session.execute(update(WorkerSlot).where(WorkerSlot.name == renewed.worker).values(seen_at=func.now()))
+    return True
 
 
 def require_lease(session: Session, case_run_id: UUID, claim_no: int) -> tuple[Evaluation, CaseRun]:

@@ -4,6 +4,7 @@ Every function that changes a case run locks the evaluation's row first: two las
 and all paths take the locks in one order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -224,23 +225,29 @@ def expire_leases(session: Session, *, settings: Settings) -> int:
     return put_back
 
 
-def no_worker_note(session: Session, evaluation: Evaluation) -> str | None:
-    """Why nothing happens, if no worker seen in the last minute could run this evaluation's cases."""
-    if evaluation.status == EvaluationStatus.SCORING:
+def present_slots(session: Session) -> list[WorkerSlot]:
+    """The slots that asked for a case, or kept a lease alive, in the last minute."""
+    recent = func.now() - func.make_interval(0, 0, 0, 0, 0, 1)
+    return list(session.scalars(select(WorkerSlot).where(WorkerSlot.seen_at > recent)))
+
+
+def no_worker_note(evaluation: Evaluation, slots: Sequence[WorkerSlot]) -> str | None:
+    """Why nothing happens, if none of the present slots could run this evaluation's cases."""
+    if evaluation.status not in (EvaluationStatus.QUEUED, EvaluationStatus.RUNNING):
         return None
-    able = session.scalar(
-        select(func.count()).where(
-            WorkerSlot.seen_at > func.now() - func.make_interval(0, 0, 0, 0, 0, 1),
-            WorkerSlot.cpus >= evaluation.needs_cpus,
-            WorkerSlot.memory >= evaluation.needs_memory,
-            WorkerSlot.gpus >= evaluation.needs_gpus,
-            WorkerSlot.gpu_memory >= evaluation.needs_gpu_memory,
-        )
-    )
-    if able:
+    if any(_fits(evaluation, slot) for slot in slots):
         return None
     gpus = f", {evaluation.needs_gpus} GPU" if evaluation.needs_gpus else ""
     return (
         f"Waiting: no worker offers {evaluation.needs_cpus:g} CPUs, "
         f"{evaluation.needs_memory / 2**30:g} GiB of memory{gpus}. Nothing is lost; it starts when one does."
+    )
+
+
+def _fits(evaluation: Evaluation, slot: WorkerSlot) -> bool:
+    return (
+        slot.cpus >= evaluation.needs_cpus
+        and slot.memory >= evaluation.needs_memory
+        and slot.gpus >= evaluation.needs_gpus
+        and slot.gpu_memory >= evaluation.needs_gpu_memory
     )

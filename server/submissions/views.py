@@ -4,7 +4,8 @@ How long a container runs is its own choice, and so a channel out of the hidden 
 therefore moves in tenths and on a coarse tick, and verdicts are counted only once the evaluation has ended.
 """
 
-from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from evaluator.spec import Phase
 from server.challenges.models import Challenge
 from server.evaluations.models import CaseRun, Evaluation, Score
-from server.evaluations.service import no_worker_note
+from server.evaluations.service import no_worker_note, present_slots
 from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
 from server.submissions.models import Submission
 from server.submissions.schemas import EvaluationOut, ScoreOut, SubmissionOut
@@ -21,9 +22,20 @@ from server.submissions.schemas import EvaluationOut, ScoreOut, SubmissionOut
 TICK_SECONDS = 15
 
 
+@dataclass
+class _Counts:
+    """Case runs of one evaluation: all, done, done by the last tick, and done by verdict."""
+
+    total: int = 0
+    done: int = 0
+    ticked: int = 0
+    verdicts: dict[str, int] = field(default_factory=dict)
+
+
 def submission_out(session: Session, submission: Submission) -> SubmissionOut:
     """A submission as its team sees it."""
     challenge = session.get_one(Challenge, submission.challenge_id)
+    evaluations = submission.evaluations
     return SubmissionOut(
         id=submission.id,
         challenge=challenge.slug,
@@ -31,17 +43,27 @@ def submission_out(session: Session, submission: Submission) -> SubmissionOut:
         track=submission.track,
         phase=submission.phase,
         created_at=submission.created_at,
-        evaluations=[
-            evaluation_out(session, one, submission.images[one.task]) for one in submission.evaluations
-        ],
+        evaluations=evaluations_out(session, submission, evaluations),
     )
 
 
-def evaluation_out(session: Session, evaluation: Evaluation, image: str) -> EvaluationOut:
-    """An evaluation as its team sees it."""
+def evaluations_out(
+    session: Session, submission: Submission, evaluations: Sequence[Evaluation]
+) -> list[EvaluationOut]:
+    """Evaluations of one submission as its team sees them; a handful of queries, however many there are."""
+    counts = _counts(session, [one.id for one in evaluations])
+    slots = present_slots(session) if any(one.status in ACTIVE for one in evaluations) else []
+    return [
+        _evaluation(
+            one, submission.images[one.task], counts.get(one.id, _Counts()), note=no_worker_note(one, slots)
+        )
+        for one in evaluations
+    ]
+
+
+def _evaluation(evaluation: Evaluation, image: str, counts: _Counts, *, note: str | None) -> EvaluationOut:
     phase = evaluation.spec_version.spec.phases[evaluation.phase]
     active = evaluation.status in ACTIVE
-    total = _count(session, evaluation.id)
     return EvaluationOut(
         id=evaluation.id,
         task=evaluation.task,
@@ -49,49 +71,60 @@ def evaluation_out(session: Session, evaluation: Evaluation, image: str) -> Eval
         status=evaluation.status,
         reason_code=evaluation.reason_code,
         reason=evaluation.reason,
-        cases=total,
-        progress=_tenths(session, evaluation, phase, total),
-        note=no_worker_note(session, evaluation) if active else None,
-        verdicts={} if active and phase.hidden else _verdicts(session, evaluation.id),
+        cases=counts.total,
+        progress=_tenths(evaluation, phase, counts),
+        note=note,
+        verdicts={} if active and phase.hidden else counts.verdicts,
         scores=scores_out(evaluation, phase),
         created_at=evaluation.created_at,
         finished_at=evaluation.finished_at,
     )
 
 
-def _count(session: Session, evaluation_id: UUID) -> int:
-    return session.scalar(select(func.count()).where(CaseRun.evaluation_id == evaluation_id)) or 0
+def _counts(session: Session, evaluation_ids: Sequence[UUID]) -> dict[UUID, _Counts]:
+    tick = func.to_timestamp(func.floor(func.extract("epoch", func.now()) / TICK_SECONDS) * TICK_SECONDS)
+    rows = session.execute(
+        select(
+            CaseRun.evaluation_id,
+            CaseRun.verdict,
+            func.count(),
+            func.count().filter(CaseRun.status == CaseStatus.DONE.value),
+            func.count().filter(CaseRun.status == CaseStatus.DONE.value, CaseRun.finished_at <= tick),
+        )
+        .where(CaseRun.evaluation_id.in_(evaluation_ids))
+        .group_by(CaseRun.evaluation_id, CaseRun.verdict)
+        .order_by(func.count().desc())
+    )
+    found: dict[UUID, _Counts] = {}
+    for evaluation_id, verdict, total, done, ticked in rows:
+        counts = found.setdefault(evaluation_id, _Counts())
+        counts.total += total
+        counts.done += done
+        counts.ticked += ticked
+        if verdict is not None:
+            counts.verdicts[verdict] = total
+    return found
 
 
-def _tenths(session: Session, evaluation: Evaluation, phase: Phase, total: int) -> int:
+def _tenths(evaluation: Evaluation, phase: Phase, counts: _Counts) -> int:
     if evaluation.status not in (EvaluationStatus.QUEUED, EvaluationStatus.RUNNING):
         return 10
-    done = select(func.count()).where(
-        CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.DONE.value
-    )
-    if phase.hidden:
-        tick = func.to_timestamp(func.floor(func.extract("epoch", func.now()) / TICK_SECONDS) * TICK_SECONDS)
-        done = done.where(CaseRun.finished_at <= tick)
-    return 10 * (session.scalar(done) or 0) // max(total, 1)
-
-
-def _verdicts(session: Session, evaluation_id: UUID) -> dict[str, int]:
-    rows = session.execute(
-        select(CaseRun.verdict, func.count())
-        .where(CaseRun.evaluation_id == evaluation_id, CaseRun.verdict.is_not(None))
-        .group_by(CaseRun.verdict)
-    )
-    return dict(Counter({str(verdict): count for verdict, count in rows}).most_common())
+    return 10 * (counts.ticked if phase.hidden else counts.done) // max(counts.total, 1)
 
 
 def scores_out(evaluation: Evaluation, phase: Phase) -> dict[str, dict[str, ScoreOut]]:
-    """Values by board and metric; none while the phase's board is sealed."""
-    if phase.board == "sealed":
+    """Values by board and metric, in the challenge file's order; none while the phase's board is sealed."""
+    if phase.board == "sealed" or evaluation.status != EvaluationStatus.SCORED:
         return {}
-    boards: dict[str, dict[str, ScoreOut]] = {}
-    for score in evaluation.scores:
-        boards.setdefault(score.board, {})[score.metric] = _score(score, phase.decimals)
-    return boards
+    found = {(score.board, score.metric): score for score in evaluation.scores}
+    return {
+        name: {
+            metric: _score(found[name, metric], phase.decimals)
+            for metric in board.metrics
+            if (name, metric) in found
+        }
+        for name, board in evaluation.spec_version.spec.boards_of(evaluation.task).items()
+    }
 
 
 def _score(score: Score, decimals: int) -> ScoreOut:
