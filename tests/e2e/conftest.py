@@ -74,6 +74,12 @@ def image(place: Path) -> Iterator[Callable[..., Path]]:
 
 
 @pytest.fixture(scope="session")
+def honest(image: Callable[..., Path]) -> Path:
+    """The image whose answers are all right; one for all tests, so that the engine loads it once."""
+    return image(HERE / "honest.py")
+
+
+@pytest.fixture(scope="session")
 def join(platform: Installation) -> Iterator[Join]:
     """Makes people with a new account, and a new team unless its name is None."""
     people: list[Person] = []
@@ -106,14 +112,18 @@ def stranger(join: Join) -> Person:
 
 @pytest.fixture(scope="session")
 def bench(
-    running: Installation, fomo26: Challenge, place: Path, join: Join, image: Callable[..., Path]
+    platform: Installation,
+    fomo26: Challenge,
+    place: Path,
+    join: Join,
+    honest: Path,
+    image: Callable[..., Path],
 ) -> Bench:
     """The challenge of bad habits, and a team with all its images."""
-    prepare(running, challenge_of_habits(fomo26), place / "habits", write_task)
+    prepare(platform, challenge_of_habits(fomo26), place / "habits", write_task)
     person = join("Habits", "habits")
-    ports = f"PORTS=22,80,443,2375,5432,6379,{running.url.rsplit(':', 1)[1]}"
-    archives = [image(HERE / "honest.py"), image(SCRIPT, ports), build(NO_PYTHON, "")]
+    ports = f"PORTS=22,80,443,2375,5432,6379,{platform.url.rsplit(':', 1)[1]}"
+    archives = [honest, image(SCRIPT, ports), build(NO_PYTHON, "")]
     uploads = [person.checked(upload) for upload in [person.send(archive) for archive in archives]]
     assert [one["status"] for one in uploads] == ["ready"] * 3, uploads
-    honest, hostile, programless = (one["image"] for one in uploads)
-    return Bench(person, honest, hostile, programless)
+    return Bench(person, *(one["image"] for one in uploads))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import HERE, Join
+from tests.e2e.conftest import Join
 from tests.e2e.habits import Bench
 from tests.e2e.installation import Installation
 from tests.hostile.images import NO_PYTHON, build
@@ -33,10 +33,9 @@ def proctor(bench: Bench, join: Join, running: Installation, place: Path) -> Pro
     return proctor
 
 
-def test_an_archive_is_submitted_watched_and_scored(proctor: Proctor, image: Callable[..., Path]) -> None:
-    archive = image(HERE / "honest.py")
+def test_an_archive_is_submitted_watched_and_scored(proctor: Proctor, honest: Path) -> None:
     words = ("--task", "task5", "--track", "open", "--phase", "validation", "--watch")
-    done = proctor("submit", archive, *words)
+    done = proctor("submit", honest, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Submitted task5" in done.stdout
     results = json.loads(proctor("results", "--json").stdout)

@@ -19,23 +19,23 @@ from tests.e2e.conftest import FOMO26, HERE, Join
 from tests.e2e.installation import Installation
 from tests.e2e.people import Json, Person
 
-HONEST = HERE / "honest.py"
 LEADERBOARD = "/challenges/fomo26/leaderboards/validation"
 
 
 @pytest.fixture(scope="session")
 def answers(
-    fomo26: Challenge, perfect: Person, join: Join, image: Callable[..., Path], admin: Person
+    fomo26: Challenge, perfect: Person, join: Join, honest: Path, image: Callable[..., Path], admin: Person
 ) -> Json:
     """The perfect team's submission and the baseline's, both ended, by team."""
     weak = join("Baseline")
     standing = admin.http.patch(f"/admin/teams/{weak.team}", json={"baseline": True})
     assert standing.status_code == 200, standing.text
     sent = {}
-    for person, options in ((perfect, ()), (weak, ("ANSWERS=constant",))):
-        upload = person.upload(image(HONEST, *options))
+    for person, archive in ((perfect, honest), (weak, image(HERE / "honest.py", "ANSWERS=constant"))):
+        upload = person.upload(archive)
         assert upload["status"] == "ready", upload
-        sent[person] = person.submitted({task: upload["image"] for task in fomo26.tasks})
+        digest: str = upload["image"]
+        sent[person] = person.submitted(dict.fromkeys(fomo26.tasks, digest))
     return {"perfect": perfect.wait(sent[perfect]), "baseline": weak.wait(sent[weak])}
 
 
