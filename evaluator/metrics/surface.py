@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import distance_transform_edt
 
 from evaluator.metrics._arrays import mask
 from evaluator.metrics._surface_area import element_areas
@@ -99,6 +98,8 @@ def _near_area(
     tolerance_mm: float,
 ) -> tuple[float, float]:
     """The area of one surface within the tolerance of the other, and all of it, in mm²."""
+    from scipy.ndimage import distance_transform_edt  # half of a score's start-up, and few boards need it
+
     surface = (codes != 0) & (codes != _FULL)
     distance = distance_transform_edt((other == 0) | (other == _FULL), sampling=spacing)
     area = areas[codes[surface]]
