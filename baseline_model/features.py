@@ -74,6 +74,11 @@ def oddities(seen: Anatomy, norms: Norms) -> Tensor:
     return torch.cat([*parts, _share(mirrored, 0.97), _share(mirrored, 0.995)])
 
 
+def folding_signs(seen: Anatomy, norms: Norms) -> Tensor:
+    """Task 5: the odd places and the scan as a whole, which says how much of them is age."""
+    return torch.cat([oddities(seen, norms), whole(seen, norms)])
+
+
 def whole(seen: Anatomy, norms: Norms) -> Tensor:
     """The scan as a whole: tissue by region compared with the norm, and the trunk's main components."""
     against = ((seen.maps - norms.maps_mean) / norms.maps_scale).clamp(-6, 6)[[0, 3, 4]]

@@ -8,8 +8,9 @@ import logging
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from baseline_model.checkpoint import DEFAULT, Model, save, untrained_heads
+from baseline_model.checkpoint import DEFAULT, Model, load_model, save, untrained_heads
 from baseline_model.data import unlabelled
 from baseline_model.features import Norms, anatomy
 from baseline_model.finetune import age_head, folding_head, infarct_head, segmentation_head
@@ -27,26 +28,27 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=DEFAULT)
     parser.add_argument("--epochs", type=int, default=6, help="passes over the unlabelled scans")
     parser.add_argument("--head-epochs", type=int, default=10, help="passes over the labelled masks")
+    parser.add_argument("--trunk", type=Path, help="keep the trunk of this checkpoint, fit the heads only")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(given.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    model = train(given.data, epochs=given.epochs, head_epochs=given.head_epochs, seed=given.seed)
+    trunk = load_model(given.trunk).trunk if given.trunk else None
+    model = train(
+        given.data, epochs=given.epochs, head_epochs=given.head_epochs, seed=given.seed, trunk=trunk
+    )
     save(model, given.output)
     log.info("wrote %s, %.1f MB", given.output.name, given.output.stat().st_size / 1e6)
 
 
-def train(data: Path, *, epochs: int, head_epochs: int, seed: int) -> Model:
-    """The whole training; on a GPU where there is one."""
+def train(data: Path, *, epochs: int, head_epochs: int, seed: int, trunk: Trunk | None = None) -> Model:
+    """The whole training, or that of the heads on a given trunk; on a GPU where there is one."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     sessions = unlabelled(data)
-    paths = [path for session in sessions for path in session.values()]
-    log.info("%d unlabelled scans", len(paths))
-    scans = [load(path) for path in paths]
-    volumes = [normalise(onto_grid(scan, HEAD, head_centre(scan))).half() for scan in scans]
-    trunk = pretrain(volumes, epochs=epochs, batch=2, seed=seed, device=device)
+    if trunk is None:
+        trunk = pretrain(_volumes(sessions), epochs=epochs, batch=2, seed=seed, device=device)
     norms = _norms(trunk, [session["t1w"] for session in sessions if "t1w" in session])
     log.info("fitting heads")
     meningioma, nerve = untrained_heads()
@@ -61,6 +63,14 @@ def train(data: Path, *, epochs: int, head_epochs: int, seed: int) -> Model:
         ),
         nerve=segmentation_head(nerve, data, 4, trunk, epochs=head_epochs, seed=seed, device=device),
     )
+
+
+def _volumes(sessions: list[dict[str, Path]]) -> list[Tensor]:
+    """Every scan on the head grid, normalised; 16-bit, so that thousands fit in memory."""
+    scans = (load(path) for session in sessions for path in session.values())
+    volumes = [normalise(onto_grid(scan, HEAD, head_centre(scan))).half() for scan in scans]
+    log.info("%d unlabelled scans", len(volumes))
+    return volumes
 
 
 def _norms(trunk: Trunk, paths: list[Path]) -> Norms:

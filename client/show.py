@@ -131,7 +131,7 @@ def leaderboard_tables(board: Leaderboard) -> Iterator[Table]:
 
 
 def _unified(board: Leaderboard, track: Track) -> Table:
-    table = Table(title=f"{escape(board.title)} · {escape(board.phase_title)} · track {track.track}")
+    table = _titled(f"{board.title} · {board.phase_title} · track {track.track}")
     table.add_column("place", justify="right")
     table.add_column("team", overflow="fold")
     table.add_column("overall", justify="right")
@@ -144,7 +144,7 @@ def _unified(board: Leaderboard, track: Track) -> Table:
 
 
 def _board(track: Track, board: Board, decimals: int) -> Table:
-    table = Table(title=f"{escape(board.title)} ({board.board}) · track {track.track}")
+    table = _titled(f"{board.title} ({board.board}) · track {track.track}")
     table.add_column("rank", justify="right")
     table.add_column("team", overflow="fold")
     for column in board.metrics:
@@ -153,6 +153,11 @@ def _board(track: Track, board: Board, decimals: int) -> Table:
         cells = [_cell(entry, column, decimals) for column in board.metrics]
         table.add_row("–" if entry.baseline else _number(entry.rank, 2), _team(entry), *cells)
     return table
+
+
+def _titled(title: str) -> Table:
+    """A table at least as wide as its title, so that the title stays on one line."""
+    return Table(title=escape(title), title_justify="left", min_width=len(title))
 
 
 def _cell(entry: Entry, column: Column, decimals: int) -> str:
