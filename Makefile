@@ -42,7 +42,7 @@ check: setup torch ## lint, format, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup engine ## measure, and write the figures to benchmarks/
+bench: setup engine ## measure against named alternatives
 	$(BIN)/python -m benchmarks $(ARGS)
 
 train: setup torch ## train the baseline's checkpoint again

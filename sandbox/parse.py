@@ -12,9 +12,9 @@ from typing import IO, Any
 from evaluator.verdicts import Check, Fault, PlatformFault, Verdict
 from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob
+from sandbox.parse_child import OUR_FAULT
 
 _WALL_SECONDS = 180
-_OUR_FAULT = 3
 _UNREADABLE = {"number": Check.DECIMAL_FLOAT, "segmentation": Check.HEADER, "embedding": Check.NPY}
 _UNREADABLE_MESSAGE = "The output file could not be read within the memory and time that a check may use."
 
@@ -50,8 +50,8 @@ def _ask(job: CaseJob, output: Path, destination: Path) -> dict[str, Any] | None
             "seconds": _WALL_SECONDS,
         }
     )
-    if code == _OUR_FAULT:
-        detail = answer.read_text(errors="replace")[-500:]
+    if code == OUR_FAULT:
+        detail = answer.read_text(errors="replace")[-500:] if answer.is_file() else "no reason was given"
         raise EngineFault(PlatformFault.INPUT_MISSING, f"an output could not be checked: {detail}")
     if code != 0:
         return None

@@ -20,6 +20,10 @@ _CPU_SECONDS = 120
 _FILE_SIZE = 4 * 2**30
 _LOOK_EVERY = 0.002
 
+OUR_FAULT = 3
+OUT_OF_BOUNDS = 4
+"""Exit codes: a defect or an unreadable input of ours; an output that needs more memory than a check may use."""
+
 
 def main() -> None:
     """Forks one child per request until the input ends."""
@@ -35,12 +39,17 @@ def main() -> None:
 
 def _serve(answer: Any, request: dict[str, Any]) -> None:
     """The child's whole life: bounds, one output, one answer."""
-    code = 1
+    code = OUR_FAULT
     try:
         os.setsid()
         _bound()
         said, code = answer(request)
         Path(request["answer"]).write_text(json.dumps(said))
+    except MemoryError:
+        code = OUT_OF_BOUNDS
+    except BaseException as error:  # noqa: BLE001 - a defect of ours, never the participant's
+        Path(request["answer"]).write_text(json.dumps({"error": f"{type(error).__name__}: {error}"}))
+        code = OUR_FAULT
     finally:
         os._exit(code)
 

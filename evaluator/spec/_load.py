@@ -131,7 +131,7 @@ def _problem(sources: Sequence[_Source], error: Any) -> Problem:
     message = str(error["msg"]).removeprefix("Value error, ")
     if not path and ": " in message:  # a rule that joins fields names its field itself
         named, _, rest = message.partition(": ")
-        path, message = named.split("."), rest
+        path, message = [*named.split(".")], rest
     best = max(sources, key=lambda source: (_depth(source, path), source is sources[0]))
     return Problem(best.file, best.line_of(path), ".".join(str(part) for part in path), message)
 
