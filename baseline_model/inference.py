@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from baseline_model.checkpoint import Model, load_model
-from baseline_model.features import SLAB, anatomy, infarct_signs, oddities, segmentation_volumes, whole
+from baseline_model.features import SLAB, anatomy, folding_signs, infarct_signs, segmentation_volumes, whole
 from baseline_model.network import SegmentationHead, Trunk, stack_features
 from baseline_model.volumes import HEAD, Grid, Scan, from_grid, load
 
@@ -62,7 +62,7 @@ def predict(model: Model, task: str, scans: Mapping[str, Scan]) -> float | NDArr
         if task == "task3":
             return float(model.age(whole(seen, model.norms)[None]).clamp(0, 110))
         if task == "task5":
-            return float(model.folding(oddities(seen, model.norms)[None]).sigmoid())
+            return float(model.folding(folding_signs(seen, model.norms)[None]).sigmoid())
         return whole(seen, model.norms).numpy().astype(np.float32)
 
 
