@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.create_table(
         "challenges",
         sa.Column("slug", sa.String(), nullable=False),
+        sa.Column("released", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
         sa.Column("current_version_id", sa.Uuid(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),

@@ -13,11 +13,12 @@ from server.database import Base, Created, Identified
 
 
 class Challenge(Identified, Created, Base):
-    """A challenge; its present version is the one applied last."""
+    """A challenge; its present version is the one applied last. `released` names phases whose seal is broken."""
 
     __tablename__ = "challenges"
 
     slug: Mapped[str] = mapped_column(unique=True)
+    released: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     current_version_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("spec_versions.id", use_alter=True), default=None
     )

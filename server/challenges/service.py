@@ -55,6 +55,21 @@ def get_challenge(session: Session, slug: str) -> Challenge:
     return challenge
 
 
+def release(session: Session, challenge: Challenge, phase: str, *, actor: str) -> bool:
+    """Opens a sealed leaderboard to everybody; the challenge file, and so its version, stays. False if it was open."""
+    get_phase(challenge.spec, phase)
+    if phase in challenge.released:
+        return False
+    challenge.released = [*challenge.released, phase]
+    events.record(session, "challenge", challenge.id, actor=actor, what=f"board of {phase} released")
+    return True
+
+
+def is_sealed(challenge: Challenge, phase: str) -> bool:
+    """Whether the phase's leaderboard is for admins only."""
+    return get_phase(challenge.spec, phase).board == "sealed" and phase not in challenge.released
+
+
 def now(session: Session) -> datetime:
     """The database's clock, the only one that decides what is in time."""
     moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()

@@ -114,7 +114,9 @@ class _Trees:
         self.folder = folder
         self.inputs = settings.inputs / folder
         self.references = settings.references / folder
-        self.inputs.mkdir(parents=True)
+        for root in (settings.inputs, settings.references):
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)  # hidden from every other user of the host
+        self.inputs.mkdir(parents=True, mode=0o700)
         self.references.mkdir(parents=True, mode=0o700)
 
     def remove(self) -> None:

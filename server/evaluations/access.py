@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from server.accounts.principals import Admin, User
 from server.accounts.service import require_scope
 from server.errors import Forbidden, NotFound
-from server.evaluations.models import Evaluation
+from server.evaluations.models import Evaluation, Receipt
 from server.submissions.models import Submission
 from server.submissions.service import get_submission
 
@@ -35,6 +35,14 @@ def evaluation_with_public_cases(session: Session, user: User, evaluation_id: UU
         detail = "The cases of this phase are hidden: verdicts are counted, and logs are shown in a public phase only."
         raise Forbidden("hidden_cases", detail)
     return evaluation
+
+
+def receipt_of(session: Session, admin: Admin, evaluation_id: UUID) -> Receipt:
+    """The receipt of a scored evaluation. It holds times of single cases, so it is for admins only."""
+    receipt = session.get(Receipt, any_evaluation(session, admin, evaluation_id).id)
+    if receipt is None:
+        raise NotFound("no_receipt", "This evaluation is not scored; a receipt is signed when it is.")
+    return receipt
 
 
 def any_evaluation(session: Session, admin: Admin, evaluation_id: UUID) -> Evaluation:

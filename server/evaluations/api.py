@@ -1,13 +1,14 @@
 """Endpoints of single evaluations: withdrawing one, its cases where these are public, and what admins see."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from server.deps import AdminDep, SessionDep, UserDep
-from server.evaluations import access, service
+from server.deps import AdminDep, SessionDep, SettingsDep, UserDep
+from server.evaluations import access, receipts, service
 from server.evaluations.models import CaseRun
 from server.submissions import views
 from server.submissions.schemas import EvaluationOut
@@ -37,6 +38,13 @@ class CaseAdminOut(CaseOut):
     started_at: datetime | None
     finished_at: datetime | None
     slot: float | None
+
+
+class ReceiptOut(BaseModel):
+    """A receipt: the statement and the Ed25519 signature, in base64, of its canonical JSON."""
+
+    statement: dict[str, Any]
+    signature: str
 
 
 def _case(run: CaseRun, name: str) -> CaseOut:
@@ -80,6 +88,19 @@ def list_cases(session: SessionDep, user: UserDep, evaluation_id: UUID) -> list[
     """Every case with verdict and full log; of a phase with public cases only."""
     evaluation = access.evaluation_with_public_cases(session, user, evaluation_id)
     return [_case(run, run.case.name) for run in evaluation.runs]
+
+
+@router.get("/receipts/key")
+def get_receipt_key(settings: SettingsDep) -> dict[str, str]:
+    """The Ed25519 public key of this server's receipts, in base64."""
+    return {"algorithm": "Ed25519", "key": receipts.public_key(settings)}
+
+
+@router.get("/admin/evaluations/{evaluation_id}/receipt")
+def get_receipt(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> ReceiptOut:
+    """The signed statement of what ran on what, with what; the signature is over its canonical JSON."""
+    receipt = access.receipt_of(session, admin, evaluation_id)
+    return ReceiptOut(statement=receipt.statement, signature=receipt.signature)
 
 
 @router.get("/admin/evaluations/{evaluation_id}/cases")

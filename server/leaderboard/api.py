@@ -41,5 +41,5 @@ def _safe(name: str) -> str:
 def get_leaderboard(session: SessionDep, viewer: ViewerDep, slug: str, phase: str) -> LeaderboardOut:
     """Every leaderboard of one phase: unified and per board, for each track."""
     challenge = get_challenge(session, slug)
-    service.require_visible(challenge.spec, phase, viewer)
+    service.require_visible(challenge, phase, viewer)
     return views.leaderboard_out(session, challenge, phase)

@@ -13,7 +13,7 @@ from evaluator.ranking import Row, Standings, rank
 from evaluator.spec import Challenge as Spec
 from server.accounts.principals import Admin, User
 from server.challenges.models import Challenge
-from server.challenges.service import get_phase
+from server.challenges.service import get_phase, is_sealed
 from server.datasets.models import Dataset
 from server.errors import Forbidden, NotFound
 from server.evaluations.models import Evaluation, Score
@@ -32,12 +32,11 @@ class Entry:
     scores: Mapping[tuple[str, str], Score]
 
 
-def require_visible(spec: Spec, phase: str, viewer: User | None) -> None:
+def require_visible(challenge: Challenge, phase: str, viewer: User | None) -> None:
     """Raises unless the phase has a board that `viewer` may see; a sealed one is for admins until released."""
-    board = get_phase(spec, phase).board
-    if board == "none":
+    if get_phase(challenge.spec, phase).board == "none":
         raise NotFound("no_board", f"Phase {phase!r} has no leaderboard.")
-    if board == "sealed" and not isinstance(viewer, Admin):
+    if is_sealed(challenge, phase) and not isinstance(viewer, Admin):
         raise Forbidden(
             "board_sealed", f"The leaderboard of phase {phase!r} is sealed until the organizers release it."
         )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from evaluator.spec import Phase
 from server.challenges.models import Challenge
+from server.challenges.service import is_sealed
 from server.evaluations.models import CaseRun, Evaluation, Score
 from server.evaluations.service import no_worker_note, present_slots
 from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
@@ -35,7 +36,6 @@ class _Counts:
 def submission_out(session: Session, submission: Submission) -> SubmissionOut:
     """A submission as its team sees it."""
     challenge = session.get_one(Challenge, submission.challenge_id)
-    evaluations = submission.evaluations
     return SubmissionOut(
         id=submission.id,
         challenge=challenge.slug,
@@ -43,7 +43,7 @@ def submission_out(session: Session, submission: Submission) -> SubmissionOut:
         track=submission.track,
         phase=submission.phase,
         created_at=submission.created_at,
-        evaluations=evaluations_out(session, submission, evaluations),
+        evaluations=evaluations_out(session, submission, submission.evaluations),
     )
 
 
@@ -52,16 +52,23 @@ def evaluations_out(
 ) -> list[EvaluationOut]:
     """Evaluations of one submission as its team sees them; a handful of queries, however many there are."""
     counts = _counts(session, [one.id for one in evaluations])
+    sealed = is_sealed(session.get_one(Challenge, submission.challenge_id), submission.phase)
     slots = present_slots(session) if any(one.status in ACTIVE for one in evaluations) else []
     return [
         _evaluation(
-            one, submission.images[one.task], counts.get(one.id, _Counts()), note=no_worker_note(one, slots)
+            one,
+            submission.images[one.task],
+            counts.get(one.id, _Counts()),
+            note=no_worker_note(one, slots),
+            sealed=sealed,
         )
         for one in evaluations
     ]
 
 
-def _evaluation(evaluation: Evaluation, image: str, counts: _Counts, *, note: str | None) -> EvaluationOut:
+def _evaluation(
+    evaluation: Evaluation, image: str, counts: _Counts, *, note: str | None, sealed: bool
+) -> EvaluationOut:
     phase = evaluation.spec_version.spec.phases[evaluation.phase]
     active = evaluation.status in ACTIVE
     return EvaluationOut(
@@ -75,7 +82,7 @@ def _evaluation(evaluation: Evaluation, image: str, counts: _Counts, *, note: st
         progress=_tenths(evaluation, phase, counts),
         note=note,
         verdicts={} if active and phase.hidden else counts.verdicts,
-        scores=scores_out(evaluation, phase),
+        scores={} if sealed else _scores(evaluation, phase),
         created_at=evaluation.created_at,
         finished_at=evaluation.finished_at,
     )
@@ -112,9 +119,8 @@ def _tenths(evaluation: Evaluation, phase: Phase, counts: _Counts) -> int:
     return 10 * (counts.ticked if phase.hidden else counts.done) // max(counts.total, 1)
 
 
-def scores_out(evaluation: Evaluation, phase: Phase) -> dict[str, dict[str, ScoreOut]]:
-    """Values by board and metric, in the challenge file's order; none while the phase's board is sealed."""
-    if phase.board == "sealed" or evaluation.status != EvaluationStatus.SCORED:
+def _scores(evaluation: Evaluation, phase: Phase) -> dict[str, dict[str, ScoreOut]]:
+    if evaluation.status != EvaluationStatus.SCORED:
         return {}
     found = {(score.board, score.metric): score for score in evaluation.scores}
     return {

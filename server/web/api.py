@@ -36,7 +36,7 @@ def _page(request: Request, name: str, **content: object) -> HTMLResponse:
 def index(request: Request, session: SessionDep) -> HTMLResponse:
     """Every challenge and its public leaderboards."""
     at = challenges.now(session)
-    listed = [(one.slug, one.spec) for one in challenges.list_challenges(session)]
+    listed = [(one, one.spec) for one in challenges.list_challenges(session)]
     return _page(request, "index.html", challenges=listed, at=at)
 
 
@@ -44,7 +44,7 @@ def index(request: Request, session: SessionDep) -> HTMLResponse:
 def leaderboard(request: Request, session: SessionDep, slug: str, phase: str) -> HTMLResponse:
     """The leaderboards of a phase."""
     challenge = challenges.get_challenge(session, slug)
-    require_visible(challenge.spec, phase, None)
+    require_visible(challenge, phase, None)
     board = leaderboard_out(session, challenge, phase)
     return _page(
         request, "leaderboard.html", board=board, spec=challenge.spec, phases=public_phases(challenge.spec)

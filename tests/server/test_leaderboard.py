@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from evaluator.spec import Challenge
-from server.challenges.service import apply
+from server.challenges.service import apply, get_challenge, release
 from server.database import unit_of_work
 from server.evaluations import service
 from server.evaluations.models import Score
@@ -133,9 +133,14 @@ def test_a_sealed_board_is_for_admins_until_it_is_released(
             assert (client.get(path).status_code, client.get(path).json()["code"]) == (403, "board_sealed")
     assert team.evaluation(evaluation)["scores"] == {}
     assert page(nobody, lab, "test").status_code == 403
-    phases["test"] = phases["test"].model_copy(update={"board": "public"})
-    change(lab, fomo26, phases=phases)
-    assert nobody.get(address).status_code == 200
+    with unit_of_work(lab.sessions) as session:
+        assert release(session, get_challenge(session, lab.slug), "test", actor="test")
+        assert not release(session, get_challenge(session, lab.slug), "test", actor="test")
+    board = nobody.get(address)
+    assert board.status_code == 200
+    assert board.json()["tracks"][1]["unified"], "what was scored under seal is on the board"
+    assert team.evaluation(evaluation)["scores"] != {}
+    assert page(nobody, lab, "test").status_code == 200
 
 
 @pytest.mark.parametrize(("phase", "code"), [("sanity", "no_board"), ("final", "unknown_phase")])
