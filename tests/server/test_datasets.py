@@ -84,7 +84,7 @@ def test_labels_and_groups_are_in_the_references_tree_only(
     dataset, _ = put(write_task(fomo26, "task6", tmp_path), "task6")
     assert not list((settings.inputs / dataset.folder).rglob("*.csv"))
     references = settings.references / dataset.folder
-    for folder in (references, settings.references, settings.inputs, settings.inputs / dataset.folder):
+    for folder in (references, settings.inputs / dataset.folder):
         assert folder.stat().st_mode & 0o777 == 0o700
     with (references / "references.csv").open() as file:
         rows = list(csv.DictReader(file))
