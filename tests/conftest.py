@@ -46,13 +46,13 @@ def database_template(embedded_postgres: Postgres) -> str:
 @pytest.fixture(scope="session")
 def postgres_url(embedded_postgres: Postgres, database_template: str) -> Iterator[str]:
     """SQLAlchemy URL of a migrated database that the whole test session shares."""
-    yield from _copy(embedded_postgres, database_template)
+    yield from copied_database(embedded_postgres, database_template)
 
 
 @pytest.fixture
 def fresh_postgres_url(embedded_postgres: Postgres, database_template: str) -> Iterator[str]:
     """SQLAlchemy URL of a migrated database of this test's own, for tests that commit (about 40 ms)."""
-    yield from _copy(embedded_postgres, database_template)
+    yield from copied_database(embedded_postgres, database_template)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +64,8 @@ def redis_url(services_directory: Path) -> Iterator[str]:
     server.stop()
 
 
-def _copy(server: Postgres, template: str) -> Iterator[str]:
+def copied_database(server: Postgres, template: str) -> Iterator[str]:
+    """SQLAlchemy URL of a copy of the database `template`, dropped in the end."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with server.connect() as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")

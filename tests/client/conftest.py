@@ -19,9 +19,11 @@ from client.commands import app
 from evaluator.spec import Challenge, load_challenge
 from server.app import create_app
 from server.challenges.service import apply, get_challenge
-from server.database import Base, SessionFactory, unit_of_work
+from server.database import SessionFactory, unit_of_work
 from server.datasets.models import Case, Dataset
 from server.settings import Settings
+from tests.conftest import copied_database
+from worker.embedded.postgres import Postgres
 from worker.score.images import check_waiting
 
 FOMO26 = Path(__file__).parents[2] / "challenges" / "fomo26" / "challenge.yaml"
@@ -47,15 +49,18 @@ class Participant:
 
 
 @pytest.fixture(scope="session")
-def server(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def database_url(embedded_postgres: Postgres, database_template: str) -> Iterator[str]:
+    """A database of this suite's own: its image check would take the uploads of the server's tests too."""
+    yield from copied_database(embedded_postgres, database_template)
+
+
+@pytest.fixture(scope="session")
+def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = Settings(
-        data=tmp_path_factory.mktemp("data"), secret_key=SecretStr("k" * 40), DATABASE_URL=postgres_url
+        data=tmp_path_factory.mktemp("data"), secret_key=SecretStr("k" * 40), DATABASE_URL=database_url
     )
     application = create_app(settings)
     sessions: SessionFactory = application.state.sessions
-    with sessions() as session:
-        Base.metadata.create_all(session.connection())  # finds everything made where migrations have run
-        session.commit()
     listener = socket.create_server(("127.0.0.1", 0))
     running = uvicorn.Server(uvicorn.Config(application, log_level="warning", ws="none", lifespan="off"))
     over = threading.Event()
