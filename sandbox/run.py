@@ -179,7 +179,7 @@ def _log(engine: Engine, container: str, tail: int) -> str:
         for chunk in engine.api.logs(container, stream=True, follow=False):
             text += chunk
             del text[: max(0, len(text) - tail)]
-    return text.decode(errors="replace")
+    return text.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")  # no database stores NUL
 
 
 def _outcome(

@@ -6,6 +6,7 @@ from swagger_ui_bundle import swagger_ui_path
 
 from server import problems
 from server.accounts.api import router as accounts
+from server.body_limit import BodyLimit
 from server.challenges.api import router as challenges
 from server.evaluations.api import router as evaluations
 from server.evaluations.lease_api import router as leases
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.sessions = open_database(settings.database_url)
     problems.install(app)
+    app.add_middleware(BodyLimit)
     for router in (
         accounts,
         challenges,

@@ -55,6 +55,7 @@ def connect(url: str, *, pool_size: int = 10) -> Engine:
         pool_size=pool_size,
         max_overflow=20,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text reaches the logs, and parameters hold case names and token hashes
         connect_args={"options": "-c timezone=UTC"},
     )
 

@@ -176,7 +176,9 @@ class Tar:
                     ArchiveCode.UNSUPPORTED_MEMBER,
                     f"{self._what} holds a sparse file; container images do not use them.",
                 )
-            if key == b"size" and not value[:-1].isdigit():
+            if key == b"size" and not (
+                value[:-1].isdigit() and len(value) <= 20
+            ):  # int() raises on long ones
                 raise self._damaged()
             if key in (b"path", b"linkpath", b"size"):
                 found[key.decode()] = value[:-1].decode("utf-8", "surrogateescape")

@@ -83,8 +83,13 @@ def revoke_token(session: Session, user: User, token_id: UUID) -> None:
     """Ends one of the user's own tokens; a second time does nothing.
 
     Raises:
+        Forbidden: with a token that may only read.
         NotFound: the user has no such token.
     """
+    if Scope.SUBMIT not in user.scopes:
+        raise Forbidden(
+            "scope_missing", "A token that may only read revokes none. Log in to revoke this one."
+        )
     row = session.get(ApiToken, token_id)
     if row is None or row.user_id != user.id:
         raise NotFound("unknown_token", "You have no such token. GET /tokens lists yours.")

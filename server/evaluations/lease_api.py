@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
@@ -25,6 +25,14 @@ from server.images.models import Image
 router = APIRouter(prefix="/worker", tags=["run workers"])
 
 ClaimNo = Annotated[int, Query(ge=1)]
+
+
+def _storable(text: str) -> str:
+    """`text` as a column can hold it: a container may print NUL, and must not make its verdict unstorable by that."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+Text = Annotated[str, AfterValidator(_storable)]
 
 
 class SlotIn(BaseModel):
@@ -58,12 +66,12 @@ class FinishIn(BaseModel):
 
     fault: Fault | None = None
     check: Check | None = None
-    message: Annotated[str, Field(max_length=1000)]
-    warnings: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=20)] = []
+    message: Annotated[Text, Field(max_length=1000)]
+    warnings: Annotated[list[Annotated[Text, Field(max_length=500)]], Field(max_length=20)] = []
     output: str | None = None
-    seconds: Annotated[float, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     peak_memory_bytes: int | None = None
-    log: Annotated[str, Field(max_length=1_000_000)] = ""
+    log: Annotated[Text, Field(max_length=1_000_000)] = ""
     receipt: dict[str, Any] = {}
 
 
@@ -147,13 +155,22 @@ async def put_output(
 ) -> dict[str, str]:
     """Takes the canonical output of the leased case and answers its digest."""
     limit = await run_in_threadpool(_output_limit, request, case_run, claim_no)
-    return {"digest": await _store(settings.blobs, request.stream(), limit)}
+    digest = await _store(settings.blobs, request.stream(), limit)
+    await run_in_threadpool(_note_output, request, case_run, claim_no, digest)
+    return {"digest": digest}
 
 
 def _output_limit(request: Request, case_run: UUID, claim_no: int) -> int:
     with unit_of_work(request.app.state.sessions) as session:
         evaluation, _ = leases.require_lease(session, case_run, claim_no)
         return evaluation.spec_version.spec.limits_of(evaluation.task).output
+
+
+def _note_output(request: Request, case_run: UUID, claim_no: int, digest: str) -> None:
+    """The lease may have been lost while the bytes came: asked again, and only then are they this claim's output."""
+    with unit_of_work(request.app.state.sessions) as session:
+        _, run = leases.require_lease(session, case_run, claim_no)
+        run.output = digest
 
 
 async def _store(blobs: BlobStore, stream: AsyncIterator[bytes], limit: int) -> str:
@@ -179,8 +196,10 @@ def finish(
         raise Unprocessable(
             "output_and_fault", "A valid case has an output and no fault, any other a fault and no output."
         )
-    if body.output is not None and not settings.blobs.has(body.output):
-        raise NotFound("unknown_output", "Upload the output first.")
+    if body.output is not None:
+        _, run = leases.require_lease(session, case_run, claim_no)
+        if body.output != run.output:
+            raise NotFound("unknown_output", "Upload the output of this case first.")
     finished = service.Finished(**body.model_dump())
     service.finish(session, case_run, claim_no, finished, actor=worker.actor, settings=settings)
     return Response(status_code=204)

@@ -110,6 +110,7 @@ def _lease(
     session: Session, evaluation: Evaluation, run: CaseRun, worker: RunWorker, slot: Slot, settings: Settings
 ) -> None:
     run.claim_no += 1
+    run.output = None  # what an earlier claim uploaded is not this one's
     run.worker = slot.name
     run.started_at = func.clock_timestamp()
     run.lease_until = func.clock_timestamp() + timedelta(seconds=settings.lease_seconds)

@@ -33,6 +33,11 @@ def claim(session: Session) -> Evaluation | None:
         .with_for_update(skip_locked=True)
     )
     if evaluation is not None:
+        if evaluation.scoring_until is not None:  # whoever had it died without a word
+            evaluation.scoring_faults += 1
+            if evaluation.scoring_faults >= MAX_FAULTS:
+                give_up(session, evaluation, actor=_ACTOR, code=PlatformFault.SCORER_FAILED)
+                return None
         evaluation.scoring_claim += 1
         evaluation.scoring_until = func.clock_timestamp() + _LEASE
         session.flush()

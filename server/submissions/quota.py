@@ -61,11 +61,16 @@ def quotas(session: Session, spec: Spec, *, team_id: UUID) -> list[Quota]:
 
 
 def require_attempt(
-    session: Session, spec: Spec, *, team_id: UUID, phase: str, task: str, track: str
+    session: Session, spec: Spec, *, team_id: UUID, phase: str, task: str, track: str, taken: int = 0
 ) -> None:
-    """Raises QuotaSpent unless an attempt is left; the caller holds the team's row lock."""
+    """Raises QuotaSpent unless an attempt is left; the caller holds the team's row lock.
+
+    `taken` counts the tasks of this submission that come before this one: where tasks share their attempts, each
+    of them takes one.
+    """
     quota = quota_of(session, spec, team_id=team_id, phase=phase, task=task, track=track)
-    if quota.left == 0:
+    shared = 0 if "task" in spec.phases[phase].attempts.per else taken
+    if quota.left is not None and quota.left <= shared:
         detail = (
             f"All {quota.valid} valid attempts on {task}, track {track}, phase {phase} are taken: "
             f"{quota.spent} scored, {quota.reserved} under way. One under way that fails is given back."

@@ -69,8 +69,10 @@ def submit(
     challenges.require_track(spec, wanted.track)
     for task in wanted.images:
         challenges.require_task(spec, task)
-    for task in wanted.images:
-        require_attempt(session, spec, team_id=team.id, phase=wanted.phase, task=task, track=wanted.track)
+    for taken, task in enumerate(wanted.images):
+        require_attempt(
+            session, spec, team_id=team.id, phase=wanted.phase, task=task, track=wanted.track, taken=taken
+        )
     submission = Submission(
         challenge_id=challenge.id,
         team_id=team.id,

@@ -275,3 +275,12 @@ def test_damage_is_answered_by_a_code_and_nothing_else(data: st.DataObject, pack
     source = io.BytesIO(bytes(good[:cut] if data.draw(st.booleans()) else good))
     with contextlib.suppress(ArchiveInvalid):
         check_archive(source, limit=LIMIT, sink=Nowhere())
+
+
+def test_a_size_of_thousands_of_digits_is_damage(sink: DirectorySink) -> None:
+    record = b"size=" + b"9" * 5000 + b"\n"
+    content = b"%d " % (len(record) + 5) + record
+    header = tarfile.TarInfo("PaxHeaders/x")
+    header.type, header.size = tarfile.XHDTYPE, len(content)
+    data = header.tobuf() + content + bytes(-len(content) % 512) + tar(("x", b"1"))
+    assert refused(data, sink) is ArchiveCode.DAMAGED

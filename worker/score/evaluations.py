@@ -79,11 +79,24 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
     except Conflict:
         log.warning("scoring_lost")
     except (ScorerFailed, OSError) as error:
-        log.error("scorer_failed", error=str(error))
-        with unit_of_work(sessions) as session:
-            scoring.fail(session, job.evaluation_id, job.claim)
+        log.error("scorer_failed", error=_without_paths(error))
+        _fail(sessions, job)
+    except Exception:
+        # A defect of ours counts as well, else the evaluation would wait for its next claim for good.
+        log.exception("scorer_defect")
+        _fail(sessions, job)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fail(sessions: SessionFactory, job: _Job) -> None:
+    with unit_of_work(sessions) as session:
+        scoring.fail(session, job.evaluation_id, job.claim)
+
+
+def _without_paths(error: Exception) -> str:
+    """The error's text; of one of the system its kind only, because the paths in it end in case names."""
+    return f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) else str(error)
 
 
 def _require_all_read(job: _Job, reports: dict[str, dict[str, Any]]) -> None:

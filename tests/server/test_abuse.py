@@ -1,0 +1,110 @@
+"""What a hostile participant, container or run worker tries, and what comes of it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import func, text, update
+from sqlalchemy.exc import DBAPIError
+
+from evaluator.spec import Challenge
+from server.challenges.service import apply
+from server.database import SessionFactory, unit_of_work
+from server.evaluations import scoring
+from server.evaluations.models import Evaluation
+from tests.server.conftest import Clients, Person
+from tests.server.lab import Entrant, FakeWorker, Lab
+
+
+def ended(team: Entrant, worker: FakeWorker) -> str:
+    """An evaluation that waits for its scores."""
+    evaluation = team.submit()
+    worker.drain()
+    assert team.evaluation(evaluation)["status"] == "scoring"
+    return evaluation
+
+
+def test_a_container_that_prints_nul_gets_its_verdict(lab: Lab, team: Entrant) -> None:
+    evaluation, worker = team.submit(), lab.worker()
+    body = {"fault": "exit_code", "message": "a\0", "warnings": ["b\0"], "seconds": 1, "log": "c\0d"}
+    assert worker.call("POST", worker.take(), "finish", json=body).status_code == 204
+    assert lab.runs(evaluation)[0].log == "c\ufffdd"
+
+
+def test_a_case_takes_no_output_but_the_one_uploaded_for_it(lab: Lab, team: Entrant) -> None:
+    team.submit()
+    worker = lab.worker()
+    first, second = worker.take(), worker.take()
+    foreign = worker.output(first, b"0.25\n")
+    body = {"message": "", "seconds": 1, "output": foreign}
+    assert worker.call("POST", second, "finish", json=body).json()["code"] == "unknown_output"
+    assert worker.release(first) == 204
+    again = worker.take()
+    assert again["case_run"] == first["case_run"]
+    assert worker.call("POST", again, "finish", json=body).json()["code"] == "unknown_output"
+
+
+def test_seconds_without_end_are_refused(lab: Lab, team: Entrant) -> None:
+    team.submit()
+    worker = lab.worker()
+    lease = worker.take()
+    content = '{"fault": "timeout", "message": "", "seconds": Infinity}'
+    headers = {"Content-Type": "application/json"}
+    assert worker.call("POST", lease, "finish", content=content, headers=headers).status_code == 422
+
+
+def test_a_scorer_that_dies_again_and_again_ends_the_evaluation(lab: Lab, team: Entrant) -> None:
+    evaluation = ended(team, lab.worker())
+    for _ in range(3):
+        with unit_of_work(lab.sessions) as session:
+            assert scoring.claim(session) is not None
+        with unit_of_work(lab.sessions) as session:
+            past = func.clock_timestamp() - timedelta(seconds=1)
+            session.execute(
+                update(Evaluation).where(Evaluation.id == UUID(evaluation)).values(scoring_until=past)
+            )
+    with unit_of_work(lab.sessions) as session:
+        assert scoring.claim(session) is None
+    seen = team.evaluation(evaluation)
+    assert (seen["status"], seen["reason_code"]) == ("errored", "scorer_failed")
+    assert team.quota()["spent"] == team.quota()["reserved"] == 0
+
+
+def test_tasks_that_share_attempts_take_one_each(
+    lab: Lab, team: Entrant, sessions: SessionFactory, fomo26: Challenge
+) -> None:
+    lab.dataset("task3")
+    phase = fomo26.phases["validation"]
+    attempts = phase.attempts.model_copy(update={"per": ("team", "track"), "valid": 1})
+    phases = fomo26.phases | {"validation": phase.model_copy(update={"attempts": attempts})}
+    with unit_of_work(sessions) as session:
+        apply(session, fomo26.model_copy(update={"challenge": lab.slug, "phases": phases}), actor="tests")
+    assert team.post("task3", "task5").json()["code"] == "quota_spent"
+    assert team.post("task5").status_code == 201
+    assert team.post("task3").json()["code"] == "quota_spent"
+
+
+def test_a_body_that_would_fill_the_memory_is_refused(nobody: httpx.Client) -> None:
+    answer = nobody.post(
+        "/sessions", content=b" " * (9 * 2**20), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 413
+
+
+def test_a_token_that_may_only_read_revokes_none(person: Callable[..., Person], clients: Clients) -> None:
+    somebody = person()
+    made = [
+        somebody.http.post("/tokens", json={"name": uuid4().hex, "scopes": scopes}).json()
+        for scopes in (["read"], ["read", "submit"])
+    ]
+    reader = clients(made[0]["token"])
+    assert reader.delete(f"/tokens/{made[1]['id']}").json()["code"] == "scope_missing"
+    assert clients(made[1]["token"]).get("/me").status_code == 200
+
+
+def test_an_error_of_the_database_names_no_values(sessions: SessionFactory) -> None:
+    with unit_of_work(sessions) as session, pytest.raises(DBAPIError) as caught:
+        session.execute(text("SELECT CAST(:name AS integer)"), {"name": "sub-07"})
+    assert "[SQL parameters hidden" in str(caught.value)
