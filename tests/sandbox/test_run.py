@@ -108,10 +108,18 @@ def test_processes_left_behind_neither_delay_nor_spoil_a_case(run: Run) -> None:
     assert outcome.seconds < 5
 
 
-def test_a_kill_that_nobody_explains_is_not_the_participants_fault(run: Run) -> None:
+def test_a_kill_by_somebody_else_is_not_the_participants_fault(
+    engine: Engine, make_job: Callable[..., CaseJob]
+) -> None:
+    job = make_job("hangs")
+    threading.Timer(3.0, engine.api.kill, [job.name]).start()
     with pytest.raises(EngineFault) as raised:
-        run("kills_itself")
+        run_case(engine, job)
     assert raised.value.fault is PlatformFault.WORKER_LOST
+
+
+def test_a_program_that_kills_itself_has_failed_by_its_own_fault(run: Run) -> None:
+    assert run("kills_itself").verdict.code == "exit_code"
 
 
 def test_an_image_without_the_program_cannot_start(run: Run, load: Callable[[Path], str], base: str) -> None:
