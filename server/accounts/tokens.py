@@ -102,6 +102,8 @@ def create_worker_token(session: Session, name: str, *, token: str | None = None
     """A run worker's token. A name that exists gets the new token instead of its old one and keeps its id."""
     row = _worker(session, name)
     if row is None:
+        if token is not None and _is_known(session, token):
+            token = None  # it was revoked, and must not come back
         token, row = issue(session, TokenKind.WORKER, name=name, token=token)
     else:
         token = token or _PREFIXES[TokenKind.WORKER] + secrets.token_urlsafe(32)
@@ -144,6 +146,10 @@ def revoke_worker(session: Session, admin: Admin, worker_id: UUID) -> None:
     if row.revoked_at is None:
         row.revoked_at = func.now()
         events.record(session, "worker", row.id, actor=admin.actor, what="revoked")
+
+
+def _is_known(session: Session, token: str) -> bool:
+    return session.scalar(select(ApiToken.id).where(ApiToken.hash == token_hash(token))) is not None
 
 
 def _worker(session: Session, name: str) -> ApiToken | None:

@@ -10,6 +10,9 @@ from sqlalchemy import func, text, update
 from sqlalchemy.exc import DBAPIError
 
 from evaluator.spec import Challenge
+from server.accounts.models import ApiToken
+from server.accounts.service import create_worker_token
+from server.accounts.tokens import token_hash
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
 from server.evaluations import scoring
@@ -108,3 +111,17 @@ def test_an_error_of_the_database_names_no_values(sessions: SessionFactory) -> N
     with unit_of_work(sessions) as session, pytest.raises(DBAPIError) as caught:
         session.execute(text("SELECT CAST(:name AS integer)"), {"name": "sub-07"})
     assert "[SQL parameters hidden" in str(caught.value)
+
+
+def test_a_revoked_worker_token_does_not_come_back(sessions: SessionFactory, clients: Clients) -> None:
+    name, given = f"host-{uuid4().hex}", f"prw_{uuid4().hex}"
+    with unit_of_work(sessions) as session:
+        assert create_worker_token(session, name, token=given) == given
+        session.execute(
+            update(ApiToken).where(ApiToken.hash == token_hash(given)).values(revoked_at=func.now())
+        )
+    with unit_of_work(sessions) as session:
+        fresh = create_worker_token(session, name, token=given)
+    slot = {"name": name, "cpus": 0.01, "memory": 1}
+    assert clients(given).post("/worker/leases", json=slot).json()["code"] == "token_revoked"
+    assert clients(fresh).post("/worker/leases", json=slot).status_code == 204
