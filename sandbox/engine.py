@@ -15,11 +15,13 @@ from docker import APIClient
 from evaluator.verdicts import PlatformFault
 from sandbox import cgroups, disks
 from sandbox.archive import canonical_name
-from sandbox.faults import EngineFault
+from sandbox.faults import EngineFault, ImageRefused
 
 __all__ = ["Engine", "EngineFault"]
 
 _LOAD_SECONDS = 3600
+# The archive is ours and its blobs are verified, so these can only be the image's own config or layers.
+_UNLOADABLE = re.compile(r"unmarshal|parsing time|tar file.*(no such file or directory|not a directory)")
 _JOB = r"[0-9a-f-]{32,36}-\d+"  # <case run id>-<claim_no>: never the name of somebody else's container
 
 
@@ -93,12 +95,15 @@ class Engine:
         """Load an archive that our own code wrote under its canonical name and compare the id it got.
 
         Raises:
+            ImageRefused: the image's config or layers are such that no engine can load them.
             EngineFault: `image_missing` if the engine rejects the archive or the id differs from `digest`.
         """
         tag = canonical_name(digest)
         with translate("loading an image"):
             for line in self._slow.load_image(archive, quiet=True):
                 problem = _load_error(line)
+                if problem and _UNLOADABLE.search(problem):
+                    raise ImageRefused(problem)
                 if problem:
                     raise EngineFault(PlatformFault.IMAGE_MISSING, f"loading an image: {problem}")
         loaded = self.inspect_image(tag)["Id"]

@@ -1,4 +1,4 @@
-"""The one exception of this package for trouble that is not the container's doing."""
+"""The exceptions of this package: trouble that is not the container's doing, and an image that nothing can run."""
 
 from evaluator.verdicts import PlatformFault
 
@@ -13,3 +13,7 @@ class EngineFault(Exception):  # noqa: N818 - a fault, as the verdicts call it
         super().__init__(f"{fault}: {detail}")
         self.fault = fault
         self.detail = detail
+
+
+class ImageRefused(Exception):  # noqa: N818 - an outcome, not an error of ours
+    """The engine cannot make anything of a verified image: its config or its layers do not fit together."""

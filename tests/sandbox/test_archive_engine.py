@@ -5,9 +5,11 @@ import io
 import json
 import os
 import subprocess
+import tarfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,9 @@ from sandbox.archive import (
     check_archive,
     write_canonical,
 )
+from sandbox.engine import Engine
+from sandbox.faults import ImageRefused
+from tests.sandbox.archives import LAYER, config, legacy, pack, special, tar
 
 
 def docker(*arguments: str, data: bytes | None = None) -> bytes:
@@ -85,3 +90,22 @@ def test_a_blob_of_another_size_is_noticed(saved: tuple[str, bytes], tmp_path: P
     (sink.root / facts.layers[0].removeprefix("sha256:")).write_bytes(b"short")
     with pytest.raises(ValueError, match="has 5 bytes instead of"):
         canonical(facts, sink)
+
+
+UNLOADABLE: dict[str, tuple[bytes, dict[str, Any]]] = {
+    "a date that is a number": (LAYER, {"created": 5}),
+    "ports that are a number": (LAYER, {"config": {"ExposedPorts": 5}}),
+    "a link to nothing": (tar(special("app/x", tarfile.LNKTYPE, "app/nothing")), {}),
+    "a file below a file": (tar(("a", b"1"), ("a/b", b"2")), {}),
+}
+
+
+@pytest.mark.parametrize(("layer", "changes"), UNLOADABLE.values(), ids=UNLOADABLE)
+def test_an_image_that_no_engine_loads_is_not_the_platforms_fault(
+    layer: bytes, changes: dict[str, Any], tmp_path: Path, engine: Engine
+) -> None:
+    sink = DirectorySink(tmp_path / "blobs")
+    data = pack(legacy(layer, image=config(layer, **changes)))
+    facts = check_archive(io.BytesIO(data), limit=2**20, sink=sink)
+    with pytest.raises(ImageRefused):
+        engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import structlog
 
-from evaluator.verdicts import PlatformFault
+from evaluator.verdicts import Fault, PlatformFault, Verdict
 from sandbox.engine import Engine
-from sandbox.faults import EngineFault
+from sandbox.faults import EngineFault, ImageRefused
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from sandbox.run import run_case
 from worker.run.config import RunConfig
@@ -124,7 +124,10 @@ class Runner:
         try:
             with Heart(self._client, lease, stop):
                 started = time.monotonic()
-                outcome = self._run_in_sandbox(lease, scratch, stop)
+                try:
+                    outcome = self._run_in_sandbox(lease, scratch, stop)
+                except ImageRefused as error:
+                    outcome = _unloadable(error)
                 if stop.is_set():
                     raise LeaseLost(lease.name)
                 output = None if outcome.output is None else self._client.put_output(lease, outcome.output)
@@ -184,3 +187,8 @@ class Runner:
             paths[key] = folder / files[key]
             self._client.fetch_input(lease, key, paths[key])
         return paths
+
+
+def _unloadable(error: ImageRefused) -> CaseOutcome:
+    message = "The image cannot be loaded: its configuration or its layers do not fit together."
+    return CaseOutcome(Verdict(Fault.NO_START, message), None, 0.0, None, None, False, str(error), {})
