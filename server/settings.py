@@ -14,7 +14,8 @@ class Settings(BaseSettings):
     """What a host that may see references and the database is told.
 
     `data` holds inputs, references, blobs and uploads; `secret_key` keys pseudonyms and receipts;
-    `setup_token` makes its first bearer the admin while there is none.
+    `setup_token` makes its first bearer the admin while there is none. A lease is renewed by heartbeats, but
+    never beyond `longest_lease_seconds`, so that a worker that hangs with a beating heart loses its case.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
@@ -26,6 +27,7 @@ class Settings(BaseSettings):
     setup_token: SecretStr | None = None
     upload_limit: int = 48 * 2**30
     lease_seconds: float = 30.0
+    longest_lease_seconds: float = 4 * 3600.0
 
     @cached_property
     def blobs(self) -> BlobStore:

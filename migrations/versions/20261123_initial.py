@@ -54,14 +54,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "worker_slots",
-        sa.Column("name", sa.String(), nullable=False),
         sa.Column("worker_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
         sa.Column("cpus", sa.Double(), nullable=False),
         sa.Column("memory", sa.BigInteger(), nullable=False),
         sa.Column("gpus", sa.Integer(), nullable=False),
         sa.Column("gpu_memory", sa.BigInteger(), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_worker_slots")),
+        sa.PrimaryKeyConstraint("worker_id", "name", name=op.f("pk_worker_slots")),
     )
     op.create_table(
         "api_tokens",
@@ -343,6 +343,7 @@ def upgrade() -> None:
         sa.Column("claim_no", sa.Integer(), nullable=False),
         sa.Column("faults", sa.Integer(), nullable=False),
         sa.Column("worker", sa.String(), nullable=True),
+        sa.Column("worker_id", sa.Uuid(), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("verdict", sa.String(), nullable=True),
         sa.Column("message", sa.String(), nullable=True),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy.orm import Session
@@ -20,11 +20,18 @@ from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep
 from server.errors import NotFound, TooLarge, Unprocessable
 from server.evaluations import leases, service
 from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.service import Claim
 from server.images.models import Image
 
 router = APIRouter(prefix="/worker", tags=["run workers"])
 
-ClaimNo = Annotated[int, Query(ge=1)]
+
+def _claim(worker: RunWorkerDep, case_run: UUID, claim_no: Annotated[int, Query(ge=1)]) -> Claim:
+    """What the asking worker claims to hold; a lease that another token took does not count."""
+    return Claim(case_run, claim_no, worker.id)
+
+
+ClaimDep = Annotated[Claim, Depends(_claim)]
 
 
 def _storable(text: str) -> str:
@@ -112,37 +119,26 @@ def _lease_out(session: Session, run: CaseRun, seconds: float) -> LeaseOut:
 
 
 @router.post("/leases/{case_run}/heartbeat", status_code=204)
-def heartbeat(
-    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, case_run: UUID, claim_no: ClaimNo
-) -> Response:
+def heartbeat(session: SessionDep, settings: SettingsDep, claim: ClaimDep) -> Response:
     """Renews the lease."""
-    if not leases.heartbeat(session, case_run, claim_no, settings=settings):
+    if not leases.heartbeat(session, claim, settings=settings):
         return Response(status_code=409)
     return Response(status_code=204)
 
 
 @router.get("/leases/{case_run}/inputs/{key}")
-def get_input(
-    session: SessionDep,
-    settings: SettingsDep,
-    worker: RunWorkerDep,
-    case_run: UUID,
-    key: str,
-    claim_no: ClaimNo,
-) -> FileResponse:
+def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: str) -> FileResponse:
     """One input file of the leased case."""
-    _, run = leases.require_lease(session, case_run, claim_no)
+    _, run = service.lock_claimed(session, claim)
     if key not in run.case.files:
         raise NotFound("unknown_input", f"This case has no input {key!r}.")
     return FileResponse(settings.inputs / run.case.files[key]["path"], media_type="application/gzip")
 
 
 @router.get("/leases/{case_run}/blobs/{digest}")
-def get_blob(
-    session: SessionDep, blobs: BlobsDep, worker: RunWorkerDep, case_run: UUID, digest: str, claim_no: ClaimNo
-) -> FileResponse:
+def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: str) -> FileResponse:
     """A verified layer, or the config, of the leased case's image."""
-    evaluation, _ = leases.require_lease(session, case_run, claim_no)
+    evaluation, _ = service.lock_claimed(session, claim)
     facts = session.get_one(Image, evaluation.image_id).facts
     if digest not in (facts["digest"], *facts["layers"]):
         raise NotFound("unknown_blob", "This blob is not part of the leased case's image.")
@@ -150,26 +146,24 @@ def get_blob(
 
 
 @router.put("/leases/{case_run}/output", status_code=201)
-async def put_output(
-    request: Request, settings: SettingsDep, worker: RunWorkerDep, case_run: UUID, claim_no: ClaimNo
-) -> dict[str, str]:
+async def put_output(request: Request, settings: SettingsDep, claim: ClaimDep) -> dict[str, str]:
     """Takes the canonical output of the leased case and answers its digest."""
-    limit = await run_in_threadpool(_output_limit, request, case_run, claim_no)
+    limit = await run_in_threadpool(_output_limit, request, claim)
     digest = await _store(settings.blobs, request.stream(), limit)
-    await run_in_threadpool(_note_output, request, case_run, claim_no, digest)
+    await run_in_threadpool(_note_output, request, claim, digest)
     return {"digest": digest}
 
 
-def _output_limit(request: Request, case_run: UUID, claim_no: int) -> int:
+def _output_limit(request: Request, claim: Claim) -> int:
     with unit_of_work(request.app.state.sessions) as session:
-        evaluation, _ = leases.require_lease(session, case_run, claim_no)
+        evaluation, _ = service.lock_claimed(session, claim)
         return evaluation.spec_version.spec.limits_of(evaluation.task).output
 
 
-def _note_output(request: Request, case_run: UUID, claim_no: int, digest: str) -> None:
+def _note_output(request: Request, claim: Claim, digest: str) -> None:
     """The lease may have been lost while the bytes came: asked again, and only then are they this claim's output."""
     with unit_of_work(request.app.state.sessions) as session:
-        _, run = leases.require_lease(session, case_run, claim_no)
+        _, run = service.lock_claimed(session, claim)
         run.output = digest
 
 
@@ -184,12 +178,7 @@ async def _store(blobs: BlobStore, stream: AsyncIterator[bytes], limit: int) -> 
 
 @router.post("/leases/{case_run}/finish", status_code=204)
 def finish(
-    session: SessionDep,
-    settings: SettingsDep,
-    worker: RunWorkerDep,
-    case_run: UUID,
-    claim_no: ClaimNo,
-    body: FinishIn,
+    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, claim: ClaimDep, body: FinishIn
 ) -> Response:
     """Settles the case with its verdict."""
     if (body.fault is None) != (body.output is not None):
@@ -197,26 +186,21 @@ def finish(
             "output_and_fault", "A valid case has an output and no fault, any other a fault and no output."
         )
     if body.output is not None:
-        _, run = leases.require_lease(session, case_run, claim_no)
+        _, run = service.lock_claimed(session, claim)
         if body.output != run.output:
             raise NotFound("unknown_output", "Upload the output of this case first.")
     finished = service.Finished(**body.model_dump())
-    service.finish(session, case_run, claim_no, finished, actor=worker.actor, settings=settings)
+    service.finish(session, claim, finished, actor=worker.actor, settings=settings)
     return Response(status_code=204)
 
 
 @router.post("/leases/{case_run}/release", status_code=204)
 def release(
-    session: SessionDep,
-    settings: SettingsDep,
-    worker: RunWorkerDep,
-    case_run: UUID,
-    claim_no: ClaimNo,
-    body: ReleaseIn,
+    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, claim: ClaimDep, body: ReleaseIn
 ) -> Response:
     """Puts the case back into the queue."""
     if body.fault is None:
-        service.hand_back(session, case_run, claim_no, actor=worker.actor, settings=settings)
+        service.hand_back(session, claim, actor=worker.actor, settings=settings)
     else:
-        service.release(session, case_run, claim_no, body.fault, actor=worker.actor, settings=settings)
+        service.release(session, claim, body.fault, actor=worker.actor, settings=settings)
     return Response(status_code=204)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from server.accounts.principals import RunWorker
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
-from server.evaluations.service import lock_claimed, lock_evaluation
+from server.evaluations.service import Claim, lock_evaluation
 from server.evaluations.status import CaseStatus, EvaluationStatus
 from server.settings import Settings
 
@@ -49,15 +49,14 @@ def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings
 
 def _remember(session: Session, worker: RunWorker, slot: Slot) -> None:
     offer = {
-        "worker_id": worker.id,
         "cpus": slot.cpus,
         "memory": slot.memory,
         "gpus": slot.gpus,
         "gpu_memory": slot.gpu_memory,
         "seen_at": func.now(),
     }
-    query = insert(WorkerSlot).values(name=slot.name, **offer)
-    session.execute(query.on_conflict_do_update(index_elements=["name"], set_=offer))
+    query = insert(WorkerSlot).values(worker_id=worker.id, name=slot.name, **offer)
+    session.execute(query.on_conflict_do_update(index_elements=["worker_id", "name"], set_=offer))
 
 
 def _claimable() -> ColumnElement[bool]:
@@ -111,7 +110,7 @@ def _lease(
 ) -> None:
     run.claim_no += 1
     run.output = None  # what an earlier claim uploaded is not this one's
-    run.worker = slot.name
+    run.worker, run.worker_id = slot.name, worker.id
     run.started_at = func.clock_timestamp()
     run.lease_until = func.clock_timestamp() + timedelta(seconds=settings.lease_seconds)
     run.move_to(session, CaseStatus.RUNNING, actor=worker.actor)
@@ -120,24 +119,23 @@ def _lease(
     session.flush()
 
 
-def heartbeat(session: Session, case_run_id: UUID, claim_no: int, *, settings: Settings) -> bool:
-    """Renews a lease; False if it was lost, and the worker has to stop the container."""
+def heartbeat(session: Session, claim: Claim, *, settings: Settings) -> bool:
+    """Renews a lease; False if it was lost or is too old, and the worker has to stop the container."""
+    oldest = func.clock_timestamp() - timedelta(seconds=settings.longest_lease_seconds)
     renewed = session.execute(
         update(CaseRun)
         .where(
-            CaseRun.id == case_run_id,
-            CaseRun.claim_no == claim_no,
+            CaseRun.id == claim.case_run,
+            CaseRun.claim_no == claim.claim_no,
+            CaseRun.worker_id == claim.worker,
             CaseRun.status == CaseStatus.RUNNING.value,
+            CaseRun.started_at > oldest,
         )
         .values(lease_until=func.clock_timestamp() + timedelta(seconds=settings.lease_seconds))
         .returning(CaseRun.worker)
     ).first()
     if renewed is None:
         return False
-    session.execute(update(WorkerSlot).where(WorkerSlot.name == renewed.worker).values(seen_at=func.now()))
+    slot = (WorkerSlot.worker_id == claim.worker) & (WorkerSlot.name == renewed.worker)
+    session.execute(update(WorkerSlot).where(slot).values(seen_at=func.now()))
     return True
-
-
-def require_lease(session: Session, case_run_id: UUID, claim_no: int) -> tuple[Evaluation, CaseRun]:
-    """The evaluation and case run of a lease that still holds; Conflict otherwise."""
-    return lock_claimed(session, case_run_id, claim_no)

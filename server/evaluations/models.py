@@ -115,6 +115,7 @@ class CaseRun(Identified, Base):
     claim_no: Mapped[int] = mapped_column(default=0)
     faults: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(default=None)
+    worker_id: Mapped[UUID | None] = mapped_column(default=None)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)
     verdict: Mapped[str | None] = mapped_column(default=None)
     message: Mapped[str | None] = mapped_column(default=None)
@@ -151,8 +152,8 @@ class WorkerSlot(Base):
 
     __tablename__ = "worker_slots"
 
+    worker_id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
-    worker_id: Mapped[UUID]
     cpus: Mapped[float]
     memory: Mapped[int] = mapped_column(BigInteger)
     gpus: Mapped[int]

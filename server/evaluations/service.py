@@ -55,8 +55,20 @@ def lock_evaluation(session: Session, evaluation_id: UUID) -> Evaluation:
     return session.scalars(query, execution_options={"populate_existing": True}).one()
 
 
-def lock_claimed(session: Session, case_run_id: UUID, claim_no: int) -> tuple[Evaluation, CaseRun]:
-    """The case run that `claim_no` still owns, and its evaluation, both locked.
+@dataclass(frozen=True)
+class Claim:
+    """A claim on a case run: its number, and the id of the worker's token that took it.
+
+    `worker` None is the server itself, which puts back what any worker lost.
+    """
+
+    case_run: UUID
+    claim_no: int
+    worker: UUID | None = None
+
+
+def lock_claimed(session: Session, claim: Claim) -> tuple[Evaluation, CaseRun]:
+    """The case run that `claim` still owns, and its evaluation, both locked.
 
     Raises:
         Conflict: the lease was lost, by time or because the evaluation ended.
@@ -64,22 +76,21 @@ def lock_claimed(session: Session, case_run_id: UUID, claim_no: int) -> tuple[Ev
     lost = Conflict(
         "lease_lost", "This case is not leased to you any more; stop it and throw its output away."
     )
-    evaluation_id = session.scalar(select(CaseRun.evaluation_id).where(CaseRun.id == case_run_id))
+    evaluation_id = session.scalar(select(CaseRun.evaluation_id).where(CaseRun.id == claim.case_run))
     if evaluation_id is None:
         raise lost
     evaluation = lock_evaluation(session, evaluation_id)
-    query = select(CaseRun).where(CaseRun.id == case_run_id).with_for_update()
+    query = select(CaseRun).where(CaseRun.id == claim.case_run).with_for_update()
     run = session.scalars(query, execution_options={"populate_existing": True}).one()
-    if run.claim_no != claim_no or run.status != CaseStatus.RUNNING:
+    owned = run.claim_no == claim.claim_no and claim.worker in (None, run.worker_id)
+    if not owned or run.status != CaseStatus.RUNNING:
         raise lost
     return evaluation, run
 
 
-def finish(
-    session: Session, case_run_id: UUID, claim_no: int, finished: Finished, *, actor: str, settings: Settings
-) -> None:
+def finish(session: Session, claim: Claim, finished: Finished, *, actor: str, settings: Settings) -> None:
     """Settles a case with its verdict, and moves its evaluation on if this was what it waited for."""
-    evaluation, run = lock_claimed(session, case_run_id, claim_no)
+    evaluation, run = lock_claimed(session, claim)
     run.verdict, run.message, run.warnings = finished.code, finished.message, finished.warnings
     run.output, run.seconds, run.peak_memory_bytes = (
         finished.output,
@@ -165,17 +176,9 @@ def _drop_rest(session: Session, evaluation: Evaluation) -> None:
         events.record(session, "evaluation", evaluation.id, actor=SYSTEM, what=what)
 
 
-def release(
-    session: Session,
-    case_run_id: UUID,
-    claim_no: int,
-    fault: PlatformFault,
-    *,
-    actor: str,
-    settings: Settings,
-) -> None:
+def release(session: Session, claim: Claim, fault: PlatformFault, *, actor: str, settings: Settings) -> None:
     """Puts a case back into the queue after a platform fault; after too many the evaluation is ERRORED."""
-    evaluation, run = lock_claimed(session, case_run_id, claim_no)
+    evaluation, run = lock_claimed(session, claim)
     _put_back(session, evaluation, run, fault, actor=actor, settings=settings)
 
 
@@ -198,9 +201,9 @@ def _put_back(
         after_commit(session, lambda: wake_run_workers(settings.redis_url))
 
 
-def hand_back(session: Session, case_run_id: UUID, claim_no: int, *, actor: str, settings: Settings) -> None:
+def hand_back(session: Session, claim: Claim, *, actor: str, settings: Settings) -> None:
     """Puts a case back that a stopping worker has not run: nobody's fault, nothing is counted."""
-    _, run = lock_claimed(session, case_run_id, claim_no)
+    _, run = lock_claimed(session, claim)
     run.lease_until = None
     run.move_to(session, CaseStatus.WAITING, actor=actor, why="worker stopping")
     after_commit(session, lambda: wake_run_workers(settings.redis_url))
@@ -216,7 +219,7 @@ def expire_leases(session: Session, *, settings: Settings) -> int:
     put_back = 0
     for case_run_id, claim_no in expired:
         try:
-            evaluation, run = lock_claimed(session, case_run_id, claim_no)
+            evaluation, run = lock_claimed(session, Claim(case_run_id, claim_no))
         except Conflict:
             continue  # settled since the list was made
         if run.lease_until is not None and run.lease_until < now(session):

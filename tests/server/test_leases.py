@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -204,3 +204,24 @@ def test_two_last_cases_that_finish_at_once_do_not_strand_the_evaluation(
 def test_server_and_workers_name_wake_ups_alike() -> None:
     for name in ("RUN_QUEUE", "SCORE_QUEUE", "WAKE_RUN", "WAKE_SCORE"):
         assert getattr(wakeups, name) == getattr(worker_app, name)
+
+
+def test_a_lease_belongs_to_the_token_that_took_it(lab: Lab, team: Entrant) -> None:
+    team.submit()
+    owner, other = lab.worker("owner"), lab.worker("other")
+    lease = owner.take()
+    assert other.heartbeat(lease) == 409
+    assert other.call("GET", lease, "inputs/t1w").status_code == 409
+    assert other.finish(lease, fault="timeout").status_code == 409
+    assert other.release(lease, "gpu_fault") == 409
+    assert owner.heartbeat(lease) == 204
+
+
+def test_a_lease_is_not_renewed_for_ever(lab: Lab, team: Entrant) -> None:
+    team.submit()
+    worker = lab.worker()
+    lease = worker.take()
+    with unit_of_work(lab.sessions) as session:
+        run = session.get_one(CaseRun, UUID(lease["case_run"]))
+        run.started_at = datetime.now(UTC) - timedelta(days=1)
+    assert worker.heartbeat(lease) == 409, "a heart that beats for a worker that hangs"
