@@ -40,7 +40,10 @@ def build(
     major, minor, machine = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()
     fetch_wheels(f"{major}.{minor}", machine, pip_options)
     command = [engine, "build", "--quiet", "--network=none", "--build-arg", f"BASE={base}", "--tag", tag]
-    subprocess.run([*command, str(HERE)], check=True, stdout=subprocess.DEVNULL)
+    built = subprocess.run([*command, str(HERE)], check=False, capture_output=True, text=True)
+    if built.returncode != 0:
+        print(built.stderr, file=sys.stderr)
+        built.check_returncode()
     if save is not None:
         subprocess.run([engine, "save", "--output", str(save), tag], check=True)
 

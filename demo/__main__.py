@@ -1,6 +1,7 @@
 """`make demo`: the whole platform with synthetic data, from upload to leaderboard."""
 
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from client.errors import ClientError
 from client.show import leaderboard_tables
 from demo.data import TASKS, make_datasets
 from demo.entries import build_entries
+from demo.images import BaseUnavailableError
 from demo.installation import DemoError, Installation, installation
 from demo.live import Running, watch
 from demo.people import CHALLENGE, Entry, join, make_admin, submit, upload
@@ -47,6 +49,9 @@ def main(
                     _serve(console, place)
     except (DemoError, ClientError) as error:
         console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+    except (BaseUnavailableError, subprocess.CalledProcessError) as error:
+        console.print(f"The demo's images or data could not be made: {error}", style="red", markup=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         console.print("Stopped.")
