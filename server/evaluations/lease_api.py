@@ -185,10 +185,6 @@ def finish(
         raise Unprocessable(
             "output_and_fault", "A valid case has an output and no fault, any other a fault and no output."
         )
-    if body.output is not None:
-        _, run = service.lock_claimed(session, claim)
-        if body.output != run.output:
-            raise NotFound("unknown_output", "Upload the output of this case first.")
     finished = service.Finished(**body.model_dump())
     service.finish(session, claim, finished, actor=worker.actor, settings=settings)
     return Response(status_code=204)

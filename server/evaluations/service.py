@@ -15,7 +15,7 @@ from evaluator.verdicts import HINTS, Fault, PlatformFault
 from server import events
 from server.challenges.service import now
 from server.database import after_commit
-from server.errors import Conflict
+from server.errors import Conflict, NotFound
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
 from server.settings import Settings
@@ -89,8 +89,15 @@ def lock_claimed(session: Session, claim: Claim) -> tuple[Evaluation, CaseRun]:
 
 
 def finish(session: Session, claim: Claim, finished: Finished, *, actor: str, settings: Settings) -> None:
-    """Settles a case with its verdict, and moves its evaluation on if this was what it waited for."""
+    """Settles a case with its verdict, and moves its evaluation on if this was what it waited for.
+
+    Raises:
+        Conflict: the lease was lost.
+        NotFound: the output is not the one uploaded under this claim.
+    """
     evaluation, run = lock_claimed(session, claim)
+    if finished.output is not None and finished.output != run.output:
+        raise NotFound("unknown_output", "Upload the output of this case first.")
     run.verdict, run.message, run.warnings = finished.code, finished.message, finished.warnings
     run.output, run.seconds, run.peak_memory_bytes = (
         finished.output,

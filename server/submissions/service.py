@@ -23,18 +23,13 @@ from server.submissions.models import Submission
 from server.submissions.quota import require_attempt
 from server.submissions.schemas import SubmissionIn
 from server.teams.models import Team
-from server.teams.service import require_member, team_of
+from server.teams.service import choose_team, require_member
 from server.wakeups import wake_run_workers
 
 
 def own_team(session: Session, user: User, challenge: Challenge, team_id: UUID | None) -> Team:
     """The team that is meant: the named one if the user may act for it, else the user's own."""
-    if team_id is not None:
-        team = require_member(session, user, team_id)
-        if team.challenge_id != challenge.id:
-            raise NotFound("unknown_team", f"This team does not take part in {challenge.slug}.")
-        return team
-    return team_of(session, user, challenge.id)
+    return choose_team(session, user, challenge.id, named=None if team_id is None else str(team_id))
 
 
 def submit(
