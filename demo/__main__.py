@@ -23,6 +23,8 @@ from demo.installation import DemoError, Installation, installation
 from demo.live import Running, watch
 from demo.people import CHALLENGE, Entry, join, make_admin, submit, upload
 from demo.stages import Stages
+from server.settings import Settings
+from worker.admin.apply import run as apply
 from worker.admin.context import settings_of
 from worker.admin.import_dataset import run as import_dataset
 from worker.embedded.data import CHECKOUT
@@ -44,7 +46,7 @@ def main(
             data = pool.submit(_datasets, stages, spacing)
             entries = pool.submit(_entries, stages)
             with installation(port, stages) as place:
-                _show(console, stages, place, data, entries)
+                _show(console, stages, place, pool, data, entries)
                 if not leave:
                     _serve(console, place)
     except (DemoError, ClientError) as error:
@@ -72,31 +74,41 @@ def _show(
     console: Console,
     stages: Stages,
     place: Installation,
+    pool: ThreadPoolExecutor,
     data: "Future[dict[str, dict[str, Path]]]",
     entries: "Future[list[Entry]]",
 ) -> None:
+    settings = settings_of(place.data)
     with stages.stage("challenge applied, admin registered"):
-        files = CHECKOUT / "challenges" / CHALLENGE / "challenge.yaml", CHECKOUT / "demo" / "overlay.yaml"
-        place.admin("apply", str(files[0]), "--overlay", str(files[1]))
+        apply(
+            settings, CHECKOUT / "challenges" / CHALLENGE / "challenge.yaml", CHECKOUT / "demo/overlay.yaml"
+        )
         admin = make_admin(place)
-    folders = data.result()
-    with stages.stage("datasets imported"):
-        settings = settings_of(place.data)
-        for phase, tasks in folders.items():
-            for task, folder in tasks.items():
-                import_dataset(settings, folder, challenge=CHALLENGE, task=task, phase=phase)
+    imported = pool.submit(_import, stages, settings, data)
     started = entries.result()
     with stages.stage("images uploaded, checked and submitted"):
-        running = _submit_all(place, admin, started)
+        running = _submit_all(place, admin, started, imported)
     with stages.stage("every case run, every evaluation scored"):
         watch(console, running)
     _results(console, stages, admin, running)
 
 
-def _submit_all(place: Installation, admin: Client, entries: Sequence[Entry]) -> list[Running]:
+def _import(stages: Stages, settings: Settings, data: "Future[dict[str, dict[str, Path]]]") -> None:
+    folders = data.result()
+    with stages.stage("datasets imported"):
+        for phase, tasks in folders.items():
+            for task, folder in tasks.items():
+                import_dataset(settings, folder, challenge=CHALLENGE, task=task, phase=phase)
+
+
+def _submit_all(
+    place: Installation, admin: Client, entries: Sequence[Entry], imported: "Future[None]"
+) -> list[Running]:
     def enter(entry: Entry) -> Running:
         participant = join(place, admin, entry)
-        return Running(entry, participant, submit(participant, entry, upload(participant, entry)))
+        digest = upload(participant, entry)
+        imported.result()  # nothing can be submitted to a phase without cases
+        return Running(entry, participant, submit(participant, entry, digest))
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(enter, entries))

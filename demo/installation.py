@@ -36,18 +36,6 @@ class Installation:
         """One of its secrets."""
         return (self.data / "secrets" / name).read_text().strip()
 
-    def admin(self, *arguments: str) -> str:
-        """Runs `proctor-admin` on this installation and returns what it printed.
-
-        Raises:
-            DemoError: the command failed, with its words.
-        """
-        command = [sys.executable, "-m", "worker.admin", *arguments, "--data", str(self.data)]
-        outcome = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
-        if outcome.returncode != 0:
-            raise DemoError(f"proctor-admin {arguments[0]} failed:\n{outcome.stderr.strip()}")
-        return outcome.stdout.strip()
-
 
 def demo_directory() -> Path:
     """Where the demo keeps its installation: beside the one that `make up` uses."""

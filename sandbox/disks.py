@@ -192,6 +192,7 @@ def _detach(device: str, backing: Path) -> None:
     backing.unlink(missing_ok=True)
 
 
+@functools.cache
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 

@@ -42,6 +42,12 @@ def _storable(text: str) -> str:
 Text = Annotated[str, AfterValidator(_storable)]
 
 
+class _Download(FileResponse):
+    """A file in large pieces: each one costs the server a change of threads, and images have gigabytes."""
+
+    chunk_size = 1 << 20
+
+
 class SlotIn(BaseModel):
     """What the asking slot offers; memory in bytes."""
 
@@ -127,22 +133,22 @@ def heartbeat(session: SessionDep, settings: SettingsDep, claim: ClaimDep) -> Re
 
 
 @router.get("/leases/{case_run}/inputs/{key}")
-def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: str) -> FileResponse:
+def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: str) -> _Download:
     """One input file of the leased case."""
     _, run = service.lock_claimed(session, claim)
     if key not in run.case.files:
         raise NotFound("unknown_input", f"This case has no input {key!r}.")
-    return FileResponse(settings.inputs / run.case.files[key]["path"], media_type="application/gzip")
+    return _Download(settings.inputs / run.case.files[key]["path"], media_type="application/gzip")
 
 
 @router.get("/leases/{case_run}/blobs/{digest}")
-def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: str) -> FileResponse:
+def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: str) -> _Download:
     """A verified layer, or the config, of the leased case's image."""
     evaluation, _ = service.lock_claimed(session, claim)
     facts = session.get_one(Image, evaluation.image_id).facts
     if digest not in (facts["digest"], *facts["layers"]):
         raise NotFound("unknown_blob", "This blob is not part of the leased case's image.")
-    return FileResponse(blobs.path(digest), media_type="application/octet-stream")
+    return _Download(blobs.path(digest), media_type="application/octet-stream")
 
 
 @router.put("/leases/{case_run}/output", status_code=201)

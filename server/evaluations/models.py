@@ -174,8 +174,11 @@ class Score(Identified, Base):
     low: Mapped[float | None]
     high: Mapped[float | None]
     reason: Mapped[str | None]
-    replicates: Mapped[bytes] = mapped_column(LargeBinary)
-    per_case: Mapped[list[float | None] | None] = mapped_column(ARRAY(DOUBLE_PRECISION), default=None)
+    # Loaded only where they are read: kilobytes each, and a page that is asked for every second shows none.
+    replicates: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    per_case: Mapped[list[float | None] | None] = mapped_column(
+        ARRAY(DOUBLE_PRECISION), default=None, deferred=True
+    )
 
 
 class Receipt(Created, Base):

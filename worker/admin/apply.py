@@ -8,6 +8,7 @@ from rich.console import Console
 
 from evaluator.spec import SpecError, load_challenge
 from server.challenges import service
+from server.settings import Settings
 from worker.admin.context import ACTOR, fail, settings_of, work
 
 app = typer.Typer()
@@ -22,11 +23,15 @@ def apply(
     ] = None,
 ) -> None:
     """Make FILE the present version of its challenge. The same file again changes nothing."""
+    Console(highlight=False, soft_wrap=True).print(run(settings_of(data), file, overlay))
+
+
+def run(settings: Settings, file: Path, overlay: Path | None) -> str:
+    """Applies a challenge file and returns the sentence that says what came of it; ends the command where it cannot."""
     try:
         spec = load_challenge(file, overlay)
     except SpecError as error:
         fail(str(error))
-    with work(settings_of(data)) as session:
+    with work(settings) as session:
         _, changed = service.apply(session, spec, actor=ACTOR)
-    state = "applied" if changed else "unchanged"
-    Console(highlight=False, soft_wrap=True).print(f"{spec.challenge}: {state}, version {spec.digest}")
+    return f"{spec.challenge}: {'applied' if changed else 'unchanged'}, version {spec.digest}"
