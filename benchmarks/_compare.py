@@ -24,17 +24,26 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The same work done by us and by the alternative; `megabytes` of it per repetition, where that says more."""
+    """The same work done by us and by the alternative; `megabytes` of it per repetition, where that says more.
+
+    least: the ratio that is promised; None where the figure is only shown.
+    """
 
     name: str
     ours: Side
     other: Side
     megabytes: float | None = None
+    least: float | None = None
 
     @property
     def ratio(self) -> float:
         """Speed of ours where the alternative's is 1: above 1 is faster, below 1 slower."""
         return self.other.median / self.ours.median
+
+    @property
+    def holds(self) -> bool:
+        """Whether the ratio is at least what is promised; always where nothing is."""
+        return self.least is None or self.ratio >= self.least
 
     def shown(self, side: Side) -> str:
         """A side's median for people."""
@@ -50,7 +59,14 @@ class Comparison:
             key: {"label": side.label, "median_s": side.median, "seconds": list(side.seconds)}
             for key, side in (("ours", self.ours), ("alternative", self.other))
         }
-        return {"name": self.name, **sides, "ratio": self.ratio, "megabytes": self.megabytes}
+        return {
+            "name": self.name,
+            **sides,
+            "ratio": self.ratio,
+            "least": self.least,
+            "holds": self.holds,
+            "megabytes": self.megabytes,
+        }
 
 
 def compare(
@@ -60,8 +76,12 @@ def compare(
     *,
     repeat: int,
     megabytes: float | None = None,
+    least: float | None = None,
 ) -> Comparison:
-    """Runs both in turn `repeat` times after one uncounted time each, so that a busy moment hits both."""
+    """Runs both in turn `repeat` times after one uncounted time each, so that a busy moment hits both.
+
+    least: the ratio below which `python -m benchmarks` fails.
+    """
     sides = (ours, other)
     for _, action in sides:
         action()
@@ -71,4 +91,5 @@ def compare(
             began = time.perf_counter()
             action()
             taken.append(time.perf_counter() - began)
-    return Comparison(name, Side(ours[0], tuple(seconds[0])), Side(other[0], tuple(seconds[1])), megabytes)
+    measured = (Side(ours[0], tuple(seconds[0])), Side(other[0], tuple(seconds[1])))
+    return Comparison(name, *measured, megabytes=megabytes, least=least)

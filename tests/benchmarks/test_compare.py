@@ -2,6 +2,7 @@
 
 import json
 import pkgutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,6 +25,20 @@ def test_half_the_time_is_twice_the_speed() -> None:
     result = Comparison("work", Side("a", (1.0, 9.0, 1.0)), Side("b", (2.0, 2.0, 2.0)), megabytes=100)
     assert result.ratio == 2
     assert result.shown(result.ours) == "100 MB/s"
+
+
+@pytest.mark.parametrize(("least", "code"), [(None, 0), (2.0, 0), (2.1, 1)])
+def test_a_ratio_below_the_promised_one_ends_with_exit_code_1(tmp_path, monkeypatch, least, code) -> None:
+    (tmp_path / "promise.py").write_text(
+        "from benchmarks._compare import Comparison, Side\n"
+        f"def run(): return [Comparison('work', Side('a', (1,)), Side('b', (2,)), least={least})]\n"
+    )
+    monkeypatch.setattr(benchmarks, "__path__", [*benchmarks.__path__, str(tmp_path)])
+    monkeypatch.setattr("benchmarks.__main__.NAMES", ["promise"])
+    done = CliRunner().invoke(program, ["promise"])
+    sys.modules.pop("benchmarks.promise")
+    assert done.exit_code == code, done.output
+    assert ("below 2.1×" in done.output) == (code == 1)
 
 
 def test_every_module_is_a_benchmark_that_can_be_found() -> None:
