@@ -6,6 +6,7 @@ LOCKED := $(VENV)/.locked
 PROJECT := $(VENV)/.project
 TORCH := $(VENV)/.torch
 TORCH_VERSION := 2.13.0
+TRAINING := .cache/training
 EXTRAS := client server worker embedded demo dev
 ARGS ?=
 
@@ -45,8 +46,18 @@ check: setup torch ## lint, format, types, import rules
 bench: setup engine ## measure against named alternatives
 	$(BIN)/python -m benchmarks $(ARGS)
 
-train: setup torch ## train the baseline's checkpoint again
-	$(BIN)/python -m baseline_model.train $(ARGS)
+train: setup torch $(TRAINING) ## make the baseline's checkpoint again, from synthetic scans
+	$(BIN)/python -m baseline_model.train $(TRAINING) $(ARGS)
+
+$(TRAINING): | setup
+	rm -rf $@.part
+	$(BIN)/python -m demo.brains $@.part/pretraining --split pretraining --cases 96 --seed 2026
+	$(BIN)/python -m demo.brains $@.part --split finetune --task task1 --cases 32 --seed 2026
+	$(BIN)/python -m demo.brains $@.part --split finetune --task task2 --cases 32 --seed 2026
+	$(BIN)/python -m demo.brains $@.part --split finetune --task task3 --cases 64 --seed 2026
+	$(BIN)/python -m demo.brains $@.part --split finetune --task task4 --cases 16 --seed 2026
+	$(BIN)/python -m demo.brains $@.part --split finetune --task task5 --cases 96 --seed 2026
+	mv $@.part $@
 
 lock: setup ## write requirements.lock again from pyproject.toml
 	$(PIP) install --quiet uv
