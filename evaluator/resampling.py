@@ -18,6 +18,12 @@ def seed_of(digest: str) -> int:
     return int.from_bytes(hashlib.sha256(digest.encode()).digest())
 
 
+def unit_numbers(units: Sequence[Hashable]) -> npt.NDArray[np.intp]:
+    """The number of each case's unit, units numbered as they first occur, shape (cases,)."""
+    names = {unit: number for number, unit in enumerate(dict.fromkeys(units))}
+    return np.array([names[unit] for unit in units], dtype=np.intp)
+
+
 def draw_counts(
     units: Sequence[Hashable], strata: Sequence[Hashable], *, resamples: int, digest: str
 ) -> Counts:
@@ -33,16 +39,15 @@ def draw_counts(
         resamples: number of draws.
         digest: digest of the dataset; the same dataset gives the same draws.
     """
-    names = {unit: number for number, unit in enumerate(dict.fromkeys(units))}
-    unit_of_case = np.array([names[unit] for unit in units], dtype=np.intp)
-    combination: list[set[Hashable]] = [set() for _ in names]
+    unit_of_case = unit_numbers(units)
+    combination: list[set[Hashable]] = [set() for _ in range(int(unit_of_case.max(initial=-1)) + 1)]
     for unit, stratum in zip(unit_of_case, strata, strict=True):
         combination[unit].add(stratum)
     members: dict[frozenset[Hashable], list[int]] = {}
     for number, found in enumerate(combination):
         members.setdefault(frozenset(found), []).append(number)
     stream = np.random.Generator(np.random.PCG64(seed_of(digest)))
-    counts = np.zeros((resamples, len(names)))
+    counts = np.zeros((resamples, len(combination)))
     for group in members.values():  # in the order in which strata first occur
         probabilities = np.full(len(group), 1 / len(group))
         counts[:, group] = stream.multinomial(len(group), probabilities, size=resamples)

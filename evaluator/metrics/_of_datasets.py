@@ -2,16 +2,20 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
+from evaluator.metrics import influence
 from evaluator.metrics._errors import NotScored
 from evaluator.metrics._plugin import DatasetData, DatasetMetric, Parameters
 from evaluator.metrics.classification import auroc, macro_f1, ovr_auroc
 from evaluator.metrics.fairness import fairness
 from evaluator.metrics.regression import mae, pearson
+
+T = TypeVar("T")
 
 
 class _Mae(Parameters):
@@ -79,15 +83,30 @@ def _next_class(label: float, classes: int, parameters: Parameters) -> Sequence[
     return [1.0 if index == (int(label) + 1) % classes else 0.0 for index in range(classes)]
 
 
-def _of_arrays(function: Callable[[Any, Any], float]) -> Callable[[DatasetData, Any], float]:
+def _of_arrays(function: Callable[[Any, Any], T]) -> Callable[[DatasetData, Any], T]:
     return lambda data, _: function(data.labels, data.scores)
 
 
+def _of_errors(labels: NDArray[Any], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    return influence.of_mean(np.abs(scores - labels))
+
+
 DATASET_METRICS = (
-    DatasetMetric("auroc", "higher", 0, 1, 0, Parameters, _of_arrays(auroc), _opposite_score),
-    DatasetMetric("ovr_auroc", "higher", 0, 1, 0, Parameters, _of_arrays(ovr_auroc), _anything_but_true),
-    DatasetMetric("macro_f1", "higher", 0, 1, 0, Parameters, _of_arrays(macro_f1), _next_class),
-    DatasetMetric("mae", "lower", 0, math.inf, math.inf, _Mae, _of_arrays(mae), _fixed),
-    DatasetMetric("pearson", "higher", -1, 1, -1, _Pearson, _of_arrays(pearson), _fixed),
+    DatasetMetric(
+        "auroc", "higher", 0, 1, 0, Parameters,
+        _of_arrays(auroc), _opposite_score, _of_arrays(influence.of_auroc),
+    ),
+    DatasetMetric(
+        "ovr_auroc", "higher", 0, 1, 0, Parameters,
+        _of_arrays(ovr_auroc), _anything_but_true, _of_arrays(influence.of_ovr_auroc),
+    ),
+    DatasetMetric(
+        "macro_f1", "higher", 0, 1, 0, Parameters,
+        _of_arrays(macro_f1), _next_class, _of_arrays(influence.of_macro_f1),
+    ),
+    DatasetMetric("mae", "lower", 0, math.inf, math.inf, _Mae, _of_arrays(mae), _fixed, _of_arrays(_of_errors)),
+    DatasetMetric(
+        "pearson", "higher", -1, 1, -1, _Pearson, _of_arrays(pearson), _fixed, _of_arrays(influence.of_pearson)
+    ),
     DatasetMetric("fairness", "higher", 0, 1, 0, _Fairness, _fairness, _as_compared),
-)
+)  # fmt: skip

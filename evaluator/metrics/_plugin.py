@@ -79,10 +79,14 @@ class CaseMetric(_Declared):
 
 @dataclass(frozen=True)
 class DatasetMetric(_Declared):
-    """A metric of a whole dataset, with the scores that stand for a missing output."""
+    """A metric of a whole dataset, with the scores that stand for a missing output.
+
+    influence: how much each case moves it (see `evaluator.metrics.influence`), where that is known.
+    """
 
     function: Callable[[DatasetData, Any], float]
     replacement: Callable[[float, int, Any], Sequence[float]]
+    influence: Callable[[DatasetData, Any], NDArray[np.float64]] | None = None
 
     @property
     def scope(self) -> Scope:

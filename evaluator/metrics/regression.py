@@ -36,6 +36,20 @@ def pearson(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     return min(1.0, max(-1.0, value))
 
 
+def standardised(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Truths and predictions, (n,) each, shifted and scaled to mean 0 and mean square 1.
+
+    Raises:
+        NotScored: fewer than two cases, or constant truths or predictions.
+        ValueError: numbers that are not finite, or lengths that differ.
+    """
+    true, predicted = _pair(y_true, y_pred)
+    if len(true) < 2:
+        raise NotScored("a correlation needs at least two cases")
+    one, other = _centred(true, "labels"), _centred(predicted, "predictions")
+    return one / np.sqrt(np.mean(one**2)), other / np.sqrt(np.mean(other**2))
+
+
 def _pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     true, predicted = numbers(y_true, "labels"), numbers(y_pred, "predictions")
     same_length(true, predicted)

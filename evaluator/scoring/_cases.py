@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from evaluator.manifest import ReferenceMap
 from evaluator.metrics import CaseData, CaseMetric, NotScored
+from evaluator.metrics.influence import of_mean
 from evaluator.outputs import LabelMap, Value
-from evaluator.resampling import Counts
 from evaluator.scoring._replicates import weighted_mean
 from evaluator.scoring._report import Extras, MetricReport, Report
-from evaluator.scoring._values import BoundMetric, Job, ScoringError, metric_report, resample
+from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, metric_report, resample
 
 
 def score_segmentations(job: Job) -> Report:
@@ -35,12 +35,12 @@ def score_segmentations(job: Job) -> Report:
         spacing.append(reference.spacing_mm)
         for key, plugin in plugins.items():
             values[key].append(_value(plugin, job.metrics[key], output if fits else None, reference))
-    counts = resample(job, job.manifest.names, [""] * len(spacing))
+    sample = resample(job, job.manifest.names, [""] * len(spacing))
     return Report(
         board=job.name,
         cases=job.manifest.names,
         per_case={key: tuple(_finite(one) for one in found) for key, found in values.items()},
-        metrics=_means(values, counts, job.board.bootstrap.level),
+        metrics=_means(values, sample),
         extras=Extras(
             dataset=job.manifest.digest,
             missing=missing,
@@ -76,12 +76,15 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _means(values: Mapping[str, list[float]], counts: Counts, level: float) -> dict[str, MetricReport]:
-    return {key: _mean(np.array(found), counts, level) for key, found in values.items()}
+def _means(values: Mapping[str, list[float]], sample: Sample) -> dict[str, MetricReport]:
+    return {key: _mean(np.array(found), sample) for key, found in values.items()}
 
 
-def _mean(values: npt.NDArray[np.float64], counts: Counts, level: float) -> MetricReport:
+def _mean(values: npt.NDArray[np.float64], sample: Sample) -> MetricReport:
     known = values[~np.isnan(values)]
     if not len(known):
         return MetricReport(value=None, reason="The metric is undefined for every case.")
-    return metric_report(math.fsum(known) / len(known), weighted_mean(values, counts), level)
+    influence = of_mean(values) if len(known) > 1 else None
+    return metric_report(
+        math.fsum(known) / len(known), weighted_mean(values, sample.counts), sample, influence
+    )

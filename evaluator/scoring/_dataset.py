@@ -5,10 +5,9 @@ import numpy.typing as npt
 
 from evaluator.metrics import DatasetData, DatasetMetric, NotScored
 from evaluator.outputs import Value
-from evaluator.resampling import Counts
 from evaluator.scoring._replicates import replicates
 from evaluator.scoring._report import Extras, MetricReport, Report
-from evaluator.scoring._values import BoundMetric, Job, ScoringError, metric_report, resample
+from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, metric_report, resample
 
 
 def score_numbers(job: Job) -> Report:
@@ -21,7 +20,7 @@ def score_numbers(job: Job) -> Report:
     cases = job.manifest.names
     labels = np.array([job.references.label(case) for case in cases])
     outputs = [_number(job.read(case)) for case in cases]
-    counts = resample(job, cases, _classes(labels))
+    sample = resample(job, cases, _classes(labels))
     metrics = {}
     for key, metric in job.metrics.items():
         plugin = dataset_metric(key, metric)
@@ -30,7 +29,7 @@ def score_numbers(job: Job) -> Report:
             for label, output in zip(labels, outputs, strict=True)
         ]
         data = DatasetData(labels, np.array(scores))
-        metrics[key] = score_dataset(metric, data, counts, job.board.bootstrap.level)
+        metrics[key] = score_dataset(metric, data, sample)
     extras = Extras(dataset=job.manifest.digest, missing=sum(output is None for output in outputs))
     return Report(board=job.name, cases=cases, per_case={}, metrics=metrics, extras=extras)
 
@@ -46,8 +45,8 @@ def dataset_metric(key: str, metric: BoundMetric) -> DatasetMetric:
     return metric.plugin
 
 
-def score_dataset(metric: BoundMetric, data: DatasetData, counts: Counts, level: float) -> MetricReport:
-    """Value, interval and replicates of one metric; where it is undefined, the reason."""
+def score_dataset(metric: BoundMetric, data: DatasetData, sample: Sample) -> MetricReport:
+    """Value, interval, replicates and influence of one metric; where it is undefined, the reason."""
     plugin = dataset_metric(metric.name, metric)
     try:
         value = plugin.score(data, metric.parameters)
@@ -55,8 +54,19 @@ def score_dataset(metric: BoundMetric, data: DatasetData, counts: Counts, level:
         return MetricReport(value=None, reason=undefined.reason)
     except ValueError as error:  # labels that are none of this metric's: outputs are checked, references not
         raise ScoringError(f"metric {metric.name}: {error}") from None
-    found = replicates(plugin, metric.parameters, metric.name, data, counts)
-    return metric_report(value, found, level)
+    found = replicates(plugin, metric.parameters, metric.name, data, sample.counts)
+    return metric_report(value, found, sample, influence_of(metric, data))
+
+
+def influence_of(metric: BoundMetric, data: DatasetData) -> npt.NDArray[np.float64] | None:
+    """How much each case moves the metric, shape (cases,), or None where that is unknown."""
+    plugin = dataset_metric(metric.name, metric)
+    if plugin.influence is None:
+        return None
+    try:
+        return plugin.influence(data, metric.parameters)
+    except NotScored:
+        return None
 
 
 def _number(output: Value | None) -> float | None:

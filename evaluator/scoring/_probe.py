@@ -155,11 +155,8 @@ def _metrics(job: Job, tested: _Tested, *, trained: bool) -> dict[str, MetricRep
     if not trained:
         reason = "Every head of the probe diverged on these embeddings, or none has a validation score."
         return {key: MetricReport(value=None, reason=reason) for key in job.metrics}
-    counts = resample(job, tested.cases, [tested.classes[label] for label in tested.labels])
-    level = job.board.bootstrap.level
-    return {
-        key: score_dataset(metric, tested.data(metric), counts, level) for key, metric in job.metrics.items()
-    }
+    sample = resample(job, tested.cases, [tested.classes[label] for label in tested.labels])
+    return {key: score_dataset(metric, tested.data(metric), sample) for key, metric in job.metrics.items()}
 
 
 def _probe_report(

@@ -12,6 +12,10 @@ class MetricReport(_Model):
 
     low and high bound the percentile interval. replicates: the value in each resample of the dataset, None
     where it is undefined; the same entry belongs to the same resample in every submission.
+
+    influence: how much each resampling unit (subject) moves the value, units in the order in which they first
+    occur among the scored cases. Σψ² estimates the value's variance, and Σ(ψ_a − ψ_b)² that of the difference
+    of two submissions. None where the metric has none. It holds no label.
     """
 
     value: float | None
@@ -19,6 +23,7 @@ class MetricReport(_Model):
     low: float | None = None
     high: float | None = None
     replicates: tuple[float | None, ...] = ()
+    influence: tuple[float, ...] | None = None
 
 
 class ProbeReport(_Model):

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from evaluator import outputs
 from evaluator.manifest import Manifest, References
+from evaluator.metrics.influence import by_unit
 from evaluator.metrics.registry import DatasetMetric, MetricPlugin, UnknownMetric, lookup
-from evaluator.resampling import Counts, draw_counts, percentile_interval
+from evaluator.resampling import Counts, draw_counts, percentile_interval, unit_numbers
 from evaluator.scoring._report import MetricReport
 from evaluator.spec import Board, Task
 
@@ -79,8 +80,21 @@ def bound_metrics(board: Board) -> dict[str, BoundMetric]:
     return found
 
 
-def resample(job: Job, cases: Sequence[str], classes: Sequence[str]) -> Counts:
-    """How often each of `cases` is in each resample, shape (resamples, cases).
+@dataclass(frozen=True)
+class Sample:
+    """The scored cases as a sample: what is drawn from them, and how.
+
+    counts: how often each case is in each resample, shape (resamples, cases). units: the number of the
+    resampling unit of each case, numbered as they first occur. level: of the intervals.
+    """
+
+    counts: Counts
+    units: npt.NDArray[np.intp]
+    level: float
+
+
+def resample(job: Job, cases: Sequence[str], classes: Sequence[str]) -> Sample:
+    """The resamples of `cases`.
 
     `classes` holds the class of each case, the same text for all where the task has no classes.
     """
@@ -91,13 +105,25 @@ def resample(job: Job, cases: Sequence[str], classes: Sequence[str]) -> Counts:
         tuple({"site": row.site, "cohort": row.cohort, "class": label}[one] for one in bootstrap.strata)
         for row, label in zip(rows, classes, strict=True)
     ]
-    return draw_counts(units, strata, resamples=bootstrap.resamples, digest=job.manifest.digest)
+    counts = draw_counts(units, strata, resamples=bootstrap.resamples, digest=job.manifest.digest)
+    return Sample(counts, unit_numbers(units), bootstrap.level)
 
 
-def metric_report(value: float, replicates: npt.NDArray[np.float64], level: float) -> MetricReport:
-    """The report of a metric; a value, or a replicate, that is not finite is undefined."""
+def metric_report(
+    value: float,
+    replicates: npt.NDArray[np.float64],
+    sample: Sample,
+    influence: npt.NDArray[np.float64] | None = None,
+) -> MetricReport:
+    """The report of a metric; a value, or a replicate, that is not finite is undefined.
+
+    `influence` is given per case, shape (cases,), and reported per unit.
+    """
     if not np.isfinite(value):
         return MetricReport(value=None, reason="The metric is not a finite number for these outputs.")
-    low, high = percentile_interval(replicates, level) or (None, None)
+    low, high = percentile_interval(replicates, sample.level) or (None, None)
     kept = tuple(float(one) if np.isfinite(one) else None for one in replicates)
-    return MetricReport(value=value, low=low, high=high, replicates=kept)
+    moved = None
+    if influence is not None and np.isfinite(influence).all():
+        moved = tuple(by_unit(influence, sample.units).tolist())
+    return MetricReport(value=value, low=low, high=high, replicates=kept, influence=moved)
