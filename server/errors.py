@@ -9,7 +9,8 @@
     ├── Gone (410)
     ├── TooLarge (413)
     ├── Unprocessable (422)
-    └── QuotaSpent (429)
+    ├── QuotaSpent (429)
+    └── DataMissing (500)
 
 Services raise them; the handlers in `server.problems` turn them into application/problem+json (RFC 9457).
 """
@@ -83,3 +84,9 @@ class QuotaSpent(Problem):
     """No attempt is left."""
 
     status, title = 429, "No attempts left"
+
+
+class DataMissing(Problem):
+    """A file that the database names is not in its place: ours to mend."""
+
+    status, title = 500, "Data missing"

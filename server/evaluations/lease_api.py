@@ -4,6 +4,7 @@ Every call after `lease` names the case run and its claim_no, and is refused wit
 """
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from evaluator.verdicts import Check, Fault, PlatformFault
 from server.blobs import BlobStore
 from server.database import unit_of_work
 from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep
-from server.errors import NotFound, TooLarge, Unprocessable
+from server.errors import DataMissing, NotFound, TooLarge, Unprocessable
 from server.evaluations import leases, service
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.service import Claim
@@ -138,7 +139,7 @@ def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: 
     _, run = service.lock_claimed(session, claim)
     if key not in run.case.files:
         raise NotFound("unknown_input", f"This case has no input {key!r}.")
-    return _Download(settings.inputs / run.case.files[key]["path"], media_type="application/gzip")
+    return _download(settings.inputs / run.case.files[key]["path"], "application/gzip")
 
 
 @router.get("/leases/{case_run}/blobs/{digest}")
@@ -148,7 +149,15 @@ def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: str)
     facts = session.get_one(Image, evaluation.image_id).facts
     if digest not in (facts["digest"], *facts["layers"]):
         raise NotFound("unknown_blob", "This blob is not part of the leased case's image.")
-    return _Download(blobs.path(digest), media_type="application/octet-stream")
+    return _download(blobs.path(digest), "application/octet-stream")
+
+
+def _download(path: Path, media_type: str) -> _Download:
+    if not path.is_file():
+        raise DataMissing(
+            "data_missing", "The server no longer has this file; its admin has to bring it back."
+        )
+    return _Download(path, media_type=media_type)
 
 
 @router.put("/leases/{case_run}/output", status_code=201)

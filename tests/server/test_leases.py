@@ -44,6 +44,18 @@ def test_a_lease_names_no_case_and_brings_what_the_run_needs(lab: Lab, team: Ent
     assert worker.call("GET", lease, f"blobs/{foreign}").json()["code"] == "unknown_blob"
 
 
+def test_data_that_is_gone_from_the_server_is_said_to_be(lab: Lab, team: Entrant) -> None:
+    team.submit()
+    worker = lab.worker()
+    lease = worker.take()
+    for path in lab.settings.inputs.rglob("*.nii.gz"):
+        path.unlink()
+    lab.settings.blobs.path(team.image).unlink()
+    for what in ("inputs/t1w", f"blobs/{team.image}"):
+        answer = worker.call("GET", lease, what)
+        assert (answer.status_code, answer.json()["code"]) == (500, "data_missing")
+
+
 def test_a_participants_token_opens_no_lease(lab: Lab, team: Entrant) -> None:
     team.submit()
     assert team.http.post("/worker/leases", json={"name": "x", "cpus": 1, "memory": 1}).status_code == 401

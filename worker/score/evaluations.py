@@ -1,8 +1,10 @@
 """Scoring finished evaluations: references + canonical outputs → reports, receipt, status, in one commit."""
 
 import json
+import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +81,7 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
     except Conflict:
         log.warning("scoring_lost")
     except (ScorerFailed, OSError) as error:
-        log.error("scorer_failed", error=_without_paths(error))
+        log.error("scorer_failed", error=_sayable(error, job))
         _fail(sessions, job)
     except Exception:
         # A defect of ours counts as well, else the evaluation would wait for its next claim for good.
@@ -94,9 +96,18 @@ def _fail(sessions: SessionFactory, job: _Job) -> None:
         scoring.fail(session, job.evaluation_id, job.claim)
 
 
-def _without_paths(error: Exception) -> str:
-    """The error's text; of one of the system its kind only, because the paths in it end in case names."""
-    return f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) else str(error)
+def _sayable(error: Exception, job: _Job) -> str:
+    """The error's text as a log may hold it: no case name, and of a system error its kind only, for it names paths."""
+    if isinstance(error, OSError):
+        return f"{type(error).__name__}: {error.strerror}"
+    return without_case_names(str(error), [one["case"] for one in job.manifest["cases"]])
+
+
+def without_case_names(text: str, cases: Sequence[str]) -> str:
+    """`text` with every case named by its place in the manifest, from 1, which an admin can look up."""
+    places = {name: place for place, name in enumerate(cases, 1)}
+    longest_first = sorted(map(re.escape, cases), key=len, reverse=True)  # sub-1 is a part of sub-12
+    return re.sub("|".join(longest_first), lambda found: f"case {places[found[0]]}", text) if cases else text
 
 
 def _require_all_read(job: _Job, reports: dict[str, dict[str, Any]]) -> None:
