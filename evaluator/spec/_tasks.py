@@ -87,7 +87,7 @@ class Limits(Model):
     disk: Bytes
     processes: Annotated[int, Field(gt=0)]
     image: Bytes
-    log: Bytes = 64 * 1024
+    log: Annotated[Bytes, Field(le=1_000_000)] = 64 * 1024
     profile: Literal["compatible", "strict"] = "compatible"
 
 
