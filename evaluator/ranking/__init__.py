@@ -1,7 +1,35 @@
 """From scores to places: metric ranks, board ranks, their weighted mean, within each track."""
 
+from evaluator.ranking._cases import aggregate_resamples
+from evaluator.ranking._entry import choose_entry
+from evaluator.ranking._explain import explain, rule_digest
 from evaluator.ranking._rank import rank
-from evaluator.ranking._rows import RankingError, Row, read_rows
+from evaluator.ranking._rows import RankingError, Row, check_rows, read_rows
+from evaluator.ranking._rule import Column, Ranks, columns_of, rank_values, ranked_columns, rounded
 from evaluator.ranking._standings import Standing, Standings
+from evaluator.ranking._table import Table
+from evaluator.ranking._ties import TOLERANCE, Values, tied_ranks
 
-__all__ = ["RankingError", "Row", "Standing", "Standings", "rank", "read_rows"]
+__all__ = [
+    "TOLERANCE",
+    "Column",
+    "RankingError",
+    "Ranks",
+    "Row",
+    "Standing",
+    "Standings",
+    "Table",
+    "Values",
+    "aggregate_resamples",
+    "check_rows",
+    "choose_entry",
+    "columns_of",
+    "explain",
+    "rank",
+    "rank_values",
+    "ranked_columns",
+    "read_rows",
+    "rounded",
+    "rule_digest",
+    "tied_ranks",
+]

@@ -1,26 +1,17 @@
-"""The ranking rule, for one track at a time."""
+"""Standings of every track: the rule applied, then told team by team."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from evaluator.metrics.registry import lookup
+import numpy as np
+
+from evaluator.ranking._prizes import prizes_of
 from evaluator.ranking._rows import RankingError, Row, check_rows
+from evaluator.ranking._rule import Column
 from evaluator.ranking._standings import Standing, Standings
-from evaluator.ranking._ties import tied_ranks, whole_places, with_missing
+from evaluator.ranking._table import Table
+from evaluator.ranking._ties import Values
 from evaluator.spec import Board, Ranking
-
-Values = dict[str, dict[str, dict[str, float | None]]]  # team, board, metric
-
-
-@dataclass(frozen=True)
-class _Track:
-    """The teams of one track that appear, with everything that was scored."""
-
-    ranked: list[str]
-    baselines: list[str]
-    ineligible: frozenset[str]
-    values: Values
 
 
 def rank(ranking: Ranking, boards: Mapping[str, Board], rows: Sequence[Row]) -> Standings:
@@ -29,115 +20,88 @@ def rank(ranking: Ranking, boards: Mapping[str, Board], rows: Sequence[Row]) -> 
     Per metric, teams are ranked by value in the metric's direction; a team without the value shares the
     place after those that have one. A board's rank is the mean of its metric ranks, ranked again if the rule
     says so; the weighted mean over boards gives the places. Baselines are shown without a rank and move
-    nobody. A team appears if at least one of its values in the track is a number.
+    nobody. Teams that may win no prize are ranked and marked; prizes go to the best of the others.
+    A team appears if at least one of its values in the track is a number.
 
     Raises:
-        RankingError: unknown board or metric, a row twice, an infinite value, weights that add up to nothing.
+        RankingError: unknown board or metric, a row twice, an infinite value, weights that add up to nothing,
+            or a rule over single cases and scores without them.
     """
     check_rows(boards, rows)
     if not math.fsum(ranking.weights.get(board, 0) for board in boards) > 0:
         raise RankingError("the weights of the boards add up to 0")
-    tracks = {
-        track: [row for row in rows if row.track == track]
-        for track in dict.fromkeys(row.track for row in rows)
-    }
-    return Standings(
-        {track: _rank_track(ranking, boards, _track(boards, found)) for track, found in tracks.items()}
-    )
-
-
-def _track(boards: Mapping[str, Board], rows: Sequence[Row]) -> _Track:
-    seen = sorted({row.team for row in rows if row.scored is not None})
-    values: Values = {
-        team: {name: dict.fromkeys(board.metrics) for name, board in boards.items()} for team in seen
-    }
+    tracks: dict[str, list[Row]] = {}
     for row in rows:
-        if row.team in values:
-            values[row.team][row.board][row.metric] = row.scored
-    baselines = {row.team for row in rows if row.is_baseline}
-    return _Track(
-        ranked=[team for team in seen if team not in baselines],
-        baselines=[team for team in seen if team in baselines],
-        ineligible=frozenset(row.team for row in rows if not row.eligible),
-        values=values,
-    )
+        tracks.setdefault(row.track, []).append(row)
+    return Standings({track: _standings(ranking, boards, found) for track, found in tracks.items()})
 
 
-def _rank_track(ranking: Ranking, boards: Mapping[str, Board], track: _Track) -> tuple[Standing, ...]:
-    metric_ranks = {
-        name: {metric: _metric_ranks(ranking, board, name, metric, track) for metric in board.metrics}
-        for name, board in boards.items()
-    }
-    task_ranks = {name: _task_ranks(ranking, name, metric_ranks[name], track) for name in boards}
-    overall = {
-        team: _overall(ranking, {name: task_ranks[name][team] for name in boards}) for team in track.ranked
-    }
-    places = whole_places({team: mean for team, mean in overall.items() if mean is not None}, ranking)
+def _standings(ranking: Ranking, boards: Mapping[str, Board], rows: Sequence[Row]) -> tuple[Standing, ...]:
+    ineligible = {row.team for row in rows if not row.eligible}
+    table = Table.of(boards, rows)
+    shown = _shown(boards, rows)
+    ranked = _ranked(ranking, boards, table, shown, ineligible) if table.teams else []
+    baselines = sorted({row.team for row in rows if row.is_baseline and row.scored is not None})
+    return (*ranked, *(_baseline(boards, team, shown[team], team not in ineligible) for team in baselines))
+
+
+Shown = Mapping[str, Mapping[str, Mapping[str, float | None]]]  # team, board, metric
+
+
+def _shown(boards: Mapping[str, Board], rows: Sequence[Row]) -> Shown:
+    shown: dict[str, dict[str, dict[str, float | None]]] = {}
+    for row in rows:
+        if row.team not in shown:
+            shown[row.team] = {name: dict.fromkeys(board.metrics) for name, board in boards.items()}
+        shown[row.team][row.board][row.metric] = row.scored
+    return shown
+
+
+def _ranked(
+    ranking: Ranking, boards: Mapping[str, Board], table: Table, shown: Shown, ineligible: set[str]
+) -> list[Standing]:
+    ranks = table.ranks(ranking)
+    eligible = np.array([team not in ineligible for team in table.teams])
+    prizes = prizes_of(ranking.prizes, ranks.places, eligible)
     standings = [
         Standing(
             team=team,
             baseline=False,
-            eligible=team not in track.ineligible,
-            values=track.values[team],
-            metric_ranks={
-                name: {metric: ranks[team] for metric, ranks in found.items()}
-                for name, found in metric_ranks.items()
-            },
-            task_ranks={name: ranks[team] for name, ranks in task_ranks.items()},
-            overall=overall[team],
-            placement=places.get(team, len(places) + 1),
+            eligible=team not in ineligible,
+            values=shown[team],
+            metric_ranks=_by_board(table.columns, ranks.metrics[:, number]),
+            task_ranks=dict(zip(boards, map(_number, ranks.boards[:, number]), strict=True)),
+            overall=_number(ranks.overall[number]),
+            placement=int(ranks.places[number]),
+            prize=prizes[number],
         )
-        for team in track.ranked
+        for number, team in enumerate(table.teams)
     ]
-    standings.sort(key=lambda one: (one.placement or 0, one.team))
-    return (*standings, *(_baseline(boards, team, track) for team in track.baselines))
+    return sorted(standings, key=lambda one: (one.placement or 0, one.team))
 
 
-def _metric_ranks(ranking: Ranking, board: Board, name: str, metric: str, track: _Track) -> dict[str, float]:
-    values: dict[str, float] = {}
-    for team in track.ranked:
-        value = track.values[team][name][metric]
-        if value is not None:
-            values[team] = value if ranking.round is None else round(value, ranking.round)
-    higher = lookup(board.metrics[metric].metric).direction == "higher"
-    return with_missing(tied_ranks(values, ties=ranking.ties, higher_is_better=higher), track.ranked)
+def _by_board(columns: Sequence[Column], ranks: Values) -> dict[str, dict[str, float | None]]:
+    found: dict[str, dict[str, float | None]] = {}
+    for column, place in zip(columns, ranks, strict=True):
+        found.setdefault(column.board, {})[column.metric] = float(place)
+    return found
 
 
-def _task_ranks(
-    ranking: Ranking, board: str, metric_ranks: Mapping[str, Mapping[str, float]], track: _Track
-) -> dict[str, float | None]:
-    has_board = [
-        team
-        for team in track.ranked
-        if any(value is not None for value in track.values[team][board].values())
-    ]
-    means = {
-        team: math.fsum(ranks[team] for ranks in metric_ranks.values()) / len(metric_ranks)
-        for team in track.ranked
-    }
-    if ranking.rerank_boards:
-        again = tied_ranks(
-            {team: means[team] for team in has_board}, ties=ranking.ties, higher_is_better=False
-        )
-        means = with_missing(again, track.ranked)
-    excluded = set(track.ranked) - set(has_board) if ranking.missing_board == "excluded" else set()
-    return {team: None if team in excluded else means[team] for team in track.ranked}
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
-def _overall(ranking: Ranking, task_ranks: Mapping[str, float | None]) -> float | None:
-    parts = [
-        (ranking.weights.get(board, 0.0), place) for board, place in task_ranks.items() if place is not None
-    ]
-    total = math.fsum(weight for weight, _ in parts)
-    return math.fsum(weight * place for weight, place in parts) / total if total > 0 else None
-
-
-def _baseline(boards: Mapping[str, Board], team: str, track: _Track) -> Standing:
+def _baseline(
+    boards: Mapping[str, Board],
+    team: str,
+    values: Mapping[str, Mapping[str, float | None]],
+    eligible: bool,
+) -> Standing:
     return Standing(
         team=team,
         baseline=True,
-        eligible=team not in track.ineligible,
-        values=track.values[team],
+        eligible=eligible,
+        values=values,
         metric_ranks={name: dict.fromkeys(board.metrics) for name, board in boards.items()},
         task_ranks=dict.fromkeys(boards),
         overall=None,

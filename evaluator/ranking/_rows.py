@@ -3,8 +3,8 @@
 import csv
 import io
 import math
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluator.spec import Board
@@ -23,7 +23,11 @@ class RankingError(ValueError):
 
 @dataclass(frozen=True)
 class Row:
-    """One score. `value` None or NaN means: not scored. `place` tells where it was read, for messages."""
+    """One score. `value` None or NaN means: not scored. `place` tells where it was read, for messages.
+
+    per_case: the values of single cases in the dataset's order, where the metric has them; only rules over
+    single cases read it.
+    """
 
     team: str
     track: str
@@ -33,6 +37,7 @@ class Row:
     is_baseline: bool = False
     eligible: bool = True
     place: str = ""
+    per_case: Sequence[float | None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def scored(self) -> float | None:

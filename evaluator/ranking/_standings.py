@@ -12,7 +12,8 @@ class Standing:
     """One team in one track. A baseline has values but no rank, so its ranks and `placement` are None.
 
     values and metric_ranks: board to metric to number. task_ranks: board to number, None where a missing
-    board is left out of the team's mean. overall: weighted mean of the task ranks, unrounded.
+    board is left out of the team's mean. overall: weighted mean of the task ranks, unrounded. prize: what
+    the team wins if these standings are final.
     """
 
     team: str
@@ -23,6 +24,7 @@ class Standing:
     task_ranks: Ranks
     overall: float | None
     placement: int | None
+    prize: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The published form; values are left out, they stand in the scores."""
@@ -34,6 +36,7 @@ class Standing:
             "task_ranks": dict(self.task_ranks),
             "overall": self.overall,
             "placement": self.placement,
+            "prize": self.prize,
         }
 
 

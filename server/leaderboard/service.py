@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, selectinload, undefer
 
 from evaluator.metrics.registry import lookup
 from evaluator.ranking import Row, Standings, rank
@@ -46,7 +46,10 @@ def entries(session: Session, challenge: Challenge, phase: str) -> list[Entry]:
     """What counts in `phase`: per team, track and task the latest or best evaluation of the present version."""
     spec = challenge.spec
     chosen: dict[tuple[UUID, str, str], Evaluation] = {}
-    for evaluation in session.scalars(_scored(challenge, phase).options(selectinload(Evaluation.scores))):
+    scores = selectinload(Evaluation.scores)
+    if spec.ranking.needs_cases:
+        scores = scores.options(undefer(Score.per_case))
+    for evaluation in session.scalars(_scored(challenge, phase).options(scores)):
         key = (evaluation.team_id, evaluation.track, evaluation.task)
         if key not in chosen or _replaces(spec, evaluation, chosen[key]):
             chosen[key] = evaluation
@@ -111,7 +114,7 @@ def other_versions(session: Session, challenge: Challenge, phase: str) -> int:
     return session.scalar(query) or 0
 
 
-def rows(found: Iterable[Entry]) -> list[Row]:
+def rows(found: Iterable[Entry], *, with_cases: bool = False) -> list[Row]:
     """The scores as the evaluator ranks them; teams go by their id, which no renaming changes."""
     return [
         Row(
@@ -122,6 +125,7 @@ def rows(found: Iterable[Entry]) -> list[Row]:
             value=score.value,
             is_baseline=entry.team.is_baseline,
             eligible=entry.team.eligible,
+            per_case=score.per_case if with_cases else None,
         )
         for entry in found
         for (board, metric), score in entry.scores.items()
@@ -130,4 +134,4 @@ def rows(found: Iterable[Entry]) -> list[Row]:
 
 def standings(spec: Spec, found: Iterable[Entry]) -> Standings:
     """Places within each track."""
-    return rank(spec.ranking, spec.boards, rows(found))
+    return rank(spec.ranking, spec.boards, rows(found, with_cases=spec.ranking.needs_cases))

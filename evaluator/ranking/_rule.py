@@ -1,0 +1,106 @@
+"""The ranking rule over arrays: one code for the standings, for a thousand replicates and for what-ifs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluator.metrics.registry import lookup
+from evaluator.ranking._ties import Values, tied_ranks, whole_places
+from evaluator.spec import Board, Ranking
+
+
+@dataclass(frozen=True)
+class Column:
+    """One ranked metric of one board. per_case: it has a value for every case."""
+
+    board: str
+    metric: str
+    higher_is_better: bool
+    per_case: bool
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Board and metric."""
+        return (self.board, self.metric)
+
+
+def columns_of(boards: Mapping[str, Board]) -> tuple[Column, ...]:
+    """Every metric of every board, in the order of the challenge file.
+
+    Raises:
+        evaluator.metrics.registry.UnknownMetric: a metric does not exist.
+    """
+    found = []
+    for name, board in boards.items():
+        for key, metric in board.metrics.items():
+            plugin = lookup(metric.metric)
+            found.append(Column(name, key, plugin.direction == "higher", plugin.scope == "per_case"))
+    return tuple(found)
+
+
+def ranked_columns(ranking: Ranking, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns as they are ranked: under "rank_then_mean" per-case metrics are mean ranks, low is good."""
+    if ranking.method == "mean_then_rank":
+        return tuple(columns)
+    return tuple(replace(one, higher_is_better=False) if one.per_case else one for one in columns)
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """What the rule makes of values.
+
+    metrics: (..., metrics, teams). boards: (..., boards, teams), NaN where a board is left out of the team's
+    mean. overall: (..., teams), NaN where nothing counts. places: (..., teams), whole numbers from 1.
+    """
+
+    metrics: Values
+    boards: Values
+    overall: Values
+    places: npt.NDArray[np.intp]
+
+
+def rank_values(ranking: Ranking, columns: Sequence[Column], values: Values) -> Ranks:
+    """The whole rule, vectorised over every leading axis.
+
+    Args:
+        ranking: the rule; a board without a weight has weight 0.
+        columns: the columns as they are ranked (`ranked_columns`), those of one board side by side.
+        values: shape (..., columns, teams), NaN where a team has no value; already rounded (`rounded`).
+    """
+    known = np.isfinite(values)
+    metrics = np.empty(values.shape)
+    for higher in (True, False):
+        chosen = [number for number, one in enumerate(columns) if one.higher_is_better == higher]
+        if chosen:
+            part = values[..., chosen, :]
+            metrics[..., chosen, :] = tied_ranks(part, ties=ranking.ties, higher_is_better=higher)
+    names = list(dict.fromkeys(one.board for one in columns))
+    boards = np.stack([_board(ranking, columns, name, metrics, known) for name in names], axis=-2)
+    overall = _overall(np.array([ranking.weights.get(name, 0.0) for name in names]), boards)
+    return Ranks(metrics, boards, overall, whole_places(overall, ranking))
+
+
+def _board(
+    ranking: Ranking, columns: Sequence[Column], name: str, metrics: Values, known: npt.NDArray[np.bool_]
+) -> Values:
+    mine = [number for number, one in enumerate(columns) if one.board == name]
+    has_board = known[..., mine, :].any(axis=-2)
+    mean: Values = metrics[..., mine, :].mean(axis=-2)
+    if ranking.rerank_boards:
+        mean = tied_ranks(np.where(has_board, mean, np.nan), ties=ranking.ties, higher_is_better=False)
+    return np.where(has_board, mean, np.nan) if ranking.missing_board == "excluded" else mean
+
+
+def _overall(weights: Values, boards: Values) -> Values:
+    counts = ~np.isnan(boards)
+    total = (weights[:, None] * counts).sum(axis=-2)
+    with np.errstate(invalid="ignore"):
+        overall: Values = (weights[:, None] * np.where(counts, boards, 0)).sum(axis=-2) / total
+    return overall
+
+
+def rounded(ranking: Ranking, values: Values) -> Values:
+    """`values` to the decimals of the rule."""
+    return values if ranking.round is None else np.round(values, ranking.round)
