@@ -99,6 +99,50 @@ def of_macro_f1(y_true: ArrayLike, y_score: ArrayLike) -> Influence:
     return _within(label, terms)
 
 
+def of_macro_recall(y_true: ArrayLike, y_score: ArrayLike) -> Influence:
+    """ψ of `classification.macro_recall`: (hit − recall)/√(m(m−1)) within each class, over the number of classes.
+
+    Raises:
+        NotScored: a class that occurs has fewer than two cases.
+        ValueError: as `classification.macro_recall`.
+    """
+    score = numbers(y_score, "scores", ndim=2)
+    label = indices(y_true, score.shape[1])
+    same_length(label, score)
+    size = np.bincount(label, minlength=score.shape[1])
+    hits = (score.argmax(axis=1) == label).astype(np.float64)
+    return _within(label, hits / size[label] / max(int((size > 0).sum()), 1))
+
+
+def of_rmse(y_true: ArrayLike, y_pred: ArrayLike) -> Influence:
+    """ψ of `regression.rmse`: (e² − RMSE²)/(2·RMSE·√(n(n−1))), and 0 where every prediction is right.
+
+    Raises:
+        NotScored: fewer than two cases.
+        ValueError: as `regression.rmse`.
+    """
+    true, predicted = numbers(y_true, "labels"), numbers(y_pred, "predictions")
+    same_length(true, predicted)
+    squares = (predicted - true) ** 2
+    root = float(np.sqrt(squares.mean())) if len(squares) else 0.0
+    return _scaled(squares / (2 * root * len(squares))) if root else np.zeros(len(squares))
+
+
+def of_r2(y_true: ArrayLike, y_pred: ArrayLike) -> Influence:
+    """ψ of `regression.r2`: ((1 − R²)·(y − ȳ)² − e²)/(variance of y·√(n(n−1))).
+
+    Raises:
+        NotScored: fewer than two cases, or constant truths.
+        ValueError: as `regression.r2`.
+    """
+    true, predicted = numbers(y_true, "labels"), numbers(y_pred, "predictions")
+    same_length(true, predicted)
+    if len(true) < 2 or (true == true[0]).all():
+        raise NotScored("R² needs at least two cases whose labels differ")
+    spread, errors = (true - true.mean()) ** 2, (predicted - true) ** 2
+    return _scaled((errors.mean() / spread.mean() * spread - errors) / (spread.mean() * len(true)))
+
+
 def of_pearson(y_true: ArrayLike, y_pred: ArrayLike) -> Influence:
     """ψ of `regression.pearson`: (z_x·z_y − r·(z_x² + z_y²)/2)/√(n(n−1)) with standardised z.
 

@@ -21,6 +21,57 @@ def mae(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     return float(np.sum(np.abs(predicted - true) / len(true)))
 
 
+def rmse(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Root mean squared error, in the unit of the numbers, of (n,) truths and (n,) predictions.
+
+    Raises:
+        NotScored: there is no case.
+        ValueError: numbers that are not finite, or lengths that differ.
+    """
+    true, predicted = _pair(y_true, y_pred)
+    if len(true) == 0:
+        raise NotScored("the root mean squared error needs at least one case")
+    errors = predicted - true
+    largest = np.abs(errors).max()
+    if not 0 < largest < np.inf:
+        return float(largest)
+    return float(largest * np.sqrt(np.mean((errors / largest) ** 2)))  # squares of 1e200 are not finite
+
+
+def r2(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Coefficient of determination, 1 − Σ(y − p)²/Σ(y − ȳ)²: 1 is perfect, 0 is as good as the mean.
+
+    Raises:
+        NotScored: fewer than two cases, or constant truths.
+        ValueError: numbers that are not finite, or lengths that differ.
+    """
+    true, predicted = _pair(y_true, y_pred)
+    if len(true) < 2 or (true == true[0]).all():
+        raise NotScored("R² needs at least two cases whose labels differ")
+    spread = true - true.mean()
+    with np.errstate(over="ignore"):  # an error near 1e200 has R² −∞, which is reported as not scored
+        return float(1 - np.sum((predicted - true) ** 2) / (spread @ spread))
+
+
+def spearman(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Spearman's rank correlation of (n,) truths and (n,) predictions; equals share their average rank.
+
+    Raises:
+        NotScored: fewer than two cases, or constant truths or predictions.
+        ValueError: numbers that are not finite, or lengths that differ.
+    """
+    true, predicted = _pair(y_true, y_pred)
+    return pearson(average_ranks(true), average_ranks(predicted))
+
+
+def average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks from 1; equal values share the mean of the ranks they cover."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks: NDArray[np.float64] = (last - (counts - 1) / 2)[inverse]
+    return ranks
+
+
 def pearson(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """Pearson's sample correlation of (n,) truths and (n,) predictions.
 
