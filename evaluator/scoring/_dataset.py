@@ -64,7 +64,10 @@ def influence_of(metric: BoundMetric, data: DatasetData) -> npt.NDArray[np.float
     if plugin.influence is None:
         return None
     try:
-        return plugin.influence(data, metric.parameters)
+        with np.errstate(
+            all="ignore"
+        ):  # squares of huge outputs overflow; what is not finite is not reported
+            return plugin.influence(data, metric.parameters)
     except NotScored:
         return None
 

@@ -1,0 +1,216 @@
+"""Metrics of weighted cases: a thousand resamples at once, as matrix products of counts and per-case terms.
+
+Each function takes the data, rows of counts and the metric's parameters. It gives, per row of counts, what the
+metric of `evaluator.metrics` gives for the cases repeated so often, and NaN where that is undefined.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluator.metrics import DatasetData
+from evaluator.metrics.calibration import bin_of
+from evaluator.resampling import Counts, auroc_replicates
+
+Values = npt.NDArray[np.float64]
+Weighted = Callable[[DatasetData, Counts, Any], Values]
+
+
+def weighted_mean(values: Values, counts: Counts) -> Values:
+    """Mean of per-case values in every resample; cases whose value is NaN are left out of it."""
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean: Values = counts[:, known] @ values[known] / counts[:, known].sum(axis=1)
+    return mean
+
+
+def mean_of_finite(rows: Values) -> Values:
+    """Mean over the first axis of what is finite; NaN where nothing is."""
+    known = np.isfinite(rows)
+    with np.errstate(invalid="ignore"):
+        mean: Values = np.where(known, rows, 0).sum(axis=0) / known.sum(axis=0)
+    return mean
+
+
+def _auroc(data: DatasetData, counts: Counts, _: Any) -> Values:
+    area: Values = auroc_replicates(data.labels, data.scores[None, :], counts)[0]
+    return area
+
+
+def _ovr_auroc(data: DatasetData, counts: Counts, _: Any) -> Values:
+    return _over_classes(data, lambda own, scores: auroc_replicates(own, scores[None, :], counts)[0])
+
+
+def _auprc(data: DatasetData, counts: Counts, _: Any) -> Values:
+    return _average_precision(data.labels == 1, data.scores, counts)
+
+
+def _ovr_auprc(data: DatasetData, counts: Counts, _: Any) -> Values:
+    def of_class(own: npt.NDArray[np.bool_], scores: Values) -> Values:
+        area = _average_precision(own, scores, counts)
+        return np.where(counts[:, ~own].any(axis=1), area, np.nan)
+
+    classes = data.scores.shape[1]
+    if classes == 2:
+        return _average_precision(data.labels == 1, data.scores[:, 1], counts)
+    return mean_of_finite(
+        np.array([of_class(data.labels == one, data.scores[:, one]) for one in range(classes)])
+    )
+
+
+def _over_classes(data: DatasetData, area: Callable[[npt.NDArray[np.bool_], Values], Values]) -> Values:
+    classes = data.scores.shape[1]
+    columns = [1] if classes == 2 else range(classes)
+    return mean_of_finite(np.array([area(data.labels == one, data.scores[:, one]) for one in columns]))
+
+
+def _average_precision(positive: npt.NDArray[np.bool_], scores: Values, counts: Counts) -> Values:
+    order = np.argsort(-scores)
+    last = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # of each group of equals
+    drawn = np.cumsum(counts[:, order], axis=1)[:, last]
+    hits = np.cumsum(counts[:, order] * positive[order], axis=1)[:, last]
+    precision = np.divide(hits, drawn, out=np.zeros_like(hits), where=drawn > 0)
+    area: Values = (np.diff(hits, axis=1, prepend=0) * precision).sum(axis=1) / hits[:, -1]
+    return area
+
+
+def _balanced_accuracy(data: DatasetData, counts: Counts, parameters: Any) -> Values:
+    positive, called = data.labels == 1, data.scores >= parameters.threshold
+    right = np.stack([positive & called, ~positive & ~called], axis=1).astype(float)
+    size = np.stack([positive, ~positive], axis=1).astype(float)
+    recall: Values = (counts @ right / (counts @ size)).mean(axis=1)
+    return recall
+
+
+def _f1(data: DatasetData, counts: Counts, parameters: Any) -> Values:
+    positive, called = data.labels == 1, data.scores >= parameters.threshold
+    size = counts @ (positive.astype(float) + called)
+    hits = counts @ (positive & called).astype(float)
+    return np.divide(2 * hits, size, out=np.zeros_like(hits), where=size > 0)
+
+
+def _macro_recall(data: DatasetData, counts: Counts, _: Any) -> Values:
+    true = np.eye(data.scores.shape[1])[data.labels.astype(np.intp)]
+    right = true * (data.scores.argmax(axis=1) == data.labels)[:, None]
+    return mean_of_finite((counts @ right / (counts @ true)).T)
+
+
+def _macro_f1(data: DatasetData, counts: Counts, _: Any) -> Values:
+    eye = np.eye(data.scores.shape[1])
+    true, predicted = eye[data.labels.astype(np.intp)], eye[data.scores.argmax(axis=1)]
+    hits, sizes = counts @ (true * predicted), counts @ (true + predicted)
+    return mean_of_finite((2 * hits / sizes).T)
+
+
+def _brier(data: DatasetData, counts: Counts, _: Any) -> Values:
+    return weighted_mean((data.scores - data.labels) ** 2, counts)
+
+
+def _ovr_brier(data: DatasetData, counts: Counts, _: Any) -> Values:
+    true = np.eye(data.scores.shape[1])[data.labels.astype(np.intp)]
+    return weighted_mean(((data.scores - true) ** 2).mean(axis=1), counts)
+
+
+def _calibration(data: DatasetData, counts: Counts, parameters: Any) -> Values:
+    return _bin_errors(data.labels.astype(float), data.scores, counts, parameters.bins)
+
+
+def _ovr_calibration(data: DatasetData, counts: Counts, parameters: Any) -> Values:
+    classes = range(data.scores.shape[1])
+    return mean_of_finite(
+        np.array(
+            [
+                _bin_errors((data.labels == one).astype(float), data.scores[:, one], counts, parameters.bins)
+                for one in classes
+            ]
+        )
+    )
+
+
+def _bin_errors(labels: Values, scores: Values, counts: Counts, bins: int) -> Values:
+    excess = np.eye(bins)[bin_of(scores, bins)] * (scores - labels)[:, None]
+    error: Values = np.abs(counts @ excess).sum(axis=1) / counts.sum(axis=1)
+    return error
+
+
+def _mae(data: DatasetData, counts: Counts, _: Any) -> Values:
+    return weighted_mean(np.abs(data.scores - data.labels), counts)
+
+
+def _rmse(data: DatasetData, counts: Counts, _: Any) -> Values:
+    root: Values = np.sqrt(weighted_mean((data.scores - data.labels) ** 2, counts))
+    return root
+
+
+def _r2(data: DatasetData, counts: Counts, _: Any) -> Values:
+    means = counts @ data.labels / counts.sum(axis=1)
+    spread = (counts * (data.labels - means[:, None]) ** 2).sum(axis=1)
+    explained: Values = 1 - counts @ (data.scores - data.labels) ** 2 / spread
+    return np.where(_one_value(data.labels, counts), np.nan, explained)
+
+
+def _pearson(data: DatasetData, counts: Counts, _: Any) -> Values:
+    return _correlation(data.labels, data.scores, counts)
+
+
+def _spearman(data: DatasetData, counts: Counts, _: Any) -> Values:
+    return _correlation(_ranks(data.labels, counts), _ranks(data.scores, counts), counts)
+
+
+def _ranks(values: Values, counts: Counts) -> Values:
+    """Average rank of each case among the cases of each resample, shape (resamples, cases)."""
+    _, group = np.unique(values, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    members = np.add.reduceat(counts[:, order], starts, axis=1)
+    ranks: Values = (np.cumsum(members, axis=1) - (members - 1) / 2)[:, group]
+    return ranks
+
+
+def _correlation(labels: Values, scores: Values, counts: Counts) -> Values:
+    """Weighted correlation of values that are (cases,), or (resamples, cases) where each resample has its own."""
+    one, other = _deviations(labels, counts), _deviations(scores, counts)
+    squares = (counts * one**2).sum(axis=1) * (counts * other**2).sum(axis=1)
+    correlation: Values = np.clip((counts * one * other).sum(axis=1) / np.sqrt(squares), -1, 1)
+    return np.where(_one_value(labels, counts) | _one_value(scores, counts), np.nan, correlation)
+
+
+def _deviations(values: Values, counts: Counts) -> Values:
+    """Deviations from each resample's mean, scaled to at most 1: one huge outlier must not drown the others."""
+    values = np.broadcast_to(values / max(np.abs(values).max(), np.finfo(float).tiny), counts.shape)
+    means = (counts * values).sum(axis=1) / counts.sum(axis=1)
+    deviations = np.where(counts > 0, values - means[:, None], 0)
+    scaled: Values = deviations / np.abs(deviations).max(axis=1, keepdims=True)
+    return scaled
+
+
+def _one_value(values: Values, counts: Counts) -> npt.NDArray[np.bool_]:
+    """Whether all cases of a resample have the same value; rounding alone would hide it in the variance."""
+    highest = np.where(counts > 0, values, -np.inf).max(axis=1, initial=-np.inf)
+    lowest = np.where(counts > 0, values, np.inf).min(axis=1, initial=np.inf)
+    same: npt.NDArray[np.bool_] = highest <= lowest
+    return same
+
+
+WEIGHTED: dict[str, Weighted] = {
+    "auprc": _auprc,
+    "auroc": _auroc,
+    "balanced_accuracy": _balanced_accuracy,
+    "brier": _brier,
+    "calibration_error": _calibration,
+    "f1": _f1,
+    "macro_f1": _macro_f1,
+    "macro_recall": _macro_recall,
+    "mae": _mae,
+    "ovr_auprc": _ovr_auprc,
+    "ovr_auroc": _ovr_auroc,
+    "ovr_brier": _ovr_brier,
+    "ovr_calibration_error": _ovr_calibration,
+    "pearson": _pearson,
+    "r2": _r2,
+    "rmse": _rmse,
+    "spearman": _spearman,
+}
+"""The built-in metrics that have a weighted form, by their name."""
