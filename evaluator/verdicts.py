@@ -43,6 +43,7 @@ class Check(StrEnum):
     DECIMAL_FLOAT = "decimal_float"
     FINITE = "finite"
     RANGE = "range"
+    ONE_PER_CLASS = "one_per_class"
     # nifti
     GZIP = "gzip"
     HEADER = "header"

@@ -15,7 +15,12 @@ from sandbox.jobs import CaseJob
 from sandbox.parse_child import OUR_FAULT
 
 _WALL_SECONDS = 180
-_UNREADABLE = {"number": Check.DECIMAL_FLOAT, "segmentation": Check.HEADER, "embedding": Check.NPY}
+_UNREADABLE = {
+    "embedding": Check.NPY,
+    "number": Check.DECIMAL_FLOAT,
+    "scores": Check.DECIMAL_FLOAT,
+    "segmentation": Check.HEADER,
+}
 _UNREADABLE_MESSAGE = "The output file could not be read within the memory and time that a check may use."
 
 

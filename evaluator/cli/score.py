@@ -28,7 +28,7 @@ def score_command(
     in the manifest.
 
     Exit codes: 0 scored, 1 the run as a whole is rejected (the report says why), 2 the call, the challenge
-    file or the dataset is wrong.
+    file or the dataset is wrong, 3 a metric that is not built in failed (the report has the others).
     """
     try:
         spec = load_challenge(challenge, overlay)
@@ -46,6 +46,8 @@ def score_command(
     _say(report)
     if report.rejected is not None:
         raise typer.Exit(1)
+    if any(metric.fault for metric in report.metrics.values()):
+        raise typer.Exit(3)
 
 
 def _checked(task: Task, manifest: Manifest, references: Path, predictions: Path) -> ReadOutput:
@@ -72,7 +74,9 @@ def _say(report: Report) -> None:
         typer.echo(f"{report.board}: rejected: {report.rejected}", err=True)
         return
     for key, metric in report.metrics.items():
-        if metric.value is None:
+        if metric.fault is not None:
+            typer.echo(f"{report.board} {key}: {metric.fault}: {metric.reason}", err=True)
+        elif metric.value is None:
             typer.echo(f"{report.board} {key}: not scored: {metric.reason}")
         elif metric.low is None:
             typer.echo(f"{report.board} {key}: {metric.value:.4f}")

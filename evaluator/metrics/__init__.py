@@ -1,6 +1,7 @@
 """Metrics as functions of arrays and units; what an empty or undefined case earns is stated at each."""
 
-from evaluator.metrics._errors import NotScored
+from evaluator.metrics._decorators import case_metric, dataset_metric
+from evaluator.metrics._errors import MetricFailed, NotScored
 from evaluator.metrics._plugin import (
     CaseData,
     CaseMetric,
@@ -15,7 +16,10 @@ __all__ = [
     "CaseMetric",
     "DatasetData",
     "DatasetMetric",
+    "MetricFailed",
     "MetricPlugin",
     "NotScored",
     "Parameters",
+    "case_metric",
+    "dataset_metric",
 ]

@@ -7,3 +7,14 @@ class NotScored(Exception):  # noqa: N818 - an outcome that scoring reports, not
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class MetricFailed(Exception):  # noqa: N818 - what scoring reports, not a fault of who submitted
+    """A metric that is not built in did not keep to its declaration: the organisers' fault, never a participant's.
+
+    `why` is a sentence part such as "it raised ValueError"; it holds nothing of the data.
+    """
+
+    def __init__(self, metric: str, why: str) -> None:
+        self.metric, self.why = metric, why
+        super().__init__(f"The metric {metric} failed: {why}.")

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 Direction = Literal["higher", "lower"]
 Scope = Literal["per_case", "per_dataset"]
 
+SECONDS = 600.0
+"""How long a metric may compute for one board where it declares nothing else."""
+
 
 class Parameters(BaseModel):
     """A metric's own fields in a challenge file; unknown fields are errors, values are frozen."""
@@ -43,7 +46,11 @@ class DatasetData:
 
 @dataclass(frozen=True)
 class _Declared:
-    """What every metric declares; `worst` is the value that a missing one counts as."""
+    """What every metric declares; `worst` is the value that a missing one counts as.
+
+    seconds: how long all its calls for one board, resamples included, may take together. Only metrics that
+    are not built in are held to it.
+    """
 
     name: str
     direction: Direction
@@ -51,6 +58,7 @@ class _Declared:
     maximum: float
     worst: float
     parameters: type[Parameters]
+    seconds: float = field(default=SECONDS, kw_only=True)
 
     def parse(self, fields: Mapping[str, Any]) -> Any:
         """The metric's parameters from the fields of a challenge file.

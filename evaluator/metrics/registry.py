@@ -28,16 +28,22 @@ __all__ = [
     "Parameters",
     "Scope",
     "UnknownMetric",
+    "is_built_in",
     "lookup",
     "names",
 ]
 
 GROUP = "evaluator.metrics"
-"""Entry point group; an entry point is a `CaseMetric` or `DatasetMetric`."""
+"""Entry point group; an entry point is a `CaseMetric` or a `DatasetMetric`."""
 
 
 class UnknownMetric(Exception):  # noqa: N818 - reads as what it is at the place that catches it
     """No usable metric has this name; the message says where was looked."""
+
+
+def is_built_in(name: str) -> bool:
+    """Whether a challenge file that names `name` means code of this package."""
+    return name in BUILT_IN
 
 
 def names() -> list[str]:
@@ -62,7 +68,10 @@ def lookup(name: str) -> MetricPlugin:
 
 def _installed(name: str) -> Any:
     for entry in entry_points(group=GROUP, name=name):
-        return entry.load()
+        try:
+            return entry.load()
+        except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
+            raise UnknownMetric(f"metric {name!r} cannot be imported: {_said(error)}") from None
     raise UnknownMetric(f"there is no metric {name!r}; built in are {', '.join(names())}")
 
 
@@ -70,5 +79,9 @@ def _imported(name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
         return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UnknownMetric(f"metric {name!r} cannot be imported: {error}") from None
+    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
+        raise UnknownMetric(f"metric {name!r} cannot be imported: {_said(error)}") from None
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluator.outputs import _embedding, _labelmap, _number, _segmentation
+from evaluator.outputs import _embedding, _labelmap, _number, _scores, _segmentation
 from evaluator.outputs._result import CheckResult, InvalidOutput, Value
 from evaluator.spec import Task
 
@@ -22,6 +22,7 @@ class _Kind:
 
 _KINDS = {
     "number": _Kind(_number.check, _number.encode, _number.decode),
+    "scores": _Kind(_scores.check, _scores.encode, _scores.decode),
     "segmentation": _Kind(_segmentation.check, _labelmap.encode, _labelmap.decode),
     "embedding": _Kind(_embedding.check, _embedding.encode, _embedding.decode),
 }
@@ -34,7 +35,7 @@ def check_output(task: Task, output: Path, inputs: Mapping[str, Path]) -> CheckR
     bounded by the shape of the inputs.
 
     Returns:
-        with `value` the float, the `LabelMap` or the float32 vector of a valid output, None otherwise.
+        with `value` the float, the scores, the `LabelMap` or the float32 vector of a valid output, None otherwise.
 
     Raises:
         InputUnreadable: an input that a segmentation is compared with is missing or no NIfTI image.

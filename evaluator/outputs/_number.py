@@ -1,4 +1,4 @@
-"""Numbers: a text file with exactly one decimal float."""
+"""Numbers: a text file with exactly one decimal float, and how such floats are read."""
 
 import math
 import re
@@ -21,7 +21,7 @@ def check(output: NumberOutput, path: Path, inputs: Mapping[str, Path]) -> tuple
     Raises:
         InvalidOutput: the first check that fails.
     """
-    return _in_range(output, _parse(_text(read_small(path, output.suffix, _LIMIT)))), ()
+    return _in_range(output, _parse(text_of(read_small(path, output.suffix, _LIMIT)))), ()
 
 
 def encode(output: NumberOutput, value: float) -> bytes:
@@ -36,7 +36,7 @@ def decode(output: NumberOutput, data: bytes) -> float:
         NotCanonical: these are other bytes, or the number is out of range.
     """
     try:
-        value = _in_range(output, _parse(_text(data)))
+        value = _in_range(output, _parse(text_of(data)))
     except InvalidOutput as error:
         raise NotCanonical(error.message) from None
     if encode(output, value) != data:
@@ -44,7 +44,12 @@ def decode(output: NumberOutput, data: bytes) -> float:
     return value
 
 
-def _text(content: bytes) -> str:
+def text_of(content: bytes) -> str:
+    """The text of an output file.
+
+    Raises:
+        InvalidOutput: it is not UTF-8, or has a byte order mark or NUL bytes.
+    """
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
@@ -61,12 +66,21 @@ def _parse(text: str) -> float:
     if len(tokens) != 1:
         what = "no value" if not tokens else "more than one value"
         raise InvalidOutput(Check.ONE_VALUE, f"The output file holds {what}; it must hold exactly one.")
-    shown = f"found {tokens[0][:40]!r}"
-    if _NOT_FINITE.fullmatch(tokens[0]):
+    return parse_float(tokens[0])
+
+
+def parse_float(token: str) -> float:
+    """The finite number that `token` writes in decimal.
+
+    Raises:
+        InvalidOutput: it is none.
+    """
+    shown = f"found {token[:40]!r}"
+    if _NOT_FINITE.fullmatch(token):
         raise InvalidOutput(Check.FINITE, "The value is not finite.", shown)
-    if not _DECIMAL.fullmatch(tokens[0]):
+    if not _DECIMAL.fullmatch(token):
         raise InvalidOutput(Check.DECIMAL_FLOAT, "The value is not a decimal number such as 0.25.", shown)
-    value = float(tokens[0])
+    value = float(token)
     if not math.isfinite(value):
         raise InvalidOutput(Check.FINITE, "The value is too large for a float.", shown)
     return value

@@ -22,8 +22,8 @@ class LabelMap:
         return np.array(self.array, dtype=dtype, copy=copy)
 
 
-Value = float | LabelMap | NDArray[np.float32]
-"""What an output holds: a number, a segmentation, or an embedding."""
+Value = float | tuple[float, ...] | LabelMap | NDArray[np.float32]
+"""What an output holds: a number, one score per class, a segmentation, or an embedding."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """What scoring makes of an evaluation, as it is stored and published."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -13,6 +15,8 @@ class MetricReport(_Model):
     low and high bound the percentile interval. replicates: the value in each resample of the dataset, None
     where it is undefined; the same entry belongs to the same resample in every submission.
 
+    fault: set where a metric that is not built in failed, which is never the participant's doing.
+
     influence: how much each resampling unit (subject) moves the value, units in the order in which they first
     occur among the scored cases. Σψ² estimates the value's variance, and Σ(ψ_a − ψ_b)² that of the difference
     of two submissions. None where the metric has none. It holds no label.
@@ -24,6 +28,7 @@ class MetricReport(_Model):
     high: float | None = None
     replicates: tuple[float | None, ...] = ()
     influence: tuple[float, ...] | None = None
+    fault: Literal["scorer_failed"] | None = None
 
 
 class ProbeReport(_Model):

@@ -1,10 +1,13 @@
 """Scoring of one board, by the kind of its task's output."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from evaluator.manifest import Manifest, load_references
 from evaluator.scoring._cases import score_segmentations
+from evaluator.scoring._classes import score_classes
 from evaluator.scoring._dataset import score_numbers
+from evaluator.scoring._plugins import split_metrics, with_plugin
 from evaluator.scoring._probe import score_probe
 from evaluator.scoring._report import Report
 from evaluator.scoring._values import Job, ReadOutput, ScoringError, bound_metrics, canonical_outputs
@@ -46,8 +49,23 @@ def score_outputs(
     task = challenge.tasks[spec.task]
     found = load_references(references, manifest)
     job = Job(board, spec, task, manifest, found, read, bound_metrics(spec))
-    if (spec.probe is not None) != (task.output.kind == "embedding"):
-        raise ScoringError(f"board {board}: a probe is for embeddings, and embeddings need a probe")
-    if task.output.kind == "embedding":
-        return score_probe(job)
-    return score_segmentations(job) if task.output.kind == "segmentation" else score_numbers(job)
+    own, foreign = split_metrics(job)
+    report = _run(own)
+    for key, metric in foreign.items():
+        report = with_plugin(report, job, key, metric, _run)
+    return report.model_copy(update={"metrics": {key: report.metrics[key] for key in spec.metrics}})
+
+
+def _run(job: Job) -> Report:
+    kind = job.task.output.kind
+    if (job.board.probe is not None) != (kind == "embedding"):
+        raise ScoringError(f"board {job.name}: a probe is for embeddings, and embeddings need a probe")
+    return _KINDS[kind](job)
+
+
+_KINDS: dict[str, Callable[[Job], Report]] = {
+    "embedding": score_probe,
+    "number": score_numbers,
+    "scores": score_classes,
+    "segmentation": score_segmentations,
+}

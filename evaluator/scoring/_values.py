@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from evaluator import outputs
 from evaluator.manifest import Manifest, References
 from evaluator.metrics.influence import by_unit
-from evaluator.metrics.registry import DatasetMetric, MetricPlugin, UnknownMetric, lookup
+from evaluator.metrics.registry import DatasetMetric, MetricPlugin, is_built_in, lookup
 from evaluator.resampling import Counts, draw_counts, percentile_interval, unit_numbers
 from evaluator.scoring._report import MetricReport
 from evaluator.spec import Board, Task
@@ -68,14 +68,14 @@ def bound_metrics(board: Board) -> dict[str, BoundMetric]:
         try:
             plugin = lookup(metric.metric)
             parameters = plugin.parse(metric.parameters)
-            if isinstance(plugin, DatasetMetric):
+            if isinstance(plugin, DatasetMetric) and is_built_in(metric.metric):
                 plugin.replace(0, 2, parameters)  # one that compares another metric finds out here if it can
             found[key] = BoundMetric(plugin, parameters, metric.metric)
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"])
             raise ScoringError(f"metric {key}: {field}: {first['msg']}") from None
-        except (UnknownMetric, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - metrics that are not built in are anybody's code
             raise ScoringError(f"metric {key}: {error}") from None
     return found
 

@@ -11,6 +11,7 @@ from evaluator.spec._tasks import (
     NumberOutput,
     OneOf,
     Output,
+    ScoresOutput,
     SegmentationOutput,
     Task,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Probe",
     "Problem",
     "Ranking",
+    "ScoresOutput",
     "SegmentationOutput",
     "SpecError",
     "Task",

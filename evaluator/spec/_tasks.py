@@ -35,6 +35,24 @@ class NumberOutput(Model):
         return ".txt"
 
 
+class ScoresOutput(Model):
+    """A text file with one decimal float per class, in the order of `classes`, as references name them."""
+
+    kind: Literal["scores"]
+    classes: Annotated[tuple[str, ...], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _each_class_once(self) -> Self:
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("every class stands once")
+        return self
+
+    @property
+    def suffix(self) -> str:
+        """File name ending of the output."""
+        return ".txt"
+
+
 class SegmentationOutput(Model):
     """A NIfTI label map with the shape of one input; `labels` lists every allowed value with 0."""
 
@@ -60,7 +78,9 @@ class EmbeddingOutput(Model):
         return ".npy"
 
 
-Output = Annotated[NumberOutput | SegmentationOutput | EmbeddingOutput, Field(discriminator="kind")]
+Output = Annotated[
+    NumberOutput | ScoresOutput | SegmentationOutput | EmbeddingOutput, Field(discriminator="kind")
+]
 
 
 class Gpu(Model):

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from evaluator.spec import EmbeddingOutput, NumberOutput, SegmentationOutput, Task
+from evaluator.spec import EmbeddingOutput, NumberOutput, ScoresOutput, SegmentationOutput, Task
 from server import events
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, require_task
@@ -182,16 +182,23 @@ def _write_reference(trees: _Trees, task: Task, one: Found, geometry: Geometry) 
                 raise ValueError(f"{one.label}: shape {place.shape}, but the inputs have {geometry.shape}")
             (trees.references / f"{one.case}.nii.gz").write_bytes(data)
             return ""
-        case NumberOutput():
+        case NumberOutput() | ScoresOutput():
             if one.label is None or one.label.suffix != ".txt":
                 raise ValueError(f"{one.case}: there is no labels/…/label.txt")
-            text = one.label.read_text(encoding="utf-8").strip()
-            float(text)
-            return text
+            return _label(task.output, one.label)
         case EmbeddingOutput():
             if not one.groups.get("cohort"):
                 raise ValueError(f"{one.case}: participants.tsv gives no cohort")
             return one.groups["cohort"]
+
+
+def _label(output: NumberOutput | ScoresOutput, path: Path) -> str:
+    text = path.read_text(encoding="utf-8").strip()
+    if isinstance(output, NumberOutput):
+        float(text)
+    elif text not in output.classes:
+        raise ValueError(f"{path}: {text!r} is none of the task's classes")
+    return text
 
 
 def _digest(cases: list[Case], references: Path) -> str:

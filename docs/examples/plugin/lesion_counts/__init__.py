@@ -1,0 +1,1 @@
+"""An example of metrics that are not built into the evaluator."""

@@ -1,0 +1,44 @@
+"""Boards of whole-dataset metrics over one score per class and case."""
+
+import numpy as np
+
+from evaluator.manifest import ManifestError, Reference
+from evaluator.metrics import DatasetData
+from evaluator.scoring._dataset import dataset_metric, score_dataset
+from evaluator.scoring._report import Extras, Report
+from evaluator.scoring._values import Job, ScoringError, resample
+from evaluator.spec import ScoresOutput
+
+
+def score_classes(job: Job) -> Report:
+    """The report of a board over class scores; labels are names of classes.
+
+    Raises:
+        ScoringError: a metric is not one of whole datasets.
+        evaluator.manifest.ManifestError: a case has no label, or one that is no class of the task.
+    """
+    if not isinstance(job.task.output, ScoresOutput):
+        raise ScoringError(f"board {job.name}: its task writes no class scores")
+    classes, cases = job.task.output.classes, job.manifest.names
+    labels = np.array([_class_of(job.references.rows[case], classes) for case in cases])
+    outputs = [job.read(case) for case in cases]
+    sample = resample(job, cases, [classes[label] for label in labels])
+    metrics = {}
+    for key, metric in job.metrics.items():
+        plugin = dataset_metric(key, metric)
+        rows = [
+            plugin.replace(label, len(classes), metric.parameters) if output is None else output
+            for label, output in zip(labels, outputs, strict=True)
+        ]
+        metrics[key] = score_dataset(metric, DatasetData(labels, np.array(rows, dtype=np.float64)), sample)
+    extras = Extras(dataset=job.manifest.digest, missing=sum(output is None for output in outputs))
+    return Report(board=job.name, cases=cases, per_case={}, metrics=metrics, extras=extras)
+
+
+def _class_of(reference: Reference, classes: tuple[str, ...]) -> int:
+    place = f"references.csv:{reference.line}" if reference.line else "references.csv"
+    if reference.label is None:
+        raise ManifestError(f"{place}: the case has no label")
+    if reference.label not in classes:
+        raise ManifestError(f"{place}: {reference.label!r} is none of the classes {', '.join(classes)}")
+    return classes.index(reference.label)
