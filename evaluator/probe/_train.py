@@ -1,4 +1,8 @@
-"""Training of the probe's linear heads, one per learning rate, in one matrix product per batch."""
+"""Training of the probe's linear heads, one per learning rate, in one matrix product per batch.
+
+It is the published recipe, not the organisers' run: their streams are those of another library, so the same seed
+gives other first weights and other batches, and values agree within what the seed alone moves them.
+"""
 
 import math
 from dataclasses import dataclass
@@ -46,9 +50,11 @@ def run_probe(
         all="ignore"
     ):  # a rate too large for these embeddings overflows: its head scores nothing
         heads = train_heads(*train, classes=classes, probe=probe)
-        val_scores = _probabilities(_with_bias(val[0]) @ heads, classes)
-        test_scores = _probabilities(_with_bias(test) @ heads, classes)
-    validation = tuple(_score(val[1], val_scores[:, head]) for head in range(len(probe.learning_rates)))
+        val_scores = probabilities(_with_bias(val[0]) @ heads, classes)
+        test_scores = probabilities(_with_bias(test) @ heads, classes)
+    validation = tuple(
+        validation_score(val[1], val_scores[:, head]) for head in range(len(probe.learning_rates))
+    )
     best = _best(validation, probe.learning_rates)
     if best is None or not np.isfinite(test_scores[:, best]).all():
         return ProbeResult(None, None, validation)
@@ -90,12 +96,12 @@ def _first_weights(stream: np.random.Generator, width: int, classes: int, heads:
 
 
 def _gradient(weights: Array, rows: Array, target: Array) -> Array:
-    errors = _probabilities(rows @ weights, target.shape[1]) - target[:, None, :]
+    errors = probabilities(rows @ weights, target.shape[1]) - target[:, None, :]
     gradient: Array = rows.T @ errors.reshape(len(rows), -1) / len(rows)
     return gradient
 
 
-def _probabilities(logits: Array, classes: int) -> Array:
+def probabilities(logits: Array, classes: int) -> Array:
     """Softmax per head: (rows, heads * classes) to (rows, heads, classes)."""
     logits = logits.reshape(len(logits), -1, classes)
     powers = np.exp(logits - logits.max(axis=2, keepdims=True))
@@ -107,7 +113,8 @@ def _with_bias(rows: Array) -> Array:
     return np.hstack([rows.astype(np.float64), np.ones((len(rows), 1))])
 
 
-def _score(labels: Classes, scores: Array) -> float | None:
+def validation_score(labels: Classes, scores: Array) -> float | None:
+    """Macro AUROC, or None where scores are not finite or it is undefined."""
     if not np.isfinite(scores).all():
         return None
     try:

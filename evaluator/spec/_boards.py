@@ -1,8 +1,8 @@
 """Boards and the ranking rule: which numbers are made of a task's outputs, and how they become places."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from evaluator.spec._base import Key, Model
 
@@ -28,12 +28,19 @@ class Metric(Model):
 
 
 class Probe(Model):
-    """A linear probe trained on the embeddings of a run before its metrics are computed."""
+    """A linear probe trained on the embeddings of a run before its metrics are computed.
+
+    seed: of the split and of the training. seeds: the report trains with each of them on the same split, to
+    show how much the seed alone moves a value. score: whether a value is that of `seed`, or the mean of those
+    of `seeds`.
+    """
 
     n_train: Annotated[int, Field(gt=0)] = 80
     n_val: Annotated[int, Field(gt=0)] = 20
     n_test: Annotated[int, Field(gt=0)] = 100
-    seed: int = 42
+    seed: Annotated[int, Field(ge=0)] = 42
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = tuple(range(42, 62))
+    score: Literal["seed", "mean"] = "seed"
     epochs: Annotated[int, Field(gt=0)] = 20
     batch_size: Annotated[int, Field(gt=0)] = 64
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
@@ -43,19 +50,28 @@ class Probe(Model):
 
 
 class GroupVariable(Model):
-    """A variable whose groups a fairness metric compares: its text, or bins with inclusive upper bounds."""
+    """A variable whose groups a fairness metric compares: its text, or bins with inclusive upper bounds.
+
+    enough: the report marks groups with fewer subjects as too small to say anything; they count all the same.
+    """
 
     variable: Literal["sex", "age", "site", "scanner"]
     bins: tuple[float, ...] | None = None
+    enough: Annotated[int, Field(ge=1)] = 20
 
 
 class Bootstrap(Model):
-    """How the test cases are resampled: subjects, not sessions, within `strata`."""
+    """How the test cases are resampled: subjects, not sessions, within `strata`.
+
+    sources: what else a replicate draws where a probe is trained: one of the probe's `seeds`, or one of them
+    for its training and its split. Without it the interval says how the value varies over test cases only.
+    """
 
     resamples: Annotated[int, Field(gt=0)] = 1000
     unit: Literal["subject", "case"] = "subject"
     strata: tuple[Literal["site", "class", "cohort"], ...] = ("site", "class")
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    sources: Literal["test_cases", "test_cases_and_seeds", "test_cases_seeds_and_split"] = "test_cases"
 
 
 class Board(Model):
@@ -68,6 +84,12 @@ class Board(Model):
     groups: tuple[GroupVariable, ...] = ()
     bootstrap: Bootstrap = Bootstrap()
     primary: Key | None = None
+
+    @model_validator(mode="after")
+    def _seeds_need_a_probe(self) -> Self:
+        if self.probe is None and self.bootstrap.sources != "test_cases":
+            raise ValueError("bootstrap.sources: only a board with a probe has seeds and a split to resample")
+        return self
 
 
 class Ranking(Model):
