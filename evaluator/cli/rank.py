@@ -1,8 +1,8 @@
 """`python -m evaluator rank`: scores in, places out."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evaluator.ranking import RankingError, Standing, Standings, rank, read_rows
+from evaluator.cli._certainty import print_comparison
+from evaluator.comparison import (
+    ComparisonFile,
+    Entrant,
+    RankFile,
+    Rule,
+    TrackComparison,
+    challenger_csv,
+    compare_track,
+    read_entrants,
+    rows_of,
+)
+from evaluator.ranking import RankingError, Standing, Standings, explain, rank, read_rows, rule_digest
 from evaluator.spec import Board, Challenge, SpecError, load_challenge
 
 _FILE_WIDTH = 200  # a table in a file or pipe is not squeezed into 80 columns
@@ -21,34 +33,117 @@ _FILE_WIDTH = 200  # a table in a file or pipe is not squeezed into 80 columns
 def rank_command(
     challenge: Annotated[Path, typer.Option("--challenge", help="The challenge file.")],
     scores: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--scores",
             exists=True,
             dir_okay=False,
             help="CSV: team,track,task,metric,value[,is_baseline]; task is the board.",
         ),
-    ],
+    ] = None,
+    reports: Annotated[
+        Path | None,
+        typer.Option(
+            "--reports",
+            exists=True,
+            file_okay=False,
+            help="Reports of `score`, as TEAM/TRACK/BOARD.json: ranks with intervals and tests.",
+        ),
+    ] = None,
+    explained: Annotated[
+        bool, typer.Option("--explain", help="Print the ranking rule in sentences and its digest.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    comparison_file: Annotated[
+        Path | None, typer.Option("--comparison", help="Also write the comparison of the reports as JSON.")
+    ] = None,
+    challenger: Annotated[
+        Path | None, typer.Option("--challenger", help="Also write values per case for challengeR here.")
+    ] = None,
     overlay: Annotated[Path | None, typer.Option("--overlay", help="A site's file merged over it.")] = None,
 ) -> None:
     """Rank scores within each track.
 
     Exit codes: 0 ranked, 1 the scores cannot be ranked, 2 the call or the challenge file is wrong.
     """
+    if (scores is None) == (reports is None) and not (explained and scores is None):
+        raise typer.BadParameter("give either --scores or --reports (or --explain alone)")
+    if reports is None and (comparison_file or challenger):
+        raise typer.BadParameter("--comparison and --challenger need --reports")
     try:
         spec = load_challenge(challenge, overlay)
-        standings = rank(spec.ranking, spec.boards, read_rows(scores, spec.tracks))
-    except SpecError as error:
+        result = _result(spec, scores, reports)
+        _write(spec, result, comparison_file, challenger)
+    except (SpecError, OSError) as error:
         typer.echo(error, err=True)
         raise typer.Exit(2) from None
     except RankingError as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from None
+    _print(
+        spec, result, explained=explained, ranked=scores is not None or reports is not None, as_json=as_json
+    )
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What there is to show; `comparison` is None where the scores came as a CSV file."""
+
+    rule: Rule
+    standings: Standings
+    entrants: Mapping[str, Sequence[Entrant]]
+    comparison: dict[str, TrackComparison] | None
+
+    def to_json(self) -> str:
+        file = RankFile.model_validate(
+            {"rule": self.rule, **self.standings.to_json(), "comparison": self.comparison}
+        )
+        return file.model_dump_json(indent=2, exclude=None if self.comparison else {"comparison"})
+
+
+def _result(spec: Challenge, scores: Path | None, reports: Path | None) -> _Result:
+    rule = Rule(
+        digest=rule_digest(spec.ranking, spec.boards), sentences=tuple(explain(spec.ranking, spec.boards))
+    )
+    if reports is None:
+        rows = [] if scores is None else read_rows(scores, spec.tracks)
+        return _Result(rule, rank(spec.ranking, spec.boards, rows), {}, None)
+    entrants = read_entrants(spec, reports)
+    rows = [row for track, found in entrants.items() for row in rows_of(track, found)]
+    standings = rank(spec.ranking, spec.boards, rows)
+    comparison = {
+        track: compare_track(spec.ranking, spec.boards, entrants[track])
+        for track, found in standings.tracks.items()
+        if any(one.placement is not None for one in found)
+    }
+    return _Result(rule, standings, entrants, comparison)
+
+
+def _write(spec: Challenge, result: _Result, comparison_file: Path | None, challenger: Path | None) -> None:
+    if comparison_file is not None:
+        file = ComparisonFile(rule=result.rule, tracks=result.comparison or {})
+        comparison_file.write_text(file.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    if challenger is None:
+        return
+    challenger.mkdir(parents=True, exist_ok=True)
+    for track, entrants in result.entrants.items():
+        for name, small_better in (("higher_is_better", False), ("smaller_is_better", True)):
+            text = challenger_csv(spec, entrants, small_better=small_better)
+            if text is not None:
+                (challenger / f"{track}_{name}.csv").write_text(text, encoding="utf-8")
+
+
+def _print(spec: Challenge, result: _Result, *, explained: bool, ranked: bool, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(standings.to_json(), indent=2, ensure_ascii=False, allow_nan=False))
-    else:
-        print_standings(spec, standings)
+        typer.echo(result.to_json())
+        return
+    if explained:
+        typer.echo("\n".join([*result.rule.sentences, f"Rule {result.rule.digest}"]))
+    if ranked:
+        print_standings(spec, result.standings)
+        console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
+        for track, comparison in (result.comparison or {}).items():
+            print_comparison(console, track, comparison)
 
 
 def print_standings(spec: Challenge, standings: Standings, console: Console | None = None) -> None:
@@ -64,6 +159,7 @@ def _table(spec: Challenge, track: str, standings: Sequence[Standing]) -> Table:
     title = Text.assemble((spec.title, "bold"), f" · {track} track")
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption_justify="left")
     table.caption = _caption(standings)
+    prizes = any(one.prize for one in standings)
     table.add_column("#", justify="right")
     table.add_column("team")
     shown = {
@@ -74,8 +170,11 @@ def _table(spec: Challenge, track: str, standings: Sequence[Standing]) -> Table:
         heading = Text.assemble(f"{name} · {weight:.0%}", ("\n" + " / ".join(board.metrics), "dim"))
         table.add_column(heading, justify="right")
     table.add_column("overall", justify="right")
+    if prizes:
+        table.add_column("prize")
     for one in standings:
-        table.add_row(*_cells(one, shown), style="italic" if one.baseline else None)
+        prize = [Text(one.prize or "")] if prizes else []
+        table.add_row(*_cells(one, shown), *prize, style="italic" if one.baseline else None)
     return table
 
 

@@ -4,11 +4,11 @@ from evaluator.ranking._cases import aggregate_resamples
 from evaluator.ranking._entry import choose_entry
 from evaluator.ranking._explain import explain, rule_digest
 from evaluator.ranking._rank import rank
-from evaluator.ranking._rows import RankingError, Row, check_rows, read_rows
+from evaluator.ranking._rows import RankingError, Row, check_rows, read_rows, read_teams
 from evaluator.ranking._rule import Column, Ranks, columns_of, rank_values, ranked_columns, rounded
 from evaluator.ranking._standings import Standing, Standings
 from evaluator.ranking._table import Table
-from evaluator.ranking._ties import TOLERANCE, Values, tied_ranks
+from evaluator.ranking._ties import TOLERANCE, Values, tied_ranks, whole_places
 
 __all__ = [
     "TOLERANCE",
@@ -29,7 +29,9 @@ __all__ = [
     "rank_values",
     "ranked_columns",
     "read_rows",
+    "read_teams",
     "rounded",
     "rule_digest",
     "tied_ranks",
+    "whole_places",
 ]

@@ -97,6 +97,28 @@ def read_rows(path: Path, tracks: Collection[str]) -> list[Row]:
     return list(_parse(path.name, text, tracks))
 
 
+def read_teams(path: Path) -> dict[str, tuple[bool, bool]]:
+    """Whether a team is a baseline, and eligible, from a CSV file `team,is_baseline,eligible`; {} without it.
+
+    Raises:
+        RankingError: with file and line: no column `team`, or a mark that is neither 1 nor 0.
+    """
+    if not path.exists():
+        return {}
+    reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+    if "team" not in (reader.fieldnames or ()):
+        raise RankingError(f"{path.name}:1: no column team")
+    marks: dict[str, tuple[bool, bool]] = {}
+    for cells in reader:
+        place = f"{path.name}:{reader.line_num}"
+        baseline, eligible = cells.get("is_baseline") or "0", cells.get("eligible") or "1"
+        marks[cells["team"]] = (
+            _flag(baseline.strip(), f"{place}: is_baseline"),
+            _flag(eligible.strip(), f"{place}: eligible"),
+        )
+    return marks
+
+
 def _parse(name: str, text: str, tracks: Collection[str]) -> Iterator[Row]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     lacking = [column for column in COLUMNS if column not in (reader.fieldnames or ())]

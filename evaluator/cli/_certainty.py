@@ -1,0 +1,78 @@
+"""How sure a ranking is, as tables."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from evaluator.comparison import MetricTests, TeamPlace, TrackComparison
+
+
+def print_comparison(console: Console, track: str, comparison: TrackComparison) -> None:
+    """Places with intervals, chances and groups; tests per metric; what one team's absence would change."""
+    title = Text.assemble((f"{track} track: how sure the places are", "bold"))
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption_justify="left")
+    for heading in ("#", "team", f"{comparison.level:.0%} interval", "P(first)", "P(top 3)", "group"):
+        table.add_column(heading, justify="left" if heading == "team" else "right")
+    for one in comparison.overall:
+        table.add_row(*_place(one))
+    table.caption = _caption(comparison)
+    console.print(table)
+    console.print(_tests(comparison))
+    for absent in comparison.leave_one_out:
+        for pair in absent.reordered:
+            after = "tie" if pair.after is None else f"{pair.after} is ahead"
+            before = "tied" if pair.before is None else f"{pair.before} was ahead"
+            text = f"Without {absent.team}: {' and '.join(pair.teams)} {after} ({before})."
+            console.print(Text(text))
+    for note in comparison.notes:
+        console.print(Text(note, style="dim"))
+
+
+def _place(one: TeamPlace) -> list[Text]:
+    if one.low is None or one.high is None:
+        return [Text(str(one.place)), Text(one.team), *(Text("–") for _ in range(4))]
+    return [
+        Text(str(one.place), style="bold"),
+        Text(one.team),
+        Text(str(one.low) if one.low == one.high else f"{one.low}–{one.high}"),
+        Text(f"{one.first:.1%}"),
+        Text(f"{one.top3:.1%}"),
+        Text(str(one.group)),
+    ]
+
+
+def _caption(comparison: TrackComparison) -> str | None:
+    if comparison.stability is None:
+        return None
+    found = comparison.stability
+    return (
+        f"{comparison.replicates:,} resamples of the cases; teams of one group cannot be told apart. Kendall's "
+        f"tau with the full ranking {found.mean:.2f} ({found.low:.2f} to {found.high:.2f}); the winner stays "
+        f"in {found.same_winner:.1%}."
+    )
+
+
+def _tests(comparison: TrackComparison) -> Table:
+    table = Table(
+        "board", "metric", "test", "units", "pairs told apart", "groups, best first", box=SIMPLE_HEAD
+    )
+    for name, board in comparison.boards.items():
+        for metric, tests in board.tests.items():
+            if tests.test is None:
+                table.add_row(name, metric, Text(tests.reason or "", style="dim"))
+                continue
+            apart = sum(pair.adjusted <= 1 - comparison.level for pair in tests.pairs)
+            table.add_row(
+                name, metric, tests.test, str(tests.units), f"{apart} of {len(tests.pairs)}", _groups(tests)
+            )
+    table.caption = "p-values after Holm's correction over all pairs of a metric; none comes from resamples."
+    table.caption_justify = "left"
+    return table
+
+
+def _groups(tests: MetricTests) -> Text:
+    groups: dict[int, list[str]] = {}
+    for team, group in tests.groups.items():
+        groups.setdefault(group, []).append(team)
+    return Text(" > ".join(", ".join(groups[number]) for number in sorted(groups)))

@@ -1,0 +1,65 @@
+"""How sure a ranking is: intervals of places, tests between submissions, and what would change it."""
+
+from evaluator.comparison._challenger import challenger_csv
+from evaluator.comparison._compare import compare_track
+from evaluator.comparison._entrants import Entrant, datasets_of, paired_replicates, rows_of
+from evaluator.comparison._pairwise import holm, influence_test, permutation_test, signed_rank_test
+from evaluator.comparison._places import (
+    ahead,
+    kendall_tau,
+    probability_of_top,
+    rank_intervals,
+    tie_groups,
+    told_apart,
+)
+from evaluator.comparison._published import (
+    BoardComparison,
+    ComparisonFile,
+    MetricTests,
+    PairTest,
+    RankFile,
+    Rule,
+    TeamPlace,
+    TrackComparison,
+    schemas,
+)
+from evaluator.comparison._read import read_entrants
+from evaluator.comparison._resamples import case_counts, rank_replicates, rank_resamples
+from evaluator.comparison._what_if import Reordering, Variant, WithoutTeam, leave_one_out, rule_sensitivity
+
+__all__ = [
+    "BoardComparison",
+    "ComparisonFile",
+    "Entrant",
+    "MetricTests",
+    "PairTest",
+    "RankFile",
+    "Reordering",
+    "Rule",
+    "TeamPlace",
+    "TrackComparison",
+    "Variant",
+    "WithoutTeam",
+    "ahead",
+    "case_counts",
+    "challenger_csv",
+    "compare_track",
+    "datasets_of",
+    "holm",
+    "influence_test",
+    "kendall_tau",
+    "leave_one_out",
+    "paired_replicates",
+    "permutation_test",
+    "probability_of_top",
+    "rank_intervals",
+    "rank_replicates",
+    "rank_resamples",
+    "read_entrants",
+    "rows_of",
+    "rule_sensitivity",
+    "schemas",
+    "signed_rank_test",
+    "tie_groups",
+    "told_apart",
+]

@@ -1,0 +1,94 @@
+"""Teams with their reports, and the rows and arrays that are made of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluator.ranking import RankingError, Row, Table, Values
+from evaluator.scoring import MetricReport, Report
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A team in one track with the report of each board it is scored on."""
+
+    team: str
+    reports: Mapping[str, Report]
+    baseline: bool = False
+    eligible: bool = True
+
+    def metric(self, board: str, metric: str) -> MetricReport | None:
+        """What was scored, None where the board or the metric is missing."""
+        report = self.reports.get(board)
+        return None if report is None or report.rejected is not None else report.metrics.get(metric)
+
+
+def rows_of(track: str, entrants: Sequence[Entrant]) -> list[Row]:
+    """The scores as `evaluator.ranking.rank` takes them; a rejected report has none."""
+    return [
+        Row(
+            team=one.team,
+            track=track,
+            board=board,
+            metric=metric,
+            value=found.value,
+            is_baseline=one.baseline,
+            eligible=one.eligible,
+            per_case=report.per_case.get(metric),
+        )
+        for one in entrants
+        for board, report in one.reports.items()
+        if report.rejected is None
+        for metric, found in report.metrics.items()
+    ]
+
+
+def datasets_of(entrants: Sequence[Entrant]) -> dict[str, str]:
+    """The dataset digest of each board.
+
+    Raises:
+        RankingError: two reports of one board come from different datasets; nothing of them is paired.
+    """
+    found: dict[str, str] = {}
+    for one in entrants:
+        for board, report in one.reports.items():
+            if found.setdefault(board, report.extras.dataset) != report.extras.dataset:
+                raise RankingError(
+                    f"{one.team}: the report of {board} is from another dataset than the others"
+                )
+    return found
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Replicates of a whole table, (replicates, columns, teams), and what had none and stays fixed."""
+
+    values: Values
+    fixed: tuple[str, ...]
+
+
+def paired_replicates(table: Table, entrants: Sequence[Entrant]) -> Paired | None:
+    """The replicates of every column and team, None if no report has any.
+
+    A value without replicates stays what it is in all of them; no value is NaN in all of them.
+    """
+    by_team = {one.team: one for one in entrants}
+    metrics = {
+        (number, place): found
+        for number, column in enumerate(table.columns)
+        for place, team in enumerate(table.teams)
+        if (found := by_team[team].metric(*column.key)) is not None and found.value is not None
+    }
+    lengths = {len(one.replicates) for one in metrics.values() if one.replicates}
+    if not lengths:
+        return None
+    values = np.full((min(lengths), *table.values.shape), np.nan)
+    fixed: dict[str, None] = {}
+    for (number, place), found in metrics.items():
+        if found.replicates:
+            values[:, number, place] = np.array(found.replicates[: min(lengths)], dtype=np.float64)
+        else:
+            values[:, number, place] = table.values[number, place]
+            fixed[f"{table.columns[number].metric} of {table.columns[number].board}"] = None
+    return Paired(values, tuple(fixed))

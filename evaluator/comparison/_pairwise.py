@@ -1,0 +1,148 @@
+"""Pairwise tests between submissions on the statistic that is ranked, and their correction for many pairs.
+
+Every function gives a symmetric (teams, teams) matrix of two-sided p-values, NaN on the diagonal and for teams
+without the metric. None reads bootstrap replicates: the smallest p of 1,000 of them is 2/1001, which after
+Holm's correction for the 435 pairs of 30 teams can never be significant.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluator.resampling import seed_of
+
+Values = npt.NDArray[np.float64]
+
+PERMUTATIONS = 100_000
+"""Random sign patterns of the permutation test: smallest p 1e-5, and 435 times that is still under 0.005."""
+
+_EXHAUSTIVE = 16  # up to so many free signs every pattern is tried
+_BLOCK = 4096
+_SLACK = 1e-9  # relative: sums in another order differ in their last digits and are still equal
+
+
+def influence_test(values: Values, influence: Values, *, distribution: Literal["normal", "t"]) -> Values:
+    """Tests of paired differences from influence vectors: var(θa − θb) = Σ (ψa − ψb)².
+
+    With the influence of AUROC and "normal" this is DeLong's test for correlated curves (DeLong, DeLong and
+    Clarke-Pearson 1988); with that of a mean and "t" the paired t test with units − 1 degrees of freedom.
+    Where the variance is 0 but the values differ (one always wins by the same margin) no curve applies; p is
+    then that of the sign-flip test of such data, 2 · 2^−units.
+
+    Args:
+        values: (teams,) the metric, NaN where a team has none.
+        influence: (teams, units) in the dataset's order.
+        distribution: of the standardised difference.
+    """
+    from scipy.special import ndtr, stdtr
+
+    found = _empty(len(values))
+    units = influence.shape[1]
+    for first in range(len(values)):
+        difference = np.abs(values - values[first])
+        error = np.sqrt(((influence - influence[first]) ** 2).sum(axis=1))
+        fixed = error <= 1e-12 * difference
+        with np.errstate(invalid="ignore", divide="ignore"):
+            score = np.where(fixed, 0, difference / error)
+        tail = ndtr(-score) if distribution == "normal" else stdtr(units - 1, -score)
+        p = np.where(fixed & (difference > 0), 2.0 * 0.5 ** min(units, 1000), 2 * tail)
+        found[first] = np.where(difference == 0, 1.0, p)
+    return _only_between(found, np.isfinite(values) & np.isfinite(influence).all(axis=1))
+
+
+def permutation_test(cases: Values, *, digest: str, permutations: int = PERMUTATIONS) -> Values:
+    """Sign-flip tests of the mean paired difference: exact if the two may be swapped case by case.
+
+    All pairs share the sign patterns, which depend on the dataset alone; few cases are enumerated instead.
+    A case that is undefined for one of a pair does not count for that pair.
+
+    Args:
+        cases: (teams, cases), NaN where a case is undefined; a row of NaN is a team without the metric.
+        digest: of the dataset.
+        permutations: random patterns; p is (1 + those at least as extreme) / (1 + permutations).
+    """
+    scored = np.isfinite(cases).any(axis=1)
+    rows = cases[scored]
+    rows = rows - np.nanmean(rows, axis=0) if np.isfinite(rows).all() and len(rows) else rows
+    exhaustive = rows.shape[1] - 1 <= _EXHAUSTIVE
+    counts = np.zeros((len(rows), len(rows)))
+    total = 0
+    for signs in _all_signs(rows.shape[1]) if exhaustive else _signs(rows.shape[1], permutations, digest):
+        total += signs.shape[1]
+        _count_extreme(rows, signs, counts)
+    p = counts / max(total, 1) if exhaustive else (1 + counts) / (1 + total)
+    found = _empty(len(cases))
+    found[np.ix_(scored, scored)] = np.maximum(p, p.T)
+    np.fill_diagonal(found, np.nan)
+    return found
+
+
+def _count_extreme(rows: Values, signs: Values, counts: Values) -> None:
+    complete = bool(np.isfinite(rows).all())
+    sums = rows @ signs if complete else np.zeros((0, 0))
+    for first in range(len(rows) - 1):
+        differences = np.nan_to_num(rows[first] - rows[first + 1 :])
+        flipped = sums[first] - sums[first + 1 :] if complete else differences @ signs
+        observed = np.abs(differences.sum(axis=1))
+        bound = observed - _SLACK * np.abs(differences).sum(axis=1)
+        counts[first, first + 1 :] += (np.abs(flipped) >= bound[:, None]).sum(axis=1)
+
+
+def _signs(cases: int, permutations: int, digest: str) -> Iterator[Values]:
+    stream = np.random.Generator(np.random.PCG64(seed_of(digest)))
+    for start in range(0, permutations, _BLOCK):
+        size = (cases, min(_BLOCK, permutations - start))
+        yield 1.0 - 2.0 * stream.integers(0, 2, size=size, dtype=np.int8).astype(np.float64)
+
+
+def _all_signs(cases: int) -> Iterator[Values]:
+    free = max(cases - 1, 0)  # flipping every sign changes no absolute value
+    patterns = (np.arange(2**free)[None, :] >> np.arange(free)[:, None]) & 1
+    yield np.vstack([np.ones((min(cases, 1), 2**free)), 1.0 - 2.0 * patterns])
+
+
+def signed_rank_test(cases: Values) -> Values:
+    """Wilcoxon's signed rank tests of paired cases (scipy's: exact for few cases without ties).
+
+    Cases in which both are equal, or one is undefined, do not count; if none is left, p is 1.
+
+    Args:
+        cases: (teams, cases), NaN where a case is undefined; a row of NaN is a team without the metric.
+    """
+    from scipy.stats import wilcoxon
+
+    found = _empty(len(cases))
+    for first in range(len(cases)):
+        for second in range(first + 1, len(cases)):
+            differences = np.round(cases[first] - cases[second], 12)  # ties are ties in spite of rounding
+            differences = differences[np.isfinite(differences) & (differences != 0)]
+            p = float(wilcoxon(differences).pvalue) if len(differences) else 1.0
+            found[first, second] = found[second, first] = p
+    scored = np.asarray(np.isfinite(cases).any(axis=1), dtype=np.bool_)
+    return _only_between(found, scored)
+
+
+def holm(p: Values) -> Values:
+    """Holm's step-down adjustment over all pairs of a matrix of p-values (Holm 1979); NaN pairs do not count."""
+    adjusted = _empty(len(p))
+    rows, columns = np.triu_indices(len(p), 1)
+    tested = np.isfinite(p[rows, columns])
+    rows, columns = rows[tested], columns[tested]
+    order = np.argsort(p[rows, columns], kind="stable")
+    steps = np.arange(len(order), 0, -1)
+    values = np.minimum(np.maximum.accumulate(p[rows, columns][order] * steps), 1.0)
+    adjusted[rows[order], columns[order]] = values
+    adjusted[columns[order], rows[order]] = values
+    return adjusted
+
+
+def _empty(teams: int) -> Values:
+    return np.full((teams, teams), np.nan)
+
+
+def _only_between(p: Values, scored: npt.NDArray[np.bool_]) -> Values:
+    kept = np.where(scored[:, None] & scored[None, :], p, np.nan)
+    np.fill_diagonal(kept, np.nan)
+    return kept

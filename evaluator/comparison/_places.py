@@ -1,0 +1,101 @@
+"""How sure places are, from the places that paired replicates give."""
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluator.ranking import TOLERANCE, Values
+
+Places = npt.NDArray[np.intp]
+
+
+def rank_intervals(places: Places, level: float) -> tuple[Places, Places]:
+    """Lowest and highest place per team, each of shape (teams,), that hold at least `level` of the replicates.
+
+    Args:
+        places: (replicates, teams).
+        level: such as 0.95; what lies outside is at most half of the rest on either side.
+    """
+    tail = (1 - level) / 2
+    low, high = np.quantile(places, [tail, 1 - tail], axis=0, method="inverted_cdf")
+    return low.astype(np.intp), high.astype(np.intp)
+
+
+def probability_of_top(places: Places, count: int) -> Values:
+    """Share of the replicates in which each team has place `count` or better; teams that tie each have it."""
+    share: Values = (places <= count).mean(axis=0)
+    return share
+
+
+def ahead(overall: Values) -> Values:
+    """Share of the replicates in which the row's team is ahead of the column's; a tie counts half.
+
+    Args:
+        overall: (replicates, teams), lower is better, NaN is behind every number.
+    """
+    ordered = np.where(np.isnan(overall), np.inf, overall)
+    share = np.empty((ordered.shape[1], ordered.shape[1]))
+    with np.errstate(invalid="ignore"):  # inf − inf of two teams without a rank is neither ahead nor behind
+        for team in range(len(share)):
+            lead = ordered - ordered[:, team : team + 1]
+            share[team] = ((lead > TOLERANCE).mean(axis=0) + 1 - (lead < -TOLERANCE).mean(axis=0)) / 2
+    return share
+
+
+def told_apart(share: Values, level: float) -> npt.NDArray[np.bool_]:
+    """Whether one of two teams is ahead in so many replicates that the central `level` of them agree.
+
+    Args:
+        share: (teams, teams) from `ahead`.
+        level: such as 0.95.
+    """
+    bound = 1 - (1 - level) / 2
+    apart: npt.NDArray[np.bool_] = (share >= bound) | (share <= 1 - bound)
+    np.fill_diagonal(apart, False)
+    return apart
+
+
+def tie_groups(overall: Values, apart: npt.NDArray[np.bool_]) -> Places:
+    """Group of each team, 1 is the best, shape (teams,).
+
+    Going down the ranking, a team joins the group of the team before it unless it can be told apart from the
+    group's first team, and then it is the first of the next group. Teams that share a place are taken
+    together, so no name decides.
+
+    Args:
+        overall: (teams,) what the order comes from, lower is better, NaN last.
+        apart: (teams, teams) which pairs can be told apart: `told_apart`, or significant tests.
+    """
+    ordered = np.where(np.isnan(overall), np.inf, overall)
+    groups = np.zeros(len(ordered), dtype=np.intp)
+    first = np.zeros(0, dtype=np.intp)
+    waiting = np.argsort(ordered, kind="stable")
+    while len(waiting):
+        best = ordered[waiting[0]]
+        level = waiting[(ordered[waiting] == best) | (ordered[waiting] - best <= TOLERANCE)]
+        if not len(first) or apart[np.ix_(first, level)].any():
+            first = level
+            groups[level] = groups.max() + 1
+        else:
+            groups[level] = groups[first[0]]
+        waiting = waiting[len(level) :]
+    return groups
+
+
+def kendall_tau(places: Places, reference: Places) -> Values:
+    """Kendall's tau-b of each replicate's ranking with the full one, shape (replicates,).
+
+    tau-b = Σ sign·sign / √(pairs untied in one · pairs untied in the other); NaN where all teams tie in one.
+
+    Args:
+        places: (replicates, teams).
+        reference: (teams,).
+    """
+    first, second = np.triu_indices(len(reference), 1)
+    full = np.sign(reference[first] - reference[second])
+    taus = np.empty(len(places))
+    for start in range(0, len(places), 256):
+        signs = np.sign(places[start : start + 256, first] - places[start : start + 256, second])
+        untied = np.abs(signs).sum(axis=1) * float(np.abs(full).sum())
+        with np.errstate(invalid="ignore", divide="ignore"):
+            taus[start : start + 256] = signs @ full / np.sqrt(untied)
+    return taus

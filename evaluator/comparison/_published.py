@@ -1,0 +1,146 @@
+"""The published form of rankings and comparisons; `docs/schemas/` holds their JSON schemas."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class TeamPlace(_Model):
+    """A team's place and how sure it is.
+
+    low and high hold the place in `level` of the replicates; first and top3 are the shares of replicates with
+    that place, a tie counting for every team in it. Teams of one group cannot be told apart from its best.
+    All are None where there are no replicates.
+    """
+
+    team: str
+    place: int
+    low: int | None = None
+    high: int | None = None
+    first: float | None = None
+    top3: float | None = None
+    group: int | None = None
+
+
+class PairTest(_Model):
+    """Two teams in one metric: value of the first minus value of the second, p before and after Holm."""
+
+    teams: tuple[str, str]
+    difference: float
+    p: float
+    adjusted: float
+
+
+class MetricTests(_Model):
+    """Tests between all teams in one metric. `test` None: there is none, and `reason` says why.
+
+    units: what was resampled or flipped, cases or subjects. groups: teams of one group cannot be told apart
+    from its best after Holm's correction at 1 − level.
+    """
+
+    test: str | None
+    reason: str | None = None
+    units: int | None = None
+    groups: dict[str, int] = {}
+    pairs: tuple[PairTest, ...] = ()
+
+
+class BoardComparison(_Model):
+    """The teams of one board, best first, and the tests of its metrics."""
+
+    teams: tuple[TeamPlace, ...]
+    tests: dict[str, MetricTests]
+
+
+class ReorderedPair(_Model):
+    """Two teams whose order changed: the one ahead before and after, None where they tie."""
+
+    teams: tuple[str, str]
+    before: str | None
+    after: str | None
+
+
+class LeftOut(_Model):
+    """The places of the others without `team`, and which pairs of them change order."""
+
+    team: str
+    places: dict[str, int]
+    reordered: tuple[ReorderedPair, ...]
+
+
+class RuleVariant(_Model):
+    """Places under another rule, and Kendall's tau-b with the places under the challenge's own."""
+
+    change: str
+    tau: float | None
+    places: dict[str, int]
+
+
+class Stability(_Model):
+    """Kendall's tau-b between the rankings of the replicates and the full one, and how often the winner stays."""
+
+    mean: float
+    low: float
+    high: float
+    same_winner: float
+
+
+class TrackComparison(_Model):
+    """How sure the ranking of one track is. `datasets` are the digests that fix every random draw."""
+
+    level: float
+    replicates: int
+    datasets: dict[str, str]
+    overall: tuple[TeamPlace, ...]
+    boards: dict[str, BoardComparison]
+    stability: Stability | None
+    leave_one_out: tuple[LeftOut, ...]
+    sensitivity: tuple[RuleVariant, ...]
+    notes: tuple[str, ...]
+
+
+class Rule(_Model):
+    """The ranking rule in sentences and the digest of everything that decides places."""
+
+    digest: str
+    sentences: tuple[str, ...]
+
+
+class PublishedStanding(_Model):
+    """One team in one track; ranks by board and metric. A baseline has no ranks."""
+
+    team: str
+    baseline: bool
+    eligible: bool
+    metric_ranks: dict[str, dict[str, float | None]]
+    task_ranks: dict[str, float | None]
+    overall: float | None
+    placement: int | None
+    prize: str | None
+
+
+class RankFile(_Model):
+    """What `rank --json` prints. `comparison` is there when it ranks from reports."""
+
+    rule: Rule
+    tracks: dict[str, tuple[PublishedStanding, ...]]
+    comparison: dict[str, TrackComparison] | None = None
+
+
+class ComparisonFile(_Model):
+    """What `rank --comparison` writes."""
+
+    rule: Rule
+    tracks: dict[str, TrackComparison]
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """JSON schemas of the published files, by file name."""
+    return {
+        "rank.schema.json": RankFile.model_json_schema(mode="serialization"),
+        "comparison.schema.json": ComparisonFile.model_json_schema(mode="serialization"),
+    }

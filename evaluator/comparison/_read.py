@@ -1,0 +1,96 @@
+"""Reports from a directory: `DIR/TEAM/TRACK/BOARD.json`, or a directory per attempt below the track."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from evaluator.comparison._entrants import Entrant
+from evaluator.ranking import RankingError, choose_entry, read_teams
+from evaluator.scoring import Report
+from evaluator.spec import Challenge
+
+
+def read_entrants(challenge: Challenge, directory: Path) -> dict[str, list[Entrant]]:
+    """The teams of each track with the reports that count, in the challenge's order of tracks.
+
+    A team with several attempts has a directory for each, `DIR/TEAM/TRACK/ATTEMPT/BOARD.json`, in natural
+    order (2 before 10); which counts is decided per task by the rule's `entry`. `DIR/teams.csv` may mark
+    teams: `team,is_baseline,eligible`.
+
+    Raises:
+        RankingError: a name that is no track or board, a file that is no report, or nothing at all.
+    """
+    if not directory.is_dir():
+        raise RankingError(f"{directory}: there is no such directory")
+    marks = read_teams(directory / "teams.csv")
+    tracks: dict[str, list[Entrant]] = {track: [] for track in challenge.tracks}
+    for team in _folders(directory):
+        baseline, eligible = marks.get(team.name, (False, True))
+        for folder in _folders(team):
+            if folder.name not in tracks:
+                raise RankingError(
+                    f"{team.name}: there is no track {folder.name!r}; the tracks are {', '.join(tracks)}"
+                )
+            entrant = Entrant(team.name, _counting(challenge, folder), baseline, eligible)
+            tracks[folder.name].append(entrant)
+    found = {track: entrants for track, entrants in tracks.items() if entrants}
+    if not found:
+        raise RankingError(f"{directory.name}: no reports; they are expected at TEAM/TRACK/BOARD.json")
+    return found
+
+
+def _counting(challenge: Challenge, team: Path) -> dict[str, Report]:
+    """The reports of the attempt that counts, task by task; a rejected report is no valid attempt."""
+    attempts = [_attempt(challenge, folder) for folder in (team, *_folders(team))]
+    found: dict[str, Report] = {}
+    for task in challenge.tasks:
+        boards = challenge.boards_of(task)
+        tried = [
+            {name: one[name] for name in boards if name in one and one[name].rejected is None}
+            for one in attempts
+        ]
+        valid = [one for one in tried if one]
+        if valid:
+            found |= valid[choose_entry(challenge.ranking, boards, [_values(one) for one in valid])]
+    return found
+
+
+def _values(reports: Mapping[str, Report]) -> dict[tuple[str, str], float | None]:
+    return {
+        (board, metric): found.value
+        for board, report in reports.items()
+        for metric, found in report.metrics.items()
+    }
+
+
+def _attempt(challenge: Challenge, folder: Path) -> dict[str, Report]:
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        if path.stem not in challenge.boards:
+            raise RankingError(
+                f"{folder.name}/{path.name}: there is no board {path.stem!r}; "
+                f"the boards are {', '.join(challenge.boards)}"
+            )
+        found[path.stem] = _report(path)
+    return found
+
+
+def _report(path: Path) -> Report:
+    place = f"{path.parent.name}/{path.name}"
+    try:
+        report = Report.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise RankingError(f"{place}: not a report: {str(error).splitlines()[0]}") from None
+    if report.board != path.stem:
+        raise RankingError(f"{place}: this is the report of {report.board}")
+    return report
+
+
+def _folders(directory: Path) -> list[Path]:
+    return sorted((one for one in directory.iterdir() if one.is_dir()), key=lambda one: _natural(one.name))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -1,0 +1,95 @@
+"""Which test a metric gets, and its result for people and machines."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from evaluator.comparison._entrants import Entrant
+from evaluator.comparison._pairwise import holm, influence_test, permutation_test
+from evaluator.comparison._places import tie_groups
+from evaluator.comparison._published import MetricTests, PairTest
+from evaluator.metrics.registry import lookup
+from evaluator.ranking import Column, RankingError, Table, Values
+from evaluator.spec import Board
+
+_MOST_TEAMS = 50  # of the permutation test: beyond that its smallest p is too large for Holm
+_MEANS = {
+    "mae"
+}  # metrics of whole datasets that are means over cases, so t fits better than the normal curve
+_AREAS = {"auroc"}
+
+
+def metric_tests(
+    board: Board, table: Table, number: int, entrants: Sequence[Entrant], *, digest: str, level: float
+) -> MetricTests:
+    """Tests between all teams in column `number`: the most exact one that the reports allow.
+
+    Means over cases that are each their own subject: sign-flip permutation for up to 50 teams, else the
+    paired t test. Everything else: from influence vectors, which are per subject.
+
+    Raises:
+        RankingError: influence vectors or per-case values of different lengths.
+    """
+    column = table.columns[number]
+    influence = _influence(table, number, entrants)
+    cases = table.cases.get(number)
+    scored = int(np.isfinite(table.values[number]).sum())
+    if scored < 2:
+        return MetricTests(test=None, reason="Fewer than two teams have a value.")
+    single = influence is None or cases is None or influence.shape[1] == cases.shape[1]
+    if column.per_case and cases is not None and single and scored <= _MOST_TEAMS:
+        p = permutation_test(cases, digest=digest)
+        return _result(table, column, number, "paired permutation", cases.shape[1], p, level)
+    if influence is None:
+        return MetricTests(test=None, reason="The reports hold no influence vectors of this metric.")
+    name = board.metrics[column.metric].metric
+    mean = lookup(name).scope == "per_case" or name in _MEANS
+    p = influence_test(table.values[number], influence, distribution="t" if mean else "normal")
+    label = "paired t" if mean else "DeLong" if name in _AREAS else "influence, normal"
+    return _result(table, column, number, label, influence.shape[1], p, level)
+
+
+def _influence(table: Table, number: int, entrants: Sequence[Entrant]) -> Values | None:
+    by_team = {one.team: one for one in entrants}
+    column = table.columns[number]
+    found = [by_team[team].metric(*column.key) for team in table.teams]
+    vectors = [None if one is None or one.value is None else one.influence for one in found]
+    scored = [one is not None and one.value is not None for one in found]
+    if any(has and not vector for has, vector in zip(scored, vectors, strict=True)) or not any(scored):
+        return None
+    lengths = {len(one) for one in vectors if one is not None}
+    if len(lengths) > 1:
+        raise RankingError(f"{column.metric} of {column.board}: influence vectors of different lengths")
+    rows = np.full((len(vectors), lengths.pop()), np.nan)
+    for place, vector in enumerate(vectors):
+        if vector is not None:
+            rows[place] = vector
+    return rows
+
+
+def _result(
+    table: Table, column: Column, number: int, test: str, units: int, p: Values, level: float
+) -> MetricTests:
+    adjusted = holm(p)
+    values = table.values[number]
+    groups = tie_groups(-values if column.higher_is_better else values, adjusted <= 1 - level)
+    rows, columns = np.triu_indices(len(p), 1)
+    return MetricTests(
+        test=test,
+        units=units,
+        groups={
+            team: int(group)
+            for team, group, value in zip(table.teams, groups, values, strict=True)
+            if np.isfinite(value)
+        },
+        pairs=tuple(
+            PairTest(
+                teams=(table.teams[one], table.teams[other]),
+                difference=float(values[one] - values[other]),
+                p=float(p[one, other]),
+                adjusted=float(adjusted[one, other]),
+            )
+            for one, other in zip(rows, columns, strict=True)
+            if np.isfinite(p[one, other])
+        ),
+    )
