@@ -1,17 +1,29 @@
 """Scoring one board: from canonical outputs and references to values, intervals and replicates."""
 
-from evaluator.scoring._report import Extras, GroupReport, MetricReport, ProbeReport, Report
+from evaluator.scoring._report import (
+    Extras,
+    FairnessReport,
+    GroupReport,
+    MetricReport,
+    ProbeReport,
+    Report,
+    SeedReport,
+    VariableReport,
+)
 from evaluator.scoring._score import score_board, score_outputs
 from evaluator.scoring._values import ReadOutput, ScoringError, canonical_outputs
 
 __all__ = [
     "Extras",
+    "FairnessReport",
     "GroupReport",
     "MetricReport",
     "ProbeReport",
     "ReadOutput",
     "Report",
     "ScoringError",
+    "SeedReport",
+    "VariableReport",
     "canonical_outputs",
     "score_board",
     "score_outputs",

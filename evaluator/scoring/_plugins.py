@@ -61,16 +61,28 @@ def _joined(report: Report, other: Report) -> Report:
     if mine is not None and more is not None:
         groups = {
             variable: {
-                name: group.model_copy(update={"values": {**group.values, **more[variable][name].values}})
+                name: group.model_copy(
+                    update={
+                        "values": {**group.values, **more[variable][name].values},
+                        "intervals": {**group.intervals, **more[variable][name].intervals},
+                    }
+                )
                 for name, group in found.items()
             }
             for variable, found in mine.items()
         }
+    probe, other_probe = report.extras.probe, other.extras.probe
+    if probe is not None and other_probe is not None:
+        both = {
+            "by_seed": {**probe.by_seed, **other_probe.by_seed},
+            "reference": {**probe.reference, **other_probe.reference},
+        }
+        probe = probe.model_copy(update=both)
     return report.model_copy(
         update={
             "metrics": {**report.metrics, **other.metrics},
             "per_case": {**report.per_case, **other.per_case},
-            "extras": report.extras.model_copy(update={"groups": groups}),
+            "extras": report.extras.model_copy(update={"groups": groups, "probe": probe}),
         }
     )
 

@@ -2,44 +2,26 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from evaluator.manifest import ManifestError, Reference
-from evaluator.metrics import DatasetData, NotScored
-from evaluator.metrics.fairness import groups_of
-from evaluator.metrics.registry import DatasetMetric, lookup
 from evaluator.outputs import Value
-from evaluator.probe import ProbeResult, Split, SplitError, run_probe, split_cases
-from evaluator.scoring._dataset import dataset_metric, score_dataset
-from evaluator.scoring._report import Extras, GroupReport, MetricReport, ProbeReport, Report
-from evaluator.scoring._values import BoundMetric, Job, ScoringError, resample
-from evaluator.spec import GroupVariable, Probe
+from evaluator.probe import Split, SplitError, split_cases
+from evaluator.scoring._dataset import score_dataset
+from evaluator.scoring._fairness import fairness_reports, group_reports, withheld
+from evaluator.scoring._probe_runs import Embedding, Material, Tested, lacking, reference, train
+from evaluator.scoring._probe_seeds import Runs, over_seeds, seed_report, value_of
+from evaluator.scoring._report import Extras, MetricReport, ProbeReport, Report
+from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
+from evaluator.spec import Probe
 
-Embedding = npt.NDArray[np.float32]
-Groups = dict[str, list[str | None]]
-
-
-@dataclass(frozen=True)
-class _Tested:
-    """The test cases of a trained probe: class numbers, and a row of scores where there was an embedding."""
-
-    cases: tuple[str, ...]
-    labels: npt.NDArray[np.intp]
-    rows: list[npt.NDArray[np.float64] | None]
-    classes: tuple[str, ...]
-    groups: Groups
-
-    def data(self, metric: BoundMetric) -> DatasetData:
-        """The scores with the replacement that `metric` declares for a missing embedding."""
-        plugin = dataset_metric(metric.name, metric)
-        rows = [
-            plugin.replace(label, len(self.classes), metric.parameters) if row is None else row
-            for label, row in zip(self.labels, self.rows, strict=True)
-        ]
-        return DatasetData(self.labels, np.array(rows), self.groups)
+_SAMPLING = {
+    "test_cases": "test-case sampling only",
+    "test_cases_and_seeds": "test cases and training seeds",
+    "test_cases_seeds_and_split": "test cases, training seeds and splits",
+}
+_UNTRAINED = "Every head of the probe diverged on these embeddings, or none has a validation score."
 
 
 def score_probe(job: Job) -> Report:
@@ -50,7 +32,7 @@ def score_probe(job: Job) -> Report:
         evaluator.manifest.ManifestError: a case has no cohort.
     """
     probe = job.board.probe or Probe()
-    split = _split(job, probe)
+    split = _split(job, probe, probe.seed)
     found = [_vector(job.read(case)) for case in job.manifest.names]
     missing = sum(one is None for one in found)
     sentence = _rejection(split, found)
@@ -58,14 +40,64 @@ def score_probe(job: Job) -> Report:
         metrics = {key: MetricReport(value=None, reason=sentence) for key in job.metrics}
         extras = Extras(dataset=job.manifest.digest, missing=missing)
         return _report(job, metrics, extras, rejected=sentence)
-    result, tested = _train(job, split, found, probe)
+    material = _material(job, split, found)
+    result, own = train(material, split, probe, probe.seed)
+    runs = _runs(job, probe, material, split, own)
+    penalty, convex = reference(material, split)
+    fairness = fairness_reports(job, own, runs.sample) if own.trained else {}
     extras = Extras(
         dataset=job.manifest.digest,
         missing=missing,
-        probe=_probe_report(split, found, result, probe),
-        groups=_group_reports(job, tested) if result.scores is not None and job.board.groups else None,
+        probe=ProbeReport(
+            classes=split.classes,
+            width=material.width,
+            train=len(split.train),
+            val=len(split.val),
+            test=len(split.test),
+            learning_rate=result.learning_rate,
+            learning_rates=probe.learning_rates,
+            validation=result.validation,
+            seed=probe.seed,
+            seeds=probe.seeds,
+            by_seed={
+                key: seed_report([value_of(metric, one) for one in runs.by_seed])
+                for key, metric in job.metrics.items()
+            },
+            reference={key: value_of(metric, convex) for key, metric in job.metrics.items()},
+            reference_penalty=penalty,
+        ),
+        groups=group_reports(job, own, runs.sample) if own.trained and job.board.groups else None,
+        fairness=fairness or None,
+        sampling=_SAMPLING[job.board.bootstrap.sources],
     )
-    return _report(job, _metrics(job, tested, trained=result.scores is not None), extras)
+    metrics = {key: _metric(job, probe, metric, runs) for key, metric in job.metrics.items()}
+    return _report(job, withheld(job, metrics, fairness), extras)
+
+
+def _runs(job: Job, probe: Probe, material: Material, split: Split, own: Tested) -> Runs:
+    sample = resample(job, own.cases, own.class_names)
+    by_seed = [train(material, split, probe, seed)[1] for seed in probe.seeds]
+    if job.board.bootstrap.sources != "test_cases_seeds_and_split":
+        return Runs(own, sample, by_seed, [(one, sample) for one in by_seed])
+    return Runs(own, sample, by_seed, [_elsewhere(job, material, probe, seed) for seed in probe.seeds])
+
+
+def _elsewhere(job: Job, material: Material, probe: Probe, seed: int) -> tuple[Tested, Sample] | None:
+    """The probe of a seed on the split of that seed."""
+    split = _split(job, probe, seed)
+    if lacking(split, material.embeddings):
+        return None
+    tested = train(material, split, probe, seed)[1]
+    return tested, resample(job, tested.cases, tested.class_names, salt=f" split {seed}")
+
+
+def _metric(job: Job, probe: Probe, metric: BoundMetric, runs: Runs) -> MetricReport:
+    if probe.score == "seed":
+        if not runs.own.trained:
+            return MetricReport(value=None, reason=_UNTRAINED)
+        if job.board.bootstrap.sources == "test_cases":
+            return score_dataset(metric, runs.own.data(metric), runs.sample)
+    return over_seeds(job, probe, metric, runs)
 
 
 def _report(
@@ -79,10 +111,14 @@ def _vector(output: Value | None) -> Embedding | None:
     return output if isinstance(output, np.ndarray) else None
 
 
-def _split(job: Job, probe: Probe) -> Split:
+def _split(job: Job, probe: Probe, seed: int) -> Split:
     references = job.references.rows.values()
     try:
-        return split_cases([_cohort(row) for row in references], [row.age for row in references], probe)
+        return split_cases(
+            [_cohort(row) for row in references],
+            [row.age for row in references],
+            probe.model_copy(update={"seed": seed}),
+        )
     except SplitError as error:
         raise ScoringError(f"board {job.name}: {error}") from None
 
@@ -97,12 +133,11 @@ def _cohort(reference: Reference) -> str:
 
 def _rejection(split: Split, embeddings: Sequence[Embedding | None]) -> str | None:
     """Why the run as a whole cannot be scored, in a sentence for the participant."""
-    needed = split.train + split.val
-    lacking = sum(embeddings[case] is None for case in needed)
-    if lacking:
+    absent = lacking(split, embeddings)
+    if absent:
         return (
-            f"{lacking} of the {len(needed)} embeddings that the probe is trained and validated on "
-            "are missing; the probe needs all of them."
+            f"{absent} of the {len(split.train + split.val)} embeddings that the probe is trained and validated "
+            "on are missing; the probe needs all of them."
         )
     widths = Counter(len(one) for one in embeddings if one is not None)
     if len(widths) > 1:
@@ -111,90 +146,15 @@ def _rejection(split: Split, embeddings: Sequence[Embedding | None]) -> str | No
     return None
 
 
-def _train(
-    job: Job, split: Split, embeddings: Sequence[Embedding | None], probe: Probe
-) -> tuple[ProbeResult, _Tested]:
+def _material(job: Job, split: Split, embeddings: Sequence[Embedding | None]) -> Material:
     references = list(job.references.rows.values())
     numbers = {name: number for number, name in enumerate(split.classes)}
-    labels = np.array([numbers[_cohort(row)] for row in references])
-    present = [case for case in split.test if embeddings[case] is not None]
-    result = run_probe(
-        (_rows(embeddings, split.train), labels[list(split.train)]),
-        (_rows(embeddings, split.val), labels[list(split.val)]),
-        _rows(embeddings, present).reshape(len(present), -1 if present else _width(embeddings)),
-        classes=len(split.classes),
-        probe=probe,
-    )
-    scores = {} if result.scores is None else dict(zip(present, result.scores, strict=True))
-    tested = _Tested(
-        cases=tuple(job.manifest.names[case] for case in split.test),
-        labels=labels[list(split.test)],
-        rows=[scores.get(case) for case in split.test],
+    return Material(
+        cases=job.manifest.names,
+        labels=np.array([numbers[_cohort(row)] for row in references]),
+        embeddings=embeddings,
+        references=references,
         classes=split.classes,
-        groups=_groups(job.board.groups, [references[case] for case in split.test]),
+        groups=job.board.groups,
+        cache=job.cache,
     )
-    return result, tested
-
-
-def _rows(embeddings: Sequence[Embedding | None], cases: Sequence[int]) -> npt.NDArray[np.float64]:
-    return np.array([embeddings[case] for case in cases], dtype=np.float64)
-
-
-def _width(embeddings: Sequence[Embedding | None]) -> int:
-    return next(len(one) for one in embeddings if one is not None)
-
-
-def _groups(variables: Sequence[GroupVariable], references: Sequence[Reference]) -> Groups:
-    return {
-        one.variable: groups_of(one, [getattr(reference, one.variable) for reference in references])
-        for one in variables
-    }
-
-
-def _metrics(job: Job, tested: _Tested, *, trained: bool) -> dict[str, MetricReport]:
-    if not trained:
-        reason = "Every head of the probe diverged on these embeddings, or none has a validation score."
-        return {key: MetricReport(value=None, reason=reason) for key in job.metrics}
-    sample = resample(job, tested.cases, [tested.classes[label] for label in tested.labels])
-    return {key: score_dataset(metric, tested.data(metric), sample) for key, metric in job.metrics.items()}
-
-
-def _probe_report(
-    split: Split, embeddings: Sequence[Embedding | None], result: ProbeResult, probe: Probe
-) -> ProbeReport:
-    return ProbeReport(
-        classes=split.classes,
-        width=_width(embeddings),
-        train=len(split.train),
-        val=len(split.val),
-        test=len(split.test),
-        learning_rate=result.learning_rate,
-        learning_rates=probe.learning_rates,
-        validation=result.validation,
-    )
-
-
-def _group_reports(job: Job, tested: _Tested) -> dict[str, dict[str, GroupReport]]:
-    return {
-        variable: {
-            group: _group_report(job, tested, np.array([one == group for one in groups]))
-            for group in sorted({one for one in groups if one is not None})
-        }
-        for variable, groups in tested.groups.items()
-    }
-
-
-def _group_report(job: Job, tested: _Tested, members: npt.NDArray[np.bool_]) -> GroupReport:
-    values: dict[str, float | None] = {}
-    for key, metric in job.metrics.items():
-        compared, parameters = dataset_metric(key, metric), metric.parameters
-        if metric.name == "fairness":
-            inner = lookup(parameters.of)
-            if isinstance(inner, DatasetMetric):
-                compared, parameters = inner, inner.parse({})
-        data = tested.data(metric)
-        try:
-            values[key] = compared.score(DatasetData(data.labels[members], data.scores[members]), parameters)
-        except NotScored:
-            values[key] = None
-    return GroupReport(size=int(members.sum()), values=values)

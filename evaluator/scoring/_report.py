@@ -31,8 +31,26 @@ class MetricReport(_Model):
     fault: Literal["scorer_failed"] | None = None
 
 
+class SeedReport(_Model):
+    """One metric with every published seed: mean, standard deviation (n − 1), lowest and highest value.
+
+    values: in the order of the seeds, None where it is undefined; the figures are over the others.
+    """
+
+    values: tuple[float | None, ...]
+    mean: float | None
+    sd: float | None
+    low: float | None
+    high: float | None
+
+
 class ProbeReport(_Model):
-    """How the probe was trained. validation: macro AUROC per learning rate, None where it is undefined."""
+    """How the probe was trained. validation: macro AUROC per learning rate, None where it is undefined.
+
+    learning_rate and validation are those of the seed of the score. by_seed: per metric, what other seeds give
+    on the same split. reference: per metric, what a convex fit gives, an L2 logistic regression with
+    `reference_penalty` that depends on no seed.
+    """
 
     classes: tuple[str, ...]
     width: int
@@ -42,13 +60,62 @@ class ProbeReport(_Model):
     learning_rate: float | None
     learning_rates: tuple[float, ...]
     validation: tuple[float | None, ...]
+    seed: int
+    seeds: tuple[int, ...]
+    by_seed: dict[str, SeedReport]
+    reference: dict[str, float | None]
+    reference_penalty: float | None
 
 
 class GroupReport(_Model):
-    """One group of a fairness variable: its number of test cases and, per metric, what is compared."""
+    """One group of a fairness variable.
+
+    size: test cases. subjects: resampling units among them. enough: whether the challenge deems so many
+    subjects enough to say something. values: per metric, what is compared; intervals: its bootstrap interval,
+    None where it is undefined.
+    """
 
     size: int
+    subjects: int
+    enough: bool
     values: dict[str, float | None]
+    intervals: dict[str, tuple[float, float] | None]
+
+
+class VariableReport(_Model):
+    """One variable of a fairness metric.
+
+    disparity: largest minus smallest value over groups, None where no group has one. expected and
+    expected_high: mean and 95th percentile of the disparity when group membership is shuffled among subjects
+    of one class, that is under equal performance; a disparity below expected_high is what chance gives.
+    p_value: share of shuffles with at least this disparity. worst and worst_value: the group with the worst
+    value. enough: whether every group with a value has enough subjects.
+    """
+
+    disparity: float | None = None
+    expected: float | None = None
+    expected_high: float | None = None
+    p_value: float | None = None
+    worst: str | None = None
+    worst_value: float | None = None
+    enough: bool
+
+
+class FairnessReport(_Model):
+    """What stands behind a fairness value.
+
+    of: the compared metric; value, low, high: that metric over all test cases. chance: its mean when the labels
+    are shuffled. uninformative: its interval does not beat chance, so groups may be equal because nothing was
+    learnt about anybody.
+    """
+
+    of: str
+    value: float | None
+    low: float | None
+    high: float | None
+    chance: float | None
+    uninformative: bool
+    variables: dict[str, VariableReport]
 
 
 class Extras(_Model):
@@ -56,7 +123,8 @@ class Extras(_Model):
 
     dataset: digest of the inputs manifest. missing: cases without a valid output. wrong_shape: outputs that
     do not fit the reference, scored like missing ones. spacing_mm: per case, as the metrics used it. groups:
-    by variable and group; a case whose value is unknown is in none.
+    by variable and group; a case whose value is unknown is in none. fairness: per fairness metric. sampling:
+    what the replicates draw.
     """
 
     dataset: str
@@ -65,6 +133,8 @@ class Extras(_Model):
     spacing_mm: tuple[tuple[float, ...], ...] | None = None
     probe: ProbeReport | None = None
     groups: dict[str, dict[str, GroupReport]] | None = None
+    fairness: dict[str, FairnessReport] | None = None
+    sampling: str = "test-case sampling only"
 
 
 class Report(_Model):

@@ -15,7 +15,13 @@ from evaluator.spec import Challenge
 
 
 def score_board(
-    challenge: Challenge, board: str, manifest: Manifest, references: Path, predictions: Path
+    challenge: Challenge,
+    board: str,
+    manifest: Manifest,
+    references: Path,
+    predictions: Path,
+    *,
+    cache: Path | None = None,
 ) -> Report:
     """The report of one board from a directory of canonical outputs.
 
@@ -28,6 +34,8 @@ def score_board(
         manifest: the cases, in the order of the report.
         references: directory of the references (see `evaluator.manifest`).
         predictions: directory of canonical `<case><suffix>` files, of valid cases only.
+        cache: directory in which processes that score boards of one task share trained probes; what lies in
+            it is believed.
 
     Raises:
         ScoringError: the board, its metrics or the dataset do not fit together.
@@ -36,11 +44,19 @@ def score_board(
     if board not in challenge.boards:
         raise ScoringError(f"there is no board {board!r}; the boards are {', '.join(challenge.boards)}")
     task = challenge.tasks[challenge.boards[board].task]
-    return score_outputs(challenge, board, manifest, references, canonical_outputs(task, predictions))
+    return score_outputs(
+        challenge, board, manifest, references, canonical_outputs(task, predictions), cache=cache
+    )
 
 
 def score_outputs(
-    challenge: Challenge, board: str, manifest: Manifest, references: Path, read: ReadOutput
+    challenge: Challenge,
+    board: str,
+    manifest: Manifest,
+    references: Path,
+    read: ReadOutput,
+    *,
+    cache: Path | None = None,
 ) -> Report:
     """As `score_board`, with outputs from a function instead of a directory."""
     if board not in challenge.boards:
@@ -48,7 +64,7 @@ def score_outputs(
     spec = challenge.boards[board]
     task = challenge.tasks[spec.task]
     found = load_references(references, manifest)
-    job = Job(board, spec, task, manifest, found, read, bound_metrics(spec))
+    job = Job(board, spec, task, manifest, found, read, bound_metrics(spec), cache)
     own, foreign = split_metrics(job)
     report = _run(own)
     for key, metric in foreign.items():

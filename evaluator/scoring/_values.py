@@ -46,7 +46,7 @@ class BoundMetric:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that one scoring needs."""
+    """Everything that one scoring needs. cache: where processes share trained probes, if they do."""
 
     name: str
     board: Board
@@ -55,6 +55,7 @@ class Job:
     references: References
     read: ReadOutput
     metrics: Mapping[str, BoundMetric]
+    cache: Path | None = None
 
 
 def bound_metrics(board: Board) -> dict[str, BoundMetric]:
@@ -93,10 +94,11 @@ class Sample:
     level: float
 
 
-def resample(job: Job, cases: Sequence[str], classes: Sequence[str]) -> Sample:
+def resample(job: Job, cases: Sequence[str], classes: Sequence[str], salt: str = "") -> Sample:
     """The resamples of `cases`.
 
-    `classes` holds the class of each case, the same text for all where the task has no classes.
+    `classes` holds the class of each case, the same text for all where the task has no classes. `salt` tells
+    the draws of several sets of cases of one dataset apart.
     """
     bootstrap = job.board.bootstrap
     rows = [job.references.rows[case] for case in cases]
@@ -105,7 +107,7 @@ def resample(job: Job, cases: Sequence[str], classes: Sequence[str]) -> Sample:
         tuple({"site": row.site, "cohort": row.cohort, "class": label}[one] for one in bootstrap.strata)
         for row, label in zip(rows, classes, strict=True)
     ]
-    counts = draw_counts(units, strata, resamples=bootstrap.resamples, digest=job.manifest.digest)
+    counts = draw_counts(units, strata, resamples=bootstrap.resamples, digest=job.manifest.digest + salt)
     return Sample(counts, unit_numbers(units), bootstrap.level)
 
 

@@ -88,7 +88,8 @@ def _f1(data: DatasetData, counts: Counts, parameters: Any) -> Values:
     positive, called = data.labels == 1, data.scores >= parameters.threshold
     size = counts @ (positive.astype(float) + called)
     hits = counts @ (positive & called).astype(float)
-    return np.divide(2 * hits, size, out=np.zeros_like(hits), where=size > 0)
+    score: Values = np.divide(2 * hits, size, out=np.zeros_like(hits), where=size > 0)
+    return score
 
 
 def _macro_recall(data: DatasetData, counts: Counts, _: Any) -> Values:

@@ -1,0 +1,218 @@
+"""What stands behind a fairness value: groups, their sizes and intervals, and what chance alone would give."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluator.metrics import DatasetData, NotScored
+from evaluator.metrics.registry import DatasetMetric, lookup
+from evaluator.resampling import percentile_interval, seed_of
+from evaluator.scoring._dataset import dataset_metric
+from evaluator.scoring._probe_runs import Tested
+from evaluator.scoring._replicates import disparities, replicates
+from evaluator.scoring._report import FairnessReport, GroupReport, MetricReport, VariableReport
+from evaluator.scoring._values import BoundMetric, Job, Sample
+
+_SHUFFLES = 500
+_LABEL_SHUFFLES = 200
+_SAME = 1e-9
+
+_Mask = npt.NDArray[np.bool_]
+
+
+def group_reports(job: Job, tested: Tested, sample: Sample) -> dict[str, dict[str, GroupReport]]:
+    """Every group of every variable, by their names."""
+    enough = _enough(job)
+    return {
+        variable: {
+            group: _group(job, tested, sample, members, enough[variable])
+            for group, members in _members(groups).items()
+        }
+        for variable, groups in tested.groups.items()
+    }
+
+
+def fairness_reports(job: Job, tested: Tested, sample: Sample) -> dict[str, FairnessReport]:
+    """For each fairness metric of the board, what stands behind it."""
+    return {
+        key: _fairness(job, tested, sample, metric)
+        for key, metric in job.metrics.items()
+        if metric.name == "fairness"
+    }
+
+
+def withheld(
+    job: Job, metrics: dict[str, MetricReport], reports: dict[str, FairnessReport]
+) -> dict[str, MetricReport]:
+    """`metrics` without the fairness values that the challenge does not rank because nothing was learnt."""
+    kept = dict(metrics)
+    for key, found in reports.items():
+        if found.uninformative and job.metrics[key].parameters.uninformative == "not_scored":
+            reason = (
+                f"Fairness counts only where {found.of} over all cases is better than chance, and it is not."
+            )
+            kept[key] = MetricReport(value=None, reason=reason)
+    return kept
+
+
+def _members(groups: Sequence[str | None]) -> dict[str, _Mask]:
+    names = sorted({one for one in groups if one is not None})
+    return {name: np.array([one == name for one in groups]) for name in names}
+
+
+def _compared(key: str, metric: BoundMetric) -> tuple[str, DatasetMetric, Any]:
+    """The metric whose values groups are compared by: what fairness is of, else the metric itself."""
+    if metric.name == "fairness":
+        inner = lookup(metric.parameters.of)
+        if isinstance(inner, DatasetMetric):
+            return metric.parameters.of, inner, inner.parse({})
+    return metric.name, dataset_metric(key, metric), metric.parameters
+
+
+def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int) -> GroupReport:
+    values: dict[str, float | None] = {}
+    intervals: dict[str, tuple[float, float] | None] = {}
+    for key, metric in job.metrics.items():
+        name, compared, parameters = _compared(key, metric)
+        data = _part(tested.data(metric), members)
+        values[key] = _value(compared, parameters, data)
+        drawn = replicates(compared, parameters, name, data, sample.counts[:, members])
+        intervals[key] = None if values[key] is None else percentile_interval(drawn, sample.level)
+    subjects = len(np.unique(sample.units[members]))
+    return GroupReport(
+        size=int(members.sum()),
+        subjects=subjects,
+        enough=subjects >= enough,
+        values=values,
+        intervals=intervals,
+    )
+
+
+def _part(data: DatasetData, members: _Mask) -> DatasetData:
+    return DatasetData(data.labels[members], data.scores[members])
+
+
+def _value(metric: DatasetMetric, parameters: Any, data: DatasetData) -> float | None:
+    try:
+        return metric.score(data, parameters)
+    except NotScored:
+        return None
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """What is compared between groups, on which cases."""
+
+    name: str
+    metric: DatasetMetric
+    parameters: Any
+    data: DatasetData
+    units: npt.NDArray[np.intp]
+    digest: str
+
+    def value(self, members: _Mask | None = None) -> float | None:
+        """The metric of some cases, or of all; None where it is undefined."""
+        return _value(
+            self.metric, self.parameters, self.data if members is None else _part(self.data, members)
+        )
+
+    def subjects(self, members: _Mask) -> int:
+        """How many resampling units have a case among `members`."""
+        return len(np.unique(self.units[members]))
+
+
+def _fairness(job: Job, tested: Tested, sample: Sample, metric: BoundMetric) -> FairnessReport:
+    name, compared, parameters = _compared(metric.name, metric)
+    data = tested.data(metric)
+    this = _Comparison(name, compared, parameters, data, sample.units, job.manifest.digest)
+    drawn = replicates(compared, parameters, name, data, sample.counts)
+    low, high = percentile_interval(drawn, sample.level) or (None, None)
+    chance = _chance(this)
+    enough = _enough(job)
+    return FairnessReport(
+        of=name,
+        value=this.value(),
+        low=low,
+        high=high,
+        chance=chance,
+        uninformative=not _beats(compared, low, high, chance),
+        variables={
+            variable: _variable(this, variable, groups, enough[variable])
+            for variable, groups in tested.groups.items()
+        },
+    )
+
+
+def _enough(job: Job) -> dict[str, int]:
+    return {one.variable: one.enough for one in job.board.groups}
+
+
+def _beats(metric: DatasetMetric, low: float | None, high: float | None, chance: float | None) -> bool:
+    if low is None or high is None or chance is None:
+        return False
+    return low > chance + _SAME if metric.direction == "higher" else high < chance - _SAME
+
+
+def _chance(this: _Comparison) -> float | None:
+    """The metric's mean over shuffles of the labels: what these scores earn without any relation to them."""
+    stream = np.random.Generator(np.random.PCG64(seed_of(f"{this.digest} labels")))
+    shuffles = (stream.permutation(this.data.labels) for _ in range(_LABEL_SHUFFLES))
+    found = [_value(this.metric, this.parameters, DatasetData(one, this.data.scores)) for one in shuffles]
+    known = [value for value in found if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _variable(this: _Comparison, variable: str, groups: Sequence[str | None], enough: int) -> VariableReport:
+    members = _members(groups)
+    found = {group: this.value(one) for group, one in members.items()}
+    known = {group: value for group, value in found.items() if value is not None}
+    if not known:
+        return VariableReport(enough=False)
+    disparity = max(known.values()) - min(known.values())
+    worst = (min if this.metric.direction == "higher" else max)(known, key=lambda group: known[group])
+    seed = seed_of(f"{this.digest} groups {variable}")
+    shuffled = disparities(
+        this.data, _shuffled(this.units, this.data.labels, groups, list(members), seed), this.name
+    )
+    shuffled = shuffled[np.isfinite(shuffled)]
+    return VariableReport(
+        disparity=disparity,
+        expected=float(shuffled.mean()) if len(shuffled) else None,
+        expected_high=float(np.quantile(shuffled, 0.95)) if len(shuffled) else None,
+        p_value=float((1 + (shuffled >= disparity - _SAME).sum()) / (1 + len(shuffled))),
+        worst=worst,
+        worst_value=known[worst],
+        enough=all(this.subjects(members[group]) >= enough for group in known),
+    )
+
+
+def _shuffled(
+    units: npt.NDArray[np.intp],
+    labels: npt.NDArray[Any],
+    groups: Sequence[str | None],
+    names: Sequence[str],
+    seed: int,
+) -> list[npt.NDArray[np.float64]]:
+    """Per group, its members in each shuffle as 0 and 1, shape (shuffles, cases).
+
+    Subjects change places with subjects that have as many cases of the same classes, so every group keeps its
+    number of cases of each class. The cases of a subject carry the groups of the other's cases, in order; a
+    case without a group stays out.
+    """
+    number = np.array([-1 if one is None else names.index(one) for one in groups])
+    kinds: dict[tuple[Any, ...], list[npt.NDArray[np.intp]]] = {}
+    for unit in range(int(units.max(initial=-1)) + 1):
+        cases = np.flatnonzero((units == unit) & (number >= 0))
+        cases = cases[np.argsort(labels[cases], kind="stable")]
+        if len(cases):
+            kinds.setdefault(tuple(labels[cases].tolist()), []).append(cases)
+    stream = np.random.Generator(np.random.PCG64(seed))
+    moved = np.full((_SHUFFLES, len(number)), -1)
+    for members in kinds.values():
+        block = np.array(members)  # (subjects, cases of each)
+        orders = stream.permuted(np.tile(np.arange(len(block)), (_SHUFFLES, 1)), axis=1)
+        moved[:, block] = number[block][orders]
+    return [(moved == one).astype(np.float64) for one in range(len(names))]

@@ -1,0 +1,104 @@
+"""What the seed of a probe's training, and of its split, adds to a value's uncertainty."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluator.metrics import NotScored
+from evaluator.resampling import seed_of
+from evaluator.scoring._dataset import dataset_metric, influence_of
+from evaluator.scoring._probe_runs import Tested
+from evaluator.scoring._replicates import replicates
+from evaluator.scoring._report import MetricReport, SeedReport
+from evaluator.scoring._values import BoundMetric, Job, Sample, metric_report
+from evaluator.spec import Probe
+
+_Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The trained probes of one evaluation.
+
+    own: of the challenge's seed. by_seed: of every published seed on the same split. drawn: those that
+    replicates draw from, each with the resamples of its test cases; None where an embedding it needs is missing.
+    """
+
+    own: Tested
+    sample: Sample
+    by_seed: Sequence[Tested]
+    drawn: Sequence[tuple[Tested, Sample] | None]
+
+
+def value_of(metric: BoundMetric, tested: Tested) -> float | None:
+    """The metric of a probe's test cases, None where it is undefined or no head could be chosen."""
+    if not tested.trained:
+        return None
+    try:
+        value = dataset_metric(metric.name, metric).score(tested.data(metric), metric.parameters)
+    except NotScored:
+        return None
+    return value if np.isfinite(value) else None
+
+
+def seed_report(values: Sequence[float | None]) -> SeedReport:
+    """The figures of one metric over seeds."""
+    known = np.array([value for value in values if value is not None])
+    if not len(known):
+        return SeedReport(values=tuple(values), mean=None, sd=None, low=None, high=None)
+    return SeedReport(
+        values=tuple(values),
+        mean=float(known.mean()),
+        sd=float(known.std(ddof=1)) if len(known) > 1 else None,
+        low=float(known.min()),
+        high=float(known.max()),
+    )
+
+
+def over_seeds(job: Job, probe: Probe, metric: BoundMetric, runs: Runs) -> MetricReport:
+    """The metric where seeds enter its value (their mean) or its replicates (each draws one, or several).
+
+    Replicates are paired: the same one draws the same seeds, and splits, in every submission. `influence` is
+    that of the test cases alone.
+    """
+    values = [value_of(metric, one) for one in (runs.by_seed if probe.score == "mean" else [runs.own])]
+    known = [value for value in values if value is not None]
+    if not known:
+        return MetricReport(value=None, reason="The metric is undefined with every seed of the probe.")
+    weights = _weights(job, probe, len(runs.drawn), len(runs.sample.counts))
+    found = np.array([_replicates(metric, one, weights[:, k]) for k, one in enumerate(runs.drawn)])
+    usable = np.where(np.isfinite(found), weights.T, 0)
+    with np.errstate(invalid="ignore"):
+        drawn = (np.where(usable > 0, found, 0) * usable).sum(axis=0) / usable.sum(axis=0)
+    return metric_report(float(np.mean(known)), drawn, runs.sample, _influence(probe, metric, runs))
+
+
+def _weights(job: Job, probe: Probe, seeds: int, resamples: int) -> _Values:
+    """The share of each seed in each replicate, shape (resamples, seeds)."""
+    if job.board.bootstrap.sources == "test_cases":
+        return np.full((resamples, seeds), 1 / seeds)
+    stream = np.random.Generator(np.random.PCG64(seed_of(job.manifest.digest + " seeds")))
+    draws = 1 if probe.score == "seed" else seeds
+    drawn: _Values = stream.multinomial(draws, np.full(seeds, 1 / seeds), size=resamples) / draws
+    return drawn
+
+
+def _replicates(metric: BoundMetric, drawn: tuple[Tested, Sample] | None, weights: _Values) -> _Values:
+    found = np.full(len(weights), np.nan)
+    if drawn is not None and drawn[0].trained:
+        tested, sample = drawn
+        used = weights > 0
+        plugin = dataset_metric(metric.name, metric)
+        data = tested.data(metric)
+        found[used] = replicates(plugin, metric.parameters, metric.name, data, sample.counts[used])
+    return found
+
+
+def _influence(probe: Probe, metric: BoundMetric, runs: Runs) -> _Values | None:
+    if probe.score == "seed":
+        return influence_of(metric, runs.own.data(metric))
+    found = [influence_of(metric, one.data(metric)) for one in runs.by_seed if one.trained]
+    known = [one for one in found if one is not None]
+    return np.mean(known, axis=0) if known and len(known) == len(found) else None
