@@ -1,0 +1,42 @@
+"""`python -m evaluator report`: reports of all teams in, one HTML file out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evaluator.ranking import RankingError
+from evaluator.report import ReportError, read_entries, render
+from evaluator.spec import SpecError, load_challenge
+
+
+def report_command(
+    challenge: Annotated[Path, typer.Option("--challenge", help="The challenge file.")],
+    reports: Annotated[
+        Path,
+        typer.Option("--reports", help="Directory of TRACK/TEAM/BOARD.json, as `score --json` writes them."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")],
+    baseline: Annotated[
+        list[str] | None, typer.Option("--baseline", help="A team shown without a place; may be repeated.")
+    ] = None,
+    overlay: Annotated[Path | None, typer.Option("--overlay", help="A site's file merged over it.")] = None,
+) -> None:
+    """Write one self-contained HTML file with tables and plots of all results.
+
+    It loads nothing: it can be mailed, archived, read offline and printed.
+
+    Exit codes: 0 written, 1 the reports do not fit together, 2 the call or the challenge file is wrong.
+    """
+    try:
+        spec = load_challenge(challenge, overlay)
+        entries = read_entries(spec, reports, baseline or ())
+        page = render(spec, entries)
+        out.write_text(page, encoding="utf-8")
+    except (SpecError, OSError) as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(2) from None
+    except (ReportError, RankingError) as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{out}: {len(entries)} reports, {len(page.encode()) / 1024:.0f} KiB")
