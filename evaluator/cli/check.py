@@ -1,10 +1,13 @@
 """`python -m evaluator check`: whether one output file is valid."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from evaluator.outputs import CheckResult, InputUnreadable, check_output
 from evaluator.spec import Challenge, SpecError, Task, load_challenge
@@ -18,9 +21,12 @@ def check_command(
         Path,
         typer.Option("--inputs", help="Directory of the case's inputs under their canonical names."),
     ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on a terminal too.")] = False,
     overlay: Annotated[Path | None, typer.Option("--overlay", help="A site's file merged over it.")] = None,
 ) -> None:
-    """Check one output file and print one JSON object: valid, check, message, warnings.
+    """Check one output file.
+
+    Prints one JSON object with valid, check, message and warnings; on a terminal a sentence instead.
 
     Exit codes: 0 valid, 1 invalid, 2 the call, the challenge file or an input is wrong.
     """
@@ -30,7 +36,10 @@ def check_command(
     except (SpecError, InputUnreadable, typer.BadParameter) as error:
         typer.echo(error, err=True)
         raise typer.Exit(2) from None
-    typer.echo(json.dumps(_answer(result), ensure_ascii=False))
+    if sys.stdout.isatty() and not as_json:
+        _say(result, Console())
+    else:
+        typer.echo(json.dumps(_answer(result), ensure_ascii=False))
     raise typer.Exit(0 if result.valid else 1)
 
 
@@ -53,6 +62,14 @@ def _inputs(task: Task, directory: Path) -> dict[str, Path]:
         names = ", ".join(file.name for file in files.values())
         raise typer.BadParameter(f"{directory}: holds none of {names}")
     return present
+
+
+def _say(result: CheckResult, console: Console) -> None:
+    said = _answer(result)
+    verdict = ("valid", "bold green") if result.valid else (f"invalid: {result.check}", "bold red")
+    console.print(Text.assemble(verdict, "  ", str(said["message"])))
+    for warning in result.warnings:
+        console.print(Text(f"warning: {warning}", "yellow"))
 
 
 def _answer(result: CheckResult) -> dict[str, object]:

@@ -1,9 +1,13 @@
 """`python -m evaluator report`: reports of all teams in, one HTML file out."""
 
+import json
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from evaluator.ranking import RankingError
 from evaluator.report import ReportError, read_entries, render
@@ -20,6 +24,7 @@ def report_command(
     baseline: Annotated[
         list[str] | None, typer.Option("--baseline", help="A team shown without a place; may be repeated.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
     overlay: Annotated[Path | None, typer.Option("--overlay", help="A site's file merged over it.")] = None,
 ) -> None:
     """Write one self-contained HTML file with tables and plots of all results.
@@ -31,7 +36,8 @@ def report_command(
     try:
         spec = load_challenge(challenge, overlay)
         entries = read_entries(spec, reports, baseline or ())
-        page = render(spec, entries)
+        with Console(stderr=True).status("Testing pairs of teams") if sys.stderr.isatty() else nullcontext():
+            page = render(spec, entries)
         out.write_text(page, encoding="utf-8")
     except (SpecError, OSError) as error:
         typer.echo(error, err=True)
@@ -39,4 +45,8 @@ def report_command(
     except (ReportError, RankingError) as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from None
-    typer.echo(f"{out}: {len(entries)} reports, {len(page.encode()) / 1024:.0f} KiB")
+    size = len(page.encode())
+    if as_json:
+        typer.echo(json.dumps({"file": str(out), "reports": len(entries), "bytes": size}))
+    else:
+        typer.echo(f"{out}: {len(entries)} reports, {size / 1024:.0f} KiB")

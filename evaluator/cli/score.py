@@ -1,14 +1,20 @@
 """`python -m evaluator score`: outputs and references in, a report out."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from evaluator import outputs
+from evaluator.cli._progress import Advance, progress
 from evaluator.manifest import Manifest, ManifestError, load_manifest
-from evaluator.scoring import ReadOutput, Report, ScoringError, score_outputs
-from evaluator.spec import SpecError, Task, load_challenge
+from evaluator.scoring import MetricReport, ReadOutput, Report, ScoringError, score_outputs
+from evaluator.spec import Board, SpecError, Task, load_challenge
 
 
 def score_command(
@@ -19,8 +25,14 @@ def score_command(
         Path, typer.Option("--references", help="Directory of references.csv and label maps.")
     ],
     predictions: Annotated[Path, typer.Option("--predictions", help="Directory of outputs named by case.")],
-    report_file: Annotated[Path, typer.Option("--json", help="Where the report is written.")],
+    report_file: Annotated[
+        Path,
+        typer.Option("--json", help="Where the report is written; - is standard output, and nothing else."),
+    ],
     overlay: Annotated[Path | None, typer.Option("--overlay", help="A site's file merged over it.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="Directory in which boards of one task share trained probes.")
+    ] = None,
 ) -> None:
     """Score one board and write the report.
 
@@ -38,21 +50,32 @@ def score_command(
         if not predictions.is_dir():
             raise ScoringError(f"{predictions}: there is no such directory")
         task = spec.tasks[spec.boards[board].task]
-        report = score_outputs(spec, board, cases, references, _checked(task, cases, references, predictions))
-        report_file.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        with progress(f"Scoring {board}", len(cases.cases)) as advance:
+            read = _checked(task, cases, references, predictions, advance)
+            report = score_outputs(spec, board, cases, references, read)
+        text = report.model_dump_json(indent=2) + "\n"
+        if str(report_file) == "-":
+            sys.stdout.write(text)
+        else:
+            report_file.write_text(text, encoding="utf-8")
     except (SpecError, ManifestError, ScoringError, outputs.InputUnreadable, OSError) as error:
         typer.echo(error, err=True)
         raise typer.Exit(2) from None
-    _say(report)
+    _complain(report)
+    if str(report_file) != "-":
+        _say(report, spec.boards[board])
     if report.rejected is not None:
         raise typer.Exit(1)
     if any(metric.fault for metric in report.metrics.values()):
         raise typer.Exit(3)
 
 
-def _checked(task: Task, manifest: Manifest, references: Path, predictions: Path) -> ReadOutput:
+def _checked(
+    task: Task, manifest: Manifest, references: Path, predictions: Path, advance: Advance
+) -> ReadOutput:
     """Outputs as a container wrote them, through the checks that a worker makes."""
     entries = {case: entry for entry, case in enumerate(manifest.names, 1)}
+    named: set[str] = set()  # a metric that is not built in reads once more
 
     def read(case: str) -> outputs.Value | None:
         path = predictions / f"{case}{task.output.suffix}"
@@ -60,27 +83,55 @@ def _checked(task: Task, manifest: Manifest, references: Path, predictions: Path
             "reference": references / f"{case}.nii.gz"
         }  # has the shape of the inputs, which may be elsewhere
         result = outputs.check_output(task, path, like)
-        if not result.valid or result.value is None:
+        advance(entries[case])
+        if result.valid and result.value is not None:
+            return result.value
+        if case not in named:
+            named.add(case)
             detail = f" ({result.detail})" if result.detail else ""
             typer.echo(f"entry {entries[case]} counts as missing: {result.message}{detail}", err=True)
-            return None
-        return result.value
+        return None
 
     return read
 
 
-def _say(report: Report) -> None:
+def _complain(report: Report) -> None:
     if report.rejected is not None:
         typer.echo(f"{report.board}: rejected: {report.rejected}", err=True)
-        return
     for key, metric in report.metrics.items():
         if metric.fault is not None:
             typer.echo(f"{report.board} {key}: {metric.fault}: {metric.reason}", err=True)
-        elif metric.value is None:
-            typer.echo(f"{report.board} {key}: not scored: {metric.reason}")
-        elif metric.low is None:
-            typer.echo(f"{report.board} {key}: {metric.value:.4f}")
-        else:
-            typer.echo(f"{report.board} {key}: {metric.value:.4f} ({metric.low:.4f} to {metric.high:.4f})")
+
+
+def _say(report: Report, board: Board) -> None:
+    if report.rejected is not None:
+        return
+    if sys.stdout.isatty():
+        Console().print(_table(report, board))
+    else:
+        for key, metric in report.metrics.items():
+            if metric.fault is None:
+                typer.echo(f"{report.board} {key}: {_words(metric)}")
     if report.extras.missing:
         typer.echo(f"{report.extras.missing} of {len(report.cases)} cases without a valid output")
+
+
+def _words(metric: MetricReport) -> str:
+    if metric.value is None:
+        return f"not scored: {metric.reason}"
+    return f"{metric.value:.4f}" + ("" if metric.low is None else f" ({metric.low:.4f} to {metric.high:.4f})")
+
+
+def _table(report: Report, board: Board) -> Table:
+    table = Table(title=Text(board.title, "bold"), title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("metric")
+    table.add_column("value", justify="right", style="bold")
+    table.add_column(f"{board.bootstrap.level:.0%} interval", justify="right")
+    for key, metric in report.metrics.items():
+        title = Text(board.metrics[key].title or key)
+        if metric.value is None:
+            table.add_row(title, "–", Text(metric.reason or "", "yellow"))
+        else:
+            interval = "" if metric.low is None else f"{metric.low:.4f} to {metric.high:.4f}"
+            table.add_row(title, f"{metric.value:.4f}", interval)
+    return table
