@@ -1,0 +1,169 @@
+"""Rules over single cases, prizes, entries, and the rule in words."""
+
+import numpy as np
+import pytest
+
+from evaluator.ranking import (
+    RankingError,
+    Row,
+    aggregate_resamples,
+    choose_entry,
+    explain,
+    rank,
+    read_teams,
+    rule_digest,
+)
+from evaluator.spec import Board, Ranking
+
+BOARDS = {
+    "seg": Board.model_validate(
+        {"title": "", "task": "t", "metrics": {"dsc": {"metric": "dice", "labels": [1]}}}
+    ),
+    "age": Board.model_validate({"title": "", "task": "a", "metrics": {"mae": {"metric": "mae"}}}),
+}
+
+
+def rule(**changes):
+    return Ranking.model_validate({"weights": {"seg": 1, "age": 0}, "rerank_boards": False} | changes)
+
+
+def dsc(team, *cases, **marks):
+    known = [one for one in cases if one is not None]
+    return Row(team, "open", "seg", "dsc", float(np.mean(known)), per_case=cases, **marks)
+
+
+def places(ranking, *rows):
+    return {one.team: one.placement for one in rank(ranking, BOARDS, rows).tracks["open"]}
+
+
+STEADY, LUCKY = dsc("steady", 0.5, 0.5, 0.5), dsc("lucky", 1.0, 0.45, 0.45)
+
+
+def test_mean_median_and_rank_then_mean_may_name_different_winners():
+    assert places(rule(), STEADY, LUCKY) == {"lucky": 1, "steady": 2}
+    assert places(rule(per_case="median"), STEADY, LUCKY) == {"steady": 1, "lucky": 2}
+    assert places(rule(method="rank_then_mean"), STEADY, LUCKY) == {"steady": 1, "lucky": 2}
+
+
+def test_per_case_ties_are_shared_as_the_rule_says():
+    rows = dsc("a", 0.9, 0.5), dsc("b", 0.9, 0.5), dsc("c", 0.1, 0.6)
+    assert places(rule(method="rank_then_mean", ties="min"), *rows) == {"a": 1, "b": 1, "c": 3}
+    # a, b: (1.5 + 2.5) / 2 = 2; c: (3 + 1) / 2 = 2
+    assert places(rule(method="rank_then_mean", ties="average"), *rows) == {"a": 1, "b": 1, "c": 1}
+
+
+def test_precision_comes_before_the_ranks_of_a_case():
+    rows = dsc("a", 0.901, 0.2), dsc("b", 0.899, 0.3)
+    assert places(rule(method="rank_then_mean"), *rows) == {"a": 1, "b": 1}
+    assert places(rule(method="rank_then_mean", round=2), *rows) == {"b": 1, "a": 2}
+
+
+def test_an_undefined_case_is_last_in_that_case_and_a_team_without_the_board_is_in_none():
+    rows = dsc("a", 0.2, 0.2), dsc("b", None, 0.1), Row("c", "open", "age", "mae", 5.0)
+    found = rank(rule(method="rank_then_mean"), BOARDS, rows).tracks["open"]
+    assert {one.team: one.metric_ranks["seg"]["dsc"] for one in found} == {"a": 1, "b": 2, "c": 3}
+
+
+def test_metrics_of_whole_datasets_are_ranked_by_value_under_every_rule():
+    rows = (
+        *(dsc(team, 0.5, 0.5) for team in "ab"),
+        Row("a", "open", "age", "mae", 5.0),
+        Row("b", "open", "age", "mae", 4.0),
+    )
+    assert places(rule(method="rank_then_mean", weights={"seg": 1, "age": 1}), *rows) == {"b": 1, "a": 2}
+
+
+@pytest.mark.parametrize("changes", [{"method": "rank_then_mean"}, {"per_case": "median"}])
+def test_a_rule_over_cases_refuses_scores_without_them(changes):
+    with pytest.raises(RankingError, match="needs the values of single cases"):
+        places(rule(**changes), STEADY, Row("b", "open", "seg", "dsc", 0.4))
+
+
+def test_teams_with_different_numbers_of_cases_are_refused():
+    with pytest.raises(RankingError, match="different numbers of cases"):
+        places(rule(per_case="median"), STEADY, dsc("b", 0.5))
+
+
+@pytest.mark.parametrize("changes", [{}, {"per_case": "median"}])
+def test_aggregates_of_resamples_are_those_of_the_repeated_cases(changes):
+    rng = np.random.default_rng(3)
+    terms = rng.integers(0, 6, (4, 9)) / 6
+    terms[1, 2:5] = np.nan
+    counts = rng.multinomial(9, np.full(9, 1 / 9), size=40).astype(float)
+    found = aggregate_resamples(rule(**changes), terms, counts)
+    statistic = np.nanmedian if changes else np.nanmean
+    for row, drawn in zip(found, counts, strict=True):
+        repeated = np.repeat(terms, drawn.astype(int), axis=1)
+        assert row == pytest.approx(statistic(repeated, axis=1), abs=1e-12)
+
+
+def prizes(*rows):
+    ranked = rank(rule(prizes=["gold", "silver", "bronze"]), BOARDS, rows).tracks["open"]
+    return {one.team: one.prize for one in ranked}
+
+
+def test_prizes_skip_teams_that_may_win_none_and_baselines():
+    rows = (
+        dsc("host", 0.9, eligible=False),
+        dsc("base", 0.8, is_baseline=True),
+        dsc("a", 0.7),
+        dsc("b", 0.6),
+    )
+    assert prizes(*rows) == {"host": None, "base": None, "a": "gold", "b": "silver"}
+
+
+def test_teams_that_tie_share_the_prizes_of_their_places():
+    rows = dsc("a", 0.7), dsc("b", 0.7), dsc("c", 0.6), dsc("d", 0.5)
+    shared = "gold + silver, shared by 2 teams"
+    assert prizes(*rows) == {"a": shared, "b": shared, "c": "bronze", "d": None}
+
+
+def test_the_entry_that_counts():
+    board = BOARDS["age"].model_copy(update={"primary": "mae"})
+    attempts = [{("age", "mae"): value} for value in (5.0, 3.0, None, 3.0, 4.0)]
+    assert choose_entry(rule(entry="latest"), {"age": board}, attempts) == 4
+    assert choose_entry(rule(entry="best"), {"age": board}, attempts) == 1
+    with pytest.raises(ValueError, match="no attempt"):
+        choose_entry(rule(), {"age": board}, [])
+
+
+def test_the_digest_changes_with_everything_that_decides_places():
+    board = {"title": "", "task": "t", "metrics": {"dsc": {"metric": "dice", "labels": [2]}}}
+    digests = [
+        rule_digest(rule(), BOARDS),
+        rule_digest(rule(ties="dense"), BOARDS),
+        rule_digest(rule(weights={"seg": 2, "age": 0}), BOARDS),
+        rule_digest(rule(), BOARDS | {"seg": Board.model_validate(board)}),
+    ]
+    assert len(set(digests)) == len(digests)
+    assert rule_digest(rule(), dict(BOARDS)) == digests[0]
+    titled = {name: one.model_copy(update={"title": "Another"}) for name, one in BOARDS.items()}
+    assert rule_digest(rule(), titled) == digests[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "the mean over the cases"),
+        ({"per_case": "median"}, "the median over the cases"),
+        ({"method": "rank_then_mean"}, "the teams are ranked in every case"),
+        ({"ties": "dense"}, "no place is left out after them"),
+        ({"round": 3}, "rounded to 3 decimals"),
+        ({"rerank_boards": True}, "ranked again within the board"),
+        ({"missing_board": "excluded"}, "a missing board is left out of the team's mean"),
+        ({"entry": "best"}, "best valid attempt"),
+        ({"prizes": ["a cup"]}, "1. a cup"),
+    ],
+)
+def test_the_rule_is_told_in_sentences(changes, sentence):
+    assert any(sentence in one for one in explain(rule(**changes), BOARDS))
+
+
+def test_teams_are_marked_by_a_file(tmp_path):
+    path = tmp_path / "teams.csv"
+    assert read_teams(path) == {}
+    path.write_text("team,is_baseline,eligible\nbase,1,\nhost,0,no\n")
+    assert read_teams(path) == {"base": (True, True), "host": (False, False)}
+    path.write_text("name\nbase\n")
+    with pytest.raises(RankingError, match=r"teams.csv:1: no column team"):
+        read_teams(path)
