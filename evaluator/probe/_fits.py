@@ -1,5 +1,7 @@
 """Probes with several seeds, and the convex reference, made once for all boards that need them."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,43 +12,42 @@ from evaluator.probe._train import Array, Classes, ProbeResult, run_probe
 from evaluator.spec import Probe
 
 
-def probe_of(
-    train: tuple[Array, Classes],
-    val: tuple[Array, Classes],
-    test: Array,
-    *,
-    classes: int,
-    probe: Probe,
-    cache: Path | None = None,
-) -> ProbeResult:
-    """`run_probe`, once per content: the same rows, labels, classes and recipe give the stored result.
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The embeddings of one split, as `run_probe` takes them.
 
-    Results stay in this process, and in the directory `cache`, which several processes may share.
+    cache: directory in which several processes share results; without one they stay in this process.
     """
+
+    train: tuple[Array, Classes]
+    val: tuple[Array, Classes]
+    test: Array
+    classes: int
+    cache: Path | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """The content: rows, labels, number of classes and the evaluator that reads them."""
+        return key_of((*self.train, *self.val, self.test), self.classes)
+
+
+def probe_of(rows: Rows, probe: Probe) -> ProbeResult:
+    """`run_probe`, once per content: the same rows, labels and recipe give the stored result."""
     recipe = (probe.seed, probe.epochs, probe.batch_size, probe.momentum, probe.learning_rates)
-    key = key_of((*train, *val, test), "probe", classes, recipe)
 
     def make() -> Arrays:
-        return _probe_arrays(run_probe(train, val, test, classes=classes, probe=probe))
+        return _probe_arrays(run_probe(rows.train, rows.val, rows.test, classes=rows.classes, probe=probe))
 
-    return _probe_result(remembered(key, make, cache))
+    return _probe_result(remembered(key_of((), rows.digest, "probe", recipe), make, rows.cache))
 
 
-def reference_of(
-    train: tuple[Array, Classes],
-    val: tuple[Array, Classes],
-    test: Array,
-    *,
-    classes: int,
-    cache: Path | None = None,
-) -> ReferenceFit:
+def reference_of(rows: Rows) -> ReferenceFit:
     """`fit_reference`, once per content."""
-    key = key_of((*train, *val, test), "reference", classes, PENALTIES)
 
     def make() -> Arrays:
-        return _reference_arrays(fit_reference(train, val, test, classes=classes))
+        return _reference_arrays(fit_reference(rows.train, rows.val, rows.test, classes=rows.classes))
 
-    found = remembered(key, make, cache)
+    found = remembered(key_of((), rows.digest, "reference", PENALTIES), make, rows.cache)
     return ReferenceFit(found.get("scores"), _number(found["penalty"]), _number(found["validation"]))
 
 

@@ -4,15 +4,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from evaluator.probe._descent import lowest
 from evaluator.probe._train import Array, Classes, probabilities, validation_score
 
 PENALTIES = (10.0, 1.0, 0.1, 0.01, 0.001, 0.0001)
 """L2 penalties on the weights of standardised embeddings, the strongest first; of equals it is chosen."""
 
 _SAME = 9  # decimals; scores that agree so far are a tie
-_STEPS = 500
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,9 @@ def _apply(rows: Array, weights: Array) -> Array:
 
 
 def _fit(rows: Array, labels: Classes, start: Array, penalty: float) -> Array:
-    from scipy.optimize import minimize  # slow to import, and only boards with a probe need it
-
     classes, target = start.shape[1], np.eye(start.shape[1])[labels]
 
-    def loss(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+    def loss(flat: Array) -> tuple[float, Array]:
         weights = flat.reshape(-1, classes)
         chances = _apply(rows, weights)
         hit = np.maximum(chances[np.arange(len(rows)), labels], np.finfo(float).tiny)
@@ -85,12 +82,4 @@ def _fit(rows: Array, labels: Classes, start: Array, penalty: float) -> Array:
         value = -math.fsum(np.log(hit)) / len(rows) + penalty / 2 * float((weights[:-1] ** 2).sum())
         return value, slope.ravel()
 
-    found = minimize(
-        loss,
-        start.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": _STEPS, "gtol": 1e-8, "ftol": 1e-14},
-    )
-    fitted: Array = found.x.reshape(-1, classes)
-    return fitted
+    return lowest(loss, start.ravel()).reshape(-1, classes)

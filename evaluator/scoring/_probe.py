@@ -10,7 +10,7 @@ from evaluator.outputs import Value
 from evaluator.probe import Split, SplitError, split_cases
 from evaluator.scoring._dataset import score_dataset
 from evaluator.scoring._fairness import fairness_reports, group_reports, withheld
-from evaluator.scoring._probe_runs import Embedding, Material, Tested, lacking, reference, train
+from evaluator.scoring._probe_runs import Bench, Embedding, Material, Tested, lacking
 from evaluator.scoring._probe_seeds import Runs, over_seeds, seed_report, value_of
 from evaluator.scoring._report import Extras, MetricReport, ProbeReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
@@ -41,9 +41,10 @@ def score_probe(job: Job) -> Report:
         extras = Extras(dataset=job.manifest.digest, missing=missing)
         return _report(job, metrics, extras, rejected=sentence)
     material = _material(job, split, found)
-    result, own = train(material, split, probe, probe.seed)
-    runs = _runs(job, probe, material, split, own)
-    penalty, convex = reference(material, split)
+    bench = Bench(material, split)
+    result, own = bench.train(probe, probe.seed)
+    runs = _runs(job, probe, bench, own)
+    penalty, convex = bench.reference()
     fairness = fairness_reports(job, own, runs.sample) if own.trained else {}
     extras = Extras(
         dataset=job.manifest.digest,
@@ -74,12 +75,12 @@ def score_probe(job: Job) -> Report:
     return _report(job, withheld(job, metrics, fairness), extras)
 
 
-def _runs(job: Job, probe: Probe, material: Material, split: Split, own: Tested) -> Runs:
+def _runs(job: Job, probe: Probe, bench: Bench, own: Tested) -> Runs:
     sample = resample(job, own.cases, own.class_names)
-    by_seed = [train(material, split, probe, seed)[1] for seed in probe.seeds]
+    by_seed = [bench.train(probe, seed)[1] for seed in probe.seeds]
     if job.board.bootstrap.sources != "test_cases_seeds_and_split":
         return Runs(own, sample, by_seed, [(one, sample) for one in by_seed])
-    return Runs(own, sample, by_seed, [_elsewhere(job, material, probe, seed) for seed in probe.seeds])
+    return Runs(own, sample, by_seed, [_elsewhere(job, bench.material, probe, seed) for seed in probe.seeds])
 
 
 def _elsewhere(job: Job, material: Material, probe: Probe, seed: int) -> tuple[Tested, Sample] | None:
@@ -87,7 +88,7 @@ def _elsewhere(job: Job, material: Material, probe: Probe, seed: int) -> tuple[T
     split = _split(job, probe, seed)
     if lacking(split, material.embeddings):
         return None
-    tested = train(material, split, probe, seed)[1]
+    tested = Bench(material, split).train(probe, seed)[1]
     return tested, resample(job, tested.cases, tested.class_names, salt=f" split {seed}")
 
 

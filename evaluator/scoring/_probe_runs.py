@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from evaluator.manifest import Reference
 from evaluator.metrics import DatasetData
 from evaluator.metrics.fairness import groups_of
-from evaluator.probe import ProbeResult, Split, probe_of, reference_of
+from evaluator.probe import ProbeResult, Rows, Split, probe_of, reference_of
 from evaluator.scoring._dataset import dataset_metric
 from evaluator.scoring._values import BoundMetric
 from evaluator.spec import GroupVariable, Probe
@@ -72,48 +73,60 @@ def lacking(split: Split, embeddings: Sequence[Embedding | None]) -> int:
     return sum(embeddings[case] is None for case in split.train + split.val)
 
 
-def train(material: Material, split: Split, probe: Probe, seed: int) -> tuple[ProbeResult, Tested]:
-    """The probe of one seed on one split, whose training and validation embeddings must all be there."""
-    parts = _parts(material, split)
-    recipe = probe.model_copy(update={"seed": seed})
-    result = probe_of(*parts, classes=len(material.classes), probe=recipe, cache=material.cache)
-    return result, _tested(material, split, result.scores)
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """One split of the material, ready for any number of probes. All its training and validation rows must be there."""
 
+    material: Material
+    split: Split
 
-def reference(material: Material, split: Split) -> tuple[float | None, Tested]:
-    """The convex reference fit on the same split, and its penalty."""
-    fit = reference_of(*_parts(material, split), classes=len(material.classes), cache=material.cache)
-    return fit.penalty, _tested(material, split, fit.scores)
+    @cached_property
+    def rows(self) -> Rows:
+        """What the probes see; of the test cases those that have an embedding."""
+        labels, split = self.material.labels, self.split
+        return Rows(
+            train=(_rows(self.material, split.train), labels[list(split.train)]),
+            val=(_rows(self.material, split.val), labels[list(split.val)]),
+            test=_rows(self.material, self._present),
+            classes=len(self.material.classes),
+            cache=self.material.cache,
+        )
 
+    def train(self, probe: Probe, seed: int) -> tuple[ProbeResult, Tested]:
+        """The probe with one seed."""
+        result = probe_of(self.rows, probe.model_copy(update={"seed": seed}))
+        return result, self._tested(result.scores)
 
-def _parts(
-    material: Material, split: Split
-) -> tuple[tuple[_Rows, npt.NDArray[np.intp]], tuple[_Rows, npt.NDArray[np.intp]], _Rows]:
-    present = [case for case in split.test if material.embeddings[case] is not None]
-    return (
-        (_rows(material, split.train), material.labels[list(split.train)]),
-        (_rows(material, split.val), material.labels[list(split.val)]),
-        _rows(material, present),
-    )
+    def reference(self) -> tuple[float | None, Tested]:
+        """The convex reference fit and its penalty."""
+        fit = reference_of(self.rows)
+        return fit.penalty, self._tested(fit.scores)
+
+    @property
+    def _present(self) -> list[int]:
+        return [case for case in self.split.test if self.material.embeddings[case] is not None]
+
+    def _tested(self, scores: _Rows | None) -> Tested:
+        material, test = self.material, self.split.test
+        by_case = {} if scores is None else dict(zip(self._present, scores, strict=True))
+        return Tested(
+            cases=tuple(material.cases[case] for case in test),
+            labels=material.labels[list(test)],
+            rows=[by_case.get(case) for case in test],
+            classes=material.classes,
+            groups=self._groups,
+            trained=scores is not None,
+        )
+
+    @cached_property
+    def _groups(self) -> Groups:
+        references = [self.material.references[case] for case in self.split.test]
+        return {
+            one.variable: groups_of(one, [getattr(found, one.variable) for found in references])
+            for one in self.material.groups
+        }
 
 
 def _rows(material: Material, cases: Sequence[int]) -> _Rows:
     chosen = [material.embeddings[case] for case in cases]
     return np.array(chosen, dtype=np.float64).reshape(len(chosen), material.width)
-
-
-def _tested(material: Material, split: Split, scores: _Rows | None) -> Tested:
-    present = [case for case in split.test if material.embeddings[case] is not None]
-    by_case = {} if scores is None else dict(zip(present, scores, strict=True))
-    references = [material.references[case] for case in split.test]
-    return Tested(
-        cases=tuple(material.cases[case] for case in split.test),
-        labels=material.labels[list(split.test)],
-        rows=[by_case.get(case) for case in split.test],
-        classes=material.classes,
-        groups={
-            one.variable: groups_of(one, [getattr(found, one.variable) for found in references])
-            for one in material.groups
-        },
-        trained=scores is not None,
-    )
