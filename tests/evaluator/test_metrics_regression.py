@@ -4,23 +4,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import pearsonr
-from sklearn.metrics import mean_absolute_error
+from scipy.stats import pearsonr, spearmanr
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from evaluator.metrics import NotScored
-from evaluator.metrics.regression import mae, pearson
+from evaluator.metrics.regression import mae, pearson, r2, rmse, spearman
 
 AGES = st.lists(st.tuples(st.floats(0, 120), st.floats(-1e4, 1e4)), min_size=2, max_size=30)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(AGES)
 def test_mae_is_that_of_scikit_learn(cases):
     true, predicted = np.array(cases).T
     assert mae(true, predicted) == pytest.approx(mean_absolute_error(true, predicted), rel=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(-100, 100)), min_size=3, max_size=30))
 def test_pearson_is_that_of_scipy(cases):
     true, predicted = np.array(cases, float).T
@@ -51,7 +51,7 @@ def test_huge_and_tiny_numbers_stay_finite():
     assert mae(true, [1.7e308] * 3) == pytest.approx(1.7e308)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(AGES)
 def test_correlations_stay_between_minus_one_and_one(cases):
     true, predicted = np.array(cases).T
@@ -64,3 +64,57 @@ def test_numbers_that_make_no_sense_are_refused(true, predicted):
     for metric in (mae, pearson):
         with pytest.raises(ValueError, match=r"labels|predictions|finite"):
             metric(true, predicted)
+
+
+PAIRS = st.lists(st.tuples(st.integers(0, 100), st.integers(-100, 100)), min_size=3, max_size=30)
+
+
+@settings(max_examples=25, deadline=None)
+@given(AGES)
+def test_rmse_is_that_of_scikit_learn_and_at_least_mae(cases):
+    true, predicted = np.array(cases).T
+    assert rmse(true, predicted) == pytest.approx(root_mean_squared_error(true, predicted), rel=1e-12)
+    assert rmse(true, predicted) >= mae(true, predicted) * (1 - 1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(PAIRS)
+def test_r2_is_that_of_scikit_learn(cases):
+    true, predicted = np.array(cases, float).T
+    if np.ptp(true) == 0:
+        with pytest.raises(NotScored):
+            r2(true, predicted)
+    else:
+        assert r2(true, predicted) == pytest.approx(r2_score(true, predicted), rel=1e-9, abs=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(PAIRS)
+def test_spearman_is_that_of_scipy_and_sees_the_order_only(cases):
+    true, predicted = np.array(cases, float).T
+    if np.ptp(true) == 0 or np.ptp(predicted) == 0:
+        with pytest.raises(NotScored):
+            spearman(true, predicted)
+    else:
+        assert spearman(true, predicted) == pytest.approx(spearmanr(true, predicted).statistic, abs=1e-12)
+        assert spearman(true, predicted**3) == pytest.approx(spearman(true, predicted), abs=1e-12)
+        assert spearman(true, -predicted) == pytest.approx(-spearman(true, predicted), abs=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(PAIRS, st.randoms(use_true_random=False))
+def test_the_order_of_the_cases_changes_no_metric(cases, random):
+    shuffled = random.sample(cases, len(cases))
+    for metric in (mae, rmse, r2, pearson, spearman):
+        with suppress(NotScored):
+            one, other = (metric(*np.array(order, float).T) for order in (cases, shuffled))
+            assert one == pytest.approx(other, rel=1e-9, abs=1e-12)
+
+
+def test_a_perfect_prediction_has_the_best_values():
+    true = [20.0, 40.0, 70.0]
+    assert (mae(true, true), rmse(true, true), r2(true, true), spearman(true, true)) == (0, 0, 1, 1)
+    assert r2(true, [np.mean(true)] * 3) == pytest.approx(0)
+    assert rmse([0.0, 0.0], [1e200, -1e200]) == pytest.approx(1e200)
+    with pytest.raises(NotScored):
+        rmse([], [])
