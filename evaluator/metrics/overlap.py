@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evaluator.metrics._arrays import mask
+from evaluator.metrics._pairs import MaskPair, same_shape
 
 
 def dice(pred: ArrayLike, ref: ArrayLike, *, both_empty: float = 1.0) -> float:
@@ -15,9 +16,12 @@ def dice(pred: ArrayLike, ref: ArrayLike, *, both_empty: float = 1.0) -> float:
         ValueError: a mask is not boolean, or the shapes differ.
     """
     a, b = mask(pred, "pred"), mask(ref, "ref")
-    if a.shape != b.shape:
-        raise ValueError(f"masks differ in shape: {a.shape} and {b.shape}")
+    same_shape(a, b)
     total = int(np.count_nonzero(a)) + int(np.count_nonzero(b))
-    if total == 0:
-        return both_empty
-    return 2.0 * int(np.count_nonzero(a & b)) / total
+    return both_empty if total == 0 else 2.0 * int(np.count_nonzero(a & b)) / total
+
+
+def dice_of(pair: MaskPair, both_empty: float) -> float:
+    """`dice` of masks that share their work with other metrics."""
+    total = pair.size_a + pair.size_b
+    return both_empty if total == 0 else 2.0 * pair.overlap / total

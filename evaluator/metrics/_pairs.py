@@ -1,0 +1,126 @@
+"""Two masks of one label, or two label maps, with everything that several metrics need of them made once."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluator.metrics._lattice import Lattice, shells_of
+from evaluator.metrics._masks import Box, box_of, cut, joined
+from evaluator.metrics._surface_distances import OneWay
+from evaluator.metrics._surfaces import Grid, Surface, surface_of
+
+
+class MaskPair:
+    """The masks `a` (prediction) and `b` (reference) inside a box that holds every set voxel of both.
+
+    Axes may be those of the image in reverse (`flipped`); `spacing_mm` is in the image's order.
+    """
+
+    def __init__(
+        self, a: NDArray[np.bool_], b: NDArray[np.bool_], spacing_mm: Sequence[float], flipped: bool = False
+    ) -> None:
+        self.a, self.b, self.flipped = a, b, flipped
+        self.spacing_mm = spacing_mm
+        self.size_a, self.size_b = int(np.count_nonzero(a)), int(np.count_nonzero(b))
+
+    @cached_property
+    def overlap(self) -> int:
+        """Voxels that are set in both."""
+        return int(np.count_nonzero(self.a & self.b)) if self.size_a and self.size_b else 0
+
+    @property
+    def voxel_ml(self) -> float:
+        """The volume of one voxel in mL."""
+        return float(np.prod(self.spacing_mm)) / 1000
+
+    @cached_property
+    def surfaces(self) -> tuple[Surface, Surface]:
+        """The surfaces of both masks, on one grid."""
+        grid = Grid.around(_three(self.a.shape), shells_of(self._lattice).reach)
+        return surface_of(self.a, grid), surface_of(self.b, grid)
+
+    @cached_property
+    def there(self) -> OneWay:
+        """From the surface of `a` to that of `b`; neither mask may be empty."""
+        return OneWay(*self.surfaces, self._lattice)
+
+    @cached_property
+    def back(self) -> OneWay:
+        """From the surface of `b` to that of `a`; neither mask may be empty."""
+        return OneWay(*self.surfaces[::-1], self._lattice)
+
+    @cached_property
+    def _lattice(self) -> Lattice:
+        spacing = spacing_of(self.spacing_mm)
+        return Lattice(spacing[::-1] if self.flipped else spacing, self.flipped)
+
+
+class LabelPair:
+    """The label maps of one case; one box serves all labels."""
+
+    def __init__(
+        self, prediction: NDArray[Any], reference: NDArray[Any], spacing_mm: Sequence[float]
+    ) -> None:
+        same_shape(prediction, reference)
+        box = joined(box_of(prediction), box_of(reference))
+        self._flipped = prediction.flags.f_contiguous and not prediction.flags.c_contiguous
+        self._blocks = [self._block(one, box) for one in (prediction, reference)]
+        self._spacing_mm = spacing_mm
+        self._masks: dict[int, MaskPair] = {}
+
+    def _block(self, labels: NDArray[Any], box: Box | None) -> NDArray[Any]:
+        block = cut(labels, box if box is not None else ((0, 0),) * labels.ndim)
+        return block.T if self._flipped else block
+
+    def label(self, label: int) -> MaskPair:
+        """The masks of one label, which is not 0."""
+        if label not in self._masks:
+            a, b = (_mask(block, label) for block in self._blocks)
+            self._masks[label] = MaskPair(a, b, self._spacing_mm, self._flipped)
+        return self._masks[label]
+
+
+def mask_pair(
+    a: NDArray[np.bool_], b: NDArray[np.bool_], spacing_mm: Sequence[float] = (1, 1, 1)
+) -> MaskPair:
+    """Two boolean masks of one shape.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    return LabelPair(a, b, spacing_mm).label(1)
+
+
+def same_shape(a: NDArray[Any], b: NDArray[Any]) -> None:
+    """Raise ValueError unless both have one shape."""
+    if a.shape != b.shape:
+        raise ValueError(f"masks differ in shape: {a.shape} and {b.shape}")
+
+
+def spacing_of(spacing_mm: Sequence[float]) -> tuple[float, float, float]:
+    """`spacing_mm` as three positive numbers.
+
+    Raises:
+        ValueError: it is not.
+    """
+    spacing = tuple(float(step) for step in spacing_mm)
+    if len(spacing) != 3 or not all(0 < step < np.inf for step in spacing):
+        raise ValueError("spacing_mm must be three positive numbers")
+    return spacing
+
+
+def _mask(block: NDArray[Any], label: int) -> NDArray[np.bool_]:
+    if block.dtype == np.bool_:
+        return block if label == 1 else np.zeros(block.shape, bool)
+    mask: NDArray[np.bool_] = block == label
+    return mask
+
+
+def _three(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    if len(shape) != 3:
+        raise ValueError(f"surfaces need masks of three dimensions, not {len(shape)}")
+    first, second, third = shape
+    return first, second, third
