@@ -6,10 +6,11 @@ from html import escape
 
 from evaluator.metrics.registry import lookup
 from evaluator.report._analysis import LEVEL, Pairs, pairs
-from evaluator.report._html import Cell, figure, legend, table
+from evaluator.report._groups import groups_of, seeds_of
+from evaluator.report._html import Cell, figure, table, title_of
 from evaluator.report._read import Entry
-from evaluator.report._svg import Interval, box_plot, group_plot, interval_plot
-from evaluator.scoring import GroupReport, MetricReport
+from evaluator.report._svg import Interval, box_plot, interval_plot
+from evaluator.scoring import MetricReport
 from evaluator.spec import Board, Challenge
 
 _SIGNIFICANT = 1 - LEVEL
@@ -24,7 +25,8 @@ def section(challenge: Challenge, track: str, name: str, entries: Sequence[Entry
         _values(board, entries),
         _remarks(board, entries),
         f'<div class="plots">{_intervals(board, entries)}{_distributions(board, entries)}</div>',
-        _groups(board, entries),
+        groups_of(board, _ordered(board, entries)),
+        seeds_of(board, _ordered(board, entries)),
         *(_map(board, key, pairs(challenge, entries, key)) for key in board.metrics),
     ]
     return "".join([*parts, "</section>\n"])
@@ -32,16 +34,13 @@ def section(challenge: Challenge, track: str, name: str, entries: Sequence[Entry
 
 def _cases(entries: Sequence[Entry]) -> str:
     cases = len(entries[0].report.cases)
-    return f"{cases} test case." if cases == 1 else f"{cases} test cases."
+    sampling = entries[0].report.extras.sampling.replace("_", " ")
+    return f"{cases} case{'' if cases == 1 else 's'}, intervals from {escape(sampling)}."
 
 
 def _short(digest: str) -> str:
     kind, _, value = digest.rpartition(":")
     return f'<span title="{escape(digest)}">{escape(kind)} {escape(value[:12])}…</span>'
-
-
-def _title(board: Board, key: str) -> str:
-    return board.metrics[key].title or key
 
 
 def _arrow(board: Board, key: str) -> str:
@@ -52,7 +51,9 @@ def _arrow(board: Board, key: str) -> str:
 
 def _values(board: Board, entries: Sequence[Entry]) -> str:
     head = ["Team"]
-    head += [f"{escape(_title(board, key))}<br><small>{_arrow(board, key)}</small>" for key in board.metrics]
+    head += [
+        f"{escape(title_of(board, key))}<br><small>{_arrow(board, key)}</small>" for key in board.metrics
+    ]
     head.append("Missing outputs")
     ordered = _ordered(board, entries)
     rows: list[list[Cell]] = [
@@ -93,7 +94,7 @@ def _remarks(board: Board, entries: Sequence[Entry]) -> str:
         for key, metric in one.report.metrics.items():
             if metric.value is None:
                 said = one.report.rejected or metric.reason or "It was not scored."
-                what = "" if one.report.rejected else f" ({_title(board, key)})"
+                what = "" if one.report.rejected else f" ({title_of(board, key)})"
                 team = f"{one.team}{what}"
                 if team not in reasons.setdefault(said, []):
                     reasons[said].append(team)
@@ -109,9 +110,9 @@ def _intervals(board: Board, entries: Sequence[Entry]) -> str:
             metric = one.report.metrics[key]
             rows.append(Interval(one.team, metric.value, metric.low, metric.high, hollow=one.baseline))
         if any(row.value is not None for row in rows):
-            title = f"{_title(board, key)} of {board.title}"
+            title = f"{title_of(board, key)} of {board.title}"
             note = f"Value and {LEVEL:.0%} interval; {_arrow(board, key)}."
-            drawn.append(figure(interval_plot(title, rows), _title(board, key), note))
+            drawn.append(figure(interval_plot(title, rows), title_of(board, key), note))
     return "".join(drawn)
 
 
@@ -123,44 +124,10 @@ def _distributions(board: Board, entries: Sequence[Entry]) -> str:
             for one in _ordered(board, entries)
         ]
         if any(values for _, values in rows):
-            title = f"{_title(board, key)} of single cases"
+            title = f"{title_of(board, key)} of single cases"
             note = "Dots: cases. Box: quartiles and median. Diamond: mean."
             drawn.append(figure(box_plot(f"{title}, {board.title}", rows), title, note))
     return "".join(drawn)
-
-
-def _groups(board: Board, entries: Sequence[Entry]) -> str:
-    with_groups = [one for one in _ordered(board, entries) if one.report.extras.groups]
-    if not with_groups:
-        return ""
-    first = with_groups[0].report.extras.groups or {}
-    parts = [_variable(board, variable, list(groups), with_groups) for variable, groups in first.items()]
-    return f"<h4>Groups</h4>{''.join(parts)}"
-
-
-def _variable(board: Board, variable: str, groups: list[str], entries: Sequence[Entry]) -> str:
-    parts = []
-    for key in board.metrics:
-        rows = [(one.team, [_of_group(one, variable, group, key) for group in groups]) for one in entries]
-        if not any(value is not None for _, values in rows for value in values):
-            continue
-        known = [(entry.report.extras.groups or {}).get(variable, {}) for entry in entries]
-        sizes = [next((found[group].size for found in known if group in found), 0) for group in groups]
-        named = [f"{group} (n = {size})" for group, size in zip(groups, sizes, strict=True)]
-        cells = [
-            [escape(team), *("–" if value is None else f"{value:.3f}" for value in values)]
-            for team, values in rows
-        ]
-        title = f"{_title(board, key)} by {variable}"
-        drawn = figure(group_plot(title, groups, rows), title) + legend(groups)
-        numbers = table(["Team", *map(escape, named)], cells, caption=f"{title}: value within each group")
-        parts.append(f'<div class="plots together"><div>{drawn}</div>{numbers}</div>')
-    return "".join(parts)
-
-
-def _of_group(entry: Entry, variable: str, group: str, key: str) -> float | None:
-    found: GroupReport | None = (entry.report.extras.groups or {}).get(variable, {}).get(group)
-    return None if found is None else found.values.get(key)
 
 
 def _map(board: Board, key: str, found: Pairs | None) -> str:
@@ -173,7 +140,7 @@ def _map(board: Board, key: str, found: Pairs | None) -> str:
         [f"{row + 1}. {escape(team)}", *(_pair(found, row, column) for column in range(count))]
         for row, team in enumerate(found.teams)
     ]
-    title = f"Significance map: {_title(board, key)}"
+    title = f"Significance map: {title_of(board, key)}"
     caption = (
         f"p between the teams of a row and a column, by Holm's method for {count * (count - 1) // 2} pairs "
         f"({found.test}). ▲: the row's team is better, ▼: worse, at p < {_SIGNIFICANT:.2g}."

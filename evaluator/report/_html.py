@@ -5,9 +5,15 @@ from html import escape
 from importlib.resources import files
 
 from evaluator.report import _svg
+from evaluator.spec import Board
 
 Cell = str | tuple[str, str]
 """The HTML of a cell, or that and its class."""
+
+
+def title_of(board: Board, key: str) -> str:
+    """A metric's name for people."""
+    return board.metrics[key].title or key
 
 
 def page(title: str, body: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from evaluator.metrics import CaseData, DatasetData, DatasetMetric, MetricFailed, MetricPlugin, NotScored
 from evaluator.metrics.registry import is_built_in
-from evaluator.scoring._report import MetricReport, Report
+from evaluator.scoring._report import GroupReport, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job
 
 _NOT_A_NUMBER = "it returned no finite number"
@@ -56,35 +56,30 @@ def with_plugin(
 
 
 def _joined(report: Report, other: Report) -> Report:
-    mine, more = report.extras.groups, other.extras.groups
-    groups = mine
-    if mine is not None and more is not None:
-        groups = {
-            variable: {
-                name: group.model_copy(
-                    update={
-                        "values": {**group.values, **more[variable][name].values},
-                        "intervals": {**group.intervals, **more[variable][name].intervals},
-                    }
-                )
-                for name, group in found.items()
-            }
-            for variable, found in mine.items()
-        }
-    probe, other_probe = report.extras.probe, other.extras.probe
-    if probe is not None and other_probe is not None:
-        both = {
-            "by_seed": {**probe.by_seed, **other_probe.by_seed},
-            "reference": {**probe.reference, **other_probe.reference},
-        }
-        probe = probe.model_copy(update=both)
+    fairness = {**(report.extras.fairness or {}), **(other.extras.fairness or {})}
+    extras = {"groups": _joined_groups(report, other), "fairness": fairness or None}
     return report.model_copy(
         update={
             "metrics": {**report.metrics, **other.metrics},
             "per_case": {**report.per_case, **other.per_case},
-            "extras": report.extras.model_copy(update={"groups": groups, "probe": probe}),
+            "extras": report.extras.model_copy(update=extras),
         }
     )
+
+
+def _joined_groups(report: Report, other: Report) -> dict[str, dict[str, GroupReport]] | None:
+    mine, more = report.extras.groups, other.extras.groups
+    if mine is None or more is None:
+        return mine or more
+
+    def joined(one: GroupReport, other: GroupReport) -> GroupReport:
+        values, intervals = one.values | other.values, one.intervals | other.intervals
+        return one.model_copy(update={"values": values, "intervals": intervals})
+
+    return {
+        variable: {name: joined(group, more[variable][name]) for name, group in found.items()}
+        for variable, found in mine.items()
+    }
 
 
 class _Process:

@@ -1,0 +1,223 @@
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from evaluator.cli import app
+from evaluator.report import _svg, read_entries, render
+from evaluator.report._read import ReportError
+from evaluator.scoring import score_board
+from tests.evaluator.datasets import CHALLENGES, Dataset, embeddings, fomo26, numbers
+
+FOMO26 = CHALLENGES / "fomo26" / "challenge.yaml"
+SKILL = {"ada": 3.0, "bell & co": 2.7, "<curie>": 0.8, "base": 0.2}
+
+
+class Page(HTMLParser):
+    """Checks that elements close in order, and keeps what a test asks about."""
+
+    VOID = frozenset({"meta", "br", "img", "link", "input"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.attributes, self.words, self.tags = [], [], [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attributes]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attributes]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        if self.open and self.open[-1] != "style":
+            self.words.append(text)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Reports of four entries: numbers, segmentations, and for one of them embeddings."""
+    root = tmp_path_factory.mktemp("reports")
+    labels = np.random.default_rng(1).integers(0, 2, 60)
+    cube = np.zeros((8, 8, 8))
+    cube[2:6, 2:6, 2:6] = 1
+    for number, (team, skill) in enumerate(SKILL.items()):
+        stream = np.random.default_rng(number)
+        scores = 1 / (1 + np.exp(-(skill * (labels - 0.5) + stream.normal(0, 1, 60))))
+        found = [None if team == "<curie>" and one == 3 else scores[one] for one in range(60)]
+        dataset = numbers(root / f"{number}-1", "task1", labels.tolist(), found)
+        _save(root, team, "task1", dataset)
+        if team != "base":
+            dataset = Dataset(root / f"{number}-2", fomo26(), "task2")
+            for case in range(8):
+                dataset.reference_map(f"c{case}", cube)
+                dataset.predict(f"c{case}", np.roll(cube, int(stream.integers(0, 4 - int(skill))), 0))
+            _save(root, team, "task2", dataset)
+    probe = embeddings(root / "probe")
+    for board in ("task6", "task7"):
+        _save(root, "ada", board, probe)
+    return root / "out"
+
+
+def _save(root, team, board, dataset):
+    path = root / "out" / "open" / team / f"{board}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    report = score_board(dataset.challenge, board, dataset.save(), dataset.references, dataset.predictions)
+    path.write_text(report.model_dump_json())
+
+
+@pytest.fixture(scope="module")
+def page(reports):
+    return render(fomo26(), read_entries(fomo26(), reports, ["base"]))
+
+
+def test_the_page_is_whole_and_loads_nothing(page):
+    found = Page(page)
+    assert page.startswith("<!doctype html>")
+    assert not {"script", "link", "img", "iframe", "object"} & set(found.tags)
+    for _, name, value in found.attributes:
+        assert name not in ("src", "srcset", "action")
+        assert name != "href" or value.startswith("#")
+    assert not re.search(r"url\(|@import|https?:", page)
+
+
+def test_every_link_of_the_page_leads_somewhere(page):
+    attributes = Page(page).attributes
+    named = [value for _, name, value in attributes if name == "id"]
+    assert len(named) == len(set(named))
+    assert {value[1:] for _, name, value in attributes if name == "href"} <= set(named)
+
+
+def test_every_plot_is_described_in_words(page):
+    plots = re.findall(r'<svg [^>]*role="img".*?</svg>', page, re.DOTALL)
+    assert len(plots) > 8
+    for plot in plots:
+        assert re.search(r'aria-label="[^"]+"', plot)
+        assert re.search(r"<title>.+</title><desc>.+</desc>", plot)
+
+
+def test_names_of_teams_are_text_and_never_markup(page):
+    assert "<curie>" not in page
+    assert "&lt;curie&gt;" in page
+    assert "<curie>" in Page(page).text
+
+
+def test_the_page_says_values_places_and_what_is_missing(page, reports):
+    text = Page(page).text
+    auroc = json.loads((reports / "open" / "ada" / "task1.json").read_text())["metrics"]["auroc"]
+    assert f"ada {auroc['value']:#.4g} {auroc['low']:#.4g} to {auroc['high']:#.4g} 0" in text
+    assert re.search(r"&lt;curie&gt;</th><td>[\d.]+<small>[^<]+</small></td><td>1</td>", page)
+    assert "base (baseline) – – – – –" in text
+    for words in (
+        "P(first)",
+        "Significance map: AUROC",
+        "DSC of single cases",
+        "Convex fit",
+        "ovr_auroc by sex",
+    ):
+        assert words in text
+
+
+def test_significance_is_told_by_signs_as_well_as_colours(page):
+    cells = re.findall(r'<td class="(better|worse)">(.)', page)
+    assert cells
+    assert set(cells) <= {("better", "▲"), ("worse", "▼")}
+    assert len([one for one, _ in cells if one == "better"]) * 2 == len(cells)
+
+
+def test_the_same_reports_give_the_same_bytes(page, reports):
+    assert render(fomo26(), read_entries(fomo26(), reports, ["base"])) == page
+
+
+def test_the_page_bears_light_dark_paper_and_phones(page):
+    for words in ("prefers-color-scheme: dark", "@media print", "width=device-width", "overflow-x: auto"):
+        assert words in page
+
+
+def test_a_report_without_a_value_says_why(reports, tmp_path):
+    shutil.copytree(reports, tmp_path / "out")
+    path = tmp_path / "out" / "open" / "base" / "task1.json"
+    content = json.loads(path.read_text())
+    content["metrics"]["auroc"] = {"value": None, "reason": "The metric x failed.", "fault": "scorer_failed"}
+    path.write_text(json.dumps(content))
+    text = Page(render(fomo26(), read_entries(fomo26(), tmp_path / "out"))).text
+    assert "base failed 0" in text
+    assert "base (AUROC): The metric x failed." in text
+
+
+def test_the_command_writes_the_page_and_ends_with_sentences(reports, tmp_path):
+    def call(folder, *more):
+        arguments = [
+            "report",
+            "--challenge",
+            FOMO26,
+            "--reports",
+            folder,
+            "--out",
+            tmp_path / "page.html",
+            *more,
+        ]
+        return CliRunner().invoke(app, [str(one) for one in arguments])
+
+    done = call(reports, "--baseline", "base", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["reports"] == 9
+    assert (tmp_path / "page.html").stat().st_size == json.loads(done.stdout)["bytes"]
+    assert call(tmp_path / "none").exit_code == 1
+    assert "the tracks are method, open" in call(_moved(reports, tmp_path / "a", "open", "openn")).stderr
+    odd = _moved(reports, tmp_path / "b", "open/ada/task1.json", "open/ada/task2.json")
+    assert "is not a report of board task2" in call(odd).stderr
+    odd = _moved(reports, tmp_path / "c", "open/ada/task1.json", "open/ada/task9.json")
+    assert "there is no board 'task9'" in call(odd).stderr
+    assert "no report of the baseline 'nobody'" in call(reports, "--baseline", "nobody").stderr
+
+
+def _moved(reports, target, old, new):
+    shutil.copytree(reports, target)
+    (target / old).rename(target / new)
+    return target
+
+
+def test_reports_of_different_datasets_are_not_mixed(reports, tmp_path):
+    shutil.copytree(reports, tmp_path / "out")
+    path = tmp_path / "out" / "open" / "base" / "task1.json"
+    path.write_text(path.read_text().replace('"dataset":"sha256:', '"dataset":"sha256:0'))
+    with pytest.raises(ReportError, match=r"base/task1\.json: is of another dataset"):
+        read_entries(fomo26(), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("values", "whole"),
+    [
+        ([0.1, 0.9], False),
+        ([3, 3], False),
+        ([1, 30], True),
+        ([1, 1], True),
+        ([-1e-9, 1e9], False),
+        ([], False),
+    ],
+)
+def test_an_axis_holds_its_values_between_round_ticks(values, whole):
+    scale = _svg.Scale.over(values, whole=whole)
+    assert 2 <= len(scale.ticks) <= 12
+    for value in values:
+        assert scale.low <= value <= scale.high
+        assert 0 < scale.at(value) < _svg.WIDTH
+    if whole:
+        assert all(tick == int(tick) for tick in scale.ticks)
