@@ -71,7 +71,7 @@ def tie_groups(overall: Values, apart: npt.NDArray[np.bool_]) -> Places:
     waiting = np.argsort(ordered, kind="stable")
     while len(waiting):
         best = ordered[waiting[0]]
-        level = waiting[(ordered[waiting] == best) | (ordered[waiting] - best <= TOLERANCE)]
+        level = waiting[ordered[waiting] <= best + TOLERANCE]
         if not len(first) or apart[np.ix_(first, level)].any():
             first = level
             groups[level] = groups.max() + 1

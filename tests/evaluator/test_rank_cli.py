@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from evaluator.cli import app
+from evaluator.comparison import ComparisonFile, RankFile
+from tests.evaluator import reports
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "tests" / "data" / "fomo25_open_track.csv"
@@ -109,3 +111,50 @@ def test_an_overlay_changes_the_rule(tmp_path):
     overlay.write_text("ranking:\n  rerank_boards: true\n")
     teams = json.loads(run("--scores", PUBLISHED, "--json", "--overlay", overlay).stdout)["tracks"]["open"]
     assert {one["team"]: one["task_ranks"]["task2"] for one in teams}["CAMI_SIAT"] == 9
+
+
+def test_the_rule_is_explained_without_scores():
+    found = run("--explain")
+    assert found.exit_code == 0, found.stderr
+    assert "A board's rank is the mean of its metric ranks." in found.stdout
+    digest = found.stdout.splitlines()[-1].removeprefix("Rule ")
+    assert json.loads(run("--scores", PUBLISHED, "--json").stdout)["rule"]["digest"] == digest
+    assert digest not in run("--explain", challenge="fomo26").stdout
+
+
+def test_reports_are_ranked_with_their_certainty(tmp_path):
+    reports.write(tmp_path / "reports", **reports.season(3))
+    arguments = "--reports", tmp_path / "reports"
+    found = run(*arguments, challenge="fomo26")
+    assert found.exit_code == 0, found.stderr
+    for text in ("95% interval", "P(first)", "paired permutation", "DeLong", "500 USD", "3 of 3"):
+        assert text in found.stdout
+    content = json.loads(run(*arguments, "--json", challenge="fomo26").stdout)
+    assert [one["team"] for one in content["tracks"]["open"]] == ["team0", "team1", "team2"]
+    assert content["comparison"]["open"]["overall"][0]["first"] > 0.9
+    RankFile.model_validate(content)
+
+
+def test_comparison_and_values_per_case_are_written_as_files(tmp_path):
+    reports.write(tmp_path / "reports", **reports.season(2))
+    files = "--comparison", tmp_path / "comparison.json", "--challenger", tmp_path / "csv"
+    found = run("--reports", tmp_path / "reports", *files, challenge="fomo26")
+    assert found.exit_code == 0, found.stderr
+    assert ComparisonFile.model_validate_json((tmp_path / "comparison.json").read_text()).tracks["open"]
+    assert [path.name for path in (tmp_path / "csv").iterdir()] == ["open_higher_is_better.csv"]
+
+
+def test_calls_that_contradict_themselves_are_usage_errors(tmp_path):
+    assert run("--scores", PUBLISHED, "--reports", tmp_path).exit_code == 2
+    assert run("--scores", PUBLISHED, "--challenger", tmp_path).exit_code == 2
+    found = run("--reports", tmp_path)
+    assert found.exit_code == 1
+    assert "TEAM/TRACK/BOARD.json" in found.stderr
+
+
+def test_the_published_fields_of_the_ranking_stay():
+    content = json.loads(run("--scores", PUBLISHED, "--json").stdout)
+    assert "comparison" not in content
+    fields = {"team", "baseline", "eligible", "metric_ranks", "task_ranks", "overall", "placement", "prize"}
+    assert set(content["tracks"]["open"][0]) == fields
+    RankFile.model_validate(content)

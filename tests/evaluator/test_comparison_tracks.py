@@ -1,0 +1,225 @@
+"""A whole track from reports: places with their certainty, tests, exports, and the published schemas."""
+
+import csv
+import io
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from evaluator.comparison import (
+    ComparisonFile,
+    Entrant,
+    challenger_csv,
+    compare_track,
+    paired_replicates,
+    read_entrants,
+    rows_of,
+    schemas,
+)
+from evaluator.ranking import RankingError, Table, rank
+from evaluator.spec import load_challenge
+from tests.evaluator import reports
+
+ROOT = Path(__file__).parents[2]
+FOMO26 = load_challenge(ROOT / "challenges" / "fomo26" / "challenge.yaml")
+
+
+@cache
+def entrants(teams=4):
+    return tuple(Entrant(team, found) for team, found in reports.season(teams).items())
+
+
+@cache
+def compared():
+    return compare(entrants())
+
+
+def compare(found, **changes):
+    return compare_track(FOMO26.ranking.model_copy(update=changes), FOMO26.boards, found)
+
+
+def test_places_come_with_intervals_chances_and_groups():
+    found = compared()
+    assert found.replicates == reports.RESAMPLES
+    assert [one.team for one in found.overall] == ["team0", "team1", "team2", "team3"]
+    for one in found.overall:
+        assert one.low <= one.place <= one.high
+        assert 0 <= one.first <= one.top3 <= 1
+    assert sum(one.first for one in found.overall) >= 1
+    assert [one.group for one in found.overall] == sorted(one.group for one in found.overall)
+    assert found.overall[0].first > 0.9
+    assert set(found.boards) == {"task1", "task2"}
+    assert found.stability.mean > 0.8
+    assert found.stability.low <= found.stability.mean <= found.stability.high
+
+
+def test_places_are_those_of_the_ranking():
+    rows = rows_of("open", entrants())
+    placed = {one.team: one.placement for one in rank(FOMO26.ranking, FOMO26.boards, rows).tracks["open"]}
+    assert {one.team: one.place for one in compared().overall} == placed
+
+
+def test_means_of_cases_are_permuted_and_auroc_is_delongs():
+    boards = compared().boards
+    dsc, auroc = boards["task2"].tests["dsc"], boards["task1"].tests["auroc"]
+    assert (dsc.test, dsc.units, auroc.test) == ("paired permutation", reports.CASES, "DeLong")
+    assert len(dsc.pairs) == len(auroc.pairs) == 6
+    assert max(pair.adjusted for pair in dsc.pairs) < 0.05
+    assert dsc.groups == {"team0": 1, "team1": 2, "team2": 3, "team3": 4}
+    assert all(pair.adjusted >= pair.p for pair in auroc.pairs)
+
+
+def test_many_teams_and_subjects_with_several_cases_get_the_paired_t_test():
+    paired = {}
+    for one in entrants(2):
+        report = one.reports["task2"]
+        sums = np.array(report.metrics["dsc"].influence).reshape(-1, 2).sum(axis=1)  # two sessions a subject
+        metrics = {
+            key: metric.model_copy(update={"influence": tuple(sums.tolist())})
+            for key, metric in report.metrics.items()
+        }
+        paired[one.team] = Entrant(one.team, {"task2": report.model_copy(update={"metrics": metrics})})
+    tests = compare(list(paired.values())).boards["task2"].tests["dsc"]
+    assert (tests.test, tests.units) == ("paired t", reports.CASES // 2)
+    sessions = [
+        np.array(one.reports["task2"].per_case["dsc"]).reshape(-1, 2).mean(axis=1) for one in entrants(2)
+    ]
+    expected = stats.ttest_rel(*sessions).pvalue  # of the subjects' means; the variance's n/(n − 1) differs
+    assert np.log(tests.pairs[0].p) == pytest.approx(np.log(expected), rel=0.05)
+
+
+def test_the_same_datasets_give_the_same_answer_and_team_order_none():
+    assert compare(entrants()) == compared()
+    turned = compare(entrants()[::-1])
+    assert turned.overall == compared().overall
+    assert turned.boards == compared().boards
+
+
+def test_equal_teams_tie_and_share_a_group():
+    season = reports.season(2)
+    twins = [Entrant("a", season["team0"]), Entrant("b", season["team0"]), Entrant("c", season["team1"])]
+    first, second, third = compare(twins).overall
+    assert (first.place, second.place, third.place) == (1, 1, 3)
+    assert first.group == second.group
+    assert first.model_dump(exclude={"team"}) == second.model_dump(exclude={"team"})
+
+
+def test_a_team_without_a_board_or_value_is_last_there_in_every_replicate():
+    season = reports.season(3)
+    without = [Entrant(team, dict(found)) for team, found in season.items()]
+    del without[0].reports["task2"]
+    found = compare(without)
+    assert [one.team for one in found.boards["task2"].teams] == ["team1", "team2"]
+    assert {one.team for one in found.overall} == set(season)
+    rejected = season["team0"]["task2"].model_copy(update={"rejected": "Every case failed."})
+    again = compare([Entrant("team0", season["team0"] | {"task2": rejected}), *without[1:]])
+    assert again.overall == found.overall
+
+
+def test_a_value_without_replicates_stays_fixed_and_the_notes_say_so():
+    fixed = []
+    for one in entrants(2):
+        report = one.reports["task2"]
+        metrics = report.metrics | {"nsd": report.metrics["nsd"].model_copy(update={"replicates": ()})}
+        fixed.append(Entrant(one.team, {"task2": report.model_copy(update={"metrics": metrics})}))
+    assert any("nsd of task2" in note for note in compare(fixed).notes)
+    table = Table.of(FOMO26.boards, rows_of("", fixed))
+    number = [column.key for column in table.columns].index(("task2", "nsd"))
+    drawn = paired_replicates(table, fixed).values[:, number]
+    assert (drawn == table.values[number]).all()
+
+
+def test_a_baseline_takes_no_part():
+    base = Entrant("base", entrants()[0].reports, baseline=True)
+    assert compare([*entrants(), base]).overall == compared().overall
+
+
+@pytest.mark.parametrize("changes", [{"method": "rank_then_mean"}, {"per_case": "median"}])
+def test_rules_over_cases_resample_the_cases(changes):
+    found = compare(entrants(), **changes)
+    assert found.overall[0].team == "team0"
+    assert any("as if each were its own subject" in note for note in found.notes)
+    assert any("method: mean_then_rank" in one.change for one in found.sensitivity)
+
+
+def test_reports_of_different_datasets_are_refused():
+    other = reports.season(1)["team0"]["task2"].model_copy(update={"extras": reports.Extras(dataset="other")})
+    with pytest.raises(RankingError, match="another dataset"):
+        compare([*entrants(2), Entrant("late", {"task2": other})])
+    with pytest.raises(RankingError, match="nothing to compare"):
+        compare([])
+
+
+def test_challenger_reads_one_value_per_task_algorithm_and_case():
+    text = challenger_csv(FOMO26, entrants(), small_better=False)
+    rows = list(csv.DictReader(io.StringIO(text)))
+    keys = {(row["task"], row["algorithm"], row["case"]) for row in rows}
+    assert len(rows) == len(keys) == 2 * 4 * reports.CASES  # every team has every case of every task
+    assert {row["task"] for row in rows} == {"task2_dsc", "task2_nsd"}
+    assert "sub-0" not in text
+    first = next(row for row in rows if row["algorithm"] == "team0" and row["case"] == "case1")
+    assert float(first["value"]) == entrants()[0].reports["task2"].per_case["dsc"][0]
+    assert challenger_csv(FOMO26, entrants(), small_better=True) is None
+
+
+def test_challenger_gets_na_where_nothing_was_scored():
+    without = [Entrant("a", entrants()[0].reports), Entrant("b", {"task1": entrants()[1].reports["task1"]})]
+    rows = list(csv.DictReader(io.StringIO(challenger_csv(FOMO26, without, small_better=False))))
+    assert {row["value"] for row in rows if row["algorithm"] == "b"} == {"NA"}
+
+
+def test_reports_are_read_by_team_track_and_board(tmp_path):
+    reports.write(tmp_path, "open", **reports.season(2))
+    reports.write(tmp_path, "method", team1=reports.season(2)["team1"])
+    (tmp_path / "teams.csv").write_text("team,is_baseline,eligible\nteam0,0,0\n")
+    found = read_entrants(FOMO26, tmp_path)
+    assert {track: [one.team for one in teams] for track, teams in found.items()} == {
+        "method": ["team1"],
+        "open": ["team0", "team1"],
+    }
+    assert [one.eligible for one in found["open"]] == [False, True]
+    assert found["open"][0].reports == reports.season(2)["team0"]
+
+
+def test_of_several_attempts_the_latest_valid_one_counts_task_by_task(tmp_path):
+    season = reports.season(3)
+    reports.write(tmp_path, "open/2", a=season["team0"])
+    reports.write(tmp_path, "open/10", a={"task2": season["team1"]["task2"]})
+    reports.write(
+        tmp_path, "open/11", a={"task2": season["team2"]["task2"].model_copy(update={"rejected": "No."})}
+    )
+    (one,) = read_entrants(FOMO26, tmp_path)["open"]
+    assert one.reports == {"task1": season["team0"]["task1"], "task2": season["team1"]["task2"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "message"),
+    [
+        ("a/closed/task1.json", "{}", "a: there is no track 'closed'"),
+        ("a/open/task9.json", "{}", "there is no board 'task9'"),
+        ("a/open/task1.json", "{}", "open/task1.json: not a report"),
+        ("a/open/task1.json", reports.season(1)["team0"]["task2"].model_dump_json(), "the report of task2"),
+        ("teams.csv", "team\n", "no reports; they are expected at"),
+    ],
+)
+def test_what_is_no_report_is_named(tmp_path, path, text, message):
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text(text)
+    with pytest.raises(RankingError, match=message):
+        read_entrants(FOMO26, tmp_path)
+
+
+def test_the_published_schemas_are_up_to_date():
+    for name, schema in schemas().items():
+        stored = json.loads((ROOT / "docs" / "schemas" / name).read_text())
+        assert stored == schema, "write them again: python -m evaluator.comparison docs/schemas"
+
+
+def test_a_comparison_survives_its_file():
+    found = {"rule": {"digest": "sha256:0", "sentences": ()}, "tracks": {"open": compared()}}
+    file = ComparisonFile.model_validate(found)
+    assert ComparisonFile.model_validate_json(file.model_dump_json()) == file
