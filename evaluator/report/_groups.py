@@ -56,9 +56,8 @@ def _variable(board: Board, key: str, variable: str, groups: list[str], entries:
 
 def _compared(board: Board, key: str, entries: Sequence[Entry]) -> str:
     """What has a value within a group: of a fairness metric, the one that it compares."""
-    reports = [
-        one.report.extras.fairness[key] for one in entries if key in (one.report.extras.fairness or {})
-    ]
+    found = [(one.report.extras.fairness or {}).get(key) for one in entries]
+    reports = [one for one in found if one is not None]
     return reports[0].of if reports else title_of(board, key)
 
 
