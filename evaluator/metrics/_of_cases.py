@@ -1,58 +1,176 @@
-"""The built-in metrics of single segmentations: one frozen row each; adding a metric adds a row."""
+"""The built-in metrics of single segmentations: one frozen row each; adding a metric adds a row.
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+All metrics of one case work on the same `MaskPair` of each label.
+"""
 
-import numpy as np
+import math
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
 from pydantic import Field
 
+from evaluator.metrics._pairs import LabelPair, MaskPair
 from evaluator.metrics._plugin import CaseData, CaseMetric, Parameters
-from evaluator.metrics.overlap import dice
-from evaluator.metrics.surface import surface_dice
+from evaluator.metrics.lesions import lesion_f1_of, lesion_sensitivity_of
+from evaluator.metrics.overlap import dice_of
+from evaluator.metrics.surface import hausdorff_of, mean_of, median_of, surface_dice_of
+from evaluator.metrics.volume import relative_volume_difference_of, volume_difference_of
 
 _Labels = Annotated[tuple[int, ...], Field(min_length=1)]
 _UnitInterval = Annotated[float, Field(ge=0, le=1)]
+_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _Dice(Parameters):
-    """labels: averaged over; both_empty: the value of a label that neither map has."""
+class _OfLabels(Parameters):
+    """labels: averaged over."""
 
     labels: _Labels
+
+
+class _Dice(_OfLabels):
+    """both_empty: the value of a label that neither map has."""
+
     both_empty: _UnitInterval = 1.0
 
 
-class _SurfaceDice(Parameters):
-    """labels and both_empty as for Dice; tolerance_mm: largest distance of surfaces that agree."""
+class _SurfaceDice(_OfLabels):
+    """both_empty as for Dice; tolerance_mm: largest distance of surfaces that agree."""
 
-    labels: _Labels
-    tolerance_mm: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    tolerance_mm: _Amount
     both_empty: _UnitInterval = 0.0
 
 
-def _dice(case: CaseData, parameters: _Dice) -> float:
-    return _mean_over_labels(
-        case, parameters.labels, lambda a, b: dice(a, b, both_empty=parameters.both_empty)
-    )
+class _Distance(_OfLabels):
+    """Distances in mm of a label that both maps lack, that one lacks, and of a case without a valid output.
+
+    There is no distance to nothing, so the challenge says what it counts as; `missing` is `one_empty` where
+    it is left out.
+    """
+
+    both_empty: _Amount = 0.0
+    one_empty: _Amount
+    missing: _Amount | None = None
 
 
-def _surface_dice(case: CaseData, parameters: _SurfaceDice) -> float:
-    def of_label(a: Any, b: Any) -> float:
-        return surface_dice(
-            a,
-            b,
-            spacing_mm=case.spacing_mm,
-            tolerance_mm=parameters.tolerance_mm,
-            both_empty=parameters.both_empty,
-        )
+class _Hausdorff(_Distance):
+    """percentile: 95 for HD95, 100 for the Hausdorff distance."""
 
-    return _mean_over_labels(case, parameters.labels, of_label)
+    percentile: Annotated[float, Field(ge=0, le=100)] = 95.0
 
 
-def _mean_over_labels(case: CaseData, labels: Sequence[int], value: Callable[[Any, Any], float]) -> float:
-    return float(np.mean([value(case.prediction == label, case.reference == label) for label in labels]))
+class _Volume(_OfLabels):
+    """missing: the difference in mL that a case without a valid output counts as."""
+
+    missing: _Amount
+
+
+class _RelativeVolume(_OfLabels):
+    """reference_empty: the value of a label that only the prediction has; missing: of no valid output."""
+
+    both_empty: _Amount = 0.0
+    reference_empty: _Amount
+    missing: _Amount | None = None
+
+
+class _Lesions(_OfLabels):
+    """See `evaluator.metrics.lesions`; both_empty as for Dice."""
+
+    connectivity: Literal[6, 18, 26] = 26
+    min_overlap: _UnitInterval = 0.0
+    both_empty: _UnitInterval = 1.0
+
+
+class _Sensitivity(_Lesions):
+    """reference_empty: the value of a label that only the prediction has."""
+
+    reference_empty: _UnitInterval = 0.0
+
+
+def _over_labels(of_pair: Callable[[MaskPair, Any], float]) -> Callable[[CaseData, Any], float]:
+    def mean(case: CaseData, parameters: Any) -> float:
+        pairs = labels_of(case)
+        values = [of_pair(pairs.label(label), parameters) for label in parameters.labels]
+        return math.fsum(values) / len(values)
+
+    return mean
+
+
+def labels_of(case: CaseData) -> LabelPair:
+    """The case's label maps with the work that its metrics share, made by the first that asks."""
+    if "labels" not in case.shared:
+        case.shared["labels"] = LabelPair(case.prediction, case.reference, case.spacing_mm)
+    pair: LabelPair = case.shared["labels"]
+    return pair
+
+
+def _missing_distance(parameters: _Distance) -> float:
+    return parameters.one_empty if parameters.missing is None else parameters.missing
+
+
+def _missing_relative(parameters: _RelativeVolume) -> float:
+    return parameters.reference_empty if parameters.missing is None else parameters.missing
+
+
+def _row(
+    name: str,
+    parameters: type[Parameters],
+    of_pair: Callable[[MaskPair, Any], float],
+    missing: Callable[[Any], float] | None = None,
+) -> CaseMetric:
+    """Shares are better higher and lie in [0, 1]; amounts, which say what a missing one counts as, lower."""
+    function = _over_labels(of_pair)
+    if missing is None:
+        return CaseMetric(name, "higher", 0, 1, 0, parameters, function)
+    return CaseMetric(name, "lower", 0, math.inf, math.inf, parameters, function, missing=missing)
 
 
 CASE_METRICS = (
-    CaseMetric("dice", "higher", 0, 1, 0, _Dice, _dice),
-    CaseMetric("surface_dice", "higher", 0, 1, 0, _SurfaceDice, _surface_dice),
+    _row("dice", _Dice, lambda pair, given: dice_of(pair, given.both_empty)),
+    _row(
+        "surface_dice",
+        _SurfaceDice,
+        lambda pair, given: surface_dice_of(pair, given.tolerance_mm, given.both_empty),
+    ),
+    _row(
+        "hausdorff",
+        _Hausdorff,
+        lambda pair, given: hausdorff_of(pair, given.percentile, given.both_empty, given.one_empty),
+        _missing_distance,
+    ),
+    _row(
+        "mean_surface_distance",
+        _Distance,
+        lambda pair, given: mean_of(pair, given.both_empty, given.one_empty),
+        _missing_distance,
+    ),
+    _row(
+        "median_surface_distance",
+        _Distance,
+        lambda pair, given: median_of(pair, given.both_empty, given.one_empty),
+        _missing_distance,
+    ),
+    _row(
+        "volume_difference",
+        _Volume,
+        lambda pair, given: volume_difference_of(pair),
+        lambda given: given.missing,
+    ),
+    _row(
+        "relative_volume_difference",
+        _RelativeVolume,
+        lambda pair, given: relative_volume_difference_of(pair, given.both_empty, given.reference_empty),
+        _missing_relative,
+    ),
+    _row(
+        "lesion_f1",
+        _Lesions,
+        lambda pair, given: lesion_f1_of(pair, given.connectivity, given.min_overlap, given.both_empty),
+    ),
+    _row(
+        "lesion_sensitivity",
+        _Sensitivity,
+        lambda pair, given: lesion_sensitivity_of(
+            pair, given.connectivity, given.min_overlap, given.both_empty, given.reference_empty
+        ),
+    ),
 )

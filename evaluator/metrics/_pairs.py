@@ -16,7 +16,8 @@ from evaluator.metrics._surfaces import Grid, Surface, surface_of
 class MaskPair:
     """The masks `a` (prediction) and `b` (reference) inside a box that holds every set voxel of both.
 
-    Axes may be those of the image in reverse (`flipped`); `spacing_mm` is in the image's order.
+    Axes may be those of the image in reverse (`flipped`); `spacing_mm` is in the image's order. `lesions` keeps
+    counts by their parameters.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class MaskPair:
     ) -> None:
         self.a, self.b, self.flipped = a, b, flipped
         self.spacing_mm = spacing_mm
+        self.lesions: dict[tuple[int, float], Any] = {}
         self.size_a, self.size_b = int(np.count_nonzero(a)), int(np.count_nonzero(b))
 
     @cached_property
@@ -68,6 +70,7 @@ class LabelPair:
         box = joined(box_of(prediction), box_of(reference))
         self._flipped = prediction.flags.f_contiguous and not prediction.flags.c_contiguous
         self._blocks = [self._block(one, box) for one in (prediction, reference)]
+        self._whole = (prediction, reference)
         self._spacing_mm = spacing_mm
         self._masks: dict[int, MaskPair] = {}
 
@@ -76,10 +79,14 @@ class LabelPair:
         return block.T if self._flipped else block
 
     def label(self, label: int) -> MaskPair:
-        """The masks of one label, which is not 0."""
+        """The masks of one label."""
         if label not in self._masks:
-            a, b = (_mask(block, label) for block in self._blocks)
-            self._masks[label] = MaskPair(a, b, self._spacing_mm, self._flipped)
+            if label:
+                a, b = (_mask(block, label) for block in self._blocks)
+                self._masks[label] = MaskPair(a, b, self._spacing_mm, self._flipped)
+            else:  # what lies outside the box is background too
+                a, b = (np.asarray(whole == 0) for whole in self._whole)
+                self._masks[label] = MaskPair(a, b, self._spacing_mm)
         return self._masks[label]
 
 

@@ -23,11 +23,15 @@ class Parameters(BaseModel):
 
 @dataclass(frozen=True)
 class CaseData:
-    """One case of a segmentation: label maps of the same shape and the voxel spacing per array axis in mm."""
+    """One case of a segmentation: label maps of the same shape and the voxel spacing per array axis in mm.
+
+    The built-in metrics keep in `shared` what several of them need, so a case is best given to all as one.
+    """
 
     prediction: NDArray[Any]
     reference: NDArray[Any]
     spacing_mm: tuple[float, ...]
+    shared: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,13 @@ class _Declared:
 
 @dataclass(frozen=True)
 class CaseMetric(_Declared):
-    """A metric of one case, averaged over cases. A case without a valid output counts as `worst`."""
+    """A metric of one case, averaged over cases. A case without a valid output counts as `worst`.
+
+    missing: what it counts as instead, from the parameters, where `worst` is no finite number.
+    """
 
     function: Callable[[CaseData, Any], float]
+    missing: Callable[[Any], float] | None = field(default=None, kw_only=True)
 
     @property
     def scope(self) -> Scope:
@@ -83,6 +91,10 @@ class CaseMetric(_Declared):
     def score(self, case: CaseData, parameters: Any) -> float:
         """The value of one case; `parameters` come from `parse`."""
         return float(self.function(case, parameters))
+
+    def score_missing(self, parameters: Any) -> float:
+        """The value of a case without a valid output; `parameters` come from `parse`."""
+        return self.worst if self.missing is None else float(self.missing(parameters))
 
 
 @dataclass(frozen=True)

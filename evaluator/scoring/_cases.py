@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluator.manifest import ReferenceMap
-from evaluator.metrics import CaseData, CaseMetric, NotScored
+from evaluator.metrics import CaseData, CaseMetric
 from evaluator.metrics.influence import of_mean
+from evaluator.metrics.segmentation import score_case, score_missing_case
 from evaluator.outputs import LabelMap, Value
 from evaluator.scoring._replicates import weighted_mean
 from evaluator.scoring._report import Extras, MetricReport, Report
@@ -23,7 +24,7 @@ def score_segmentations(job: Job) -> Report:
         ScoringError: a metric is not one of single cases.
         evaluator.manifest.ManifestError: a reference label map is missing or unusable.
     """
-    plugins = {key: _case_metric(key, metric) for key, metric in job.metrics.items()}
+    plugins = {key: (_case_metric(key, metric), metric.parameters) for key, metric in job.metrics.items()}
     values: dict[str, list[float]] = {key: [] for key in plugins}
     spacing: list[tuple[float, ...]] = []
     missing = wrong_shape = 0
@@ -33,8 +34,8 @@ def score_segmentations(job: Job) -> Report:
         missing += output is None
         wrong_shape += output is not None and not fits
         spacing.append(reference.spacing_mm)
-        for key, plugin in plugins.items():
-            values[key].append(_value(plugin, job.metrics[key], output if fits else None, reference))
+        for key, value in _values(plugins, output if fits else None, reference).items():
+            values[key].append(value)
     sample = resample(job, job.manifest.names, [""] * len(spacing))
     return Report(
         board=job.name,
@@ -60,16 +61,12 @@ def _labels(output: Value | None) -> npt.NDArray[Any] | None:
     return output.array if isinstance(output, LabelMap) else None
 
 
-def _value(
-    plugin: CaseMetric, metric: BoundMetric, output: npt.NDArray[Any] | None, reference: ReferenceMap
-) -> float:
+def _values(
+    plugins: Mapping[str, tuple[CaseMetric, Any]], output: npt.NDArray[Any] | None, reference: ReferenceMap
+) -> dict[str, float]:
     if output is None:
-        return plugin.worst
-    try:
-        data = CaseData(output, reference.labels, reference.spacing_mm)
-        return plugin.score(data, metric.parameters)
-    except NotScored:
-        return math.nan
+        return score_missing_case(plugins)
+    return score_case(CaseData(output, reference.labels, reference.spacing_mm), plugins)
 
 
 def _finite(value: float) -> float | None:
