@@ -52,8 +52,8 @@ def remembered(key: str, make: Callable[[], Arrays], directory: Path | None) -> 
 
 def _read(path: Path) -> Arrays | None:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
     except (OSError, ValueError, EOFError, BadZipFile):
         return None
 

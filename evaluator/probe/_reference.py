@@ -55,10 +55,11 @@ def fit_reference(
 
 
 def _coordinates(train: Array, *others: Array) -> tuple[Array, ...] | None:
-    mean, scale = train.mean(axis=0), train.std(axis=0)
-    scale[scale == 0] = 1
-    parts = [(part - mean) / scale for part in (train, *others)]
-    if not all(np.isfinite(part).all() for part in parts):
+    with np.errstate(all="ignore"):  # rows that overflow have no coordinates
+        mean, scale = train.mean(axis=0), train.std(axis=0)
+        scale[scale == 0] = 1
+        parts = [(part - mean) / scale for part in (train, *others)]
+    if not all(np.isfinite(part).all() for part in (scale, *parts)):
         return None
     _, strength, axes = np.linalg.svd(parts[0], full_matrices=False)
     used = axes[strength > strength.max(initial=0) * 1e-10]

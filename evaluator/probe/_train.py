@@ -103,7 +103,7 @@ def _gradient(weights: Array, rows: Array, target: Array) -> Array:
 
 def probabilities(logits: Array, classes: int) -> Array:
     """Softmax per head: (rows, heads * classes) to (rows, heads, classes)."""
-    logits = logits.reshape(len(logits), -1, classes)
+    logits = logits.reshape(len(logits), logits.shape[1] // classes, classes)
     powers = np.exp(logits - logits.max(axis=2, keepdims=True))
     probabilities: Array = powers / powers.sum(axis=2, keepdims=True)
     return probabilities

@@ -4,8 +4,20 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from evaluator.probe import SplitError, run_probe, split_cases
+from evaluator.metrics.classification import ovr_auroc
+from evaluator.probe import (
+    Rows,
+    SplitError,
+    fit_reference,
+    probe_of,
+    reference_of,
+    run_probe,
+    split_cases,
+)
+from evaluator.probe._cache import _memory, key_of, remembered
+from evaluator.probe._descent import lowest
 from evaluator.probe._train import train_heads
 from evaluator.spec import Probe
 
@@ -154,3 +166,114 @@ def test_a_class_too_small_for_the_split_is_named():
 def test_one_class_is_not_enough():
     with pytest.raises(SplitError, match="two classes"):
         split_cases(["a"] * 20, [None] * 20, Probe(n_train=6, n_val=2, n_test=8))
+
+
+def plain_choice(train, val, test, classes, probe):
+    """The recipe with a loop over heads: its head of choice, and that head's scores of the test cases."""
+    best = None
+    for rate, (weight, bias) in zip(probe.learning_rates, plain_heads(*train, classes, probe), strict=True):
+        logits = [rows.astype(float) @ weight.T + bias for rows in (val[0], test)]
+        chances = [np.exp(one - one.max(axis=1, keepdims=True)) for one in logits]
+        chances = [one / one.sum(axis=1, keepdims=True) for one in chances]
+        value = ovr_auroc(val[1], chances[0])
+        if best is None or value > best[0] + 1e-9:
+            best = value, rate, chances[1]
+    return best
+
+
+@pytest.mark.parametrize("seed", [42, 43, 7])
+def test_the_stacked_probe_chooses_and_scores_as_a_plain_loop_over_heads(seed):
+    rows, labels = cohort(per_class=40, width=24, distance=0.25, seed=seed)
+    parts = [slice(number, None, 3) for number in range(3)]  # 40 cases each, all classes
+    train, val, test = ((rows[part], labels[part]) for part in parts)
+    probe = Probe(seed=seed)
+    found = run_probe(train, val, test[0], classes=3, probe=probe)
+    value, rate, scores = plain_choice(train, val, test[0], 3, probe)
+    assert found.learning_rate == rate
+    assert max(one for one in found.validation if one is not None) == pytest.approx(value, abs=1e-9)
+    assert abs(ovr_auroc(test[1], found.scores) - ovr_auroc(test[1], scores)) <= 1e-9
+
+
+def test_another_seed_gives_another_probe():
+    rows, labels = cohort(distance=0.3)
+    one, other = (
+        run_probe((rows, labels), (rows, labels), rows, classes=3, probe=Probe(seed=seed))
+        for seed in (42, 43)
+    )
+    assert not np.array_equal(one.scores, other.scores)
+
+
+def test_the_reference_fit_is_the_logistic_regression_of_scikit_learn():
+    rows, labels = cohort(per_class=30, width=120, distance=0.2)  # wider than there are cases
+    val, test = cohort(per_class=10, width=120, distance=0.2, seed=1)
+    found = fit_reference((rows, labels), (val, test), val, classes=3)
+    mean, scale = rows.astype(float).mean(axis=0), rows.astype(float).std(axis=0)
+    model = LogisticRegression(C=1 / (found.penalty * len(rows)), tol=1e-10, max_iter=10_000)
+    model.fit((rows - mean) / scale, labels)
+    assert found.scores == pytest.approx(model.predict_proba((val - mean) / scale), abs=1e-4)
+    assert found.validation == ovr_auroc(test, found.scores)
+
+
+def test_a_constant_embedding_has_a_reference_fit_that_knows_nothing():
+    rows, labels = np.ones((30, 4)), np.arange(30) % 3
+    found = fit_reference((rows, labels), (rows, labels), rows, classes=3)
+    assert found.validation == 0.5
+    assert found.scores == pytest.approx(np.full((30, 3), 1 / 3))
+    assert found.penalty == 10
+
+
+def test_embeddings_beyond_all_bounds_have_no_reference_fit():
+    rows, labels = np.full((6, 2), 1e308), np.arange(6) % 2
+    rows[::2] *= -1
+    assert fit_reference((rows, labels), (rows, labels), rows, classes=2).scores is None
+
+
+def test_descent_finds_the_lowest_point_of_a_narrow_valley():
+    widths = np.array([1.0, 1e3, 1e-2])
+    found = lowest(lambda x: (float(widths @ (x - 1) ** 2), 2 * widths * (x - 1)), np.zeros(3))
+    assert found == pytest.approx(np.ones(3), abs=1e-5)
+
+
+def test_what_was_trained_is_shared_through_a_directory(tmp_path):
+    made = []
+
+    def make():
+        made.append(1)
+        return {"scores": np.eye(2)}
+
+    key = key_of((np.eye(3),), "recipe", 1)
+    assert remembered(key, make, tmp_path)["scores"].tolist() == [[1, 0], [0, 1]]
+    _memory.clear()  # as in another process
+    assert remembered(key, make, tmp_path)["scores"].tolist() == [[1, 0], [0, 1]]
+    assert made == [1]
+    assert key != key_of((np.eye(3, dtype=np.float32),), "recipe", 1)
+    assert key != key_of((np.eye(3),), "recipe", 2)
+
+
+def test_a_damaged_file_of_the_directory_counts_as_absent(tmp_path):
+    (tmp_path / "abc.npz").write_bytes(b"PK\x03\x04 half a file")
+    assert remembered("abc", lambda: {"scores": np.ones(1)}, tmp_path)["scores"] == 1
+    _memory.clear()
+    assert remembered("abc", dict, tmp_path)["scores"] == 1  # and was written anew
+
+
+def test_a_probe_from_the_directory_equals_the_one_that_was_trained(tmp_path):
+    rows, labels = cohort(distance=0.3)
+    content = Rows((rows, labels), (rows, labels), rows, 3, tmp_path)
+    first = probe_of(content, Probe()), reference_of(content)
+    _memory.clear()
+    again = probe_of(content, Probe()), reference_of(content)
+    assert first[0].learning_rate == again[0].learning_rate
+    assert first[0].validation == again[0].validation
+    for one, other in zip(first, again, strict=True):
+        assert np.array_equal(one.scores, other.scores)
+    assert first[1].penalty == again[1].penalty
+
+
+def test_a_probe_without_usable_head_is_remembered_as_such(tmp_path):
+    rows, labels = cohort()
+    content = Rows((rows, labels), (rows, labels), rows, 3, tmp_path)
+    for _ in range(2):
+        found = probe_of(content, Probe(learning_rates=(1e308,)))
+        assert (found.scores, found.learning_rate, found.validation) == (None, None, (None,))
+        _memory.clear()

@@ -7,9 +7,11 @@ import pytest
 from evaluator.manifest import ManifestError
 from evaluator.metrics import DatasetData, NotScored
 from evaluator.metrics.classification import auroc, macro_f1
+from evaluator.metrics.influence import of_auroc
 from evaluator.metrics.overlap import dice
 from evaluator.metrics.registry import lookup
 from evaluator.probe import split_cases
+from evaluator.probe._cache import _memory
 from evaluator.scoring import Report, ScoringError, score_board
 from evaluator.scoring._replicates import replicates
 from tests.evaluator.datasets import Dataset, embeddings, fomo26, numbers
@@ -258,6 +260,184 @@ def test_embeddings_on_which_every_head_diverges_are_not_scored(tmp_path):
 def test_a_cohort_too_small_for_the_split_is_the_datasets_fault(tmp_path):
     with pytest.raises(ScoringError, match="class 'ad' has 9 cases"):
         scored(embeddings(tmp_path, per_class=9), "task6")
+
+
+def uninformed(root, fill=1.0):
+    """Every embedding the same."""
+    dataset = embeddings(root)
+    for row in dataset.rows:
+        dataset.predict(row["case"], np.full(10, fill))
+    return dataset
+
+
+def test_a_probe_board_says_what_its_seed_moves_and_what_a_convex_fit_reaches(tmp_path):
+    report = scored(embeddings(tmp_path, distance=0.4), "task6")
+    probe = report.extras.probe
+    assert (probe.seed, len(probe.seeds), len(set(probe.seeds))) == (42, 20, 20)
+    found = probe.by_seed["ovr_auroc"]
+    assert found.values[probe.seeds.index(42)] == report.metrics["ovr_auroc"].value
+    assert found.mean == pytest.approx(np.mean(found.values))
+    assert found.sd == pytest.approx(np.std(found.values, ddof=1))
+    assert (found.low, found.high) == (min(found.values), max(found.values))
+    assert found.low < found.high
+    assert 0.5 < probe.reference["ovr_auroc"] <= 1
+    assert report.extras.sampling == "test-case sampling only"
+
+
+def test_the_mean_over_seeds_may_be_the_score(tmp_path):
+    dataset = embeddings(tmp_path, distance=0.4)
+    by_seed = scored(dataset, "task6").extras.probe.by_seed
+    report = scored(dataset, "task6", fomo26(task6={"probe": {"score": "mean"}}))
+    for key, metric in report.metrics.items():
+        assert metric.value == pytest.approx(by_seed[key].mean, abs=1e-12)
+        assert metric.low < metric.value < metric.high
+        assert np.mean(metric.replicates) == pytest.approx(metric.value, abs=0.02)
+        assert np.sqrt(np.sum(np.square(metric.influence))) == pytest.approx(
+            np.std(metric.replicates), rel=0.25
+        )
+
+
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        ("test_cases_and_seeds", "test cases and training seeds"),
+        ("test_cases_seeds_and_split", "test cases, training seeds and splits"),
+    ],
+)
+def test_replicates_may_draw_seeds_and_splits_too(tmp_path, sources, words):
+    dataset = embeddings(tmp_path, distance=0.4)
+    changes = {"bootstrap": {"sources": sources}}
+    report, again = (scored(dataset, "task6", fomo26(task6=changes)) for _ in range(2))
+    plain = scored(dataset, "task6")
+    assert report.extras.sampling == words
+    assert report.metrics == again.metrics
+    for key, metric in report.metrics.items():
+        assert metric.value == plain.metrics[key].value
+        assert len(metric.replicates) == 1000
+        assert np.std(metric.replicates) > 0.9 * np.std(plain.metrics[key].replicates)
+
+
+def test_a_board_without_probe_has_no_seeds_to_draw():
+    with pytest.raises(ValueError, match="only a board with a probe"):
+        fomo26(task1={"bootstrap": {"sources": "test_cases_and_seeds"}})
+
+
+def test_boards_of_the_same_embeddings_train_their_probes_once(tmp_path):
+    dataset = embeddings(tmp_path / "data", distance=0.4)
+    manifest, cache = dataset.save(), tmp_path / "probes"
+    _memory.clear()
+
+    def report(board):
+        return score_board(
+            dataset.challenge, board, manifest, dataset.references, dataset.predictions, cache=cache
+        )
+
+    first = report("task6")
+    made = {path.name: path.stat().st_mtime_ns for path in cache.iterdir()}
+    assert len(made) == 21  # twenty seeds, of which 42 is one, and the reference
+    _memory.clear()  # the next board is scored by another process
+    second = report("task7")
+    assert {path.name: path.stat().st_mtime_ns for path in cache.iterdir()} == made
+    assert first.extras.probe.validation == second.extras.probe.validation
+    _memory.clear()
+    assert report("task6") == first == scored(dataset, "task6")
+
+
+def test_groups_have_intervals_and_say_where_they_are_too_small(tmp_path):
+    report = scored(embeddings(tmp_path, distance=0.4), "task7")
+    for group in report.extras.groups["sex"].values():
+        assert group.subjects == group.size
+        assert group.enough == (group.subjects >= 20)
+        low, high = group.intervals["fairness_auroc"]
+        assert low <= group.values["fairness_auroc"] <= high
+    sex = report.extras.fairness["fairness_auroc"].variables["sex"]
+    assert not sex.enough
+    lenient = fomo26(task7={"groups": [{"variable": "sex", "enough": 2}]})
+    again = scored(embeddings(tmp_path / "again", distance=0.4), "task7", lenient)
+    assert again.extras.fairness["fairness_auroc"].variables["sex"].enough
+    assert set(again.extras.groups) == {"sex"}
+
+
+def test_a_disparity_stands_beside_what_chance_alone_gives(tmp_path):
+    report = scored(embeddings(tmp_path, distance=0.4), "task7")
+    for key, found in report.extras.fairness.items():
+        even = [1 - one.disparity for one in found.variables.values()]
+        assert report.metrics[key].value == pytest.approx(np.mean(even))
+        for one in found.variables.values():
+            assert 0 < one.expected < one.expected_high
+            assert 0 < one.p_value <= 1
+        values = {name: group.values[key] for name, group in report.extras.groups["sex"].items()}
+        assert found.variables["sex"].worst == min(values, key=values.get)
+        assert found.variables["sex"].worst_value == min(values.values())
+
+
+def test_an_unfair_probe_exceeds_what_chance_gives(tmp_path):
+    dataset = embeddings(tmp_path, distance=2, per_class=40)
+    stream = np.random.default_rng(1)
+    for row in dataset.rows:
+        row["sex"] = "m" if int(str(row["case"]).partition("-")[2]) % 2 else "f"
+        if row["sex"] == "f":
+            dataset.predict(row["case"], stream.normal(0, 1, 10))  # nothing is known of women
+    challenge = fomo26(task7={"probe": {"n_train": 10, "n_val": 5, "n_test": 25}})
+    found = scored(dataset, "task7", challenge).extras.fairness["fairness_auroc"].variables
+    assert found["sex"].worst == "f"
+    assert found["sex"].disparity > found["sex"].expected_high
+    assert found["sex"].p_value < 0.05
+
+
+def test_a_constant_embedding_is_fair_because_uninformative(tmp_path):
+    report = scored(uninformed(tmp_path), "task7")
+    assert report.metrics["fairness_auroc"].value == 1
+    for found in report.extras.fairness.values():
+        assert found.uninformative
+    assert report.extras.fairness["fairness_auroc"].chance == 0.5
+
+
+def test_the_challenge_may_leave_uninformative_fairness_without_a_value(tmp_path):
+    metrics = {"fairness_auroc": {"uninformative": "not_scored"}}
+    challenge = fomo26(task7={"metrics": metrics})
+    report = scored(uninformed(tmp_path / "constant"), "task7", challenge)
+    assert report.metrics["fairness_auroc"].value is None
+    assert "better than chance" in report.metrics["fairness_auroc"].reason
+    assert report.metrics["fairness_f1"].value is not None
+    good = scored(embeddings(tmp_path / "good"), "task7", challenge)
+    assert good.metrics["fairness_auroc"].value is not None
+    assert not good.extras.fairness["fairness_auroc"].uninformative
+
+
+def test_failing_every_test_case_is_no_fairness(tmp_path):
+    dataset = embeddings(tmp_path)
+    for case in positions(dataset, "test"):
+        (dataset.predictions / f"{case}.npy").unlink()
+    report = scored(dataset, "task7")
+    assert report.metrics["fairness_auroc"].value == 1
+    assert report.extras.fairness["fairness_auroc"].value == 0
+    assert report.extras.fairness["fairness_auroc"].uninformative
+
+
+# influence
+
+
+def test_a_score_carries_the_influence_of_each_subject(tmp_path):
+    labels, scores = [0, 1] * 10, np.linspace(0, 1, 20)
+    dataset = numbers(tmp_path, "task1", labels, scores)
+    for number, row in enumerate(dataset.rows):
+        row["subject"] = f"s{number // 4}"
+    found = scored(dataset, "task1").metrics["auroc"].influence
+    psi = of_auroc(labels, scores)
+    assert found == pytest.approx([psi[start : start + 4].sum() for start in range(0, 20, 4)])
+
+
+def test_every_kind_of_board_has_influence_and_fairness_has_none(tmp_path):
+    pairs = [(cube(3), cube(size)) for size in (3, 2, 1)]
+    segmented = scored(segmentations(tmp_path / "a", *pairs), "task2").metrics["dsc"]
+    values = [1.0, dice(cube(2) > 0, cube(3) > 0), dice(cube(1) > 0, cube(3) > 0)]
+    assert np.sum(np.square(segmented.influence)) == pytest.approx(np.var(values, ddof=1) / 3)
+    ages = scored(numbers(tmp_path / "b", "task3", [20, 40, 60, 70], [25, 38, 61, 80]), "task3").metrics
+    assert [len(metric.influence) for metric in ages.values()] == [4, 4]
+    dataset = embeddings(tmp_path / "c")
+    assert [len(one.influence) for one in scored(dataset, "task6").metrics.values()] == [24, 24]
+    assert [one.influence for one in scored(dataset, "task7").metrics.values()] == [None, None]
 
 
 # replicates

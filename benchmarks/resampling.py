@@ -1,0 +1,50 @@
+"""The bootstrap of a whole board against a loop over scikit-learn, and against one that sorts once per resample."""
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from benchmarks._compare import Comparison, Side, compare
+from evaluator.metrics.classification import auroc
+from evaluator.resampling import auroc_replicates, draw_counts
+
+_CASES, _SUBMISSIONS, _RESAMPLES = 5000, 20, 1000
+_SUBSET = 10  # resamples of one submission that the loops are given
+
+
+def run() -> list[Comparison]:
+    """AUROC of 20 submissions in 1,000 resamples of 5,000 cases; the loops do a part, and are extrapolated."""
+    rng = np.random.default_rng(26)
+    labels = rng.integers(0, 2, _CASES)
+    scores = np.round(np.clip(rng.normal(0.4 + 0.2 * labels, 0.2, (_SUBMISSIONS, _CASES)), 0, 1), 3)
+    counts = draw_counts(range(_CASES), labels.tolist(), resamples=_RESAMPLES, digest="sha256:benchmark")
+    chosen = [np.repeat(np.arange(_CASES), row.astype(int)) for row in counts[:_SUBSET]]
+    expected = [roc_auc_score(labels[one], scores[0][one]) for one in chosen]
+    if np.abs(auroc_replicates(labels, scores[:1], counts[:_SUBSET])[0] - expected).max() > 1e-12:
+        raise RuntimeError("the two disagree")
+    parts = _RESAMPLES * _SUBMISSIONS // _SUBSET
+    name = f"bootstrap of AUROC, {_RESAMPLES:,} resamples × {_SUBMISSIONS} submissions × {_CASES:,} cases"
+    ours = ("evaluator", lambda: auroc_replicates(labels, scores, counts))
+    with_sklearn = compare(
+        name,
+        ours,
+        (
+            f"loop over scikit-learn, extrapolated from {_SUBSET} resamples of one",
+            lambda: [roc_auc_score(labels[one], scores[0][one]) for one in chosen],
+        ),
+        repeat=5,
+    )
+    with_own = compare(
+        name,
+        ours,
+        (
+            f"loop over our own AUROC, extrapolated from {_SUBSET} resamples of one",
+            lambda: [auroc(labels[one], scores[0][one]) for one in chosen],
+        ),
+        repeat=5,
+    )
+    return [_extrapolated(with_sklearn, parts, 40.0), _extrapolated(with_own, parts, 2.0)]
+
+
+def _extrapolated(found: Comparison, parts: int, least: float) -> Comparison:
+    other = Side(found.other.label, tuple(seconds * parts for seconds in found.other.seconds))
+    return Comparison(found.name, found.ours, other, least=least)
