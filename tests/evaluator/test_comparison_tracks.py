@@ -54,7 +54,8 @@ def test_places_come_with_intervals_chances_and_groups():
     assert found.overall[0].first > 0.9
     assert set(found.boards) == {"task1", "task2"}
     assert found.stability.mean > 0.8
-    assert found.stability.low <= found.stability.mean <= found.stability.high
+    assert found.stability.low <= found.stability.high <= 1
+    assert found.stability.same_winner > 0.9
 
 
 def test_places_are_those_of_the_ranking():

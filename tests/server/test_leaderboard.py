@@ -93,6 +93,22 @@ def test_the_best_attempt_counts_where_the_challenge_says_so(
     assert entries(board(nobody, lab))["The Team"]["metrics"]["auroc"]["value"] == 0.9
 
 
+def test_a_rule_over_single_cases_reads_them(
+    lab: Lab, entrant: MakeEntrant, nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    task5 = fomo26.boards["task5"]
+    by_case = {"auroc": task5.metrics["auroc"].model_copy(update={"metric": "dice"})}
+    boards = dict(fomo26.boards) | {"task5": task5.model_copy(update={"metrics": by_case})}
+    ranking = fomo26.ranking.model_copy(update={"method": "rank_then_mean"})
+    change(lab, fomo26, boards=boards, ranking=ranking)
+    for name, cases in {"Steady": [0.5, 0.5, 0.5], "Lucky": [1.0, 0.4, 0.4]}.items():
+        evaluation = scored(lab, entrant(name), sum(cases) / 3)
+        with unit_of_work(lab.sessions) as session:
+            service.lock_evaluation(session, UUID(evaluation)).scores[0].per_case = list(cases)
+    found = entries(board(nobody, lab))
+    assert {name: one["rank"] for name, one in found.items()} == {"Steady": 1, "Lucky": 2}
+
+
 def test_scores_of_another_version_are_counted_and_not_mixed_in(
     lab: Lab, team: Entrant, nobody: httpx.Client, fomo26: Challenge
 ) -> None:
