@@ -52,7 +52,7 @@ def score_command(
         task = spec.tasks[spec.boards[board].task]
         with progress(f"Scoring {board}", len(cases.cases)) as advance:
             read = _checked(task, cases, references, predictions, advance)
-            report = score_outputs(spec, board, cases, references, read)
+            report = score_outputs(spec, board, cases, references, read, cache=cache)
         text = report.model_dump_json(indent=2) + "\n"
         if str(report_file) == "-":
             sys.stdout.write(text)

@@ -29,6 +29,7 @@ def score(folder: Path, *, board: str, references: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "evaluator", "score", "--board", board, "--json", str(out)]
     command += ["--challenge", str(folder / "challenge.json"), "--manifest", str(folder / "manifest.json")]
     command += ["--references", str(references), "--predictions", str(folder / "predictions")]
+    command += ["--cache", str(folder / "probes")]  # boards of one task share what was trained
     environment = {
         "PATH": os.environ.get("PATH", ""),
         "PYTHONPATH": os.pathsep.join(sys.path),
