@@ -11,12 +11,12 @@ EXTRAS := client server worker embedded demo dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine torch demo up test test-long check bench train lock clean
+.PHONY: help setup engine torch demo up test test-long check bench mutants evaluator-wheel train lock clean
 
 help: ## show this
 	@echo "Proctor: container challenges on data nobody may see"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36mmake %-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[36mmake %-15s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Options go through ARGS, for example: make demo ARGS=--exit"
 

@@ -13,8 +13,13 @@ def evaluator_version() -> str:
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
-    try:
-        release = version("proctor")
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        release = "0"
-    return f"{release}+src.{digest.hexdigest()[:12]}"
+    return f"{_release()}+src.{digest.hexdigest()[:12]}"
+
+
+def _release() -> str:
+    for name in ("proctor", "proctor-evaluator"):  # the platform, or the evaluator installed alone
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "0"  # run from a source tree that was never installed

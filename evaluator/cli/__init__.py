@@ -7,10 +7,19 @@ from evaluator.cli.rank import rank_command
 from evaluator.cli.report import report_command
 from evaluator.cli.score import score_command
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Check outputs, score them, rank scores, report."
-)
+_HELP = """Check outputs, score them, rank scores, and report.
+
+Exit code 0: done. 1: the outputs or scores are not acceptable. 2: the call, the challenge file or the data are wrong.
+Each command's help says more.
+"""
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=_HELP)
 app.command("check")(check_command)
 app.command("score")(score_command)
 app.command("rank")(rank_command)
 app.command("report")(report_command)
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    app(prog_name="proctor-evaluator")
