@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import nibabel
 import numpy as np
 import numpy.typing as npt
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from evaluator.outputs import LabelMapError, read_label_map
 
 COLUMNS = ("case", "subject", "label", "cohort", "sex", "age", "site", "scanner")
 """The columns of references.csv; only `case` must be there."""
@@ -265,18 +266,15 @@ def _number(text: str, place: str) -> float:
 
 def _read_label_map(path: Path, entry: str) -> ReferenceMap:
     try:
-        image: Any = nibabel.load(path)
-        data = np.asanyarray(image.dataobj)
-        zooms = image.header.get_zooms()
+        labels, spacing = read_label_map(path)
     except FileNotFoundError:
         raise ManifestError(f"{entry} of the manifest has no reference label map") from None
-    except Exception as error:  # noqa: BLE001 - nibabel, gzip and numpy each raise their own kind
+    except LabelMapError as error:
+        raise ManifestError(f"{entry}: its reference label map {error}") from None
+    # The one place where spacing is read and rounded: every metric gets this, and the report stores it.
+    rounded = tuple(round(step, SPACING_DECIMALS) for step in spacing)
+    if not all(rounded):
         raise ManifestError(
-            f"{entry}: its reference label map cannot be read: {type(error).__name__}"
-        ) from None
-    if data.ndim != 3:
-        raise ManifestError(f"{entry}: its reference label map is {data.ndim}-D, not 3-D")
-    labels = data if data.dtype.kind in "iu" else np.rint(data).astype(np.int32)
-    if not np.array_equal(labels, data):
-        raise ManifestError(f"{entry}: its reference label map holds values that are not whole numbers")
-    return ReferenceMap(labels, tuple(round(float(zoom), SPACING_DECIMALS) for zoom in zooms))
+            f"{entry}: its reference label map has voxels smaller than 1e-{SPACING_DECIMALS} mm"
+        )
+    return ReferenceMap(labels, rounded)

@@ -66,7 +66,8 @@ class Header:
     """What is needed of a NIfTI header.
 
     dtype is None for colours and complex numbers. slope and intercept are 1 and 0 where there is no scaling;
-    precision is the relative rounding of these two as stored. affine is 4×4, and may hold anything.
+    precision is the relative rounding of these two as stored. affine is 4×4, and may hold anything, and so may
+    spacing_mm, the size of a voxel along each axis.
     """
 
     shape: tuple[int, ...]
@@ -76,6 +77,7 @@ class Header:
     intercept: float
     precision: float
     affine: NDArray[np.float64]
+    spacing_mm: tuple[float, ...]
 
     @property
     def voxels(self) -> int:
@@ -125,6 +127,7 @@ def _parse(fields: Any, size: int, precision: float) -> Header:
         intercept=intercept,
         precision=precision,
         affine=_affine(fields, shape),
+        spacing_mm=tuple(float(step) for step in fields["pixdim"][1 : rank + 1]),
     )
 
 

@@ -116,14 +116,16 @@ def _voxels(output: SegmentationOutput, reader: GunzipReader, header: Header) ->
     sieve = VoxelSieve(output.labels, header)
     labels = np.empty(header.voxels, smallest_dtype(output.labels))
     assert header.dtype is not None  # noqa: S101 - refused with the header
-    item = header.dtype.itemsize
-    buffer = memoryview(bytearray(_BUFFER))
-    step = _BUFFER // item
-    for start in range(0, header.voxels, step):
-        count = min(step, header.voxels - start)
-        if reader.readinto(buffer[: count * item]) < count * item:
+    stored = np.empty(_BUFFER // header.dtype.itemsize, header.dtype)
+    for start in range(0, header.voxels, len(stored)):
+        block = labels[start : start + len(stored)]
+        # Labels that are stored as they will be kept need no buffer.
+        part = block if block.dtype == header.dtype else stored[: len(block)]
+        if reader.readinto(part.view(np.uint8).data) < part.nbytes:
             raise _too_short()
-        labels[start : start + count] = sieve.labels(np.frombuffer(buffer, header.dtype, count))
+        found = sieve.labels(part)
+        if found is not block:
+            block[:] = found
     sieve.raise_if_invalid()
     return labels
 

@@ -121,6 +121,11 @@ def test_a_label_map_that_is_none_is_an_error(tmp_path, data, message):
         label_map(tmp_path, data, (1, 1, 1))
 
 
+def test_a_spacing_that_is_no_size_is_an_error(tmp_path):
+    with pytest.raises(ManifestError, match="smaller than 1e-4 mm"):
+        label_map(tmp_path, np.ones((2, 2, 2), np.uint8), (1, 1e-6, 1))
+
+
 def test_a_missing_or_broken_label_map_is_an_error_without_a_case_name(tmp_path):
     found = load_references(tmp_path, loaded(tmp_path, "b", "secret"))
     with pytest.raises(ManifestError, match=r"^entry 2 of the manifest has no reference label map$"):
