@@ -1,0 +1,208 @@
+"""`python -m scripts.mutants`: small defects, one at a time, and whether the tests notice.
+
+Each mutant changes one place of a module: a comparison, an operator, a number, a truth value, a `not`. The tests
+of the module's subject run in a copy of the tree; a mutant that they do not notice is printed. Which places are
+tried is drawn with a seed, so a short run is the same one every time.
+"""
+
+import ast
+import copy
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("evaluator/metrics", "evaluator/ranking")
+_LEFT_OUT = {"__init__.py", "plugin_child.py"}
+_SECONDS = 300
+_OF_MASKS = {
+    "lattice", "masks", "pairs", "surface_area", "surface_distances", "surface_steps", "surfaces", "surface",
+    "lesions", "overlap", "segmentation", "volume", "of_cases",
+}  # fmt: skip
+_MASKS = ("overlap", "surface", "segmentation", "lesion", "volume", "registry")
+_OF_PACKAGE = {
+    "metrics": ("calibration", "classification", "fairness", "influence", "regression", "registry", "delong"),
+    "ranking": ("test_rank",),
+}
+_ALL = (*_MASKS, *_OF_PACKAGE["metrics"], *_OF_PACKAGE["ranking"])
+"""Which tests are run for a mutant: words in their names, by the module's subject."""
+_COMPARED = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+}  # fmt: skip
+_COMPUTED = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
+    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.Pow: ast.Mult, ast.Mod: ast.Mult, ast.MatMult: ast.Mult,
+    ast.And: ast.Or, ast.Or: ast.And,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One changed place: the file, its line before and after, and the whole changed source."""
+
+    file: str
+    line: int
+    before: str
+    after: str
+    source: str
+
+
+def mutants_of(path: Path) -> Iterator[Mutant]:
+    """Every mutant of one module; annotations, docstrings and messages are left alone."""
+    text = path.read_text(encoding="utf-8")
+    places = len(list(_places(ast.parse(text))))
+    for number in range(places):
+        changed = ast.parse(text)
+        node = list(_places(changed))[number]
+        before = ast.unparse(node)
+        _mutate(node)
+        after = ast.unparse(node)
+        source = ast.unparse(changed)
+        yield Mutant(str(path.relative_to(ROOT)), node.lineno, before, after, source)
+
+
+def _places(tree: ast.Module) -> Iterator[ast.expr]:
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Raise | ast.Import | ast.ImportFrom | ast.JoinedStr):
+            continue
+        if isinstance(node, ast.expr) and _mutable(node):
+            yield node
+        skipped = {
+            id(one) for name in ("annotation", "returns", "type_params") for one in _children(node, name)
+        }
+        waiting += [one for one in ast.iter_child_nodes(node) if id(one) not in skipped]
+
+
+def _children(node: ast.AST, name: str) -> list[ast.AST]:
+    found = getattr(node, name, None)
+    return [found] if isinstance(found, ast.AST) else list(found or [])
+
+
+def _mutable(node: ast.expr) -> bool:
+    match node:
+        case ast.Compare(ops=[operator]):
+            return type(operator) in _COMPARED
+        case ast.BinOp(op=operator) | ast.BoolOp(op=operator):
+            texts = [
+                one for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            ]
+            return type(operator) in _COMPUTED and not texts
+        case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.Invert()):
+            return True
+        case ast.Constant(value=value):
+            return isinstance(value, bool | int | float)
+    return False
+
+
+def _mutate(node: ast.expr) -> None:
+    match node:
+        case ast.Compare():
+            node.ops = [_COMPARED[type(node.ops[0])]()]
+        case ast.BinOp() | ast.BoolOp():
+            node.op = _COMPUTED[type(node.op)]()  # type: ignore[assignment]  # the table keeps to its kind
+        case ast.UnaryOp(op=ast.Not()):
+            node.op, node.operand = ast.Not(), ast.UnaryOp(ast.Not(), copy.deepcopy(node.operand))
+        case ast.UnaryOp():
+            node.op = ast.UAdd()
+        case ast.Constant(value=bool()):
+            node.value = not node.value
+        case ast.Constant(value=int() | float() as value):
+            node.value = value + 1
+
+
+def main(
+    limit: Annotated[int, typer.Option(help="How many mutants to try; 0 is all.")] = 60,
+    seed: Annotated[int, typer.Option(help="Which ones are drawn.")] = 26,
+    jobs: Annotated[int, typer.Option(help="How many at a time.")] = 1,
+    only: Annotated[str, typer.Option(help="Only files whose path holds this text.")] = "",
+) -> None:
+    """Try mutants and print those that no test notices. Exit code 1 if there are any."""
+    files = [
+        path
+        for package in PACKAGES
+        for path in sorted((ROOT / package).glob("*.py"))
+        if path.name not in _LEFT_OUT and only in str(path)
+    ]
+    found = [mutant for path in files for mutant in mutants_of(path)]
+    chosen = random.Random(seed).sample(found, min(limit or len(found), len(found)))  # noqa: S311 - a sample
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
+        trees = [_copied(Path(folder) / str(number)) for number in range(jobs)]
+        if not _passes(trees[0]):
+            raise typer.BadParameter("the tests fail without any mutant")
+        parts = [pool.submit(_survivors, tree, chosen[number::jobs]) for number, tree in enumerate(trees)]
+        survivors = [mutant for part in parts for mutant in part.result()]
+    for one in sorted(survivors, key=lambda one: (one.file, one.line)):
+        typer.echo(f"{one.file}:{one.line}: {one.before}  →  {one.after}")
+    typer.echo(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants noticed; {len(found)} there are")
+    raise typer.Exit(1 if survivors else 0)
+
+
+def _copied(target: Path) -> Path:
+    for name in (
+        "evaluator",
+        "tests/evaluator",
+        "challenges",
+        "docs/examples",
+        "distributions",
+        "pyproject.toml",
+    ):
+        source = ROOT / name
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy(source, target / name)
+    for name in ("conftest.py", "__init__.py"):
+        if (ROOT / "tests" / name).exists():
+            shutil.copy(ROOT / "tests" / name, target / "tests" / name)
+    return target
+
+
+def _survivors(tree: Path, mutants: list[Mutant]) -> list[Mutant]:
+    found = []
+    for one in mutants:
+        path = tree / one.file
+        kept = path.read_text(encoding="utf-8")
+        path.write_text(one.source, encoding="utf-8")
+        if _passes(tree, one.file):
+            found.append(one)
+        typer.echo(f"{'survived' if one in found else 'noticed '} {one.file}:{one.line}", err=True)
+        path.write_text(kept, encoding="utf-8")
+    return found
+
+
+def _passes(tree: Path, file: str = "") -> bool:
+    """Whether the tests of the module's package pass, those named after the module first."""
+    tests = tree / "tests" / "evaluator"
+    words = (
+        _MASKS if Path(file).stem.strip("_") in _OF_MASKS else _OF_PACKAGE.get(Path(file).parent.name, _ALL)
+    )
+    near = [path for path in sorted(tests.glob("test_*.py")) if any(word in path.name for word in words)]
+    stem = Path(file).stem.strip("_").rstrip("s")
+    near.sort(key=lambda path: stem not in path.name)
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not long", "--import-mode=importlib"]
+    command += ["-p", "no:cacheprovider", "--no-header", *map(str, near)]
+    try:
+        done = subprocess.run(
+            command, cwd=tree, capture_output=True, timeout=_SECONDS * (1 if file else 4), check=False,
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return False  # a loop that never ends is noticed too
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    typer.run(main)
