@@ -108,7 +108,7 @@ def _board(track: _Track, number: int, name: str, board: Board, digest: str) -> 
         teams=_places(track, np.flatnonzero(has_board).tolist(), whole_places(full, ranking), full, drawn),
         tests={
             table.columns[one].metric: metric_tests(
-                board, table, one, track.entrants, digest=digest, level=track.level
+                ranking, board, table, one, track.entrants, digest=digest, level=track.level
             )
             for one in mine
         },

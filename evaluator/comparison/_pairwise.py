@@ -63,31 +63,33 @@ def permutation_test(cases: Values, *, digest: str, permutations: int = PERMUTAT
         digest: of the dataset.
         permutations: random patterns; p is (1 + those at least as extreme) / (1 + permutations).
     """
-    scored = np.isfinite(cases).any(axis=1)
-    rows = cases[scored]
-    rows = rows - np.nanmean(rows, axis=0) if np.isfinite(rows).all() and len(rows) else rows
-    exhaustive = rows.shape[1] - 1 <= _EXHAUSTIVE
-    counts = np.zeros((len(rows), len(rows)))
-    total = 0
-    for signs in _all_signs(rows.shape[1]) if exhaustive else _signs(rows.shape[1], permutations, digest):
-        total += signs.shape[1]
-        _count_extreme(rows, signs, counts)
-    p = counts / max(total, 1) if exhaustive else (1 + counts) / (1 + total)
     found = _empty(len(cases))
+    scored = np.isfinite(cases).any(axis=1)
+    if scored.sum() < 2:
+        return found
+    rows, count = cases[scored], cases.shape[1]
+    few = count - 1 <= _EXHAUSTIVE
+    extreme, total = np.zeros((len(rows), len(rows))), 0
+    for signs in _all_signs(count) if few else _signs(count, permutations, digest):
+        extreme += _extreme(rows, signs)
+        total += signs.shape[1]
+    p = extreme / total if few else (1 + extreme) / (1 + total)
     found[np.ix_(scored, scored)] = np.maximum(p, p.T)
     np.fill_diagonal(found, np.nan)
     return found
 
 
-def _count_extreme(rows: Values, signs: Values, counts: Values) -> None:
-    complete = bool(np.isfinite(rows).all())
-    sums = rows @ signs if complete else np.zeros((0, 0))
+def _extreme(rows: Values, signs: Values) -> Values:
+    """How many of the patterns make each pair's sum of differences at least as large, above the diagonal."""
+    counts = np.zeros((len(rows), len(rows)))
+    centred = rows - rows.mean(axis=0)  # cancels in every difference, and keeps their last digits
+    sums = centred @ signs if np.isfinite(rows).all() else None
     for first in range(len(rows) - 1):
         differences = np.nan_to_num(rows[first] - rows[first + 1 :])
-        flipped = sums[first] - sums[first + 1 :] if complete else differences @ signs
-        observed = np.abs(differences.sum(axis=1))
-        bound = observed - _SLACK * np.abs(differences).sum(axis=1)
-        counts[first, first + 1 :] += (np.abs(flipped) >= bound[:, None]).sum(axis=1)
+        flipped = differences @ signs if sums is None else sums[first] - sums[first + 1 :]
+        bound = np.abs(differences.sum(axis=1)) - _SLACK * np.abs(differences).sum(axis=1)
+        counts[first, first + 1 :] = (np.abs(flipped) >= bound[:, None]).sum(axis=1)
+    return counts
 
 
 def _signs(cases: int, permutations: int, digest: str) -> Iterator[Values]:

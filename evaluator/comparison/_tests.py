@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from evaluator.comparison._entrants import Entrant
-from evaluator.comparison._pairwise import holm, influence_test, permutation_test
+from evaluator.comparison._pairwise import holm, influence_test, permutation_test, signed_rank_test
 from evaluator.comparison._places import tie_groups
 from evaluator.comparison._published import MetricTests, PairTest
 from evaluator.metrics.registry import lookup
-from evaluator.ranking import Column, RankingError, Table, Values
-from evaluator.spec import Board
+from evaluator.ranking import RankingError, Table, Values, ranked_columns
+from evaluator.spec import Board, Ranking
 
 _MOST_TEAMS = 50  # of the permutation test: beyond that its smallest p is too large for Holm
 _MEANS = {
@@ -20,33 +20,53 @@ _AREAS = {"auroc"}
 
 
 def metric_tests(
-    board: Board, table: Table, number: int, entrants: Sequence[Entrant], *, digest: str, level: float
+    ranking: Ranking,
+    board: Board,
+    table: Table,
+    number: int,
+    entrants: Sequence[Entrant],
+    *,
+    digest: str,
+    level: float,
 ) -> MetricTests:
     """Tests between all teams in column `number`: the most exact one that the reports allow.
 
-    Means over cases that are each their own subject: sign-flip permutation for up to 50 teams, else the
-    paired t test. Everything else: from influence vectors, which are per subject.
+    Values per case, each case its own subject: sign-flip permutation of what the rule averages, for up to 50
+    teams, or signed ranks where the rule takes medians. Everything else: from influence vectors, which are per
+    subject; the t distribution for means.
 
     Raises:
         RankingError: influence vectors or per-case values of different lengths.
     """
-    column = table.columns[number]
+    column, cases = table.columns[number], table.cases.get(number)
     influence = _influence(table, number, entrants)
-    cases = table.cases.get(number)
     scored = int(np.isfinite(table.values[number]).sum())
     if scored < 2:
         return MetricTests(test=None, reason="Fewer than two teams have a value.")
-    single = influence is None or cases is None or influence.shape[1] == cases.shape[1]
-    if column.per_case and cases is not None and single and scored <= _MOST_TEAMS:
-        p = permutation_test(cases, digest=digest)
-        return _result(table, column, number, "paired permutation", cases.shape[1], p, level)
+    single = cases is not None and (influence is None or influence.shape[1] == cases.shape[1])
+    if column.per_case and single and scored <= _MOST_TEAMS:
+        label, p = _of_cases(ranking, table, number, digest)
+        return _result(ranking, table, number, label, table.cases[number].shape[1], p, level)
     if influence is None:
         return MetricTests(test=None, reason="The reports hold no influence vectors of this metric.")
     name = board.metrics[column.metric].metric
     mean = lookup(name).scope == "per_case" or name in _MEANS
     p = influence_test(table.values[number], influence, distribution="t" if mean else "normal")
     label = "paired t" if mean else "DeLong" if name in _AREAS else "influence, normal"
-    return _result(table, column, number, label, influence.shape[1], p, level)
+    return _result(ranking, table, number, label, influence.shape[1], p, level)
+
+
+def _of_cases(ranking: Ranking, table: Table, number: int, digest: str) -> tuple[str, Values]:
+    """Name and p-values of the test of what the rule makes of single cases.
+
+    Swapping two teams' values in a case swaps their ranks in it, so ranks may be permuted like values.
+    """
+    if ranking.method == "rank_then_mean":
+        terms = table.case_terms(ranking, number)
+        return "paired permutation of ranks", permutation_test(terms, digest=digest)
+    if ranking.per_case == "median":
+        return "Wilcoxon signed rank", signed_rank_test(table.cases[number])
+    return "paired permutation", permutation_test(table.cases[number], digest=digest)
 
 
 def _influence(table: Table, number: int, entrants: Sequence[Entrant]) -> Values | None:
@@ -68,11 +88,12 @@ def _influence(table: Table, number: int, entrants: Sequence[Entrant]) -> Values
 
 
 def _result(
-    table: Table, column: Column, number: int, test: str, units: int, p: Values, level: float
+    ranking: Ranking, table: Table, number: int, test: str, units: int, p: Values, level: float
 ) -> MetricTests:
-    adjusted = holm(p)
-    values = table.values[number]
-    groups = tie_groups(-values if column.higher_is_better else values, adjusted <= 1 - level)
+    adjusted, values = holm(p), table.values[number]
+    ranked = table.ranked_values(ranking)[number]
+    higher = ranked_columns(ranking, table.columns)[number].higher_is_better
+    groups = tie_groups(-ranked if higher else ranked, adjusted <= 1 - level)
     rows, columns = np.triu_indices(len(p), 1)
     return MetricTests(
         test=test,

@@ -139,12 +139,22 @@ def test_a_baseline_takes_no_part():
     assert compare([*entrants(), base]).overall == compared().overall
 
 
-@pytest.mark.parametrize("changes", [{"method": "rank_then_mean"}, {"per_case": "median"}])
-def test_rules_over_cases_resample_the_cases(changes):
+@pytest.mark.parametrize(
+    ("changes", "test"),
+    [
+        ({"method": "rank_then_mean"}, "paired permutation of ranks"),
+        ({"per_case": "median"}, "Wilcoxon signed rank"),
+    ],
+)
+def test_rules_over_cases_resample_and_test_what_they_rank(changes, test):
     found = compare(entrants(), **changes)
     assert found.overall[0].team == "team0"
     assert any("as if each were its own subject" in note for note in found.notes)
     assert any("method: mean_then_rank" in one.change for one in found.sensitivity)
+    tests = found.boards["task2"].tests["dsc"]
+    assert tests.test == test
+    assert tests.groups["team0"] == 1
+    assert found.boards["task1"].tests["auroc"].test == "DeLong"
 
 
 def test_reports_of_different_datasets_are_refused():
