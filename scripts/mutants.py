@@ -153,6 +153,7 @@ def _copied(target: Path) -> Path:
     for name in (
         "evaluator",
         "tests/evaluator",
+        "tests/data",
         "challenges",
         "docs/examples",
         "distributions",

@@ -31,7 +31,8 @@ def score_command(
     ],
     overlay: Annotated[Path | None, typer.Option("--overlay", help="A site's file merged over it.")] = None,
     cache: Annotated[
-        Path | None, typer.Option("--cache", help="Directory in which boards of one task share trained probes.")
+        Path | None,
+        typer.Option("--cache", help="Directory in which boards of one task share trained probes."),
     ] = None,
 ) -> None:
     """Score one board and write the report.
