@@ -35,7 +35,7 @@ def auroc(y_true: ArrayLike, y_score: ArrayLike) -> float:
 def auprc(y_true: ArrayLike, y_score: ArrayLike) -> float:
     """Area under the precision-recall curve as average precision: Σ (recall step) · precision, no interpolation.
 
-    Tied scores enter together. A constant score earns the share of positives.
+    Tied scores enter together, at the precision of the whole group. A constant score earns the share of positives.
 
     Args:
         y_true: (n,) labels 0 or 1.

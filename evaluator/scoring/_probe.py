@@ -7,7 +7,7 @@ import numpy as np
 
 from evaluator.manifest import ManifestError, Reference
 from evaluator.outputs import Value
-from evaluator.probe import Split, SplitError, split_cases
+from evaluator.probe import ProbeResult, Split, SplitError, split_cases
 from evaluator.scoring._dataset import score_dataset
 from evaluator.scoring._fairness import fairness_reports, group_reports, withheld
 from evaluator.scoring._probe_runs import Bench, Embedding, Material, Tested, lacking
@@ -40,39 +40,42 @@ def score_probe(job: Job) -> Report:
         metrics = {key: MetricReport(value=None, reason=sentence) for key in job.metrics}
         extras = Extras(dataset=job.manifest.digest, missing=missing)
         return _report(job, metrics, extras, rejected=sentence)
-    material = _material(job, split, found)
-    bench = Bench(material, split)
+    bench = Bench(_material(job, split, found), split)
     result, own = bench.train(probe, probe.seed)
     runs = _runs(job, probe, bench, own)
-    penalty, convex = bench.reference()
     fairness = fairness_reports(job, own, runs.sample) if own.trained else {}
     extras = Extras(
         dataset=job.manifest.digest,
         missing=missing,
-        probe=ProbeReport(
-            classes=split.classes,
-            width=material.width,
-            train=len(split.train),
-            val=len(split.val),
-            test=len(split.test),
-            learning_rate=result.learning_rate,
-            learning_rates=probe.learning_rates,
-            validation=result.validation,
-            seed=probe.seed,
-            seeds=probe.seeds,
-            by_seed={
-                key: seed_report([value_of(metric, one) for one in runs.by_seed])
-                for key, metric in job.metrics.items()
-            },
-            reference={key: value_of(metric, convex) for key, metric in job.metrics.items()},
-            reference_penalty=penalty,
-        ),
+        probe=_probe_report(job, probe, bench, result, runs),
         groups=group_reports(job, own, runs.sample) if own.trained and job.board.groups else None,
         fairness=fairness or None,
         sampling=_SAMPLING[job.board.bootstrap.sources],
     )
     metrics = {key: _metric(job, probe, metric, runs) for key, metric in job.metrics.items()}
     return _report(job, withheld(job, metrics, fairness), extras)
+
+
+def _probe_report(job: Job, probe: Probe, bench: Bench, result: ProbeResult, runs: Runs) -> ProbeReport:
+    penalty, convex = bench.reference()
+    return ProbeReport(
+        classes=bench.split.classes,
+        width=bench.material.width,
+        train=len(bench.split.train),
+        val=len(bench.split.val),
+        test=len(bench.split.test),
+        learning_rate=result.learning_rate,
+        learning_rates=probe.learning_rates,
+        validation=result.validation,
+        seed=probe.seed,
+        seeds=probe.seeds,
+        by_seed={
+            key: seed_report([value_of(metric, one) for one in runs.by_seed])
+            for key, metric in job.metrics.items()
+        },
+        reference={key: value_of(metric, convex) for key, metric in job.metrics.items()},
+        reference_penalty=penalty,
+    )
 
 
 def _runs(job: Job, probe: Probe, bench: Bench, own: Tested) -> Runs:
