@@ -84,17 +84,56 @@ def test_teams_with_different_numbers_of_cases_are_refused():
         places(rule(per_case="median"), STEADY, dsc("b", 0.5))
 
 
+def test_medians_and_means_are_rounded_and_mean_ranks_are_not():
+    rows = dsc("a", 0.51, 0.9, 0.1), dsc("b", 0.49, 0.9, 0.1)
+    assert places(rule(per_case="median", round=1), *rows) == {"a": 1, "b": 1}
+    thirds = dsc("a", 0.9, 0.9, 0.1), dsc("b", 0.1, 0.1, 0.9)  # mean ranks 4/3 and 5/3
+    assert places(rule(method="rank_then_mean", round=0), *thirds) == {"a": 1, "b": 2}
+    terms, counts = np.array([[0.26, 0.9]]), np.array([[1.0, 1.0]])
+    assert aggregate_resamples(rule(round=1), terms, counts).tolist() == [[0.6]]
+    assert aggregate_resamples(rule(round=1, per_case="median"), terms, counts).tolist() == [[0.6]]
+    ranks = aggregate_resamples(rule(round=1, method="rank_then_mean"), terms, counts)
+    assert ranks.tolist() == [[pytest.approx(0.58)]]
+
+
+def test_a_board_without_a_weight_counts_nothing():
+    rows = (
+        *(dsc(team, value) for team, value in (("a", 0.9), ("b", 0.8))),
+        Row("b", "open", "age", "mae", 1.0),
+    )
+    found = rank(rule(weights={"seg": 1}), BOARDS, rows).tracks["open"]
+    assert [one.overall for one in found] == [1, 2]
+
+
+@pytest.mark.parametrize("undefined", [slice(0, 0), slice(2, 5)])
 @pytest.mark.parametrize("changes", [{}, {"per_case": "median"}])
-def test_aggregates_of_resamples_are_those_of_the_repeated_cases(changes):
+def test_aggregates_of_resamples_are_those_of_the_repeated_cases(changes, undefined):
     rng = np.random.default_rng(3)
     terms = rng.integers(0, 6, (4, 9)) / 6
-    terms[1, 2:5] = np.nan
+    terms[1, undefined] = np.nan
     counts = rng.multinomial(9, np.full(9, 1 / 9), size=40).astype(float)
     found = aggregate_resamples(rule(**changes), terms, counts)
     statistic = np.nanmedian if changes else np.nanmean
     for row, drawn in zip(found, counts, strict=True):
         repeated = np.repeat(terms, drawn.astype(int), axis=1)
         assert row == pytest.approx(statistic(repeated, axis=1), abs=1e-12)
+
+
+@pytest.mark.parametrize("changes", [{}, {"per_case": "median"}, {"method": "rank_then_mean"}])
+def test_a_resample_of_undefined_cases_alone_is_undefined(changes):
+    terms, counts = np.array([[np.nan, 0.5], [0.25, 0.5]]), np.array([[2.0, 0.0]])
+    found = aggregate_resamples(rule(**changes), terms, counts)
+    assert np.isnan(found[0, 0])
+    assert found[0, 1] == 0.25
+
+
+def test_ranks_per_case_are_averaged_also_where_values_would_take_the_median():
+    rows = (
+        dsc("a", 0.9, 0.9, 0.1),
+        dsc("b", 0.8, 0.8, 0.9),
+        dsc("c", 0.7, 0.7, 0.8),
+    )  # ranks 1 1 3, 2 2 1, 3 3 2
+    assert places(rule(method="rank_then_mean", per_case="median"), *rows) == {"a": 1, "b": 1, "c": 3}
 
 
 def prizes(*rows):
