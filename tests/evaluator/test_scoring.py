@@ -128,6 +128,23 @@ def test_unknown_board_and_unfit_metrics_are_errors(tmp_path):
         scored(dataset, "task1", challenge)
 
 
+@pytest.mark.parametrize(
+    ("name", "worst"),
+    [
+        ("auroc", 0), ("balanced_accuracy", 0), ("f1", 0), ("brier", 1), ("calibration_error", 1),
+        ("ovr_auroc", 0), ("macro_f1", 0), ("macro_recall", 0),
+    ],
+)  # fmt: skip
+def test_without_any_output_a_metric_is_as_bad_as_can_be(name, worst):
+    metric = lookup(name)
+    parameters = metric.parse({})
+    binary = metric.replace(0, 2, parameters).shape == (1,)
+    labels = np.arange(12) % (2 if binary else 3)
+    rows = np.array([metric.replace(label, 2 if binary else 3, parameters) for label in labels])
+    data = DatasetData(labels, rows[:, 0] if binary else rows)
+    assert metric.score(data, parameters) == worst == metric.worst
+
+
 # single-case metrics of segmentations
 
 
