@@ -58,11 +58,9 @@ def _track(challenge: Challenge, track: str, entries: Sequence[Entry]) -> str:
 
 
 def _places(challenge: Challenge, found: Sequence[Standing], sure: dict[str, Place]) -> str:
-    boards = [name for name in challenge.boards if any(_scored(one, name) for one in found)]
     head = ["Team", "Place"]
     head += [f"Places in {LEVEL:.0%}", "P(first)", "P(top 3)", "Group"] if sure else []
-    head += ["Overall", *(escape(challenge.boards[name].title) for name in boards)]
-    rows = [_standing(one, boards, sure) for one in found]
+    rows = [_standing(one, sure) for one in found]
     styles = ["baseline" if one.baseline else "" for one in found]
     text = (
         "<p>Teams in the same group cannot be told apart: the order between them changed in more than "
@@ -70,24 +68,33 @@ def _places(challenge: Challenge, found: Sequence[Standing], sure: dict[str, Pla
         if sure
         else ""
     )
-    shown = table(head, rows, caption="Places, and the mean rank on each board", styles=styles)
-    return f"<h3>Places</h3>{text}{shown}{_place_plot(found, sure)}"
+    shown = table([*head, "Overall"], rows, caption="Places and how sure they are", styles=styles)
+    return f"<h3>Places</h3>{text}{shown}{_place_plot(found, sure)}{_board_ranks(challenge, found)}"
+
+
+def _standing(one: Standing, sure: dict[str, Place]) -> list[Cell]:
+    place = "–" if one.placement is None else f"<b>{one.placement}</b>"
+    row: list[Cell] = [_name(one), place, *(_sureness(sure.get(one.team)) if sure else [])]
+    return [*row, "–" if one.overall is None else f"{one.overall:.2f}"]
+
+
+def _name(one: Standing) -> str:
+    return escape(one.team) + (" (baseline)" if one.baseline else "")
+
+
+def _board_ranks(challenge: Challenge, found: Sequence[Standing]) -> str:
+    boards = [name for name in challenge.boards if any(_scored(one, name) for one in found)]
+    ranked = [one for one in found if not one.baseline]
+    rows: list[list[Cell]] = [
+        [_name(one), *("–" if place is None else f"{place:.4g}" for place in map(one.task_ranks.get, boards))]
+        for one in ranked
+    ]
+    head = ["Team", *(escape(challenge.boards[name].title) for name in boards)]
+    return table(head, rows, caption="Rank on each board")
 
 
 def _scored(one: Standing, board: str) -> bool:
     return any(value is not None for value in one.values[board].values())
-
-
-def _standing(one: Standing, boards: Sequence[str], sure: dict[str, Place]) -> list[Cell]:
-    name = escape(one.team) + (" (baseline)" if one.baseline else "")
-    row: list[Cell] = [name, "–" if one.placement is None else f"<b>{one.placement}</b>"]
-    if sure:
-        row += _sureness(sure.get(one.team))
-    row.append("–" if one.overall is None else f"{one.overall:.2f}")
-    for board in boards:
-        value = one.task_ranks[board]
-        row.append("–" if value is None else f"{value:.4g}")
-    return row
 
 
 def _sureness(place: Place | None) -> list[Cell]:
