@@ -1,4 +1,7 @@
-"""Dice and surface Dice of one case, against google-deepmind's `surface-distance` package."""
+"""DSC, NSD and HD95 of one case, against google-deepmind's `surface-distance` package, on the same masks."""
+
+import functools
+from typing import Any
 
 import numpy as np
 import surface_distance
@@ -6,27 +9,50 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from benchmarks._compare import Comparison, compare
-from evaluator.metrics.overlap import dice
-from evaluator.metrics.surface import surface_dice
+from evaluator.metrics import CaseData, segmentation
+from evaluator.metrics.registry import lookup
 
-SPACING = (1.0, 1.0, 1.0)
 TOLERANCE = 1.0
-WHOLE = (176, 256, 256)
 REGION = (96, 128, 64)
 
 Mask = NDArray[np.bool_]
+Shape = tuple[int, int, int]
+Spacing = tuple[float, float, float]
+
+_TUMOURS: tuple[tuple[str, Shape, Spacing, float, float, float], ...] = (
+    ("256×256×180 at 1 mm, 0.15 % foreground", (256, 256, 180), (1.0, 1.0, 1.0), 0.0015, 9, 4),
+    ("256×256×180 at 1 mm, 1.4 % foreground", (256, 256, 180), (1.0, 1.0, 1.0), 0.014, 20, 7),
+    ("512×512×400 at 0.5×0.5×0.6 mm, 0.9 % foreground", (512, 512, 400), (0.5, 0.5, 0.6), 0.009, 15, 7),
+)
+"""Name, shape, spacing, share of the reference, and the least ratios for DSC + NSD alone and with HD95."""
 
 
 def run() -> list[Comparison]:
-    """A tumour of 20 mm radius in a whole head, and vessels that reach through a region of one."""
-    cases = {"tumour": (tumour(0), tumour(2)), "vessels": (vessels(0), vessels(1))}
-    return [_compare(name, *masks) for name, masks in cases.items()]
+    """One tumour in three images, which favours neither side, and vessels that fill a region."""
+    found = []
+    for name, shape, spacing, share, least, least_hd95 in _TUMOURS:
+        masks = tumours(shape, spacing, share)
+        found.append(_compare(f"DSC + NSD, {name}", masks, spacing, False, least))
+        found.append(_compare(f"DSC + NSD + HD95, {name}", masks, spacing, True, least_hd95))
+    masks = vessels(0), vessels(1)
+    found.append(_compare("DSC + NSD, vessels, 96×128×64 at 1 mm", masks, (1.0, 1.0, 1.0), False, None))
+    return found
 
 
-def tumour(shift: int) -> Mask:
-    """A ball of 20 voxels radius, moved by `shift` voxels."""
-    x, y, z = np.ogrid[: WHOLE[0], : WHOLE[1], : WHOLE[2]]
-    return np.asarray((x - 80 - shift) ** 2 + (y - 100) ** 2 + (z - 120) ** 2 <= 400)
+def tumours(shape: Shape, spacing: Spacing, share: float) -> tuple[Mask, Mask]:
+    """A ball that fills `share` of the image, and the same 2 % larger and moved by a fraction of a voxel."""
+    extent = np.array(shape) * spacing
+    radius = (3 * share * extent.prod() / (4 * np.pi)) ** (1 / 3)
+    moved = np.array([0.4, 0.9, -0.6])
+    return _ball(shape, spacing, extent / 2 + moved, radius * 1.02), _ball(shape, spacing, extent / 2, radius)
+
+
+def _ball(shape: Shape, spacing: Spacing, centre: NDArray[np.float64], radius: float) -> Mask:
+    steps = (
+        np.arange(length) * step - middle for length, step, middle in zip(shape, spacing, centre, strict=True)
+    )
+    x, y, z = np.meshgrid(*(step.astype(np.float32) ** 2 for step in steps), indexing="ij", sparse=True)
+    return np.asarray(x + y + z <= radius**2)
 
 
 def vessels(shift: int) -> Mask:
@@ -37,25 +63,36 @@ def vessels(shift: int) -> Mask:
     return np.asarray(np.roll(thin, shift, axis=0))
 
 
-def _compare(name: str, pred: Mask, ref: Mask) -> Comparison:
-    difference = max(abs(a - b) for a, b in zip(_ours(pred, ref), _theirs(pred, ref), strict=True))
+def _compare(
+    name: str, masks: tuple[Mask, Mask], spacing: Spacing, hd95: bool, least: float | None
+) -> Comparison:
+    asked: dict[str, dict[str, Any]] = {"dice": {}, "surface_dice": {"tolerance_mm": TOLERANCE}}
+    if hd95:
+        asked["hausdorff"] = {"percentile": 95, "one_empty": 0}
+    metrics = parsed(asked)
+    ours = functools.partial(_ours, *masks, spacing, metrics)
+    theirs = functools.partial(_theirs, *masks, spacing, metrics)
+    difference = max(abs(a - b) for a, b in zip(ours(), theirs(), strict=True))
     if difference > 1e-9:
         raise RuntimeError(f"the two disagree on {name} by {difference}")
-    return compare(
-        f"DSC + NSD, {name}, {'×'.join(map(str, ref.shape))}",
-        ("evaluator", lambda: _ours(pred, ref)),
-        ("surface-distance", lambda: _theirs(pred, ref)),
-        repeat=7,
-    )
+    return compare(name, ("evaluator", ours), ("surface-distance", theirs), repeat=5, least=least)
 
 
-def _ours(pred: Mask, ref: Mask) -> tuple[float, float]:
-    return dice(pred, ref), surface_dice(pred, ref, spacing_mm=SPACING, tolerance_mm=TOLERANCE)
+def _ours(pred: Mask, ref: Mask, spacing: Spacing, metrics: dict[str, Any]) -> tuple[float, ...]:
+    return tuple(segmentation.score_case(CaseData(pred, ref, spacing), metrics).values())
 
 
-def _theirs(pred: Mask, ref: Mask) -> tuple[float, float]:
-    distances = surface_distance.compute_surface_distances(ref, pred, SPACING)
-    return (
-        float(surface_distance.compute_dice_coefficient(ref, pred)),
-        float(surface_distance.compute_surface_dice_at_tolerance(distances, TOLERANCE)),
-    )
+def _theirs(pred: Mask, ref: Mask, spacing: Spacing, metrics: dict[str, Any]) -> tuple[float, ...]:
+    distances = surface_distance.compute_surface_distances(ref, pred, spacing)
+    values = [
+        surface_distance.compute_dice_coefficient(ref, pred),
+        surface_distance.compute_surface_dice_at_tolerance(distances, TOLERANCE),
+    ]
+    if "hausdorff" in metrics:
+        values.append(surface_distance.compute_robust_hausdorff(distances, 95))
+    return tuple(float(value) for value in values)
+
+
+def parsed(asked: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The metrics of these names, with their parameters for label 1, as a board holds them."""
+    return {name: (lookup(name), lookup(name).parse({"labels": [1], **more})) for name, more in asked.items()}

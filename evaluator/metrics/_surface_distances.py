@@ -66,7 +66,7 @@ def pooled(one: Profile, other: Profile) -> Profile:
 
 
 def _profile(distances: NDArray[np.float64], areas: NDArray[np.float64], total: float) -> Profile:
-    order = np.argsort(distances, kind="stable")
+    order = np.argsort(distances)
     distances = distances[order]
     starts = np.flatnonzero(np.diff(distances, prepend=-1.0))
     if not len(starts):

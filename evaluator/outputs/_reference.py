@@ -63,13 +63,14 @@ def _stored(reader: GunzipReader, header: Header, consumed: int) -> NDArray[Any]
 
 def _whole(stored: NDArray[Any], header: Header) -> NDArray[np.integer[Any]]:
     if (header.slope, header.intercept) == (1.0, 0.0):
-        values = stored
+        values: NDArray[Any] = stored
     else:
         values = stored.astype(np.float64) * header.slope + header.intercept
     if values.dtype.kind in "iu":
-        return np.asarray(values, dtype=values.dtype.newbyteorder("="))
+        native: NDArray[np.integer[Any]] = values.astype(values.dtype.newbyteorder("="), copy=False)
+        return native
     with np.errstate(invalid="ignore"):  # what is not finite comes out as another number
-        labels = np.rint(values).astype(np.int32)
+        labels: NDArray[np.integer[Any]] = np.rint(values).astype(np.int32)
     if not np.array_equal(labels, values):
         raise LabelMapError("holds values that are not whole numbers")
     return labels
