@@ -57,18 +57,18 @@ class Mutant:
     source: str
 
 
-def mutants_of(path: Path) -> Iterator[Mutant]:
-    """Every mutant of one module; annotations, docstrings and messages are left alone."""
-    text = path.read_text(encoding="utf-8")
-    places = len(list(_places(ast.parse(text))))
-    for number in range(places):
-        changed = ast.parse(text)
-        node = list(_places(changed))[number]
-        before = ast.unparse(node)
-        _mutate(node)
-        after = ast.unparse(node)
-        source = ast.unparse(changed)
-        yield Mutant(str(path.relative_to(ROOT)), node.lineno, before, after, source)
+def places_in(path: Path) -> int:
+    """How many mutants a module has; annotations and messages are left alone."""
+    return len(list(_places(ast.parse(path.read_text(encoding="utf-8")))))
+
+
+def mutant_of(path: Path, number: int) -> Mutant:
+    """One mutant of a module, by its number below `places_in`."""
+    changed = ast.parse(path.read_text(encoding="utf-8"))
+    node = list(_places(changed))[number]
+    before = ast.unparse(node)
+    _mutate(node)
+    return Mutant(str(path.relative_to(ROOT)), node.lineno, before, ast.unparse(node), ast.unparse(changed))
 
 
 def _places(tree: ast.Module) -> Iterator[ast.expr]:
@@ -135,8 +135,9 @@ def main(
         for path in sorted((ROOT / package).glob("*.py"))
         if path.name not in _LEFT_OUT and only in str(path)
     ]
-    found = [mutant for path in files for mutant in mutants_of(path)]
-    chosen = random.Random(seed).sample(found, min(limit or len(found), len(found)))  # noqa: S311 - a sample
+    found = [(path, number) for path in files for number in range(places_in(path))]
+    drawn = random.Random(seed).sample(found, min(limit or len(found), len(found)))  # noqa: S311 - a sample
+    chosen = [mutant_of(path, number) for path, number in drawn]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         trees = [_copied(Path(folder) / str(number)) for number in range(jobs)]
         if not _passes(trees[0]):
