@@ -51,6 +51,21 @@ def test_who_is_ahead_counts_ties_half_and_a_missing_rank_as_behind():
     ]
 
 
+def test_two_teams_are_told_apart_from_half_of_the_rest_on():
+    share = np.array([[0.5, 0.974, 0.976], [0.026, 0.5, 0.5], [0.024, 0.5, 0.5]])
+    assert told_apart(share, 0.95).tolist() == [
+        [False, False, True],
+        [False, False, False],
+        [True, False, False],
+    ]
+    assert told_apart(share, 0.9)[0].tolist() == [False, True, True]
+
+
+def test_teams_without_a_rank_share_the_last_group_and_near_ties_are_ties():
+    apart = ~np.eye(4, dtype=bool)
+    assert tie_groups(np.array([np.nan, 1.0, np.nan, 1.0 + 1e-10]), apart).tolist() == [2, 1, 2, 1]
+
+
 def test_groups_go_down_the_ranking_and_no_name_decides():
     overall = np.array([1.0, 2.0, 3.0, 4.0])
     apart = np.zeros((4, 4), dtype=bool)

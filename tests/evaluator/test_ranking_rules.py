@@ -162,6 +162,9 @@ def test_the_entry_that_counts():
     attempts = [{("age", "mae"): value} for value in (5.0, 3.0, None, 3.0, 4.0)]
     assert choose_entry(rule(entry="latest"), {"age": board}, attempts) == 4
     assert choose_entry(rule(entry="best"), {"age": board}, attempts) == 1
+    assert (
+        choose_entry(rule(entry="best"), BOARDS, [{("seg", "dsc"): value} for value in (0.1, 0.3, 0.2)]) == 1
+    )
     with pytest.raises(ValueError, match="no attempt"):
         choose_entry(rule(), {"age": board}, [])
 
