@@ -120,6 +120,7 @@ def test_the_rules_alternatives_are_tried_one_point_at_a_time():
     found = {one.change: one for one in rule_sensitivity(ranking, table)}
     assert found["rerank_boards: true"].places[list(table.teams).index("Raidium")] == 5  # sixth as published
     assert found["round: 2"].tau < 1
+    assert "missing_board: excluded" in found
     assert "weights: equal" not in found  # they are
     assert not any("rank_then_mean" in one for one in found)  # the published scores have no cases
 
