@@ -1,0 +1,19 @@
+"""Scoring in a child process."""
+
+import json
+
+import pytest
+
+from evaluator.spec import merge
+from tests.evaluator.datasets import numbers
+from worker.score.child import ScorerFailed, score
+
+
+def test_a_metric_of_ours_that_fails_is_a_fault_of_ours_and_names_itself(tmp_path):
+    dataset = numbers(tmp_path, "task1", [0, 1, 0, 1], [0.1, 0.8, 0.3, 0.7])
+    dataset.save()
+    broken = {"odd": {"metric": "tests.evaluator.broken_metrics:raises"}}
+    content = merge(dataset.challenge.model_dump(mode="json"), {"boards": {"task1": {"metrics": broken}}})
+    (tmp_path / "challenge.json").write_text(json.dumps(content))
+    with pytest.raises(ScorerFailed, match=r"broken_metrics:raises failed: it raised KeyError"):
+        score(tmp_path, board="task1", references=dataset.references)
