@@ -126,11 +126,10 @@ def _parse(name: str, text: str, tracks: Collection[str]) -> Iterator[Row]:
         raise RankingError(f"{name}:1: no column {', '.join(lacking)}; needed are {','.join(COLUMNS)}")
     try:
         for cells in reader:
-            yield _row(
-                {key: (text or "").strip() for key, text in cells.items() if key},
-                f"{name}:{reader.line_num}",
-                tracks,
-            )
+            place = f"{name}:{reader.line_num}"
+            if None in cells:  # a decimal comma makes two cells of one number
+                raise RankingError(f"{place}: more cells than columns; a number is written with a point")
+            yield _row({key: (text or "").strip() for key, text in cells.items() if key}, place, tracks)
     except csv.Error as error:
         raise RankingError(f"{name}:{reader.reader.line_num}: not valid CSV: {error}") from None
 

@@ -78,6 +78,7 @@ def test_a_team_name_is_text_and_no_markup(tmp_path):
         ("a,open,task1,dsc,0.5", "scores.csv:3: task1 has no metric 'dsc'"),
         ("a,closed,task1,auroc,0.5", "scores.csv:3: there is no track 'closed'"),
         (",open,task1,auroc,0.5", "scores.csv:3: team is empty"),
+        ("a,open,task1,auroc,0,5", "scores.csv:3: more cells than columns"),
         ("z,open,task1,auroc,0.5", "scores.csv:3: 'z' has auroc of task1 twice"),
         ("a,open,task1,auroc,inf", "scores.csv:3: an infinite value"),
         ('a,open,task1,"auroc,0.5', "scores.csv:3: not valid CSV"),
