@@ -28,7 +28,7 @@ _OF_MASKS = {
     "lattice", "masks", "pairs", "surface_area", "surface_distances", "surface_steps", "surfaces", "surface",
     "lesions", "overlap", "segmentation", "volume", "of_cases",
 }  # fmt: skip
-_MASKS = ("overlap", "surface", "segmentation", "lesion", "volume", "registry")
+_MASKS = ("distances", "overlap", "surface", "segmentation", "lesion", "volume", "registry")
 _OF_PACKAGE = {
     "metrics": ("calibration", "classification", "fairness", "influence", "regression", "registry", "delong"),
     "ranking": ("test_rank",),
