@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
-from server import problems
+from server import openapi, problems
 from server.accounts.api import router as accounts
 from server.body_limit import BodyLimit
 from server.challenges.api import router as challenges
@@ -30,11 +30,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()  # type: ignore[call-arg]  # fields are filled from the environment
     app = FastAPI(
         title="Proctor",
-        summary="Container challenges on data nobody may see",
+        description="Container challenges on data nobody may see",
         docs_url=None,
         redoc_url=None,
         openapi_url=f"{API}/openapi.json",
     )
+    openapi.install(app)
     app.state.settings = settings
     app.state.sessions = open_database(settings.database_url)
     problems.install(app)
