@@ -15,6 +15,8 @@ else:
 _GZIP = 31
 _MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 16
+_PIECE = 1 << 20
+"""Unpacked at a time: small enough to be copied on from the processor's own memory."""
 _MAX_MEMBERS = 100_000
 """Block-gzipped images have thousands of members; millions of empty ones are an attack on the clock."""
 
@@ -45,7 +47,7 @@ class GunzipReader:
         """
         filled = 0
         while filled < len(target):
-            piece = self._piece(len(target) - filled)
+            piece = self._piece(min(_PIECE, len(target) - filled))
             if not piece:
                 break
             target[filled : filled + len(piece)] = piece
