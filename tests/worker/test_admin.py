@@ -1,5 +1,6 @@
 """`proctor-admin`: what the commands say on this machine, and what each process is told."""
 
+import fcntl
 import gc
 import json
 import socket
@@ -14,6 +15,7 @@ from worker.admin.doctor import State
 from worker.admin.main import collect
 from worker.admin.platform import Platform, run_worker_environment, server_environment, services
 from worker.admin.slots import Slot, deal
+from worker.admin.up import serve
 from worker.embedded.account import SetupError
 from worker.embedded.data import CHECKOUT, data_directory, path_digest, prepare
 
@@ -101,6 +103,17 @@ def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(SetupError, match=f"Port {port} .*--port"):
             Platform.on(tmp_path, port=port)
+
+
+def test_a_second_up_is_refused_in_one_sentence_and_leaves_the_first_ones_address(platform: Platform) -> None:
+    announced: list[str] = []
+    platform.address_file.write_text("http://127.0.0.1:1\n")
+    with (platform.data / "postgres.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(SetupError, match="already runs on .* at http://127.0.0.1:1"):
+            serve(platform, announced.append)
+    assert platform.address_file.is_file()
+    assert announced == []
 
 
 def test_slots_share_all_cores_and_never_all_memory() -> None:

@@ -1,5 +1,6 @@
 """`proctor-admin up`: the whole platform on this machine, in one terminal."""
 
+import fcntl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -53,12 +54,34 @@ def serve(
     Raises `SetupError` or `ServiceError` where it does not come up; what had started is stopped then.
     """
     prepare(platform.data)
+    _require_alone(platform)
+    written = False
 
     def ready() -> None:
+        nonlocal written
         platform.address_file.write_text(platform.server_url + "\n")
+        written = True
         announce(f"Proctor listens on {platform.server_url}")
 
     try:
         Supervisor(services(platform, worker_token), announce).run(ready)
     finally:
-        platform.address_file.unlink(missing_ok=True)
+        if written:  # what stands there otherwise is another one's
+            platform.address_file.unlink(missing_ok=True)
+
+
+def _require_alone(platform: Platform) -> None:
+    """Raise `SetupError` where another `up` holds this directory, before anything starts or says a word."""
+    lock = platform.data / "postgres.lock"
+    if not lock.exists():
+        return
+    with lock.open() as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            there = platform.address_file
+            where = f" at {there.read_text().strip()}" if there.is_file() else ""
+            raise SetupError(
+                f"Proctor already runs on {platform.data}{where}. "
+                "Stop it, or choose another directory with --data or PROCTOR_DATA."
+            ) from None
