@@ -110,7 +110,7 @@ def test_a_second_up_is_refused_in_one_sentence_and_leaves_the_first_ones_addres
     platform.address_file.write_text("http://127.0.0.1:1\n")
     with (platform.data / "postgres.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(SetupError, match="already runs on .* at http://127.0.0.1:1"):
+        with pytest.raises(SetupError, match=r"already runs on .* at http://127.0.0.1:1"):
             serve(platform, announced.append)
     assert platform.address_file.is_file()
     assert announced == []
