@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from evaluator.spec._base import Key, Model
 from evaluator.spec._boards import Board, Ranking
+from evaluator.spec._mistakes import wrong_names
 from evaluator.spec._tasks import Limits, Task
 
 
@@ -60,16 +61,9 @@ class Challenge(Model):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        for name, board in self.boards.items():
-            if board.task not in self.tasks:
-                raise ValueError(f"boards.{name}.task: there is no task {board.task!r}")
-            if board.primary is not None and board.primary not in board.metrics:
-                raise ValueError(f"boards.{name}.primary: there is no metric {board.primary!r}")
-            if self.ranking.entry == "best" and board.primary is None:
-                raise ValueError(f"boards.{name}.primary: needed because ranking.entry is best")
-        if set(self.ranking.weights) != set(self.boards):
-            odd = sorted(set(self.ranking.weights) ^ set(self.boards))
-            raise ValueError(f"ranking.weights: every board needs one weight; check {', '.join(odd)}")
+        found = list(wrong_names(self.model_dump(include={"tasks", "boards", "ranking"})))
+        if found:
+            raise ValueError("\n".join(f"{'.'.join(map(str, one.path))}: {one.message}" for one in found))
         return self
 
     @property

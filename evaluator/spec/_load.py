@@ -9,6 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from evaluator.spec._challenge import Challenge
+from evaluator.spec._mistakes import without_follow_ups, words, wrong_metrics, wrong_names
+from evaluator.spec._vocabulary import fields_at
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,18 @@ def load_challenge(path: Path | str, overlay: Path | str | None = None) -> Chall
     if overlay is not None:
         sources.insert(0, _read(Path(overlay)))
         content = merge(content, sources[0].content)
+    problems: list[Problem] = []
+    challenge = None
     try:
-        return Challenge.model_validate(content)
+        challenge = Challenge.model_validate(content)
     except ValidationError as error:
-        raise SpecError([_problem(sources, one) for one in error.errors()]) from None
+        problems += _of_fields(sources, error)
+    # The rule that joins fields runs only where every field is right, and here it runs beside them.
+    for mistake in (*wrong_names(content), *wrong_metrics(content)):
+        problems.append(_at(sources, mistake.path, mistake.message))
+    if challenge is None or problems:
+        raise SpecError(sorted(problems, key=lambda one: (one.file, one.line or 0)))
+    return challenge
 
 
 def parse_challenge(content: dict[str, Any]) -> Challenge:
@@ -126,12 +136,19 @@ def parse_challenge(content: dict[str, Any]) -> Challenge:
     return Challenge.model_validate(content)
 
 
-def _problem(sources: Sequence[_Source], error: Any) -> Problem:
-    path = _written(sources, error["loc"])
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if not path and ": " in message:  # a rule that joins fields names its field itself
-        named, _, rest = message.partition(": ")
-        path, message = [*named.split(".")], rest
+def _of_fields(sources: Sequence[_Source], error: ValidationError) -> list[Problem]:
+    errors = [
+        {**one, "loc": tuple(_written(sources, one["loc"]))}
+        for one in error.errors()
+        if one["loc"]  # the rule that joins fields is told field by field
+    ]
+    return [
+        _at(sources, one["loc"], words(one, fields_at(one["loc"][:-1])))
+        for one in without_follow_ups(errors, fields_at)
+    ]
+
+
+def _at(sources: Sequence[_Source], path: Sequence[str | int], message: str) -> Problem:
     best = max(sources, key=lambda source: (_depth(source, path), source is sources[0]))
     return Problem(best.file, best.line_of(path), ".".join(str(part) for part in path), message)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from evaluator.spec._base import Bytes, Key, Model
 
@@ -19,6 +19,16 @@ class OneOf(Model):
     """Inputs of which a case has at least one; the first present one is passed."""
 
     one_of: Annotated[tuple[Input, ...], Field(min_length=2)]
+
+
+def _which(value: object) -> str:
+    group = isinstance(value, OneOf) or (isinstance(value, dict) and "one_of" in value)
+    return "group" if group else "single"
+
+
+_InputOrGroup = Annotated[
+    Annotated[Input, Tag("single")] | Annotated[OneOf, Tag("group")], Discriminator(_which)
+]
 
 
 class NumberOutput(Model):
@@ -115,7 +125,7 @@ class Task(Model):
     """What a container is run on. `call` None means the image's own ENTRYPOINT."""
 
     title: str
-    inputs: Annotated[tuple[Input | OneOf, ...], Field(min_length=1)]
+    inputs: Annotated[tuple[_InputOrGroup, ...], Field(min_length=1)]
     call: tuple[str, ...] | None = None
     output: Output
     limits: Limits | None = None

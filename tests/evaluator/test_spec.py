@@ -81,17 +81,94 @@ def test_every_problem_is_named_with_its_line_and_field(tmp_path: Path) -> None:
     ("old", "new", "field", "says"),
     [
         ("output: 2g", "output: 2x", "limits.output", "512m or 16g"),
-        ("ties: min", "tis: min", "ranking.tis", "not permitted"),
+        ("ties: min", "tis: min", "ranking.tis", "did you mean ties?"),
         ("task: task5", "task: task9", "boards.task5.task", "no task 'task9'"),
         ("kind: embedding", "kind: emb", "tasks.task6.output", "embedding"),
         ("flag: --adc", "flag: adc", "tasks.task1.inputs.2.flag", "pattern"),
-        ("opens: 2026-06-15T00:00:00+02:00", "opens: 2026-06-15T00:00:00", "phases.sanity.opens", "timezone"),
+        (
+            "opens: 2026-06-15T00:00:00+02:00",
+            "opens: 2026-06-15T00:00:00",
+            "phases.sanity.opens",
+            "such as 2026",
+        ),
         ("weights: {task1: 10,", "weights: {", "ranking.weights", "task1"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, field: str, says: str) -> None:
     problems = _refused(tmp_path, old, new)
     assert any(found == field and says in message for _, found, message in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "says"),
+    [
+        ("metric: dice", "metric: dyce", "boards.task2.metrics.dsc.metric", "did you mean dice?"),
+        ("of: macro_f1", "of: macrof1", "boards.task7.metrics.fairness_f1.of", "did you mean macro_f1?"),
+        ("of: macro_f1", "of: mae", "boards.task7.metrics.fairness_f1.of", "from 0 to 1"),
+        ("of: macro_f1", "of: dice", "boards.task7.metrics.fairness_f1.of", "per-dataset"),
+        (
+            "labels: [1]",
+            "labels: [7]",
+            "boards.task2.metrics.dsc.labels.0",
+            "no label 7; its labels are 0, 1",
+        ),
+        ("labels: [1]", "labels: []", "boards.task2.metrics.dsc.labels", "at least 1"),
+        ("tolerance_mm: 1.0", "tolerence_mm: 1.0", "boards.task2.metrics.nsd.tolerence_mm", "tolerance_mm?"),
+        ("tolerance_mm: 1.0, ", "", "boards.task2.metrics.nsd.tolerance_mm", "is missing"),
+        ("both_empty: 1}", "both_emty: 1}", "boards.task2.metrics.dsc.both_emty", "did you mean both_empty?"),
+        ("both_empty: 1}", "both_empty: 2}", "boards.task2.metrics.dsc.both_empty", "less than or equal"),
+        ("metric: auroc", "metric: dice", "boards.task1.metrics.auroc.metric", "task's output is number"),
+        ("metric: auroc", "metric: ovr_auroc", "boards.task1.metrics.auroc.metric", "one score per class"),
+        (
+            "metric: ovr_auroc",
+            "metric: auroc",
+            "boards.task6.metrics.ovr_auroc.metric",
+            "one number per case",
+        ),
+        ("metric: dice", "metric: mae", "boards.task2.metrics.dsc.metric", "whole datasets"),
+        ("metric: dice", "metric: 'no_such:thing'", "boards.task2.metrics.dsc.metric", "cannot be imported"),
+        ("    probe: *probe\n", "", "boards.task7", "needs a probe"),
+    ],
+)
+def test_a_metric_that_scoring_would_refuse_is_refused_once_with_its_line(
+    tmp_path: Path, old: str, new: str, field: str, says: str
+) -> None:
+    text = FOMO26.read_text()
+    [(line, found, message)] = _refused(tmp_path, old, new)
+    assert found == field
+    assert says in message
+    assert line is not None
+    assert "probe" in old or line == 1 + text[: text.index(old)].count("\n")
+
+
+def test_every_mistake_is_listed_at_once_and_none_twice(tmp_path: Path) -> None:
+    text = FOMO26.read_text()
+    for old, new in {
+        "seconds_per_case": "second_per_case",
+        "task: task5": "task: task9",
+        "metric: dice": "metric: dyce",
+        "task7: 10}": "task77: 10}",
+        "opens: 2026-06-15T00:00:00+02:00": "opens: 2026-06-15T00:00:00",
+    }.items():
+        text = text.replace(old, new, 1)
+    path = tmp_path / "challenge.yaml"
+    path.write_text(text)
+    with pytest.raises(SpecError) as error:
+        load_challenge(path)
+    assert [one.field for one in error.value.problems] == [
+        "limits.second_per_case",
+        "boards.task2.metrics.dsc.metric",
+        "boards.task5.task",
+        "phases.sanity.opens",
+        "ranking.weights.task77",
+        "ranking.weights",
+    ]
+
+
+def test_a_stored_challenge_is_read_even_where_its_metric_is_no_longer_installed() -> None:
+    content = load_challenge(FOMO26).model_dump(mode="json")
+    content["boards"]["task5"]["metrics"]["auroc"]["metric"] = "gone"
+    assert parse_challenge(content).boards["task5"].metrics["auroc"].metric == "gone"
 
 
 @pytest.mark.parametrize(

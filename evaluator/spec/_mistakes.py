@@ -1,0 +1,186 @@
+"""What a challenge file gets wrong beyond the shape of its fields: names that do not exist, metrics that cannot be.
+
+Everything here reads the parsed YAML itself, whatever shape it has, so that these mistakes are found beside those
+of single fields; what has the wrong shape is left to the models.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing wrong: where, as a path of keys and positions, and what to say of it."""
+
+    path: Path
+    message: str
+
+
+def guess(word: str, known: Sequence[str]) -> str:
+    """`; did you mean X?` where a known word is close to `word`, else nothing."""
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """`value` where it is a mapping, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def wrong_names(content: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Boards of tasks that do not exist, primaries that are no metric, weights of no board, boards without weight."""
+    tasks, boards, ranking = content.get("tasks"), content.get("boards"), mapping(content.get("ranking"))
+    if not isinstance(boards, Mapping):
+        return
+    for name, board in ((name, mapping(board)) for name, board in boards.items()):
+        task, primary = board.get("task"), board.get("primary")
+        if isinstance(tasks, Mapping) and isinstance(task, str) and task not in tasks:
+            yield Mistake(("boards", name, "task"), f"there is no task {task!r}" + guess(task, [*tasks]))
+        metrics = mapping(board.get("metrics"))
+        if isinstance(primary, str) and primary not in metrics:
+            message = f"there is no metric {primary!r}" + guess(primary, [*metrics])
+            yield Mistake(("boards", name, "primary"), message)
+        if ranking.get("entry") == "best" and primary is None:
+            yield Mistake(("boards", name, "primary"), "needed because ranking.entry is best")
+    if isinstance(ranking.get("weights"), Mapping):
+        yield from _wrong_weights(ranking["weights"], [str(name) for name in boards])
+
+
+def _wrong_weights(weights: Mapping[str, Any], boards: list[str]) -> Iterator[Mistake]:
+    lacking = [name for name in boards if name not in weights]
+    for name in weights:
+        if name not in boards:
+            hint = guess(str(name), lacking) or f"; the boards are {', '.join(boards)}"
+            yield Mistake(("ranking", "weights", name), f"there is no board {name!r}" + hint)
+    if lacking:
+        message = f"every board needs one weight; there is none for {', '.join(lacking)}"
+        yield Mistake(("ranking", "weights"), message)
+
+
+def wrong_metrics(content: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Metrics that do not exist, do not fit the outputs of their board's task, or have wrong parameters.
+
+    Looks every metric up, so the modules of metrics that are not built in are imported.
+    """
+    tasks = mapping(content.get("tasks"))
+    for name, board in ((name, mapping(board)) for name, board in mapping(content.get("boards")).items()):
+        output = mapping(mapping(tasks.get(str(board.get("task")))).get("output"))
+        kind = output.get("kind")
+        if kind == "embedding" and board.get("probe") is None:
+            yield Mistake(("boards", name), "a board of embeddings needs a probe")
+        if kind in ("number", "scores", "segmentation") and board.get("probe") is not None:
+            yield Mistake(
+                ("boards", name, "probe"), f"a probe is for embeddings, and the task's output is {kind}"
+            )
+        for key, metric in mapping(board.get("metrics")).items():
+            if isinstance(metric, Mapping) and isinstance(metric.get("metric"), str):
+                for found in _wrong_metric(metric, output, board):
+                    yield Mistake(("boards", name, "metrics", key, *found.path), found.message)
+
+
+def _wrong_metric(
+    metric: Mapping[str, Any], output: Mapping[str, Any], board: Mapping[str, Any]
+) -> Iterator[Mistake]:
+    # Here, because metrics are built on this package.
+    from evaluator.metrics.registry import CaseMetric, UnknownMetric, lookup, names
+
+    name = metric["metric"]
+    try:
+        plugin = lookup(name)
+    except UnknownMetric as error:
+        yield Mistake(("metric",), str(error) + guess(name, names()))
+        return
+    kind = output.get("kind")
+    of_cases = isinstance(plugin, CaseMetric)
+    if kind is not None and of_cases != (kind == "segmentation"):
+        what = "single segmentations" if of_cases else "whole datasets"
+        yield Mistake(("metric",), f"{name} is a metric of {what}, and the task's output is {kind}")
+        return
+    try:
+        parameters = plugin.parse({key: value for key, value in metric.items() if key not in _OWN})
+    except ValidationError as error:
+        known = [*_OWN, *plugin.parameters.model_fields]
+        yield from (Mistake(one["loc"], words(one, known)) for one in _told_once(error, known))
+        return
+    if of_cases:
+        yield from _wrong_labels(parameters, output)
+    else:
+        yield from _wrong_scores(name, plugin, parameters, output, board)
+
+
+_OWN = ("metric", "title")
+
+
+def _wrong_labels(parameters: Any, output: Mapping[str, Any]) -> Iterator[Mistake]:
+    allowed, asked = output.get("labels"), getattr(parameters, "labels", None)
+    if not isinstance(allowed, list | tuple) or not isinstance(asked, tuple):
+        return
+    for position, label in enumerate(asked):
+        if label not in allowed:
+            message = f"the task has no label {label!r}; its labels are {', '.join(map(str, allowed))}"
+            yield Mistake(("labels", position), message)
+
+
+def _wrong_scores(
+    name: str, plugin: Any, parameters: Any, output: Mapping[str, Any], board: Mapping[str, Any]
+) -> Iterator[Mistake]:
+    """What scoring would find out when it fills in the first missing output."""
+    from evaluator.metrics.registry import UnknownMetric, is_built_in, names
+
+    if not is_built_in(name):
+        return
+    try:
+        per_class = len(plugin.replace(0, 3, parameters)) > 1
+    except UnknownMetric as error:
+        yield Mistake(("of",), str(error) + guess(parameters.of, names()))
+        return
+    except ValidationError as error:
+        yield Mistake(("of",), f"{parameters.of} needs parameters of its own: {error.errors()[0]['loc'][0]}")
+        return
+    except ValueError as error:
+        yield Mistake(("of",), str(error))
+        return
+    kind = output.get("kind")
+    if kind in ("number", "scores", "embedding") and per_class != (kind != "number"):
+        reads = "one score per class" if per_class else "one number per case"
+        yield Mistake(("metric",), f"{name} reads {reads}, and the task's output is {kind}")
+    if name == "fairness" and not board.get("groups"):
+        yield Mistake(("metric",), "fairness compares groups, and the board names none in groups")
+
+
+def _told_once(error: ValidationError, known: Sequence[str]) -> list[Any]:
+    return without_follow_ups(error.errors(), lambda path: known)
+
+
+def without_follow_ups(errors: Sequence[Any], fields_at: Callable[[Path], Sequence[str]]) -> list[Any]:
+    """`errors` of pydantic without fields that are missing only because their name is misspelt beside them.
+
+    fields_at: from a path to the names that may stand there.
+    """
+    meant = set()
+    for one in errors:
+        if one["type"] == "extra_forbidden":
+            *parent, word = one["loc"]
+            close = get_close_matches(str(word), fields_at(tuple(parent)), n=1)
+            meant |= {(*parent, name) for name in close}
+    return [one for one in errors if one["type"] != "missing" or tuple(one["loc"]) not in meant]
+
+
+def words(error: Any, known: Sequence[str]) -> str:
+    """What pydantic found, as a sentence for people; `known` are the names that may stand where an odd one does."""
+    match error["type"]:
+        case "extra_forbidden":
+            word = str(error["loc"][-1])
+            return f"unknown field {word}" + guess(word, known)
+        case "missing":
+            return "is missing"
+        case "timezone_aware":
+            return "a time needs its offset from UTC, such as 2026-06-15T00:00:00+02:00"
+        case _:
+            return str(error["msg"]).removeprefix("Value error, ")
