@@ -10,7 +10,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from client.api import Client
-from client.errors import EXIT_CODES, ClientError, Exit, Usage
+from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, Usage
 from client.models import Challenge
 from client.state import load_log_in
 
@@ -25,16 +25,33 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except ClientError as error:
-            err.print(f"[red]{escape(error.message)}[/]")
-            if error.hint:
-                err.print(escape(error.hint))
-            raise typer.Exit(error.exit_code) from None
+            raise _told(error) from None
         except OSError as error:
             err.print(f"[red]{escape(str(error))}[/]")
             raise typer.Exit(Exit.UNREACHABLE) from None
+        except typer.Abort as abort:  # a question without an answer: click hides why, but keeps it
+            if isinstance(abort.__context__, EOFError):
+                raise _told(Usage("Nobody is there to answer.", "Give the answers as options.")) from None
+            raise _told(Interrupted("Interrupted.")) from None
         except KeyboardInterrupt:
-            err.print("Interrupted. What was uploaded is kept; the same command goes on there.")
-            raise typer.Exit(Exit.INTERRUPTED) from None
+            raise _told(Interrupted("Interrupted.")) from None
+
+
+def _told(error: ClientError) -> typer.Exit:
+    """Prints the error; what it returns leaves with its exit code."""
+    err.print(f"[red]{escape(error.message)}[/]", soft_wrap=True)
+    if error.hint:
+        err.print(escape(error.hint), soft_wrap=True)
+    return typer.Exit(error.exit_code)
+
+
+@contextmanager
+def interruptible(message: str, hint: str = "") -> Iterator[None]:
+    """Says with `message` and `hint` what becomes of this part of a command when Ctrl-C ends it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(message, hint) from None
 
 
 app = typer.Typer(

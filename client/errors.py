@@ -8,6 +8,7 @@
     ├── Local          something on this machine: a file, the engine         6
     ├── ImageRefused   the image check refused the archive                   1
     ├── Unfinished     it did not end in time                                7
+    ├── Interrupted    somebody pressed Ctrl-C                             130
     └── Usage          the command cannot mean anything                      2
 
 Every one of them is printed as its sentence and a hint, never as a traceback.
@@ -47,6 +48,8 @@ EXIT_CODES = """Exit codes:
 6  no server, no container engine or an unreadable file
 
 7  not finished within --timeout
+
+130  interrupted with Ctrl-C
 """
 
 
@@ -67,7 +70,7 @@ class Problem(ClientError):
     exit_code = Exit.REFUSED
 
     def __init__(self, status: int, code: str, title: str, detail: str) -> None:
-        super().__init__(f"{title}: {detail}" if detail else title, _hint(status))
+        super().__init__(f"{title}: {detail}" if detail else title, _hint(status, code))
         self.status, self.code, self.title, self.detail = status, code, title, detail
 
 
@@ -101,15 +104,21 @@ class Unfinished(ClientError):
     exit_code = Exit.UNFINISHED
 
 
+class Interrupted(ClientError):
+    """Somebody pressed Ctrl-C; the sentence says what goes on all the same."""
+
+    exit_code = Exit.INTERRUPTED
+
+
 class Usage(ClientError):
     """The command cannot mean anything."""
 
     exit_code = Exit.USAGE
 
 
-def _hint(status: int) -> str:
+def _hint(status: int, code: str) -> str:
     if status == 401:
         return "Run `proctor login` again."
-    if status == 403:
+    if code == "scope_missing":
         return "Log in with a token that has the scope, or ask the organizers."
-    return ""
+    return ""  # every other refusal says itself what to do

@@ -13,6 +13,9 @@ def main() -> None:
         if error.name not in _EXTRA:
             raise
         sys.exit(f"`proctor` needs {error.name}; install it with: pip install 'proctor[client]'")
+    except KeyboardInterrupt:  # the libraries take a second to load, and nothing has begun yet
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)
     app(prog_name="proctor")
 
 

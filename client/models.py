@@ -49,6 +49,8 @@ class Phase(_Answer):
     name: str
     title: str
     open: bool
+    opens: datetime | None = None
+    closes: datetime | None = None
 
 
 class Challenge(_Answer):
@@ -86,6 +88,7 @@ class Evaluation(_Answer):
 
     id: str
     task: str
+    image: str | None = None
     status: Status
     reason_code: str | None = None
     reason: str | None = None

@@ -31,14 +31,28 @@ def config_dir() -> Path:
 
 
 def load_log_in() -> LogIn:
-    """The log-in: PROCTOR_URL and PROCTOR_TOKEN, or the stored one.
+    """The log-in: PROCTOR_URL and PROCTOR_TOKEN, the token alone at the stored address, or the stored one.
 
     Raises:
         NotSignedIn: there is none.
     """
     url, token = os.environ.get("PROCTOR_URL"), os.environ.get("PROCTOR_TOKEN")
-    if url and token:
-        return LogIn(url, token)
+    if not token:
+        return stored_log_in()
+    url = url or _read(config_dir() / "login.json").get("url")
+    if not isinstance(url, str):
+        raise NotSignedIn(
+            "PROCTOR_TOKEN is set, but no server is known.", "Set PROCTOR_URL, or run `proctor login URL`."
+        )
+    return LogIn(url, token)
+
+
+def stored_log_in() -> LogIn:
+    """The log-in that `proctor login` stored.
+
+    Raises:
+        NotSignedIn: there is none.
+    """
     content = _read(config_dir() / "login.json")
     if not isinstance(content.get("url"), str) or not isinstance(content.get("token"), str):
         raise NotSignedIn(

@@ -9,7 +9,7 @@ import typer
 from client.api import Client
 from client.app import ChallengeOption, TeamOption, app, choose_challenge, choose_team, err, out, signed_in
 from client.errors import ClientError, NotSignedIn, Usage
-from client.state import LogIn, forget_log_in, load_log_in, store_log_in
+from client.state import LogIn, forget_log_in, store_log_in, stored_log_in
 
 teams = typer.Typer(no_args_is_help=True, help="Found a team, invite to it, join one.")
 app.add_typer(teams, name="team")
@@ -68,7 +68,7 @@ def _checked(url: str) -> str:
 def logout() -> None:
     """Revoke the token that `login` made and forget it."""
     try:
-        log_in = load_log_in()
+        log_in = stored_log_in()
     except NotSignedIn:
         out.print("You are not logged in.")
         return

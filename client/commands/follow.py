@@ -16,6 +16,7 @@ from client.app import (
     choose_challenge,
     choose_team,
     err,
+    interruptible,
     out,
     signed_in,
 )
@@ -47,6 +48,22 @@ def follow(
     Raises:
         Unfinished: it did not end within `timeout` seconds.
     """
+    with interruptible(f"Interrupted. The submission goes on: proctor watch {submission_id}"):
+        submission = _ended(client, submission_id, interval=interval, timeout=timeout, quiet=quiet)
+        if quiet:
+            out.print_json(submission.model_dump_json())
+        else:
+            out.print(submission_table(submission))
+            if table := scores_table(submission):
+                out.print(table)
+            _print_failed_cases(client, submission)
+    return exit_code(submission)
+
+
+def _ended(
+    client: Client, submission_id: str, *, interval: float, timeout: float | None, quiet: bool
+) -> Submission:
+    """The submission once it has ended; shows it until then."""
     until = None if timeout is None else time.monotonic() + timeout
     submission, seen = client.submission(submission_id), ""
     with Live(console=err, auto_refresh=False, transient=True) as live:
@@ -57,14 +74,7 @@ def follow(
                 raise Unfinished("The submission has not ended yet.", f"proctor watch {submission_id}")
             time.sleep(interval)
             submission = _again(client, submission_id, interval)
-    if quiet:
-        out.print_json(submission.model_dump_json())
-    else:
-        out.print(submission_table(submission))
-        if table := scores_table(submission):
-            out.print(table)
-        _print_failed_cases(client, submission)
-    return exit_code(submission)
+    return submission
 
 
 def _print_failed_cases(client: Client, submission: Submission) -> None:

@@ -1,19 +1,31 @@
 """Submitting: saving, uploading, waiting for the image check, and the submission itself."""
 
+import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from client.api import Client
-from client.app import ChallengeOption, TeamOption, app, choose_challenge, choose_team, err, out, signed_in
+from client.app import (
+    ChallengeOption,
+    TeamOption,
+    app,
+    choose_challenge,
+    choose_team,
+    err,
+    interruptible,
+    out,
+    signed_in,
+)
 from client.commands.follow import follow
 from client.errors import Local, Usage
 from client.images import image_id, saved_image
 from client.models import Challenge
+from client.preflight import Aim, repeats, require_attempts, require_open, require_phase, require_tasks
 from client.show import transfer, waiting
 from client.state import UploadMemory
 from client.uploads import read_archive, upload_archive, wait_for_image
@@ -37,6 +49,9 @@ def submit(
     key: Annotated[
         str | None, typer.Option(help="Idempotency key: the same one twice is one submission.")
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Submit an image that is scored or under way there already.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it has ended.")] = False,
 ) -> None:
     """Submit one image for several tasks, or an image for each.
@@ -46,31 +61,69 @@ def submit(
     """
     with signed_in() as client:
         found = choose_challenge(client, challenge)
-        tasks = tuple(client.challenge(found.slug)["spec"]["tasks"])
-        sources = _sources(image, task or [], images or [], tasks)
+        spec = client.challenge(found.slug)["spec"]
+        sources = _sources(image, task or [], images or [], spec)
         chosen = _track(found, track), _phase(found, phase)
-        own = choose_team(client, found.slug, team)
-        digests = {
-            source: _on_server(client, found.slug, own, source) for source in dict.fromkeys(sources.values())
+        aim = Aim(found.slug, choose_team(client, found.slug, team), *chosen, tuple(sources))
+        if key is None:  # the same key again is an earlier submission, whatever is open or left by now
+            require_open(require_phase(found, aim.phase))
+            require_attempts(client, aim, spec)
+        digests = _digests(client, aim, sources)
+        if key is None and not again:
+            _agree(repeats(client.submissions(aim.slug, aim.team), aim, digests))
+        submission_id = _submit(client, aim, digests, key)
+        if watch:
+            raise typer.Exit(follow(client, submission_id))
+    err.print(f"Follow it with `proctor watch {submission_id}`.")
+
+
+def _digests(client: Client, aim: Aim, sources: Mapping[str, str]) -> dict[str, str]:
+    """The digest of each task's image, once the server has it."""
+    with interruptible(
+        "Interrupted before anything was submitted.",
+        "What was uploaded is kept; the same command goes on there.",
+    ):
+        found = {
+            source: _on_server(client, aim.slug, aim.team, source)
+            for source in dict.fromkeys(sources.values())
         }
+    return {task: found[source] for task, source in sources.items()}
+
+
+def _agree(repeated: Mapping[str, str]) -> None:
+    """Asks before the identical image is run once more; without anybody to ask, it is refused."""
+    if not repeated:
+        return
+    said = " ".join(repeated.values())
+    costs = "Running the identical image once more takes an attempt where these are counted."
+    if not sys.stdin.isatty():
+        raise Usage(f"{said} {costs}", "Nothing was submitted. Add --again to submit it all the same.")
+    err.print(f"[yellow]{said} {costs}[/]", soft_wrap=True)
+    if not typer.confirm("Submit it again?", err=True):
+        raise Usage("Nothing was submitted.")
+
+
+def _submit(client: Client, aim: Aim, digests: Mapping[str, str], key: str | None) -> str:
+    with interruptible(
+        "Interrupted while submitting.", "`proctor watch` shows whether your newest submission arrived."
+    ):
         submission = client.submit(
-            found.slug,
-            team=own,
-            track=chosen[0],
-            phase=chosen[1],
-            images={task: digests[source] for task, source in sources.items()},
+            aim.slug,
+            team=aim.team,
+            track=aim.track,
+            phase=aim.phase,
+            images=digests,
             key=key or str(uuid.uuid4()),
         )
-        out.print(f"Submitted {', '.join(sources)}: {submission.id}", soft_wrap=True)
-        if watch:
-            raise typer.Exit(follow(client, submission.id))
-    err.print(f"Follow it with `proctor watch {submission.id}`.")
+    out.print(f"Submitted {', '.join(digests)}: {submission.id}", soft_wrap=True)
+    return submission.id
 
 
 def _sources(
-    image: str | None, tasks: Sequence[str], images: Sequence[str], known: Sequence[str]
+    image: str | None, tasks: Sequence[str], images: Sequence[str], spec: Mapping[str, Any]
 ) -> dict[str, str]:
     """The image of each task that is submitted, in the challenge's order."""
+    known = tuple(spec["tasks"])
     sources = dict.fromkeys(tasks or (known if image and not images else ()), image or "")
     for one in images:
         name, equals, source = one.partition("=")
@@ -85,8 +138,7 @@ def _sources(
         )
     if image and image not in sources.values():
         raise Usage(f"No task is left for {image}.", "Say which with --task.")
-    if unknown := [name for name in sources if name not in known]:
-        raise Usage(f"There is no task {unknown[0]!r}.", f"Tasks: {', '.join(known)}.")
+    require_tasks(sources, spec)
     return {name: sources[name] for name in known if name in sources}
 
 
@@ -101,8 +153,8 @@ def _track(challenge: Challenge, track: str | None) -> str:
 
 def _phase(challenge: Challenge, phase: str | None) -> str:
     opened = [one.name for one in challenge.phases if one.open]
-    if phase is not None:  # whether it is open is the server's word: the clocks may differ
-        return phase
+    if phase is not None:
+        return require_phase(challenge, phase).name
     if len(opened) != 1:
         raise Usage("Name a phase with --phase.", f"Open now: {', '.join(opened) or 'none'}.")
     return opened[0]

@@ -36,6 +36,20 @@ def test_a_token_can_be_brought_along(cli: Cli, server: Server, participant: Par
     assert cli("logout").exit_code == 0
 
 
+def test_a_token_alone_goes_to_the_stored_address(
+    cli: Cli, server: Server, participant: Participant, slug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROCTOR_TOKEN", participant.token)
+    done = cli("quota", "-c", slug)
+    assert (done.exit_code, "no server is known" in done.output) == (5, True), done.output
+    monkeypatch.delenv("PROCTOR_TOKEN")
+    assert cli("login", server.url, "--token", participant.token).exit_code == 0
+    assert cli("quota", "-c", slug).exit_code == 0
+    monkeypatch.setenv("PROCTOR_TOKEN", "another")
+    done = cli("quota", "-c", slug)
+    assert (done.exit_code, "Not signed in" in done.output) == (5, True), done.output
+
+
 def test_a_new_participant_registers_founds_a_team_and_brings_another(
     cli: Cli, server: Server, slug: str, participant: Participant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,6 +65,9 @@ def test_a_new_participant_registers_founds_a_team_and_brings_another(
     joined = cli(*invitation.output.split()[1:])
     assert joined.exit_code == 0, joined.output
     assert "The First" in joined.output
+    refused = cli("team", "invite", "-c", slug)
+    assert (refused.exit_code, "Ask your captain" in refused.output) == (5, True), refused.output
+    assert "scope" not in refused.output
 
 
 def test_wrong_password_is_the_servers_sentence_and_exit_code_5(
@@ -66,6 +83,11 @@ def test_every_command_asks_for_a_log_in_first(cli: Cli) -> None:
     for command in (["quota"], ["results"], ["watch"], ["submit", "x.tar"]):
         done = cli(*command)
         assert (done.exit_code, "proctor login" in done.output) == (5, True), command
+
+
+def test_a_question_that_nobody_answers_is_wrong_usage(cli: Cli, server: Server) -> None:
+    done = cli("register", server.url, input="")
+    assert (done.exit_code, "as options" in done.output) == (2, True), done.output
 
 
 def test_a_server_that_does_not_answer_is_exit_code_6(cli: Cli) -> None:

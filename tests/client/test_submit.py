@@ -108,7 +108,7 @@ def test_watch_tells_scripts_how_it_ended(mine: Cli, server: Server, archive: Pa
         (Status.CANCELLED, None, 4, "CANCELLED"),
     ]
     for status, code, expected, words in endings:
-        submission = submitted(mine("submit", archive, "-t", "task1", *OPEN).output)
+        submission = submitted(mine("submit", archive, "-t", "task1", *OPEN, "--again").output)
         end(server, submission, status, code=code, why="all three cases: timeout" if code else None)
         done = mine("watch", submission)
         assert (done.exit_code, words in done.output) == (expected, True), done.output
@@ -164,6 +164,7 @@ def test_results_show_own_scores_and_the_leaderboards(mine: Cli, server: Server,
         (["x.tar", "--track", "method"], "--phase"),
         (["x.tar", "--track", "fast", "--phase", "validation"], "no track 'fast'"),
         (["x.tar", "-t", "task9", *OPEN], "no task 'task9'"),
+        (["x.tar", "-t", "task7", *OPEN], "task7 is a board of task6: submit task6"),
         (["-i", "task1", *OPEN], "TASK=IMAGE"),
         (["x.tar", "-t", "task1", "-i", "task1=y.tar", *OPEN], "two images"),
         (["x.tar", "-c", "elsewhere", *OPEN], "no challenge 'elsewhere'"),

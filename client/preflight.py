@@ -1,0 +1,94 @@
+"""What the server would refuse, seen before gigabytes are saved and sent. The server's own word still decides."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from client.api import Client
+from client.errors import Problem, Usage
+from client.models import CANCELLED, ERRORED, REJECTED, Challenge, Phase, Quota, Submission
+
+_GIVEN_BACK = frozenset({REJECTED, ERRORED, CANCELLED})
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Where a submission goes: the challenge's slug, the team's id, a track, a phase and the tasks."""
+
+    slug: str
+    team: str
+    track: str
+    phase: str
+    tasks: tuple[str, ...]
+
+
+def require_tasks(names: Iterable[str], spec: Mapping[str, Any]) -> None:
+    """Raises Usage unless all `names` are tasks of the challenge; a board's name gets told its task."""
+    for name in names:
+        if name in spec["tasks"]:
+            continue
+        if name in spec["boards"]:
+            task = spec["boards"][name]["task"]
+            raise Usage(f"{name} is a board of {task}: submit {task}.")
+        raise Usage(f"There is no task {name!r}.", f"Tasks: {', '.join(spec['tasks'])}.")
+
+
+def require_phase(challenge: Challenge, name: str) -> Phase:
+    """The phase called `name`.
+
+    Raises:
+        Problem: the challenge has none of this name.
+    """
+    found = next((one for one in challenge.phases if one.name == name), None)
+    if found is None:
+        names = ", ".join(one.name for one in challenge.phases)
+        raise Problem(404, "unknown_phase", "Not found", f"There is no phase {name!r}. Phases: {names}.")
+    return found
+
+
+def require_open(phase: Phase) -> None:
+    """Raises Problem unless the server lists the phase as open."""
+    if phase.open:
+        return
+    if phase.opens is None:
+        when = "has no opening date yet"
+    elif phase.closes is not None and phase.closes <= datetime.now(UTC):
+        when = f"closed on {phase.closes.isoformat()}"
+    else:
+        when = f"opens on {phase.opens.isoformat()}"
+    detail = f"Phase {phase.name!r} {when}; it takes no submissions now."
+    raise Problem(409, "phase_closed", "Conflict", detail)
+
+
+def require_attempts(client: Client, aim: Aim, spec: Mapping[str, Any]) -> None:
+    """Raises Problem unless the team has an attempt left on every task of `aim`."""
+    rows = {(one.task, one.track, one.phase): one for one in client.quota(aim.slug, aim.team)}
+    shared = (
+        "task" not in spec["phases"][aim.phase]["attempts"]["per"]
+    )  # then every task takes one of the same
+    for number, task in enumerate(aim.tasks):
+        quota = rows.get((task, aim.track, aim.phase))
+        if quota is not None and quota.left is not None and quota.left <= (number if shared else 0):
+            raise _spent(quota)
+
+
+def _spent(quota: Quota) -> Problem:
+    detail = (
+        f"All {quota.valid} valid attempts on {quota.task}, track {quota.track}, phase {quota.phase} are taken: "
+        f"{quota.spent} scored, {quota.reserved} under way. One under way that fails is given back."
+    )
+    return Problem(429, "quota_spent", "No attempts left", detail)
+
+
+def repeats(submissions: Sequence[Submission], aim: Aim, images: Mapping[str, str]) -> dict[str, str]:
+    """A sentence per task whose very image is under way or scored on this track and phase already."""
+    found: dict[str, str] = {}
+    for submission in submissions:
+        if (submission.track, submission.phase) != (aim.track, aim.phase):
+            continue
+        for one in submission.evaluations:
+            if images.get(one.task) == one.image and one.status not in _GIVEN_BACK:
+                sentence = f"{one.task} has this very image already, {one.status} in {submission.id}."
+                found.setdefault(one.task, sentence)
+    return found

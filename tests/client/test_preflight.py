@@ -1,0 +1,95 @@
+"""What `submit` says before it saves, reads or uploads anything, and what Ctrl-C leaves behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from server.evaluations.status import EvaluationStatus as Status
+from tests.client.archives import image_archive
+from tests.client.conftest import Cli, Server
+from tests.client.test_submit import OPEN, end, submitted
+
+TASK1 = ("-t", "task1", *OPEN)
+
+
+@pytest.fixture
+def archives(tmp_path: Path) -> list[Path]:
+    """Four images that differ."""
+    paths = [tmp_path / f"{number}.tar" for number in range(4)]
+    for number, path in enumerate(paths, 1):
+        image_archive(path, noise=512 * number)
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--phase", "final"], "There is no phase 'final'. Phases: sanity, validation, test."),
+        (["--phase", "test"], "Phase 'test' has no opening date yet; it takes no submissions now."),
+        (["--phase", "validation", "--team", str(uuid4())], "team"),
+    ],
+)
+def test_a_refusal_comes_before_the_image_is_looked_for(mine: Cli, arguments: list[str], words: str) -> None:
+    done = mine("submit", "missing.tar", "-t", "task1", "--track", "method", *arguments)
+    assert (done.exit_code, words in done.output) == (5, True), done.output
+
+
+def test_without_attempts_nothing_is_uploaded(mine: Cli, server: Server, archives: list[Path]) -> None:
+    *first, last = archives
+    for archive in first:
+        submission = submitted(mine("submit", archive, *TASK1, "--key", archive.name).output)
+    end(server, submission, Status.SCORED)
+    done = mine("submit", last, *TASK1)
+    assert done.exit_code == 5
+    assert "All 3 valid attempts on task1, track method, phase validation are taken: 1 scored" in done.output
+    assert "Uploading" not in done.output
+    again = mine("submit", archives[0], *TASK1, "--key", archives[0].name)
+    assert again.exit_code == 0, again.output  # the same key is the same submission, which takes no attempt
+
+
+def test_the_identical_image_is_submitted_twice_only_on_purpose(
+    mine: Cli, server: Server, archives: list[Path]
+) -> None:
+    image = archives[0]
+    submission = submitted(mine("submit", image, *TASK1).output)
+    done = mine("submit", image, *TASK1)
+    assert (done.exit_code, f"QUEUED in {submission}" in done.output) == (2, True), done.output
+    assert "--again" in done.output
+    end(server, submission, Status.SCORED)
+    assert f"SCORED in {submission}" in mine("submit", image, *TASK1).output
+    assert mine("submit", image, "-t", "task2", *OPEN).exit_code == 0
+    more = submitted(mine("submit", image, *TASK1, "--again").output)
+    end(server, more, Status.REJECTED)
+    end(server, submitted(mine("submit", image, "-t", "task3", *OPEN).output), Status.ERRORED)
+    assert mine("submit", image, "-t", "task3", *OPEN).exit_code == 0  # what failed took no attempt
+
+
+def test_a_terminal_is_asked_before_the_identical_image_runs_again(mine: Cli, archives: list[Path]) -> None:
+    assert mine("submit", archives[0], *TASK1).exit_code == 0
+    command = [sys.executable, "-m", "client.main", "submit", str(archives[0]), *TASK1]
+    for answer, code, words in ((b"n\n", 2, b"Nothing was submitted."), (b"y\n", 0, b"Submitted task1")):
+        keyboard, terminal = os.openpty()
+        os.write(keyboard, answer)
+        done = subprocess.run(command, stdin=terminal, capture_output=True, check=False, timeout=60)
+        os.close(keyboard)
+        os.close(terminal)
+        assert b"Submit it again?" in done.stderr
+        assert (done.returncode, words in done.stdout + done.stderr) == (code, True), done.stderr
+
+
+def test_ctrl_c_while_waiting_says_that_the_submission_goes_on(mine: Cli, archives: list[Path]) -> None:
+    submission = submitted(mine("submit", archives[0], *TASK1).output)
+    command = [sys.executable, "-m", "client.main", "watch", submission]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stderr is not None
+        assert "QUEUED" in watching.stderr.readline()
+        watching.send_signal(signal.SIGINT)
+        said = watching.stderr.read()
+    assert f"The submission goes on: proctor watch {submission}" in said
+    assert watching.returncode == 130
+    assert "the same command" not in said
