@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from evaluator.ranking import RankingError
-from evaluator.report import ReportError, read_entries, render
+from evaluator.report import read_entries, render
 from evaluator.spec import SpecError, load_challenge
 
 
@@ -18,31 +18,29 @@ def report_command(
     challenge: Annotated[Path, typer.Option("--challenge", help="The challenge file.")],
     reports: Annotated[
         Path,
-        typer.Option("--reports", help="Directory of TRACK/TEAM/BOARD.json, as `score --json` writes them."),
+        typer.Option("--reports", help="Directory of TEAM/TRACK/BOARD.json, as `score --json` writes them."),
     ],
     out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")],
-    baseline: Annotated[
-        list[str] | None, typer.Option("--baseline", help="A team shown without a place; may be repeated.")
-    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
     overlay: Annotated[Path | None, typer.Option("--overlay", help="A site's file merged over it.")] = None,
 ) -> None:
     """Write one self-contained HTML file with tables and plots of all results.
 
-    It loads nothing: it can be mailed, archived, read offline and printed.
+    It loads nothing: it can be mailed, archived, read offline and printed. The directory may hold `teams.csv` with the
+    columns team, is_baseline and eligible; a baseline is shown without a place.
 
     Exit codes: 0 written, 1 the reports do not fit together, 2 the call or the challenge file is wrong.
     """
     try:
         spec = load_challenge(challenge, overlay)
-        entries = read_entries(spec, reports, baseline or ())
+        entries = read_entries(spec, reports)
         with Console(stderr=True).status("Testing pairs of teams") if sys.stderr.isatty() else nullcontext():
             page = render(spec, entries)
         out.write_text(page, encoding="utf-8")
     except (SpecError, OSError) as error:
         typer.echo(error, err=True)
         raise typer.Exit(2) from None
-    except (ReportError, RankingError) as error:
+    except RankingError as error:
         typer.echo(error, err=True)
         raise typer.Exit(1) from None
     size = len(page.encode())

@@ -54,6 +54,8 @@ def _counting(challenge: Challenge, team: Path) -> dict[str, Report]:
         valid = [one for one in tried if one]
         if valid:
             found |= valid[choose_entry(challenge.ranking, boards, [_values(one) for one in valid])]
+        else:  # rejected ones rank nobody, and say why
+            found |= {name: one[name] for one in attempts for name in boards if name in one}
     return found
 
 
@@ -73,11 +75,11 @@ def _attempt(challenge: Challenge, folder: Path) -> dict[str, Report]:
                 f"{folder.name}/{path.name}: there is no board {path.stem!r}; "
                 f"the boards are {', '.join(challenge.boards)}"
             )
-        found[path.stem] = _report(path)
+        found[path.stem] = _report(challenge, path)
     return found
 
 
-def _report(path: Path) -> Report:
+def _report(challenge: Challenge, path: Path) -> Report:
     place = f"{path.parent.name}/{path.name}"
     try:
         report = Report.model_validate_json(path.read_bytes())
@@ -85,6 +87,8 @@ def _report(path: Path) -> Report:
         raise RankingError(f"{place}: not a report: {str(error).splitlines()[0]}") from None
     if report.board != path.stem:
         raise RankingError(f"{place}: this is the report of {report.board}")
+    if set(report.metrics) != set(challenge.boards[report.board].metrics):
+        raise RankingError(f"{place}: its metrics are not those of {report.board} in this challenge file")
     return report
 
 

@@ -67,6 +67,7 @@ def _rows(entries: Sequence[Entry]) -> list[Row]:
             key,
             metric.value,
             is_baseline=one.baseline,
+            eligible=one.eligible,
             per_case=one.report.per_case.get(key, ()),
         )
         for one in entries

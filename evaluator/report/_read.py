@@ -1,17 +1,13 @@
-"""Finds the reports of all teams: `DIR/TRACK/TEAM/BOARD.json`, as `score --json` writes them."""
+"""The reports of all teams, board by board."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from evaluator.comparison import read_entrants
+from evaluator.ranking import RankingError
 from evaluator.scoring import Report
 from evaluator.spec import Challenge
-
-
-class ReportError(ValueError):
-    """A directory of reports that cannot be used; the message names the file."""
 
 
 @dataclass(frozen=True)
@@ -23,56 +19,29 @@ class Entry:
     board: str
     report: Report
     baseline: bool = False
+    eligible: bool = True
 
 
-def read_entries(challenge: Challenge, directory: Path, baselines: Collection[str] = ()) -> list[Entry]:
-    """Every report under `directory`, tracks and boards in the order of the challenge, teams by name.
-
-    Args:
-        challenge: names the tracks and boards; other folders and files are refused.
-        directory: of `TRACK/TEAM/BOARD.json`.
-        baselines: teams that are shown without a place.
+def read_entries(challenge: Challenge, directory: Path) -> list[Entry]:
+    """Every report that counts, as `evaluator.comparison.read_entrants` finds them: by track, board and team.
 
     Raises:
-        ReportError: nothing there, an unknown track, board or baseline, a file that is no report, or reports of
-            one board that are of different datasets.
+        RankingError: as there, or reports of one board that are of different datasets.
     """
-    if not directory.is_dir():
-        raise ReportError(f"{directory}: there is no such directory")
-    found = [_entry(challenge, path, baselines) for path in sorted(directory.glob("*/*/*.json"))]
-    if not found:
-        raise ReportError(f"{directory}: holds no TRACK/TEAM/BOARD.json")
-    if unknown := sorted(set(baselines) - {one.team for one in found}):
-        raise ReportError(f"there is no report of the baseline {unknown[0]!r}")
+    found = [
+        Entry(track, one.team, board, one.reports[board], one.baseline, one.eligible)
+        for track, entrants in read_entrants(challenge, directory).items()
+        for board in challenge.boards
+        for one in sorted(entrants, key=lambda one: one.team)
+        if board in one.reports
+    ]
     for message in _mixed(found):
-        raise ReportError(message)
-    order = {name: number for number, name in enumerate((*challenge.tracks, *challenge.boards))}
-    return sorted(found, key=lambda one: (order[one.track], order[one.board], one.team))
-
-
-def _entry(challenge: Challenge, path: Path, baselines: Collection[str]) -> Entry:
-    track, team, board = path.parent.parent.name, path.parent.name, path.stem
-    name = "/".join(path.parts[-3:])
-    if track not in challenge.tracks:
-        raise ReportError(
-            f"{name}: there is no track {track!r}; the tracks are {', '.join(challenge.tracks)}"
-        )
-    if board not in challenge.boards:
-        raise ReportError(
-            f"{name}: there is no board {board!r}; the boards are {', '.join(challenge.boards)}"
-        )
-    try:
-        report = Report.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
-        raise ReportError(f"{name}: is no report: {first}") from None
-    if report.board != board or set(report.metrics) != set(challenge.boards[board].metrics):
-        raise ReportError(f"{name}: is not a report of board {board} of this challenge")
-    return Entry(track, team, board, report, team in baselines)
+        raise RankingError(message)
+    return found
 
 
 def _mixed(entries: list[Entry]) -> Iterator[str]:
     datasets: dict[str, str] = {}
     for one in entries:
         if datasets.setdefault(one.board, one.report.extras.dataset) != one.report.extras.dataset:
-            yield f"{one.track}/{one.team}/{one.board}.json: is of another dataset than the others of its board"
+            yield f"{one.team}/{one.track}/{one.board}.json: is of another dataset than the others of its board"

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from evaluator.cli import app
+from evaluator.ranking import RankingError
 from evaluator.report import _svg, read_entries, render
-from evaluator.report._read import ReportError
 from evaluator.scoring import score_board
 from tests.evaluator.datasets import CHALLENGES, Dataset, embeddings, fomo26, numbers
 
@@ -72,11 +72,12 @@ def reports(tmp_path_factory):
     probe = embeddings(root / "probe")
     for board in ("task6", "task7"):
         _save(root, "ada", board, probe)
+    (root / "out" / "teams.csv").write_text("team,is_baseline\nbase,1\n")
     return root / "out"
 
 
 def _save(root, team, board, dataset):
-    path = root / "out" / "open" / team / f"{board}.json"
+    path = root / "out" / team / "open" / f"{board}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     report = score_board(dataset.challenge, board, dataset.save(), dataset.references, dataset.predictions)
     path.write_text(report.model_dump_json())
@@ -84,7 +85,7 @@ def _save(root, team, board, dataset):
 
 @pytest.fixture(scope="module")
 def page(reports):
-    return render(fomo26(), read_entries(fomo26(), reports, ["base"]))
+    return render(fomo26(), read_entries(fomo26(), reports))
 
 
 def test_the_page_is_whole_and_loads_nothing(page):
@@ -120,7 +121,7 @@ def test_names_of_teams_are_text_and_never_markup(page):
 
 def test_the_page_says_values_places_and_what_is_missing(page, reports):
     text = Page(page).text
-    auroc = json.loads((reports / "open" / "ada" / "task1.json").read_text())["metrics"]["auroc"]
+    auroc = json.loads((reports / "ada" / "open" / "task1.json").read_text())["metrics"]["auroc"]
     assert f"ada {auroc['value']:#.4g} {auroc['low']:#.4g} to {auroc['high']:#.4g} 0" in text
     assert re.search(r"&lt;curie&gt;</th><td>[\d.]+<small>[^<]+</small></td><td>1</td>", page)
     assert "base (baseline) – – – – –" in text
@@ -142,7 +143,7 @@ def test_significance_is_told_by_signs_as_well_as_colours(page):
 
 
 def test_the_same_reports_give_the_same_bytes(page, reports):
-    assert render(fomo26(), read_entries(fomo26(), reports, ["base"])) == page
+    assert render(fomo26(), read_entries(fomo26(), reports)) == page
 
 
 def test_the_page_bears_light_dark_paper_and_phones(page):
@@ -152,12 +153,12 @@ def test_the_page_bears_light_dark_paper_and_phones(page):
 
 def test_a_report_without_a_value_says_why(reports, tmp_path):
     shutil.copytree(reports, tmp_path / "out")
-    path = tmp_path / "out" / "open" / "base" / "task1.json"
+    path = tmp_path / "out" / "base" / "open" / "task1.json"
     content = json.loads(path.read_text())
     content["metrics"]["auroc"] = {"value": None, "reason": "The metric x failed.", "fault": "scorer_failed"}
     path.write_text(json.dumps(content))
     text = Page(render(fomo26(), read_entries(fomo26(), tmp_path / "out"))).text
-    assert "base failed 0" in text
+    assert "base (baseline) failed 0" in text
     assert "base (AUROC): The metric x failed." in text
 
 
@@ -175,17 +176,18 @@ def test_the_command_writes_the_page_and_ends_with_sentences(reports, tmp_path):
         ]
         return CliRunner().invoke(app, [str(one) for one in arguments])
 
-    done = call(reports, "--baseline", "base", "--json")
+    done = call(reports, "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["reports"] == 9
     assert (tmp_path / "page.html").stat().st_size == json.loads(done.stdout)["bytes"]
     assert call(tmp_path / "none").exit_code == 1
-    assert "the tracks are method, open" in call(_moved(reports, tmp_path / "a", "open", "openn")).stderr
-    odd = _moved(reports, tmp_path / "b", "open/ada/task1.json", "open/ada/task2.json")
-    assert "is not a report of board task2" in call(odd).stderr
-    odd = _moved(reports, tmp_path / "c", "open/ada/task1.json", "open/ada/task9.json")
+    assert (
+        "the tracks are method, open" in call(_moved(reports, tmp_path / "a", "ada/open", "ada/openn")).stderr
+    )
+    odd = _moved(reports, tmp_path / "b", "ada/open/task1.json", "ada/open/task2.json")
+    assert "this is the report of task1" in call(odd).stderr
+    odd = _moved(reports, tmp_path / "c", "ada/open/task1.json", "ada/open/task9.json")
     assert "there is no board 'task9'" in call(odd).stderr
-    assert "no report of the baseline 'nobody'" in call(reports, "--baseline", "nobody").stderr
 
 
 def _moved(reports, target, old, new):
@@ -196,9 +198,9 @@ def _moved(reports, target, old, new):
 
 def test_reports_of_different_datasets_are_not_mixed(reports, tmp_path):
     shutil.copytree(reports, tmp_path / "out")
-    path = tmp_path / "out" / "open" / "base" / "task1.json"
+    path = tmp_path / "out" / "base" / "open" / "task1.json"
     path.write_text(path.read_text().replace('"dataset":"sha256:', '"dataset":"sha256:0'))
-    with pytest.raises(ReportError, match=r"base/task1\.json: is of another dataset"):
+    with pytest.raises(RankingError, match=r"open/task1\.json: is of another dataset"):
         read_entries(fomo26(), tmp_path / "out")
 
 

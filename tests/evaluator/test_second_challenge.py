@@ -76,7 +76,7 @@ def _predict(folder, cases, labels, skill):
 
 
 def score(skin, team, board):
-    out = skin / "reports" / "all" / team / f"{board}.json"
+    out = skin / "reports" / team / "all" / f"{board}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     arguments = ["--board", board, "--manifest", skin / "manifest.json", "--references", skin / board]
     predictions = skin / "predictions" / team / board
