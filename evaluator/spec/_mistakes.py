@@ -58,6 +58,9 @@ def _wrong_weights(weights: Mapping[str, Any], boards: list[str]) -> Iterator[Mi
         if name not in boards:
             hint = guess(str(name), lacking) or f"; the boards are {', '.join(boards)}"
             yield Mistake(("ranking", "weights", name), f"there is no board {name!r}" + hint)
+    numbers = [one for one in weights.values() if isinstance(one, int | float)]
+    if len(numbers) == len(weights) and not any(numbers):
+        yield Mistake(("ranking", "weights"), "the weights add up to 0")
     if lacking:
         message = f"every board needs one weight; there is none for {', '.join(lacking)}"
         yield Mistake(("ranking", "weights"), message)

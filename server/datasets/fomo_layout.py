@@ -10,6 +10,7 @@ Earlier editions write sub_XX, ses_1, dwi_b1000.nii.gz and labels.txt; these are
 import csv
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,10 +33,14 @@ class Found:
 
 
 class LayoutError(Exception):
-    """A folder that is not in the FOMO layout; `problems` lists everything that is wrong."""
+    """A folder that is not in the FOMO layout; `problems` lists everything that is wrong.
 
-    def __init__(self, problems: list[str]) -> None:
+    `found` are the sessions that were found nevertheless, complete or not.
+    """
+
+    def __init__(self, problems: list[str], found: Sequence[Found] = ()) -> None:
         self.problems = problems
+        self.found = tuple(found)
         super().__init__("\n".join(problems))
 
 
@@ -57,8 +62,11 @@ def read(root: Path, task: Task) -> list[Found]:
     if not sessions:
         raise LayoutError([f"{preprocessed}: there is no sub-XX/ses-YY folder"])
     several = {name for name, count in Counter(subject.name for subject, _ in sessions).items() if count > 1}
-    participants = _participants(root / "participants.tsv")
     problems: list[str] = []
+    try:
+        participants = _participants(root / "participants.tsv")
+    except LayoutError as error:
+        participants, problems = {}, error.problems
     found = []
     for subject, session in sessions:
         inputs = _inputs(session, task)
@@ -67,9 +75,10 @@ def read(root: Path, task: Task) -> list[Found]:
         except ValueError as error:
             problems.append(f"{session}: {error}")
         found.append(_found(root, subject.name, session.name, subject.name in several, inputs, participants))
+    found.sort(key=lambda one: one.case)
     if problems:
-        raise LayoutError(problems)
-    return sorted(found, key=lambda one: one.case)
+        raise LayoutError(problems, found)
+    return found
 
 
 def _id(name: str, prefix: str) -> str:

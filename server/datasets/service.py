@@ -3,9 +3,10 @@
 import csv
 import hashlib
 import json
+import math
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,11 @@ def import_fomo(
     """
     get_phase(challenge.spec, phase)
     require_task(challenge.spec, task)
-    found = fomo_layout.read(source, challenge.spec.tasks[task])
+    found, problems = _read(source, challenge.spec.tasks[task])
     name = str(uuid.uuid4())
     staged = _Trees(settings, Path(challenge.slug) / phase / task / name)
     try:
-        cases = _write(staged, challenge.spec.tasks[task], found, progress)
+        cases = _write(staged, challenge.spec.tasks[task], found, progress, problems)
         digest = _digest(cases, staged.references)
         old = session.scalar(
             select(Dataset).where(
@@ -124,21 +125,33 @@ class _Trees:
         shutil.rmtree(self.references, ignore_errors=True)
 
 
-def _write(trees: _Trees, task: Task, found: list[Found], progress: Progress) -> list[Case]:
-    problems: list[str] = []
+def _read(source: Path, task: Task) -> tuple[Sequence[Found], list[str]]:
+    """The sessions, and what is wrong with the layout: the files that are there are looked into all the same."""
+    try:
+        return fomo_layout.read(source, task), []
+    except LayoutError as error:
+        if not error.found:
+            raise
+        return error.found, error.problems
+
+
+def _write(
+    trees: _Trees, task: Task, found: Sequence[Found], progress: Progress, problems: Sequence[str]
+) -> list[Case]:
+    wrong = list(problems)
     cases, rows = [], []
     for ordinal, one in enumerate(found):
+        files, geometry = _write_inputs(trees, task, one, wrong)
         try:
-            files, geometry = _write_inputs(trees, task, one)
             label = _write_reference(trees, task, one, geometry)
         except (NotNifti, ValueError) as error:
-            problems.append(str(error))
+            wrong.append(str(error))
             continue
         cases.append(Case(ordinal=ordinal, name=one.case, files=files))
         rows.append({"case": one.case, "subject": one.subject, "label": label, **one.groups})
         progress(ordinal + 1, len(found))
-    if problems:
-        raise LayoutError(problems)
+    if wrong:
+        raise LayoutError(wrong)
     with (trees.references / "references.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, ["case", "subject", "label", *GROUPS], restval="", lineterminator="\n")
         writer.writeheader()
@@ -146,22 +159,28 @@ def _write(trees: _Trees, task: Task, found: list[Found], progress: Progress) ->
     return cases
 
 
-def _write_inputs(trees: _Trees, task: Task, one: Found) -> tuple[dict[str, Any], Geometry]:
+def _write_inputs(
+    trees: _Trees, task: Task, one: Found, wrong: list[str]
+) -> tuple[dict[str, Any], Geometry | None]:
+    """What is written of a case, and its place, None where no input says it; `wrong` takes what is not right."""
     names = {entry.key: entry.file for entry in task.all_inputs}
     files: dict[str, Any] = {}
     first: Geometry | None = None
     for key, path in one.inputs.items():
-        data, geometry = _clean(path)
+        try:
+            data, geometry = _clean(path)
+        except NotNifti as error:
+            wrong.append(str(error))
+            continue
         if first is not None and not geometry.same_place(first):
-            raise ValueError(f"{path}: shape or affine differs from the other modalities of this case")
+            wrong.append(f"{path}: shape or affine differs from the other modalities of this case")
+            continue
         first = geometry
         target = trees.inputs / one.case / names[key]
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(data)
         relative = str(trees.folder / one.case / names[key])
         files[key] = {"path": relative, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
-    if first is None:
-        raise ValueError(f"{one.case}: has no input")
     return files, first
 
 
@@ -172,33 +191,49 @@ def _clean(path: Path) -> tuple[bytes, Geometry]:
         raise NotNifti(f"{path}: {error}") from None
 
 
-def _write_reference(trees: _Trees, task: Task, one: Found, geometry: Geometry) -> str:
+def _write_reference(trees: _Trees, task: Task, one: Found, geometry: Geometry | None) -> str:
     match task.output:
         case SegmentationOutput():
             if one.label is None or one.label.name != "seg.nii.gz":
                 raise ValueError(f"{one.case}: there is no labels/…/seg.nii.gz")
             data, place = _clean(one.label)
-            if place.shape != geometry.shape:
+            if geometry is not None and place.shape != geometry.shape:
                 raise ValueError(f"{one.label}: shape {place.shape}, but the inputs have {geometry.shape}")
             (trees.references / f"{one.case}.nii.gz").write_bytes(data)
             return ""
         case NumberOutput() | ScoresOutput():
             if one.label is None or one.label.suffix != ".txt":
                 raise ValueError(f"{one.case}: there is no labels/…/label.txt")
-            return _label(task.output, one.label)
+            return _label(task.output, one.case, one.label)
         case EmbeddingOutput():
             if not one.groups.get("cohort"):
                 raise ValueError(f"{one.case}: participants.tsv gives no cohort")
             return one.groups["cohort"]
 
 
-def _label(output: NumberOutput | ScoresOutput, path: Path) -> str:
-    text = path.read_text(encoding="utf-8").strip()
+def _label(output: NumberOutput | ScoresOutput, case: str, path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(f"{case}: {path}: cannot be read as text") from None
     if isinstance(output, NumberOutput):
-        float(text)
+        _require_number(output, text, f"{case}: {path}")
     elif text not in output.classes:
-        raise ValueError(f"{path}: {text!r} is none of the task's classes")
+        raise ValueError(f"{case}: {path}: {text!r} is none of the task's classes")
     return text
+
+
+def _require_number(output: NumberOutput, text: str, place: str) -> None:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{place}: {text[:40]!r} is not a number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"{place}: {text!r} is not a finite number")
+    low, high = output.minimum, output.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        bounds = f"{'−∞' if low is None else f'{low:g}'} to {'∞' if high is None else f'{high:g}'}"
+        raise ValueError(f"{place}: {text} is outside of {bounds}, what the task allows")
 
 
 def _digest(cases: list[Case], references: Path) -> str:

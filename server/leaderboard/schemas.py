@@ -44,11 +44,15 @@ class UnifiedOut(BaseModel):
 
 
 class MetricOut(BaseModel):
-    """A column of a board: `better` is "higher" or "lower"."""
+    """A column of a board: `better` is "higher" or "lower".
+
+    It is None for a metric that is no longer installed: its values are shown and not ranked, and `reason` says so.
+    """
 
     name: str
     title: str
-    better: str
+    better: str | None
+    reason: str | None = None
 
 
 class BoardOut(BaseModel):

@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, selectinload, undefer
 
-from evaluator.metrics.registry import lookup
+from evaluator.metrics.registry import Direction, UnknownMetric, lookup
 from evaluator.ranking import Row, Standings, rank
+from evaluator.spec import Board, Metric
 from evaluator.spec import Challenge as Spec
 from server.accounts.principals import Admin, User
 from server.challenges.models import Challenge
@@ -100,7 +101,25 @@ def _best_value(spec: Spec, evaluation: Evaluation) -> float:
     value = next((one.value for one in evaluation.scores if (one.board, one.metric) == (name, primary)), None)
     if value is None:
         return float("-inf")
-    return value if lookup(board.metrics[primary].metric).direction == "higher" else -value
+    return value if direction(board.metrics[primary]) != "lower" else -value
+
+
+def direction(metric: Metric) -> Direction | None:
+    """What is better in a metric; None where it is no longer installed, and so cannot be ranked."""
+    try:
+        return lookup(metric.metric).direction
+    except UnknownMetric:
+        return None
+
+
+def rankable(spec: Spec) -> dict[str, Board]:
+    """The boards with the metrics that are installed, and without boards that have none of them."""
+    found = {}
+    for name, board in spec.boards.items():
+        metrics = {key: one for key, one in board.metrics.items() if direction(one) is not None}
+        if metrics:
+            found[name] = board.model_copy(update={"metrics": metrics})
+    return found
 
 
 def other_versions(session: Session, challenge: Challenge, phase: str) -> int:
@@ -133,5 +152,11 @@ def rows(found: Iterable[Entry], *, with_cases: bool = False) -> list[Row]:
 
 
 def standings(spec: Spec, found: Iterable[Entry]) -> Standings:
-    """Places within each track."""
-    return rank(spec.ranking, spec.boards, rows(found, with_cases=spec.ranking.needs_cases))
+    """Places within each track, by the metrics that are installed."""
+    boards = rankable(spec)
+    if not sum(spec.ranking.weights[name] for name in boards) > 0:
+        return Standings({})
+    metrics = {(name, key) for name, board in boards.items() for key in board.metrics}
+    scored = rows(found, with_cases=spec.ranking.needs_cases)
+    scored = [row for row in scored if (row.board, row.metric) in metrics]
+    return rank(spec.ranking, boards, scored)

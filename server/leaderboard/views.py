@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from evaluator.metrics.registry import lookup
 from evaluator.ranking import Standing
-from evaluator.spec import Board
+from evaluator.spec import Board, Metric
 from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge
 from server.evaluations.models import Score
@@ -65,7 +64,7 @@ def _track(
                 placement=one.placement,
                 prize=prizes.get(one.team),
                 overall=one.overall,
-                board_ranks=dict(one.task_ranks),
+                board_ranks={name: one.task_ranks.get(name) for name in spec.boards},
                 missing=[
                     name for name, board in spec.boards.items() if (one.team, board.task) not in entries
                 ],
@@ -103,15 +102,20 @@ def _board(
         board=name,
         title=board.title,
         weight=spec.ranking.weights[name],
-        metrics=[
-            MetricOut(name=key, title=metric.title or key, better=lookup(metric.metric).direction)
-            for key, metric in board.metrics.items()
-        ],
+        metrics=[_metric(key, metric) for key, metric in board.metrics.items()],
         entries=[
             _entry(one, name, board, teams[one.team], entries[one.team, board.task], decimals)
             for one in listed
         ],
     )
+
+
+def _metric(key: str, metric: Metric) -> MetricOut:
+    better = service.direction(metric)
+    reason = (
+        None if better else f"The metric {metric.metric} is not installed on this server; it is not ranked."
+    )
+    return MetricOut(name=key, title=metric.title or key, better=better, reason=reason)
 
 
 def _entry(standing: Standing, name: str, board: Board, team: Team, entry: Entry, decimals: int) -> EntryOut:

@@ -113,6 +113,48 @@ def test_an_import_lists_every_problem_and_leaves_nothing(
     assert not list((settings.inputs / slug).rglob("*.nii.gz"))
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"old\n", "'old' is not a number"),
+        (b"", "'' is not a number"),
+        (b"nan", "not a finite number"),
+        (b"-inf", "not a finite number"),
+        (b"2", "outside of 0 to 1"),
+        (b"\xff\xfe", "cannot be read as text"),
+    ],
+)
+def test_a_label_that_is_no_number_of_the_task_is_named_with_its_file_and_case(
+    put: Put, fomo26: Challenge, tmp_path: Path, text: bytes, says: str
+) -> None:
+    folder = write_task(fomo26, "task5", tmp_path)
+    label = folder / "labels" / f"sub-{CANARY}task5n01" / "ses-01" / "label.txt"
+    label.write_bytes(text)
+    with pytest.raises(LayoutError) as caught:
+        put(folder, "task5")
+    [problem] = caught.value.problems
+    assert problem.startswith(f"sub-{CANARY}task5n01: {label}: ")
+    assert says in problem
+
+
+def test_missing_cut_and_unlabelled_cases_are_listed_together(
+    put: Put, fomo26: Challenge, tmp_path: Path
+) -> None:
+    folder = write_task(fomo26, "task1", tmp_path)
+    visit = [Path(f"sub-{CANARY}task1n{number:02}") / "ses-01" for number in range(3)]
+    (folder / "preprocessed" / visit[0] / "dwi.nii.gz").unlink()
+    for name in ("flair.nii.gz", "dwi.nii.gz"):
+        cut = folder / "preprocessed" / visit[1] / name
+        cut.write_bytes(cut.read_bytes()[:-20])
+    (folder / "labels" / visit[1] / "label.txt").write_text("often")
+    (folder / "labels" / visit[2] / "label.txt").unlink()
+    with pytest.raises(LayoutError) as caught:
+        put(folder, "task1")
+    parts = ["no file for dwi", "flair.nii.gz: ", "dwi.nii.gz: ", "'often' is not a number", "label.txt"]
+    assert len(caught.value.problems) == len(parts)
+    assert all(part in problem for part, problem in zip(parts, caught.value.problems, strict=True))
+
+
 def test_sessions_that_lack_an_input_are_all_named(fomo26: Challenge, tmp_path: Path) -> None:
     folder = write_task(fomo26, "task1", tmp_path)
     for number in (0, 2):

@@ -109,6 +109,35 @@ def test_a_rule_over_single_cases_reads_them(
     assert {name: one["rank"] for name, one in found.items()} == {"Steady": 1, "Lucky": 2}
 
 
+def test_a_metric_that_is_no_longer_installed_is_shown_and_not_ranked(
+    lab: Lab, entrant: MakeEntrant, nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    task5, task1 = fomo26.boards["task5"], fomo26.boards["task1"]
+    gone = task5.metrics["auroc"].model_copy(update={"metric": "uninstalled"})
+    metrics = {"auroc": task5.metrics["auroc"], "lost": gone}
+    changed = {
+        "task5": task5.model_copy(update={"metrics": metrics}),
+        "task1": task1.model_copy(update={"metrics": {"auroc": gone}}),
+    }
+    change(lab, fomo26, boards=dict(fomo26.boards) | changed)
+    for name, value in {"Ada": 0.7, "Bob": 0.9}.items():
+        evaluation = scored(lab, entrant(name), value)
+        with unit_of_work(lab.sessions) as session:
+            lost = Score(board="task5", metric="lost", value=value, low=None, high=None, replicates=b"")
+            row = service.lock_evaluation(session, UUID(evaluation))
+            row.scores.append(lost)
+    track = board(nobody, lab)
+    found = entries(track)
+    assert {name: one["rank"] for name, one in found.items()} == {"Bob": 1, "Ada": 2}
+    assert found["Ada"]["metrics"]["lost"] == {"value": 0.7, "low": None, "high": None, "rank": None}
+    column = next(one for one in track["boards"] if one["board"] == "task5")["metrics"][1]
+    assert column["better"] is None
+    assert "uninstalled is not installed" in column["reason"]
+    shown = page(nobody, lab)
+    assert shown.status_code == 200
+    assert "uninstalled is not installed" in shown.text
+
+
 def test_scores_of_another_version_are_counted_and_not_mixed_in(
     lab: Lab, team: Entrant, nobody: httpx.Client, fomo26: Challenge
 ) -> None:
