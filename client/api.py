@@ -73,7 +73,13 @@ class Client:
                 "Check the address and your connection; nothing was lost.",
             ) from error
         if response.is_error:
-            raise problem_of(response)
+            problem = problem_of(response)
+            if problem.status == 404 and problem.code in ("", "not_found") and method != "HEAD":
+                raise Unreachable(  # a Proctor that misses something says what; an answer to HEAD says nothing
+                    f"There is no Proctor at {self.url}: {method} {response.request.url.path} was not found.",
+                    "Check the address: it is the server's root, such as https://challenge.example.",
+                )
+            raise problem
         return response
 
     def register(self, email: str, name: str, password: str, *, setup_token: str | None = None) -> Account:
@@ -109,6 +115,14 @@ class Client:
     def create_team(self, slug: str, name: str) -> Team:
         """Founds a team."""
         return _read(Team, self.request("POST", f"/challenges/{slug}/teams", json={"name": name}))
+
+    def team(self, team_id: str) -> Team:
+        """A team of one's own, by its id."""
+        return _read(Team, self.request("GET", f"/teams/{team_id}"))
+
+    def leave_team(self, team_id: str) -> None:
+        """Takes oneself out of a team."""
+        self.request("DELETE", f"/teams/{team_id}/members/me")
 
     def my_team(self, slug: str) -> Team:
         """One's own team in a challenge."""

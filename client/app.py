@@ -13,6 +13,7 @@ from client.api import Client
 from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, Usage
 from client.models import Challenge
 from client.state import load_log_in
+from evaluator.version import evaluator_version
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -64,6 +65,25 @@ app = typer.Typer(
     help="Take part in container challenges: try an image, submit it, watch it, see the results.",
     epilog=EXIT_CODES,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"proctor {evaluator_version().partition('+')[0]}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
+
 
 ChallengeOption = Annotated[
     str | None,

@@ -31,7 +31,7 @@ def find_cases(root: Path, task_name: str, task: Task) -> tuple[list[Case], list
     `Task_N` folders, one of these, or its `preprocessed`.
 
     Raises:
-        Local: there is no such folder, or not one complete case in it.
+        Local: there is no such folder, it holds other tasks only, or not one complete case is in it.
     """
     if not root.is_dir():
         raise Local(f"{root} is not a folder.", "Give the folder with the public cases: --cases DIR.")
@@ -58,11 +58,20 @@ def find_cases(root: Path, task_name: str, task: Task) -> tuple[list[Case], list
 
 def _top(root: Path, task_name: str) -> Path:
     number = re.search(r"\d+$", task_name)
-    for name in (task_name, f"Task_{number[0]}" if number else task_name):
-        if (root / name).is_dir():
-            root = root / name
-            break
+    names = (task_name, f"Task_{number[0]}" if number else task_name)
+    found = next((root / name for name in names if (root / name).is_dir()), None)
+    if found is None and (others := [one.name for one in sorted(root.iterdir()) if _is_task(one)]):
+        # Tasks share names of inputs: another task's cases would run, and pass for this one's.
+        raise Local(
+            f"{root} holds {', '.join(others)}, but not {names[-1]}.",
+            f"Give a folder with cases of {task_name}: --cases DIR.",
+        )
+    root = found or root
     return root / "preprocessed" if (root / "preprocessed").is_dir() else root
+
+
+def _is_task(folder: Path) -> bool:
+    return folder.is_dir() and re.fullmatch(r"Task_\d+|task\d+", folder.name) is not None
 
 
 def _folders(root: Path, depth: int) -> list[Path]:

@@ -1,6 +1,6 @@
 """What the server answers, as far as the client reads it; unknown fields are left aside."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -36,11 +36,19 @@ class NewToken(_Answer):
     token: str
 
 
+class Member(_Answer):
+    """A person in a team."""
+
+    name: str
+    is_captain: bool = False
+
+
 class Team(_Answer):
     """A team of one challenge."""
 
     id: str
     name: str
+    members: tuple[Member, ...] = ()
 
 
 class Phase(_Answer):
@@ -51,6 +59,11 @@ class Phase(_Answer):
     open: bool
     opens: datetime | None = None
     closes: datetime | None = None
+
+    @property
+    def has_closed(self) -> bool:
+        """Whether its last day is over, by this machine's clock."""
+        return self.closes is not None and self.closes <= datetime.now(UTC)
 
 
 class Challenge(_Answer):
@@ -158,13 +171,14 @@ class Entry(_Answer):
 
 
 class Standing(_Answer):
-    """A team's place over all boards of a track."""
+    """A team's place over all boards of a track; `missing` names the boards without a scored submission."""
 
     team: str
     baseline: bool = False
     placement: int | None = None
     overall: float | None = None
     board_ranks: dict[str, float | None] = {}
+    missing: tuple[str, ...] = ()
 
 
 class Column(_Answer):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from client.api import Client
@@ -53,7 +52,7 @@ def require_open(phase: Phase) -> None:
         return
     if phase.opens is None:
         when = "has no opening date yet"
-    elif phase.closes is not None and phase.closes <= datetime.now(UTC):
+    elif phase.closes is not None and phase.has_closed:
         when = f"closed on {phase.closes.isoformat()}"
     else:
         when = f"opens on {phase.opens.isoformat()}"

@@ -1,34 +1,17 @@
-"""What the command prints: tables, progress and problems."""
+"""What the command prints of submissions, attempts and leaderboards: tables for any width of terminal."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from rich.console import Console
+from rich import box
+from rich.columns import Columns
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 from rich.table import Table
 
-from client.models import (
-    Board,
-    Column,
-    Entry,
-    Evaluation,
-    Leaderboard,
-    Quota,
-    Score,
-    Standing,
-    Submission,
-    Track,
-)
-from client.uploads import Advance
+from client.models import Board, Entry, Evaluation, Leaderboard, Quota, Score, Standing, Submission, Track
+
+_Row = tuple[str, str, list[str]]  # place, team, and a value per column
 
 _COLOURS = {
     "SCORED": "green",
@@ -39,47 +22,20 @@ _COLOURS = {
 }
 
 
-@contextmanager
-def transfer(console: Console, what: str, total: int | None) -> Iterator[Advance]:
-    """A bar with the bytes, the rate and the time left; without `total` the bytes and the rate only."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda position: progress.update(task, completed=position)
-
-
-@contextmanager
-def waiting(console: Console, what: str) -> Iterator[None]:
-    """A sign that something is waited for."""
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}", markup=False), console=console
-    ) as progress:
-        progress.add_task(what)
-        yield
-
-
 def submission_table(submission: Submission) -> Table:
     """The state of every evaluation of a submission."""
     table = Table(title=f"Submission {submission.id} · {submission.track} · {submission.phase}")
-    for column in ("task", "status", "progress", "verdicts", "note"):
+    for column in ("task", "status", "cases and verdicts"):
         table.add_column(column, overflow="fold")
     for one in submission.evaluations:
-        table.add_row(
-            one.task, _status(one), _bar(one), escape(_verdicts(one)), escape(one.reason or one.note or "")
-        )
+        table.add_row(one.task, _status(one), escape(_said(one)))
     return table
 
 
 def _status(evaluation: Evaluation) -> str:
     colour = _COLOURS.get(evaluation.status, "white")
-    code = f" {escape(evaluation.reason_code)}" if evaluation.reason_code else ""
-    return f"[{colour}]{escape(evaluation.status)}[/]{code}"
+    below = evaluation.reason_code if evaluation.ended else _bar(evaluation)
+    return f"[{colour}]{escape(evaluation.status)}[/]" + (f"\n{escape(below)}" if below else "")
 
 
 def _bar(evaluation: Evaluation) -> str:
@@ -87,8 +43,11 @@ def _bar(evaluation: Evaluation) -> str:
     return "█" * done + "░" * (10 - done) + f" {done * 10:3d} %"
 
 
-def _verdicts(evaluation: Evaluation) -> str:
-    return "\n".join(f"{count} × {code}" for code, count in sorted(evaluation.verdicts.items()))
+def _said(evaluation: Evaluation) -> str:
+    """A count per verdict, each on its own line so that no code is cut, and what is to be said beside them."""
+    counts = [f"{count} × {code}" for code, count in sorted(evaluation.verdicts.items())]
+    note = evaluation.reason or evaluation.note
+    return "\n".join([*counts, *([note] if note else [])])
 
 
 def scores_table(submission: Submission) -> Table | None:
@@ -121,8 +80,11 @@ def quota_table(rows: Iterable[Quota]) -> Table:
     return table
 
 
-def leaderboard_tables(board: Leaderboard) -> Iterator[Table]:
-    """The unified leaderboard of each track, then its boards."""
+def leaderboard_tables(board: Leaderboard) -> Iterator[RenderableType]:
+    """The unified leaderboard of each track, then its boards.
+
+    A rank in brackets is of a board without a scored submission.
+    """
     for track in board.tracks:
         yield _unified(board, track)
         for one in track.boards:
@@ -130,43 +92,82 @@ def leaderboard_tables(board: Leaderboard) -> Iterator[Table]:
                 yield _board(track, one, board.decimals)
 
 
-def _unified(board: Leaderboard, track: Track) -> Table:
-    table = _titled(f"{board.title} · {board.phase_title} · track {track.track}")
-    table.add_column("place", justify="right")
+@dataclass(frozen=True)
+class _Ranking:
+    """A ranking with a column per head; where these do not fit, every team's values stand below its name."""
+
+    title: str
+    first: str
+    heads: Sequence[str]
+    rows: Sequence[_Row]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """What rich prints."""
+        wide = self._wide()
+        fits = console.measure(wide, options=options.update(width=10_000)).maximum <= options.max_width
+        table = wide if fits else self._narrow()
+        table.min_width = min(len(self.title), options.max_width)  # the title stays on one line if it can
+        yield table
+
+    def _wide(self) -> Table:
+        table = _titled(self.title, self.first)
+        for head in self.heads:
+            table.add_column(escape(head), justify="right", no_wrap=True)
+        for place, team, values in self.rows:
+            table.add_row(place, team, *values)
+        return table
+
+    def _narrow(self) -> Table:
+        table = _titled(self.title, self.first)
+        for place, team, values in self.rows:
+            pairs = [f"{escape(head)} [b]{value}[/]" for head, value in zip(self.heads, values, strict=True)]
+            table.add_row(place, Group(team, Columns(pairs, padding=(0, 2))))
+        return table
+
+
+def _unified(board: Leaderboard, track: Track) -> _Ranking:
+    heads = ["overall", *(one.board for one in track.boards)]
+    rows = [
+        (
+            _number(row.placement, 0),
+            _team(row),
+            [_number(row.overall, 3), *(_board_rank(row, one.board) for one in track.boards)],
+        )
+        for row in track.unified
+    ]
+    return _Ranking(f"{board.title} · {board.phase_title} · track {track.track}", "place", heads, rows)
+
+
+def _board_rank(row: Standing, board: str) -> str:
+    rank = _number(row.board_ranks.get(board), 2)
+    return f"({rank})" if board in row.missing and not row.baseline else rank
+
+
+def _board(track: Track, board: Board, decimals: int) -> _Ranking:
+    rows = [
+        (
+            "–" if entry.baseline else _number(entry.rank, 2),
+            _team(entry),
+            [_value(entry, column.name, decimals) for column in board.metrics],
+        )
+        for entry in board.entries
+    ]
+    heads = [column.title for column in board.metrics]
+    return _Ranking(f"{board.title} ({board.board}) · track {track.track}", "rank", heads, rows)
+
+
+def _titled(title: str, first: str) -> Table:
+    table = Table(
+        title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
+    table.add_column(first, justify="right", no_wrap=True)
     table.add_column("team", overflow="fold")
-    table.add_column("overall", justify="right")
-    for one in track.boards:
-        table.add_column(one.board, justify="right")
-    for row in track.unified:
-        ranks = [_number(row.board_ranks.get(one.board), 2) for one in track.boards]
-        table.add_row(_place(row), _team(row), _number(row.overall, 3), *ranks)
     return table
 
 
-def _board(track: Track, board: Board, decimals: int) -> Table:
-    table = _titled(f"{board.title} ({board.board}) · track {track.track}")
-    table.add_column("rank", justify="right")
-    table.add_column("team", overflow="fold")
-    for column in board.metrics:
-        table.add_column(column.title, justify="right")
-    for entry in board.entries:
-        cells = [_cell(entry, column, decimals) for column in board.metrics]
-        table.add_row("–" if entry.baseline else _number(entry.rank, 2), _team(entry), *cells)
-    return table
-
-
-def _titled(title: str) -> Table:
-    """A table at least as wide as its title, so that the title stays on one line."""
-    return Table(title=escape(title), title_justify="left", min_width=len(title))
-
-
-def _cell(entry: Entry, column: Column, decimals: int) -> str:
-    value = entry.metrics.get(column.name)
-    return "–" if value is None or value.value is None else f"{value.value:.{decimals}f}"
-
-
-def _place(row: Standing) -> str:
-    return "–" if row.placement is None else str(row.placement)
+def _value(entry: Entry, metric: str, decimals: int) -> str:
+    found = entry.metrics.get(metric)
+    return "–" if found is None or found.value is None else f"{found.value:.{decimals}f}"
 
 
 def _team(row: Standing | Entry) -> str:
@@ -174,4 +175,7 @@ def _team(row: Standing | Entry) -> str:
 
 
 def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}".rstrip("0").rstrip(".")
+    if value is None:
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

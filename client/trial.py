@@ -12,7 +12,9 @@ from pathlib import Path
 
 from client.cases import Case
 from client.errors import ImageRefused, Local
+from client.progress import size
 from evaluator.spec import Challenge, Limits
+from evaluator.verdicts import PlatformFault
 from sandbox.archive import ArchiveInvalid, DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine, EngineFault
 from sandbox.run import CaseJob, CaseOutcome, Slot, run_case
@@ -58,7 +60,7 @@ def limits_here(limits: Limits, *, memory: int, cpus: int, gpu: str | None) -> t
         warnings.append(f"{limits.cpus:g} processor cores in the challenge, {cpus} here: cases take longer.")
     if limits.memory > memory:
         changes["memory"] = memory
-        warnings.append(f"{_gib(limits.memory)} memory in the challenge, {_gib(memory)} here.")
+        warnings.append(f"{size(limits.memory)} memory in the challenge, {size(memory)} here.")
     if limits.shm > memory:
         changes["shm"] = memory
     if limits.gpu is not None and limits.gpu.count and gpu is None:
@@ -112,9 +114,10 @@ def _local(engine: Engine, image: str) -> str:
     try:
         found = engine.inspect_image(image)
     except EngineFault as fault:
+        if fault.fault is not PlatformFault.IMAGE_MISSING:
+            raise
         raise Local(
-            f"There is no local image or file {image!r}: {fault}",
-            "`docker images` lists what the engine has.",
+            f"There is no local image or file {image!r}.", "`docker images` lists what the engine has."
         ) from None
     machine = f"{found.get('Os')}/{found.get('Architecture')}"
     if machine != "linux/amd64":
@@ -164,7 +167,3 @@ def _scratch() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="proctor-try-") as folder:
         os.chmod(folder, 0o711)  # noqa: PTH101, S103 - a container's user has to pass through
         yield Path(folder)
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB"

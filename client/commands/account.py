@@ -123,3 +123,30 @@ def join(code: str) -> None:
     with signed_in() as client:
         team = client.accept_invitation(code)
     out.print(f"You are in team {team.name}.", markup=False)
+
+
+@teams.command("show")
+def show_team(challenge: ChallengeOption = None, team: TeamOption = None) -> None:
+    """Show your team and who is in it."""
+    with signed_in() as client:
+        slug = choose_challenge(client, challenge).slug
+        found = client.team(team) if team else client.my_team(slug)
+    out.print(f"Team {found.name} ({found.id})", markup=False, soft_wrap=True)
+    for member in found.members:
+        out.print(f"  {member.name}{' (captain)' if member.is_captain else ''}", markup=False)
+
+
+@teams.command("leave")
+def leave_team(
+    challenge: ChallengeOption = None,
+    team: TeamOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Leave your team; only an invitation brings you back. A captain hands over to the longest member."""
+    with signed_in() as client:
+        slug = choose_challenge(client, challenge).slug
+        found = client.team(team) if team else client.my_team(slug)
+        if not yes and not typer.confirm(f"Leave team {found.name}?", err=True):
+            raise Usage("You are still in the team.")
+        client.leave_team(found.id)
+    out.print(f"You have left team {found.name}.", markup=False)

@@ -1,10 +1,9 @@
-"""Following: live progress of a submission, results, quota."""
+"""Following a submission until it has ended, and withdrawing it."""
 
 import time
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter
 from rich.live import Live
 
 from client.api import Client
@@ -21,10 +20,9 @@ from client.app import (
     signed_in,
 )
 from client.errors import Exit, Problem, Unfinished, Unreachable, Usage
-from client.models import CANCELLED, ERRORED, REJECTED, Leaderboard, Quota, Submission
-from client.show import leaderboard_tables, quota_table, scores_table, submission_table
+from client.models import CANCELLED, ERRORED, REJECTED, Submission
+from client.show import scores_table, submission_table
 
-_RESULTS = TypeAdapter(dict[str, list[Submission] | list[Leaderboard]])
 _PATIENCE = 20  # answers in a row that may fail before following is given up
 
 
@@ -146,57 +144,24 @@ def _newest(client: Client, challenge: str | None, team: str | None) -> str:
 
 
 @app.command()
-def quota(challenge: ChallengeOption = None, team: TeamOption = None, as_json: JsonOption = False) -> None:
-    """What is left of your team's attempts."""
-    with signed_in() as client:
-        slug = choose_challenge(client, challenge).slug
-        rows = client.quota(slug, choose_team(client, slug, team))
-    if as_json:
-        out.print_json(TypeAdapter(list[Quota]).dump_json(rows).decode())
-    else:
-        out.print(quota_table(rows))
-
-
-@app.command()
-def results(
-    phase: Annotated[
-        str | None, typer.Option(help="One phase; every phase with a board if left out.")
-    ] = None,
-    challenge: ChallengeOption = None,
-    team: TeamOption = None,
-    boards: Annotated[bool, typer.Option(help="Show the leaderboards too.")] = True,
-    as_json: JsonOption = False,
+def cancel(
+    which: Annotated[str, typer.Argument(metavar="SUBMISSION|EVALUATION", help="The id of either.")],
 ) -> None:
-    """Your team's scores and the leaderboards."""
+    """Withdraw a submission, or one evaluation of it; attempts that have not been spent are given back."""
     with signed_in() as client:
-        found = choose_challenge(client, challenge)
-        own = client.submissions(found.slug, choose_team(client, found.slug, team))
-        own = [one for one in own if phase in (None, one.phase)]
-        phases = [phase] if phase else [one.name for one in found.phases]
-        shown = [
-            board
-            for one in phases
-            if boards and (board := _board(client, found.slug, one, named=bool(phase)))
-        ]
-    if as_json:
-        content: dict[str, list[Submission] | list[Leaderboard]] = {"submissions": own, "leaderboards": shown}
-        out.print_json(_RESULTS.dump_json(content).decode())
-        return
-    for submission in reversed(own):
-        out.print(scores_table(submission) or submission_table(submission))
-    for board in shown:
-        for table in leaderboard_tables(board):
-            out.print(table)
-    if not own and not shown:
-        out.print("Nothing yet.")
+        for one in _to_cancel(client, which):
+            ended = client.cancel(one)
+            out.print(f"{ended.task}: {ended.status}", markup=False)
 
 
-def _board(client: Client, slug: str, phase: str, *, named: bool) -> Leaderboard | None:
-    """A phase's leaderboards; None where it has none for this team and was not asked for by name."""
+def _to_cancel(client: Client, which: str) -> list[str]:
+    """The ids of the evaluations that are meant: those of a submission that have not ended, or `which` itself."""
     try:
-        board = client.leaderboard(slug, phase)
+        submission = client.submission(which)
     except Problem as problem:
-        if named or problem.status not in (403, 404):
+        if problem.code != "unknown_submission":
             raise
-        return None
-    return board if named or any(track.unified for track in board.tracks) else None
+        return [which]
+    if submission.ended:
+        raise Problem(409, "already_ended", "Conflict", "This submission has ended and cannot be cancelled.")
+    return [one.id for one in submission.evaluations if not one.ended]

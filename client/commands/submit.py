@@ -26,7 +26,7 @@ from client.errors import Local, Usage
 from client.images import image_id, saved_image
 from client.models import Challenge
 from client.preflight import Aim, repeats, require_attempts, require_open, require_phase, require_tasks
-from client.show import transfer, waiting
+from client.progress import transfer, waiting
 from client.state import UploadMemory
 from client.uploads import read_archive, upload_archive, wait_for_image
 

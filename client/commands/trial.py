@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from client.api import Client
 from client.app import app, err, out, signed_in
 from client.cases import Case, find_cases
 from client.errors import Exit, Local, Usage
+from client.progress import size
 from client.trial import Plan, connect, host_memory, image_on_engine, limits_here, local_gpu, try_cases
-from evaluator.spec import Challenge, SpecError, load_challenge, parse_challenge
+from evaluator.spec import Challenge, Limits, SpecError, load_challenge, parse_challenge
+from evaluator.verdicts import Fault
 from sandbox.engine import Engine, EngineFault
 from sandbox.run import CaseOutcome
 
@@ -25,10 +26,15 @@ def try_image(
         str, typer.Argument(help="A local Docker image, or an archive that `docker save` wrote.")
     ],
     task: Annotated[str, typer.Option("--task", "-t", help="The task to run.")],
-    cases: Annotated[Path, typer.Option(help="Public cases: <case>/<file>, or the released Task_N layout.")],
+    cases: Annotated[Path, typer.Option(help="Public cases: CASE/FILE, or the released Task_N layout.")],
     challenge: Annotated[
         str,
-        typer.Option("--challenge", "-c", envvar="PROCTOR_CHALLENGE", help="A challenge file, or a slug."),
+        typer.Option(
+            "--challenge",
+            "-c",
+            envvar="PROCTOR_CHALLENGE",
+            help="A challenge file, or a slug once you are logged in.",
+        ),
     ],
     overlay: Annotated[Path | None, typer.Option(help="A site's overlay over the challenge file.")] = None,
     track: Annotated[str | None, typer.Option(help="The track; the first one if left out.")] = None,
@@ -75,7 +81,7 @@ def _engine() -> Iterator[Engine]:
 def _spec(challenge: str, overlay: Path | None) -> Challenge:
     if not Path(challenge).is_file():
         if "/" in challenge or challenge.endswith((".yaml", ".yml")):
-            raise Usage(f"There is no challenge file {challenge}.")
+            raise Local(f"There is no challenge file {challenge}.")
         with signed_in() as client:
             return _spec_of(client, challenge)
     try:
@@ -98,26 +104,32 @@ def _run(engine: Engine, plan: Plan, cases: list[Case]) -> int:
     failed = 0
     for case, outcome in try_cases(engine, plan, cases):
         failed += not outcome.verdict.valid
-        _show(case.name, outcome)
+        _show(case.name, outcome, plan.limits)
     return failed
 
 
-def _show(name: str, outcome: CaseOutcome) -> None:
+def _show(name: str, outcome: CaseOutcome, limits: Limits) -> None:
     verdict = outcome.verdict
     colour = "green" if verdict.valid else "red"
-    peak = "" if outcome.peak_memory_bytes is None else f"{outcome.peak_memory_bytes / 2**20:.0f} MiB"
-    row = Table.grid(padding=(0, 2))
-    row.add_row(
-        escape(name),
-        f"[{colour}]{escape(verdict.code)}[/]",
-        f"{outcome.seconds:.1f} s",
-        peak,
-        escape(verdict.message),
-    )
-    out.print(row)
+    peak = "" if outcome.peak_memory_bytes is None else f"  {outcome.peak_memory_bytes / 2**20:.0f} MiB"
+    code = f"[{colour}]{escape(verdict.code)}[/]"
+    # A line of its own for the code, which a table would cut where the terminal is narrow.
+    out.print(f"{escape(name)}  {code}  {outcome.seconds:.1f} s{peak}", soft_wrap=True)
     for warning in verdict.warnings:
         out.print(f"  [yellow]{escape(warning)}[/]")
     if not verdict.valid:
+        bound = _bound(verdict.fault, limits)
+        out.print(f"  {verdict.message}{f' (limit: {bound})' if bound else ''}", markup=False)
         ending = "" if outcome.exit_code is None else f"exit code {outcome.exit_code}; "
         out.print(f"  [dim]{ending}log of the container:[/]")
         out.print(outcome.log or "(empty)", markup=False, soft_wrap=True)
+
+
+def _bound(fault: Fault | None, limits: Limits) -> str:
+    """The limit that a case ran into, as it was set here; empty for other verdicts."""
+    return {
+        Fault.TIMEOUT: f"{limits.seconds_per_case:g} s",
+        Fault.OUT_OF_MEMORY: size(limits.memory),
+        Fault.DISK_FULL: size(limits.disk),
+        Fault.TOO_MANY_PROCESSES: f"{limits.processes} processes and threads",
+    }.get(fault or Fault.EXIT_CODE, "")

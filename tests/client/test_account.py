@@ -68,6 +68,12 @@ def test_a_new_participant_registers_founds_a_team_and_brings_another(
     refused = cli("team", "invite", "-c", slug)
     assert (refused.exit_code, "Ask your captain" in refused.output) == (5, True), refused.output
     assert "scope" not in refused.output
+    shown = cli("team", "show", "-c", slug)
+    assert "Ada (captain)" in shown.output
+    assert "Eve" in shown.output
+    assert cli("team", "leave", "-c", slug, input="n\n").exit_code == 2
+    assert cli("team", "leave", "-c", slug, "--yes").exit_code == 0
+    assert cli("team", "show", "-c", slug).exit_code == 5
 
 
 def test_wrong_password_is_the_servers_sentence_and_exit_code_5(
@@ -97,9 +103,9 @@ def test_a_server_that_does_not_answer_is_exit_code_6(cli: Cli) -> None:
 
 
 def test_what_is_not_a_proctor_server_is_said_so(cli: Cli, server: Server) -> None:
-    done = cli("login", f"{server.url}/healthz?", "--token", "t")
-    assert done.exit_code in (5, 6)
-    assert "Traceback" not in done.output
+    done = cli("login", f"{server.url}/foo", "--email", "a@example.org", input="password\n")
+    assert (done.exit_code, f"There is no Proctor at {server.url}/foo" in done.output) == (6, True)
+    assert done.output.count("ot found") == 1
 
 
 def test_the_help_names_commands_and_exit_codes(cli: Cli) -> None:
@@ -107,5 +113,7 @@ def test_the_help_names_commands_and_exit_codes(cli: Cli) -> None:
     assert done.exit_code == 0
     for word in ("login", "try", "submit", "watch", "results", "quota", "Exit codes", "ERRORED", "CANCELLED"):
         assert word in done.output
+    assert "CASE/FILE" in cli("try", "--help").output
+    assert cli("--version").output.startswith("proctor 0.")
     assert cli("submit", "--nonsense").exit_code == 2
     assert cli("login", "not-an-address").exit_code == 2

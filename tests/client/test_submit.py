@@ -141,7 +141,34 @@ def test_quota_counts_down(mine: Cli, server: Server, archive: Path) -> None:
         row for row in rows if (row["phase"], row["track"], row["task"]) == ("validation", "method", "task1")
     )
     assert (row["spent"], row["reserved"], row["left"]) == (1, 0, 2)
-    assert "2 of 3" in mine("quota").output
+    shown = mine("quota").output
+    assert "2 of 3" in shown
+    assert "sanity" in shown
+    assert "test: not open yet" in shown
+    narrowed = mine("quota", "--phase", "validation").output
+    assert "2 of 3" in narrowed
+    assert "sanity" not in narrowed
+    assert mine("quota", "--phase", "final").exit_code == 5
+
+
+def test_a_submission_and_an_evaluation_can_be_cancelled(mine: Cli, server: Server, archive: Path) -> None:
+    submission = submitted(mine("submit", archive, "-t", "task1", "-t", "task2", *OPEN).output)
+    with Client(server.url, os.environ["PROCTOR_TOKEN"]) as client:
+        first = client.submission(submission).evaluations[0]
+    done = mine("cancel", first.id)
+    assert (done.exit_code, done.output) == (0, f"{first.task}: CANCELLED\n")
+    done = mine("cancel", submission)
+    assert (done.exit_code, done.output.count("CANCELLED")) == (0, 1), done.output
+    assert mine("cancel", submission).exit_code == 5
+    assert mine("cancel", str(uuid4())).exit_code == 5
+
+
+def test_boards_are_shown_without_a_team(cli: Cli, server: Server, slug: str) -> None:
+    email = f"{uuid4().hex}@example.org"
+    cli("register", server.url, "--name", "Bo", "--email", email, input="long password\n" * 2)
+    done = cli("results", "-c", slug)
+    assert done.exit_code == 0, done.output
+    assert "proctor team join CODE" in done.output
 
 
 def test_results_show_own_scores_and_the_leaderboards(mine: Cli, server: Server, archive: Path) -> None:

@@ -1,5 +1,6 @@
 """`proctor try` on the real engine: the worker's verdicts, on public cases in both layouts."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -82,10 +83,11 @@ def test_a_bad_archive_is_refused_before_it_is_run(trial: Any, tmp_path: Path) -
 
 
 def test_what_cannot_be_tried_is_said(trial: Any, cli: Cli, data: Path) -> None:
-    assert trial("no-such-image:ever").exit_code == 6
+    missing = trial("no-such-image:ever")
+    assert (missing.exit_code, missing.output.count("no-such-image")) == (6, 1), missing.output
     board = cli("try", "x", "-c", FOMO26, "--cases", data, "-t", "task7")
     assert (board.exit_code, "task7 is a board of task6" in board.output) == (2, True)
-    assert cli("try", "x", "-c", "missing.yaml", "--cases", data, "-t", "task2").exit_code == 2
+    assert cli("try", "x", "-c", "missing.yaml", "--cases", data, "-t", "task2").exit_code == 6
     assert cli("try", "x", "-c", FOMO26, "--cases", data / "nowhere", "-t", "task2").exit_code == 6
 
 
@@ -107,6 +109,25 @@ def test_cases_are_found_in_every_layout_and_incomplete_ones_named(
     (tmp_path / "empty").mkdir()
     with pytest.raises(Local, match="no complete case"):
         find_cases(tmp_path / "empty", "task2", task)
+
+
+def test_another_tasks_cases_are_not_taken_for_the_tasks_own(data: Path, spec: Challenge) -> None:
+    with pytest.raises(Local, match=r"holds Task_2, but not Task_4"):
+        find_cases(data, "task4", spec.tasks["task4"])
+
+
+def test_a_narrow_terminal_cuts_no_verdict(
+    trial: Any, base: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    done = trial(build("exits_3", base), "--first", "1")
+    assert re.search(r"^sub-01/ses-01  exit_code  \d", done.output, re.MULTILINE), done.output
+
+
+def test_a_timeout_names_the_limit(trial: Any, base: str, tmp_path: Path) -> None:
+    (tmp_path / "overlay.yaml").write_text(OVERLAY.replace("seconds_per_case: 20", "seconds_per_case: 2"))
+    done = trial(build("hangs", base), "--first", "1")
+    assert "(limit: 2 s)" in done.output, done.output
 
 
 def test_limits_above_this_machine_are_lowered_with_a_warning(spec: Challenge) -> None:

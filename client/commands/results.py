@@ -1,0 +1,111 @@
+"""What has been reached and what is left: scores, leaderboards, attempts."""
+
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter
+
+from client.api import Client
+from client.app import (
+    ChallengeOption,
+    JsonOption,
+    TeamOption,
+    app,
+    choose_challenge,
+    choose_team,
+    err,
+    out,
+    signed_in,
+)
+from client.errors import Problem
+from client.models import Leaderboard, Phase, Quota, Submission
+from client.preflight import require_phase
+from client.show import leaderboard_tables, quota_table, scores_table, submission_table
+
+_RESULTS = TypeAdapter(dict[str, list[Submission] | list[Leaderboard]])
+
+
+@app.command()
+def quota(
+    phase: Annotated[str | None, typer.Option(help="One phase; those open now if left out.")] = None,
+    challenge: ChallengeOption = None,
+    team: TeamOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What is left of your team's attempts. With --json every phase, unless one is named."""
+    with signed_in() as client:
+        found = choose_challenge(client, challenge)
+        named = None if phase is None else require_phase(found, phase)
+        rows = client.quota(found.slug, choose_team(client, found.slug, team))
+    if named is not None:
+        rows = [one for one in rows if one.phase == named.name]
+    if as_json:
+        out.print_json(TypeAdapter(list[Quota]).dump_json(rows).decode())
+        return
+    shown = [named] if named else [one for one in found.phases if one.open]
+    names = {one.name for one in shown}
+    if shown:
+        out.print(quota_table(one for one in rows if one.phase in names))
+    for one in found.phases:
+        if not one.open and (named is None or one == named):
+            out.print(f"{one.name}: {_why_closed(one)}", markup=False)
+
+
+def _why_closed(phase: Phase) -> str:
+    return "closed" if phase.has_closed else "not open yet"
+
+
+@app.command()
+def results(
+    phase: Annotated[
+        str | None, typer.Option(help="One phase; every phase with a board if left out.")
+    ] = None,
+    challenge: ChallengeOption = None,
+    team: TeamOption = None,
+    boards: Annotated[bool, typer.Option(help="Show the leaderboards too.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Your team's scores and the leaderboards. In brackets: the rank of a board without a scored submission."""
+    with signed_in() as client:
+        found = choose_challenge(client, challenge)
+        own = [one for one in _own(client, found.slug, team) if phase in (None, one.phase)]
+        phases = [phase] if phase else [one.name for one in found.phases]
+        shown = [
+            board
+            for one in phases
+            if boards and (board := _board(client, found.slug, one, named=bool(phase)))
+        ]
+    if as_json:
+        content: dict[str, list[Submission] | list[Leaderboard]] = {"submissions": own, "leaderboards": shown}
+        out.print_json(_RESULTS.dump_json(content).decode())
+        return
+    for submission in reversed(own):
+        out.print(scores_table(submission) or submission_table(submission))
+    for board in shown:
+        for table in leaderboard_tables(board):
+            out.print(table)
+    if not own and not shown:
+        out.print("Nothing yet.")
+
+
+def _own(client: Client, slug: str, team: str | None) -> list[Submission]:
+    """The team's submissions; without a team none, for the boards are public."""
+    try:
+        return client.submissions(slug, choose_team(client, slug, team))
+    except Problem as problem:
+        if problem.code != "no_team":
+            raise
+    err.print("You are in no team yet: found one with `proctor team create NAME`, or join one with")
+    err.print("`proctor team join CODE`. The boards are public:")
+    return []
+
+
+def _board(client: Client, slug: str, phase: str, *, named: bool) -> Leaderboard | None:
+    """A phase's leaderboards; None where it has none for this team and was not asked for by name."""
+    try:
+        board = client.leaderboard(slug, phase)
+    except Problem as problem:
+        if named or problem.status not in (403, 404):
+            raise
+        return None
+    return board if named or any(track.unified for track in board.tracks) else None
