@@ -3,7 +3,7 @@
 import hashlib
 import json
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
@@ -69,8 +69,22 @@ class Challenge(Model):
     @property
     def digest(self) -> str:
         """sha256 of the parsed content in canonical JSON: the version of this challenge."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+        return _digest(self.model_dump(mode="json"))
+
+    @property
+    def comparable_digest(self) -> str:
+        """sha256 of what running, scoring or ranking depends on: evaluations under one such digest share a board.
+
+        Titles, descriptions, prizes and phases are not part of it: dates and who may see a board change no value.
+        """
+        kept = self.model_dump(mode="json", exclude={"title", "description", "url", "phases"})
+        for one in (*kept["tasks"].values(), *kept["boards"].values()):
+            del one["title"]
+        for board in kept["boards"].values():
+            for metric in board["metrics"].values():
+                del metric["title"]
+        del kept["ranking"]["prizes"]
+        return _digest(kept)
 
     def limits_of(self, task: str) -> Limits:
         """The limits of one task: its own, or the challenge's."""
@@ -79,3 +93,8 @@ class Challenge(Model):
     def boards_of(self, task: str) -> dict[str, Board]:
         """The boards that are made of one task's outputs."""
         return {name: board for name, board in self.boards.items() if board.task == task}
+
+
+def _digest(content: Any) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,6 +1,7 @@
 """Applying challenge files and finding challenges."""
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -39,14 +40,40 @@ def apply(session: Session, spec: Spec, *, actor: str) -> tuple[Challenge, bool]
     return challenge, True
 
 
+def comparable_versions(session: Session, challenge: Challenge) -> list[UUID]:
+    """The versions of the file whose evaluations share boards with the present one's, which is among them."""
+    return versions_like(session, challenge, challenge.spec)
+
+
+def versions_like(session: Session, challenge: Challenge, spec: Spec) -> list[UUID]:
+    """The versions of the file under which runs, scores and ranks are made as under `spec`."""
+    versions = session.scalars(select(SpecVersion).where(SpecVersion.challenge_id == challenge.id))
+    wanted = spec.comparable_digest
+    return [one.id for one in versions if _comparable_digest(one) == wanted]
+
+
+_DIGESTS: dict[UUID, str] = {}  # a version is never changed: its content is parsed for this once
+
+
+def _comparable_digest(version: SpecVersion) -> str:
+    if version.id not in _DIGESTS:
+        _DIGESTS[version.id] = version.spec.comparable_digest
+    return _DIGESTS[version.id]
+
+
 def list_challenges(session: Session) -> list[Challenge]:
     """Every challenge, by name."""
     return list(session.scalars(select(Challenge).order_by(Challenge.slug)))
 
 
+def find_challenge(session: Session, slug: str) -> Challenge | None:
+    """The challenge called `slug`, if there is one."""
+    return session.scalar(select(Challenge).where(Challenge.slug == slug))
+
+
 def get_challenge(session: Session, slug: str) -> Challenge:
     """The challenge called `slug`; NotFound names the ones there are."""
-    challenge = session.scalar(select(Challenge).where(Challenge.slug == slug))
+    challenge = find_challenge(session, slug)
     if challenge is None:
         names = ", ".join(one.slug for one in list_challenges(session)) or "none yet"
         raise NotFound(
@@ -55,14 +82,21 @@ def get_challenge(session: Session, slug: str) -> Challenge:
     return challenge
 
 
-def release(session: Session, challenge: Challenge, phase: str, *, actor: str) -> bool:
-    """Opens a sealed leaderboard to everybody; the challenge file, and so its version, stays. False if it was open."""
-    get_phase(challenge.spec, phase)
+def release(session: Session, challenge: Challenge, phase: str, *, actor: str) -> None:
+    """Opens a sealed leaderboard to everybody; the challenge file, and so its version, stays.
+
+    Raises:
+        Conflict: the phase has no board, or one that everybody sees already.
+    """
+    board = get_phase(challenge.spec, phase).board
+    if board == "none":
+        raise Conflict("no_board", f"Phase {phase!r} has no leaderboard that could be released.")
+    if board == "public":
+        raise Conflict("board_public", f"The leaderboard of phase {phase!r} was never sealed: it is public.")
     if phase in challenge.released:
-        return False
+        raise Conflict("board_released", f"The leaderboard of phase {phase!r} has been released already.")
     challenge.released = [*challenge.released, phase]
     events.record(session, "challenge", challenge.id, actor=actor, what=f"board of {phase} released")
-    return True
 
 
 def is_sealed(challenge: Challenge, phase: str) -> bool:

@@ -74,7 +74,10 @@ class TrackOut(BaseModel):
 
 
 class LeaderboardOut(BaseModel):
-    """All leaderboards of a phase. Values of other spec versions never mix in; `other_versions` counts them."""
+    """All leaderboards of a phase.
+
+    Values of spec versions that run, score or rank otherwise never mix in; `other_versions` counts them.
+    """
 
     challenge: str
     title: str

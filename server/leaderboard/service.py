@@ -1,6 +1,6 @@
 """From scores to leaderboards."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +14,7 @@ from evaluator.spec import Board, Metric
 from evaluator.spec import Challenge as Spec
 from server.accounts.principals import Admin, User
 from server.challenges.models import Challenge
-from server.challenges.service import get_phase, is_sealed
+from server.challenges.service import comparable_versions, get_phase, is_sealed, versions_like
 from server.datasets.models import Dataset
 from server.errors import Forbidden, NotFound
 from server.evaluations.models import Evaluation, Score
@@ -44,13 +44,17 @@ def require_visible(challenge: Challenge, phase: str, viewer: User | None) -> No
 
 
 def entries(session: Session, challenge: Challenge, phase: str) -> list[Entry]:
-    """What counts in `phase`: per team, track and task the latest or best evaluation of the present version."""
+    """What counts in `phase`: per team, track and task the latest or best evaluation.
+
+    Evaluations of the present version count, and of others that are comparable with it.
+    """
     spec = challenge.spec
     chosen: dict[tuple[UUID, str, str], Evaluation] = {}
     scores = selectinload(Evaluation.scores)
     if spec.ranking.needs_cases:
         scores = scores.options(undefer(Score.per_case))
-    for evaluation in session.scalars(_scored(challenge, phase).options(scores)):
+    versions = comparable_versions(session, challenge)
+    for evaluation in session.scalars(_scored(challenge, phase, versions).options(scores)):
         key = (evaluation.team_id, evaluation.track, evaluation.task)
         if key not in chosen or _replaces(spec, evaluation, chosen[key]):
             chosen[key] = evaluation
@@ -67,7 +71,7 @@ def entries(session: Session, challenge: Challenge, phase: str) -> list[Entry]:
     ]
 
 
-def _scored(challenge: Challenge, phase: str) -> Select[Evaluation]:
+def _scored(challenge: Challenge, phase: str, versions: Sequence[UUID]) -> Select[Evaluation]:
     newest = (
         select(Dataset.id)
         .where(Dataset.challenge_id == challenge.id, Dataset.phase == phase, Dataset.task == Evaluation.task)
@@ -81,7 +85,7 @@ def _scored(challenge: Challenge, phase: str) -> Select[Evaluation]:
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.status == EvaluationStatus.SCORED.value,
-            Evaluation.spec_version_id == challenge.current_version_id,
+            Evaluation.spec_version_id.in_(versions),
             Evaluation.dataset_id == newest,
         )
         .order_by(Evaluation.created_at, Evaluation.id)
@@ -123,14 +127,34 @@ def rankable(spec: Spec) -> dict[str, Board]:
 
 
 def other_versions(session: Session, challenge: Challenge, phase: str) -> int:
-    """How many scored evaluations belong to earlier versions of the challenge file and are not shown."""
+    """How many scored evaluations belong to versions of the challenge file that are not comparable, and are hidden."""
     query = select(func.count()).where(
         Evaluation.challenge_id == challenge.id,
         Evaluation.phase == phase,
         Evaluation.status == EvaluationStatus.SCORED.value,
-        Evaluation.spec_version_id != challenge.current_version_id,
+        Evaluation.spec_version_id.not_in(comparable_versions(session, challenge)),
     )
     return session.scalar(query) or 0
+
+
+def hidden_by(session: Session, challenge: Challenge, spec: Spec) -> dict[str, int]:
+    """How many scored evaluations each phase's board would no longer show if `spec` became the present version."""
+    kept = set(versions_like(session, challenge, spec))
+    shown = comparable_versions(session, challenge)
+    counts = session.execute(
+        select(Evaluation.phase, Evaluation.spec_version_id, func.count())
+        .where(
+            Evaluation.challenge_id == challenge.id,
+            Evaluation.status == EvaluationStatus.SCORED.value,
+            Evaluation.spec_version_id.in_(shown),
+        )
+        .group_by(Evaluation.phase, Evaluation.spec_version_id)
+    )
+    lost: dict[str, int] = {}
+    for phase, version, count in counts:
+        if version not in kept or phase not in spec.phases:
+            lost[phase] = lost.get(phase, 0) + count
+    return lost
 
 
 def rows(found: Iterable[Entry], *, with_cases: bool = False) -> list[Row]:

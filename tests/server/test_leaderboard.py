@@ -11,9 +11,11 @@ import pytest
 from evaluator.spec import Challenge
 from server.challenges.service import apply, get_challenge, release
 from server.database import unit_of_work
+from server.errors import Conflict
 from server.evaluations import service
 from server.evaluations.models import Score
 from server.evaluations.status import EvaluationStatus
+from server.leaderboard.service import hidden_by
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Json, Lab
 
@@ -142,10 +144,31 @@ def test_scores_of_another_version_are_counted_and_not_mixed_in(
     lab: Lab, team: Entrant, nobody: httpx.Client, fomo26: Challenge
 ) -> None:
     scored(lab, team, 0.9)
-    change(lab, fomo26, title="Another version")
+    changed = fomo26.model_copy(
+        update={"challenge": lab.slug, "limits": fomo26.limits.model_copy(update={"cpus": 1.5})}
+    )
+    with unit_of_work(lab.sessions) as session:
+        assert hidden_by(session, get_challenge(session, lab.slug), changed) == {"validation": 1}
+    change(lab, changed)
     answer = nobody.get(f"/challenges/{lab.slug}/leaderboards/validation").json()
     assert answer["other_versions"] == 1
     assert entries(board(nobody, lab)) == {}
+    change(lab, fomo26)
+    assert entries(board(nobody, lab)) != {}, "the earlier file again"
+
+
+def test_a_version_that_only_says_other_words_or_dates_keeps_the_board(
+    lab: Lab, team: Entrant, nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    scored(lab, team, 0.9)
+    phases = {name: one.model_copy(update={"title": "Later"}) for name, one in fomo26.phases.items()}
+    changed = fomo26.model_copy(update={"title": "Amended", "challenge": lab.slug, "phases": phases})
+    with unit_of_work(lab.sessions) as session:
+        assert hidden_by(session, get_challenge(session, lab.slug), changed) == {}
+    change(lab, changed)
+    answer = nobody.get(f"/challenges/{lab.slug}/leaderboards/validation").json()
+    assert (answer["title"], answer["other_versions"]) == ("Amended", 0)
+    assert entries(board(nobody, lab))["The Team"]["metrics"]["auroc"]["value"] == 0.9
 
 
 def test_a_baseline_is_shown_without_a_rank_and_an_ineligible_team_without_a_prize(
@@ -179,13 +202,25 @@ def test_a_sealed_board_is_for_admins_until_it_is_released(
     assert team.evaluation(evaluation)["scores"] == {}
     assert page(nobody, lab, "test").status_code == 403
     with unit_of_work(lab.sessions) as session:
-        assert release(session, get_challenge(session, lab.slug), "test", actor="test")
-        assert not release(session, get_challenge(session, lab.slug), "test", actor="test")
+        release(session, get_challenge(session, lab.slug), "test", actor="test")
     board = nobody.get(address)
     assert board.status_code == 200
     assert board.json()["tracks"][1]["unified"], "what was scored under seal is on the board"
     assert team.evaluation(evaluation)["scores"] != {}
     assert page(nobody, lab, "test").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("phase", "code"),
+    [("sanity", "no_board"), ("validation", "board_public"), ("test", "board_released")],
+)
+def test_only_a_sealed_board_can_be_released(lab: Lab, phase: str, code: str) -> None:
+    with unit_of_work(lab.sessions) as session:
+        challenge = get_challenge(session, lab.slug)
+        challenge.released = ["test"]
+        with pytest.raises(Conflict) as refused:
+            release(session, challenge, phase, actor="test")
+    assert refused.value.code == code
 
 
 @pytest.mark.parametrize(("phase", "code"), [("sanity", "no_board"), ("final", "unknown_phase")])

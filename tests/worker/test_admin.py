@@ -4,6 +4,8 @@ import fcntl
 import gc
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,18 @@ def test_every_command_is_collected() -> None:
     shown = CliRunner().invoke(collect(), ["--help"]).stdout
     assert "up" in shown
     assert "doctor" in shown
+
+
+def test_without_the_servers_packages_one_sentence_says_what_to_install() -> None:
+    script = (
+        "import importlib.util, sys; found = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *rest: None if name == 'sqlalchemy' else found(name, *rest)\n"
+        "from worker.admin.main import main; main()"
+    )
+    command = [sys.executable, "-c", script, "doctor"]
+    ended = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "proctor-admin needs the server's packages: pip install '.[server,worker]'\n"
 
 
 def test_doctor_finds_this_machine_fit() -> None:

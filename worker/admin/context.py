@@ -1,6 +1,7 @@
 """Where an admin's command works: the installation of the environment, or the embedded one on this machine."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,14 +43,26 @@ def settings_of(data: Path | None) -> Settings:
 @contextmanager
 def work(settings: Settings) -> Iterator[Session]:
     """One unit of work on the installation's database; problems end the command with their sentence."""
+    sessions = open_database(settings.database_url, pool_size=1)
     try:
-        with unit_of_work(open_database(settings.database_url, pool_size=1)) as session:
+        with unit_of_work(sessions) as session:
             yield session
     except Problem as problem:
         fail(problem.detail)
+    finally:
+        sessions.kw["bind"].dispose()
 
 
 def fail(message: str) -> NoReturn:
     """Ends the command with exit code 1 and a sentence."""
     _console.print(message, style="red", markup=False)
     raise typer.Exit(1)
+
+
+def make_sure(question: str, *, yes: bool) -> None:
+    """Goes on only if a person says yes, or said so with --yes; without a terminal it ends the command."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail(f"{question}\nGive --yes to go on.")
+    typer.confirm(f"{question}\nGo on?", abort=True)

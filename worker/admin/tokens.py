@@ -1,5 +1,6 @@
 """`proctor-admin worker-token`: the token that a run worker on another host shows to the server."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +9,12 @@ import typer
 from server.accounts.service import create_worker_token
 from server.database import unit_of_work
 from server.tables import open_database
-from worker.admin.context import settings_of, work
+from worker.admin.context import fail, settings_of, work
 from worker.admin.platform import Platform
 
 app = typer.Typer()
+
+_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 @app.command("worker-token")
@@ -22,6 +25,8 @@ def worker_token(
     ] = None,
 ) -> None:
     """Print a new token for the run worker NAME; an older one of that name stops working."""
+    if not _PLAIN.fullmatch(name):
+        fail(f"{name!r} is no name for a run worker: up to 100 letters, digits and the signs - _ .")
     with work(settings_of(data)) as session:
         token = create_worker_token(session, name)
     typer.echo(token)
