@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from evaluator.comparison import read_entrants
 from evaluator.ranking import RankingError
-from evaluator.report import read_entries, render
+from evaluator.report import render
 from evaluator.spec import SpecError, load_challenge
 
 
@@ -33,9 +34,9 @@ def report_command(
     """
     try:
         spec = load_challenge(challenge, overlay)
-        entries = read_entries(spec, reports)
+        entrants = read_entrants(spec, reports)
         with Console(stderr=True).status("Testing pairs of teams") if sys.stderr.isatty() else nullcontext():
-            page = render(spec, entries)
+            page = render(spec, entrants)
         out.write_text(page, encoding="utf-8")
     except (SpecError, OSError) as error:
         typer.echo(error, err=True)
@@ -44,7 +45,8 @@ def report_command(
         typer.echo(error, err=True)
         raise typer.Exit(1) from None
     size = len(page.encode())
+    count = sum(len(one.reports) for found in entrants.values() for one in found)
     if as_json:
-        typer.echo(json.dumps({"file": str(out), "reports": len(entries), "bytes": size}))
+        typer.echo(json.dumps({"file": str(out), "reports": count, "bytes": size}))
     else:
-        typer.echo(f"{out}: {len(entries)} reports, {size / 1024:.0f} KiB")
+        typer.echo(f"{out}: {count} reports, {size / 1024:.0f} KiB")

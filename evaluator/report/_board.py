@@ -1,22 +1,25 @@
 """The section of one board in one track."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
+from evaluator.comparison import MetricTests
 from evaluator.metrics.registry import lookup
-from evaluator.report._analysis import LEVEL, Pairs, pairs
+from evaluator.report._entries import Entry
 from evaluator.report._groups import groups_of, seeds_of
 from evaluator.report._html import Cell, figure, table, title_of
-from evaluator.report._read import Entry
 from evaluator.report._svg import Interval, box_plot, interval_plot
 from evaluator.scoring import MetricReport
 from evaluator.spec import Board, Challenge
 
-_SIGNIFICANT = 1 - LEVEL
+LEVEL = 0.95
+"""Of the intervals that reports hold, and so of everything else on the page."""
 
 
-def section(challenge: Challenge, track: str, name: str, entries: Sequence[Entry]) -> str:
+def section(
+    challenge: Challenge, track: str, name: str, entries: Sequence[Entry], tests: Mapping[str, MetricTests]
+) -> str:
     """Values, distributions, groups and tests of one board; `entries` are those of the track."""
     board = challenge.boards[name]
     parts = [
@@ -27,7 +30,8 @@ def section(challenge: Challenge, track: str, name: str, entries: Sequence[Entry
         f'<div class="plots">{_intervals(board, entries)}{_distributions(board, entries)}</div>',
         groups_of(board, _ordered(board, entries)),
         seeds_of(board, _ordered(board, entries)),
-        *(_map(board, key, pairs(challenge, entries, key)) for key in board.metrics),
+        *(_map(board, key, entries, found) for key, found in tests.items() if found.test),
+        _untested(board, tests),
     ]
     return "".join([*parts, "</section>\n"])
 
@@ -75,9 +79,9 @@ def _value(metric: MetricReport) -> str:
     return f"{metric.value:#.4g}{interval}"
 
 
-def _ordered(board: Board, entries: Sequence[Entry]) -> list[Entry]:
-    """Best first on the board's first metric, those without a value last."""
-    key = board.primary or next(iter(board.metrics))
+def _ordered(board: Board, entries: Sequence[Entry], metric: str | None = None) -> list[Entry]:
+    """Best first on the metric, or on the board's first one; those without a value last."""
+    key = metric or board.primary or next(iter(board.metrics))
     sign = -1 if lookup(board.metrics[key].metric).direction == "higher" else 1
 
     def order(one: Entry) -> tuple[float, str]:
@@ -130,31 +134,46 @@ def _distributions(board: Board, entries: Sequence[Entry]) -> str:
     return "".join(drawn)
 
 
-def _map(board: Board, key: str, found: Pairs | None) -> str:
+def _map(board: Board, key: str, entries: Sequence[Entry], tests: MetricTests) -> str:
     """The significance map: who is better than whom, as a table that needs no colour."""
-    if found is None:
-        return ""
-    count = len(found.teams)
-    head = ["Team", *(str(number) for number in range(1, count + 1))]
+    teams = [one.team for one in _ordered(board, entries, key) if one.team in tests.groups]
+    sign = 1 if lookup(board.metrics[key].metric).direction == "higher" else -1
+    cells: dict[tuple[str, str], Cell] = {}
+    for pair in tests.pairs:
+        one, other = pair.teams
+        cells[one, other] = _pair(pair.adjusted, sign * pair.difference)
+        cells[other, one] = _pair(pair.adjusted, -sign * pair.difference)
     rows: list[list[Cell]] = [
-        [f"{row + 1}. {escape(team)}", *(_pair(found, row, column) for column in range(count))]
-        for row, team in enumerate(found.teams)
+        [
+            f"{number}. {escape(team)}",
+            *(("·", "self") if other == team else cells.get((team, other), "–") for other in teams),
+        ]
+        for number, team in enumerate(teams, 1)
     ]
+    head = ["Team", *(str(number) for number in range(1, len(teams) + 1))]
     title = f"Significance map: {title_of(board, key)}"
     caption = (
-        f"p between the teams of a row and a column, by Holm's method for {count * (count - 1) // 2} pairs "
-        f"({found.test}). ▲: the row's team is better, ▼: worse, at p < {_SIGNIFICANT:.2g}."
+        f"p between the teams of a row and a column, by Holm's method for {len(tests.pairs)} pairs "
+        f"({tests.test}, {tests.units} units). ▲: the row's team is better, ▼: worse, at p ≤ {1 - LEVEL:.2g}."
     )
     return f"<h4>{escape(title)}</h4>{table(head, rows, caption=caption, kind='map')}"
 
 
-def _pair(found: Pairs, row: int, column: int) -> Cell:
-    if row == column:
-        return ("·", "self")
-    p = float(found.adjusted[row, column])
-    if math.isnan(p):
-        return "–"
+def _pair(p: float, lead: float) -> Cell:
+    """Adjusted p of two teams; `lead` is by how much the row's team is better."""
     shown = "&lt;.001" if p < 0.001 else f"{p:.3f}".removeprefix("0") if p < 1 else "1"
-    if p >= _SIGNIFICANT:
+    if p > 1 - LEVEL or lead == 0:
         return shown
-    return (f"▲ {shown}", "better") if found.better[row, column] else (f"▼ {shown}", "worse")
+    return (f"▲ {shown}", "better") if lead > 0 else (f"▼ {shown}", "worse")
+
+
+def _untested(board: Board, tests: Mapping[str, MetricTests]) -> str:
+    """Which metrics have no test, once per reason."""
+    reasons: dict[str, list[str]] = {}
+    for key, found in tests.items():
+        if found.test is None and found.reason is not None:
+            reasons.setdefault(found.reason, []).append(title_of(board, key))
+    return "".join(
+        f'<p class="quiet">No tests between teams in {escape(", ".join(titles))}. {escape(reason)}</p>'
+        for reason, titles in reasons.items()
+    )

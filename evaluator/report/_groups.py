@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from evaluator.report._entries import Entry
 from evaluator.report._html import Cell, figure, legend, table, title_of
-from evaluator.report._read import Entry
 from evaluator.report._svg import group_plot
 from evaluator.scoring import GroupReport
 from evaluator.spec import Board

@@ -8,9 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from evaluator.cli import app
-from evaluator.ranking import RankingError
-from evaluator.report import _svg, read_entries, render
-from evaluator.scoring import score_board
+from evaluator.comparison import Entrant, compare_track, read_entrants
+from evaluator.ranking import RankingError, read_rows
+from evaluator.report import _svg, render
+from evaluator.scoring import Extras, MetricReport, Report, score_board
+from evaluator.spec import load_challenge
 from tests.evaluator.datasets import CHALLENGES, Dataset, embeddings, fomo26, numbers
 
 FOMO26 = CHALLENGES / "fomo26" / "challenge.yaml"
@@ -85,7 +87,7 @@ def _save(root, team, board, dataset):
 
 @pytest.fixture(scope="module")
 def page(reports):
-    return render(fomo26(), read_entries(fomo26(), reports))
+    return render(fomo26(), read_entrants(fomo26(), reports))
 
 
 def test_the_page_is_whole_and_loads_nothing(page):
@@ -135,6 +137,49 @@ def test_the_page_says_values_places_and_what_is_missing(page, reports):
         assert words in text
 
 
+def test_the_page_shows_the_comparison_that_rank_prints(page, reports):
+    spec = fomo26()
+    found = compare_track(spec.ranking, spec.boards, read_entrants(spec, reports)["open"])
+    text, stable = Page(page).text, found.stability
+    assert f"{found.replicates:,} {stable.mean:.2f} {stable.low:.2f} to {stable.high:.2f}" in text
+    assert f"{stable.same_winner:.1%}" in text
+    for one in found.overall:
+        spread = str(one.low) if one.low == one.high else f"{one.low} to {one.high}"
+        assert f"{one.team} {one.place} {spread} {one.first:.1%} {one.top3:.1%} {one.group}" in text
+    for note in found.notes:
+        assert note in text
+    tested = [one for board in found.boards.values() for one in board.tests.values() if one.test]
+    assert len(tested) == page.count("Significance map: ")
+    assert not re.search(r"\d\. base<", page)
+    for variant in found.sensitivity:
+        assert variant.change in text
+        for one in found.overall:
+            moved = f"{one.team} {one.place} → {variant.places[one.team]}"
+            assert variant.places[one.team] == one.place or moved in text
+
+
+def test_values_of_fomo25_alone_name_who_overtakes_whom_without_a_third():
+    spec = load_challenge(CHALLENGES / "fomo25" / "challenge.yaml")
+    boards = {}
+    for row in read_rows(CHALLENGES.parent / "tests" / "data" / "fomo25_open_track.csv", spec.tracks):
+        boards.setdefault(row.team, {}).setdefault(row.board, {})[row.metric] = MetricReport(value=row.value)
+    entrants = [
+        Entrant(team, {name: _values_only(name, metrics) for name, metrics in found.items()})
+        for team, found in boards.items()
+    ]
+    page = render(spec, {"open": entrants})
+    text = Page(page).text
+    assert "TeamTigerAtFOMO2025 FOMO HSEE is ahead of MIPLAB (MIPLAB was ahead)" in text
+    assert "there are no intervals of places" in text
+    assert "No tests between teams in" in text
+    assert "Stability" not in text
+    assert render(spec, {"open": entrants[::-1]}) == page
+
+
+def _values_only(board, metrics):
+    return Report(board=board, cases=(), per_case={}, metrics=metrics, extras=Extras(dataset="sha256:0"))
+
+
 def test_significance_is_told_by_signs_as_well_as_colours(page):
     cells = re.findall(r'<td class="(better|worse)">(.)', page)
     assert cells
@@ -143,7 +188,7 @@ def test_significance_is_told_by_signs_as_well_as_colours(page):
 
 
 def test_the_same_reports_give_the_same_bytes(page, reports):
-    assert render(fomo26(), read_entries(fomo26(), reports)) == page
+    assert render(fomo26(), read_entrants(fomo26(), reports)) == page
 
 
 def test_the_page_bears_light_dark_paper_and_phones(page):
@@ -157,7 +202,7 @@ def test_a_report_without_a_value_says_why(reports, tmp_path):
     content = json.loads(path.read_text())
     content["metrics"]["auroc"] = {"value": None, "reason": "The metric x failed.", "fault": "scorer_failed"}
     path.write_text(json.dumps(content))
-    text = Page(render(fomo26(), read_entries(fomo26(), tmp_path / "out"))).text
+    text = Page(render(fomo26(), read_entrants(fomo26(), tmp_path / "out"))).text
     assert "base (baseline) failed 0" in text
     assert "base (AUROC): The metric x failed." in text
 
@@ -200,8 +245,8 @@ def test_reports_of_different_datasets_are_not_mixed(reports, tmp_path):
     shutil.copytree(reports, tmp_path / "out")
     path = tmp_path / "out" / "base" / "open" / "task1.json"
     path.write_text(path.read_text().replace('"dataset":"sha256:', '"dataset":"sha256:0'))
-    with pytest.raises(RankingError, match=r"open/task1\.json: is of another dataset"):
-        read_entries(fomo26(), tmp_path / "out")
+    with pytest.raises(RankingError, match="the report of task1 is from another dataset"):
+        render(fomo26(), read_entrants(fomo26(), tmp_path / "out"))
 
 
 @pytest.mark.parametrize(

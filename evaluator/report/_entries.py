@@ -1,0 +1,22 @@
+"""The reports of one board."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evaluator.comparison import Entrant
+from evaluator.scoring import Report
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One team's report of one board in one track."""
+
+    team: str
+    report: Report
+    baseline: bool = False
+
+
+def entries_of(entrants: Sequence[Entrant], board: str) -> list[Entry]:
+    """Those who have a report of the board, rejected or not, by name."""
+    found = [Entry(one.team, one.reports[board], one.baseline) for one in entrants if board in one.reports]
+    return sorted(found, key=lambda one: one.team)
