@@ -1,5 +1,6 @@
 """`make demo`: the whole platform with synthetic data, from upload to leaderboard."""
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from worker.admin.import_dataset import run as import_dataset
 from worker.embedded.data import CHECKOUT
 
 PHASES = ("validation", "sanity")
+_ENDED = "Stopped; everything it started has ended."
 
 
 def main(
@@ -49,6 +51,8 @@ def main(
                 _show(console, stages, place, pool, data, entries)
                 if not leave:
                     _serve(console, place)
+        if not leave:
+            console.print(_ENDED)
     except (DemoError, ClientError) as error:
         console.print(str(error), style="red", markup=False)
         raise typer.Exit(1) from None
@@ -56,7 +60,7 @@ def main(
         console.print(f"The demo's images or data could not be made: {error}", style="red", markup=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        console.print("Stopped.")
+        console.print(_ENDED)
         raise typer.Exit(130) from None
 
 
@@ -156,6 +160,8 @@ def _median(values: Sequence[float]) -> float:
 def _serve(console: Console, place: Installation) -> None:
     console.print(f"\nThe leaderboard: {place.url}/challenges/{CHALLENGE}/leaderboards/validation")
     console.print(f"The API:         {place.url}/docs")
+    console.print("For proctor-admin in another terminal, so that it works on this installation:")
+    console.print(f"  export PROCTOR_DATA={shlex.quote(str(place.data))}", markup=False, soft_wrap=True)
     console.print("Ctrl-C ends the demo.")
     try:
         while True:

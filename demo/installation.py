@@ -16,6 +16,7 @@ import httpx
 from demo.stages import Stages
 from worker.embedded.data import CHECKOUT, data_directory
 from worker.embedded.process import spawn
+from worker.embedded.redis import free_port
 
 _MARKER = "made-by-the-demo"
 _READY_SECONDS = 180.0
@@ -51,11 +52,12 @@ def installation(port: int, stages: Stages) -> Iterator[Installation]:
         DemoError: it does not come up, or another demo of this checkout runs.
     """
     data = _fresh(demo_directory())
+    port = port or free_port("127.0.0.1")  # chosen here, so that the line below can name it
     log = data / "up.log"
     command = [sys.executable, "-m", "worker.admin", "up", "--data", str(data), "--port", str(port)]
     process = spawn(command, log=log, env=os.environ, cwd=CHECKOUT)
     try:
-        with stages.stage("database, broker, server and workers are up"):
+        with stages.stage(f"database, broker, server and workers are up: http://127.0.0.1:{port}"):
             address = _address(process, data / "address", log)
         yield Installation(data, address)
     finally:
