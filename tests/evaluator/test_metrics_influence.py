@@ -128,3 +128,24 @@ def test_influence_of_a_mean_leaves_out_what_has_no_value():
 def test_units_add_up_their_cases():
     units = np.array([0, 1, 0, 2])
     assert influence.by_unit(np.array([1.0, 2.0, 3.0, 4.0]), units).tolist() == [4, 2, 4]
+
+
+def test_the_influence_on_f1_is_its_derivative_by_the_weight_of_each_case():
+    stream = np.random.default_rng(8)
+    label, scores = np.repeat([0, 1, 2], [9, 6, 5]), stream.normal(size=(20, 3))
+    scores[np.arange(20), label] += 1
+
+    def weighted(weight):
+        true, predicted = np.eye(3)[label], np.eye(3)[scores.argmax(axis=1)]
+        hits = weight @ (true * predicted)
+        return float(np.mean(2 * hits / (weight @ (true + predicted))))
+
+    step = 1e-6
+    slopes = np.array(
+        [(weighted(1 + step * one) - weighted(1 - step * one)) / (2 * step) for one in np.eye(20)]
+    )
+    expected = np.empty(20)
+    for one in range(3):
+        own = label == one
+        expected[own] = (slopes[own] - slopes[own].mean()) * np.sqrt(own.sum() / (own.sum() - 1))
+    np.testing.assert_allclose(influence.of_macro_f1(label, scores), expected, atol=1e-8)
