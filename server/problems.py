@@ -1,4 +1,4 @@
-"""Every error leaves as application/problem+json (RFC 9457), and none with a traceback."""
+"""Every error leaves as application/problem+json (RFC 9457), or as a page for people, and none with a traceback."""
 
 from http import HTTPStatus
 from typing import Any
@@ -6,11 +6,12 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from server.errors import Problem
+from server.web.pages import error_page, wants_page
 
 _log = structlog.get_logger()
 
@@ -31,41 +32,68 @@ def problem_response(
     )
 
 
-def _problem(request: Request, error: Exception) -> JSONResponse:
+def _answer(
+    request: Request,
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    *,
+    headers: dict[str, str] | None = None,
+    **extra: Any,
+) -> Response:
+    """A page where a person's browser asks for one, else problem+json."""
+    if not wants_page(request):
+        return problem_response(status, code, title, detail, headers=headers, **extra)
+    response = error_page(request, status, title, detail)
+    response.headers.update(headers or {})
+    return response
+
+
+def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 - FastAPI routes by type
-    return problem_response(
-        error.status, error.code, error.title, error.detail, headers=error.headers or None, **error.extra
+    return _answer(
+        request,
+        error.status,
+        error.code,
+        error.title,
+        error.detail,
+        headers=error.headers or None,
+        **error.extra,
     )
 
 
-def _invalid(request: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - FastAPI routes by type
     problems = [
-        {"field": ".".join(str(part) for part in one["loc"] if part != "body"), "message": one["msg"]}
+        {
+            "field": ".".join(str(part) for part in one["loc"] if part != "body"),
+            "message": str(one["msg"]).removeprefix("Value error, "),
+        }
         for one in error.errors()
     ]
     detail = "; ".join(f"{one['field']}: {one['message']}" for one in problems)
-    return problem_response(422, "invalid_request", "Cannot be processed", detail, problems=problems)
+    return _answer(request, 422, "invalid_request", "Cannot be processed", detail, problems=problems)
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - FastAPI routes by type
     title = HTTPStatus(error.status_code).phrase
     code = title.lower().replace(" ", "_")
     headers = dict(error.headers) if error.headers else None
     detail = f"{title}: {request.method} {request.url.path}"
-    return problem_response(error.status_code, code, title, detail, headers=headers)
+    return _answer(request, error.status_code, code, title, detail, headers=headers)
 
 
-def _no_such_value(request: Request, error: Exception) -> JSONResponse:
+def _no_such_value(request: Request, error: Exception) -> Response:
     detail = "The request holds a value that no record can have, such as a NUL character."
-    return problem_response(400, "invalid_value", "Bad request", detail)
+    return _answer(request, 400, "invalid_value", "Bad request", detail)
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def _unexpected(request: Request, error: Exception) -> Response:
     _log.exception("unexpected_error", method=request.method, path=request.url.path)
     detail = "The server met an error of its own. Nothing was lost; try again, and tell the organizers if it stays."
-    return problem_response(500, "internal_error", "Internal error", detail)
+    return _answer(request, 500, "internal_error", "Internal error", detail)
 
 
 def install(app: FastAPI) -> None:

@@ -1,11 +1,10 @@
-"""The pages: the list of challenges, a leaderboard, the API's documentation, and the health checks."""
+"""The pages: the list of challenges, a challenge, a leaderboard, the API's documentation, and the health checks."""
 
 from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, Response
-from fastapi.templating import Jinja2Templates
 from sqlalchemy import text
 
 from evaluator.spec import Challenge as Spec
@@ -13,23 +12,12 @@ from server.challenges import service as challenges
 from server.deps import SessionDep
 from server.leaderboard.service import require_visible
 from server.leaderboard.views import leaderboard_out
+from server.web.pages import page
 
 router = APIRouter(include_in_schema=False)
 health = APIRouter(tags=["health"])
 
-_templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 _CSS = (Path(__file__).parent / "static" / "proctor.css").read_text(encoding="utf-8")
-_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
-)
-
-
-def _page(request: Request, name: str, **content: object) -> HTMLResponse:
-    response = _templates.TemplateResponse(request, name, content)
-    response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    return response
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -37,7 +25,25 @@ def index(request: Request, session: SessionDep) -> HTMLResponse:
     """Every challenge and its public leaderboards."""
     at = challenges.now(session)
     listed = [(one, one.spec) for one in challenges.list_challenges(session)]
-    return _page(request, "index.html", challenges=listed, at=at)
+    return page(request, "index.html", challenges=listed, at=at)
+
+
+@router.get("/challenges/{slug}", response_class=HTMLResponse)
+def challenge_page(request: Request, session: SessionDep, slug: str) -> HTMLResponse:
+    """What a challenge asks, what it allows, and how to take part."""
+    challenge, at = challenges.get_challenge(session, slug), challenges.now(session)
+    spec = challenge.spec
+    phase = next((name for name, one in spec.phases.items() if one.is_open(at)), next(iter(spec.phases)))
+    return page(
+        request,
+        "challenge.html",
+        slug=slug,
+        spec=spec,
+        released=challenge.released,
+        at=at,
+        phase=phase,
+        address=str(request.base_url).rstrip("/"),
+    )
 
 
 @router.get("/challenges/{slug}/leaderboards/{phase}", response_class=HTMLResponse)
@@ -46,7 +52,7 @@ def leaderboard(request: Request, session: SessionDep, slug: str, phase: str) ->
     challenge = challenges.get_challenge(session, slug)
     require_visible(challenge, phase, None)
     board = leaderboard_out(session, challenge, phase)
-    return _page(
+    return page(
         request, "leaderboard.html", board=board, spec=challenge.spec, phases=public_phases(challenge.spec)
     )
 

@@ -46,6 +46,59 @@ def test_what_only_the_newer_version_says_is_said_in_the_words_of_the_older() ->
     assert as_3_0({"const": "one"}) == {"enum": ["one"]}
 
 
+_BROWSER = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
+
+
+def test_a_challenge_has_a_page_that_says_what_it_asks_and_how_to_take_part(site: str, slug: str) -> None:
+    answer = httpx.get(f"{site}/challenges/{slug}")
+    assert answer.status_code == 200
+    assert "script" not in answer.headers["Content-Security-Policy"]
+    assert "<script" not in answer.text
+    for part in (
+        "Brain age regression",
+        "<code>--t2s</code> t2s.nii.gz or <code>--swi</code>",
+        "120 s, 32 CPU, 64 GiB of memory, 1 GPU with 80 GiB",
+        f'href="/challenges/{slug}/leaderboards/validation"',
+        "leaderboard sealed",
+        f"proctor register {site}",
+        "proctor team create",
+        "proctor submit my-image --task task1 --track method",
+    ):
+        assert part in answer.text
+    assert f'href="/challenges/{slug}"' in httpx.get(site).text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/challenges/{slug}/leaderboards/test", 403, "sealed until the organizers release it"),
+        ("/challenges/{slug}/leaderboards/none", 404, "There is no phase"),
+        ("/challenges/<b>", 404, "There is no challenge &#39;&lt;b&gt;&#39;"),
+        ("/nothing", 404, "Not Found"),
+    ],
+)
+def test_an_error_is_a_page_for_a_browser_and_json_for_programs(
+    site: str, slug: str, path: str, status: int, says: str
+) -> None:
+    address = site + path.format(slug=slug)
+    shown = httpx.get(address, headers=_BROWSER)
+    assert (shown.status_code, shown.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+    assert says in shown.text
+    assert "default-src 'none'" in shown.headers["Content-Security-Policy"]
+    assert httpx.get(address).headers["Content-Type"] == "application/problem+json"
+
+
+def test_the_api_answers_in_json_whoever_asks(site: str) -> None:
+    answer = httpx.get(f"{site}/api/v1/challenges/nobody", headers=_BROWSER)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_refused_address_is_refused_in_words(site: str) -> None:
+    body = {"email": "no-at-sign", "name": "Ada", "password": "long enough"}
+    answer = httpx.post(f"{site}/api/v1/accounts", json=body)
+    assert answer.json()["problems"] == [{"field": "email", "message": "not an e-mail address"}]
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no browser on this machine")
 def test_a_browser_shows_every_endpoint(site: str, tmp_path: Path) -> None:
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=8000", "--dump-dom"]

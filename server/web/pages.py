@@ -1,0 +1,31 @@
+"""How a page is made: templates, and the headers that let it load nothing from elsewhere and run no script."""
+
+from pathlib import Path
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from fastapi.templating import Jinja2Templates
+
+_templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+def page(request: Request, name: str, *, status: int = 200, **content: object) -> HTMLResponse:
+    """The template `name` filled with `content`."""
+    response = _templates.TemplateResponse(request, name, content, status_code=status)
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person's browser asks, and not for the API: an answer for people is a page then."""
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+
+
+def error_page(request: Request, status: int, title: str, detail: str) -> HTMLResponse:
+    """What went wrong, as a page."""
+    return page(request, "error.html", status=status, code=status, title=title, detail=detail)
