@@ -74,7 +74,8 @@ class Client:
             ) from error
         if response.is_error:
             problem = problem_of(response)
-            if problem.status == 404 and problem.code in ("", "not_found") and method != "HEAD":
+            strange = problem.code in ("", "not_found") and problem.status in (404, 405)
+            if strange and method != "HEAD":
                 raise Unreachable(  # a Proctor that misses something says what; an answer to HEAD says nothing
                     f"There is no Proctor at {self.url}: {method} {response.request.url.path} was not found.",
                     "Check the address: it is the server's root, such as https://challenge.example.",

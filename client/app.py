@@ -40,9 +40,9 @@ class _Group(TyperGroup):
 
 def _told(error: ClientError) -> typer.Exit:
     """Prints the error; what it returns leaves with its exit code."""
-    err.print(f"[red]{escape(error.message)}[/]", soft_wrap=True)
+    err.print(f"[red]{escape(error.message)}[/]")
     if error.hint:
-        err.print(escape(error.hint), soft_wrap=True)
+        err.print(escape(error.hint))
     return typer.Exit(error.exit_code)
 
 

@@ -46,7 +46,7 @@ def follow(
     Raises:
         Unfinished: it did not end within `timeout` seconds.
     """
-    with interruptible(f"Interrupted. The submission goes on: proctor watch {submission_id}"):
+    with interruptible("Interrupted.", f"The submission goes on: proctor watch {submission_id}"):
         submission = _ended(client, submission_id, interval=interval, timeout=timeout, quiet=quiet)
         if quiet:
             out.print_json(submission.model_dump_json())

@@ -94,11 +94,11 @@ def _agree(repeated: Mapping[str, str]) -> None:
     """Asks before the identical image is run once more; without anybody to ask, it is refused."""
     if not repeated:
         return
-    said = " ".join(repeated.values())
+    said = "\n".join(repeated.values())
     costs = "Running the identical image once more takes an attempt where these are counted."
     if not sys.stdin.isatty():
-        raise Usage(f"{said} {costs}", "Nothing was submitted. Add --again to submit it all the same.")
-    err.print(f"[yellow]{said} {costs}[/]", soft_wrap=True)
+        raise Usage(f"{said}\n{costs}", "Nothing was submitted. Add --again to submit it all the same.")
+    err.print(f"[yellow]{said}\n{costs}[/]")
     if not typer.confirm("Submit it again?", err=True):
         raise Usage("Nothing was submitted.")
 
