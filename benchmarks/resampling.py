@@ -4,11 +4,14 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks._compare import Comparison, Side, compare
+from benchmarks._routes import routes
 from evaluator.metrics.classification import auroc
 from evaluator.resampling import auroc_replicates, draw_counts
 
 _CASES, _SUBMISSIONS, _RESAMPLES = 5000, 20, 1000
 _SUBSET = 10  # resamples of one submission that the loops are given
+_NAME = f"bootstrap of AUROC, {_RESAMPLES:,} resamples × {_SUBMISSIONS} submissions × {_CASES:,} cases"
+_GAIN = 3  # compiled, the least ratios are so many times larger
 
 
 def run() -> list[Comparison]:
@@ -19,32 +22,24 @@ def run() -> list[Comparison]:
     counts = draw_counts(range(_CASES), labels.tolist(), resamples=_RESAMPLES, digest="sha256:benchmark")
     chosen = [np.repeat(np.arange(_CASES), row.astype(int)) for row in counts[:_SUBSET]]
     expected = [roc_auc_score(labels[one], scores[0][one]) for one in chosen]
-    if np.abs(auroc_replicates(labels, scores[:1], counts[:_SUBSET])[0] - expected).max() > 1e-12:
-        raise RuntimeError("the two disagree")
+    others = (
+        (40.0, "scikit-learn", lambda: [roc_auc_score(labels[one], scores[0][one]) for one in chosen]),
+        (2.0, "our own AUROC", lambda: [auroc(labels[one], scores[0][one]) for one in chosen]),
+    )
+    found = []
+    for route in routes():
+        part = route.taken_by(lambda: auroc_replicates(labels, scores[:1], counts[:_SUBSET]))
+        if np.abs(part()[0] - expected).max() > 1e-12:
+            raise RuntimeError("the two disagree")
+        ours = route.taken_by(lambda: auroc_replicates(labels, scores, counts))
+        for least, what, other in others:
+            label = f"loop over {what}, extrapolated from {_SUBSET} resamples of one"
+            measured = compare(_NAME, (f"evaluator{route.suffix}", ours), (label, other), repeat=5)
+            found.append(_extrapolated(measured, least * (_GAIN if route.compiled else 1)))
+    return found
+
+
+def _extrapolated(found: Comparison, least: float) -> Comparison:
     parts = _RESAMPLES * _SUBMISSIONS // _SUBSET
-    name = f"bootstrap of AUROC, {_RESAMPLES:,} resamples × {_SUBMISSIONS} submissions × {_CASES:,} cases"
-    ours = ("evaluator", lambda: auroc_replicates(labels, scores, counts))
-    with_sklearn = compare(
-        name,
-        ours,
-        (
-            f"loop over scikit-learn, extrapolated from {_SUBSET} resamples of one",
-            lambda: [roc_auc_score(labels[one], scores[0][one]) for one in chosen],
-        ),
-        repeat=5,
-    )
-    with_own = compare(
-        name,
-        ours,
-        (
-            f"loop over our own AUROC, extrapolated from {_SUBSET} resamples of one",
-            lambda: [auroc(labels[one], scores[0][one]) for one in chosen],
-        ),
-        repeat=5,
-    )
-    return [_extrapolated(with_sklearn, parts, 40.0), _extrapolated(with_own, parts, 2.0)]
-
-
-def _extrapolated(found: Comparison, parts: int, least: float) -> Comparison:
     other = Side(found.other.label, tuple(seconds * parts for seconds in found.other.seconds))
     return Comparison(found.name, found.ours, other, least=least)

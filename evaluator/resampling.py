@@ -5,17 +5,19 @@ matrix products of counts and per-case values.
 """
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from evaluator.metrics._arrays import indices, numbers
+from evaluator.metrics._compiled import Kernels, kernels
 
 Counts = npt.NDArray[np.float64]
 
 _AT_ONCE = 64  # resamples: the arrays of 5,000 cases then stay in a core's cache
+_SECONDS_PER_COUNT = 8e-9  # what numpy takes for one case of one submission in one resample, about
 _EXACT = 2**24  # whole numbers up to here are exact in float32
 
 
@@ -89,7 +91,8 @@ def auroc_replicates(
     scores = numbers(y_scores, "scores", ndim=2)
     if scores.shape[1] != len(positive) or counts.shape[1] != len(positive):
         raise ValueError("labels, scores and counts must have as many cases")
-    places = [_places(positive, one) for one in scores]
+    fast = kernels(len(scores) * counts.size * _SECONDS_PER_COUNT)
+    won = _compiled_pairs_won(positive, scores, fast) if fast else _numpy_pairs_won(positive, scores)
     area = np.empty((len(scores), len(counts)))
     highest = 2 * float(counts.max(initial=0)) * float(counts.sum(axis=1).max(initial=0))
     kind = np.float32 if highest < _EXACT else np.float64
@@ -97,9 +100,35 @@ def auroc_replicates(
         block = np.ascontiguousarray(counts[start : start + _AT_ONCE].T.astype(kind))
         pairs = block[positive].sum(axis=0, dtype=float) * block[~positive].sum(axis=0, dtype=float)
         with np.errstate(invalid="ignore"):
-            for row, place in enumerate(places):
-                area[row, start : start + _AT_ONCE] = _pairs_won(block, place) / (2 * pairs)
+            for row in range(len(scores)):
+                area[row, start : start + _AT_ONCE] = won(block, row) / (2 * pairs)
     return area
+
+
+_Block = npt.NDArray[np.floating[Any]]
+_PairsWon = Callable[[_Block, int], npt.NDArray[np.float64]]
+"""Twice the pairs that the positives of one submission win in each resample of a block (cases, resamples)."""
+
+
+def _compiled_pairs_won(
+    positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64], fast: Kernels
+) -> _PairsWon:
+    orders = np.argsort(scores, axis=1)
+    ranked = np.take_along_axis(scores, orders, axis=1)
+    ends = np.ones(scores.shape, bool)
+    ends[:, :-1] = ranked[:, 1:] != ranked[:, :-1]
+
+    def won(block: _Block, row: int) -> npt.NDArray[np.float64]:
+        total = np.empty(block.shape[1])
+        fast.pairs_won(block, orders[row], positive[orders[row]], ends[row], total)
+        return total
+
+    return won
+
+
+def _numpy_pairs_won(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> _PairsWon:
+    places = [_places(positive, one) for one in scores]
+    return lambda block, row: _pairs_won(block, places[row])
 
 
 _Places = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]

@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.metrics._compiled import kernels
 from evaluator.metrics._lattice import Lattice, shells_of
 from evaluator.metrics._masks import Box, box_of, cut, joined
 from evaluator.metrics._surface_distances import OneWay
 from evaluator.metrics._surfaces import Grid, Surface, surface_of
+
+_SECONDS_PER_VOXEL = 1e-9
+"""What numpy takes for an image with one structure in it, all metrics but far distances, about."""
 
 
 class MaskPair:
@@ -67,6 +71,7 @@ class LabelPair:
         self, prediction: NDArray[Any], reference: NDArray[Any], spacing_mm: Sequence[float]
     ) -> None:
         same_shape(prediction, reference)
+        kernels(prediction.size * _SECONDS_PER_VOXEL)
         box = joined(box_of(prediction), box_of(reference))
         self._flipped = prediction.flags.f_contiguous and not prediction.flags.c_contiguous
         self._blocks = [self._block(one, box) for one in (prediction, reference)]
@@ -121,7 +126,8 @@ def spacing_of(spacing_mm: Sequence[float]) -> tuple[float, float, float]:
 
 def _mask(block: NDArray[Any], label: int) -> NDArray[np.bool_]:
     if block.dtype == np.bool_:
-        return block if label == 1 else np.zeros(block.shape, bool)
+        # a mask in one piece is counted several times faster than one cut from an image
+        return np.ascontiguousarray(block) if label == 1 else np.zeros(block.shape, bool)
     mask: NDArray[np.bool_] = block == label
     return mask
 

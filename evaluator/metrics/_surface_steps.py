@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.metrics._compiled import Kernels, kernels
 from evaluator.metrics._lattice import Shell
 from evaluator.metrics._surfaces import Indices, Surface
 
@@ -40,6 +41,11 @@ class Inward:
 
     def __init__(self, own: Surface, other: Surface) -> None:
         self._own, self._other = own, other
+        self._fast = kernels()
+        if self._fast and not own.is_dense:
+            self._left = own.elements
+            self.met = self._sorted_out([0], self._fast)
+            return
         if own.is_dense:
             self._left = np.flatnonzero((own.codes != 0) & (other.codes == 0))
         else:
@@ -48,6 +54,8 @@ class Inward:
 
     def meet(self, shell: Shell) -> Histogram:
         """See `Steps`."""
+        if self._fast:
+            return self._sorted_out(self._own.grid.offsets(shell.steps), self._fast)
         theirs, left = self._other.codes, self._left
         met = np.zeros(len(left), bool)
         for step in self._own.grid.offsets(shell.steps):
@@ -59,6 +67,13 @@ class Inward:
         """See `Steps`."""
         return self._left
 
+    def _sorted_out(self, offsets: list[int], fast: Kernels) -> Histogram:
+        met, kept = np.zeros(256, np.int64), np.empty(len(self._left), np.int64)
+        steps = np.array(offsets, np.int64)
+        count = fast.meet(self._own.codes, self._other.codes, self._left, steps, met, kept)
+        self._left = kept[:count]
+        return met
+
 
 class Outward:
     """Steps from the other surface's elements; an element that was met is ticked off in a map of bytes."""
@@ -66,18 +81,26 @@ class Outward:
     def __init__(self, own: Surface, other: Surface) -> None:
         self._own, self._other = own, other
         self._open = (own.codes != 0).view(np.uint8)
-        self.met = self._tick(other.elements)
+        self._fast = kernels()
+        self.met = self._ticked([0])
 
     def meet(self, shell: Shell) -> Histogram:
         """See `Steps`."""
-        total = np.zeros(256, np.int64)
-        for step in self._own.grid.offsets(shell.steps):
-            total += self._tick(self._other.elements + step)
-        return total
+        return self._ticked(self._own.grid.offsets(shell.steps))
 
     def left(self) -> Indices:
         """See `Steps`."""
         return np.flatnonzero(self._open)
+
+    def _ticked(self, offsets: list[int]) -> Histogram:
+        total = np.zeros(256, np.int64)
+        if self._fast:
+            steps = np.array(offsets, np.int64)
+            self._fast.tick(self._own.codes, self._open, self._other.elements, steps, total)
+            return total
+        for step in offsets:
+            total += self._tick(self._other.elements + step)
+        return total
 
     def _tick(self, places: Indices) -> Histogram:
         met = places[self._open[places] != 0]

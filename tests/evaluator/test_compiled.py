@@ -1,0 +1,139 @@
+"""Both routes, numpy and compiled, give the same values; the choice between them costs short runs nothing."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from evaluator.metrics import _compiled
+from evaluator.metrics._pairs import LabelPair, mask_pair
+from evaluator.metrics.overlap import dice_of
+from evaluator.metrics.surface import hausdorff_of, mean_of, median_of, surface_dice_of
+from evaluator.resampling import auroc_replicates, draw_counts
+
+numba = pytest.importorskip("numba")
+
+SPACINGS = [(1.0, 1.0, 1.0), (0.5, 0.5, 0.6), (0.7, 1.3, 0.9), (3.0, 0.4, 1.1)]
+
+
+def on_route(monkeypatch, switch, action):
+    monkeypatch.setenv(_compiled.SWITCH, switch)
+    assert (_compiled.kernels() is not None) == (switch == "1")
+    return action()
+
+
+def both(monkeypatch, action):
+    return [on_route(monkeypatch, switch, action) for switch in "01"]
+
+
+def noise(random, shape):
+    return random.random((2, *shape)) < random.choice([0.01, 0.3, 0.5, 0.95])
+
+
+def blobs(random, shape):
+    smooth = ndimage.gaussian_filter(random.normal(size=(2, *shape)), (0, 2, 2, 2))
+    return np.stack([smooth[0] > 0.05, smooth[0] + smooth[1] > 0.1])
+
+
+def noise_against_a_voxel(random, shape):
+    pair = random.random((2, *shape)) < 0.5
+    pair[1] = False
+    pair[1][tuple(random.integers(0, length) for length in shape)] = True
+    return pair
+
+
+def empty_or_full(random, shape):
+    return np.stack([np.full(shape, random.random() < 0.5), np.ones(shape, bool)])
+
+
+def far_apart(random, shape):
+    pair = np.zeros((2, *(length + 30 for length in shape)), bool)
+    pair[0][:2, :3, :2] = True
+    pair[1][-3:, -1:, -2:] = True
+    return pair
+
+
+def values(a, b, spacing):
+    pair = mask_pair(a, b, spacing)
+    return [
+        dice_of(pair, 1.0),
+        *(surface_dice_of(pair, tolerance, 0.0) for tolerance in (0.0, 1.0, 2.5)),
+        *(hausdorff_of(pair, percentile, 0.0, 9.0) for percentile in (50, 95, 100)),
+        mean_of(pair, 0.0, 9.0),
+        median_of(pair, 0.0, 9.0),
+    ]
+
+
+@pytest.mark.parametrize("kind", [noise, blobs, noise_against_a_voxel, empty_or_full, far_apart])
+def test_segmentation_metrics_are_the_same_on_both_routes(kind, monkeypatch):
+    random = np.random.default_rng(26)
+    for number in range(40):
+        a, b = kind(random, tuple(random.integers(1, 20, 3)))
+        if number % 2:
+            a, b = np.asfortranarray(a), np.asfortranarray(b)
+        spacing = SPACINGS[number % len(SPACINGS)]
+        by_numpy, compiled = both(monkeypatch, lambda a=a, b=b, spacing=spacing: values(a, b, spacing))
+        np.testing.assert_allclose(compiled, by_numpy, rtol=0, atol=1e-12)
+
+
+def test_surfaces_are_the_same_to_the_byte(monkeypatch):
+    random = np.random.default_rng(27)
+    for kind in (noise, blobs, far_apart):
+        a, b = kind(random, (9, 17, 14))
+        for one, other in zip(*both(monkeypatch, lambda a=a, b=b: mask_pair(a, b).surfaces), strict=True):
+            assert np.array_equal(one.codes, other.codes)
+            assert np.array_equal(one.histogram, other.histogram)
+            assert np.array_equal(one.elements, other.elements)
+
+
+def test_read_only_label_maps_take_the_compiled_route(monkeypatch):
+    labels = np.random.default_rng(28).integers(0, 4, (2, 12, 11, 10), dtype=np.uint8)
+    labels.flags.writeable = False
+
+    def scored():
+        pairs = LabelPair(labels[0], labels[1], (1, 1, 1))
+        return [surface_dice_of(pairs.label(label), 1.0, 0.0) for label in range(4)]
+
+    by_numpy, compiled = both(monkeypatch, scored)
+    assert by_numpy == compiled
+
+
+@pytest.mark.parametrize("decimals", [1, 3, 15])
+@pytest.mark.parametrize("largest", [1, 5000])
+def test_replicates_of_auroc_are_the_same_on_both_routes(decimals, largest, monkeypatch):
+    random = np.random.default_rng(29)
+    labels = random.integers(0, 2, 300)
+    scores = np.round(random.random((3, 300)) + 0.2 * labels, decimals)
+    counts = largest * draw_counts(range(300), [0] * 300, resamples=130, digest="sha256:d")
+    counts[0] *= labels  # without negatives there is no AUROC
+    by_numpy, compiled = both(monkeypatch, lambda: auroc_replicates(labels, scores, counts))
+    assert np.isnan(by_numpy[:, 0]).all()
+    np.testing.assert_allclose(compiled, by_numpy, rtol=0, atol=1e-12)
+
+
+def test_numpy_works_until_compiling_pays(monkeypatch):
+    monkeypatch.delenv(_compiled.SWITCH, raising=False)
+    monkeypatch.setattr(_compiled, "_spent", _compiled._Spent())
+    assert _compiled.kernels(9.0) is None
+    assert _compiled.kernels(2.0) is None
+    assert _compiled.kernels(0.0) is not None
+
+
+def test_without_numba_numpy_does_all_the_work(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.setenv(_compiled.SWITCH, "1")
+    assert _compiled._loaded.__wrapped__() is None
+
+
+def test_scoring_a_case_imports_no_numba():
+    code = (
+        "import sys, numpy as np; from evaluator.metrics.surface import surface_dice;"
+        "m = np.zeros((9, 9, 9), bool); m[3:5] = True;"
+        "print(surface_dice(m, m, spacing_mm=(1, 1, 1), tolerance_mm=1), 'numba' in sys.modules)"
+    )
+    free = {name: value for name, value in os.environ.items() if name != _compiled.SWITCH}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=free)
+    assert done.stdout.split() == ["1.0", "False"]
