@@ -137,7 +137,7 @@ def test_the_installed_command_checks_scores_and_reports(environment, tmp_path):
         (tmp_path / f"{case}.txt").write_text(str((number * 7 % 20 + number % 2 * 5) / 30))
     one = ["--task", "malignancy", "--output", "c0.txt", "--inputs", "."]
     assert json.loads(call(environment, "check", "--challenge", challenge, *one, cwd=tmp_path))["valid"]
-    out = tmp_path / "reports" / "all" / "ada" / "malignancy.json"
+    out = tmp_path / "reports" / "ada" / "all" / "malignancy.json"
     out.parent.mkdir(parents=True)
     where = ["--manifest", "manifest.json", "--references", ".", "--predictions", "."]
     call(
