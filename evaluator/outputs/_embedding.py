@@ -18,6 +18,9 @@ _MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 1 << 16
 _WIDEST_ITEM = 16
 _SLACK = 1 << 12
+_MAX_AXES = 64
+_MAX_LENGTH = (1 << 63) - 1
+"""numpy's own bounds. Beyond them Python may refuse to even print a number that a header wrote in hexadecimal."""
 _CANONICAL_HEADER = 128
 _TRAILING = "The output file has bytes after its array; they are ignored."
 
@@ -104,8 +107,10 @@ def _fields(header: bytes, encoding: str) -> tuple[np.dtype[Any], tuple[int, ...
         )
     except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError):
         raise _not_npy("its header cannot be parsed") from None
-    if not sound or not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
+    if not sound or not isinstance(shape, tuple) or len(shape) > _MAX_AXES:
         raise _not_npy("its header is not that of an array")
+    if not all(type(n) is int and 0 <= n <= _MAX_LENGTH for n in shape):
+        raise _not_npy("its header has a length that no array has")
     return _dtype(descr), shape
 
 
@@ -114,8 +119,9 @@ def _dtype(descr: object) -> np.dtype[Any]:
     if isinstance(descr, str) and re.fullmatch(r"[<>|=]?O\d*", descr):
         raise InvalidOutput(Check.NPY, "The output file holds Python objects (a pickle), which are not read.")
     if not isinstance(descr, str) or not re.fullmatch(r"[<>=]?f(2|4|8|16)", descr):
+        found = descr[:40] if isinstance(descr, str) else "fields or another structure"
         message = "The embedding is not made of floats."
-        raise InvalidOutput(Check.FLOATING_DTYPE, message, f"found {str(descr)[:40]}")
+        raise InvalidOutput(Check.FLOATING_DTYPE, message, f"found {found}")
     try:
         return np.dtype(descr)
     except TypeError:

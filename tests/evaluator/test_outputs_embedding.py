@@ -80,6 +80,12 @@ def test_bytes_after_the_array_are_a_warning(tmp_path):
         (with_header("{'descr': '<f4', 'fortran_order': False, 'shape': (-4,)}"), "npy"),
         (with_header("{'descr': '<f4', 'fortran_order': False, 'shape': (True,)}"), "npy"),
         (with_header("{[]: 1}"), "npy"),
+        (with_header(f"{{'descr': '<f4', 'fortran_order': False, 'shape': (0x{'f' * 4000},)}}"), "npy"),
+        (
+            with_header(f"{{'descr': 0x{'f' * 4000}, 'fortran_order': False, 'shape': (2,)}}"),
+            "floating_dtype",
+        ),
+        (with_header(f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({'1,' * 100}2)}}"), "npy"),
         (with_header("x" * 70_000, version=2), "npy"),
         (npy(np.arange(4)), "floating_dtype"),
         (npy(np.ones(4, bool)), "floating_dtype"),
