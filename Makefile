@@ -46,6 +46,12 @@ check: setup torch ## lint, format, types, import rules
 bench: setup engine ## measure against named alternatives
 	$(BIN)/python -m benchmarks $(ARGS)
 
+mutants: setup ## small defects in metrics and ranking, and whether the tests notice (ARGS="--limit 20")
+	$(BIN)/python -m scripts.mutants $(ARGS)
+
+evaluator-wheel: setup ## the evaluator alone, as a wheel in dist/
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist distributions/evaluator
+
 train: setup torch $(TRAINING) ## make the baseline's checkpoint again, from synthetic scans
 	$(BIN)/python -m baseline_model.train $(TRAINING) $(ARGS)
 
