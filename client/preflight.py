@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from client.api import Client
 from client.errors import Problem, Usage
 from client.models import CANCELLED, ERRORED, REJECTED, Challenge, Phase, Quota, Submission
 
@@ -60,9 +59,9 @@ def require_open(phase: Phase) -> None:
     raise Problem(409, "phase_closed", "Conflict", detail)
 
 
-def require_attempts(client: Client, aim: Aim, spec: Mapping[str, Any]) -> None:
+def require_attempts(quotas: Iterable[Quota], aim: Aim, spec: Mapping[str, Any]) -> None:
     """Raises Problem unless the team has an attempt left on every task of `aim`."""
-    rows = {(one.task, one.track, one.phase): one for one in client.quota(aim.slug, aim.team)}
+    rows = {(one.task, one.track, one.phase): one for one in quotas}
     shared = (
         "task" not in spec["phases"][aim.phase]["attempts"]["per"]
     )  # then every task takes one of the same

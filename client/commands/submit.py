@@ -67,7 +67,7 @@ def submit(
         aim = Aim(found.slug, choose_team(client, found.slug, team), *chosen, tuple(sources))
         if key is None:  # the same key again is an earlier submission, whatever is open or left by now
             require_open(require_phase(found, aim.phase))
-            require_attempts(client, aim, spec)
+            require_attempts(client.quota(aim.slug, aim.team), aim, spec)
         digests = _digests(client, aim, sources)
         if key is None and not again:
             _agree(repeats(client.submissions(aim.slug, aim.team), aim, digests))

@@ -4,11 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from client.errors import Problem
+from client.models import Phase, Quota
+from client.preflight import Aim, require_attempts, require_open
 from server.evaluations.status import EvaluationStatus as Status
 from tests.client.archives import image_archive
 from tests.client.conftest import Cli, Server
@@ -50,6 +54,28 @@ def test_without_attempts_nothing_is_uploaded(mine: Cli, server: Server, archive
     assert "Uploading" not in done.output
     again = mine("submit", archives[0], *TASK1, "--key", archives[0].name)
     assert again.exit_code == 0, again.output  # the same key is the same submission, which takes no attempt
+
+
+def test_tasks_that_share_their_attempts_take_one_each() -> None:
+    tasks = ("task1", "task2")
+    aim = Aim("fomo", "team", "method", "validation", tasks)
+    quotas = [
+        Quota(task=task, track="method", phase="validation", valid=3, spent=2, reserved=0, left=1)
+        for task in tasks
+    ]
+    require_attempts(quotas, aim, {"phases": {"validation": {"attempts": {"per": ["team", "task"]}}}})
+    with pytest.raises(Problem, match="All 3 valid attempts on task2"):
+        require_attempts(quotas, aim, {"phases": {"validation": {"attempts": {"per": ["team"]}}}})
+
+
+def test_a_closed_phase_says_when() -> None:
+    long_ago, far_off = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
+    over = Phase(name="old", title="Old", open=False, opens=long_ago, closes=long_ago)
+    with pytest.raises(Problem, match=r"'old' closed on 2020-01-01T00:00:00\+00:00"):
+        require_open(over)
+    coming = Phase(name="new", title="New", open=False, opens=far_off)
+    with pytest.raises(Problem, match="'new' opens on 2999"):
+        require_open(coming)
 
 
 def test_the_identical_image_is_submitted_twice_only_on_purpose(
