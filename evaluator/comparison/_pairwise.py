@@ -67,27 +67,46 @@ def permutation_test(cases: Values, *, digest: str, permutations: int = PERMUTAT
     scored = np.isfinite(cases).any(axis=1)
     if scored.sum() < 2:
         return found
-    rows, count = cases[scored], cases.shape[1]
+    rows, count = _in_range(cases[scored]), cases.shape[1]
     few = count - 1 <= _EXHAUSTIVE
     extreme, total = np.zeros((len(rows), len(rows))), 0
     for signs in _all_signs(count) if few else _signs(count, permutations, digest):
         extreme += _extreme(rows, signs)
         total += signs.shape[1]
-    p = extreme / total if few else (1 + extreme) / (1 + total)
+    # Among all patterns is the one that was seen, so no p is below one of them.
+    p = np.maximum(extreme, 1) / total if few else (1 + extreme) / (1 + total)
     found[np.ix_(scored, scored)] = np.maximum(p, p.T)
     np.fill_diagonal(found, np.nan)
     return found
 
 
+def _in_range(rows: Values) -> Values:
+    """The rows, scaled so that sums of differences stay finite; the test does not depend on the scale."""
+    huge = np.nanmax(np.abs(rows)) > 1e280
+    return rows * 2.0**-100 if huge else rows
+
+
 def _extreme(rows: Values, signs: Values) -> Values:
-    """How many of the patterns make each pair's sum of differences at least as large, above the diagonal."""
+    """How many of the patterns make each pair's sum of differences at least as large, above the diagonal.
+
+    One product for all teams serves every pair whose sums it gives well within the slack. A pair whose values
+    are huge beside its differences, or beside a team that is, gets a product of its own.
+    """
     counts = np.zeros((len(rows), len(rows)))
-    centred = rows - rows.mean(axis=0)  # cancels in every difference, and keeps their last digits
-    sums = centred @ signs if np.isfinite(rows).all() else None
+    complete = bool(np.isfinite(rows).all())
+    centred = rows - np.median(rows, axis=0)  # cancels in every difference, and keeps their last digits
+    sums = centred @ signs if complete else None
+    errors = 4 * np.finfo(float).eps * rows.shape[1] * np.abs(centred).sum(axis=1)
     for first in range(len(rows) - 1):
         differences = np.nan_to_num(rows[first] - rows[first + 1 :])
-        flipped = differences @ signs if sums is None else sums[first] - sums[first + 1 :]
-        bound = np.abs(differences.sum(axis=1)) - _SLACK * np.abs(differences).sum(axis=1)
+        slack = _SLACK * np.abs(differences).sum(axis=1)
+        bound = np.abs(differences.sum(axis=1)) - slack
+        if sums is None:
+            flipped = differences @ signs
+        else:
+            flipped = sums[first] - sums[first + 1 :]
+            rough = (errors[first] + errors[first + 1 :] > 0.1 * slack) & (slack > 0)
+            flipped[rough] = differences[rough] @ signs
         counts[first, first + 1 :] = (np.abs(flipped) >= bound[:, None]).sum(axis=1)
     return counts
 

@@ -164,3 +164,15 @@ def test_tests_keep_their_level_under_the_null():
     rng = np.random.default_rng(5)
     found = [permutation_test(rng.exponential(size=(2, 14)), digest=DIGEST)[0, 1] <= 0.05 for _ in range(150)]
     assert np.mean(found) <= 0.1
+
+
+@pytest.mark.parametrize("huge", [1e9, 1e16, 1e200, -1.7e308])
+def test_a_team_with_huge_values_does_not_change_the_test_of_two_others(huge):
+    stream = np.random.default_rng(3)
+    better = stream.random(8)
+    worse = better - stream.random(8) * 0.1 - 0.01
+    alone = permutation_test(np.stack([better, worse]), digest="x")[0, 1]
+    among = permutation_test(np.stack([better, worse, np.full(8, huge)]), digest="x")
+    assert alone == 1 / 128
+    assert among[0, 1] == alone
+    assert (among[~np.eye(3, dtype=bool)] >= 1 / 128).all()
