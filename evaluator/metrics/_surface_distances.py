@@ -130,8 +130,9 @@ class OneWay:
         return float(distances[order][min(at, len(order) - 1)])
 
     def _near_profile(self) -> Profile:
-        lengths = np.array([length for length, met in self._near if met.any()])
-        areas = np.array([met @ self._areas for _, met in self._near if met.any()])
+        found = [(length, met) for length, met in self._near if met.any()]
+        lengths = np.array([length for length, _ in found])
+        areas = np.array([met @ self._areas for _, met in found])
         return Profile(lengths, areas, self.total)
 
     @property
