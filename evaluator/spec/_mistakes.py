@@ -97,7 +97,7 @@ def _wrong_metric(
     try:
         plugin = lookup(name)
     except UnknownMetric as error:
-        yield Mistake(("metric",), str(error) + guess(name, names()))
+        yield Mistake(("metric",), _unknown(name, str(error), names()))
         return
     kind = output.get("kind")
     of_cases = isinstance(plugin, CaseMetric)
@@ -115,6 +115,12 @@ def _wrong_metric(
         yield from _wrong_labels(parameters, output)
     else:
         yield from _wrong_scores(name, plugin, parameters, output, board)
+
+
+def _unknown(name: str, error: str, known: Sequence[str]) -> str:
+    """A name that is close to a known one needs no list of all."""
+    hint = guess(name, known)
+    return f"there is no metric {name!r}{hint}" if hint else error
 
 
 _OWN = ("metric", "title")
@@ -141,7 +147,7 @@ def _wrong_scores(
     try:
         per_class = len(plugin.replace(0, 3, parameters)) > 1
     except UnknownMetric as error:
-        yield Mistake(("of",), str(error) + guess(parameters.of, names()))
+        yield Mistake(("of",), _unknown(parameters.of, str(error), names()))
         return
     except ValidationError as error:
         yield Mistake(("of",), f"{parameters.of} needs parameters of its own: {error.errors()[0]['loc'][0]}")

@@ -55,7 +55,7 @@ def work(settings: Settings) -> Iterator[Session]:
 
 def fail(message: str) -> NoReturn:
     """Ends the command with exit code 1 and a sentence."""
-    _console.print(message, style="red", markup=False)
+    _console.print(message, style="red", markup=False, soft_wrap=True)
     raise typer.Exit(1)
 
 
