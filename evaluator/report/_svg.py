@@ -18,6 +18,7 @@ _TOP = 8
 _AXIS = 24
 _LETTERS = 16  # of a label
 _MOST_DOTS = 250
+_LARGEST = 1e100  # a value beyond says nothing about the others, and sums of such values overflow
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
 """Marks of groups, in the order in which groups get them."""
 
@@ -43,15 +44,18 @@ class Scale:
 
     @classmethod
     def over(cls, values: Sequence[float], *, whole: bool = False) -> "Scale":
-        """A scale with round ticks that holds all values; of whole numbers only if asked for."""
-        low, high = min(values, default=0.0), max(values, default=1.0)
-        if high - low < 1e-12:
-            low, high = low - 0.5, high + 0.5
+        """A scale with round ticks that holds all values that are drawn; of whole numbers only if asked for."""
+        drawn = [value for value in values if is_drawn(value)]
+        low, high = min(drawn, default=0.0), max(drawn, default=1.0)
+        least = max(1e-12, max(abs(low), abs(high)) * 1e-12)  # below, ticks would not be told apart
+        if high - low < least:
+            pad = max(0.5, abs(high) * 1e-6)
+            low, high = low - pad, high + pad
         step = _round_step((high - low) / 4)
         step = max(1.0, math.ceil(step)) if whole else step
         first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
         ticks = tuple(number * step for number in range(first, last + 1))
-        return cls(ticks[0], ticks[-1], ticks)
+        return cls(min(ticks[0], low), max(ticks[-1], high), ticks)
 
     def at(self, value: float) -> float:
         """Horizontal position of a value."""
@@ -59,9 +63,14 @@ class Scale:
         return _LABELS + 8 + share * (WIDTH - _LABELS - _RIGHT - 16)
 
 
+def is_drawn(value: float) -> bool:
+    """Whether a value gets a mark; one that is not finite or beyond 1e100 is told in words."""
+    return abs(value) <= _LARGEST
+
+
 def _round_step(least: float) -> float:
     power = 10.0 ** math.floor(math.log10(least))
-    return next(one * power for one in (1, 2, 2.5, 5, 10) if one * power >= least * 0.999)
+    return next(one * power for one in (1, 2, 2.5, 5, 10, 20) if one * power >= least * 0.999)
 
 
 def interval_plot(title: str, rows: Sequence[Interval], *, whole: bool = False) -> str:
@@ -72,10 +81,12 @@ def interval_plot(title: str, rows: Sequence[Interval], *, whole: bool = False) 
     for number, row in enumerate(rows):
         y = _middle(number)
         drawn.append(_label(row.label, y))
-        if row.low is not None and row.high is not None:
+        if row.low is not None and row.high is not None and is_drawn(row.low) and is_drawn(row.high):
             drawn.append(_whisker(scale.at(row.low), scale.at(row.high), y))
         if row.value is None:
             drawn.append(_text(_LABELS + 8, y, "not scored", "quiet"))
+        elif not is_drawn(row.value):
+            drawn.append(_beyond(y))
         else:
             kind = "mark hollow" if row.hollow else "mark"
             drawn.append(f'<circle class="{kind}" cx="{_n(scale.at(row.value))}" cy="{_n(y)}" r="4"/>')
@@ -89,15 +100,23 @@ def box_plot(title: str, rows: Sequence[tuple[str, Sequence[float]]]) -> str:
     for number, (label, values) in enumerate(rows):
         y = _middle(number)
         drawn.append(_label(label, y))
-        if values:
-            drawn += _box(np.asarray(values, dtype=np.float64), y, scale)
-    said = "; ".join(
-        f"{label}: median {np.median(values):.3g}, quartiles {np.quantile(values, 0.25):.3g} to "
-        f"{np.quantile(values, 0.75):.3g}"
-        for label, values in rows
-        if values
-    )
+        shown = [value for value in values if is_drawn(value)]
+        if shown:
+            drawn += _box(np.asarray(shown, dtype=np.float64), y, scale)
+        elif values:
+            drawn.append(_beyond(y))
+    said = "; ".join(_told_box(label, values) for label, values in rows if values)
     return _figure(title, said, drawn, scale, len(rows))
+
+
+def _told_box(label: str, values: Sequence[float]) -> str:
+    shown = [value for value in values if is_drawn(value)]
+    beyond = f"{len(values) - len(shown)} beyond the axis" if len(shown) < len(values) else ""
+    if not shown:
+        return f"{label}: {beyond}"
+    low, middle, high = np.quantile(shown, [0.25, 0.5, 0.75])
+    told = f"{label}: median {middle:.3g}, quartiles {low:.3g} to {high:.3g}"
+    return f"{told}, {beyond}" if beyond else told
 
 
 def _box(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], y: float, scale: Scale) -> list[str]:
@@ -118,17 +137,21 @@ def group_plot(title: str, groups: Sequence[str], rows: Sequence[tuple[str, Sequ
     scale = Scale.over([value for _, values in rows for value in values if value is not None])
     drawn = []
     for number, (label, values) in enumerate(rows):
-        y, known = _middle(number), [value for value in values if value is not None]
+        y, known = _middle(number), [value for value in values if value is not None and is_drawn(value)]
         drawn.append(_label(label, y))
         if known:
             drawn.append(f'<line class="span" {_line(scale.at(min(known)), scale.at(max(known)), y)}/>')
+        elif any(value is not None for value in values):
+            drawn.append(_beyond(y))
         for mark, value in enumerate(values):
-            if value is not None:
+            if value is not None and is_drawn(value):
                 drawn.append(shape(SHAPES[mark % len(SHAPES)], scale.at(value), y, f"group{mark % 6}"))
     said = "; ".join(
         f"{label}: "
         + ", ".join(
-            f"{group} {value:.3f}" for group, value in zip(groups, values, strict=True) if value is not None
+            f"{group} {value:.3f}" if abs(value) < 1e6 else f"{group} {value:.4g}"
+            for group, value in zip(groups, values, strict=True)
+            if value is not None
         )
         for label, values in rows
     )
@@ -177,6 +200,10 @@ def _told(rows: Sequence[Interval]) -> str:
         else:
             parts.append(f"{row.label}: {row.value:.4g}, interval {row.low:.4g} to {row.high:.4g}")
     return "; ".join(parts)
+
+
+def _beyond(y: float) -> str:
+    return _text(_LABELS + 8, y, "too large to draw", "quiet")
 
 
 def _middle(row: int) -> float:

@@ -268,3 +268,31 @@ def test_an_axis_holds_its_values_between_round_ticks(values, whole):
         assert 0 < scale.at(value) < _svg.WIDTH
     if whole:
         assert all(tick == int(tick) for tick in scale.ticks)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1e17, 1e17],
+        [1e17, 1e17 + 32],
+        [1e100, -1e100],
+        [1.7e308, -1.7e308],
+        [float("inf"), 0.5],
+        [1e-300, 2e-300],
+        [0.3, 1e-320],
+        [1e15, 1e15 + 0.25],
+    ],
+)
+@pytest.mark.parametrize("whole", [False, True])
+def test_no_number_of_a_participant_stops_a_plot(values, whole):
+    scale = _svg.Scale.over(values, whole=whole)
+    assert scale.low < scale.high
+    assert 1 <= len(scale.ticks) <= 12
+    for value in values:
+        if _svg.is_drawn(value):
+            assert 0 < scale.at(value) < _svg.WIDTH
+    drawn = _svg.interval_plot("t", [_svg.Interval("a", one, -one, one) for one in values], whole=whole)
+    drawn += _svg.box_plot("t", [("a", values), ("b", values[:1])])
+    drawn += _svg.group_plot("t", ["g", "h"], [("a", values), ("b", values[:1] * 2)])
+    assert not re.search(r'"(nan|-?inf)"', drawn)
+    assert ("too large to draw" in drawn) == (not _svg.is_drawn(values[0]))
