@@ -24,7 +24,7 @@ class Mistake:
 
 def guess(word: str, known: Sequence[str]) -> str:
     """`; did you mean X?` where a known word is close to `word`, else nothing."""
-    close = get_close_matches(word, known, n=1)
+    close = get_close_matches(word, [str(one) for one in known], n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 

@@ -193,6 +193,21 @@ def test_every_mistake_is_listed_at_once_and_none_twice(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("tasks:\n", "tasks:\n  1: {title: One}\n", "tasks.1"),
+        ("    task: task5", "    task: [task5]", "boards.task5.task"),
+        ("weights: {task1: 10", "weights: {1: 10", "ranking.weights.1"),
+        ("      auroc: {metric: auroc", "      auroc: {metric: {a: 1}", "boards.task1.metrics.auroc.metric"),
+    ],
+)
+def test_what_has_another_shape_is_refused_like_the_rest(
+    tmp_path: Path, old: str, new: str, field: str
+) -> None:
+    assert any(found.startswith(field) for _, found, _ in _refused(tmp_path, old, new))
+
+
 def test_a_stored_challenge_is_read_even_where_its_metric_is_no_longer_installed() -> None:
     content = load_challenge(FOMO26).model_dump(mode="json")
     content["boards"]["task5"]["metrics"]["auroc"]["metric"] = "gone"
