@@ -3,9 +3,7 @@
 Problems name the file and the line, and cases by their position: case names stay out of messages.
 """
 
-import csv
 import hashlib
-import io
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -18,6 +16,7 @@ import numpy.typing as npt
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from evaluator._tables import TableError, decimal, text_table
 from evaluator.outputs import LabelMapError, read_label_map
 
 COLUMNS = ("case", "subject", "label", "cohort", "sex", "age", "site", "scanner")
@@ -87,11 +86,24 @@ def load_manifest(path: Path) -> Manifest:
     """
     text = _text(path)
     try:
-        return Manifest.model_validate(json.loads(text))
+        return Manifest.model_validate(json.loads(text, object_pairs_hook=_each_key_once))
     except json.JSONDecodeError as error:
         raise ManifestError(f"{path.name}:{error.lineno}: not valid JSON: {error.msg}") from None
     except ValidationError as error:
         raise ManifestError("\n".join(_problems(path.name, text, error))) from None
+    except RecursionError:
+        raise ManifestError(f"{path.name}: nested too deeply") from None
+    except ValueError as error:  # a key that stands twice, or a number of thousands of digits
+        raise ManifestError(f"{path.name}: {error}") from None
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for place, key in enumerate(keys) if key in keys[:place])
+        raise ValueError(f"the key {twice[:40]!r} stands twice in one object")
+    return found
 
 
 def _text(path: Path) -> str:
@@ -118,13 +130,13 @@ def _line_of(text: str, field: list[str]) -> int | None:
     """The line of a field: JSON is YAML, and the YAML parser keeps the lines."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError:  # indented with tabs: JSON, but not YAML
+    except (yaml.YAMLError, RecursionError):  # indented with tabs: JSON, but not YAML
         return None
     line: int | None = None
     for part in field:
         if isinstance(node, yaml.MappingNode):
             node = next((value for key, value in node.value if key.value == part), None)
-        elif isinstance(node, yaml.SequenceNode) and part.isdigit():
+        elif isinstance(node, yaml.SequenceNode) and part.isdecimal():
             node = node.value[int(part)] if int(part) < len(node.value) else None
         else:
             node = None
@@ -217,28 +229,25 @@ def _subject(case: str) -> str:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Reference]]:
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
-    columns = reader.fieldnames or []
-    if "case" not in columns or set(columns) - set(COLUMNS) or len(set(columns)) < len(columns):
-        raise ManifestError(
-            f"{path.name}:1: the columns are {', '.join(COLUMNS)}; case must be there, each once"
-        )
     seen: dict[str, int] = {}
     try:
-        for row in reader:
-            place = f"{path.name}:{reader.line_num}"
-            case, reference = _row(row, place, reader.line_num)
+        table = text_table(path.name, _text(path))
+        if "case" not in table.columns or set(table.columns) - set(COLUMNS):
+            raise ManifestError(
+                f"{path.name}:1: the columns are {', '.join(COLUMNS)}; case must be there, each once"
+            )
+        for line, cells in table.rows:
+            place = f"{path.name}:{line}"
+            case, reference = _row(cells, place, line)
             if case in seen:
                 raise ManifestError(f"{place}: same case as line {seen[case]}")
-            seen[case] = reader.line_num
+            seen[case] = line
             yield case, reference
-    except csv.Error as error:
-        raise ManifestError(f"{path.name}:{reader.reader.line_num}: not valid CSV: {error}") from None
+    except TableError as error:
+        raise ManifestError(str(error)) from None
 
 
-def _row(row: dict[str | Any, Any], place: str, line: int) -> tuple[str, Reference]:
-    if None in row or None in row.values():
-        raise ManifestError(f"{place}: the row does not have as many cells as the first line")
+def _row(row: Mapping[str, str], place: str, line: int) -> tuple[str, Reference]:
     cells = {column: _cell(text) for column, text in row.items()}
     case = cells.pop("case", None)
     if case is None:
@@ -255,11 +264,8 @@ def _cell(text: str) -> str | None:
 
 
 def _number(text: str, place: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
+    number = decimal(text)
+    if number is None or not math.isfinite(number):
         raise ManifestError(f"{place}: {text!r} is not a number")
     return number
 

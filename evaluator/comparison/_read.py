@@ -17,14 +17,14 @@ def read_entrants(challenge: Challenge, directory: Path) -> dict[str, list[Entra
 
     A team with several attempts has a directory for each, `DIR/TEAM/TRACK/ATTEMPT/BOARD.json`, in natural
     order (2 before 10); which counts is decided per task by the rule's `entry`. `DIR/teams.csv` may mark
-    teams: `team,is_baseline,eligible`.
+    teams that have a directory: `team,is_baseline,eligible`.
 
     Raises:
         RankingError: a name that is no track or board, a file that is no report, or nothing at all.
     """
     if not directory.is_dir():
         raise RankingError(f"{directory}: there is no such directory")
-    marks = read_teams(directory / "teams.csv")
+    marks = read_teams(directory / "teams.csv", [one.name for one in _folders(directory)])
     tracks: dict[str, list[Entrant]] = {track: [] for track in challenge.tracks}
     for team in _folders(directory):
         baseline, eligible = marks.get(team.name, (False, True))

@@ -1,12 +1,11 @@
 """The scores that enter a ranking, and the CSV file they may come from."""
 
-import csv
-import io
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evaluator._tables import TableError, TextTable, decimal, text_table
 from evaluator.spec import Board
 
 COLUMNS = ("team", "track", "task", "metric", "value")
@@ -14,6 +13,8 @@ COLUMNS = ("team", "track", "task", "metric", "value")
 
 _TRUE = {"1", "true", "yes"}
 _FALSE = {"", "0", "false", "no"}
+_MARKS = ("is_baseline", "eligible")
+_INFINITE = {sign + word for sign in ("", "+", "-") for word in ("inf", "infinity")}  # refused as what it is
 _NO_VALUE = {"", "nan", "na", "n/a", "none", "null"}
 
 
@@ -89,49 +90,77 @@ def read_rows(path: Path, tracks: Collection[str]) -> list[Row]:
             a track that is not in `tracks`.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return list(_parse(path.name, _text(path), tracks))
+    except TableError as error:
+        raise RankingError(str(error)) from None
+
+
+def read_teams(path: Path, known: Collection[str] | None = None) -> dict[str, tuple[bool, bool]]:
+    """Whether a team is a baseline, and eligible, from a CSV file `team,is_baseline,eligible`; {} without it.
+
+    A mark is never lost in silence: whatever else the file holds is refused.
+
+    Args:
+        path: of the file.
+        known: the names of all teams, where they are known.
+
+    Raises:
+        RankingError: with file and line: no valid UTF-8 or CSV, no column `team`, other columns, a team that
+            stands twice or is not in `known`, or a mark that is neither 1 nor 0.
+    """
+    if not path.exists() and not path.is_symlink():
+        return {}
+    try:
+        return _marks(path.name, text_table(path.name, _text(path)), known)
+    except TableError as error:
+        raise RankingError(str(error)) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise RankingError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise RankingError(f"{path}: cannot be read: {error}") from None
-    return list(_parse(path.name, text, tracks))
 
 
-def read_teams(path: Path) -> dict[str, tuple[bool, bool]]:
-    """Whether a team is a baseline, and eligible, from a CSV file `team,is_baseline,eligible`; {} without it.
-
-    Raises:
-        RankingError: with file and line: no column `team`, or a mark that is neither 1 nor 0.
-    """
-    if not path.exists():
-        return {}
-    reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
-    if "team" not in (reader.fieldnames or ()):
-        raise RankingError(f"{path.name}:1: no column team")
+def _marks(name: str, table: TextTable, known: Collection[str] | None) -> dict[str, tuple[bool, bool]]:
+    if "team" not in table.columns:
+        raise RankingError(f"{name}:1: no column team")
+    unknown = [column for column in table.columns if column not in ("team", *_MARKS)]
+    if unknown:
+        raise RankingError(
+            f"{name}:1: no column is called {unknown[0]!r}; they are team, {', '.join(_MARKS)}"
+        )
     marks: dict[str, tuple[bool, bool]] = {}
-    for cells in reader:
-        place = f"{path.name}:{reader.line_num}"
-        baseline, eligible = cells.get("is_baseline") or "0", cells.get("eligible") or "1"
-        marks[cells["team"]] = (
-            _flag(baseline.strip(), f"{place}: is_baseline"),
-            _flag(eligible.strip(), f"{place}: eligible"),
+    for line, row in table.rows:
+        place, cells = f"{name}:{line}", {column: text.strip() for column, text in row.items()}
+        team = cells["team"]
+        if not team:
+            raise RankingError(f"{place}: team is empty")
+        if team in marks:
+            raise RankingError(f"{place}: {team!r} stands here a second time")
+        if known is not None and team not in known:
+            raise RankingError(f"{place}: there is no team {team!r}")
+        marks[team] = (
+            _flag(cells.get("is_baseline") or "0", f"{place}: is_baseline"),
+            _flag(cells.get("eligible") or "1", f"{place}: eligible"),
         )
     return marks
 
 
 def _parse(name: str, text: str, tracks: Collection[str]) -> Iterator[Row]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    lacking = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+    table = text_table(name, text)
+    lacking = [column for column in COLUMNS if column not in table.columns]
     if lacking:
         raise RankingError(f"{name}:1: no column {', '.join(lacking)}; needed are {','.join(COLUMNS)}")
-    try:
-        for cells in reader:
-            place = f"{name}:{reader.line_num}"
-            if None in cells:  # a decimal comma makes two cells of one number
-                raise RankingError(f"{place}: more cells than columns; a number is written with a point")
-            yield _row({key: (text or "").strip() for key, text in cells.items() if key}, place, tracks)
-    except csv.Error as error:
-        raise RankingError(f"{name}:{reader.reader.line_num}: not valid CSV: {error}") from None
+    for column in table.columns:
+        meant = column.lower().replace(" ", "_").replace("-", "_")
+        if meant in _MARKS and column != meant:  # ignored, its marks would be lost
+            raise RankingError(f"{name}:1: the column {column!r} is written {meant}")
+    for line, cells in table.rows:
+        yield _row({key: text.strip() for key, text in cells.items()}, f"{name}:{line}", tracks)
 
 
 def _row(cells: Mapping[str, str], place: str, tracks: Collection[str]) -> Row:
@@ -157,13 +186,13 @@ def _row(cells: Mapping[str, str], place: str, tracks: Collection[str]) -> Row:
 def _value(text: str, place: str) -> float | None:
     if text.lower() in _NO_VALUE:
         return None
-    try:
-        return float(text)
-    except ValueError:
-        raise RankingError(f"{place}: value {text!r} is not a number") from None
+    number = math.inf if text.lower() in _INFINITE else decimal(text)
+    if number is None:
+        raise RankingError(f"{place}: value {text[:40]!r} is not a number")
+    return number
 
 
 def _flag(text: str, place: str) -> bool:
     if text.lower() in _TRUE | _FALSE:
         return text.lower() in _TRUE
-    raise RankingError(f"{place} {text!r} is neither 1 nor 0")
+    raise RankingError(f"{place} {text[:40]!r} is neither 1 nor 0")

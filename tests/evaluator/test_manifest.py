@@ -133,3 +133,31 @@ def test_a_missing_or_broken_label_map_is_an_error_without_a_case_name(tmp_path)
     (tmp_path / "secret.nii.gz").write_bytes(b"no image")
     with pytest.raises(ManifestError, match=r"^entry 2: its reference label map cannot be read"):
         found.label_map("secret")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"dataset": ' + "9" * 5000 + "}", "manifest.json: Exceeds the limit"),
+        ('{"dataset": "d", "dataset": "e", "cases": []}', "the key 'dataset' stands twice"),
+        ('{"dataset": "d", "cases": ' + "[" * 500 + "]" * 500 + "}", "manifest.json"),
+    ],
+)
+def test_json_that_reads_in_two_ways_or_in_none_is_an_error(tmp_path, content, message):
+    with pytest.raises(ManifestError, match=message):
+        load_manifest(saved(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('"case,label\na,1\n', "references.csv:2: not valid CSV"),
+        ("case,label,label\na,1,0\n", "references.csv:1: two columns are called 'label'"),
+        ("case,age\na,1_0\n", "references.csv:2: age: '1_0' is not a number"),
+        ("case,age\na,٤٢\n", "references.csv:2: age: '٤٢' is not a number"),
+    ],
+)
+def test_references_that_could_be_misread_are_refused(tmp_path, text, message):
+    with pytest.raises(ManifestError, match=message):
+        references_of(tmp_path, text, "a")

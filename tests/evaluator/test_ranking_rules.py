@@ -1,5 +1,7 @@
 """Rules over single cases, prizes, entries, and the rule in words."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from evaluator.ranking import (
     choose_entry,
     explain,
     rank,
+    read_rows,
     read_teams,
     rule_digest,
 )
@@ -209,3 +212,51 @@ def test_teams_are_marked_by_a_file(tmp_path):
     path.write_text("name\nbase\n")
     with pytest.raises(RankingError, match=r"teams.csv:1: no column team"):
         read_teams(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("team,elligible\nhost,0\n", "teams.csv:1: no column is called 'elligible'"),
+        ("team,eligible,eligible\nhost,0,1\n", "teams.csv:1: two columns are called 'eligible'"),
+        ("team,eligible\nhost,0\n host ,1\n", "teams.csv:3: 'host' stands here a second time"),
+        ("team,eligible\nhots,0\n", "teams.csv:2: there is no team 'hots'"),
+        ("team,eligible\n,0\n", "teams.csv:2: team is empty"),
+        ("team,eligible\nhost\n", "teams.csv:2: the row does not have as many cells"),
+        ("team,eligible\nhost,0,1\n", "teams.csv:2: more cells than columns"),
+        ('team,eligible\n"host,0\nbase,1\n', "teams.csv:3: not valid CSV"),
+        ('"team,eligible\nhost,0\n', "teams.csv:2: not valid CSV"),
+        ("team,eligible\nhost," + "0" * 200_000, "teams.csv:2: not valid CSV"),
+        ("team,eligible\nhost,maybe\n", "teams.csv:2: eligible 'maybe'"),
+        (b"team,eligible\nh\xf6st,0\n", "teams.csv: cannot be read"),
+    ],
+)
+def test_no_mark_of_a_team_is_lost_in_silence(tmp_path, text, message):
+    path = tmp_path / "teams.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(RankingError, match=re.escape(message)):
+        read_teams(path, ["base", "host"])
+
+
+def test_names_and_columns_of_the_teams_file_may_stand_between_spaces(tmp_path):
+    path = tmp_path / "teams.csv"
+    path.write_text("team , eligible\n host , 0\n\n")
+    assert read_teams(path, ["base", "host"]) == {"host": (False, False)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("team,track,task,metric,value,value\n", "s.csv:1: two columns are called 'value'"),
+        ('"team,track,task,metric,value\n', "s.csv:1: not valid CSV"),
+        ("team,track,task,metric,value,Is Baseline\n", "s.csv:1: the column 'Is Baseline' is written is_bas"),
+        ("team,track,task,metric,value\na,open,task1,auroc\n", "s.csv:2: the row does not have as many"),
+        ("team,track,task,metric,value\na,open,task1,auroc,1_0\n", "s.csv:2: value '1_0' is not a number"),
+        ("team,track,task,metric,value\na,open,task1,auroc,١\n", "s.csv:2: value '١' is not a number"),
+    ],
+)
+def test_scores_that_could_be_misread_are_refused(tmp_path, text, message):
+    path = tmp_path / "s.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RankingError, match=re.escape(message)):
+        read_rows(path, ["open"])

@@ -1,0 +1,64 @@
+"""CSV files that people write, read strictly: what could be misread is refused, so that no cell is lost."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# Digits in one place only before the point: else a long text that is none takes time by its length squared.
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+class TableError(ValueError):
+    """A CSV file that cannot be read; the message names the file and the line."""
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """The columns of a CSV file, stripped and each there once, and its rows with the line each ends on."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[int, dict[str, str]]]
+
+
+def text_table(name: str, text: str) -> TextTable:
+    """The table in `text`, the content of the file called `name`.
+
+    Empty lines are left out; cells are as they stand.
+
+    Raises:
+        TableError: no valid CSV, or two columns of one name; from `rows`, a row with more or fewer cells.
+    """
+    lines = _lines(name, text)
+    columns = tuple(cell.strip() for cell in next(lines, (1, []))[1])
+    twice = [column for place, column in enumerate(columns) if column in columns[:place]]
+    if twice:
+        raise TableError(f"{name}:1: two columns are called {twice[0]!r}")
+    return TextTable(columns, _rows(name, columns, lines))
+
+
+def _lines(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise TableError(f"{name}:{reader.line_num}: not valid CSV: {error}") from None
+
+
+def _rows(
+    name: str, columns: tuple[str, ...], lines: Iterator[tuple[int, list[str]]]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    for line, cells in lines:
+        if len(cells) > len(columns):  # a decimal comma makes two cells of one number
+            raise TableError(f"{name}:{line}: more cells than columns; a number is written with a point")
+        if len(cells) < len(columns):
+            raise TableError(f"{name}:{line}: the row does not have as many cells as the first line")
+        yield line, dict(zip(columns, cells, strict=True))
+
+
+def decimal(text: str) -> float | None:
+    """The number that `text` writes in ASCII decimal, such as 0.25 or 1e-3; None if it writes none."""
+    return float(text) if _DECIMAL.fullmatch(text) else None
