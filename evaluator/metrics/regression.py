@@ -111,8 +111,10 @@ def _centred(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
     """Deviations from the mean, scaled to at most 1, so that squares stay in the range of floats."""
     if (values == values[0]).all():
         raise NotScored(f"constant {name} have no correlation")
-    scaled = values / np.abs(values).max()
+    # By a power of two, which rounds nothing, and centred twice: the first mean is rounded, the second hardly.
+    scaled = np.ldexp(values, -int(np.frexp(np.abs(values).max())[1]))
     deviations = scaled - scaled.mean()
+    deviations = deviations - deviations.mean()
     largest = np.abs(deviations).max()
     if largest == 0:
         raise NotScored(f"{name} that differ by rounding only have no correlation")

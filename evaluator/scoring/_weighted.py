@@ -141,7 +141,11 @@ def _mae(data: DatasetData, counts: Counts, _: Any) -> Values:
 
 
 def _rmse(data: DatasetData, counts: Counts, _: Any) -> Values:
-    root: Values = np.sqrt(weighted_mean((data.scores - data.labels) ** 2, counts))
+    errors = data.scores - data.labels
+    largest = np.abs(errors).max(initial=0)
+    if not 0 < largest < np.inf:
+        return weighted_mean(np.abs(errors), counts)
+    root: Values = largest * np.sqrt(weighted_mean((errors / largest) ** 2, counts))  # as the value itself
     return root
 
 
@@ -179,11 +183,15 @@ def _correlation(labels: Values, scores: Values, counts: Counts) -> Values:
 
 
 def _deviations(values: Values, counts: Counts) -> Values:
-    """Deviations from each resample's mean, scaled to at most 1: one huge outlier must not drown the others."""
-    values = np.broadcast_to(values / max(np.abs(values).max(), np.finfo(float).tiny), counts.shape)
-    means = (counts * values).sum(axis=1) / counts.sum(axis=1)
-    deviations = np.where(counts > 0, values - means[:, None], 0)
-    scaled: Values = deviations / np.abs(deviations).max(axis=1, keepdims=True)
+    """Deviations from each resample's mean, scaled to at most 1: one huge outlier must not drown the others.
+
+    As in `evaluator.metrics.pearson` values are scaled by a power of two and centred twice.
+    """
+    within = np.broadcast_to(np.ldexp(values, -int(np.frexp(np.abs(values).max())[1])), counts.shape)
+    for _ in range(2):
+        means = (counts * within).sum(axis=1) / counts.sum(axis=1)
+        within = np.where(counts > 0, within - means[:, None], 0)
+    scaled: Values = within / np.abs(within).max(axis=1, keepdims=True)
     return scaled
 
 

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from evaluator.metrics import NotScored
+from evaluator.metrics import DatasetData, NotScored
+from evaluator.metrics.registry import lookup
 from evaluator.metrics.regression import mae, pearson, r2, rmse, spearman
+from evaluator.scoring._replicates import replicates
 
 AGES = st.lists(st.tuples(st.floats(0, 120), st.floats(-1e4, 1e4)), min_size=2, max_size=30)
 
@@ -118,3 +120,30 @@ def test_a_perfect_prediction_has_the_best_values():
     assert rmse([0.0, 0.0], [1e200, -1e200]) == pytest.approx(1e200)
     with pytest.raises(NotScored):
         rmse([], [])
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e16, -1e16])
+def test_what_all_numbers_share_changes_no_correlation(offset):
+    assert pearson([1, 2, 3], [offset, offset + 2, offset + 4]) == pytest.approx(1, abs=1e-12)
+    assert pearson([1, 2, 4], [offset, offset + 4, offset + 2]) == pytest.approx(
+        pearson([1, 2, 4], [0, 4, 2]), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "of_one", "predicted"),
+    [
+        ("pearson", pearson, [1e16, 1e16 + 2, 1e16 + 4, 1e16 + 2]),
+        ("pearson", pearson, [1.0, 1e200, 3.0, 2.0]),
+        ("rmse", rmse, [1e200, -1e200, 3.0, 1e190]),
+        ("rmse", rmse, [1.0, 2.0, 3.0, 5.0]),
+    ],
+)
+def test_replicates_of_huge_numbers_are_the_metric_of_the_repeated_cases(name, of_one, predicted):
+    data = DatasetData(np.array([1.0, 2, 3, 5]), np.array(predicted), {})
+    counts = np.array([[1.0, 1, 1, 1], [2, 0, 1, 1], [0, 2, 1, 1]])
+    found = replicates(lookup(name), lookup(name).parse({}), name, data, counts)
+    assert np.isfinite(found).all()
+    for row, value in zip(counts, found, strict=True):
+        cases = np.repeat(np.arange(4), row.astype(int))
+        assert value == pytest.approx(of_one(data.labels[cases], data.scores[cases]), rel=1e-9)
