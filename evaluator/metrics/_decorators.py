@@ -32,7 +32,7 @@ def case_metric(
         maximum: highest value that it may return.
         worst: value of a case without a valid output; the worse end of the range if left out.
         parameters: model of the metric's fields in a challenge file.
-        seconds: how long all calls for one board may take together.
+        seconds: how long all calls for one board may take together, above 0 and up to a day.
         name: the metric's name; that of the function if left out.
     """
     floor = (minimum if direction == "higher" else maximum) if worst is None else worst

@@ -14,6 +14,9 @@ Scope = Literal["per_case", "per_dataset"]
 SECONDS = 600.0
 """How long a metric may compute for one board where it declares nothing else."""
 
+MOST_SECONDS = 86400.0
+"""The most that it may declare: a day."""
+
 
 class Parameters(BaseModel):
     """A metric's own fields in a challenge file; unknown fields are errors, values are frozen."""
@@ -54,6 +57,9 @@ class _Declared:
 
     seconds: how long all its calls for one board, resamples included, may take together. Only metrics that
     are not built in are held to it.
+
+    Raises:
+        ValueError: `seconds` is not above 0 and up to a day.
     """
 
     name: str
@@ -63,6 +69,12 @@ class _Declared:
     worst: float
     parameters: type[Parameters]
     seconds: float = field(default=SECONDS, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.seconds <= MOST_SECONDS:
+            raise ValueError(
+                f"seconds of {self.name} are {self.seconds}, not above 0 and up to {MOST_SECONDS:g}"
+            )
 
     def parse(self, fields: Mapping[str, Any]) -> Any:
         """The metric's parameters from the fields of a challenge file.

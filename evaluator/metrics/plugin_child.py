@@ -3,8 +3,10 @@
 A process of its own is the one bound that holds for any code: it ends a metric that loops in C without
 releasing the interpreter, works from any thread of the caller, and takes crashes with it.
 
-- standard input, pickled: first `(name, fields)` of the metric, then one `CaseData` or `DatasetData` per call;
-- standard output: one JSON object per call: `{"value"}`, `{"undefined": sentence}` or `{"failed": why}`;
+- standard input, pickled: first `(name, fields)` of the metric, then a tuple per call: `("score", data)` with
+  `CaseData` or `DatasetData`, `("replace", label, classes)` or `("score_missing",)`;
+- standard output: one JSON object per call: `{"value"}`, of "replace" a list, `{"undefined": sentence}` or
+  `{"failed": why}`;
 - after SECONDS of computing in all, the import included, the process writes where it was and exits.
 """
 
@@ -15,9 +17,11 @@ import pickle
 import sys
 import time
 import traceback
+from collections.abc import Callable
+from itertools import islice
 from typing import Any, BinaryIO
 
-from evaluator.metrics import NotScored
+from evaluator.metrics import DatasetMetric, NotScored
 from evaluator.metrics.registry import lookup
 
 _LEAST = 0.001  # faulthandler wants more than nothing
@@ -31,13 +35,13 @@ def main() -> None:
     metric: Any = None
     while True:
         try:
-            data = pickle.load(requests)  # noqa: S301 - as above
+            call = pickle.load(requests)  # noqa: S301 - as above
         except EOFError:
             return
         with clock:
             try:
                 metric = metric or _bound(name, fields)
-                answer: dict[str, object] = {"value": metric(data)}
+                answer: dict[str, object] = {"value": metric(*call)}
             except NotScored as undefined:
                 answer = {"undefined": undefined.reason}
             except BaseException as error:  # noqa: BLE001 - sys.exit in a plugin is a failure like any other
@@ -47,10 +51,22 @@ def main() -> None:
         answers.flush()
 
 
-def _bound(name: str, fields: dict[str, Any]) -> Any:
+def _bound(name: str, fields: dict[str, Any]) -> Callable[..., object]:
     metric = lookup(name)
     parameters = metric.parse(fields)
-    return lambda data: metric.score(data, parameters)
+
+    def replaced(label: float, classes: int) -> list[float]:
+        if not isinstance(metric, DatasetMetric):
+            raise TypeError("only metrics of whole datasets replace outputs")
+        found = metric.replacement(label, classes, parameters)
+        return [float(one) for one in islice(found, classes + 1)]  # one too many tells as much as all
+
+    def called(what: str, *arguments: Any) -> object:
+        if what == "replace":
+            return replaced(*arguments)
+        return getattr(metric, what)(*arguments, parameters)
+
+    return called
 
 
 def _taken() -> tuple[BinaryIO, BinaryIO]:
@@ -58,6 +74,9 @@ def _taken() -> tuple[BinaryIO, BinaryIO]:
     pipes = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    # A fork would hold them open when this process is gone, or answer in its place.
+    for pipe in pipes:
+        os.register_at_fork(after_in_child=pipe.close)
     return pipes
 
 

@@ -1,8 +1,13 @@
 """Finds a metric by name: built in, installed as an entry point, or written as `package.module:object`."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from threading import RLock
 from typing import Any
 
 from evaluator.metrics._builtin import BUILT_IN
@@ -69,8 +74,9 @@ def lookup(name: str) -> MetricPlugin:
 def _installed(name: str) -> Any:
     for entry in entry_points(group=GROUP, name=name):
         try:
-            return entry.load()
-        except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
+            with _IMPORTING, _no_output():
+                return entry.load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module may raise anything
             raise UnknownMetric(f"metric {name!r} cannot be imported: {_said(error)}") from None
     raise UnknownMetric(f"there is no metric {name!r}; built in are {', '.join(names())}")
 
@@ -78,10 +84,32 @@ def _installed(name: str) -> Any:
 def _imported(name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
-        return getattr(import_module(module), attribute)
-    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
+        with _IMPORTING, _no_output():
+            return getattr(import_module(module), attribute)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module may raise anything
         raise UnknownMetric(f"metric {name!r} cannot be imported: {_said(error)}") from None
 
 
-def _said(error: Exception) -> str:
+_IMPORTING = RLock()  # two threads that redirect at once would restore the wrong one
+
+
+@contextmanager
+def _no_output() -> Iterator[None]:
+    """What a module prints goes to standard error: standard output may be a report, to be read by a program."""
+    try:
+        kept = os.dup(1)
+    except OSError:  # there is none
+        kept = None
+    try:
+        if kept is not None:
+            os.dup2(2, 1)  # for what is written past Python, or by a command that the module runs
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

@@ -4,15 +4,17 @@ import json
 import math
 import os
 import pickle
+import select
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from evaluator.metrics import CaseData, DatasetData, DatasetMetric, MetricFailed, MetricPlugin, NotScored
 from evaluator.metrics.registry import is_built_in
@@ -21,6 +23,10 @@ from evaluator.scoring._values import BoundMetric, Job
 
 _NOT_A_NUMBER = "it returned no finite number"
 _ROUNDING = 1e-9  # a mean of ones may be 1 + 2e-16
+_MARGIN = 10.0  # seconds beyond its own in which the process, which should have ended itself, is believed
+_TICK = 100  # milliseconds after which a process without an answer is looked after
+_LONGEST = 2**20  # bytes of an answer
+_UNREADABLE = "its process gave no readable answer"
 
 
 def split_metrics(job: Job) -> tuple[Job, dict[str, BoundMetric]]:
@@ -44,7 +50,8 @@ def with_plugin(
     A metric that raises, returns no number or runs too long is in the report without a value, with the fault
     `scorer_failed` and a reason that names it.
     """
-    with _Process(metric, job.board.metrics[key].parameters) as process:
+    one_number = job.task.output.kind == "number"
+    with _Process(metric, job.board.metrics[key].parameters, one_number=one_number) as process:
         try:
             found = run(replace(job, metrics={key: process.metric}))
             if found.rejected is None and found.metrics[key].reason == _NOT_A_NUMBER:
@@ -83,10 +90,14 @@ def _joined_groups(report: Report, other: Report) -> dict[str, dict[str, GroupRe
 
 
 class _Process:
-    """A metric in a child process. `metric` stands for it in this process: the same declaration, calls passed on."""
+    """A metric in a child process. `metric` stands for it in this process: the same declaration, calls passed on.
 
-    def __init__(self, metric: BoundMetric, fields: dict[str, Any]) -> None:
-        self._name, self._fields, self._plugin = metric.name, fields, metric.plugin
+    one_number: whether an output is one number, and not one per class.
+    """
+
+    def __init__(self, metric: BoundMetric, fields: dict[str, Any], *, one_number: bool) -> None:
+        self._name, self._plugin, self._one_number = metric.name, metric.plugin, one_number
+        self._unsent = pickle.dumps((metric.name, fields), protocol=5)
         self._child: subprocess.Popen[bytes] | None = None
         self._taken = 0.0
         self._lock = threading.Lock()
@@ -101,67 +112,86 @@ class _Process:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._child is not None:
-            self._child.kill()
-            self._child.communicate()
+            _stop(self._child)
 
     def _passed_on(self, plugin: MetricPlugin) -> MetricPlugin:
         if isinstance(plugin, DatasetMetric):
             return replace(plugin, function=self._of_dataset, replacement=self._replacement, influence=None)
-        return replace(plugin, function=self._of_case)
+        missing = None if plugin.missing is None else self._missing
+        return replace(plugin, function=self._of_case, missing=missing)
 
     def _of_case(self, case: CaseData, _: Any) -> float:
-        value = self._call(CaseData(case.prediction, case.reference, case.spacing_mm))
-        if not math.isfinite(value):
-            raise MetricFailed(self._name, _NOT_A_NUMBER)
-        return value
+        return self._finite(self._value("score", CaseData(case.prediction, case.reference, case.spacing_mm)))
+
+    def _missing(self, _: Any) -> float:
+        return self._finite(self._value("score_missing"))
 
     def _of_dataset(self, data: DatasetData, _: Any) -> float:
-        value = self._call(DatasetData(data.labels, data.scores, dict(data.groups)))
+        value = self._value("score", DatasetData(data.labels, data.scores, dict(data.groups)))
         if not math.isfinite(value):  # in a resample or a group that may be so: it counts as undefined there
             raise NotScored(_NOT_A_NUMBER)
         return value
 
-    def _replacement(self, label: float, classes: int, parameters: Any) -> Sequence[float]:
-        if not isinstance(self._plugin, DatasetMetric):
-            raise TypeError("only metrics of whole datasets replace outputs")
-        with self._blamed():
-            return [float(one) for one in self._plugin.replacement(label, classes, parameters)]
+    def _replacement(self, label: float, classes: int, _: Any) -> Sequence[float]:
+        wanted = 1 if self._one_number else classes
+        values = self._called("replace", float(label), classes)
+        if not isinstance(values, list) or not all(_is_number(one) for one in values):
+            raise MetricFailed(self._name, _UNREADABLE)
+        if len(values) != wanted:
+            why = f"it replaced a missing output by {len(values)} numbers, and it takes {wanted}"
+            raise MetricFailed(self._name, why)
+        if not all(math.isfinite(one) for one in values):
+            raise MetricFailed(self._name, "it replaced a missing output by no finite number")
+        return values
 
-    @contextmanager
-    def _blamed(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            raise MetricFailed(self._name, f"it raised {type(error).__name__}") from error
+    def _finite(self, value: float) -> float:
+        if not math.isfinite(value):
+            raise MetricFailed(self._name, _NOT_A_NUMBER)
+        return value
 
-    def _call(self, data: CaseData | DatasetData) -> float:
-        with self._lock:
-            answer = self._asked(data)
-        if "undefined" in answer:
-            raise NotScored(str(answer["undefined"]))
-        if "failed" in answer:
-            raise MetricFailed(self._name, str(answer["failed"]))
-        value = float(answer["value"])
+    def _value(self, *call: object) -> float:
+        found = self._called(*call)
+        if not _is_number(found):
+            raise MetricFailed(self._name, _UNREADABLE)
+        value = float(found)
         low, high = self._plugin.minimum, self._plugin.maximum
         if math.isfinite(value) and not low - _ROUNDING <= value <= high + _ROUNDING:
             raise MetricFailed(self._name, f"it returned a value outside its range of {low:g} to {high:g}")
         return value
 
-    def _asked(self, data: CaseData | DatasetData) -> dict[str, Any]:
-        child = self._started()
-        began = time.monotonic()
-        line = b""
+    def _called(self, *call: object) -> Any:
+        with self._lock:
+            line = self._asked(pickle.dumps(call, protocol=5))
         try:
-            pickle.dump(data, child.stdin, protocol=5)  # type: ignore[arg-type]  # a pipe, as asked for
-            child.stdin.flush()  # type: ignore[union-attr]
-            line = child.stdout.readline()  # type: ignore[union-attr]
+            ((kind, content),) = json.loads(line).items()
+            if kind != "value":
+                content.encode()  # half a character would pass here and fail in the report
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            raise MetricFailed(self._name, _UNREADABLE) from None
+        if kind == "undefined":
+            raise NotScored(content)
+        if kind == "failed":
+            raise MetricFailed(self._name, content)
+        return content if kind == "value" else None
+
+    def _asked(self, request: bytes) -> bytes:
+        child = self._started()
+        until = time.monotonic() + self._plugin.seconds * 1.1 - self._taken + _MARGIN
+        late, line = False, b""
+        try:
+            began = _send(child, self._unsent + request, until)
+            self._unsent = b""
+            try:
+                line = _line(child, until)
+            finally:
+                self._taken += time.monotonic() - began
+        except TimeoutError:
+            late = True
         except OSError:
             pass  # it is gone, and the line is empty
-        self._taken += time.monotonic() - began
         if not line:
-            raise MetricFailed(self._name, self._end(child))
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+            raise MetricFailed(self._name, self._end(child, late))
+        return line
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._child is None:
@@ -170,20 +200,81 @@ class _Process:
                 "-P",
                 "-m",
                 "evaluator.metrics.plugin_child",
-                f"{self._plugin.seconds:g}",
+                str(self._plugin.seconds),
             ]
             paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109 - a path as text
             self._child = subprocess.Popen(
                 command,
+                bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": paths},
+                start_new_session=True,  # so that what it starts ends with it
             )
-            pickle.dump((self._name, self._fields), self._child.stdin, protocol=5)  # type: ignore[arg-type]
+            os.set_blocking(_pipe(self._child.stdin), False)
         return self._child
 
-    def _end(self, child: subprocess.Popen[bytes]) -> str:
-        code = child.wait()
-        if self._taken >= self._plugin.seconds:
+    def _end(self, child: subprocess.Popen[bytes], late: bool) -> str:
+        if late or self._taken >= self._plugin.seconds:
             return f"it ran longer than {self._plugin.seconds:g} s"
-        return f"its process ended with code {code}"
+        try:
+            return f"its process ended with code {child.wait(1)}"
+        except subprocess.TimeoutExpired:  # it closed the pipe, and lives
+            return _UNREADABLE
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or (type(value) is int and abs(value) < 2**1000)
+
+
+def _pipe(end: IO[bytes] | None) -> int:
+    assert end is not None  # noqa: S101 - both pipes were asked for
+    return end.fileno()
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """Ends the process and those it left; none is waited for but itself, as any may hold its pipes."""
+    with suppress(OSError):
+        os.killpg(child.pid, signal.SIGKILL)
+    for end in (child.stdin, child.stdout):
+        if end is not None:
+            end.close()
+    child.wait()
+
+
+def _wait_for(child: subprocess.Popen[bytes], pipe: int, event: int, until: float) -> None:
+    """Returns when `pipe` is ready. The end of the process is asked for: a fork of it may keep the pipe open.
+
+    Raises:
+        BrokenPipeError: the process has ended.
+        TimeoutError: it is later than `until`.
+    """
+    poll = select.poll()
+    poll.register(pipe, event)
+    while not poll.poll(_TICK):
+        if child.poll() is not None:
+            raise BrokenPipeError
+        if time.monotonic() > until:
+            raise TimeoutError
+
+
+def _send(child: subprocess.Popen[bytes], content: bytes, until: float) -> float:
+    """Writes everything and returns when the last piece of it left: no sooner could the process begin."""
+    pipe, left, began = _pipe(child.stdin), memoryview(content), 0.0
+    while left:
+        _wait_for(child, pipe, select.POLLOUT, until)
+        began = time.monotonic()
+        left = left[os.write(pipe, left) :]
+    return began
+
+
+def _line(child: subprocess.Popen[bytes], until: float) -> bytes:
+    """What the process answers, empty if it closed the pipe before the end of a line."""
+    pipe, line = _pipe(child.stdout), b""
+    while not line.endswith(b"\n") and len(line) < _LONGEST:
+        _wait_for(child, pipe, select.POLLIN, until)
+        part = os.read(pipe, _LONGEST)
+        if not part:
+            return b""
+        line += part
+    return line

@@ -1,3 +1,6 @@
+import json
+import math
+import os
 import subprocess
 import sys
 import threading
@@ -8,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from evaluator.cli import app
-from evaluator.metrics import registry
+from evaluator.metrics import case_metric, registry
 from evaluator.metrics.registry import UnknownMetric
-from evaluator.scoring import ScoringError, score_board
+from evaluator.scoring import ScoringError, _plugins, score_board
 from evaluator.spec import merge, parse_challenge
 from tests.evaluator.datasets import Dataset, embeddings, fomo26, numbers
 
@@ -90,10 +93,24 @@ FAILURES = {
     "hangs": "it ran longer than 1 s",
     "hangs_in_c": "it ran longer than 1 s",
     "bad_replacement": "it raised ZeroDivisionError",
+    "crashes_and_leaves_a_fork": "its process ended with code 7",
+    "stops_its_clock": "it ran longer than 1 s",
+    "answers_garbage": "its process gave no readable answer",
+    "answers_nothing": "its process gave no readable answer",
+    "answers_a_list": "its process gave no readable answer",
+    "answers_text": "its process gave no readable answer",
+    "answers_half_a_character": "its process gave no readable answer",
+    "answers_too_much": "its process gave no readable answer",
+    "replaces_by_nothing": "it replaced a missing output by 0 numbers, and it takes 1",
+    "replaces_by_nan": "it replaced a missing output by no finite number",
+    "replaces_without_end": "it replaced a missing output by 3 numbers, and it takes 1",
+    "replaces_and_exits": "it raised SystemExit",
+    "replaces_late": "it ran longer than 2 s",
 }
 
 
-def test_metrics_that_fail_name_themselves_and_harm_no_other(tmp_path, capfd):
+def test_metrics_that_fail_name_themselves_and_harm_no_other(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(_plugins, "_MARGIN", 3.0)
     dataset = numbers(tmp_path, "task1", LABELS, [*SCORES[:5], None])
     names = [*FAILURES, "sound"]
     report = scored(dataset, "task1", {name: {"metric": f"{BROKEN}:{name}"} for name in names})
@@ -106,6 +123,74 @@ def test_metrics_that_fail_name_themselves_and_harm_no_other(tmp_path, capfd):
     assert report.metrics["sound"].value == pytest.approx(2.8 / 6)
     assert "subject-17" not in report.model_dump_json()
     assert "subject-17" in capfd.readouterr().err  # whoever runs it can find the mistake
+
+
+def test_processes_that_a_metric_leaves_hold_nothing_up_and_answer_nothing(tmp_path):
+    dataset = numbers(tmp_path, "task1", LABELS, SCORES)
+    names = ["leaves_a_fork", "leaves_a_fork_that_answers"]
+    found = scored(dataset, "task1", {name: {"metric": f"{BROKEN}:{name}"} for name in names}).metrics
+    for name in names:
+        assert (found[name].value, found[name].fault) == (0.5, None)
+        assert set(found[name].replicates) == {0.5}
+
+
+def test_what_a_missing_case_counts_as_is_asked_of_the_process(tmp_path):
+    dataset = Dataset(tmp_path, fomo26(), "task2")
+    dataset.reference_map("a", np.ones((3, 3, 3)))
+    found = scored(dataset, "task2", {"odd": {"metric": f"{BROKEN}:exits_for_missing"}}).metrics["odd"]
+    assert found.reason == f"The metric {BROKEN}:exits_for_missing failed: it raised SystemExit."
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan, 1e10])
+def test_a_metric_declares_a_time_that_ends(seconds):
+    declare = case_metric(direction="higher", minimum=0, maximum=1, seconds=seconds, name="odd")
+    with pytest.raises(ValueError, match=r"seconds of odd are .*, not above 0 and up to 86400"):
+        declare(lambda case, parameters: 0.5)
+
+
+def test_a_module_that_exits_is_a_metric_that_cannot_be_imported(tmp_path, monkeypatch):
+    (tmp_path / "leaving.py").write_text("raise SystemExit(0)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UnknownMetric, match="cannot be imported: SystemExit: 0"):
+        registry.lookup("leaving:metric")
+
+
+LOUD = """
+import os
+from evaluator.metrics import dataset_metric
+print("module")
+os.system("echo command")
+
+def missing(label, classes, parameters):
+    print("missing")
+    return [0.0]
+
+@dataset_metric(direction="higher", minimum=0, maximum=1, missing=missing)
+def metric(data, parameters):
+    print("metric")
+    return 0.5
+"""
+
+
+def test_what_a_plugin_prints_is_not_in_the_report(tmp_path):
+    dataset = numbers(tmp_path, "task1", LABELS, [*SCORES[:5], None])
+    dataset.save()
+    (tmp_path / "loud.py").write_text(LOUD)
+    content = dataset.challenge.model_dump(mode="json")
+    boards = {"task1": {"metrics": {"loud": {"metric": "loud:metric"}}, "bootstrap": {"resamples": 5}}}
+    (tmp_path / "challenge.json").write_text(json.dumps(merge(content, {"boards": boards})))
+    command = [sys.executable, "-m", "evaluator", "score", "--json", "-", "--board", "task1"]
+    command += ["--challenge", tmp_path / "challenge.json", "--manifest", dataset.manifest]
+    command += ["--references", dataset.references, "--predictions", dataset.predictions]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert json.loads(done.stdout)["metrics"]["loud"]["value"] == 0.5, done.stderr
+    assert {"module", "command", "missing", "metric"} <= set(done.stderr.split())
 
 
 def test_an_undefined_value_is_no_failure(tmp_path):
