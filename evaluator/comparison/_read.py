@@ -1,5 +1,6 @@
 """Reports from a directory: `DIR/TEAM/TRACK/BOARD.json`, or a directory per attempt below the track."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,6 +71,7 @@ def _values(reports: Mapping[str, Report]) -> dict[tuple[str, str], float | None
 def _attempt(challenge: Challenge, folder: Path) -> dict[str, Report]:
     found = {}
     for path in sorted(folder.glob("*.json")):
+        _refuse_undecodable(path)
         if path.stem not in challenge.boards:
             raise RankingError(
                 f"{folder.name}/{path.name}: there is no board {path.stem!r}; "
@@ -93,8 +95,19 @@ def _report(challenge: Challenge, path: Path) -> Report:
 
 
 def _folders(directory: Path) -> list[Path]:
-    return sorted((one for one in directory.iterdir() if one.is_dir()), key=lambda one: _natural(one.name))
+    folders = [one for one in directory.iterdir() if one.is_dir()]
+    for one in folders:
+        _refuse_undecodable(one)
+    return sorted(folders, key=lambda one: (_natural(one.name), one.name))
+
+
+def _refuse_undecodable(path: Path) -> None:
+    """Names that are not UTF-8 cannot be printed, nor stand in a report."""
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        raise RankingError(f"the name {os.fsencode(path.name)!r} is not UTF-8") from None
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from functools import cache
 from pathlib import Path
 
@@ -234,3 +235,18 @@ def test_a_comparison_survives_its_file():
     found = {"rule": {"digest": "sha256:0", "sentences": ()}, "tracks": {"open": compared()}}
     file = ComparisonFile.model_validate(found)
     assert ComparisonFile.model_validate_json(file.model_dump_json()) == file
+
+
+def test_any_name_of_a_folder_is_read_in_order_or_refused_in_words(tmp_path):
+    named = ["10", "2", "²", "5²", "m²", "m10", "m9", "٣"]
+    for folder in named:
+        one = tmp_path / folder / "open"
+        one.mkdir(parents=True)
+        (one / "task1.json").write_text(entrants()[0].reports["task1"].model_dump_json())
+    found = [one.team for one in read_entrants(FOMO26, tmp_path)["open"]]
+    assert sorted(found) == sorted(named)
+    assert found.index("2") < found.index("10")
+    assert found.index("m9") < found.index("m10")
+    (tmp_path / os.fsdecode(b"m\xff")).mkdir()
+    with pytest.raises(RankingError, match="is not UTF-8"):
+        read_entrants(FOMO26, tmp_path)
