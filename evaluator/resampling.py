@@ -62,6 +62,11 @@ def draw_counts(
     return counts[:, unit_of_case]
 
 
+def is_drawn(counts: Counts) -> bool:
+    """Whether the draws say anything of certainty: not if no stratum has two units, for then all are the data."""
+    return bool((counts != 1).any())
+
+
 def percentile_interval(replicates: npt.NDArray[np.float64], level: float) -> tuple[float, float] | None:
     """The central interval that holds `level` of the finite replicates, or None if there is none."""
     finite = replicates[np.isfinite(replicates)]

@@ -33,16 +33,24 @@ from evaluator.spec import Board, Ranking
 _CASES_ALONE = (
     "The rule is over single cases: for the intervals, cases were drawn as if each were its own subject."
 )
+_NO_REPLICATES = (
+    "The scores hold no replicates, so there are no intervals of places and no groups: "
+    "a bootstrap needs two subjects in some stratum."
+)
 
 
 @dataclass(frozen=True)
 class _Track:
-    """One track, ranked in full and in every replicate; `drawn` is None without replicates."""
+    """One track, ranked in full and in every replicate; `drawn` is None without replicates.
+
+    varies: the boards of which some metric has replicates; the places of others are the same in each.
+    """
 
     ranking: Ranking
     table: Table
     ranks: Ranks
     drawn: Ranks | None
+    varies: frozenset[str]
     entrants: Sequence[Entrant]
     level: float
 
@@ -64,7 +72,13 @@ def compare_track(
         raise RankingError("no team has a value, so there is nothing to compare")
     paired = paired_replicates(table, entrants)
     track = _Track(
-        ranking, table, table.ranks(ranking), _drawn(ranking, table, paired, digests), entrants, level
+        ranking,
+        table,
+        table.ranks(ranking),
+        _drawn(ranking, table, paired, digests),
+        _varying(entrants),
+        entrants,
+        level,
     )
     return TrackComparison(
         level=level,
@@ -80,6 +94,15 @@ def compare_track(
         leave_one_out=_left_out(ranking, table),
         sensitivity=_variants(ranking, table),
         notes=_notes(ranking, paired, table),
+    )
+
+
+def _varying(entrants: Sequence[Entrant]) -> frozenset[str]:
+    return frozenset(
+        board
+        for one in entrants
+        for board, report in one.reports.items()
+        if any(found.replicates for found in report.metrics.values())
     )
 
 
@@ -101,7 +124,7 @@ def _board(track: _Track, number: int, name: str, board: Board, digest: str) -> 
     has_board = np.isfinite(table.values[mine]).any(axis=0)
     full = np.where(has_board, track.ranks.boards[number], np.nan)
     drawn = None
-    if track.drawn is not None:
+    if track.drawn is not None and name in track.varies:
         ranks = np.where(has_board, track.drawn.boards[:, number], np.nan)
         drawn = (whole_places(ranks, ranking), ranks)
     return BoardComparison(
@@ -182,7 +205,7 @@ def _variants(ranking: Ranking, table: Table) -> tuple[RuleVariant, ...]:
 def _notes(ranking: Ranking, paired: Paired | None, table: Table) -> tuple[str, ...]:
     notes = []
     if paired is None:
-        notes.append("The scores hold no replicates, so there are no intervals of places.")
+        notes.append(_NO_REPLICATES)
     elif paired.fixed:
         notes.append(f"Without replicates, and fixed in every one: {', '.join(paired.fixed)}.")
     if paired is not None and ranking.needs_cases and table.cases:

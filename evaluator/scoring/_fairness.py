@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from evaluator.metrics import DatasetData, NotScored
 from evaluator.metrics.registry import DatasetMetric, lookup
-from evaluator.resampling import percentile_interval, seed_of
+from evaluator.resampling import seed_of
 from evaluator.scoring._dataset import dataset_metric
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._replicates import disparities, replicates
@@ -80,7 +80,7 @@ def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int
         data = _part(tested.data(metric), members)
         values[key] = _value(compared, parameters, data)
         drawn = replicates(compared, parameters, name, data, sample.counts[:, members])
-        intervals[key] = None if values[key] is None else percentile_interval(drawn, sample.level)
+        intervals[key] = None if values[key] is None else sample.interval(drawn)
     subjects = len(np.unique(sample.units[members]))
     return GroupReport(
         size=int(members.sum()),
@@ -129,7 +129,7 @@ def _fairness(job: Job, tested: Tested, sample: Sample, metric: BoundMetric) -> 
     data = tested.data(metric)
     this = _Comparison(name, compared, parameters, data, sample.units, job.manifest.digest)
     drawn = replicates(compared, parameters, name, data, sample.counts)
-    low, high = percentile_interval(drawn, sample.level) or (None, None)
+    low, high = sample.interval(drawn) or (None, None)
     chance = _chance(this)
     enough = _enough(job)
     return FairnessReport(

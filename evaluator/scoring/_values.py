@@ -13,7 +13,7 @@ from evaluator import outputs
 from evaluator.manifest import Manifest, References
 from evaluator.metrics.influence import by_unit
 from evaluator.metrics.registry import DatasetMetric, MetricPlugin, is_built_in, lookup
-from evaluator.resampling import Counts, draw_counts, percentile_interval, unit_numbers
+from evaluator.resampling import Counts, draw_counts, is_drawn, percentile_interval, unit_numbers
 from evaluator.scoring._report import MetricReport
 from evaluator.spec import Board, Task
 
@@ -93,6 +93,10 @@ class Sample:
     units: npt.NDArray[np.intp]
     level: float
 
+    def interval(self, replicates: npt.NDArray[np.float64]) -> tuple[float, float] | None:
+        """The bootstrap interval of a value, None where no replicate is defined or no draw differs."""
+        return percentile_interval(replicates, self.level) if is_drawn(self.counts) else None
+
 
 def resample(job: Job, cases: Sequence[str], classes: Sequence[str], salt: str = "") -> Sample:
     """The resamples of `cases`.
@@ -119,12 +123,14 @@ def metric_report(
 ) -> MetricReport:
     """The report of a metric; a value, or a replicate, that is not finite is undefined.
 
-    `influence` is given per case, shape (cases,), and reported per unit.
+    Where no draw differs from the data there is neither an interval nor are there replicates. `influence` is
+    given per case, shape (cases,), and reported per unit.
     """
     if not np.isfinite(value):
         return MetricReport(value=None, reason="The metric is not a finite number for these outputs.")
-    low, high = percentile_interval(replicates, sample.level) or (None, None)
-    kept = tuple(float(one) if np.isfinite(one) else None for one in replicates)
+    low, high = sample.interval(replicates) or (None, None)
+    drawn = replicates if is_drawn(sample.counts) else ()
+    kept = tuple(float(one) if np.isfinite(one) else None for one in drawn)
     moved = None
     if influence is not None and np.isfinite(influence).all():
         moved = tuple(by_unit(influence, sample.units).tolist())

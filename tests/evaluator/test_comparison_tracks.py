@@ -250,3 +250,27 @@ def test_any_name_of_a_folder_is_read_in_order_or_refused_in_words(tmp_path):
     (tmp_path / os.fsdecode(b"m\xff")).mkdir()
     with pytest.raises(RankingError, match="is not UTF-8"):
         read_entrants(FOMO26, tmp_path)
+
+
+def test_without_replicates_there_are_places_and_a_note_but_no_groups():
+    fixed = [
+        Entrant(
+            one.team,
+            {
+                name: report.model_copy(
+                    update={
+                        "metrics": {
+                            key: found.model_copy(update={"low": None, "high": None, "replicates": ()})
+                            for key, found in report.metrics.items()
+                        }
+                    }
+                )
+                for name, report in one.reports.items()
+            },
+        )
+        for one in entrants()
+    ]
+    found = compare(fixed)
+    shown = [*found.overall, *(place for board in found.boards.values() for place in board.teams)]
+    assert all(one.low is None and one.group is None and one.first is None for one in shown)
+    assert any("two subjects in some stratum" in note for note in found.notes)

@@ -529,3 +529,16 @@ def test_one_huge_outlier_does_not_drown_the_resamples_without_it():
     found = replicates(metric, None, "pearson", data, counts)
     assert found[0] == pytest.approx(metric.score(data, None))
     assert found[1] == pytest.approx(metric.score(DatasetData(labels[:5], data.scores[:5]), None))
+
+
+@pytest.mark.parametrize("subjects", [["s"], ["s", "s", "s"]])
+def test_one_subject_gives_a_value_and_no_certainty(tmp_path, subjects):
+    found = Dataset(tmp_path, fomo26(), "task2")
+    for number, subject in enumerate(subjects):
+        found.reference_map(f"c{number}", cube(3))
+        found.rows[-1]["subject"] = subject
+        found.predict(f"c{number}", cube(2))
+    report = scored(found, "task2")
+    for metric in report.metrics.values():
+        assert metric.value is not None
+        assert (metric.low, metric.high, metric.replicates) == (None, None, ())
