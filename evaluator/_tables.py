@@ -1,4 +1,4 @@
-"""CSV files that people write, read strictly: what could be misread is refused, so that no cell is lost."""
+"""CSV files that people write, and numbers in text, read strictly: what could be misread is refused."""
 
 import csv
 import io

@@ -49,3 +49,38 @@ def same_length(one: NDArray[Any], other: NDArray[Any]) -> None:
     """Raise ValueError unless both arrays have as many entries along the first axis."""
     if len(one) != len(other):
         raise ValueError(f"there are {len(one)} labels but {len(other)} scores")
+
+
+def binary_scores(y_true: ArrayLike, y_score: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which of (n,) labels 0 or 1 are 1, and (n,) finite scores.
+
+    Raises:
+        ValueError: other labels, scores that are not finite, or lengths that differ.
+    """
+    positive = indices(y_true, 2).astype(bool)
+    score = numbers(y_score, "scores")
+    same_length(positive, score)
+    return positive, score
+
+
+def class_scores(y_true: ArrayLike, y_score: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(n,) class indices and (n, C) finite scores; the row width gives the classes.
+
+    Raises:
+        ValueError: labels outside 0..C-1, scores that are not finite, or lengths that differ.
+    """
+    score = numbers(y_score, "scores", ndim=2)
+    label = indices(y_true, score.shape[1])
+    same_length(label, score)
+    return label, score
+
+
+def number_pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n,) truths and (n,) predictions.
+
+    Raises:
+        ValueError: numbers that are not finite, or lengths that differ.
+    """
+    true, predicted = numbers(y_true, "labels"), numbers(y_pred, "predictions")
+    same_length(true, predicted)
+    return true, predicted

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evaluator.metrics._arrays import indices, numbers, same_length
+from evaluator.metrics._arrays import binary_scores, class_scores, indices, numbers, same_length
 from evaluator.metrics._errors import NotScored
 
 
@@ -20,9 +20,7 @@ def auroc(y_true: ArrayLike, y_score: ArrayLike) -> float:
         NotScored: all cases have the same label.
         ValueError: other labels, scores that are not finite, or lengths that differ.
     """
-    positive = indices(y_true, 2).astype(bool)
-    score = numbers(y_score, "scores")
-    same_length(positive, score)
+    positive, score = binary_scores(y_true, y_score)
     # Only the order of the classes among each other counts, so each is sorted alone: that is a third of the
     # work of ranking all, and half sums of whole numbers are exact.
     high, low = np.sort(score[positive]), np.sort(score[~positive])
@@ -144,9 +142,7 @@ def f1(y_true: ArrayLike, y_score: ArrayLike, *, threshold: float = 0.5) -> floa
 def _called(
     y_true: ArrayLike, y_score: ArrayLike, threshold: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    positive = indices(y_true, 2).astype(bool)
-    score = numbers(y_score, "scores")
-    same_length(positive, score)
+    positive, score = binary_scores(y_true, y_score)
     return positive, score >= threshold
 
 
@@ -163,9 +159,7 @@ def macro_recall(y_true: ArrayLike, y_score: ArrayLike) -> float:
         NotScored: there is no case.
         ValueError: labels outside 0..C-1, scores that are not finite, or lengths that differ.
     """
-    score = numbers(y_score, "scores", ndim=2)
-    label = indices(y_true, score.shape[1])
-    same_length(label, score)
+    label, score = class_scores(y_true, y_score)
     if len(label) == 0:
         raise NotScored("recall needs at least one case")
     hits = np.bincount(label[label == score.argmax(axis=1)], minlength=score.shape[1])
@@ -187,10 +181,8 @@ def macro_f1(y_true: ArrayLike, y_score: ArrayLike) -> float:
         NotScored: there is no case.
         ValueError: labels outside 0..C-1, scores that are not finite, or lengths that differ.
     """
-    score = numbers(y_score, "scores", ndim=2)
+    label, score = class_scores(y_true, y_score)
     classes = score.shape[1]
-    label = indices(y_true, classes)
-    same_length(label, score)
     if len(label) == 0:
         raise NotScored("F1 needs at least one case")
     predicted = score.argmax(axis=1)

@@ -11,7 +11,7 @@ Classes are as large as the dataset's design makes them: ψ of class metrics is 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evaluator.metrics._arrays import indices, numbers, same_length
+from evaluator.metrics._arrays import binary_scores, class_scores, number_pair
 from evaluator.metrics._errors import NotScored
 
 Influence = NDArray[np.float64]
@@ -47,9 +47,7 @@ def of_auroc(y_true: ArrayLike, y_score: ArrayLike) -> Influence:
         NotScored: a class has fewer than two cases.
         ValueError: as `classification.auroc`.
     """
-    positive = indices(y_true, 2).astype(bool)
-    score = numbers(y_score, "scores")
-    same_length(positive, score)
+    positive, score = binary_scores(y_true, y_score)
     psi = np.empty(len(score))
     psi[positive] = _scaled(share_below(score[positive], score[~positive]) / max(int(positive.sum()), 1))
     psi[~positive] = _scaled(-share_below(score[~positive], score[positive]) / max(int((~positive).sum()), 1))
@@ -63,9 +61,7 @@ def of_ovr_auroc(y_true: ArrayLike, y_score: ArrayLike) -> Influence:
         NotScored: no class can be scored, or one of them has fewer than two cases.
         ValueError: as `classification.ovr_auroc`.
     """
-    score = numbers(y_score, "scores", ndim=2)
-    label = indices(y_true, score.shape[1])
-    same_length(label, score)
+    label, score = class_scores(y_true, y_score)
     if score.shape[1] == 2:
         return of_auroc(label, score[:, 1])
     usable = [one for one in range(score.shape[1]) if 0 < (label == one).sum() < len(label)]
@@ -86,9 +82,7 @@ def of_macro_f1(y_true: ArrayLike, y_score: ArrayLike) -> Influence:
         NotScored: a class that occurs has fewer than two cases.
         ValueError: as `classification.macro_f1`.
     """
-    score = numbers(y_score, "scores", ndim=2)
-    label = indices(y_true, score.shape[1])
-    same_length(label, score)
+    label, score = class_scores(y_true, y_score)
     eye = np.eye(score.shape[1])
     true, predicted = eye[label], eye[score.argmax(axis=1)]
     size = (true + predicted).sum(axis=0)
@@ -106,9 +100,7 @@ def of_macro_recall(y_true: ArrayLike, y_score: ArrayLike) -> Influence:
         NotScored: a class that occurs has fewer than two cases.
         ValueError: as `classification.macro_recall`.
     """
-    score = numbers(y_score, "scores", ndim=2)
-    label = indices(y_true, score.shape[1])
-    same_length(label, score)
+    label, score = class_scores(y_true, y_score)
     size = np.bincount(label, minlength=score.shape[1])
     hits = (score.argmax(axis=1) == label).astype(np.float64)
     return _within(label, hits / size[label] / max(int((size > 0).sum()), 1))
@@ -121,8 +113,7 @@ def of_rmse(y_true: ArrayLike, y_pred: ArrayLike) -> Influence:
         NotScored: fewer than two cases.
         ValueError: as `regression.rmse`.
     """
-    true, predicted = numbers(y_true, "labels"), numbers(y_pred, "predictions")
-    same_length(true, predicted)
+    true, predicted = number_pair(y_true, y_pred)
     squares = (predicted - true) ** 2
     root = float(np.sqrt(squares.mean())) if len(squares) else 0.0
     return _scaled(squares / (2 * root * len(squares))) if root else np.zeros(len(squares))
@@ -135,8 +126,7 @@ def of_r2(y_true: ArrayLike, y_pred: ArrayLike) -> Influence:
         NotScored: fewer than two cases, or constant truths.
         ValueError: as `regression.r2`.
     """
-    true, predicted = numbers(y_true, "labels"), numbers(y_pred, "predictions")
-    same_length(true, predicted)
+    true, predicted = number_pair(y_true, y_pred)
     if len(true) < 2 or (true == true[0]).all():
         raise NotScored("R² needs at least two cases whose labels differ")
     spread, errors = (true - true.mean()) ** 2, (predicted - true) ** 2

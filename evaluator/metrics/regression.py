@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evaluator.metrics._arrays import numbers, same_length
+from evaluator.metrics._arrays import number_pair
 from evaluator.metrics._errors import NotScored
 
 
@@ -14,7 +14,7 @@ def mae(y_true: ArrayLike, y_pred: ArrayLike) -> float:
         NotScored: there is no case.
         ValueError: numbers that are not finite, or lengths that differ.
     """
-    true, predicted = _pair(y_true, y_pred)
+    true, predicted = number_pair(y_true, y_pred)
     if len(true) == 0:
         raise NotScored("the mean absolute error needs at least one case")
     # Dividing first: the sum of a few predictions near 1e308 would not be finite.
@@ -28,7 +28,7 @@ def rmse(y_true: ArrayLike, y_pred: ArrayLike) -> float:
         NotScored: there is no case.
         ValueError: numbers that are not finite, or lengths that differ.
     """
-    true, predicted = _pair(y_true, y_pred)
+    true, predicted = number_pair(y_true, y_pred)
     if len(true) == 0:
         raise NotScored("the root mean squared error needs at least one case")
     errors = predicted - true
@@ -45,7 +45,7 @@ def r2(y_true: ArrayLike, y_pred: ArrayLike) -> float:
         NotScored: fewer than two cases, or constant truths.
         ValueError: numbers that are not finite, or lengths that differ.
     """
-    true, predicted = _pair(y_true, y_pred)
+    true, predicted = number_pair(y_true, y_pred)
     if len(true) < 2 or (true == true[0]).all():
         raise NotScored("R² needs at least two cases whose labels differ")
     spread = true - true.mean()
@@ -60,7 +60,7 @@ def spearman(y_true: ArrayLike, y_pred: ArrayLike) -> float:
         NotScored: fewer than two cases, or constant truths or predictions.
         ValueError: numbers that are not finite, or lengths that differ.
     """
-    true, predicted = _pair(y_true, y_pred)
+    true, predicted = number_pair(y_true, y_pred)
     return pearson(average_ranks(true), average_ranks(predicted))
 
 
@@ -79,7 +79,7 @@ def pearson(y_true: ArrayLike, y_pred: ArrayLike) -> float:
         NotScored: fewer than two cases, or constant truths or predictions.
         ValueError: numbers that are not finite, or lengths that differ.
     """
-    true, predicted = _pair(y_true, y_pred)
+    true, predicted = number_pair(y_true, y_pred)
     if len(true) < 2:
         raise NotScored("a correlation needs at least two cases")
     one, other = _centred(true, "labels"), _centred(predicted, "predictions")
@@ -94,17 +94,11 @@ def standardised(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.float
         NotScored: fewer than two cases, or constant truths or predictions.
         ValueError: numbers that are not finite, or lengths that differ.
     """
-    true, predicted = _pair(y_true, y_pred)
+    true, predicted = number_pair(y_true, y_pred)
     if len(true) < 2:
         raise NotScored("a correlation needs at least two cases")
     one, other = _centred(true, "labels"), _centred(predicted, "predictions")
     return one / np.sqrt(np.mean(one**2)), other / np.sqrt(np.mean(other**2))
-
-
-def _pair(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    true, predicted = numbers(y_true, "labels"), numbers(y_pred, "predictions")
-    same_length(true, predicted)
-    return true, predicted
 
 
 def _centred(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:

@@ -109,8 +109,8 @@ def surface_dice_of(pair: MaskPair, tolerance_mm: float, both_empty: float) -> f
     """`surface_dice` of masks that share their work with other metrics."""
     if not tolerance_mm >= 0:
         raise ValueError("tolerance_mm must not be negative")
-    if not pair.size_a or not pair.size_b:
-        return 0.0 if pair.size_a or pair.size_b else both_empty
+    if (value := _of_empty(pair, both_empty, 0.0)) is not None:
+        return value
     near = pair.there.area_within(tolerance_mm) + pair.back.area_within(tolerance_mm)
     return near / (pair.there.total + pair.back.total)
 
@@ -119,23 +119,30 @@ def hausdorff_of(pair: MaskPair, percentile: float, both_empty: float, one_empty
     """`hausdorff` of masks that share their work with other metrics."""
     if not 0 <= percentile <= 100:
         raise ValueError("percentile must be from 0 to 100")
-    if not pair.size_a or not pair.size_b:
-        return one_empty if pair.size_a or pair.size_b else both_empty
+    if (value := _of_empty(pair, both_empty, one_empty)) is not None:
+        return value
     return max(way.quantile(percentile / 100) for way in (pair.there, pair.back))
 
 
 def mean_of(pair: MaskPair, both_empty: float, one_empty: float) -> float:
     """`mean_surface_distance` of masks that share their work with other metrics."""
-    if not pair.size_a or not pair.size_b:
-        return one_empty if pair.size_a or pair.size_b else both_empty
+    if (value := _of_empty(pair, both_empty, one_empty)) is not None:
+        return value
     return pooled(pair.there.profile, pair.back.profile).mean()
 
 
 def median_of(pair: MaskPair, both_empty: float, one_empty: float) -> float:
     """`median_surface_distance` of masks that share their work with other metrics."""
-    if not pair.size_a or not pair.size_b:
-        return one_empty if pair.size_a or pair.size_b else both_empty
+    if (value := _of_empty(pair, both_empty, one_empty)) is not None:
+        return value
     return pooled(pair.there.profile, pair.back.profile).quantile(0.5)
+
+
+def _of_empty(pair: MaskPair, both_empty: float, one_empty: float) -> float | None:
+    """The value where a mask is empty; None where both have a surface."""
+    if pair.size_a and pair.size_b:
+        return None
+    return one_empty if pair.size_a or pair.size_b else both_empty
 
 
 def _pair(pred: ArrayLike, ref: ArrayLike, spacing_mm: Sequence[float]) -> MaskPair:

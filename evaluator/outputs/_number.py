@@ -5,14 +5,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from evaluator._tables import decimal
 from evaluator.outputs._file import read_small
 from evaluator.outputs._result import InvalidOutput, NotCanonical
 from evaluator.spec import NumberOutput
 from evaluator.verdicts import Check
 
 _LIMIT = 1 << 16
-# Digits in one place only before the point: else a long token that is none takes time by its length squared.
-_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
 
@@ -79,9 +78,9 @@ def parse_float(token: str) -> float:
     shown = f"found {token[:40]!r}"
     if _NOT_FINITE.fullmatch(token):
         raise InvalidOutput(Check.FINITE, "The value is not finite.", shown)
-    if not _DECIMAL.fullmatch(token):
+    value = decimal(token)
+    if value is None:
         raise InvalidOutput(Check.DECIMAL_FLOAT, "The value is not a decimal number such as 0.25.", shown)
-    value = float(token)
     if not math.isfinite(value):
         raise InvalidOutput(Check.FINITE, "The value is too large for a float.", shown)
     return value
