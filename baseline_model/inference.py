@@ -21,8 +21,8 @@ FLAGS = {
 }  # fmt: skip
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The container's whole work: reads the call, predicts, writes the output file."""
+def main(arguments: list[str] | None = None, model: Model | None = None) -> None:
+    """One case: reads the call, predicts, writes the output file. The model is loaded unless it is given."""
     parser = argparse.ArgumentParser()
     for flag in FLAGS:
         parser.add_argument(f"--{flag}", type=Path)
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     paths = {key: given[flag] for flag, key in FLAGS.items() if given[flag] is not None}
     task = os.environ.get("PROCTOR_TASK") or guess_task(set(paths), given["output"])
     scans = {key: load(path) for key, path in paths.items()}
-    write(predict(load_model(), task, scans), given["output"], like=next(iter(scans.values())))
+    write(predict(model or load_model(), task, scans), given["output"], like=next(iter(scans.values())))
 
 
 def guess_task(sequences: set[str], output: Path) -> str:
