@@ -33,7 +33,12 @@ _OF_PACKAGE = {
     "metrics": ("calibration", "classification", "fairness", "influence", "regression", "registry", "delong"),
     "ranking": ("test_rank",),
 }
-_ALL = (*_MASKS, *_OF_PACKAGE["metrics"], *_OF_PACKAGE["ranking"])
+_ALL = (*_MASKS, *_OF_PACKAGE["metrics"], *_OF_PACKAGE["ranking"], "compiled", "resampling", "plugins")
+_OF_MODULE = {
+    "compiled": ("compiled", "resampling"), "plugin": ("registry", "overlap", "plugins"),
+    "registry": ("registry", "plugins"), "decorators": ("registry", "plugins"),
+    **dict.fromkeys(("masks", "pairs", "surfaces", "surface_steps"), (*_MASKS, "compiled")),
+}  # fmt: skip
 """Which tests are run for a mutant: words in their names, by the module's subject."""
 _COMPARED = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -55,6 +60,11 @@ class Mutant:
     before: str
     after: str
     source: str
+
+    @property
+    def shown(self) -> str:
+        """Where it is and what it changes, for people."""
+        return f"{self.file}:{self.line}: {self.before}  →  {self.after}"
 
 
 def places_in(path: Path) -> int:
@@ -145,7 +155,7 @@ def main(
         parts = [pool.submit(_survivors, tree, chosen[number::jobs]) for number, tree in enumerate(trees)]
         survivors = [mutant for part in parts for mutant in part.result()]
     for one in sorted(survivors, key=lambda one: (one.file, one.line)):
-        typer.echo(f"{one.file}:{one.line}: {one.before}  →  {one.after}")
+        typer.echo(one.shown)
     typer.echo(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants noticed; {len(found)} there are")
     raise typer.Exit(1 if survivors else 0)
 
@@ -178,19 +188,25 @@ def _survivors(tree: Path, mutants: list[Mutant]) -> list[Mutant]:
         path = tree / one.file
         kept = path.read_text(encoding="utf-8")
         path.write_text(one.source, encoding="utf-8")
-        if _passes(tree, one.file):
+        survived = _passes(tree, one.file)
+        if survived:
             found.append(one)
-        typer.echo(f"{'survived' if one in found else 'noticed '} {one.file}:{one.line}", err=True)
+        typer.echo(f"{'survived' if survived else 'noticed '} {one.shown}", err=True)
         path.write_text(kept, encoding="utf-8")
     return found
+
+
+def _words(file: Path) -> tuple[str, ...]:
+    module = file.stem.strip("_")
+    if module in _OF_MODULE:
+        return _OF_MODULE[module]
+    return _MASKS if module in _OF_MASKS else _OF_PACKAGE.get(file.parent.name, _ALL)
 
 
 def _passes(tree: Path, file: str = "") -> bool:
     """Whether the tests of the module's package pass, those named after the module first."""
     tests = tree / "tests" / "evaluator"
-    words = (
-        _MASKS if Path(file).stem.strip("_") in _OF_MASKS else _OF_PACKAGE.get(Path(file).parent.name, _ALL)
-    )
+    words = _words(Path(file))
     near = [path for path in sorted(tests.glob("test_*.py")) if any(word in path.name for word in words)]
     stem = Path(file).stem.strip("_").rstrip("s")
     near.sort(key=lambda path: stem not in path.name)

@@ -11,6 +11,7 @@ releasing the interpreter, works from any thread of the caller, and takes crashe
 """
 
 import faulthandler
+import io
 import json
 import os
 import pickle
@@ -73,6 +74,8 @@ def _taken() -> tuple[BinaryIO, BinaryIO]:
     """Our two pipes; what the plugin prints goes to standard error, and it has nothing to read."""
     pipes = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # whoever ends this process loses no printed line
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     # A fork would hold them open when this process is gone, or answer in its place.
     for pipe in pipes:
