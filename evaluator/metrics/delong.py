@@ -3,6 +3,9 @@
 The variance is that of DeLong, DeLong and Clarke-Pearson (Biometrics 1988;44:837), from the placements of each
 case among those of the other class in O(n log n) (Sun and Xu, IEEE Signal Processing Letters 2014;21:1389).
 Cases of one subject are no independent witnesses: with `subjects` their influence is summed first.
+
+Where all positives are above all negatives (or all below, or all scores equal) that variance is 0, and so is that of
+any resample, though a few cases prove no perfection. `unvarying_interval` then bounds AUROC without a variance.
 """
 
 import math
@@ -11,22 +14,28 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from evaluator.metrics._arrays import same_length
 from evaluator.metrics.classification import auroc
 from evaluator.metrics.influence import Influence, by_unit, of_auroc
 from evaluator.resampling import unit_numbers
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Interval:
-    """AUROC with its standard error and the interval, cut at 0 and 1."""
+    """AUROC with its standard error and the interval, cut at 0 and 1.
+
+    exact: the estimated standard error is 0, and the bounds are those of `unvarying_interval`.
+    """
 
     value: float
     standard_error: float
     low: float
     high: float
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ def auroc_interval(
     level: float = 0.95,
     subjects: Sequence[Hashable] | None = None,
 ) -> Interval:
-    """DeLong's interval of AUROC.
+    """DeLong's interval of AUROC, or `unvarying_interval` where its standard error is 0.
 
     Args:
         y_true: (n,) labels 0 or 1.
@@ -60,6 +69,9 @@ def auroc_interval(
     """
     value = auroc(y_true, y_score)
     error = float(np.sqrt(np.sum(_influence(y_true, y_score, subjects) ** 2)))
+    bounds = unvarying_interval(y_true, y_score, level=level, subjects=subjects)
+    if bounds is not None:
+        return Interval(value, 0.0, *bounds, exact=True)
     reach = NormalDist().inv_cdf((1 + level) / 2) * error
     return Interval(value, error, max(value - reach, 0.0), min(value + reach, 1.0))
 
@@ -73,7 +85,9 @@ def paired_test(
 ) -> PairedTest:
     """DeLong's test that two submissions have the same AUROC on the same cases; difference is a − b.
 
-    Where both order every pair alike there is nothing to test: z is 0 and the p-value 1.
+    Where both order every pair alike there is nothing to test: z is 0 and the p-value 1. Where one is always right
+    and the other always wrong the variance is 0 as well; z is then infinite and p that of the sign flips of the
+    subjects, 2 · 2⁻ⁿ.
 
     Raises:
         NotScored: a class has fewer than two cases.
@@ -82,10 +96,49 @@ def paired_test(
     difference = auroc(y_true, y_score_a) - auroc(y_true, y_score_b)
     psi = _influence(y_true, y_score_a, subjects) - _influence(y_true, y_score_b, subjects)
     error = float(np.sqrt(np.sum(psi**2)))
-    if error == 0:
-        return PairedTest(difference, 0.0, 0.0, 1.0)
+    if error <= _ROUNDING * abs(difference):
+        p = 2.0 * 0.5 ** min(len(psi), 1000) if difference else 1.0
+        return PairedTest(difference, 0.0, math.copysign(math.inf, difference) if difference else 0.0, p)
     z = difference / error
     return PairedTest(difference, error, z, math.erfc(abs(z) / math.sqrt(2)))
+
+
+def unvarying_interval(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    level: float = 0.95,
+    subjects: Sequence[Hashable] | None = None,
+) -> tuple[float, float] | None:
+    """Bounds of AUROC where it is the same in every resample; None where resamples differ.
+
+    k pairs of a positive and a negative with no subject in two of them are independent. If a pair is in order with
+    probability A, all k are with probability Aᵏ at most, so that A < (α/2)^(1/k) is refuted: Clopper and Pearson's
+    bound for k of k, whatever the distribution of the scores. The same holds for all in reverse, and for all tied.
+
+    Args:
+        y_true: (n,) labels 0 or 1.
+        y_score: (n,) finite scores, higher for label 1.
+        level: 1 − α.
+        subjects: (n,) the subject of each case; every case its own if left out.
+
+    Raises:
+        NotScored: there are no positives, or no negatives.
+        ValueError: as `classification.auroc`.
+    """
+    value, positive = auroc(y_true, y_score), np.asarray(y_true).astype(bool)
+    scores = np.asarray(y_score, dtype=np.float64)
+    if value not in (0.0, 1.0) and np.ptp(scores) > 0:
+        return None
+    units = np.arange(len(scores)) if subjects is None else unit_numbers(subjects)
+    least = ((1 - level) / 2) ** (1 / _independent_pairs(units[positive], units[~positive]))
+    return value * least, 1 - (1 - value) * least
+
+
+def _independent_pairs(positive: NDArray[np.intp], negative: NDArray[np.intp]) -> int:
+    """How many pairs of a positive and a negative there are without a subject in two of them, at least 1."""
+    own, other = np.unique(positive), np.unique(negative)
+    return max(min(len(own), len(other), len(np.union1d(own, other)) // 2), 1)
 
 
 def _influence(y_true: ArrayLike, y_score: ArrayLike, subjects: Sequence[Hashable] | None) -> Influence:

@@ -5,9 +5,10 @@ import numpy.typing as npt
 
 from evaluator.metrics import DatasetData, DatasetMetric, NotScored
 from evaluator.outputs import Value
+from evaluator.scoring._intervals import FAIRNESS, exact_of, metric_report
 from evaluator.scoring._replicates import replicates
 from evaluator.scoring._report import Extras, MetricReport, Report
-from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, metric_report, resample
+from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
 
 
 def score_numbers(job: Job) -> Report:
@@ -55,7 +56,14 @@ def score_dataset(metric: BoundMetric, data: DatasetData, sample: Sample) -> Met
     except ValueError as error:  # labels that are none of this metric's: outputs are checked, references not
         raise ScoringError(f"metric {metric.name}: {error}") from None
     found = replicates(plugin, metric.parameters, metric.name, data, sample.counts)
-    return metric_report(value, found, sample, influence_of(metric, data))
+    return metric_report(
+        value,
+        found,
+        sample,
+        influence_of(metric, data),
+        exact=exact_of(metric.name, data, sample.units),
+        note=FAIRNESS if metric.name == "fairness" else None,
+    )
 
 
 def influence_of(metric: BoundMetric, data: DatasetData) -> npt.NDArray[np.float64] | None:

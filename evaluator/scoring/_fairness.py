@@ -1,7 +1,7 @@
 """What stands behind a fairness value: groups, their sizes and intervals, and what chance alone would give."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from evaluator.metrics import DatasetData, NotScored
 from evaluator.metrics.registry import DatasetMetric, lookup
 from evaluator.resampling import seed_of
 from evaluator.scoring._dataset import dataset_metric
+from evaluator.scoring._intervals import Bounds, bounds_of, exact_of
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._replicates import disparities, replicates
 from evaluator.scoring._report import FairnessReport, GroupReport, MetricReport, VariableReport
@@ -74,20 +75,23 @@ def _compared(key: str, metric: BoundMetric) -> tuple[str, DatasetMetric, Any]:
 
 def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int) -> GroupReport:
     values: dict[str, float | None] = {}
-    intervals: dict[str, tuple[float, float] | None] = {}
+    bounds: dict[str, Bounds] = {}
+    part = replace(sample, counts=sample.counts[:, members], units=sample.units[members])
     for key, metric in job.metrics.items():
         name, compared, parameters = _compared(key, metric)
         data = _part(tested.data(metric), members)
         values[key] = _value(compared, parameters, data)
-        drawn = replicates(compared, parameters, name, data, sample.counts[:, members])
-        intervals[key] = None if values[key] is None else sample.interval(drawn)
-    subjects = len(np.unique(sample.units[members]))
+        drawn = replicates(compared, parameters, name, data, part.counts)
+        known = values[key] is not None
+        bounds[key] = bounds_of(drawn, part, exact_of(name, data, part.units)) if known else Bounds()
+    subjects = len(np.unique(part.units))
     return GroupReport(
         size=int(members.sum()),
         subjects=subjects,
         enough=subjects >= enough,
         values=values,
-        intervals=intervals,
+        intervals={key: one.pair for key, one in bounds.items()},
+        interval_notes={key: one.note for key, one in bounds.items() if one.note is not None},
     )
 
 
@@ -129,16 +133,16 @@ def _fairness(job: Job, tested: Tested, sample: Sample, metric: BoundMetric) -> 
     data = tested.data(metric)
     this = _Comparison(name, compared, parameters, data, sample.units, job.manifest.digest)
     drawn = replicates(compared, parameters, name, data, sample.counts)
-    low, high = sample.interval(drawn) or (None, None)
+    bounds = bounds_of(drawn, sample, exact_of(name, data, sample.units))
     chance = _chance(this)
     enough = _enough(job)
     return FairnessReport(
         of=name,
         value=this.value(),
-        low=low,
-        high=high,
+        low=bounds.low,
+        high=bounds.high,
         chance=chance,
-        uninformative=not _beats(compared, low, high, chance),
+        uninformative=not _beats(compared, bounds.pair or sample.interval(drawn), chance),
         variables={
             variable: _variable(this, variable, groups, enough[variable])
             for variable, groups in tested.groups.items()
@@ -150,9 +154,10 @@ def _enough(job: Job) -> dict[str, int]:
     return {one.variable: one.enough for one in job.board.groups}
 
 
-def _beats(metric: DatasetMetric, low: float | None, high: float | None, chance: float | None) -> bool:
-    if low is None or high is None or chance is None:
+def _beats(metric: DatasetMetric, bounds: tuple[float, float] | None, chance: float | None) -> bool:
+    if bounds is None or chance is None:
         return False
+    low, high = bounds
     return low > chance + _SAME if metric.direction == "higher" else high < chance - _SAME
 
 

@@ -81,7 +81,8 @@ def _joined_groups(report: Report, other: Report) -> dict[str, dict[str, GroupRe
 
     def joined(one: GroupReport, other: GroupReport) -> GroupReport:
         values, intervals = one.values | other.values, one.intervals | other.intervals
-        return one.model_copy(update={"values": values, "intervals": intervals})
+        notes = one.interval_notes | other.interval_notes
+        return one.model_copy(update={"values": values, "intervals": intervals, "interval_notes": notes})
 
     return {
         variable: {name: joined(group, more[variable][name]) for name, group in found.items()}

@@ -9,10 +9,11 @@ import numpy.typing as npt
 from evaluator.metrics import NotScored
 from evaluator.resampling import seed_of
 from evaluator.scoring._dataset import dataset_metric, influence_of
+from evaluator.scoring._intervals import FAIRNESS, metric_report
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._replicates import replicates
 from evaluator.scoring._report import MetricReport, SeedReport
-from evaluator.scoring._values import BoundMetric, Job, Sample, metric_report
+from evaluator.scoring._values import BoundMetric, Job, Sample
 from evaluator.spec import Probe
 
 _Values = npt.NDArray[np.float64]
@@ -72,7 +73,10 @@ def over_seeds(job: Job, probe: Probe, metric: BoundMetric, runs: Runs) -> Metri
     usable = np.where(np.isfinite(found), weights.T, 0)
     with np.errstate(invalid="ignore"):
         drawn = (np.where(usable > 0, found, 0) * usable).sum(axis=0) / usable.sum(axis=0)
-    return metric_report(float(np.mean(known)), drawn, runs.sample, _influence(probe, metric, runs))
+    note = FAIRNESS if metric.name == "fairness" else None
+    return metric_report(
+        float(np.mean(known)), drawn, runs.sample, _influence(probe, metric, runs), note=note
+    )
 
 
 def _weights(job: Job, probe: Probe, seeds: int, resamples: int) -> _Values:

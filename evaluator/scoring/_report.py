@@ -12,7 +12,9 @@ class _Model(BaseModel):
 class MetricReport(_Model):
     """One metric. `value` None means not scored, and `reason` says why in a sentence for the participant.
 
-    low and high bound the percentile interval. replicates: the value in each resample of the dataset, None
+    low and high bound the percentile interval; an AUROC that is the same in every resample has the exact bounds of
+    `evaluator.metrics.delong.unvarying_interval`, and any other such value none. interval_note: what the interval
+    does not tell, or why there is none, in a sentence. replicates: the value in each resample of the dataset, None
     where it is undefined; the same entry belongs to the same resample in every submission.
 
     fault: set where a metric that is not built in failed, which is never the participant's doing.
@@ -26,6 +28,7 @@ class MetricReport(_Model):
     reason: str | None = None
     low: float | None = None
     high: float | None = None
+    interval_note: str | None = None
     replicates: tuple[float | None, ...] = ()
     influence: tuple[float, ...] | None = None
     fault: Literal["scorer_failed"] | None = None
@@ -71,8 +74,8 @@ class GroupReport(_Model):
     """One group of a fairness variable.
 
     size: test cases. subjects: resampling units among them. enough: whether the challenge deems so many
-    subjects enough to say something. values: per metric, what is compared; intervals: its bootstrap interval,
-    None where it is undefined.
+    subjects enough to say something. values: per metric, what is compared; intervals and interval_notes: as low,
+    high and interval_note of a metric.
     """
 
     size: int
@@ -80,6 +83,7 @@ class GroupReport(_Model):
     enough: bool
     values: dict[str, float | None]
     intervals: dict[str, tuple[float, float] | None]
+    interval_notes: dict[str, str] = {}
 
 
 class VariableReport(_Model):

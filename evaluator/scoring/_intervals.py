@@ -1,0 +1,114 @@
+"""The interval of a value, and what it does not tell."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from evaluator.metrics import DatasetData
+from evaluator.metrics.delong import unvarying_interval
+from evaluator.metrics.influence import by_unit
+from evaluator.resampling import is_drawn
+from evaluator.scoring._report import MetricReport
+from evaluator.scoring._values import Sample
+
+EXACT = (
+    "All cases of one class are above, below or level with all others, so no resample differs: the interval is an "
+    "exact bound from the number of independent pairs instead."
+)
+UNVARYING = "The value is the same in every resample, so no interval can be estimated."
+UNDRAWN = "No stratum has two subjects to draw from, so there is no interval."
+FAIRNESS = (
+    "Resampling adds chance differences between the groups, so the interval lies too low, and may even end below "
+    "the value."
+)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """An interval, or None twice; and a sentence where there is something to say."""
+
+    low: float | None = None
+    high: float | None = None
+    note: str | None = None
+
+    @property
+    def pair(self) -> tuple[float, float] | None:
+        """Both bounds, or None."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+Exact = Callable[[float], tuple[float, float] | None]
+"""The bounds at a level of a value that no resample changes, None if they are unknown."""
+
+
+def bounds_of(replicates: npt.NDArray[np.float64], sample: Sample, exact: Exact | None = None) -> Bounds:
+    """The percentile interval of the replicates; where they are all the same, what `exact` gives."""
+    found = sample.interval(replicates)
+    if found is None:
+        return Bounds() if is_drawn(sample.counts) else Bounds(note=UNDRAWN)
+    finite = replicates[np.isfinite(replicates)]
+    if np.ptp(finite) <= 1e-12 * np.abs(finite).max():
+        known = None if exact is None else exact(sample.level)
+        return Bounds(note=UNVARYING) if known is None else Bounds(*known, EXACT)
+    if len(finite) < len(replicates):
+        absent = len(replicates) - len(finite)
+        return Bounds(
+            *found, f"Undefined in {absent:,} of {len(replicates):,} resamples, which are left out."
+        )
+    return Bounds(*found)
+
+
+def exact_of(name: str, data: DatasetData, units: npt.NDArray[np.intp]) -> Exact | None:
+    """The exact bounds of metric `name`, for areas under ROC curves; units: the subject of each case."""
+    if name == "auroc":
+        return lambda level: unvarying_interval(
+            data.labels, data.scores, level=level, subjects=units.tolist()
+        )
+    if name == "ovr_auroc":
+        return lambda level: _over_classes(data, units, level)
+    return None
+
+
+def _over_classes(data: DatasetData, units: npt.NDArray[np.intp], level: float) -> tuple[float, float] | None:
+    """The mean of the classes' bounds: if all classes are in order at once, each of them is."""
+    classes = [1] if data.scores.shape[1] == 2 else range(data.scores.shape[1])
+    found = [
+        unvarying_interval(data.labels == one, data.scores[:, one], level=level, subjects=units.tolist())
+        for one in classes
+        if 0 < (data.labels == one).sum() < len(data.labels)
+    ]
+    known = [one for one in found if one is not None]
+    if not known or len(known) < len(found):
+        return None
+    low, high = np.mean(known, axis=0)
+    return float(low), float(high)
+
+
+def metric_report(
+    value: float,
+    replicates: npt.NDArray[np.float64],
+    sample: Sample,
+    influence: npt.NDArray[np.float64] | None = None,
+    *,
+    exact: Exact | None = None,
+    note: str | None = None,
+) -> MetricReport:
+    """The report of a metric; a value, or a replicate, that is not finite is undefined.
+
+    Where no draw differs from the data there is neither an interval nor are there replicates. `influence` is
+    given per case, shape (cases,), and reported per unit. `note` is said of an interval of which nothing else is.
+    """
+    if not np.isfinite(value):
+        return MetricReport(value=None, reason="The metric is not a finite number for these outputs.")
+    bounds = bounds_of(replicates, sample, exact)
+    drawn = replicates if is_drawn(sample.counts) else ()
+    kept = tuple(float(one) if np.isfinite(one) else None for one in drawn)
+    moved = None
+    if influence is not None and np.isfinite(influence).all():
+        moved = tuple(by_unit(influence, sample.units).tolist())
+    said = bounds.note or (None if bounds.low is None else note)
+    return MetricReport(
+        value=value, low=bounds.low, high=bounds.high, interval_note=said, replicates=kept, influence=moved
+    )
