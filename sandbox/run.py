@@ -46,7 +46,7 @@ def run_case(engine: Engine, job: CaseJob) -> CaseOutcome:
         EngineFault: the platform failed, or `job.stop` was set; the case may run again.
         ValueError: the case lacks an input that the task needs.
     """
-    image = _image(engine, job)
+    image = image_of(engine, job)
     if len(options.volumes_to_bound(image)) > options.MAX_VOLUMES:
         message = f"The image declares more than {options.MAX_VOLUMES} VOLUMEs."
         return CaseOutcome(Verdict(Fault.NO_START, message), None, 0.0, None, None, False, "", {})
@@ -57,7 +57,8 @@ def run_case(engine: Engine, job: CaseJob) -> CaseOutcome:
             raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"on this host: {error}") from error
 
 
-def _image(engine: Engine, job: CaseJob) -> dict[str, Any]:
+def image_of(engine: Engine, job: CaseJob) -> dict[str, Any]:
+    """The engine's description of the job's image, which is on this host under this very id."""
     image = engine.inspect_image(job.image)
     if image.get("Id") != job.image:
         raise EngineFault(PlatformFault.IMAGE_MISSING, "images are run by their id")
@@ -69,19 +70,19 @@ def _prepare(engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: Ex
     job.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
     cleanup.callback(shutil.rmtree, job.scratch, ignore_errors=True)
     parse.start()
-    inputs = _stage(job)
+    inputs = job.scratch / "input"
+    inputs.mkdir(mode=0o755)
+    stage(job, inputs)
     group = Group(job.name, info, privileged=engine.privileged)
     cleanup.callback(group.remove)
-    made = _make_disks(engine, job, image, cleanup) if engine.privileged else {}
+    made = make_disks(engine, job, image, cleanup) if engine.privileged else {}
     host = options.Host(int(info["NCPU"]), group.path)
     config = options.build(job, host, options.Mounts(inputs, made))
     return _Case(engine, job, group, made, config)
 
 
-def _stage(job: CaseJob) -> Path:
-    """A directory that holds the case's inputs under their canonical names and everybody may read."""
-    top = job.scratch / "input"
-    top.mkdir(mode=0o755)
+def stage(job: CaseJob, top: Path) -> None:
+    """Put the case's inputs into `top`, under their canonical names and for everybody to read."""
     for one in job.task.inputs_of(set(job.inputs)):
         source, target = job.inputs[one.key], top / one.file
         try:
@@ -94,12 +95,10 @@ def _stage(job: CaseJob) -> Path:
         except FileNotFoundError as error:
             raise EngineFault(PlatformFault.INPUT_MISSING, f"input {one.key}") from error
     top.chmod(0o755)
-    return top
 
 
-def _make_disks(
-    engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: ExitStack
-) -> dict[str, Disk]:
+def make_disks(engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: ExitStack) -> dict[str, Disk]:
+    """A bounded disk for every path that the container may write to; `cleanup` removes them."""
     limits = job.limits
     sizes = {
         options.OUTPUT: (limits.output + limits.output // 16 + _OUTPUT_SLACK, limits.output_files),

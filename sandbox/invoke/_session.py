@@ -1,0 +1,210 @@
+"""One container that serves several cases of one evaluation in turn.
+
+A case that this container does not answer with a valid output is nobody's failure yet: it is run again in a
+fresh container, and that verdict counts. So nothing here judges; a session only ever wins time.
+"""
+
+import shutil
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+
+from docker.errors import APIError
+
+from evaluator.verdicts import PlatformFault, Verdict
+from sandbox import collect, options, parse, run
+from sandbox.cgroups import Group
+from sandbox.disks import Disk
+from sandbox.engine import Engine, explanation, translate
+from sandbox.faults import EngineFault
+from sandbox.invoke._channel import Channel, Closed
+from sandbox.invoke._places import Places
+from sandbox.jobs import CaseJob, CaseOutcome
+
+LABEL = "proctor.invoke"
+_CALL = ["--invoke"]
+_LOOK_EVERY = 0.5
+
+
+class NotServed(Exception):  # noqa: N818 - names what happened
+    """The session did not answer a case with a valid output; it has to be run in a fresh container."""
+
+
+def offered(image: dict[str, Any]) -> bool:
+    """Whether the image, as the engine describes it, says that its program serves several cases."""
+    labels = (image.get("Config") or {}).get("Labels") or {}
+    return labels.get(LABEL) == "1"
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A started container with everything that is looked at while it serves."""
+
+    container: str
+    channel: Channel
+    places: Places
+    group: Group
+    config: dict[str, Any]
+    started: float
+
+
+class Session:
+    """Serves the cases of one evaluation in turn; a context manager that starts and removes the container.
+
+    `job` is any of the cases: image, task, limits and slot are the same for all. The container has its name, and
+    its scratch folder belongs to the session. The worker has to be privileged, for it empties directories.
+    """
+
+    def __init__(self, engine: Engine, job: CaseJob) -> None:
+        self._engine, self._job = engine, job
+        self._inputs = job.scratch / "input"
+        self._cleanup = ExitStack()
+        self._running: _Running | None = None
+        self._served = 0
+
+    def __enter__(self) -> Self:
+        """Start the container, without any case's input.
+
+        Raises:
+            EngineFault: the platform failed.
+            NotServed: the image does not start like this.
+        """
+        try:
+            self._running = self._start()
+        except OSError as error:
+            self._cleanup.close()
+            raise NotServed(f"on this host: {error}") from error
+        except BaseException:
+            self._cleanup.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it may be given another case."""
+        return self._running is not None
+
+    def serve(self, case: CaseJob) -> CaseOutcome:
+        """The valid outcome of one case. Before it every place that the container can write to is emptied.
+
+        The clock runs from the line that is sent until the answer; for the first case from the container's start.
+
+        Raises:
+            EngineFault: the platform failed, or `case.stop` was set.
+            NotServed: no valid output in time. If the container is to blame for more than this case, it is ended.
+        """
+        running = self._running
+        if running is None:
+            raise NotServed("the container has ended")
+        try:
+            began = self._next(running, case)
+            said = self._ask(running.channel, case, began + case.limits.seconds_per_case)
+        except (Closed, NotServed, OSError) as error:
+            self._end()
+            raise NotServed(f"{type(error).__name__}: {error}") from error
+        except EngineFault:
+            self._end()
+            raise
+        seconds = time.monotonic() - began
+        if said.get("ok") is not True:
+            raise NotServed("the container answered that it failed")
+        return self._outcome(running, case, seconds)
+
+    def _start(self) -> _Running:
+        image = run.image_of(self._engine, self._job)
+        info = self._engine.host
+        self._job.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
+        self._cleanup.callback(shutil.rmtree, self._job.scratch, ignore_errors=True)
+        parse.start()
+        self._inputs.mkdir(mode=0o755)
+        group = Group(self._job.name, info, privileged=True)
+        self._cleanup.callback(group.remove)
+        made = run.make_disks(self._engine, self._job, image, self._cleanup)
+        host = options.Host(int(info["NCPU"]), group.path)
+        config = _serving(options.build(self._job, host, options.Mounts(self._inputs, made)))
+        self._cleanup.callback(self._engine.remove_container, self._job.name)
+        try:
+            created = self._engine.api.create_container_from_config(config, name=self._job.name)
+            container = str(created["Id"])
+            channel = Channel(self._engine, container)
+            self._cleanup.callback(channel.close)
+            started = time.monotonic()
+            self._engine.api.start(container)
+        except APIError as error:
+            raise NotServed(explanation(error)) from error
+        with translate("inspecting a container"):
+            pid = int(self._engine.api.inspect_container(container)["State"]["Pid"])
+        places = Places(pid, made, self._job.scratch / "kept")
+        if pid == 0:
+            raise NotServed("the container ended at once")
+        places.remember()
+        return _Running(container, channel, places, group, config, started)
+
+    def _next(self, running: _Running, case: CaseJob) -> float:
+        """Empty the places, lay out the case's inputs, and send its line; returns when its clock started."""
+        if self._served:
+            running.places.empty()
+            for old in self._inputs.iterdir():
+                old.unlink()
+        run.stage(case, self._inputs)
+        began = time.monotonic() if self._served else running.started
+        self._served += 1
+        arguments = case.task.arguments(set(case.inputs), case.pseudonym)
+        running.channel.send({"case": case.pseudonym, "arguments": arguments})
+        return began
+
+    def _ask(self, channel: Channel, case: CaseJob, deadline: float) -> dict[str, Any]:
+        while time.monotonic() < deadline:
+            said = channel.answer(case.pseudonym, min(deadline, time.monotonic() + _LOOK_EVERY))
+            if case.stop is not None and case.stop.is_set():
+                raise EngineFault(PlatformFault.WORKER_LOST, "the case was told to stop")
+            if said is not None:
+                return said
+        raise NotServed("no answer in time")
+
+    def _outcome(self, running: _Running, case: CaseJob, seconds: float) -> CaseOutcome:
+        verdict, output = self._collected(running.places.disks[options.OUTPUT], case)
+        if not verdict.valid:
+            raise NotServed(verdict.code)
+        usage = running.group.read(running.container)
+        return CaseOutcome(
+            verdict=verdict,
+            output=output,
+            seconds=seconds,
+            peak_memory_bytes=usage.memory,
+            exit_code=None,
+            oom_killed=usage.oom_kills > 0,
+            log="",
+            options=options.receipt(running.config),
+        )
+
+    def _collected(self, disk: Disk, case: CaseJob) -> tuple[Verdict, bytes | None]:
+        folder, suffix = self._job.scratch / str(self._served), case.task.output.suffix
+        folder.mkdir()
+        try:
+            collect.from_disk(
+                disk.path, case.output_name, suffix, case.limits.output, folder / f"output{suffix}"
+            )
+            return parse.check(replace(case, scratch=folder), folder / f"output{suffix}")
+        except collect.NotCollected as error:
+            return error.verdict, None
+        finally:
+            shutil.rmtree(folder)
+
+    def _end(self) -> None:
+        self._running = None
+        self._cleanup.close()
+
+
+def _serving(config: dict[str, Any]) -> dict[str, Any]:
+    """The options of a fresh container, changed to what one that serves several cases needs."""
+    host = config["HostConfig"] | {"ReadonlyRootfs": True}
+    pipe = {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True, "AttachStdout": True}
+    return config | pipe | {"Cmd": _CALL, "HostConfig": host}
