@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from client.errors import ImageRefused, Local
 from client.progress import size
 from evaluator.spec import Challenge, Limits
 from evaluator.verdicts import PlatformFault
-from sandbox.archive import ArchiveInvalid, DirectorySink, check_archive, write_canonical
+from sandbox.archive import ArchiveInvalid, Call, DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine, EngineFault
 from sandbox.run import CaseJob, CaseOutcome, Slot, run_case
 
@@ -79,10 +79,10 @@ def local_gpu() -> str | None:
 
 
 @contextmanager
-def image_on_engine(engine: Engine, image: str, *, limit: int) -> Iterator[str]:
+def image_on_engine(engine: Engine, image: str, *, limit: int, calls: Collection[Call]) -> Iterator[str]:
     """The image id of a local image's name, or of an archive file, which is checked and loaded as on the server.
 
-    What was loaded is removed again.
+    `calls` are those of the challenge's tasks. What was loaded is removed again.
 
     Raises:
         Local: the engine has no such image.
@@ -94,7 +94,7 @@ def image_on_engine(engine: Engine, image: str, *, limit: int) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="proctor-") as folder:
         sink = DirectorySink(Path(folder))
         try:
-            facts = check_archive(Path(image), limit=limit, sink=sink)
+            facts = check_archive(Path(image), limit=limit, sink=sink, calls=calls)
         except ArchiveInvalid as error:
             raise ImageRefused(error.code, error.message) from None
         loaded = not engine.has_image(facts.digest)

@@ -59,7 +59,8 @@ def try_image(
         limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
         for warning in warnings:
             err.print(f"[yellow]{escape(warning)}[/]")
-        with image_on_engine(engine, image, limit=limits.image) as digest:
+        calls = {one.call for one in spec.tasks.values()}
+        with image_on_engine(engine, image, limit=limits.image, calls=calls) as digest:
             plan = Plan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
             failed = _run(engine, plan, found[:first])
     total = len(found[:first])

@@ -4,6 +4,7 @@ from sandbox.archive._canonical import canonical_name, canonical_size, write_can
 from sandbox.archive._check import check_archive
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid
 from sandbox.archive._facts import Bounds, ImageFacts
+from sandbox.archive._programs import Call
 from sandbox.archive._sink import BlobSink, BlobWriter, DirectorySink, HashOnly
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "BlobSink",
     "BlobWriter",
     "Bounds",
+    "Call",
     "DirectorySink",
     "HashOnly",
     "ImageFacts",

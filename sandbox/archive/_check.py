@@ -1,26 +1,34 @@
 """The check of an uploaded image: one pass over the headers, one over the layers, nothing loaded or run."""
 
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
 from sandbox.archive._config import Config
 from sandbox.archive._facts import Bounds, ImageFacts
-from sandbox.archive._index import Archive, Place, read_index
+from sandbox.archive._index import Archive, read_index
 from sandbox.archive._layers import Span, copy_layer
+from sandbox.archive._programs import Call, LayerNames, Programs, Room
 from sandbox.archive._select import Chosen, choose, stated_digest, wrong_digest
 from sandbox.archive._sink import BlobSink, BlobWriter, HashOnly
 from sandbox.archive._tar import Member
 
 
 def check_archive(
-    source: BinaryIO | Path, *, limit: int, sink: BlobSink, bounds: Bounds | None = None
+    source: BinaryIO | Path,
+    *,
+    limit: int,
+    sink: BlobSink,
+    calls: Collection[Call] = (None,),
+    bounds: Bounds | None = None,
 ) -> ImageFacts:
     """Checks the image archive in `source` and stores its layers, unpacked, and its config in `sink`.
 
     `source` is a path or a buffered binary file that can seek; it is read from its beginning and left open.
-    `limit` bounds the unpacked layers in bytes. Memory stays constant. Blobs are committed after everything
-    has passed, so a refused archive leaves nothing behind.
+    `limit` bounds the unpacked layers in bytes. `calls` are what the image will be started with: where the
+    program of one is found in the layers, it has to be built for linux/amd64 too. Memory is bounded. Blobs are
+    committed after everything has passed, so a refused archive leaves nothing behind.
 
     Raises:
         ArchiveInvalid: with the code and the sentence for the participant.
@@ -28,12 +36,16 @@ def check_archive(
     """
     if isinstance(source, Path):
         with source.open("rb") as file:
-            return check_archive(file, limit=limit, sink=sink, bounds=bounds)
+            return check_archive(file, limit=limit, sink=sink, calls=calls, bounds=bounds)
     archive = read_index(source, limit=limit, bounds=bounds or Bounds())
     chosen = choose(archive)
+    room = Room()
+    names = {digest: LayerNames(room) for digest in chosen.config.layers}
     with ExitStack() as stack:
         writers: list[BlobWriter] = []
-        sizes = _copy_layers(archive, chosen, sink, stack, writers)
+        sizes = _copy_layers(archive, chosen, sink, names, stack, writers)
+        programs = Programs([names[digest] for digest in chosen.config.layers], room)
+        programs.require_machine(calls, entrypoint=chosen.config.entrypoint, path=chosen.config.path)
         config = stack.enter_context(sink.writer())
         config.write(chosen.config.data)
         for writer in (*writers, config):
@@ -42,7 +54,12 @@ def check_archive(
 
 
 def _copy_layers(
-    archive: Archive, chosen: Chosen, sink: BlobSink, stack: ExitStack, writers: list[BlobWriter]
+    archive: Archive,
+    chosen: Chosen,
+    sink: BlobSink,
+    names: Mapping[str, LayerNames],
+    stack: ExitStack,
+    writers: list[BlobWriter],
 ) -> dict[str, int]:
     """Verifies every layer, in the order they lie in; returns the unpacked sizes by digest."""
     by_digest: dict[str, tuple[int, Member]] = {}
@@ -54,19 +71,15 @@ def _copy_layers(
         what = f"layer {number} of {len(chosen.config.layers)}"
         writer = stack.enter_context(HashOnly() if sink.has(digest) else sink.writer())
         place = archive.at(member.offset, place)
-        size, count = _copy(archive, member, place, writer, what, (left, most))
+        span = Span(place.read, member.size, stated_digest(member.name))
+        size, count = copy_layer(
+            span, writer, names[digest], what=what, limit=left, most=most, bounds=archive.bounds
+        )
         if writer.digest != digest:
             raise wrong_digest(what, digest, writer.digest)
         writers.append(writer)
         sizes[digest], left, most = size, left - size, most - count
     return sizes
-
-
-def _copy(
-    archive: Archive, member: Member, place: Place, writer: BlobWriter, what: str, most: tuple[int, int]
-) -> tuple[int, int]:
-    span = Span(place.read, member.size, stated_digest(member.name))
-    return copy_layer(span, writer, what=what, limit=most[0], most=most[1], bounds=archive.bounds)
 
 
 def _facts(config: Config, sizes: dict[str, int]) -> ImageFacts:

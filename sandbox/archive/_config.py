@@ -9,6 +9,7 @@ from typing import Any
 
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._facts import DIGEST, Bounds
+from sandbox.archive._programs import DEFAULT_PATH
 
 _FIELDS = ("architecture", "os", "rootfs", "config")
 
@@ -24,6 +25,7 @@ class Config:
     os: str
     user: str
     environment: tuple[str, ...]
+    path: str
     entrypoint: tuple[str, ...]
 
 
@@ -71,6 +73,7 @@ def parse_config(data: bytes, bounds: Bounds) -> Config:
     if machine != ("linux", "amd64"):
         raise wrong_architecture("/".join(part or "?" for part in machine))
     running = _object_in(content, "config")
+    environment = dict(one.partition("=")[::2] for one in _texts(running, "Env"))
     return Config(
         data=data,
         digest=sha256(data),
@@ -78,7 +81,8 @@ def parse_config(data: bytes, bounds: Bounds) -> Config:
         architecture=machine[1],
         os=machine[0],
         user=_text(running, "User"),
-        environment=tuple(one.partition("=")[0] for one in _texts(running, "Env")),
+        environment=tuple(environment),
+        path=environment.get("PATH", DEFAULT_PATH),
         entrypoint=_texts(running, "Entrypoint"),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._facts import Bounds
 from sandbox.archive._gzip import CHUNK, gunzip, is_packed, too_large
+from sandbox.archive._programs import LayerNames
 from sandbox.archive._select import wrong_digest
 from sandbox.archive._sink import BlobWriter
 from sandbox.archive._tar import BLOCK_DEVICE, CHARACTER, HARD_LINK, SYMBOLIC_LINK, Member, Tar
@@ -63,11 +64,11 @@ class _Copy(io.RawIOBase):
 
 
 def copy_layer(
-    span: Span, writer: BlobWriter, *, what: str, limit: int, most: int, bounds: Bounds
+    span: Span, writer: BlobWriter, names: LayerNames, *, what: str, limit: int, most: int, bounds: Bounds
 ) -> tuple[int, int]:
     """Unpacks the layer in `span` into `writer`; returns its unpacked bytes and its number of entries.
 
-    `limit` and `most` bound these two.
+    `limit` and `most` bound these two. What the layer puts where is noted in `names`.
 
     Raises:
         ArchiveInvalid: too_large, expands_too_much, too_many_members, truncated, damaged, not_a_tar,
@@ -83,6 +84,7 @@ def copy_layer(
     tar = Tar(stream, what=what, most=most, marked=False)
     for member in tar:
         _look(member, what)
+        names.add(member, tar.read)
     while stream.read(CHUNK):
         pass  # Docker's digest of a layer covers what follows its end mark
     span.finish(what)

@@ -22,18 +22,23 @@ REGULAR, HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = (
     b"6",
 )
 _WITHOUT_DATA = frozenset({HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO})
+_NUMBERS = ((148, 156), (124, 136), (100, 108))  # where checksum, size and permissions stand
 _EXTENSION = 2**20  # as much as Go's reader takes for one extended header
 
 
 @dataclass(frozen=True)
 class Member:
-    """One entry of a tar. `offset` is where its data begins in the stream, `size` how many bytes it has."""
+    """One entry of a tar. `offset` is where its data begins in the stream, `size` how many bytes it has.
+
+    `mode` holds the permissions.
+    """
 
     name: str
     kind: bytes
     link: str
     offset: int
     size: int
+    mode: int
 
 
 @dataclass
@@ -127,9 +132,9 @@ class Tar:
     def _parse(self, block: bytes) -> Member:
         total = sum(block) - sum(block[148:156]) + 8 * 32
         try:
-            stated, size = _number(block[148:156]), _number(block[124:136])
+            stated, size, mode = (_number(block[start:end]) for start, end in _NUMBERS)
         except ValueError:
-            stated, size = -1, 0
+            stated, size, mode = -1, 0, 0
         if stated != total and stated != _signed(block):
             raise self._not_a_tar() if self.count == 1 else self._damaged()
         kind, name = block[156:157], _text(block[0:100])
@@ -146,7 +151,7 @@ class Tar:
                 f"(tar type {kind!r}, for example a sparse file).",
             )
         size = 0 if kind in _WITHOUT_DATA else size
-        return Member(name, kind, _text(block[157:257]), self._position, size)
+        return Member(name, kind, _text(block[157:257]), self._position, size, mode)
 
     def _extend(self, member: Member) -> None:
         if not 0 <= member.size <= _EXTENSION:

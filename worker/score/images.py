@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from sandbox.archive import ArchiveInvalid, check_archive
+from sandbox.archive import ArchiveInvalid, Call, check_archive
 from server.challenges.models import Challenge
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
@@ -41,8 +41,9 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
             with unit_of_work(sessions) as session:
                 images.settle_wrong_sha256(session, upload, uploads=settings.uploads)
             return
-        limit = _limit(sessions, upload)
-        facts = check_archive(upload_path(settings.uploads, upload.id), limit=limit, sink=settings.blobs)
+        limit, calls = _demands(sessions, upload)
+        path = upload_path(settings.uploads, upload.id)
+        facts = check_archive(path, limit=limit, sink=settings.blobs, calls=calls)
     except ArchiveInvalid as error:
         with unit_of_work(sessions) as session:
             images.settle_invalid(session, upload, str(error.code), error.message, uploads=settings.uploads)
@@ -58,11 +59,12 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
     log.info("image_ready", digest=facts.digest)
 
 
-def _limit(sessions: SessionFactory, upload: Upload) -> int:
-    """The largest image that any task of the challenge allows, unpacked, in bytes."""
+def _demands(sessions: SessionFactory, upload: Upload) -> tuple[int, set[Call]]:
+    """The largest image, unpacked, that any task of the challenge allows, in bytes, and the calls of its tasks."""
     with unit_of_work(sessions) as session:
         spec = session.get_one(Challenge, session.get_one(Team, upload.team_id).challenge_id).spec
-        return max(spec.limits_of(task).image for task in spec.tasks)
+        most = max(spec.limits_of(task).image for task in spec.tasks)
+        return most, {task.call for task in spec.tasks.values()}
 
 
 @contextmanager
