@@ -1,0 +1,188 @@
+"""A whole installation of a benchmark's own, as `proctor-admin up` runs it, with one team and many small scans."""
+
+import gzip
+import os
+import secrets
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from client.api import Client
+from client.uploads import read_archive, upload_archive, wait_for_image
+from evaluator.spec import Challenge
+from server.challenges.service import apply, get_challenge
+from server.database import connect, session_factory, unit_of_work
+from server.datasets.service import import_fomo
+from server.evaluations.models import CaseRun, Evaluation
+from server.settings import Settings
+from worker.embedded.data import CHECKOUT, secret
+from worker.embedded.postgres import Postgres
+from worker.embedded.process import spawn
+
+PHASE = "sanity"  # its attempts are not counted
+_READY_SECONDS = 120
+_ENDED_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A running installation in `data`."""
+
+    data: Path
+    url: str
+
+    @contextmanager
+    def database(self) -> Iterator[Session]:
+        """A unit of work on its database, for what no endpoint does or shows."""
+        engine = connect(Postgres(self.data).url(), pool_size=1)
+        try:
+            with unit_of_work(session_factory(engine)) as session:
+                yield session
+        finally:
+            engine.dispose()
+
+    def prepare(self, spec: Challenge, task: str, folder: Path) -> None:
+        """The challenge, with the cases in `folder` for one task."""
+        settings = Settings.model_validate(
+            {
+                "data": self.data,
+                "secret_key": secret(self.data, "secret_key"),
+                "DATABASE_URL": Postgres(self.data).url(),
+            }
+        )
+        with self.database() as session:
+            apply(session, spec, actor="benchmark")
+            challenge = get_challenge(session, spec.challenge)
+            names: dict[str, Any] = {"phase": PHASE, "task": task, "source": folder}
+            import_fomo(session, challenge, settings=settings, actor="benchmark", **names)
+
+
+@dataclass(frozen=True)
+class Team:
+    """Who submits: a signed-in member, the team's id and the image's digest."""
+
+    client: Client
+    challenge: str
+    team: str
+    image: str
+
+    def run(self, platform: Platform, task: str, track: str) -> str:
+        """Submits the image on `track` and waits until it is scored; the evaluation's id."""
+        images = {task: self.image}
+        sent = self.client.submit(self.challenge, team=self.team, track=track, phase=PHASE, images=images)
+        wanted = str(sent.evaluations[0].id)
+        deadline = time.monotonic() + _ENDED_SECONDS
+        while (status := _status(platform, wanted)) not in ("scored", "rejected", "errored", "cancelled"):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.5)  # seldom: the database is part of what is measured
+        if status != "scored":
+            raise RuntimeError(f"the evaluation is {status}\n{_logs(platform)}")
+        return wanted
+
+
+def spent(platform: Platform, evaluation: str) -> tuple[float, float]:
+    """Seconds from the first lease of an evaluation to its last finish, and the sum of its containers' own."""
+    with platform.database() as session:
+        begun, ended, own, valid, all_of_them = session.execute(
+            select(
+                func.min(CaseRun.started_at),
+                func.max(CaseRun.finished_at),
+                func.sum(CaseRun.seconds),
+                func.count().filter(CaseRun.verdict == "valid"),
+                func.count(),
+            ).where(CaseRun.evaluation_id == uuid.UUID(evaluation))
+        ).one()
+    if valid != all_of_them or begun is None or ended is None or own is None:
+        raise RuntimeError(f"only {valid} of {all_of_them} cases are valid\n{_logs(platform)}")
+    return (ended - begun).total_seconds(), float(own)
+
+
+def join(platform: Platform, challenge: str, archive: Path) -> Team:
+    """A new team with one checked image."""
+    email, password = f"{uuid.uuid4().hex}@example.org", secrets.token_urlsafe(12)
+    visitor = Client(platform.url)
+    visitor.register(email, "Bench", password)
+    client = Client(platform.url, token=visitor.log_in(email, password))
+    team = client.create_team(challenge, f"Bench {uuid.uuid4().hex[:6]}")
+    upload = upload_archive(client, challenge, team.id, read_archive(archive))
+    return Team(client, challenge, team.id, wait_for_image(client, upload))
+
+
+@contextmanager
+def platform(run_workers: int) -> Iterator[Platform]:
+    """Starts everything with that many slots; stopped and removed afterwards."""
+    top = Path(tempfile.mkdtemp(prefix="proctor-bench-"))
+    top.chmod(0o711)
+    data, log = top / "data", top / "up.log"
+    command = [sys.executable, "-m", "worker.admin", "up", "--data", str(data), "--port", "0"]
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+    child = spawn([*command, "--run-workers", str(run_workers)], log=log, env=environment, cwd=CHECKOUT)
+    try:
+        yield Platform(data, _address(child, data / "address", log))
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.wait(120)
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def write_scans(folder: Path, cases: int, side: int = 64) -> Path:
+    """A released folder of task 4 with `cases` random scans of `side` voxels a side."""
+    for number in range(cases):
+        for kind, name in (("preprocessed", "t2w"), ("labels", "seg")):
+            where = folder / kind / f"sub-{number:03}" / "ses-01"
+            where.mkdir(parents=True)
+            voxels = np.random.default_rng(number).integers(1, 900, (side,) * 3).astype(np.int16)
+            (where / f"{name}.nii.gz").write_bytes(nifti(voxels if kind == "preprocessed" else voxels // 300))
+    rows = [f"sub-{number:03}\tF\t40\tsite{number % 2}\tscanner" for number in range(cases)]
+    (folder / "participants.tsv").write_text(
+        "\n".join(["participant_id\tsex\tage\tsite\tscanner", *rows]) + "\n"
+    )
+    return folder
+
+
+def nifti(voxels: npt.NDArray[np.int16]) -> bytes:
+    """A gzipped NIfTI-1 file of 1 mm voxels."""
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, *voxels.shape, 1, 1, 1, 1)
+    struct.pack_into("<hh", header, 70, 4, 16)
+    struct.pack_into("<8f", header, 76, *[1.0] * 8)
+    struct.pack_into("<3f", header, 108, 352.0, 1.0, 0.0)
+    struct.pack_into("<hh", header, 252, 0, 1)
+    struct.pack_into("<12f", header, 280, 1, 0, 0, -8, 0, 1, 0, -8, 0, 0, 1, -8)
+    header[344:348] = b"n+1\0"
+    return gzip.compress(bytes(header) + voxels.astype("<i2").tobytes(order="F"), 1)
+
+
+def _status(platform: Platform, evaluation: str) -> str:
+    with platform.database() as session:
+        return session.get_one(Evaluation, uuid.UUID(evaluation)).status
+
+
+def _address(child: subprocess.Popen[bytes], file: Path, log: Path) -> str:
+    deadline = time.monotonic() + _READY_SECONDS
+    while child.poll() is None and time.monotonic() < deadline:
+        if file.is_file() and (url := file.read_text().strip()):
+            return url
+        time.sleep(0.1)
+    raise RuntimeError(f"the platform did not come up:\n{log.read_text()[-3000:]}")
+
+
+def _logs(platform: Platform) -> str:
+    return "\n".join(path.read_text(errors="replace")[-1500:] for path in (platform.data / "logs").iterdir())
