@@ -76,7 +76,7 @@ class _Fairness(Parameters):
 
 
 def _fairness(data: DatasetData, parameters: _Fairness) -> float:
-    metric, inner = _compared(parameters)
+    metric, inner = compared(parameters)
     values: dict[str, dict[str, float | None]] = {}
     for variable, groups in data.groups.items():
         names = sorted({name for name in groups if name is not None})
@@ -91,7 +91,13 @@ def _fairness(data: DatasetData, parameters: _Fairness) -> float:
     return fairness(values)
 
 
-def _compared(parameters: _Fairness) -> tuple[DatasetMetric, Any]:
+def compared(parameters: _Fairness) -> tuple[DatasetMetric, Any]:
+    """The metric that fairness compares between groups, and its parameters.
+
+    Raises:
+        ValueError: it is not one of whole datasets from 0 to 1.
+        evaluator.metrics.registry.UnknownMetric: there is none.
+    """
     # Here, because the registry is built from this module's table.
     from evaluator.metrics.registry import lookup
 
@@ -102,7 +108,7 @@ def _compared(parameters: _Fairness) -> tuple[DatasetMetric, Any]:
 
 
 def _as_compared(label: float, classes: int, parameters: _Fairness) -> Sequence[float]:
-    metric, inner = _compared(parameters)
+    metric, inner = compared(parameters)
     return metric.replacement(label, classes, inner)
 
 

@@ -2,7 +2,8 @@
 
 from evaluator.spec._boards import Board, Bootstrap, GroupVariable, Metric, Probe, Ranking
 from evaluator.spec._challenge import Attempts, Challenge, Phase
-from evaluator.spec._load import Problem, SpecError, load_challenge, merge, parse_challenge
+from evaluator.spec._load import load_challenge, merge, parse_challenge
+from evaluator.spec._source import Problem, SpecError
 from evaluator.spec._tasks import (
     EmbeddingOutput,
     Gpu,

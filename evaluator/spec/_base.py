@@ -1,17 +1,20 @@
 """What every model of the challenge file shares: unknown fields are errors, values are frozen, sizes are bytes."""
 
 import re
-from typing import Annotated
+from collections.abc import Hashable, Sequence
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+T = TypeVar("T", bound=Sequence[Hashable])
 
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
 class Model(BaseModel):
-    """A frozen part of a challenge file in which an unknown field is an error."""
+    """A frozen part of a challenge file in which an unknown field, an infinity or NaN is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _bytes(value: object) -> object:
@@ -23,8 +26,22 @@ def _bytes(value: object) -> object:
     return value
 
 
-Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
-"""A size in bytes; the file may write 512m or 16g (powers of 1024)."""
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0, le=2**50)]
+"""A size in bytes up to a pebibyte; the file may write 512m or 16g (powers of 1024)."""
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=40)]
 """A name of a task, board, input or phase."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""A seed of random numbers."""
+
+
+def _each_once(values: T) -> T:
+    twice = next((one for place, one in enumerate(values) if one in values[:place]), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} stands twice; keep one of them")
+    return values
+
+
+EachOnce = AfterValidator(_each_once)
+"""Refuses a list in which something stands twice."""

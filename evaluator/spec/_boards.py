@@ -1,10 +1,11 @@
 """Boards and the ranking rule: which numbers are made of a task's outputs, and how they become places."""
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from evaluator.spec._base import Key, Model
+from evaluator.spec._base import EachOnce, Key, Model, Seed
 
 Tie = Literal["min", "average", "dense"]
 
@@ -27,6 +28,10 @@ class Metric(Model):
         return dict(self.__pydantic_extra__ or {})
 
 
+_Cases = Annotated[int, Field(gt=0, le=10_000_000)]
+_Rate = Annotated[float, Field(gt=0, le=1e6)]
+
+
 class Probe(Model):
     """A linear probe trained on the embeddings of a run before its metrics are computed.
 
@@ -35,18 +40,25 @@ class Probe(Model):
     of `seeds`.
     """
 
-    n_train: Annotated[int, Field(gt=0)] = 80
-    n_val: Annotated[int, Field(gt=0)] = 20
-    n_test: Annotated[int, Field(gt=0)] = 100
-    seed: Annotated[int, Field(ge=0)] = 42
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = tuple(range(42, 62))
+    n_train: _Cases = 80
+    n_val: _Cases = 20
+    n_test: _Cases = 100
+    seed: Seed = 42
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=1000), EachOnce] = tuple(range(42, 62))
     score: Literal["seed", "mean"] = "seed"
-    epochs: Annotated[int, Field(gt=0)] = 20
-    batch_size: Annotated[int, Field(gt=0)] = 64
+    epochs: Annotated[int, Field(gt=0, le=100_000)] = 20
+    batch_size: _Cases = 64
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    learning_rates: tuple[float, ...] = (
+    learning_rates: Annotated[tuple[_Rate, ...], Field(min_length=1, max_length=1000), EachOnce] = (
         1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1,
     )  # fmt: skip
+
+
+def _rising(bins: tuple[float, ...]) -> tuple[float, ...]:
+    for low, high in pairwise(bins):
+        if high <= low:
+            raise ValueError(f"the upper bounds of bins rise, and {high:g} stands after {low:g}")
+    return bins
 
 
 class GroupVariable(Model):
@@ -56,8 +68,8 @@ class GroupVariable(Model):
     """
 
     variable: Literal["sex", "age", "site", "scanner"]
-    bins: tuple[float, ...] | None = None
-    enough: Annotated[int, Field(ge=1)] = 20
+    bins: Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_rising)] | None = None
+    enough: _Cases = 20
 
 
 class Bootstrap(Model):
@@ -67,9 +79,9 @@ class Bootstrap(Model):
     for its training and its split. Without it the interval says how the value varies over test cases only.
     """
 
-    resamples: Annotated[int, Field(gt=0)] = 1000
+    resamples: Annotated[int, Field(gt=0, le=20_000)] = 1000
     unit: Literal["subject", "case"] = "subject"
-    strata: tuple[Literal["site", "class", "cohort"], ...] = ("site", "class")
+    strata: Annotated[tuple[Literal["site", "class", "cohort"], ...], EachOnce] = ("site", "class")
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     sources: Literal["test_cases", "test_cases_and_seeds", "test_cases_seeds_and_split"] = "test_cases"
 
@@ -84,6 +96,13 @@ class Board(Model):
     groups: tuple[GroupVariable, ...] = ()
     bootstrap: Bootstrap = Bootstrap()
     primary: Key | None = None
+
+    @model_validator(mode="after")
+    def _each_variable_once(self) -> Self:
+        names = [one.variable for one in self.groups]
+        if len(set(names)) < len(names):
+            raise ValueError("groups: every variable stands once")
+        return self
 
     @model_validator(mode="after")
     def _seeds_need_a_probe(self) -> Self:
@@ -111,7 +130,7 @@ class Ranking(Model):
     rerank_boards: bool = True
     missing_board: Literal["worst", "excluded"] = "worst"
     round: Annotated[int, Field(ge=0, le=12)] | None = None
-    weights: dict[Key, Annotated[float, Field(ge=0)]]
+    weights: dict[Key, Annotated[float, Field(ge=0, le=1e9)]]
     entry: Literal["latest", "best"] = "latest"
     prizes: tuple[str, ...] = ()
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from evaluator.spec._base import Key, Model
+from evaluator.spec._base import EachOnce, Key, Model
 from evaluator.spec._boards import Board, Ranking
 from evaluator.spec._mistakes import wrong_names
 from evaluator.spec._tasks import Limits, Task
@@ -16,8 +16,8 @@ from evaluator.spec._tasks import Limits, Task
 class Attempts(Model):
     """How many valid attempts there are; an attempt is spent only by a SCORED evaluation."""
 
-    per: tuple[Literal["team", "task", "track"], ...] = ("team", "task", "track")
-    valid: Annotated[int, Field(gt=0)] | None = None
+    per: Annotated[tuple[Literal["team", "task", "track"], ...], EachOnce] = ("team", "task", "track")
+    valid: Annotated[int, Field(gt=0, le=1_000_000)] | None = None
 
 
 class Phase(Model):
@@ -52,7 +52,7 @@ class Challenge(Model):
     title: str
     description: str = ""
     url: str | None = None
-    tracks: Annotated[tuple[Key, ...], Field(min_length=1)]
+    tracks: Annotated[tuple[Key, ...], Field(min_length=1), EachOnce]
     limits: Limits
     tasks: Annotated[dict[Key, Task], Field(min_length=1)]
     boards: Annotated[dict[Key, Board], Field(min_length=1)]

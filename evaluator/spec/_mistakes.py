@@ -7,6 +7,7 @@ of single fields; what has the wrong shape is left to the models.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any
 
 from pydantic import ValidationError
@@ -105,8 +106,13 @@ def _wrong_metric(
         what = "single segmentations" if of_cases else "whole datasets"
         yield Mistake(("metric",), f"{name} is a metric of {what}, and the task's output is {kind}")
         return
+    fields = {key: value for key, value in metric.items() if key not in _OWN}
+    endless = [key for key, value in fields.items() if not _finite(value)]
+    if endless:
+        yield from (Mistake((key,), "a number here is finite, neither .nan nor .inf") for key in endless)
+        return
     try:
-        parameters = plugin.parse({key: value for key, value in metric.items() if key not in _OWN})
+        parameters = plugin.parse(fields)
     except ValidationError as error:
         known = [*_OWN, *plugin.parameters.model_fields]
         yield from (Mistake(one["loc"], words(one, known)) for one in _told_once(error, known))
@@ -115,6 +121,14 @@ def _wrong_metric(
         yield from _wrong_labels(parameters, output)
     else:
         yield from _wrong_scores(name, plugin, parameters, output, board)
+
+
+def _finite(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(_finite(one) for one in value.values())
+    if isinstance(value, list | tuple):
+        return all(_finite(one) for one in value)
+    return not isinstance(value, float) or isfinite(value)
 
 
 def _unknown(name: str, error: str, known: Sequence[str]) -> str:
@@ -134,18 +148,25 @@ def _wrong_labels(parameters: Any, output: Mapping[str, Any]) -> Iterator[Mistak
         if label not in allowed:
             message = f"the task has no label {label!r}; its labels are {', '.join(map(str, allowed))}"
             yield Mistake(("labels", position), message)
+        elif label in asked[:position]:
+            yield Mistake(("labels", position), f"label {label!r} stands twice; keep one of them")
 
 
 def _wrong_scores(
     name: str, plugin: Any, parameters: Any, output: Mapping[str, Any], board: Mapping[str, Any]
 ) -> Iterator[Mistake]:
     """What scoring would find out when it fills in the first missing output."""
+    from evaluator.metrics._of_datasets import compared
     from evaluator.metrics.registry import UnknownMetric, is_built_in, names
 
     if not is_built_in(name):
         return
     try:
-        per_class = len(plugin.replace(0, 3, parameters)) > 1
+        if name == "fairness":
+            compared(parameters)
+        per_class = (
+            _reads_classes(plugin, parameters) if is_built_in(getattr(parameters, "of", name)) else None
+        )
     except UnknownMetric as error:
         yield Mistake(("of",), _unknown(parameters.of, str(error), names()))
         return
@@ -156,11 +177,16 @@ def _wrong_scores(
         yield Mistake(("of",), str(error))
         return
     kind = output.get("kind")
-    if kind in ("number", "scores", "embedding") and per_class != (kind != "number"):
+    if kind in ("number", "scores", "embedding") and per_class not in (None, kind != "number"):
         reads = "one score per class" if per_class else "one number per case"
         yield Mistake(("metric",), f"{name} reads {reads}, and the task's output is {kind}")
     if name == "fairness" and not board.get("groups"):
         yield Mistake(("metric",), "fairness compares groups, and the board names none in groups")
+
+
+def _reads_classes(plugin: Any, parameters: Any) -> bool:
+    """By what stands for a missing output; never asked of a metric that is not built in, which may do anything."""
+    return len(plugin.replace(0, 3, parameters)) > 1
 
 
 def _told_once(error: ValidationError, known: Sequence[str]) -> list[Any]:

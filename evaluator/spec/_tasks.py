@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from evaluator.spec._base import Bytes, Key, Model
+from evaluator.spec._base import Bytes, EachOnce, Key, Model
 
 
 class Input(Model):
@@ -39,22 +39,10 @@ class NumberOutput(Model):
     maximum: float | None = None
     unit: str | None = None
 
-    @property
-    def suffix(self) -> str:
-        """File name ending of the output."""
-        return ".txt"
-
-
-class ScoresOutput(Model):
-    """A text file with one decimal float per class, in the order of `classes`, as references name them."""
-
-    kind: Literal["scores"]
-    classes: Annotated[tuple[str, ...], Field(min_length=2)]
-
     @model_validator(mode="after")
-    def _each_class_once(self) -> Self:
-        if len(set(self.classes)) < len(self.classes):
-            raise ValueError("every class stands once")
+    def _in_order(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}; no number fits")
         return self
 
     @property
@@ -63,11 +51,45 @@ class ScoresOutput(Model):
         return ".txt"
 
 
+def _class_name(name: str) -> str:
+    if name != name.strip():
+        raise ValueError(f"{name!r} begins or ends with a blank, and cells of references.csv never do")
+    if name.lower() in ("", "n/a", "nan"):
+        raise ValueError(f"{name!r} says in references.csv that a label is unknown; name the class otherwise")
+    return name
+
+
+_ClassName = Annotated[str, AfterValidator(_class_name), Field(max_length=100)]
+
+
+class ScoresOutput(Model):
+    """A text file with one decimal float per class, in the order of `classes`, as references name them."""
+
+    kind: Literal["scores"]
+    classes: Annotated[tuple[_ClassName, ...], Field(min_length=2, max_length=10_000), EachOnce]
+
+    @property
+    def suffix(self) -> str:
+        """File name ending of the output."""
+        return ".txt"
+
+
+def _with_background(labels: tuple[int, ...]) -> tuple[int, ...]:
+    if 0 not in labels:
+        raise ValueError("0, the background, is missing; list it with the others")
+    return labels
+
+
+_Label = Annotated[int, Field(ge=0, le=2**24)]  # whole numbers that every type of NIfTI voxels holds
+
+
 class SegmentationOutput(Model):
     """A NIfTI label map with the shape of one input; `labels` lists every allowed value with 0."""
 
     kind: Literal["segmentation"]
-    labels: Annotated[tuple[int, ...], Field(min_length=2)]
+    labels: Annotated[
+        tuple[_Label, ...], Field(min_length=2, max_length=10_000), EachOnce, AfterValidator(_with_background)
+    ]
     same_shape_as: Literal["any_input"] = "any_input"
 
     @property
@@ -80,7 +102,7 @@ class EmbeddingOutput(Model):
     """A NumPy file with one float vector; every case of a run has the same width."""
 
     kind: Literal["embedding"]
-    max_width: Annotated[int, Field(gt=0)] = 65536
+    max_width: Annotated[int, Field(gt=0, le=2**24)] = 65536
 
     @property
     def suffix(self) -> str:
@@ -101,21 +123,25 @@ class Gpu(Model):
     required: bool = True
 
 
+_Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
+_Count = Annotated[int, Field(gt=0, le=10_000_000)]
+
+
 class Limits(Model):
     """What one case, and one evaluation, may use. Sizes in bytes, times in seconds."""
 
-    seconds_per_case: Annotated[float, Field(gt=0)]
-    seconds_per_evaluation: Annotated[float, Field(gt=0)] | None = None
-    stop_after_failures_in_a_row: Annotated[int, Field(gt=0)] = 20
-    first_cases: Annotated[int, Field(ge=1)] = 3
-    cpus: Annotated[float, Field(gt=0)]
+    seconds_per_case: _Seconds
+    seconds_per_evaluation: _Seconds | None = None
+    stop_after_failures_in_a_row: _Count = 20
+    first_cases: _Count = 3
+    cpus: Annotated[float, Field(gt=0, le=4096)]
     memory: Bytes
     gpu: Gpu | None = None
     shm: Bytes
     output: Bytes
-    output_files: Annotated[int, Field(gt=0)] = 10_000
+    output_files: _Count = 10_000
     disk: Bytes
-    processes: Annotated[int, Field(gt=0)]
+    processes: _Count
     image: Bytes
     log: Annotated[Bytes, Field(le=1_000_000)] = 64 * 1024
     profile: Literal["compatible", "strict"] = "compatible"
