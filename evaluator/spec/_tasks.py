@@ -128,7 +128,11 @@ _Count = Annotated[int, Field(gt=0, le=10_000_000)]
 
 
 class Limits(Model):
-    """What one case, and one evaluation, may use. Sizes in bytes, times in seconds."""
+    """What one case, and one evaluation, may use. Sizes in bytes, times in seconds.
+
+    pack: how many fresh containers of one evaluation a slot may run at once; "auto" goes by the memory measured on
+    the first cases, 1 means never more than one. invoke: an image that can may serve several cases in one container.
+    """
 
     seconds_per_case: _Seconds
     seconds_per_evaluation: _Seconds | None = None
@@ -145,6 +149,8 @@ class Limits(Model):
     image: Bytes
     log: Annotated[Bytes, Field(le=1_000_000)] = 64 * 1024
     profile: Literal["compatible", "strict"] = "compatible"
+    pack: Annotated[int, Field(ge=1, le=50)] | Literal["auto"] = "auto"
+    invoke: bool = False
 
 
 class Task(Model):
