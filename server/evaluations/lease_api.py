@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Path as PathField
 from fastapi.responses import FileResponse
 from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy.orm import Session
@@ -19,10 +20,11 @@ from server.blobs import BlobStore
 from server.database import unit_of_work
 from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep
 from server.errors import DataMissing, NotFound, TooLarge, Unprocessable
-from server.evaluations import leases, service
-from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations import batches, leases, service, slots
+from server.evaluations.batches import Mode
 from server.evaluations.service import Claim
 from server.images.models import Image
+from server.settings import Settings
 
 router = APIRouter(prefix="/worker", tags=["run workers"])
 
@@ -41,6 +43,7 @@ def _storable(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_storable)]
+_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Download(FileResponse):
@@ -57,36 +60,64 @@ class SlotIn(BaseModel):
     memory: Annotated[int, Field(gt=0)]
     gpus: Annotated[int, Field(ge=0)] = 0
     gpu_memory: Annotated[int, Field(ge=0)] = 0
+    most: Annotated[int, Field(ge=1, le=50, description="Cases it would run at once")] = 1
+    invoke: Annotated[bool, Field(description="It can keep one container for several cases")] = False
+    runtimes: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(max_length=20)] = ("runc",)
 
 
-class LeaseOut(BaseModel):
-    """One case to run. It names no case: `pseudonym` is what the container is told."""
+class CaseLease(BaseModel):
+    """One case of a lease. It names no case: `pseudonym` is what the container is told.
+
+    `repeat`: it is also run in a fresh container, and the two outputs are compared.
+    """
 
     case_run: UUID
     claim_no: int
+    pseudonym: str
+    inputs: dict[str, dict[str, Any]]
+    repeat: bool = False
+
+
+class LeaseOut(CaseLease):
+    """One case to run, and in `more` further ones of the same evaluation, each with a lease of its own."""
+
     lease_seconds: float
     evaluation: UUID
     task_name: str
     track: str
     task: dict[str, Any]
     limits: dict[str, Any]
-    pseudonym: str
-    inputs: dict[str, dict[str, Any]]
     image: dict[str, Any]
+    mode: Mode
+    more: list[CaseLease]
 
 
 class FinishIn(BaseModel):
-    """The verdict of a case; `output` is the digest that the upload of the canonical output answered."""
+    """The verdict of a case; `output` is the digest that the upload of the canonical output answered.
+
+    `wait_seconds`: from the lease until the clock started. `repeat_agrees`: of a case that was run fresh as well,
+    whether both outputs agree.
+    """
 
     fault: Fault | None = None
     check: Check | None = None
     message: Annotated[Text, Field(max_length=1000)]
     warnings: Annotated[list[Annotated[Text, Field(max_length=500)]], Field(max_length=20)] = []
     output: str | None = None
-    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    peak_memory_bytes: int | None = None
+    seconds: _Seconds
+    peak_memory_bytes: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    cpu_seconds: _Seconds | None = None
+    gpu_memory_bytes: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    wait_seconds: _Seconds | None = None
+    repeat_agrees: bool | None = None
     log: Annotated[Text, Field(max_length=1_000_000)] = ""
     receipt: dict[str, Any] = {}
+
+
+class SlotStateIn(BaseModel):
+    """Why a slot takes no work, in a sentence for admins; null where it does."""
+
+    unfit: Annotated[Text, Field(min_length=1, max_length=1000)] | None
 
 
 class ReleaseIn(BaseModel):
@@ -99,30 +130,60 @@ class ReleaseIn(BaseModel):
 def lease(
     session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, slot: SlotIn, response: Response
 ) -> Any:
-    """Leases the next case."""
-    run = leases.claim(session, worker, leases.Slot(**slot.model_dump()), settings=settings)
-    if run is None:
+    """Leases the next case, or as many of one evaluation as the slot can run at once."""
+    leased = leases.claim(session, worker, leases.Slot(**slot.model_dump()), settings=settings)
+    if leased is None:
         return Response(status_code=204)
-    return _lease_out(session, run, settings.lease_seconds)
+    return _lease_out(session, leased, settings)
 
 
-def _lease_out(session: Session, run: CaseRun, seconds: float) -> LeaseOut:
-    evaluation = session.get_one(Evaluation, run.evaluation_id)
+def _lease_out(session: Session, leased: leases.Leased, settings: Settings) -> LeaseOut:
+    evaluation = leased.evaluation
     spec = evaluation.spec_version.spec
-    image = session.get_one(Image, evaluation.image_id)
+    first, *more = _cases(session, leased, settings)
     return LeaseOut(
-        case_run=run.id,
-        claim_no=run.claim_no,
-        lease_seconds=seconds,
+        **first.model_dump(),
+        lease_seconds=settings.lease_seconds,
         evaluation=evaluation.id,
         task_name=evaluation.task,
         track=evaluation.track,
         task=spec.tasks[evaluation.task].model_dump(mode="json"),
-        limits=spec.limits_of(evaluation.task).model_dump(mode="json"),
-        pseudonym=run.pseudonym,
-        inputs={key: {"sha256": one["sha256"], "size": one["size"]} for key, one in run.case.files.items()},
-        image=image.facts,
+        # What is as it always is stays out: a worker of an older version knows no field that came later.
+        limits=spec.limits_of(evaluation.task).model_dump(
+            mode="json", exclude={"pack", "invoke"}, exclude_defaults=True
+        ),
+        image=evaluation.image.facts,
+        mode=leased.mode,
+        more=more,
     )
+
+
+def _cases(session: Session, leased: leases.Leased, settings: Settings) -> list[CaseLease]:
+    repeated = batches.repeated(session, leased.evaluation, settings) if leased.mode is Mode.INVOKE else set()
+    return [
+        CaseLease(
+            case_run=run.id,
+            claim_no=run.claim_no,
+            pseudonym=run.pseudonym,
+            inputs={
+                key: {"sha256": one["sha256"], "size": one["size"]} for key, one in run.case.files.items()
+            },
+            repeat=run.position in repeated,
+        )
+        for run in leased.runs
+    ]
+
+
+@router.put("/slots/{name}", status_code=204)
+def put_slot(
+    session: SessionDep,
+    worker: RunWorkerDep,
+    name: Annotated[str, PathField(min_length=1, max_length=100)],
+    body: SlotStateIn,
+) -> Response:
+    """Notes why a slot takes no work, or that it does again."""
+    slots.note_unfit(session, worker, name, body.unfit)
+    return Response(status_code=204)
 
 
 @router.post("/leases/{case_run}/heartbeat", status_code=204)

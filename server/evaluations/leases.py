@@ -3,120 +3,86 @@
 Leases live on the database's clock. Every later write names its claim_no and is refused once the lease is lost.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from server.accounts.principals import RunWorker
+from server.evaluations import usage
+from server.evaluations.batches import Mode, batch_of
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
-from server.evaluations.service import Claim, lock_evaluation
+from server.evaluations.policy import Slot, next_case
+from server.evaluations.service import Claim
 from server.evaluations.status import CaseStatus, EvaluationStatus
 from server.settings import Settings
 
-_TRIES = 5
-"""How often a claim looks again after another worker took the last case of the evaluation it had chosen."""
+__all__ = ["Leased", "Slot", "claim", "heartbeat"]
 
 
 @dataclass(frozen=True)
-class Slot:
-    """What a slot of a run worker offers: processor cores, memory in bytes, GPUs and the memory of one in bytes."""
+class Leased:
+    """Cases of one evaluation that a slot was leased together, in the order in which they are to be run."""
 
-    name: str
-    cpus: float
-    memory: int
-    gpus: int = 0
-    gpu_memory: int = 0
+    evaluation: Evaluation
+    runs: Sequence[CaseRun]
+    mode: Mode
 
 
-def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings) -> CaseRun | None:
-    """Leases the next case that `slot` can run, fairest first, or None if none waits."""
-    _remember(session, worker, slot)
-    for _ in range(_TRIES):
-        evaluation_id = session.scalar(_next_evaluation(slot))
-        if evaluation_id is None:
-            return None
-        evaluation = lock_evaluation(session, evaluation_id)
-        run = session.scalar(_next_case(evaluation))
-        if run is not None:
-            _lease(session, evaluation, run, worker, slot, settings)
-            return run
-    return None
+def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings) -> Leased | None:
+    """Leases what `slot` should run next, fairest first, or None if nothing waits that it can run."""
+    run = next_case(session, worker.id, slot)
+    if run is None:
+        usage.hold(session, worker.id, slot, None)
+        return None
+    evaluation = session.get_one(Evaluation, run.evaluation_id)
+    batch = batch_of(session, evaluation, slot)
+    runs = [run, *(_more(session, evaluation, run, batch.most - 1) if batch.most > 1 else ())]
+    mode = Mode.FRESH if batch.mode is Mode.PACKED and len(runs) == 1 else batch.mode
+    for one in runs:
+        _lease(session, one, mode, worker, slot, settings)
+    if evaluation.status == EvaluationStatus.QUEUED:
+        _start(session, evaluation, worker)
+    usage.hold(session, worker.id, slot, evaluation)
+    return Leased(evaluation, runs, mode)
 
 
-def _remember(session: Session, worker: RunWorker, slot: Slot) -> None:
-    offer = {
-        "cpus": slot.cpus,
-        "memory": slot.memory,
-        "gpus": slot.gpus,
-        "gpu_memory": slot.gpu_memory,
-        "seen_at": func.now(),
-    }
-    query = insert(WorkerSlot).values(worker_id=worker.id, name=slot.name, **offer)
-    session.execute(query.on_conflict_do_update(index_elements=["worker_id", "name"], set_=offer))
-
-
-def _claimable() -> ColumnElement[bool]:
-    """Cases that wait and may run: the first ones at once, the rest when one of those gave a valid output."""
-    return and_(
-        CaseRun.evaluation_id == Evaluation.id,
-        CaseRun.status == CaseStatus.WAITING.value,
-        or_(Evaluation.cleared, CaseRun.position < Evaluation.first_cases),
-    )
-
-
-def _next_evaluation(slot: Slot) -> Select[UUID]:
-    other = Evaluation.__table__.alias("other")
-    running = (
-        select(func.count())
-        .select_from(CaseRun.__table__.join(other, other.c.id == CaseRun.evaluation_id))
-        .where(CaseRun.status == CaseStatus.RUNNING.value, other.c.team_id == Evaluation.team_id)
-        .scalar_subquery()
-    )
-    return (
-        select(Evaluation.id)
-        .where(
-            Evaluation.status.in_([EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value]),
-            Evaluation.needs_cpus <= slot.cpus,
-            Evaluation.needs_memory <= slot.memory,
-            Evaluation.needs_gpus <= slot.gpus,
-            Evaluation.needs_gpu_memory <= slot.gpu_memory,
-            exists().where(_claimable()),
-        )
-        .order_by(
-            running,  # the team with the fewest running cases: nobody waits behind another team's season
-            Evaluation.priority.desc(),  # then what an admin put first
-            Evaluation.created_at,  # then age
-            Evaluation.id,
-        )
-        .limit(1)
-    )
-
-
-def _next_case(evaluation: Evaluation) -> Select[CaseRun]:
+def _more(session: Session, evaluation: Evaluation, first: CaseRun, most: int) -> Sequence[CaseRun]:
     query = select(CaseRun).where(
-        CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.WAITING.value
+        CaseRun.evaluation_id == evaluation.id,
+        CaseRun.status == CaseStatus.WAITING.value,
+        CaseRun.id != first.id,
     )
     if not evaluation.cleared:
         query = query.where(CaseRun.position < evaluation.first_cases)
-    return query.order_by(CaseRun.position).limit(1).with_for_update(skip_locked=True)
+    locked = query.order_by(CaseRun.position).limit(most).with_for_update(skip_locked=True)
+    return session.scalars(locked, execution_options={"populate_existing": True}).all()
 
 
 def _lease(
-    session: Session, evaluation: Evaluation, run: CaseRun, worker: RunWorker, slot: Slot, settings: Settings
+    session: Session, run: CaseRun, mode: Mode, worker: RunWorker, slot: Slot, settings: Settings
 ) -> None:
     run.claim_no += 1
+    run.mode = mode.value
     run.output = None  # what an earlier claim uploaded is not this one's
     run.worker, run.worker_id = slot.name, worker.id
     run.started_at = func.clock_timestamp()
     run.lease_until = func.clock_timestamp() + timedelta(seconds=settings.lease_seconds)
     run.move_to(session, CaseStatus.RUNNING, actor=worker.actor)
-    if evaluation.status == EvaluationStatus.QUEUED:
-        evaluation.move_to(session, EvaluationStatus.RUNNING, actor=worker.actor)
-    session.flush()
+
+
+def _start(session: Session, evaluation: Evaluation, worker: RunWorker) -> None:
+    """The evaluation runs, unless somebody holds its row: another first claim, or an end that drops this case too."""
+    free = select(Evaluation).where(
+        Evaluation.id == evaluation.id, Evaluation.status == EvaluationStatus.QUEUED.value
+    )
+    locked = session.scalar(
+        free.with_for_update(skip_locked=True), execution_options={"populate_existing": True}
+    )
+    if locked is not None:
+        locked.move_to(session, EvaluationStatus.RUNNING, actor=worker.actor)
 
 
 def heartbeat(session: Session, claim: Claim, *, settings: Settings) -> bool:

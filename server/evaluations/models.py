@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, false, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
@@ -52,6 +52,14 @@ class Evaluation(Identified, Created, Base):
     needs_memory: Mapped[int] = mapped_column(BigInteger)
     needs_gpus: Mapped[int]
     needs_gpu_memory: Mapped[int] = mapped_column(BigInteger)
+    needs_runtime: Mapped[str] = mapped_column(default="runc", server_default="runc")
+    # Cases without a verdict. It orders the queue; whether an evaluation is through is asked of its case runs.
+    remaining: Mapped[int] = mapped_column(default=0, server_default="0")
+    # Measured on its cases: their seconds together, and the largest memory of one, on which packing builds.
+    seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    peak_gpu_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    fresh_only: Mapped[bool] = mapped_column(default=False, server_default=false())
     status: Mapped[str] = mapped_column(default=EvaluationStatus.QUEUED.value)
     reason_code: Mapped[str | None] = mapped_column(default=None)
     reason: Mapped[str | None] = mapped_column(default=None)
@@ -105,6 +113,13 @@ class CaseRun(Identified, Base):
             "ix_case_runs_waiting", "evaluation_id", "position", postgresql_where=text("status = 'waiting'")
         ),
         Index("ix_case_runs_leased", "lease_until", postgresql_where=text("status = 'running'")),
+        Index(
+            "ix_case_runs_held",
+            "worker_id",
+            "worker",
+            "evaluation_id",
+            postgresql_where=text("status = 'running'"),
+        ),
     )
 
     evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"))
@@ -123,6 +138,10 @@ class CaseRun(Identified, Base):
     output: Mapped[str | None] = mapped_column(default=None)
     seconds: Mapped[float | None] = mapped_column(default=None)
     peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    cpu_seconds: Mapped[float | None] = mapped_column(default=None)
+    gpu_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    wait_seconds: Mapped[float | None] = mapped_column(default=None)  # from lease to the start of its clock
+    mode: Mapped[str | None] = mapped_column(default=None)  # of its last lease: fresh, packed or invoke
     log: Mapped[str | None] = mapped_column(default=None)
     receipt: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     started_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -130,6 +149,14 @@ class CaseRun(Identified, Base):
 
     evaluation: Mapped[Evaluation] = relationship(back_populates="runs")
     case: Mapped[Case] = relationship()
+
+    def forget(self) -> None:
+        """Drops what came of the last claim, for the case runs again."""
+        self.verdict = self.message = self.output = self.log = self.receipt = None
+        self.seconds = self.cpu_seconds = self.wait_seconds = None
+        self.peak_memory_bytes = self.gpu_memory_bytes = None
+        self.lease_until = self.finished_at = None
+        self.warnings = []
 
     def move_to(self, session: Session, status: CaseStatus, *, actor: str, why: str | None = None) -> None:
         """Changes the status and records the event.
@@ -148,7 +175,7 @@ class CaseRun(Identified, Base):
 
 
 class WorkerSlot(Base):
-    """What a run worker last offered, and when: it tells whether a waiting case can run at all."""
+    """What a slot of a run worker last offered and when, what it runs or ran last, and why it takes no work."""
 
     __tablename__ = "worker_slots"
 
@@ -158,7 +185,26 @@ class WorkerSlot(Base):
     memory: Mapped[int] = mapped_column(BigInteger)
     gpus: Mapped[int]
     gpu_memory: Mapped[int] = mapped_column(BigInteger)
+    runtimes: Mapped[list[str]] = mapped_column(default=list, server_default='["runc"]')
+    most: Mapped[int] = mapped_column(default=1, server_default="1")
+    invoke: Mapped[bool] = mapped_column(default=False, server_default=false())
+    unfit: Mapped[str | None] = mapped_column(default=None)
+    # What it was leased last. While it holds a case, `charged_at` says up to when its time is in `team_usage`.
+    evaluation_id: Mapped[UUID | None] = mapped_column(default=None)
+    team_id: Mapped[UUID | None] = mapped_column(default=None)
+    image_id: Mapped[UUID | None] = mapped_column(default=None)
+    charged_at: Mapped[datetime | None] = mapped_column(default=None)
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class TeamUsage(Base):
+    """Slot seconds that a team had lately, halved every hour: what they were worth at `as_of`."""
+
+    __tablename__ = "team_usage"
+
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"), primary_key=True)
+    seconds: Mapped[float]
+    as_of: Mapped[datetime]
 
 
 class Score(Identified, Base):

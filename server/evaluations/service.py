@@ -4,19 +4,22 @@ Every function that changes a case run locks the evaluation's row first: two las
 and all paths take the locks in one order.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
-from evaluator.verdicts import HINTS, Fault, PlatformFault
+from evaluator.verdicts import Fault, PlatformFault
 from server import events
 from server.challenges.service import now
 from server.database import after_commit
 from server.errors import Conflict, NotFound
-from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations import budgets, usage
+from server.evaluations.batches import Mode
+from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
 from server.settings import Settings
 from server.wakeups import wake_run_workers, wake_score_workers
@@ -40,6 +43,10 @@ class Finished:
     peak_memory_bytes: int | None
     log: str
     receipt: dict[str, object]
+    cpu_seconds: float | None = None
+    gpu_memory_bytes: int | None = None
+    wait_seconds: float | None = None
+    repeat_agrees: bool | None = None
 
     @property
     def code(self) -> str:
@@ -98,48 +105,121 @@ def finish(session: Session, claim: Claim, finished: Finished, *, actor: str, se
     evaluation, run = lock_claimed(session, claim)
     if finished.output is not None and finished.output != run.output:
         raise NotFound("unknown_output", "Upload the output of this case first.")
+    if evaluation.status == EvaluationStatus.QUEUED:  # the claim that should have started it was rolled back
+        evaluation.move_to(session, EvaluationStatus.RUNNING, actor=actor)
+    if finished.repeat_agrees is False or (run.mode == Mode.INVOKE and evaluation.fresh_only):
+        _run_fresh(session, evaluation, run, actor=actor, settings=settings)
+        return
+    _settle(session, evaluation, run, finished, actor=actor)
+    usage.charge(session, evaluation.team_id, [run])
+    _advance(session, evaluation, run, actor=actor, settings=settings)
+
+
+def _settle(
+    session: Session, evaluation: Evaluation, run: CaseRun, finished: Finished, *, actor: str
+) -> None:
+    """Notes what came of a case, in its own row and in the sums of its evaluation."""
     run.verdict, run.message, run.warnings = finished.code, finished.message, finished.warnings
-    run.output, run.seconds, run.peak_memory_bytes = (
-        finished.output,
+    run.output, run.log, run.receipt = finished.output, finished.log, dict(finished.receipt)
+    run.seconds, run.cpu_seconds, run.wait_seconds = (
         finished.seconds,
-        finished.peak_memory_bytes,
+        finished.cpu_seconds,
+        finished.wait_seconds,
     )
-    run.log, run.receipt = finished.log, dict(finished.receipt)
+    run.peak_memory_bytes, run.gpu_memory_bytes = finished.peak_memory_bytes, finished.gpu_memory_bytes
+    evaluation.remaining -= 1
+    evaluation.seconds += finished.seconds
+    evaluation.peak_memory_bytes = _larger(evaluation.peak_memory_bytes, finished.peak_memory_bytes)
+    evaluation.peak_gpu_memory_bytes = _larger(evaluation.peak_gpu_memory_bytes, finished.gpu_memory_bytes)
     run.move_to(session, CaseStatus.DONE, actor=actor, why=finished.code)
     session.flush()
-    _advance(session, evaluation, actor=actor, settings=settings)
 
 
-def _advance(session: Session, evaluation: Evaluation, *, actor: str, settings: Settings) -> None:
-    query = select(CaseRun.position, CaseRun.verdict).where(CaseRun.evaluation_id == evaluation.id)
-    verdicts = [(position, verdict) for position, verdict in session.execute(query)]
-    first = [verdict for position, verdict in verdicts if position < evaluation.first_cases]
-    done = [verdict for _, verdict in verdicts if verdict is not None]
-    if None not in first and "valid" not in first:
-        which = "every case" if len(done) == len(verdicts) else f"the first {len(first)} cases"
-        reject(session, evaluation, actor=actor, code="all_failed", why=failure_sentence(which, done))
-    elif len(done) == len(verdicts):
-        if "valid" not in done:
-            why = failure_sentence("every case", done)
-            reject(session, evaluation, actor=actor, code="all_failed", why=why)
+def _larger(one: int | None, other: int | None) -> int | None:
+    return max((size for size in (one, other) if size is not None), default=None)
+
+
+def _run_fresh(
+    session: Session, evaluation: Evaluation, run: CaseRun, *, actor: str, settings: Settings
+) -> None:
+    """Nothing that a container kept for several cases wrote counts any more: those cases run again, each in its own."""
+    kept = select(CaseRun).where(
+        CaseRun.evaluation_id == evaluation.id,
+        CaseRun.status == CaseStatus.DONE.value,
+        CaseRun.mode == Mode.INVOKE.value,
+    )
+    done = session.scalars(kept.order_by(CaseRun.position).with_for_update()).all()
+    if not evaluation.fresh_only:
+        evaluation.fresh_only = True
+        why = f"A repeated case differed; {len(done) + 1} cases run again, each in a fresh container."
+        events.record(
+            session, "evaluation", evaluation.id, actor=actor, what="fresh containers only", why=why
+        )
+    evaluation.remaining += len(done)
+    evaluation.seconds -= sum(one.seconds or 0.0 for one in done)
+    for one in (*done, run):
+        if one.position < evaluation.first_cases:
+            evaluation.cleared = False
+        one.forget()
+        one.move_to(session, CaseStatus.WAITING, actor=actor, why="runs fresh")
+    session.flush()
+    usage.charge(session, evaluation.team_id, [run], counts=False)
+    after_commit(session, lambda: wake_run_workers(settings.redis_url))
+
+
+def _advance(
+    session: Session, evaluation: Evaluation, run: CaseRun, *, actor: str, settings: Settings
+) -> None:
+    """Moves the evaluation on if `run`, which has just ended, was what it waited for or one too many."""
+    first = [] if evaluation.cleared else _verdicts(session, evaluation, evaluation.first_cases)
+    if first and None not in first and "valid" not in first:
+        everything = _is_through(session, evaluation)
+        which = "every case" if everything else f"the first {len(first)} cases"
+        _reject_failed(session, evaluation, which, first, actor=actor)
+    elif (stop := budgets.reason_to_stop(session, evaluation, run)) is not None:
+        reject(session, evaluation, actor=actor, code=stop.code, why=stop.why)
+    elif _is_through(session, evaluation):
+        verdicts = _verdicts(session, evaluation)
+        if "valid" not in verdicts:
+            _reject_failed(session, evaluation, "every case", verdicts, actor=actor)
         else:
             evaluation.move_to(session, EvaluationStatus.SCORING, actor=actor)
             after_commit(session, lambda: wake_score_workers(settings.redis_url))
-    elif None not in first and not evaluation.cleared:
+    elif first and None not in first:
         evaluation.cleared = True
         after_commit(session, lambda: wake_run_workers(settings.redis_url))
 
 
+def _verdicts(session: Session, evaluation: Evaluation, most: int | None = None) -> list[str | None]:
+    """The verdicts of the evaluation's cases, or of its first `most` ones; None where there is none yet."""
+    query = select(CaseRun.verdict).where(CaseRun.evaluation_id == evaluation.id)
+    if most is not None:
+        query = query.where(CaseRun.position < most)
+    return list(session.scalars(query))
+
+
+def _is_through(session: Session, evaluation: Evaluation) -> bool:
+    """Whether no case waits or runs any more; asked of the case runs, in two looks at small indexes."""
+    own = CaseRun.evaluation_id == evaluation.id
+    under_way = (
+        exists().where(own, CaseRun.status == status.value)
+        for status in (CaseStatus.WAITING, CaseStatus.RUNNING)
+    )
+    return not any(session.execute(select(*under_way)).one())
+
+
+def _reject_failed(
+    session: Session, evaluation: Evaluation, which: str, verdicts: Sequence[str | None], *, actor: str
+) -> None:
+    why = failure_sentence(which, [verdict for verdict in verdicts if verdict is not None])
+    reject(session, evaluation, actor=actor, code="all_failed", why=why)
+
+
 def failure_sentence(which: str, verdicts: list[str]) -> str:
     """A sentence such as "The first 3 cases failed: timeout (3 of 3). The command was still running …"."""
-    counts: dict[str, int] = {}
-    for verdict in verdicts:
-        if verdict != "valid":
-            counts[verdict] = counts.get(verdict, 0) + 1
+    counts = Counter(verdict for verdict in verdicts if verdict != "valid")
     listed = ", ".join(f"{code} ({count} of {len(verdicts)})" for code, count in counts.items())
-    most = max(counts, key=lambda code: counts[code])
-    hint = HINTS[Fault(most.partition(":")[0])]
-    return f"{which[0].upper()}{which[1:]} failed: {listed}. {hint}"
+    return f"{which[0].upper()}{which[1:]} failed: {listed}. {budgets.hint_of(counts)}"
 
 
 def reject(session: Session, evaluation: Evaluation, *, actor: str, code: str, why: str) -> None:
@@ -152,7 +232,7 @@ def give_up(session: Session, evaluation: Evaluation, *, actor: str, code: str) 
     """Ends an evaluation by the platform's fault; everything is refunded."""
     why = "The platform failed to run this evaluation. No attempt was spent; the organizers have been told."
     evaluation.move_to(session, EvaluationStatus.ERRORED, actor=actor, code=code, why=why)
-    _drop_rest(session, evaluation)
+    _drop_rest(session, evaluation, counts=False)
 
 
 def cancel(session: Session, evaluation_id: UUID, *, actor: str) -> Evaluation:
@@ -167,20 +247,26 @@ def cancel(session: Session, evaluation_id: UUID, *, actor: str) -> Evaluation:
     return evaluation
 
 
-def _drop_rest(session: Session, evaluation: Evaluation) -> None:
-    """Takes what has not ended out of the queue; one event says it for all of them."""
-    dropped = session.execute(
+def _drop_rest(session: Session, evaluation: Evaluation, *, counts: bool = True) -> None:
+    """Takes what has not ended out of the queue; one event says it for all of them.
+
+    `counts`: the time of the slots that are at it is the team's.
+    """
+    dropped = session.scalars(
         update(CaseRun)
         .where(
             CaseRun.evaluation_id == evaluation.id,
             CaseRun.status.in_([CaseStatus.WAITING.value, CaseStatus.RUNNING.value]),
         )
         .values(status=CaseStatus.DROPPED.value)
-        .returning(CaseRun.id)
+        .returning(CaseRun)
     ).all()
+    evaluation.remaining = 0
     if dropped:
         what = f"{len(dropped)} case runs dropped"
         events.record(session, "evaluation", evaluation.id, actor=SYSTEM, what=what)
+        leased = [one for one in dropped if one.lease_until is not None]
+        usage.charge(session, evaluation.team_id, leased, counts=counts)
 
 
 def release(session: Session, claim: Claim, fault: PlatformFault, *, actor: str, settings: Settings) -> None:
@@ -202,6 +288,7 @@ def _put_back(
     run.lease_until = None
     run.move_to(session, CaseStatus.WAITING, actor=actor, why=fault)
     session.flush()
+    usage.charge(session, evaluation.team_id, [run], counts=False)
     if run.faults >= MAX_FAULTS:
         give_up(session, evaluation, actor=actor, code=fault)
     else:
@@ -210,54 +297,39 @@ def _put_back(
 
 def hand_back(session: Session, claim: Claim, *, actor: str, settings: Settings) -> None:
     """Puts a case back that a stopping worker has not run: nobody's fault, nothing is counted."""
-    _, run = lock_claimed(session, claim)
+    evaluation, run = lock_claimed(session, claim)
     run.lease_until = None
     run.move_to(session, CaseStatus.WAITING, actor=actor, why="worker stopping")
+    session.flush()
+    usage.charge(session, evaluation.team_id, [run], counts=False)
     after_commit(session, lambda: wake_run_workers(settings.redis_url))
 
 
 def expire_leases(session: Session, *, settings: Settings) -> int:
-    """Puts back every case whose lease has run out on the database's clock; returns how many."""
+    """Puts back every case whose lease has run out on the database's clock; returns how many.
+
+    All locks are taken before anything is changed, in the order of every other path: evaluations, cases, slots.
+    """
     expired = session.execute(
-        select(CaseRun.id, CaseRun.claim_no).where(
-            CaseRun.status == CaseStatus.RUNNING.value, CaseRun.lease_until < func.clock_timestamp()
-        )
+        select(CaseRun.evaluation_id, CaseRun.id, CaseRun.claim_no)
+        .where(CaseRun.status == CaseStatus.RUNNING.value, CaseRun.lease_until < func.clock_timestamp())
+        .order_by(CaseRun.evaluation_id, CaseRun.id)
     ).all()
-    put_back = 0
-    for case_run_id, claim_no in expired:
-        try:
-            evaluation, run = lock_claimed(session, Claim(case_run_id, claim_no))
-        except Conflict:
-            continue  # settled since the list was made
-        if run.lease_until is not None and run.lease_until < now(session):
+    locked = [
+        owned
+        for _, case_run, claim_no in expired
+        if (owned := _still_claimed(session, Claim(case_run, claim_no))) is not None
+    ]
+    at = now(session)
+    lost = [(evaluation, run) for evaluation, run in locked if run.lease_until and run.lease_until < at]
+    for evaluation, run in lost:
+        if run.status == CaseStatus.RUNNING:  # and not dropped with an evaluation that this loop gave up
             _put_back(session, evaluation, run, PlatformFault.WORKER_LOST, actor=SYSTEM, settings=settings)
-            put_back += 1
-    return put_back
+    return len(lost)
 
 
-def present_slots(session: Session) -> list[WorkerSlot]:
-    """The slots that asked for a case, or kept a lease alive, in the last minute."""
-    recent = func.now() - func.make_interval(0, 0, 0, 0, 0, 1)
-    return list(session.scalars(select(WorkerSlot).where(WorkerSlot.seen_at > recent)))
-
-
-def no_worker_note(evaluation: Evaluation, slots: Sequence[WorkerSlot]) -> str | None:
-    """Why nothing happens, if none of the present slots could run this evaluation's cases."""
-    if evaluation.status not in (EvaluationStatus.QUEUED, EvaluationStatus.RUNNING):
-        return None
-    if any(_fits(evaluation, slot) for slot in slots):
-        return None
-    gpus = f", {evaluation.needs_gpus} GPU" if evaluation.needs_gpus else ""
-    return (
-        f"Waiting: no worker offers {evaluation.needs_cpus:g} CPUs, "
-        f"{evaluation.needs_memory / 2**30:g} GiB of memory{gpus}. Nothing is lost; it starts when one does."
-    )
-
-
-def _fits(evaluation: Evaluation, slot: WorkerSlot) -> bool:
-    return (
-        slot.cpus >= evaluation.needs_cpus
-        and slot.memory >= evaluation.needs_memory
-        and slot.gpus >= evaluation.needs_gpus
-        and slot.gpu_memory >= evaluation.needs_gpu_memory
-    )
+def _still_claimed(session: Session, claim: Claim) -> tuple[Evaluation, CaseRun] | None:
+    try:
+        return lock_claimed(session, claim)
+    except Conflict:
+        return None  # settled since the list was made

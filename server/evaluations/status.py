@@ -39,7 +39,7 @@ EVALUATION_MOVES: dict[EvaluationStatus, frozenset[EvaluationStatus]] = {
 CASE_MOVES: dict[CaseStatus, frozenset[CaseStatus]] = {
     _C.WAITING: frozenset({_C.RUNNING, _C.DROPPED}),
     _C.RUNNING: frozenset({_C.DONE, _C.WAITING, _C.DROPPED}),
-    _C.DONE: frozenset(),
+    _C.DONE: frozenset({_C.WAITING}),  # only where a container kept for several cases is no longer believed
     _C.DROPPED: frozenset(),
 }
 

@@ -118,6 +118,7 @@ def _queue(
         needs_memory=limits.memory,
         needs_gpus=gpu.count if gpu else 0,
         needs_gpu_memory=(gpu.memory or 0) if gpu else 0,
+        remaining=len(dataset.cases),
     )
     session.add(evaluation)
     session.flush()

@@ -15,7 +15,7 @@ from evaluator.spec import Phase
 from server.challenges.models import Challenge
 from server.challenges.service import is_sealed
 from server.evaluations.models import CaseRun, Evaluation, Score
-from server.evaluations.service import no_worker_note, present_slots
+from server.evaluations.slots import no_worker_note, present_slots
 from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
 from server.submissions.models import Submission
 from server.submissions.schemas import EvaluationOut, ScoreOut, SubmissionOut

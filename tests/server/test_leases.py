@@ -154,7 +154,7 @@ def test_a_slot_gets_only_what_it_can_run_and_the_team_is_told(lab: Lab, team: E
     for lack in lacks:
         assert lab.worker(**lack).lease() is None
     note = team.evaluation(evaluation)["note"]
-    assert note.startswith("Waiting: no worker offers 32 CPUs, 64 GiB of memory, 1 GPU.")
+    assert note.startswith("Waiting: no worker offers 32 CPUs, 64 GiB of memory, 1 GPU of 80 GiB.")
     assert lab.worker().lease() is not None
     assert team.evaluation(evaluation)["note"] is None
 

@@ -1,0 +1,138 @@
+"""How many cases of one evaluation a slot gets at once, and how it is to run them.
+
+fresh: one container for one case. packed: several such containers at once, as many as measured memory and cores allow.
+invoke: one container for one case after the other, where challenge, image and worker allow it.
+"""
+
+import hashlib
+import hmac
+import itertools
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from evaluator.spec import Limits
+from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.policy import Slot
+from server.evaluations.slots import fits, present_slots
+from server.evaluations.status import CaseStatus
+from server.settings import Settings
+
+MOST_INVOKE = 50
+MEASURED_CASES = 3
+"""Cases of an evaluation that are done before others are packed or given by the dozen."""
+_HEADROOM = 1.25  # of the largest memory measured so far: the next case may need more
+_REPEATED_EVERY, _LEAST_REPEATED = 20, 2
+
+
+class Mode(StrEnum):
+    """How a leased case is to be run."""
+
+    FRESH = "fresh"
+    PACKED = "packed"
+    INVOKE = "invoke"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How cases of an evaluation are leased to one slot, and at most how many."""
+
+    mode: Mode
+    most: int
+
+
+_ONE = Batch(Mode.FRESH, 1)
+
+
+def batch_of(session: Session, evaluation: Evaluation, slot: Slot) -> Batch:
+    """What `slot` gets of an evaluation; never so much that a slot beside it would have nothing to do."""
+    if slot.most == 1 and not slot.invoke:
+        return _ONE
+    limits = evaluation.spec_version.spec.limits_of(evaluation.task)
+    if _may_invoke(evaluation, limits, slot):
+        return Batch(Mode.INVOKE, min(_invoked(session, evaluation, limits), _share(session, evaluation)))
+    if slot.most == 1 or limits.pack == 1 or _done(session, evaluation) < MEASURED_CASES:
+        return _ONE
+    packed = min(_packed(evaluation, limits, slot), _share(session, evaluation))
+    return Batch(Mode.PACKED, packed) if packed > 1 else _ONE
+
+
+def _may_invoke(evaluation: Evaluation, limits: Limits, slot: Slot) -> bool:
+    asked = slot.invoke and limits.invoke and not evaluation.fresh_only
+    return asked and evaluation.image.facts.get("invoke") is True
+
+
+def _invoked(session: Session, evaluation: Evaluation, limits: Limits) -> int:
+    """As many cases as together take the time of one, so that a batch delays other teams no longer than a case may."""
+    recent = (
+        select(CaseRun.seconds)
+        .where(
+            CaseRun.evaluation_id == evaluation.id,
+            CaseRun.status == CaseStatus.DONE.value,
+            CaseRun.mode == Mode.INVOKE.value,
+        )
+        .order_by(CaseRun.position.desc())
+        .limit(MOST_INVOKE)
+        .subquery()
+    )
+    done, mean = session.execute(select(func.count(), func.avg(recent.c.seconds)).select_from(recent)).one()
+    if done < MEASURED_CASES:
+        return MEASURED_CASES
+    fitting: int = math.floor(limits.seconds_per_case / max(mean, 1e-3))
+    return max(1, min(MOST_INVOKE, fitting))
+
+
+def _share(session: Session, evaluation: Evaluation) -> int:
+    """The waiting cases over the present slots that could run them, rounded up."""
+    slots = sum(fits(evaluation, slot) for slot in present_slots(session))
+    waiting = select(CaseRun.id).where(
+        CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.WAITING.value
+    )
+    enough = waiting.limit(MOST_INVOKE * max(slots, 1)).subquery()
+    count = session.scalar(select(func.count()).select_from(enough)) or 0
+    return max(1, math.ceil(count / max(slots, 1)))
+
+
+def _done(session: Session, evaluation: Evaluation) -> int:
+    """How many cases of the evaluation are done, counted no further than is of interest."""
+    done = select(CaseRun.id).where(
+        CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.DONE.value
+    )
+    return session.scalar(select(func.count()).select_from(done.limit(MEASURED_CASES).subquery())) or 0
+
+
+def _packed(evaluation: Evaluation, limits: Limits, slot: Slot) -> int:
+    bounds = [slot.most, math.floor(slot.cpus), _times(slot.memory, evaluation.peak_memory_bytes)]
+    if limits.pack != "auto":
+        bounds.append(limits.pack)
+    if limits.gpu is not None and slot.gpus:
+        bounds.append(_times(slot.gpu_memory, evaluation.peak_gpu_memory_bytes))
+    return max(1, min(bounds))
+
+
+def _times(memory: int, peak: int | None) -> int:
+    """How often the measured peak fits, with room to spare; once if nothing was measured."""
+    return 1 if not peak else int(memory // (_HEADROOM * peak))
+
+
+def repeated(session: Session, evaluation: Evaluation, settings: Settings) -> set[int]:
+    """The positions of the cases that are run fresh as well wherever they run in invoke mode, and compared.
+
+    Of every 20 cases one, and at least two of an evaluation. The server's key draws them, so no image can tell which.
+    """
+    last = session.scalar(select(func.max(CaseRun.position)).where(CaseRun.evaluation_id == evaluation.id))
+    cases = 0 if last is None else last + 1
+    key = settings.secret_key.get_secret_value().encode()
+    parts = min(cases, max(_LEAST_REPEATED, math.ceil(cases / _REPEATED_EVERY)))
+    edges = [part * cases // parts for part in range(parts + 1)] if parts else []
+    return {_drawn(key, evaluation.id, begin, end) for begin, end in itertools.pairwise(edges)}
+
+
+def _drawn(key: bytes, evaluation_id: UUID, begin: int, end: int) -> int:
+    """One of the positions from `begin` to before `end`."""
+    drawn = hmac.digest(key, b"repeat" + evaluation_id.bytes + begin.to_bytes(4, "big"), hashlib.sha256)
+    return begin + int.from_bytes(drawn[:8], "big") % (end - begin)

@@ -1,0 +1,123 @@
+"""Which case a slot takes next: one ordered query. It reads no row of a case but the one that it locks.
+
+Its figures are small: one row per evaluation under way, one per slot, one per team. No evaluation is locked, so
+slots that choose at the same time neither wait for each other nor get the same case.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from server.evaluations.models import CaseRun
+
+HALF_LIFE = 3600.0
+"""Seconds after which a slot second that a team had counts half."""
+
+USAGE_UNIT, REMAINING_UNIT = 600.0, 25.0
+"""Teams are compared in steps that double from here: slot seconds lately, and cases still to run. Within a step a slot
+may stay on its image, for loading one costs minutes."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What a slot of a run worker offers.
+
+    Processor cores, memory in bytes, GPUs and the memory of one in bytes, runtimes of its container engine, how many
+    cases it would run at once, and whether it can keep one container for several.
+    """
+
+    name: str
+    cpus: float
+    memory: int
+    gpus: int = 0
+    gpu_memory: int = 0
+    most: int = 1
+    invoke: bool = False
+    runtimes: tuple[str, ...] = ("runc",)
+
+
+# The outer query walks the ordered evaluations and stops at the first case that nobody else holds, so only the first
+# ones are looked into. A case that another slot is taking at this moment is passed over, never waited for.
+_NEXT = text("""
+WITH slot AS (
+    SELECT image_id, unfit FROM worker_slots WHERE worker_id = :worker AND name = :name
+), held AS (
+    SELECT team_id, evaluation_id, charged_at FROM worker_slots WHERE charged_at IS NOT NULL
+), used AS (
+    SELECT team_id, sum(seconds) AS seconds, sum(slots) AS slots
+    FROM (
+        SELECT team_id, seconds * 0.5 ^ (extract(epoch FROM clock_timestamp() - as_of) / :half_life) AS seconds,
+            0 AS slots
+        FROM team_usage
+        UNION ALL
+        SELECT team_id, extract(epoch FROM clock_timestamp() - charged_at), 1 FROM held
+    ) AS parts
+    GROUP BY team_id
+), teams AS (
+    SELECT active.team_id,
+        floor(ln(1 + coalesce(max(used.seconds), 0) / :usage_unit) / ln(2)) AS usage,
+        floor(ln(1 + greatest(sum(active.remaining), 0) / :remaining_unit) / ln(2)) AS remaining,
+        coalesce(max(used.slots), 0) AS slots
+    FROM evaluations AS active LEFT JOIN used ON used.team_id = active.team_id
+    WHERE active.status IN ('queued', 'running')
+    GROUP BY active.team_id
+), ordered AS (
+    SELECT evaluations.id, evaluations.cleared, evaluations.first_cases
+    FROM evaluations
+    JOIN teams ON teams.team_id = evaluations.team_id
+    LEFT JOIN (SELECT evaluation_id, count(*) AS slots FROM held GROUP BY evaluation_id) AS own
+        ON own.evaluation_id = evaluations.id
+    WHERE evaluations.status IN ('queued', 'running')
+        -- only what this slot can run, and nothing where it has found itself unfit
+        AND evaluations.needs_cpus <= :cpus
+        AND evaluations.needs_memory <= :memory
+        AND evaluations.needs_gpus <= :gpus
+        AND evaluations.needs_gpu_memory <= :gpu_memory
+        AND evaluations.needs_runtime = ANY(:runtimes)
+        AND NOT EXISTS (SELECT FROM slot WHERE unfit IS NOT NULL)
+    ORDER BY
+        evaluations.priority DESC, -- what an admin put first; what an admin put last delays nobody
+        teams.usage, -- the team that had the least of the slots lately, in doubling steps: everybody gets a share
+        teams.remaining, -- the team that is nearly through, in doubling steps: it is in nobody's way for long
+        teams.slots, -- the team that holds the fewest slots: teams that come together go on together
+        (evaluations.image_id = (SELECT image_id FROM slot)) IS TRUE DESC, -- the image that the slot has at hand
+        coalesce(own.slots, 0), -- of a team's evaluations the one that holds the fewest slots
+        evaluations.seconds, -- then the one that ran least
+        evaluations.created_at, -- then age
+        evaluations.id
+)
+SELECT run.*
+FROM ordered CROSS JOIN LATERAL (
+    SELECT * FROM case_runs
+    WHERE case_runs.evaluation_id = ordered.id AND case_runs.status = 'waiting'
+        -- until one of the first cases has a valid output, only these may run
+        AND (ordered.cleared OR case_runs.position < ordered.first_cases)
+    ORDER BY case_runs.position
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+) AS run
+LIMIT 1
+""")
+_NEXT_CASE = select(CaseRun).from_statement(_NEXT)
+
+
+def next_case(session: Session, worker_id: UUID, slot: Slot) -> CaseRun | None:
+    """The waiting case that `slot` should run next, locked, or None if there is none that it can run."""
+    values = {
+        "worker": worker_id,
+        "name": slot.name,
+        "cpus": slot.cpus,
+        "memory": slot.memory,
+        "gpus": slot.gpus,
+        "gpu_memory": slot.gpu_memory,
+        "runtimes": list(slot.runtimes),
+        "half_life": HALF_LIFE,
+        "usage_unit": USAGE_UNIT,
+        "remaining_unit": REMAINING_UNIT,
+    }
+    run: CaseRun | None = session.scalars(
+        _NEXT_CASE, values, execution_options={"populate_existing": True}
+    ).one_or_none()
+    return run

@@ -1,0 +1,101 @@
+"""The slots of run workers: which are present, what they can run, and which have found themselves unfit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from server import events
+from server.accounts.principals import RunWorker
+from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.status import CaseStatus, EvaluationStatus
+
+PRESENT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class SlotState:
+    """A slot as admins see it: what it offers, and what it runs if anything. `present`: seen in the last minute."""
+
+    slot: WorkerSlot
+    present: bool
+    running: int
+    evaluation: Evaluation | None
+
+
+def present_slots(session: Session) -> list[WorkerSlot]:
+    """The slots that asked for a case, or kept a lease alive, in the last minute, and take work."""
+    return [one.slot for one in _seen(session) if one.present and one.slot.unfit is None]
+
+
+def _seen(session: Session) -> list[SlotState]:
+    recent = WorkerSlot.seen_at > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, PRESENT_SECONDS)
+    rows = session.execute(select(WorkerSlot, recent).order_by(WorkerSlot.name, WorkerSlot.worker_id))
+    return [SlotState(slot, present, 0, None) for slot, present in rows]
+
+
+def slot_states(session: Session) -> list[SlotState]:
+    """Every slot that ever asked for a case, by name."""
+    running = select(CaseRun.worker_id, CaseRun.worker, func.count()).where(
+        CaseRun.status == CaseStatus.RUNNING.value
+    )
+    counts = {
+        (worker_id, name): count
+        for worker_id, name, count in session.execute(running.group_by(CaseRun.worker_id, CaseRun.worker))
+    }
+    found = []
+    for one in _seen(session):
+        count = counts.get((one.slot.worker_id, one.slot.name), 0)
+        evaluation = session.get(Evaluation, one.slot.evaluation_id) if count else None
+        found.append(SlotState(one.slot, one.present, count, evaluation))
+    return found
+
+
+def note_unfit(session: Session, worker: RunWorker, name: str, why: str | None) -> None:
+    """Notes why a slot takes no work, or with None that it does again; the event log keeps each change."""
+    old = session.scalar(
+        select(WorkerSlot.unfit).where(WorkerSlot.worker_id == worker.id, WorkerSlot.name == name)
+    )
+    nothing = {"cpus": 0.0, "memory": 0, "gpus": 0, "gpu_memory": 0, "seen_at": func.now()}
+    query = insert(WorkerSlot).values(worker_id=worker.id, name=name, unfit=why, **nothing)
+    session.execute(
+        query.on_conflict_do_update(
+            index_elements=["worker_id", "name"], set_={"unfit": why, "seen_at": func.now()}
+        )
+    )
+    if why != old:
+        what = f"slot {name} fit again" if why is None else f"slot {name} unfit"
+        events.record(session, "worker", worker.id, actor=worker.actor, what=what, why=why)
+
+
+def no_worker_note(evaluation: Evaluation, slots: Sequence[WorkerSlot]) -> str | None:
+    """Why nothing happens, if none of the present slots could run this evaluation's cases."""
+    if evaluation.status not in (EvaluationStatus.QUEUED, EvaluationStatus.RUNNING):
+        return None
+    if any(fits(evaluation, slot) for slot in slots):
+        return None
+    return f"Waiting: no worker offers {needs(evaluation)}. Nothing is lost; it starts when one does."
+
+
+def needs(evaluation: Evaluation) -> str:
+    """What a slot has to offer for this evaluation, as people read it."""
+    parts = [f"{evaluation.needs_cpus:g} CPUs", f"{evaluation.needs_memory / 2**30:g} GiB of memory"]
+    if evaluation.needs_gpus:
+        of = f" of {evaluation.needs_gpu_memory / 2**30:g} GiB" if evaluation.needs_gpu_memory else ""
+        parts.append(f"{evaluation.needs_gpus} GPU{of}")
+    if evaluation.needs_runtime != "runc":
+        parts.append(f"the runtime {evaluation.needs_runtime}")
+    return ", ".join(parts)
+
+
+def fits(evaluation: Evaluation, slot: WorkerSlot) -> bool:
+    """Whether `slot` offers what a case of `evaluation` needs."""
+    return (
+        slot.cpus >= evaluation.needs_cpus
+        and slot.memory >= evaluation.needs_memory
+        and slot.gpus >= evaluation.needs_gpus
+        and slot.gpu_memory >= evaluation.needs_gpu_memory
+        and evaluation.needs_runtime in slot.runtimes
+    )

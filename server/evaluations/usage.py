@@ -1,0 +1,82 @@
+"""Who had how much of the slots lately. A slot's time is charged to the team whose case it held, when the case ends.
+
+What a slot holds right now is in its own row and counts from there, so that a claim writes no row of a team.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.policy import HALF_LIFE, Slot
+
+# The slot's clock starts anew; it stops when the slot holds nothing more. Of several cases that a slot was leased
+# together each is charged what has passed since the last one ended, so that no second is charged twice.
+_CHARGE = text("""
+WITH held AS (
+    SELECT worker_id, name, charged_at FROM worker_slots
+    WHERE (worker_id, name) IN (SELECT * FROM unnest(cast(:workers AS uuid[]), cast(:names AS text[])))
+        AND charged_at IS NOT NULL
+    ORDER BY worker_id, name
+    FOR UPDATE
+), restarted AS (
+    UPDATE worker_slots SET charged_at = CASE WHEN EXISTS (
+        SELECT FROM case_runs
+        WHERE status = 'running' AND worker_id = held.worker_id AND worker = held.name
+    ) THEN clock_timestamp() END
+    FROM held WHERE worker_slots.worker_id = held.worker_id AND worker_slots.name = held.name
+)
+INSERT INTO team_usage AS old (team_id, seconds, as_of)
+SELECT cast(:team AS uuid), sum(greatest(extract(epoch FROM clock_timestamp() - charged_at), 0)), clock_timestamp()
+FROM held WHERE :counts
+HAVING count(*) > 0
+ON CONFLICT (team_id) DO UPDATE SET
+    seconds = old.seconds * 0.5 ^ (extract(epoch FROM excluded.as_of - old.as_of) / :half_life) + excluded.seconds,
+    as_of = excluded.as_of
+""")
+
+
+def hold(session: Session, worker_id: UUID, slot: Slot, evaluation: Evaluation | None) -> None:
+    """Notes what the slot offers, and what it was leased if anything."""
+    offer = {
+        "cpus": slot.cpus,
+        "memory": slot.memory,
+        "gpus": slot.gpus,
+        "gpu_memory": slot.gpu_memory,
+        "runtimes": list(slot.runtimes),
+        "most": slot.most,
+        "invoke": slot.invoke,
+        "seen_at": func.now(),
+    }
+    if evaluation is not None:
+        offer |= {
+            "evaluation_id": evaluation.id,
+            "team_id": evaluation.team_id,
+            "image_id": evaluation.image_id,
+            # A slot may be leased its next case before it has finished this one; its clock then runs on.
+            "charged_at": func.coalesce(WorkerSlot.charged_at, func.clock_timestamp()),
+        }
+    fresh = offer | ({} if evaluation is None else {"charged_at": func.clock_timestamp()})
+    query = insert(WorkerSlot).values(worker_id=worker_id, name=slot.name, **fresh)
+    session.execute(query.on_conflict_do_update(index_elements=["worker_id", "name"], set_=offer))
+
+
+def charge(session: Session, team_id: UUID, runs: Sequence[CaseRun], *, counts: bool = True) -> None:
+    """Charges a team for the slots that held `runs`, whose new status has been flushed.
+
+    Without `counts` the time was lost by our fault and is nobody's.
+    """
+    held = sorted({(one.worker_id, one.worker) for one in runs if one.worker_id and one.worker})
+    if not held:
+        return
+    values = {
+        "workers": [worker_id for worker_id, _ in held],
+        "names": [name for _, name in held],
+        "team": team_id,
+        "counts": counts,
+        "half_life": HALF_LIFE,
+    }
+    session.execute(_CHARGE, values)
