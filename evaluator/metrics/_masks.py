@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_BLOCK = 1 << 19
-"""Bytes that are looked at in one call: the call costs nothing beside them."""
+from evaluator.metrics._compiled import kernels
 
 Box = tuple[tuple[int, int], ...]
 """First voxel, and one past the last, along each axis."""
@@ -15,52 +14,38 @@ Box = tuple[tuple[int, int], ...]
 def box_of(array: NDArray[Any]) -> Box | None:
     """The smallest box that holds every voxel of `array` that is not 0, or None where all are.
 
-    Planes are counted from both ends until one is set, so most of an array is read once.
+    All of an array is read once, and the planes between the first and the last that hold something again.
     """
     if array.flags.f_contiguous and not array.flags.c_contiguous:
         box = box_of(array.T)
         return box and box[::-1]
     if array.ndim == 0 or array.size == 0:
         return () if array.size and array.any() else None
-    first = _first_set(array)
-    if first is None:
+    held, shadow = _projected(array)
+    planes = np.flatnonzero(held)
+    if not len(planes):
         return None
-    last = len(array) - 1 - (_first_set(array[::-1]) or 0)
-    if array.ndim == 1:
-        return ((first, last + 1),)
-    rest = box_of(_shadow(array[first : last + 1]))
-    return None if rest is None else ((first, last + 1), *rest)
+    ends = int(planes[0]), int(planes[-1]) + 1
+    rest = box_of(shadow) if array.ndim > 1 else ()
+    return None if rest is None else (ends, *rest)
 
 
-def _first_set(planes: NDArray[Any]) -> int | None:
-    """The first plane with a set voxel, found by halves in the first block of planes that has one."""
-    step = max(_BLOCK * len(planes) // planes.nbytes, 1)
-    for start in range(0, len(planes), step):
-        if _has_any(planes[start : start + step]):
-            return start + _halved(planes[start : start + step])
-    return None
+def _projected(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """What each plane holds, 0 where nothing is set, and what is set in any of the planes.
 
-
-def _halved(planes: NDArray[Any]) -> int:
-    if len(planes) == 1:
-        return 0
-    half = len(planes) // 2
-    if _has_any(planes[:half]):
-        return _halved(planes[:half])
-    return half + _halved(planes[half:])
-
-
-def _has_any(planes: NDArray[Any]) -> bool:
-    forward = planes if planes.strides[0] > 0 else planes[::-1]  # backwards numpy counts several times slower
-    return bool(np.count_nonzero(forward))
-
-
-def _shadow(planes: NDArray[Any]) -> NDArray[Any]:
-    """What is set in any of the planes; bytes are joined by OR, which is several times faster than `any`."""
-    if planes.dtype.itemsize == 1:
-        shadow: NDArray[Any] = np.bitwise_or.reduce(planes.view(np.uint8), axis=0)
-        return shadow
-    return np.asarray(np.any(planes, axis=0))
+    The largest byte of whole numbers is found several times faster than `any` is.
+    """
+    if not array.flags.c_contiguous or array.dtype.kind not in "biu":
+        return np.any(array, axis=tuple(range(1, array.ndim))), np.asarray(np.any(array, axis=0))
+    planes = array.reshape(len(array), -1).view(np.uint8)
+    if fast := kernels():
+        held, shadow = np.empty(len(planes), np.uint8), np.zeros(planes.shape[1], np.uint8)
+        fast.project(planes.reshape(-1), held, shadow)
+    else:
+        held = np.maximum.reduce(planes, axis=1)
+        first, last = int(np.argmax(held != 0)), len(held) - int(np.argmax(held[::-1] != 0))
+        shadow = np.maximum.reduce(planes[first:last], axis=0)
+    return held, shadow.view(array.dtype).reshape(array.shape[1:])
 
 
 def joined(one: Box | None, other: Box | None) -> Box | None:

@@ -107,15 +107,15 @@ def surface_of(mask: NDArray[np.bool_], grid: Grid) -> Surface:
 
 
 def _compiled_surface(mask: NDArray[np.bool_], grid: Grid, fast: Kernels) -> Surface:
-    cells = np.zeros(tuple(length + 1 for length in grid.shape), np.uint8)
-    cells[1:-1, 1:-1, 1:-1] = mask
     codes = np.zeros(grid.size, np.uint8)
     histogram = np.zeros(256, np.int64)
-    room = np.empty(grid.size // _DENSE, np.int64)
+    worth = grid.size // _DENSE
+    room = np.empty(worth + _WORD, np.int64)
+    voxels = np.ascontiguousarray(mask).view(np.uint8)
     layout = np.array([grid.start, grid.plane, grid.row])
-    count = fast.encode(cells, codes, codes.view(np.uint64), layout, histogram, room)
+    count = fast.encode(voxels, codes, codes.view(np.uint64), layout, histogram, room)
     surface = Surface(grid, codes, histogram)
-    if count <= len(room):
+    if count <= worth:
         surface.__dict__["elements"] = room[:count].copy()
     return surface
 
