@@ -1,7 +1,8 @@
 """What a container used, read from the control groups of this host, where they can be read.
 
 Every container gets a parent group of its own. The container's group vanishes with it; the parent keeps the
-peaks of memory and processes until it is removed, so that they are exact even for a very short container.
+peaks of memory and processes and the processor time until it is removed, so that they are exact even for a very
+short container.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ class Usage:
     memory: int | None = None
     processes: int | None = None
     oom_kills: int = 0
+    cpu_seconds: float | None = None
 
 
 class Group:
@@ -38,12 +40,21 @@ class Group:
             for group in (self.path, f"{self.path}/{container}"):
                 self._read_memory(group)
                 self._read_processes(group)
+            self._read_cpu(self.path)
         return self.usage
 
     def remove(self) -> None:
         """Remove the parent group; its container has to be gone."""
         if self.path is not None:
             _remove(self.name)
+
+    def _read_cpu(self, group: str) -> None:
+        if self._unified:
+            used, unit = _field(_ROOT / group[1:] / "cpu.stat", "usage_usec"), 1e6
+        else:
+            used, unit = _number(_ROOT / "cpuacct" / group[1:] / "cpuacct.usage"), 1e9
+        if used is not None:
+            self.usage.cpu_seconds = used / unit
 
     def _read_memory(self, group: str) -> None:
         base = _ROOT / ("" if self._unified else "memory") / group[1:]

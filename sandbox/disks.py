@@ -23,12 +23,15 @@ from typing import Any
 from evaluator.verdicts import PlatformFault
 from sandbox.faults import EngineFault
 
-_LOOP_SET_FD, _LOOP_CLR_FD, _LOOP_SET_STATUS64, _LOOP_CTL_GET_FREE = 0x4C00, 0x4C01, 0x4C04, 0x4C82
+_LOOP_SET_FD, _LOOP_CLR_FD, _LOOP_SET_STATUS64, _LOOP_CONFIGURE = 0x4C00, 0x4C01, 0x4C04, 0x4C0A
+_LOOP_CTL_GET_FREE = 0x4C82
 _AUTOCLEAR = 4  # the kernel detaches the device with its last mount, so a crash leaves nothing attached
 _INFO64 = struct.Struct("=5Q4I64s64s32s2Q")
 _MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 _MNT_DETACH = 2
-_LEAVE_TABLES = "noinit_itable"  # else the kernel writes all inode tables into the sparse file
+# Else the kernel writes all inode tables into the sparse file; and nobody reads a disk after a power cut, so that
+# unmounting has to wait for no flush of the host's own disk: 40 ms a disk become 10.
+_MOUNT_OPTIONS = "noinit_itable,nobarrier"
 _SUFFIX = ".ext4"
 _BYTES_PER_FILE = 16 * 1024  # as ext4 has it by default: a small disk cannot hold the inodes of a large one
 _FREE_LEFT = 2 * 2**20  # a write of one large page fails as a whole, before the last blocks are taken
@@ -45,7 +48,7 @@ class Disk:
     @property
     def driver_config(self) -> dict[str, Any]:
         """How the engine's local driver mounts it."""
-        options = {"type": "ext4", "device": self.device, "o": f"nosuid,nodev,{_LEAVE_TABLES}"}
+        options = {"type": "ext4", "device": self.device, "o": f"nosuid,nodev,{_MOUNT_OPTIONS}"}
         return {"Name": "local", "Options": options}
 
     def used(self) -> int:
@@ -157,8 +160,7 @@ def _attach(file: int, name: str) -> tuple[str, int]:
             os.close(control)
         loop = os.open(device, os.O_RDWR | os.O_CLOEXEC)
         try:
-            fcntl.ioctl(loop, _LOOP_SET_FD, file)
-            fcntl.ioctl(loop, _LOOP_SET_STATUS64, info)
+            _configure(loop, file, info)
         except OSError as error:
             os.close(loop)
             if error.errno not in (errno.EBUSY, errno.EAGAIN):
@@ -166,6 +168,17 @@ def _attach(file: int, name: str) -> tuple[str, int]:
         else:
             return device, loop
     raise OSError(errno.EBUSY, "no free loop device")
+
+
+def _configure(loop: int, file: int, info: bytes) -> None:
+    """Let the device `loop` show `file`; in one step where the kernel has it (5.8), for each one costs 10 ms."""
+    try:
+        fcntl.ioctl(loop, _LOOP_CONFIGURE, struct.pack("=II", file, 0) + info + bytes(64))
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTTY):
+            raise
+        fcntl.ioctl(loop, _LOOP_SET_FD, file)
+        fcntl.ioctl(loop, _LOOP_SET_STATUS64, info)
 
 
 def remove_orphans(orphan: Callable[[str], bool]) -> list[str]:
@@ -199,7 +212,7 @@ def _libc() -> ctypes.CDLL:
 
 def _mount(device: str, path: Path) -> None:
     flags = ctypes.c_ulong(_MS_NOSUID_NODEV_NOEXEC)
-    if _libc().mount(device.encode(), os.fsencode(path), b"ext4", flags, _LEAVE_TABLES.encode()):
+    if _libc().mount(device.encode(), os.fsencode(path), b"ext4", flags, _MOUNT_OPTIONS.encode()):
         raise OSError(ctypes.get_errno(), f"mounting {device}")
 
 

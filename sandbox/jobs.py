@@ -12,10 +12,18 @@ from evaluator.verdicts import Verdict
 
 @dataclass(frozen=True)
 class Slot:
-    """What a worker lends to one container at a time: processor cores, one GPU, or neither in particular."""
+    """What a worker lends to one container at a time: processor cores, one GPU, memory, or none in particular.
+
+    `uid` is the slot's own user, under which containers of the profile `strict` run. `runtime` runs what no
+    challenge asks another runtime for. `memory` (bytes) lowers the task's own limit where several containers
+    share what a slot has.
+    """
 
     cpuset: str | None = None
     gpu_uuid: str | None = None
+    memory: int | None = None
+    uid: int = 61_000
+    runtime: str = "runc"
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,8 @@ class CaseJob:
     `name` (`proctor-<case run id>-<claim_no>`) is the container's name and starts every other name on the
     host (volumes, files), so that orphans are found by it. `image` is the image id (sha256:…). `inputs` maps
     input keys to files of this host. `scratch` is a directory for this case alone: made if it is missing,
-    removed afterwards. `stop`, once set, kills the case.
+    removed afterwards. `stop`, once set, kills the case. `patience` is how many times the limit a container may
+    run before it is killed; what it writes after the limit does not count.
     """
 
     name: str
@@ -39,6 +48,7 @@ class CaseJob:
     slot: Slot
     scratch: Path
     stop: threading.Event | None = None
+    patience: float = 1.0
 
     @property
     def output_name(self) -> str:
@@ -53,7 +63,9 @@ class CaseOutcome:
     `output` is the canonical encoding and None unless the verdict is valid. `seconds` runs from process
     start to exit. `peak_memory_bytes` (page cache included) is None where the host does not show it. `log` is
     the tail of stdout and stderr and must never reach a participant in a hidden phase, nor must `exit_code`.
-    `options` are the container options as the receipt shows them, without host paths.
+    `options` are the container options as the receipt shows them, without host paths. `cpu_seconds` is None where
+    the host hides it, `gpu_memory_bytes` (the peak) where there is no GPU. `late`: the verdict is a timeout, but a
+    valid output came within the job's patience.
     """
 
     verdict: Verdict
@@ -64,3 +76,6 @@ class CaseOutcome:
     oom_killed: bool
     log: str
     options: dict[str, Any]
+    cpu_seconds: float | None = None
+    gpu_memory_bytes: int | None = None
+    late: bool = False

@@ -21,6 +21,11 @@ def failed(ending: Ending, log: str) -> Verdict | None:
     return cause(ending, Verdict(Fault.EXIT_CODE, HINTS[Fault.EXIT_CODE]))  # the number could carry data out
 
 
+def too_late(verdict: Verdict) -> Verdict:
+    """The verdict of a container that ended by itself after its time was over, whatever it had written."""
+    return Verdict(Fault.TIMEOUT, HINTS[Fault.TIMEOUT], warnings=verdict.warnings if verdict.valid else ())
+
+
 def cause(ending: Ending, verdict: Verdict) -> Verdict:
     """The bound that explains a failing `verdict`, or the verdict itself."""
     if verdict.valid:

@@ -6,6 +6,7 @@ executable /tmp that keeps what the image made there, and root that may read fil
 """
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,11 +90,10 @@ def _host_config(job: CaseJob, host: Host, mounts: Mounts) -> dict[str, Any]:
         "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp.profile()}"],
         "ReadonlyRootfs": limits.profile == "strict",
         "PidsLimit": limits.processes,
-        "Memory": limits.memory,
-        "MemorySwap": limits.memory,
+        "Memory": (memory := min(limits.memory, job.slot.memory or limits.memory)),
+        "MemorySwap": memory,
         "OomScoreAdj": 1000,
-        "NanoCpus": _nano_cpus(limits.cpus, job.slot, host.cpus),
-        "CpusetCpus": job.slot.cpuset or "",
+        **_processors(limits.cpus, job.slot, host.cpus),
         "Ulimits": _ulimits(limits.disk),
         "IpcMode": "private",
         "CgroupnsMode": "private",
@@ -109,9 +109,18 @@ def _host_config(job: CaseJob, host: Host, mounts: Mounts) -> dict[str, Any]:
     return config
 
 
-def _nano_cpus(cpus: float, slot: Slot, host_cpus: int) -> int:
-    available = len(cores(slot.cpuset)) if slot.cpuset else host_cpus
-    return int(min(cpus, available) * 1e9)
+def _processors(cpus: float, slot: Slot, host_cpus: int) -> dict[str, Any]:
+    """As many of the slot's own cores as the task may have, whole; a quota only for a part of one, or without cores.
+
+    A quota stops a program with many threads in the middle of every tenth of a second, so clocks would differ.
+    """
+    if slot.cpuset is None:
+        return {"NanoCpus": int(min(cpus, host_cpus) * 1e9), "CpusetCpus": ""}
+    own = sorted(cores(slot.cpuset))[: math.ceil(cpus)]
+    return {
+        "NanoCpus": int(cpus * 1e9) if cpus < len(own) else 0,
+        "CpusetCpus": ",".join(map(str, own)),
+    }
 
 
 def cores(cpuset: str) -> set[int]:

@@ -1,4 +1,8 @@
-"""Running one case: one fresh container from create to removed, and the verdict on what it left behind."""
+"""Running one case: one fresh container from create to removed, and the verdict on what it left behind.
+
+The steps are functions of their own, so that a worker can prepare the next case and conclude the last one while a
+container runs. Only `execute` takes what a slot lends.
+"""
 
 import contextlib
 import os
@@ -6,14 +10,14 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from docker.errors import APIError, DockerException
 from requests import RequestException
 
-from evaluator.verdicts import Fault, PlatformFault, Verdict
+from evaluator.verdicts import HINTS, Fault, PlatformFault, Verdict
 from sandbox import collect, disks, judge, options, parse, start
 from sandbox.cgroups import Group
 from sandbox.disks import Disk
@@ -22,21 +26,25 @@ from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from sandbox.watch import Ending, Watch
 
-__all__ = ["CaseJob", "CaseOutcome", "Slot", "run_case"]
+__all__ = ["Case", "CaseJob", "CaseOutcome", "Slot", "conclude", "execute", "prepare", "remove", "run_case"]
 
 _FILES_PER_DISK = 500_000
 _OUTPUT_SLACK = 8 * 2**20  # a file of exactly the limit has to fit beside the file system's own blocks
 
 
-@dataclass(frozen=True)
-class _Case:
-    """Everything that was prepared for one container, and what removes it."""
+@dataclass
+class Case:
+    """A case whose container is made but not started; `refused` is the verdict where none could be made."""
 
     engine: Engine
     job: CaseJob
+    cleanup: ExitStack
     group: Group
-    disks: Mapping[str, Disk]
-    config: dict[str, Any]
+    disks: Mapping[str, Disk] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    container: str = ""
+    refused: Verdict | None = None
+    watch: Watch | None = None
 
 
 def run_case(engine: Engine, job: CaseJob) -> CaseOutcome:
@@ -46,15 +54,121 @@ def run_case(engine: Engine, job: CaseJob) -> CaseOutcome:
         EngineFault: the platform failed, or `job.stop` was set; the case may run again.
         ValueError: the case lacks an input that the task needs.
     """
-    image = image_of(engine, job)
-    if len(options.volumes_to_bound(image)) > options.MAX_VOLUMES:
-        message = f"The image declares more than {options.MAX_VOLUMES} VOLUMEs."
-        return CaseOutcome(Verdict(Fault.NO_START, message), None, 0.0, None, None, False, "", {})
-    with ExitStack() as cleanup:
+    case = prepare(engine, job)
+    try:
+        execute(case)
+        return conclude(case)
+    finally:
+        remove(case)
+
+
+def prepare(engine: Engine, job: CaseJob) -> Case:
+    """Everything up to the start: staged inputs, disks, the created container. `remove` undoes it.
+
+    Nothing is left behind where it raises.
+
+    Raises:
+        EngineFault: the platform failed.
+        ValueError: the case lacks an input that the task needs.
+    """
+    with _our_fault():
+        image = image_of(engine, job)
+        with ExitStack() as cleanup:
+            case = Case(engine, job, cleanup, Group(job.name, engine.host, privileged=engine.privileged))
+            message = options.refused_volumes(image)
+            if message is not None:
+                case.refused = Verdict(Fault.NO_START, message)
+            else:
+                _make(case, image)
+            case.cleanup = cleanup.pop_all()
+    return case
+
+
+def execute(case: Case) -> None:
+    """Start the container and wait until its processes are gone; what they held is free then.
+
+    Raises:
+        EngineFault: the platform failed, or `job.stop` was set.
+    """
+    if case.refused is not None:
+        return
+    with _our_fault():
         try:
-            return _run(_prepare(engine, job, image, cleanup))
-        except OSError as error:
-            raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"on this host: {error}") from error
+            case.engine.api.start(case.container)
+        except APIError as error:
+            case.refused = start.refused(error)
+            return
+        except (DockerException, RequestException) as error:
+            text = f"starting a container: {error}"
+            raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, text) from error
+        case.watch = Watch(case.engine, case.job, case.group, case.disks.values())
+        case.watch.until_gone(case.container)
+
+
+def conclude(case: Case) -> CaseOutcome:
+    """The outcome of a case that was executed: what the container left behind is collected and checked.
+
+    Raises:
+        EngineFault: the platform failed.
+    """
+    if case.refused is not None or case.watch is None:
+        return _outcome(case, case.refused or Verdict(Fault.NO_START, HINTS[Fault.NO_START]), log="")
+    with _our_fault():
+        ending = case.watch.ending()
+        log = _log(case.engine, case.container, case.job.limits.log)
+        verdict = judge.failed(ending, log)
+        output = None
+        if verdict is None:
+            verdict, output = _check(case)
+            verdict = judge.cause(ending, verdict)
+        late = ending.overran and verdict.valid
+        if ending.overran:
+            verdict = judge.too_late(verdict)
+        if verdict.valid and ending.oom_killed:
+            verdict = replace(verdict, warnings=(*verdict.warnings, judge.CHILD_KILLED))
+    kept = output if verdict.valid else None
+    return replace(_outcome(case, verdict, output=kept, ending=ending, log=log), late=late)
+
+
+def remove(case: Case) -> None:
+    """Remove the container, running or not, and everything that was made for it.
+
+    Raises:
+        EngineFault: the engine did not do it; the orphans' removal will.
+    """
+    case.cleanup.close()
+
+
+@contextlib.contextmanager
+def _our_fault() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"on this host: {error}") from error
+
+
+def _make(case: Case, image: Mapping[str, Any]) -> None:
+    """Fill in `case`, whose clean-up grows with every step."""
+    engine, job, cleanup = case.engine, case.job, case.cleanup
+    job.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
+    cleanup.callback(shutil.rmtree, job.scratch, ignore_errors=True)
+    parse.start()
+    inputs = job.scratch / "input"
+    inputs.mkdir(mode=0o755)
+    stage(job, inputs)
+    cleanup.callback(case.group.remove)
+    case.disks = make_disks(engine, job, image, cleanup) if engine.privileged else {}
+    host = options.Host(int(engine.host["NCPU"]), case.group.path)
+    case.config = options.build(job, host, options.Mounts(inputs, case.disks), image)
+    cleanup.callback(engine.remove_container, job.name)
+    try:
+        case.container = str(engine.api.create_container_from_config(case.config, name=job.name)["Id"])
+        if options.OUTPUT not in case.disks:
+            collect.make_writable(engine, case.container)
+    except APIError as error:
+        case.refused = start.refused(error)
+    except (DockerException, RequestException) as error:
+        raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"making a container: {error}") from error
 
 
 def image_of(engine: Engine, job: CaseJob) -> dict[str, Any]:
@@ -65,36 +179,24 @@ def image_of(engine: Engine, job: CaseJob) -> dict[str, Any]:
     return image
 
 
-def _prepare(engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: ExitStack) -> _Case:
-    info = engine.host
-    job.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
-    cleanup.callback(shutil.rmtree, job.scratch, ignore_errors=True)
-    parse.start()
-    inputs = job.scratch / "input"
-    inputs.mkdir(mode=0o755)
-    stage(job, inputs)
-    group = Group(job.name, info, privileged=engine.privileged)
-    cleanup.callback(group.remove)
-    made = make_disks(engine, job, image, cleanup) if engine.privileged else {}
-    host = options.Host(int(info["NCPU"]), group.path)
-    config = options.build(job, host, options.Mounts(inputs, made))
-    return _Case(engine, job, group, made, config)
-
-
 def stage(job: CaseJob, top: Path) -> None:
     """Put the case's inputs into `top`, under their canonical names and for everybody to read."""
     for one in job.task.inputs_of(set(job.inputs)):
         source, target = job.inputs[one.key], top / one.file
         try:
             state = source.stat()
-            if stat.S_IMODE(state.st_mode) & 0o444 == 0o444 and state.st_dev == top.stat().st_dev:
+            same_device = state.st_dev == top.stat().st_dev
+            readable = stat.S_IMODE(state.st_mode) & 0o444 == 0o444
+            if readable and same_device and state.st_mtime == options.FILE_TIME:
                 os.link(source.resolve(), target)
             else:
                 shutil.copyfile(source, target)
                 target.chmod(0o444)
+                os.utime(target, (options.FILE_TIME, options.FILE_TIME))
         except FileNotFoundError as error:
             raise EngineFault(PlatformFault.INPUT_MISSING, f"input {one.key}") from error
     top.chmod(0o755)
+    os.utime(top, (options.FILE_TIME, options.FILE_TIME))
 
 
 def make_disks(engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: ExitStack) -> dict[str, Disk]:
@@ -119,46 +221,7 @@ def _remove_disk(engine: Engine, disk: Disk) -> None:
     disk.remove()
 
 
-def _run(case: _Case) -> CaseOutcome:
-    with _container(case) as container:
-        if isinstance(container, Verdict):
-            return _outcome(case, container, log="")
-        ending = Watch(case.engine, case.job, case.group, case.disks.values()).to_the_end(container)
-        log = _log(case.engine, container, case.job.limits.log)
-        verdict = judge.failed(ending, log)
-        output = None
-        if verdict is None:
-            verdict, output = _check(case, container)
-            verdict = judge.cause(ending, verdict)
-            if verdict.valid and ending.oom_killed:
-                verdict = replace(verdict, warnings=(*verdict.warnings, judge.CHILD_KILLED))
-        return _outcome(case, verdict, output=output if verdict.valid else None, ending=ending, log=log)
-
-
-@contextlib.contextmanager
-def _container(case: _Case) -> Iterator[str | Verdict]:
-    """The id of the started container, or the verdict if the image cannot be started; removed in any case."""
-    try:
-        yield _start(case)
-    finally:
-        case.engine.remove_container(case.job.name)
-
-
-def _start(case: _Case) -> str | Verdict:
-    api = case.engine.api
-    try:
-        container = str(api.create_container_from_config(case.config, name=case.job.name)["Id"])
-        if options.OUTPUT not in case.disks:
-            collect.make_writable(case.engine, container)
-        api.start(container)
-    except APIError as error:
-        return start.refused(error)
-    except (DockerException, RequestException) as error:
-        raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"starting a container: {error}") from error
-    return container
-
-
-def _check(case: _Case, container: str) -> tuple[Verdict, bytes | None]:
+def _check(case: Case) -> tuple[Verdict, bytes | None]:
     """The verdict on the output file and, if it is valid, its canonical encoding."""
     job, target = case.job, case.job.scratch / f"output{case.job.task.output.suffix}"
     suffix, limit = job.task.output.suffix, job.limits.output
@@ -166,7 +229,7 @@ def _check(case: _Case, container: str) -> tuple[Verdict, bytes | None]:
         if options.OUTPUT in case.disks:
             collect.from_disk(case.disks[options.OUTPUT].path, job.output_name, suffix, limit, target)
         else:
-            collect.from_engine(case.engine, container, job.output_name, suffix, limit, target)
+            collect.from_engine(case.engine, case.container, job.output_name, suffix, limit, target)
     except collect.NotCollected as found:
         return found.verdict, None
     return parse.check(case.job, target)
@@ -182,7 +245,7 @@ def _log(engine: Engine, container: str, tail: int) -> str:
 
 
 def _outcome(
-    case: _Case, verdict: Verdict, *, log: str, output: bytes | None = None, ending: Ending | None = None
+    case: Case, verdict: Verdict, *, log: str, output: bytes | None = None, ending: Ending | None = None
 ) -> CaseOutcome:
     return CaseOutcome(
         verdict=verdict,
@@ -192,5 +255,7 @@ def _outcome(
         exit_code=ending.exit_code if ending else None,
         oom_killed=ending.oom_killed if ending else False,
         log=log,
-        options=options.receipt(case.config),
+        options=options.receipt(case.config) if case.config else {},
+        cpu_seconds=ending.cpu_seconds if ending else None,
+        gpu_memory_bytes=ending.gpu_memory if ending else None,
     )

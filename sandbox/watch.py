@@ -1,11 +1,19 @@
-"""A started container to its end: the clock, the stop signal, and the bounds that no kernel option holds."""
+"""A started container to its end: the clock, the stop signal, and the bounds that no kernel option holds.
 
+The end has two parts. The kernel says at once when the container's processes are gone, and its cores, memory and
+GPU are free then; the engine needs some more time to clear up and to say how it ended.
+"""
+
+import contextlib
+import os
+import select
 import threading
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from evaluator.verdicts import PlatformFault
@@ -13,10 +21,14 @@ from sandbox.cgroups import Group
 from sandbox.disks import Disk
 from sandbox.engine import Engine, translate
 from sandbox.faults import EngineFault
+from sandbox.gpu import Sampler
 from sandbox.jobs import CaseJob
 from sandbox.layer import Layer
 
 _TICK = 0.05
+_READ_EVERY = (
+    0.25  # seconds between two looks at the control groups: the peaks stay there, a child's end does not
+)
 _GRACE = 30.0
 
 
@@ -30,7 +42,7 @@ class Killed(Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a container ended and what it used."""
+    """How a container ended and what it used. `overran`: it ended by itself, but after its time was over."""
 
     exit_code: int
     seconds: float
@@ -39,6 +51,9 @@ class Ending:
     disk_full: bool
     processes_full: bool
     peak_memory: int | None
+    cpu_seconds: float | None = None
+    gpu_memory: int | None = None
+    overran: bool = False
 
 
 class _Waiter(threading.Thread):
@@ -60,6 +75,40 @@ class _Waiter(threading.Thread):
             self.ended.set()
 
 
+class _Process:
+    """The end of a container's first process: told by the kernel where this process sees it, else by the engine."""
+
+    def __init__(self, inspected: dict[str, Any], waiter: _Waiter) -> None:
+        self._waiter = waiter
+        self._handle = _pidfd(int(inspected["State"]["Pid"] or 0), str(inspected["Id"]))
+
+    def gone(self, seconds: float) -> bool:
+        """Whether it has ended, within so many seconds."""
+        if self._handle is None or self._waiter.ended.is_set():
+            return self._waiter.ended.wait(seconds)
+        ready, _, _ = select.select([self._handle], [], [], seconds)
+        return bool(ready)
+
+    def close(self) -> None:
+        """Forget the process."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def _pidfd(pid: int, container: str) -> int | None:
+    """A descriptor that is readable once the process `pid` of this container is gone; None where it is not seen."""
+    if pid == 0:
+        return None
+    with contextlib.suppress(OSError):
+        handle = os.pidfd_open(pid)
+        # Asked after it was opened: this process may count processes differently than the engine does.
+        if container in Path(f"/proc/{pid}/cgroup").read_text():
+            return handle
+        os.close(handle)
+    return None
+
+
 class Watch:
     """One running container, watched until it ends."""
 
@@ -67,91 +116,127 @@ class Watch:
         self._engine, self._job, self._group, self._disks = engine, job, group, disks
         self._disk_full = False
         self._copied = 0  # what the image brought along on the disks is not the container's writing
+        self._next_read = 0.0
+        self._killed: Killed | None = None
+        self._elapsed = 0.0
 
-    def to_the_end(self, container: str) -> Ending:
-        """Wait for the container, kill it when a bound is passed, and say how it ended.
+    def until_gone(self, container: str) -> None:
+        """Wait for the container's processes to end; kill them when a bound is passed.
 
         Raises:
             EngineFault: the engine or the container was lost, or the job was told to stop.
         """
         started = time.monotonic()
-        waiter = _Waiter(self._engine, container)
-        waiter.start()
-        layer = Layer(self._engine, self._inspect(container), self._job.limits.disk)
+        self._container = container
+        self._waiter = _Waiter(self._engine, container)
+        self._waiter.start()
+        inspected = self._inspect(container)
+        self._layer = Layer(self._engine, inspected, self._job.limits.disk)
         self._copied = sum(disk.used() for disk in self._disks)
-        killed = None
-        while not waiter.ended.wait(_TICK):
-            killed = self._reason_to_kill(container, layer, time.monotonic() - started)
-            if killed is not None:
-                killed = self._kill(container, killed)
-                break
-        if not waiter.ended.wait(_GRACE):
-            raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, "the engine did not end a killed container")
-        if waiter.problem is not None:
-            raise waiter.problem
-        elapsed = time.monotonic() - started
-        self._look_at_disks(layer, now=True)
-        return self._ending(container, killed, elapsed)
+        process = _Process(inspected, self._waiter)
+        lent = self._job.slot
+        try:
+            with Sampler(lent.gpu_uuid if lent.memory is None else None) as sampler:
+                self._watch(process, started)
+        finally:
+            process.close()
+        self._elapsed = time.monotonic() - started
+        self._gpu_memory = sampler.peak
+        if self._killed is Killed.STOP:
+            raise EngineFault(PlatformFault.WORKER_LOST, "the case was told to stop")
+
+    def _watch(self, process: _Process, started: float) -> None:
+        longest = self._job.limits.seconds_per_case * self._job.patience
+        while not process.gone(max(0.0, min(_TICK, longest - (time.monotonic() - started)))):
+            reason = self._reason_to_kill(time.monotonic() - started >= longest)
+            if reason is not None:
+                self._killed = self._kill(reason)
+                if not process.gone(_GRACE):
+                    text = "the engine did not end a killed container"
+                    raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, text)
+                return
+
+    def ending(self) -> Ending:
+        """How the container ended, once the engine knows; after `until_gone`.
+
+        Raises:
+            EngineFault: the engine was lost, or something else killed the container.
+        """
+        if not self._waiter.ended.wait(_GRACE):
+            raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, "the engine did not see a container end")
+        if self._waiter.problem is not None:
+            raise self._waiter.problem
+        self._look_at_disks(now=True)
+        return self._ending()
 
     def _inspect(self, container: str) -> dict[str, Any]:
         with translate("inspecting a container"):
             return dict(self._engine.api.inspect_container(container))
 
-    def _reason_to_kill(self, container: str, layer: Layer, elapsed: float) -> Killed | None:
+    def _reason_to_kill(self, over: bool) -> Killed | None:
         if self._job.stop is not None and self._job.stop.is_set():
             return Killed.STOP
-        if elapsed >= self._job.limits.seconds_per_case:
+        if over:
             return Killed.TIMEOUT
-        self._group.read(container)
-        return Killed.DISK if self._look_at_disks(layer) else None
+        if time.monotonic() >= self._next_read:
+            self._next_read = time.monotonic() + _READ_EVERY
+            self._group.read(self._container)
+        return Killed.DISK if self._look_at_disks() else None
 
-    def _look_at_disks(self, layer: Layer, *, now: bool = False) -> bool:
+    def _look_at_disks(self, *, now: bool = False) -> bool:
         """Note full disks; True if everything that was written together is over the disk limit."""
         self._disk_full = self._disk_full or any(disk.full() for disk in self._disks)
-        written = layer.look(now=now) + sum(disk.used() for disk in self._disks) - self._copied
+        written = self._layer.look(now=now) + sum(disk.used() for disk in self._disks) - self._copied
         over = written > self._job.limits.disk
         self._disk_full = self._disk_full or over
         return over
 
-    def _kill(self, container: str, reason: Killed) -> Killed | None:
+    def _kill(self, reason: Killed) -> Killed | None:
         """SIGKILL; None if the container had ended by itself just before."""
         with translate("killing a container"):
-            if not self._inspect(container)["State"]["Running"]:
+            if not self._inspect(self._container)["State"]["Running"]:
                 return None
-            self._engine.api.kill(container)
+            self._engine.api.kill(self._container)
         return reason
 
-    def _ending(self, container: str, killed: Killed | None, elapsed: float) -> Ending:
-        if killed is Killed.STOP:
-            raise EngineFault(PlatformFault.WORKER_LOST, "the case was told to stop")
-        state = self._inspect(container)["State"]
-        usage = self._group.read(container)
-        limits = self._job.limits
+    def _ending(self) -> Ending:
+        killed, limits = self._killed, self._job.limits
+        state = self._inspect(self._container)["State"]
+        usage = self._group.read(self._container)
+        seconds = _seconds(state, self._elapsed)
         oom = bool(state["OOMKilled"]) or usage.oom_kills > 0
         code = int(state["ExitCode"])
         if code == 137 and killed is None and not oom:
-            oom = (
-                usage.memory is not None and usage.memory >= limits.memory
-            )  # the engine missed the kernel's event
-            if not oom and self._killed_by_others(container, elapsed):
+            # The engine may miss the kernel's event.
+            oom = usage.memory is not None and usage.memory >= min(limits.memory, self._lent_memory())
+            if not oom and self._killed_by_others():
                 raise EngineFault(PlatformFault.WORKER_LOST, "a container was killed by something else")
         return Ending(
             exit_code=code,
-            seconds=_seconds(state, elapsed),
+            seconds=seconds,
             killed=killed,
             oom_killed=oom,
             disk_full=self._disk_full or killed is Killed.DISK,
             processes_full=usage.processes is not None and usage.processes >= limits.processes,
             peak_memory=usage.memory,
+            cpu_seconds=usage.cpu_seconds,
+            gpu_memory=self._gpu_memory,
+            overran=killed is None and seconds > limits.seconds_per_case,
         )
 
-    def _killed_by_others(self, container: str, elapsed: float) -> bool:
+    def _lent_memory(self) -> int:
+        return self._job.slot.memory or self._job.limits.memory
+
+    def _killed_by_others(self) -> bool:
         """Whether somebody told the engine to kill it; a program that kills itself must not pass for our fault."""
         now = time.time()
-        wanted = {"container": container, "event": "kill"}
+        wanted = {"container": self._container, "event": "kill"}
         with translate("asking who killed a container"):
             said = self._engine.api.events(
-                since=f"{now - elapsed - _GRACE:.3f}", until=f"{now:.3f}", filters=wanted, decode=True
+                since=f"{now - self._elapsed - 2 * _GRACE:.3f}",
+                until=f"{now:.3f}",
+                filters=wanted,
+                decode=True,
             )
             return any(True for _ in said)
 

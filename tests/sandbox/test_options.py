@@ -45,10 +45,28 @@ def test_inputs_are_read_only_and_nothing_else_is_mounted_but_disks(job: CaseJob
 def test_a_slot_lends_its_cores_and_one_gpu(make_job: Callable[..., CaseJob], tmp_path: Path) -> None:
     job = make_job(slot=Slot(cpuset="2-3,6", gpu_uuid="GPU-1"), cpus=32)
     config = build(job, HOST, Mounts(tmp_path, {}))
-    assert config["HostConfig"]["CpusetCpus"] == "2-3,6"
-    assert config["HostConfig"]["NanoCpus"] == 3e9
+    assert config["HostConfig"]["CpusetCpus"] == "2,3,6"
+    assert config["HostConfig"]["NanoCpus"] == 0, "whole cores of its own need no quota"
     assert config["HostConfig"]["DeviceRequests"][0]["DeviceIDs"] == ["GPU-1"]
     assert "NVIDIA_VISIBLE_DEVICES=GPU-1" in config["Env"]
+
+
+@pytest.mark.parametrize(("cpus", "cpuset", "quota"), [(2, "2,3", 0), (1.5, "2,3", 1.5e9), (8, "2,3,6", 0)])
+def test_a_task_gets_as_many_of_the_slots_cores_as_it_may_have(
+    cpus: float, cpuset: str, quota: float, make_job: Callable[..., CaseJob], tmp_path: Path
+) -> None:
+    host = build(make_job(slot=Slot(cpuset="2-3,6"), cpus=cpus), HOST, Mounts(tmp_path, {}))["HostConfig"]
+    assert (host["CpusetCpus"], host["NanoCpus"]) == (cpuset, quota)
+
+
+def test_containers_that_share_a_slot_get_a_share_of_its_memory(
+    make_job: Callable[..., CaseJob], tmp_path: Path
+) -> None:
+    job = make_job(slot=Slot(memory=64 * 2**20))
+    host = build(job, HOST, Mounts(tmp_path, {}))["HostConfig"]
+    assert host["Memory"] == host["MemorySwap"] == 64 * 2**20
+    roomy = make_job(slot=Slot(memory=2**40))
+    assert build(roomy, HOST, Mounts(tmp_path, {}))["HostConfig"]["Memory"] == roomy.limits.memory
 
 
 def test_without_a_gpu_none_is_visible(job: CaseJob, tmp_path: Path) -> None:
