@@ -2,25 +2,48 @@
 
 Profile `compatible` bears what real images do: the image's own USER and HOME, a writable ephemeral root, an
 executable /tmp that keeps what the image made there, and root that may read files of other users. Profile
-`strict` adds a read-only root and an unprivileged user.
+`strict` has a read-only root, the slot's own unprivileged user, and executes nothing that was written meanwhile.
 """
 
 import copy
 import math
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluator.verdicts import PlatformFault
 from sandbox import seccomp
 from sandbox.disks import Disk
+from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob, Slot
 
 INPUT, OUTPUT, WORK, TMP = "/input", "/output", "/proctor", "/tmp"  # noqa: S108 - paths inside the container
 MAX_VOLUMES = 8
-_NOFILE = 16_384  # an engine cannot grant more than its own hard limit
+OPEN_FILES = 16_384  # an engine cannot grant more than its own hard limit
+FILE_TIME = 315_532_800
+"""The time of every input inside, 1980 began then: a scan's own time, or a download's, could tell something."""
+RUNTIMES = ("runc", "runsc")
 _LEAST_SHM = 64 * 2**20
-_STRICT_USER = "61000:61000"
+_NEVER_VOLUMES = (INPUT, "/proc", "/sys", "/dev")
+_LIBRARIES = "LD_LIBRARY_PATH"
+# Read by the loader and by the NVIDIA toolkit, on the host and as root, from the variables of whatever image starts.
+_STEERS_THE_HOST = (
+    *("GCONV_PATH", "LD_AUDIT", "LD_DEBUG_OUTPUT", "NVIDIA_DISABLE_REQUIRE", "NVIDIA_FABRIC_DEVICES"),
+    *("NVIDIA_GDRCOPY", "NVIDIA_GDS", "NVIDIA_IMEX_CHANNELS", "NVIDIA_MIG_CONFIG_DEVICES"),
+    *("NVIDIA_MIG_MONITOR_DEVICES", "NVIDIA_MOFED", "NVIDIA_NVSWITCH"),
+)
+# What an engine masks by default, and what tells of the host's hardware, of its disks, and of other cases at work:
+# `virtual/block` names the file behind every loop device, which is another case's disk.
+_MASKED = (
+    *("/proc/acpi", "/proc/asound", "/proc/diskstats", "/proc/fs", "/proc/interrupts", "/proc/kallsyms"),
+    *("/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/pagetypeinfo", "/proc/partitions"),
+    *("/proc/sched_debug", "/proc/scsi", "/proc/slabinfo", "/proc/timer_list", "/proc/timer_stats"),
+    *("/proc/vmallocinfo", "/sys/devices/virtual/block", "/sys/devices/virtual/dmi"),
+    *("/sys/devices/virtual/powercap", "/sys/firmware", "/sys/fs/ext4"),
+)
+_READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -43,19 +66,41 @@ def volumes_to_bound(image: Mapping[str, Any]) -> list[str]:
     """The VOLUMEs an image declares that need a disk of their own: those that we do not mount anyway."""
     declared = (image.get("Config") or {}).get("Volumes") or {}
     ours = {INPUT, OUTPUT, WORK, TMP}
-    return sorted(path for path in declared if path.rstrip("/") not in ours)
+    return sorted(path for path in declared if posixpath.normpath(path) not in ours)
 
 
-def build(job: CaseJob, host: Host, mounts: Mounts) -> dict[str, Any]:
-    """The body of the engine's create call for one case."""
+def refused_volumes(image: Mapping[str, Any]) -> str | None:
+    """A sentence for the participant if the image declares VOLUMEs that no container can have; else None."""
+    declared = [posixpath.normpath(path) for path in volumes_to_bound(image)]
+    if len(declared) > MAX_VOLUMES:
+        return f"The image declares more than {MAX_VOLUMES} VOLUMEs."
+    for path in declared:
+        if not path.startswith("/") or not path.strip("/"):
+            return "The image declares a VOLUME that is no directory below /: remove it from the Dockerfile."
+        if any(path == top or path.startswith(top + "/") for top in _NEVER_VOLUMES):
+            places = ", ".join(_NEVER_VOLUMES)
+            return f"The image declares a VOLUME in one of {places}: remove it from the Dockerfile."
+    return None
+
+
+def build(job: CaseJob, host: Host, mounts: Mounts, image: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The body of the engine's create call for one case; `image` is the engine's description of its image.
+
+    Raises:
+        EngineFault: the profile is `strict` and this process cannot make disks; nothing else could be written to.
+    """
+    if job.limits.profile == "strict" and OUTPUT not in mounts.disks:
+        message = "the profile `strict` needs bounded disks: run the worker as root, with mkfs.ext4 and loop devices"
+        raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, message)
     arguments = job.task.arguments(set(job.inputs), job.pseudonym)
     config: dict[str, Any] = {
         "Image": job.image,
         "Cmd": arguments,
-        "Env": environment(job),
+        "Env": environment(job, image or {}),
         "WorkingDir": WORK,
         "Hostname": "proctor",
         "Healthcheck": {"Test": ["NONE"]},
+        "StopSignal": "SIGKILL",
         "NetworkDisabled": True,
         "AttachStdin": False,
         "OpenStdin": False,
@@ -65,29 +110,48 @@ def build(job: CaseJob, host: Host, mounts: Mounts) -> dict[str, Any]:
     if job.task.call is not None:
         config["Entrypoint"] = list(job.task.call)
     if job.limits.profile == "strict":
-        config["User"] = _STRICT_USER
+        config["User"] = f"{job.slot.uid}:{job.slot.uid}"
     return config
 
 
-def environment(job: CaseJob) -> list[str]:
+def runtime(job: CaseJob) -> str:
+    """The container runtime of a job: the challenge's, else the worker's."""
+    return job.limits.runtime or job.slot.runtime
+
+
+def environment(job: CaseJob, image: Mapping[str, Any]) -> list[str]:
     """What we set over the image's environment: the task, and what would steer the host's own tools."""
-    return [
-        f"PROCTOR_TASK={job.task_name}",
-        f"PROCTOR_TRACK={job.track}",
-        "LD_PRELOAD=",
-        f"NVIDIA_VISIBLE_DEVICES={job.slot.gpu_uuid or 'void'}",
-        "NVIDIA_DRIVER_CAPABILITIES=compute,utility",
-    ]
+    declared = dict(one.partition("=")[::2] for one in (image.get("Config") or {}).get("Env") or ())
+    steering = {name: "" for name in _STEERS_THE_HOST if name in declared}
+    if _LIBRARIES in declared:
+        steering[_LIBRARIES] = _only_absolute(declared[_LIBRARIES])
+    ours = {
+        "PROCTOR_TASK": job.task_name,
+        "PROCTOR_TRACK": job.track,
+        "LD_PRELOAD": "",
+        "NVIDIA_VISIBLE_DEVICES": job.slot.gpu_uuid or "void",
+        "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+    }
+    return [f"{name}={value}" for name, value in (steering | ours).items()]
+
+
+def _only_absolute(path: str) -> str:
+    """A search path without the entries that a tool of the host would look up in the image's files."""
+    kept = [one for one in path.split(":") if one.startswith("/") and not one.startswith(("/proc/", "/dev/"))]
+    return ":".join(kept)
 
 
 def _host_config(job: CaseJob, host: Host, mounts: Mounts) -> dict[str, Any]:
     limits = job.limits
     config: dict[str, Any] = {
+        "Runtime": runtime(job),  # never the engine's own default, which may hand out every GPU
         "NetworkMode": "none",
         "Dns": ["127.0.0.1"],  # else the host's resolver addresses show in /etc/resolv.conf
         "CapDrop": ["ALL"],
         "CapAdd": ["DAC_OVERRIDE"] if limits.profile == "compatible" else [],
         "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp.profile()}"],
+        "MaskedPaths": list(_MASKED),
+        "ReadonlyPaths": list(_READ_ONLY),
         "ReadonlyRootfs": limits.profile == "strict",
         "PidsLimit": limits.processes,
         "Memory": (memory := min(limits.memory, job.slot.memory or limits.memory)),
@@ -101,7 +165,7 @@ def _host_config(job: CaseJob, host: Host, mounts: Mounts) -> dict[str, Any]:
         "Init": True,
         "RestartPolicy": {"Name": "no"},
         "LogConfig": _log_config(limits.log),
-        "Mounts": _mounts(mounts),
+        "Mounts": _mounts(mounts, executable=limits.profile != "strict"),
         "DeviceRequests": _gpus(job.slot),
     }
     if host.cgroup_parent is not None:
@@ -133,7 +197,7 @@ def cores(cpuset: str) -> set[int]:
 
 
 def _ulimits(file_size: int) -> list[dict[str, Any]]:
-    values = {"core": 0, "nofile": _NOFILE, "fsize": file_size}
+    values = {"core": 0, "nofile": OPEN_FILES, "fsize": file_size}
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in values.items()]
 
 
@@ -142,7 +206,7 @@ def _log_config(tail: int) -> dict[str, Any]:
     return {"Type": "json-file", "Config": {"max-size": str(max(4 * tail, 64 * 1024)), "max-file": "2"}}
 
 
-def _mounts(mounts: Mounts) -> list[dict[str, Any]]:
+def _mounts(mounts: Mounts, *, executable: bool) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {
             "Type": "bind",
@@ -153,9 +217,15 @@ def _mounts(mounts: Mounts) -> list[dict[str, Any]]:
         }
     ]
     for target, disk in mounts.disks.items():
-        options = {"NoCopy": target in (OUTPUT, WORK), "DriverConfig": disk.driver_config}
+        driver = disk.driver_config if executable else _without_programs(disk.driver_config)
+        options = {"NoCopy": target in (OUTPUT, WORK), "DriverConfig": driver}
         found.append({"Type": "volume", "Source": disk.volume, "Target": target, "VolumeOptions": options})
     return found
+
+
+def _without_programs(driver: dict[str, Any]) -> dict[str, Any]:
+    """The same disk, but nothing on it can be executed."""
+    return driver | {"Options": driver["Options"] | {"o": driver["Options"]["o"] + ",noexec"}}
 
 
 def _gpus(slot: Slot) -> list[dict[str, Any]]:

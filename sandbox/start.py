@@ -35,6 +35,11 @@ _PARTICIPANT: tuple[tuple[str, str], ...] = (
         "invalid mount config",
         "The container could not be made: the image declares a VOLUME that cannot be mounted.",
     ),
+    ("inside /proc", "The container could not be made: the image declares a VOLUME that leads into /proc."),
+    (
+        "read-only file system",
+        "The container could not be made: the image declares a VOLUME in a read-only place.",
+    ),
     ("destination can't be '/'", "The container could not be made: the image declares / as a VOLUME."),
     (
         "duplicate mount point",

@@ -130,6 +130,7 @@ _Count = Annotated[int, Field(gt=0, le=10_000_000)]
 class Limits(Model):
     """What one case, and one evaluation, may use. Sizes in bytes, times in seconds.
 
+    runtime: which of a worker's container runtimes runs a case; null is the worker's own choice.
     pack: how many fresh containers of one evaluation a slot may run at once; "auto" goes by the memory measured on
     the first cases, 1 means never more than one. invoke: an image that can may serve several cases in one container.
     """
@@ -149,6 +150,7 @@ class Limits(Model):
     image: Bytes
     log: Annotated[Bytes, Field(le=1_000_000)] = 64 * 1024
     profile: Literal["compatible", "strict"] = "compatible"
+    runtime: Literal["runc", "runsc"] | None = None
     pack: Annotated[int, Field(ge=1, le=50)] | Literal["auto"] = "auto"
     invoke: bool = False
 

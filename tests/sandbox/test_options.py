@@ -83,7 +83,8 @@ def test_no_more_processors_are_asked_for_than_the_host_has(
 
 
 def test_the_strict_profile_has_no_root(make_job: Callable[..., CaseJob], tmp_path: Path) -> None:
-    config = build(make_job(profile="strict"), HOST, Mounts(tmp_path, {}))
+    disk = Disk("proctor-x.0", "/dev/loop7", tmp_path)
+    config = build(make_job(profile="strict"), HOST, Mounts(tmp_path, {"/output": disk}))
     assert config["User"] != "0"
     assert config["HostConfig"]["ReadonlyRootfs"]
     assert config["HostConfig"]["CapAdd"] == []

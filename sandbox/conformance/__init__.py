@@ -1,0 +1,9 @@
+"""The conformance suite: one image, one denied act per check, under exactly the options of a real case.
+
+`run` tries everything for one profile and runtime; `canary` runs a known program on known inputs. Both take
+seconds, so a run worker does it before it takes work.
+"""
+
+from sandbox.conformance._run import Check, Result, checks, run
+
+__all__ = ["Check", "Result", "checks", "run"]

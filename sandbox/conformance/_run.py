@@ -1,0 +1,190 @@
+"""The suite: two lines of containers under the options of a real case, and one result per check."""
+
+import secrets
+import shutil
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluator.verdicts import Fault
+from sandbox import options
+from sandbox.conformance import _image
+from sandbox.conformance._job import PARTS, TASK, limits, listening
+from sandbox.conformance._world import JUDGES, said
+from sandbox.conformance.inside import previous
+from sandbox.conformance.inside.main import ACTS
+from sandbox.engine import Engine, translate
+from sandbox.faults import EngineFault
+from sandbox.jobs import CaseJob, CaseOutcome, Slot
+from sandbox.run import run_case
+
+_LEFT = "left on the host"
+_ALWAYS_WRITABLE = {options.OUTPUT, options.WORK, options.TMP, "/dev/shm"}  # noqa: S108 - paths inside the container
+_BOUNDS = {
+    "memory": ("more memory than the challenge allows", Fault.OUT_OF_MEMORY),
+    "disk": ("more disk than the challenge allows, wherever it is written", Fault.DISK_FULL),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """A row of the suite: its name and what is denied, in words."""
+
+    name: str
+    denied: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """Whether a check held for this profile and runtime; `detail` says what could be done if it did not."""
+
+    name: str
+    denied: str
+    held: bool
+    detail: str
+    profile: str
+    runtime: str
+
+
+def checks(profile: str) -> list[Check]:
+    """The rows for one profile, in the order of their results."""
+    acts = [Check(one.name, one.denied) for one in ACTS if one.profile in (None, profile)]
+    judged = [Check(name, denied) for name, (denied, _) in JUDGES.items()]
+    bounds = [Check(name, denied) for name, (denied, _) in _BOUNDS.items()]
+    last = Check(_LEFT, "containers, volumes and files that stay when a case is over")
+    return [*acts, Check(previous.NAME, previous.DENIED), *judged, *bounds, last]
+
+
+def run(
+    engine: Engine, profile: str, runtime: str, scratch: Path, *, slot: Slot | None = None
+) -> list[Result]:
+    """Try every denied act under the options of a real case; takes a few seconds.
+
+    `profile` is `compatible` or `strict`, `runtime` one that the engine knows. `scratch` is an existing
+    directory of this process; what is made there is removed.
+
+    Raises:
+        EngineFault: the engine does not answer, or the suite's image cannot be made.
+    """
+    return _Suite(engine, profile, runtime, scratch, slot or Slot()).results()
+
+
+class _Suite:
+    def __init__(self, engine: Engine, profile: str, runtime: str, scratch: Path, slot: Slot) -> None:
+        self._engine, self._profile, self._runtime, self._slot = engine, profile, runtime, slot
+        self._canary = f"sub-{secrets.token_hex(6)}"
+        self._mark = uuid.uuid4()
+        self._scratch = scratch / f"conformance-{self._mark}"
+        self._limits = limits(profile, runtime)
+
+    def results(self) -> list[Result]:
+        """One result per check."""
+        image = _image.ensure(self._engine)
+        folder = self._scratch / self._canary
+        folder.mkdir(parents=True, mode=0o711)
+        try:
+            with listening() as told, ThreadPoolExecutor(2) as pool:
+                facts = folder / f"{self._canary}.txt"
+                facts.write_text(repr(self._facts(image) | told))
+                bounds = pool.submit(lambda: {name: self._outcome(image, facts, name) for name in _BOUNDS})
+                acts, later = (self._outcome(image, facts, part) for part in ("acts", "next"))
+                found = self._judge(acts, later, bounds.result())
+        finally:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+        found[_LEFT] = self._left()
+        rows = checks(self._profile)
+        return [self._result(row, found.get(row.name, "it was not tried")) for row in rows]
+
+    def _result(self, row: Check, got: str | None) -> Result:
+        return Result(row.name, row.denied, got is None, got or "", self._profile, self._runtime)
+
+    def _facts(self, image: str) -> dict[str, object]:
+        limits = self._limits
+        numbers = {
+            name: getattr(limits, name)
+            for name in ("memory", "disk", "output", "output_files", "processes", "shm")
+        }
+        cores = options.cores(self._slot.cpuset) if self._slot.cpuset else None
+        return numbers | {
+            "profile": self._profile,
+            "uid": self._slot.uid,
+            "nofile": options.OPEN_FILES,
+            "cores": cores,
+            "disks": self._engine.privileged,
+            "file_time": options.FILE_TIME,
+        }
+
+    def _outcome(self, image: str, facts: Path, part: str) -> CaseOutcome | EngineFault:
+        job = CaseJob(
+            name=f"proctor-{self._mark}-{PARTS.index(part)}",
+            image=image,
+            task=TASK,
+            task_name="conformance",
+            track=part,
+            inputs={"facts": facts},
+            pseudonym=secrets.token_hex(8),
+            limits=self._limits,
+            slot=self._slot,
+            scratch=self._scratch / part,
+        )
+        try:
+            return run_case(self._engine, job)
+        except EngineFault as fault:
+            return fault
+
+    def _judge(
+        self,
+        acts: CaseOutcome | EngineFault,
+        later: CaseOutcome | EngineFault,
+        bounds: dict[str, CaseOutcome | EngineFault],
+    ) -> dict[str, str | None]:
+        """What could be done, by check; None where it was denied."""
+        first = said(_log(acts))
+        found: dict[str, str | None] = dict.fromkeys((row.name for row in checks(self._profile)), _why(acts))
+        found |= first.acts
+        left = set(first.world.get("left", ())) >= _ALWAYS_WRITABLE
+        found[previous.NAME] = said(_log(later)).acts.get(previous.NAME, _why(later)) if left else _why(acts)
+        for name, (_, judge) in JUDGES.items():
+            found[name] = _judged(judge, first.world, self._canary, _why(acts))
+        for name, (_, fault) in _BOUNDS.items():
+            found[name] = _bounded(bounds[name], fault)
+        return found
+
+    def _left(self) -> str | None:
+        mark = str(self._mark)
+        with translate("looking for what is left"):
+            names = [name for one in self._engine.api.containers(all=True) for name in one["Names"] or ()]
+            names += [one["Name"] for one in self._engine.api.volumes()["Volumes"] or ()]
+        names += [file.read_text() for file in Path("/sys/block").glob("loop*/loop/backing_file")]
+        left = [name for name in names if mark in name]
+        return f"there are {left}" if left else None
+
+
+def _log(outcome: CaseOutcome | EngineFault) -> str:
+    return "" if isinstance(outcome, EngineFault) else outcome.log
+
+
+def _why(outcome: CaseOutcome | EngineFault) -> str:
+    """Why something was not tried, for the person who has to mend it."""
+    if isinstance(outcome, EngineFault):
+        return f"not tried: {outcome}"
+    last = outcome.log.strip().splitlines()[-1:] or [""]
+    return f"not tried: the container ended with {outcome.verdict.code}: {last[0][:300]}"
+
+
+def _judged(
+    judge: Callable[[dict[str, object], str], str | None], world: dict[str, object], canary: str, why: str
+) -> str | None:
+    try:
+        return judge(world, canary)
+    except (KeyError, IndexError, TypeError):
+        return why
+
+
+def _bounded(outcome: CaseOutcome | EngineFault, fault: Fault) -> str | None:
+    if not isinstance(outcome, EngineFault) and outcome.verdict.fault is fault:
+        return None
+    acts = said(_log(outcome)).acts
+    return next((got for got in acts.values() if got), _why(outcome))
