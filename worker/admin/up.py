@@ -59,7 +59,11 @@ def serve(
 
     def ready() -> None:
         nonlocal written
-        platform.address_file.write_text(platform.server_url + "\n")
+        fresh = platform.address_file.with_name(
+            ".address"
+        )  # whoever waits for the file must not find it empty
+        fresh.write_text(platform.server_url + "\n")
+        fresh.replace(platform.address_file)
         written = True
         announce(f"Proctor listens on {platform.server_url}")
 
