@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from evaluator.metrics._compiled import kernels
 from evaluator.metrics._lattice import Lattice, shells_of
 from evaluator.metrics._masks import Box, box_of, cut, joined
+from evaluator.metrics._memory import copied, empty
 from evaluator.metrics._surface_distances import OneWay
 from evaluator.metrics._surfaces import Grid, Surface, surface_of
 
@@ -35,7 +36,10 @@ class MaskPair:
     @cached_property
     def overlap(self) -> int:
         """Voxels that are set in both."""
-        return int(np.count_nonzero(self.a & self.b)) if self.size_a and self.size_b else 0
+        if not (self.size_a and self.size_b):
+            return 0
+        both = empty(self.a.size, np.bool_).reshape(self.a.shape)
+        return int(np.count_nonzero(np.logical_and(self.a, self.b, out=both)))
 
     @property
     def voxel_ml(self) -> float:
@@ -127,8 +131,9 @@ def spacing_of(spacing_mm: Sequence[float]) -> tuple[float, float, float]:
 def _mask(block: NDArray[Any], label: int) -> NDArray[np.bool_]:
     if block.dtype == np.bool_:
         # a mask in one piece is counted several times faster than one cut from an image
-        return np.ascontiguousarray(block) if label == 1 else np.zeros(block.shape, bool)
-    mask: NDArray[np.bool_] = block == label
+        return copied(block) if label == 1 else np.zeros(block.shape, bool)
+    mask: NDArray[np.bool_] = empty(block.size, np.bool_).reshape(block.shape)
+    np.equal(block, label, out=mask)
     return mask
 
 
