@@ -4,6 +4,8 @@
 seconds, so a run worker does it before it takes work.
 """
 
-from sandbox.conformance._run import Check, Result, checks, run
+from sandbox.conformance._canary import canary
+from sandbox.conformance._result import Result
+from sandbox.conformance._run import Check, checks, run
 
-__all__ = ["Check", "Result", "checks", "run"]
+__all__ = ["Check", "Result", "canary", "checks", "run"]

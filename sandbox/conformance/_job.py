@@ -9,6 +9,7 @@ from evaluator.spec import Limits, Task
 from sandbox.conformance import _image
 
 MIB = 2**20
+PREFIX = "proctor-conformance-"
 PARTS = ("acts", "next", "memory", "disk")
 TASK = Task.model_validate(
     {

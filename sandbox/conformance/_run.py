@@ -11,7 +11,8 @@ from pathlib import Path
 from evaluator.verdicts import Fault
 from sandbox import options
 from sandbox.conformance import _image
-from sandbox.conformance._job import PARTS, TASK, limits, listening
+from sandbox.conformance._job import PARTS, PREFIX, TASK, limits, listening
+from sandbox.conformance._result import Result
 from sandbox.conformance._world import JUDGES, said
 from sandbox.conformance.inside import previous
 from sandbox.conformance.inside.main import ACTS
@@ -36,18 +37,6 @@ class Check:
     denied: str
 
 
-@dataclass(frozen=True)
-class Result:
-    """Whether a check held for this profile and runtime; `detail` says what could be done if it did not."""
-
-    name: str
-    denied: str
-    held: bool
-    detail: str
-    profile: str
-    runtime: str
-
-
 def checks(profile: str) -> list[Check]:
     """The rows for one profile, in the order of their results."""
     acts = [Check(one.name, one.denied) for one in ACTS if one.profile in (None, profile)]
@@ -58,24 +47,32 @@ def checks(profile: str) -> list[Check]:
 
 
 def run(
-    engine: Engine, profile: str, runtime: str, scratch: Path, *, slot: Slot | None = None
+    engine: Engine,
+    profile: str,
+    runtime: str,
+    scratch: Path,
+    *,
+    slot: Slot | None = None,
+    prefix: str = PREFIX,
 ) -> list[Result]:
     """Try every denied act under the options of a real case; takes a few seconds.
 
     `profile` is `compatible` or `strict`, `runtime` one that the engine knows. `scratch` is an existing
-    directory of this process; what is made there is removed.
+    directory of this process; what is made there is removed. `prefix` starts the names of the containers.
 
     Raises:
         EngineFault: the engine does not answer, or the suite's image cannot be made.
     """
-    return _Suite(engine, profile, runtime, scratch, slot or Slot()).results()
+    return _Suite(engine, profile, runtime, scratch, slot or Slot(), prefix).results()
 
 
 class _Suite:
-    def __init__(self, engine: Engine, profile: str, runtime: str, scratch: Path, slot: Slot) -> None:
+    def __init__(
+        self, engine: Engine, profile: str, runtime: str, scratch: Path, slot: Slot, prefix: str
+    ) -> None:
         self._engine, self._profile, self._runtime, self._slot = engine, profile, runtime, slot
         self._canary = f"sub-{secrets.token_hex(6)}"
-        self._mark = uuid.uuid4()
+        self._prefix, self._mark = prefix, uuid.uuid4()
         self._scratch = scratch / f"conformance-{self._mark}"
         self._limits = limits(profile, runtime)
 
@@ -118,7 +115,7 @@ class _Suite:
 
     def _outcome(self, image: str, facts: Path, part: str) -> CaseOutcome | EngineFault:
         job = CaseJob(
-            name=f"proctor-{self._mark}-{PARTS.index(part)}",
+            name=f"{self._prefix}{self._mark}-{PARTS.index(part)}",
             image=image,
             task=TASK,
             task_name="conformance",

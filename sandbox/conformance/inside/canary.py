@@ -2,16 +2,13 @@
 
 import struct
 
-from .acts import Facts
-
 _HEADER = 352
 
 
-def write_output(path: str, facts: Facts) -> None:
-    """Writes the answer of the kind that the facts name."""
-    content = _ANSWERS[str(facts["kind"])](str(facts.get("scan", "")))
+def write_output(path: str, kind: str, scan: str) -> None:
+    """Writes to `path` the answer of this kind for the gzipped scan."""
     with open(path, "wb") as file:
-        file.write(content)
+        file.write(_ANSWERS[kind](scan))
 
 
 def _voxels(scan: str) -> tuple[bytes, bytes]:
@@ -24,7 +21,7 @@ def _voxels(scan: str) -> tuple[bytes, bytes]:
 
 
 def _number(scan: str) -> bytes:
-    return b"0.5\n" if not scan else f"{sum(_voxels(scan)[1]) % 1024 / 1024!r}\n".encode()
+    return f"{sum(_voxels(scan)[1]) % 1024 / 1024!r}\n".encode()
 
 
 def _scores(scan: str) -> bytes:

@@ -63,11 +63,12 @@ def disk(facts: Facts) -> None:
 def main(arguments: list[str]) -> None:
     """Does the part that `PROCTOR_TRACK` names, and writes a valid output."""
     named = dict(zip(arguments[::2], arguments[1::2], strict=True))
-    with open(named["--facts"], encoding="utf-8") as file:
-        facts: Facts = ast.literal_eval(file.read())
     part = os.environ["PROCTOR_TRACK"]
     if part == "canary":
-        write_output(named["--output"], facts | {"scan": named["--scan"]})
+        write_output(named["--output"], os.environ["PROCTOR_TASK"], named["--scan"])
         return
+    with open(named["--facts"], encoding="utf-8") as file:
+        facts: Facts = ast.literal_eval(file.read())
     {"acts": acts, "next": next_case, "memory": memory, "disk": disk}[part](facts)
-    write_output(named["--output"], {"kind": "number"})
+    with open(named["--output"], "w", encoding="utf-8") as output:
+        output.write("0.5\n")

@@ -1,0 +1,134 @@
+"""The canary: a known program on a known scan, one case per kind of output, through the path of every case."""
+
+import gzip
+import hashlib
+import secrets
+import shutil
+import struct
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from evaluator.spec import Limits, Task
+from sandbox.conformance import _image
+from sandbox.conformance._job import PREFIX, limits
+from sandbox.conformance._result import Result
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
+from sandbox.jobs import CaseJob, CaseOutcome, Slot
+from sandbox.run import run_case
+
+_SHAPE = (6, 7, 8)
+_KINDS: dict[str, tuple[dict[str, Any], str]] = {
+    "number": (
+        {"minimum": 0, "maximum": 1},
+        "ac82b7a0de6a45c8a81b02fa149e0944622e35bcbc0fe77b38d67ff31590fce3",
+    ),
+    "scores": ({"classes": ["a", "b"]}, "86b8a5950760b17084182023d82a7925224d4282fefc0e9d9c63bbba5d3e10b1"),
+    "segmentation": (
+        {"labels": [0, 1, 2]},
+        "429a4288809cf58760d77a18607f38ef5a987401f6c32f5657c08f03894fb222",
+    ),
+    "embedding": ({}, "717c77d5f299e7f130b12d5e553bd9eff186b954a27106d2c4c5ae7ae209d056"),
+}
+"""Each kind's parameters, and the sha256 of the canonical output (of a label map unpacked)."""
+
+
+def canary(
+    engine: Engine,
+    profile: str,
+    runtime: str,
+    scratch: Path,
+    *,
+    slot: Slot | None = None,
+    prefix: str = PREFIX,
+) -> list[Result]:
+    """One result per kind of output: whether the whole path gives the answer that is known; takes about a second.
+
+    The arguments are those of `run`.
+
+    Raises:
+        EngineFault: the suite's image cannot be made here.
+    """
+    image = _image.ensure(engine)
+    folder = scratch / f"canary-{uuid.uuid4()}"
+    folder.mkdir(mode=0o711)
+    try:
+        scan = folder / "scan.nii.gz"
+        scan.write_bytes(_scan())
+        jobs = [
+            _job(kind, image, limits(profile, runtime), folder, slot or Slot(), prefix) for kind in _KINDS
+        ]
+        with ThreadPoolExecutor(2) as pool:
+            outcomes = list(pool.map(lambda job: _outcome(engine, job), jobs))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return [_result(kind, outcome, profile, runtime) for kind, outcome in zip(_KINDS, outcomes, strict=True)]
+
+
+def _scan() -> bytes:
+    """A NIfTI-1 file of one byte per voxel, 1 mm wide, in the identity's orientation."""
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, len(_SHAPE), *_SHAPE, 1, 1, 1, 1)
+    struct.pack_into("<hh", header, 70, 2, 8)
+    struct.pack_into("<8f", header, 76, *[1.0] * 8)
+    struct.pack_into("<ff", header, 108, 352.0, 1.0)
+    struct.pack_into("<hh", header, 252, 0, 1)
+    struct.pack_into("<12f", header, 280, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0)
+    header[344:348] = b"n+1\0"
+    voxels = _SHAPE[0] * _SHAPE[1] * _SHAPE[2]
+    return gzip.compress(bytes(header) + bytes(37 * one % 101 for one in range(voxels)), mtime=0)
+
+
+def _job(kind: str, image: str, bounds: Limits, folder: Path, slot: Slot, prefix: str) -> CaseJob:
+    parameters, _ = _KINDS[kind]
+    task = {
+        "title": "Canary",
+        "inputs": [{"key": "scan", "flag": "--scan", "file": "scan.nii.gz"}],
+        "call": list(_image.CALL),
+        "output": {"kind": kind, **parameters},
+    }
+    return CaseJob(
+        name=f"{prefix}{uuid.uuid4()}-1",
+        image=image,
+        task=Task.model_validate(task),
+        task_name=kind,
+        track="canary",
+        inputs={"scan": folder / "scan.nii.gz"},
+        pseudonym=secrets.token_hex(8),
+        limits=bounds,
+        slot=slot,
+        scratch=folder / kind,
+    )
+
+
+def _outcome(engine: Engine, job: CaseJob) -> CaseOutcome | EngineFault:
+    try:
+        return run_case(engine, job)
+    except EngineFault as fault:
+        return fault
+
+
+def _result(kind: str, outcome: CaseOutcome | EngineFault, profile: str, runtime: str) -> Result:
+    got = _wrong(kind, outcome)
+    denied = f"another answer than the known one for a known scan ({kind})"
+    return Result(f"canary: {kind}", denied, got is None, got or "", profile, runtime)
+
+
+def _wrong(kind: str, outcome: CaseOutcome | EngineFault) -> str | None:
+    if isinstance(outcome, EngineFault):
+        return str(outcome)
+    if outcome.output is None:
+        last = outcome.log.strip().splitlines()[-1:] or [""]
+        return f"{outcome.verdict.code}: {last[0][:300]}"
+    digest = hashlib.sha256(_unpacked(kind, outcome.output)).hexdigest()
+    _, known = _KINDS[kind]
+    return (
+        None if digest == known else f"the answer's digest is {digest[:16]}…, the known one's {known[:16]}…"
+    )
+
+
+def _unpacked(kind: str, output: bytes) -> bytes:
+    return gzip.decompress(output) if kind == "segmentation" else output
