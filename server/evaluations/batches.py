@@ -48,10 +48,14 @@ class Batch:
 _ONE = Batch(Mode.FRESH, 1)
 
 
-def batch_of(session: Session, evaluation: Evaluation, slot: Slot) -> Batch:
-    """What `slot` gets of an evaluation; never so much that a slot beside it would have nothing to do."""
+def batch_of(session: Session, first: CaseRun, slot: Slot) -> Batch:
+    """How `slot` is to run `first` and how many cases it gets in all.
+
+    Never so many that a slot beside it would have nothing to do.
+    """
     if slot.most == 1 and not slot.invoke:
         return _ONE
+    evaluation = first.evaluation
     limits = evaluation.spec_version.spec.limits_of(evaluation.task)
     if _may_invoke(evaluation, limits, slot):
         return Batch(Mode.INVOKE, min(_invoked(session, evaluation, limits), _share(session, evaluation)))
@@ -87,14 +91,14 @@ def _invoked(session: Session, evaluation: Evaluation, limits: Limits) -> int:
 
 
 def _share(session: Session, evaluation: Evaluation) -> int:
-    """The waiting cases over the present slots that could run them, rounded up."""
+    """The waiting cases and the one just leased over the present slots that could run them, rounded up."""
     slots = sum(fits(evaluation, slot) for slot in present_slots(session))
     waiting = select(CaseRun.id).where(
         CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.WAITING.value
     )
     enough = waiting.limit(MOST_INVOKE * max(slots, 1)).subquery()
     count = session.scalar(select(func.count()).select_from(enough)) or 0
-    return max(1, math.ceil(count / max(slots, 1)))
+    return math.ceil((count + 1) / max(slots, 1))
 
 
 def _done(session: Session, evaluation: Evaluation) -> int:

@@ -3,20 +3,21 @@
 Leases live on the database's clock. Every later write names its claim_no and is refused once the lease is lost.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from server.accounts.principals import RunWorker
-from server.evaluations import usage
 from server.evaluations.batches import Mode, batch_of
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
-from server.evaluations.policy import Slot, next_case
+from server.evaluations.policy import CHOSEN, WIDTHS, Slot, parameters
 from server.evaluations.service import Claim
-from server.evaluations.status import CaseStatus, EvaluationStatus
+from server.evaluations.status import CaseStatus
+from server.ids import new_id
 from server.settings import Settings
 
 __all__ = ["Leased", "Slot", "claim", "heartbeat"]
@@ -26,37 +27,100 @@ __all__ = ["Leased", "Slot", "claim", "heartbeat"]
 class Leased:
     """Cases of one evaluation that a slot was leased together, in the order in which they are to be run."""
 
-    evaluation: Evaluation
     runs: Sequence[CaseRun]
     mode: Mode
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The evaluation that all of them belong to."""
+        return self.runs[0].evaluation
+
+
+# One statement, for each message to the database and back costs as much as choosing does. The moves and their events
+# are those of `move_to`. An evaluation that somebody else holds is not waited for: another first claim starts it, and
+# an end drops this case too.
+_LEASED = """, leased AS (
+    UPDATE case_runs SET status = 'running', claim_no = claim_no + 1, mode = 'fresh', worker = :name,
+        worker_id = :worker, output = NULL, started_at = clock_timestamp(),
+        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
+    FROM chosen WHERE case_runs.id = chosen.id
+    RETURNING case_runs.*
+), started AS (
+    UPDATE evaluations SET status = 'running', started_at = now()
+    WHERE id = (
+        SELECT id FROM evaluations
+        WHERE id = (SELECT evaluation_id FROM chosen) AND status = 'queued'
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+), told AS (
+    INSERT INTO events (id, subject, subject_id, actor, what)
+    SELECT cast(:event AS uuid), 'case_run', id, :actor, 'waiting → running (claim ' || claim_no || ')' FROM leased
+    UNION ALL
+    SELECT cast(:start_event AS uuid), 'evaluation', id, :actor, 'queued → running' FROM started
+), noted AS (
+    INSERT INTO worker_slots AS old (worker_id, name, cpus, memory, gpus, gpu_memory, runtimes, most, invoke, seen_at,
+        evaluation_id, team_id, image_id, charged_at)
+    SELECT cast(:worker AS uuid), :name, :cpus, :memory, :gpus, :gpu_memory, to_jsonb(cast(:runtimes AS text[])), :most,
+        :invoke, now(), chosen.evaluation_id, chosen.team_id, chosen.image_id,
+        CASE WHEN chosen.id IS NOT NULL THEN clock_timestamp() END
+    FROM (SELECT) AS one LEFT JOIN chosen ON true
+    ON CONFLICT (worker_id, name) DO UPDATE SET
+        cpus = excluded.cpus, memory = excluded.memory, gpus = excluded.gpus, gpu_memory = excluded.gpu_memory,
+        runtimes = excluded.runtimes, most = excluded.most, invoke = excluded.invoke, seen_at = excluded.seen_at,
+        evaluation_id = coalesce(excluded.evaluation_id, old.evaluation_id),
+        team_id = coalesce(excluded.team_id, old.team_id),
+        image_id = coalesce(excluded.image_id, old.image_id),
+        -- a slot may be leased its next case before it has finished this one: its clock then runs on
+        charged_at = coalesce(old.charged_at, excluded.charged_at)
+)
+SELECT * FROM leased
+"""
+# Without comments and layout it is short enough for psycopg to remember how its parameters are passed.
+_SHORT = " ".join(re.sub("--.*", "", CHOSEN + _LEASED).split())
+_CLAIMED = select(CaseRun).from_statement(text(_SHORT))
 
 
 def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings) -> Leased | None:
     """Leases what `slot` should run next, fairest first, or None if nothing waits that it can run."""
-    run = next_case(session, worker.id, slot)
-    if run is None:
-        usage.hold(session, worker.id, slot, None)
-        return None
-    evaluation = session.get_one(Evaluation, run.evaluation_id)
-    batch = batch_of(session, evaluation, slot)
-    runs = [run, *(_more(session, evaluation, run, batch.most - 1) if batch.most > 1 else ())]
-    mode = Mode.FRESH if batch.mode is Mode.PACKED and len(runs) == 1 else batch.mode
-    for one in runs:
-        _lease(session, one, mode, worker, slot, settings)
-    if evaluation.status == EvaluationStatus.QUEUED:
-        _start(session, evaluation, worker)
-    usage.hold(session, worker.id, slot, evaluation)
-    return Leased(evaluation, runs, mode)
-
-
-def _more(session: Session, evaluation: Evaluation, first: CaseRun, most: int) -> Sequence[CaseRun]:
-    query = select(CaseRun).where(
-        CaseRun.evaluation_id == evaluation.id,
-        CaseRun.status == CaseStatus.WAITING.value,
-        CaseRun.id != first.id,
+    first = next(
+        filter(None, (_claim_first(session, worker, slot, width, settings) for width in WIDTHS)), None
     )
-    if not evaluation.cleared:
-        query = query.where(CaseRun.position < evaluation.first_cases)
+    if first is None:
+        return None
+    batch = batch_of(session, first, slot)
+    more = _more(session, first, batch.most - 1) if batch.most > 1 else ()
+    mode = Mode.FRESH if batch.mode is Mode.PACKED and not more else batch.mode
+    if mode is not Mode.FRESH:
+        first.mode = mode.value
+    for one in more:
+        _lease(session, one, mode, worker, slot, settings)
+    return Leased([first, *more], mode)
+
+
+def _claim_first(
+    session: Session, worker: RunWorker, slot: Slot, width: int, settings: Settings
+) -> CaseRun | None:
+    values = parameters(worker.id, slot) | {
+        "width": width,
+        "most": slot.most,
+        "invoke": slot.invoke,
+        "lease_seconds": settings.lease_seconds,
+        "actor": worker.actor,
+        "event": new_id(),
+        "start_event": new_id(),
+    }
+    claimed = session.scalars(_CLAIMED, values, execution_options={"populate_existing": True})
+    return claimed.one_or_none()
+
+
+def _more(session: Session, first: CaseRun, most: int) -> Sequence[CaseRun]:
+    query = select(CaseRun).where(
+        CaseRun.evaluation_id == first.evaluation_id,
+        CaseRun.status == CaseStatus.WAITING.value,
+    )
+    if not first.evaluation.cleared:
+        query = query.where(CaseRun.position < first.evaluation.first_cases)
     locked = query.order_by(CaseRun.position).limit(most).with_for_update(skip_locked=True)
     return session.scalars(locked, execution_options={"populate_existing": True}).all()
 
@@ -71,18 +135,6 @@ def _lease(
     run.started_at = func.clock_timestamp()
     run.lease_until = func.clock_timestamp() + timedelta(seconds=settings.lease_seconds)
     run.move_to(session, CaseStatus.RUNNING, actor=worker.actor)
-
-
-def _start(session: Session, evaluation: Evaluation, worker: RunWorker) -> None:
-    """The evaluation runs, unless somebody holds its row: another first claim, or an end that drops this case too."""
-    free = select(Evaluation).where(
-        Evaluation.id == evaluation.id, Evaluation.status == EvaluationStatus.QUEUED.value
-    )
-    locked = session.scalar(
-        free.with_for_update(skip_locked=True), execution_options={"populate_existing": True}
-    )
-    if locked is not None:
-        locked.move_to(session, EvaluationStatus.RUNNING, actor=worker.actor)
 
 
 def heartbeat(session: Session, claim: Claim, *, settings: Settings) -> bool:

@@ -5,12 +5,8 @@ slots that choose at the same time neither wait for each other nor get the same 
 """
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
-
-from sqlalchemy import select, text
-from sqlalchemy.orm import Session
-
-from server.evaluations.models import CaseRun
 
 HALF_LIFE = 3600.0
 """Seconds after which a slot second that a team had counts half."""
@@ -38,9 +34,13 @@ class Slot:
     runtimes: tuple[str, ...] = ("runc",)
 
 
-# The outer query walks the ordered evaluations and stops at the first case that nobody else holds, so only the first
-# ones are looked into. A case that another slot is taking at this moment is passed over, never waited for.
-_NEXT = text("""
+WIDTHS = (32, 1_000_000)
+"""Evaluations that are put in order and looked into: the first few, for sorting them all would cost more than the rest
+of the query, and if none of these has a case to give, all."""
+
+# Walks the ordered evaluations and stops at the first case that nobody else holds. A case that another slot is taking
+# at this moment is passed over, never waited for.
+CHOSEN = """
 WITH slot AS (
     SELECT image_id, unfit FROM worker_slots WHERE worker_id = :worker AND name = :name
 ), held AS (
@@ -57,14 +57,14 @@ WITH slot AS (
     GROUP BY team_id
 ), teams AS (
     SELECT active.team_id,
-        floor(ln(1 + coalesce(max(used.seconds), 0) / :usage_unit) / ln(2)) AS usage,
+        floor(ln(1 + greatest(max(used.seconds), 0) / :usage_unit) / ln(2)) AS usage,
         floor(ln(1 + greatest(sum(active.remaining), 0) / :remaining_unit) / ln(2)) AS remaining,
         coalesce(max(used.slots), 0) AS slots
     FROM evaluations AS active LEFT JOIN used ON used.team_id = active.team_id
     WHERE active.status IN ('queued', 'running')
     GROUP BY active.team_id
 ), ordered AS (
-    SELECT evaluations.id, evaluations.cleared, evaluations.first_cases
+    SELECT evaluations.id, evaluations.team_id, evaluations.image_id, evaluations.cleared, evaluations.first_cases
     FROM evaluations
     JOIN teams ON teams.team_id = evaluations.team_id
     LEFT JOIN (SELECT evaluation_id, count(*) AS slots FROM held GROUP BY evaluation_id) AS own
@@ -87,25 +87,26 @@ WITH slot AS (
         evaluations.seconds, -- then the one that ran least
         evaluations.created_at, -- then age
         evaluations.id
-)
-SELECT run.*
-FROM ordered CROSS JOIN LATERAL (
-    SELECT * FROM case_runs
-    WHERE case_runs.evaluation_id = ordered.id AND case_runs.status = 'waiting'
-        -- until one of the first cases has a valid output, only these may run
-        AND (ordered.cleared OR case_runs.position < ordered.first_cases)
-    ORDER BY case_runs.position
+    LIMIT :width
+), chosen AS (
+    SELECT next.id, next.evaluation_id, ordered.team_id, ordered.image_id
+    FROM ordered CROSS JOIN LATERAL (
+        SELECT case_runs.id, case_runs.evaluation_id FROM case_runs
+        WHERE case_runs.evaluation_id = ordered.id AND case_runs.status = 'waiting'
+            -- until one of the first cases has a valid output, only these may run
+            AND (ordered.cleared OR case_runs.position < ordered.first_cases)
+        ORDER BY case_runs.position
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    ) AS next
     LIMIT 1
-    FOR UPDATE SKIP LOCKED
-) AS run
-LIMIT 1
-""")
-_NEXT_CASE = select(CaseRun).from_statement(_NEXT)
+)
+"""
 
 
-def next_case(session: Session, worker_id: UUID, slot: Slot) -> CaseRun | None:
-    """The waiting case that `slot` should run next, locked, or None if there is none that it can run."""
-    values = {
+def parameters(worker_id: UUID, slot: Slot) -> dict[str, Any]:
+    """What `CHOSEN` is asked with."""
+    return {
         "worker": worker_id,
         "name": slot.name,
         "cpus": slot.cpus,
@@ -117,7 +118,3 @@ def next_case(session: Session, worker_id: UUID, slot: Slot) -> CaseRun | None:
         "usage_unit": USAGE_UNIT,
         "remaining_unit": REMAINING_UNIT,
     }
-    run: CaseRun | None = session.scalars(
-        _NEXT_CASE, values, execution_options={"populate_existing": True}
-    ).one_or_none()
-    return run

@@ -6,12 +6,11 @@ What a slot holds right now is in its own row and counts from there, so that a c
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
-from server.evaluations.policy import HALF_LIFE, Slot
+from server.evaluations.models import CaseRun
+from server.evaluations.policy import HALF_LIFE
 
 # The slot's clock starts anew; it stops when the slot holds nothing more. Of several cases that a slot was leased
 # together each is charged what has passed since the last one ended, so that no second is charged twice.
@@ -37,31 +36,6 @@ ON CONFLICT (team_id) DO UPDATE SET
     seconds = old.seconds * 0.5 ^ (extract(epoch FROM excluded.as_of - old.as_of) / :half_life) + excluded.seconds,
     as_of = excluded.as_of
 """)
-
-
-def hold(session: Session, worker_id: UUID, slot: Slot, evaluation: Evaluation | None) -> None:
-    """Notes what the slot offers, and what it was leased if anything."""
-    offer = {
-        "cpus": slot.cpus,
-        "memory": slot.memory,
-        "gpus": slot.gpus,
-        "gpu_memory": slot.gpu_memory,
-        "runtimes": list(slot.runtimes),
-        "most": slot.most,
-        "invoke": slot.invoke,
-        "seen_at": func.now(),
-    }
-    if evaluation is not None:
-        offer |= {
-            "evaluation_id": evaluation.id,
-            "team_id": evaluation.team_id,
-            "image_id": evaluation.image_id,
-            # A slot may be leased its next case before it has finished this one; its clock then runs on.
-            "charged_at": func.coalesce(WorkerSlot.charged_at, func.clock_timestamp()),
-        }
-    fresh = offer | ({} if evaluation is None else {"charged_at": func.clock_timestamp()})
-    query = insert(WorkerSlot).values(worker_id=worker_id, name=slot.name, **fresh)
-    session.execute(query.on_conflict_do_update(index_elements=["worker_id", "name"], set_=offer))
 
 
 def charge(session: Session, team_id: UUID, runs: Sequence[CaseRun], *, counts: bool = True) -> None:
