@@ -12,7 +12,12 @@ FORBIDDEN = ("DATABASE_URL", "PROCTOR_DATA", "PROCTOR_REFERENCES", "PROCTOR_SECR
 
 
 class RunConfig(BaseSettings):
-    """One slot: where the server is, this worker's token, and what the slot offers (memory in bytes)."""
+    """One slot: where the server is, this worker's token, and what the slot offers (memory in bytes).
+
+    `slot_most` is how many containers it may run at once, one per core unless it is set. `input_cache` bounds the
+    inputs that this host keeps, in bytes. `drain_seconds` is how long a slot that is told to stop lets its cases
+    run on before it hands them back; None is as long as they take.
+    """
 
     model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
 
@@ -24,6 +29,14 @@ class RunConfig(BaseSettings):
     slot_cpuset: str | None = None
     slot_gpu: str | None = None
     slot_gpu_memory: int = 0
+    slot_most: Annotated[int, Field(ge=1, le=50)] | None = None
+    input_cache: Annotated[int, Field(ge=0)] = 20 * 2**30
+    drain_seconds: Annotated[float, Field(ge=0)] | None = None
+
+    @property
+    def most(self) -> int:
+        """How many containers the slot would run at once."""
+        return self.slot_most or min(50, max(1, int(self.slot_cpus)))
 
     @model_validator(mode="after")
     def _no_keys(self) -> Self:

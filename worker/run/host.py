@@ -1,4 +1,4 @@
-"""What the slots of one host share: who is alive, whose containers are orphans, and who loads an image.
+"""What the slots of one host share: who is alive, what is orphaned or overdue, who loads an image, who runs alone.
 
 A living slot holds a file lock, which the kernel drops when the process dies, however it dies.
 """
@@ -6,12 +6,15 @@ A living slot holds a file lock, which the kernel drops when the process dies, h
 import contextlib
 import fcntl
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 PREFIX = "proctor-"
+_DEADLINE = "deadline"
 
 
 class SlotTaken(Exception):  # noqa: N818 - names what happened
@@ -23,7 +26,7 @@ class Host:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for folder in ("slots", "images", "scratch"):
+        for folder in ("slots", "images", "scratch", "turns"):
             (root / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
         self._id = self._installation()
 
@@ -99,6 +102,49 @@ class Host:
         with path.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Held while a container runs that may have others beside it."""
+        with self._turn("containers") as containers:
+            with self._turn("turnstile") as turnstile:  # whoever wants to be alone stands in it
+                fcntl.flock(turnstile, fcntl.LOCK_EX)
+                fcntl.flock(containers, fcntl.LOCK_SH)
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Held while no other container of this host runs; whoever comes later waits behind it."""
+        with self._turn("turnstile") as turnstile, self._turn("containers") as containers:
+            fcntl.flock(turnstile, fcntl.LOCK_EX)
+            fcntl.flock(containers, fcntl.LOCK_EX)
+            yield
+
+    def _turn(self, name: str) -> IO[str]:
+        return (self.root / "turns" / name).open("w")
+
+    def note_deadline(self, slot: str, case: str, seconds: float) -> None:
+        """Leaves word for every reaper of this host: in so many seconds the case's container is overdue."""
+        (self.scratch(slot) / case / _DEADLINE).write_text(repr(_now() + seconds))
+
+    def forget_deadline(self, slot: str, case: str) -> None:
+        """The case's container has ended."""
+        (self.scratch(slot) / case / _DEADLINE).unlink(missing_ok=True)
+
+    def overdue(self) -> list[str]:
+        """Names of the containers, of all slots of this host, that should have ended by now."""
+        found = []
+        for slot in (path.name for path in (self.root / "slots").iterdir()):
+            for folder in self.scratches(slot):
+                with contextlib.suppress(OSError, ValueError):
+                    if float((folder / _DEADLINE).read_text()) < _now():
+                        found.append(self.container_prefix(slot) + folder.name)
+        return found
+
+
+def _now() -> float:
+    """Seconds that do not stand still while the host sleeps, and mean the same to all of its processes."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _boot_id() -> str:

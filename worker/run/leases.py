@@ -1,10 +1,10 @@
 """The lease API as a client: what a run worker says to the server."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from pydantic import TypeAdapter
@@ -24,8 +24,23 @@ class Damaged(Exception):  # noqa: N818 - names what happened
 
 
 @dataclass(frozen=True)
+class CaseLease:
+    """What a further case of the same evaluation has of its own."""
+
+    case_run: str
+    claim_no: int
+    pseudonym: str
+    inputs: dict[str, dict[str, Any]]
+    repeat: bool = False
+
+
+@dataclass(frozen=True)
 class Lease:
-    """One case to run, as leased."""
+    """One case to run, as leased; `more` are further cases of its evaluation that came with it.
+
+    `mode`: each in a fresh container one after the other, several fresh containers at once (`packed`), or one
+    container for all of them (`invoke`). A server that knows none of this leases single fresh cases.
+    """
 
     case_run: str
     claim_no: int
@@ -38,6 +53,14 @@ class Lease:
     pseudonym: str
     inputs: dict[str, dict[str, Any]]
     image: dict[str, Any]
+    mode: Literal["fresh", "packed", "invoke"] = "fresh"
+    repeat: bool = False
+    more: tuple[CaseLease, ...] = ()
+
+    def each(self) -> list["Lease"]:
+        """A lease for every case of this one, itself first."""
+        others = [replace(self, **vars(one), more=()) for one in self.more]
+        return [replace(self, more=()), *others]
 
     @property
     def name(self) -> str:
@@ -58,6 +81,7 @@ class LeaseClient:
             "memory": config.slot_memory,
             "gpus": 1 if config.slot_gpu else 0,
             "gpu_memory": config.slot_gpu_memory,
+            "most": config.most,
         }
         self._http = httpx.Client(
             base_url=config.server_url.rstrip("/") + "/api/v1/worker",
@@ -79,8 +103,19 @@ class LeaseClient:
         """Renews the lease; LeaseLost if it is gone."""
         self._call("POST", lease, "heartbeat", timeout=10)
 
-    def finish(self, lease: Lease, outcome: CaseOutcome, output: str | None) -> None:
-        """Settles the case with its verdict."""
+    def finish(
+        self,
+        lease: Lease,
+        outcome: CaseOutcome,
+        output: str | None,
+        *,
+        wait_seconds: float,
+        notes: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Settles the case with its verdict; `notes` are further lines of its receipt.
+
+        wait_seconds: from the lease until the clock started: the image, the inputs, the preparation, its turn.
+        """
         verdict = outcome.verdict
         body = {
             "fault": verdict.fault,
@@ -90,12 +125,21 @@ class LeaseClient:
             "output": output,
             "seconds": outcome.seconds,
             "peak_memory_bytes": outcome.peak_memory_bytes,
+            "cpu_seconds": outcome.cpu_seconds,
+            "gpu_memory_bytes": outcome.gpu_memory_bytes,
+            "wait_seconds": round(wait_seconds, 3),
             "log": outcome.log,
             "receipt": {
                 "worker": self._slot["name"],
                 "exit_code": outcome.exit_code,
                 "oom_killed": outcome.oom_killed,
                 "options": outcome.options,
+                "seconds": outcome.seconds,
+                "cpu_seconds": outcome.cpu_seconds,
+                "peak_memory_bytes": outcome.peak_memory_bytes,
+                "gpu_memory_bytes": outcome.gpu_memory_bytes,
+                "wait_seconds": round(wait_seconds, 3),
+                **(notes or {}),
             },
         }
         self._call("POST", lease, "finish", json=body)

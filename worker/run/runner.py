@@ -1,24 +1,23 @@
-"""The loop of one slot: lease, fetch, run, upload, finish, until no case waits."""
+"""The loop of one slot: run what was made ready, until no case waits."""
 
 import shutil
 import threading
 import time
 from collections.abc import Collection
-from pathlib import Path
 
 import httpx
 import structlog
 
-from evaluator.verdicts import Fault, PlatformFault, Verdict
 from sandbox.engine import Engine
-from sandbox.faults import EngineFault, ImageRefused
-from sandbox.jobs import CaseJob, CaseOutcome, Slot
-from sandbox.run import run_case
+from sandbox.faults import EngineFault
+from sandbox.jobs import Slot
+from worker.run.ahead import Ahead, Batch
+from worker.run.cases import Running, Workshop
 from worker.run.config import RunConfig
 from worker.run.heart import Heart
 from worker.run.host import Host
-from worker.run.images import ensure_image
-from worker.run.leases import Damaged, Lease, LeaseClient, LeaseLost
+from worker.run.leases import LeaseClient
+from worker.run.settle import Settler
 
 _log = structlog.get_logger()
 
@@ -27,7 +26,11 @@ _PAUSE_AFTER_FAULT = 5.0
 
 
 class Runner:
-    """One slot of this host."""
+    """One slot of this host.
+
+    While a batch of cases runs, the next one is leased and prepared and the last one is settled, each in threads of
+    their own; only running takes what the slot lends.
+    """
 
     def __init__(self, config: RunConfig, slot: str) -> None:
         self._config, self._slot = config, slot
@@ -35,11 +38,24 @@ class Runner:
         self._alive = self._host.take_slot(slot)
         self._client = LeaseClient(config, slot)
         self._woken = threading.Event()
-        # Containers of this slot that are wanted. Changed in place and looked at only after containers are listed,
-        # so that no reaper takes one for an orphan that was started meanwhile.
-        self._wanted: set[str] = set()
+        self._rest_until = 0.0
         self._engine: Engine | None = None
+        self._connecting = threading.Lock()
         self.stopping = threading.Event()
+        self._heart = Heart(self._client)
+        self._workshop = Workshop(config, slot, host=self._host, client=self._client, engine=self._connect)
+        self._settler = Settler(
+            self._workshop, self._client, self._heart, pause=self._fault, most=config.most
+        )
+        self._ahead = Ahead(
+            self._workshop,
+            self._client,
+            self._heart,
+            self._settler,
+            lent=Slot(cpuset=config.slot_cpuset, gpu_uuid=config.slot_gpu),
+            memory=config.slot_memory,
+            allowed=lambda: not self.stopping.is_set() and time.monotonic() >= self._rest_until,
+        )
 
     def work(self) -> None:
         """The life of the slot: after each wake-up it runs cases until none waits; `stop` ends it."""
@@ -51,21 +67,43 @@ class Runner:
                     pass
             except httpx.HTTPError as error:
                 _log.warning("server_unreachable", error=type(error).__name__)
+        self._ahead.abandon()
+        self._settler.finish()
+        self._heart.stop()
 
     def wake(self) -> None:
-        """Makes the slot look at the queue, now or after the case under way."""
+        """Makes the slot look at the queue, now or after the cases under way."""
         self._woken.set()
 
     def stop(self) -> None:
-        """Makes `work` return after the case under way."""
+        """Makes `work` return after the cases under way; after the configured time they are handed back."""
+        self.stopping.set()
+        self._woken.set()
+        if self._config.drain_seconds is not None:
+            timer = threading.Timer(self._config.drain_seconds, self.stop_now)
+            timer.daemon = True
+            timer.start()
+
+    def stop_now(self) -> None:
+        """Makes `work` return at once: the cases under way are killed and handed back, nobody's fault."""
+        self._settler.stopping.set()
+        self.stop_cases()
         self.stopping.set()
         self._woken.set()
 
-    def remove_orphans(self) -> None:
-        """Removes what this slot does not run now, and everything of slots that are dead: containers and files."""
+    def stop_cases(self) -> None:
+        """Kills what runs now."""
+        for held in self._heart.all_held():
+            held.stop.set()
+
+    def reap(self) -> None:
+        """Removes containers of this host that should have ended long ago, and what dead slots left."""
         try:
             engine = Engine.connect()
-            removed = self._remove_orphans_of(engine, self._slot, self._wanted)
+            for name in self._host.overdue():
+                _log.error("container_overdue", container=name)
+                engine.remove_container(name)
+            removed = self._remove_orphans_of(engine, self._slot, self._workshop.wanted)
             for dead in self._host.dead_slots(self._slot):
                 removed += self._remove_orphans_of(engine, dead, set())
             engine.close()
@@ -84,111 +122,54 @@ class Runner:
         return removed
 
     def _next(self) -> bool:
-        lease = self._client.lease()
-        if lease is None:
+        self.stopping.wait(max(0.0, self._rest_until - time.monotonic()))
+        batch = self._ahead.take()
+        if batch is None:
             return False
-        log = _log.bind(case_run=lease.name, task=lease.task_name)
-        self._wanted.add(self._container(lease))
-        try:
-            self._run(lease)
-        except LeaseLost:
-            log.warning("lease_lost")
-        except EngineFault as error:
-            log.error("platform_fault", fault=error.fault, detail=error.detail)
-            self._disconnect()
-            self._release(lease, error.fault)
-        except (Damaged, httpx.HTTPError) as error:
-            log.error("fetch_failed", error=f"{type(error).__name__}: {error}")
-            self._release(lease, PlatformFault.INPUT_MISSING)
-        except Exception:
-            log.exception("worker_defect")
-            self._release(lease, PlatformFault.WORKER_LOST)
-        finally:
-            self._wanted.clear()
+        for running in list(batch.cases):
+            self._make_ready(batch, running)
+        wait = self._ahead.pace.wait(batch.evaluation)
+        if wait is not None:
+            self._ahead.begin(wait)
+        began = time.monotonic()
+        threads = [threading.Thread(target=self._run, args=[one, batch.packed]) for one in batch.cases[1:]]
+        for thread in threads:
+            thread.start()
+        for running in batch.cases[:1]:
+            self._run(running, batch.packed)
+        for thread in threads:
+            thread.join()
+        if batch.cases:
+            self._ahead.pace.ran(batch.evaluation, time.monotonic() - began)
         return True
 
-    def _container(self, lease: Lease) -> str:
-        return self._host.container_prefix(self._slot) + lease.name
+    def _make_ready(self, batch: Batch, running: Running) -> None:
+        """What could not be done ahead because it takes the slot: loading the image, and its uncounted run."""
+        if running.case is not None:
+            return
+        with self._settler.responsible(running.held):
+            self._workshop.bring_image(running)
+            self._ahead.make(batch, running)
+            return
+        batch.cases.remove(running)
+        self._settler.forget(running)
 
-    def _release(self, lease: Lease, fault: PlatformFault) -> None:
-        try:
-            self._client.release(lease, fault)
-        except (LeaseLost, httpx.HTTPError):
-            _log.warning("release_failed", case_run=lease.name)  # the lease runs out by itself
-        self.stopping.wait(_PAUSE_AFTER_FAULT)
+    def _run(self, running: Running, packed: int) -> None:
+        with self._settler.responsible(running.held):
+            self._workshop.execute(running)
+            self._settler.settle(running, packed=packed)
+            return
+        self._settler.forget(running)
 
-    def _run(self, lease: Lease) -> None:
-        stop = threading.Event()
-        scratch = self._host.scratch(self._slot) / lease.name
-        scratch.mkdir(parents=True, exist_ok=True)
-        try:
-            with Heart(self._client, lease, stop):
-                started = time.monotonic()
-                try:
-                    outcome = self._run_in_sandbox(lease, scratch, stop)
-                except ImageRefused as error:
-                    outcome = _unloadable(error)
-                if stop.is_set():
-                    raise LeaseLost(lease.name)
-                output = None if outcome.output is None else self._client.put_output(lease, outcome.output)
-                self._client.finish(lease, outcome, output)
-            _log.info(
-                "case_done",
-                case_run=lease.name,
-                task=lease.task_name,
-                verdict=outcome.verdict.code,
-                seconds=round(outcome.seconds, 3),
-                total_seconds=round(time.monotonic() - started, 3),
-            )
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-
-    def _run_in_sandbox(self, lease: Lease, scratch: Path, stop: threading.Event) -> CaseOutcome:
-        engine = self._connect()
-        digest = lease.image["digest"]
-        job = CaseJob(
-            name=self._container(lease),
-            image=digest,
-            task=lease.task,
-            task_name=lease.task_name,
-            track=lease.track,
-            inputs=self._fetch_inputs(lease, scratch),
-            pseudonym=lease.pseudonym,
-            limits=lease.limits,
-            slot=Slot(cpuset=self._config.slot_cpuset, gpu_uuid=self._config.slot_gpu),
-            scratch=scratch / "run",
-            stop=stop,
-        )
-        with self._host.image_lock(digest):
-            ensure_image(engine, self._client, lease, scratch / "image")
-            if not self._host.is_warm(digest):
-                run_case(
-                    engine, job
-                )  # uncounted: the image's files are in memory when the first clock starts
-                self._host.mark_warm(digest)
-        return run_case(engine, job)
+    def _fault(self) -> None:
+        self._rest_until = time.monotonic() + _PAUSE_AFTER_FAULT
+        with self._connecting:
+            engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.close()
 
     def _connect(self) -> Engine:
-        if self._engine is None:
-            self._engine = Engine.connect()
-        return self._engine
-
-    def _disconnect(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
-
-    def _fetch_inputs(self, lease: Lease, scratch: Path) -> dict[str, Path]:
-        files = {one.key: one.file for one in lease.task.all_inputs}
-        folder = scratch / "inputs"
-        folder.mkdir()
-        paths = {}
-        for key in lease.inputs:
-            paths[key] = folder / files[key]
-            self._client.fetch_input(lease, key, paths[key])
-        return paths
-
-
-def _unloadable(error: ImageRefused) -> CaseOutcome:
-    message = "The image cannot be loaded: its configuration or its layers do not fit together."
-    return CaseOutcome(Verdict(Fault.NO_START, message), None, 0.0, None, None, False, str(error), {})
+        with self._connecting:
+            if self._engine is None:
+                self._engine = Engine.connect()
+            return self._engine

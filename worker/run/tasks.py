@@ -1,4 +1,6 @@
-"""The Celery side of a run worker: wake-ups in, signals for a graceful stop, and the host's reaper.
+"""The Celery side of a run worker: wake-ups in, signals to stop, and the host's reaper.
+
+The first signal lets the cases under way end, the second hands them back at once.
 
 The task only rings a bell, and cases run in the slot's own thread. A task that ran them itself would leave the
 next wake-ups unread in their socket, and Celery's event loop would spin on it for as long as the case runs.
@@ -51,14 +53,17 @@ def _ready(**_: Any) -> None:
 def _reap() -> None:
     slot = runner()
     while True:
-        slot.remove_orphans()
+        slot.reap()
         if slot.stopping.wait(_REAP_EVERY):
             return
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _shutting_down(**_: Any) -> None:
-    runner().stop()
+    if runner().stopping.is_set():
+        runner().stop_now()
+    else:
+        runner().stop()
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]

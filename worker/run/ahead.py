@@ -1,0 +1,168 @@
+"""What a slot runs next, leased and made ready while the slot is still busy."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from sandbox.jobs import Slot
+from sandbox.options import cores
+from worker.run.cases import Running, Workshop
+from worker.run.heart import Heart
+from worker.run.leases import Lease, LeaseClient
+from worker.run.settle import Settler
+
+_log = structlog.get_logger()
+_SPARE = 0.3
+_REMEMBERED = 64
+
+
+@dataclass
+class Batch:
+    """The cases of one lease, which run at once; one that could not be made ready is not among them."""
+
+    evaluation: str
+    cases: list[Running] = field(default_factory=list)
+    packed: int = 1
+
+
+class Pace:
+    """When to ask for the next case: as late as it can still be made ready in time.
+
+    A case that is leased ahead waits for this slot although another one may be free before, and a team that comes
+    meanwhile waits behind it. So nothing is leased ahead until the evaluation's cases are known to be short enough,
+    or to end soon.
+    """
+
+    def __init__(self) -> None:
+        self._shortest: dict[str, float] = {}
+        self._preparation = 0.0
+
+    def ran(self, evaluation: str, seconds: float) -> None:
+        """A case of the evaluation took so long."""
+        shortest = min(seconds, self._shortest.get(evaluation, seconds))
+        self._shortest.pop(evaluation, None)
+        self._shortest[evaluation] = shortest
+        while len(self._shortest) > _REMEMBERED:
+            del self._shortest[next(iter(self._shortest))]
+
+    def prepared(self, seconds: float) -> None:
+        """Making a case ready took so long; the longest of late counts."""
+        self._preparation = max(seconds, 0.8 * self._preparation)
+
+    def wait(self, evaluation: str) -> float | None:
+        """Seconds into the next case until the one after it should be leased; None if nothing is known yet."""
+        shortest = self._shortest.get(evaluation)
+        return None if shortest is None else max(0.0, shortest - 1.5 * self._preparation - _SPARE)
+
+
+class Ahead:
+    """Leases and prepares one batch at a time, in a thread of its own; the batch is taken by `take`."""
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        client: LeaseClient,
+        heart: Heart,
+        settler: Settler,
+        *,
+        lent: Slot,
+        memory: int,
+        allowed: Callable[[], bool],
+    ) -> None:
+        self._workshop, self._client, self._heart, self._settler = workshop, client, heart, settler
+        self._lent, self._memory, self._allowed = lent, memory, allowed
+        self._thread: threading.Thread | None = None
+        self._hurry = threading.Event()
+        self._batch: Batch | None = None
+        self._problem: Exception | None = None
+        self.pace = Pace()
+
+    def begin(self, wait: float) -> None:
+        """Starts on the next batch in so many seconds, unless it is asked for before."""
+        if self._thread is None:
+            self._hurry.clear()
+            self._thread = threading.Thread(target=self._get, args=[wait], name="ahead", daemon=True)
+            self._thread.start()
+
+    def take(self) -> Batch | None:
+        """The next batch, or None if no case waits.
+
+        Raises:
+            httpx.HTTPError: the server cannot be asked.
+        """
+        self.begin(0.0)
+        self._hurry.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._thread = None
+        batch, self._batch = self._batch, None
+        problem, self._problem = self._problem, None
+        if problem is not None:
+            raise problem
+        return batch
+
+    def abandon(self) -> None:
+        """Hands back what was leased ahead and not taken."""
+        if self._thread is None:
+            return
+        try:
+            batch = self.take()
+        except Exception as error:  # noqa: BLE001 - there is nothing to hand back
+            _log.warning("not_leased", error=type(error).__name__)
+            return
+        for running in batch.cases if batch else ():
+            self._settler.forget(running)
+            self._settler.hand_back(running.held)
+
+    def _get(self, wait: float) -> None:
+        try:
+            self._hurry.wait(wait)
+            began = time.monotonic()
+            lease = self._client.lease() if self._allowed() else None
+            if lease is not None:
+                self._batch = self._prepared(lease)
+                self.pace.prepared(time.monotonic() - began)
+        except Exception as error:  # noqa: BLE001 - whoever takes the batch gets it
+            self._problem = error
+
+    def _prepared(self, lease: Lease) -> Batch:
+        leases = lease.each()
+        shares = share(self._lent, self._memory, len(leases))
+        held = [self._heart.hold(one) for one in leases]
+        batch = Batch(lease.evaluation, packed=len(leases))
+        for one, lent in zip(held, shares, strict=True):
+            with self._settler.responsible(one):
+                batch.cases.append(self._workshop.begin(one, lent))
+        for running in list(batch.cases):
+            if self._workshop.image_is_ready(running.lease):
+                self.make(batch, running)
+        return batch
+
+    def make(self, batch: Batch, running: Running) -> None:
+        """Makes the case's container; a case for which that fails leaves the batch."""
+        with self._settler.responsible(running.held):
+            self._workshop.make(running)
+            return
+        batch.cases.remove(running)
+        self._settler.forget(running)
+
+
+def share(slot: Slot, memory: int, parts: int) -> list[Slot | None]:
+    """What each of so many containers gets of a slot: cores of its own and an equal share of the memory in bytes.
+
+    None stands for the whole slot. With fewer cores than containers some share one.
+    """
+    if parts == 1:
+        return [None]
+    own = sorted(cores(slot.cpuset)) if slot.cpuset else []
+    return [
+        Slot(
+            cpuset=",".join(map(str, own[number::parts] or own[number % len(own) :][:1])) if own else None,
+            gpu_uuid=slot.gpu_uuid,
+            memory=memory // parts,
+        )
+        for number in range(parts)
+    ]

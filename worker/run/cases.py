@@ -1,0 +1,185 @@
+"""One leased case on its way through a slot: inputs, image, container; each step can be done ahead of its turn."""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sandbox import run as sandbox
+from sandbox.engine import Engine
+from sandbox.jobs import CaseJob, Slot
+from worker.run.config import RunConfig
+from worker.run.heart import Held
+from worker.run.host import Host
+from worker.run.images import ensure_image
+from worker.run.inputs import InputCache
+from worker.run.leases import Lease, LeaseClient
+
+PATIENCE = 1.5
+"""How many times its limit a container may run that had its slot to itself; what it wrote late is asked for again."""
+_GRACE = 60.0
+"""Seconds beyond that in which a container is started and killed; a slot that needs more hangs."""
+_SETTLED_WITHIN = 1800.0
+
+
+@dataclass
+class Running:
+    """A leased case; `case` is there once its container is made. Times are seconds on the monotonic clock."""
+
+    held: Held
+    scratch: Path
+    job: CaseJob
+    case: sandbox.Case | None = None
+    started: float | None = None
+
+    @property
+    def lease(self) -> Lease:
+        """What the server said of it."""
+        return self.held.lease
+
+    @property
+    def waited(self) -> float:
+        """Seconds from the lease until the clock started, or until now."""
+        return (self.started or time.monotonic()) - self.held.since
+
+
+class Workshop:
+    """What a slot needs to get a case ready and to run it."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        slot: str,
+        *,
+        host: Host,
+        client: LeaseClient,
+        engine: Callable[[], Engine],
+    ) -> None:
+        self._slot, self._host, self._client, self._engine = slot, host, client, engine
+        self._lent = Slot(cpuset=config.slot_cpuset, gpu_uuid=config.slot_gpu)
+        self._inputs = InputCache(host.root / "inputs", config.input_cache)
+        # Names of containers that are wanted. Changed in place and looked at only after containers are listed, so
+        # that no reaper takes one for an orphan that was made meanwhile.
+        self.wanted: set[str] = set()
+
+    def container(self, lease: Lease) -> str:
+        """The name of the case's container."""
+        return self._host.container_prefix(self._slot) + lease.name
+
+    def begin(self, held: Held, lent: Slot | None = None) -> Running:
+        """The case with its inputs on this host, and nothing else yet. `lent` is its part of a shared slot.
+
+        Raises:
+            Damaged, LeaseLost, httpx.HTTPError: an input cannot be fetched.
+        """
+        lease = held.lease
+        self.wanted.add(self.container(lease))
+        scratch = self._host.scratch(self._slot) / lease.name
+        try:
+            scratch.mkdir(parents=True)
+            inputs = self._bring_inputs(lease, scratch)
+        except BaseException:
+            self._clear(lease, scratch)
+            raise
+        job = CaseJob(
+            name=self.container(lease),
+            image=lease.image["digest"],
+            task=lease.task,
+            task_name=lease.task_name,
+            track=lease.track,
+            inputs=inputs,
+            pseudonym=lease.pseudonym,
+            limits=lease.limits,
+            slot=lent or self._lent,
+            scratch=scratch / "run",
+            stop=held.stop,
+            patience=1.0 if lent else PATIENCE,
+        )
+        return Running(held, scratch, job)
+
+    def image_is_ready(self, lease: Lease) -> bool:
+        """Whether the image needs no uncounted run, which would take what a slot lends."""
+        return self._host.is_warm(lease.image["digest"]) and self._engine().has_image(lease.image["digest"])
+
+    def bring_image(self, running: Running) -> None:
+        """Has the image on this host, its files in memory, before a clock starts.
+
+        Raises:
+            ImageRefused: no engine can load it.
+            EngineFault, Damaged, LeaseLost, httpx.HTTPError: the platform failed.
+        """
+        digest = running.job.image
+        with self._host.image_lock(digest):
+            ensure_image(self._engine(), self._client, running.lease, running.scratch / "image")
+            if not self._host.is_warm(digest):
+                warm = replace(running.job, patience=1.0)
+                with self._host.running():
+                    self._watched(running, warm)
+                    sandbox.run_case(self._engine(), warm)  # uncounted
+                self._host.mark_warm(digest)
+
+    def make(self, running: Running) -> None:
+        """Makes the case's container; nothing runs yet."""
+        running.case = sandbox.prepare(self._engine(), running.job)
+
+    def execute(self, running: Running) -> None:
+        """Runs the container until its processes are gone, beside others of this host."""
+        if running.case is None:
+            self.make(running)
+        with self._host.running():
+            self._start(running)
+
+    def execute_alone(self, running: Running) -> None:
+        """Runs the case once more, in another fresh container with the whole slot, and nothing else on this host."""
+        self.remove(running)
+        running.job = replace(running.job, slot=self._lent, patience=1.0)
+        self.make(running)
+        with self._host.alone():
+            self._start(running)
+
+    def _start(self, running: Running) -> None:
+        if running.case is None:
+            raise RuntimeError("a case is made before it is started")
+        self._watched(running, running.job)
+        running.started = running.started or time.monotonic()
+        sandbox.execute(running.case)
+        running.held.until = time.monotonic() + _SETTLED_WITHIN
+        self._host.forget_deadline(self._slot, running.lease.name)
+
+    def _watched(self, running: Running, job: CaseJob) -> None:
+        """Tells the heart and every reaper of this host how long the container may take."""
+        seconds = job.limits.seconds_per_case * job.patience + _GRACE
+        running.held.until = time.monotonic() + seconds
+        self._host.note_deadline(self._slot, running.lease.name, seconds)
+
+    def remove(self, running: Running) -> None:
+        """Removes the container and what was made for it."""
+        case, running.case = running.case, None
+        if case is not None:
+            sandbox.remove(case)
+
+    def forget(self, running: Running) -> None:
+        """Removes everything of the case from this host."""
+        try:
+            self.remove(running)
+        finally:
+            self._clear(running.lease, running.scratch)
+
+    def _clear(self, lease: Lease, scratch: Path) -> None:
+        shutil.rmtree(scratch, ignore_errors=True)
+        self.wanted.discard(self.container(lease))
+
+    def _bring_inputs(self, lease: Lease, scratch: Path) -> dict[str, Path]:
+        files = {one.key: one.file for one in lease.task.all_inputs}
+        folder = scratch / "inputs"
+        folder.mkdir()
+        paths = {}
+        for key in lease.inputs:
+            paths[key] = folder / files[key]
+            self._bring(lease, key, paths[key])
+        return paths
+
+    def _bring(self, lease: Lease, key: str, target: Path) -> None:
+        sha256 = lease.inputs[key]["sha256"]
+        self._inputs.bring(sha256, target, lambda part: self._client.fetch_input(lease, key, part))

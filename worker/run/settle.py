@@ -1,0 +1,161 @@
+"""From an ended container to a settled case, beside the next container: collect, check, upload, finish, remove."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import structlog
+
+from evaluator.verdicts import Fault, PlatformFault, Verdict
+from sandbox import run as sandbox
+from sandbox.faults import EngineFault, ImageRefused
+from sandbox.jobs import CaseOutcome
+from worker.run.cases import Running, Workshop
+from worker.run.heart import Heart, Held
+from worker.run.leases import Damaged, LeaseClient, LeaseLost
+
+_log = structlog.get_logger()
+
+_BEHIND = 2
+"""Cases, for each that runs, that may wait to be settled; the slot waits where the server or the disk is slower."""
+_BY_BOUNDS = (Fault.TIMEOUT, Fault.OUT_OF_MEMORY, Fault.DISK_FULL, Fault.TOO_MANY_PROCESSES)
+
+
+def counts(outcome: CaseOutcome, *, packed: int, gpu: bool) -> bool:
+    """Whether the outcome stands; else the case runs once more, alone, and that outcome stands whatever it is.
+
+    A bound that was met beside other containers may be met because of them; with a GPU that is shared, so may any
+    failure of the program. A valid output that came late may have been late because the host was busy.
+    """
+    if packed > 1:
+        fault = outcome.verdict.fault
+        return fault not in _BY_BOUNDS and not (gpu and fault is Fault.EXIT_CODE)
+    return not outcome.late
+
+
+class Settler:
+    """Settles the cases of one slot, a few at once, in threads of its own.
+
+    pause: called after a platform fault, so that a broken host does not burn through the queue.
+    """
+
+    def __init__(
+        self, workshop: Workshop, client: LeaseClient, heart: Heart, *, pause: Callable[[], None], most: int
+    ) -> None:
+        self._workshop, self._client, self._heart, self._pause = workshop, client, heart, pause
+        self._threads = ThreadPoolExecutor(_BEHIND * most, thread_name_prefix="settle")
+        self._room = threading.BoundedSemaphore(_BEHIND * most)
+        self.stopping = threading.Event()
+
+    def settle(self, running: Running, *, packed: int) -> None:
+        """Takes over a case whose container has ended; waits where too many are behind."""
+        self._room.acquire()
+        work: Future[None] = self._threads.submit(self._settle, running, packed)
+        work.add_done_callback(lambda _: self._room.release())
+
+    def finish(self) -> None:
+        """Waits until every case is settled."""
+        self._threads.shutdown()
+
+    @contextmanager
+    def responsible(self, held: Held) -> Iterator[None]:
+        """Hands the case back, as what went wrong demands, where the block raises; it is let go of then."""
+        log = _log.bind(case_run=held.lease.name, task=held.lease.task_name)
+        try:
+            yield
+        except LeaseLost:
+            log.warning("lease_lost")
+            self._heart.let_go(held)
+        except EngineFault as error:
+            if held.stop.is_set():
+                self._stopped(held)
+            else:
+                log.error("platform_fault", fault=error.fault, detail=error.detail)
+                self._release(held, error.fault)
+        except (Damaged, httpx.HTTPError) as error:
+            log.error("fetch_failed", error=f"{type(error).__name__}: {error}")
+            self._release(held, PlatformFault.INPUT_MISSING)
+        except ImageRefused as error:
+            with self.responsible(held):
+                self._report(held, _unloadable(error), time.monotonic() - held.since, {})
+        except Exception:
+            log.exception("worker_defect")
+            self._release(held, PlatformFault.WORKER_LOST)
+
+    def hand_back(self, held: Held) -> None:
+        """Puts a case back that this slot will not run."""
+        self._heart.let_go(held)
+        try:
+            self._client.release(held.lease, None)
+        except (LeaseLost, httpx.HTTPError):
+            _log.warning("release_failed", case_run=held.lease.name)  # the lease runs out by itself
+
+    def _settle(self, running: Running, packed: int) -> None:
+        try:
+            with self.responsible(running.held):
+                self._conclude(running, packed)
+        finally:
+            self.forget(running)
+
+    def _conclude(self, running: Running, packed: int) -> None:
+        notes: dict[str, Any] = {"packed": packed} if packed > 1 else {}
+        outcome = self._outcome(running)
+        if not counts(outcome, packed=packed, gpu=running.job.slot.gpu_uuid is not None):
+            notes["alone_after"] = outcome.verdict.code
+            self._workshop.execute_alone(running)
+            outcome = self._outcome(running)
+        self._report(running.held, outcome, running.waited, notes)
+
+    def _outcome(self, running: Running) -> CaseOutcome:
+        if running.case is None:
+            raise RuntimeError("a case has a container until it is forgotten")
+        return sandbox.conclude(running.case)
+
+    def _report(self, held: Held, outcome: CaseOutcome, waited: float, notes: dict[str, Any]) -> None:
+        if held.stop.is_set() and not self.stopping.is_set():
+            raise LeaseLost(held.lease.name)
+        output = None if outcome.output is None else self._client.put_output(held.lease, outcome.output)
+        self._client.finish(held.lease, outcome, output, wait_seconds=waited, notes=notes)
+        self._heart.let_go(held)
+        _log.info(
+            "case_done",
+            case_run=held.lease.name,
+            task=held.lease.task_name,
+            verdict=outcome.verdict.code,
+            seconds=round(outcome.seconds, 3),
+            wait_seconds=round(waited, 3),
+            total_seconds=round(time.monotonic() - held.since, 3),
+            **notes,
+        )
+
+    def _stopped(self, held: Held) -> None:
+        """The case was told to stop: because its lease is lost, or because this slot leaves now."""
+        if self.stopping.is_set():
+            self.hand_back(held)
+        else:
+            _log.warning("lease_lost", case_run=held.lease.name)
+            self._heart.let_go(held)
+
+    def _release(self, held: Held, fault: PlatformFault) -> None:
+        self._heart.let_go(held)
+        try:
+            self._client.release(held.lease, fault)
+        except (LeaseLost, httpx.HTTPError):
+            _log.warning("release_failed", case_run=held.lease.name)  # the lease runs out by itself
+        self._pause()
+
+    def forget(self, running: Running) -> None:
+        """Removes everything of a case from this host."""
+        try:
+            self._workshop.forget(running)
+        except EngineFault as fault:
+            _log.warning("not_removed", case_run=running.lease.name, fault=fault.fault)  # the reaper will
+
+
+def _unloadable(error: ImageRefused) -> CaseOutcome:
+    message = "The image cannot be loaded: its configuration or its layers do not fit together."
+    return CaseOutcome(Verdict(Fault.NO_START, message), None, 0.0, None, None, False, str(error), {})
