@@ -5,12 +5,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from sandbox.archive._config import Config
+from sandbox.archive._config import facts_of
 from sandbox.archive._facts import Bounds, ImageFacts
 from sandbox.archive._index import Archive, read_index
 from sandbox.archive._layers import Span, copy_layer
 from sandbox.archive._programs import Call, LayerNames, Programs, Room
 from sandbox.archive._select import Chosen, choose, stated_digest, wrong_digest
+from sandbox.archive._sif import is_sif
+from sandbox.archive._sif_image import check_sif
 from sandbox.archive._sink import BlobSink, BlobWriter, HashOnly
 from sandbox.archive._tar import Member
 
@@ -23,7 +25,7 @@ def check_archive(
     calls: Collection[Call] = (None,),
     bounds: Bounds | None = None,
 ) -> ImageFacts:
-    """Checks the image archive in `source` and stores its layers, unpacked, and its config in `sink`.
+    """Checks the image archive, or SIF file, in `source` and stores its unpacked layers and config in `sink`.
 
     `source` is a path or a buffered binary file that can seek; it is read from its beginning and left open.
     `limit` bounds the unpacked layers in bytes. `calls` are what the image will be started with: where the
@@ -32,12 +34,16 @@ def check_archive(
 
     Raises:
         ArchiveInvalid: with the code and the sentence for the participant.
+        ToolMissing: it is a SIF file, and this machine lacks what unpacks one.
         OSError: the source cannot be read or the sink not written.
     """
     if isinstance(source, Path):
         with source.open("rb") as file:
             return check_archive(file, limit=limit, sink=sink, calls=calls, bounds=bounds)
-    archive = read_index(source, limit=limit, bounds=bounds or Bounds())
+    bounds = bounds or Bounds()
+    if is_sif(source):
+        return check_sif(source, limit=limit, sink=sink, calls=calls, bounds=bounds)
+    archive = read_index(source, limit=limit, bounds=bounds)
     chosen = choose(archive)
     room = Room()
     names = {digest: LayerNames(room) for digest in chosen.config.layers}
@@ -50,7 +56,7 @@ def check_archive(
         config.write(chosen.config.data)
         for writer in (*writers, config):
             writer.commit()
-    return _facts(chosen.config, sizes)
+    return facts_of(chosen.config, tuple(sizes[digest] for digest in chosen.config.layers))
 
 
 def _copy_layers(
@@ -80,18 +86,3 @@ def _copy_layers(
         writers.append(writer)
         sizes[digest], left, most = size, left - size, most - count
     return sizes
-
-
-def _facts(config: Config, sizes: dict[str, int]) -> ImageFacts:
-    layer_sizes = tuple(sizes[digest] for digest in config.layers)
-    return ImageFacts(
-        digest=config.digest,
-        layers=config.layers,
-        layer_sizes=layer_sizes,
-        size=sum(layer_sizes),
-        architecture=config.architecture,
-        os=config.os,
-        user=config.user,
-        environment=config.environment,
-        entrypoint=config.entrypoint,
-    )

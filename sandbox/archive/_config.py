@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
-from sandbox.archive._facts import DIGEST, Bounds
+from sandbox.archive._facts import DIGEST, Bounds, ImageFacts
 from sandbox.archive._programs import DEFAULT_PATH
 
 _FIELDS = ("architecture", "os", "rootfs", "config")
@@ -87,12 +87,29 @@ def parse_config(data: bytes, bounds: Bounds) -> Config:
     )
 
 
-def wrong_architecture(built_for: str) -> ArchiveInvalid:
+def facts_of(config: Config, layer_sizes: tuple[int, ...]) -> ImageFacts:
+    """What is known of the image with this config and layers of these many bytes, from the bottom up."""
+    return ImageFacts(
+        digest=config.digest,
+        layers=config.layers,
+        layer_sizes=layer_sizes,
+        size=sum(layer_sizes),
+        architecture=config.architecture,
+        os=config.os,
+        user=config.user,
+        environment=config.environment,
+        entrypoint=config.entrypoint,
+    )
+
+
+FOR_AMD64 = "build it for linux/amd64: `docker build --platform linux/amd64 …`"
+
+
+def wrong_architecture(built_for: str, remedy: str = FOR_AMD64) -> ArchiveInvalid:
     """The error of an image for another machine."""
     return ArchiveInvalid(
         ArchiveCode.WRONG_ARCHITECTURE,
-        f"the image is built for {shown(built_for)[1:-1]}; "
-        "build it for linux/amd64: `docker build --platform linux/amd64 …`.",
+        f"the image is built for {shown(built_for)[1:-1]}; {remedy}.",
     )
 
 

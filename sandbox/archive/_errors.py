@@ -24,6 +24,7 @@ class ArchiveCode(StrEnum):
     UNSAFE_DEVICE = "unsafe_device"
     UNSUPPORTED_MEMBER = "unsupported_member"
     UNSUPPORTED_COMPRESSION = "unsupported_compression"
+    ENCRYPTED = "encrypted"
 
 
 SAVE_AGAIN = "save the image again with `docker save IMAGE -o image.tar` and upload that file"
@@ -36,6 +37,14 @@ class ArchiveInvalid(Exception):  # noqa: N818 - says what holds, as the contrac
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class ToolMissing(Exception):  # noqa: N818 - says what holds
+    """This machine lacks a program that reading such an archive takes; `remedy` says how to get it."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what} {remedy}")
+        self.what, self.remedy = what, remedy
 
 
 def shown(name: str) -> str:

@@ -145,9 +145,9 @@ class Programs:
                 if found.machine not in (None, "linux/amd64"):
                     raise _wrong_machine(words[0], name, str(found.machine))
 
-    def holds(self, name: str) -> bool:
-        """Whether there is an executable file at the absolute path `name`."""
-        return self._room.enough and self._file(name) is not None
+    def may_hold(self, name: str) -> bool:
+        """Whether there is an executable file at the absolute path `name`, as far as it is known."""
+        return not self._room.enough or self._file(name) is not None
 
     def _started(self, word: str, path: str) -> Iterator[tuple[str, Program]]:
         """The files that are executed for `word`: a program, or a script and what its `#!` line names."""

@@ -1,0 +1,232 @@
+"""A SIF file as an image: its file system as one layer, and a config of ours.
+
+Apptainer sources the scripts below /.singularity.d/env before it starts a program. An image has no such thing, so
+the layer gets a wrapper of the name of each program that the challenge calls, in a folder that stands first in
+PATH; it sources the scripts with the image's own /bin/sh and gives way to the program that PATH then leads to.
+"""
+
+import io
+import json
+import posixpath
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import BinaryIO
+
+from sandbox.archive._config import Config, facts_of, parse_config
+from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
+from sandbox.archive._facts import Bounds, ImageFacts
+from sandbox.archive._gzip import too_large
+from sandbox.archive._layers import Span, copy_layer
+from sandbox.archive._programs import DEFAULT_PATH, Call, LayerNames, Programs, Room
+from sandbox.archive._sif import WHAT, Partition, read_partition
+from sandbox.archive._sink import BlobSink
+from sandbox.archive._squashfs import Entry, Squashfs, opened, parse_entry
+
+_OURS = ".proctor"
+_WRAPPERS = f"{_OURS}/bin"
+_RUN = f"{_OURS}/run"
+_SHELL = "/bin/sh"
+_RUNSCRIPT = "/.singularity.d/runscript"
+_MOST_TEXT = 2**30
+_TYPES = {"D": tarfile.DIRTYPE, "R": tarfile.REGTYPE, "S": tarfile.SYMTYPE, "L": tarfile.LNKTYPE}
+_TYPES |= {"C": tarfile.CHRTYPE, "B": tarfile.BLKTYPE, "I": tarfile.FIFOTYPE}
+_ENVIRONMENT = f"""\
+#!{_SHELL}
+# Sources the environment of the SIF file as Apptainer does, and gives way to the program that was asked for.
+PATH={DEFAULT_PATH}
+APPTAINER_CONTAINER=/image.sif APPTAINER_NAME=image.sif SINGULARITY_CONTAINER=/image.sif SINGULARITY_NAME=image.sif
+export PATH APPTAINER_CONTAINER APPTAINER_NAME SINGULARITY_CONTAINER SINGULARITY_NAME
+proctor_program=%s
+for proctor_script in /.singularity.d/env/*.sh; do
+    [ -f "$proctor_script" ] && . "$proctor_script"
+done
+unset proctor_script
+# The words of the init that runs this, which tell that nothing was started.
+command -v "$proctor_program" >/dev/null 2>&1 || {{
+    echo "[FATAL tini (1)] exec $proctor_program failed: No such file or directory" >&2
+    exit 127
+}}
+exec "$proctor_program" "$@"
+"""
+
+
+def check_sif(
+    source: BinaryIO, *, limit: int, sink: BlobSink, calls: Collection[Call], bounds: Bounds
+) -> ImageFacts:
+    """Checks the SIF file in `source` and stores its file system as a layer, and a config, in `sink`.
+
+    Equal files give equal images for equal `calls`: the layer holds what the file system does, in its order and
+    with its owners, times and permissions, but no extended attributes, sockets and devices.
+
+    Raises:
+        ArchiveInvalid: with the code and the sentence for the participant.
+        ToolMissing: there is no `unsquashfs` here.
+        OSError: the source cannot be read or the sink not written.
+    """
+    partition = read_partition(source, bounds)
+    room = Room()
+    names = LayerNames(room)
+    with ExitStack() as stack:
+        layer = stack.enter_context(sink.writer())
+        file = stack.enter_context(_on_disk(source))
+        with opened(file, partition, limit=limit) as squashfs:
+            stream = io.BufferedReader(_Blocks(_layer(squashfs, partition, calls, limit, bounds)))
+            span = Span(stream.read, 2**62, None)
+            size, _ = copy_layer(
+                span, layer, names, what=WHAT, limit=limit, most=bounds.layer_members, bounds=bounds
+            )
+        programs = Programs([names], room)
+        config = _config(layer.digest, programs, bounds)
+        programs.require_machine(calls, entrypoint=config.entrypoint, path=config.path)
+        text = stack.enter_context(sink.writer())
+        text.write(config.data)
+        layer.commit()
+        text.commit()
+    return facts_of(config, (size,))
+
+
+@contextmanager
+def _on_disk(source: BinaryIO) -> Iterator[BinaryIO]:
+    """`source`, or a copy of it on the disk where it is none itself."""
+    try:
+        source.fileno()
+    except OSError:
+        with tempfile.TemporaryFile() as copy:
+            source.seek(0)
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+            yield copy
+    else:
+        yield source
+
+
+def _config(layer: str, programs: Programs, bounds: Bounds) -> Config:
+    """The image config: where the image has a shell, the wrappers stand first in PATH."""
+    running: dict[str, list[str]] = {"Env": [f"PATH={DEFAULT_PATH}"]}
+    shell = programs.may_hold(_SHELL)
+    if shell:
+        running["Env"] = [f"PATH=/{_WRAPPERS}:{DEFAULT_PATH}"]
+    if programs.may_hold(_RUNSCRIPT):
+        running["Entrypoint"] = [f"/{_RUN}" if shell else _RUNSCRIPT]
+    content = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": running,
+        "rootfs": {"type": "layers", "diff_ids": [layer]},
+    }
+    return parse_config(json.dumps(content, sort_keys=True, separators=(",", ":")).encode(), bounds)
+
+
+def _layer(
+    squashfs: Squashfs, partition: Partition, calls: Collection[Call], limit: int, bounds: Bounds
+) -> Iterator[bytes]:
+    """The layer's tar, piece by piece. What it will take is known, and bounded, before its first file is read."""
+    with tempfile.TemporaryFile() as lines:
+        _copy_lines(squashfs, lines, partition, limit, bounds)
+        lines.seek(0)
+        left_out: set[str] = set()
+        position = 0
+        for line in lines:
+            entry = parse_entry(line, position)
+            position += entry.size
+            if _is_left_out(entry, left_out):
+                left_out.add(entry.name)
+                continue
+            yield _header(entry)
+            yield from _content(squashfs, entry.size)
+    yield from _wrappers(calls)
+    yield bytes(1024)
+
+
+def _copy_lines(
+    squashfs: Squashfs, lines: BinaryIO, partition: Partition, limit: int, bounds: Bounds
+) -> None:
+    """Writes the definitions to `lines` and refuses more, or larger, files than an image may have."""
+    total = text = 0
+    for count, line in enumerate(squashfs.lines(), 1):
+        total += parse_entry(line, total).size
+        text += len(line)
+        if total > limit:
+            raise too_large(WHAT, limit)
+        if total > bounds.free and total > bounds.ratio * partition.size:
+            raise ArchiveInvalid(
+                ArchiveCode.EXPANDS_TOO_MUCH,
+                f"{WHAT} unpacks to more than {bounds.ratio} times its own size; "
+                "leave out large files of zeros and build the image again.",
+            )
+        if count > bounds.layer_members or text > _MOST_TEXT:
+            raise ArchiveInvalid(
+                ArchiveCode.TOO_MANY_MEMBERS, f"{WHAT} has more than {bounds.layer_members:,} entries."
+            )
+        lines.write(line)
+
+
+def _is_left_out(entry: Entry, left_out: Collection[str]) -> bool:
+    """Whether the layer does without this: sockets, and devices in dev/, which a container has of its own.
+
+    Raises:
+        ArchiveInvalid: unsafe_path, for what stands where our own files will.
+    """
+    name = posixpath.normpath(entry.name)
+    if name == _OURS or name.startswith(f"{_OURS}/"):
+        raise ArchiveInvalid(
+            ArchiveCode.UNSAFE_PATH,
+            f"{WHAT} holds {shown('/' + name)}, a path that Proctor needs; name it otherwise.",
+        )
+    if entry.kind == "L":
+        return entry.target in left_out
+    return entry.kind == "socket" or (entry.kind in "CB" and name.startswith("dev/"))
+
+
+def _header(entry: Entry) -> bytes:
+    member = tarfile.TarInfo("./" if entry.name == "/" else entry.name)
+    member.type, member.mode, member.mtime = _TYPES[entry.kind], entry.mode, entry.time
+    member.uid, member.gid = entry.owner
+    member.linkname, member.size = entry.target, entry.size
+    return member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+
+
+def _content(squashfs: Squashfs, size: int) -> Iterator[bytes]:
+    left = size
+    while left:
+        data = squashfs.data(left)
+        left -= len(data)
+        yield data
+    yield bytes(-size % 512)
+
+
+def _wrappers(calls: Collection[Call]) -> Iterator[bytes]:
+    """A folder of ours with a wrapper for each program that is called by its name, and one for the runscript."""
+    programs = sorted({call[0] for call in calls if call and "/" not in call[0]})
+    for folder in (_OURS, _WRAPPERS):
+        yield _header(Entry(folder, "D", 0o755))
+    scripts = {_RUN: _RUNSCRIPT} | {f"{_WRAPPERS}/{name}": '"${0##*/}"' for name in programs}
+    for name, program in scripts.items():
+        script = (_ENVIRONMENT % program).encode()
+        yield _header(Entry(name, "R", 0o755, size=len(script)))
+        yield script + bytes(-len(script) % 512)
+
+
+class _Blocks(io.RawIOBase):
+    """The pieces of an iterator as a stream."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._rest = pieces, memoryview(b"")
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
+        """Fills `buffer` as far as one piece goes; 0 at the end."""
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size

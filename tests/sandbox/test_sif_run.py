@@ -1,0 +1,110 @@
+"""SIF files run on the real engine as any image does, with the environment that their scripts make."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from evaluator.spec import Challenge, Limits
+from evaluator.verdicts import Fault
+from sandbox.archive import DirectorySink, check_archive, write_canonical
+from sandbox.engine import Engine
+from sandbox.jobs import CaseJob, CaseOutcome, Slot
+from sandbox.run import run_case
+from tests.sandbox.sifs import Files, partition, shell, sif, squashfs
+
+WRITES = b"""#!/bin/sh
+for word; do :; done
+[ "$1" = /app/predict.py ] || exit 9
+echo "from $0 PYTHONPATH=$PYTHONPATH task=$PROCTOR_TASK user=$APPTAINER_NAME words=$#"
+echo 0.25 > "$word"
+"""
+SHOWS = b"""#!/bin/su
+while read -r line; do
+    case $line in NoNewPrivs*|CapEff*) echo "$line" ;; esac
+done < /proc/self/status
+"""
+SCRIPTS: Files = {
+    ".singularity.d/env/10-docker2singularity.sh": b"#!/bin/sh\nexport PATH=/opt/env/bin:$PATH\n",
+    ".singularity.d/env/90-environment.sh": b'export PYTHONPATH="/opt/lib with spaces"\n',
+}
+Run = Callable[..., CaseOutcome]
+
+
+@pytest.fixture(scope="module")
+def system() -> Files:
+    return shell()
+
+
+@pytest.fixture
+def run(
+    engine: Engine, challenge: Challenge, limits: Limits, volume: Path, tmp_path: Path
+) -> Iterator[Callable[..., CaseOutcome]]:
+    """Runs one case of task5 on a SIF file with these files; `call` None is the runscript."""
+    loaded: list[str] = []
+
+    def run(
+        files: Files, *more: str, call: tuple[str, ...] | None = ("python", "/app/predict.py")
+    ) -> CaseOutcome:
+        path = tmp_path / "image.sif"
+        path.write_bytes(sif(partition(squashfs(files, more=more))))
+        sink = DirectorySink(tmp_path / "blobs")
+        facts = check_archive(path, limit=2**30, sink=sink, calls=(call,))
+        with (tmp_path / "canonical.tar").open("w+b") as archive:
+            write_canonical(facts, sink.open, archive)
+            archive.seek(0)
+            engine.load(archive, facts.digest)
+        loaded.append(facts.digest)
+        task = challenge.tasks["task5"].model_copy(update={"call": call})
+        job = CaseJob(
+            name=f"proctor-{uuid.uuid4()}-1",
+            image=facts.digest,
+            task=task,
+            task_name="task5",
+            track="method",
+            inputs={one.key: volume for one in task.all_inputs},
+            pseudonym=uuid.uuid4().hex,
+            limits=limits,
+            slot=Slot(),
+            scratch=tmp_path / uuid.uuid4().hex,
+        )
+        return run_case(engine, job)
+
+    yield run
+    for digest in loaded:
+        engine.remove_image(digest)
+
+
+def test_a_sif_file_runs_with_the_path_that_its_scripts_make(run: Run, system: Files) -> None:
+    done = run(system | SCRIPTS | {"opt/env/bin/python": WRITES, "usr/bin/python": b"#!/bin/sh\nexit 7\n"})
+    assert (done.verdict.valid, done.output) == (True, b"0.25"), (done.verdict, done.log)
+    assert done.log.strip() == (
+        "from /opt/env/bin/python PYTHONPATH=/opt/lib with spaces task=task5 user=image.sif words=5"
+    )
+    assert done.options["Entrypoint"] == ["python", "/app/predict.py"]
+
+
+def test_without_a_call_the_runscript_runs_in_the_same_environment(run: Run, system: Files) -> None:
+    runscript = b'#!/bin/sh\nset -- "$@"\nexec python /app/predict.py "$@"\n'
+    files = system | SCRIPTS | {"opt/env/bin/python": WRITES, ".singularity.d/runscript": runscript}
+    done = run(files, call=None)
+    assert done.verdict.valid, (done.verdict, done.log)
+    assert "PYTHONPATH=/opt/lib" in done.log
+
+
+def test_a_program_that_is_not_there_is_no_start(run: Run, system: Files) -> None:
+    done = run(system | SCRIPTS)
+    assert (done.verdict.fault, "not in the image" in done.verdict.message) == (Fault.NO_START, True), done
+    bare = run({"etc/motd": b"hello"})
+    assert bare.verdict.fault is Fault.NO_START, bare
+    assert run({"etc/motd": b"hello"}, call=None).verdict.fault is Fault.NO_START
+
+
+def test_a_setuid_program_of_a_sif_file_gains_nothing(run: Run, system: Files) -> None:
+    """The file belongs to root and says setuid; whoever runs it stays without capabilities beyond the profile's."""
+    files = system | {"usr/bin/python": SHOWS + WRITES.removeprefix(b"#!/bin/sh\n")}
+    done = run(files, "bin/su f 4755 0 0 cat /bin/sh")
+    assert done.verdict.valid, (done.verdict, done.log)
+    assert "NoNewPrivs:\t1" in done.log
+    assert "CapEff:\t0000000000000002" in done.log
