@@ -7,7 +7,6 @@ container runs. Only `execute` takes what a slot lends.
 import contextlib
 import os
 import shutil
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -184,15 +183,11 @@ def stage(job: CaseJob, top: Path) -> None:
     for one in job.task.inputs_of(set(job.inputs)):
         source, target = job.inputs[one.key], top / one.file
         try:
-            state = source.stat()
-            same_device = state.st_dev == top.stat().st_dev
-            readable = stat.S_IMODE(state.st_mode) & 0o444 == 0o444
-            if readable and same_device and state.st_mtime == options.FILE_TIME:
-                os.link(source.resolve(), target)
-            else:
-                shutil.copyfile(source, target)
-                target.chmod(0o444)
-                os.utime(target, (options.FILE_TIME, options.FILE_TIME))
+            shutil.copyfile(
+                source, target
+            )  # a link's own times and count would tell when other cases used the file
+            target.chmod(0o444)
+            os.utime(target, (options.FILE_TIME, options.FILE_TIME))
         except FileNotFoundError as error:
             raise EngineFault(PlatformFault.INPUT_MISSING, f"input {one.key}") from error
     top.chmod(0o755)

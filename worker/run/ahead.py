@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -159,9 +159,9 @@ def share(slot: Slot, memory: int, parts: int) -> list[Slot | None]:
         return [None]
     own = sorted(cores(slot.cpuset)) if slot.cpuset else []
     return [
-        Slot(
+        replace(
+            slot,
             cpuset=",".join(map(str, own[number::parts] or own[number % len(own) :][:1])) if own else None,
-            gpu_uuid=slot.gpu_uuid,
             memory=memory // parts,
         )
         for number in range(parts)

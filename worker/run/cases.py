@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from evaluator.spec import Limits
 from sandbox import run as sandbox
 from sandbox.engine import Engine
 from sandbox.jobs import CaseJob, Slot
@@ -55,9 +56,11 @@ class Workshop:
         host: Host,
         client: LeaseClient,
         engine: Callable[[], Engine],
+        lent: Slot,
+        admit: Callable[[Limits], None],
     ) -> None:
         self._slot, self._host, self._client, self._engine = slot, host, client, engine
-        self._lent = Slot(cpuset=config.slot_cpuset, gpu_uuid=config.slot_gpu)
+        self._lent, self._admit = lent, admit
         self._inputs = InputCache(host.root / "inputs", config.input_cache)
         # Names of containers that are wanted. Changed in place and looked at only after containers are listed, so
         # that no reaper takes one for an orphan that was made meanwhile.
@@ -74,6 +77,7 @@ class Workshop:
             Damaged, LeaseLost, httpx.HTTPError: an input cannot be fetched.
         """
         lease = held.lease
+        self._admit(lease.limits)
         self.wanted.add(self.container(lease))
         scratch = self._host.scratch(self._slot) / lease.name
         try:

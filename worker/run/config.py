@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,7 @@ FORBIDDEN = ("DATABASE_URL", "PROCTOR_DATA", "PROCTOR_REFERENCES", "PROCTOR_SECR
 class RunConfig(BaseSettings):
     """One slot: where the server is, this worker's token, and what the slot offers (memory in bytes).
 
+    `runtime` runs every container where it is set; else each runs under what its challenge asks for, or runc.
     `slot_most` is how many containers it may run at once, one per core unless it is set. `input_cache` bounds the
     inputs that this host keeps, in bytes. `drain_seconds` is how long a slot that is told to stop lets its cases
     run on before it hands them back; None is as long as they take.
@@ -29,6 +30,7 @@ class RunConfig(BaseSettings):
     slot_cpuset: str | None = None
     slot_gpu: str | None = None
     slot_gpu_memory: int = 0
+    runtime: Literal["runc", "runsc"] | None = None
     slot_most: Annotated[int, Field(ge=1, le=50)] | None = None
     input_cache: Annotated[int, Field(ge=0)] = 20 * 2**30
     drain_seconds: Annotated[float, Field(ge=0)] | None = None

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter
@@ -98,6 +99,16 @@ class LeaseClient:
         response = self._http.post("/leases", json=self._slot)
         response.raise_for_status()
         return None if response.status_code == 204 else _LEASE.validate_python(response.json())
+
+    def offer(self, runtimes: list[str]) -> None:
+        """The container runtimes that lease requests name from now on."""
+        self._slot["runtimes"] = runtimes
+
+    def report(self, unfit: str | None) -> None:
+        """Says why this slot takes no work, or with None that it does; a server that cannot note it is older."""
+        response = self._http.put(f"/slots/{quote(str(self._slot['name']), safe='')}", json={"unfit": unfit})
+        if response.status_code not in (404, 405):
+            response.raise_for_status()
 
     def heartbeat(self, lease: Lease) -> None:
         """Renews the lease; LeaseLost if it is gone."""

@@ -10,13 +10,14 @@ import structlog
 
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
-from sandbox.jobs import Slot
 from worker.run.ahead import Ahead, Batch
 from worker.run.cases import Running, Workshop
 from worker.run.config import RunConfig
+from worker.run.gate import Gate
 from worker.run.heart import Heart
 from worker.run.host import Host
 from worker.run.leases import LeaseClient
+from worker.run.lend import lent
 from worker.run.settle import Settler
 
 _log = structlog.get_logger()
@@ -43,7 +44,17 @@ class Runner:
         self._connecting = threading.Lock()
         self.stopping = threading.Event()
         self._heart = Heart(self._client)
-        self._workshop = Workshop(config, slot, host=self._host, client=self._client, engine=self._connect)
+        lent_alone = lent(config, self._host, slot)
+        self._gate = Gate(config, self._host, lent_alone, self._client)
+        self._workshop = Workshop(
+            config,
+            slot,
+            host=self._host,
+            client=self._client,
+            engine=self._connect,
+            lent=lent_alone,
+            admit=self._gate.require,
+        )
         self._settler = Settler(
             self._workshop, self._client, self._heart, pause=self._fault, most=config.most
         )
@@ -52,7 +63,7 @@ class Runner:
             self._client,
             self._heart,
             self._settler,
-            lent=Slot(cpuset=config.slot_cpuset, gpu_uuid=config.slot_gpu),
+            lent=lent_alone,
             memory=config.slot_memory,
             allowed=lambda: not self.stopping.is_set() and time.monotonic() >= self._rest_until,
         )
@@ -63,7 +74,7 @@ class Runner:
             self._woken.wait()
             self._woken.clear()
             try:
-                while not self.stopping.is_set() and self._next():
+                while not self.stopping.is_set() and self._gate.open() and self._next():
                     pass
             except httpx.HTTPError as error:
                 _log.warning("server_unreachable", error=type(error).__name__)

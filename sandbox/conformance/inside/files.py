@@ -197,7 +197,8 @@ def input_times(facts: Facts) -> str | None:
     times = {name: os.stat(f"/input/{name}").st_mtime for name in os.listdir("/input")}
     times["/input"] = os.stat("/input").st_mtime
     told = {name: when for name, when in times.items() if when != facts["file_time"]}
-    return f"times {told}" if told else None
+    shared = [name for name in os.listdir("/input") if os.stat(f"/input/{name}").st_nlink != 1]
+    return f"times {told}, links {shared}" if told or shared else None
 
 
 @act("other cases", "any file but the image's, this case's inputs and what the engine puts there")

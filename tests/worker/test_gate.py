@@ -1,0 +1,120 @@
+"""A slot takes work only once its host has passed, and the server is told what failed."""
+
+import http.server
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from evaluator.spec import Limits
+from sandbox import options
+from sandbox.conformance._job import limits
+from sandbox.faults import EngineFault
+from worker.run.config import RunConfig
+from worker.run.gate import Gate
+from worker.run.host import Host
+from worker.run.leases import LeaseClient
+from worker.run.lend import lent, user_of
+
+Told = list[tuple[str, Any]]
+Build = Callable[..., dict[str, Any]]
+
+
+class _Server(http.server.BaseHTTPRequestHandler):
+    """Notes what it is told and answers with the status that stands in `answer`."""
+
+    told: Told
+    answer: int
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.told.append((self.path, json.loads(body)["unfit"]))
+        self.send_response(self.answer)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[type[_Server], str]]:
+    handler = type("Handler", (_Server,), {"told": [], "answer": 204})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield handler, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def make_gate(server: tuple[type[_Server], str], tmp_path: Path) -> Iterator[Callable[..., Gate]]:
+    clients = []
+
+    def make_gate(slot: str = "run-1", **changes: Any) -> Gate:
+        config = RunConfig(server_url=server[1], worker_token=SecretStr("x"), worker_dir=tmp_path / "worker")
+        clients.append(LeaseClient(config, slot))
+        host = Host(config.worker_dir)
+        return Gate(config, host, replace(lent(config, host, slot), **changes), clients[-1])
+
+    yield make_gate
+    for client in clients:
+        client.close()
+
+
+def test_a_fit_host_is_examined_once_a_day_for_all_of_its_slots(
+    make_gate: Callable[..., Gate], server: tuple[type[_Server], str]
+) -> None:
+    assert make_gate().open()
+    began = time.process_time()
+    second = make_gate("run-2")
+    assert second.open()
+    second.require(limits("compatible", "runc"))
+    assert time.process_time() - began < 0.5
+    assert server[0].told == [("/api/v1/worker/slots/run-1", None), ("/api/v1/worker/slots/run-2", None)]
+
+
+def test_a_host_that_fails_takes_no_work_and_says_which_checks(
+    make_gate: Callable[..., Gate], server: tuple[type[_Server], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = options.build
+
+    def without_a_bound_on_processes(*arguments: Any, **named: Any) -> dict[str, Any]:
+        config = real(*arguments, **named)
+        config["HostConfig"]["PidsLimit"] = -1
+        return config
+
+    monkeypatch.setattr(options, "build", without_a_bound_on_processes)
+    server[0].answer = 404
+    gate = make_gate()
+    assert not gate.open()
+    assert not gate.open()
+    ((path, sentence),) = server[0].told
+    assert sentence == "Checks of the sandbox failed on this host (1): processes."
+    with pytest.raises(EngineFault, match="processes"):
+        gate.require(limits("compatible", "runc"))
+
+
+def test_a_runtime_that_the_engine_lacks_makes_a_slot_unfit(
+    make_gate: Callable[..., Gate], server: tuple[type[_Server], str]
+) -> None:
+    assert not make_gate(runtime="absent").open()
+    assert "no runtime absent" in server[0].told[0][1]
+
+
+def test_every_slot_of_a_host_has_a_user_of_its_own_and_keeps_it(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    users = [user_of(host, f"run-{number}") for number in range(8)]
+    assert len(set(users)) == 8
+    assert all(61_000 <= user < 61_184 for user in users)
+    assert [user_of(Host(tmp_path), f"run-{number}") for number in range(8)] == users
+
+
+def test_limits_name_a_runtime_or_none() -> None:
+    assert Limits.model_validate(limits("strict", "runc").model_dump()).runtime == "runc"

@@ -1,0 +1,184 @@
+"""A slot takes no work before its host has shown that it denies what it must and answers what is known.
+
+The suite and the canary run for every profile and runtime in use when the worker starts and once a day. Their result
+is kept in the workers' folder, so slots of one host share it, and a restart within a day does not repeat it.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import structlog
+
+import sandbox
+from evaluator.spec import Limits
+from evaluator.verdicts import PlatformFault
+from sandbox import conformance
+from sandbox.conformance import Result
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
+from sandbox.jobs import Slot
+from sandbox.options import RUNTIMES
+from worker.run.config import RunConfig
+from worker.run.host import Host
+from worker.run.leases import LeaseClient
+
+_log = structlog.get_logger()
+_HOLDS = 24 * 3600.0
+_AGAIN = 600.0
+_NAMED = 5
+Mode = tuple[str, str]
+"""A profile and a runtime."""
+
+
+class Gate:
+    """Whether one slot may take work; the server is told why not, and once it may again.
+
+    `slot` is what the slot lends to a container.
+    """
+
+    def __init__(self, config: RunConfig, host: Host, slot: Slot, client: LeaseClient) -> None:
+        self._only, self._host, self._slot, self._client = config.runtime, host, slot, client
+        self._folder = host.root / "conformance"
+        for name in ("used", "scratch"):
+            (self._folder / name).mkdir(parents=True, exist_ok=True, mode=0o711)
+        self._unfit: str | None = None
+        self._until = 0.0
+        self._told = False
+        self._passed: dict[Mode, float] = {}
+
+    def open(self) -> bool:
+        """Whether the slot may take work. Examines the host at the first call and then daily, which takes seconds."""
+        if time.time() >= self._until:
+            before = self._unfit
+            self._settle(self._of_engine(self._modes))
+            self._told = self._told and before == self._unfit
+        if not self._told:
+            self._say()
+        return self._unfit is None
+
+    def require(self, limits: Limits) -> None:
+        """Return if the profile and the runtime of these limits have passed, now or within the last day.
+
+        Raises:
+            EngineFault: a check failed; the slot takes no further work.
+        """
+        mode = limits.profile, limits.runtime or self._slot.runtime
+        if time.time() < self._passed.get(mode, 0.0):
+            return
+        (self._folder / "used" / "-".join(mode)).touch()
+        unfit = self._of_engine(lambda engine: [mode])
+        if unfit is not None:
+            self._settle(unfit)
+            self._told = False
+            raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, unfit)
+
+    def _settle(self, unfit: str | None) -> None:
+        self._unfit = unfit
+        self._until = time.time() + (_HOLDS if unfit is None else _AGAIN)
+
+    def _of_engine(self, modes: Callable[[Engine], list[Mode]]) -> str | None:
+        """Why the slot may take no work, or None."""
+        try:
+            with contextlib.closing(Engine.connect()) as engine:
+                return self._sentence(engine, modes(engine))
+        except EngineFault as fault:
+            _log.error("host_not_examined", fault=fault.fault, detail=fault.detail)
+            return f"The container engine of this host fails: {fault.fault}."
+
+    def _modes(self, engine: Engine) -> list[Mode]:
+        """What is examined ahead of any case: the usual, and what cases on this host have asked for."""
+        used = [path.name.split("-") for path in (self._folder / "used").iterdir()]
+        known = [name for name in runtimes(engine) if self._only in (None, name)]
+        self._client.offer(known)
+        asked = {(profile, runtime) for profile, runtime in used if runtime in known}
+        return sorted({("compatible", self._slot.runtime)} | asked)
+
+    def _sentence(self, engine: Engine, modes: list[Mode]) -> str | None:
+        failed = [name for mode in modes for name in self._failed(engine, mode)]
+        if not failed:
+            return None
+        names = ", ".join(dict.fromkeys(failed[:_NAMED])) + (", …" if len(failed) > _NAMED else "")
+        return f"Checks of the sandbox failed on this host ({len(failed)}): {names}."
+
+    def _failed(self, engine: Engine, mode: Mode) -> list[str]:
+        """Names of the checks that fail; nothing is tried again that has passed within a day."""
+        if mode[1] not in runtimes(engine):
+            return [f"the engine has no runtime {mode[1]}"]
+        with self._locked():
+            kept = self._folder / f"{_key(engine, mode)}.json"
+            age = time.time() - kept.stat().st_mtime if kept.is_file() else _HOLDS
+            if age < _HOLDS:
+                self._passed[mode] = time.time() + _HOLDS - age
+                return []
+            failed = [one.name for one in self._examine(engine, mode) if not one.held]
+            if not failed:
+                kept.write_text("-".join(mode))
+                self._passed[mode] = time.time() + _HOLDS
+            return failed
+
+    def _examine(self, engine: Engine, mode: Mode) -> list[Result]:
+        began = time.monotonic()
+        prefix = self._host.container_prefix("conformance")
+        engine.remove_orphans(prefix, keep=())
+        scratch = self._folder / "scratch"
+        for path in scratch.iterdir():
+            shutil.rmtree(path, ignore_errors=True)
+        results = [
+            result
+            for examine in (conformance.run, conformance.canary)
+            for result in examine(engine, *mode, scratch, slot=self._slot, prefix=prefix)
+        ]
+        log = _log.bind(profile=mode[0], runtime=mode[1])
+        for one in results:
+            if not one.held:
+                log.error("check_failed", check=one.name, detail=one.detail)
+        log.info("host_examined", checks=len(results), seconds=round(time.monotonic() - began, 3))
+        return results
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self._folder / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _say(self) -> None:
+        try:
+            self._client.report(self._unfit)
+            self._told = True
+        except httpx.HTTPError as error:
+            _log.warning("fitness_not_told", error=type(error).__name__)
+
+
+def runtimes(engine: Engine) -> list[str]:
+    """The container runtimes of this engine that a challenge may ask for."""
+    return [name for name in RUNTIMES if name in (engine.host.get("Runtimes") or {})]
+
+
+def _key(engine: Engine, mode: Mode) -> str:
+    """Names a result: the same engine, kernel, code, profile and runtime give the same key."""
+    said = (
+        "ServerVersion",
+        "KernelVersion",
+        "CgroupVersion",
+        "CgroupDriver",
+        "Driver",
+        "SecurityOptions",
+        "Runtimes",
+    )
+    known = [engine.host.get(name) for name in said]
+    code = hashlib.sha256()
+    for path in sorted(Path(sandbox.__file__).parent.rglob("*.*")):
+        if path.suffix in (".py", ".json"):
+            code.update(path.read_bytes())
+    text = json.dumps([known, engine.privileged, sys.version, platform.release(), code.hexdigest(), mode])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
