@@ -11,7 +11,7 @@ EXTRAS := client server worker embedded demo dev
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine torch demo up test test-long check bench mutants evaluator-wheel train lock clean
+.PHONY: help setup engine squashfs torch demo up test test-long check bench mutants evaluator-wheel train lock clean
 
 help: ## show this
 	@echo "Proctor: container challenges on data nobody may see"
@@ -25,16 +25,21 @@ setup: $(PROJECT) ## virtual environment with the locked dependencies
 engine: ## a container engine that answers (starts or installs one if it may)
 	@scripts/engine
 
+squashfs: ## squashfs-tools, which read SIF files (installs them if it may)
+	@scripts/squashfs
+
 demo: setup engine ## the whole platform with synthetic data, from upload to leaderboard
+	@scripts/squashfs --optional
 	$(BIN)/python -m demo $(ARGS)
 
 up: setup engine ## run the platform here: database, server, workers (ARGS="--port 8426")
+	@scripts/squashfs --optional
 	$(BIN)/python -m worker.admin up $(ARGS)
 
-test: check engine ## lint, types and the tests, on a real engine, database and broker
+test: check engine squashfs ## lint, types and the tests, on a real engine, database and broker
 	$(BIN)/python -m pytest $(ARGS)
 
-test-long: setup torch engine ## the slow tests
+test-long: setup torch engine squashfs ## the slow tests
 	$(BIN)/python -m pytest -m long $(ARGS)
 
 check: setup torch ## lint, format, types, import rules

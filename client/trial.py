@@ -15,7 +15,14 @@ from client.errors import ImageRefused, Local
 from client.progress import size
 from evaluator.spec import Challenge, Limits
 from evaluator.verdicts import PlatformFault
-from sandbox.archive import ArchiveInvalid, Call, DirectorySink, check_archive, write_canonical
+from sandbox.archive import (
+    ArchiveInvalid,
+    Call,
+    DirectorySink,
+    ToolMissing,
+    check_archive,
+    write_canonical,
+)
 from sandbox.engine import Engine, EngineFault
 from sandbox.run import CaseJob, CaseOutcome, Slot, run_case
 
@@ -80,12 +87,12 @@ def local_gpu() -> str | None:
 
 @contextmanager
 def image_on_engine(engine: Engine, image: str, *, limit: int, calls: Collection[Call]) -> Iterator[str]:
-    """The image id of a local image's name, or of an archive file, which is checked and loaded as on the server.
+    """The image id of a local image's name, or of a file, which is checked and loaded as on the server.
 
     `calls` are those of the challenge's tasks. What was loaded is removed again.
 
     Raises:
-        Local: the engine has no such image.
+        Local: the engine has no such image, or it is a SIF file and squashfs-tools are missing.
         ImageRefused: the archive fails the check, or the image is for another machine.
     """
     if not Path(image).is_file():
@@ -97,6 +104,8 @@ def image_on_engine(engine: Engine, image: str, *, limit: int, calls: Collection
             facts = check_archive(Path(image), limit=limit, sink=sink, calls=calls)
         except ArchiveInvalid as error:
             raise ImageRefused(error.code, error.message) from None
+        except ToolMissing as error:
+            raise Local(error.what, error.remedy) from None
         loaded = not engine.has_image(facts.digest)
         if loaded:
             with tempfile.TemporaryFile() as archive:

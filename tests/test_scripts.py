@@ -36,6 +36,17 @@ def test_an_old_python_is_refused_with_what_to_type(tmp_path: Path) -> None:
     assert not (tmp_path / "venv").exists()
 
 
+def test_squashfs_tools_that_are_there_are_left_alone_and_missing_ones_named(tmp_path: Path) -> None:
+    found = run("scripts/squashfs")
+    assert (found.returncode, found.stderr) == (0, "")
+    for tool in ("sh", "id"):
+        (tmp_path / tool).symlink_to(f"/usr/bin/{tool}")
+    script = str(ROOT / "scripts" / "squashfs")
+    for options, code in (((), 1), (("--optional",), 0)):
+        missing = run(script, *options, PATH=str(tmp_path))
+        assert (missing.returncode, "apt-get install squashfs-tools" in missing.stderr) == (code, True)
+
+
 def test_make_alone_explains_itself() -> None:
     shown = run("make").stdout
     for target in ("setup", "demo", "test", "check", "bench", "up", "train", "lock", "clean"):
@@ -43,6 +54,6 @@ def test_make_alone_explains_itself() -> None:
 
 
 def test_scripts_are_valid_shell() -> None:
-    for script in ("scripts/engine", "scripts/venv", "scripts/wheels", "docker/install"):
+    for script in ("scripts/engine", "scripts/squashfs", "scripts/venv", "scripts/wheels", "docker/install"):
         assert run("sh", "-n", script).returncode == 0
     assert run("bash", "-n", ".ci/run").returncode == 0

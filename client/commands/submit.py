@@ -34,7 +34,8 @@ from client.uploads import read_archive, upload_archive, wait_for_image
 @app.command()
 def submit(
     image: Annotated[
-        str | None, typer.Argument(help="A local Docker image, or an archive that `docker save` wrote.")
+        str | None,
+        typer.Argument(help="A local Docker image, a SIF file, or an archive that `docker save` wrote."),
     ] = None,
     task: Annotated[
         list[str] | None, typer.Option("--task", "-t", help="A task IMAGE serves; all if none is named.")
@@ -165,7 +166,7 @@ def _on_server(client: Client, slug: str, team: str, source: str) -> str:
     path = Path(source)
     if path.is_file():
         return _upload(client, slug, team, path)
-    if path.suffix in (".tar", ".gz", ".tgz"):
+    if path.suffix in (".tar", ".gz", ".tgz", ".sif"):
         raise Local(f"There is no file {source}.")
     if source.startswith("sha256:") and source in client.images(team):
         return source

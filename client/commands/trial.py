@@ -23,7 +23,7 @@ from sandbox.run import CaseOutcome
 @app.command("try")
 def try_image(
     image: Annotated[
-        str, typer.Argument(help="A local Docker image, or an archive that `docker save` wrote.")
+        str, typer.Argument(help="A local Docker image, a SIF file, or an archive that `docker save` wrote.")
     ],
     task: Annotated[str, typer.Option("--task", "-t", help="The task to run.")],
     cases: Annotated[Path, typer.Option(help="Public cases: CASE/FILE, or the released Task_N layout.")],

@@ -16,6 +16,7 @@ from demo.images import ensure_base
 from evaluator.spec import Challenge
 from tests.client.conftest import FOMO26, Cli
 from tests.hostile.images import build
+from tests.sandbox.sifs import ARM64, partition, shell, sif, squashfs
 
 OVERLAY = """
 limits: {seconds_per_case: 20, cpus: 64, memory: 256m, shm: 64m, output: 8m, disk: 64m, processes: 64,
@@ -136,3 +137,29 @@ def test_limits_above_this_machine_are_lowered_with_a_warning(spec: Challenge) -
     assert len(warnings) == 3
     same, none = limits_here(spec.limits, memory=2**40, cpus=64, gpu="GPU-1")
     assert (same, none) == (spec.limits, [])
+
+
+COPIES = b"""#!/bin/sh
+for word; do :; done
+cat /input/flair.nii.gz > "$word"
+"""
+
+
+def test_a_sif_file_is_tried_as_any_image(trial: Any, tmp_path: Path) -> None:
+    files = shell("/bin/sh", "/bin/cat") | {"opt/bin/python": COPIES}
+    files[".singularity.d/env/90-environment.sh"] = b"export PATH=/opt/bin:$PATH\n"
+    (tmp_path / "my.sif").write_bytes(sif(partition(squashfs(files))))
+    done = trial(tmp_path / "my.sif")
+    assert (done.exit_code, "2 of 2 cases valid" in done.output) == (0, True), done.output
+    (tmp_path / "my.sif").write_bytes(sif(partition(squashfs(files), machine=ARM64)))
+    refused = trial(tmp_path / "my.sif")
+    assert (refused.exit_code, "wrong_architecture" in refused.output) == (1, True), refused.output
+
+
+def test_without_squashfs_tools_a_sif_file_is_answered_with_what_to_install(
+    trial: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my.sif").write_bytes(sif(partition(squashfs({}))))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = trial(tmp_path / "my.sif")
+    assert (done.exit_code, "apt-get install squashfs-tools" in done.output) == (6, True), done.output

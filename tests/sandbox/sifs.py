@@ -81,13 +81,14 @@ def sif(
     return (header.ljust(4096, b"\0") + descriptors).ljust(start, b"\0") + data
 
 
-def shell() -> dict[str, bytes | str]:
-    """This machine's /bin/sh with what it loads: a file system in which scripts run."""
-    program = Path("/bin/sh").resolve()
-    said = subprocess.run(["ldd", str(program)], check=True, capture_output=True, text=True).stdout
-    needed = [word for line in said.splitlines() for word in line.split() if word.startswith("/")]
-    files: dict[str, bytes | str] = {"bin/sh": program.read_bytes()}
-    return files | {one.lstrip("/"): Path(one).resolve().read_bytes() for one in needed}
+def shell(*programs: str) -> dict[str, bytes | str]:
+    """This machine's /bin/sh, and these programs, with what they load: a file system in which scripts run."""
+    files: dict[str, bytes | str] = {}
+    for program in ("/bin/sh", *programs):
+        said = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+        needed = [word for line in said.splitlines() for word in line.split() if word.startswith("/")]
+        files |= {one.lstrip("/"): Path(one).resolve().read_bytes() for one in (program, *needed)}
+    return files
 
 
 assert shutil.which("mksquashfs"), "squashfs-tools are missing: scripts/squashfs installs them"

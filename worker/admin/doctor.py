@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sandbox.archive import ToolMissing, squashfs_tools
 from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
@@ -78,6 +79,7 @@ def examine(data: Path, port: int) -> list[Finding]:
         disk("data directory", data, warn=40 * _GB, fail=5 * _GB),
         free_port(port),
         *engine(Engine.connect),
+        sif_files(),
         graphics(gpus()),
     ]
 
@@ -178,6 +180,14 @@ def storage(driver: str) -> Finding:
     if driver in {"overlay2", "overlayfs", "btrfs", "zfs"}:
         return Finding("storage driver", State.OK, driver)
     return Finding("storage driver", State.WARN, driver, "Every case copies its image; move to overlay2.")
+
+
+def sif_files() -> Finding:
+    """What reads SIF files where images are checked; archives of `docker save` need nothing."""
+    try:
+        return Finding("SIF files", State.OK, f"squashfs-tools {squashfs_tools()}")
+    except ToolMissing as missing:
+        return Finding("SIF files", State.WARN, f"refused: {missing.what}", missing.remedy)
 
 
 def graphics(found: list[tuple[str, int]]) -> Finding:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from sandbox.archive import ArchiveInvalid, Call, check_archive
+from sandbox.archive import ArchiveInvalid, Call, ToolMissing, check_archive
 from server.challenges.models import Challenge
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
@@ -17,6 +17,10 @@ from server.uploads.models import Upload
 from server.uploads.service import upload_path
 
 _RENEW_EVERY = 120.0
+_NO_SIF = (
+    "This server cannot read SIF files at present, which is not your image's fault. Tell the organizers, or "
+    "upload what `docker save` writes."
+)
 
 _log = structlog.get_logger()
 
@@ -44,10 +48,11 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
         limit, calls = _demands(sessions, upload)
         path = upload_path(settings.uploads, upload.id)
         facts = check_archive(path, limit=limit, sink=settings.blobs, calls=calls)
-    except ArchiveInvalid as error:
+    except (ArchiveInvalid, ToolMissing) as error:
+        code, sentence = _refusal(error)
         with unit_of_work(sessions) as session:
-            images.settle_invalid(session, upload, str(error.code), error.message, uploads=settings.uploads)
-        log.info("image_rejected", code=str(error.code))
+            images.settle_invalid(session, upload, code, sentence, uploads=settings.uploads)
+        log.info("image_rejected", code=code)
         return
     except Conflict:
         log.warning("check_lost")
@@ -57,6 +62,14 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
             session, upload, facts.to_json(), facts.digest, size=facts.size, uploads=settings.uploads
         )
     log.info("image_ready", digest=facts.digest)
+
+
+def _refusal(error: ArchiveInvalid | ToolMissing) -> tuple[str, str]:
+    """The code and the sentence for the participant; what is for the operator goes to the log."""
+    if isinstance(error, ArchiveInvalid):
+        return str(error.code), error.message
+    _log.error("sif_not_supported", what=error.what, remedy=error.remedy)
+    return "sif_not_supported", _NO_SIF
 
 
 def _demands(sessions: SessionFactory, upload: Upload) -> tuple[int, set[Call]]:

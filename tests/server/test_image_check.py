@@ -1,0 +1,75 @@
+"""The score worker's check: what becomes of uploaded files, archives and SIF files alike."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from sandbox.archive import ImageFacts
+from server.database import SessionFactory, unit_of_work
+from server.settings import Settings
+from server.uploads.models import Upload, UploadStatus
+from tests.sandbox.archives import legacy, pack
+from tests.sandbox.sifs import ARM64, partition, sif, squashfs
+from tests.sandbox.test_archive_programs import AMD, ARM, layer
+from tests.server.conftest import Tus
+from worker.score.images import check_waiting
+
+
+@pytest.fixture(autouse=True)
+def _an_empty_queue(sessions: SessionFactory) -> None:
+    """Nothing that another test left waits for a check."""
+    with unit_of_work(sessions) as session:
+        session.execute(
+            update(Upload).where(Upload.status == UploadStatus.CHECKING).values(status=UploadStatus.REJECTED)
+        )
+
+
+@pytest.fixture
+def checked(tus: Tus, slug: str, sessions: SessionFactory, settings: Settings) -> Any:
+    """Uploads these bytes and has them checked; what the upload shows then."""
+
+    def checked(data: bytes) -> dict[str, Any]:
+        upload = tus.upload(slug, data)
+        assert check_waiting(sessions, settings) == 1
+        shown: dict[str, Any] = tus.http.get(f"/uploads/{upload['id']}").json()
+        return shown
+
+    return checked
+
+
+def test_a_sif_file_becomes_an_image_whose_blobs_run_workers_fetch(
+    checked: Any, tus: Tus, team_id: str, settings: Settings
+) -> None:
+    shown = checked(sif(partition(squashfs({"bin/sh": AMD}))))
+    assert (shown["status"], shown["code"]) == ("ready", None), shown
+    image = next(
+        one for one in tus.http.get(f"/teams/{team_id}/images").json() if one["digest"] == shown["image"]
+    )
+    facts = ImageFacts.from_json(image["facts"])
+    assert [settings.blobs.size(one) for one in facts.layers] == [*facts.layer_sizes]
+    assert settings.blobs.has(facts.digest)
+    assert checked(sif(partition(squashfs({"bin/sh": AMD}))))["image"] == shown["image"]
+
+
+def test_programs_for_another_machine_are_refused_before_anything_runs(checked: Any) -> None:
+    wrong = [pack(legacy(layer(("bin/python", ARM)))), sif(partition(squashfs({"bin/sh": ARM})))]
+    for data in (*wrong, sif(partition(squashfs({}), machine=ARM64))):
+        shown = checked(data)
+        assert (shown["status"], shown["code"]) == ("rejected", "wrong_architecture"), shown
+        assert "linux/arm64" in shown["message"]
+
+
+def test_a_server_without_squashfs_tools_says_that_it_is_not_the_image(
+    checked: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    shown = checked(sif())
+    assert (shown["status"], shown["code"]) == ("rejected", "no_image")
+    monkeypatch.undo()
+    data = sif(partition(squashfs({"bin/sh": AMD})))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    shown = checked(data)
+    assert (shown["status"], shown["code"]) == ("rejected", "sif_not_supported")
+    assert "not your image's fault" in shown["message"]
