@@ -30,7 +30,7 @@ _TUMOURS: tuple[tuple[str, Shape, Spacing, float, float, float], ...] = (
 
 _COMPILED: dict[str, tuple[float, float]] = {
     _TUMOURS[0][0]: (9, 4),
-    _TUMOURS[1][0]: (30, 14),
+    _TUMOURS[1][0]: (40, 14),
     _TUMOURS[2][0]: (30, 14),
 }
 """The least ratios where numba is installed."""

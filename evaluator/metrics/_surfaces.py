@@ -113,8 +113,8 @@ def _compiled_surface(mask: NDArray[np.bool_], grid: Grid, fast: Kernels) -> Sur
     worth = grid.size // _DENSE
     room = empty(worth + _WORD, np.int64)
     voxels = np.ascontiguousarray(mask).view(np.uint8)
-    layout = np.array([grid.start, grid.plane, grid.row])
-    count = fast.encode(voxels, codes, codes.view(np.uint64), layout, histogram, room)
+    fast.encode(voxels, codes, np.array([grid.start, grid.plane, grid.row]))
+    count = fast.gather(codes, codes.view(np.uint64), histogram, room)
     surface = Surface(grid, codes, histogram)
     if count <= worth:
         surface.__dict__["elements"] = room[:count]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from evaluator.metrics import _compiled
+from evaluator.metrics import _compiled, _memory
+from evaluator.metrics._masks import box_of
 from evaluator.metrics._pairs import LabelPair, mask_pair
 from evaluator.metrics.overlap import dice_of
 from evaluator.metrics.surface import hausdorff_of, mean_of, median_of, surface_dice_of
@@ -76,7 +77,7 @@ def test_segmentation_metrics_are_the_same_on_both_routes(kind, monkeypatch):
             a, b = np.asfortranarray(a), np.asfortranarray(b)
         spacing = SPACINGS[number % len(SPACINGS)]
         by_numpy, compiled = both(monkeypatch, lambda a=a, b=b, spacing=spacing: values(a, b, spacing))
-        np.testing.assert_allclose(compiled, by_numpy, rtol=0, atol=1e-12)
+        np.testing.assert_array_equal(compiled, by_numpy)
 
 
 def test_surfaces_are_the_same_to_the_byte(monkeypatch):
@@ -87,6 +88,49 @@ def test_surfaces_are_the_same_to_the_byte(monkeypatch):
             assert np.array_equal(one.codes, other.codes)
             assert np.array_equal(one.histogram, other.histogram)
             assert np.array_equal(one.elements, other.elements)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.int32, np.uint64, np.float32])
+@pytest.mark.parametrize("shape", [(9, 7, 5), (1, 1, 1), (3, 4), (6,), (21, 1, 30), (2, 3, 4, 5)])
+def test_boxes_are_the_same_on_both_routes(dtype, shape, monkeypatch):
+    random = np.random.default_rng(30)
+    for number in range(20):
+        labels = (random.random(shape) < number / 100).astype(dtype)
+        if number % 2 and np.dtype(dtype).itemsize > 1:
+            labels *= np.dtype(dtype).type(256)  # whose lowest byte is 0
+        set_voxels = np.argwhere(labels)
+        ends = zip(set_voxels.min(axis=0), set_voxels.max(axis=0) + 1, strict=True) if len(set_voxels) else []
+        expected = tuple(ends) if len(set_voxels) else None
+        strided = np.zeros(tuple(2 * length for length in shape), dtype)
+        strided[tuple(slice(None, None, 2) for _ in shape)] = labels
+        for one in (labels, np.asfortranarray(labels), strided[tuple(slice(None, None, 2) for _ in shape)]):
+            assert both(monkeypatch, lambda one=one: box_of(one)) == [expected, expected]
+
+
+def test_memory_is_lent_again_only_when_no_view_of_it_is_left(monkeypatch):
+    monkeypatch.setattr(_memory, "_free", {})
+    first = _memory.zeros(100_000)
+    view = first[10:20].view(np.uint16).reshape(5, 1)
+    where = first.ctypes.data
+    del first
+    others = [_memory.empty(100_000) for _ in range(20)]
+    for other in others:
+        other[:] = 255
+    assert not view.any()
+    assert not any(np.shares_memory(view, other) for other in others)
+    del view, others, other
+    again = [_memory.zeros(70_000) for _ in range(20)]
+    assert where in [one.ctypes.data for one in again]
+    assert not _memory.zeros(131_072).any()  # what an earlier array left in it is gone
+
+
+@pytest.mark.parametrize("length", [0, 1, 65_535, 65_536, 65_537, 1 << 22, (1 << 22) + 1])
+def test_memory_has_the_length_and_type_that_is_asked_for(length):
+    assert _memory.zeros(length).shape == (length,)
+    assert not _memory.zeros(length).any()
+    numbers = _memory.empty(length // 8, np.int64)
+    numbers[:] = range(length // 8)
+    assert numbers.tolist() == list(range(length // 8))
 
 
 def test_read_only_label_maps_take_the_compiled_route(monkeypatch):
