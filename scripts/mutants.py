@@ -35,7 +35,8 @@ _OF_PACKAGE = {
 }
 _ALL = (*_MASKS, *_OF_PACKAGE["metrics"], *_OF_PACKAGE["ranking"], "compiled", "resampling", "plugins")
 _OF_MODULE = {
-    "compiled": ("compiled", "resampling"), "plugin": ("registry", "overlap", "plugins"),
+    **dict.fromkeys(("compiled", "kernels", "memory"), ("compiled", "resampling")),
+    "plugin": ("registry", "overlap", "plugins"),
     "registry": ("registry", "plugins"), "decorators": ("registry", "plugins"),
     **dict.fromkeys(("masks", "pairs", "surfaces", "surface_steps"), (*_MASKS, "compiled")),
 }  # fmt: skip
