@@ -1,11 +1,14 @@
 """Checking and re-encoding a collected output in a child that may hang, grow or die without harm."""
 
 import atexit
+import contextlib
+import itertools
 import json
 import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 from typing import IO, Any
 
@@ -65,35 +68,53 @@ def _ask(job: CaseJob, output: Path, destination: Path) -> dict[str, Any] | None
 
 
 class _Nursery:
-    """The process that forks a child per output; started when first needed, and again if it died."""
+    """The process that forks a child per output; started when first needed, and again if it died.
+
+    Several outputs may be checked at once, each asked for by a thread of its own.
+    """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._asked: dict[int, Future[int | None]] = {}
 
     def run(self, request: dict[str, Any]) -> int | None:
         """The exit code of the child for this request; None if it ran too long."""
+        asked: Future[int | None] = Future()
         with self._lock:
-            process = self._alive()
+            process, number = self._alive(), next(self._numbers)
+            self._asked[number] = asked
             try:
-                _pipe(process.stdin).write(json.dumps(request).encode() + b"\n")
+                _pipe(process.stdin).write(json.dumps({**request, "id": number}).encode() + b"\n")
                 _pipe(process.stdin).flush()
-                line = _pipe(process.stdout).readline()
             except OSError:
-                line = b""
-            if not line:
-                process.kill()
-                raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, "the process that checks outputs died")
-            code: int | None = json.loads(line)["code"]
-            return code
+                process.kill()  # the reader tells everybody who waits
+        return asked.result()
+
+    def _listen(self, process: subprocess.Popen[bytes], asked: dict[int, "Future[int | None]"]) -> None:
+        for line in _pipe(process.stdout):
+            said = json.loads(line)
+            asked.pop(said["id"]).set_result(said["code"])
+        died = EngineFault(PlatformFault.ENGINE_UNAVAILABLE, "the process that checks outputs died")
+        with self._lock:
+            if self._process is process:
+                self._process = None
+            while asked:
+                asked.popitem()[1].set_exception(died)
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                _pipe(stream).close()
 
     def stop(self) -> None:
         """Ends the process if it runs."""
         with self._lock:
-            if self._process is not None:
-                self._process.kill()
-                self._process.communicate()
-                self._process = None
+            process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            self._listener.join()
 
     def start(self) -> None:
         """Starts the process unless it runs."""
@@ -102,6 +123,7 @@ class _Nursery:
 
     def _alive(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
+            self._asked = {}
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "sandbox.parse_child"],
                 stdin=subprocess.PIPE,
@@ -109,6 +131,9 @@ class _Nursery:
                 env=_environment(),
                 cwd="/",
             )
+            arguments = (self._process, self._asked)
+            self._listener = threading.Thread(target=self._listen, args=arguments, name="parser", daemon=True)
+            self._listener.start()
         return self._process
 
 
