@@ -5,6 +5,7 @@ import functools
 import json
 import re
 from collections.abc import Collection, Iterator
+from http import HTTPStatus
 from typing import Any, BinaryIO, Self, cast
 
 import requests
@@ -115,6 +116,22 @@ class Engine:
         """Remove an image by id or name; one that is not there is fine."""
         with translate("removing an image"), contextlib.suppress(NotFound):
             self.api.remove_image(digest, force=True)
+
+    def untag(self, digest: str) -> bool:
+        """Remove an image under our own name for it, with its layers unless others need them.
+
+        Returns False, and removes nothing, where there is a container of it, whoever made that.
+        """
+        with translate("removing an image"):
+            try:
+                self.api.remove_image(canonical_name(digest))
+            except NotFound:
+                return True
+            except APIError as error:
+                if error.status_code != HTTPStatus.CONFLICT:
+                    raise
+                return False
+        return True
 
     def remove_container(self, name: str) -> None:
         """Kill and remove a container with its anonymous volumes; one that is not there is fine."""

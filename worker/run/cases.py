@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from evaluator.spec import Limits
 from sandbox import run as sandbox
 from sandbox.engine import Engine
 from sandbox.jobs import CaseJob, Slot
+from worker.run.cache import ImageCache
 from worker.run.config import RunConfig
 from worker.run.heart import Held
 from worker.run.host import Host
@@ -62,6 +64,8 @@ class Workshop:
         self._slot, self._host, self._client, self._engine = slot, host, client, engine
         self._lent, self._admit = lent, admit
         self._inputs = InputCache(host.root / "inputs", config.input_cache)
+        self._images = ImageCache(host, config.image_cache)
+        self._in_use: dict[str, IO[str]] = {}
         # Names of containers that are wanted. Changed in place and looked at only after containers are listed, so
         # that no reaper takes one for an orphan that was made meanwhile.
         self.wanted: set[str] = set()
@@ -81,6 +85,7 @@ class Workshop:
         self.wanted.add(self.container(lease))
         scratch = self._host.scratch(self._slot) / lease.name
         try:
+            self._in_use[lease.name] = self._host.use_image(lease.image["digest"])
             scratch.mkdir(parents=True)
             inputs = self._bring_inputs(lease, scratch)
         except BaseException:
@@ -115,7 +120,9 @@ class Workshop:
         """
         digest = running.job.image
         with self._host.image_lock(digest):
-            ensure_image(self._engine(), self._client, running.lease, running.scratch / "image")
+            ensure_image(
+                self._engine(), self._client, running.lease, running.scratch / "image", cache=self._images
+            )
             if not self._host.is_warm(digest):
                 warm = replace(running.job, patience=1.0)
                 with self._host.running():
@@ -173,6 +180,8 @@ class Workshop:
     def _clear(self, lease: Lease, scratch: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
         self.wanted.discard(self.container(lease))
+        if (image := self._in_use.pop(lease.name, None)) is not None:
+            image.close()
 
     def _bring_inputs(self, lease: Lease, scratch: Path) -> dict[str, Path]:
         files = {one.key: one.file for one in lease.task.all_inputs}

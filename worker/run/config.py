@@ -16,7 +16,8 @@ class RunConfig(BaseSettings):
 
     `runtime` runs every container where it is set; else each runs under what its challenge asks for, or runc.
     `slot_most` is how many containers it may run at once, one per core unless it is set. `input_cache` bounds the
-    inputs that this host keeps, in bytes. `drain_seconds` is how long a slot that is told to stop lets its cases
+    inputs that this host keeps, in bytes, `image_cache` its images (half of the engine's disk unless it is set).
+    `drain_seconds` is how long a slot that is told to stop lets its cases
     run on before it hands them back; None is as long as they take.
     """
 
@@ -33,6 +34,7 @@ class RunConfig(BaseSettings):
     runtime: Literal["runc", "runsc"] | None = None
     slot_most: Annotated[int, Field(ge=1, le=50)] | None = None
     input_cache: Annotated[int, Field(ge=0)] = 20 * 2**30
+    image_cache: Annotated[int, Field(ge=0)] | None = None
     drain_seconds: Annotated[float, Field(ge=0)] | None = None
 
     @property

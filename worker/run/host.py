@@ -92,6 +92,10 @@ class Host:
         """Notes that the image's uncounted run was made."""
         self._warm_mark(digest).write_text(_boot_id())
 
+    def forget_warm(self, digest: str) -> None:
+        """The image is gone, and what was in memory of it with it."""
+        self._warm_mark(digest).unlink(missing_ok=True)
+
     def _warm_mark(self, digest: str) -> Path:
         return self.root / "images" / f"{digest.removeprefix('sha256:')}.warm"
 
@@ -100,6 +104,41 @@ class Host:
         """Held while an image is fetched and loaded, so that two slots do not do it twice."""
         path = self.root / "images" / f"{digest.removeprefix('sha256:')}.lock"
         with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def use_image(self, digest: str) -> IO[str]:
+        """Marks the image as in use by a case, until the returned file is closed or the process dies."""
+        file = self._use_mark(digest).open("a")
+        fcntl.flock(file, fcntl.LOCK_SH)
+        os.utime(file.fileno())
+        return file
+
+    @contextmanager
+    def unused_image(self, digest: str) -> Iterator[bool]:
+        """Whether no case of this host uses the image; if so, none begins to while the block runs."""
+        with self._use_mark(digest).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def image_used_at(self, digest: str) -> float:
+        """When a case last began to use the image; 0 if none is known to."""
+        try:
+            return self._use_mark(digest).stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    def _use_mark(self, digest: str) -> Path:
+        return self.root / "images" / f"{digest.removeprefix('sha256:')}.use"
+
+    @contextmanager
+    def turn_of_images(self) -> Iterator[None]:
+        """Held by one slot at a time, while it makes room for an image."""
+        with self._turn("images") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 

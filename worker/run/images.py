@@ -5,16 +5,20 @@ Docker never reads the bytes that somebody uploaded. All of this happens before 
 
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 from sandbox.archive import ImageFacts, write_canonical
 from sandbox.engine import Engine
+from worker.run.cache import ImageCache
 from worker.run.leases import Lease, LeaseClient
 
 
-def ensure_image(engine: Engine, client: LeaseClient, lease: Lease, folder: Path) -> str:
-    """The id of the leased case's image, which is on this host afterwards; the caller holds its lock.
+def ensure_image(
+    engine: Engine, client: LeaseClient, lease: Lease, folder: Path, *, cache: ImageCache
+) -> str:
+    """The id of the leased case's image, which is on this host afterwards; the caller holds its lock and uses it.
 
-    `folder` is made for the blobs on their way to the engine and removed again.
+    `folder` is made for the blobs on their way to the engine and removed again. `cache` makes room for the image.
 
     Raises:
         EngineFault: the engine cannot load it; ours, for the image has passed its check.
@@ -24,7 +28,11 @@ def ensure_image(engine: Engine, client: LeaseClient, lease: Lease, folder: Path
     if not engine.has_image(facts.digest):
         folder.mkdir()
         try:
+            cache.make_room(engine, facts, folder)
             _load(engine, client, lease, facts, folder)
+        except BaseException:
+            cache.forget(facts.digest)
+            raise
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     return facts.digest
@@ -37,8 +45,13 @@ def _load(engine: Engine, client: LeaseClient, lease: Lease, facts: ImageFacts, 
         client.fetch_blob(lease, digest, blobs[digest])
     archive = folder / "image.tar"
     with archive.open("wb") as out:
-        write_canonical(facts, lambda digest: blobs[digest].open("rb"), out)
-    for path in blobs.values():
-        path.unlink(missing_ok=True)
+        write_canonical(facts, lambda digest: _opened_once(blobs[digest]), out)
     with archive.open("rb") as file:
         engine.load(file, facts.digest)
+
+
+def _opened_once(blob: Path) -> BinaryIO:
+    """The blob, whose bytes leave the disk once they are read: an image and its archive need not lie there both."""
+    file = blob.open("rb")
+    blob.unlink()
+    return file

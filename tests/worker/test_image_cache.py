@@ -1,0 +1,174 @@
+"""Images on a run host, on the real engine: held to a budget, the one used longest ago goes, one in use never does."""
+
+import io
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sandbox.archive import DirectorySink, ImageFacts, canonical_name, check_archive
+from sandbox.engine import Engine
+from tests.sandbox.archives import config, legacy, pack, tar
+from worker.run.cache import ImageCache, used_by
+from worker.run.host import Host
+from worker.run.images import ensure_image
+
+SIZE = 10 * 1024  # of a tar with one small file
+
+
+class Blobs:
+    """The server as far as a worker fetches blobs from it."""
+
+    def __init__(self, sink: DirectorySink) -> None:
+        self.sink = sink
+
+    def fetch_blob(self, lease: Any, digest: str, target: Path) -> None:
+        with self.sink.open(digest) as blob:
+            target.write_bytes(blob.read())
+
+
+class Worker:
+    """What a slot does with images."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine, self.folder = engine, folder
+        self.host = Host(folder / "worker")
+        self.sink = DirectorySink(folder / "blobs")
+        self.loaded: list[str] = []
+
+    def cache(self, budget: int | None) -> ImageCache:
+        return ImageCache(self.host, budget)
+
+    def made(self, *layers: bytes) -> ImageFacts:
+        """A checked image that nobody else has."""
+        own = layers or (tar(("a", uuid.uuid4().bytes)),)
+        image = config(*own, created="2026-01-01T00:00:00Z", author=uuid.uuid4().hex)
+        facts = check_archive(io.BytesIO(pack(legacy(*own, image=image))), limit=2**30, sink=self.sink)
+        assert all(size == SIZE for size in facts.layer_sizes)
+        return facts
+
+    def bring(self, facts: ImageFacts, budget: int | None) -> str:
+        """The image, used for an instant by a case and loaded for it where it is missing."""
+        self.loaded.append(facts.digest)
+        lease: Any = SimpleNamespace(image=facts.to_json())
+        blobs: Any = Blobs(self.sink)
+        with self.host.use_image(facts.digest):
+            time.sleep(0.01)  # two uses are told apart
+            folder = self.folder / uuid.uuid4().hex
+            assert ensure_image(self.engine, blobs, lease, folder, cache=self.cache(budget)) == facts.digest
+            assert not folder.exists()
+        return facts.digest
+
+    def has(self, *digests: str) -> list[bool]:
+        return [self.engine.has_image(digest) for digest in digests]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    engine = Engine.connect()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def worker(engine: Engine, tmp_path: Path) -> Iterator[Worker]:
+    worker = Worker(engine, tmp_path)
+    yield worker
+    for digest in worker.loaded:
+        engine.remove_image(canonical_name(digest))
+
+
+def test_the_image_used_longest_ago_goes_when_another_comes(worker: Worker) -> None:
+    first, second, third = (worker.made() for _ in range(3))
+    a, b = worker.bring(first, 2 * SIZE), worker.bring(second, 2 * SIZE)
+    worker.host.mark_warm(b)
+    worker.bring(first, 2 * SIZE)  # so the second was used longest ago
+    c = worker.bring(third, 2 * SIZE)
+    assert worker.has(a, b, c) == [True, False, True]
+    assert not worker.host.is_warm(b)
+    assert worker.bring(second, 2 * SIZE) == b
+    assert worker.has(a, b, c) == [False, True, True]
+    assert worker.cache(0).digests() == {b, c}
+
+
+def test_an_image_in_use_is_not_taken_even_where_the_budget_is_passed(worker: Worker) -> None:
+    a = worker.bring(worker.made(), 2 * SIZE)
+    with worker.host.use_image(a), worker.host.use_image(a):
+        b = worker.bring(worker.made(), 2 * SIZE)
+        c = worker.bring(worker.made(), 1)
+        assert worker.has(a, b, c) == [True, False, True]
+    d = worker.bring(worker.made(), 1)
+    assert worker.has(a, c, d) == [False, False, True]
+
+
+def test_an_image_with_a_container_is_not_taken(worker: Worker) -> None:
+    a = worker.bring(worker.made(), 0)
+    container = worker.engine.api.create_container(a, command=["/x"], name=f"proctor-cache-{uuid.uuid4()}")
+    try:
+        b = worker.bring(worker.made(), 0)
+        assert worker.has(a, b) == [True, True]
+    finally:
+        worker.engine.remove_container(container["Id"])
+    c = worker.bring(worker.made(), 0)
+    assert worker.has(a, b, c) == [False, False, True]
+
+
+def test_a_layer_that_images_share_counts_once(worker: Worker) -> None:
+    shared, own = (tar(("s", uuid.uuid4().bytes)) for _ in range(2))
+    first, second = worker.made(shared), worker.made(shared, own)
+    a, b = worker.bring(first, 2 * SIZE), worker.bring(second, 2 * SIZE)
+    assert worker.has(a, b) == [True, True]
+    assert (
+        used_by([dict(zip(one.layers, one.layer_sizes, strict=True)) for one in (first, second)]) == 2 * SIZE
+    )
+    c = worker.bring(worker.made(), 2 * SIZE)
+    assert worker.has(a, b, c) == [False, False, True]  # without the first alone, nothing is gained
+
+
+def test_images_that_no_worker_of_this_host_loaded_are_never_touched(
+    worker: Worker, engine: Engine, tmp_path: Path
+) -> None:
+    other = Worker(engine, tmp_path / "other")
+    theirs = other.bring(other.made(), None)
+    worker.loaded.append(theirs)
+    ours = [worker.bring(worker.made(), 0) for _ in range(2)]
+    assert worker.has(theirs, *ours) == [True, False, True]
+    assert other.cache(None).digests() == {theirs}
+
+
+def test_room_on_the_disk_is_made_before_an_image_comes(worker: Worker) -> None:
+    a, b = (worker.bring(worker.made(), None) for _ in range(2))
+    assert worker.has(a, b) == [True, True]
+    huge = ImageFacts.from_json(worker.made().to_json() | {"size": 2**60})
+    worker.cache(2**61).make_room(worker.engine, huge, worker.folder)
+    assert worker.has(a, b) == [False, False]
+
+
+def test_an_image_that_was_not_loaded_is_not_counted(worker: Worker) -> None:
+    facts = worker.made()
+    (worker.sink.root / facts.layers[0].removeprefix("sha256:")).unlink()
+    with pytest.raises(FileNotFoundError):
+        worker.bring(facts, None)
+    assert worker.cache(None).digests() == set()
+
+
+def test_an_image_that_somebody_removed_is_forgotten(worker: Worker) -> None:
+    a = worker.bring(worker.made(), 2 * SIZE)
+    worker.engine.remove_image(a)
+    b, c = worker.bring(worker.made(), 2 * SIZE), worker.bring(worker.made(), 2 * SIZE)
+    assert worker.has(b, c) == [True, True]
+    assert worker.cache(None).digests() == {b, c}
+
+
+def test_nobody_begins_to_use_an_image_while_it_is_being_removed(worker: Worker) -> None:
+    digest = worker.made().digest
+    with worker.host.unused_image(digest) as unused:
+        assert unused
+        with worker.host.unused_image(digest) as again:
+            assert not again
+    with worker.host.use_image(digest), worker.host.unused_image(digest) as unused:
+        assert not unused
