@@ -33,6 +33,8 @@ class Group:
         self.usage = Usage()
         self._unified = str(info.get("CgroupVersion")) == "2"
         self.path = f"/{_PARENT}/{name}" if privileged and usable(info) else None
+        if self.path is not None and not self._unified:
+            _inherit_cores(_ROOT / "cpuset" / _PARENT / name)
 
     def read(self, container: str) -> Usage:
         """Read the groups once more and return the maxima so far; `container` is the container's id."""
@@ -68,6 +70,16 @@ class Group:
         base = _ROOT / ("" if self._unified else "pids") / group[1:]
         seen = (_number(base / "pids.peak"), _number(base / "pids.current"))
         self.usage.processes = _larger(self.usage.processes, *seen)
+
+
+def _inherit_cores(group: Path) -> None:
+    """Makes a group of version 1 that may use what its parents may; a new one has no cores, and runsc gives it none."""
+    for one in (group.parent, group):
+        with contextlib.suppress(OSError):
+            one.mkdir(exist_ok=True)
+            for name in ("cpuset.cpus", "cpuset.mems"):
+                if not (one / name).read_text().strip():
+                    (one / name).write_text((one.parent / name).read_text())
 
 
 def remove_orphans(orphan: Callable[[str], bool]) -> None:

@@ -10,7 +10,7 @@ from sandbox.conformance import _image
 
 MIB = 2**20
 PREFIX = "proctor-conformance-"
-PARTS = ("acts", "next", "memory", "disk")
+PARTS = ("acts", "next", "memory", "processes", "disk")
 TASK = Task.model_validate(
     {
         "title": "Conformance",
@@ -22,17 +22,17 @@ TASK = Task.model_validate(
 
 
 def limits(profile: str, runtime: str) -> Limits:
-    """Small, so that every bound is hit at once."""
+    """Small, so that every bound is hit at once; a runtime that is a kernel of its own needs some for itself."""
     return Limits.model_validate(
         {
             "seconds_per_case": 30,
             "cpus": 2,
-            "memory": 256 * MIB,
+            "memory": (256 if runtime == "runc" else 768) * MIB,
             "shm": 64 * MIB,
             "output": 4 * MIB,
             "output_files": 200,
             "disk": 32 * MIB,
-            "processes": 64,
+            "processes": 64 if runtime == "runc" else 256,
             "image": 1,
             "log": 512 * 1024,
             "profile": profile,

@@ -24,8 +24,9 @@ from sandbox.run import run_case
 _LEFT = "left on the host"
 _ALWAYS_WRITABLE = {options.OUTPUT, options.WORK, options.TMP, "/dev/shm"}  # noqa: S108 - paths inside the container
 _BOUNDS = {
-    "memory": ("more memory than the challenge allows", Fault.OUT_OF_MEMORY),
-    "disk": ("more disk than the challenge allows, wherever it is written", Fault.DISK_FULL),
+    "memory": ("more memory than the challenge allows", (Fault.OUT_OF_MEMORY,)),
+    "processes": ("more processes than allowed", (Fault.TOO_MANY_PROCESSES, Fault.OUT_OF_MEMORY)),
+    "disk": ("more disk than the challenge allows, wherever it is written", (Fault.DISK_FULL,)),
 }
 
 
@@ -37,9 +38,9 @@ class Check:
     denied: str
 
 
-def checks(profile: str) -> list[Check]:
-    """The rows for one profile, in the order of their results."""
-    acts = [Check(one.name, one.denied) for one in ACTS if one.profile in (None, profile)]
+def checks(profile: str, runtime: str = "runc") -> list[Check]:
+    """The rows for one profile and runtime, in the order of their results."""
+    acts = [Check(one.name, one.denied) for one in ACTS if one.concerns(profile, runtime)]
     judged = [Check(name, denied) for name, (denied, _) in JUDGES.items()]
     bounds = [Check(name, denied) for name, (denied, _) in _BOUNDS.items()]
     last = Check(_LEFT, "containers, volumes and files that stay when a case is over")
@@ -91,7 +92,7 @@ class _Suite:
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
         found[_LEFT] = self._left()
-        rows = checks(self._profile)
+        rows = checks(self._profile, self._runtime)
         return [self._result(row, found.get(row.name, "it was not tried")) for row in rows]
 
     def _result(self, row: Check, got: str | None) -> Result:
@@ -106,6 +107,7 @@ class _Suite:
         cores = options.cores(self._slot.cpuset) if self._slot.cpuset else None
         return numbers | {
             "profile": self._profile,
+            "runtime": self._runtime,
             "uid": self._slot.uid,
             "nofile": options.OPEN_FILES,
             "cores": cores,
@@ -139,14 +141,16 @@ class _Suite:
     ) -> dict[str, str | None]:
         """What could be done, by check; None where it was denied."""
         first = said(_log(acts))
-        found: dict[str, str | None] = dict.fromkeys((row.name for row in checks(self._profile)), _why(acts))
+        found: dict[str, str | None] = dict.fromkeys(
+            (row.name for row in checks(self._profile, self._runtime)), _why(acts)
+        )
         found |= first.acts
         left = set(first.world.get("left", ())) >= _ALWAYS_WRITABLE
         found[previous.NAME] = said(_log(later)).acts.get(previous.NAME, _why(later)) if left else _why(acts)
         for name, (_, judge) in JUDGES.items():
             found[name] = _judged(judge, first.world, self._canary, _why(acts))
-        for name, (_, fault) in _BOUNDS.items():
-            found[name] = _bounded(bounds[name], fault)
+        for name, (_, faults) in _BOUNDS.items():
+            found[name] = _bounded(name, bounds[name], faults)
         return found
 
     def _left(self) -> str | None:
@@ -180,8 +184,8 @@ def _judged(
         return why
 
 
-def _bounded(outcome: CaseOutcome | EngineFault, fault: Fault) -> str | None:
-    if not isinstance(outcome, EngineFault) and outcome.verdict.fault is fault:
+def _bounded(name: str, outcome: CaseOutcome | EngineFault, faults: tuple[Fault, ...]) -> str | None:
+    """None if the bound ended the container, or the program says that it was refused."""
+    if not isinstance(outcome, EngineFault) and outcome.verdict.fault in faults:
         return None
-    acts = said(_log(outcome)).acts
-    return next((got for got in acts.values() if got), _why(outcome))
+    return said(_log(outcome)).acts.get(name, _why(outcome))

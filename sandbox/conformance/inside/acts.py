@@ -15,20 +15,32 @@ _KILLED_BY_FILTER = signal.SIGSYS
 
 
 class Act:
-    """One denied act: `name`, what is `denied` in words, and the attempt; `profile` is None for all profiles."""
+    """One denied act: `name`, what is `denied` in words, and the attempt.
 
-    def __init__(self, name: str, denied: str, attempt: Attempt, profile: str | None) -> None:
-        self.name, self.denied, self.attempt, self.profile = name, denied, attempt, profile
+    `profile` is None for all profiles. `of_host`: it matters where the kernel is the host's; a runtime with a kernel
+    of its own may allow it, for it reaches that kernel only.
+    """
+
+    def __init__(self, name: str, denied: str, attempt: Attempt, profile: str | None, of_host: bool) -> None:
+        self.name, self.denied, self.attempt = name, denied, attempt
+        self.profile, self.of_host = profile, of_host
+
+    def concerns(self, profile: object, runtime: object) -> bool:
+        """Whether it is tried under this profile and runtime."""
+        return self.profile in (None, profile) and not (self.of_host and runtime == OWN_KERNEL)
 
 
 ACTS: list[Act] = []
+OWN_KERNEL = "runsc"
 
 
-def act(name: str, denied: str, profile: str | None = None) -> Callable[[Attempt], Attempt]:
+def act(
+    name: str, denied: str, profile: str | None = None, *, of_host: bool = False
+) -> Callable[[Attempt], Attempt]:
     """Registers the function below as the act `name`."""
 
     def register(attempt: Attempt) -> Attempt:
-        ACTS.append(Act(name, denied, attempt, profile))
+        ACTS.append(Act(name, denied, attempt, profile, of_host))
         return attempt
 
     return register

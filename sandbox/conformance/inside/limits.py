@@ -68,8 +68,8 @@ def file_size(facts: Facts) -> str | None:
     return "made it"
 
 
-@act("processes", "more processes than allowed")
 def processes(facts: Facts) -> str | None:
+    """Tries to have more processes than allowed; not one of the acts, for some runtimes end the container then."""
     most = _number(facts, "processes")
     children: list[int] = []
     try:

@@ -1,4 +1,4 @@
-"""The program's parts: `acts`, `next` (what the next case finds), `memory` and `disk` (which end the container)."""
+"""The program's parts: `acts`, `next` (what the next case finds), and those that may end the container."""
 
 import ast
 import os
@@ -20,7 +20,7 @@ def report(kind: str, name: str, value: object) -> None:
 def acts(facts: Facts) -> None:
     """Tries every denied act and then leaves something in every writable place."""
     for one in ACTS:
-        if one.profile in (None, facts["profile"]):
+        if one.concerns(facts["profile"], facts["runtime"]):
             report("act", one.name, tried(one, facts))
     for name in (
         "/proc/self/mountinfo",
@@ -48,6 +48,11 @@ def memory(facts: Facts) -> None:
     report("act", "memory", f"{len(held) * 8} MiB were given")
 
 
+def processes(facts: Facts) -> None:
+    """Starts processes until it is refused, or the container is killed."""
+    report("act", "processes", limits.processes(facts))
+
+
 def disk(facts: Facts) -> None:
     """Writes wherever it can until the container is killed, or far too much was taken."""
     place = "/var" if facts["profile"] == "compatible" else "/tmp"
@@ -69,6 +74,7 @@ def main(arguments: list[str]) -> None:
         return
     with open(named["--facts"], encoding="utf-8") as file:
         facts: Facts = ast.literal_eval(file.read())
-    {"acts": acts, "next": next_case, "memory": memory, "disk": disk}[part](facts)
+    parts = {"acts": acts, "next": next_case, "memory": memory, "processes": processes, "disk": disk}
+    parts[part](facts)
     with open(named["--output"], "w", encoding="utf-8") as output:
         output.write("0.5\n")

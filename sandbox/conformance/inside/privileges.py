@@ -20,9 +20,8 @@ def _status(name: str) -> str:
 @act("capabilities", "every capability but DAC_OVERRIDE, and that one too in the profile `strict`")
 def capabilities(facts: Facts) -> str | None:
     allowed = _DAC_OVERRIDE if facts["profile"] == "compatible" else 0
-    held = {
-        name: int(_status(name) or "-1", 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
-    }
+    held = {name: int(_status(name) or "-1", 16) for name in ("CapPrm", "CapEff", "CapBnd")}
+    held |= {name: int(_status(name) or "0", 16) for name in ("CapInh", "CapAmb")}  # unknown to some kernels
     more = {name: f"{bits:#x}" for name, bits in held.items() if bits & ~allowed}
     return f"holds {more}" if more else None
 
@@ -78,7 +77,7 @@ def mappings(facts: Facts) -> str | None:
     return f"wrote {done}" if done else None
 
 
-@act("priority", "real-time scheduling and priority over others")
+@act("priority", "real-time scheduling and priority over others", of_host=True)
 def priority(facts: Facts) -> str | None:
     found = denied(
         {
@@ -92,7 +91,7 @@ def priority(facts: Facts) -> str | None:
     return found or ("could: real-time disk access" if real_time else None)
 
 
-@act("escape from the memory killer", "being passed over when memory is short")
+@act("escape from the memory killer", "being passed over when memory is short", of_host=True)
 def memory_killer(facts: Facts) -> str | None:
     try:
         with open("/proc/self/oom_score_adj", "w") as file:
@@ -116,8 +115,15 @@ def processes(facts: Facts) -> str | None:
 @act("open files of the host", "files that the engine left open")
 def open_files(facts: Facts) -> str | None:
     more = {number: path for number, path in _AT_START.items() if number > 2}
-    reads = [0] if _AT_START.get(0, "/dev/null") != "/dev/null" else []
-    return f"open: {more or reads}" if more or reads else None
+    return f"open: {more}" if more else "standard input can be read" if _reads() else None
+
+
+def _reads() -> bool:
+    os.set_blocking(0, False)
+    try:
+        return os.read(0, 1) != b""
+    except BlockingIOError:
+        return True
 
 
 def _open_now() -> dict[int, str]:
@@ -133,7 +139,7 @@ def _open_now() -> dict[int, str]:
 _AT_START = _open_now()
 
 
-@act("kernel's settings", "writing to /proc/sys, /proc/sysrq-trigger and the core pattern")
+@act("kernel's settings", "writing to /proc/sys, /proc/sysrq-trigger and the core pattern", of_host=True)
 def settings(facts: Facts) -> str | None:
     found = [f"{top}/{name}" for top, _, names in os.walk("/proc/sys") for name in names]
     return opened_for_writing([*found, "/proc/sysrq-trigger", "/proc/irq/default_smp_affinity", "/proc/mtrr"])
