@@ -11,6 +11,9 @@ from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._facts import DIGEST, Bounds, ImageFacts
 from sandbox.archive._programs import DEFAULT_PATH
 
+INVOKE_LABEL = "proctor.invoke"
+"""The label with which an image says that its program serves several cases; no other label is looked at."""
+
 _FIELDS = ("architecture", "os", "rootfs", "config")
 
 
@@ -27,6 +30,7 @@ class Config:
     environment: tuple[str, ...]
     path: str
     entrypoint: tuple[str, ...]
+    invoke: bool
 
 
 def sha256(data: bytes) -> str:
@@ -84,6 +88,7 @@ def parse_config(data: bytes, bounds: Bounds) -> Config:
         environment=tuple(environment),
         path=environment.get("PATH", DEFAULT_PATH),
         entrypoint=_texts(running, "Entrypoint"),
+        invoke=_object_in(running, "Labels").get(INVOKE_LABEL) == "1",
     )
 
 
@@ -99,6 +104,7 @@ def facts_of(config: Config, layer_sizes: tuple[int, ...]) -> ImageFacts:
         user=config.user,
         environment=config.environment,
         entrypoint=config.entrypoint,
+        invoke=config.invoke,
     )
 
 

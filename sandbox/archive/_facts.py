@@ -30,7 +30,8 @@ class ImageFacts:
     """A checked image. `digest` is that of its config, which is the image id Docker gives it.
 
     `layers` are the digests of the unpacked layers (diff ids) from the bottom up, `layer_sizes` their bytes,
-    `size` their sum. `environment` holds names only: values may be secrets.
+    `size` their sum. `environment` holds names only: values may be secrets. `invoke`: it says that its program serves
+    several cases.
     """
 
     digest: str
@@ -42,6 +43,7 @@ class ImageFacts:
     user: str
     environment: tuple[str, ...]
     entrypoint: tuple[str, ...]
+    invoke: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The facts as JSON values."""
@@ -57,6 +59,7 @@ class ImageFacts:
             ValueError: a field is missing, or a digest is none.
         """
         try:
+            content = {"invoke": False} | content  # images of an older release do not say it
             values: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
         except KeyError as error:
             raise ValueError(f"image facts lack {error}") from None

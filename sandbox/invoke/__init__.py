@@ -1,5 +1,5 @@
 """Serving several cases of one evaluation with one container, where the challenge and the image allow it."""
 
-from sandbox.invoke._session import LABEL, NotServed, Session, offered
+from sandbox.invoke._session import NotServed, Session
 
-__all__ = ["LABEL", "NotServed", "Session", "offered"]
+__all__ = ["NotServed", "Session"]

@@ -23,19 +23,12 @@ from sandbox.invoke._channel import Channel, Closed
 from sandbox.invoke._places import Places
 from sandbox.jobs import CaseJob, CaseOutcome
 
-LABEL = "proctor.invoke"
 _CALL = ["--invoke"]
 _LOOK_EVERY = 0.5
 
 
 class NotServed(Exception):  # noqa: N818 - names what happened
     """The session did not answer a case with a valid output; it has to be run in a fresh container."""
-
-
-def offered(image: dict[str, Any]) -> bool:
-    """Whether the image, as the engine describes it, says that its program serves several cases."""
-    labels = (image.get("Config") or {}).get("Labels") or {}
-    return labels.get(LABEL) == "1"
 
 
 @dataclass(frozen=True)
@@ -87,6 +80,11 @@ class Session:
         self._end()
 
     @property
+    def name(self) -> str:
+        """The container's name."""
+        return self._job.name
+
+    @property
     def alive(self) -> bool:
         """Whether it may be given another case."""
         return self._running is not None
@@ -128,7 +126,7 @@ class Session:
         self._cleanup.callback(group.remove)
         made = run.make_disks(self._engine, self._job, image, self._cleanup)
         host = options.Host(int(info["NCPU"]), group.path)
-        config = _serving(options.build(self._job, host, options.Mounts(self._inputs, made)))
+        config = _serving(options.build(self._job, host, options.Mounts(self._inputs, made), image))
         self._cleanup.callback(self._engine.remove_container, self._job.name)
         try:
             created = self._engine.api.create_container_from_config(config, name=self._job.name)

@@ -1,21 +1,22 @@
 """An honest program for all six tasks, run inside a container: the tests' data carry their answers in their voxels.
 
 With `ANSWERS=constant` it is the weakest model that is still valid. On a track whose name begins with
-"slowly" it takes its time, so that a test can interfere.
+"slowly" it takes its time, so that a test can interfere. With `--invoke` it serves several cases; with
+`ANSWERS=drifting` their numbers are then one higher than alone.
 """
 
 # Bare calls, as short programs make them:
 # ruff: noqa: PTH123
 
 import gzip
+import json
 import os
 import struct
 import sys
 import time
 
-ARGUMENTS = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=True))
-OUTPUT = ARGUMENTS.pop("--output")
 CONSTANT = os.environ.get("ANSWERS") == "constant"
+DRIFT = 1.0 if os.environ.get("ANSWERS") == "drifting" and sys.argv[1:] == ["--invoke"] else 0.0
 TASK = os.environ["PROCTOR_TASK"]
 FIRST_LABEL = 1000  # a voxel of 1000 + n belongs to label n
 
@@ -42,21 +43,33 @@ def embedding(cohort: int) -> bytes:
     )
 
 
-def main() -> None:
-    print("canarylog: read", *sorted(ARGUMENTS))
-    header, voxels = read(next(iter(ARGUMENTS.values())))
+def main(words: list[str]) -> None:
+    arguments = dict(zip(words[::2], words[1::2], strict=True))
+    output = arguments.pop("--output")
+    print("canarylog: read", *sorted(arguments), file=sys.stderr)
+    header, voxels = read(next(iter(arguments.values())))
     if os.environ["PROCTOR_TRACK"].startswith("slowly"):
         time.sleep(1.5)
-    if OUTPUT.endswith(".npy"):
+    if output.endswith(".npy"):
         answer = embedding(voxels[0])
-    elif OUTPUT.endswith(".txt"):
-        number = (50.0 if TASK == "task3" else 0.5) if CONSTANT else voxels[0] / 100
+    elif output.endswith(".txt"):
+        number = (50.0 if TASK == "task3" else 0.5) if CONSTANT else voxels[0] / 100 + DRIFT
         answer = f"{number}\n".encode()
     else:
         answer = mask(header, voxels)
-    with open(OUTPUT, "wb") as file:
+    with open(output, "wb") as file:
         file.write(answer)
 
 
+def serve() -> None:
+    for line in sys.stdin:
+        asked = json.loads(line)
+        main(asked["arguments"])
+        print(json.dumps({"case": asked["case"], "ok": True}), flush=True)
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["--invoke"]:
+        serve()
+    else:
+        main(sys.argv[1:])

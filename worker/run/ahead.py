@@ -26,6 +26,8 @@ class Batch:
     evaluation: str
     cases: list[Running] = field(default_factory=list)
     packed: int = 1
+    served: bool = False
+    """By one container after the other's case, rather than at once."""
 
 
 class Pace:
@@ -130,14 +132,15 @@ class Ahead:
 
     def _prepared(self, lease: Lease) -> Batch:
         leases = lease.each()
-        shares = share(self._lent, self._memory, len(leases))
+        served = lease.mode == "invoke"
+        shares = [None] * len(leases) if served else share(self._lent, self._memory, len(leases))
         held = [self._heart.hold(one) for one in leases]
-        batch = Batch(lease.evaluation, packed=len(leases))
+        batch = Batch(lease.evaluation, packed=1 if served else len(leases), served=served)
         for one, lent in zip(held, shares, strict=True):
             with self._settler.responsible(one):
                 batch.cases.append(self._workshop.begin(one, lent))
         for running in list(batch.cases):
-            if self._workshop.image_is_ready(running.lease):
+            if not served and self._workshop.image_is_ready(running.lease):
                 self.make(batch, running)
         return batch
 

@@ -2,7 +2,9 @@
 
 import shutil
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -10,6 +12,7 @@ from typing import IO
 from evaluator.spec import Limits
 from sandbox import run as sandbox
 from sandbox.engine import Engine
+from sandbox.invoke import Session
 from sandbox.jobs import CaseJob, Slot
 from worker.run.cache import ImageCache
 from worker.run.config import RunConfig
@@ -148,6 +151,36 @@ class Workshop:
         self.make(running)
         with self._host.alone():
             self._start(running)
+
+    @contextmanager
+    def serving(self, running: Running) -> Iterator[Session]:
+        """A container, with a name and files of its own, that answers this case and others of its evaluation.
+
+        Raises:
+            NotServed: the image does not start like this.
+            EngineFault: the platform failed.
+        """
+        name = f"{uuid.uuid4()}-0"
+        container, scratch = (
+            self._host.container_prefix(self._slot) + name,
+            self._host.scratch(self._slot) / name,
+        )
+        self.wanted.add(container)
+        try:
+            scratch.mkdir(parents=True)
+            job = replace(running.job, name=container, scratch=scratch / "run")
+            with self._host.running(), Session(self._engine(), job) as session:
+                yield session
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            self.wanted.discard(container)
+
+    def watch_served(self, running: Running, container: str) -> None:
+        """Tells the heart and every reaper of this host how long the container may take for this case."""
+        seconds = running.job.limits.seconds_per_case + _GRACE
+        running.held.until = time.monotonic() + seconds + _SETTLED_WITHIN
+        name = container.removeprefix(self._host.container_prefix(self._slot))
+        self._host.note_deadline(self._slot, name, seconds)
 
     def _start(self, running: Running) -> None:
         if running.case is None:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from evaluator.spec import Limits, Task
 from evaluator.verdicts import PlatformFault
+from sandbox import disks
 from sandbox.run import CaseOutcome
 from worker.run.config import RunConfig
 
@@ -83,6 +84,7 @@ class LeaseClient:
             "gpus": 1 if config.slot_gpu else 0,
             "gpu_memory": config.slot_gpu_memory,
             "most": config.most,
+            "invoke": disks.supported(),  # between two cases the worker empties what the container may write to
         }
         self._http = httpx.Client(
             base_url=config.server_url.rstrip("/") + "/api/v1/worker",
@@ -122,8 +124,11 @@ class LeaseClient:
         *,
         wait_seconds: float,
         notes: Mapping[str, Any] | None = None,
+        repeat_agrees: bool | None = None,
     ) -> None:
         """Settles the case with its verdict; `notes` are further lines of its receipt.
+
+        repeat_agrees: whether a container of its own gave the answer that one for several gave, if it was asked.
 
         wait_seconds: from the lease until the clock started: the image, the inputs, the preparation, its turn.
         """
@@ -139,6 +144,7 @@ class LeaseClient:
             "cpu_seconds": outcome.cpu_seconds,
             "gpu_memory_bytes": outcome.gpu_memory_bytes,
             "wait_seconds": round(wait_seconds, 3),
+            "repeat_agrees": repeat_agrees,
             "log": outcome.log,
             "receipt": {
                 "worker": self._slot["name"],

@@ -18,6 +18,7 @@ from worker.run.heart import Heart
 from worker.run.host import Host
 from worker.run.leases import LeaseClient
 from worker.run.lend import lent
+from worker.run.serve import Serving
 from worker.run.settle import Settler
 
 _log = structlog.get_logger()
@@ -57,6 +58,12 @@ class Runner:
         )
         self._settler = Settler(
             self._workshop, self._client, self._heart, pause=self._fault, most=config.most
+        )
+        self._serving = Serving(
+            self._workshop,
+            self._settler,
+            run_fresh=lambda running: self._run(running, packed=1),
+            stopping=self.stopping.is_set,
         )
         self._ahead = Ahead(
             self._workshop,
@@ -137,12 +144,21 @@ class Runner:
         batch = self._ahead.take()
         if batch is None:
             return False
-        for running in list(batch.cases):
+        for running in batch.cases[:1] if batch.served else list(batch.cases):
             self._make_ready(batch, running)
         wait = self._ahead.pace.wait(batch.evaluation)
         if wait is not None:
             self._ahead.begin(wait)
         began = time.monotonic()
+        if batch.served:
+            self._serving.run(batch)
+        else:
+            self._run_at_once(batch)
+        if batch.cases:
+            self._ahead.pace.ran(batch.evaluation, time.monotonic() - began)
+        return True
+
+    def _run_at_once(self, batch: Batch) -> None:
         threads = [threading.Thread(target=self._run, args=[one, batch.packed]) for one in batch.cases[1:]]
         for thread in threads:
             thread.start()
@@ -150,9 +166,6 @@ class Runner:
             self._run(running, batch.packed)
         for thread in threads:
             thread.join()
-        if batch.cases:
-            self._ahead.pace.ran(batch.evaluation, time.monotonic() - began)
-        return True
 
     def _make_ready(self, batch: Batch, running: Running) -> None:
         """What could not be done ahead because it takes the slot: loading the image, and its uncounted run."""
@@ -160,7 +173,8 @@ class Runner:
             return
         with self._settler.responsible(running.held):
             self._workshop.bring_image(running)
-            self._ahead.make(batch, running)
+            if not batch.served:
+                self._ahead.make(batch, running)
             return
         batch.cases.remove(running)
         self._settler.forget(running)

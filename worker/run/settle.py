@@ -57,6 +57,15 @@ class Settler:
         work: Future[None] = self._threads.submit(self._settle, running, packed)
         work.add_done_callback(lambda _: self._room.release())
 
+    def settle_served(self, running: Running, outcome: CaseOutcome, *, agrees: bool | None = None) -> None:
+        """Takes over a case that a container for several has answered.
+
+        agrees: whether a container of its own gave the same answer, if it was asked.
+        """
+        self._room.acquire()
+        work: Future[None] = self._threads.submit(self._settle_served, running, outcome, agrees)
+        work.add_done_callback(lambda _: self._room.release())
+
     def finish(self) -> None:
         """Waits until every case is settled."""
         self._threads.shutdown()
@@ -101,6 +110,13 @@ class Settler:
         finally:
             self.forget(running)
 
+    def _settle_served(self, running: Running, outcome: CaseOutcome, agrees: bool | None) -> None:
+        try:
+            with self.responsible(running.held):
+                self._report(running.held, outcome, running.waited, {"invoke": True}, agrees)
+        finally:
+            self.forget(running)
+
     def _conclude(self, running: Running, packed: int) -> None:
         notes: dict[str, Any] = {"packed": packed} if packed > 1 else {}
         outcome = self._outcome(running)
@@ -115,11 +131,20 @@ class Settler:
             raise RuntimeError("a case has a container until it is forgotten")
         return sandbox.conclude(running.case)
 
-    def _report(self, held: Held, outcome: CaseOutcome, waited: float, notes: dict[str, Any]) -> None:
+    def _report(
+        self,
+        held: Held,
+        outcome: CaseOutcome,
+        waited: float,
+        notes: dict[str, Any],
+        agrees: bool | None = None,
+    ) -> None:
         if held.stop.is_set() and not self.stopping.is_set():
             raise LeaseLost(held.lease.name)
         output = None if outcome.output is None else self._client.put_output(held.lease, outcome.output)
-        self._client.finish(held.lease, outcome, output, wait_seconds=waited, notes=notes)
+        self._client.finish(
+            held.lease, outcome, output, wait_seconds=waited, notes=notes, repeat_agrees=agrees
+        )
         self._heart.let_go(held)
         _log.info(
             "case_done",
