@@ -149,3 +149,28 @@ def test_the_influence_on_f1_is_its_derivative_by_the_weight_of_each_case():
         own = label == one
         expected[own] = (slopes[own] - slopes[own].mean()) * np.sqrt(own.sum() / (own.sum() - 1))
     np.testing.assert_allclose(influence.of_macro_f1(label, scores), expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("score", [[1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1], [0] * 6])
+def test_an_auroc_that_no_resample_moves_has_the_exact_interval_of_three_independent_pairs(score):
+    found = auroc_interval([0, 0, 0, 1, 1, 1], score, level=0.9)
+    least = 0.05 ** (1 / 3)  # three pairs in order have this probability at least, or 5 % refute it
+    value = {1: 1.0, 6: 0.0, 0: 0.5}[score[0]]
+    assert (found.value, found.standard_error, found.exact) == (value, 0.0, True)
+    assert found.low == pytest.approx(value * least)
+    assert found.high == pytest.approx(1 - (1 - value) * least)
+
+
+def test_always_right_against_always_wrong_is_as_likely_as_the_flips_of_all_subjects():
+    label, score = np.array([0, 0, 1, 1, 1]), np.arange(5.0)
+    found = paired_test(label, score, -score)
+    assert (found.difference, found.standard_error, found.z) == (1.0, 0.0, np.inf)
+    assert found.p_value == 2 * 0.5**5
+    assert paired_test(label, -score, score).z == -np.inf
+
+
+def test_an_estimated_interval_is_not_exact_and_lies_within_0_and_1():
+    found = auroc_interval([0, 0, 1, 0, 1, 1], [1, 2, 3, 4, 5, 6])
+    assert not found.exact
+    assert found.standard_error > 0
+    assert 0.0 <= found.low < found.value < found.high == 1.0

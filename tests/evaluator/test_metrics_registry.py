@@ -27,6 +27,17 @@ def test_the_worst_value_lies_at_the_worse_end_of_the_range():
         assert metric.scope == ("per_case" if isinstance(metric, CaseMetric) else "per_dataset")
 
 
+def test_ranges_are_those_of_the_definitions():
+    ranges = {
+        name: (registry.lookup(name).minimum, registry.lookup(name).maximum) for name in registry.names()
+    }
+    unbounded = {"mae", "rmse"} | {
+        name for name in ranges if name.endswith(("distance", "difference", "hausdorff"))
+    }
+    expected = dict.fromkeys(ranges, (0, 1)) | dict.fromkeys(unbounded, (0, math.inf))
+    assert ranges == expected | {"r2": (-math.inf, 1), "pearson": (-1, 1), "spearman": (-1, 1)}
+
+
 def test_names_of_what_is_no_metric_are_unknown():
     for name in (
         "evaluator.metrics.overlap:dice",
