@@ -107,6 +107,12 @@ def test_boxes_are_the_same_on_both_routes(dtype, shape, monkeypatch):
             assert both(monkeypatch, lambda one=one: box_of(one)) == [expected, expected]
 
 
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3, 4), (3, 0, 4), (3, 4, 0)])
+def test_what_has_no_voxel_has_no_box(shape, monkeypatch):
+    assert both(monkeypatch, lambda: box_of(np.zeros(shape, np.uint8))) == [None, None]
+    assert box_of(np.ones((), np.uint8)) == ()
+
+
 def test_memory_is_lent_again_only_when_no_view_of_it_is_left(monkeypatch):
     monkeypatch.setattr(_memory, "_free", {})
     first = _memory.zeros(100_000)
