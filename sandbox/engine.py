@@ -133,6 +133,15 @@ class Engine:
                 return False
         return True
 
+    def kill_container(self, name: str) -> None:
+        """SIGKILL for a container; one that is not there or does not run is fine."""
+        with translate("killing a container"), contextlib.suppress(NotFound):
+            try:
+                self.api.kill(name)
+            except APIError as error:
+                if error.status_code != HTTPStatus.CONFLICT:
+                    raise
+
     def remove_container(self, name: str) -> None:
         """Kill and remove a container with its anonymous volumes; one that is not there is fine."""
         with translate("removing a container"), contextlib.suppress(NotFound):

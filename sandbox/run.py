@@ -212,8 +212,10 @@ def make_disks(engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: 
 
 
 def _remove_disk(engine: Engine, disk: Disk) -> None:
-    engine.remove_volume(disk.volume)
-    disk.remove()
+    try:
+        engine.remove_volume(disk.volume)
+    finally:
+        disk.remove()
 
 
 def _check(case: Case) -> tuple[Verdict, bytes | None]:

@@ -147,6 +147,7 @@ class Workshop:
     def execute_alone(self, running: Running) -> None:
         """Runs the case once more, in another fresh container with the whole slot, and nothing else on this host."""
         self.remove(running)
+        running.held.until = float("inf")  # it may have to wait for the containers of other slots
         running.job = replace(running.job, slot=self._lent, patience=1.0)
         self.make(running)
         with self._host.alone():

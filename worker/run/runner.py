@@ -88,6 +88,8 @@ class Runner:
         self._ahead.abandon()
         self._settler.finish()
         self._heart.stop()
+        self._disconnect()
+        self._client.close()
 
     def wake(self) -> None:
         """Makes the slot look at the queue, now or after the cases under way."""
@@ -120,7 +122,7 @@ class Runner:
             engine = Engine.connect()
             for name in self._host.overdue():
                 _log.error("container_overdue", container=name)
-                engine.remove_container(name)
+                engine.kill_container(name)
             removed = self._remove_orphans_of(engine, self._slot, self._workshop.wanted)
             for dead in self._host.dead_slots(self._slot):
                 removed += self._remove_orphans_of(engine, dead, set())
@@ -188,6 +190,9 @@ class Runner:
 
     def _fault(self) -> None:
         self._rest_until = time.monotonic() + _PAUSE_AFTER_FAULT
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         with self._connecting:
             engine, self._engine = self._engine, None
         if engine is not None:

@@ -1,0 +1,141 @@
+"""The seam between a slot and the server: a lease API that hands out given cases and notes what becomes of them."""
+
+import hashlib
+import http.server
+import json
+import re
+import threading
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from evaluator.spec import Challenge, Limits
+
+Json = dict[str, Any]
+_CALL = re.compile(r"/api/v1/worker/leases/([0-9a-f-]+)/(\w+)(?:/(\w+))?\?claim_no=1")
+
+
+class LeaseServer:
+    """What waits, and what was done; every case is on task 5, whose output is one number."""
+
+    def __init__(self, challenge: Challenge, limits: Limits, image: str) -> None:
+        self._task, self._limits, self._image = challenge.tasks["task5"], limits, image
+        self.waiting: deque[list[Json]] = deque()
+        self.url = ""
+        self.inputs: dict[str, bytes] = {}
+        self.fetched: Counter[str] = Counter()
+        self.leased: dict[str, float] = {}
+        self.finished: dict[str, Json] = {}
+        self.ended: dict[str, float] = {}
+        self.released: dict[str, str | None] = {}
+        self.lost: set[str] = set()
+        self.slots: list[Json] = []
+        self.lease_seconds = 30.0
+
+    def add(self, *tracks: str, data: bytes = b"a scan", **limits: Any) -> list[str]:
+        """One lease of as many cases as there are tracks, the first one's being for all; their ids."""
+        ids = [str(uuid.uuid4()) for _ in tracks]
+        cases = []
+        for number in ids:
+            self.inputs[number] = data
+            sha256 = hashlib.sha256(data).hexdigest()
+            inputs = {"t1w": {"sha256": sha256, "size": len(data)}}
+            cases.append({"case_run": number, "claim_no": 1, "pseudonym": "case", "inputs": inputs})
+        cases[0] |= {
+            "lease_seconds": self.lease_seconds,
+            "evaluation": str(uuid.UUID(int=len(tracks))),
+            "task_name": "task5",
+            "track": tracks[0],
+            "task": self._task.model_dump(mode="json"),
+            "limits": self._limits.model_copy(update=limits).model_dump(mode="json"),
+            "image": {"digest": self._image},
+            "mode": "packed" if len(tracks) > 1 else "fresh",
+        }
+        self.waiting.append(cases)
+        return ids
+
+    def lease(self, slot: Json) -> Json | None:
+        self.slots.append(slot)
+        if not self.waiting:
+            return None
+        first, *more = self.waiting.popleft()
+        for case in (first, *more):
+            self.leased[case["case_run"]] = time.monotonic()
+        return first | {"more": more}
+
+    def outstanding(self) -> int:
+        """Cases that are leased and neither finished nor put back."""
+        return len(self.leased.keys() - self.finished.keys() - self.released.keys())
+
+    def wait(self, *cases: str, seconds: float = 60) -> list[Json]:
+        """What was said of the cases, once they are finished."""
+        deadline = time.monotonic() + seconds
+        while not self.finished.keys() >= set(cases):
+            assert time.monotonic() < deadline, (self.finished, self.released)
+            time.sleep(0.02)
+        return [self.finished[case] for case in cases]
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    lab: LeaseServer
+
+    def do_POST(self) -> None:
+        body = self._body()
+        if self.path.endswith("/leases"):
+            lease = self.lab.lease(json.loads(body))
+            self._say(204) if lease is None else self._say(200, json.dumps(lease).encode())
+            return
+        case, what, _ = self._call()
+        if case in self.lab.lost:
+            self._say(409)
+            return
+        if what == "finish":
+            self.lab.finished[case] = json.loads(body)
+            self.lab.ended[case] = time.monotonic()
+        elif what == "release":
+            self.lab.released[case] = json.loads(body)["fault"]
+        self._say(204)
+
+    def do_GET(self) -> None:
+        case, _, _ = self._call()
+        self.lab.fetched[case] += 1
+        self._say(200, self.lab.inputs[case])
+
+    def do_PUT(self) -> None:
+        digest = hashlib.sha256(self._body()).hexdigest()
+        self._say(201, json.dumps({"digest": digest}).encode())
+
+    def _call(self) -> tuple[str, str, str]:
+        match = _CALL.fullmatch(self.path)
+        assert match is not None, self.path
+        return match[1], match[2], match[3] or ""
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def _say(self, status: int, body: bytes = b"") -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+@contextmanager
+def serving(lab: LeaseServer) -> Iterator[LeaseServer]:
+    """The lease API at `lab.url` for as long as the block runs."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"lab": lab}))
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
+    lab.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield lab
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,252 @@
+"""One slot of a real host: the cases that a lease API hands out, run in real containers."""
+
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from demo.images import build_image, ensure_base
+from evaluator.spec import Limits, load_challenge
+from sandbox.archive import DirectorySink, check_archive, write_canonical
+from sandbox.engine import Engine
+from tests.worker.lease_server import LeaseServer, serving
+from worker.embedded.data import CHECKOUT
+from worker.run.config import RunConfig
+from worker.run.host import Host
+from worker.run.runner import Runner
+
+MIB = 2**20
+HERE = Path(__file__).parent
+CHALLENGE = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml")
+LIMITS: Limits = CHALLENGE.limits.model_copy(
+    update={
+        "seconds_per_case": 20,
+        "cpus": 1,
+        "gpu": None,
+        "memory": 128 * MIB,
+        "shm": 16 * MIB,
+        "output": MIB,
+        "disk": 16 * MIB,
+        "processes": 20,
+    }
+)
+Start = Callable[..., Runner]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    engine = Engine.connect()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """The workers' folder, which keeps what the gate found: one examination serves all these tests."""
+    folder = Path(tempfile.mkdtemp(prefix="proctor-slot-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def image(engine: Engine, folder: Path) -> Iterator[str]:
+    files = {"/app/predict.py": (HERE / "slot_program.py").read_bytes(), "/mark": uuid.uuid4().bytes}
+    archive = build_image(files, ensure_base(), name=f"proctor-slot-{uuid.uuid4().hex[:8]}")
+    sink = DirectorySink(folder / "blobs")
+    facts = check_archive(archive, limit=4 * 2**30, sink=sink)
+    with (folder / "canonical.tar").open("w+b") as canonical:
+        write_canonical(facts, sink.open, canonical)
+        canonical.seek(0)
+        engine.load(canonical, facts.digest)
+    archive.unlink()
+    shutil.rmtree(folder / "blobs")
+    yield facts.digest
+    engine.remove_image(facts.digest)
+
+
+@pytest.fixture
+def lab(image: str) -> Iterator[LeaseServer]:
+    with serving(LeaseServer(CHALLENGE, LIMITS, image)) as lab:
+        yield lab
+
+
+@pytest.fixture
+def start(lab: LeaseServer, folder: Path, image: str) -> Iterator[Start]:
+    """Starts a slot of two cores that looks at the queue; all are stopped at the end, their cases handed back."""
+    started: list[tuple[Runner, threading.Thread]] = []
+    Host(folder / "worker").mark_warm(image)
+
+    def start(**changes: object) -> Runner:
+        config = RunConfig(
+            server_url=lab.url,
+            worker_token=SecretStr("token"),
+            worker_dir=folder / "worker",
+            **({"slot_cpus": 2, "slot_cpuset": "0,1", "slot_memory": 128 * MIB} | changes),  # type: ignore[arg-type]
+        )
+        runner = Runner(config, f"slot-{uuid.uuid4().hex[:6]}")
+        thread = threading.Thread(target=runner.work)
+        thread.start()
+        runner.wake()
+        started.append((runner, thread))
+        return runner
+
+    yield start
+    for runner, thread in started:
+        runner.stop_now()
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def until(happens: Callable[[], bool], seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def containers(engine: Engine, case: str) -> list[str]:
+    """States of the containers of a case."""
+    return [one["State"] for one in engine.api.containers(all=True, filters={"name": case})]
+
+
+def test_cases_are_run_measured_and_leave_nothing(
+    lab: LeaseServer, start: Start, engine: Engine, folder: Path
+) -> None:
+    cases = [lab.add("answers", data=b"one scan")[0] for _ in range(4)]
+    start()
+    for said in lab.wait(*cases):
+        assert (said["fault"], said["warnings"]) == (None, [])
+        assert said["output"] is not None
+        assert 0 < said["seconds"] < 20
+        assert 0 <= said["wait_seconds"] < 60
+        receipt = said["receipt"]
+        assert receipt["options"]["HostConfig"]["CpusetCpus"] == "0"
+        assert receipt["cpu_seconds"] == said["cpu_seconds"]
+        if engine.privileged:
+            assert said["peak_memory_bytes"] > MIB
+            assert 0 < said["cpu_seconds"] < 20
+    assert sum(lab.fetched.values()) == 1, "an input is fetched once per host"
+    until(lambda: not any(containers(engine, case) for case in cases))
+    until(lambda: not list((folder / "worker" / "scratch").glob("*/*")))
+
+
+def test_the_next_case_is_leased_while_one_runs_and_no_more_than_one(lab: LeaseServer, start: Start) -> None:
+    cases = [lab.add("sleeps-0.6")[0] for _ in range(5)]
+    most = 0
+    start()
+    while len(lab.finished) < len(cases):
+        most = max(most, lab.outstanding())
+        time.sleep(0.01)
+    assert 2 <= most <= 4, "one runs, one is ready, those before are settled"
+    assert lab.leased[cases[3]] < lab.ended[cases[2]]
+    first = LIMITS.seconds_per_case
+    assert all(said["seconds"] < first for said in lab.wait(*cases))
+
+
+def test_containers_that_run_at_once_have_their_own_cores_and_share_the_memory(
+    lab: LeaseServer, start: Start
+) -> None:
+    said = lab_options = lab.wait(*_packed(lab, start, "counts", "counts"))
+    hosts = [one["receipt"]["options"]["HostConfig"] for one in lab_options]
+    assert {host["CpusetCpus"] for host in hosts} == {"0", "1"}
+    assert {host["Memory"] for host in hosts} == {64 * MIB}
+    assert [one["receipt"]["packed"] for one in said] == [2, 2]
+    assert all("alone_after" not in one["receipt"] for one in said)
+    assert lab.slots[0]["most"] == 2
+
+
+def test_memory_that_was_short_beside_others_is_asked_for_again_alone(lab: LeaseServer, start: Start) -> None:
+    for said in lab.wait(*_packed(lab, start, "eats-90", "eats-90")):
+        assert said["fault"] is None
+        assert said["receipt"]["packed"] == 2
+        assert said["receipt"]["alone_after"] == "out_of_memory"
+        assert said["receipt"]["options"]["HostConfig"]["Memory"] == 128 * MIB
+
+
+def _packed(lab: LeaseServer, start: Start, *tracks: str) -> list[str]:
+    cases = lab.add(*tracks)
+    start()
+    return cases
+
+
+def test_a_valid_output_that_came_late_is_asked_for_once_more_alone(lab: LeaseServer, start: Start) -> None:
+    (case,) = lab.add("until", data=str(time.time() + 8.6).encode(), seconds_per_case=6)
+    start()
+    (said,) = lab.wait(case)
+    assert said["fault"] is None
+    assert said["seconds"] < 6
+    assert said["receipt"]["alone_after"] == "timeout"
+
+
+def test_one_that_is_far_too_slow_gets_no_second_chance(lab: LeaseServer, start: Start) -> None:
+    (case,) = lab.add("hangs", seconds_per_case=1)
+    start()
+    (said,) = lab.wait(case)
+    assert said["fault"] == "timeout"
+    assert said["seconds"] >= 1.45
+    assert "alone_after" not in said["receipt"]
+
+
+def test_a_slot_that_is_told_to_stop_ends_its_case_and_hands_back_what_it_took_ahead(
+    lab: LeaseServer, start: Start
+) -> None:
+    cases = [lab.add("sleeps-1.5")[0] for _ in range(4)]
+    runner = start()
+    until(lambda: lab.outstanding() >= 2 and len(lab.finished) >= 1)
+    runner.stop()
+    until(lambda: lab.outstanding() == 0)
+    assert set(lab.released.values()) <= {None}
+    assert lab.leased.keys() == lab.finished.keys() | lab.released.keys()
+    assert lab.finished.keys() | lab.released.keys() <= set(cases)
+
+
+def test_a_slot_that_may_not_wait_hands_its_case_back_at_once(
+    lab: LeaseServer, start: Start, engine: Engine
+) -> None:
+    (case,) = lab.add("hangs")
+    runner = start(drain_seconds=0.2)
+    until(lambda: "running" in containers(engine, case))
+    runner.stop()
+    until(lambda: case in lab.released, seconds=10)
+    assert lab.released[case] is None
+    until(lambda: not containers(engine, case))
+
+
+def test_a_case_whose_lease_is_lost_is_killed_and_forgotten(
+    lab: LeaseServer, start: Start, engine: Engine
+) -> None:
+    lab.lease_seconds = 2.0
+    (case,) = lab.add("hangs")
+    start()
+    until(lambda: "running" in containers(engine, case))
+    lab.lost.add(case)
+    until(lambda: not containers(engine, case), seconds=10)
+    (other,) = lab.add("answers")
+    until(lambda: not lab.waiting or bool(start()))
+    lab.wait(other)
+    assert case not in lab.finished
+    assert case not in lab.released
+
+
+def test_a_container_that_is_overdue_is_removed_by_any_slot_of_its_host(
+    lab: LeaseServer, start: Start, engine: Engine, folder: Path
+) -> None:
+    (case,) = lab.add("hangs")
+    start()
+    until(lambda: "running" in containers(engine, case))
+    other = start()
+    other.reap()
+    assert containers(engine, case) == ["running"]
+    (deadline,) = (folder / "worker" / "scratch").glob(f"*/{case}-1/deadline")
+    deadline.write_text("1.0")
+    other.reap()
+    until(lambda: case in lab.released)
+    assert lab.released[case] == "worker_lost"
+    until(lambda: not containers(engine, case))
