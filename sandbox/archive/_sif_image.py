@@ -2,7 +2,7 @@
 
 Apptainer sources the scripts below /.singularity.d/env before it starts a program. An image has no such thing, so
 the layer gets a wrapper of the name of each program that the challenge calls, in a folder that stands first in
-PATH; it sources the scripts with the image's own /bin/sh and gives way to the program that PATH then leads to.
+PATH; it sources the scripts with a shell of the image and gives way to the program that PATH then leads to.
 """
 
 import io
@@ -36,6 +36,10 @@ _TYPES |= {"C": tarfile.CHRTYPE, "B": tarfile.BLKTYPE, "I": tarfile.FIFOTYPE}
 _ENVIRONMENT = f"""\
 #!{_SHELL}
 # Sources the environment of the SIF file as Apptainer does, and gives way to the program that was asked for.
+# Apptainer's own shell reads some of what bash has beyond sh.
+if [ -z "${{BASH_VERSION:-}}" ] && [ -x /bin/bash ]; then
+    exec /bin/bash "$0" "$@"
+fi
 PATH={DEFAULT_PATH}
 APPTAINER_CONTAINER=/image.sif APPTAINER_NAME=image.sif SINGULARITY_CONTAINER=/image.sif SINGULARITY_NAME=image.sif
 export PATH APPTAINER_CONTAINER APPTAINER_NAME SINGULARITY_CONTAINER SINGULARITY_NAME

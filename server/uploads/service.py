@@ -106,7 +106,7 @@ def _require_few_unfinished(session: Session, team: Team) -> None:
 
 
 def _require_room(session: Session, length: int, *, uploads: Path) -> None:
-    uploads.mkdir(parents=True, exist_ok=True)
+    uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
     promised = session.scalar(
         select(func.coalesce(func.sum(Upload.length - Upload.offset), 0)).where(
             Upload.status == UploadStatus.RECEIVING, Upload.expires_at > func.now()
@@ -185,7 +185,7 @@ def begin(session: Session, user: User, upload_id: UUID, *, offset: int, uploads
 
 
 def _open_locked(uploads: Path, upload_id: UUID) -> BinaryIO:
-    uploads.mkdir(parents=True, exist_ok=True)
+    uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(upload_path(uploads, upload_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
