@@ -31,6 +31,7 @@ class LeaseServer:
         self.finished: dict[str, Json] = {}
         self.ended: dict[str, float] = {}
         self.released: dict[str, str | None] = {}
+        self.renewed: Counter[str] = Counter()
         self.lost: set[str] = set()
         self.slots: list[Json] = []
         self.lease_seconds = 30.0
@@ -93,7 +94,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if case in self.lab.lost:
             self._say(409)
             return
-        if what == "finish":
+        if what == "heartbeat":
+            self.lab.renewed[case] += 1
+        elif what == "finish":
             self.lab.finished[case] = json.loads(body)
             self.lab.ended[case] = time.monotonic()
         elif what == "release":
