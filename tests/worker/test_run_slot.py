@@ -1,6 +1,10 @@
 """One slot of a real host: the cases that a lease API hands out, run in real containers."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -15,6 +19,7 @@ from demo.images import build_image, ensure_base
 from evaluator.spec import Limits, load_challenge
 from sandbox.archive import DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
+from server.wakeups import wake_run_workers
 from tests.worker.lease_server import LeaseServer, serving
 from worker.embedded.data import CHECKOUT
 from worker.run.config import RunConfig
@@ -217,6 +222,41 @@ def test_a_slot_that_may_not_wait_hands_its_case_back_at_once(
     until(lambda: case in lab.released, seconds=10)
     assert lab.released[case] is None
     until(lambda: not containers(engine, case))
+
+
+def _wakes_up(redis_url: str, engine: Engine, case: str) -> bool:
+    wake_run_workers(redis_url)
+    return "running" in containers(engine, case)
+
+
+def test_a_second_signal_hands_back_what_the_first_let_run(
+    lab: LeaseServer, engine: Engine, folder: Path, image: str, redis_url: str
+) -> None:
+    Host(folder / "worker").mark_warm(image)
+    (case,) = lab.add("hangs")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PROCTOR_SERVER_URL": lab.url,
+        "PROCTOR_WORKER_TOKEN": "token",
+        "PROCTOR_WORKER_DIR": str(folder / "worker"),
+        "PROCTOR_SLOT_CPUSET": "0,1",
+        "REDIS_URL": redis_url,
+    }
+    command = [sys.executable, "-m", "worker.run", "--name", f"slot-{uuid.uuid4().hex[:6]}"]
+    with (folder / "worker.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=log, stderr=log)
+    try:
+        until(lambda: _wakes_up(redis_url, engine, case))
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        assert containers(engine, case) == ["running"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, (folder / "worker.log").read_text()
+        assert lab.released == {case: None}
+        assert containers(engine, case) == []
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_case_whose_lease_is_lost_is_killed_and_forgotten(
