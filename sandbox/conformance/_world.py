@@ -2,6 +2,7 @@
 
 import ast
 import platform
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,9 @@ _TARGETS = (
     *("/", "/proc", "/sys", "/dev", "/input", "/output", "/proctor", "/tmp"),  # noqa: S108 - paths inside
     *("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/sbin/docker-init"),
 )
-_COMMON_NAMES = {"proctor", "localhost", "vm", ""}
+_PLACES = ("/proc/self/mountinfo", "/proc/self/cgroup", "/etc/hosts", "/etc/hostname", "environment", "uname")
+_NAMES_A_HOST = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "environment", "uname")
+_TELLING = 4  # letters; a shorter name is also a word of its own
 
 
 @dataclass
@@ -59,7 +62,7 @@ def _expected(target: str) -> bool:
 
 
 def _names(world: World, canary: str) -> str | None:
-    shown = [name for name, value in world.items() if canary in repr(value)]
+    shown = [name for name in _PLACES if canary in repr(world[name])]
     return f"{shown} name the case" if shown else None
 
 
@@ -73,9 +76,9 @@ def _host_name(world: World, canary: str) -> str | None:
     name = platform.node()
     if world["uname"][1] != "proctor":
         return f"is called {world['uname'][1]}"
-    if name in _COMMON_NAMES:
+    if len(name) < _TELLING:
         return None
-    shown = [where for where, value in world.items() if name in repr(value)]
+    shown = [where for where in _NAMES_A_HOST if name in re.split(r"[^\w-]+", repr(world[where]))]
     return f"{shown} name the host" if shown else None
 
 

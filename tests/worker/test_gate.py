@@ -95,7 +95,7 @@ def test_a_host_that_fails_takes_no_work_and_says_which_checks(
     gate = make_gate()
     assert not gate.open()
     assert not gate.open()
-    ((path, sentence),) = server[0].told
+    ((_, sentence),) = server[0].told
     assert sentence == "Checks of the sandbox failed on this host (1): processes."
     with pytest.raises(EngineFault, match="processes"):
         gate.require(limits("compatible", "runc"))

@@ -20,6 +20,7 @@ from sandbox.archive import ToolMissing, squashfs_tools
 from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
+from worker.admin._conformance import Profile, show_conformance
 from worker.admin.platform import require_free
 from worker.admin.slots import gpus
 from worker.embedded.account import USER, SetupError
@@ -58,8 +59,16 @@ def doctor(
         Path | None, typer.Option(help="Data directory to look at.", envvar="PROCTOR_DATA")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON.")] = False,
+    conformance: Annotated[
+        bool, typer.Option("--conformance", help="Try every act that a container is denied, and the canary.")
+    ] = False,
+    profile: Annotated[
+        Profile | None, typer.Option(help="Only this profile of the conformance suite.")
+    ] = None,
 ) -> None:
     """Look at this machine and say what is missing; exit code 1 if Proctor cannot work here."""
+    if conformance:
+        raise typer.Exit(show_conformance(profile, as_json))
     findings = examine(data.absolute() if data else data_directory(), port)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))

@@ -1,0 +1,78 @@
+"""`proctor-admin doctor --conformance`: the suite of denied acts over every profile and runtime of this host."""
+
+import json
+import tempfile
+from collections import defaultdict
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sandbox import conformance
+from sandbox.conformance import Result
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
+from sandbox.options import RUNTIMES
+
+
+class Profile(StrEnum):
+    """A profile of the container options."""
+
+    COMPATIBLE = "compatible"
+    STRICT = "strict"
+
+
+def show_conformance(profile: Profile | None, as_json: bool) -> int:
+    """Runs the suite and the canary, for all profiles unless one is named; prints the results, seconds later.
+
+    Returns 1 if anything failed, else 0.
+    """
+    try:
+        results = _results([profile] if profile else list(Profile))
+    except EngineFault as fault:
+        typer.echo(str(fault), err=True)
+        return 1
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in results], indent=2))
+    else:
+        Console().print(table(results))
+    return 0 if all(one.held for one in results) else 1
+
+
+def _results(profiles: list[Profile]) -> list[Result]:
+    engine = Engine.connect()
+    try:
+        known = [name for name in RUNTIMES if name in (engine.host.get("Runtimes") or {})]
+        with tempfile.TemporaryDirectory(prefix="proctor-conformance-") as scratch:
+            Path(scratch).chmod(0o711)
+            return [
+                result
+                for runtime in known
+                for profile in profiles
+                for examine in (conformance.run, conformance.canary)
+                for result in examine(engine, profile.value, runtime, Path(scratch))
+            ]
+    finally:
+        engine.close()
+
+
+def table(results: list[Result]) -> Table:
+    """A row per check, a column per profile and runtime; what failed says what could be done."""
+    modes = list(dict.fromkeys((one.profile, one.runtime) for one in results))
+    found: dict[str, dict[tuple[str, str], Result]] = defaultdict(dict)
+    for one in results:
+        found[one.name][one.profile, one.runtime] = one
+    shown = Table("check", "denied", *[" ".join(mode) for mode in modes], box=None, pad_edge=False)
+    for name, row in found.items():
+        said = next(iter(row.values())).denied
+        shown.add_row(name, said, *[_cell(row.get(mode)) for mode in modes])
+    return shown
+
+
+def _cell(result: Result | None) -> str:
+    if result is None:
+        return ""
+    return "[green]held[/]" if result.held else f"[red]failed[/] {result.detail}"
