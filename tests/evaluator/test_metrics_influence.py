@@ -174,3 +174,13 @@ def test_an_estimated_interval_is_not_exact_and_lies_within_0_and_1():
     assert not found.exact
     assert found.standard_error > 0
     assert 0.0 <= found.low < found.value < found.high == 1.0
+
+
+@pytest.mark.parametrize(
+    ("subjects", "pairs"), [("abcabc", 1), ("abcdabcd", 2), ("aaaa", 1), ("abcdefgh", 4)]
+)
+def test_a_subject_is_in_one_independent_pair_only(subjects, pairs):
+    half = len(subjects) // 2
+    found = auroc_interval([0] * half + [1] * half, range(2 * half), subjects=list(subjects), level=0.9)
+    assert found.exact
+    assert found.low == pytest.approx(0.05 ** (1 / pairs))
