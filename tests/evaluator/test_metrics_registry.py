@@ -1,11 +1,12 @@
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from evaluator.metrics import NotScored, registry
+from evaluator.metrics import NotScored, case_metric, dataset_metric, registry
 from evaluator.metrics.registry import CaseData, CaseMetric, DatasetData, UnknownMetric
 from evaluator.spec import load_challenge
 
@@ -36,6 +37,18 @@ def test_ranges_are_those_of_the_definitions():
     }
     expected = dict.fromkeys(ranges, (0, 1)) | dict.fromkeys(unbounded, (0, math.inf))
     assert ranges == expected | {"r2": (-math.inf, 1), "pearson": (-1, 1), "spearman": (-1, 1)}
+
+
+@pytest.mark.parametrize("decorator", [case_metric, partial(dataset_metric, missing=0.0)])
+def test_a_decorated_function_is_a_metric_named_after_it_with_the_worse_end_as_its_worst_value(decorator):
+    def spread(data, parameters):
+        return 1.0
+
+    made = decorator(direction="higher", minimum=-1, maximum=2)(spread)
+    assert (made.name, made.direction, made.worst) == ("spread", "higher", -1)
+    made = decorator(direction="lower", minimum=-1, maximum=2, name="given")(spread)
+    assert (made.name, made.minimum, made.maximum, made.worst) == ("given", -1, 2, 2)
+    assert decorator(direction="lower", minimum=-1, maximum=2, worst=0)(spread).worst == 0
 
 
 def test_names_of_what_is_no_metric_are_unknown():
