@@ -41,6 +41,7 @@ def report(engine: Engine) -> list[Finding]:
         _root_layer,
         _usage,
         _init,
+        _core_dumps,
         _space,
     )
     return [check(engine, info) for check in checks]
@@ -114,6 +115,18 @@ def _init(engine: Engine, info: dict[str, Any]) -> Finding:
     if info.get("InitBinary"):
         return Finding("init", "ok", "Left processes are reaped by the engine's init.")
     return Finding("init", "problem", "The engine has no init program.", "Install docker-init (tini).")
+
+
+def _core_dumps(engine: Engine, info: dict[str, Any]) -> Finding:
+    handler = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    if not handler.startswith("|"):
+        return Finding("core dumps", "ok", "Crashed processes of containers leave nothing.")
+    message = (
+        "The kernel gives the memory of every crashed process, containers' too, to a program of the host."
+    )
+    return Finding(
+        "core dumps", "warning", message, "sysctl -w kernel.core_pattern=core on hosts that run cases."
+    )
 
 
 def _space(engine: Engine, info: dict[str, Any]) -> Finding:

@@ -116,6 +116,16 @@ def test_a_declared_volume_is_bounded_and_keeps_its_files(
     assert outcome.log == "data: kept\n"
 
 
+def test_an_image_with_a_volume_where_none_can_be_does_not_start(
+    run: Run, load: Callable[[Path], str], base: str, tmp_path: Path
+) -> None:
+    archive = build_image({"/app/predict.py": SCRIPT.read_bytes()}, base, name="proctor-volume")
+    image = load(reconfigured(archive, tmp_path / "volume.tar", Volumes={"/input/scans": {}}))
+    outcome = run(image=image)
+    assert outcome.verdict.code == "no_start"
+    assert "VOLUME in one of /input" in outcome.verdict.message
+
+
 def test_jobs_are_values(make_job: Callable[..., CaseJob]) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         make_job().track = "open"  # type: ignore[misc]

@@ -7,11 +7,22 @@ from pathlib import Path
 import pytest
 
 from sandbox import options, seccomp
+from sandbox.conformance.inside.files import MASKED
 from sandbox.disks import Disk
+from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob, Slot
-from sandbox.options import Host, Mounts, build, cores, volumes_to_bound
+from sandbox.options import Host, Mounts, build, cores, refused_volumes, volumes_to_bound
 
 HOST = Host(cpus=8, cgroup_parent=None)
+DANGEROUS = """
+    _sysctl acct add_key adjtimex bpf chroot clock_adjtime clock_settime clone clone3 delete_module fanotify_init
+    finit_module fsconfig fsmount fsopen fspick init_module io_uring_enter io_uring_register io_uring_setup ioperm
+    iopl kcmp kexec_file_load kexec_load keyctl lookup_dcookie mbind migrate_pages mknod mknodat modify_ldt mount
+    mount_setattr move_mount move_pages name_to_handle_at nfsservctl open_by_handle_at open_tree perf_event_open
+    personality pidfd_getfd pivot_root process_madvise process_vm_readv process_vm_writev ptrace quotactl
+    quotactl_fd reboot request_key setdomainname sethostname setns settimeofday socket socketpair swapoff swapon
+    syslog umount2 unshare uselib userfaultfd vhangup vm86
+"""
 
 
 @pytest.fixture
@@ -84,8 +95,10 @@ def test_no_more_processors_are_asked_for_than_the_host_has(
 
 def test_the_strict_profile_has_no_root(make_job: Callable[..., CaseJob], tmp_path: Path) -> None:
     disk = Disk("proctor-x.0", "/dev/loop7", tmp_path)
-    config = build(make_job(profile="strict"), HOST, Mounts(tmp_path, {"/output": disk}))
-    assert config["User"] != "0"
+    job = make_job(profile="strict", slot=Slot(uid=61_005))
+    config = build(job, HOST, Mounts(tmp_path, {"/output": disk}))
+    assert config["User"] == "61005:61005"
+    assert "noexec" in config["HostConfig"]["Mounts"][1]["VolumeOptions"]["DriverConfig"]["Options"]["o"]
     assert config["HostConfig"]["ReadonlyRootfs"]
     assert config["HostConfig"]["CapAdd"] == []
 
@@ -103,6 +116,75 @@ def test_a_task_without_a_call_uses_the_images_entry_point(
     )
     assert "Entrypoint" not in without
     assert without["Cmd"][:2] == ["--t1", "/input/t1w.nii.gz"]
+
+
+def test_the_strict_profile_needs_bounded_disks(make_job: Callable[..., CaseJob], tmp_path: Path) -> None:
+    with pytest.raises(EngineFault, match="strict"):
+        build(make_job(profile="strict"), HOST, Mounts(tmp_path, {}))
+
+
+def test_the_images_own_health_check_stop_signal_and_labels_mean_nothing(
+    job: CaseJob, tmp_path: Path
+) -> None:
+    declared = {"Labels": {"a": "b"}, "StopSignal": "SIGUSR1", "Healthcheck": {"Test": ["CMD", "x"]}}
+    config = build(job, HOST, Mounts(tmp_path, {}), {"Config": declared})
+    assert config["StopSignal"] == "SIGKILL"
+    assert config["Healthcheck"] == {"Test": ["NONE"]}
+    assert config == build(job, HOST, Mounts(tmp_path, {}))
+
+
+def test_variables_that_steer_the_hosts_tools_are_overridden_and_others_stay(
+    job: CaseJob, tmp_path: Path
+) -> None:
+    declared = [
+        "LD_AUDIT=x",
+        "NVIDIA_MIG_CONFIG_DEVICES=all",
+        "NVIDIA_VISIBLE_DEVICES=all",
+        "NVIDIA_PRODUCT_NAME=x",
+    ]
+    declared += [
+        "LD_PRELOAD=/x.so",
+        "LD_LIBRARY_PATH=/opt/lib:lib::/proc/self/cwd/lib:/usr/lib",
+        "OMP_NUM_THREADS=4",
+    ]
+    env = build(job, HOST, Mounts(tmp_path, {}), {"Config": {"Env": declared}})["Env"]
+    found = dict(one.split("=", 1) for one in env)
+    assert found["LD_PRELOAD"] == found["LD_AUDIT"] == found["NVIDIA_MIG_CONFIG_DEVICES"] == ""
+    assert found["NVIDIA_VISIBLE_DEVICES"] == "void"
+    assert found["LD_LIBRARY_PATH"] == "/opt/lib:/usr/lib"
+    assert not {"NVIDIA_PRODUCT_NAME", "OMP_NUM_THREADS"} & set(found)
+
+
+def test_a_runtime_is_always_named(make_job: Callable[..., CaseJob], tmp_path: Path) -> None:
+    def chosen(**changes: object) -> str:
+        return str(build(make_job(**changes), HOST, Mounts(tmp_path, {}))["HostConfig"]["Runtime"])
+
+    assert chosen() == "runc"
+    assert chosen(slot=Slot(runtime="runsc")) == "runsc"
+    assert chosen(slot=Slot(runtime="runsc"), runtime="runc") == "runc"
+
+
+def test_what_tells_of_the_host_is_masked_and_what_steers_it_is_read_only(
+    job: CaseJob, tmp_path: Path
+) -> None:
+    host = build(job, HOST, Mounts(tmp_path, {}))["HostConfig"]
+    assert set(host["MaskedPaths"]) >= set(MASKED)
+    assert {"/proc/sys", "/proc/sysrq-trigger", "/sys/fs/cgroup"} <= set(host["ReadonlyPaths"])
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "//", "data", "/input/x", "/input/./y/", "/proc", "/sys/a", "/dev/shm", "/a/../proc/b"]
+)
+def test_volumes_where_none_can_be_are_refused_in_words(path: str) -> None:
+    sentence = refused_volumes({"Config": {"Volumes": {path: {}, "/fine": {}}}})
+    assert sentence is not None
+    assert "VOLUME" in sentence
+
+
+def test_volumes_where_we_mount_anyway_or_elsewhere_are_fine() -> None:
+    volumes = ["/input", "/input/", "/output", "/tmp/", "/proctor", "/data", "/inputs", "/devices"]
+    assert refused_volumes({"Config": {"Volumes": dict.fromkeys(volumes)}}) is None
+    assert refused_volumes({"Config": {"Volumes": {f"/{one}": {} for one in range(9)}}}) is not None
 
 
 def test_declared_volumes_are_bounded_unless_they_are_ours() -> None:
@@ -129,16 +211,5 @@ def test_the_profile_lists_no_dangerous_call_without_a_condition() -> None:
         if rule["action"] == "SCMP_ACT_ALLOW" and "args" not in rule
         for name in rule["names"]
     }
-    dangerous = {
-        "socket",
-        "clone",
-        "clone3",
-        "ptrace",
-        "mount",
-        "bpf",
-        "keyctl",
-        "unshare",
-        "mknod",
-        "io_uring_setup",
-    }
+    dangerous = set(DANGEROUS.split())
     assert not allowed & dangerous

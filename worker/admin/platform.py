@@ -20,7 +20,7 @@ from worker.supervisor import Program, Service, Step
 # What a child keeps of our environment; everything else it needs is named below.
 _KEPT = (
     *("PATH", "HOME", "TMPDIR", "DOCKER_HOST", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE"),
-    *("PROCTOR_LEASE_SECONDS", "PROCTOR_UPLOAD_LIMIT", "PROCTOR_IMAGE_CACHE"),
+    *("PROCTOR_LEASE_SECONDS", "PROCTOR_UPLOAD_LIMIT", "PROCTOR_IMAGE_CACHE", "PROCTOR_RUNTIME"),
 )
 
 
