@@ -33,6 +33,7 @@ class LeaseServer:
         self.released: dict[str, str | None] = {}
         self.renewed: Counter[str] = Counter()
         self.lost: set[str] = set()
+        self.failures = 0
         self.slots: list[Json] = []
         self.lease_seconds = 30.0
 
@@ -93,6 +94,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         case, what, _ = self._call()
         if case in self.lab.lost:
             self._say(409)
+            return
+        if what == "finish" and self.lab.failures:
+            self.lab.failures -= 1
+            self._say(503)
             return
         if what == "heartbeat":
             self.lab.renewed[case] += 1

@@ -224,6 +224,15 @@ def test_a_slot_that_may_not_wait_hands_its_case_back_at_once(
     until(lambda: not containers(engine, case))
 
 
+def test_a_server_that_restarts_costs_no_case(lab: LeaseServer, start: Start) -> None:
+    lab.failures = 2
+    (case,) = lab.add("answers")
+    start()
+    (said,) = lab.wait(case)
+    assert said["fault"] is None
+    assert lab.released == {}
+
+
 def _wakes_up(redis_url: str, engine: Engine, case: str) -> bool:
     wake_run_workers(redis_url)
     return "running" in containers(engine, case)

@@ -21,7 +21,10 @@ from worker.supervisor import Program, Service, Step
 _KEPT = (
     *("PATH", "HOME", "TMPDIR", "DOCKER_HOST", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE"),
     *("PROCTOR_LEASE_SECONDS", "PROCTOR_UPLOAD_LIMIT", "PROCTOR_IMAGE_CACHE", "PROCTOR_RUNTIME"),
+    *("PROCTOR_INPUT_CACHE", "PROCTOR_SLOT_MOST"),
 )
+_STOP_SECONDS = 30
+_DRAIN_SECONDS = 20  # then a run worker hands its cases back, rather than being killed with them
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ def run_worker_environment(platform: Platform, slot: Slot) -> dict[str, str]:
             "PROCTOR_SERVER_URL": platform.server_url,
             "PROCTOR_WORKER_TOKEN": platform.secret("worker_token"),
             "PROCTOR_WORKER_DIR": str(directory),
+            "PROCTOR_DRAIN_SECONDS": str(_DRAIN_SECONDS),
             "REDIS_URL": platform.redis.url,
         }
     )
@@ -165,7 +169,13 @@ def _python(
 ) -> Program:
     command = [sys.executable, "-m", *module]
     return Program(
-        name, command, platform.data / "logs" / f"{name}.log", CHECKOUT, env, ready, stop_seconds=30
+        name,
+        command,
+        platform.data / "logs" / f"{name}.log",
+        CHECKOUT,
+        env,
+        ready,
+        stop_seconds=_STOP_SECONDS,
     )
 
 

@@ -7,6 +7,7 @@ as its bound says: what was used longest ago goes first.
 import contextlib
 import fcntl
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from pathlib import Path
 _USED = ".used"
 _LOCK = ".lock"
 _PART = ".part"
+_CUT_OFF = 3600.0
+"""Seconds after which nobody writes to a file any more that nothing was added to."""
 
 
 class InputCache:
@@ -65,6 +68,7 @@ class InputCache:
         with self._locked("all"):
             files = [path for path in self._root.iterdir() if not path.suffix]
             sizes = {path: path.stat().st_size for path in files}
+            self._remove_cut_off()
             over = sum(sizes.values()) - self._limit
             for path in sorted(files, key=self._used_at):
                 if over <= 0:
@@ -73,12 +77,14 @@ class InputCache:
                 path.unlink(missing_ok=True)
                 path.with_name(path.name + _USED).unlink(missing_ok=True)
 
+    def _remove_cut_off(self) -> None:
+        """Removes what a worker was fetching when it was killed."""
+        for path in self._root.glob(f"*{_PART}"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _CUT_OFF:
+                    path.unlink()
+
     def _used_at(self, path: Path) -> float:
         with contextlib.suppress(FileNotFoundError):
             return path.with_name(path.name + _USED).stat().st_mtime
         return 0.0
-
-    def remove_parts(self) -> None:
-        """Removes what downloads that were cut off left behind; for a host's first slot only."""
-        for path in self._root.glob(f"*{_PART}"):
-            path.unlink(missing_ok=True)

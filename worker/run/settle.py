@@ -1,11 +1,12 @@
 """From an ended container to a settled case, beside the next container: collect, check, upload, finish, remove."""
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import structlog
@@ -22,6 +23,8 @@ _log = structlog.get_logger()
 
 _BEHIND = 2
 """Cases, for each that runs, that may wait to be settled; the slot waits where the server or the disk is slower."""
+_ASK_AGAIN = 1.0
+_T = TypeVar("_T")
 _BY_BOUNDS = (Fault.TIMEOUT, Fault.OUT_OF_MEMORY, Fault.DISK_FULL, Fault.TOO_MANY_PROCESSES)
 
 
@@ -141,10 +144,11 @@ class Settler:
     ) -> None:
         if held.stop.is_set() and not self.stopping.is_set():
             raise LeaseLost(held.lease.name)
-        output = None if outcome.output is None else self._client.put_output(held.lease, outcome.output)
-        self._client.finish(
-            held.lease, outcome, output, wait_seconds=waited, notes=notes, repeat_agrees=agrees
-        )
+        output = None
+        if outcome.output is not None:
+            output = _insist(held, functools.partial(self._client.put_output, held.lease, outcome.output))
+        finish = functools.partial(self._client.finish, held.lease, outcome, output, wait_seconds=waited)
+        _insist(held, functools.partial(finish, notes=notes, repeat_agrees=agrees))
         self._heart.let_go(held)
         _log.info(
             "case_done",
@@ -179,6 +183,22 @@ class Settler:
             self._workshop.forget(running)
         except EngineFault as fault:
             _log.warning("not_removed", case_run=running.lease.name, fault=fault.fault)  # the reaper will
+
+
+def _insist(held: Held, call: Callable[[], _T]) -> _T:
+    """What the server answers, asked again for as long as the lease is: a server that restarts costs no case.
+
+    Raises:
+        LeaseLost, httpx.HTTPError: it refuses, or does not answer for that long.
+    """
+    until = time.monotonic() + held.lease.lease_seconds
+    while True:
+        try:
+            return call()
+        except httpx.HTTPError as error:
+            refused = isinstance(error, httpx.HTTPStatusError) and not error.response.is_server_error
+            if refused or time.monotonic() > until or held.stop.wait(_ASK_AGAIN):
+                raise
 
 
 def _unloadable(error: ImageRefused) -> CaseOutcome:
