@@ -175,6 +175,24 @@ def test_doctor_tries_every_act_and_the_canary(engine: Engine) -> None:
     ]
 
 
+def documented() -> str:
+    """The table of docs/security.md."""
+    lines = ["| check | what is denied | runc | gVisor |", "|---|---|---|---|"]
+    asked = {one.name for one in conformance.checks("strict", "runsc")}
+    always = {one.name for one in conformance.checks("compatible")}
+    for one in conformance.checks("strict"):
+        mark = "" if one.name in always else " ¹"
+        gvisor = "yes" if one.name in asked else "not asked"
+        lines.append(f"| {one.name}{mark} | {one.denied} | yes | {gvisor} |")
+    return "\n".join(lines)
+
+
+def test_the_table_in_the_documentation_is_the_suite() -> None:
+    page = (Path(__file__).parents[2] / "docs/security.md").read_text()
+    between = page.split("<!-- conformance:")[1].split("-->", 1)[1].split("<!-- end of conformance -->")[0]
+    assert between.strip() == documented()
+
+
 @pytest.fixture(scope="session")
 def gvisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine of our own that knows runsc, beside the one that the other tests use."""
