@@ -24,6 +24,7 @@ from sandbox.archive import (
     write_canonical,
 )
 from sandbox.engine import Engine, EngineFault
+from sandbox.programs import require_machine
 from sandbox.run import CaseJob, CaseOutcome, Slot, run_case
 
 
@@ -96,7 +97,7 @@ def image_on_engine(engine: Engine, image: str, *, limit: int, calls: Collection
         ImageRefused: the archive fails the check, or the image is for another machine.
     """
     if not Path(image).is_file():
-        yield _local(engine, image)
+        yield _local(engine, image, calls)
         return
     with tempfile.TemporaryDirectory(prefix="proctor-") as folder:
         sink = DirectorySink(Path(folder))
@@ -119,7 +120,7 @@ def image_on_engine(engine: Engine, image: str, *, limit: int, calls: Collection
             engine.remove_image(facts.digest)
 
 
-def _local(engine: Engine, image: str) -> str:
+def _local(engine: Engine, image: str, calls: Collection[Call]) -> str:
     try:
         found = engine.inspect_image(image)
     except EngineFault as fault:
@@ -134,6 +135,10 @@ def _local(engine: Engine, image: str) -> str:
             "wrong_architecture",
             f"built for {machine}; build it with `docker build --platform linux/amd64 …`.",
         )
+    try:
+        require_machine(engine, str(found["Id"]), calls)
+    except ArchiveInvalid as error:
+        raise ImageRefused(error.code, error.message) from None
     return str(found["Id"])
 
 

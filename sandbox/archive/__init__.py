@@ -4,11 +4,12 @@ from sandbox.archive._canonical import canonical_name, canonical_size, write_can
 from sandbox.archive._check import check_archive
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, ToolMissing
 from sandbox.archive._facts import Bounds, ImageFacts
-from sandbox.archive._programs import Call
+from sandbox.archive._programs import DEFAULT_PATH, Call, Entry, Lookup, Programs, first_entry
 from sandbox.archive._sink import BlobSink, BlobWriter, DirectorySink, HashOnly
 from sandbox.archive._squashfs import tools as squashfs_tools
 
 __all__ = [
+    "DEFAULT_PATH",
     "ArchiveCode",
     "ArchiveInvalid",
     "BlobSink",
@@ -16,12 +17,16 @@ __all__ = [
     "Bounds",
     "Call",
     "DirectorySink",
+    "Entry",
     "HashOnly",
     "ImageFacts",
+    "Lookup",
+    "Programs",
     "ToolMissing",
     "canonical_name",
     "canonical_size",
     "check_archive",
+    "first_entry",
     "squashfs_tools",
     "write_canonical",
 ]

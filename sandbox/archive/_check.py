@@ -9,7 +9,7 @@ from sandbox.archive._config import facts_of
 from sandbox.archive._facts import Bounds, ImageFacts
 from sandbox.archive._index import Archive, read_index
 from sandbox.archive._layers import Span, copy_layer
-from sandbox.archive._programs import Call, LayerNames, Programs, Room
+from sandbox.archive._programs import Call, LayerNames, Programs, Room, in_layers
 from sandbox.archive._select import Chosen, choose, stated_digest, wrong_digest
 from sandbox.archive._sif import is_sif
 from sandbox.archive._sif_image import check_sif
@@ -50,7 +50,7 @@ def check_archive(
     with ExitStack() as stack:
         writers: list[BlobWriter] = []
         sizes = _copy_layers(archive, chosen, sink, names, stack, writers)
-        programs = Programs([names[digest] for digest in chosen.config.layers], room)
+        programs = Programs(in_layers([names[digest] for digest in chosen.config.layers]), room)
         programs.require_machine(calls, entrypoint=chosen.config.entrypoint, path=chosen.config.path)
         config = stack.enter_context(sink.writer())
         config.write(chosen.config.data)

@@ -6,12 +6,12 @@ certain nothing is said, and the container shows what it can.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Final
 
 from sandbox.archive._elf import HEAD, Program, program
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
-from sandbox.archive._tar import DIRECTORY, HARD_LINK, REGULAR, SYMBOLIC_LINK, Member
+from sandbox.archive._tar import DIRECTORY, HARD_LINK, REGULAR, SYMBOLIC_LINK, Member, Tar
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MOUNTED = frozenset({"dev", "proc", "sys", "input", "output", "proctor"})
@@ -36,7 +36,8 @@ class _Other:
 
 _DIRECTORY: Final = _Other()
 _PLAIN: Final = _Other()
-_Entry = _Link | Program | _Other
+Entry = _Link | Program | _Other
+"""What stands at a path."""
 
 
 @dataclass
@@ -63,7 +64,7 @@ class LayerNames:
 
     def __init__(self, room: Room) -> None:
         self._room = room
-        self.entries: dict[str, _Entry] = {}
+        self.entries: dict[str, Entry] = {}
         self._removed: set[str] = set()
         self._opaque: set[str] = set()
 
@@ -87,11 +88,11 @@ class LayerNames:
             self._put(name, _DIRECTORY)
             name = name.rpartition("/")[0]
 
-    def _put(self, name: str, entry: _Entry) -> None:
+    def _put(self, name: str, entry: Entry) -> None:
         if name in self.entries or self._room.take(name):
             self.entries[name] = entry
 
-    def _entry(self, member: Member, read: Callable[[int], bytes]) -> _Entry:
+    def _entry(self, member: Member, read: Callable[[int], bytes]) -> Entry:
         if member.kind == DIRECTORY:
             return _DIRECTORY
         if member.kind == SYMBOLIC_LINK:
@@ -123,11 +124,43 @@ def _head(read: Callable[[int], bytes]) -> bytes:
     return head
 
 
-class Programs:
-    """The programs of an image with these layers, from the bottom up."""
+Lookup = Callable[[str], Entry | None]
+"""What stands at a path without leading slash, itself no link's target; None is nothing."""
 
-    def __init__(self, layers: Sequence[LayerNames], room: Room) -> None:
-        self._layers, self._room = layers, room
+
+def in_layers(layers: Sequence[LayerNames]) -> Lookup:
+    """What stands where in an image with these layers, from the bottom up."""
+
+    def look(name: str) -> Entry | None:
+        for layer in reversed(layers):
+            if name in layer.entries:
+                return layer.entries[name]
+            if layer.hides(name):
+                return None
+        return None
+
+    return look
+
+
+def first_entry(stream: BinaryIO, name: str) -> Entry | None:
+    """The first entry of the tar in `stream`, as what stands at `name`.
+
+    Raises:
+        ArchiveInvalid: it is no tar.
+    """
+    tar = Tar(stream, what="the answer", most=8, marked=False)
+    names = LayerNames(Room())
+    for member in tar:
+        names.add(replace(member, name=name), tar.read)
+        break
+    return names.entries.get(name)
+
+
+class Programs:
+    """The programs of an image."""
+
+    def __init__(self, look: Lookup, room: Room | None = None) -> None:
+        self._look, self._room = look, room or Room()
 
     def require_machine(self, calls: Iterable[Call], *, entrypoint: Sequence[str], path: str) -> None:
         """Returns unless one of the calls certainly starts a program for another machine.
@@ -175,7 +208,7 @@ class Programs:
 
     def _file(self, path: str) -> tuple[str, Program] | None:
         name = self._real(path)
-        entry = None if name is None else self._entry(name)
+        entry = None if name is None else self._look(name)
         return (f"/{name}", entry) if isinstance(entry, Program) else None
 
     def _real(self, path: str) -> str | None:
@@ -188,7 +221,7 @@ class Programs:
             if part in ("", ".", ".."):
                 at = at[:-1] if part == ".." else at
                 continue
-            entry = self._entry("/".join([*at, part]))
+            entry = self._look("/".join([*at, part]))
             if isinstance(entry, _Link) and links < _LINKS:
                 links += 1
                 at = [] if entry.target.startswith("/") else at
@@ -198,14 +231,6 @@ class Programs:
             else:
                 at.append(part)
         return None if at[:1] and at[0] in _MOUNTED else "/".join(at)
-
-    def _entry(self, name: str) -> _Entry | None:
-        for layer in reversed(self._layers):
-            if name in layer.entries:
-                return layer.entries[name]
-            if layer.hides(name):
-                return None
-        return None
 
 
 def _wrong_machine(word: str, name: str, machine: str) -> ArchiveInvalid:

@@ -20,7 +20,7 @@ from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._facts import Bounds, ImageFacts
 from sandbox.archive._gzip import too_large
 from sandbox.archive._layers import Span, copy_layer
-from sandbox.archive._programs import DEFAULT_PATH, Call, LayerNames, Programs, Room
+from sandbox.archive._programs import DEFAULT_PATH, Call, LayerNames, Programs, Room, in_layers
 from sandbox.archive._sif import WHAT, Partition, read_partition
 from sandbox.archive._sink import BlobSink
 from sandbox.archive._squashfs import Entry, Squashfs, opened, parse_entry
@@ -82,7 +82,7 @@ def check_sif(
             size, _ = copy_layer(
                 span, layer, names, what=WHAT, limit=limit, most=bounds.layer_members, bounds=bounds
             )
-        programs = Programs([names], room)
+        programs = Programs(in_layers([names]), room)
         config = _config(layer.digest, programs, bounds)
         programs.require_machine(calls, entrypoint=config.entrypoint, path=config.path)
         text = stack.enter_context(sink.writer())

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sandbox.archive import (
+    ArchiveInvalid,
     DirectorySink,
     ImageFacts,
     canonical_name,
@@ -22,8 +23,10 @@ from sandbox.archive import (
     write_canonical,
 )
 from sandbox.engine import Engine
-from sandbox.faults import ImageRefused
+from sandbox.faults import EngineFault, ImageRefused
+from sandbox.programs import require_machine
 from tests.sandbox.archives import LAYER, config, legacy, pack, special, tar
+from tests.sandbox.test_archive_programs import AMD, ARM_AT_THE_END, FINE, PYTHON, layer
 
 
 def docker(*arguments: str, data: bytes | None = None) -> bytes:
@@ -109,3 +112,47 @@ def test_an_image_that_no_engine_loads_is_not_the_platforms_fault(
     facts = check_archive(io.BytesIO(data), limit=2**20, sink=sink)
     with pytest.raises(ImageRefused):
         engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)
+
+
+def test_a_load_that_fails_otherwise_is_the_platforms_fault(tmp_path: Path, engine: Engine) -> None:
+    sink = DirectorySink(tmp_path / "blobs")
+    facts = check_archive(io.BytesIO(pack(legacy(layer(("bin/x", AMD))))), limit=2**20, sink=sink)
+    archive, other = canonical(facts, sink), "sha256:" + "0" * 64
+    for data, digest in ((archive[:3000], facts.digest), (b"", facts.digest), (archive, other)):
+        with pytest.raises(EngineFault) as caught:
+            engine.load(io.BytesIO(data), digest)
+        assert caught.value.fault in ("image_missing", "engine_unavailable")
+    engine.remove_image(canonical_name(facts.digest))
+
+
+JUDGED = ("by a link of folders", "by an absolute link", "because the folder before it is emptied")
+
+
+@pytest.mark.parametrize("layers", [ARM_AT_THE_END[name] for name in JUDGED], ids=JUDGED)
+def test_an_image_on_the_engine_is_judged_as_its_archive_is(
+    layers: list[bytes], tmp_path: Path, engine: Engine
+) -> None:
+    found = [said(engine, one, tmp_path / name) for name, one in (("bad", layers), ("good", FINE["amd64"]))]
+    assert found[0] is not None
+    assert "linux/arm64" in found[0]
+    assert found[1] is None
+
+
+def said(engine: Engine, layers: list[bytes], folder: Path) -> str | None:
+    """What is said of an image of these layers on the engine, after the check said the same of its archive."""
+    sink = DirectorySink(folder)
+    image = config(
+        *layers, config={"Env": ["PATH=/opt/bin:/usr/bin:/bin"]}, author=uuid.uuid4().hex, created=None
+    )
+    data = io.BytesIO(pack(legacy(*layers, image=image)))
+    facts = check_archive(data, limit=2**20, sink=sink, calls=())
+    engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)
+    try:
+        require_machine(engine, facts.digest, [PYTHON, None])
+    except ArchiveInvalid as error:
+        with pytest.raises(ArchiveInvalid, match="is built for") as caught:
+            check_archive(data, limit=2**20, sink=sink, calls=(PYTHON,))
+        return error.message if caught.value.message == error.message else "another sentence"
+    finally:
+        engine.remove_image(facts.digest)
+    return None

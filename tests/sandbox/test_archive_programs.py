@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.archive import ArchiveCode, ArchiveInvalid, Bounds, DirectorySink, check_archive
-from sandbox.archive._programs import LayerNames, Programs, Room
+from sandbox.archive._programs import LayerNames, Programs, Room, in_layers
 from sandbox.archive._tar import Tar
 from tests.sandbox.archives import config, legacy, pack, special, tar
 
@@ -180,7 +180,7 @@ def test_an_image_of_very_many_names_is_not_judged() -> None:
         reader = Tar(io.BytesIO(data), what="it", most=Bounds().layer_members)
         for member in reader:
             names.add(member, reader.read)
-        programs = Programs([names], room)
+        programs = Programs(in_layers([names]), room)
         assert programs.may_hold("/bin/python")
         assert programs.may_hold("/bin/perl") is not judged
         if judged:
