@@ -12,13 +12,13 @@ class Bounds:
     """How much an archive may hold. Sizes in bytes.
 
     `ratio` bounds what a gzip stream expands to, times its own size; the first `free` bytes do not count, so
-    that a small layer of zeros passes. Docker itself stacks at most 127 layers.
+    that a small layer of zeros passes. Docker's storage stacks 127 layers, of which a container takes two.
     """
 
     archive_members: int = 10_000
     layer_members: int = 2_000_000
     gzip_members: int = 1_000_000
-    layers: int = 127
+    layers: int = 125
     config: int = 2**20
     documents: int = 32 * 2**20
     ratio: int = 200

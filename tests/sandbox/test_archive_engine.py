@@ -15,6 +15,7 @@ import pytest
 
 from sandbox.archive import (
     ArchiveInvalid,
+    Bounds,
     DirectorySink,
     ImageFacts,
     canonical_name,
@@ -112,6 +113,20 @@ def test_an_image_that_no_engine_loads_is_not_the_platforms_fault(
     facts = check_archive(io.BytesIO(data), limit=2**20, sink=sink)
     with pytest.raises(ImageRefused):
         engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)
+
+
+@pytest.mark.long
+def test_as_many_layers_as_the_check_lets_pass_can_be_loaded_and_run(tmp_path: Path, engine: Engine) -> None:
+    sink = DirectorySink(tmp_path / "blobs")
+    layers = [tar((f"f{number}", uuid.uuid4().bytes)) for number in range(Bounds().layers)]
+    facts = check_archive(io.BytesIO(pack(legacy(*layers))), limit=2**30, sink=sink)
+    engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)
+    try:
+        name = f"proctor-layers-{uuid.uuid4()}"
+        engine.api.create_container(facts.digest, command=["x"], entrypoint=["x"], name=name)
+        engine.remove_container(name)
+    finally:
+        engine.remove_image(facts.digest)
 
 
 def test_a_load_that_fails_otherwise_is_the_platforms_fault(tmp_path: Path, engine: Engine) -> None:
