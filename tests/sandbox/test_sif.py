@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -270,6 +271,55 @@ def test_without_squashfs_tools_it_is_said_what_to_install(
         check(GOOD, sink)
     old.write_text("#!/bin/sh\necho 'unsquashfs version 4.6.1 (2023/03/25)'\n")
     assert squashfs_tools() == "4.6.1"
+
+
+READER = """#!/bin/sh
+[ "$1" = -v ] && { echo "unsquashfs version 4.5.1"; exit; }
+while [ "$1" != -pf ]; do shift; done
+END='#\\n# START OF DATA - DO NOT MODIFY\\n#\\n'
+"""
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Puts a script in the place of unsquashfs, where nobody can run it too."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+        def write(script: str) -> None:
+            (folder / "unsquashfs").write_text(READER + script)
+            (folder / "unsquashfs").chmod(0o755)
+
+        yield write
+
+
+def test_the_reader_is_nobody_with_bounds_and_may_write_no_file(sink: DirectorySink, reader: Any) -> None:
+    listed = "$(id -u)", "$(ulimit -v)", "$(ulimit -S -t)", "$(ulimit -f)", "$(ulimit -c)"
+    reader(f'printf "/ D 1 755 0 0\\n{"-".join(listed)} D 1 755 0 0\\n$END" > "$2"\n')
+    facts = check(GOOD, sink, limit=1000 * 2**20)
+    (seen,) = [name for name in members(facts, sink) if name[:1].isdigit()]
+    assert seen.split("-") == [str(os.geteuid() or 65534), str(2 * 2**20), "220", "0", "0"]
+
+
+def test_a_reader_that_lies_or_fails_is_damage_and_one_that_was_killed_is_no_verdict(
+    sink: DirectorySink, reader: Any
+) -> None:
+    for script in (
+        "exit 1",
+        'printf "/ D 1 755 0 0\\n$END" > "$2"; exit 2',
+        'printf "/ D 1 755 0 0\\nx R 1 644 0 0 5 0\\n${END}1234" > "$2"',
+        'printf "/ D 1 755 0 0\\nx R 1 644 0 0 5 0\\n${END}123456" > "$2"',
+        'printf "/ D 1 755 0 0\\nx R 1 644 0 0 5 1\\n${END}12345" > "$2"',
+        'printf "x R 1 644 0 0 99999999999999999999 0\\n$END" > "$2"',
+    ):
+        reader(script)
+        assert refused(GOOD, sink)[0] is ArchiveCode.DAMAGED
+    reader("kill -9 $$")
+    with pytest.raises(OSError, match="killed from outside"):
+        check(GOOD, sink)
+    assert not list(sink.root.iterdir())
 
 
 @settings(max_examples=30, deadline=None)
