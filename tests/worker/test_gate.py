@@ -1,5 +1,6 @@
 """A slot takes work only once its host has passed, and the server is told what failed."""
 
+import gc
 import http.server
 import json
 import threading
@@ -15,9 +16,8 @@ from pydantic import SecretStr
 from evaluator.spec import Limits
 from sandbox import options
 from sandbox.conformance._job import limits
-from sandbox.faults import EngineFault
 from worker.run.config import RunConfig
-from worker.run.gate import Gate
+from worker.run.gate import Gate, Unfit
 from worker.run.host import Host
 from worker.run.leases import LeaseClient
 from worker.run.lend import lent, user_of
@@ -97,7 +97,7 @@ def test_a_host_that_fails_takes_no_work_and_says_which_checks(
     assert not gate.open()
     ((_, sentence),) = server[0].told
     assert sentence == "Checks of the sandbox failed on this host (1): processes."
-    with pytest.raises(EngineFault, match="processes"):
+    with pytest.raises(Unfit, match="processes"):
         gate.require(limits("compatible", "runc"))
 
 
@@ -106,6 +106,32 @@ def test_a_runtime_that_the_engine_lacks_makes_a_slot_unfit(
 ) -> None:
     assert not make_gate(runtime="absent").open()
     assert "no runtime absent" in server[0].told[0][1]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_without_an_engine_a_slot_takes_no_work_and_looks_again_soon(
+    make_gate: Callable[..., Gate],
+    server: tuple[type[_Server], str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    gate = make_gate()
+    assert not gate.open()
+    assert server[0].told[-1][1] == "The container engine of this host fails: engine_unavailable."
+    gc.collect()  # docker-py leaves a refused socket to the collector, which warns about it
+
+
+def test_a_server_that_does_not_answer_is_told_later(
+    make_gate: Callable[..., Gate], server: tuple[type[_Server], str]
+) -> None:
+    gate = make_gate(runtime="absent")
+    server[0].answer = 500
+    assert not gate.open()
+    server[0].answer = 204
+    assert not gate.open()
+    assert not gate.open()
+    assert len(server[0].told) == 2
 
 
 def test_every_slot_of_a_host_has_a_user_of_its_own_and_keeps_it(tmp_path: Path) -> None:

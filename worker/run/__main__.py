@@ -15,7 +15,8 @@ def main(
     """Starts a run worker: leases cases over HTTP and runs them in the local container engine.
 
     Set PROCTOR_SERVER_URL, PROCTOR_WORKER_TOKEN, PROCTOR_WORKER_DIR and REDIS_URL; PROCTOR_SLOT_CPUS,
-    PROCTOR_SLOT_MEMORY (bytes), PROCTOR_SLOT_CPUSET and PROCTOR_SLOT_GPU (a UUID) say what the slot offers.
+    PROCTOR_SLOT_MEMORY (bytes), PROCTOR_SLOT_CPUSET and PROCTOR_SLOT_GPU (a UUID) say what the slot offers, and
+    PROCTOR_RUNTIME (runc or runsc) what every container runs under.
     """
     os.environ["PROCTOR_SLOT_NAME"] = name
     try:

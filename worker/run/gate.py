@@ -21,7 +21,6 @@ import structlog
 
 import sandbox
 from evaluator.spec import Limits
-from evaluator.verdicts import PlatformFault
 from sandbox import conformance
 from sandbox.conformance import Result
 from sandbox.engine import Engine
@@ -35,9 +34,14 @@ from worker.run.leases import LeaseClient
 _log = structlog.get_logger()
 _HOLDS = 24 * 3600.0
 _AGAIN = 600.0
+_ENGINE_AGAIN = 15.0
 _NAMED = 5
 Mode = tuple[str, str]
 """A profile and a runtime."""
+
+
+class Unfit(Exception):  # noqa: N818 - names what happened
+    """This slot may not run the case: another one may, and it is nobody's failure."""
 
 
 class Gate:
@@ -59,9 +63,7 @@ class Gate:
     def open(self) -> bool:
         """Whether the slot may take work. Examines the host at the first call and then daily, which takes seconds."""
         if time.time() >= self._until:
-            before = self._unfit
-            self._settle(self._of_engine(self._modes))
-            self._told = self._told and before == self._unfit
+            self._settle(*self._of_engine(self._modes))
         if not self._told:
             self._say()
         return self._unfit is None
@@ -70,30 +72,30 @@ class Gate:
         """Return if the profile and the runtime of these limits have passed, now or within the last day.
 
         Raises:
-            EngineFault: a check failed; the slot takes no further work.
+            Unfit: a check failed; the slot takes no further work.
         """
         mode = limits.profile, limits.runtime or self._slot.runtime
         if time.time() < self._passed.get(mode, 0.0):
             return
         (self._folder / "used" / "-".join(mode)).touch()
-        unfit = self._of_engine(lambda engine: [mode])
+        unfit, holds = self._of_engine(lambda engine: [mode])
         if unfit is not None:
-            self._settle(unfit)
-            self._told = False
-            raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, unfit)
+            self._settle(unfit, holds)
+            raise Unfit(unfit)
 
-    def _settle(self, unfit: str | None) -> None:
-        self._unfit = unfit
-        self._until = time.time() + (_HOLDS if unfit is None else _AGAIN)
+    def _settle(self, unfit: str | None, holds: float) -> None:
+        self._told = self._told and unfit == self._unfit
+        self._unfit, self._until = unfit, time.time() + holds
 
-    def _of_engine(self, modes: Callable[[Engine], list[Mode]]) -> str | None:
-        """Why the slot may take no work, or None."""
+    def _of_engine(self, modes: Callable[[Engine], list[Mode]]) -> tuple[str | None, float]:
+        """Why the slot may take no work, or None, and for how many seconds that is so."""
         try:
             with contextlib.closing(Engine.connect()) as engine:
-                return self._sentence(engine, modes(engine))
+                unfit = self._sentence(engine, modes(engine))
+                return unfit, _HOLDS if unfit is None else _AGAIN
         except EngineFault as fault:
             _log.error("host_not_examined", fault=fault.fault, detail=fault.detail)
-            return f"The container engine of this host fails: {fault.fault}."
+            return f"The container engine of this host fails: {fault.fault}.", _ENGINE_AGAIN
 
     def _modes(self, engine: Engine) -> list[Mode]:
         """What is examined ahead of any case: the usual, and what cases on this host have asked for."""
@@ -133,11 +135,12 @@ class Gate:
         scratch = self._folder / "scratch"
         for path in scratch.iterdir():
             shutil.rmtree(path, ignore_errors=True)
-        results = [
-            result
-            for examine in (conformance.run, conformance.canary)
-            for result in examine(engine, *mode, scratch, slot=self._slot, prefix=prefix)
-        ]
+        with self._host.running():
+            results = [
+                result
+                for examine in (conformance.run, conformance.canary)
+                for result in examine(engine, *mode, scratch, slot=self._slot, prefix=prefix)
+            ]
         log = _log.bind(profile=mode[0], runtime=mode[1])
         for one in results:
             if not one.held:

@@ -16,6 +16,7 @@ from sandbox import run as sandbox
 from sandbox.faults import EngineFault, ImageRefused
 from sandbox.jobs import CaseOutcome
 from worker.run.cases import Running, Workshop
+from worker.run.gate import Unfit
 from worker.run.heart import Heart, Held
 from worker.run.leases import Damaged, LeaseClient, LeaseLost
 
@@ -80,8 +81,10 @@ class Settler:
         try:
             yield
         except LeaseLost:
-            log.warning("lease_lost")
-            self._heart.let_go(held)
+            self._stopped(held)
+        except Unfit as error:
+            log.warning("slot_unfit", why=str(error))
+            self.hand_back(held)
         except EngineFault as error:
             if held.stop.is_set():
                 self._stopped(held)
