@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from evaluator.metrics import DatasetData, NotScored, influence
-from evaluator.metrics.delong import auroc_interval, paired_test
+from evaluator.metrics.delong import auroc_interval, paired_test, unvarying_interval
 from evaluator.metrics.registry import lookup
 from evaluator.resampling import auroc_replicates, draw_counts, percentile_interval
 from evaluator.scoring._replicates import replicates
@@ -159,6 +159,7 @@ def test_an_auroc_that_no_resample_moves_has_the_exact_interval_of_three_indepen
     assert (found.value, found.standard_error, found.exact) == (value, 0.0, True)
     assert found.low == pytest.approx(value * least)
     assert found.high == pytest.approx(1 - (1 - value) * least)
+    assert unvarying_interval([0, 0, 0, 1, 1, 1], score)[0] == pytest.approx(value * 0.025 ** (1 / 3))
 
 
 def test_always_right_against_always_wrong_is_as_likely_as_the_flips_of_all_subjects():
@@ -170,7 +171,9 @@ def test_always_right_against_always_wrong_is_as_likely_as_the_flips_of_all_subj
 
 
 def test_an_estimated_interval_is_not_exact_and_lies_within_0_and_1():
-    found = auroc_interval([0, 0, 1, 0, 1, 1], [1, 2, 3, 4, 5, 6])
+    label, score = [0, 0, 1, 0, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    found = auroc_interval(label, score)
+    assert unvarying_interval(label, score) is None
     assert not found.exact
     assert found.standard_error > 0
     assert 0.0 <= found.low < found.value < found.high == 1.0
