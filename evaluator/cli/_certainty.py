@@ -12,32 +12,29 @@ def print_comparison(console: Console, track: str, comparison: TrackComparison) 
     """Places with intervals, chances and groups; tests per metric; what one team's absence would change."""
     title = Text.assemble((f"{track} track: how sure the places are", "bold"))
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption_justify="left")
-    for heading in ("#", "team", f"{comparison.level:.0%} interval", "P(first)", "P(top 3)", "group"):
+    for heading in ("#", "team", f"{comparison.level:.0%} interval", "first in", "top 3 in", "group"):
         table.add_column(heading, justify="left" if heading == "team" else "right")
     for one in comparison.overall:
-        table.add_row(*_place(one))
+        table.add_row(*_place(one, comparison.replicates))
     table.caption = _caption(comparison)
     console.print(table)
     console.print(_tests(comparison))
     for absent in comparison.leave_one_out:
         for pair in absent.reordered:
-            after = "tie" if pair.after is None else f"{pair.after} is ahead"
-            before = "tied" if pair.before is None else f"{pair.before} was ahead"
-            text = f"Without {absent.team}: {' and '.join(pair.teams)} {after} ({before})."
-            console.print(Text(text))
+            console.print(Text(f"Without {absent.team}: {pair.sentence()}."))
     for note in comparison.notes:
         console.print(Text(note, style="dim"))
 
 
-def _place(one: TeamPlace) -> list[Text]:
-    if one.low is None or one.high is None:
+def _place(one: TeamPlace, replicates: int) -> list[Text]:
+    if one.low is None or one.high is None or one.first is None or one.top3 is None:
         return [Text(str(one.place)), Text(one.team), *(Text("–") for _ in range(4))]
     return [
         Text(str(one.place), style="bold"),
         Text(one.team),
         Text(str(one.low) if one.low == one.high else f"{one.low}–{one.high}"),
-        Text(f"{one.first:.1%}"),
-        Text(f"{one.top3:.1%}"),
+        Text(f"{one.first * replicates:,.0f}"),
+        Text(f"{one.top3 * replicates:,.0f}"),
         Text(str(one.group)),
     ]
 
@@ -47,9 +44,11 @@ def _caption(comparison: TrackComparison) -> str | None:
         return None
     found = comparison.stability
     return (
-        f"{comparison.replicates:,} resamples of the cases; teams of one group cannot be told apart. Kendall's "
-        f"tau with the full ranking {found.mean:.2f} ({found.low:.2f} to {found.high:.2f}); the winner stays "
-        f"in {found.same_winner:.1%}."
+        f"First in, top 3 in: of {comparison.replicates:,} resamples of the cases; teams that tie all count.\n"
+        f"Group: the order with the group's best is the same in less than {(1 + comparison.level) / 2:.1%} of them; "
+        "other pairs are not compared.\n"
+        f"Kendall's tau with the full ranking {found.mean:.2f} ({found.low:.2f} to {found.high:.2f}); the winner "
+        f"stays in {found.same_winner * comparison.replicates:,.0f}."
     )
 
 

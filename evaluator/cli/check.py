@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from evaluator.cli._ending import ended
 from evaluator.outputs import CheckResult, InputUnreadable, check_output
 from evaluator.spec import Challenge, SpecError, Task, load_challenge
 
@@ -33,9 +34,8 @@ def check_command(
     try:
         found = _task(load_challenge(challenge, overlay), task)
         result = check_output(found, output, _inputs(found, inputs))
-    except (SpecError, InputUnreadable, typer.BadParameter) as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(2) from None
+    except (SpecError, InputUnreadable, typer.BadParameter, OSError) as error:
+        raise ended(error, 2) from None
     if sys.stdout.isatty() and not as_json:
         _say(result, Console())
     else:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluator.cli._certainty import print_comparison
+from evaluator.cli._ending import ended
 from evaluator.comparison import (
     ComparisonFile,
     Entrant,
@@ -24,7 +25,17 @@ from evaluator.comparison import (
     read_entrants,
     rows_of,
 )
-from evaluator.ranking import RankingError, Standing, Standings, explain, rank, read_rows, rule_digest
+from evaluator.metrics.registry import UnknownMetric
+from evaluator.ranking import (
+    RankingError,
+    ScorerFailed,
+    Standing,
+    Standings,
+    explain,
+    rank,
+    read_rows,
+    rule_digest,
+)
 from evaluator.spec import Board, Challenge, SpecError, load_challenge
 
 _FILE_WIDTH = 200  # a table in a file or pipe is not squeezed into 80 columns
@@ -64,7 +75,8 @@ def rank_command(
 ) -> None:
     """Rank scores within each track.
 
-    Exit codes: 0 ranked, 1 the scores cannot be ranked, 2 the call or the challenge file is wrong.
+    Exit codes: 0 ranked, 1 the scores cannot be ranked, 2 the call or the challenge file is wrong, 3 in one of the
+    reports a metric failed (score that entry again).
     """
     if (scores is None) == (reports is None) and not (explained and scores is None):
         raise typer.BadParameter("give either --scores or --reports (or --explain alone)")
@@ -74,12 +86,10 @@ def rank_command(
         spec = load_challenge(challenge, overlay)
         result = _result(spec, scores, reports)
         _write(spec, result, comparison_file, challenger)
-    except (SpecError, OSError) as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(2) from None
+    except (SpecError, UnknownMetric, OSError) as error:
+        raise ended(error, 2) from None
     except RankingError as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(1) from None
+        raise ended(error, 3 if isinstance(error, ScorerFailed) else 1) from None
     _print(
         spec, result, explained=explained, ranked=scores is not None or reports is not None, as_json=as_json
     )
@@ -106,7 +116,7 @@ def _result(spec: Challenge, scores: Path | None, reports: Path | None) -> _Resu
         digest=rule_digest(spec.ranking, spec.boards), sentences=tuple(explain(spec.ranking, spec.boards))
     )
     if reports is None:
-        rows = [] if scores is None else read_rows(scores, spec.tracks)
+        rows = [] if scores is None else read_rows(scores, spec.tracks, spec.boards)
         return _Result(rule, rank(spec.ranking, spec.boards, rows), {}, None)
     entrants = read_entrants(spec, reports)
     rows = [row for track, found in entrants.items() for row in rows_of(track, found)]

@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from evaluator.cli._ending import ended
 from evaluator.comparison import read_entrants
-from evaluator.ranking import RankingError
+from evaluator.metrics.registry import UnknownMetric
+from evaluator.ranking import RankingError, ScorerFailed
 from evaluator.report import render
 from evaluator.spec import SpecError, load_challenge
 
@@ -30,7 +32,8 @@ def report_command(
     It loads nothing: it can be mailed, archived, read offline and printed. The directory may hold `teams.csv` with the
     columns team, is_baseline and eligible; a baseline is shown without a place.
 
-    Exit codes: 0 written, 1 the reports do not fit together, 2 the call or the challenge file is wrong.
+    Exit codes: 0 written, 1 the reports do not fit together, 2 the call or the challenge file is wrong, 3 in one of
+    them a metric failed (score that entry again).
     """
     try:
         spec = load_challenge(challenge, overlay)
@@ -38,12 +41,10 @@ def report_command(
         with Console(stderr=True).status("Testing pairs of teams") if sys.stderr.isatty() else nullcontext():
             page = render(spec, entrants)
         out.write_text(page, encoding="utf-8")
-    except (SpecError, OSError) as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(2) from None
+    except (SpecError, UnknownMetric, OSError) as error:
+        raise ended(error, 2) from None
     except RankingError as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(1) from None
+        raise ended(error, 3 if isinstance(error, ScorerFailed) else 1) from None
     size = len(page.encode())
     count = sum(len(one.reports) for found in entrants.values() for one in found)
     if as_json:

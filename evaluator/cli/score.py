@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluator import outputs
+from evaluator.cli._ending import ended
 from evaluator.cli._progress import Advance, progress
 from evaluator.manifest import Manifest, ManifestError, load_manifest
 from evaluator.scoring import MetricReport, ReadOutput, Report, ScoringError, score_outputs
@@ -60,8 +61,7 @@ def score_command(
         else:
             report_file.write_text(text, encoding="utf-8")
     except (SpecError, ManifestError, ScoringError, outputs.InputUnreadable, OSError) as error:
-        typer.echo(error, err=True)
-        raise typer.Exit(2) from None
+        raise ended(error, 2) from None
     _complain(report)
     if str(report_file) != "-":
         _say(report, spec.boards[board])

@@ -3,7 +3,13 @@
 from evaluator.comparison._challenger import challenger_csv
 from evaluator.comparison._compare import compare_track
 from evaluator.comparison._entrants import Entrant, datasets_of, paired_replicates, rows_of
-from evaluator.comparison._pairwise import holm, influence_test, permutation_test, signed_rank_test
+from evaluator.comparison._pairwise import (
+    holm,
+    influence_test,
+    permutation_test,
+    signed_rank_test,
+    step_down,
+)
 from evaluator.comparison._places import (
     ahead,
     kendall_tau,
@@ -60,6 +66,7 @@ __all__ = [
     "rule_sensitivity",
     "schemas",
     "signed_rank_test",
+    "step_down",
     "tie_groups",
     "told_apart",
 ]

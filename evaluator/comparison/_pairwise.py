@@ -151,11 +151,18 @@ def holm(p: Values) -> Values:
     rows, columns = np.triu_indices(len(p), 1)
     tested = np.isfinite(p[rows, columns])
     rows, columns = rows[tested], columns[tested]
-    order = np.argsort(p[rows, columns], kind="stable")
-    steps = np.arange(len(order), 0, -1)
-    values = np.minimum(np.maximum.accumulate(p[rows, columns][order] * steps), 1.0)
-    adjusted[rows[order], columns[order]] = values
-    adjusted[columns[order], rows[order]] = values
+    values = step_down(p[rows, columns])
+    adjusted[rows, columns] = values
+    adjusted[columns, rows] = values
+    return adjusted
+
+
+def step_down(p: Values) -> Values:
+    """Holm's adjusted p-values of one family of tests, shape (tests,)."""
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    steps = np.arange(len(p), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * steps), 1.0)
     return adjusted
 
 

@@ -13,8 +13,9 @@ class TeamPlace(_Model):
     """A team's place and how sure it is.
 
     low and high hold the place in `level` of the replicates; first and top3 are the shares of replicates with
-    that place, a tie counting for every team in it. Teams of one group cannot be told apart from its best.
-    All are None where there are no replicates.
+    that place, a tie counting for every team in it. group: the order of a team and the best of its group is the
+    same in less than (1 + level) / 2 of the replicates, a tie counting half; no other pairs of a group were
+    compared, and nothing is corrected for their number. All are None where there are no replicates.
     """
 
     team: str
@@ -38,8 +39,9 @@ class PairTest(_Model):
 class MetricTests(_Model):
     """Tests between all teams in one metric. `test` None: there is none, and `reason` says why.
 
-    units: what was resampled or flipped, cases or subjects. groups: teams of one group cannot be told apart
-    from its best after Holm's correction at 1 − level.
+    units: what was resampled or flipped, cases or subjects. groups: a team is in the group of a better one if
+    it is not significantly different from the best of that group at 1 − level after Holm's correction for all
+    pairs; other pairs of a group may be.
     """
 
     test: str | None
@@ -62,6 +64,15 @@ class ReorderedPair(_Model):
     teams: tuple[str, str]
     before: str | None
     after: str | None
+
+    def sentence(self) -> str:
+        """What would be different, for people: "b would be ahead of a, but is behind"."""
+        one, other = self.teams
+        if self.after is None:
+            return f"{one} and {other} would tie, but {self.before} is ahead"
+        behind = other if self.after == one else one
+        now = "the two tie" if self.before is None else "is behind"
+        return f"{self.after} would be ahead of {behind}, but {now}"
 
 
 class LeftOut(_Model):

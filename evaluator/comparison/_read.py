@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from evaluator.comparison._entrants import Entrant
-from evaluator.ranking import RankingError, choose_entry, read_teams
+from evaluator.ranking import RankingError, ScorerFailed, choose_entry, read_teams
 from evaluator.scoring import Report
 from evaluator.spec import Challenge
 
@@ -22,6 +22,7 @@ def read_entrants(challenge: Challenge, directory: Path) -> dict[str, list[Entra
 
     Raises:
         RankingError: a name that is no track or board, a file that is no report, or nothing at all.
+        ScorerFailed: in a report a metric failed; without its value the entry would take the last place.
     """
     if not directory.is_dir():
         raise RankingError(f"{directory}: there is no such directory")
@@ -91,6 +92,12 @@ def _report(challenge: Challenge, path: Path) -> Report:
         raise RankingError(f"{place}: this is the report of {report.board}")
     if set(report.metrics) != set(challenge.boards[report.board].metrics):
         raise RankingError(f"{place}: its metrics are not those of {report.board} in this challenge file")
+    for key, metric in report.metrics.items():
+        if metric.fault is not None:
+            raise ScorerFailed(
+                f"{path.parent.parent.name}/{place}: {metric.fault}: {key} has no value. {metric.reason or ''} "
+                "Mend the metric and score again, or leave this report out"
+            )
     return report
 
 

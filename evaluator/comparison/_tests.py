@@ -48,7 +48,9 @@ def metric_tests(
         label, p = _of_cases(ranking, table, number, digest)
         return _result(ranking, table, number, label, table.cases[number].shape[1], p, level)
     if influence is None:
-        return MetricTests(test=None, reason="The reports hold no influence vectors of this metric.")
+        return MetricTests(
+            test=None, reason="The reports do not say how much each subject moves it, which a test needs."
+        )
     name = board.metrics[column.metric].metric
     mean = lookup(name).scope == "per_case" or name in _MEANS
     p = influence_test(table.values[number], influence, distribution="t" if mean else "normal")

@@ -4,7 +4,7 @@ from evaluator.ranking._cases import aggregate_resamples
 from evaluator.ranking._entry import choose_entry
 from evaluator.ranking._explain import explain, rule_digest
 from evaluator.ranking._rank import rank
-from evaluator.ranking._rows import RankingError, Row, check_rows, read_rows, read_teams
+from evaluator.ranking._rows import RankingError, Row, ScorerFailed, check_rows, read_rows, read_teams
 from evaluator.ranking._rule import Column, Ranks, columns_of, rank_values, ranked_columns, rounded
 from evaluator.ranking._standings import Standing, Standings
 from evaluator.ranking._table import Table
@@ -16,6 +16,7 @@ __all__ = [
     "RankingError",
     "Ranks",
     "Row",
+    "ScorerFailed",
     "Standing",
     "Standings",
     "Table",

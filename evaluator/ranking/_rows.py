@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluator._tables import TableError, TextTable, decimal, text_table
+from evaluator.metrics.registry import lookup
 from evaluator.spec import Board
 
 COLUMNS = ("team", "track", "task", "metric", "value")
@@ -15,11 +16,16 @@ _TRUE = {"1", "true", "yes"}
 _FALSE = {"", "0", "false", "no"}
 _MARKS = ("is_baseline", "eligible")
 _INFINITE = {sign + word for sign in ("", "+", "-") for word in ("inf", "infinity")}  # refused as what it is
+_ROUNDING = 1e-9  # a mean of ones may be 1 + 2e-16
 _NO_VALUE = {"", "nan", "na", "n/a", "none", "null"}
 
 
 class RankingError(ValueError):
     """Scores that cannot be ranked; the message names the line where they come from a file."""
+
+
+class ScorerFailed(RankingError):  # noqa: N818 - as scoring calls it
+    """A metric failed when the scores were made: a fault of its makers, which must not cost a participant a place."""
 
 
 @dataclass(frozen=True)
@@ -78,21 +84,37 @@ def _check_names(boards: Mapping[str, Board], row: Row) -> None:
         raise RankingError(f"{_at(row)}an infinite value cannot be ranked")
 
 
+def _check_range(row: Row, name: str) -> None:
+    metric, value = lookup(name), row.scored
+    if value is not None and not metric.minimum - _ROUNDING <= value <= metric.maximum + _ROUNDING:
+        raise RankingError(
+            f"{_at(row)}{row.metric} of {row.board} is {value:g}, and {name} lies in "
+            f"{metric.minimum:g} to {metric.maximum:g}"
+        )
+
+
 def _at(row: Row) -> str:
     return f"{row.place}: " if row.place else ""
 
 
-def read_rows(path: Path, tracks: Collection[str]) -> list[Row]:
+def read_rows(path: Path, tracks: Collection[str], boards: Mapping[str, Board] | None = None) -> list[Row]:
     """The rows of a scores CSV file; columns other than the known ones are ignored.
 
     Raises:
-        RankingError: with file and line: no such file, a column or cell missing, a value that is no number,
-            a track that is not in `tracks`.
+        RankingError: with file and line: no such file, a column or cell missing, a value that is no number, a track
+            that is not in `tracks`; where `boards` are given also names that are not theirs, or a value outside its
+            metric's range.
+        evaluator.metrics.registry.UnknownMetric: a metric of a board does not exist.
     """
     try:
-        return list(_parse(path.name, _text(path), tracks))
+        rows = list(_parse(path.name, _text(path), tracks))
     except TableError as error:
         raise RankingError(str(error)) from None
+    if boards is not None:
+        for row in rows:
+            _check_names(boards, row)
+            _check_range(row, boards[row.board].metrics[row.metric].metric)
+    return rows
 
 
 def read_teams(path: Path, known: Collection[str] | None = None) -> dict[str, tuple[bool, bool]]:

@@ -9,12 +9,13 @@ from evaluator.metrics.registry import lookup
 from evaluator.report._entries import Entry
 from evaluator.report._groups import groups_of, seeds_of
 from evaluator.report._html import Cell, figure, table, title_of
-from evaluator.report._svg import Interval, box_plot, interval_plot
+from evaluator.report._svg import MOST_DOTS, Interval, box_plot, interval_plot
 from evaluator.scoring import MetricReport
 from evaluator.spec import Board, Challenge
 
 LEVEL = 0.95
-"""Of the intervals that reports hold, and so of everything else on the page."""
+"""Of the intervals of places and of the tests between teams."""
+_TESTS = {"influence, normal": "normal approximation"}
 
 
 def section(
@@ -24,9 +25,10 @@ def section(
     board = challenge.boards[name]
     parts = [
         f'<section id="{track}-{name}"><h3>{escape(board.title)}</h3>',
-        f'<p class="facts">{_cases(entries)} Dataset {_short(entries[0].report.extras.dataset)}.</p>',
+        f'<p class="facts">{_cases(board, entries)} Dataset {_short(entries[0].report.extras.dataset)}.</p>',
         _values(board, entries),
         _remarks(board, entries),
+        _interval_notes(board, entries),
         f'<div class="plots">{_intervals(board, entries)}{_distributions(board, entries)}</div>',
         groups_of(board, _ordered(board, entries)),
         seeds_of(board, _ordered(board, entries)),
@@ -36,10 +38,22 @@ def section(
     return "".join([*parts, "</section>\n"])
 
 
-def _cases(entries: Sequence[Entry]) -> str:
+def _cases(board: Board, entries: Sequence[Entry]) -> str:
+    """Which cases the score is made of, and what its intervals draw."""
     cases = len(entries[0].report.cases)
-    sampling = entries[0].report.extras.sampling.replace("_", " ")
-    return f"{cases} case{'' if cases == 1 else 's'}, intervals from {escape(sampling)}."
+    said = f"{cases:,} case{'' if cases == 1 else 's'}."
+    probe = next((one.report.extras.probe for one in entries if one.report.extras.probe), None)
+    if probe is not None:
+        said = (
+            f"Scored: {probe.test:,} test cases of {cases:,}; {probe.train:,} others train the probe and "
+            f"{probe.val:,} choose its learning rate."
+        )
+    drawn = next((one for one in entries if one.report.rejected is None), entries[0]).report.extras.sampling
+    within = " and ".join(board.bootstrap.strata)
+    return (
+        f"{said} Intervals: {escape(drawn)}, {board.bootstrap.resamples:,} resamples by {board.bootstrap.unit}"
+        f"{f' within {within}' if within else ''}."
+    )
 
 
 def _short(digest: str) -> str:
@@ -69,13 +83,16 @@ def _values(board: Board, entries: Sequence[Entry]) -> str:
         for one in ordered
     ]
     styles = ["baseline" if one.baseline else "" for one in ordered]
-    return table(head, rows, caption=f"Values with {LEVEL:.0%} intervals", styles=styles)
+    return table(head, rows, caption=f"Values with {board.bootstrap.level:.0%} intervals", styles=styles)
 
 
 def _value(metric: MetricReport) -> str:
     if metric.value is None:
         return "failed" if metric.fault else "not scored"
-    interval = "" if metric.low is None else f"<small>{metric.low:#.4g} to {metric.high:#.4g}</small>"
+    mark = "" if metric.interval_note is None else " ‡"
+    interval = f"<small>no interval{mark}</small>"
+    if metric.low is not None:
+        interval = f"<small>{metric.low:#.4g} to {metric.high:#.4g}{mark}</small>"
     return f"{metric.value:#.4g}{interval}"
 
 
@@ -106,6 +123,22 @@ def _remarks(board: Board, entries: Sequence[Entry]) -> str:
     return f"<ul>{lines}</ul>" if lines else ""
 
 
+def _interval_notes(board: Board, entries: Sequence[Entry]) -> str:
+    """What intervals do not tell, once per sentence, with the metrics and teams that it is said of."""
+    notes: dict[str, dict[str, list[str]]] = {}
+    for one in entries:
+        for key, metric in one.report.metrics.items():
+            if metric.value is not None and metric.interval_note is not None:
+                notes.setdefault(metric.interval_note, {}).setdefault(title_of(board, key), []).append(
+                    one.team
+                )
+    lines = []
+    for said, found in notes.items():
+        where = "; ".join(f"{title}: {', '.join(teams)}" for title, teams in found.items())
+        lines.append(f"<li>‡ {escape(said)} ({escape(where)})</li>")
+    return f'<ul class="quiet">{"".join(lines)}</ul>' if lines else ""
+
+
 def _intervals(board: Board, entries: Sequence[Entry]) -> str:
     drawn = []
     for key in board.metrics:
@@ -115,7 +148,7 @@ def _intervals(board: Board, entries: Sequence[Entry]) -> str:
             rows.append(Interval(one.team, metric.value, metric.low, metric.high, hollow=one.baseline))
         if any(row.value is not None for row in rows):
             title = f"{title_of(board, key)} of {board.title}"
-            note = f"Value and {LEVEL:.0%} interval; {_arrow(board, key)}."
+            note = f"Value and {board.bootstrap.level:.0%} interval; {_arrow(board, key)}."
             drawn.append(figure(interval_plot(title, rows), title_of(board, key), note))
     return "".join(drawn)
 
@@ -129,7 +162,9 @@ def _distributions(board: Board, entries: Sequence[Entry]) -> str:
         ]
         if any(values for _, values in rows):
             title = f"{title_of(board, key)} of single cases"
-            note = "Dots: cases. Box: quartiles and median. Diamond: mean."
+            many = max(len(values) for _, values in rows) > MOST_DOTS
+            dots = f"Dots: {MOST_DOTS} of the cases" if many else "Dots: cases"
+            note = f"{dots}. Box: quartiles and median. Diamond: mean."
             drawn.append(figure(box_plot(f"{title}, {board.title}", rows), title, note))
     return "".join(drawn)
 
@@ -153,10 +188,17 @@ def _map(board: Board, key: str, entries: Sequence[Entry], tests: MetricTests) -
     head = ["Team", *(str(number) for number in range(1, len(teams) + 1))]
     title = f"Significance map: {title_of(board, key)}"
     caption = (
-        f"p between the teams of a row and a column, by Holm's method for {len(tests.pairs)} pairs "
-        f"({tests.test}, {tests.units} units). ▲: the row's team is better, ▼: worse, at p ≤ {1 - LEVEL:.2g}."
+        f"p-values of the team of a row against that of a column ({_test(board, tests)}), corrected for all "
+        f"{len(tests.pairs)} pairs by Holm's method. ▲: the row's team is better, ▼: worse, at p ≤ {1 - LEVEL:.2g}. "
+        "No sign: no difference shown, which does not prove the two equal."
     )
     return f"<h4>{escape(title)}</h4>{table(head, rows, caption=caption, kind='map')}"
+
+
+def _test(board: Board, tests: MetricTests) -> str:
+    of_cases = board.bootstrap.unit == "case" or (tests.test or "").startswith(("paired perm", "Wilcoxon"))
+    unit = "cases" if of_cases else "subjects"
+    return f"{_TESTS.get(tests.test or '', tests.test)}, {tests.units:,} {unit}"
 
 
 def _pair(p: float, lead: float) -> Cell:

@@ -54,8 +54,9 @@ def _header(challenge: Challenge, tracks: Mapping[str, Sequence[Entrant]]) -> st
     said = f"<p>{escape(challenge.description)}</p>" if challenge.description else ""
     return (
         f"<header><h1>{escape(challenge.title)}: results</h1>{said}"
-        f'<p class="quiet">{reports} reports of {teams} entries. Intervals are the central {_board.LEVEL:.0%} of '
-        "resamples of the test cases.</p>"
+        f'<p class="quiet">{reports} reports of {teams} entries. An interval says how far a number moves when other '
+        "test cases of the same kind are drawn. It does not speak of other hospitals, other scanners or another "
+        "training of the model.</p>"
         f"<nav><ul>{links}</ul></nav></header>\n<main>"
     )
 

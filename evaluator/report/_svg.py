@@ -17,7 +17,8 @@ _ROW = 22
 _TOP = 8
 _AXIS = 24
 _LETTERS = 16  # of a label
-_MOST_DOTS = 250
+MOST_DOTS = 250
+"""Of a row: of more cases as many are drawn, evenly over their order."""
 _LARGEST = 1e100  # a value beyond says nothing about the others, and sums of such values overflow
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
 """Marks of groups, in the order in which groups get them."""
@@ -121,7 +122,7 @@ def _told_box(label: str, values: Sequence[float]) -> str:
 
 def _box(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], y: float, scale: Scale) -> list[str]:
     ordered = np.sort(values)
-    shown = ordered[np.linspace(0, len(ordered) - 1, min(len(ordered), _MOST_DOTS)).astype(int)]
+    shown = ordered[np.linspace(0, len(ordered) - 1, min(len(ordered), MOST_DOTS)).astype(int)]
     dots = "".join(
         f'<circle cx="{_n(scale.at(one))}" cy="{_n(y + (number * 7 % 11 - 5) * 0.9)}" r="1.6"/>'
         for number, one in enumerate(shown.tolist())

@@ -11,10 +11,9 @@ from pydantic import ValidationError
 
 from evaluator import outputs
 from evaluator.manifest import Manifest, References
-from evaluator.metrics.influence import by_unit
-from evaluator.metrics.registry import DatasetMetric, MetricPlugin, is_built_in, lookup
+from evaluator.metrics._of_datasets import compared
+from evaluator.metrics.registry import MetricPlugin, lookup
 from evaluator.resampling import Counts, draw_counts, is_drawn, percentile_interval, unit_numbers
-from evaluator.scoring._report import MetricReport
 from evaluator.spec import Board, Task
 
 ReadOutput = Callable[[str], outputs.Value | None]
@@ -69,8 +68,8 @@ def bound_metrics(board: Board) -> dict[str, BoundMetric]:
         try:
             plugin = lookup(metric.metric)
             parameters = plugin.parse(metric.parameters)
-            if isinstance(plugin, DatasetMetric) and is_built_in(metric.metric):
-                plugin.replace(0, 2, parameters)  # one that compares another metric finds out here if it can
+            if metric.metric == "fairness":
+                compared(parameters)
             found[key] = BoundMetric(plugin, parameters, metric.metric)
         except ValidationError as error:
             first = error.errors()[0]
@@ -113,25 +112,3 @@ def resample(job: Job, cases: Sequence[str], classes: Sequence[str], salt: str =
     ]
     counts = draw_counts(units, strata, resamples=bootstrap.resamples, digest=job.manifest.digest + salt)
     return Sample(counts, unit_numbers(units), bootstrap.level)
-
-
-def metric_report(
-    value: float,
-    replicates: npt.NDArray[np.float64],
-    sample: Sample,
-    influence: npt.NDArray[np.float64] | None = None,
-) -> MetricReport:
-    """The report of a metric; a value, or a replicate, that is not finite is undefined.
-
-    Where no draw differs from the data there is neither an interval nor are there replicates. `influence` is
-    given per case, shape (cases,), and reported per unit.
-    """
-    if not np.isfinite(value):
-        return MetricReport(value=None, reason="The metric is not a finite number for these outputs.")
-    low, high = sample.interval(replicates) or (None, None)
-    drawn = replicates if is_drawn(sample.counts) else ()
-    kept = tuple(float(one) if np.isfinite(one) else None for one in drawn)
-    moved = None
-    if influence is not None and np.isfinite(influence).all():
-        moved = tuple(by_unit(influence, sample.units).tolist())
-    return MetricReport(value=value, low=low, high=high, replicates=kept, influence=moved)

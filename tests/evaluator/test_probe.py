@@ -21,6 +21,11 @@ from evaluator.probe._train import train_heads
 from evaluator.spec import Probe
 
 
+def rates(*learning_rates):
+    """A probe with rates that no challenge file may name, so that heads overflow."""
+    return Probe().model_copy(update={"learning_rates": learning_rates})
+
+
 def cohort(classes=3, per_class=16, width=12, distance=1.0, seed=1):
     stream = np.random.default_rng(seed)
     centres = stream.normal(0, distance, (classes, width))
@@ -89,16 +94,14 @@ def test_of_equally_good_heads_the_smaller_rate_is_chosen():
 
 def test_a_head_that_overflows_is_passed_over():
     rows, labels = cohort(distance=3)
-    found = run_probe(
-        (rows, labels), (rows, labels), rows, classes=3, probe=Probe(learning_rates=(0.01, 1e308))
-    )
+    found = run_probe((rows, labels), (rows, labels), rows, classes=3, probe=rates(0.01, 1e308))
     assert found.validation[1] is None
     assert found.learning_rate == 0.01
 
 
 def test_without_any_usable_head_there_are_no_scores():
     rows, labels = cohort()
-    found = run_probe((rows, labels), (rows, labels), rows, classes=3, probe=Probe(learning_rates=(1e308,)))
+    found = run_probe((rows, labels), (rows, labels), rows, classes=3, probe=rates(1e308))
     assert found.scores is None
     assert found.learning_rate is None
 
@@ -266,6 +269,6 @@ def test_a_probe_without_usable_head_is_remembered_as_such(tmp_path):
     rows, labels = cohort()
     content = Rows((rows, labels), (rows, labels), rows, 3, tmp_path)
     for _ in range(2):
-        found = probe_of(content, Probe(learning_rates=(1e308,)))
+        found = probe_of(content, rates(1e308))
         assert (found.scores, found.learning_rate, found.validation) == (None, None, (None,))
         _memory.clear()

@@ -128,7 +128,7 @@ def test_reports_are_ranked_with_their_certainty(tmp_path):
     arguments = "--reports", tmp_path / "reports"
     found = run(*arguments, challenge="fomo26")
     assert found.exit_code == 0, found.stderr
-    for text in ("95% interval", "P(first)", "paired permutation", "DeLong", "500 USD", "3 of 3"):
+    for text in ("95% interval", "paired permutation", "DeLong", "500 USD", "3 of 3"):
         assert text in found.stdout
     content = json.loads(run(*arguments, "--json", challenge="fomo26").stdout)
     assert [one["team"] for one in content["tracks"]["open"]] == ["team0", "team1", "team2"]
@@ -159,3 +159,34 @@ def test_the_published_fields_of_the_ranking_stay():
     fields = {"team", "baseline", "eligible", "metric_ranks", "task_ranks", "overall", "placement", "prize"}
     assert set(content["tracks"]["open"][0]) == fields
     RankFile.model_validate(content)
+
+
+def test_a_value_outside_its_metrics_range_is_refused_with_its_line(tmp_path):
+    scores = tmp_path / "scores.csv"
+    scores.write_text("team,track,task,metric,value\nada,open,task1,auroc,0.9\nbell,open,task1,auroc,91\n")
+    found = run("--scores", scores, challenge="fomo26")
+    assert found.exit_code == 1
+    assert "scores.csv:3: auroc of task1 is 91, and auroc lies in 0 to 1" in found.stderr.replace("\n", " ")
+
+
+def test_a_metric_that_nobody_offers_ends_with_a_sentence(tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("boards: {task1: {metrics: {auroc: {metric: 'nowhere.to_be:found'}}}}\n")
+    scores = tmp_path / "scores.csv"
+    scores.write_text("team,track,task,metric,value\nada,open,task1,auroc,0.9\n")
+    found = run("--scores", scores, "--overlay", overlay, challenge="fomo26")
+    assert found.exit_code == 2
+    assert "nowhere.to_be:found" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_report_with_a_failed_metric_has_an_exit_code_of_its_own(tmp_path):
+    reports.write(tmp_path / "reports", **reports.season(3))
+    path = next((tmp_path / "reports").glob("*/open/*.json"))
+    content = json.loads(path.read_text())
+    key = next(iter(content["metrics"]))
+    content["metrics"][key] = {"value": None, "reason": "It raised.", "fault": "scorer_failed"}
+    path.write_text(json.dumps(content))
+    found = run("--reports", tmp_path / "reports", challenge="fomo26")
+    assert found.exit_code == 3
+    assert "scorer_failed" in found.stderr

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from evaluator.cli import app
 from evaluator.comparison import Entrant, compare_track, read_entrants
-from evaluator.ranking import RankingError, read_rows
+from evaluator.ranking import RankingError, ScorerFailed, read_rows
 from evaluator.report import _svg, render
 from evaluator.scoring import Extras, MetricReport, Report, score_board
 from evaluator.spec import load_challenge
@@ -124,15 +124,16 @@ def test_names_of_teams_are_text_and_never_markup(page):
 def test_the_page_says_values_places_and_what_is_missing(page, reports):
     text = Page(page).text
     auroc = json.loads((reports / "ada" / "open" / "task1.json").read_text())["metrics"]["auroc"]
-    assert f"ada {auroc['value']:#.4g} {auroc['low']:#.4g} to {auroc['high']:#.4g} 0" in text
+    assert f"ada {auroc['value']:#.4g} {auroc['low']:#.4g} to {auroc['high']:#.4g} ‡ 0" in text
+    assert auroc["interval_note"] in text
     assert re.search(r"&lt;curie&gt;</th><td>[\d.]+<small>[^<]+</small></td><td>1</td>", page)
     assert "base (baseline) – – – – –" in text
     for words in (
-        "P(first)",
+        "First in … of 1,000",
         "Significance map: AUROC",
         "DSC of single cases",
         "Convex fit",
-        "ovr_auroc by sex",
+        "macro AUROC by sex",
     ):
         assert words in text
 
@@ -142,10 +143,11 @@ def test_the_page_shows_the_comparison_that_rank_prints(page, reports):
     found = compare_track(spec.ranking, spec.boards, read_entrants(spec, reports)["open"])
     text, stable = Page(page).text, found.stability
     assert f"{found.replicates:,} {stable.mean:.2f} {stable.low:.2f} to {stable.high:.2f}" in text
-    assert f"{stable.same_winner:.1%}" in text
+    assert f"in {stable.same_winner * found.replicates:,.0f}" in text
     for one in found.overall:
         spread = str(one.low) if one.low == one.high else f"{one.low} to {one.high}"
-        assert f"{one.team} {one.place} {spread} {one.first:.1%} {one.top3:.1%} {one.group}" in text
+        first, top3 = (f"{share * found.replicates:,.0f}" for share in (one.first, one.top3))
+        assert f"{one.team} {one.place} {spread} {first} {top3} {one.group}" in text
     for note in found.notes:
         assert note in text
     tested = [one for board in found.boards.values() for one in board.tests.values() if one.test]
@@ -169,7 +171,7 @@ def test_values_of_fomo25_alone_name_who_overtakes_whom_without_a_third():
     ]
     page = render(spec, {"open": entrants})
     text = Page(page).text
-    assert "TeamTigerAtFOMO2025 FOMO HSEE is ahead of MIPLAB (MIPLAB was ahead)" in text
+    assert "TeamTigerAtFOMO2025 FOMO HSEE would be ahead of MIPLAB, but is behind" in text
     assert "there are no intervals of places" in text
     assert "No tests between teams in" in text
     assert "Stability" not in text
@@ -196,15 +198,27 @@ def test_the_page_bears_light_dark_paper_and_phones(page):
         assert words in page
 
 
-def test_a_report_without_a_value_says_why(reports, tmp_path):
+def test_a_report_in_which_a_metric_failed_is_refused(reports, tmp_path):
     shutil.copytree(reports, tmp_path / "out")
     path = tmp_path / "out" / "base" / "open" / "task1.json"
     content = json.loads(path.read_text())
     content["metrics"]["auroc"] = {"value": None, "reason": "The metric x failed.", "fault": "scorer_failed"}
     path.write_text(json.dumps(content))
+    with pytest.raises(
+        ScorerFailed, match=r"base/open/task1.json: scorer_failed: auroc has no value. The metric x"
+    ):
+        read_entrants(fomo26(), tmp_path / "out")
+
+
+def test_a_report_without_a_value_says_why(reports, tmp_path):
+    shutil.copytree(reports, tmp_path / "out")
+    path = tmp_path / "out" / "base" / "open" / "task1.json"
+    content = json.loads(path.read_text())
+    content["metrics"]["auroc"] = {"value": None, "reason": "Only one class is there."}
+    path.write_text(json.dumps(content))
     text = Page(render(fomo26(), read_entrants(fomo26(), tmp_path / "out"))).text
-    assert "base (baseline) failed 0" in text
-    assert "base (AUROC): The metric x failed." in text
+    assert "base (baseline) not scored 0" in text
+    assert "base (AUROC): Only one class is there." in text
 
 
 def test_the_command_writes_the_page_and_ends_with_sentences(reports, tmp_path):
