@@ -71,6 +71,11 @@ class Platform:
             names: dict[str, Any] = {"phase": PHASE, "task": task, "source": folder}
             import_fomo(session, challenge, settings=settings, actor="benchmark", **names)
 
+    def amend(self, spec: Challenge) -> None:
+        """The challenge as it is from now on."""
+        with self.database() as session:
+            apply(session, spec, actor="benchmark")
+
 
 @dataclass(frozen=True)
 class Team:
