@@ -20,7 +20,7 @@ from worker.run.heart import Held
 from worker.run.host import Host
 from worker.run.images import ensure_image
 from worker.run.inputs import InputCache
-from worker.run.leases import Lease, LeaseClient
+from worker.run.leases import Lease, LeaseClient, LeaseLost
 
 PATIENCE = 1.5
 """How many times its limit a container may run that had its slot to itself; what it wrote late is asked for again."""
@@ -186,6 +186,8 @@ class Workshop:
     def _start(self, running: Running) -> None:
         if running.case is None:
             raise RuntimeError("a case is made before it is started")
+        if running.held.stop.is_set():  # lost while it waited for its turn
+            raise LeaseLost(running.lease.name)
         self._watched(running, running.job)
         running.started = running.started or time.monotonic()
         sandbox.execute(running.case)
