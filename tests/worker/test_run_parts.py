@@ -11,17 +11,20 @@ import pytest
 from pydantic import SecretStr
 
 from evaluator.spec import load_challenge
-from evaluator.verdicts import Fault, Verdict
+from evaluator.verdicts import Fault, PlatformFault, Verdict
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
 from sandbox.jobs import CaseOutcome, Slot
 from tests.worker.lease_server import LeaseServer, serving
 from worker.embedded.data import CHECKOUT
-from worker.run.ahead import Pace, share
+from worker.run.ahead import Ahead, Pace, share
+from worker.run.cases import Workshop
 from worker.run.config import RunConfig
 from worker.run.heart import Heart
 from worker.run.host import Host
 from worker.run.inputs import InputCache
 from worker.run.leases import LeaseClient
-from worker.run.settle import counts
+from worker.run.settle import Settler, counts
 
 CHALLENGE = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml")
 
@@ -88,6 +91,32 @@ def test_a_slot_that_hangs_loses_its_lease_by_itself(
     held.until = time.monotonic() + 0.5
     until(held.stop.is_set)
     assert lab.renewed[case] >= 1
+
+
+def test_an_engine_that_fails_while_the_next_case_is_prepared_gives_the_case_back(
+    lab: LeaseServer, client: LeaseClient, heart: Heart, tmp_path: Path
+) -> None:
+    def engine() -> Engine:
+        raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, "it is away")
+
+    config = RunConfig(server_url=lab.url, worker_token=SecretStr("token"), worker_dir=tmp_path)
+    host, lent = Host(tmp_path), Slot()
+    host.mark_warm("sha256:none")
+    workshop = Workshop(
+        config, "one", host=host, client=client, engine=engine, lent=lent, admit=lambda limits: None
+    )
+    paused: list[bool] = []
+    settler = Settler(workshop, client, heart, pause=lambda: paused.append(True), most=1)
+    ahead = Ahead(workshop, client, heart, settler, lent=lent, memory=1, allowed=lambda: True)
+    (case,) = lab.add("one")
+    batch = ahead.take()
+    settler.finish()
+    assert batch is not None
+    assert batch.cases == []
+    assert lab.released == {case: "engine_unavailable"}
+    assert paused
+    assert heart.all_held() == []
+    assert not list(host.scratch("one").iterdir())
 
 
 def test_who_runs_alone_waits_for_the_others_and_lets_none_in_before_it(tmp_path: Path) -> None:

@@ -140,9 +140,18 @@ class Ahead:
             with self._settler.responsible(one):
                 batch.cases.append(self._workshop.begin(one, lent))
         for running in list(batch.cases):
-            if not served and self._workshop.image_is_ready(running.lease):
-                self.make(batch, running)
+            if not served:
+                self._make_ahead(batch, running)
         return batch
+
+    def _make_ahead(self, batch: Batch, running: Running) -> None:
+        """Makes the case's container unless its image needs the slot first."""
+        with self._settler.responsible(running.held):
+            if self._workshop.image_is_ready(running.lease):
+                self._workshop.make(running)
+            return
+        batch.cases.remove(running)
+        self._settler.forget(running)
 
     def make(self, batch: Batch, running: Running) -> None:
         """Makes the case's container; a case for which that fails leaves the batch."""

@@ -85,6 +85,9 @@ class Runner:
                     pass
             except httpx.HTTPError as error:
                 _log.warning("server_unreachable", error=type(error).__name__)
+            except Exception:  # noqa: BLE001 - the next wake-up finds the slot at work again
+                _log.exception("worker_defect")
+                self._fault()
         self._ahead.abandon()
         self._settler.finish()
         self._heart.stop()
