@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,8 +28,20 @@ _UNREADABLE = {
 _UNREADABLE_MESSAGE = "The output file could not be read within the memory and time that a check may use."
 
 
-def check(job: CaseJob, output: Path) -> tuple[Verdict, bytes | None]:
-    """The verdict on the file `output` of a case and, if it is valid, its canonical encoding.
+@dataclass(frozen=True)
+class Checked:
+    """The verdict on an output file; of a valid one its canonical encoding.
+
+    `detail` may hold values of the output: it is for whoever owns both it and the data, and never leaves this host.
+    """
+
+    verdict: Verdict
+    output: bytes | None = None
+    detail: str = ""
+
+
+def check(job: CaseJob, output: Path) -> Checked:
+    """Looks at the file `output` of a case, in a child.
 
     Raises:
         EngineFault: no child could run, or an input that the output is compared with cannot be read.
@@ -36,13 +49,13 @@ def check(job: CaseJob, output: Path) -> tuple[Verdict, bytes | None]:
     destination = job.scratch / "canonical"
     said = _ask(job, output, destination)
     if said is None:
-        return Verdict(Fault.OUTPUT_INVALID, _UNREADABLE_MESSAGE, _UNREADABLE[job.task.output.kind]), None
+        return Checked(Verdict(Fault.OUTPUT_INVALID, _UNREADABLE_MESSAGE, _UNREADABLE[job.task.output.kind]))
     warnings = tuple(said["warnings"])
     if said["valid"]:
-        return Verdict(None, str(said["message"]), warnings=warnings), destination.read_bytes()
+        return Checked(Verdict(None, str(said["message"]), warnings=warnings), destination.read_bytes())
     failed = Check(said["check"])
     fault = Fault.OUTPUT_MISSING if failed is Check.MISSING else Fault.OUTPUT_INVALID
-    return Verdict(fault, str(said["message"]), failed, warnings), None
+    return Checked(Verdict(fault, str(said["message"]), failed, warnings), detail=str(said["detail"]))
 
 
 def _ask(job: CaseJob, output: Path, destination: Path) -> dict[str, Any] | None:

@@ -116,17 +116,18 @@ def conclude(case: Case) -> CaseOutcome:
         ending = case.watch.ending()
         log = _log(case.engine, case.container, case.job.limits.log)
         verdict = judge.failed(ending, log)
-        output = None
+        output, detail = None, ""
         if verdict is None:
-            verdict, output = _check(case)
-            verdict = judge.cause(ending, verdict)
+            checked = _check(case)
+            output, detail = checked.output, checked.detail
+            verdict = judge.cause(ending, checked.verdict)
         late = ending.overran and verdict.valid
         if ending.overran:
             verdict = judge.too_late(verdict)
         if verdict.valid and ending.oom_killed:
             verdict = replace(verdict, warnings=(*verdict.warnings, judge.CHILD_KILLED))
     kept = output if verdict.valid else None
-    return replace(_outcome(case, verdict, output=kept, ending=ending, log=log), late=late)
+    return replace(_outcome(case, verdict, output=kept, ending=ending, log=log), late=late, detail=detail)
 
 
 def remove(case: Case) -> None:
@@ -218,7 +219,7 @@ def _remove_disk(engine: Engine, disk: Disk) -> None:
         disk.remove()
 
 
-def _check(case: Case) -> tuple[Verdict, bytes | None]:
+def _check(case: Case) -> parse.Checked:
     """The verdict on the output file and, if it is valid, its canonical encoding."""
     job, target = case.job, case.job.scratch / f"output{case.job.task.output.suffix}"
     suffix, limit = job.task.output.suffix, job.limits.output
@@ -228,7 +229,7 @@ def _check(case: Case) -> tuple[Verdict, bytes | None]:
         else:
             collect.from_engine(case.engine, case.container, job.output_name, suffix, limit, target)
     except collect.NotCollected as found:
-        return found.verdict, None
+        return parse.Checked(found.verdict)
     return parse.check(case.job, target)
 
 

@@ -121,6 +121,8 @@ def _show(name: str, outcome: CaseOutcome, limits: Limits) -> None:
     if not verdict.valid:
         bound = _bound(verdict.fault, limits)
         out.print(f"  {verdict.message}{f' (limit: {bound})' if bound else ''}", markup=False)
+        if outcome.detail:
+            out.print(f"  {outcome.detail}", markup=False)
         ending = "" if outcome.exit_code is None else f"exit code {outcome.exit_code}; "
         out.print(f"  [dim]{ending}log of the container:[/]")
         out.print(outcome.log or "(empty)", markup=False, soft_wrap=True)

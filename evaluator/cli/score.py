@@ -16,6 +16,9 @@ from evaluator.cli._progress import Advance, progress
 from evaluator.manifest import Manifest, ManifestError, load_manifest
 from evaluator.scoring import MetricReport, ReadOutput, Report, ScoringError, score_outputs
 from evaluator.spec import Board, SpecError, Task, load_challenge
+from evaluator.verdicts import Check
+
+_NO_FILE = "There is no such file among the predictions."
 
 
 def score_command(
@@ -90,7 +93,8 @@ def _checked(
         if case not in named:
             named.add(case)
             detail = f" ({result.detail})" if result.detail else ""
-            typer.echo(f"entry {entries[case]} counts as missing: {result.message}{detail}", err=True)
+            message = _NO_FILE if result.check is Check.MISSING else result.message
+            typer.echo(f"entry {entries[case]} counts as missing: {message}{detail}", err=True)
         return None
 
     return read

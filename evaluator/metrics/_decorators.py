@@ -20,6 +20,7 @@ def case_metric(
     minimum: float,
     maximum: float,
     worst: float | None = None,
+    missing: Callable[[Any], float] | None = None,
     parameters: type[Parameters] = Parameters,
     seconds: float = SECONDS,
     name: str | None = None,
@@ -31,6 +32,7 @@ def case_metric(
         minimum: lowest value that the function may return.
         maximum: highest value that it may return.
         worst: value of a case without a valid output; the worse end of the range if left out.
+        missing: that value as a function of the parsed parameters, where they decide it.
         parameters: model of the metric's fields in a challenge file.
         seconds: how long all calls for one board may take together, above 0 and up to a day.
         name: the metric's name; that of the function if left out.
@@ -39,7 +41,9 @@ def case_metric(
 
     def declare(function: Callable[[CaseData, Any], float]) -> CaseMetric:
         called = name or function.__name__
-        return CaseMetric(called, direction, minimum, maximum, floor, parameters, function, seconds=seconds)
+        return CaseMetric(
+            called, direction, minimum, maximum, floor, parameters, function, seconds=seconds, missing=missing
+        )
 
     return declare
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from evaluator.metrics._pairs import LabelPair, MaskPair
 from evaluator.metrics._plugin import CaseData, CaseMetric, Parameters
@@ -52,10 +52,16 @@ class _Distance(_OfLabels):
     missing: _Amount | None = None
 
 
+def _in_per_cent(percentile: float) -> float:
+    if 0 < percentile < 1:
+        raise ValueError("it is in per cent: 95, not 0.95")
+    return percentile
+
+
 class _Hausdorff(_Distance):
     """percentile: 95 for HD95, 100 for the Hausdorff distance."""
 
-    percentile: Annotated[float, Field(ge=0, le=100)] = 95.0
+    percentile: Annotated[float, Field(ge=0, le=100), AfterValidator(_in_per_cent)] = 95.0
 
 
 class _Volume(_OfLabels):

@@ -15,6 +15,7 @@ from evaluator.metrics._surface_distances import OneWay
 from evaluator.metrics._surfaces import Grid, Surface, surface_of
 
 _SECONDS_PER_VOXEL = 1e-9
+_LEAST_STEP = 1e-6
 """What numpy takes for an image with one structure in it, all metrics but far distances, about."""
 
 
@@ -117,14 +118,14 @@ def same_shape(a: NDArray[Any], b: NDArray[Any]) -> None:
 
 
 def spacing_of(spacing_mm: Sequence[float]) -> tuple[float, float, float]:
-    """`spacing_mm` as three positive numbers.
+    """`spacing_mm` as three numbers that a scanner can have, with room to spare: squares of them stay finite.
 
     Raises:
         ValueError: it is not.
     """
     spacing = tuple(float(step) for step in spacing_mm)
-    if len(spacing) != 3 or not all(0 < step < np.inf for step in spacing):
-        raise ValueError("spacing_mm must be three positive numbers")
+    if len(spacing) != 3 or not all(_LEAST_STEP <= step <= 1 / _LEAST_STEP for step in spacing):
+        raise ValueError(f"spacing_mm must be three numbers from {_LEAST_STEP:g} to {1 / _LEAST_STEP:g}")
     return spacing
 
 

@@ -65,7 +65,7 @@ def hausdorff(
         pred: boolean mask of three dimensions.
         ref: boolean mask of the same shape.
         spacing_mm: distance of neighbouring voxels along each array axis.
-        percentile: from 0 to 100.
+        percentile: 0, or from 1 to 100; 0.95 is taken for a mistake.
         both_empty: the value of two empty masks, which have no distance.
         one_empty: the value where one mask is empty.
 
@@ -117,8 +117,8 @@ def surface_dice_of(pair: MaskPair, tolerance_mm: float, both_empty: float) -> f
 
 def hausdorff_of(pair: MaskPair, percentile: float, both_empty: float, one_empty: float) -> float:
     """`hausdorff` of masks that share their work with other metrics."""
-    if not 0 <= percentile <= 100:
-        raise ValueError("percentile must be from 0 to 100")
+    if not 0 <= percentile <= 100 or 0 < percentile < 1:
+        raise ValueError("percentile must be 0 or from 1 to 100: 95, not 0.95")
     if (value := _of_empty(pair, both_empty, one_empty)) is not None:
         return value
     return max(way.quantile(percentile / 100) for way in (pair.there, pair.back))

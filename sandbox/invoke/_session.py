@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from docker.errors import APIError
 
-from evaluator.verdicts import PlatformFault, Verdict
+from evaluator.verdicts import PlatformFault
 from sandbox import collect, options, parse, run
 from sandbox.cgroups import Group
 from sandbox.disks import Disk
@@ -168,13 +168,13 @@ class Session:
         raise NotServed("no answer in time")
 
     def _outcome(self, running: _Running, case: CaseJob, seconds: float) -> CaseOutcome:
-        verdict, output = self._collected(running.places.disks[options.OUTPUT], case)
-        if not verdict.valid:
-            raise NotServed(verdict.code)
+        checked = self._collected(running.places.disks[options.OUTPUT], case)
+        if not checked.verdict.valid:
+            raise NotServed(checked.verdict.code)
         usage = running.group.read(running.container)
         return CaseOutcome(
-            verdict=verdict,
-            output=output,
+            verdict=checked.verdict,
+            output=checked.output,
             seconds=seconds,
             peak_memory_bytes=usage.memory,
             exit_code=None,
@@ -183,7 +183,7 @@ class Session:
             options=options.receipt(running.config),
         )
 
-    def _collected(self, disk: Disk, case: CaseJob) -> tuple[Verdict, bytes | None]:
+    def _collected(self, disk: Disk, case: CaseJob) -> parse.Checked:
         folder, suffix = self._job.scratch / str(self._served), case.task.output.suffix
         folder.mkdir()
         try:
@@ -192,7 +192,7 @@ class Session:
             )
             return parse.check(replace(case, scratch=folder), folder / f"output{suffix}")
         except collect.NotCollected as error:
-            return error.verdict, None
+            return parse.Checked(error.verdict)
         finally:
             shutil.rmtree(folder)
 

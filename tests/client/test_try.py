@@ -72,6 +72,13 @@ def test_a_failing_image_shows_verdict_and_log(trial: Any, base: str) -> None:
     assert "exit code 3; log of the container" in done.output
 
 
+def test_a_wrong_output_is_told_with_what_is_wrong_in_it(trial: Any, base: str) -> None:
+    done = trial(build("wrong_shape", base), "--first", "1")
+    assert done.exit_code == 1
+    assert "output_invalid:shape" in done.output
+    assert "3, 4, 5" in done.output
+
+
 def test_an_image_without_python_cannot_be_started(trial: Any, base: str) -> None:
     done = trial(build("no_python", base), "--first", "1")
     assert (done.exit_code, "no_start" in done.output) == (1, True), done.output

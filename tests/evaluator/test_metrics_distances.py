@@ -203,3 +203,20 @@ def test_areas_are_those_of_the_reference_to_the_last_bit_where_spacing_is_isotr
     assert areas[1] == np.sqrt(3) / 8
     assert (areas[1:255] > 0).all()
     assert areas[0] == areas[255] == 0
+
+
+@pytest.mark.parametrize("step", [0.0, -1.0, 1e-300, 1e300, float("nan"), float("inf")])
+def test_a_spacing_that_no_scanner_has_is_refused(step):
+    mask = np.ones((3, 3, 3), bool)
+    for call in (
+        lambda spacing: surface_dice(mask, mask, spacing_mm=spacing, tolerance_mm=1),
+        lambda spacing: hausdorff(mask, mask, spacing_mm=spacing, percentile=95),
+    ):
+        with pytest.raises(ValueError, match="spacing_mm must be three numbers from 1e-06 to 1e"):
+            call((1.0, step, 1.0))
+
+
+def test_a_percentile_written_as_a_fraction_is_refused():
+    mask = np.ones((3, 3, 3), bool)
+    with pytest.raises(ValueError, match=r"95, not 0\.95"):
+        hausdorff(mask, mask, spacing_mm=(1, 1, 1), percentile=0.95)

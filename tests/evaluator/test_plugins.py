@@ -73,7 +73,7 @@ def test_a_case_metric_of_an_installed_package_sees_spacing_and_parameters(examp
         dataset.predict(case, found)
     dataset.reference_map("c", mask)
     report = scored(dataset, "task2", {"volume": {"metric": "volume_error", "cap_ml": 0.75}})
-    assert report.per_case["volume"] == (0, 0.75, 1000)  # "c" has no output: the worst value
+    assert report.per_case["volume"] == (0, 0.75, 0.75)  # "c" has no output: as wrong as an answer can be
     assert report.per_case["dsc"] == (1, 0, 0)
 
 

@@ -22,7 +22,12 @@ class VolumeError(Parameters):
     cap_ml: Annotated[float, Field(gt=0, le=1000)] = 1000
 
 
-@case_metric(direction="lower", minimum=0, maximum=1000, parameters=VolumeError)
+def _cap(parameters: VolumeError) -> float:
+    """A missing output is as wrong as an answer can be."""
+    return parameters.cap_ml
+
+
+@case_metric(direction="lower", minimum=0, maximum=1000, missing=_cap, parameters=VolumeError)
 def volume_error(case: CaseData, parameters: VolumeError) -> float:
     """Absolute difference of two volumes in millilitres."""
     voxel_ml = float(np.prod(case.spacing_mm)) / 1000
