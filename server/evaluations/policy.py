@@ -42,7 +42,7 @@ of the query, and if none of these has a case to give, all."""
 # at this moment is passed over, never waited for.
 CHOSEN = """
 WITH slot AS (
-    SELECT image_id, unfit FROM worker_slots WHERE worker_id = :worker AND name = :name
+    SELECT team_id, image_id, unfit FROM worker_slots WHERE worker_id = :worker AND name = :name
 ), held AS (
     SELECT team_id, evaluation_id, charged_at FROM worker_slots WHERE charged_at IS NOT NULL
 ), used AS (
@@ -57,7 +57,9 @@ WITH slot AS (
     GROUP BY team_id
 ), teams AS (
     SELECT active.team_id,
-        floor(ln(1 + greatest(max(used.seconds), 0) / :usage_unit) / ln(2)) AS usage,
+        -- the team that the slot served last has half a step less, else teams at an edge would take turns at each case
+        greatest(floor(ln(1 + greatest(max(used.seconds), 0) / :usage_unit) / ln(2)
+            - CASE WHEN active.team_id = (SELECT team_id FROM slot) THEN 0.5 ELSE 0 END), 0) AS usage,
         floor(ln(1 + greatest(sum(active.remaining), 0) / :remaining_unit) / ln(2)) AS remaining,
         coalesce(max(used.slots), 0) AS slots
     FROM evaluations AS active LEFT JOIN used ON used.team_id = active.team_id
