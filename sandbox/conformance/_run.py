@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from sandbox.conformance._job import PARTS, PREFIX, TASK, limits, listening
 from sandbox.conformance._result import Result
 from sandbox.conformance._world import JUDGES, said
 from sandbox.conformance.inside import previous
+from sandbox.conformance.inside.acts import text
 from sandbox.conformance.inside.main import ACTS
 from sandbox.engine import Engine, translate
 from sandbox.faults import EngineFault
@@ -22,6 +24,7 @@ from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from sandbox.run import run_case
 
 _LEFT = "left on the host"
+_PATIENCE = 10.0
 _ALWAYS_WRITABLE = {options.OUTPUT, options.WORK, options.TMP, "/dev/shm"}  # noqa: S108 - paths inside the container
 _BOUNDS = {
     "memory": ("more memory than the challenge allows", (Fault.OUT_OF_MEMORY,)),
@@ -154,13 +157,21 @@ class _Suite:
         return found
 
     def _left(self) -> str | None:
+        """What is still there after a while: a container that starts meanwhile holds every mount for a moment."""
+        deadline = time.monotonic() + _PATIENCE
+        while left := self._named_by_us():
+            if time.monotonic() > deadline:
+                return f"there are {left}"
+            time.sleep(0.1)
+        return None
+
+    def _named_by_us(self) -> list[str]:
         mark = str(self._mark)
         with translate("looking for what is left"):
             names = [name for one in self._engine.api.containers(all=True) for name in one["Names"] or ()]
             names += [one["Name"] for one in self._engine.api.volumes()["Volumes"] or ()]
-        names += [file.read_text() for file in Path("/sys/block").glob("loop*/loop/backing_file")]
-        left = [name for name in names if mark in name]
-        return f"there are {left}" if left else None
+        names += [text(str(file)) for file in Path("/sys/block").glob("loop*/loop/backing_file")]
+        return [name for name in names if mark in name]
 
 
 def _log(outcome: CaseOutcome | EngineFault) -> str:
