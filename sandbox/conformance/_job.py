@@ -25,7 +25,7 @@ def limits(profile: str, runtime: str) -> Limits:
     """Small, so that every bound is hit at once; a runtime that is a kernel of its own needs some for itself."""
     return Limits.model_validate(
         {
-            "seconds_per_case": 30,
+            "seconds_per_case": 60 if runtime == "runc" else 240,
             "cpus": 2,
             "memory": (256 if runtime == "runc" else 768) * MIB,
             "shm": 64 * MIB,

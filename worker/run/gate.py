@@ -34,7 +34,7 @@ from worker.run.leases import LeaseClient
 
 _log = structlog.get_logger()
 _HOLDS = 24 * 3600.0
-_AGAIN = 600.0
+_AGAIN = 60.0
 _ENGINE_AGAIN = 15.0
 _NAMED = 5
 Mode = tuple[str, str]
