@@ -8,8 +8,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from server.deps import AdminDep, SessionDep, SettingsDep, UserDep
-from server.evaluations import access, receipts, service
+from server.evaluations import access, receipts, service, slots, summary
 from server.evaluations.models import CaseRun
+from server.evaluations.summary import Summary
 from server.submissions import views
 from server.submissions.schemas import EvaluationOut
 
@@ -31,13 +32,36 @@ class CaseOut(BaseModel):
 
 
 class CaseAdminOut(CaseOut):
-    """One case run as admins see it; `slot` is the seconds from lease to verdict."""
+    """One case run as admins see it; `slot` is the seconds from lease to verdict, `wait_seconds` to its clock's start."""
 
     worker: str | None
     claim_no: int
     started_at: datetime | None
     finished_at: datetime | None
     slot: float | None
+    mode: str | None
+    cpu_seconds: float | None
+    gpu_memory_bytes: int | None
+    wait_seconds: float | None
+
+
+class SlotOut(BaseModel):
+    """A slot of a run worker. `unfit`: why it takes no work; `present`: seen in the last minute; memory in bytes."""
+
+    name: str
+    present: bool
+    seen_at: datetime
+    unfit: str | None
+    running: int
+    evaluation: UUID | None
+    task: str | None
+    cpus: float
+    memory: int
+    gpus: int
+    gpu_memory: int
+    runtimes: list[str]
+    most: int
+    invoke: bool
 
 
 class ReceiptOut(BaseModel):
@@ -114,6 +138,42 @@ def list_cases_for_admin(session: SessionDep, admin: AdminDep, evaluation_id: UU
             started_at=run.started_at,
             finished_at=run.finished_at,
             slot=_slot_seconds(run),
+            mode=run.mode,
+            cpu_seconds=run.cpu_seconds,
+            gpu_memory_bytes=run.gpu_memory_bytes,
+            wait_seconds=run.wait_seconds,
         )
         for run in access.any_evaluation(session, admin, evaluation_id).runs
     ]
+
+
+@router.get("/admin/evaluations/{evaluation_id}/summary")
+def get_summary(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> Summary:
+    """What an evaluation has cost: verdicts, ways of running, seconds, memory, faults."""
+    return summary.summary_of(session, access.any_evaluation(session, admin, evaluation_id))
+
+
+@router.get("/admin/slots")
+def list_slots(session: SessionDep, admin: AdminDep) -> list[SlotOut]:
+    """Every slot that ever asked for a case: what it offers, what it runs, and why it takes no work if so."""
+    return [_slot(one) for one in slots.slot_states(session)]
+
+
+def _slot(state: slots.SlotState) -> SlotOut:
+    slot, evaluation = state.slot, state.evaluation
+    return SlotOut(
+        name=slot.name,
+        present=state.present,
+        seen_at=slot.seen_at,
+        unfit=slot.unfit,
+        running=state.running,
+        evaluation=evaluation.id if evaluation else None,
+        task=evaluation.task if evaluation else None,
+        cpus=slot.cpus,
+        memory=slot.memory,
+        gpus=slot.gpus,
+        gpu_memory=slot.gpu_memory,
+        runtimes=slot.runtimes,
+        most=slot.most,
+        invoke=slot.invoke,
+    )

@@ -61,7 +61,7 @@ _LEASED = """, leased AS (
 ), noted AS (
     INSERT INTO worker_slots AS old (worker_id, name, cpus, memory, gpus, gpu_memory, runtimes, most, invoke, seen_at,
         evaluation_id, team_id, image_id, charged_at)
-    SELECT cast(:worker AS uuid), :name, :cpus, :memory, :gpus, :gpu_memory, to_jsonb(cast(:runtimes AS text[])), :most,
+    SELECT cast(:worker AS uuid), :name, :cpus, :memory, :gpus, :gpu_memory, to_jsonb(cast(:offered AS text[])), :most,
         :invoke, now(), chosen.evaluation_id, chosen.team_id, chosen.image_id,
         CASE WHEN chosen.id IS NOT NULL THEN clock_timestamp() END
     FROM (SELECT) AS one LEFT JOIN chosen ON true
@@ -103,6 +103,7 @@ def _claim_first(
 ) -> CaseRun | None:
     values = parameters(worker.id, slot) | {
         "width": width,
+        "offered": list(slot.runtimes),
         "most": slot.most,
         "invoke": slot.invoke,
         "lease_seconds": settings.lease_seconds,

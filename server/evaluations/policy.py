@@ -15,6 +15,9 @@ USAGE_UNIT, REMAINING_UNIT = 600.0, 25.0
 """Teams are compared in steps that double from here: slot seconds lately, and cases still to run. Within a step a slot
 may stay on its image, for loading one costs minutes."""
 
+ANY_RUNTIME = "any"
+"""What an evaluation needs whose challenge leaves the container runtime to the worker."""
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -115,7 +118,7 @@ def parameters(worker_id: UUID, slot: Slot) -> dict[str, Any]:
         "memory": slot.memory,
         "gpus": slot.gpus,
         "gpu_memory": slot.gpu_memory,
-        "runtimes": list(slot.runtimes),
+        "runtimes": [*slot.runtimes, ANY_RUNTIME],
         "half_life": HALF_LIFE,
         "usage_unit": USAGE_UNIT,
         "remaining_unit": REMAINING_UNIT,

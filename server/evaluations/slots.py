@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from server import events
 from server.accounts.principals import RunWorker
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.policy import ANY_RUNTIME
 from server.evaluations.status import CaseStatus, EvaluationStatus
 
 PRESENT_SECONDS = 60
@@ -85,7 +86,7 @@ def needs(evaluation: Evaluation) -> str:
     if evaluation.needs_gpus:
         of = f" of {evaluation.needs_gpu_memory / 2**30:g} GiB" if evaluation.needs_gpu_memory else ""
         parts.append(f"{evaluation.needs_gpus} GPU{of}")
-    if evaluation.needs_runtime != "runc":
+    if evaluation.needs_runtime != ANY_RUNTIME:
         parts.append(f"the runtime {evaluation.needs_runtime}")
     return ", ".join(parts)
 
@@ -97,5 +98,5 @@ def fits(evaluation: Evaluation, slot: WorkerSlot) -> bool:
         and slot.memory >= evaluation.needs_memory
         and slot.gpus >= evaluation.needs_gpus
         and slot.gpu_memory >= evaluation.needs_gpu_memory
-        and evaluation.needs_runtime in slot.runtimes
+        and evaluation.needs_runtime in (ANY_RUNTIME, *slot.runtimes)
     )

@@ -16,6 +16,7 @@ from server.database import after_commit
 from server.datasets.service import current_dataset
 from server.errors import BadRequest, Conflict, NotFound
 from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.policy import ANY_RUNTIME
 from server.ids import new_id
 from server.images.service import get_image
 from server.settings import Settings
@@ -118,6 +119,7 @@ def _queue(
         needs_memory=limits.memory,
         needs_gpus=gpu.count if gpu else 0,
         needs_gpu_memory=(gpu.memory or 0) if gpu else 0,
+        needs_runtime=limits.runtime or ANY_RUNTIME,
         remaining=len(dataset.cases),
     )
     session.add(evaluation)

@@ -1,7 +1,8 @@
 """What a participant may see of a submission.
 
 How long a container runs is its own choice, and so a channel out of the hidden data. On hidden phases progress
-therefore moves in tenths and on a coarse tick, and verdicts are counted only once the evaluation has ended.
+therefore moves in tenths and on a coarse tick, and verdicts are counted only once the evaluation has ended. Where a
+budget ended it they are not: when an image begins to fail is its own choice too, and such an end costs no attempt.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from evaluator.spec import Phase
 from server.challenges.models import Challenge
 from server.challenges.service import is_sealed
+from server.evaluations import budgets
 from server.evaluations.models import CaseRun, Evaluation, Score
 from server.evaluations.slots import no_worker_note, present_slots
 from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
@@ -81,7 +83,9 @@ def _evaluation(
         cases=counts.total,
         progress=_tenths(evaluation, phase, counts),
         note=note,
-        verdicts={} if active and phase.hidden else counts.verdicts,
+        verdicts={}
+        if phase.hidden and (active or evaluation.reason_code in budgets.CODES)
+        else counts.verdicts,
         scores={} if sealed else _scores(evaluation, phase),
         created_at=evaluation.created_at,
         finished_at=evaluation.finished_at,

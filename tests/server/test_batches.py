@@ -1,0 +1,294 @@
+"""Several cases in one lease, containers kept for several, budgets, and slots that take no work."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+
+from evaluator.spec import Challenge
+from server.challenges.service import apply
+from server.database import unit_of_work
+from server.evaluations import batches
+from server.evaluations.models import Evaluation, TeamUsage, WorkerSlot
+from server.images.models import Image
+from tests.server.lab import GIB, Entrant, FakeWorker, Json, Lab
+
+Amend = Callable[..., None]
+
+
+@pytest.fixture
+def amend(lab: Lab, fomo26: Challenge) -> Amend:
+    """Applies the challenge again with other limits."""
+
+    def apply_with(**limits: Any) -> None:
+        spec = fomo26.model_copy(
+            update={"challenge": lab.slug, "limits": fomo26.limits.model_copy(update=limits)}
+        )
+        with unit_of_work(lab.sessions) as session:
+            apply(session, spec, actor="tests")
+
+    return apply_with
+
+
+def finish(worker: FakeWorker, lease: Json, **said: Any) -> int:
+    """Ends one case; valid unless a fault is said."""
+    body = {"message": "As the test says.", "seconds": 1.5, **said}
+    if body.get("fault") is None:
+        body["output"] = worker.output(lease)
+    return worker.call("POST", lease, "finish", json=body).status_code
+
+
+def cases(lease: Json) -> list[Json]:
+    return [lease, *lease["more"]]
+
+
+def measured(worker: FakeWorker, *, memory: int, gpu: int | None) -> None:
+    """Runs the first three cases, which measure."""
+    for _ in range(3):
+        lease = worker.take()
+        assert (lease["mode"], lease["more"]) == ("fresh", [])
+        assert finish(worker, lease, peak_memory_bytes=memory, gpu_memory_bytes=gpu) == 204
+
+
+@pytest.mark.parametrize(
+    ("offer", "memory", "gpu", "packed"),
+    [
+        ({"most": 4}, 10 * GIB, 10 * GIB, 4),
+        ({"most": 50, "cpus": 33}, 10 * GIB, 4 * GIB, 20),  # 256 GiB over 1.25 times the peak
+        ({"most": 50}, GIB, 40 * GIB, 2),  # 141 GiB over 1.25 times the peak
+        ({"most": 50}, GIB, None, 1),  # nothing was measured on the GPU
+        ({}, GIB, GIB, 1),  # a worker that asks for one
+    ],
+)
+def test_as_many_cases_are_packed_as_measured_memory_and_cores_allow(
+    lab: Lab, team: Entrant, offer: Json, memory: int, gpu: int | None, packed: int
+) -> None:
+    lab.dataset(cases=40)
+    team.submit()
+    only_slot(lab)
+    worker = lab.worker(**offer)
+    measured(worker, memory=memory, gpu=gpu)
+    lease = worker.take()
+    assert len(cases(lease)) == packed
+    assert lease["mode"] == ("packed" if packed > 1 else "fresh")
+    assert len({one["case_run"] for one in cases(lease)}) == packed
+    for one in cases(lease):
+        assert worker.heartbeat(one) == 204
+        assert finish(worker, one) == 204
+
+
+def only_slot(lab: Lab) -> None:
+    """Forgets slots of earlier tests: a share of the waiting cases would be kept for them."""
+    with unit_of_work(lab.sessions) as session:
+        session.query(WorkerSlot).delete()
+
+
+def test_pack_one_is_never_packed(lab: Lab, team: Entrant, amend: Amend) -> None:
+    amend(pack=1)
+    lab.dataset(cases=20)
+    team.submit()
+    worker = lab.worker(most=8)
+    measured(worker, memory=GIB, gpu=GIB)
+    assert worker.take()["more"] == []
+
+
+def test_what_waits_is_shared_between_the_present_slots(lab: Lab, team: Entrant) -> None:
+    lab.dataset(cases=9)
+    team.submit()
+    only_slot(lab)
+    worker, beside = lab.worker(most=50), lab.worker(most=50)
+    measured(worker, memory=GIB, gpu=GIB)
+    assert beside.lease() is not None, "it is present"
+    assert len(cases(worker.take())) == 2
+    assert len(cases(beside.take())) == 1
+
+
+@pytest.fixture
+def invoked(lab: Lab, team: Entrant, amend: Amend) -> tuple[str, FakeWorker]:
+    """An evaluation of 60 cases whose image and challenge allow invoke mode, and the only worker, which can."""
+    amend(invoke=True)
+    with unit_of_work(lab.sessions) as session:
+        image = session.scalars(select(Image).where(Image.digest == team.image)).one()
+        image.facts = image.facts | {"invoke": True}
+    lab.dataset(cases=60)
+    evaluation = team.submit()
+    only_slot(lab)
+    return evaluation, lab.worker(invoke=True)
+
+
+def test_invoke_serves_the_first_cases_and_then_fifty(invoked: tuple[str, FakeWorker], lab: Lab) -> None:
+    evaluation, worker = invoked
+    first = worker.take()
+    assert (first["mode"], len(cases(first))) == ("invoke", 3)
+    assert worker.lease() is None, "the rest waits for the first"
+    for one in cases(first):
+        assert finish(worker, one) == 204
+    second = worker.take()
+    assert (second["mode"], len(cases(second))) == ("invoke", 50)
+    drawn = [one["case_run"] for lease in (first, second) for one in cases(lease) if one["repeat"]]
+    with unit_of_work(lab.sessions) as session:
+        found = session.get_one(Evaluation, UUID(evaluation))
+        assert len(batches.repeated(session, found, lab.settings)) == 3
+    assert 2 <= len(drawn) <= 3
+
+
+@pytest.mark.parametrize("lacks", ["worker", "image", "challenge"])
+def test_invoke_needs_challenge_image_and_worker(lab: Lab, team: Entrant, amend: Amend, lacks: str) -> None:
+    amend(invoke=lacks != "challenge")
+    with unit_of_work(lab.sessions) as session:
+        image = session.scalars(select(Image).where(Image.digest == team.image)).one()
+        image.facts = image.facts | {"invoke": lacks != "image"}
+    team.submit()
+    assert lab.worker(invoke=lacks != "worker").take()["mode"] == "fresh"
+
+
+def test_a_batch_takes_no_longer_than_one_case_may(
+    invoked: tuple[str, FakeWorker], fomo26: Challenge
+) -> None:
+    _, worker = invoked
+    for one in cases(worker.take()):
+        assert finish(worker, one, seconds=fomo26.limits.seconds_per_case / 4) == 204
+    assert len(cases(worker.take())) == 4
+
+
+def test_a_repeat_that_differs_sends_every_invoked_case_back_to_fresh_containers(
+    invoked: tuple[str, FakeWorker], lab: Lab, team: Entrant
+) -> None:
+    evaluation, worker = invoked
+    for one in cases(worker.take()):
+        assert finish(worker, one) == 204
+    batch = cases(worker.take())
+    for one in batch[:10]:
+        assert finish(worker, one, repeat_agrees=True if one["repeat"] else None) == 204
+    assert finish(worker, batch[10], repeat_agrees=False) == 204
+    for one in batch[11:]:
+        assert finish(worker, one) == 204, "what was under way is thrown away without a complaint"
+    runs = lab.runs(evaluation)
+    assert {run.status for run in runs} == {"waiting"}
+    assert {run.verdict for run in runs} == {run.output for run in runs} == {None}
+    with unit_of_work(lab.sessions) as session:
+        found = session.get_one(Evaluation, UUID(evaluation))
+        assert (found.fresh_only, found.remaining, found.seconds) == (True, 60, 0)
+    again = worker.take()
+    assert (again["mode"], again["more"], again["repeat"]) == ("fresh", [], False)
+    assert worker.release(again) == 204
+    assert worker.drain() == 60
+    assert team.evaluation(evaluation)["status"] == "scoring"
+
+
+def test_the_repeated_cases_are_drawn_by_the_servers_key(lab: Lab, team: Entrant) -> None:
+    found = {}
+    for number in (1, 2, 5, 41, 400):
+        lab.dataset(cases=number)
+        evaluation = UUID(team.submit(track="method", phase="validation"))
+        with unit_of_work(lab.sessions) as session:
+            row = session.get_one(Evaluation, evaluation)
+            found[number] = batches.repeated(session, row, lab.settings)
+            assert found[number] == batches.repeated(session, row, lab.settings)
+            row.status = "cancelled"
+        assert found[number] <= set(range(number))
+    assert {number: len(drawn) for number, drawn in found.items()} == {1: 1, 2: 2, 5: 2, 41: 3, 400: 20}
+
+
+def test_an_evaluation_that_takes_too_long_is_rejected_and_its_running_cases_are_told(
+    lab: Lab, team: Entrant, amend: Amend
+) -> None:
+    amend(seconds_per_evaluation=100.0)
+    evaluation, worker, other = team.submit(), lab.worker(), lab.worker()
+    assert finish(worker, worker.take(), seconds=60.0) == 204
+    under_way = other.take()
+    assert finish(worker, worker.take(), seconds=60.0) == 204
+    seen = team.evaluation(evaluation)
+    assert (seen["status"], seen["reason_code"]) == ("rejected", "evaluation_too_long")
+    assert "100 s" in seen["reason"]
+    assert other.heartbeat(under_way) == 409
+    assert worker.lease() is None
+    assert team.quota()["left"] == 3
+    assert seen["verdicts"] == {}, "when it was stopped is the container's own choice"
+
+
+@pytest.mark.parametrize("order", ["forwards", "backwards"])
+def test_failures_in_a_row_end_an_evaluation_in_whatever_order_they_come(
+    lab: Lab, team: Entrant, amend: Amend, order: str
+) -> None:
+    amend(stop_after_failures_in_a_row=4)
+    lab.dataset(cases=12)
+    evaluation, workers = team.submit(), [lab.worker() for _ in range(9)]
+    for _ in range(3):
+        assert workers[0].finish(workers[0].take()).status_code == 204
+    held = [(worker, worker.take()) for worker in workers]
+    failing = held[:3] + held[4:7]  # three, a valid one, three: not in a row
+    for worker, lease in failing if order == "forwards" else failing[::-1]:
+        assert finish(worker, lease, fault="timeout") == 204
+    assert team.evaluation(evaluation)["status"] == "running"
+    assert finish(*held[3], fault="exit_code") == 204
+    seen = team.evaluation(evaluation)
+    assert (seen["status"], seen["reason_code"]) == ("rejected", "failures_in_a_row")
+    assert "4 cases in a row failed, most often by timeout" in seen["reason"]
+    assert team.quota()["left"] == 3
+
+
+def test_what_was_measured_is_kept_and_never_shown_of_hidden_cases(
+    lab: Lab, team: Entrant, admin: Any
+) -> None:
+    evaluation, worker = team.submit(), lab.worker()
+    said = {"cpu_seconds": 2.5, "gpu_memory_bytes": 7, "wait_seconds": 0.5, "peak_memory_bytes": 9}
+    assert finish(worker, worker.take(), **said) == 204
+    run = lab.runs(evaluation)[0]
+    assert {key: getattr(run, key) for key in said} == said
+    assert run.mode == "fresh"
+    text = str(team.evaluation(evaluation))
+    assert not any(key in text for key in (*said, "mode", "fresh_only"))
+    shown = admin.http.get(f"/admin/evaluations/{evaluation}/cases").json()[0]
+    assert {key: shown[key] for key in said} == said
+
+
+def test_an_unfit_slot_gets_nothing_until_it_is_fit_again(lab: Lab, team: Entrant, admin: Any) -> None:
+    evaluation = team.submit()
+    only_slot(lab)
+    worker = lab.worker("sick")
+    address = f"/worker/slots/{worker.name}"
+    why = "The canary's answer was wrong."
+    assert worker.http.put(address, json={"unfit": why}).status_code == 204
+    assert worker.lease() is None
+    assert "no worker offers" in team.evaluation(evaluation)["note"]
+    seen = {one["name"]: one for one in admin.http.get("/admin/slots").json()}[worker.name]
+    assert (seen["unfit"], seen["present"], seen["running"]) == (why, True, 0)
+    assert lab.worker().lease() is not None, "another slot of another host"
+    assert worker.http.put(address, json={"unfit": None}).status_code == 204
+    assert worker.lease() is not None
+    seen = {one["name"]: one for one in admin.http.get("/admin/slots").json()}[worker.name]
+    assert (seen["unfit"], seen["running"], seen["evaluation"]) == (None, 1, evaluation)
+
+
+def test_a_runtime_that_no_slot_offers_is_named(lab: Lab, team: Entrant, amend: Amend) -> None:
+    amend(runtime="runsc")
+    evaluation = team.submit()
+    only_slot(lab)
+    assert lab.worker().lease() is None
+    assert "the runtime runsc" in team.evaluation(evaluation)["note"]
+    assert lab.worker(runtimes=["runc", "runsc"]).lease() is not None
+
+
+def test_slot_time_is_charged_once_and_faults_of_ours_are_not(lab: Lab, team: Entrant) -> None:
+    team.submit()
+    worker = lab.worker()
+    assert worker.release(worker.take(), "gpu_fault") == 204
+    assert used(lab, team) is None
+    assert worker.finish(worker.take()).status_code == 204
+    once = used(lab, team)
+    assert once is not None
+    assert 0 < once < 60
+    with unit_of_work(lab.sessions) as session:
+        holding = select(func.count()).where(
+            WorkerSlot.name == worker.name, WorkerSlot.charged_at.is_not(None)
+        )
+        assert session.scalar(holding) == 0
+
+
+def used(lab: Lab, team: Entrant) -> float | None:
+    with unit_of_work(lab.sessions) as session:
+        usage = session.get(TeamUsage, UUID(team.team))
+        return None if usage is None else usage.seconds
