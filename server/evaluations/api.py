@@ -32,7 +32,7 @@ class CaseOut(BaseModel):
 
 
 class CaseAdminOut(CaseOut):
-    """One case run as admins see it; `slot` is the seconds from lease to verdict, `wait_seconds` to its clock's start."""
+    """One case run as admins see it; `slot` is the seconds from lease to verdict, `wait_seconds` until its clock."""
 
     worker: str | None
     claim_no: int

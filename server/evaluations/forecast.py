@@ -1,0 +1,225 @@
+"""When each phase's queue will be empty, and what would change it: measured seconds over the slots that are present."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server.challenges.models import Challenge
+from server.challenges.service import now
+from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.outlook import Work, ends
+from server.evaluations.slots import fits, needs, present_slots
+from server.evaluations.status import EvaluationStatus
+
+_WAITS = (EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value)
+_PACKED = 2
+
+
+class TaskForecast(BaseModel):
+    """What is left of one task in one phase; seconds per case from lease to verdict.
+
+    `measured`: from cases that have ended; else the challenge's limit for one case, which most stay far below.
+    """
+
+    challenge: str
+    phase: str
+    task: str
+    evaluations: int
+    cases: int
+    seconds_per_case: float
+    measured: bool
+    slot_seconds: float
+    nobody_offers: str | None
+
+
+class PhaseForecast(BaseModel):
+    """When the queue of a phase will be empty; null where a case needs what no slot offers."""
+
+    challenge: str
+    phase: str
+    cases: int
+    slot_seconds: float
+    ends: datetime | None
+    closes: datetime | None
+    in_time: bool | None
+
+
+class Change(BaseModel):
+    """What would change the end of everything that waits, and by how many seconds (below 0: sooner)."""
+
+    what: str
+    seconds: float
+
+
+class Forecast(BaseModel):
+    """The whole forecast as of a moment."""
+
+    at: datetime
+    slots: int
+    tasks: list[TaskForecast]
+    phases: list[PhaseForecast]
+    changes: list[Change]
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """An evaluation with cases that have no verdict, its challenge's name, and the seconds of a case."""
+
+    evaluation: Evaluation
+    challenge: str
+    work: Work
+    measured: bool
+    packs: bool
+
+
+def forecast(session: Session) -> Forecast:
+    """The forecast from what the database holds now."""
+    at, slots = now(session), present_slots(session)
+    waiting = _waiting(session, slots)
+    found = ends([one.work for one in waiting], len(slots))
+    return Forecast(
+        at=at,
+        slots=len(slots),
+        tasks=_tasks(waiting),
+        phases=_phases(session, waiting, found, at),
+        changes=_changes(waiting, slots),
+    )
+
+
+def _waiting(session: Session, slots: Sequence[WorkerSlot]) -> list[_Waiting]:
+    left = (
+        select(CaseRun.evaluation_id, func.count().label("cases"))
+        .where(CaseRun.verdict.is_(None))
+        .group_by(CaseRun.evaluation_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(Evaluation, Challenge.slug, left.c.cases)
+        .join(left, left.c.evaluation_id == Evaluation.id)
+        .join(Challenge, Challenge.id == Evaluation.challenge_id)
+        .where(Evaluation.status.in_(_WAITS))
+        .order_by(Challenge.slug, Evaluation.phase, Evaluation.task, Evaluation.created_at, Evaluation.id)
+    )
+    found = []
+    for evaluation, slug, cases in rows:
+        limits = evaluation.spec_version.spec.limits_of(evaluation.task)
+        measured = _measured(session, evaluation)
+        work = Work(
+            evaluation.id,
+            evaluation.team_id,
+            cases,
+            limits.seconds_per_case if measured is None else measured,
+            frozenset(number for number, slot in enumerate(slots) if fits(evaluation, slot)),
+            evaluation.priority,
+        )
+        found.append(_Waiting(evaluation, slug, work, measured is not None, limits.pack != 1))
+    return found
+
+
+def _measured(session: Session, evaluation: Evaluation) -> float | None:
+    """Mean seconds of a case from lease to verdict: of the evaluation, else of others of its task; None without any."""
+    seconds = func.avg(CaseRun.seconds + func.coalesce(CaseRun.wait_seconds, 0.0))
+    own: float | None = session.scalar(select(seconds).where(CaseRun.evaluation_id == evaluation.id))
+    if own is not None:
+        return own
+    alike = (
+        select(Evaluation.id)
+        .where(Evaluation.challenge_id == evaluation.challenge_id, Evaluation.task == evaluation.task)
+        .order_by(Evaluation.created_at.desc())
+        .limit(100)
+    )
+    return session.scalar(select(seconds).where(CaseRun.evaluation_id.in_(alike)))
+
+
+def _tasks(waiting: Sequence[_Waiting]) -> list[TaskForecast]:
+    groups: dict[tuple[str, str, str], list[_Waiting]] = {}
+    for one in waiting:
+        groups.setdefault((one.challenge, one.evaluation.phase, one.evaluation.task), []).append(one)
+    return [_task(*names, group) for names, group in groups.items()]
+
+
+def _task(challenge: str, phase: str, task: str, group: Sequence[_Waiting]) -> TaskForecast:
+    cases = sum(one.work.cases for one in group)
+    seconds = sum(one.work.slot_seconds for one in group)
+    stuck = next((one for one in group if not one.work.slots), None)
+    return TaskForecast(
+        challenge=challenge,
+        phase=phase,
+        task=task,
+        evaluations=len(group),
+        cases=cases,
+        seconds_per_case=seconds / cases,
+        measured=all(one.measured for one in group),
+        slot_seconds=seconds,
+        nobody_offers=None if stuck is None else needs(stuck.evaluation),
+    )
+
+
+def _phases(
+    session: Session, waiting: Sequence[_Waiting], found: dict[UUID, float], at: datetime
+) -> list[PhaseForecast]:
+    groups: dict[tuple[str, str], list[_Waiting]] = {}
+    for one in waiting:
+        groups.setdefault((one.challenge, one.evaluation.phase), []).append(one)
+    return [_phase(session, *names, group, found, at) for names, group in groups.items()]
+
+
+def _phase(
+    session: Session,
+    challenge: str,
+    phase: str,
+    group: Sequence[_Waiting],
+    found: dict[UUID, float],
+    at: datetime,
+) -> PhaseForecast:
+    spec = session.get_one(Challenge, group[0].evaluation.challenge_id).spec
+    closes = spec.phases[phase].closes if phase in spec.phases else None
+    last = [found.get(one.evaluation.id) for one in group]
+    known = [seconds for seconds in last if seconds is not None]
+    end = at + timedelta(seconds=max(known)) if len(known) == len(last) else None
+    return PhaseForecast(
+        challenge=challenge,
+        phase=phase,
+        cases=sum(one.work.cases for one in group),
+        slot_seconds=sum(one.work.slot_seconds for one in group),
+        ends=end,
+        closes=closes,
+        in_time=None if end is None or closes is None else end <= closes,
+    )
+
+
+def _changes(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot]) -> list[Change]:
+    """One more slot like the largest, cases packed in twos where that is allowed, and the longest image left out."""
+    work = [one.work for one in waiting]
+    if not work or not slots:
+        return []
+    before = _end(work, len(slots))
+    largest = max(
+        range(len(slots)), key=lambda number: (sum(number in one.slots for one in work), slots[number].memory)
+    )
+    more = [replace(one, slots=one.slots | {len(slots)}) if largest in one.slots else one for one in work]
+    packed = [
+        replace(one.work, seconds=one.work.seconds / _PACKED) if one.packs else one.work for one in waiting
+    ]
+    longest = max(work, key=lambda one: one.slot_seconds)
+    rest = [one for one in work if one is not longest]
+    return [
+        Change(what=f"one more slot like {slots[largest].name}", seconds=_end(more, len(slots) + 1) - before),
+        Change(
+            what="two cases at once where packing is allowed, at best",
+            seconds=_end(packed, len(slots)) - before,
+        ),
+        Change(
+            what=f"without the evaluation with most left ({longest.evaluation})",
+            seconds=_end(rest, len(slots)) - before,
+        ),
+    ]
+
+
+def _end(work: Sequence[Work], slots: int) -> float:
+    return max(ends(work, slots).values(), default=0.0)

@@ -1,0 +1,146 @@
+"""`proctor-admin forecast` on the real queue in virtual time: what it says is what then happens."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import update
+from typer.testing import CliRunner
+
+from evaluator.spec import load_challenge
+from server.database import unit_of_work
+from server.evaluations.forecast import Forecast, forecast
+from server.evaluations.models import Evaluation, WorkerSlot
+from server.evaluations.outlook import Work, ends
+from server.settings import Settings
+from server.tables import open_database
+from tests.server.simulation import Queue, turn_the_clock
+from worker.admin.main import collect
+from worker.embedded.data import CHECKOUT
+
+SECONDS = 20.0
+
+
+def work(cases: int, seconds: float, slots: set[int], *, team: UUID | None = None, priority: int = 0) -> Work:
+    return Work(uuid4(), team or uuid4(), cases, seconds, frozenset(slots), priority)
+
+
+def test_one_slot_runs_all_there_is_and_two_half_of_it_each() -> None:
+    one = work(10, 6.0, {0, 1})
+    assert ends([one], 1) == {one.evaluation: 60.0}
+    assert ends([one], 2) == {one.evaluation: 30.0}
+
+
+def test_a_slot_runs_only_what_it_can_and_what_none_can_has_no_end() -> None:
+    small, large, huge = work(4, 5.0, {0, 1}), work(2, 30.0, {1}), work(1, 1.0, set())
+    found = ends([small, large, huge], 2)
+    assert found[large.evaluation] == 60.0
+    assert found[small.evaluation] == 20.0
+    assert huge.evaluation not in found
+
+
+def test_teams_share_and_priority_goes_first() -> None:
+    many, few = work(100, 1.0, {0}), work(5, 1.0, {0})
+    assert ends([many, few], 1)[few.evaluation] == pytest.approx(10.0, abs=1.0)
+    urgent = work(50, 1.0, {0}, priority=1)
+    assert ends([many, few, urgent], 1)[urgent.evaluation] == 50.0
+
+
+def test_a_season_of_hundreds_of_thousands_of_cases_is_dealt_in_bundles() -> None:
+    season = [work(6_500, 3.0, {0, 1}) for _ in range(60)]
+    assert max(ends(season, 2).values()) == pytest.approx(60 * 6_500 * 3.0 / 2, rel=0.01)
+
+
+@pytest.fixture
+def queue(fresh_postgres_url: str, tmp_path: Path) -> Iterator[Queue]:
+    turn_the_clock(fresh_postgres_url)
+    settings = Settings.model_validate(
+        {"data": tmp_path, "secret_key": "k" * 40, "DATABASE_URL": fresh_postgres_url}
+    )
+    sessions = open_database(fresh_postgres_url, pool_size=1)
+    spec = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml")
+    yield Queue.of(sessions, settings, spec, seconds=lambda team: SECONDS)
+    sessions.kw["bind"].dispose()
+
+
+def now(queue: Queue) -> Forecast:
+    with unit_of_work(queue.sessions) as session:
+        return forecast(session)
+
+
+def test_an_empty_queue_has_no_end(queue: Queue) -> None:
+    assert (now(queue).phases, now(queue).tasks, now(queue).changes) == ([], [], [])
+
+
+def test_the_end_that_was_forecast_is_the_end(queue: Queue) -> None:
+    queue.submit("one", 60)
+    queue.submit("two", 40)
+    queue.run(2, until=lambda: len(queue.held) == 10)
+    said = now(queue)
+    (task,), (phase,) = said.tasks, said.phases
+    assert (said.slots, task.cases, task.evaluations, task.measured) == (2, 90, 2, True)
+    assert task.seconds_per_case == SECONDS
+    assert task.slot_seconds == 90 * SECONDS
+    assert phase.ends is not None
+    queue.run(2)
+    with unit_of_work(queue.sessions) as session:
+        ended = forecast(session).at
+    assert abs((phase.ends - ended).total_seconds()) <= 2 * SECONDS
+
+
+def test_what_would_change_the_end_is_counted_out(queue: Queue) -> None:
+    queue.submit("one", 60)
+    queue.submit("two", 40)
+    queue.run(2, until=lambda: len(queue.held) == 10)
+    more, packed, less = now(queue).changes
+    assert more.what.startswith("one more slot like slot-")
+    assert more.seconds == pytest.approx(-90 * SECONDS / 2 / 3, abs=SECONDS)
+    assert packed.seconds == pytest.approx(-90 * SECONDS / 4, abs=SECONDS)
+    assert less.seconds < -SECONDS
+
+
+def test_without_a_measured_case_the_limit_counts_and_is_marked(queue: Queue) -> None:
+    queue.submit("one", 10)
+    queue.run(0)
+    (task,) = now(queue).tasks
+    limit = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml").limits_of("task5").seconds_per_case
+    assert (task.measured, task.seconds_per_case) == (False, limit)
+
+
+def test_what_no_slot_can_run_has_no_end_and_says_what_is_missing(queue: Queue) -> None:
+    queue.submit("one", 10)
+    queue.run(1, until=lambda: bool(queue.held))
+    with unit_of_work(queue.sessions) as session:
+        session.execute(update(Evaluation).values(needs_cpus=1000.0))
+    said = now(queue)
+    assert said.phases[0].ends is None
+    assert said.tasks[0].nobody_offers == "1000 CPUs, 1 GiB of memory, the runtime runc"
+
+
+def test_the_commands_print_tables_and_json(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment: dict[str, Any] = {
+        "DATABASE_URL": queue.settings.database_url,
+        "PROCTOR_DATA": queue.settings.data,
+        "PROCTOR_SECRET_KEY": "k" * 40,
+        "COLUMNS": "200",
+    }
+    for key, value in environment.items():
+        monkeypatch.setenv(key, str(value))
+    assert "No case waits." in CliRunner().invoke(collect(), ["forecast"]).output
+    queue.submit("one", 30)
+    queue.run(2, until=lambda: len(queue.held) == 6)
+    with unit_of_work(queue.sessions) as session:
+        session.execute(
+            update(WorkerSlot).where(WorkerSlot.name == "slot-1").values(unfit="The canary was wrong.")
+        )
+    printed = CliRunner().invoke(collect(), ["forecast"]).output
+    assert "slots present: 1" in printed
+    assert "measured" in printed
+    assert "one more slot like slot-0" in printed
+    assert json.loads(CliRunner().invoke(collect(), ["forecast", "--json"]).output)["tasks"][0]["cases"] == 24
+    listed = CliRunner().invoke(collect(), ["slots"]).output
+    assert "The canary was wrong." in listed
+    assert "1 of task5" in listed
