@@ -23,7 +23,7 @@ __all__ = ["Engine", "EngineFault"]
 _LOAD_SECONDS = 3600
 # The archive is ours and its blobs are verified, so these can only be the image's own config or layers.
 _UNLOADABLE = re.compile(
-    r"cannot unmarshal|parsing time|tar file.*(no such file or directory|not a directory)"
+    r"cannot unmarshal|parsing time|duplicates of file paths|tar file.*(no such file or directory|not a directory)"
 )
 _JOB = r"[0-9a-f-]{32,36}-\d+"  # <case run id>-<claim_no>: never the name of somebody else's container
 

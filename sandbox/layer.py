@@ -6,6 +6,7 @@ deleted but are still open are found through the processes that hold them.
 """
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -60,22 +61,42 @@ def _readable_upper(container: dict[str, Any]) -> Path | None:
 
 
 def _tree_size(top: Path, limit: int) -> int:
-    """Bytes of disk below `top`; stops early once `limit` or the bound on the number of files is passed."""
+    """Bytes of disk below `top`; stops early once `limit` or the bound on the number of files is passed.
+
+    A tree so deep that no path reaches its end counts as over the limit: anything could be hidden there.
+    """
     total = 0
-    for count, entry in enumerate(_walk(top)):
-        with contextlib.suppress(OSError):
-            total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
-        if total > limit:
-            break
-        if count > _MANY_FILES:
-            return limit + 1
+    try:
+        for count, entry in enumerate(_walk(top)):
+            with _vanishing():
+                total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+            if total > limit:
+                break
+            if count > _MANY_FILES:
+                return limit + 1
+    except _TooDeep:
+        return limit + 1
     return total
+
+
+class _TooDeep(Exception):  # noqa: N818 - what a container made, not an error of ours
+    """A path is longer than any that the kernel takes."""
+
+
+@contextlib.contextmanager
+def _vanishing() -> Iterator[None]:
+    """Files and folders may be removed while they are looked at."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise _TooDeep from None
 
 
 def _walk(top: Path) -> Iterator["os.DirEntry[str]"]:
     pending = [str(top)]
     while pending:
-        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
+        with _vanishing(), os.scandir(pending.pop()) as entries:
             for entry in entries:
                 yield entry
                 if entry.is_dir(follow_symlinks=False):

@@ -17,7 +17,7 @@ from docker.errors import APIError, DockerException
 from requests import RequestException
 
 from evaluator.verdicts import HINTS, Fault, PlatformFault, Verdict
-from sandbox import collect, disks, judge, options, parse, start
+from sandbox import accounts, collect, disks, judge, options, parse, start
 from sandbox.cgroups import Group
 from sandbox.disks import Disk
 from sandbox.engine import Engine, translate
@@ -165,6 +165,7 @@ def _make(case: Case, image: Mapping[str, Any]) -> None:
         case.container = str(engine.api.create_container_from_config(case.config, name=job.name)["Id"])
         if options.OUTPUT not in case.disks:
             collect.make_writable(engine, case.container)
+        case.refused = accounts.refused(engine, case.container, job.image)
     except APIError as error:
         case.refused = start.refused(error)
     except (DockerException, RequestException) as error:

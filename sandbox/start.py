@@ -30,11 +30,20 @@ _PARTICIPANT: tuple[tuple[str, str], ...] = (
         "unable to find group",
         "The command could not be started: the image names a group that it does not have.",
     ),
+    ("uids and gids must be", "The command could not be started: the image names a user beyond all numbers."),
+    (
+        "environment variable name can't be empty",
+        "The command could not be started: the image sets a variable that has no name.",
+    ),
+    ("argument list too long", "The command could not be started: the image's variables are too long."),
     ("no command specified", "The command could not be started: the image has no ENTRYPOINT."),
     (
         "invalid mount config",
         "The container could not be made: the image declares a VOLUME that cannot be mounted.",
     ),
+    ("not of type proc", "The container could not be made: the image has a link into /proc where we mount."),
+    ("is not directory", "The container could not be made: the image has a file where a directory must be."),
+    ("too many links", "The container could not be made: the image has a link in a circle where we mount."),
     ("inside /proc", "The container could not be made: the image declares a VOLUME that leads into /proc."),
     (
         "read-only file system",
@@ -52,6 +61,9 @@ _PROCESS = (
     "unable to find",
     "no command",
     "mount",
+    "uids and gids",
+    "is not directory",
+    "too many links",
 )
 
 

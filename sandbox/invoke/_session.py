@@ -14,7 +14,7 @@ from typing import Any, Self
 from docker.errors import APIError
 
 from evaluator.verdicts import PlatformFault
-from sandbox import collect, options, parse, run
+from sandbox import accounts, collect, options, parse, run
 from sandbox.cgroups import Group
 from sandbox.disks import Disk
 from sandbox.engine import Engine, explanation, translate
@@ -131,6 +131,8 @@ class Session:
         try:
             created = self._engine.api.create_container_from_config(config, name=self._job.name)
             container = str(created["Id"])
+            if accounts.refused(self._engine, container, self._job.image) is not None:
+                raise NotServed("the image's accounts are no ordinary files")
             channel = Channel(self._engine, container)
             self._cleanup.callback(channel.close)
             started = time.monotonic()

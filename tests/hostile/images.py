@@ -10,6 +10,7 @@ from pathlib import Path
 from demo.images import build_image
 
 SCRIPT = Path(__file__).with_name("predict.py")
+TRICKS = Path(__file__).with_name("tricks.py")
 BY_TRACK = "by_track"
 NO_PYTHON = "no_python"
 
@@ -25,6 +26,15 @@ def build(behaviour: str, base: str) -> Path:
     env = {} if behaviour == BY_TRACK else {"BEHAVIOUR": behaviour}
     name = f"proctor-hostile-{behaviour.replace('_', '-')}"
     return build_image({"/app/predict.py": SCRIPT.read_bytes()}, base, name=name, env=env)
+
+
+def build_all(base: str) -> Path:
+    """The image that takes its behaviour, of `predict.py` or of `tricks.py`, from `PROCTOR_TRACK`."""
+    files = {
+        "/app/predict.py": TRICKS.read_bytes(),
+        "/app/tests/hostile/predict.py": SCRIPT.read_bytes(),
+    }
+    return build_image(files, base, name="proctor-hostile-all")
 
 
 def bare_image(files: dict[str, bytes], **config: object) -> Path:

@@ -1,0 +1,92 @@
+"""What an engine reads as root from an image before anything of it runs: the files that name users and groups.
+
+The engine opens them without asking what they are. A pipe there stops it for good: neither start nor removal of that
+container ever ends. A device would be opened on the host.
+"""
+
+import base64
+import functools
+import json
+import posixpath
+from http import HTTPStatus
+from typing import Any
+
+from docker.errors import APIError, DockerException
+from requests import RequestException
+
+from evaluator.verdicts import Fault, PlatformFault, Verdict
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
+
+_FILES = ("/etc/passwd", "/etc/group")
+_SPECIAL = (
+    (1 << 26) | (1 << 25) | (1 << 24) | (1 << 21) | (1 << 19)
+)  # device, pipe, socket, character device, other
+_LINK = 1 << 27
+_LIVE = ("/proc", "/sys", "/dev", "/input", "/output", "/proctor", "/tmp")  # noqa: S108 - inside the container
+_REFUSED = "The command could not be started: /etc/passwd or /etc/group of the image is no ordinary file."
+
+
+def refused(engine: Engine, container: str, image: str) -> Verdict | None:
+    """The verdict on an image whose accounts no engine may read; None where nothing speaks against them.
+
+    `container` is one that was made of `image` (an id) and is not started.
+
+    Raises:
+        APIError: the engine refuses to look, because nothing can be mounted in the container, say.
+        EngineFault: the engine failed otherwise.
+    """
+    return Verdict(Fault.NO_START, _REFUSED) if _dangerous(_By(engine, container), image) else None
+
+
+class _By:
+    """A container to ask through, which makes no difference to the answer: that depends on the image alone."""
+
+    def __init__(self, engine: Engine, container: str) -> None:
+        self.engine, self.container = engine, container
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _By)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@functools.lru_cache(maxsize=256)
+def _dangerous(by: _By, image: str) -> bool:
+    return _leads_astray(by, "/etc") or any(_leads_astray(by, path) or _special(by, path) for path in _FILES)
+
+
+def _leads_astray(by: _By, path: str) -> bool:
+    """Whether a link leads to where something else will stand once the container runs."""
+    found = _stat(by, path)
+    if found is None or not found["mode"] & _LINK:
+        return False
+    target = posixpath.normpath(found["linkTarget"])
+    return any(target == top or target.startswith(top + "/") for top in _LIVE)
+
+
+def _special(by: _By, path: str) -> bool:
+    found = _stat(by, path)
+    if found is not None and found["mode"] & _LINK:  # the engine tells where a link ends, through all others
+        found = _stat(by, found["linkTarget"])
+    return found is not None and bool(found["mode"] & (_SPECIAL | _LINK))
+
+
+def _stat(by: _By, path: str) -> dict[str, Any] | None:
+    """What the engine says of a path; it follows links of folders only, and opens nothing."""
+    api = by.engine.api
+    try:
+        answer = api.head(
+            api._url("/containers/{0}/archive", by.container), params={"path": path}, timeout=api.timeout
+        )
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        if answer.status_code != HTTPStatus.OK:  # only a full answer says why
+            api._raise_for_status(api.get(answer.url, stream=True, timeout=api.timeout))
+        said: dict[str, Any] = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+    except APIError:
+        raise
+    except (DockerException, RequestException) as error:
+        raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"looking at accounts: {error}") from error
+    return said
