@@ -318,6 +318,20 @@ def floods_the_log() -> None:
     write(good())
 
 
+@behaviour
+def shouts() -> None:
+    """Says all it knows and could make up, wherever it can, and then fails."""
+    with gzip.open(INPUTS[0]) as file:
+        seen = file.read().hex()
+    for line in ("canarystdout", *sys.argv, *os.environ, seen[:4000]):
+        print(line)
+    sys.stderr.write("canarystderr\n")
+    write(good())
+    write(b"canarycontent", "/output/canaryfile.txt")
+    os.mkdir("/output/canaryfolder")
+    raise RuntimeError("canaryexception " + seen[-80:])
+
+
 def reachable() -> Iterator[str]:
     """What answers on this machine or near it; loopback inside the container does not count."""
     ports = [int(port) for port in os.environ.get("PORTS", "22,80,443,5432,6379,8000,2375").split(",")]
