@@ -86,13 +86,18 @@ def rank_command(
         spec = load_challenge(challenge, overlay)
         result = _result(spec, scores, reports)
         _write(spec, result, comparison_file, challenger)
+        _print(
+            spec,
+            result,
+            explained=explained,
+            ranked=scores is not None or reports is not None,
+            as_json=as_json,
+        )
+        sys.stdout.flush()
     except (SpecError, UnknownMetric, OSError) as error:
         raise ended(error, 2) from None
     except RankingError as error:
         raise ended(error, 3 if isinstance(error, ScorerFailed) else 1) from None
-    _print(
-        spec, result, explained=explained, ranked=scores is not None or reports is not None, as_json=as_json
-    )
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ def score_command(
         text = report.model_dump_json(indent=2) + "\n"
         if str(report_file) == "-":
             sys.stdout.write(text)
+            sys.stdout.flush()  # what does not fit is found out here
         else:
             report_file.write_text(text, encoding="utf-8")
     except (SpecError, ManifestError, ScoringError, outputs.InputUnreadable, OSError) as error:

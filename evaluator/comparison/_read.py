@@ -83,11 +83,13 @@ def _attempt(challenge: Challenge, folder: Path) -> dict[str, Report]:
 
 
 def _report(challenge: Challenge, path: Path) -> Report:
-    place = f"{path.parent.name}/{path.name}"
+    place = str(path)  # an attempt has a directory of its own, and the team is above that
     try:
         report = Report.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise RankingError(f"{place}: not a report: {str(error).splitlines()[0]}") from None
+    except OSError as error:
+        raise RankingError(f"{place}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        raise RankingError(f"{place}: not a report: {_first(error)}") from None
     if report.board != path.stem:
         raise RankingError(f"{place}: this is the report of {report.board}")
     if set(report.metrics) != set(challenge.boards[report.board].metrics):
@@ -95,10 +97,16 @@ def _report(challenge: Challenge, path: Path) -> Report:
     for key, metric in report.metrics.items():
         if metric.fault is not None:
             raise ScorerFailed(
-                f"{path.parent.parent.name}/{place}: {metric.fault}: {key} has no value. {metric.reason or ''} "
+                f"{place}: {metric.fault}: {key} has no value. {metric.reason or ''} "
                 "Mend the metric and score again, or leave this report out"
             )
     return report
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return f"{field}: {first['msg']}" if field else str(first["msg"])
 
 
 def _folders(directory: Path) -> list[Path]:

@@ -14,8 +14,8 @@ from evaluator.cli import app
 from evaluator.metrics import case_metric, registry
 from evaluator.metrics.registry import UnknownMetric
 from evaluator.scoring import ScoringError, _plugins, score_board
-from evaluator.spec import merge, parse_challenge
-from tests.evaluator.datasets import Dataset, embeddings, fomo26, numbers
+from evaluator.spec import load_challenge, merge, parse_challenge
+from tests.evaluator.datasets import CHALLENGES, Dataset, embeddings, fomo26, numbers
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "plugin"
 BROKEN = "tests.evaluator.broken_metrics"
@@ -227,6 +227,17 @@ def test_fairness_of_a_metric_that_fails_leaves_the_probe_and_its_groups(tmp_pat
     assert report.metrics["odd"].fault == "scorer_failed"
     assert report.metrics["fairness_auroc"].value is not None
     assert report.extras.groups["sex"]["f"].values["fairness_auroc"] is not None
+
+
+def test_fairness_asks_a_plugin_in_its_own_process_only(tmp_path):
+    dataset = embeddings(tmp_path)
+    compared = f"{BROKEN}:replaces_and_exits"  # in this process it would end the tests
+    report = scored(dataset, "task7", {"odd": {"metric": "fairness", "of": compared}}, resamples=5)
+    assert (report.metrics["odd"].value, report.metrics["odd"].fault) == (1.0, None)
+    (tmp_path / "overlay.yaml").write_text(
+        f'boards: {{task7: {{metrics: {{odd: {{metric: fairness, of: "{compared}"}}}}}}}}'
+    )
+    assert load_challenge(CHALLENGES / "fomo26" / "challenge.yaml", tmp_path / "overlay.yaml")
 
 
 def test_metrics_are_scored_in_any_thread(tmp_path):

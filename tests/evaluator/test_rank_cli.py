@@ -190,3 +190,36 @@ def test_a_report_with_a_failed_metric_has_an_exit_code_of_its_own(tmp_path):
     found = run("--reports", tmp_path / "reports", challenge="fomo26")
     assert found.exit_code == 3
     assert "scorer_failed" in found.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["rank", "--scores", PUBLISHED], ["rank", "--scores", PUBLISHED, "--json"]]
+)
+def test_output_that_does_not_fit_is_said(command):
+    challenge = ["--challenge", ROOT / "challenges" / "fomo25" / "challenge.yaml"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "evaluator", *command, *challenge],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=ROOT,
+        )
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_is_no_report_is_named_by_team_track_and_field(tmp_path):
+    (tmp_path / "team" / "open").mkdir(parents=True)
+    path = tmp_path / "team" / "open" / "task1.json"
+    path.write_text("{}")
+    found = run("--reports", tmp_path)
+    assert found.exit_code == 1
+    assert "team/open/task1.json: not a report: board: Field required" in found.stderr
+    path.unlink()
+    path.mkdir()
+    found = run("--reports", tmp_path)
+    assert found.exit_code == 1
+    assert "team/open/task1.json: cannot be read: Is a directory" in found.stderr
