@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from server.accounts.principals import RunWorker
@@ -89,7 +89,7 @@ def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings
     if first is None:
         return None
     batch = batch_of(session, first, slot)
-    more = _more(session, first, batch.most - 1) if batch.most > 1 else ()
+    more = _more(session, first, worker, batch.most - 1) if batch.most > 1 else ()
     mode = Mode.FRESH if batch.mode is Mode.PACKED and not more else batch.mode
     if mode is not Mode.FRESH:
         first.mode = mode.value
@@ -115,10 +115,12 @@ def _claim_first(
     return claimed.one_or_none()
 
 
-def _more(session: Session, first: CaseRun, most: int) -> Sequence[CaseRun]:
+def _more(session: Session, first: CaseRun, worker: RunWorker, most: int) -> Sequence[CaseRun]:
     query = select(CaseRun).where(
         CaseRun.evaluation_id == first.evaluation_id,
         CaseRun.status == CaseStatus.WAITING.value,
+        # what met a fault of ours on this host is the policy's to give, one by one
+        or_(CaseRun.faults == 0, CaseRun.worker_id != worker.id),
     )
     if not first.evaluation.cleared:
         query = query.where(CaseRun.position < first.evaluation.first_cases)

@@ -19,6 +19,10 @@ ANY_RUNTIME = "any"
 """What an evaluation needs whose challenge leaves the container runtime to the worker."""
 
 
+PRESENT_SECONDS = 60
+"""A slot that neither asked for a case nor kept a lease alive for so long is not there."""
+
+
 @dataclass(frozen=True)
 class Slot:
     """What a slot of a run worker offers.
@@ -100,6 +104,19 @@ WITH slot AS (
         WHERE case_runs.evaluation_id = ordered.id AND case_runs.status = 'waiting'
             -- until one of the first cases has a valid output, only these may run
             AND (ordered.cleared OR case_runs.position < ordered.first_cases)
+            -- what met a fault of ours goes to another host, else to another slot, while one is there that can run it:
+            -- a broken host alone ends no evaluation
+            AND NOT (case_runs.faults > 0 AND case_runs.worker_id = :worker AND EXISTS (
+                SELECT FROM worker_slots AS other JOIN evaluations AS own ON own.id = ordered.id
+                WHERE (other.worker_id <> :worker OR other.name <> :name AND case_runs.worker = :name)
+                    AND other.unfit IS NULL
+                    AND other.seen_at > now() - make_interval(secs => :present_seconds)
+                    AND own.needs_cpus <= other.cpus
+                    AND own.needs_memory <= other.memory
+                    AND own.needs_gpus <= other.gpus
+                    AND own.needs_gpu_memory <= other.gpu_memory
+                    AND (own.needs_runtime = :any_runtime OR jsonb_exists(other.runtimes, own.needs_runtime))
+            ))
         ORDER BY case_runs.position
         LIMIT 1
         FOR UPDATE SKIP LOCKED
@@ -119,6 +136,8 @@ def parameters(worker_id: UUID, slot: Slot) -> dict[str, Any]:
         "gpus": slot.gpus,
         "gpu_memory": slot.gpu_memory,
         "runtimes": [*slot.runtimes, ANY_RUNTIME],
+        "any_runtime": ANY_RUNTIME,
+        "present_seconds": PRESENT_SECONDS,
         "half_life": HALF_LIFE,
         "usage_unit": USAGE_UNIT,
         "remaining_unit": REMAINING_UNIT,

@@ -10,10 +10,8 @@ from sqlalchemy.orm import Session
 from server import events
 from server.accounts.principals import RunWorker
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
-from server.evaluations.policy import ANY_RUNTIME
+from server.evaluations.policy import ANY_RUNTIME, PRESENT_SECONDS
 from server.evaluations.status import CaseStatus, EvaluationStatus
-
-PRESENT_SECONDS = 60
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import httpx
 import pytest
 import uvicorn
 from argon2 import PasswordHasher
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from evaluator.spec import Challenge, load_challenge
@@ -27,7 +27,7 @@ from server.accounts.tokens import issue
 from server.app import create_app
 from server.challenges.service import apply
 from server.database import Base, SessionFactory, unit_of_work
-from server.evaluations.models import Evaluation
+from server.evaluations.models import Evaluation, WorkerSlot
 from server.evaluations.status import ACTIVE, EvaluationStatus
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab
@@ -236,10 +236,11 @@ def tus(captain: Person) -> Tus:
 
 @pytest.fixture
 def lab(sessions: SessionFactory, settings: Settings, slug: str, clients: Clients) -> Lab:
-    """The challenge `slug` with cases for task5, and a queue in which nothing else waits."""
+    """The challenge `slug` with cases for task5; nothing else waits, and no slot has been seen."""
     with unit_of_work(sessions) as session:
         active = Evaluation.status.in_([status.value for status in ACTIVE])
         session.execute(update(Evaluation).where(active).values(status=EvaluationStatus.CANCELLED.value))
+        session.execute(delete(WorkerSlot))
     lab = Lab(sessions, settings, slug, clients)
     lab.dataset()
     return lab
