@@ -22,8 +22,11 @@ __all__ = ["Engine", "EngineFault"]
 
 _LOAD_SECONDS = 3600
 # The archive is ours and its blobs are verified, so these can only be the image's own config or layers.
+# What the engine's own sentence ends with counts: what stands before it are names that the image chose.
 _UNLOADABLE = re.compile(
-    r"cannot unmarshal|parsing time|duplicates of file paths|tar file.*(no such file or directory|not a directory)"
+    r"cannot unmarshal|parsing time|duplicates of file paths|tar file.*: ("
+    r"no such file or directory|not a directory|is a directory|file exists|file name too long|invalid argument"
+    r"|argument list too long|too many levels of symbolic links|link [^\n]*: operation not permitted)\s*$"
 )
 _JOB = r"[0-9a-f-]{32,36}-\d+"  # <case run id>-<claim_no>: never the name of somebody else's container
 
