@@ -1,20 +1,22 @@
 """Every place that a container which serves several cases can write to, and how it is emptied between them.
 
+Whoever calls this stops the container's processes meanwhile: the tools run as root of this host, by paths, and
+would follow a link that takes a folder's or a file's place between two looks.
+
 The root file system of such a container is read-only. What is left are the bounded disks, which this process
 mounts too, and file systems in memory, which are reached through the container's first process. A writable mount
 of another kind means that we do not know this engine well enough: no case is served then.
 """
 
 import os
+import posixpath
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evaluator.verdicts import PlatformFault
 from sandbox.disks import Disk
-from sandbox.faults import EngineFault
 
 _EMPTY = ("/dev/shm", "/dev/mqueue")  # noqa: S108 - paths inside the container
 _LISTED = ("/dev", "/sys/fs/cgroup")
@@ -22,6 +24,10 @@ _LISTED = ("/dev", "/sys/fs/cgroup")
 
 _KERNEL = {"proc", "sysfs", "devpts", "cgroup", "cgroup2"}
 """File systems whose files the kernel makes; what may be written there is masked or read-only."""
+
+
+_SECONDS = 30
+"""As long may one tool take for one place; nobody's clock runs meanwhile."""
 
 
 @dataclass
@@ -37,12 +43,14 @@ class Places:
         """Note what is there before the first case, for that is what a case finds.
 
         Raises:
-            EngineFault: there is a writable place that could not be emptied.
+            OSError: there is a writable place that could not be emptied, whether this engine makes it or the image
+                with a VOLUME of an odd name.
         """
         writable = _writable(self.pid)
-        if unknown := writable - {*_EMPTY, *_LISTED, *self.disks}:
-            message = f"a container that serves several cases could write to {', '.join(sorted(unknown))}"
-            raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, message)
+        if unknown := writable - {*_EMPTY, *_LISTED, *map(posixpath.normpath, self.disks)}:
+            raise OSError(
+                f"a container that serves several cases could write to {', '.join(sorted(unknown))}"
+            )
         for target in writable.intersection(_LISTED):
             with _inside(self.pid, target) as folder:
                 self._listed[target] = _names(_path(folder))
@@ -124,6 +132,11 @@ def _delete(folder: Path, *descriptors: int) -> None:
 
 
 def _run(command: list[str], descriptors: Collection[int]) -> None:
-    done = subprocess.run(command, capture_output=True, check=False, pass_fds=tuple(descriptors), timeout=120)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, check=False, pass_fds=tuple(descriptors), timeout=_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise OSError("emptying a place took too long") from error
     if done.returncode:
         raise OSError(f"emptying a place failed: {done.stderr.decode(errors='replace')[:500]}")

@@ -6,12 +6,14 @@ fresh container, and that verdict counts. So nothing here judges; a session only
 
 import shutil
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
+from requests import RequestException
 
 from evaluator.verdicts import PlatformFault
 from sandbox import accounts, collect, options, parse, run
@@ -113,7 +115,11 @@ class Session:
         seconds = time.monotonic() - began
         if said.get("ok") is not True:
             raise NotServed("the container answered that it failed")
-        return self._outcome(running, case, seconds)
+        try:
+            return self._outcome(running, case, seconds)
+        except OSError as error:  # the container lives, and may hold its files back
+            self._end()
+            raise NotServed(f"collecting its output: {error}") from error
 
     def _start(self) -> _Running:
         image = run.image_of(self._engine, self._job)
@@ -144,13 +150,26 @@ class Session:
         places = Places(pid, made, self._job.scratch / "kept")
         if pid == 0:
             raise NotServed("the container ended at once")
-        places.remember()
-        return _Running(container, channel, places, group, config, started)
+        stopped = time.monotonic()
+        with self._frozen(container):
+            places.remember()
+        return _Running(container, channel, places, group, config, started + time.monotonic() - stopped)
+
+    @contextmanager
+    def _frozen(self, container: str) -> Iterator[None]:
+        """None of the container's processes runs meanwhile: nothing moves while root of this host walks there."""
+        try:
+            self._engine.api.pause(container)
+            yield
+            self._engine.api.unpause(container)
+        except (DockerException, RequestException) as error:
+            raise NotServed(f"stopping its processes for a moment: {error}") from error
 
     def _next(self, running: _Running, case: CaseJob) -> float:
         """Empty the places, lay out the case's inputs, and send its line; returns when its clock started."""
         if self._served:
-            running.places.empty()
+            with self._frozen(running.container):
+                running.places.empty()
             for old in self._inputs.iterdir():
                 old.unlink()
         run.stage(case, self._inputs)

@@ -4,11 +4,13 @@ It answers with a number: how many marks of earlier cases it has found, wherever
 """
 
 # Bare calls of the operating system, as such programs make them:
-# ruff: noqa: PTH103, PTH104, PTH108, PTH113, PTH118, PTH123, PTH208
+# ruff: noqa: PTH103, PTH104, PTH108, PTH113, PTH118, PTH123, PTH208, PTH211
 
 import ctypes
+import fcntl
 import json
 import os
+import signal
 import sys
 import time
 
@@ -16,6 +18,7 @@ MARK = "left-by-another-case"
 SKIPPED = ("/proc", "/sys")
 LOOKED_AT = ("/", "/sys/fs/cgroup")
 MANNER = os.environ["PROCTOR_TRACK"]
+signal.signal(signal.SIGIO, signal.SIG_IGN)  # a lease that is broken would end the program
 
 
 def everywhere():
@@ -51,6 +54,17 @@ def leave_marks():
     return left
 
 
+def attack_the_host(number):
+    """Puts a link to a file of the host where the image has a file, whenever nothing is there."""
+    manner, _, target = MANNER.partition(":")
+    if manner == "links" and number == 1 and os.fork() == 0:
+        while True:
+            try:
+                os.symlink(target, "/tmp/payload")
+            except OSError:
+                continue
+
+
 def serve(case, arguments, number):
     output = arguments[arguments.index("--output") + 1]
     if MANNER == "second_hangs" and number == 2:
@@ -69,6 +83,7 @@ def serve(case, arguments, number):
         print("left in", left, file=sys.stderr, flush=True)
         assert {"/tmp", "/output", "/proctor", "/dev", "/dev/shm"} <= set(left), left
         os.unlink(os.path.join("/output", MARK))
+    attack_the_host(number)
     if MANNER == "image_folder":
         folder = "/tmp/of_the_image"
         found += not os.path.isfile(folder + "/model.bin")
@@ -76,6 +91,8 @@ def serve(case, arguments, number):
     if MANNER != "second_empty" or number != 2:
         with open(output, "w") as file:
             file.write(str(found / 1000))
+    if MANNER == "leases":  # whoever opens it now has to wait for this program
+        fcntl.fcntl(os.open(output, os.O_RDWR), fcntl.F_SETLEASE, fcntl.F_WRLCK)
     print(json.dumps({"case": case, "ok": not (MANNER == "second_fails" and number == 2)}), flush=True)
 
 

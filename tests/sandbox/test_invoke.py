@@ -23,6 +23,7 @@ Cases = Callable[..., list[CaseJob]]
 def server(load: Callable[[Path], str], base: str) -> str:
     """The image whose program serves several cases."""
     files = {"/app/predict.py": PROGRAM.read_bytes(), "/tmp/of_the_image/model.bin": b"weights"}
+    files["/tmp/payload"] = b"what a stranger wrote"
     return load(build_image(files, base, name="proctor-test-invoke"))
 
 
@@ -65,6 +66,39 @@ def test_a_case_that_is_not_answered_harms_no_other(engine: Engine, cases: Cases
             assert session.serve(third).verdict.valid
     assert traces(engine, first.name) == []
     assert run_case(engine, second).verdict.valid  # it did nothing wrong as the first of its container
+
+
+def test_emptying_follows_no_link_of_the_container(engine: Engine, cases: Cases, tmp_path: Path) -> None:
+    victim = tmp_path / "file-of-the-host"
+    victim.write_text("as it was")
+    jobs = cases(f"links:{victim}", 6)
+    with Session(engine, jobs[0]) as session:
+        for job in jobs:
+            if session.alive:
+                session.serve(job)
+
+    assert victim.read_text() == "as it was"
+    assert traces(engine, jobs[0].name) == []
+
+
+def test_an_output_that_the_container_holds_back_is_not_our_fault(engine: Engine, cases: Cases) -> None:
+    (job,) = cases("leases", 1)
+    with Session(engine, job) as session, pytest.raises(NotServed):
+        session.serve(job)
+    assert traces(engine, job.name) == []
+
+
+def test_a_volume_of_an_odd_name_is_not_our_fault(engine: Engine, cases: Cases, server: str) -> None:
+    (job,) = cases("quiet", 1)
+    made = engine.api.create_container(server)
+    image = engine.api.commit(made, changes=['VOLUME ["/my data"]'])["Id"]
+    try:
+        with pytest.raises(NotServed), Session(engine, replace(job, image=image)):
+            raise AssertionError("it does not start")
+    finally:
+        engine.api.remove_container(made)
+        engine.remove_image(image)
+    assert traces(engine, job.name) == []
 
 
 def test_whatever_a_program_prints_is_no_answer(engine: Engine, cases: Cases) -> None:
