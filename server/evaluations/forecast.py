@@ -14,14 +14,14 @@ from server.challenges.service import now
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.outlook import Work, ends
 from server.evaluations.slots import fits, needs, present_slots
-from server.evaluations.status import EvaluationStatus
+from server.evaluations.status import CaseStatus, EvaluationStatus
 
 _WAITS = (EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value)
 _PACKED = 2
 
 
 class TaskForecast(BaseModel):
-    """What is left of one task in one phase; seconds per case from lease to verdict.
+    """What is left of one task in one phase; seconds per case are those for which one keeps a slot from the next.
 
     `measured`: from cases that have ended; else the challenge's limit for one case, which most stay far below.
     """
@@ -57,10 +57,11 @@ class Change(BaseModel):
 
 
 class Forecast(BaseModel):
-    """The whole forecast as of a moment."""
+    """The whole forecast as of a moment. `note`: what stands in the way of any, if something does."""
 
     at: datetime
     slots: int
+    note: str | None
     tasks: list[TaskForecast]
     phases: list[PhaseForecast]
     changes: list[Change]
@@ -85,10 +86,20 @@ def forecast(session: Session) -> Forecast:
     return Forecast(
         at=at,
         slots=len(slots),
+        note=_note(waiting, slots),
         tasks=_tasks(waiting),
         phases=_phases(session, waiting, found, at),
         changes=_changes(waiting, slots),
     )
+
+
+def _note(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot]) -> str | None:
+    if not waiting:
+        return "No case waits."
+    if slots:
+        return None
+    cases = sum(one.work.cases for one in waiting)
+    return f"No slot is present that takes work: none of {cases:,} cases runs until a run worker is there and fit."
 
 
 def _waiting(session: Session, slots: Sequence[WorkerSlot]) -> list[_Waiting]:
@@ -105,10 +116,10 @@ def _waiting(session: Session, slots: Sequence[WorkerSlot]) -> list[_Waiting]:
         .where(Evaluation.status.in_(_WAITS))
         .order_by(Challenge.slug, Evaluation.phase, Evaluation.task, Evaluation.created_at, Evaluation.id)
     )
-    found = []
+    found, measure = [], _Measured(session)
     for evaluation, slug, cases in rows:
         limits = evaluation.spec_version.spec.limits_of(evaluation.task)
-        measured = _measured(session, evaluation)
+        measured = measure.of(evaluation)
         work = Work(
             evaluation.id,
             evaluation.team_id,
@@ -121,19 +132,44 @@ def _waiting(session: Session, slots: Sequence[WorkerSlot]) -> list[_Waiting]:
     return found
 
 
-def _measured(session: Session, evaluation: Evaluation) -> float | None:
-    """Mean seconds of a case from lease to verdict: of the evaluation, else of others of its task; None without any."""
-    seconds = func.avg(CaseRun.seconds + func.coalesce(CaseRun.wait_seconds, 0.0))
-    own: float | None = session.scalar(select(seconds).where(CaseRun.evaluation_id == evaluation.id))
-    if own is not None:
-        return own
-    alike = (
-        select(Evaluation.id)
-        .where(Evaluation.challenge_id == evaluation.challenge_id, Evaluation.task == evaluation.task)
-        .order_by(Evaluation.created_at.desc())
-        .limit(100)
-    )
-    return session.scalar(select(seconds).where(CaseRun.evaluation_id.in_(alike)))
+class _Measured:
+    """Slot seconds of a case: how long it kept its slot from the next one, whatever ran beside it or was made ready."""
+
+    def __init__(self, session: Session) -> None:
+        before = func.lag(CaseRun.finished_at).over(
+            partition_by=(CaseRun.worker_id, CaseRun.worker), order_by=(CaseRun.finished_at, CaseRun.id)
+        )
+        held = func.extract("epoch", CaseRun.finished_at - func.greatest(CaseRun.started_at, before))
+        each = (
+            select(CaseRun.evaluation_id, held.label("seconds"))
+            .where(CaseRun.status == CaseStatus.DONE.value, CaseRun.worker.is_not(None))
+            .subquery()
+        )
+        rows = session.execute(
+            select(
+                Evaluation.id,
+                Evaluation.challenge_id,
+                Evaluation.task,
+                func.avg(each.c.seconds),
+                func.count(),
+            )
+            .join(each, each.c.evaluation_id == Evaluation.id)
+            .group_by(Evaluation.id)
+        )
+        self._own: dict[UUID, float] = {}
+        alike: dict[tuple[UUID, str], list[tuple[float, int]]] = {}
+        for evaluation, challenge, task, mean, count in rows:
+            self._own[evaluation] = float(mean)
+            alike.setdefault((challenge, task), []).append((float(mean), count))
+        self._alike = {
+            key: sum(mean * count for mean, count in found) / sum(count for _, count in found)
+            for key, found in alike.items()
+        }
+
+    def of(self, evaluation: Evaluation) -> float | None:
+        """The mean of the evaluation's own cases, else of all of its task; None without any."""
+        alike = self._alike.get((evaluation.challenge_id, evaluation.task))
+        return self._own.get(evaluation.id, alike)
 
 
 def _tasks(waiting: Sequence[_Waiting]) -> list[TaskForecast]:

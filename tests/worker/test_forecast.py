@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from typer.testing import CliRunner
 
 from evaluator.spec import load_challenge
 from server.database import unit_of_work
 from server.evaluations.forecast import Forecast, forecast
-from server.evaluations.models import Evaluation, WorkerSlot
+from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.outlook import Work, ends
 from server.settings import Settings
 from server.tables import open_database
@@ -120,7 +121,8 @@ def test_what_no_slot_can_run_has_no_end_and_says_what_is_missing(queue: Queue) 
     assert said.tasks[0].nobody_offers == "1000 CPUs, 1 GiB of memory, the runtime runc"
 
 
-def test_the_commands_print_tables_and_json(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+def command(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points the commands to the queue's database."""
     environment: dict[str, Any] = {
         "DATABASE_URL": queue.settings.database_url,
         "PROCTOR_DATA": queue.settings.data,
@@ -129,6 +131,10 @@ def test_the_commands_print_tables_and_json(queue: Queue, monkeypatch: pytest.Mo
     }
     for key, value in environment.items():
         monkeypatch.setenv(key, str(value))
+
+
+def test_the_commands_print_tables_and_json(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    command(queue, monkeypatch)
     assert "No case waits." in CliRunner().invoke(collect(), ["forecast"]).output
     queue.submit("one", 30)
     queue.run(2, until=lambda: len(queue.held) == 6)
@@ -144,3 +150,35 @@ def test_the_commands_print_tables_and_json(queue: Queue, monkeypatch: pytest.Mo
     listed = CliRunner().invoke(collect(), ["slots"]).output
     assert "The canary was wrong." in listed
     assert "1 of task5" in listed
+
+
+def test_cases_that_ran_beside_each_other_or_were_leased_ahead_are_counted_once(queue: Queue) -> None:
+    queue.submit("one", 30)
+    queue.run(1, until=lambda: len(queue.held) == 9)
+    with unit_of_work(queue.sessions) as session:
+        done = list(
+            session.scalars(select(CaseRun).where(CaseRun.status == "done").order_by(CaseRun.position))
+        )
+        begin = done[0].started_at
+        assert begin is not None
+        # Three packed at once, ended after 30 s; then six one by one, each leased while the last one ran for 10 s.
+        for number, run in enumerate(done):
+            leased, ended = (0, 30) if number < 3 else (10 * number - 10, 10 * number + 10)
+            run.started_at = begin + timedelta(seconds=leased)
+            run.finished_at = begin + timedelta(seconds=ended)
+    (task,) = now(queue).tasks
+    assert task.seconds_per_case == pytest.approx((30 + 6 * 10) / 9)
+
+
+def test_without_a_slot_one_sentence_says_so(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert now(queue).note == "No case waits."
+    queue.submit("one", 10)
+    queue.run(0)
+    said = now(queue)
+    assert said.note is not None
+    assert said.note.startswith("No slot is present that takes work: none of 10 cases")
+    assert (said.phases[0].ends, said.changes) == (None, [])
+    command(queue, monkeypatch)
+    printed = CliRunner().invoke(collect(), ["forecast"]).output
+    assert said.note in printed
+    assert "limit: nothing measured" in printed

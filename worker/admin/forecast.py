@@ -28,10 +28,12 @@ def show_forecast(
         typer.echo(found.model_dump_json(indent=2))
         return
     console = Console(highlight=False)
+    if found.note is not None:
+        console.print(found.note)
     if not found.tasks:
-        console.print("No case waits.")
         return
-    for table in (_phases(found), _tasks(found), _changes(found)):
+    tables = (_phases(found), _tasks(found), _changes(found)) if found.slots else (_tasks(found),)
+    for table in tables:
         console.print(table)
         console.print()
 
