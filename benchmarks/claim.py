@@ -1,4 +1,9 @@
-"""Leasing a case out of 100,000 that wait, against the barest queue in the same PostgreSQL and against 5 ms."""
+"""Leasing a case out of 100,000 that wait, against 5 ms, the barest queue in the same PostgreSQL, and eight at once."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from uuid import UUID
 
 import psycopg
 from sqlalchemy import insert
@@ -28,7 +33,8 @@ _SHAPES = ((25, 4000), (1000, 100))
 """Evaluations, each of a team of its own, and the cases of each."""
 _BOUND = 5e-3
 """Seconds that one claim may take, committed, by the clock."""
-_REPEAT, _LEAST = 200, 0.3
+_REPEAT, _LEAST = 200, 0.15
+_CLAIMERS, _CLAIMS, _LEAST_TOGETHER = 8, 50, 0.7
 _SLOT = Slot(name="bench", cpus=64, memory=2**40, gpus=1, gpu_memory=2**40)
 _BARE = """
 UPDATE bare SET status = 'running' WHERE id =
@@ -43,7 +49,7 @@ def run() -> list[Comparison]:
 
 def _measure(teams: int, cases: int) -> list[Comparison]:
     with installation() as settings:
-        sessions = open_database(settings.database_url)
+        sessions = open_database(settings.database_url, pool_size=_CLAIMERS)
         with unit_of_work(sessions) as session:
             worker = authenticate_run_worker(session, create_worker_token(session, "bench"))
             _fill(session, teams, cases)
@@ -57,15 +63,39 @@ def _measure(teams: int, cases: int) -> list[Comparison]:
                 repeat=_REPEAT,
                 least=_LEAST,
             )
+        together = _together(sessions, worker, settings)
         sessions.kw["bind"].dispose()
     bound = Side("the bound", (_BOUND,))
-    return [result, Comparison(f"{result.name}, in time", result.ours, bound, least=1.0)]
+    shared = f"{result.name}, {_CLAIMERS} claimers at once"
+    return [
+        result,
+        Comparison(f"{result.name}, in time", result.ours, bound, least=1.0),
+        Comparison(shared, together, Side("one claimer", result.ours.seconds), least=_LEAST_TOGETHER),
+    ]
 
 
-def _claim(sessions: SessionFactory, worker: RunWorker, settings: Settings) -> None:
+def _claim(sessions: SessionFactory, worker: RunWorker, settings: Settings, slot: Slot = _SLOT) -> UUID:
     with unit_of_work(sessions) as session:
-        if claim(session, worker, _SLOT, settings=settings) is None:
+        leased = claim(session, worker, slot, settings=settings)
+        if leased is None:
             raise RuntimeError("no case was leased")
+        return leased.runs[0].id
+
+
+def _together(sessions: SessionFactory, worker: RunWorker, settings: Settings) -> Side:
+    """Seconds per claim of slots that claim at the same time, each its own cases; threads of one process."""
+
+    def drain(number: int) -> list[UUID]:
+        slot = replace(_SLOT, name=f"bench-{number}")
+        return [_claim(sessions, worker, settings, slot) for _ in range(_CLAIMS)]
+
+    with ThreadPoolExecutor(_CLAIMERS) as pool:
+        began = time.perf_counter()
+        taken = [one for mine in pool.map(drain, range(_CLAIMERS)) for one in mine]
+        seconds = time.perf_counter() - began
+    if len(set(taken)) < len(taken):
+        raise RuntimeError("a case was leased twice")
+    return Side("a claim", (seconds / len(taken),))
 
 
 def _claim_bare(connection: psycopg.Connection) -> None:

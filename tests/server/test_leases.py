@@ -12,9 +12,13 @@ import pytest
 from sqlalchemy import func, update
 
 from server import wakeups
+from server.accounts.principals import RunWorker
 from server.database import unit_of_work
 from server.evaluations import service
-from server.evaluations.models import CaseRun, WorkerSlot
+from server.evaluations.leases import claim
+from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.policy import Slot
+from server.ids import new_id
 from tests.server.lab import GIB, Entrant, FakeWorker, Json, Lab
 from worker import app as worker_app
 
@@ -192,6 +196,32 @@ def test_concurrent_claims_never_give_one_case_twice(
     assert {claim for _, claim in taken} == {1}
     for evaluation in evaluations:
         assert {run.status for run in lab.runs(evaluation)} == {"done"}
+
+
+def test_eight_claimers_of_one_evaluation_take_every_case_once_and_wait_for_nobody(
+    lab: Lab, team: Entrant
+) -> None:
+    lab.dataset(cases=60)
+    evaluation = team.submit()
+    with unit_of_work(lab.sessions) as session:
+        session.get_one(Evaluation, UUID(evaluation)).cleared = True
+    # Somebody holds the evaluation's row all the while, as each finish does for a moment.
+    with unit_of_work(lab.sessions) as holder:
+        service.lock_evaluation(holder, UUID(evaluation))
+
+        def drain(number: int) -> list[UUID]:
+            taken = []
+            worker, slot = RunWorker(new_id(), "host"), Slot(f"slot-{number}", 64, 256 * GIB, 1, 141 * GIB)
+            while True:
+                with unit_of_work(lab.sessions) as session:
+                    leased = claim(session, worker, slot, settings=lab.settings)
+                    if leased is None:
+                        return taken
+                    taken += [run.id for run in leased.runs]
+
+        with ThreadPoolExecutor(8) as pool:
+            taken = [case for one in pool.map(drain, range(8)) for case in one]
+    assert len(taken) == len(set(taken)) == 60
 
 
 def test_two_last_cases_that_finish_at_once_do_not_strand_the_evaluation(
