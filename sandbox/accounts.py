@@ -18,13 +18,15 @@ from evaluator.verdicts import Fault, PlatformFault, Verdict
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
 
-_FILES = ("/etc/passwd", "/etc/group")
+_FILES = {"/etc/passwd": 4 * 2**20, "/etc/group": 32 * 2**10}
+"""With the most bytes each may have. A user of ten thousand groups keeps runc busy for twenty seconds before anything
+starts, one of a hundred thousand for minutes, and nothing of such a container can be removed meanwhile."""
 _SPECIAL = (
     (1 << 26) | (1 << 25) | (1 << 24) | (1 << 21) | (1 << 19)
 )  # device, pipe, socket, character device, other
 _LINK = 1 << 27
 _LIVE = ("/proc", "/sys", "/dev", "/input", "/output", "/proctor", "/tmp")  # noqa: S108 - inside the container
-_REFUSED = "The command could not be started: /etc/passwd or /etc/group of the image is no ordinary file."
+_REFUSED = "The command could not be started: /etc/passwd or /etc/group of the image is no ordinary file, or too large."
 
 
 def refused(engine: Engine, container: str, image: str) -> Verdict | None:
@@ -54,7 +56,9 @@ class _By:
 
 @functools.lru_cache(maxsize=256)
 def _dangerous(by: _By, image: str) -> bool:
-    return _leads_astray(by, "/etc") or any(_leads_astray(by, path) or _special(by, path) for path in _FILES)
+    return _leads_astray(by, "/etc") or any(
+        _leads_astray(by, path) or _special(by, path, most) for path, most in _FILES.items()
+    )
 
 
 def _leads_astray(by: _By, path: str) -> bool:
@@ -66,11 +70,12 @@ def _leads_astray(by: _By, path: str) -> bool:
     return any(target == top or target.startswith(top + "/") for top in _LIVE)
 
 
-def _special(by: _By, path: str) -> bool:
+def _special(by: _By, path: str, most: int) -> bool:
+    """Whether this is something else than a file of at most `most` bytes, through links."""
     found = _stat(by, path)
     if found is not None and found["mode"] & _LINK:  # the engine tells where a link ends, through all others
         found = _stat(by, found["linkTarget"])
-    return found is not None and bool(found["mode"] & (_SPECIAL | _LINK))
+    return found is not None and (bool(found["mode"] & (_SPECIAL | _LINK)) or found["size"] > most)
 
 
 def _stat(by: _By, path: str) -> dict[str, Any] | None:

@@ -53,6 +53,11 @@ _DEVICE = entry("dev/x", tarfile.CHRTYPE, devmajor=1, devminor=3)
 _USER = "the image's user exists, or nothing starts"
 _START = "what cannot be executed is the image's fault"
 
+_ACCOUNTS = (
+    file("etc/passwd", b"someone:x:1:1::/:/bin/sh\n"),
+    file("etc/group", b"".join(b"g%d:x:%d:someone\n" % (number, number) for number in range(100_000))),
+)
+
 IMAGES: list[Image] = [
     _settings("an honest tiny image", "none: it shows that the others' programs are sound", VALID),
     _settings("unknown user", _USER, "no_start", User="nobody-there"),
@@ -70,6 +75,7 @@ IMAGES: list[Image] = [
     _accounts("group file that is the host's device", entry("etc/group", LINK, "/dev/x"), _DEVICE),
     _accounts("group file that is the container's log", entry("etc/group", LINK, "/proc/self/fd/1")),
     _mounted("/etc that is a link into /proc", VALID, entry("etc", LINK, "/proc/self/fd")),
+    _files("user of 100,000 groups", _USER, "no_start", *_ACCOUNTS, User="someone"),
     _volumes("nine VOLUMEs", "no_start", *[f"/data{number}" for number in range(9)]),
     _volumes("eight VOLUMEs", VALID, *[f"/data{number}" for number in range(8)]),
     _volumes("VOLUME at the root", "no_start", "/"),
