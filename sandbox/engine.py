@@ -26,7 +26,8 @@ _LOAD_SECONDS = 3600
 _UNLOADABLE = re.compile(
     r"cannot unmarshal|parsing time|duplicates of file paths|tar file.*: ("
     r"no such file or directory|not a directory|is a directory|file exists|file name too long|invalid argument"
-    r"|argument list too long|too many levels of symbolic links|link [^\n]*: operation not permitted)\s*$"
+    r"|argument list too long|numerical result out of range|archive/tar: invalid tar header"
+    r"|too many levels of symbolic links|link [^\n]*: operation not permitted)\s*$"
 )
 _JOB = r"[0-9a-f-]{32,36}-\d+"  # <case run id>-<claim_no>: never the name of somebody else's container
 

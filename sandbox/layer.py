@@ -17,6 +17,8 @@ from sandbox.engine import Engine, translate
 
 _BLOCK = 512
 _MANY_FILES = 1_000_000
+_BESIDE = ("HostnamePath", "HostsPath", "ResolvConfPath")
+"""Files of the engine's own folder that it mounts into a container, which can write to them: no layer holds them."""
 _BUSY_SHARE = 10  # looking may take a tenth of the time at most
 
 
@@ -29,6 +31,7 @@ class Layer:
         self._pid = int(container["State"]["Pid"] or 0)
         self._limit = limit
         self._upper = _readable_upper(container) if engine.privileged else None
+        self._beside = [Path(path) for name in _BESIDE if (path := container.get(name))]
         self._pause = 0.5 if self._upper else 2.0
         self._next = 0.0
         self.used = 0
@@ -49,7 +52,8 @@ class Layer:
                     self._engine.api._url("/containers/{0}/json", self._id), params={"size": True}
                 )
                 return int(response.json().get("SizeRw") or 0)
-        return _tree_size(self._upper, self._limit) + _open_deleted(self._pid)
+        beside = sum(map(_size, self._beside))
+        return _tree_size(self._upper, self._limit) + beside + _open_deleted(self._pid)
 
 
 def _readable_upper(container: dict[str, Any]) -> Path | None:
@@ -58,6 +62,12 @@ def _readable_upper(container: dict[str, Any]) -> Path | None:
     if driver.get("Name") == "overlay2" and upper and os.access(upper, os.R_OK | os.X_OK):
         return Path(upper)
     return None
+
+
+def _size(file: Path) -> int:
+    with contextlib.suppress(OSError):
+        return file.lstat().st_blocks * _BLOCK
+    return 0
 
 
 def _tree_size(top: Path, limit: int) -> int:

@@ -49,6 +49,7 @@ CONTAINERS: list[Container] = [
     *_rows("no text makes a platform fault", "no_start", "pretends_that_init_failed"),
     *_rows("output read once all processes are gone", VALID, "leaves_a_daemon_that_writes"),
     *_rows("output opened once, never followed", f"{VALID} or {NOT_REGULAR}", "swaps_the_output_for_a_link"),
+    *_rows("watchdog counts what the engine mounts", "disk_full", "fills_a_file_of_the_engine"),
     *_rows("inputs are read-only copies", VALID, "removes_the_inputs", "moves_the_mounts"),
     *_rows("output opened without following", NOT_REGULAR, "symlink", "links_to_an_input", "links_to_itself"),
     *_rows("output opened without following", NOT_REGULAR, "links_to_endless_zeros", "links_to_the_host"),

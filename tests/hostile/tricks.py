@@ -51,6 +51,18 @@ def fills_hosts_file() -> None:
 
 
 @behaviour
+def fills_a_file_of_the_engine() -> None:
+    """Neither this nor what lies in the layer is too much, but both together are."""
+    block = os.urandom(1 << 20)
+    for path in ("/etc/hostname", "/var/fill"):
+        with open(path, "ab") as file:
+            for _ in range(36):
+                file.write(block)
+    time.sleep(2)
+    write(good())
+
+
+@behaviour
 def fills_below_a_deep_folder() -> None:
     """A folder whose path is too long for any path: 30 names of 200 letters."""
     os.chdir("/var")

@@ -96,11 +96,19 @@ def test_a_blob_of_another_size_is_noticed(saved: tuple[str, bytes], tmp_path: P
         canonical(facts, sink)
 
 
+def _with_header(key: str, value: str) -> bytes:
+    member = tarfile.TarInfo("a")
+    member.pax_headers = {key: value}
+    return tar(member, format=tarfile.PAX_FORMAT)
+
+
 UNLOADABLE: dict[str, tuple[bytes, dict[str, Any]]] = {
     "a date that is a number": (LAYER, {"created": 5}),
     "ports that are a number": (LAYER, {"config": {"ExposedPorts": 5}}),
     "a link to nothing": (tar(special("app/x", tarfile.LNKTYPE, "app/nothing")), {}),
     "a file below a file": (tar(("a", b"1"), ("a/b", b"2")), {}),
+    "an attribute of too long a name": (_with_header("SCHILY.xattr.user." + "a" * 300, "b"), {}),
+    "a name with a NUL in it": (_with_header("path", "a\0b"), {}),
 }
 
 
