@@ -8,7 +8,15 @@ from evaluator.verdicts import HINTS, Fault, PlatformFault, Verdict
 from sandbox.engine import explanation
 from sandbox.faults import EngineFault
 
+UNLOADABLE = Verdict(
+    Fault.NO_START, "The image cannot be loaded: its configuration or its layers do not fit together."
+)
+"""The verdict on an image that passed its check and that no engine can load."""
+
 _GPU = re.compile(r"nvidia|device driver|libcuda|gpu", re.IGNORECASE)
+# Names that an image chose, as they stand in the engine's sentences: they must not be taken for its own words.
+_NAMES = re.compile(r"\"[^\"]*\"|'[^']*'|unable to find (user|group) .*", re.DOTALL)
+_OURS = ("failed to mount local volume",)
 _PARTICIPANT: tuple[tuple[str, str], ...] = (
     ("executable file not found", "The command could not be started: its program is not in the image."),
     (
@@ -42,6 +50,11 @@ _PARTICIPANT: tuple[tuple[str, str], ...] = (
         "The container could not be made: the image declares a VOLUME that cannot be mounted.",
     ),
     ("not of type proc", "The container could not be made: the image has a link into /proc where we mount."),
+    (
+        "no space left on device",
+        "The container could not be made: what the image holds in a VOLUME or in /tmp is too large.",
+    ),
+    ("cannot mkdir", "The container could not be made: the image has a file where a directory must be."),
     ("is not directory", "The container could not be made: the image has a file where a directory must be."),
     ("too many links", "The container could not be made: the image has a link in a circle where we mount."),
     ("inside /proc", "The container could not be made: the image declares a VOLUME that leads into /proc."),
@@ -62,6 +75,8 @@ _PROCESS = (
     "no command",
     "mount",
     "uids and gids",
+    "cannot mkdir",
+    "failed to copy files",
     "is not directory",
     "too many links",
 )
@@ -76,10 +91,10 @@ def refused(error: APIError) -> Verdict:
     text = explanation(error)
     if isinstance(error, ImageNotFound):
         raise EngineFault(PlatformFault.IMAGE_MISSING, text) from error
-    if _GPU.search(text):
+    if _GPU.search(_NAMES.sub("", text)):
         raise EngineFault(PlatformFault.GPU_FAULT, text) from error
     lower = text.lower()
-    if any(phase in lower for phase in _PROCESS):
+    if any(phase in lower for phase in _PROCESS) and not any(mark in lower for mark in _OURS):
         for mark, sentence in _PARTICIPANT:
             if mark in lower:
                 return Verdict(Fault.NO_START, sentence)

@@ -75,6 +75,7 @@ IMAGES: list[Image] = [
     _accounts("group file that is the host's device", entry("etc/group", LINK, "/dev/x"), _DEVICE),
     _accounts("group file that is the container's log", entry("etc/group", LINK, "/proc/self/fd/1")),
     _mounted("/etc that is a link into /proc", VALID, entry("etc", LINK, "/proc/self/fd")),
+    _settings("user called like a GPU", _USER, "no_start", User="gpu-nvidia"),
     _files("user of 100,000 groups", _USER, "no_start", *_ACCOUNTS, User="someone"),
     _volumes("nine VOLUMEs", "no_start", *[f"/data{number}" for number in range(9)]),
     _volumes("eight VOLUMEs", VALID, *[f"/data{number}" for number in range(8)]),
@@ -155,6 +156,8 @@ IMAGES: list[Image] = [
         "/input that is a link to /output", "valid or output_missing:missing", entry("input", LINK, "/output")
     ),
     _mounted("/tmp that is a file", "no_start", file("tmp", b"x")),
+    _mounted("/proctor that is a file", "no_start", file("proctor", b"x")),
+    _mounted("/tmp with more than its disk holds", "no_start", file("tmp/large", bytes(50 << 20))),
     _mounted("/tmp that is a link in a circle", "no_start", entry("tmp", LINK, "tmp")),
     _mounted("/proctor that is a link to /sys", VALID, entry("proctor", LINK, "/sys")),
     _mounted("/proc that is a link", VALID, entry("proc", LINK, "/etc")),
