@@ -19,13 +19,16 @@ from sandbox.archive import (
     ArchiveInvalid,
     Call,
     DirectorySink,
+    ImageFacts,
     ToolMissing,
     check_archive,
     write_canonical,
 )
 from sandbox.engine import Engine, EngineFault
+from sandbox.faults import ImageRefused as Unloadable
 from sandbox.programs import require_machine
 from sandbox.run import CaseJob, CaseOutcome, Slot, run_case
+from sandbox.start import UNLOADABLE
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def image_on_engine(engine: Engine, image: str, *, limit: int, calls: Collection
 
     Raises:
         Local: the engine has no such image, or it is a SIF file and squashfs-tools are missing.
-        ImageRefused: the archive fails the check, or the image is for another machine.
+        ImageRefused: the archive fails the check, no engine can load it, or the image is for another machine.
     """
     if not Path(image).is_file():
         yield _local(engine, image, calls)
@@ -109,15 +112,22 @@ def image_on_engine(engine: Engine, image: str, *, limit: int, calls: Collection
             raise Local(error.what, error.remedy) from None
         loaded = not engine.has_image(facts.digest)
         if loaded:
-            with tempfile.TemporaryFile() as archive:
-                write_canonical(facts, sink.open, archive)
-                archive.seek(0)
-                engine.load(archive, facts.digest)
+            _load(engine, facts, sink)
     try:
         yield facts.digest
     finally:
         if loaded:
             engine.remove_image(facts.digest)
+
+
+def _load(engine: Engine, facts: ImageFacts, sink: DirectorySink) -> None:
+    with tempfile.TemporaryFile() as archive:
+        write_canonical(facts, sink.open, archive)
+        archive.seek(0)
+        try:
+            engine.load(archive, facts.digest)
+        except Unloadable:
+            raise ImageRefused(UNLOADABLE.code, UNLOADABLE.message) from None
 
 
 def _local(engine: Engine, image: str, calls: Collection[Call]) -> str:

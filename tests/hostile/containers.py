@@ -5,6 +5,18 @@ from dataclasses import dataclass, field
 from tests.hostile.table import NOT_REGULAR, VALID, Row
 
 MIB = 2**20
+SMALL: dict[str, object] = {
+    "seconds_per_case": 30,
+    "cpus": 2,
+    "gpu": None,
+    "memory": 128 * MIB,
+    "shm": 64 * MIB,
+    "output": 8 * MIB,
+    "output_files": 400,
+    "disk": 48 * MIB,
+    "processes": 40,
+}
+"""Limits under which every bound is hit within a second or two."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,7 @@ CONTAINERS: list[Container] = [
     *_rows("watchdog on the root file system", "disk_full", "fills_root", "fills_root_with_deleted_files"),
     *_rows("watchdog counts what no path reaches", "disk_full", "fills_below_a_deep_folder"),
     *_rows("/etc/hosts and its like lie in the layer", "disk_full", "fills_hosts_file"),
+    *_rows("watchdog counts what the engine mounts", "disk_full", "fills_a_file_of_the_engine"),
     *_rows("watchdog bears many files", VALID, "makes_100000_empty_files", long=True),
     *_rows("largest size of a file", VALID, "a_hole_larger_than_allowed", "holes_in_tmp"),
     *_rows("time limit, SIGKILL", "timeout", "hangs", "sleeps", "ignores_every_signal", seconds_per_case=2),
@@ -49,7 +62,6 @@ CONTAINERS: list[Container] = [
     *_rows("no text makes a platform fault", "no_start", "pretends_that_init_failed"),
     *_rows("output read once all processes are gone", VALID, "leaves_a_daemon_that_writes"),
     *_rows("output opened once, never followed", f"{VALID} or {NOT_REGULAR}", "swaps_the_output_for_a_link"),
-    *_rows("watchdog counts what the engine mounts", "disk_full", "fills_a_file_of_the_engine"),
     *_rows("inputs are read-only copies", VALID, "removes_the_inputs", "moves_the_mounts"),
     *_rows("output opened without following", NOT_REGULAR, "symlink", "links_to_an_input", "links_to_itself"),
     *_rows("output opened without following", NOT_REGULAR, "links_to_endless_zeros", "links_to_the_host"),

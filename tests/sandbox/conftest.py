@@ -14,6 +14,7 @@ from sandbox.archive import DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from sandbox.run import run_case
+from tests.hostile.containers import SMALL
 from tests.hostile.images import BY_TRACK, build
 
 MIB = 2**20
@@ -68,18 +69,7 @@ def challenge() -> Challenge:
 @pytest.fixture(scope="session")
 def limits(challenge: Challenge) -> Limits:
     """Small enough that every bound is hit within a second or two."""
-    small = {
-        "seconds_per_case": 30,
-        "cpus": 2,
-        "gpu": None,
-        "memory": 128 * MIB,
-        "shm": 64 * MIB,
-        "output": 8 * MIB,
-        "output_files": 400,
-        "disk": 48 * MIB,
-        "processes": 40,
-    }
-    return challenge.limits.model_copy(update=small)
+    return challenge.limits.model_copy(update=SMALL)
 
 
 @pytest.fixture(scope="session")

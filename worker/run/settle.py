@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import httpx
 import structlog
 
-from evaluator.verdicts import Fault, PlatformFault, Verdict
+from evaluator.verdicts import Fault, PlatformFault
 from sandbox import run as sandbox
 from sandbox.faults import EngineFault, ImageRefused
 from sandbox.jobs import CaseOutcome
+from sandbox.start import UNLOADABLE
 from worker.run.cases import Running, Workshop
 from worker.run.gate import Unfit
 from worker.run.heart import Heart, Held
@@ -205,5 +206,4 @@ def _insist(held: Held, call: Callable[[], _T]) -> _T:
 
 
 def _unloadable(error: ImageRefused) -> CaseOutcome:
-    message = "The image cannot be loaded: its configuration or its layers do not fit together."
-    return CaseOutcome(Verdict(Fault.NO_START, message), None, 0.0, None, None, False, str(error), {})
+    return CaseOutcome(UNLOADABLE, None, 0.0, None, None, False, str(error), {})
