@@ -1,7 +1,7 @@
 """`python -m evaluator rank`: scores in, places out."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -108,6 +108,7 @@ class _Result:
     standings: Standings
     entrants: Mapping[str, Sequence[Entrant]]
     comparison: dict[str, TrackComparison] | None
+    unscored: Mapping[str, Sequence[str]]  # by track, teams without any value
 
     def to_json(self) -> str:
         file = RankFile.model_validate(
@@ -122,7 +123,10 @@ def _result(spec: Challenge, scores: Path | None, reports: Path | None) -> _Resu
     )
     if reports is None:
         rows = [] if scores is None else read_rows(scores, spec.tracks, spec.boards)
-        return _Result(rule, rank(spec.ranking, spec.boards, rows), {}, None)
+        standings = rank(spec.ranking, spec.boards, rows)
+        return _Result(
+            rule, standings, {}, None, _unscored({(row.track, row.team) for row in rows}, standings)
+        )
     entrants = read_entrants(spec, reports)
     rows = [row for track, found in entrants.items() for row in rows_of(track, found)]
     standings = rank(spec.ranking, spec.boards, rows)
@@ -131,7 +135,16 @@ def _result(spec: Challenge, scores: Path | None, reports: Path | None) -> _Resu
         for track, found in standings.tracks.items()
         if any(one.placement is not None for one in found)
     }
-    return _Result(rule, standings, entrants, comparison)
+    named = {(track, one.team) for track, found in entrants.items() for one in found}
+    return _Result(rule, standings, entrants, comparison, _unscored(named, standings))
+
+
+def _unscored(named: Collection[tuple[str, str]], standings: Standings) -> dict[str, list[str]]:
+    shown = {(track, one.team) for track, found in standings.tracks.items() for one in found}
+    missing: dict[str, list[str]] = {}
+    for track, team in sorted(set(named) - shown):
+        missing.setdefault(track, []).append(team)
+    return missing
 
 
 def _write(spec: Challenge, result: _Result, comparison_file: Path | None, challenger: Path | None) -> None:
@@ -149,6 +162,10 @@ def _write(spec: Challenge, result: _Result, comparison_file: Path | None, chall
 
 
 def _print(spec: Challenge, result: _Result, *, explained: bool, ranked: bool, as_json: bool) -> None:
+    for track, teams in result.unscored.items():
+        typer.echo(
+            f"{track} track: not ranked, as nothing of theirs has a value: {', '.join(teams)}", err=True
+        )
     if as_json:
         typer.echo(result.to_json())
         return

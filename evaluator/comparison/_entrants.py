@@ -71,7 +71,11 @@ class Paired:
 def paired_replicates(table: Table, entrants: Sequence[Entrant]) -> Paired | None:
     """The replicates of every column and team, None if no report has any.
 
-    A value without replicates stays what it is in all of them; no value is NaN in all of them.
+    A value without replicates stays what it is in all of them; no value is NaN in all of them. Boards may differ
+    in their number of resamples; the fewest are compared.
+
+    Raises:
+        RankingError: the reports of one board differ in it.
     """
     by_team = {one.team: one for one in entrants}
     metrics = {
@@ -80,7 +84,14 @@ def paired_replicates(table: Table, entrants: Sequence[Entrant]) -> Paired | Non
         for place, team in enumerate(table.teams)
         if (found := by_team[team].metric(*column.key)) is not None and found.value is not None
     }
-    lengths = {len(one.replicates) for one in metrics.values() if one.replicates}
+    by_board: dict[str, int] = {}
+    for (number, place), found in metrics.items():
+        board, drawn = table.columns[number].board, len(found.replicates)
+        if drawn and by_board.setdefault(board, drawn) != drawn:
+            raise RankingError(
+                f"{table.teams[place]}: the report of {board} has another number of resamples than the others"
+            )
+    lengths = set(by_board.values())
     if not lengths:
         return None
     values = np.full((min(lengths), *table.values.shape), np.nan)

@@ -42,9 +42,10 @@ def influence_test(values: Values, influence: Values, *, distribution: Literal["
     units = influence.shape[1]
     for first in range(len(values)):
         difference = np.abs(values - values[first])
-        error = np.sqrt(((influence - influence[first]) ** 2).sum(axis=1))
+        with np.errstate(over="ignore"):  # of huge outputs: infinitely uncertain, so p is 1
+            error = np.sqrt(((influence - influence[first]) ** 2).sum(axis=1))
         fixed = error <= 1e-12 * difference
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             score = np.where(fixed, 0, difference / error)
         tail = ndtr(-score) if distribution == "normal" else stdtr(units - 1, -score)
         p = np.where(fixed & (difference > 0), 2.0 * 0.5 ** min(units, 1000), 2 * tail)

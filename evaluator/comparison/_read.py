@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from evaluator.comparison._entrants import Entrant
-from evaluator.ranking import RankingError, ScorerFailed, choose_entry, read_teams
+from evaluator.ranking import RankingError, Row, ScorerFailed, check_range, choose_entry, read_teams
 from evaluator.scoring import Report
 from evaluator.spec import Challenge
 
@@ -21,7 +21,8 @@ def read_entrants(challenge: Challenge, directory: Path) -> dict[str, list[Entra
     teams that have a directory: `team,is_baseline,eligible`.
 
     Raises:
-        RankingError: a name that is no track or board, a file that is no report, or nothing at all.
+        RankingError: a name that is no track or board, a file that is no report or lies where none is looked for,
+            a value outside its metric's range, a team without a report, or nothing at all.
         ScorerFailed: in a report a metric failed; without its value the entry would take the last place.
     """
     if not directory.is_dir():
@@ -29,6 +30,7 @@ def read_entrants(challenge: Challenge, directory: Path) -> dict[str, list[Entra
     marks = read_teams(directory / "teams.csv", [one.name for one in _folders(directory)])
     tracks: dict[str, list[Entrant]] = {track: [] for track in challenge.tracks}
     for team in _folders(directory):
+        _refuse_misplaced(directory, team)
         baseline, eligible = marks.get(team.name, (False, True))
         for folder in _folders(team):
             if folder.name not in tracks:
@@ -41,6 +43,23 @@ def read_entrants(challenge: Challenge, directory: Path) -> dict[str, list[Entra
     if not found:
         raise RankingError(f"{directory.name}: no reports; they are expected at TEAM/TRACK/BOARD.json")
     return found
+
+
+def _refuse_misplaced(directory: Path, team: Path) -> None:
+    """A report that nobody reads would cost its team a board, or the team its place, without a word."""
+    tracks = _folders(team)
+    attempts = [folder for track in tracks for folder in _folders(track)]
+    deeper = [path for one in attempts for folder in _folders(one) for path in folder.rglob("*")]
+    near = [path for folder in (team, *tracks, *attempts) for path in folder.iterdir()]
+    found = [path for path in (*near, *deeper) if path.suffix.lower() == ".json"]
+    for path in found:
+        if path.suffix != ".json" or path.parent not in (*tracks, *attempts):
+            raise RankingError(
+                f"{path.relative_to(directory)}: no report is looked for here; they are TEAM/TRACK/BOARD.json or "
+                "TEAM/TRACK/ATTEMPT/BOARD.json"
+            )
+    if not found:
+        raise RankingError(f"{team.name}: holds no report; they are expected at {team.name}/TRACK/BOARD.json")
 
 
 def _counting(challenge: Challenge, team: Path) -> dict[str, Report]:
@@ -95,6 +114,8 @@ def _report(challenge: Challenge, path: Path) -> Report:
     if set(report.metrics) != set(challenge.boards[report.board].metrics):
         raise RankingError(f"{place}: its metrics are not those of {report.board} in this challenge file")
     for key, metric in report.metrics.items():
+        name = challenge.boards[report.board].metrics[key].metric
+        check_range(Row("", "", report.board, key, metric.value, place=place), name)
         if metric.fault is not None:
             raise ScorerFailed(
                 f"{place}: {metric.fault}: {key} has no value. {metric.reason or ''} "
@@ -113,6 +134,8 @@ def _folders(directory: Path) -> list[Path]:
     folders = [one for one in directory.iterdir() if one.is_dir()]
     for one in folders:
         _refuse_undecodable(one)
+        if not one.name.isprintable():  # would steer the terminal, or turn the line around
+            raise RankingError(f"the name {one.name!a} holds characters that cannot be printed")
     return sorted(folders, key=lambda one: (_natural(one.name), one.name))
 
 

@@ -76,7 +76,8 @@ def _installed(name: str) -> Any:
         try:
             with _IMPORTING, _no_output():
                 return entry.load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module may raise anything
+        except BaseException as error:  # noqa: BLE001 - a stranger's module may raise anything
+            _pass_on_interrupt(error)
             raise UnknownMetric(f"metric {name!r} cannot be imported: {_said(error)}") from None
     raise UnknownMetric(f"there is no metric {name!r}; built in are {', '.join(names())}")
 
@@ -86,8 +87,14 @@ def _imported(name: str) -> Any:
     try:
         with _IMPORTING, _no_output():
             return getattr(import_module(module), attribute)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module may raise anything
+    except BaseException as error:  # noqa: BLE001 - a stranger's module may raise anything
+        _pass_on_interrupt(error)
         raise UnknownMetric(f"metric {name!r} cannot be imported: {_said(error)}") from None
+
+
+def _pass_on_interrupt(error: BaseException) -> None:
+    if isinstance(error, KeyboardInterrupt):  # whoever waits may press Ctrl-C
+        raise error
 
 
 _IMPORTING = RLock()  # two threads that redirect at once would restore the wrong one

@@ -4,7 +4,15 @@ from evaluator.ranking._cases import aggregate_resamples
 from evaluator.ranking._entry import choose_entry
 from evaluator.ranking._explain import explain, rule_digest
 from evaluator.ranking._rank import rank
-from evaluator.ranking._rows import RankingError, Row, ScorerFailed, check_rows, read_rows, read_teams
+from evaluator.ranking._rows import (
+    RankingError,
+    Row,
+    ScorerFailed,
+    check_range,
+    check_rows,
+    read_rows,
+    read_teams,
+)
 from evaluator.ranking._rule import Column, Ranks, columns_of, rank_values, ranked_columns, rounded
 from evaluator.ranking._standings import Standing, Standings
 from evaluator.ranking._table import Table
@@ -22,6 +30,7 @@ __all__ = [
     "Table",
     "Values",
     "aggregate_resamples",
+    "check_range",
     "check_rows",
     "choose_entry",
     "columns_of",

@@ -84,7 +84,13 @@ def _check_names(boards: Mapping[str, Board], row: Row) -> None:
         raise RankingError(f"{_at(row)}an infinite value cannot be ranked")
 
 
-def _check_range(row: Row, name: str) -> None:
+def check_range(row: Row, name: str) -> None:
+    """Refuse a value that the metric called `name` cannot have.
+
+    Raises:
+        RankingError: naming the row.
+        evaluator.metrics.registry.UnknownMetric: there is no such metric.
+    """
     metric, value = lookup(name), row.scored
     if value is not None and not metric.minimum - _ROUNDING <= value <= metric.maximum + _ROUNDING:
         raise RankingError(
@@ -113,7 +119,7 @@ def read_rows(path: Path, tracks: Collection[str], boards: Mapping[str, Board] |
     if boards is not None:
         for row in rows:
             _check_names(boards, row)
-            _check_range(row, boards[row.board].metrics[row.metric].metric)
+            check_range(row, boards[row.board].metrics[row.metric].metric)
     return rows
 
 
@@ -189,6 +195,8 @@ def _row(cells: Mapping[str, str], place: str, tracks: Collection[str]) -> Row:
     for column in COLUMNS[:-1]:
         if not cells[column]:
             raise RankingError(f"{place}: {column} is empty")
+    if not cells["team"].isprintable():  # would steer the terminal, or turn the line around
+        raise RankingError(f"{place}: team {cells['team'][:40]!a} holds characters that cannot be printed")
     if cells["track"] not in tracks:
         raise RankingError(
             f"{place}: there is no track {cells['track']!r}; the tracks are {', '.join(tracks)}"

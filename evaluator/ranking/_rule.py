@@ -102,5 +102,9 @@ def _overall(weights: Values, boards: Values) -> Values:
 
 
 def rounded(ranking: Ranking, values: Values) -> Values:
-    """`values` to the decimals of the rule."""
-    return values if ranking.round is None else np.round(values, ranking.round)
+    """`values` to the decimals of the rule; such as have no digits after the point stay what they are."""
+    if ranking.round is None:
+        return values
+    with np.errstate(over="ignore"):  # NumPy multiplies first, and 1e308 has no room for that
+        found = np.round(values, ranking.round)
+    return np.where(np.isinf(found), values, found)

@@ -1,8 +1,8 @@
 """What scoring makes of an evaluation, as it is stored and published."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class _Model(BaseModel):
@@ -32,6 +32,12 @@ class MetricReport(_Model):
     replicates: tuple[float | None, ...] = ()
     influence: tuple[float, ...] | None = None
     fault: Literal["scorer_failed"] | None = None
+
+    @model_validator(mode="after")
+    def _both_bounds(self) -> Self:
+        if (self.low is None) != (self.high is None):
+            raise ValueError("low: an interval has both bounds or none")
+        return self
 
 
 class SeedReport(_Model):

@@ -176,3 +176,11 @@ def test_a_team_with_huge_values_does_not_change_the_test_of_two_others(huge):
     assert alone == 1 / 128
     assert among[0, 1] == alone
     assert (among[~np.eye(3, dtype=bool)] >= 1 / 128).all()
+
+
+def test_influence_too_huge_to_be_squared_tells_nobody_apart_and_leaves_other_pairs_alone():
+    values, moved = np.array([1e307, 3.0, 5.0]), np.full((3, 6), 0.1)
+    moved[0], moved[1] = 1e200, np.linspace(-1, 1, 6)
+    p = influence_test(values, moved, distribution="t")
+    assert p[0, 1] == p[0, 2] == 1
+    assert p[1, 2] == influence_test(values[1:], moved[1:], distribution="t")[0, 1] < 1

@@ -216,6 +216,17 @@ def test_of_several_attempts_the_latest_valid_one_counts_task_by_task(tmp_path):
         ("a/open/task1.json", "{}", "open/task1.json: not a report"),
         ("a/open/task1.json", reports.season(1)["team0"]["task2"].model_dump_json(), "the report of task2"),
         ("teams.csv", "team\n", "no reports; they are expected at"),
+        (
+            "a/open/task1.json",
+            reports.season(1)["team0"]["task1"].model_dump_json().replace('"low":null', '"low":0.1', 1),
+            "an interval has both bounds or none",
+        ),
+        ("a/task1.json", "{}", "a/task1.json: no report is looked for here"),
+        ("a/open/task1.JSON", "{}", "a/open/task1.JSON: no report is looked for here"),
+        ("a/open/2/old/task1.json", "{}", "a/open/2/old/task1.json: no report is looked for here"),
+        ("a/open/readme.txt", "", "a: holds no report"),
+        ("a\x1b[2J/open/task1.json", "{}", "characters that cannot be printed"),
+        ("a\u202eb/open/task1.json", "{}", "characters that cannot be printed"),
     ],
 )
 def test_what_is_no_report_is_named(tmp_path, path, text, message):
@@ -223,6 +234,31 @@ def test_what_is_no_report_is_named(tmp_path, path, text, message):
     (tmp_path / path).write_text(text)
     with pytest.raises(RankingError, match=message):
         read_entrants(FOMO26, tmp_path)
+
+
+def test_folders_may_be_links(tmp_path):
+    reports.write(tmp_path / "elsewhere", "open", a=reports.season(1)["team0"])
+    (tmp_path / "reports" / "a").mkdir(parents=True)
+    (tmp_path / "reports" / "a" / "open").symlink_to(tmp_path / "elsewhere" / "a" / "open")
+    (one,) = read_entrants(FOMO26, tmp_path / "reports")["open"]
+    assert one.reports == reports.season(1)["team0"]
+
+
+def test_a_report_with_a_value_outside_its_metrics_range_is_refused(tmp_path):
+    one = reports.season(1)["team0"]["task1"]
+    seven = one.metrics["auroc"].model_copy(update={"value": 7.0})
+    reports.write(tmp_path, a={"task1": one.model_copy(update={"metrics": {"auroc": seven}})})
+    with pytest.raises(RankingError, match=r"open/task1.json: auroc of task1 is 7, and auroc lies in 0 to 1"):
+        read_entrants(FOMO26, tmp_path)
+
+
+def test_reports_of_one_board_with_different_numbers_of_resamples_are_refused():
+    first, *others = entrants()
+    report = first.reports["task1"]
+    short = report.metrics["auroc"].model_copy(update={"replicates": report.metrics["auroc"].replicates[:1]})
+    cut = {**first.reports, "task1": report.model_copy(update={"metrics": {"auroc": short}})}
+    with pytest.raises(RankingError, match="task1 has another number of resamples than the others"):
+        compare([Entrant(first.team, cut), *others])
 
 
 def test_the_published_schemas_are_up_to_date():

@@ -147,6 +147,13 @@ def test_fairness_leaves_out_groups_whose_metric_is_undefined():
         fair.score(DatasetData(data.labels, data.scores, {}), fair.parse({"of": "ovr_auroc"}))
 
 
+def test_whatever_a_module_raises_is_a_metric_that_cannot_be_imported(monkeypatch, tmp_path):
+    (tmp_path / "odd_metrics.py").write_text("class Odd(BaseException): pass\nraise Odd('no')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(registry.UnknownMetric, match="cannot be imported: Odd: no"):
+        registry.lookup("odd_metrics:metric")
+
+
 @pytest.mark.parametrize("of", ["dice", "mae", "pearson"])
 def test_fairness_of_what_has_no_unit_range_is_refused(of):
     fair = registry.lookup("fairness")

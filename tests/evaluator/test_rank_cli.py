@@ -223,3 +223,32 @@ def test_what_is_no_report_is_named_by_team_track_and_field(tmp_path):
     found = run("--reports", tmp_path)
     assert found.exit_code == 1
     assert "team/open/task1.json: cannot be read: Is a directory" in found.stderr
+
+
+def test_teams_without_any_value_are_named_and_not_lost_in_silence(tmp_path):
+    header = "team,track,task,metric,value\n"
+    found = ranked(
+        tmp_path,
+        header + "a,open,task1,auroc,0.5\nb,open,task1,auroc,\nc,method,task1,auroc,nan\n",
+        challenge="fomo26",
+    )
+    assert found.exit_code == 0
+    assert "open track: not ranked, as nothing of theirs has a value: b" in found.stderr
+    assert "method track: not ranked, as nothing of theirs has a value: c" in found.stderr
+
+
+def test_a_rejected_report_is_named_where_it_is_the_teams_only_one(tmp_path):
+    season = reports.season(2)
+    rejected = season["team1"]["task1"].model_copy(update={"rejected": "Too few embeddings."})
+    reports.write(tmp_path, a=season["team0"], b={"task1": rejected})
+    found = run("--reports", tmp_path, "--json", challenge="fomo26")
+    assert found.exit_code == 0, found.stderr
+    assert "open track: not ranked, as nothing of theirs has a value: b" in found.stderr
+
+
+def test_a_team_name_does_not_steer_the_terminal(tmp_path):
+    found = ranked(
+        tmp_path, "team,track,task,metric,value\na\x1b[2J,open,task1,auroc,0.5\n", challenge="fomo26"
+    )
+    assert found.exit_code == 1
+    assert "scores.csv:2: team 'a\\x1b[2J' holds characters that cannot be printed" in found.stderr

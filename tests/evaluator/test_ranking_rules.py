@@ -260,3 +260,10 @@ def test_scores_that_could_be_misread_are_refused(tmp_path, text, message):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(RankingError, match=re.escape(message)):
         read_rows(path, ["open"])
+
+
+def test_a_value_too_huge_to_be_rounded_is_a_value_like_any_other():
+    rows = [Row(team, "open", "age", "mae", value) for team, value in (("a", 5.04), ("b", 1e308), ("c", 9.0))]
+    missing = Row("d", "open", "seg", "dsc", 0.5)
+    ranking = rule(weights={"seg": 0, "age": 1}, round=1)
+    assert places(ranking, *rows, missing) == {"a": 1, "c": 2, "b": 3, "d": 4}
