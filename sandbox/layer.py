@@ -2,7 +2,7 @@
 
 Where the layer's directory can be read its files are added up; elsewhere the engine is asked to do so. Both
 look only now and then, so a fast writer can go over the limit by what it writes in between. Files that were
-deleted but are still open are found through the processes that hold them.
+deleted but are still open or mapped are found through the processes that hold them.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ _BLOCK = 512
 _MANY_FILES = 1_000_000
 _BESIDE = ("HostnamePath", "HostsPath", "ResolvConfPath")
 """Files of the engine's own folder that it mounts into a container, which can write to them: no layer holds them."""
+_DELETED = b" (deleted)\n"
 _BUSY_SHARE = 10  # looking may take a tenth of the time at most
 
 
@@ -53,7 +54,7 @@ class Layer:
                 )
                 return int(response.json().get("SizeRw") or 0)
         beside = sum(map(_size, self._beside))
-        return _tree_size(self._upper, self._limit) + beside + _open_deleted(self._pid)
+        return _tree_size(self._upper, self._limit) + beside + _deleted(self._pid, self._upper)
 
 
 def _readable_upper(container: dict[str, Any]) -> Path | None:
@@ -113,20 +114,32 @@ def _walk(top: Path) -> Iterator["os.DirEntry[str]"]:
                     pending.append(entry.path)
 
 
-def _open_deleted(pid: int) -> int:
-    """Bytes of deleted files in the layer that the container's processes still hold open."""
-    try:
-        device = Path(f"/proc/{pid}/root/").stat().st_dev  # shared memory and our disks have other devices
+def _deleted(pid: int, upper: Path) -> int:
+    """Bytes of deleted files in the layer that the container's processes still hold open or mapped."""
+    try:  # shared memory and our disks have other devices; what is mapped may have that of the layer's own directory
+        devices = {Path(f"/proc/{pid}/root/").stat().st_dev, upper.stat().st_dev}
     except OSError:
         return 0
     sizes: dict[int, int] = {}
     for process in _same_namespace(pid):
-        with contextlib.suppress(OSError):
-            for descriptor in (process / "fd").iterdir():
-                state = descriptor.stat()
-                if state.st_nlink == 0 and state.st_dev == device:
-                    sizes[state.st_ino] = state.st_blocks * _BLOCK
+        for state in _held(process):
+            if state.st_nlink == 0 and state.st_dev in devices:
+                sizes[state.st_ino] = state.st_blocks * _BLOCK
     return sum(sizes.values())
+
+
+def _held(process: Path) -> Iterator[os.stat_result]:
+    """The open files of a process and the deleted ones it has mapped, as far as they are still there."""
+    found: list[Path] = []
+    with contextlib.suppress(OSError):
+        found += (process / "fd").iterdir()
+    with contextlib.suppress(OSError), (process / "maps").open("rb") as lines:
+        found += [
+            process / "map_files" / os.fsdecode(line.split()[0]) for line in lines if line.endswith(_DELETED)
+        ]
+    for path in found:
+        with contextlib.suppress(OSError):
+            yield path.stat()
 
 
 def _same_namespace(pid: int) -> Iterator[Path]:

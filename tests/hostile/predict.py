@@ -9,6 +9,7 @@
 import ctypes
 import glob
 import gzip
+import mmap
 import os
 import pickle
 import signal
@@ -169,6 +170,21 @@ def fills_root_with_deleted_files() -> None:
             file.flush()
             time.sleep(0.01)
         held.append(file)
+
+
+@behaviour
+def fills_root_with_mapped_files() -> None:
+    """Deleted, closed, and kept by nothing but a page that is mapped."""
+    held = []
+    block = os.urandom(1 << 20)
+    while True:
+        file = os.open("/var/mapped", os.O_CREAT | os.O_RDWR)
+        os.unlink("/var/mapped")
+        for _ in range(4):
+            os.write(file, block)
+            time.sleep(0.01)
+        held.append(mmap.mmap(file, 1))
+        os.closerange(3, 4096)  # the mapping has a descriptor of its own, which goes too
 
 
 @behaviour

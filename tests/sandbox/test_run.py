@@ -38,6 +38,7 @@ FAILURES = {
     "fills_working_directory": "disk_full",
     "fills_root": "disk_full",
     "fills_root_with_deleted_files": "disk_full",
+    "fills_root_with_mapped_files": "disk_full",
     "makes_many_files": "disk_full",
     "writes_nothing": "output_missing:missing",
     "doubled_suffix": "output_missing:missing",
