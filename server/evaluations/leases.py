@@ -76,7 +76,7 @@ _LEASED = """, leased AS (
 )
 SELECT * FROM leased
 """
-# Without comments and layout it is short enough for psycopg to remember how its parameters are passed.
+# Without comments and layout: psycopg looks through the text anew at each claim, for it keeps only shorter ones.
 _SHORT = " ".join(re.sub("--.*", "", CHOSEN + _LEASED).split())
 _CLAIMED = select(CaseRun).from_statement(text(_SHORT))
 
