@@ -73,7 +73,9 @@ def prepare(engine: Engine, job: CaseJob) -> Case:
     with _our_fault():
         image = image_of(engine, job)
         with ExitStack() as cleanup:
-            case = Case(engine, job, cleanup, Group(job.name, engine.host, privileged=engine.privileged))
+            group = Group(job.name, engine.host, privileged=engine.privileged)
+            cleanup.callback(group.remove)
+            case = Case(engine, job, cleanup, group)
             message = options.refused_volumes(image)
             if message is not None:
                 case.refused = Verdict(Fault.NO_START, message)
@@ -156,7 +158,6 @@ def _make(case: Case, image: Mapping[str, Any]) -> None:
     inputs = job.scratch / "input"
     inputs.mkdir(mode=0o755)
     stage(job, inputs)
-    cleanup.callback(case.group.remove)
     case.disks = make_disks(engine, job, image, cleanup) if engine.privileged else {}
     host = options.Host(int(engine.host["NCPU"]), case.group.path)
     case.config = options.build(job, host, options.Mounts(inputs, case.disks), image)

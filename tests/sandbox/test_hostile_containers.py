@@ -1,10 +1,14 @@
 """Every hostile container of the table gets its verdict on a real engine, and leaves nothing."""
 
+import os
+import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from sandbox import parse
 from sandbox.archive import ArchiveInvalid, DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
 from sandbox.faults import ImageRefused
@@ -12,8 +16,9 @@ from sandbox.run import CaseJob, run_case
 from tests.hostile.configs import IMAGES, Image
 from tests.hostile.containers import CONTAINERS, Container
 from tests.hostile.images import build_all
-from tests.sandbox.conftest import Run
+from tests.sandbox.test_leftovers import traces
 
+PREFIX = f"proctor-hostile-{uuid.uuid4().hex[:8]}-"
 CALL = ("python", "/app/predict.py")
 
 
@@ -25,22 +30,44 @@ def tricks(load: Callable[[Path], str], base: str) -> str:
 ROWS = [pytest.param(row, id=row.name, marks=[pytest.mark.long] * row.long) for row in CONTAINERS]
 
 
+@pytest.fixture(scope="module")
+def answers() -> dict[str, bytes | None]:
+    """What honest cases answered before anything hostile ran."""
+    return {}
+
+
+@pytest.fixture
+def hostile(make_job: Callable[..., CaseJob]) -> Callable[..., CaseJob]:
+    """Jobs whose names tell this suite's from all others on the host."""
+    return lambda *row, **changes: make_job(*row, name=f"{PREFIX}{uuid.uuid4()}-1", **changes)
+
+
+@pytest.mark.parametrize("task", ["task5", "task4", "task6"])
+def test_an_honest_case_is_answered_before(
+    task: str, tricks: str, engine: Engine, hostile: Callable[..., CaseJob], answers: dict[str, bytes | None]
+) -> None:
+    answers[task] = run_case(engine, hostile("valid", task, image=tricks)).output
+    assert answers[task]
+
+
 @pytest.mark.parametrize("row", ROWS)
-def test_a_hostile_container_gets_its_verdict(row: Container, tricks: str, run: Run) -> None:
-    outcome = run(row.name, row.task, image=tricks, **row.limits)
+def test_a_hostile_container_gets_its_verdict(
+    row: Container, tricks: str, engine: Engine, hostile: Callable[..., CaseJob]
+) -> None:
+    outcome = run_case(engine, hostile(row.name, row.task, image=tricks, **row.limits))
     assert row.expects(outcome.verdict.code), outcome
     assert (outcome.output is not None) == outcome.verdict.valid
 
 
 @pytest.mark.parametrize("row", IMAGES, ids=lambda row: row.name)
 def test_a_hostile_image_gets_its_verdict(
-    row: Image, engine: Engine, make_job: Callable[..., CaseJob], tmp_path: Path
+    row: Image, engine: Engine, hostile: Callable[..., CaseJob], tmp_path: Path
 ) -> None:
-    code = verdict_of(engine, row, make_job, tmp_path)
+    code = verdict_of(engine, row, hostile, tmp_path)
     assert row.expects(code), code
 
 
-def verdict_of(engine: Engine, row: Image, make_job: Callable[..., CaseJob], folder: Path) -> str:
+def verdict_of(engine: Engine, row: Image, hostile: Callable[..., CaseJob], folder: Path) -> str:
     """As a server and a worker find it: the check's code, or that of the case, or of the load."""
     archive = folder / "image.tar"
     archive.write_bytes(row.make())
@@ -54,8 +81,42 @@ def verdict_of(engine: Engine, row: Image, make_job: Callable[..., CaseJob], fol
             write_canonical(facts, sink.open, canonical)
             canonical.seek(0)
             engine.load(canonical, facts.digest)
-        return run_case(engine, make_job(image=facts.digest)).verdict.code
+        return run_case(engine, hostile(image=facts.digest)).verdict.code
     except ImageRefused:
         return "no_start"
     finally:
         engine.remove_image(facts.digest)
+        assert not engine.has_image(facts.digest)
+
+
+@pytest.mark.parametrize("task", ["task5", "task4", "task6"])
+def test_an_honest_case_is_answered_afterwards_as_before(
+    task: str, tricks: str, engine: Engine, hostile: Callable[..., CaseJob], answers: dict[str, bytes | None]
+) -> None:
+    outcome = run_case(engine, hostile("valid", task, image=tricks))
+    assert outcome.output is not None
+    assert outcome.output == answers.get(task, outcome.output)
+
+
+def test_nothing_of_the_suite_is_left(engine: Engine, tmp_path: Path) -> None:
+    assert traces(engine, PREFIX) == []
+    parse.stop()
+    deadline = time.monotonic() + 5
+    while (left := parsers()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+
+
+def parsers() -> list[str]:
+    """Processes below this one that check outputs."""
+    ours, found = {str(os.getpid())}, []
+    for status in sorted(Path("/proc").glob("[0-9]*/stat"), key=lambda path: int(path.parts[2])):
+        try:
+            parent = status.read_text().rsplit(")", 1)[1].split()[1]
+            words = status.with_name("cmdline").read_bytes()
+        except OSError:
+            continue
+        if parent in ours:
+            ours.add(status.parts[2])
+            found += [status.parts[2]] * (b"sandbox.parse_child" in words)
+    return found
