@@ -49,7 +49,7 @@ def rank_command(
             "--scores",
             exists=True,
             dir_okay=False,
-            help="CSV: team,track,task,metric,value[,is_baseline]; task is the board.",
+            help="CSV: team,track,task,metric,value[,is_baseline,eligible]; task is the board.",
         ),
     ] = None,
     reports: Annotated[

@@ -62,7 +62,8 @@ def _ranked(
 ) -> list[Standing]:
     ranks = table.ranks(ranking)
     eligible = np.array([team not in ineligible for team in table.teams])
-    prizes = prizes_of(ranking.prizes, ranks.places, eligible)
+    counts = np.isfinite(ranks.overall)  # a team may have values on boards without weight only
+    prizes = prizes_of(ranking.prizes, ranks.places, eligible & counts)
     standings = [
         Standing(
             team=team,

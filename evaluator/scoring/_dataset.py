@@ -54,7 +54,7 @@ def score_dataset(metric: BoundMetric, data: DatasetData, sample: Sample) -> Met
     except NotScored as undefined:
         return MetricReport(value=None, reason=undefined.reason)
     except ValueError as error:  # labels that are none of this metric's: outputs are checked, references not
-        raise ScoringError(f"metric {metric.name}: {error}") from None
+        raise ScoringError(f"references.csv: metric {metric.name}: {error}") from None
     found = replicates(plugin, metric.parameters, metric.name, data, sample.counts)
     return metric_report(
         value,

@@ -267,3 +267,15 @@ def test_a_value_too_huge_to_be_rounded_is_a_value_like_any_other():
     missing = Row("d", "open", "seg", "dsc", 0.5)
     ranking = rule(weights={"seg": 0, "age": 1}, round=1)
     assert places(ranking, *rows, missing) == {"a": 1, "c": 2, "b": 3, "d": 4}
+
+
+def test_a_team_of_which_no_board_counts_wins_nothing():
+    rows = [dsc("a", 0.5), Row("b", "open", "age", "mae", 1.0)]
+    ranking = rule(missing_board="excluded", prizes=["gold", "silver"])
+    found = {one.team: one for one in rank(ranking, BOARDS, rows).tracks["open"]}
+    assert (found["a"].prize, found["b"].placement, found["b"].overall, found["b"].prize) == (
+        "gold",
+        2,
+        None,
+        None,
+    )
