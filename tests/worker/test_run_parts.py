@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
@@ -18,7 +19,7 @@ from sandbox.jobs import CaseOutcome, Slot
 from tests.worker.lease_server import LeaseServer, serving
 from worker.embedded.data import CHECKOUT
 from worker.run.ahead import Ahead, Pace, share
-from worker.run.cases import Workshop
+from worker.run.cases import Running, Workshop
 from worker.run.config import RunConfig
 from worker.run.heart import Heart
 from worker.run.host import Host
@@ -48,6 +49,31 @@ def heart(client: LeaseClient) -> Iterator[Heart]:
     heart = Heart(client)
     yield heart
     heart.stop()
+
+
+def test_a_container_that_serves_several_waits_for_no_case_that_waits_for_its_end(tmp_path: Path) -> None:
+    host, settled = Host(tmp_path), threading.Event()
+    concluded = threading.Event()
+
+    class Late(Settler):
+        def _settle(self, running: Running, packed: int) -> None:
+            concluded.wait()
+            with host.alone():
+                pass
+
+        def _settle_served(self, running: Running, outcome: CaseOutcome, agrees: bool | None) -> None:
+            settled.set()
+
+    nothing = cast(Any, None)
+    settler = Late(nothing, nothing, nothing, pause=lambda: None, most=1)
+    settler.settle(nothing, packed=1)
+    settler.settle(nothing, packed=1)
+    with host.running():
+        concluded.set()
+        serving = threading.Thread(target=settler.settle_served, args=[nothing, nothing], daemon=True)
+        serving.start()
+        assert settled.wait(10)
+    settler.finish()
 
 
 def test_a_lease_brings_several_cases_each_with_a_claim_of_its_own(

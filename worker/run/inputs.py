@@ -37,6 +37,7 @@ class InputCache:
             part = self._root / f"{sha256}-{uuid.uuid4().hex}{_PART}"
             try:
                 fetch(part)
+                _to_disk(part)  # its digest is not asked for again, and a host may lose its power
                 part.chmod(0o444)
                 os.link(part, target)
                 part.replace(self._root / sha256)
@@ -88,3 +89,8 @@ class InputCache:
         with contextlib.suppress(FileNotFoundError):
             return path.with_name(path.name + _USED).stat().st_mtime
         return 0.0
+
+
+def _to_disk(file: Path) -> None:
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())

@@ -42,6 +42,22 @@ def counts(outcome: CaseOutcome, *, packed: int, gpu: bool) -> bool:
     return not outcome.late
 
 
+class _Lane:
+    """Threads for so many cases at once; who brings one more waits."""
+
+    def __init__(self, width: int) -> None:
+        self._threads = ThreadPoolExecutor(width, thread_name_prefix="settle")
+        self._room = threading.BoundedSemaphore(width)
+
+    def submit(self, work: Callable[..., None], *arguments: Any) -> None:
+        self._room.acquire()
+        future: Future[None] = self._threads.submit(work, *arguments)
+        future.add_done_callback(lambda _: self._room.release())
+
+    def finish(self) -> None:
+        self._threads.shutdown()
+
+
 class Settler:
     """Settles the cases of one slot, a few at once, in threads of its own.
 
@@ -52,28 +68,26 @@ class Settler:
         self, workshop: Workshop, client: LeaseClient, heart: Heart, *, pause: Callable[[], None], most: int
     ) -> None:
         self._workshop, self._client, self._heart, self._pause = workshop, client, heart, pause
-        self._threads = ThreadPoolExecutor(_BEHIND * most, thread_name_prefix="settle")
-        self._room = threading.BoundedSemaphore(_BEHIND * most)
+        # Apart, for cases that run once more wait until no container runs, and one that serves several runs on until
+        # what it answered is taken over.
+        self._concluding, self._reporting = _Lane(_BEHIND * most), _Lane(_BEHIND)
         self.stopping = threading.Event()
 
     def settle(self, running: Running, *, packed: int) -> None:
         """Takes over a case whose container has ended; waits where too many are behind."""
-        self._room.acquire()
-        work: Future[None] = self._threads.submit(self._settle, running, packed)
-        work.add_done_callback(lambda _: self._room.release())
+        self._concluding.submit(self._settle, running, packed)
 
     def settle_served(self, running: Running, outcome: CaseOutcome, *, agrees: bool | None = None) -> None:
         """Takes over a case that a container for several has answered.
 
         agrees: whether a container of its own gave the same answer, if it was asked.
         """
-        self._room.acquire()
-        work: Future[None] = self._threads.submit(self._settle_served, running, outcome, agrees)
-        work.add_done_callback(lambda _: self._room.release())
+        self._reporting.submit(self._settle_served, running, outcome, agrees)
 
     def finish(self) -> None:
         """Waits until every case is settled."""
-        self._threads.shutdown()
+        self._concluding.finish()
+        self._reporting.finish()
 
     @contextmanager
     def responsible(self, held: Held) -> Iterator[None]:
