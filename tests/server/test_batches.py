@@ -178,6 +178,19 @@ def test_a_repeat_that_differs_sends_every_invoked_case_back_to_fresh_containers
     assert team.evaluation(evaluation)["status"] == "scoring"
 
 
+def test_a_worker_that_ran_one_case_fresh_cannot_send_others_back(
+    invoked: tuple[str, FakeWorker], lab: Lab
+) -> None:
+    evaluation, worker = invoked
+    done = cases(worker.take())
+    for one in done:
+        assert finish(worker, one) == 204
+    other = lab.worker()
+    own = other.take()
+    assert finish(other, own, repeat_agrees=False) == 204
+    assert sum(run.status == "done" for run in lab.runs(evaluation)) == len(done) + 1
+
+
 def test_the_repeated_cases_are_drawn_by_the_servers_key(lab: Lab, team: Entrant) -> None:
     found = {}
     for number in (1, 2, 5, 41, 400):
