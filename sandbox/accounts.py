@@ -1,7 +1,7 @@
 """What an engine reads as root from an image before anything of it runs: the files that name users and groups.
 
 The engine opens them without asking what they are. A pipe there stops it for good: neither start nor removal of that
-container ever ends. A device would be opened on the host.
+container ever ends. A device would be opened on the host, and a file of gigabytes read to its end.
 """
 
 import base64

@@ -66,6 +66,7 @@ IMAGES: list[Image] = [
     _settings("negative user", _USER, "no_start", User="-1"),
     _settings("user with a line break", _USER, "no_start", User="root\nx"),
     _accounts("password file that is a pipe", entry("etc/passwd", PIPE)),
+    _accounts("password file of 17 MiB", file("etc/passwd", b"a:x:1:1::/:/\n" * (17 * 2**20 // 13))),
     _accounts("password file that is a folder", entry("etc/passwd", FOLDER), User="someone"),
     _accounts("password file that is endless", entry("etc/passwd", LINK, "/dev/zero"), User="a"),
     _accounts("password file that links to a pipe", entry("etc/passwd", LINK, "../x/p"), entry("x/p", PIPE)),

@@ -17,6 +17,7 @@ from tests.hostile.configs import IMAGES, Image
 from tests.hostile.containers import CONTAINERS, Container
 from tests.hostile.images import build_all
 from tests.sandbox.test_leftovers import traces
+from tests.sandbox.test_run import FAILURES
 
 PREFIX = f"proctor-hostile-{uuid.uuid4().hex[:8]}-"
 CALL = ("python", "/app/predict.py")
@@ -27,7 +28,11 @@ def tricks(load: Callable[[Path], str], base: str) -> str:
     return load(build_all(base))
 
 
-ROWS = [pytest.param(row, id=row.name, marks=[pytest.mark.long] * row.long) for row in CONTAINERS]
+ROWS = [
+    pytest.param(row, id=row.name, marks=[pytest.mark.long] * (row.long or row.name in FAILURES))
+    for row in CONTAINERS
+]
+"""Those of test_run.py run there each time."""
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from tests.e2e.habits import HABITS
 from tests.hostile.archives import ARCHIVES
 from tests.hostile.configs import IMAGES
 from tests.hostile.containers import CONTAINERS
 from tests.hostile.outputs import OUTPUTS
 from tests.hostile.sif_files import SIFS
 from tests.hostile.table import Row, markdown
+from tests.sandbox.test_run import FAILURES
 
 PAGE = Path(__file__).parents[2] / "docs" / "hostile-suite.md"
 START, END = (
@@ -38,6 +40,14 @@ def test_every_table_is_long_enough_and_names_each_row_once() -> None:
     for _, rows in TABLES.values():
         assert len({row.name for row in rows}) == len(rows)
         assert all(row.defence and row.expected for row in rows)
+
+
+def test_a_sandbox_and_a_whole_installation_are_asked_for_the_verdicts_of_the_table() -> None:
+    elsewhere = FAILURES | {name: code for name, (_, code, _) in HABITS.items()}
+    table = {row.name: row for row in CONTAINERS}
+    shared = elsewhere.keys() & table.keys()
+    assert len(shared) >= 20
+    assert {name: elsewhere[name] for name in shared if not table[name].expects(elsewhere[name])} == {}
 
 
 if __name__ == "__main__":
