@@ -267,7 +267,12 @@ def test_embeddings_on_which_every_head_diverges_are_not_scored(tmp_path):
     dataset = embeddings(tmp_path)
     for row in dataset.rows:
         dataset.predict(row["case"], np.full(10, 3e38) * (-1) ** len(row["case"]))
-    challenge = fomo26(task6={"probe": {"learning_rates": [1e300]}})
+    challenge = fomo26()
+    board = challenge.boards["task6"]
+    # A challenge file takes no rate at which double precision overflows.
+    probe = board.probe.model_copy(update={"learning_rates": (1e300,)})
+    boards = {**challenge.boards, "task6": board.model_copy(update={"probe": probe})}
+    challenge = challenge.model_copy(update={"boards": boards})
     report = scored(dataset, "task6", challenge)
     assert report.rejected is None
     assert "diverged" in report.metrics["f1"].reason
