@@ -30,7 +30,8 @@ _WRAPPERS = f"{_OURS}/bin"
 _RUN = f"{_OURS}/run"
 _SHELL = "/bin/sh"
 _RUNSCRIPT = "/.singularity.d/runscript"
-_MOST_TEXT = 2**30
+_MOST_TEXT = 2**28
+"""Characters of all definitions together; the names of what is left out are kept in memory."""
 _TYPES = {"D": tarfile.DIRTYPE, "R": tarfile.REGTYPE, "S": tarfile.SYMTYPE, "L": tarfile.LNKTYPE}
 _TYPES |= {"C": tarfile.CHRTYPE, "B": tarfile.BLKTYPE, "I": tarfile.FIFOTYPE}
 _ENVIRONMENT = f"""\
