@@ -10,6 +10,8 @@ from importlib.metadata import entry_points
 from threading import RLock
 from typing import Any
 
+import numpy as np
+
 from evaluator.metrics._builtin import BUILT_IN
 from evaluator.metrics._plugin import (
     CaseData,
@@ -74,7 +76,7 @@ def lookup(name: str) -> MetricPlugin:
 def _installed(name: str) -> Any:
     for entry in entry_points(group=GROUP, name=name):
         try:
-            with _IMPORTING, _no_output():
+            with _IMPORTING, _no_output(), np.errstate():  # a module's np.seterr stays its own
                 return entry.load()
         except BaseException as error:  # noqa: BLE001 - a stranger's module may raise anything
             _pass_on_interrupt(error)
@@ -85,7 +87,7 @@ def _installed(name: str) -> Any:
 def _imported(name: str) -> Any:
     module, _, attribute = name.partition(":")
     try:
-        with _IMPORTING, _no_output():
+        with _IMPORTING, _no_output(), np.errstate():  # a module's np.seterr stays its own
             return getattr(import_module(module), attribute)
     except BaseException as error:  # noqa: BLE001 - a stranger's module may raise anything
         _pass_on_interrupt(error)

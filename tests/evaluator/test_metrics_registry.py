@@ -154,6 +154,16 @@ def test_whatever_a_module_raises_is_a_metric_that_cannot_be_imported(monkeypatc
         registry.lookup("odd_metrics:metric")
 
 
+def test_a_module_does_not_change_how_others_calculate(monkeypatch, tmp_path):
+    (tmp_path / "strict_metrics.py").write_text(
+        "import numpy as np\nnp.seterr(all='raise')\nfrom tests.evaluator.broken_metrics import raises\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    before = np.geterr()
+    registry.lookup("strict_metrics:raises")
+    assert np.geterr() == before
+
+
 @pytest.mark.parametrize("of", ["dice", "mae", "pearson"])
 def test_fairness_of_what_has_no_unit_range_is_refused(of):
     fair = registry.lookup("fairness")
