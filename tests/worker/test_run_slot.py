@@ -299,3 +299,17 @@ def test_a_container_that_is_overdue_is_removed_by_any_slot_of_its_host(
     until(lambda: case in lab.released)
     assert lab.released[case] == "worker_lost"
     until(lambda: not containers(engine, case))
+
+
+def test_a_host_that_cannot_run_a_case_takes_none(
+    lab: LeaseServer, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.run.runner._LEAST_FREE", 2**60)
+    monkeypatch.setattr("worker.run.runner._PAUSE_AFTER_FAULT", 1.0)
+    (case,) = lab.add("answers")
+    start()
+    time.sleep(4)
+    assert case not in lab.leased
+    monkeypatch.setattr("worker.run.runner._LEAST_FREE", 0)  # there is room again, and nobody wakes the slot
+    (said,) = lab.wait(case)
+    assert said["fault"] is None

@@ -8,6 +8,7 @@ from collections.abc import Collection
 import httpx
 import structlog
 
+from evaluator.verdicts import PlatformFault
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
 from worker.run.ahead import Ahead, Batch
@@ -23,6 +24,7 @@ from worker.run.settle import Settler
 
 _log = structlog.get_logger()
 
+_LEAST_FREE = 64 * 2**20
 _PAUSE_AFTER_FAULT = 5.0
 """Seconds a slot waits after a platform fault, so that a broken host does not burn through the queue."""
 
@@ -72,7 +74,7 @@ class Runner:
             self._settler,
             lent=lent_alone,
             memory=config.slot_memory,
-            allowed=lambda: not self.stopping.is_set() and time.monotonic() >= self._rest_until,
+            allowed=self._may_lease,
         )
 
     def work(self) -> None:
@@ -148,7 +150,7 @@ class Runner:
         self.stopping.wait(max(0.0, self._rest_until - time.monotonic()))
         batch = self._ahead.take()
         if batch is None:
-            return False
+            return self._rests()  # then it looks again by itself, for nobody will wake it
         for running in batch.cases[:1] if batch.served else list(batch.cases):
             self._make_ready(batch, running)
         wait = self._ahead.pace.wait(batch.evaluation)
@@ -190,6 +192,23 @@ class Runner:
             self._settler.settle(running, packed=packed)
             return
         self._settler.forget(running)
+
+    def _rests(self) -> bool:
+        return time.monotonic() < self._rest_until and not self.stopping.is_set()
+
+    def _may_lease(self) -> bool:
+        """Whether this host can run a case now; a case leased by one that cannot would only collect faults there."""
+        if self.stopping.is_set() or self._rests():
+            return False
+        try:
+            if shutil.disk_usage(self._config.worker_dir).free < _LEAST_FREE:
+                raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, "the workers' folder has no room")
+            self._connect().ping()
+        except EngineFault as fault:
+            _log.warning("host_not_ready", fault=fault.fault, detail=fault.detail)
+            self._fault()
+            return False
+        return True
 
     def _fault(self) -> None:
         self._rest_until = time.monotonic() + _PAUSE_AFTER_FAULT
