@@ -33,7 +33,7 @@ _SHAPES = ((25, 4000), (1000, 100))
 """Evaluations, each of a team of its own, and the cases of each."""
 _BOUND = 5e-3
 """Seconds that one claim may take, committed, by the clock."""
-_REPEAT, _LEAST = 200, 0.15
+_REPEAT = 200
 _CLAIMERS, _CLAIMS, _LEAST_TOGETHER = 8, 50, 0.7
 _SLOT = Slot(name="bench", cpus=64, memory=2**40, gpus=1, gpu_memory=2**40)
 _BARE = """
@@ -61,7 +61,6 @@ def _measure(teams: int, cases: int) -> list[Comparison]:
                 ("claim, committed", lambda: _claim(sessions, worker, settings)),
                 ("bare SKIP LOCKED update", lambda: _claim_bare(connection)),
                 repeat=_REPEAT,
-                least=_LEAST,
             )
         together = _together(sessions, worker, settings)
         sessions.kw["bind"].dispose()

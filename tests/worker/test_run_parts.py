@@ -25,6 +25,7 @@ from worker.run.heart import Heart
 from worker.run.host import Host
 from worker.run.inputs import InputCache
 from worker.run.leases import LeaseClient
+from worker.run.serve import halves
 from worker.run.settle import Settler, counts
 
 CHALLENGE = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml")
@@ -303,3 +304,14 @@ def until(happens: Callable[[], bool], seconds: float = 20) -> None:
     while not happens():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_slot_is_halved_only_where_each_half_is_all_that_a_container_may_use() -> None:
+    limits = CHALLENGE.limits.model_copy(update={"cpus": 1, "memory": 2**30})
+    slot = Slot(cpuset="0,1")
+    one, other = halves(slot, 2 * 2**30, limits) or (None, None)
+    assert (one, other) == (Slot(cpuset="0", memory=2**30), Slot(cpuset="1", memory=2**30))
+    assert halves(slot, 2 * 2**30 - 1, limits) is None
+    assert halves(slot, 2 * 2**30, limits.model_copy(update={"cpus": 2})) is None
+    assert halves(Slot(cpuset="0,1", gpu_uuid="GPU-1"), 2 * 2**30, limits) is None
+    assert halves(Slot(), 2 * 2**30, limits) is None

@@ -64,6 +64,8 @@ class Runner:
         self._serving = Serving(
             self._workshop,
             self._settler,
+            lent=lent_alone,
+            memory=config.slot_memory,
             run_fresh=lambda running: self._run(running, packed=1),
             stopping=self.stopping.is_set,
         )

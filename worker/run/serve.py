@@ -1,16 +1,20 @@
 """A batch of cases in one container after the other's case, where challenge, image and worker allow it."""
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
+from evaluator.spec import Limits
 from sandbox import run as sandbox
 from sandbox.invoke import NotServed, Session
-from sandbox.jobs import CaseOutcome
+from sandbox.jobs import CaseOutcome, Slot
+from sandbox.options import cores
 from sandbox.repeat import agree
-from worker.run.ahead import Batch
+from worker.run.ahead import Batch, share
 from worker.run.cases import Running, Workshop
 from worker.run.settle import Settler
 
@@ -21,7 +25,8 @@ class Serving:
     """Serves the cases of one slot by containers that each answer several.
 
     What such a container does not answer validly runs in one of its own once it has ended, and that verdict counts;
-    what the server wants repeated runs so too, and is compared. `run_fresh` runs and settles a case in the usual way.
+    what the server wants repeated runs so too, and is compared: beside the serving container where the slot has twice
+    what a container may use. `run_fresh` runs and settles a case in the usual way.
     """
 
     def __init__(
@@ -29,22 +34,30 @@ class Serving:
         workshop: Workshop,
         settler: Settler,
         *,
+        lent: Slot,
+        memory: int,
         run_fresh: Callable[[Running], None],
         stopping: Callable[[], bool],
     ) -> None:
         self._workshop, self._settler = workshop, settler
+        self._lent, self._memory = lent, memory
         self._run_fresh, self._stopping = run_fresh, stopping
 
     def run(self, batch: Batch) -> None:
         """Runs every case of the batch; when the slot is told to stop, the rest is handed back."""
         waiting = deque(batch.cases)
         fresh: list[Running] = []
-        repeats: list[tuple[Running, CaseOutcome]] = []
+        repeats = _Repeats(self._compare, None)
+        if waiting:
+            parts = halves(self._lent, self._memory, waiting[0].job.limits)
+            if parts is not None:
+                repeats = _Repeats(self._compare, parts[1])
+                for running in waiting:
+                    running.job = replace(running.job, slot=parts[0])
         useful = True
         while waiting and useful and not self._stopping():
             useful = self._serve(waiting, fresh, repeats)
-        for running, outcome in repeats:
-            self._compare(running, outcome)
+        repeats.finish()
         if not useful:  # this image does not do what its label says
             fresh += waiting
             waiting.clear()
@@ -54,9 +67,7 @@ class Serving:
             self._settler.forget(running)
             self._settler.hand_back(running.held)
 
-    def _serve(
-        self, waiting: deque[Running], fresh: list[Running], repeats: list[tuple[Running, CaseOutcome]]
-    ) -> bool:
+    def _serve(self, waiting: deque[Running], fresh: list[Running], repeats: "_Repeats") -> bool:
         """The life of one container; whether it answered any case."""
         first, before = waiting[0], len(fresh)
         asked = 0
@@ -74,13 +85,7 @@ class Serving:
             self._settler.forget(first)
         return True
 
-    def _one(
-        self,
-        session: Session,
-        running: Running,
-        fresh: list[Running],
-        repeats: list[tuple[Running, CaseOutcome]],
-    ) -> None:
+    def _one(self, session: Session, running: Running, fresh: list[Running], repeats: "_Repeats") -> None:
         with self._settler.responsible(running.held):
             self._workshop.watch_served(running, session.name)
             running.started = time.monotonic()
@@ -91,7 +96,7 @@ class Serving:
                 fresh.append(running)
                 return
             if running.lease.repeat:
-                repeats.append((running, outcome))
+                repeats.add(running, outcome)
             else:
                 self._settler.settle_served(running, outcome)
             return
@@ -112,3 +117,49 @@ class Serving:
             self._settler.settle_served(running, served, agrees=agrees)
             return
         self._settler.forget(running)
+
+
+class _Repeats:
+    """Cases to be run once more: one at a time beside the serving container in a part of the slot, or else after it."""
+
+    def __init__(self, compare: Callable[[Running, CaseOutcome], None], beside: Slot | None) -> None:
+        self._compare, self._beside = compare, beside
+        self._later: list[tuple[Running, CaseOutcome]] = []
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def add(self, running: Running, outcome: CaseOutcome) -> None:
+        """Takes over a case that was served."""
+        if self._beside is not None:
+            running.job = replace(running.job, slot=self._beside)
+        with self._lock:
+            self._later.append((running, outcome))
+            if self._beside is not None and self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="repeats")
+                self._thread.start()
+
+    def finish(self) -> None:
+        """Returns when every case has been compared; no serving container may wait for that."""
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+        self._run()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._later:
+                    self._thread = None
+                    return
+                running, outcome = self._later.pop(0)
+            self._compare(running, outcome)
+
+
+def halves(slot: Slot, memory: int, limits: Limits) -> tuple[Slot, Slot] | None:
+    """Two parts of a slot (`memory` in bytes) that each have all that a container may use; None if it has less."""
+    if slot.gpu_uuid is not None or slot.cpuset is None:
+        return None
+    if len(cores(slot.cpuset)) < 2 * limits.cpus or memory < 2 * limits.memory:
+        return None
+    one, other = share(slot, memory, 2)
+    return None if one is None or other is None else (one, other)
