@@ -1,11 +1,9 @@
 """A whole installation of a benchmark's own, as `proctor-admin up` runs it, with one team and many small scans."""
 
-import gzip
 import os
 import secrets
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
@@ -18,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from client.api import Client
 from client.uploads import read_archive, upload_archive, wait_for_image
+from demo.brains.layout import encode_nifti
 from evaluator.spec import Challenge
 from server.challenges.service import apply, get_challenge
 from server.database import connect, session_factory, unit_of_work
@@ -153,26 +151,14 @@ def write_scans(folder: Path, cases: int, side: int = 64) -> Path:
             where = folder / kind / f"sub-{number:03}" / "ses-01"
             where.mkdir(parents=True)
             voxels = np.random.default_rng(number).integers(1, 900, (side,) * 3).astype(np.int16)
-            (where / f"{name}.nii.gz").write_bytes(nifti(voxels if kind == "preprocessed" else voxels // 300))
+            (where / f"{name}.nii.gz").write_bytes(
+                encode_nifti(voxels if kind == "preprocessed" else voxels // 300, np.eye(4))
+            )
     rows = [f"sub-{number:03}\tF\t40\tsite{number % 2}\tscanner" for number in range(cases)]
     (folder / "participants.tsv").write_text(
         "\n".join(["participant_id\tsex\tage\tsite\tscanner", *rows]) + "\n"
     )
     return folder
-
-
-def nifti(voxels: npt.NDArray[np.int16]) -> bytes:
-    """A gzipped NIfTI-1 file of 1 mm voxels."""
-    header = bytearray(352)
-    struct.pack_into("<i", header, 0, 348)
-    struct.pack_into("<8h", header, 40, 3, *voxels.shape, 1, 1, 1, 1)
-    struct.pack_into("<hh", header, 70, 4, 16)
-    struct.pack_into("<8f", header, 76, *[1.0] * 8)
-    struct.pack_into("<3f", header, 108, 352.0, 1.0, 0.0)
-    struct.pack_into("<hh", header, 252, 0, 1)
-    struct.pack_into("<12f", header, 280, 1, 0, 0, -8, 0, 1, 0, -8, 0, 0, 1, -8)
-    header[344:348] = b"n+1\0"
-    return gzip.compress(bytes(header) + voxels.astype("<i2").tobytes(order="F"), 1)
 
 
 def _status(platform: Platform, evaluation: str) -> str:

@@ -5,7 +5,6 @@ container ever ends. A device would be opened on the host, and a file of gigabyt
 """
 
 import base64
-import functools
 import json
 import posixpath
 from http import HTTPStatus
@@ -26,6 +25,8 @@ _SPECIAL = (
 )  # device, pipe, socket, character device, other
 _LINK = 1 << 27
 _LIVE = ("/proc", "/sys", "/dev", "/input", "/output", "/proctor", "/tmp")  # noqa: S108 - inside the container
+_known: dict[str, bool] = {}
+"""Whether an image (by its id) is dangerous: asked once, for the answer depends on the image alone."""
 _REFUSED = "The command could not be started: /etc/passwd or /etc/group of the image is no ordinary file, or too large."
 
 
@@ -38,52 +39,41 @@ def refused(engine: Engine, container: str, image: str) -> Verdict | None:
         APIError: the engine refuses to look, because nothing can be mounted in the container, say.
         EngineFault: the engine failed otherwise.
     """
-    return Verdict(Fault.NO_START, _REFUSED) if _dangerous(_By(engine, container), image) else None
+    if image not in _known:
+        _known[image] = _dangerous(engine, container)
+    return Verdict(Fault.NO_START, _REFUSED) if _known[image] else None
 
 
-class _By:
-    """A container to ask through, which makes no difference to the answer: that depends on the image alone."""
-
-    def __init__(self, engine: Engine, container: str) -> None:
-        self.engine, self.container = engine, container
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _By)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@functools.lru_cache(maxsize=256)
-def _dangerous(by: _By, image: str) -> bool:
-    return _leads_astray(by, "/etc") or any(
-        _leads_astray(by, path) or _special(by, path, most) for path, most in _FILES.items()
+def _dangerous(engine: Engine, container: str) -> bool:
+    return _leads_astray(engine, container, "/etc") or any(
+        _leads_astray(engine, container, path) or _special(engine, container, path, most)
+        for path, most in _FILES.items()
     )
 
 
-def _leads_astray(by: _By, path: str) -> bool:
+def _leads_astray(engine: Engine, container: str, path: str) -> bool:
     """Whether a link leads to where something else will stand once the container runs."""
-    found = _stat(by, path)
+    found = _stat(engine, container, path)
     if found is None or not found["mode"] & _LINK:
         return False
     target = posixpath.normpath(found["linkTarget"])
     return any(target == top or target.startswith(top + "/") for top in _LIVE)
 
 
-def _special(by: _By, path: str, most: int) -> bool:
+def _special(engine: Engine, container: str, path: str, most: int) -> bool:
     """Whether this is something else than a file of at most `most` bytes, through links."""
-    found = _stat(by, path)
+    found = _stat(engine, container, path)
     if found is not None and found["mode"] & _LINK:  # the engine tells where a link ends, through all others
-        found = _stat(by, found["linkTarget"])
+        found = _stat(engine, container, found["linkTarget"])
     return found is not None and (bool(found["mode"] & (_SPECIAL | _LINK)) or found["size"] > most)
 
 
-def _stat(by: _By, path: str) -> dict[str, Any] | None:
+def _stat(engine: Engine, container: str, path: str) -> dict[str, Any] | None:
     """What the engine says of a path; it follows links of folders only, and opens nothing."""
-    api = by.engine.api
+    api = engine.api
     try:
         answer = api.head(
-            api._url("/containers/{0}/archive", by.container), params={"path": path}, timeout=api.timeout
+            api._url("/containers/{0}/archive", container), params={"path": path}, timeout=api.timeout
         )
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return None

@@ -24,22 +24,13 @@ class World:
     disk: Path
     chance: random.Random
 
-    def program(self, *words: str) -> int:
-        """The process of this installation whose command line has all of `words`."""
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and _parent(entry) == self.running.process.pid:
-                line = (entry / "cmdline").read_bytes().decode(errors="replace")
-                if all(word in line for word in words):
-                    return int(entry.name)
-        raise LookupError(words)
-
 
 Disturbance = Callable[[World], None]
 
 
 def kills_a_worker(world: World) -> None:
     """SIGKILL to a run worker of this machine."""
-    os.kill(world.program("worker.run", world.chance.choice(["run-1", "run-2"])), signal.SIGKILL)
+    os.kill(world.running.worker(world.chance.choice(["run-1", "run-2"])), signal.SIGKILL)
 
 
 def kills_the_remote_worker(world: World) -> None:
@@ -49,7 +40,7 @@ def kills_the_remote_worker(world: World) -> None:
 
 def stops_a_worker_past_its_lease(world: World) -> None:
     """SIGSTOP until the server has given the case to somebody else; then the worker goes on, none the wiser."""
-    pid = world.program("worker.run", world.chance.choice(["run-1", "run-2"]))
+    pid = world.running.worker(world.chance.choice(["run-1", "run-2"]))
     os.kill(pid, signal.SIGSTOP)
     time.sleep(LEASE_SECONDS + 4)
     os.kill(pid, signal.SIGCONT)
@@ -71,22 +62,22 @@ def empties_redis(world: World) -> None:
 
 def kills_redis(world: World) -> None:
     """The broker dies and comes back empty."""
-    os.kill(world.program("redis-server"), signal.SIGKILL)
+    os.kill(world.running.program("redis-server"), signal.SIGKILL)
 
 
 def restarts_postgres(world: World) -> None:
     """A fast shutdown cuts every connection; the supervisor starts it again."""
-    os.kill(world.program("postgres", "-D"), signal.SIGINT)
+    os.kill(world.running.program("postgres", "-D"), signal.SIGINT)
 
 
 def kills_the_server(world: World) -> None:
     """SIGKILL to the process that answers everybody."""
-    os.kill(world.program("uvicorn"), signal.SIGKILL)
+    os.kill(world.running.program("uvicorn"), signal.SIGKILL)
 
 
 def kills_the_score_worker(world: World) -> None:
     """SIGKILL to the process that scores."""
-    os.kill(world.program("worker.score"), signal.SIGKILL)
+    os.kill(world.running.program("worker.score"), signal.SIGKILL)
 
 
 def fills_a_disk(world: World) -> None:
@@ -107,11 +98,3 @@ ALL: tuple[Disturbance, ...] = (
     fills_a_disk,
     kills_the_score_worker,
 )
-
-
-def _parent(entry: Path) -> int | None:
-    try:
-        lines = (entry / "status").read_text().splitlines()
-    except OSError:
-        return None
-    return int(next(line for line in lines if line.startswith("PPid:")).split()[1])

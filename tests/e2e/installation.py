@@ -82,14 +82,22 @@ class Installation:
             command, cwd=CHECKOUT, env=environment, check=True, capture_output=True, text=True
         ).stdout
 
-    def worker(self, name: str) -> int:
-        """Process id of the run worker called `name`."""
+    def program(self, *words: str) -> int:
+        """Process id of the program of this installation whose command line has all of `words`.
+
+        Raises:
+            LookupError: it does not run.
+        """
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and _is_child(entry, self.process.pid):
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                if b"worker.run" in words and name.encode() in words:
+                line = (entry / "cmdline").read_bytes().decode(errors="replace")
+                if all(word in line for word in words):
                     return int(entry.name)
-        raise AssertionError(f"there is no run worker {name}")
+        raise LookupError(words)
+
+    def worker(self, name: str) -> int:
+        """Process id of the run worker called `name`; LookupError if it does not run."""
+        return self.program("worker.run", name)
 
     def logs(self) -> str:
         """Everything the platform's processes have written."""

@@ -38,7 +38,7 @@ def restarted(running: Installation, slot: str, old: int) -> int:
     while time.monotonic() < deadline:
         try:
             new = running.worker(slot)
-        except AssertionError:
+        except LookupError:
             new = old
         if new != old:
             return new
