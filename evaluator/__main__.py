@@ -1,6 +1,6 @@
 """Entry point of `python -m evaluator`."""
 
-from evaluator.cli import app
+from evaluator.cli import main
 
 if __name__ == "__main__":
-    app(prog_name="python -m evaluator")
+    main("python -m evaluator")

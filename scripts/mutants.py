@@ -151,7 +151,8 @@ def main(
     chosen = [mutant_of(path, number) for path, number in drawn]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         trees = [_copied(Path(folder) / str(number)) for number in range(jobs)]
-        if not _passes(trees[0]):
+        if failed := _failure(trees[0]):
+            typer.echo(failed[-3000:], err=True)
             raise typer.BadParameter("the tests fail without any mutant")
         parts = [pool.submit(_survivors, tree, chosen[number::jobs]) for number, tree in enumerate(trees)]
         survivors = [mutant for part in parts for mutant in part.result()]
@@ -162,24 +163,12 @@ def main(
 
 
 def _copied(target: Path) -> Path:
-    for name in (
-        "evaluator",
-        "tests/evaluator",
-        "tests/data",
-        "challenges",
-        "docs/examples",
-        "distributions",
-        "pyproject.toml",
-    ):
-        source = ROOT / name
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
-            shutil.copy(source, target / name)
-    for name in ("conftest.py", "__init__.py"):
-        if (ROOT / "tests" / name).exists():
-            shutil.copy(ROOT / "tests" / name, target / "tests" / name)
+    """Every file that the project keeps, as it is now."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
     return target
 
 
@@ -189,7 +178,7 @@ def _survivors(tree: Path, mutants: list[Mutant]) -> list[Mutant]:
         path = tree / one.file
         kept = path.read_text(encoding="utf-8")
         path.write_text(one.source, encoding="utf-8")
-        survived = _passes(tree, one.file)
+        survived = not _failure(tree, one.file)
         if survived:
             found.append(one)
         typer.echo(f"{'survived' if survived else 'noticed '} {one.shown}", err=True)
@@ -204,8 +193,8 @@ def _words(file: Path) -> tuple[str, ...]:
     return _MASKS if module in _OF_MASKS else _OF_PACKAGE.get(file.parent.name, _ALL)
 
 
-def _passes(tree: Path, file: str = "") -> bool:
-    """Whether the tests of the module's package pass, those named after the module first."""
+def _failure(tree: Path, file: str = "") -> str:
+    """What the tests of the module's subject say where one fails, those named after the module first; else nothing."""
     tests = tree / "tests" / "evaluator"
     words = _words(Path(file))
     near = [path for path in sorted(tests.glob("test_*.py")) if any(word in path.name for word in words)]
@@ -215,12 +204,12 @@ def _passes(tree: Path, file: str = "") -> bool:
     command += ["-p", "no:cacheprovider", "--no-header", *map(str, near)]
     try:
         done = subprocess.run(
-            command, cwd=tree, capture_output=True, timeout=_SECONDS * (1 if file else 4), check=False,
+            command, cwd=tree, capture_output=True, timeout=_SECONDS * (1 if file else 4), check=False, text=True,
             env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return False  # a loop that never ends is noticed too
-    return done.returncode == 0
+        return "the tests do not end"  # a loop that never ends is noticed too
+    return "" if done.returncode == 0 else done.stdout or "the tests fail"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import typer
 
+from evaluator.cli._ending import ended
 from evaluator.cli.check import check_command
 from evaluator.cli.rank import rank_command
 from evaluator.cli.report import report_command
@@ -20,6 +21,9 @@ app.command("rank")(rank_command)
 app.command("report")(report_command)
 
 
-def main() -> None:
-    """Entry point of the installed command."""
-    app(prog_name="proctor-evaluator")
+def main(prog_name: str = "proctor-evaluator") -> None:
+    """Entry point of the installed command; where standard output takes no more, that is said and the code is 2."""
+    try:
+        app(prog_name=prog_name)
+    except OSError as error:
+        raise SystemExit(ended(error, 2).exit_code) from None

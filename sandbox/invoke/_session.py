@@ -25,6 +25,8 @@ from sandbox.invoke._channel import Channel, Closed
 from sandbox.invoke._places import Places
 from sandbox.jobs import CaseJob, CaseOutcome
 
+MOST_CASES = 50
+"""Cases that one container may be given: what a program keeps of them in its memory has an end."""
 _CALL = ["--invoke"]
 _LOOK_EVERY = 0.5
 
@@ -88,8 +90,8 @@ class Session:
 
     @property
     def alive(self) -> bool:
-        """Whether it may be given another case."""
-        return self._running is not None
+        """Whether it may be given another case: it runs, and has not had as many as one container may."""
+        return self._running is not None and self._served < MOST_CASES
 
     def serve(self, case: CaseJob) -> CaseOutcome:
         """The valid outcome of one case. Before it every place that the container can write to is emptied.

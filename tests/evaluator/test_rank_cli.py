@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -192,11 +193,19 @@ def test_a_report_with_a_failed_metric_has_an_exit_code_of_its_own(tmp_path):
     assert "scorer_failed" in found.stderr
 
 
+@pytest.mark.parametrize("buffered", [True, False])
 @pytest.mark.parametrize(
-    "command", [["rank", "--scores", PUBLISHED], ["rank", "--scores", PUBLISHED, "--json"]]
+    "command",
+    [
+        ["rank", "--scores", PUBLISHED],
+        ["rank", "--scores", PUBLISHED, "--json"],
+        ["check", "--task", "task3", "--output", PUBLISHED, "--inputs", ROOT],
+    ],
 )
-def test_output_that_does_not_fit_is_said(command):
-    challenge = ["--challenge", ROOT / "challenges" / "fomo25" / "challenge.yaml"]
+def test_output_that_does_not_fit_is_said(command, buffered):
+    name = "fomo25" if "rank" in command else "fomo26"
+    challenge = ["--challenge", ROOT / "challenges" / name / "challenge.yaml"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "evaluator", *command, *challenge],
@@ -205,6 +214,7 @@ def test_output_that_does_not_fit_is_said(command):
             text=True,
             check=False,
             cwd=ROOT,
+            env=environment | ({} if buffered else {"PYTHONUNBUFFERED": "1"}),
         )
     assert done.returncode == 2
     assert "No space left on device" in done.stderr

@@ -10,7 +10,7 @@ import structlog
 from sandbox.jobs import Slot
 from sandbox.options import cores
 from worker.run.cases import Running, Workshop
-from worker.run.heart import Heart
+from worker.run.heart import Heart, Held
 from worker.run.leases import Lease, LeaseClient
 from worker.run.settle import Settler
 
@@ -21,13 +21,16 @@ _REMEMBERED = 64
 
 @dataclass
 class Batch:
-    """The cases of one lease, which run at once; one that could not be made ready is not among them."""
+    """The cases of one lease, which run at once; one that could not be made ready is not among them.
+
+    `served`: one container is to answer one after the other, so that `later` ones need not be begun yet.
+    """
 
     evaluation: str
     cases: list[Running] = field(default_factory=list)
+    later: list[Held] = field(default_factory=list)
     packed: int = 1
     served: bool = False
-    """By one container after the other's case, rather than at once."""
 
 
 class Pace:
@@ -89,6 +92,14 @@ class Ahead:
             self._thread = threading.Thread(target=self._get, args=[wait], name="ahead", daemon=True)
             self._thread.start()
 
+    def ready_within(self, seconds: float) -> bool:
+        """Whether `take` would return at once, looked at until so many seconds from now."""
+        self.begin(0.0)
+        self._hurry.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+        return self._thread is None or not self._thread.is_alive()
+
     def take(self) -> Batch | None:
         """The next batch, or None if no case waits.
 
@@ -118,6 +129,8 @@ class Ahead:
         for running in batch.cases if batch else ():
             self._settler.forget(running)
             self._settler.hand_back(running.held)
+        for held in batch.later if batch else ():
+            self._settler.hand_back(held)
 
     def _get(self, wait: float) -> None:
         try:
@@ -131,17 +144,24 @@ class Ahead:
             self._problem = error
 
     def _prepared(self, lease: Lease) -> Batch:
-        leases = lease.each()
-        served = lease.mode == "invoke"
-        shares = [None] * len(leases) if served else share(self._lent, self._memory, len(leases))
-        held = [self._heart.hold(one) for one in leases]
-        batch = Batch(lease.evaluation, packed=1 if served else len(leases), served=served)
-        for one, lent in zip(held, shares, strict=True):
-            with self._settler.responsible(one):
-                batch.cases.append(self._workshop.begin(one, lent))
+        held = [self._heart.hold(one) for one in lease.each()]
+        if lease.mode == "invoke":
+            return self._served(lease, held)
+        batch = Batch(lease.evaluation, packed=len(held))
+        for one, lent in zip(held, share(self._lent, self._memory, len(held)), strict=True):
+            if (running := self._settler.begin(one, lent)) is not None:
+                batch.cases.append(running)
         for running in list(batch.cases):
-            if not served:
-                self._make_ahead(batch, running)
+            self._make_ahead(batch, running)
+        return batch
+
+    def _served(self, lease: Lease, held: list[Held]) -> Batch:
+        """The first case alone is begun: the others can be while it runs."""
+        batch = Batch(lease.evaluation, served=True)
+        while held and not batch.cases:
+            if (running := self._settler.begin(held.pop(0))) is not None:
+                batch.cases.append(running)
+        batch.later = held
         return batch
 
     def _make_ahead(self, batch: Batch, running: Running) -> None:

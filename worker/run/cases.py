@@ -170,7 +170,11 @@ class Workshop:
         try:
             scratch.mkdir(parents=True)
             job = replace(running.job, name=container, scratch=scratch / "run")
-            with self._host.running(), Session(self._engine(), job) as session:
+            with (
+                self._host.use_image(job.image),
+                self._host.running(),
+                Session(self._engine(), job) as session,
+            ):
                 yield session
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

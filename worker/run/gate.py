@@ -64,9 +64,14 @@ class Gate:
         self._told = False
         self._passed: dict[Mode, float] = {}
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `open` would examine the host, which takes seconds and starts containers."""
+        return time.time() >= self._until
+
     def open(self) -> bool:
-        """Whether the slot may take work. Examines the host at the first call and then daily, which takes seconds."""
-        if time.time() >= self._until:
+        """Whether the slot may take work. Examines the host at the first call and then daily."""
+        if self.is_due:
             self._settle(*self._of_engine(self._modes))
         if not self._told:
             self._say()

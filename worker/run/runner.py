@@ -25,6 +25,7 @@ from worker.run.settle import Settler
 _log = structlog.get_logger()
 
 _LEAST_FREE = 64 * 2**20
+_KEPT_WAITING = 2.0
 _PAUSE_AFTER_FAULT = 5.0
 """Seconds a slot waits after a platform fault, so that a broken host does not burn through the queue."""
 
@@ -85,8 +86,7 @@ class Runner:
             self._woken.wait()
             self._woken.clear()
             try:
-                while not self.stopping.is_set() and self._gate.open() and self._next():
-                    pass
+                self._run_what_waits()
             except httpx.HTTPError as error:
                 _log.warning("server_unreachable", error=type(error).__name__)
             except Exception:  # noqa: BLE001 - the next wake-up finds the slot at work again
@@ -148,12 +148,24 @@ class Runner:
                 shutil.rmtree(folder, ignore_errors=True)
         return removed
 
+    def _run_what_waits(self) -> None:
+        try:
+            while not self.stopping.is_set() and self._may_work() and self._next():
+                pass
+        finally:
+            self._serving.end()
+
+    def _may_work(self) -> bool:
+        if self._serving.keeps and (self._gate.is_due or self._rests()):
+            self._serving.end()
+        return self._gate.open()
+
     def _next(self) -> bool:
         self.stopping.wait(max(0.0, self._rest_until - time.monotonic()))
-        batch = self._ahead.take()
+        batch = self._taken()
         if batch is None:
             return self._rests()  # then it looks again by itself, for nobody will wake it
-        for running in batch.cases[:1] if batch.served else list(batch.cases):
+        for running in () if batch.served else list(batch.cases):
             self._make_ready(batch, running)
         wait = self._ahead.pace.wait(batch.evaluation)
         if wait is not None:
@@ -166,6 +178,15 @@ class Runner:
         if batch.cases:
             self._ahead.pace.ran(batch.evaluation, time.monotonic() - began)
         return True
+
+    def _taken(self) -> Batch | None:
+        """The next batch. A container is kept for it for a moment only, and not while anything else is run."""
+        if self._serving.keeps and not self._ahead.ready_within(_KEPT_WAITING):
+            self._serving.end()
+        batch = self._ahead.take()
+        if batch is None or not batch.served:
+            self._serving.end()
+        return batch
 
     def _run_at_once(self, batch: Batch) -> None:
         threads = [threading.Thread(target=self._run, args=[one, batch.packed]) for one in batch.cases[1:]]
@@ -182,8 +203,7 @@ class Runner:
             return
         with self._settler.responsible(running.held):
             self._workshop.bring_image(running)
-            if not batch.served:
-                self._ahead.make(batch, running)
+            self._ahead.make(batch, running)
             return
         batch.cases.remove(running)
         self._settler.forget(running)

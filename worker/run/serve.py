@@ -1,24 +1,63 @@
 """A batch of cases in one container after the other's case, where challenge, image and worker allow it."""
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 
 import structlog
 
 from evaluator.spec import Limits
 from sandbox import run as sandbox
+from sandbox.faults import EngineFault
 from sandbox.invoke import NotServed, Session
 from sandbox.jobs import CaseOutcome, Slot
-from sandbox.options import cores
 from sandbox.repeat import agree
-from worker.run.ahead import Batch, share
+from worker.run.ahead import Batch
 from worker.run.cases import Running, Workshop
+from worker.run.leases import LeaseLost
+from worker.run.repeats import Repeats, halves
 from worker.run.settle import Settler
+from worker.run.supply import Supply
 
 _log = structlog.get_logger()
+
+
+@dataclass
+class _Container:
+    """A container that serves. `close` removes it; `answered`: at least one case."""
+
+    session: Session
+    close: Callable[[], None]
+    began: float
+    answered: bool = False
+
+
+@dataclass
+class _Tenure:
+    """What an evaluation has of the slot, from one of its batches to the next.
+
+    `useful`: as far as is known, the image does what its label says.
+    """
+
+    evaluation: str
+    limits: Limits
+    parts: tuple[Slot, Slot] | None
+    repeats: Repeats
+    container: _Container | None = None
+    useful: bool = True
+
+    @property
+    def may_stay(self) -> bool:
+        """Whether the container may wait for another batch.
+
+        Not once it is as old as a case may get, for whoever wants to be alone on this host waits for its end; nor
+        while cases that take the whole slot wait to be repeated.
+        """
+        container = self.container
+        if not self.useful or container is None or self.repeats.wait_for_the_slot:
+            return False
+        return time.monotonic() - container.began < self.limits.seconds_per_case
 
 
 class Serving:
@@ -42,65 +81,101 @@ class Serving:
         self._workshop, self._settler = workshop, settler
         self._lent, self._memory = lent, memory
         self._run_fresh, self._stopping = run_fresh, stopping
+        self._tenure: _Tenure | None = None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether a container waits for its evaluation's next batch.
+
+        Before `end` the slot may wait for nothing that starts a container on this host: whoever wants to be alone there
+        goes first, and waits for this one.
+        """
+        return self._tenure is not None
 
     def run(self, batch: Batch) -> None:
         """Runs every case of the batch; when the slot is told to stop, the rest is handed back."""
-        waiting = deque(batch.cases)
+        if self._tenure is not None and self._tenure.evaluation != batch.evaluation:
+            self.end()
+        supply = Supply(batch, self._settler)
         fresh: list[Running] = []
-        repeats = _Repeats(self._compare, None)
-        if waiting:
-            parts = halves(self._lent, self._memory, waiting[0].job.limits)
-            if parts is not None:
-                repeats = _Repeats(self._compare, parts[1])
-                for running in waiting:
-                    running.job = replace(running.job, slot=parts[0])
         useful = True
-        while waiting and useful and not self._stopping():
-            useful = self._serve(waiting, fresh, repeats)
-        repeats.finish()
-        if not useful:  # this image does not do what its label says
-            fresh += waiting
-            waiting.clear()
+        while useful and not self._stopping() and (running := supply.next()) is not None:
+            tenure = self._tenure = self._tenure or self._begun(running)
+            self._serve(tenure, running, fresh)
+            useful = tenure.useful
+        if fresh or self._stopping() or self._tenure is None or not self._tenure.may_stay:
+            self.end()
         for running in fresh:
             self._run_fresh(running)
-        for running in waiting:
+        while not useful and not self._stopping() and (running := supply.next()) is not None:
+            self._run_fresh(running)
+        supply.hand_back()
+
+    def end(self) -> None:
+        """Ends a container that was kept, and returns when every case that is to be compared has been."""
+        tenure, self._tenure = self._tenure, None
+        if tenure is not None:
+            self._close(tenure)
+            tenure.repeats.finish()
+
+    def _begun(self, first: Running) -> _Tenure:
+        limits = first.job.limits
+        parts = halves(self._lent, self._memory, limits)
+        repeats = Repeats(self._compare, None if parts is None else parts[1])
+        return _Tenure(first.lease.evaluation, limits, parts, repeats)
+
+    def _serve(self, tenure: _Tenure, running: Running, fresh: list[Running]) -> None:
+        """One case by the container that is there, or else by a new one; if it is not answered it goes to `fresh`."""
+        if not self._served(tenure, running, fresh):
             self._settler.forget(running)
-            self._settler.hand_back(running.held)
+        container = tenure.container
+        if container is not None and not container.session.alive:
+            self._close(tenure)
 
-    def _serve(self, waiting: deque[Running], fresh: list[Running], repeats: "_Repeats") -> bool:
-        """The life of one container; whether it answered any case."""
-        first, before = waiting[0], len(fresh)
-        asked = 0
-        with self._settler.responsible(first.held):
-            try:
-                with self._workshop.serving(first) as session:
-                    while waiting and session.alive and not self._stopping():
-                        asked += 1
-                        self._one(session, waiting.popleft(), fresh, repeats)
-            except NotServed as why:
-                _log.info("container_does_not_serve", evaluation=first.lease.evaluation, why=str(why))
-            return asked > len(fresh) - before
-        if waiting and waiting[0] is first:
-            waiting.popleft()
-            self._settler.forget(first)
-        return True
-
-    def _one(self, session: Session, running: Running, fresh: list[Running], repeats: "_Repeats") -> None:
+    def _served(self, tenure: _Tenure, running: Running, fresh: list[Running]) -> bool:
+        """Whether somebody else sees to the case now; if not, it has been handed back."""
+        if tenure.parts is not None:
+            running.job = replace(running.job, slot=tenure.parts[0])
         with self._settler.responsible(running.held):
-            self._workshop.watch_served(running, session.name)
-            running.started = time.monotonic()
             try:
-                outcome = session.serve(running.job)
+                outcome = self._answer(tenure.container or self._open(tenure, running), running)
             except NotServed as why:
                 _log.info("case_not_served", case_run=running.lease.name, why=str(why))
                 fresh.append(running)
-                return
+                container = tenure.container
+                tenure.useful = container is not None and (container.answered or container.session.alive)
+                return True
             if running.lease.repeat:
-                repeats.add(running, outcome)
+                tenure.repeats.add(running, outcome)
             else:
                 self._settler.settle_served(running, outcome)
-            return
-        self._settler.forget(running)
+            return True
+        return False
+
+    def _open(self, tenure: _Tenure, running: Running) -> _Container:
+        """A container for this case and others; the image may have to be loaded first."""
+        self._workshop.bring_image(running)
+        began, stack = time.monotonic(), ExitStack()
+        session = stack.enter_context(self._workshop.serving(running))
+        tenure.container = _Container(session, stack.close, began)
+        return tenure.container
+
+    def _answer(self, container: _Container, running: Running) -> CaseOutcome:
+        if running.held.stop.is_set():  # lost while it waited for its turn
+            raise LeaseLost(running.lease.name)
+        self._workshop.watch_served(running, container.session.name)
+        running.started = time.monotonic()
+        outcome = container.session.serve(running.job)
+        container.answered = True
+        return outcome
+
+    def _close(self, tenure: _Tenure) -> None:
+        container, tenure.container = tenure.container, None
+        if container is not None:
+            try:
+                container.close()
+            except EngineFault as fault:
+                _log.warning("not_removed", container=container.session.name, fault=fault.fault)
 
     def _compare(self, running: Running, served: CaseOutcome) -> None:
         """The same case in a container of its own: the server learns whether the two answers agree."""
@@ -117,49 +192,3 @@ class Serving:
             self._settler.settle_served(running, served, agrees=agrees)
             return
         self._settler.forget(running)
-
-
-class _Repeats:
-    """Cases to be run once more: one at a time beside the serving container in a part of the slot, or else after it."""
-
-    def __init__(self, compare: Callable[[Running, CaseOutcome], None], beside: Slot | None) -> None:
-        self._compare, self._beside = compare, beside
-        self._later: list[tuple[Running, CaseOutcome]] = []
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-
-    def add(self, running: Running, outcome: CaseOutcome) -> None:
-        """Takes over a case that was served."""
-        if self._beside is not None:
-            running.job = replace(running.job, slot=self._beside)
-        with self._lock:
-            self._later.append((running, outcome))
-            if self._beside is not None and self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="repeats")
-                self._thread.start()
-
-    def finish(self) -> None:
-        """Returns when every case has been compared; no serving container may wait for that."""
-        thread = self._thread
-        if thread is not None:
-            thread.join()
-        self._run()
-
-    def _run(self) -> None:
-        while True:
-            with self._lock:
-                if not self._later:
-                    self._thread = None
-                    return
-                running, outcome = self._later.pop(0)
-            self._compare(running, outcome)
-
-
-def halves(slot: Slot, memory: int, limits: Limits) -> tuple[Slot, Slot] | None:
-    """Two parts of a slot (`memory` in bytes) that each have all that a container may use; None if it has less."""
-    if slot.gpu_uuid is not None or slot.cpuset is None:
-        return None
-    if len(cores(slot.cpuset)) < 2 * limits.cpus or memory < 2 * limits.memory:
-        return None
-    one, other = share(slot, memory, 2)
-    return None if one is None or other is None else (one, other)

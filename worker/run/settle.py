@@ -14,7 +14,7 @@ import structlog
 from evaluator.verdicts import Fault, PlatformFault
 from sandbox import run as sandbox
 from sandbox.faults import EngineFault, ImageRefused
-from sandbox.jobs import CaseOutcome
+from sandbox.jobs import CaseOutcome, Slot
 from sandbox.start import UNLOADABLE
 from worker.run.cases import Running, Workshop
 from worker.run.gate import Unfit
@@ -115,6 +115,12 @@ class Settler:
         except Exception:
             log.exception("worker_defect")
             self._release(held, PlatformFault.WORKER_LOST)
+
+    def begin(self, held: Held, lent: Slot | None = None) -> Running | None:
+        """The case with its inputs on this host, see `Workshop.begin`; None if it had to be handed back."""
+        with self.responsible(held):
+            return self._workshop.begin(held, lent)
+        return None
 
     def hand_back(self, held: Held) -> None:
         """Puts a case back that this slot will not run."""
