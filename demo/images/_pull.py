@@ -17,20 +17,18 @@ def can_have(engine_cli: str, image: str) -> bool:
 
 
 def _pull(engine_cli: str, image: str) -> bool:
-    pull = subprocess.Popen(
-        [engine_cli, "pull", image], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
     lines: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_forward, args=(pull.stdout, lines), daemon=True).start()
-    try:
-        if not _answered(pull, lines):
+    command = [engine_cli, "pull", image]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as pull:
+        reader = threading.Thread(target=_forward, args=(pull.stdout, lines), daemon=True)
+        reader.start()
+        try:
+            return _answered(pull, lines) and pull.wait(WHOLE_PULL_SECONDS) == 0
+        except subprocess.TimeoutExpired:
             return False
-        return pull.wait(WHOLE_PULL_SECONDS) == 0
-    except subprocess.TimeoutExpired:
-        return False
-    finally:
-        pull.kill()
-        pull.wait()
+        finally:
+            pull.kill()
+            reader.join()
 
 
 def _forward(stream: IO[str] | None, lines: "queue.Queue[str]") -> None:

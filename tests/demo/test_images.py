@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tarfile
+import uuid
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from demo.brains import make_case
 from demo.brains.layout import write_scans
 from demo.images import BROKEN, TEAMS, build_image, build_team_image, ensure_base
+from demo.images._pull import can_have
 from evaluator.outputs import check_output
 from evaluator.spec import load_challenge
 
@@ -23,6 +25,10 @@ TASKS = ("task1", "task2", "task3", "task4", "task5", "task6")
 @pytest.fixture(scope="module")
 def base() -> str:
     return ensure_base()
+
+
+def test_an_image_that_nobody_has_is_not_waited_for() -> None:
+    assert not can_have("docker", f"proctor-test/no-such-image-{uuid.uuid4().hex}")
 
 
 def test_an_archive_says_the_truth_about_every_digest_in_it(base: str) -> None:

@@ -27,6 +27,7 @@ class LeaseServer:
         self.url = ""
         self.inputs: dict[str, bytes] = {}
         self.fetched: Counter[str] = Counter()
+        self.outputs: dict[str, bytes] = {}
         self.leased: dict[str, float] = {}
         self.finished: dict[str, Json] = {}
         self.ended: dict[str, float] = {}
@@ -37,24 +38,36 @@ class LeaseServer:
         self.slots: list[Json] = []
         self.lease_seconds = 30.0
 
-    def add(self, *tracks: str, data: bytes = b"a scan", **limits: Any) -> list[str]:
-        """One lease of as many cases as there are tracks, the first one's being for all; their ids."""
+    def add(
+        self,
+        *tracks: str,
+        data: bytes = b"a scan",
+        mode: str = "",
+        evaluation: int = 0,
+        repeat: int = 0,
+        **limits: Any,
+    ) -> list[str]:
+        """One lease of as many cases as there are tracks, the first one's being for all; their ids.
+
+        repeat: so many of them, the first ones, are to be run fresh as well.
+        """
         ids = [str(uuid.uuid4()) for _ in tracks]
         cases = []
-        for number in ids:
+        for position, number in enumerate(ids):
             self.inputs[number] = data
             sha256 = hashlib.sha256(data).hexdigest()
             inputs = {"t1w": {"sha256": sha256, "size": len(data)}}
-            cases.append({"case_run": number, "claim_no": 1, "pseudonym": "case", "inputs": inputs})
+            case = {"case_run": number, "claim_no": 1, "pseudonym": "case", "inputs": inputs}
+            cases.append(case | {"repeat": position < repeat})
         cases[0] |= {
             "lease_seconds": self.lease_seconds,
-            "evaluation": str(uuid.UUID(int=len(tracks))),
+            "evaluation": str(uuid.UUID(int=evaluation or len(tracks))),
             "task_name": "task5",
             "track": tracks[0],
             "task": self._task.model_dump(mode="json"),
             "limits": self._limits.model_copy(update=limits).model_dump(mode="json"),
             "image": {"digest": self._image},
-            "mode": "packed" if len(tracks) > 1 else "fresh",
+            "mode": mode or ("packed" if len(tracks) > 1 else "fresh"),
         }
         self.waiting.append(cases)
         return ids
@@ -114,7 +127,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._say(200, self.lab.inputs[case])
 
     def do_PUT(self) -> None:
-        digest = hashlib.sha256(self._body()).hexdigest()
+        body = self._body()
+        if (called := _CALL.fullmatch(self.path)) is not None:
+            self.lab.outputs[called[1]] = body
+        digest = hashlib.sha256(body).hexdigest()
         self._say(201, json.dumps({"digest": digest}).encode())
 
     def _call(self) -> tuple[str, str, str]:

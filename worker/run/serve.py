@@ -154,7 +154,8 @@ class Serving:
 
     def _open(self, tenure: _Tenure, running: Running) -> _Container:
         """A container for this case and others; the image may have to be loaded first."""
-        self._workshop.bring_image(running)
+        if not self._workshop.image_is_ready(running.lease):
+            self._workshop.bring_image(running)
         began, stack = time.monotonic(), ExitStack()
         session = stack.enter_context(self._workshop.serving(running))
         tenure.container = _Container(session, stack.close, began)

@@ -1,0 +1,109 @@
+"""One container for several batches of an evaluation: when it stays, when it goes, and that nobody waits for it."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.engine import Engine
+from tests.worker.lease_server import LeaseServer
+from tests.worker.slots import MIB, Start, until
+from worker.run.host import Host
+
+
+def answers(lab: LeaseServer, cases: list[str]) -> list[float]:
+    """What was written for the cases; each container counts those that it answers, from 0.01."""
+    lab.wait(*cases)
+    return [float(lab.outputs[case]) for case in cases]
+
+
+def serve(lab: LeaseServer, count: int, *, what: str = "answers", **settings: int) -> list[str]:
+    return lab.add(*[what] * count, mode="invoke", **{"evaluation": 7} | settings)
+
+
+def nothing_serves(engine: Engine, folder: Path) -> bool:
+    prefix = Host(folder / "worker").container_prefix("slot")
+    return not engine.api.containers(filters={"name": prefix})
+
+
+def test_one_container_answers_several_batches_of_an_evaluation_and_ends_when_none_waits(
+    lab: LeaseServer, start: Start, engine: Engine, folder: Path
+) -> None:
+    batches = [serve(lab, 2), serve(lab, 1), serve(lab, 2, repeat=1)]
+    start()
+    found = [answers(lab, cases) for cases in batches]
+
+    assert found == [[0.01, 0.02], [0.03], [0.04, 0.05]]
+    assert [lab.finished[case]["receipt"]["invoke"] for cases in batches for case in cases] == [True] * 5
+    until(lambda: nothing_serves(engine, folder))
+
+
+def test_a_batch_of_another_evaluation_gets_a_container_of_its_own(lab: LeaseServer, start: Start) -> None:
+    batches = [serve(lab, 2), serve(lab, 1, evaluation=8), serve(lab, 1)]
+    start()
+    assert [answers(lab, cases) for cases in batches] == [[0.01, 0.02], [0.01], [0.01]]
+
+
+def test_a_container_gets_no_more_cases_than_one_may(
+    lab: LeaseServer, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.invoke._session.MOST_CASES", 3)
+    batches = [serve(lab, 2), serve(lab, 3)]
+    start()
+    assert [answers(lab, cases) for cases in batches] == [[0.01, 0.02], [0.03, 0.01, 0.02]]
+
+
+def test_a_case_that_ends_its_container_runs_fresh_and_the_others_are_served_on(
+    lab: LeaseServer, start: Start
+) -> None:
+    cases = serve(lab, 4, what="tires-2")
+    start()
+    assert answers(lab, cases) == [0.01, 0.02, 0.5, 0.01]
+    assert "invoke" not in lab.finished[cases[2]]["receipt"]
+
+
+def test_an_image_that_serves_nothing_runs_fresh(lab: LeaseServer, start: Start) -> None:
+    cases = serve(lab, 3, what="tires-0")
+    start()
+    assert answers(lab, cases) == [0.5, 0.5, 0.5]
+
+
+def test_whoever_wants_to_be_alone_on_the_host_waits_for_no_kept_container_for_long(
+    lab: LeaseServer, start: Start, folder: Path
+) -> None:
+    batches = [serve(lab, 1, what="sleeps-0.5", seconds_per_case=2, repeat=1) for _ in range(12)]
+    start(slot_memory=256 * MIB)  # repeats run beside the container that serves
+    until(lambda: len(lab.finished) >= 1)
+    alone = threading.Event()
+
+    def want() -> None:
+        with Host(folder / "worker").alone():
+            alone.set()
+
+    waiting = threading.Thread(target=want)
+    waiting.start()
+    began = time.monotonic()
+    assert alone.wait(15)
+    waiting.join()
+    assert time.monotonic() - began < 10
+    assert len(answers(lab, [case for cases in batches for case in cases])) == 12
+
+
+def test_a_slot_that_is_told_to_stop_hands_back_what_it_has_not_begun(lab: LeaseServer, start: Start) -> None:
+    cases = serve(lab, 6, what="sleeps-0.7")
+    runner = start()
+    until(lambda: len(lab.finished) >= 2)
+    runner.stop()
+    until(lambda: lab.outstanding() == 0)
+    assert set(lab.released.values()) == {None}
+    assert lab.finished.keys() | lab.released.keys() == set(cases)
+
+
+def test_a_case_whose_lease_is_lost_before_its_turn_ends_no_container(lab: LeaseServer, start: Start) -> None:
+    lab.lease_seconds = 2.0
+    first, lost, last = serve(lab, 3, what="sleeps-1.5")
+    lab.lost.add(lost)
+    start()
+    assert answers(lab, [first, last]) == [0.01, 0.02]
+    assert lost not in lab.finished
