@@ -57,7 +57,7 @@ def batch_of(session: Session, first: CaseRun, slot: Slot) -> Batch:
         return _ONE
     evaluation = first.evaluation
     limits = evaluation.spec_version.spec.limits_of(evaluation.task)
-    if _may_invoke(evaluation, limits, slot):
+    if slot.invoke and may_invoke(evaluation, limits):
         return Batch(Mode.INVOKE, min(_invoked(session, evaluation, limits), _share(session, evaluation)))
     if slot.most == 1 or limits.pack == 1 or _done(session, evaluation) < MEASURED_CASES:
         return _ONE
@@ -65,9 +65,9 @@ def batch_of(session: Session, first: CaseRun, slot: Slot) -> Batch:
     return Batch(Mode.PACKED, packed) if packed > 1 else _ONE
 
 
-def _may_invoke(evaluation: Evaluation, limits: Limits, slot: Slot) -> bool:
-    asked = slot.invoke and limits.invoke and not evaluation.fresh_only
-    return asked and evaluation.image.facts.get("invoke") is True
+def may_invoke(evaluation: Evaluation, limits: Limits) -> bool:
+    """Whether challenge and image let one container answer several cases, and no repeat has disagreed."""
+    return limits.invoke and not evaluation.fresh_only and evaluation.image.facts.get("invoke") is True
 
 
 def _invoked(session: Session, evaluation: Evaluation, limits: Limits) -> int:

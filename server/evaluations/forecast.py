@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from server.challenges.models import Challenge
 from server.challenges.service import now
+from server.evaluations.batches import Mode, may_invoke
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.outlook import Work, ends
 from server.evaluations.slots import fits, needs, present_slots
@@ -50,10 +51,10 @@ class PhaseForecast(BaseModel):
 
 
 class Change(BaseModel):
-    """What would change the end of everything that waits, and by how many seconds (below 0: sooner)."""
+    """What would change the end of everything that waits, and by how many seconds (below 0: sooner; null: unknown)."""
 
     what: str
-    seconds: float
+    seconds: float | None
 
 
 class Forecast(BaseModel):
@@ -69,13 +70,18 @@ class Forecast(BaseModel):
 
 @dataclass(frozen=True)
 class _Waiting:
-    """An evaluation with cases that have no verdict, its challenge's name, and the seconds of a case."""
+    """An evaluation with cases that have no verdict, its challenge's name, and the seconds of a case.
+
+    `invoked`: the seconds that a case of its task takes in a container for many, if any was measured; 0 if its own
+    cases run like that already.
+    """
 
     evaluation: Evaluation
     challenge: str
     work: Work
     measured: bool
     packs: bool
+    invoked: float | None
 
 
 def forecast(session: Session) -> Forecast:
@@ -128,7 +134,8 @@ def _waiting(session: Session, slots: Sequence[WorkerSlot]) -> list[_Waiting]:
             frozenset(number for number, slot in enumerate(slots) if fits(evaluation, slot)),
             evaluation.priority,
         )
-        found.append(_Waiting(evaluation, slug, work, measured is not None, limits.pack != 1))
+        invoked = 0.0 if may_invoke(evaluation, limits) else measure.invoked(evaluation)
+        found.append(_Waiting(evaluation, slug, work, measured is not None, limits.pack != 1, invoked))
     return found
 
 
@@ -141,7 +148,7 @@ class _Measured:
         )
         held = func.extract("epoch", CaseRun.finished_at - func.greatest(CaseRun.started_at, before))
         each = (
-            select(CaseRun.evaluation_id, held.label("seconds"))
+            select(CaseRun.evaluation_id, CaseRun.mode, held.label("seconds"))
             .where(CaseRun.status == CaseStatus.DONE.value, CaseRun.worker.is_not(None))
             .subquery()
         )
@@ -152,15 +159,19 @@ class _Measured:
                 Evaluation.task,
                 func.avg(each.c.seconds),
                 func.count(),
+                func.avg(each.c.seconds).filter(each.c.mode == Mode.INVOKE.value),
             )
             .join(each, each.c.evaluation_id == Evaluation.id)
             .group_by(Evaluation.id)
         )
         self._own: dict[UUID, float] = {}
+        self._invoked: dict[tuple[UUID, str], list[float]] = {}
         alike: dict[tuple[UUID, str], list[tuple[float, int]]] = {}
-        for evaluation, challenge, task, mean, count in rows:
+        for evaluation, challenge, task, mean, count, invoked in rows:
             self._own[evaluation] = float(mean)
             alike.setdefault((challenge, task), []).append((float(mean), count))
+            if invoked is not None:
+                self._invoked.setdefault((challenge, task), []).append(float(invoked))
         self._alike = {
             key: sum(mean * count for mean, count in found) / sum(count for _, count in found)
             for key, found in alike.items()
@@ -170,6 +181,11 @@ class _Measured:
         """The mean of the evaluation's own cases, else of all of its task; None without any."""
         alike = self._alike.get((evaluation.challenge_id, evaluation.task))
         return self._own.get(evaluation.id, alike)
+
+    def invoked(self, evaluation: Evaluation) -> float | None:
+        """The mean over evaluations of its task that ran in containers for many cases; None without any."""
+        found = self._invoked.get((evaluation.challenge_id, evaluation.task))
+        return None if found is None else sum(found) / len(found)
 
 
 def _tasks(waiting: Sequence[_Waiting]) -> list[TaskForecast]:
@@ -230,7 +246,7 @@ def _phase(
 
 
 def _changes(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot]) -> list[Change]:
-    """One more slot like the largest, cases packed in twos where that is allowed, and the longest image left out."""
+    """One more slot like the largest, cases packed or given to one container, and the longest image left out."""
     work = [one.work for one in waiting]
     if not work or not slots:
         return []
@@ -250,11 +266,26 @@ def _changes(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot]) -> list[C
             what="two cases at once where packing is allowed, at best",
             seconds=_end(packed, len(slots)) - before,
         ),
+        *_invoked(waiting, len(slots), before),
         Change(
             what=f"without the evaluation with most left ({longest.evaluation})",
             seconds=_end(rest, len(slots)) - before,
         ),
     ]
+
+
+def _invoked(waiting: Sequence[_Waiting], slots: int, before: float) -> list[Change]:
+    """One container for many cases, for those that it is known for and that do not run like that already."""
+    others = [one for one in waiting if one.invoked != 0]
+    known = [one for one in others if one.invoked is not None]
+    if not others:
+        return []
+    what = "one container for many cases (limits.invoke, and images that can)"
+    if not known:
+        return [Change(what=f"{what}: none has run like that yet", seconds=None)]
+    tasks = ", ".join(sorted({one.evaluation.task for one in known}))
+    work = [replace(one.work, seconds=one.invoked or one.work.seconds) for one in waiting]
+    return [Change(what=f"{what}, as measured for {tasks}", seconds=_end(work, slots) - before)]
 
 
 def _end(work: Sequence[Work], slots: int) -> float:

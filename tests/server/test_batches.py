@@ -276,6 +276,28 @@ def test_an_unfit_slot_gets_nothing_until_it_is_fit_again(lab: Lab, team: Entran
     assert (seen["unfit"], seen["running"], seen["evaluation"]) == (None, 1, evaluation)
 
 
+def test_admins_see_the_queue_and_put_an_evaluation_first(lab: Lab, team: Entrant, admin: Any) -> None:
+    first, second = team.submit(), team.submit()
+    only_slot(lab)
+    assert admin.http.put(f"/admin/evaluations/{second}/priority", json={"priority": 7}).status_code == 204
+    found = [one for one in admin.http.get("/admin/queue").json() if one["id"] in (first, second)]
+    assert [(one["id"], one["priority"], one["status"]) for one in found] == [
+        (second, 7, "queued"),
+        (first, 0, "queued"),
+    ]
+    assert (found[0]["challenge"], found[0]["task"], found[0]["cases_left"]) == (lab.slug, "task5", found[1]["cases_left"])
+    assert found[0]["cases_left"] > 0
+    lab.worker().take()
+    assert team.evaluation(second)["status"] == "running"
+    too_much = admin.http.put(f"/admin/evaluations/{second}/priority", json={"priority": 1001})
+    assert (too_much.status_code, too_much.headers["content-type"]) == (422, "application/problem+json")
+    assert team.http.put(f"/admin/evaluations/{second}/priority", json={"priority": 9}).status_code == 403
+    assert team.http.get("/admin/queue").status_code == 403
+    assert (
+        admin.http.put(f"/admin/evaluations/{UUID(int=1)}/priority", json={"priority": 1}).status_code == 404
+    )
+
+
 def test_a_runtime_that_no_slot_offers_is_named(lab: Lab, team: Entrant, amend: Amend) -> None:
     amend(runtime="runsc")
     evaluation = team.submit()

@@ -1,4 +1,4 @@
-"""A real host for slots under test: its folder, an image, the lease API's stand-in, and runners that are stopped."""
+"""A real host for slots, with a stand-in of the lease API; and a real queue in virtual time, with its commands."""
 
 import shutil
 import tempfile
@@ -9,12 +9,18 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from demo.images import build_image, ensure_base
 from sandbox.archive import DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
+from server.settings import Settings
+from server.tables import open_database
+from tests.server.simulation import Queue, turn_the_clock
 from tests.worker.lease_server import LeaseServer, serving
+from tests.worker.queues import SECONDS, Admin
 from tests.worker.slots import CHALLENGE, LIMITS, MIB, Start
+from worker.admin.main import collect
 from worker.run.config import RunConfig
 from worker.run.host import Host
 from worker.run.runner import Runner
@@ -85,3 +91,27 @@ def start(lab: LeaseServer, folder: Path, image: str) -> Iterator[Start]:
         runner.stop_now()
         thread.join(60)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def queue(fresh_postgres_url: str, tmp_path: Path) -> Iterator[Queue]:
+    turn_the_clock(fresh_postgres_url)
+    settings = Settings.model_validate(
+        {"data": tmp_path, "secret_key": "k" * 40, "DATABASE_URL": fresh_postgres_url}
+    )
+    sessions = open_database(fresh_postgres_url, pool_size=1)
+    yield Queue.of(sessions, settings, CHALLENGE, seconds=lambda team: SECONDS)
+    sessions.kw["bind"].dispose()
+
+
+@pytest.fixture
+def admin(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> Admin:
+    environment = {
+        "DATABASE_URL": queue.settings.database_url,
+        "PROCTOR_DATA": str(queue.settings.data),
+        "PROCTOR_SECRET_KEY": "k" * 40,
+        "COLUMNS": "200",
+    }
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    return lambda *words: CliRunner().invoke(collect(), [str(word) for word in words])

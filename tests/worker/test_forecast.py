@@ -1,28 +1,20 @@
 """`proctor-admin forecast` on the real queue in virtual time: what it says is what then happens."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, update
-from typer.testing import CliRunner
 
 from evaluator.spec import load_challenge
 from server.database import unit_of_work
 from server.evaluations.forecast import Forecast, forecast
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.outlook import Work, ends
-from server.settings import Settings
-from server.tables import open_database
-from tests.server.simulation import Queue, turn_the_clock
-from worker.admin.main import collect
+from tests.server.simulation import Queue
+from tests.worker.queues import SECONDS, Admin
 from worker.embedded.data import CHECKOUT
-
-SECONDS = 20.0
 
 
 def work(cases: int, seconds: float, slots: set[int], *, team: UUID | None = None, priority: int = 0) -> Work:
@@ -55,18 +47,6 @@ def test_a_season_of_hundreds_of_thousands_of_cases_is_dealt_in_bundles() -> Non
     assert max(ends(season, 2).values()) == pytest.approx(60 * 6_500 * 3.0 / 2, rel=0.01)
 
 
-@pytest.fixture
-def queue(fresh_postgres_url: str, tmp_path: Path) -> Iterator[Queue]:
-    turn_the_clock(fresh_postgres_url)
-    settings = Settings.model_validate(
-        {"data": tmp_path, "secret_key": "k" * 40, "DATABASE_URL": fresh_postgres_url}
-    )
-    sessions = open_database(fresh_postgres_url, pool_size=1)
-    spec = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml")
-    yield Queue.of(sessions, settings, spec, seconds=lambda team: SECONDS)
-    sessions.kw["bind"].dispose()
-
-
 def now(queue: Queue) -> Forecast:
     with unit_of_work(queue.sessions) as session:
         return forecast(session)
@@ -96,11 +76,47 @@ def test_what_would_change_the_end_is_counted_out(queue: Queue) -> None:
     queue.submit("one", 60)
     queue.submit("two", 40)
     queue.run(2, until=lambda: len(queue.held) == 10)
-    more, packed, less = now(queue).changes
+    more, packed, invoked, less = now(queue).changes
     assert more.what.startswith("one more slot like slot-")
     assert more.seconds == pytest.approx(-90 * SECONDS / 2 / 3, abs=SECONDS)
     assert packed.seconds == pytest.approx(-90 * SECONDS / 4, abs=SECONDS)
+    assert (invoked.what.split(": ")[1], invoked.seconds) == ("none has run like that yet", None)
+    assert less.seconds is not None
     assert less.seconds < -SECONDS
+
+
+def test_containers_for_many_cases_are_reckoned_with_what_was_measured_of_them(queue: Queue) -> None:
+    queue.submit("one", 60)
+    queue.submit("two", 40)
+    queue.run(2, until=lambda: len(queue.held) == 10)
+    with unit_of_work(
+        queue.sessions
+    ) as session:  # four cases of one slot came out of one container, five seconds each
+        done = select(CaseRun).where(CaseRun.status == "done", CaseRun.worker == "slot-0")
+        first, *more = session.scalars(done.order_by(CaseRun.finished_at)).all()
+        assert first.finished_at is not None
+        for number, run in enumerate(more, 1):
+            run.mode, run.started_at = "invoke", first.finished_at
+            run.finished_at = first.finished_at + timedelta(seconds=5 * number)
+    before = now(queue)
+    (invoked,) = (one for one in before.changes if one.what.startswith("one container for many cases"))
+    assert invoked.what.endswith("as measured for task5")
+    assert invoked.seconds is not None
+    assert before.phases[0].ends is not None
+    assert invoked.seconds == pytest.approx(
+        90 * 5 / 2 - (before.phases[0].ends - before.at).total_seconds(), abs=6
+    )
+
+
+def test_what_runs_in_such_containers_already_is_no_change(queue: Queue) -> None:
+    queue.submit("one", 20)
+    queue.run(1, until=lambda: len(queue.held) == 5)
+    with unit_of_work(queue.sessions) as session:
+        evaluation = session.scalars(select(Evaluation)).one()
+        evaluation.image.facts = {"invoke": True}
+        content = evaluation.spec_version.content
+        evaluation.spec_version.content = content | {"limits": content["limits"] | {"invoke": True}}
+    assert not [one for one in now(queue).changes if "one container for many" in one.what]
 
 
 def test_without_a_measured_case_the_limit_counts_and_is_marked(queue: Queue) -> None:
@@ -121,33 +137,20 @@ def test_what_no_slot_can_run_has_no_end_and_says_what_is_missing(queue: Queue) 
     assert said.tasks[0].nobody_offers == "1000 CPUs, 1 GiB of memory, the runtime runc"
 
 
-def command(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Points the commands to the queue's database."""
-    environment: dict[str, Any] = {
-        "DATABASE_URL": queue.settings.database_url,
-        "PROCTOR_DATA": queue.settings.data,
-        "PROCTOR_SECRET_KEY": "k" * 40,
-        "COLUMNS": "200",
-    }
-    for key, value in environment.items():
-        monkeypatch.setenv(key, str(value))
-
-
-def test_the_commands_print_tables_and_json(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    command(queue, monkeypatch)
-    assert "No case waits." in CliRunner().invoke(collect(), ["forecast"]).output
+def test_the_commands_print_tables_and_json(queue: Queue, admin: Admin) -> None:
+    assert "No case waits." in admin("forecast").output
     queue.submit("one", 30)
     queue.run(2, until=lambda: len(queue.held) == 6)
     with unit_of_work(queue.sessions) as session:
         session.execute(
             update(WorkerSlot).where(WorkerSlot.name == "slot-1").values(unfit="The canary was wrong.")
         )
-    printed = CliRunner().invoke(collect(), ["forecast"]).output
+    printed = admin("forecast").output
     assert "slots present: 1" in printed
     assert "measured" in printed
     assert "one more slot like slot-0" in printed
-    assert json.loads(CliRunner().invoke(collect(), ["forecast", "--json"]).output)["tasks"][0]["cases"] == 24
-    listed = CliRunner().invoke(collect(), ["slots"]).output
+    assert json.loads(admin("forecast", "--json").output)["tasks"][0]["cases"] == 24
+    listed = admin("slots").output
     assert "The canary was wrong." in listed
     assert "1 of task5" in listed
 
@@ -170,7 +173,7 @@ def test_cases_that_ran_beside_each_other_or_were_leased_ahead_are_counted_once(
     assert task.seconds_per_case == pytest.approx((30 + 6 * 10) / 9)
 
 
-def test_without_a_slot_one_sentence_says_so(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_slot_one_sentence_says_so(queue: Queue, admin: Admin) -> None:
     assert now(queue).note == "No case waits."
     queue.submit("one", 10)
     queue.run(0)
@@ -178,7 +181,6 @@ def test_without_a_slot_one_sentence_says_so(queue: Queue, monkeypatch: pytest.M
     assert said.note is not None
     assert said.note.startswith("No slot is present that takes work: none of 10 cases")
     assert (said.phases[0].ends, said.changes) == (None, [])
-    command(queue, monkeypatch)
-    printed = CliRunner().invoke(collect(), ["forecast"]).output
+    printed = admin("forecast").output
     assert said.note in printed
     assert "limit: nothing measured" in printed

@@ -112,9 +112,16 @@ def _tasks(found: Forecast) -> Table:
 def _changes(found: Forecast) -> Table:
     table = Table("what would change the end", "", box=None, pad_edge=False)
     for one in found.changes:
-        sooner = "no difference" if abs(one.seconds) < 1 else f"{_span(abs(one.seconds))} sooner"
-        table.add_row(one.what, sooner)
+        table.add_row(one.what, _sooner(one.seconds))
     return table
+
+
+def _sooner(seconds: float | None) -> str:
+    if seconds is None:
+        return "not known"
+    if abs(seconds) < 1:
+        return "no difference"
+    return f"{_span(abs(seconds))} {'sooner' if seconds < 0 else 'later'}"
 
 
 def _moment(at: datetime) -> str:
