@@ -31,8 +31,12 @@ class Service(Protocol):
         """Start and wait until ready."""
         ...
 
+    def start_again(self) -> None:
+        """Start after it died, without a wait for what others do."""
+        ...
+
     def alive(self) -> bool:
-        """Whether it still runs."""
+        """Whether it still runs, and has got ready in time since it was started again."""
         ...
 
     def stop(self) -> None:
@@ -57,10 +61,11 @@ class Program:
     ready_seconds: float = 60.0
     stop_seconds: float = 20.0
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+    _ready_until: float | None = field(default=None, init=False, repr=False)
 
     def start(self) -> None:
         """Start the program and wait for `ready`; raises `ServiceError` with the end of its log."""
-        self._child = process.spawn(self.command, log=self.log, env=self.env(), cwd=self.cwd)
+        self._spawn()
         deadline = time.monotonic() + self.ready_seconds
         while self.ready is not None and not self.ready():
             if not self.alive() or time.monotonic() > deadline:
@@ -68,9 +73,28 @@ class Program:
                 raise ServiceError(f"{self.name} did not get ready:\n{process.last_lines(self.log)}")
             time.sleep(0.05)
 
+    def start_again(self) -> None:
+        """Start the program; `alive` sees to it that it gets ready.
+
+        It may need another service that is down as well, and whoever looks after both must not wait here.
+        """
+        self._spawn()
+        if self.ready is not None:
+            self._ready_until = time.monotonic() + self.ready_seconds
+
     def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._child is not None and self._child.poll() is None
+        """Whether the process runs; one that was started again and is not ready in time does not count."""
+        if self._child is None or self._child.poll() is not None:
+            return False
+        if self._ready_until is not None and self.ready is not None:
+            if not self.ready():
+                return time.monotonic() < self._ready_until
+            self._ready_until = None
+        return True
+
+    def _spawn(self) -> None:
+        self._ready_until = None
+        self._child = process.spawn(self.command, log=self.log, env=self.env(), cwd=self.cwd)
 
     def stop(self) -> None:
         """SIGTERM, `stop_seconds` to finish, then SIGKILL."""
@@ -89,6 +113,9 @@ class Step:
     def start(self) -> None:
         """Do it; whatever it raises ends the start."""
         self.action()
+
+    def start_again(self) -> None:
+        """Done is done."""
 
     def alive(self) -> bool:
         """Done is done."""
@@ -197,9 +224,9 @@ class Supervisor:
         del self._restarts[service.name]
         service.stop()
         try:
-            service.start()
+            service.start_again()
         except ServiceError as error:
             self._announce(f"{service.name}: did not start again: {error}")
             return
         self._since[service.name] = time.monotonic()
-        self._announce(f"{service.name}: running again")
+        self._announce(f"{service.name}: started again")

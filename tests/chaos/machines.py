@@ -1,13 +1,14 @@
 """A second host as far as one machine can have it: an engine, a disk and a run worker of its own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,12 +44,18 @@ class SecondEngine:
             time.sleep(0.2)
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut: containers, shims and its containerd are ended too."""
+        """SIGKILL, as a power cut: containers, shims and its containerd are ended too, and what was in /run is gone.
+
+        A process number that is left there would be taken for a living containerd's by whoever has it next.
+        """
         assert self._process is not None
         self._process.kill()
         self._process.wait()
         for pid in _processes(str(self.folder)):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        _unmount_below(self.folder / "exec")
+        shutil.rmtree(self.folder / "exec", ignore_errors=True)
 
     def stop(self) -> None:
         """End it in order."""
@@ -73,7 +80,8 @@ def second_engine(folder: Path) -> Iterator[SecondEngine]:
     finally:
         engine.stop()
         for pid in _processes(str(folder)):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         _unmount_below(folder)
 
 

@@ -100,6 +100,46 @@ def test_a_dead_service_is_started_again_with_growing_pauses(tmp_path: Path, ann
     assert pauses[:3] == ["0.5", "1", "2"]
 
 
+def test_a_service_that_waits_for_another_one_does_not_keep_that_from_being_started_again(
+    tmp_path: Path,
+) -> None:
+    database = program(tmp_path, "database", ready=None)
+    server = program(tmp_path, "server", ready=lambda: database.alive(), ready_seconds=30.0)
+    supervisor = Supervisor([database, server])
+    supervisor.start()
+
+    def all_are_well() -> bool:
+        supervisor.look_after()
+        return database.alive() and server.alive()
+
+    os.kill(pid_of(database), signal.SIGKILL)
+    assert until(lambda: not database.alive())
+    assert until(all_are_well)
+    for service in (database, server):  # the server's turn comes first now, for it has not died before
+        os.kill(pid_of(service), signal.SIGKILL)
+    assert until(lambda: not database.alive())
+    assert until(all_are_well, seconds=10)
+    supervisor.stop()
+
+
+def test_what_was_started_again_and_does_not_get_ready_is_started_once_more(
+    tmp_path: Path, announced: list[str]
+) -> None:
+    works = [True]
+    service = program(tmp_path, "hangs", ready=lambda: works[0], ready_seconds=0.3)
+    supervisor = Supervisor([service], announced.append)
+    supervisor.start()
+    works[0] = False
+    os.kill(pid_of(service), signal.SIGKILL)
+
+    def started_twice() -> bool:
+        supervisor.look_after()
+        return sum("started again" in line for line in announced) >= 2
+
+    assert until(started_twice)
+    supervisor.stop()
+
+
 def test_a_service_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     stubborn = program(tmp_path, "stubborn", STUBBORN, stop_seconds=0.3)
     stubborn.start()

@@ -77,14 +77,18 @@ class Workshop:
         """The name of the case's container."""
         return self._host.container_prefix(self._slot) + lease.name
 
-    def begin(self, held: Held, lent: Slot | None = None) -> Running:
+    def begin(self, held: Held, lent: Slot | None = None, *, admitted: bool = False) -> Running:
         """The case with its inputs on this host, and nothing else yet. `lent` is its part of a shared slot.
 
+        admitted: another case of the same lease was; to ask again could take the slot, which that one may have.
+
         Raises:
+            Unfit: this slot may not run it.
             Damaged, LeaseLost, httpx.HTTPError: an input cannot be fetched.
         """
         lease = held.lease
-        self._admit(lease.limits)
+        if not admitted:
+            self._admit(lease.limits)
         self.wanted.add(self.container(lease))
         scratch = self._host.scratch(self._slot) / lease.name
         try:

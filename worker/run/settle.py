@@ -116,10 +116,10 @@ class Settler:
             log.exception("worker_defect")
             self._release(held, PlatformFault.WORKER_LOST)
 
-    def begin(self, held: Held, lent: Slot | None = None) -> Running | None:
+    def begin(self, held: Held, lent: Slot | None = None, *, admitted: bool = False) -> Running | None:
         """The case with its inputs on this host, see `Workshop.begin`; None if it had to be handed back."""
         with self.responsible(held):
-            return self._workshop.begin(held, lent)
+            return self._workshop.begin(held, lent, admitted=admitted)
         return None
 
     def hand_back(self, held: Held) -> None:

@@ -1,5 +1,6 @@
 """The cases of a batch that are served in turn: while one is answered, the inputs of the next ones are fetched."""
 
+import functools
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +16,8 @@ class Supply:
         self._settler = settler
         self._begun = deque(batch.cases)
         self._fetching = ThreadPoolExecutor(1, thread_name_prefix="inputs")
-        self._coming = deque((held, self._fetching.submit(settler.begin, held)) for held in batch.later)
+        begin = functools.partial(settler.begin, admitted=True)
+        self._coming = deque((held, self._fetching.submit(begin, held)) for held in batch.later)
 
     def next(self) -> Running | None:
         """The next case with its inputs on this host; None if there is none."""
