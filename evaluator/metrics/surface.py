@@ -112,7 +112,8 @@ def surface_dice_of(pair: MaskPair, tolerance_mm: float, both_empty: float) -> f
     if (value := _of_empty(pair, both_empty, 0.0)) is not None:
         return value
     near = pair.there.area_within(tolerance_mm) + pair.back.area_within(tolerance_mm)
-    return near / (pair.there.total + pair.back.total)
+    share = near / (pair.there.total + pair.back.total)
+    return min(share, 1.0)  # added up by distance, all areas may round to more than the total
 
 
 def hausdorff_of(pair: MaskPair, percentile: float, both_empty: float, one_empty: float) -> float:

@@ -133,3 +133,20 @@ def test_arguments_that_make_no_sense_are_refused(changes):
     mask = np.ones((3, 3, 3), bool)
     with pytest.raises(ValueError, match=r"mask|boolean|spacing|tolerance"):
         surface_dice(**{"pred": mask, "ref": mask, "spacing_mm": (1, 1, 1), "tolerance_mm": 1} | changes)
+
+
+@pytest.mark.parametrize("voxels", range(1, 13))
+@pytest.mark.parametrize("axis", [0, 1])
+def test_voxels_in_one_row_agree_from_just_their_distance_on_where_slices_are_thick(axis, voxels):
+    a, b = np.zeros((2, voxels + 1), bool)
+    a[0] = b[-1] = True
+    a, b = (mask.reshape((-1, 1, 1) if axis == 0 else (1, -1, 1)) for mask in (a, b))
+    assert agree(a, b, (1.0, 1.0, 10.0), voxels) == pytest.approx(1)
+    assert agree(a, b, (1.0, 1.0, 10.0), voxels - 1e-6) == pytest.approx(0.5)
+
+
+def test_rounding_lifts_no_pair_above_1():
+    random = np.random.default_rng(3)
+    for spacing in random.uniform(0.4, 3, (40, 3)):
+        mask = random.random((8, 8, 8)) < 0.4
+        assert surface_dice(mask, np.roll(mask, 1, axis=0), spacing_mm=spacing, tolerance_mm=9) <= 1
