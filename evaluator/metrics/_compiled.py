@@ -10,7 +10,7 @@ worker that scores all day; `EVALUATOR_COMPILED=0` never does.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from evaluator.metrics import _kernels
@@ -58,7 +58,7 @@ def kernels(seconds: float = 0.0) -> Kernels | None:
     return _loaded()
 
 
-@lru_cache(maxsize=1)
+@cache
 def _loaded() -> Kernels | None:
     """All kernels, compiled for just the types they are called with, so that no later call compiles."""
     try:

@@ -25,10 +25,8 @@ def project(octets: _Bytes, held: _Bytes, shadow: _Bytes) -> None:
     planes, size = len(held), len(shadow)
     quarter = planes // 4
     for i in range(quarter):
-        one = octets[i * size : (i + 1) * size]
-        two = octets[(i + quarter) * size : (i + quarter + 1) * size]
-        three = octets[(i + 2 * quarter) * size : (i + 2 * quarter + 1) * size]
-        four = octets[(i + 3 * quarter) * size : (i + 3 * quarter + 1) * size]
+        one, two = octets[i * size :], octets[(i + quarter) * size :]
+        three, four = octets[(i + 2 * quarter) * size :], octets[(i + 3 * quarter) * size :]
         a = b = c = d = np.uint8(0)
         for k in range(size):
             a, b = np.uint8(a | one[k]), np.uint8(b | two[k])
@@ -39,7 +37,7 @@ def project(octets: _Bytes, held: _Bytes, shadow: _Bytes) -> None:
             for k in range(size):
                 shadow[k] |= one[k] | two[k] | three[k] | four[k]
     for i in range(4 * quarter, planes):
-        last = octets[i * size : (i + 1) * size]
+        last = octets[i * size :]
         a = np.uint8(0)
         for k in range(size):
             a = np.uint8(a | last[k])
@@ -66,7 +64,7 @@ def encode(voxels: _Bytes, codes: _Bytes, grid: _Indices) -> None:
             behind[:] = 0
         else:
             for j in range(rows):
-                source, target = voxels[i, j], behind[(j + 1) * row + 1 : (j + 1) * row + 1 + length]
+                source, target = voxels[i, j], behind[(j + 1) * row + 1 :]
                 for k in range(length):  # assigning the whole takes numba four times as long
                     target[k] = source[k]
         below, beyond, following = near[row:], behind[row:], line[1:]

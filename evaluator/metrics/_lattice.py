@@ -65,8 +65,6 @@ def shells_of(lattice: Lattice) -> Shells:
     order = np.argsort(lengths, kind="stable")
     limit = min(limit, float(lengths[order[min(_MOST, len(order) - 1)]]))
     order = order[(lengths[order] < limit) & (lengths[order] > 0)]
-    if not len(order):
-        return Shells((), (0, 0, 0), 0.0)
     steps, lengths = steps[:, order].T, lengths[order]
     starts = np.flatnonzero(np.diff(lengths, prepend=-1.0))
     shells = tuple(

@@ -40,7 +40,7 @@ def _projected(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     planes = array.reshape(len(array), -1).view(np.uint8)
     if fast := kernels():
         held, shadow = np.empty(len(planes), np.uint8), np.zeros(planes.shape[1], np.uint8)
-        fast.project(planes.reshape(-1), held, shadow)
+        fast.project(planes.ravel(), held, shadow)
     else:
         held = np.maximum.reduce(planes, axis=1)
         first, last = int(np.argmax(held != 0)), len(held) - int(np.argmax(held[::-1] != 0))

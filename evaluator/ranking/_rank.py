@@ -64,7 +64,8 @@ def _ranked(
     eligible = np.array([team not in ineligible for team in table.teams])
     counts = np.isfinite(ranks.overall)  # a team may have values on boards without weight only
     prizes = prizes_of(ranking.prizes, ranks.places, eligible & counts)
-    standings = [
+    by_place = sorted(enumerate(table.teams), key=lambda one: (ranks.places[one[0]], one[1]))
+    return [
         Standing(
             team=team,
             baseline=False,
@@ -76,9 +77,8 @@ def _ranked(
             placement=int(ranks.places[number]),
             prize=prizes[number],
         )
-        for number, team in enumerate(table.teams)
+        for number, team in by_place
     ]
-    return sorted(standings, key=lambda one: (one.placement or 0, one.team))
 
 
 def _by_board(columns: Sequence[Column], ranks: Values) -> dict[str, dict[str, float | None]]:

@@ -227,3 +227,9 @@ def test_metrics_of_nothing_are_not_scored():
             metric([], np.empty((0, 3)))
     with pytest.raises(NotScored, match="two classes"):
         ovr_auprc([0, 0], [[0.1], [0.2]])
+
+
+@pytest.mark.parametrize("metric", [balanced_accuracy, f1])
+def test_a_score_of_one_half_calls_label_1_where_no_threshold_is_given(metric):
+    assert metric([0, 1, 1], [0.49, 0.5, 0.51]) == 1.0
+    assert metric([0, 1, 1], [0.5, 0.5, 0.51]) == metric([0, 1, 1], [1, 1, 1]) < 1

@@ -220,3 +220,10 @@ def test_a_percentile_written_as_a_fraction_is_refused():
     mask = np.ones((3, 3, 3), bool)
     with pytest.raises(ValueError, match=r"95, not 0\.95"):
         hausdorff(mask, mask, spacing_mm=(1, 1, 1), percentile=0.95)
+
+
+@pytest.mark.parametrize(("percentile", "expected"), [(0, 3), (1, 3), (1.5, 3), (49, 3), (51, 4), (100, 4)])
+def test_half_the_surface_of_a_voxel_is_one_step_further_from_another_voxel(percentile, expected):
+    a, b = np.zeros((2, 5, 1, 1), bool)
+    a[0] = b[-1] = True
+    assert hausdorff(a, b, spacing_mm=(1, 1, 1), percentile=percentile) == expected

@@ -90,7 +90,7 @@ def dataset(classes, cases=600):
     stream = np.random.default_rng(8)
     if classes:
         label = np.arange(cases) % max(classes, 2)
-        signal = np.eye(max(classes, 2))[label] if classes > 2 else label * 0.3
+        signal = 0.3 * (np.eye(classes)[label] if classes > 2 else label)
         noise = stream.random((cases, classes) if classes > 2 else cases)
         return DatasetData(label, np.clip((signal + noise) / 2, 0, 1))
     label = stream.normal(50, 15, cases)
@@ -114,6 +114,7 @@ def test_influence_has_the_variance_of_the_bootstrap(name, classes):
     psi = metric.influence(data, parameters)
     assert psi.shape == (600,)
     assert psi.sum() == pytest.approx(0, abs=1e-9)
+    assert drawn.std() > 0
     assert np.sqrt(np.sum(psi**2)) == pytest.approx(drawn.std(), rel=0.06)
 
 
@@ -128,27 +129,57 @@ def test_influence_of_a_mean_leaves_out_what_has_no_value():
 def test_units_add_up_their_cases():
     units = np.array([0, 1, 0, 2])
     assert influence.by_unit(np.array([1.0, 2.0, 3.0, 4.0]), units).tolist() == [4, 2, 4]
+    assert influence.by_unit(np.zeros(0), np.zeros(0, np.intp)).tolist() == []
 
 
-def test_the_influence_on_f1_is_its_derivative_by_the_weight_of_each_case():
-    stream = np.random.default_rng(8)
-    label, scores = np.repeat([0, 1, 2], [9, 6, 5]), stream.normal(size=(20, 3))
-    scores[np.arange(20), label] += 1
+def f1_by_weight(label, scores, weight):
+    true, predicted = np.eye(4)[label], np.eye(4)[scores.argmax(axis=1)]
+    size = weight @ (true + predicted)
+    return np.mean(2 * (weight @ (true * predicted))[size > 0] / size[size > 0])
 
-    def weighted(weight):
-        true, predicted = np.eye(3)[label], np.eye(3)[scores.argmax(axis=1)]
-        hits = weight @ (true * predicted)
-        return float(np.mean(2 * hits / (weight @ (true + predicted))))
 
-    step = 1e-6
-    slopes = np.array(
-        [(weighted(1 + step * one) - weighted(1 - step * one)) / (2 * step) for one in np.eye(20)]
-    )
-    expected = np.empty(20)
+def auroc_by_weight(label, scores, weight):
+    found = []
     for one in range(3):
-        own = label == one
-        expected[own] = (slopes[own] - slopes[own].mean()) * np.sqrt(own.sum() / (own.sum() - 1))
-    np.testing.assert_allclose(influence.of_macro_f1(label, scores), expected, atol=1e-8)
+        own, rest = label == one, label != one
+        high, low = scores[own, one][:, None], scores[rest, one]
+        pairs = weight[own] @ ((high > low) + 0.5 * (high == low)) @ weight[rest]
+        found.append(pairs / (weight[own].sum() * weight[rest].sum()))
+    return np.mean(found)
+
+
+def r2_by_weight(true, predicted, weight):
+    mean = weight @ true / weight.sum()
+    return 1 - weight @ (predicted - true) ** 2 / (weight @ (true - mean) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("of_cases", "by_weight"),
+    [
+        (influence.of_macro_f1, f1_by_weight),
+        (influence.of_ovr_auroc, auroc_by_weight),
+        (influence.of_r2, r2_by_weight),
+    ],
+)
+@pytest.mark.parametrize("called_3", [0, 1, 2])
+def test_influence_is_the_derivative_by_the_weight_of_each_case(of_cases, by_weight, called_3):
+    stream = np.random.default_rng(8)
+    label, scores = np.repeat([0, 1, 2], [9, 6, 5]), stream.normal(size=(20, 4)).round(1)
+    scores[np.arange(20), label] += 1
+    scores[:, 3] = np.where(np.arange(20) < called_3, 9, -9)  # a class of which there is no case
+    data, classes = (label, scores), label
+    if by_weight is r2_by_weight:
+        data, classes = (scores[:, 0], scores[:, 0] * 0.8 + scores[:, 1] * 0.3), np.zeros(20)
+    step = 1e-6
+    slopes = [
+        (by_weight(*data, 1 + step * one) - by_weight(*data, 1 - step * one)) / (2 * step)
+        for one in np.eye(20)
+    ]
+    expected = np.array(slopes)
+    for one in set(classes):
+        own = classes == one
+        expected[own] = (expected[own] - expected[own].mean()) * np.sqrt(own.sum() / (own.sum() - 1))
+    np.testing.assert_allclose(of_cases(*data), expected, atol=1e-8)
 
 
 @pytest.mark.parametrize("score", [[1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1], [0] * 6])

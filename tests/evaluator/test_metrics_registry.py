@@ -95,6 +95,29 @@ def test_unknown_or_missing_parameters_are_errors(name, fields):
         registry.lookup(name).parse(fields)
 
 
+@pytest.mark.parametrize(
+    ("name", "field", "values"),
+    [
+        ("surface_dice", "tolerance_mm", (0, 0.5, 1e9)), ("hausdorff", "one_empty", (0, 0.5, 1e9)),
+        ("volume_difference", "missing", (0, 0.5, 1e9)), ("dice", "both_empty", (0, 0.5, 1)),
+    ],
+)  # fmt: skip
+def test_a_parameter_may_lie_anywhere_in_its_range_ends_included(name, field, values):
+    metric = registry.lookup(name)
+    assert [getattr(metric.parse({"labels": [1], field: one}), field) for one in values] == list(values)
+
+
+def test_a_metric_may_compute_for_ten_minutes_unless_it_declares_up_to_a_day():
+    def metric(**seconds):
+        return case_metric(direction="lower", minimum=0, maximum=1, **seconds)(lambda case, _: 0.0)
+
+    assert metric().seconds == 10 * 60
+    assert metric(seconds=24 * 60 * 60).seconds == 24 * 60 * 60
+    for seconds in (0, 24 * 60 * 60 + 1, math.nan):
+        with pytest.raises(ValueError, match="not above 0 and up to 86400"):
+            metric(seconds=seconds)
+
+
 def test_labels_are_averaged_as_the_task_lists_them():
     prediction = np.zeros((4, 4, 4), np.uint8)
     prediction[0] = 1

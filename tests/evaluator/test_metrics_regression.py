@@ -147,3 +147,21 @@ def test_replicates_of_huge_numbers_are_the_metric_of_the_repeated_cases(name, o
     for row, value in zip(counts, found, strict=True):
         cases = np.repeat(np.arange(4), row.astype(int))
         assert value == pytest.approx(of_one(data.labels[cases], data.scores[cases]), rel=1e-9)
+
+
+@pytest.mark.parametrize("unit", [0.001, 0.1, 1.0, 1000.0])
+def test_rmse_of_errors_of_3_and_4_is_the_root_of_12_and_a_half_in_every_unit(unit):
+    assert rmse([0.0, 0.0], [3 * unit, -4 * unit]) == pytest.approx(np.sqrt(12.5) * unit, rel=1e-12)
+
+
+def test_two_cases_that_differ_have_an_r2():
+    assert r2([0.0, 2.0], [1.0, 2.0]) == 1 - 1 / 2
+    with pytest.raises(NotScored):
+        r2([1.0], [1.0])
+
+
+def test_no_line_correlates_by_more_than_one_however_it_is_rounded():
+    random = np.random.default_rng(11)
+    lines = [(x, 3 * x + 1) for x in random.normal(50, 15, (200, 7))]
+    assert max(pearson(x, y) for x, y in lines) <= 1
+    assert min(pearson(x, -y) for x, y in lines) >= -1

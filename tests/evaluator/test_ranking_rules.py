@@ -198,6 +198,7 @@ def test_the_digest_changes_with_everything_that_decides_places():
         ({"missing_board": "excluded"}, "a missing board is left out of the team's mean"),
         ({"entry": "best"}, "best valid attempt"),
         ({"prizes": ["a cup"]}, "1. a cup"),
+        ({}, "are ranked (higher is better, but for mae of age);"),
     ],
 )
 def test_the_rule_is_told_in_sentences(changes, sentence):
