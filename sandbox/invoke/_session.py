@@ -168,14 +168,19 @@ class Session:
             raise NotServed(f"stopping its processes for a moment: {error}") from error
 
     def _next(self, running: _Running, case: CaseJob) -> float:
-        """Empty the places, lay out the case's inputs, and send its line; returns when its clock started."""
-        if self._served:
-            with self._frozen(running.container):
+        """Empty the places, lay out the case's inputs, and send its line; returns when its clock started.
+
+        Processes stand still until the inputs are there, so that nobody looks at them before the clock runs.
+        """
+        stopped = time.monotonic()
+        with self._frozen(running.container):
+            if self._served:
                 running.places.empty()
             for old in self._inputs.iterdir():
                 old.unlink()
-        run.stage(case, self._inputs)
-        began = time.monotonic() if self._served else running.started
+            run.stage(case, self._inputs)
+        now = time.monotonic()
+        began = now if self._served else running.started + now - stopped
         self._served += 1
         arguments = case.task.arguments(set(case.inputs), case.pseudonym)
         running.channel.send({"case": case.pseudonym, "arguments": arguments})

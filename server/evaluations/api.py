@@ -83,7 +83,7 @@ class WaitingOut(BaseModel):
 class PriorityIn(BaseModel):
     """The place of an evaluation in the queue."""
 
-    priority: int = Field(ge=LEAST_PRIORITY, le=MOST_PRIORITY)
+    priority: int = Field(strict=True, ge=LEAST_PRIORITY, le=MOST_PRIORITY)
 
 
 class ReceiptOut(BaseModel):

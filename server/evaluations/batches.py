@@ -35,6 +35,8 @@ class Mode(StrEnum):
     FRESH = "fresh"
     PACKED = "packed"
     INVOKE = "invoke"
+    UNSERVED = "unserved"
+    """Never leased: a case that one container for many should have answered and did not, so that it ran fresh."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def batch_of(session: Session, first: CaseRun, slot: Slot) -> Batch:
         return _ONE
     evaluation = first.evaluation
     limits = evaluation.spec_version.spec.limits_of(evaluation.task)
-    if slot.invoke and may_invoke(evaluation, limits):
+    if slot.invoke and may_invoke(evaluation, limits) and _serves(session, evaluation):
         return Batch(Mode.INVOKE, min(_invoked(session, evaluation, limits), _share(session, evaluation)))
     if slot.most == 1 or limits.pack == 1 or _done(session, evaluation) < MEASURED_CASES:
         return _ONE
@@ -68,6 +70,18 @@ def batch_of(session: Session, first: CaseRun, slot: Slot) -> Batch:
 def may_invoke(evaluation: Evaluation, limits: Limits) -> bool:
     """Whether challenge and image let one container answer several cases, and no repeat has disagreed."""
     return limits.invoke and not evaluation.fresh_only and evaluation.image.facts.get("invoke") is True
+
+
+def _serves(session: Session, evaluation: Evaluation) -> bool:
+    """Whether the image does what its label says, as far as is known: more cases are served than are not."""
+    rows = session.execute(
+        select(CaseRun.mode, func.count().label("cases"))
+        .where(CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.DONE.value)
+        .group_by(CaseRun.mode)
+    )
+    counts: dict[str | None, int] = {row.mode: row.cases for row in rows}
+    unserved = counts.get(Mode.UNSERVED.value, 0)
+    return unserved < MEASURED_CASES or unserved < counts.get(Mode.INVOKE.value, 0)
 
 
 def _invoked(session: Session, evaluation: Evaluation, limits: Limits) -> int:

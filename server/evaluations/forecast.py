@@ -73,7 +73,7 @@ class _Waiting:
     """An evaluation with cases that have no verdict, its challenge's name, and the seconds of a case.
 
     `invoked`: the seconds that a case of its task takes in a container for many, if any was measured; 0 if its own
-    cases run like that already.
+    cases run like that already, or never will.
     """
 
     evaluation: Evaluation
@@ -134,7 +134,8 @@ def _waiting(session: Session, slots: Sequence[WorkerSlot]) -> list[_Waiting]:
             frozenset(number for number, slot in enumerate(slots) if fits(evaluation, slot)),
             evaluation.priority,
         )
-        invoked = 0.0 if may_invoke(evaluation, limits) else measure.invoked(evaluation)
+        settled = evaluation.fresh_only or may_invoke(evaluation, limits)
+        invoked = 0.0 if settled else measure.invoked(evaluation)
         found.append(_Waiting(evaluation, slug, work, measured is not None, limits.pack != 1, invoked))
     return found
 

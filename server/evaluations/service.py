@@ -107,6 +107,8 @@ def finish(session: Session, claim: Claim, finished: Finished, *, actor: str, se
         raise NotFound("unknown_output", "Upload the output of this case first.")
     if evaluation.status == EvaluationStatus.QUEUED:  # the claim that should have started it was rolled back
         evaluation.move_to(session, EvaluationStatus.RUNNING, actor=actor)
+    if run.mode == Mode.INVOKE and finished.receipt.get("invoke") is not True:
+        run.mode = Mode.UNSERVED.value
     # Of a case in a container of its own there is nothing to compare, whatever a worker says.
     if run.mode == Mode.INVOKE and (finished.repeat_agrees is False or evaluation.fresh_only):
         _run_fresh(session, evaluation, run, actor=actor, settings=settings)

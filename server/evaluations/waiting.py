@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from server import events
 from server.challenges.models import Challenge
-from server.errors import NotFound
+from server.errors import Conflict, NotFound
 from server.evaluations.models import Evaluation
 from server.evaluations.status import EvaluationStatus
 from server.teams.models import Team
@@ -20,7 +20,7 @@ _WAITS = (EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value)
 
 @dataclass(frozen=True)
 class Which:
-    """Evaluations that have cases to run; what is left out, or empty, asks for nothing."""
+    """Evaluations that have cases to run; what is left out asks for nothing."""
 
     challenge: str | None = None
     phase: str | None = None
@@ -52,7 +52,10 @@ def waiting(session: Session, which: Which) -> list[Waiting]:
         select(Evaluation, Challenge.slug, Team.name)
         .join(Challenge, Challenge.id == Evaluation.challenge_id)
         .join(Team, Team.id == Evaluation.team_id)
-        .where(Evaluation.status.in_(_WAITS), *(column == name for column, name in named.items() if name))
+        .where(
+            Evaluation.status.in_(_WAITS),
+            *(column == name for column, name in named.items() if name is not None),
+        )
         .order_by(Evaluation.priority.desc(), Evaluation.created_at, Evaluation.id)
     )
     if which.ids:
@@ -63,20 +66,25 @@ def waiting(session: Session, which: Which) -> list[Waiting]:
 def prioritize(session: Session, evaluation_ids: Sequence[UUID], priority: int, *, actor: str) -> int:
     """Gives evaluations a place before (above 0) or behind (below) all others; returns how many changed.
 
-    Cases that run go on. What has ended meanwhile is left as it is.
+    Cases that run go on.
 
     Raises:
-        NotFound: none of them has cases to run.
+        NotFound: one of them does not exist.
+        Conflict: one of them has no cases to run any more; nothing is changed then.
     """
     rows = session.execute(
-        select(Evaluation.id, Evaluation.priority)
-        .where(Evaluation.id.in_(evaluation_ids), Evaluation.status.in_(_WAITS))
+        select(Evaluation.id, Evaluation.priority, Evaluation.status)
+        .where(Evaluation.id.in_(evaluation_ids))
         .order_by(Evaluation.id)
         .with_for_update()
     ).all()
-    if not rows:
-        raise NotFound("no_such_evaluation", "None of these evaluations has cases to run.")
-    changed = [(found, before) for found, before in rows if before != priority]
+    if missing := set(evaluation_ids) - {row.id for row in rows}:
+        raise NotFound("no_such_evaluation", f"There is no evaluation {min(missing)}.")
+    if ended := [row for row in rows if row.status not in _WAITS]:
+        raise Conflict(
+            "nothing_to_run", f"Evaluation {ended[0].id} has no cases to run: it is {ended[0].status}."
+        )
+    changed = [(row.id, row.priority) for row in rows if row.priority != priority]
     session.execute(
         update(Evaluation).where(Evaluation.id.in_([found for found, _ in changed])).values(priority=priority)
     )

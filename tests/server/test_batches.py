@@ -33,15 +33,16 @@ def amend(lab: Lab, fomo26: Challenge) -> Amend:
 
 
 def finish(worker: FakeWorker, lease: Json, **said: Any) -> int:
-    """Ends one case; valid unless a fault is said."""
-    body = {"message": "As the test says.", "seconds": 1.5, **said}
+    """Ends one case, run as it was leased; valid unless a fault is said."""
+    receipt = {"invoke": lease["mode"] == "invoke"}
+    body = {"message": "As the test says.", "seconds": 1.5, "receipt": receipt, **said}
     if body.get("fault") is None:
         body["output"] = worker.output(lease)
     return worker.call("POST", lease, "finish", json=body).status_code
 
 
 def cases(lease: Json) -> list[Json]:
-    return [lease, *lease["more"]]
+    return [lease, *({"mode": lease["mode"]} | one for one in lease["more"])]
 
 
 def measured(worker: FakeWorker, *, memory: int, gpu: int | None) -> None:
@@ -178,6 +179,30 @@ def test_a_repeat_that_differs_sends_every_invoked_case_back_to_fresh_containers
     assert team.evaluation(evaluation)["status"] == "scoring"
 
 
+def test_an_image_that_does_not_serve_as_it_says_gets_fresh_containers(
+    invoked: tuple[str, FakeWorker], lab: Lab, admin: Any
+) -> None:
+    evaluation, worker = invoked
+    for one in cases(worker.take()):
+        assert finish(worker, one, receipt={}) == 204
+    assert worker.take()["mode"] == "fresh"
+    modes = admin.http.get(f"/admin/evaluations/{evaluation}/summary").json()["modes"]
+    assert (modes["unserved"], modes.get("invoke", 0)) == (3, 0)
+
+
+def test_some_cases_that_are_not_served_change_nothing_for_the_others(
+    invoked: tuple[str, FakeWorker], lab: Lab
+) -> None:
+    _, worker = invoked
+    for one in cases(worker.take()):
+        assert finish(worker, one) == 204
+    batch = cases(worker.take())
+    assert len(batch) == 50
+    for number, one in enumerate(batch):
+        assert finish(worker, one, receipt={"invoke": number > 9}) == 204
+    assert worker.take()["mode"] == "invoke"
+
+
 def test_a_worker_that_ran_one_case_fresh_cannot_send_others_back(
     invoked: tuple[str, FakeWorker], lab: Lab
 ) -> None:
@@ -293,9 +318,13 @@ def test_admins_see_the_queue_and_put_an_evaluation_first(lab: Lab, team: Entran
     assert (too_much.status_code, too_much.headers["content-type"]) == (422, "application/problem+json")
     assert team.http.put(f"/admin/evaluations/{second}/priority", json={"priority": 9}).status_code == 403
     assert team.http.get("/admin/queue").status_code == 403
-    assert (
-        admin.http.put(f"/admin/evaluations/{UUID(int=1)}/priority", json={"priority": 1}).status_code == 404
-    )
+    unknown = UUID(int=1)
+    assert admin.http.put(f"/admin/evaluations/{unknown}/priority", json={"priority": 1}).status_code == 404
+    for odd in (True, "5", 1e3, None):
+        said = admin.http.put(f"/admin/evaluations/{second}/priority", json={"priority": odd})
+        assert said.status_code == 422, odd
+    team.http.post(f"/evaluations/{first}/cancel")
+    assert admin.http.put(f"/admin/evaluations/{first}/priority", json={"priority": 1}).status_code == 409
 
 
 def test_a_runtime_that_no_slot_offers_is_named(lab: Lab, team: Entrant, amend: Amend) -> None:

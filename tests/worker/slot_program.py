@@ -1,5 +1,5 @@
 """What the containers of the slots' tests do; the track says it: `sleeps-1.5`, `eats-100` (MiB), `until`, `hangs`,
-`tires-3` (after three cases)."""
+`tires-3` (after three cases), `refuses` (all but the first one)."""
 
 import json
 import os
@@ -34,6 +34,7 @@ if sys.argv[1:] == ["--invoke"]:
     for count, line in enumerate(sys.stdin, 1):
         asked = json.loads(line)
         answer(asked["arguments"], count)
-        print(json.dumps({"case": asked["case"], "ok": True}), flush=True)
+        served = WHAT != "refuses" or count == 1
+        print(json.dumps({"case": asked["case"], "ok": served}), flush=True)
 else:
     answer(sys.argv[1:], 0)

@@ -86,6 +86,18 @@ def test_a_call_that_means_nothing_changes_nothing_and_says_why(
     assert set(priorities(queue).values()) == {0}
 
 
+def test_an_empty_name_and_one_wrong_id_among_others_change_nothing(queue: Queue, admin: Admin) -> None:
+    queue.submit("one", 10, times=2)
+    queue.run(0)
+    first, _ = priorities(queue)
+    assert admin("priority", 7, "--team", "", "--yes").exit_code == 1
+    wrong = uuid4()
+    said = admin("priority", 7, first, wrong, "--yes")
+    assert said.exit_code == 1
+    assert str(wrong) in said.output
+    assert set(priorities(queue).values()) == {0}
+
+
 def test_what_has_ended_is_left_alone(queue: Queue, admin: Admin) -> None:
     queue.submit("one", 4)
     queue.run(1)

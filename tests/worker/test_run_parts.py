@@ -297,6 +297,8 @@ def test_the_next_case_is_leased_as_late_as_it_can_be_ready_in_time() -> None:
     pace.ran("one", 1.0)
     assert pace.wait("one") == 0.0
     assert pace.wait("two") is None
+    pace.ran("three", 50.0, 10)
+    assert pace.wait("three", 20) == pytest.approx(20 * 5 - 3 - 0.3)
 
 
 def until(happens: Callable[[], bool], seconds: float = 20) -> None:

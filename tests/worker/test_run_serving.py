@@ -3,10 +3,12 @@
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox.engine import Engine
+from sandbox.invoke import Session
 from tests.worker.lease_server import LeaseServer
 from tests.worker.slots import MIB, Start, until
 from worker.run.host import Host
@@ -73,7 +75,7 @@ def test_whoever_wants_to_be_alone_on_the_host_waits_for_no_kept_container_for_l
     lab: LeaseServer, start: Start, folder: Path
 ) -> None:
     batches = [serve(lab, 1, what="sleeps-0.5", seconds_per_case=2, repeat=1) for _ in range(12)]
-    start(slot_memory=256 * MIB)  # repeats run beside the container that serves
+    start()
     until(lambda: len(lab.finished) >= 1)
     alone = threading.Event()
 
@@ -88,6 +90,71 @@ def test_whoever_wants_to_be_alone_on_the_host_waits_for_no_kept_container_for_l
     waiting.join()
     assert time.monotonic() - began < 10
     assert len(answers(lab, [case for cases in batches for case in cases])) == 12
+
+
+def test_it_is_ended_within_a_batch_where_somebody_wants_to_be_alone(
+    lab: LeaseServer, start: Start, folder: Path
+) -> None:
+    cases = serve(lab, 8, what="sleeps-1")
+    start()
+    until(lambda: len(lab.finished) >= 1)
+    began = time.monotonic()
+    with Host(folder / "worker").alone():
+        assert time.monotonic() - began < 4
+        assert len(lab.finished) < 5
+    found = answers(lab, cases)
+    assert found.count(0.01) == 2, "another container goes on"
+
+
+def test_a_batch_ends_when_one_case_might_have_and_the_rest_is_handed_back(
+    lab: LeaseServer, start: Start
+) -> None:
+    cases = serve(lab, 8, what="sleeps-0.7", seconds_per_case=2)
+    start()
+    until(lambda: len(lab.leased) == len(cases) and lab.outstanding() == 0)
+    assert 2 <= len(lab.finished) <= 4
+    assert set(lab.released.values()) == {None}
+    assert lab.finished.keys() | lab.released.keys() == set(cases)
+
+
+def test_an_image_that_fails_slowly_keeps_no_slot_for_a_whole_batch(lab: LeaseServer, start: Start) -> None:
+    cases = serve(lab, 20, what="refuses", seconds_per_case=20)
+    start()
+    until(lambda: len(lab.leased) == len(cases) and lab.outstanding() == 0)
+    assert len(lab.finished) == 1 + 3, "one was answered, and three that were not have run fresh"
+    assert len(lab.released) == len(cases) - 4
+
+
+def test_nothing_runs_beside_the_container_that_answered_what_is_repeated(
+    lab: LeaseServer, start: Start, engine: Engine, folder: Path
+) -> None:
+    cases = serve(lab, 4, what="sleeps-0.5", repeat=3)
+    start(slot_memory=256 * MIB)
+    prefix, seen = Host(folder / "worker").container_prefix("slot"), set()
+    while len(lab.finished) < len(cases):
+        running = engine.api.containers(filters={"name": prefix})
+        seen.add(tuple(sorted("serves" if one["Names"][0].endswith("-0") else "repeats" for one in running)))
+    assert {("serves",), ("repeats", "repeats")} <= seen
+    assert not [at_once for at_once in seen if "serves" in at_once and len(at_once) > 1]
+    assert [float(lab.outputs[case]) for case in cases] == [0.01, 0.02, 0.03, 0.04]
+    assert [lab.finished[case]["repeat_agrees"] for case in cases] == [False, False, False, None]
+
+
+def test_a_container_that_cannot_be_removed_keeps_no_lease(
+    lab: LeaseServer, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Session.__exit__
+
+    def fails_once_done(self: Session, *error: Any) -> None:
+        whole(self, *error)
+        raise OSError("a disk is busy")
+
+    monkeypatch.setattr(Session, "__exit__", fails_once_done)
+    batches = [serve(lab, 2, repeat=1), serve(lab, 2, evaluation=8)]
+    start()
+    assert [answers(lab, cases) for cases in batches] == [[0.01, 0.02], [0.01, 0.02]]
+    until(lambda: lab.outstanding() == 0)
+    assert lab.released == {}
 
 
 def test_a_slot_that_is_told_to_stop_hands_back_what_it_has_not_begun(lab: LeaseServer, start: Start) -> None:

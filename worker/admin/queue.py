@@ -7,6 +7,7 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from server.evaluations.waiting import LEAST_PRIORITY, MOST_PRIORITY, Waiting, Which, prioritize, waiting
@@ -67,13 +68,18 @@ def set_priority(
         fail("Say which evaluations: name them, or give --challenge, --phase, --track, --task or --team.")
     settings = settings_of(data)
     with work(settings) as session:
-        ids = [one.evaluation.id for one in waiting(session, which)]
+        ids = {one.evaluation.id for one in waiting(session, which)}
+    if left_out := sorted(set(which.ids) - ids):
+        fail(
+            f"{left_out[0]} is no evaluation that has cases to run and is of what the options say. "
+            "Nothing was changed; 'proctor-admin queue' shows those that have."
+        )
     if not ids:
         fail("No evaluation that is meant has cases to run; 'proctor-admin queue' shows those that have.")
     if len(ids) > 1:
         make_sure(f"{len(ids)} evaluations get priority {priority}.", yes=yes)
     with work(settings) as session:
-        changed = prioritize(session, ids, priority, actor=ACTOR)
+        changed = prioritize(session, sorted(ids), priority, actor=ACTOR)
     typer.echo(f"{changed} of {len(ids)} evaluations changed to priority {priority}")
 
 
@@ -86,7 +92,7 @@ def queue_table(found: list[Waiting]) -> Table:
         table.add_row(
             str(evaluation.id),
             str(evaluation.priority),
-            one.team,
+            escape(one.team),
             f"{one.challenge} {evaluation.phase} {evaluation.track} {evaluation.task}",
             evaluation.status,
             f"{evaluation.remaining:,}",

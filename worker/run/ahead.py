@@ -27,10 +27,16 @@ class Batch:
     """
 
     evaluation: str
+    seconds_per_case: float
     cases: list[Running] = field(default_factory=list)
     later: list[Held] = field(default_factory=list)
     packed: int = 1
     served: bool = False
+
+    @property
+    def turns(self) -> int:
+        """How many cases or groups of cases run one after the other."""
+        return len(self.cases) + len(self.later) if self.served else 1
 
 
 class Pace:
@@ -45,9 +51,10 @@ class Pace:
         self._shortest: dict[str, float] = {}
         self._preparation = 0.0
 
-    def ran(self, evaluation: str, seconds: float) -> None:
-        """A case of the evaluation took so long."""
-        shortest = min(seconds, self._shortest.get(evaluation, seconds))
+    def ran(self, evaluation: str, seconds: float, turns: int = 1) -> None:
+        """So many cases of the evaluation, one after the other, took so long."""
+        each = seconds / turns
+        shortest = min(each, self._shortest.get(evaluation, each))
         self._shortest.pop(evaluation, None)
         self._shortest[evaluation] = shortest
         while len(self._shortest) > _REMEMBERED:
@@ -57,10 +64,10 @@ class Pace:
         """Making a case ready took so long; the longest of late counts."""
         self._preparation = max(seconds, 0.8 * self._preparation)
 
-    def wait(self, evaluation: str) -> float | None:
-        """Seconds into the next case until the one after it should be leased; None if nothing is known yet."""
+    def wait(self, evaluation: str, turns: int = 1) -> float | None:
+        """Seconds into the next cases until what follows them should be leased; None if nothing is known yet."""
         shortest = self._shortest.get(evaluation)
-        return None if shortest is None else max(0.0, shortest - 1.5 * self._preparation - _SPARE)
+        return None if shortest is None else max(0.0, turns * shortest - 1.5 * self._preparation - _SPARE)
 
 
 class Ahead:
@@ -126,10 +133,14 @@ class Ahead:
         except Exception as error:  # noqa: BLE001 - there is nothing to hand back
             _log.warning("not_leased", error=type(error).__name__)
             return
-        for running in batch.cases if batch else ():
+        if batch is not None:
+            self.hand_back(batch)
+
+    def hand_back(self, batch: Batch) -> None:
+        """Puts back what was taken and will not run."""
+        for running in batch.cases:
             self._settler.forget(running)
-            self._settler.hand_back(running.held)
-        for held in batch.later if batch else ():
+        for held in (*(running.held for running in batch.cases), *batch.later):
             self._settler.hand_back(held)
 
     def _get(self, wait: float) -> None:
@@ -147,7 +158,7 @@ class Ahead:
         held = [self._heart.hold(one) for one in lease.each()]
         if lease.mode == "invoke":
             return self._served(lease, held)
-        batch = Batch(lease.evaluation, packed=len(held))
+        batch = Batch(lease.evaluation, lease.limits.seconds_per_case, packed=len(held))
         for one, lent in zip(held, share(self._lent, self._memory, len(held)), strict=True):
             if (running := self._settler.begin(one, lent)) is not None:
                 batch.cases.append(running)
@@ -157,7 +168,7 @@ class Ahead:
 
     def _served(self, lease: Lease, held: list[Held]) -> Batch:
         """The first case alone is begun: the others can be while it runs."""
-        batch = Batch(lease.evaluation, served=True)
+        batch = Batch(lease.evaluation, lease.limits.seconds_per_case, served=True)
         while held and not batch.cases:
             if (running := self._settler.begin(held.pop(0))) is not None:
                 batch.cases.append(running)

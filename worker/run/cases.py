@@ -27,6 +27,7 @@ PATIENCE = 1.5
 _GRACE = 60.0
 """Seconds beyond that in which a container is started and killed; a slot that needs more hangs."""
 _SETTLED_WITHIN = 1800.0
+_MOMENT = 0.02
 
 
 @dataclass
@@ -183,6 +184,13 @@ class Workshop:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
             self.wanted.discard(container)
+
+    def wanted_alone(self) -> bool:
+        """Whether somebody on this host waits until no container runs; asked twice, for others pass by in a moment."""
+        if not self._host.wanted_alone():
+            return False
+        time.sleep(_MOMENT)
+        return self._host.wanted_alone()
 
     def watch_served(self, running: Running, container: str) -> None:
         """Tells the heart and every reaper of this host how long the container may take for this case."""

@@ -159,6 +159,15 @@ class Host:
             fcntl.flock(containers, fcntl.LOCK_EX)
             yield
 
+    def wanted_alone(self) -> bool:
+        """Whether somebody waits to be alone; it also looks so for the moment in which a container gets its turn."""
+        with self._turn("turnstile") as turnstile:
+            try:
+                fcntl.flock(turnstile, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False
+
     def _turn(self, name: str) -> IO[str]:
         return (self.root / "turns" / name).open("w")
 

@@ -165,9 +165,13 @@ class Runner:
         batch = self._taken()
         if batch is None:
             return self._rests()  # then it looks again by itself, for nobody will wake it
+        if self.stopping.is_set():
+            self._ahead.hand_back(batch)
+            return False
         for running in () if batch.served else list(batch.cases):
             self._make_ready(batch, running)
-        wait = self._ahead.pace.wait(batch.evaluation)
+        turns = batch.turns
+        wait = self._ahead.pace.wait(batch.evaluation, turns)
         if wait is not None:
             self._ahead.begin(wait)
         began = time.monotonic()
@@ -176,7 +180,7 @@ class Runner:
         else:
             self._run_at_once(batch)
         if batch.cases:
-            self._ahead.pace.ran(batch.evaluation, time.monotonic() - began)
+            self._ahead.pace.ran(batch.evaluation, time.monotonic() - began, turns)
         return True
 
     def _taken(self) -> Batch | None:

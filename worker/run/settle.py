@@ -146,14 +146,15 @@ class Settler:
 
     def _conclude(self, running: Running, packed: int) -> None:
         notes: dict[str, Any] = {"packed": packed} if packed > 1 else {}
-        outcome = self._outcome(running)
+        outcome = self.outcome(running)
         if not counts(outcome, packed=packed, gpu=running.job.slot.gpu_uuid is not None):
             notes["alone_after"] = outcome.verdict.code
             self._workshop.execute_alone(running)
-            outcome = self._outcome(running)
+            outcome = self.outcome(running)
         self._report(running.held, outcome, running.waited, notes)
 
-    def _outcome(self, running: Running) -> CaseOutcome:
+    def outcome(self, running: Running) -> CaseOutcome:
+        """What came of a case whose container has ended."""
         if running.case is None:
             raise RuntimeError("a case has a container until it is forgotten")
         return sandbox.conclude(running.case)

@@ -1,12 +1,16 @@
 """The cases of a batch that are served in turn: while one is answered, the inputs of the next ones are fetched."""
 
-import functools
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from worker.run.ahead import Batch
 from worker.run.cases import Running
+from worker.run.heart import Held
 from worker.run.settle import Settler
+
+_AHEAD = 2
+"""Cases whose inputs are fetched before their turn: more would only fill the disk."""
 
 
 class Supply:
@@ -14,10 +18,10 @@ class Supply:
 
     def __init__(self, batch: Batch, settler: Settler) -> None:
         self._settler = settler
-        self._begun = deque(batch.cases)
+        self._begun, self._later = deque(batch.cases), deque(batch.later)
+        self._coming: deque[tuple[Held, Future[Running | None]]] = deque()
         self._fetching = ThreadPoolExecutor(1, thread_name_prefix="inputs")
-        begin = functools.partial(settler.begin, admitted=True)
-        self._coming = deque((held, self._fetching.submit(begin, held)) for held in batch.later)
+        self._fetch()
 
     def next(self) -> Running | None:
         """The next case with its inputs on this host; None if there is none."""
@@ -25,19 +29,26 @@ class Supply:
             return self._begun.popleft()
         while self._coming:
             _, future = self._coming.popleft()
+            self._fetch()
             if (running := future.result()) is not None:
                 return running
         return None
 
-    def hand_back(self) -> None:
-        """Puts back whatever was not given out."""
-        begun = list(self._begun)
+    def hand_back(self, more: Iterable[Running] = ()) -> None:
+        """Puts back whatever was not given out, and `more`."""
+        begun, unbegun = [*more, *self._begun], list(self._later)
         for held, future in self._coming:
             if future.cancel():
-                self._settler.hand_back(held)
+                unbegun.append(held)
             elif (running := future.result()) is not None:
                 begun.append(running)
         for running in begun:
             self._settler.forget(running)
-            self._settler.hand_back(running.held)
+        for held in (*(running.held for running in begun), *unbegun):
+            self._settler.hand_back(held)
         self._fetching.shutdown()
+
+    def _fetch(self) -> None:
+        while self._later and len(self._coming) < _AHEAD:
+            held = self._later.popleft()
+            self._coming.append((held, self._fetching.submit(self._settler.begin, held, admitted=True)))
