@@ -188,7 +188,7 @@ def _advance(
         else:
             evaluation.move_to(session, EvaluationStatus.SCORING, actor=actor)
             after_commit(session, lambda: wake_score_workers(settings.redis_url))
-    elif first and None not in first:
+    elif "valid" in first:  # one is enough, and the others need not be waited for
         evaluation.cleared = True
         after_commit(session, lambda: wake_run_workers(settings.redis_url))
 
