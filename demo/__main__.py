@@ -92,6 +92,7 @@ def _show(
     started = entries.result()
     with stages.stage("images uploaded, checked and submitted"):
         running = _submit_all(place, admin, started, imported)
+    _say_where(console, place)
     with stages.stage("every case run, every evaluation scored"):
         watch(console, running)
     _results(console, stages, admin, running)
@@ -160,11 +161,15 @@ def _median(values: Sequence[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def _serve(console: Console, place: Installation) -> None:
+def _say_where(console: Console, place: Installation) -> None:
     console.print(f"\nThe leaderboard: {place.url}/challenges/{CHALLENGE}/leaderboards/validation")
     console.print(f"The API:         {place.url}/docs")
     console.print("For proctor-admin in another terminal, so that it works on this installation:")
-    console.print(f"  export PROCTOR_DATA={shlex.quote(str(place.data))}", markup=False, soft_wrap=True)
+    console.print(f"  export PROCTOR_DATA={shlex.quote(str(place.data))}\n", markup=False, soft_wrap=True)
+
+
+def _serve(console: Console, place: Installation) -> None:
+    _say_where(console, place)
     console.print("Ctrl-C ends the demo.")
     try:
         while True:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from client.commands.follow import next_state
 from client.models import Evaluation, Submission
 from demo.people import Entry, Participant
 
@@ -25,9 +26,9 @@ class Running:
     submission: Submission
 
     def look(self) -> None:
-        """Asks the server how far it is."""
+        """Asks the server how far it is; one that restarts is waited for."""
         if not self.submission.ended:
-            self.submission = self.participant.client.submission(self.submission.id)
+            self.submission = next_state(self.participant.client, self.submission.id, _LOOK_EVERY)
 
 
 def watch(console: Console, running: Sequence[Running]) -> None:

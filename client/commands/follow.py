@@ -71,7 +71,7 @@ def _ended(
             if until is not None and time.monotonic() > until:
                 raise Unfinished("The submission has not ended yet.", f"proctor watch {submission_id}")
             time.sleep(interval)
-            submission = _again(client, submission_id, interval)
+            submission = next_state(client, submission_id, interval)
     return submission
 
 
@@ -101,7 +101,7 @@ def _look(live: Live, submission: Submission, seen: str) -> str:
     return state
 
 
-def _again(client: Client, submission_id: str, interval: float) -> Submission:
+def next_state(client: Client, submission_id: str, interval: float) -> Submission:
     """The submission's next state; a server that restarts is waited for."""
     for _ in range(_PATIENCE):
         try:

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 from server.deps import AdminDep, SessionDep, SettingsDep, UserDep
 from server.evaluations import access, receipts, service, slots, summary
 from server.evaluations.models import CaseRun
+from server.evaluations.schemas import WaitingOut
 from server.evaluations.summary import Summary
-from server.evaluations.waiting import LEAST_PRIORITY, MOST_PRIORITY, Waiting, Which, prioritize, waiting
+from server.evaluations.waiting import LEAST_PRIORITY, MOST_PRIORITY, Which, prioritize, waiting
 from server.submissions import views
 from server.submissions.schemas import EvaluationOut
 
@@ -63,21 +64,6 @@ class SlotOut(BaseModel):
     runtimes: list[str]
     most: int
     invoke: bool
-
-
-class WaitingOut(BaseModel):
-    """An evaluation that has cases to run; `priority`: 0 is usual, a higher one goes before all that have less."""
-
-    id: UUID
-    challenge: str
-    phase: str
-    track: str
-    task: str
-    team: str
-    status: str
-    priority: int
-    cases_left: int
-    created_at: datetime
 
 
 class PriorityIn(BaseModel):
@@ -178,7 +164,7 @@ def get_summary(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> Su
 @router.get("/admin/queue")
 def list_queue(session: SessionDep, admin: AdminDep) -> list[WaitingOut]:
     """Every evaluation that has cases to run, what an admin put first before all others."""
-    return [_waiting(one) for one in waiting(session, Which())]
+    return [WaitingOut.of(one) for one in waiting(session, Which())]
 
 
 @router.put("/admin/evaluations/{evaluation_id}/priority", status_code=204)
@@ -191,22 +177,6 @@ def put_priority(session: SessionDep, admin: AdminDep, evaluation_id: UUID, want
 def list_slots(session: SessionDep, admin: AdminDep) -> list[SlotOut]:
     """Every slot that ever asked for a case: what it offers, what it runs, and why it takes no work if so."""
     return [_slot(one) for one in slots.slot_states(session)]
-
-
-def _waiting(one: Waiting) -> WaitingOut:
-    evaluation = one.evaluation
-    return WaitingOut(
-        id=evaluation.id,
-        challenge=one.challenge,
-        phase=evaluation.phase,
-        track=evaluation.track,
-        task=evaluation.task,
-        team=one.team,
-        status=evaluation.status,
-        priority=evaluation.priority,
-        cases_left=evaluation.remaining,
-        created_at=evaluation.created_at,
-    )
 
 
 def _slot(state: slots.SlotState) -> SlotOut:

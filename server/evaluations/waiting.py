@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from server import events
@@ -40,7 +40,12 @@ class Waiting:
 
 
 def waiting(session: Session, which: Which) -> list[Waiting]:
-    """The evaluations that are meant and have not all their verdicts: higher priority first, then the older one."""
+    """The evaluations that are meant and have not all their verdicts: higher priority first, then the older one.
+
+    Raises:
+        NotFound: there is no such challenge, phase, track, task or team.
+    """
+    _require_known(session, which)
     named = {
         Challenge.slug: which.challenge,
         Evaluation.phase: which.phase,
@@ -61,6 +66,24 @@ def waiting(session: Session, which: Which) -> list[Waiting]:
     if which.ids:
         query = query.where(Evaluation.id.in_(which.ids))
     return [Waiting(evaluation, slug, team) for evaluation, slug, team in session.execute(query)]
+
+
+def _require_known(session: Session, which: Which) -> None:
+    """A name that nothing has would look like an empty queue."""
+    challenges = session.scalars(select(Challenge)).all()
+    specs = [one.spec for one in challenges if which.challenge in (None, one.slug)]
+    known = (
+        ("challenge", which.challenge, {one.slug for one in challenges}),
+        ("phase", which.phase, {name for spec in specs for name in spec.phases}),
+        ("track", which.track, {name for spec in specs for name in spec.tracks}),
+        ("task", which.task, {name for spec in specs for name in spec.tasks}),
+    )
+    for kind, name, names in known:
+        if name is not None and name not in names:
+            there = ", ".join(sorted(names)) or "none"
+            raise NotFound(f"unknown_{kind}", f"There is no {kind} {name!r}. There are: {there}.")
+    if which.team is not None and not session.scalar(select(exists().where(Team.name == which.team))):
+        raise NotFound("unknown_team", f"There is no team {which.team!r}.")
 
 
 def prioritize(session: Session, evaluation_ids: Sequence[UUID], priority: int, *, actor: str) -> int:

@@ -1,15 +1,22 @@
 """`proctor-admin queue` and `proctor-admin priority`: what waits is seen, and what an admin puts first runs first."""
 
+import io
+import json
 from uuid import UUID, uuid4
 
 import pytest
+from rich.console import Console
 from sqlalchemy import select
 
 from server.database import unit_of_work
 from server.evaluations.models import Evaluation
+from server.evaluations.slots import slot_states
+from server.evaluations.waiting import Which, waiting
 from server.events import Event
 from tests.server.simulation import Queue
 from tests.worker.queues import Admin
+from worker.admin.forecast import slots_table
+from worker.admin.queue import queue_table
 
 
 def priorities(queue: Queue) -> dict[str, int]:
@@ -53,6 +60,55 @@ def test_the_queue_lists_what_has_cases_to_run(queue: Queue, admin: Admin) -> No
         == 2
     )
     assert admin("queue", "--track", "open").output == "No evaluation waits.\n"
+    assert [one["id"] for one in json.loads(admin("queue", "--json").output)] == [
+        *reversed(priorities(queue))
+    ]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_what_is_to_be_copied_is_never_cut(queue: Queue, admin: Admin, columns: int) -> None:
+    queue.submit("a team of a rather long name", 10)
+    queue.run(2, until=lambda: len(queue.held) == 1)
+    (found,) = priorities(queue)
+    with unit_of_work(queue.sessions) as session:
+        for table in (queue_table(waiting(session, Which())), slots_table(slot_states(session))):
+            screen = Console(width=columns, file=io.StringIO())
+            screen.print(table)
+            assert found in screen.file.getvalue()  # type: ignore[attr-defined]
+    assert found in admin("queue").output
+    assert found in admin("slots").output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--challenge", "nope"], "There is no challenge 'nope'. There are: fomo26."),
+        (["--phase", "val"], "There is no phase 'val'. There are: sanity, test, validation."),
+        (["--task", "task7"], "There is no task 'task7'."),
+        (["--team", "Nobody"], "There is no team 'Nobody'."),
+    ],
+)
+def test_names_that_nothing_has_are_no_empty_queue(
+    queue: Queue, admin: Admin, words: list[str], said: str
+) -> None:
+    for command in (["queue"], ["priority", "5"]):
+        answered = admin(*command, *words)
+        assert answered.exit_code == 1
+        assert said in answered.output
+
+
+@pytest.mark.parametrize(
+    "command", [["queue"], ["slots"], ["forecast"], ["priority", "1", "--task", "task1"]]
+)
+def test_an_installation_that_is_stopped_is_named_in_a_sentence(
+    queue: Queue, admin: Admin, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://proctor:secret@127.0.0.1:1/proctor")
+    answered = admin(*command)
+    assert answered.exit_code == 1
+    assert "does not answer" in answered.output
+    assert "secret" not in answered.output
+    assert len(answered.output) < 400
 
 
 def test_more_than_one_is_asked_for_and_each_change_is_an_event(queue: Queue, admin: Admin) -> None:

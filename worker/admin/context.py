@@ -10,6 +10,9 @@ from typing import NoReturn
 import typer
 from pydantic import SecretStr
 from rich.console import Console
+from rich.table import Column
+from sqlalchemy import make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from server.database import unit_of_work
@@ -20,6 +23,7 @@ from worker.embedded.data import data_directory, secret
 from worker.embedded.postgres import Postgres
 
 ACTOR = "proctor-admin"
+_WIDE, _ID = 180, 36
 
 _console = Console(stderr=True, highlight=False)
 
@@ -31,7 +35,8 @@ def settings_of(data: Path | None) -> Settings:
     directory = data.absolute() if data else data_directory()
     if not (directory / "postgres").is_dir():
         fail(
-            f"There is no installation in {directory}. Start one with 'proctor-admin up', or set DATABASE_URL."
+            f"There is no installation in {directory}. Start one with 'proctor-admin up', name another directory with "
+            "--data or PROCTOR_DATA (a demo's ends in -demo), or set DATABASE_URL."
         )
     return Settings(  # type: ignore[call-arg]  # database_url goes by its alias
         data=directory,
@@ -49,8 +54,23 @@ def work(settings: Settings) -> Iterator[Session]:
             yield session
     except Problem as problem:
         fail(problem.detail)
+    except OperationalError:
+        fail(
+            f"The database of this installation does not answer: {make_url(settings.database_url).render_as_string()}\n"
+            "Start the installation ('proctor-admin up', with its --data), or name another with --data or DATABASE_URL."
+        )
     finally:
         sessions.kw["bind"].dispose()
+
+
+def wide_console() -> Console:
+    """Standard output for tables; what is not a terminal has room for whole rows."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+
+
+def whole(header: str) -> Column:
+    """A column of names that are to be copied: never cut."""
+    return Column(header, no_wrap=True, min_width=_ID)
 
 
 def fail(message: str) -> NoReturn:

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from server.evaluations.forecast import Forecast, PhaseForecast, forecast
 from server.evaluations.slots import SlotState, slot_states
-from worker.admin.context import settings_of, work
+from worker.admin.context import settings_of, whole, wide_console, work
 
 app = typer.Typer()
 Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
@@ -43,20 +44,19 @@ def show_slots(data: Data = None) -> None:
     """Every slot of run workers: what it offers, when it was seen, what it runs, and why it takes no work."""
     with work(settings_of(data)) as session:
         table = slots_table(slot_states(session))
-    Console(highlight=False).print(table)
+    wide_console().print(table)
 
 
 def slots_table(states: list[SlotState]) -> Table:
     """One row per slot."""
-    table = Table(
-        "slot", "", "seen (UTC)", "cores", "memory", "GPU", "runs", "unfit because", box=None, pad_edge=False
-    )
+    headers = ("slot", "", "seen (UTC)", "cores", "memory", "GPU", "runs")
+    table = Table(*headers, whole("evaluation"), "unfit because", box=None, pad_edge=False)
     for one in states:
         slot = one.slot
         state = "unfit" if slot.unfit else "present" if one.present else "gone"
         colour = {"unfit": "red", "present": "green", "gone": "yellow"}[state]
         gpu = f"{slot.gpus} × {slot.gpu_memory / 2**30:.0f} GiB" if slot.gpus else ""
-        runs = f"{one.running} of {one.evaluation.task} ({one.evaluation.id})" if one.evaluation else ""
+        runs = f"{one.running} of {one.evaluation.task}" if one.evaluation else ""
         table.add_row(
             slot.name,
             f"[{colour}]{state}[/]",
@@ -65,7 +65,8 @@ def slots_table(states: list[SlotState]) -> Table:
             f"{slot.memory / 2**30:.0f} GiB",
             gpu,
             runs,
-            slot.unfit or "",
+            str(one.evaluation.id) if one.evaluation else "",
+            escape(slot.unfit or ""),
         )
     return table
 

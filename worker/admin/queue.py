@@ -1,17 +1,18 @@
 """`proctor-admin queue` and `proctor-admin priority`: what waits, and what is to go first or last."""
 
+import json
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from server.evaluations.schemas import WaitingOut
 from server.evaluations.waiting import LEAST_PRIORITY, MOST_PRIORITY, Waiting, Which, prioritize, waiting
-from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.context import ACTOR, fail, make_sure, settings_of, whole, wide_console, work
 
 app = typer.Typer()
 Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
@@ -29,13 +30,18 @@ def show_queue(
     track: Track = None,
     task: Task = None,
     team: Team = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/queue answers.")] = False,
     data: Data = None,
 ) -> None:
     """Every evaluation that has cases to run, what an admin put first before all others."""
     with work(settings_of(data)) as session:
         found = waiting(session, Which(challenge, phase, track, task, team))
+        rows = [WaitingOut.of(one).model_dump(mode="json") for one in found]
         table = queue_table(found)
-    Console(highlight=False, soft_wrap=True).print(table if found else "No evaluation waits.")
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        wide_console().print(table if found else "No evaluation waits.")
 
 
 @app.command("priority")
@@ -45,7 +51,7 @@ def set_priority(
         typer.Argument(
             min=LEAST_PRIORITY,
             max=MOST_PRIORITY,
-            help="0 is usual; above it goes before all others, below it after them. Write -- before one below 0.",
+            help="0 is usual; above it goes before all others, below it after them. One below 0 comes last, after --.",
         ),
     ],
     evaluations: Annotated[
@@ -60,6 +66,8 @@ def set_priority(
     data: Data = None,
 ) -> None:
     """Put waiting evaluations before or behind all others, named or by what they are of; it asks before more than one.
+
+    For example: priority 10 --team "Blue Lab", or priority --phase validation -- -10.
 
     Cases that run go on. Among evaluations of one priority the queue stays fair.
     """
@@ -85,8 +93,8 @@ def set_priority(
 
 def queue_table(found: list[Waiting]) -> Table:
     """One row per evaluation."""
-    headers = ("evaluation", "priority", "team", "of", "status", "cases left", "since (UTC)")
-    table = Table(*headers, box=None, pad_edge=False)
+    headers = ("priority", "team", "of", "status", "cases left", "since (UTC)")
+    table = Table(whole("evaluation"), *headers, box=None, pad_edge=False)
     for one in found:
         evaluation = one.evaluation
         table.add_row(
