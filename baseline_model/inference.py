@@ -20,6 +20,12 @@ FLAGS = {
     "flair": "flair", "dwi": "dwi", "adc": "adc", "t2s": "t2s", "swi": "swi", "t1": "t1w", "t2": "t2w", "input": "t1w",
 }  # fmt: skip
 
+USED = {
+    "task1": ("flair", "dwi", "adc"), "task2": ("flair", "dwi"), "task3": ("t1w",),
+    "task4": ("t2w",), "task5": ("t1w",), "task6": ("t1w",),
+}  # fmt: skip
+"""The sequences that a task's answer is made of; the others are not read."""
+
 
 def main(arguments: list[str] | None = None, model: Model | None = None) -> None:
     """One case: reads the call, predicts, writes the output file. The model is loaded unless it is given."""
@@ -30,7 +36,7 @@ def main(arguments: list[str] | None = None, model: Model | None = None) -> None
     given = vars(parser.parse_args(arguments))
     paths = {key: given[flag] for flag, key in FLAGS.items() if given[flag] is not None}
     task = os.environ.get("PROCTOR_TASK") or guess_task(set(paths), given["output"])
-    scans = {key: load(path) for key, path in paths.items()}
+    scans = {key: load(paths[key]) for key in USED.get(task, paths)}
     write(predict(model or load_model(), task, scans), given["output"], like=next(iter(scans.values())))
 
 

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from baseline_model.volumes import box_mean
 
@@ -11,13 +10,13 @@ def brain_mask(volume: Tensor, erosion: int = 4) -> Tensor:
     """The inside of the head, `erosion` voxels below the skin; bool [x, y, z] from raw intensities ≥ 0."""
     bright = volume[volume > volume.mean()]
     head = volume > (0.3 * bright.mean() if bright.numel() else 0)
-    filled = (_between(head, 0) & _between(head, 1)).float()[None, None]
-    for _ in range(erosion):
-        for axis in range(3):
-            size, pad = [1, 1, 1], [0, 0, 0]
-            size[axis], pad[axis] = 3, 1
-            filled = -functional.max_pool3d(-filled, tuple(size), stride=1, padding=tuple(pad))
-    return filled[0, 0] > 0
+    filled = _between(head, 0) & _between(head, 1)
+    for axis in (0, 1, 2) * erosion:
+        last, inner = filled.shape[axis] - 1, filled.clone()
+        inner.narrow(axis, 1, last).logical_and_(filled.narrow(axis, 0, last))
+        inner.narrow(axis, 0, last).logical_and_(filled.narrow(axis, 1, last))
+        filled = inner
+    return filled
 
 
 def _between(head: Tensor, axis: int) -> Tensor:

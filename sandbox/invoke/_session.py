@@ -153,13 +153,19 @@ class Session:
         if pid == 0:
             raise NotServed("the container ended at once")
         stopped = time.monotonic()
-        with self._frozen(container):
+        with self._frozen(container, group):
             places.remember()
         return _Running(container, channel, places, group, config, started + time.monotonic() - stopped)
 
     @contextmanager
-    def _frozen(self, container: str) -> Iterator[None]:
+    def _frozen(self, container: str, group: Group) -> Iterator[None]:
         """None of the container's processes runs meanwhile: nothing moves while root of this host walks there."""
+        if options.runtime(self._job) == "runc" and group.freeze(container):
+            try:
+                yield
+            finally:
+                group.thaw(container)
+            return
         try:
             self._engine.api.pause(container)
             yield
@@ -173,7 +179,7 @@ class Session:
         Processes stand still until the inputs are there, so that nobody looks at them before the clock runs.
         """
         stopped = time.monotonic()
-        with self._frozen(running.container):
+        with self._frozen(running.container, running.group):
             if self._served:
                 running.places.empty()
             for old in self._inputs.iterdir():

@@ -157,6 +157,13 @@ def heartbeat(session: Session, claim: Claim, *, settings: Settings) -> bool:
     ).first()
     if renewed is None:
         return False
-    slot = (WorkerSlot.worker_id == claim.worker) & (WorkerSlot.name == renewed.worker)
-    session.execute(update(WorkerSlot).where(slot).values(seen_at=func.now()))
+    _note_seen(session, claim, renewed.worker)
     return True
+
+
+def _note_seen(session: Session, claim: Claim, name: str) -> None:
+    """The slot is there. Whoever holds its row notes the same; waiting for that with a case in hand could deadlock."""
+    slot = (WorkerSlot.worker_id == claim.worker) & (WorkerSlot.name == name)
+    free = select(WorkerSlot.name).where(slot).with_for_update(skip_locked=True)
+    if session.scalar(free) is not None:
+        session.execute(update(WorkerSlot).where(slot).values(seen_at=func.now()))

@@ -30,7 +30,7 @@ def claim(session: Session) -> Evaluation | None:
         .where(Evaluation.status == EvaluationStatus.SCORING.value, free)
         .order_by(Evaluation.created_at)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     if evaluation is not None:
         if evaluation.scoring_until is not None:  # whoever had it died without a word

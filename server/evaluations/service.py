@@ -57,8 +57,11 @@ class Finished:
 
 
 def lock_evaluation(session: Session, evaluation_id: UUID) -> Evaluation:
-    """The evaluation as it is now, locked until the unit of work ends."""
-    query = select(Evaluation).where(Evaluation.id == evaluation_id).with_for_update()
+    """The evaluation as it is now, locked until the unit of work ends.
+
+    Not its key: a claim that changes one of its cases only asks whether it is there, and must not wait for that.
+    """
+    query = select(Evaluation).where(Evaluation.id == evaluation_id).with_for_update(key_share=True)
     return session.scalars(query, execution_options={"populate_existing": True}).one()
 
 

@@ -99,7 +99,7 @@ def prioritize(session: Session, evaluation_ids: Sequence[UUID], priority: int, 
         select(Evaluation.id, Evaluation.priority, Evaluation.status)
         .where(Evaluation.id.in_(evaluation_ids))
         .order_by(Evaluation.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).all()
     if missing := set(evaluation_ids) - {row.id for row in rows}:
         raise NotFound("no_such_evaluation", f"There is no evaluation {min(missing)}.")

@@ -1,6 +1,7 @@
 """One container serves several cases: what it wins, and that no case meets what another has left."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +80,25 @@ def test_emptying_follows_no_link_of_the_container(engine: Engine, cases: Cases,
 
     assert victim.read_text() == "as it was"
     assert traces(engine, jobs[0].name) == []
+
+
+def test_a_container_that_stands_still_uses_no_time_and_is_removed_like_any_other(
+    engine: Engine, cases: Cases
+) -> None:
+    (job,) = cases("spins", 1)
+    with Session(engine, job) as session:
+        running = session._running
+        assert running is not None
+        assert running.group.freeze(running.container) == running.group.freeze(running.container)
+        used = running.group.read(running.container).cpu_seconds
+        time.sleep(0.3)
+        assert running.group.read(running.container).cpu_seconds == used
+        running.group.thaw(running.container)
+        time.sleep(0.3)
+        assert used is not None
+        assert (running.group.read(running.container).cpu_seconds or 0.0) > used + 0.1
+        running.group.freeze(running.container)
+    assert traces(engine, job.name) == []
 
 
 def test_an_output_that_the_container_holds_back_is_not_our_fault(engine: Engine, cases: Cases) -> None:

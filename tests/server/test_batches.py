@@ -5,13 +5,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from evaluator.spec import Challenge
+from server.accounts.principals import RunWorker
 from server.challenges.service import apply
 from server.database import unit_of_work
-from server.evaluations import batches
+from server.evaluations import batches, leases, service
 from server.evaluations.models import Evaluation, TeamUsage, WorkerSlot
+from server.ids import new_id
 from server.images.models import Image
 from tests.server.lab import GIB, Entrant, FakeWorker, Json, Lab
 
@@ -143,6 +145,33 @@ def test_invoke_needs_challenge_image_and_worker(lab: Lab, team: Entrant, amend:
         image.facts = image.facts | {"invoke": lacks != "image"}
     team.submit()
     assert lab.worker(invoke=lacks != "worker").take()["mode"] == "fresh"
+
+
+def test_a_claim_waits_for_nobody_who_ends_a_case_of_the_evaluation(
+    invoked: tuple[str, FakeWorker], lab: Lab
+) -> None:
+    evaluation, worker = invoked
+    for one in cases(worker.take()):
+        assert finish(worker, one) == 204
+    slot = leases.Slot("another", cpus=64, memory=256 * GIB, gpus=1, gpu_memory=141 * GIB, invoke=True)
+    with unit_of_work(lab.sessions) as ending, unit_of_work(lab.sessions) as claiming:
+        service.lock_evaluation(ending, UUID(evaluation))
+        claiming.execute(text("SET LOCAL lock_timeout = '2s'"))
+        leased = leases.claim(claiming, RunWorker(new_id(), "another"), slot, settings=lab.settings)
+        assert leased is not None
+        assert (str(leased.evaluation.id), leased.mode, len(leased.runs) > 1) == (evaluation, "invoke", True)
+        claiming.flush()
+
+
+def test_a_heartbeat_waits_for_nobody_who_has_the_slot(invoked: tuple[str, FakeWorker], lab: Lab) -> None:
+    _, worker = invoked
+    lease = worker.take()
+    with unit_of_work(lab.sessions) as claiming, unit_of_work(lab.sessions) as beating:
+        held = select(WorkerSlot).where(WorkerSlot.name == worker.name).with_for_update()
+        own = claiming.scalars(held).one().worker_id
+        beating.execute(text("SET LOCAL lock_timeout = '2s'"))
+        claim = service.Claim(UUID(lease["case_run"]), lease["claim_no"], own)
+        assert leases.heartbeat(beating, claim, settings=lab.settings)
 
 
 def test_a_batch_takes_no_longer_than_one_case_may(
