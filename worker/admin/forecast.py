@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -28,7 +27,7 @@ def show_forecast(
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return
-    console = Console(highlight=False)
+    console = wide_console()
     if found.note is not None:
         console.print(found.note)
     if not found.tasks:
