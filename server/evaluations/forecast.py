@@ -15,9 +15,9 @@ from server.evaluations.batches import Mode, may_invoke
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.outlook import Work, ends
 from server.evaluations.slots import fits, needs, present_slots
-from server.evaluations.status import CaseStatus, EvaluationStatus
+from server.evaluations.status import CaseStatus
+from server.evaluations.waiting import HAS_CASES
 
-_WAITS = (EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value)
 _PACKED = 2
 
 
@@ -119,7 +119,7 @@ def _waiting(session: Session, slots: Sequence[WorkerSlot]) -> list[_Waiting]:
         select(Evaluation, Challenge.slug, left.c.cases)
         .join(left, left.c.evaluation_id == Evaluation.id)
         .join(Challenge, Challenge.id == Evaluation.challenge_id)
-        .where(Evaluation.status.in_(_WAITS))
+        .where(Evaluation.status.in_(HAS_CASES))
         .order_by(Challenge.slug, Evaluation.phase, Evaluation.task, Evaluation.created_at, Evaluation.id)
     )
     found, measure = [], _Measured(session)

@@ -141,9 +141,8 @@ class CaseRun(Identified, Base):
     cpu_seconds: Mapped[float | None] = mapped_column(default=None)
     gpu_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
     wait_seconds: Mapped[float | None] = mapped_column(default=None)  # from lease to the start of its clock
-    mode: Mapped[str | None] = mapped_column(
-        default=None
-    )  # of its last lease, see batches.Mode; once done, how it ran
+    # Of its last lease, see batches.Mode; once done, how it ran.
+    mode: Mapped[str | None] = mapped_column(default=None)
     log: Mapped[str | None] = mapped_column(default=None)
     receipt: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     started_at: Mapped[datetime | None] = mapped_column(default=None)

@@ -15,7 +15,8 @@ from server.evaluations.status import EvaluationStatus
 from server.teams.models import Team
 
 LEAST_PRIORITY, MOST_PRIORITY = -1000, 1000
-_WAITS = (EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value)
+HAS_CASES = (EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value)
+"""Statuses of evaluations that have cases to run."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def waiting(session: Session, which: Which) -> list[Waiting]:
         .join(Challenge, Challenge.id == Evaluation.challenge_id)
         .join(Team, Team.id == Evaluation.team_id)
         .where(
-            Evaluation.status.in_(_WAITS),
+            Evaluation.status.in_(HAS_CASES),
             *(column == name for column, name in named.items() if name is not None),
         )
         .order_by(Evaluation.priority.desc(), Evaluation.created_at, Evaluation.id)
@@ -103,7 +104,7 @@ def prioritize(session: Session, evaluation_ids: Sequence[UUID], priority: int, 
     ).all()
     if missing := set(evaluation_ids) - {row.id for row in rows}:
         raise NotFound("no_such_evaluation", f"There is no evaluation {min(missing)}.")
-    if ended := [row for row in rows if row.status not in _WAITS]:
+    if ended := [row for row in rows if row.status not in HAS_CASES]:
         raise Conflict(
             "nothing_to_run", f"Evaluation {ended[0].id} has no cases to run: it is {ended[0].status}."
         )
