@@ -139,14 +139,16 @@ class Engine:
                 return False
         return True
 
-    def kill_container(self, name: str) -> None:
-        """SIGKILL for a container; one that is not there or does not run is fine."""
-        with translate("killing a container"), contextlib.suppress(NotFound):
+    def kill_container(self, name: str) -> bool:
+        """SIGKILL for a container; False where it is not there or does not run, which is fine."""
+        with translate("killing a container"):
             try:
                 self.api.kill(name)
             except APIError as error:
-                if error.status_code != HTTPStatus.CONFLICT:
+                if error.status_code not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
                     raise
+                return False
+        return True
 
     def remove_container(self, name: str) -> None:
         """Kill and remove a container with its anonymous volumes; one that is not there is fine."""

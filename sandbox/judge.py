@@ -30,10 +30,10 @@ def cause(ending: Ending, verdict: Verdict) -> Verdict:
     """The bound that explains a failing `verdict`, or the verdict itself."""
     if verdict.valid:
         return verdict
-    bounds = (
-        (ending.processes_full, Fault.TOO_MANY_PROCESSES),  # so many processes often exhaust the memory too
-        (ending.oom_killed, Fault.OUT_OF_MEMORY),
+    bounds = (  # many processes often exhaust the memory too, and so does what a disk does not take fast enough
+        (ending.processes_full, Fault.TOO_MANY_PROCESSES),
         (ending.disk_full, Fault.DISK_FULL),
+        (ending.oom_killed, Fault.OUT_OF_MEMORY),
     )
     for hit, fault in bounds:
         if hit:

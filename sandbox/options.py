@@ -196,8 +196,13 @@ def cores(cpuset: str) -> set[int]:
     return found
 
 
-def _ulimits(file_size: int) -> list[dict[str, Any]]:
-    values = {"core": 0, "nofile": OPEN_FILES, "fsize": file_size}
+def largest_file(disk: int) -> int:
+    """Bytes that one file may have: more than all may, so that whoever writes it is told that the disk is full."""
+    return disk + 2**20
+
+
+def _ulimits(disk: int) -> list[dict[str, Any]]:
+    values = {"core": 0, "nofile": OPEN_FILES, "fsize": largest_file(disk)}
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in values.items()]
 
 

@@ -193,11 +193,7 @@ class Watch:
 
     def _kill(self, reason: Killed) -> Killed | None:
         """SIGKILL; None if the container had ended by itself just before."""
-        with translate("killing a container"):
-            if not self._inspect(self._container)["State"]["Running"]:
-                return None
-            self._engine.api.kill(self._container)
-        return reason
+        return reason if self._engine.kill_container(self._container) else None
 
     def _ending(self) -> Ending:
         killed, limits = self._killed, self._job.limits

@@ -113,6 +113,7 @@ class _Suite:
             "runtime": self._runtime,
             "uid": self._slot.uid,
             "nofile": options.OPEN_FILES,
+            "file_size": options.largest_file(limits.disk),
             "cores": cores,
             "disks": self._engine.privileged,
             "file_time": options.FILE_TIME,

@@ -159,6 +159,25 @@ def fills_root() -> None:
 
 
 @behaviour
+def fills_root_and_memory() -> None:
+    """As a fast writer does on a slow disk: what is not written yet waits in the memory."""
+    os.makedirs("/var/filled", exist_ok=True)
+    for number in range(60):
+        with open(f"/var/filled/{number}", "wb") as file:
+            file.write(os.urandom(1 << 20))
+    eats_memory()
+
+
+@behaviour
+def fills_root_with_one_file() -> None:
+    os.makedirs("/var/filled", exist_ok=True)
+    block = os.urandom(1 << 20)
+    with open("/var/filled/large", "wb") as file:
+        while True:
+            file.write(block)
+
+
+@behaviour
 def fills_root_with_deleted_files() -> None:
     held = []
     block = os.urandom(1 << 20)

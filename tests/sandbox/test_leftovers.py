@@ -13,7 +13,7 @@ from evaluator.spec import Challenge, Limits
 from sandbox import disks
 from sandbox.engine import Engine, EngineFault
 from sandbox.jobs import CaseJob
-from sandbox.run import run_case
+from sandbox.run import prepare, remove, run_case
 from tests.sandbox.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ from pathlib import Path
 from evaluator.spec import Limits, Task
 from sandbox.engine import Engine
 from sandbox.jobs import CaseJob, Slot
-from sandbox.run import run_case
+from sandbox.run import prepare, remove, run_case
 name, image, task, limits, volume, scratch = sys.argv[1:]
 task = Task.model_validate_json(task)
 inputs = {one.key: Path(volume) for one in task.all_inputs}
@@ -68,6 +68,20 @@ limits = Limits.model_validate_json(limits)
 job = CaseJob(name, image, task, "task5", "hangs", inputs, "p", limits, Slot(), Path(scratch))
 run_case(Engine.connect(), job)
 """
+
+
+def test_killing_says_whether_it_ran(engine: Engine, make_job: Callable[..., CaseJob]) -> None:
+    """What ends at the very moment it is killed is nobody's fault."""
+    case = prepare(engine, make_job("sleeps", seconds_per_case=30))
+    try:
+        assert not engine.kill_container(case.container)
+        engine.api.start(case.container)
+        assert engine.kill_container(case.container)
+        engine.api.wait(case.container)
+        assert not engine.kill_container(case.container)
+    finally:
+        remove(case)
+    assert not engine.kill_container(case.container)
 
 
 def test_what_a_killed_worker_left_is_removed_and_nothing_else(

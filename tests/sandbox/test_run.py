@@ -37,6 +37,8 @@ FAILURES = {
     "fills_tmp": "disk_full",
     "fills_working_directory": "disk_full",
     "fills_root": "disk_full",
+    "fills_root_and_memory": "disk_full",
+    "fills_root_with_one_file": "disk_full",
     "fills_root_with_deleted_files": "disk_full",
     "fills_root_with_mapped_files": "disk_full",
     "makes_many_files": "disk_full",

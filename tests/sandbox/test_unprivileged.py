@@ -28,6 +28,8 @@ CODES = {
     "reads_its_world": "valid",
     "fills_output": "disk_full",
     "fills_root": "disk_full",
+    "fills_root_and_memory": "disk_full",
+    "fills_root_with_one_file": "disk_full",
     "eats_memory": "out_of_memory",
     "writes_nothing": "output_missing:missing",
     "symlink": "output_invalid:not_a_regular_file",

@@ -18,7 +18,7 @@ def _number(facts: Facts, name: str) -> int:
 
 @act("resource limits", "core files, and raising the bounds on open files and file sizes")
 def resource_limits(facts: Facts) -> str | None:
-    wanted = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: _number(facts, "disk")}
+    wanted = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: _number(facts, "file_size")}
     wrong = [which for which, value in wanted.items() if resource.getrlimit(which) != (value, value)]
     raised = []
     for which in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
@@ -60,7 +60,7 @@ def file_size(facts: Facts) -> str | None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     file = os.open("/tmp/large", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        os.ftruncate(file, _number(facts, "disk") + 1)
+        os.ftruncate(file, _number(facts, "file_size") + 1)
     except OSError as error:
         return None if error.errno in (errno.EFBIG, errno.ENOSPC) else f"said {error.strerror}"
     finally:
