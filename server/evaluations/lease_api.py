@@ -1,6 +1,7 @@
 """The lease API: all that a run worker can reach. It holds no keys, so it gets nothing but its own case.
 
-Every call after `lease` names the case run and its claim_no, and is refused with 409 once the lease is lost.
+Every call after `lease` names the case run and its claim_no, and is refused with 409 once the lease is lost; only a
+heartbeat, which is for several, answers which of them are.
 """
 
 from collections.abc import AsyncIterator
@@ -114,6 +115,25 @@ class FinishIn(BaseModel):
     receipt: dict[str, Any] = {}
 
 
+class HeldLease(BaseModel):
+    """A lease by what it was given out as."""
+
+    case_run: UUID
+    claim_no: Annotated[int, Field(ge=1, lt=2**31)]
+
+
+class HeartbeatIn(BaseModel):
+    """The leases that a slot holds."""
+
+    leases: Annotated[list[HeldLease], Field(min_length=1, max_length=1000)]
+
+
+class HeartbeatOut(BaseModel):
+    """The case runs that are not the slot's any more: it stops their containers and throws their outputs away."""
+
+    lost: list[UUID]
+
+
 class SlotStateIn(BaseModel):
     """Why a slot takes no work, in a sentence for admins; null where it does."""
 
@@ -186,12 +206,13 @@ def put_slot(
     return Response(status_code=204)
 
 
-@router.post("/leases/{case_run}/heartbeat", status_code=204)
-def heartbeat(session: SessionDep, settings: SettingsDep, claim: ClaimDep) -> Response:
-    """Renews the lease."""
-    if not leases.heartbeat(session, claim, settings=settings):
-        return Response(status_code=409)
-    return Response(status_code=204)
+@router.post("/heartbeat")
+def heartbeat(
+    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, body: HeartbeatIn
+) -> HeartbeatOut:
+    """Renews leases, all that a slot has at once, and says which of them are lost."""
+    claims = [Claim(one.case_run, one.claim_no, worker.id) for one in body.leases]
+    return HeartbeatOut(lost=sorted(leases.heartbeat(session, claims, worker, settings=settings)))
 
 
 @router.get("/leases/{case_run}/inputs/{key}")

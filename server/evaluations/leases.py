@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
-from sqlalchemy import func, or_, select, text, update
+from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from server.accounts.principals import RunWorker
@@ -89,7 +90,7 @@ def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings
     if first is None:
         return None
     batch = batch_of(session, first, slot)
-    more = _more(session, first, worker, batch.most - 1) if batch.most > 1 else ()
+    more = _more(session, first, batch.most - 1) if batch.most > 1 and not first.faults else ()
     mode = Mode.FRESH if batch.mode is Mode.PACKED and not more else batch.mode
     if mode is not Mode.FRESH:
         first.mode = mode.value
@@ -115,12 +116,16 @@ def _claim_first(
     return claimed.one_or_none()
 
 
-def _more(session: Session, first: CaseRun, worker: RunWorker, most: int) -> Sequence[CaseRun]:
+def _more(session: Session, first: CaseRun, most: int) -> Sequence[CaseRun]:
+    """Further cases to run with `first`; what met a fault of ours is not among them but leased alone.
+
+    It may be such a case that kills its worker. And most of those that a lost worker held were not even begun: they
+    must not collect the faults that end an evaluation by being held together again.
+    """
     query = select(CaseRun).where(
         CaseRun.evaluation_id == first.evaluation_id,
         CaseRun.status == CaseStatus.WAITING.value,
-        # what met a fault of ours on this host is the policy's to give, one by one
-        or_(CaseRun.faults == 0, CaseRun.worker_id != worker.id),
+        CaseRun.faults == 0,
     )
     if not first.evaluation.cleared:
         query = query.where(CaseRun.position < first.evaluation.first_cases)
@@ -140,30 +145,36 @@ def _lease(
     run.move_to(session, CaseStatus.RUNNING, actor=worker.actor)
 
 
-def heartbeat(session: Session, claim: Claim, *, settings: Settings) -> bool:
-    """Renews a lease; False if it was lost or is too old, and the worker has to stop the container."""
+def heartbeat(
+    session: Session, claims: Sequence[Claim], worker: RunWorker, *, settings: Settings
+) -> set[UUID]:
+    """Renews the leases that `worker` still has; the case runs of the others, whose containers it has to stop.
+
+    A lease is lost by time, with its evaluation, or by its age. A row that somebody holds is passed over: waiting for
+    one with others in hand could deadlock, and it is renewed with the next beat if it is still there then.
+    """
     oldest = func.clock_timestamp() - timedelta(seconds=settings.longest_lease_seconds)
-    renewed = session.execute(
-        update(CaseRun)
-        .where(
-            CaseRun.id == claim.case_run,
-            CaseRun.claim_no == claim.claim_no,
-            CaseRun.worker_id == claim.worker,
-            CaseRun.status == CaseStatus.RUNNING.value,
-            CaseRun.started_at > oldest,
-        )
-        .values(lease_until=func.clock_timestamp() + timedelta(seconds=settings.lease_seconds))
-        .returning(CaseRun.worker)
-    ).first()
-    if renewed is None:
-        return False
-    _note_seen(session, claim, renewed.worker)
-    return True
+    kept = (
+        tuple_(CaseRun.id, CaseRun.claim_no).in_([(one.case_run, one.claim_no) for one in claims])
+        & (CaseRun.worker_id == worker.id)
+        & (CaseRun.status == CaseStatus.RUNNING.value)
+        & (CaseRun.started_at > oldest)
+    )
+    names = {row.id: row.worker for row in session.execute(select(CaseRun.id, CaseRun.worker).where(kept))}
+    free = select(CaseRun.id).where(kept).with_for_update(skip_locked=True, key_share=True)
+    until = func.clock_timestamp() + timedelta(seconds=settings.lease_seconds)
+    session.execute(
+        update(CaseRun).where(CaseRun.id.in_(free)).values(lease_until=until),
+        execution_options={"synchronize_session": False},
+    )
+    for name in {*names.values()} - {None}:
+        _note_seen(session, worker, name)
+    return {one.case_run for one in claims} - names.keys()
 
 
-def _note_seen(session: Session, claim: Claim, name: str) -> None:
+def _note_seen(session: Session, worker: RunWorker, name: str) -> None:
     """The slot is there. Whoever holds its row notes the same; waiting for that with a case in hand could deadlock."""
-    slot = (WorkerSlot.worker_id == claim.worker) & (WorkerSlot.name == name)
+    slot = (WorkerSlot.worker_id == worker.id) & (WorkerSlot.name == name)
     free = select(WorkerSlot.name).where(slot).with_for_update(skip_locked=True)
-    if session.scalar(free) is not None:
-        session.execute(update(WorkerSlot).where(slot).values(seen_at=func.now()))
+    seen = update(WorkerSlot).where(WorkerSlot.worker_id == worker.id, WorkerSlot.name.in_(free))
+    session.execute(seen.values(seen_at=func.now()), execution_options={"synchronize_session": False})

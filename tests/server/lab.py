@@ -3,15 +3,18 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from sqlalchemy import func, update
 
 from server.accounts.service import create_worker_token
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import Case, Dataset
+from server.evaluations import service
 from server.evaluations.models import CaseRun, Evaluation
 from server.images.models import Image
 from server.settings import Settings
@@ -45,7 +48,15 @@ class FakeWorker:
         return self.http.request(method, address, params={"claim_no": lease["claim_no"]}, **arguments)
 
     def heartbeat(self, lease: Json) -> int:
-        return self.call("POST", lease, "heartbeat").status_code
+        """204 if the lease goes on, 409 if it is lost."""
+        return 409 if self.heartbeats(lease) else 204
+
+    def heartbeats(self, *leases: Json) -> set[str]:
+        """Renews leases; the case runs of those that are lost."""
+        held = [{key: one[key] for key in ("case_run", "claim_no")} for one in leases]
+        answer = self.http.post("/worker/heartbeat", json={"leases": held})
+        assert answer.status_code == 200, answer.text
+        return set(answer.json()["lost"])
 
     def output(self, lease: Json, content: bytes = b"0.5\n") -> str:
         answer = self.call("PUT", lease, "output", content=content)
@@ -153,6 +164,15 @@ class Lab:
         """The case runs of an evaluation as they are now, in order."""
         with unit_of_work(self.sessions) as session:
             return list(session.get_one(Evaluation, UUID(evaluation)).runs)
+
+    def expire(self, *leases: Json) -> int:
+        """Lets leases run out on the database's clock; how many cases went back."""
+        with unit_of_work(self.sessions) as session:
+            past = func.clock_timestamp() - timedelta(seconds=1)
+            cases = [UUID(one["case_run"]) for one in leases]
+            session.execute(update(CaseRun).where(CaseRun.id.in_(cases)).values(lease_until=past))
+        with unit_of_work(self.sessions) as session:
+            return service.expire_leases(session, settings=self.settings)
 
 
 def _digest(content: str | bytes) -> str:

@@ -12,7 +12,7 @@ from server.accounts.principals import RunWorker
 from server.challenges.service import apply
 from server.database import unit_of_work
 from server.evaluations import batches, leases, service
-from server.evaluations.models import Evaluation, TeamUsage, WorkerSlot
+from server.evaluations.models import CaseRun, Evaluation, TeamUsage, WorkerSlot
 from server.ids import new_id
 from server.images.models import Image
 from tests.server.lab import GIB, Entrant, FakeWorker, Json, Lab
@@ -168,10 +168,63 @@ def test_a_heartbeat_waits_for_nobody_who_has_the_slot(invoked: tuple[str, FakeW
     lease = worker.take()
     with unit_of_work(lab.sessions) as claiming, unit_of_work(lab.sessions) as beating:
         held = select(WorkerSlot).where(WorkerSlot.name == worker.name).with_for_update()
-        own = claiming.scalars(held).one().worker_id
+        own = RunWorker(claiming.scalars(held).one().worker_id, worker.name)
         beating.execute(text("SET LOCAL lock_timeout = '2s'"))
-        claim = service.Claim(UUID(lease["case_run"]), lease["claim_no"], own)
-        assert leases.heartbeat(beating, claim, settings=lab.settings)
+        claim = service.Claim(UUID(lease["case_run"]), lease["claim_no"], own.id)
+        assert leases.heartbeat(beating, [claim], own, settings=lab.settings) == set()
+
+
+def test_one_heartbeat_renews_what_is_held_and_names_what_is_lost(
+    invoked: tuple[str, FakeWorker], lab: Lab
+) -> None:
+    evaluation, worker = invoked
+    for one in cases(worker.take()):
+        assert finish(worker, one) == 204
+    batch = cases(worker.take())
+    assert len(batch) == 50
+    assert finish(worker, batch[0]) == 204
+    unknown, old = batch[1] | {"case_run": str(UUID(int=1))}, batch[2] | {"claim_no": 99}
+    before = {run.id: run.lease_until for run in lab.runs(evaluation)}
+    assert worker.heartbeats(*batch, unknown) == {batch[0]["case_run"], unknown["case_run"]}
+    renewed = [run for run in lab.runs(evaluation) if run.lease_until != before[run.id]]
+    assert {str(run.id) for run in renewed} == {one["case_run"] for one in batch[1:]}
+    assert worker.heartbeats(old) == {old["case_run"]}
+    assert lab.worker().heartbeats(*batch) == {one["case_run"] for one in batch}, "another's token"
+
+
+def test_a_heartbeat_waits_for_nobody_who_has_a_case(invoked: tuple[str, FakeWorker], lab: Lab) -> None:
+    """Who ends an evaluation holds its cases in an order of its own."""
+    evaluation, worker = invoked
+    batch = cases(worker.take())
+    before = {str(run.id): run.lease_until for run in lab.runs(evaluation)}
+    with unit_of_work(lab.sessions) as ending:
+        held = select(CaseRun).where(CaseRun.id == UUID(batch[1]["case_run"])).with_for_update()
+        ending.scalars(held).one()
+        assert worker.heartbeats(*batch) == set()
+    after = {str(run.id): run.lease_until for run in lab.runs(evaluation)}
+    assert {case for case in after if after[case] != before[case]} == {
+        batch[0]["case_run"],
+        batch[2]["case_run"],
+    }
+
+
+def test_a_lost_worker_s_cases_come_one_by_one_so_that_a_second_fault_is_their_own(
+    invoked: tuple[str, FakeWorker], lab: Lab, team: Entrant
+) -> None:
+    evaluation, worker = invoked
+    for one in cases(worker.take()):
+        assert finish(worker, one) == 204
+    batch = cases(worker.take())
+    for one in batch[10:]:
+        assert finish(worker, one) == 204
+    assert lab.expire(*batch[:10]) == 10
+    for lost in batch[:10]:
+        alone = worker.take()
+        assert (alone["case_run"], alone["mode"], alone["more"]) == (lost["case_run"], "invoke", [])
+        assert finish(worker, alone) == 204
+    rest = worker.take()
+    assert len(cases(rest)) == 7
+    assert {run.faults for run in lab.runs(evaluation)} == {0, 1}
 
 
 def test_a_batch_takes_no_longer_than_one_case_may(

@@ -10,7 +10,6 @@ from sqlalchemy import func, update
 from server.database import unit_of_work
 from server.evaluations.models import WorkerSlot
 from tests.server.lab import GIB, Entrant, FakeWorker, Lab
-from tests.server.test_leases import expire
 
 MakeEntrant = Callable[[str], Entrant]
 BROKEN = "engine_unavailable"
@@ -94,7 +93,7 @@ def test_a_stopped_worker_that_wakes_writes_nothing_and_the_case_counts_once(lab
     evaluation = team.submit()
     old = asleep.take()
     uploaded = asleep.output(old, b"0.9\n")
-    assert expire(lab, old) == 1
+    assert lab.expire(old) == 1
     new = awake.take()
     assert new["case_run"] == old["case_run"]
     body = {"output": uploaded, "message": "", "seconds": 1.0}

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, update
 
 from server import wakeups
 from server.accounts.principals import RunWorker
@@ -23,16 +22,6 @@ from tests.server.lab import GIB, Entrant, FakeWorker, Json, Lab
 from worker import app as worker_app
 
 MakeEntrant = Callable[[str], Entrant]
-
-
-def expire(lab: Lab, lease: Json) -> int:
-    """Lets a lease run out on the database's clock; how many cases went back."""
-    with unit_of_work(lab.sessions) as session:
-        past = func.clock_timestamp() - timedelta(seconds=1)
-        case_run = UUID(lease["case_run"])
-        session.execute(update(CaseRun).where(CaseRun.id == case_run).values(lease_until=past))
-    with unit_of_work(lab.sessions) as session:
-        return service.expire_leases(session, settings=lab.settings)
 
 
 def test_a_lease_names_no_case_and_brings_what_the_run_needs(lab: Lab, team: Entrant) -> None:
@@ -67,7 +56,7 @@ def test_a_participants_token_opens_no_lease(lab: Lab, team: Entrant) -> None:
 def test_an_expired_lease_goes_back_and_the_next_claim_fences_the_old_one(lab: Lab, team: Entrant) -> None:
     evaluation, slow, quick = team.submit(), lab.worker("slow"), lab.worker("quick")
     old = slow.take()
-    assert expire(lab, old) == 1
+    assert lab.expire(old) == 1
     new = quick.take()
     assert (new["case_run"], new["claim_no"]) == (old["case_run"], old["claim_no"] + 1)
     assert slow.heartbeat(old) == 409
@@ -108,7 +97,7 @@ def test_three_platform_faults_end_an_evaluation_and_refund_it(lab: Lab, team: E
     for fault in ("engine_unavailable", "image_missing"):
         assert worker.release(worker.take(), fault) == 204
         assert team.evaluation(evaluation)["status"] == "running"
-    assert expire(lab, worker.take()) == 1
+    assert lab.expire(worker.take()) == 1
     seen = team.evaluation(evaluation)
     assert (seen["status"], seen["reason_code"]) == ("errored", "worker_lost")
     assert "No attempt was spent" in seen["reason"]

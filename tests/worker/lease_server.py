@@ -33,6 +33,7 @@ class LeaseServer:
         self.ended: dict[str, float] = {}
         self.released: dict[str, str | None] = {}
         self.renewed: Counter[str] = Counter()
+        self.beats = 0
         self.lost: set[str] = set()
         self.failures = 0
         self.slots: list[Json] = []
@@ -81,6 +82,13 @@ class LeaseServer:
             self.leased[case["case_run"]] = time.monotonic()
         return first | {"more": more}
 
+    def beat(self, leases: list[Json]) -> list[str]:
+        """Notes that leases were to be renewed; the case runs of the lost ones."""
+        self.beats += 1
+        cases = {str(one["case_run"]) for one in leases}
+        self.renewed.update(cases - self.lost)
+        return sorted(cases & self.lost)
+
     def outstanding(self) -> int:
         """Cases that are leased and neither finished nor put back."""
         return len(self.leased.keys() - self.finished.keys() - self.released.keys())
@@ -104,6 +112,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             lease = self.lab.lease(json.loads(body))
             self._say(204) if lease is None else self._say(200, json.dumps(lease).encode())
             return
+        if self.path.endswith("/heartbeat"):
+            self._say(200, json.dumps({"lost": self.lab.beat(json.loads(body)["leases"])}).encode())
+            return
         case, what, _ = self._call()
         if case in self.lab.lost:
             self._say(409)
@@ -112,9 +123,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.lab.failures -= 1
             self._say(503)
             return
-        if what == "heartbeat":
-            self.lab.renewed[case] += 1
-        elif what == "finish":
+        if what == "finish":
             self.lab.finished[case] = json.loads(body)
             self.lab.ended[case] = time.monotonic()
         elif what == "release":

@@ -101,6 +101,7 @@ def test_every_lease_is_renewed_at_a_quarter_of_its_length_until_it_is_let_go(
     before = lab.renewed[cases[0]]
     until(lambda: lab.renewed[cases[1]] >= 6)
     assert lab.renewed[cases[0]] <= before + 1
+    assert lab.beats <= lab.renewed[cases[1]] + 1, "one call for all of them"
     lab.lost.add(cases[1])
     until(second.stop.is_set)
     assert not first.stop.is_set()

@@ -1,13 +1,14 @@
-"""The heartbeat of a slot: one thread that renews all its leases and stops the case whose lease is lost."""
+"""The heartbeat of a slot: one thread that renews all its leases and stops the cases whose leases are lost."""
 
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import httpx
 import structlog
 
-from worker.run.leases import Lease, LeaseClient, LeaseLost
+from worker.run.leases import Lease, LeaseClient
 
 _log = structlog.get_logger()
 
@@ -17,22 +18,24 @@ class Held:
     """A lease that is renewed until it is let go; `stop` is set once it is lost.
 
     `until` is when its container must have ended, on the monotonic clock: a slot that hangs past it loses the lease
-    by itself, for no server can tell a case that takes long from a worker that does nothing.
+    by itself, for no server can tell a case that takes long from a worker that does nothing. `asked` is when it was to
+    be renewed last, `renewed` when it was.
     """
 
     lease: Lease
     stop: threading.Event = field(default_factory=threading.Event)
     until: float = float("inf")
     since: float = field(default_factory=time.monotonic)
+    asked: float = field(default_factory=time.monotonic)
     renewed: float = field(default_factory=time.monotonic)
 
     def due(self) -> float:
         """When it is renewed next: at a quarter of its length."""
-        return self.renewed + self.lease.lease_seconds / 4
+        return self.asked + self.lease.lease_seconds / 4
 
 
 class Heart:
-    """Renews every lease that it holds at a quarter of its length.
+    """Renews every lease that it holds at a quarter of its length, all of them in one call.
 
     A server that does not answer is not yet a lost lease; one that did not answer for a whole lease is, because
     another worker may have the case by then.
@@ -41,7 +44,6 @@ class Heart:
     def __init__(self, client: LeaseClient) -> None:
         self._client = client
         self._held: dict[str, Held] = {}
-        self._answered: dict[str, float] = {}
         self._changed = threading.Condition()
         self._over = False
         self._thread = threading.Thread(target=self._beat, name="heart", daemon=True)
@@ -52,7 +54,6 @@ class Heart:
         held = Held(lease)
         with self._changed:
             self._held[lease.name] = held
-            self._answered[lease.name] = held.renewed
             self._changed.notify()
         return held
 
@@ -60,7 +61,6 @@ class Heart:
         """Renews it no more: the case is settled or handed back."""
         with self._changed:
             self._held.pop(held.lease.name, None)
-            self._answered.pop(held.lease.name, None)
 
     def all_held(self) -> list[Held]:
         """Every lease that this slot has now."""
@@ -79,33 +79,40 @@ class Heart:
             with self._changed:
                 if self._over:
                     return
-                next_one = min(self._held.values(), key=Held.due, default=None)
-                wait = None if next_one is None else next_one.due() - time.monotonic()
-                if next_one is None or wait is None or wait > 0:
+                due = min((one.due() for one in self._held.values()), default=None)
+                wait = None if due is None else due - time.monotonic()
+                if wait is None or wait > 0:
                     self._changed.wait(wait)
                     continue
-            self._renew(next_one)
+            self._renew(self.all_held())
 
-    def _renew(self, held: Held) -> None:
-        held.renewed = time.monotonic()
-        if held.renewed > held.until:
-            self._lose(held, "its container should have ended long ago")
+    def _renew(self, leases: Collection[Held]) -> None:
+        now, kept = time.monotonic(), list[Held]()
+        for held in leases:
+            held.asked = now
+            if now > held.until:
+                self._lose(held, "its container should have ended long ago")
+            else:
+                kept.append(held)
+        if not kept:
             return
         try:
-            self._client.heartbeat(held.lease)
-        except LeaseLost:
-            self._lose(held, "taken back")
+            lost = self._client.heartbeat([held.lease for held in kept])
         except httpx.HTTPError as error:
-            _log.warning("heartbeat_failed", case_run=held.lease.name, error=type(error).__name__)
-            silent = held.renewed - self._answered.get(held.lease.name, held.renewed)
-            if silent > held.lease.lease_seconds:
-                self._lose(held, "server silent for a whole lease")
-        else:
-            with self._changed:
-                if held.lease.name in self._answered:
-                    self._answered[held.lease.name] = held.renewed
+            _log.warning("heartbeat_failed", leases=len(kept), error=type(error).__name__)
+            for held in kept:
+                if now - held.renewed > held.lease.lease_seconds:
+                    self._lose(held, "server silent for a whole lease")
+            return
+        for held in kept:
+            if held.lease.case_run in lost:
+                self._lose(held, "taken back")
+            else:
+                held.renewed = now
 
     def _lose(self, held: Held, why: str) -> None:
+        with self._changed:
+            if self._held.pop(held.lease.name, None) is None:
+                return  # settled or handed back meanwhile
         _log.warning("lease_lost", case_run=held.lease.name, why=why)
-        self.let_go(held)
         held.stop.set()

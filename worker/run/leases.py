@@ -1,7 +1,7 @@
 """The lease API as a client: what a run worker says to the server."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -112,9 +112,12 @@ class LeaseClient:
         if response.status_code not in (404, 405):
             response.raise_for_status()
 
-    def heartbeat(self, lease: Lease) -> None:
-        """Renews the lease; LeaseLost if it is gone."""
-        self._call("POST", lease, "heartbeat", timeout=10)
+    def heartbeat(self, leases: Sequence[Lease]) -> set[str]:
+        """Renews the leases; the case runs of those that are gone."""
+        held = [{"case_run": one.case_run, "claim_no": one.claim_no} for one in leases]
+        response = self._http.post("/heartbeat", json={"leases": held}, timeout=10)
+        response.raise_for_status()
+        return set(response.json()["lost"])
 
     def finish(
         self,
