@@ -26,6 +26,10 @@ class Dataset(Identified, Created, Base):
     cases: Mapped[list["Case"]] = relationship(order_by="Case.ordinal", back_populates="dataset")
 
 
+NEWEST_FIRST = (Dataset.created_at.desc(), Dataset.id.desc())
+"""The order of datasets in which the one in use comes first, whichever transaction made them."""
+
+
 class Case(Identified, Base):
     """One case: its inputs as {key: {"path", "sha256", "size"}}, paths relative to the inputs tree."""
 

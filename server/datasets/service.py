@@ -20,7 +20,7 @@ from server.challenges.service import get_phase, require_task
 from server.datasets import fomo_layout
 from server.datasets.fomo_layout import GROUPS, Found, LayoutError
 from server.datasets.headers import Geometry, NotNifti, reheader
-from server.datasets.models import Case, Dataset
+from server.datasets.models import NEWEST_FIRST, Case, Dataset
 from server.errors import NotFound
 from server.settings import Settings
 
@@ -32,7 +32,7 @@ def current_dataset(session: Session, challenge: Challenge, phase: str, task: st
     dataset = session.scalar(
         select(Dataset)
         .where(Dataset.challenge_id == challenge.id, Dataset.phase == phase, Dataset.task == task)
-        .order_by(Dataset.created_at.desc())
+        .order_by(*NEWEST_FIRST)
         .limit(1)
     )
     if dataset is None:

@@ -52,50 +52,50 @@ WITH slot AS (
     SELECT team_id, image_id, unfit FROM worker_slots WHERE worker_id = :worker AND name = :name
 ), held AS (
     SELECT team_id, evaluation_id, charged_at FROM worker_slots WHERE charged_at IS NOT NULL
-), used AS (
-    SELECT team_id, sum(seconds) AS seconds, sum(slots) AS slots
+), active AS NOT MATERIALIZED (
+    SELECT id, team_id, image_id, cleared, first_cases, priority, remaining, seconds, created_at,
+        -- only what this slot can run, and nothing where it has found itself unfit
+        needs_cpus <= :cpus
+            AND needs_memory <= :memory
+            AND needs_gpus <= :gpus
+            AND needs_gpu_memory <= :gpu_memory
+            AND needs_runtime = ANY(:runtimes)
+            AND NOT EXISTS (SELECT FROM slot WHERE unfit IS NOT NULL) AS fits
+    FROM evaluations WHERE status IN ('queued', 'running')
+), teams AS (
+    SELECT team_id,
+        -- the team that the slot served last has half a step less, else teams at an edge would take turns at each case
+        greatest(floor(ln(1 + greatest(sum(had), 0) / :usage_unit) / ln(2)
+            - CASE WHEN team_id = (SELECT team_id FROM slot) THEN 0.5 ELSE 0 END), 0) AS usage,
+        floor(ln(1 + greatest(sum(remaining), 0) / :remaining_unit) / ln(2)) AS remaining,
+        sum(slots) AS slots
     FROM (
-        SELECT team_id, seconds * 0.5 ^ (extract(epoch FROM clock_timestamp() - as_of) / :half_life) AS seconds,
-            0 AS slots
+        SELECT team_id, remaining, 0::float8 AS had, 0 AS slots FROM active
+        UNION ALL
+        SELECT team_id, 0, seconds * 0.5 ^ (extract(epoch FROM now() - as_of) / :half_life), 0
         FROM team_usage
         UNION ALL
-        SELECT team_id, extract(epoch FROM clock_timestamp() - charged_at), 1 FROM held
+        SELECT team_id, 0, extract(epoch FROM now() - charged_at), 1 FROM held
     ) AS parts
     GROUP BY team_id
-), teams AS (
-    SELECT active.team_id,
-        -- the team that the slot served last has half a step less, else teams at an edge would take turns at each case
-        greatest(floor(ln(1 + greatest(max(used.seconds), 0) / :usage_unit) / ln(2)
-            - CASE WHEN active.team_id = (SELECT team_id FROM slot) THEN 0.5 ELSE 0 END), 0) AS usage,
-        floor(ln(1 + greatest(sum(active.remaining), 0) / :remaining_unit) / ln(2)) AS remaining,
-        coalesce(max(used.slots), 0) AS slots
-    FROM evaluations AS active LEFT JOIN used ON used.team_id = active.team_id
-    WHERE active.status IN ('queued', 'running')
-    GROUP BY active.team_id
 ), ordered AS (
-    SELECT evaluations.id, evaluations.team_id, evaluations.image_id, evaluations.cleared, evaluations.first_cases
-    FROM evaluations
-    JOIN teams ON teams.team_id = evaluations.team_id
-    LEFT JOIN (SELECT evaluation_id, count(*) AS slots FROM held GROUP BY evaluation_id) AS own
-        ON own.evaluation_id = evaluations.id
-    WHERE evaluations.status IN ('queued', 'running')
-        -- only what this slot can run, and nothing where it has found itself unfit
-        AND evaluations.needs_cpus <= :cpus
-        AND evaluations.needs_memory <= :memory
-        AND evaluations.needs_gpus <= :gpus
-        AND evaluations.needs_gpu_memory <= :gpu_memory
-        AND evaluations.needs_runtime = ANY(:runtimes)
-        AND NOT EXISTS (SELECT FROM slot WHERE unfit IS NOT NULL)
+    SELECT active.id, active.team_id, active.image_id, active.cleared, active.first_cases
+    FROM active
+    -- full joins, though all that counts is on the left: a plan that was made while little waited would nest others
+    FULL JOIN teams ON teams.team_id = active.team_id
+    FULL JOIN (SELECT evaluation_id, count(*) AS slots FROM held GROUP BY evaluation_id) AS own
+        ON own.evaluation_id = active.id
+    WHERE coalesce(active.fits, false)
     ORDER BY
-        evaluations.priority DESC, -- what an admin put first; what an admin put last delays nobody
+        active.priority DESC, -- what an admin put first; what an admin put last delays nobody
         teams.usage, -- the team that had the least of the slots lately, in doubling steps: everybody gets a share
         teams.remaining, -- the team that is nearly through, in doubling steps: it is in nobody's way for long
         teams.slots, -- the team that holds the fewest slots: teams that come together go on together
-        (evaluations.image_id = (SELECT image_id FROM slot)) IS TRUE DESC, -- the image that the slot has at hand
+        (active.image_id = (SELECT image_id FROM slot)) IS TRUE DESC, -- the image that the slot has at hand
         coalesce(own.slots, 0), -- of a team's evaluations the one that holds the fewest slots
-        evaluations.seconds, -- then the one that ran least
-        evaluations.created_at, -- then age
-        evaluations.id
+        active.seconds, -- then the one that ran least
+        active.created_at, -- then age
+        active.id
     LIMIT :width
 ), chosen AS (
     SELECT next.id, next.evaluation_id, ordered.team_id, ordered.image_id

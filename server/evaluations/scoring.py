@@ -28,7 +28,7 @@ def claim(session: Session) -> Evaluation | None:
     evaluation = session.scalar(
         select(Evaluation)
         .where(Evaluation.status == EvaluationStatus.SCORING.value, free)
-        .order_by(Evaluation.created_at)
+        .order_by(Evaluation.created_at, Evaluation.id)
         .limit(1)
         .with_for_update(skip_locked=True, key_share=True)
     )

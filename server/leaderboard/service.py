@@ -15,7 +15,7 @@ from evaluator.spec import Challenge as Spec
 from server.accounts.principals import Admin, User
 from server.challenges.models import Challenge
 from server.challenges.service import comparable_versions, get_phase, is_sealed, versions_like
-from server.datasets.models import Dataset
+from server.datasets.models import NEWEST_FIRST, Dataset
 from server.errors import Forbidden, NotFound
 from server.evaluations.models import Evaluation, Score
 from server.evaluations.status import EvaluationStatus
@@ -75,7 +75,7 @@ def _scored(challenge: Challenge, phase: str, versions: Sequence[UUID]) -> Selec
     newest = (
         select(Dataset.id)
         .where(Dataset.challenge_id == challenge.id, Dataset.phase == phase, Dataset.task == Evaluation.task)
-        .order_by(Dataset.created_at.desc())
+        .order_by(*NEWEST_FIRST)
         .limit(1)
         .scalar_subquery()
     )

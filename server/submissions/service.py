@@ -159,5 +159,6 @@ def get_submission(session: Session, user: User, submission_id: UUID) -> Submiss
 
 def list_submissions(session: Session, team: Team) -> list[Submission]:
     """A team's submissions, newest first."""
-    query = select(Submission).where(Submission.team_id == team.id).order_by(Submission.created_at.desc())
+    newest_first = Submission.created_at.desc(), Submission.id.desc()
+    query = select(Submission).where(Submission.team_id == team.id).order_by(*newest_first)
     return list(session.scalars(query.limit(200)))

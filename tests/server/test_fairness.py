@@ -5,14 +5,18 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from evaluator.spec import Challenge
-from server.evaluations.policy import USAGE_UNIT
+from server.database import unit_of_work
+from server.evaluations.policy import CHOSEN, USAGE_UNIT, parameters
+from server.ids import new_id
 from server.settings import Settings
 from server.tables import open_database
-from tests.server.simulation import Held, Queue, turn_the_clock
+from tests.server.simulation import SLOT, Held, Queue, turn_the_clock
 
 MakeQueue = Callable[..., Queue]
 LOADING = 90.0
@@ -147,3 +151,24 @@ def test_a_season_ends_with_every_case_run_once_and_nobody_forgotten(queue: Make
     ]
     # Nobody waits longer than all others need to use up the first step of what is compared.
     assert max(gaps) < 2 * len(expected) * USAGE_UNIT / slots
+
+
+def test_choosing_costs_what_waits_and_not_its_square(queue: MakeQueue) -> None:
+    """Under a plan made without statistics too, as after a rush of submissions on a quiet platform."""
+    waiting = queue(lambda team: 1.0)
+    evaluations = 1000
+    for number in range(evaluations // 4):
+        waiting.submit(f"team {number}", 1, times=4)
+    waiting.run(slots=1, until=lambda: len(waiting.held) == 1)
+    values = parameters(new_id(), SLOT) | {"width": 32}
+    with unit_of_work(waiting.sessions) as session:
+        explained = " ".join(("EXPLAIN (ANALYZE, FORMAT JSON)", CHOSEN, "SELECT * FROM chosen"))
+        told = session.scalars(text(explained), values).one()[0]["Plan"]
+    assert told["Actual Rows"] == 1
+    assert steps(told) < 20 * evaluations
+
+
+def steps(plan: dict[str, Any]) -> float:
+    """Rows that the nodes of a plan made or threw away."""
+    seen = sum(plan[key] for key in plan if key == "Actual Rows" or key.startswith("Rows Removed"))
+    return plan["Actual Loops"] * seen + sum(map(steps, plan.get("Plans", ())))
