@@ -13,6 +13,8 @@ from client.models import Board, Entry, Evaluation, Leaderboard, Quota, Score, S
 
 _Row = tuple[str, str, list[str]]  # place, team, and a value per column
 
+_OVERALL = "overall: weighted mean of the board ranks, lower is better."
+_IN_BRACKETS = " In brackets: no scored submission."
 _COLOURS = {
     "SCORED": "green",
     "REJECTED": "red",
@@ -100,6 +102,7 @@ class _Ranking:
     first: str
     heads: Sequence[str]
     rows: Sequence[_Row]
+    note: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """What rich prints."""
@@ -107,6 +110,8 @@ class _Ranking:
         fits = console.measure(wide, options=options.update(width=10_000)).maximum <= options.max_width
         table = wide if fits else self._narrow()
         table.min_width = min(len(self.title), options.max_width)  # the title stays on one line if it can
+        if self.note:
+            table.caption, table.caption_justify = f"{self.note}\n", "left"
         yield table
 
     def _wide(self) -> Table:
@@ -135,7 +140,9 @@ def _unified(board: Leaderboard, track: Track) -> _Ranking:
         )
         for row in track.unified
     ]
-    return _Ranking(f"{board.title} · {board.phase_title} · track {track.track}", "place", heads, rows)
+    title = f"{board.title} · {board.phase_title} · track {track.track}"
+    brackets = any(row.missing and not row.baseline for row in track.unified)
+    return _Ranking(title, "place", heads, rows, _OVERALL + (_IN_BRACKETS if brackets else ""))
 
 
 def _board_rank(row: Standing, board: str) -> str:

@@ -52,6 +52,7 @@ def test_a_board_without_a_scored_submission_is_in_brackets_at_any_width() -> No
         lines = tables(width)
         assert lines.count("(1.5)") == 1, lines
     assert "task2 (1.5)" in tables(80)
+    assert "In brackets: no scored submission." in " ".join(tables(80).split())
 
 
 def test_80_columns_cut_no_verdict_of_a_submission() -> None:

@@ -96,10 +96,13 @@ def examine(data: Path, port: int) -> list[Finding]:
 def table(findings: list[Finding]) -> Table:
     """The findings as a person reads them."""
     colours = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red"}
-    result = Table("", "", "found", "what to do", box=None, pad_edge=False)
+    result = Table("", "", "found", box=None, pad_edge=False)
+    if any(finding.remedy for finding in findings):
+        result.add_column("what to do")
     for finding in findings:
         colour = colours[finding.state]
-        result.add_row(f"[{colour}]{finding.state}[/]", finding.subject, finding.found, finding.remedy)
+        remedy = [finding.remedy] if len(result.columns) == 4 else []
+        result.add_row(f"[{colour}]{finding.state}[/]", finding.subject, finding.found, *remedy)
     return result
 
 
