@@ -32,8 +32,9 @@ def cause(ending: Ending, verdict: Verdict) -> Verdict:
         return verdict
     bounds = (  # many processes often exhaust the memory too, and so does what a disk does not take fast enough
         (ending.processes_full, Fault.TOO_MANY_PROCESSES),
-        (ending.disk_full, Fault.DISK_FULL),
+        (ending.disk_over, Fault.DISK_FULL),
         (ending.oom_killed, Fault.OUT_OF_MEMORY),
+        (ending.disk_full, Fault.DISK_FULL),
     )
     for hit, fault in bounds:
         if hit:

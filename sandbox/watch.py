@@ -10,7 +10,7 @@ import select
 import threading
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -42,7 +42,11 @@ class Killed(Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a container ended and what it used. `overran`: it ended by itself, but after its time was over."""
+    """How a container ended and what it used. `overran`: it ended by itself, but after its time was over.
+
+    `disk_full`: one of its disks was full at some time. `disk_over`: at its end, all that it had written was more than
+    it may write.
+    """
 
     exit_code: int
     seconds: float
@@ -54,6 +58,7 @@ class Ending:
     cpu_seconds: float | None = None
     gpu_memory: int | None = None
     overran: bool = False
+    disk_over: bool = False
 
 
 class _Waiter(threading.Thread):
@@ -166,8 +171,8 @@ class Watch:
             raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, "the engine did not see a container end")
         if self._waiter.problem is not None:
             raise self._waiter.problem
-        self._look_at_disks(now=True)
-        return self._ending()
+        over = self._look_at_disks(now=True)
+        return replace(self._ending(), disk_over=over)
 
     def _inspect(self, container: str) -> dict[str, Any]:
         with translate("inspecting a container"):

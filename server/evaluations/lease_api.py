@@ -129,9 +129,9 @@ class HeartbeatIn(BaseModel):
 
 
 class HeartbeatOut(BaseModel):
-    """The case runs that are not the slot's any more: it stops their containers and throws their outputs away."""
+    """The leases that are not the slot's any more: it stops their containers and throws their outputs away."""
 
-    lost: list[UUID]
+    lost: list[HeldLease]
 
 
 class SlotStateIn(BaseModel):
@@ -212,7 +212,8 @@ def heartbeat(
 ) -> HeartbeatOut:
     """Renews leases, all that a slot has at once, and says which of them are lost."""
     claims = [Claim(one.case_run, one.claim_no, worker.id) for one in body.leases]
-    return HeartbeatOut(lost=sorted(leases.heartbeat(session, claims, worker, settings=settings)))
+    lost = leases.heartbeat(session, claims, worker, settings=settings)
+    return HeartbeatOut(lost=[HeldLease(case_run=one.case_run, claim_no=one.claim_no) for one in lost])
 
 
 @router.get("/leases/{case_run}/inputs/{key}")

@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
 from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.orm import Session
@@ -119,8 +118,8 @@ def _claim_first(
 def _more(session: Session, first: CaseRun, most: int) -> Sequence[CaseRun]:
     """Further cases to run with `first`; what met a fault of ours is not among them but leased alone.
 
-    It may be such a case that kills its worker. And most of those that a lost worker held were not even begun: they
-    must not collect the faults that end an evaluation by being held together again.
+    It may be such a case that kills its worker. And most of those that a lost worker held were not even begun: held
+    together again, they would collect the faults that end an evaluation.
     """
     query = select(CaseRun).where(
         CaseRun.evaluation_id == first.evaluation_id,
@@ -147,8 +146,8 @@ def _lease(
 
 def heartbeat(
     session: Session, claims: Sequence[Claim], worker: RunWorker, *, settings: Settings
-) -> set[UUID]:
-    """Renews the leases that `worker` still has; the case runs of the others, whose containers it has to stop.
+) -> list[Claim]:
+    """Renews the leases that `worker` still has, and returns the others, whose containers it has to stop.
 
     A lease is lost by time, with its evaluation, or by its age. A row that somebody holds is passed over: waiting for
     one with others in hand could deadlock, and it is renewed with the next beat if it is still there then.
@@ -161,16 +160,17 @@ def heartbeat(
         & (CaseRun.status == CaseStatus.RUNNING.value)
         & (CaseRun.started_at > oldest)
     )
-    names = {row.id: row.worker for row in session.execute(select(CaseRun.id, CaseRun.worker).where(kept))}
+    found = session.execute(select(CaseRun.id, CaseRun.claim_no, CaseRun.worker).where(kept)).all()
     free = select(CaseRun.id).where(kept).with_for_update(skip_locked=True, key_share=True)
     until = func.clock_timestamp() + timedelta(seconds=settings.lease_seconds)
     session.execute(
         update(CaseRun).where(CaseRun.id.in_(free)).values(lease_until=until),
         execution_options={"synchronize_session": False},
     )
-    for name in {*names.values()} - {None}:
+    for name in {one.worker for one in found if one.worker}:
         _note_seen(session, worker, name)
-    return {one.case_run for one in claims} - names.keys()
+    held = {(one.id, one.claim_no) for one in found}
+    return [one for one in claims if (one.case_run, one.claim_no) not in held]
 
 
 def _note_seen(session: Session, worker: RunWorker, name: str) -> None:

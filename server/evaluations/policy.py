@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 HALF_LIFE = 3600.0
-"""Seconds after which a slot second that a team had counts half."""
+"""Seconds after which a slot second that a team had counts half. Queries keep the exponent between 0 and 100: a power
+too small for a float is an error, and 45 days after a team's last case no slot would get any case."""
 
 USAGE_UNIT, REMAINING_UNIT = 600.0, 25.0
 """Teams are compared in steps that double from here: slot seconds lately, and cases still to run. Within a step a slot
@@ -72,7 +73,7 @@ WITH slot AS (
     FROM (
         SELECT team_id, remaining, 0::float8 AS had, 0 AS slots FROM active
         UNION ALL
-        SELECT team_id, 0, seconds * 0.5 ^ (extract(epoch FROM now() - as_of) / :half_life), 0
+        SELECT team_id, 0, seconds * 0.5 ^ least(greatest(extract(epoch FROM now() - as_of) / :half_life, 0), 100), 0
         FROM team_usage
         UNION ALL
         SELECT team_id, 0, extract(epoch FROM now() - charged_at), 1 FROM held

@@ -33,7 +33,8 @@ SELECT cast(:team AS uuid), sum(greatest(extract(epoch FROM clock_timestamp() - 
 FROM held WHERE :counts
 HAVING count(*) > 0
 ON CONFLICT (team_id) DO UPDATE SET
-    seconds = old.seconds * 0.5 ^ (extract(epoch FROM excluded.as_of - old.as_of) / :half_life) + excluded.seconds,
+    seconds = excluded.seconds
+        + old.seconds * 0.5 ^ least(greatest(extract(epoch FROM excluded.as_of - old.as_of) / :half_life, 0), 100),
     as_of = excluded.as_of
 """)
 

@@ -25,7 +25,8 @@ def ending(**changes: object) -> Ending:
         (ending(exit_code=137, killed=Killed.TIMEOUT, oom_killed=True), Fault.OUT_OF_MEMORY),
         (ending(exit_code=1, disk_full=True), Fault.DISK_FULL),
         (ending(exit_code=1, processes_full=True, oom_killed=True), Fault.TOO_MANY_PROCESSES),
-        (ending(exit_code=137, disk_full=True, oom_killed=True), Fault.DISK_FULL),
+        (ending(exit_code=137, disk_full=True, oom_killed=True), Fault.OUT_OF_MEMORY),
+        (ending(exit_code=137, disk_over=True, oom_killed=True), Fault.DISK_FULL),
     ],
 )
 def test_a_failed_container_has_the_fault_of_its_cause(how: Ending, fault: Fault) -> None:

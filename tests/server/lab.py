@@ -51,12 +51,12 @@ class FakeWorker:
         """204 if the lease goes on, 409 if it is lost."""
         return 409 if self.heartbeats(lease) else 204
 
-    def heartbeats(self, *leases: Json) -> set[str]:
-        """Renews leases; the case runs of those that are lost."""
+    def heartbeats(self, *leases: Json) -> list[tuple[str, int]]:
+        """Renews leases; case run and claim_no of those that are lost."""
         held = [{key: one[key] for key in ("case_run", "claim_no")} for one in leases]
         answer = self.http.post("/worker/heartbeat", json={"leases": held})
         assert answer.status_code == 200, answer.text
-        return set(answer.json()["lost"])
+        return [(one["case_run"], one["claim_no"]) for one in answer.json()["lost"]]
 
     def output(self, lease: Json, content: bytes = b"0.5\n") -> str:
         answer = self.call("PUT", lease, "output", content=content)

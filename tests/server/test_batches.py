@@ -1,6 +1,7 @@
 """Several cases in one lease, containers kept for several, budgets, and slots that take no work."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -171,7 +172,7 @@ def test_a_heartbeat_waits_for_nobody_who_has_the_slot(invoked: tuple[str, FakeW
         own = RunWorker(claiming.scalars(held).one().worker_id, worker.name)
         beating.execute(text("SET LOCAL lock_timeout = '2s'"))
         claim = service.Claim(UUID(lease["case_run"]), lease["claim_no"], own.id)
-        assert leases.heartbeat(beating, [claim], own, settings=lab.settings) == set()
+        assert leases.heartbeat(beating, [claim], own, settings=lab.settings) == []
 
 
 def test_one_heartbeat_renews_what_is_held_and_names_what_is_lost(
@@ -185,11 +186,14 @@ def test_one_heartbeat_renews_what_is_held_and_names_what_is_lost(
     assert finish(worker, batch[0]) == 204
     unknown, old = batch[1] | {"case_run": str(UUID(int=1))}, batch[2] | {"claim_no": 99}
     before = {run.id: run.lease_until for run in lab.runs(evaluation)}
-    assert worker.heartbeats(*batch, unknown) == {batch[0]["case_run"], unknown["case_run"]}
+    assert worker.heartbeats(*batch, unknown, old) == [key(batch[0]), key(unknown), key(old)]
     renewed = [run for run in lab.runs(evaluation) if run.lease_until != before[run.id]]
     assert {str(run.id) for run in renewed} == {one["case_run"] for one in batch[1:]}
-    assert worker.heartbeats(old) == {old["case_run"]}
-    assert lab.worker().heartbeats(*batch) == {one["case_run"] for one in batch}, "another's token"
+    assert lab.worker().heartbeats(*batch) == list(map(key, batch)), "another's token"
+
+
+def key(lease: Json) -> tuple[str, int]:
+    return lease["case_run"], lease["claim_no"]
 
 
 def test_a_heartbeat_waits_for_nobody_who_has_a_case(invoked: tuple[str, FakeWorker], lab: Lab) -> None:
@@ -199,8 +203,9 @@ def test_a_heartbeat_waits_for_nobody_who_has_a_case(invoked: tuple[str, FakeWor
     before = {str(run.id): run.lease_until for run in lab.runs(evaluation)}
     with unit_of_work(lab.sessions) as ending:
         held = select(CaseRun).where(CaseRun.id == UUID(batch[1]["case_run"])).with_for_update()
+        ending.execute(text("SET LOCAL idle_in_transaction_session_timeout = '5s'"))  # ends who waits for it
         ending.scalars(held).one()
-        assert worker.heartbeats(*batch) == set()
+        assert worker.heartbeats(*batch) == []
     after = {str(run.id): run.lease_until for run in lab.runs(evaluation)}
     assert {case for case in after if after[case] != before[case]} == {
         batch[0]["case_run"],
@@ -432,6 +437,18 @@ def test_slot_time_is_charged_once_and_faults_of_ours_are_not(lab: Lab, team: En
             WorkerSlot.name == worker.name, WorkerSlot.charged_at.is_not(None)
         )
         assert session.scalar(holding) == 0
+
+
+@pytest.mark.parametrize("days", [400, -400])
+def test_a_team_that_was_long_idle_stops_nobody(lab: Lab, team: Entrant, days: int) -> None:
+    """And neither does a clock that was wrong."""
+    team.submit()
+    worker = lab.worker()
+    assert worker.finish(worker.take()).status_code == 204
+    with unit_of_work(lab.sessions) as session:
+        session.get_one(TeamUsage, UUID(team.team)).as_of = datetime.now(UTC) - timedelta(days=days)
+    assert worker.finish(worker.take()).status_code == 204
+    assert used(lab, team) is not None
 
 
 def used(lab: Lab, team: Entrant) -> float | None:

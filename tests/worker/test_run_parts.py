@@ -108,6 +108,21 @@ def test_every_lease_is_renewed_at_a_quarter_of_its_length_until_it_is_let_go(
     assert heart.all_held() == []
 
 
+def test_a_heart_beats_on_after_an_answer_that_is_none(
+    lab: LeaseServer, client: LeaseClient, heart: Heart
+) -> None:
+    lab.lease_seconds = 4.0
+    lab.nonsense = b"<html>under maintenance</html>"
+    (case,) = lab.add("one")
+    lease = client.lease()
+    assert lease is not None
+    held = heart.hold(lease)
+    until(lambda: lab.beats >= 1)
+    lab.nonsense = b""
+    until(lambda: lab.renewed[case] >= 1)
+    assert not held.stop.is_set()
+
+
 def test_a_slot_that_hangs_loses_its_lease_by_itself(
     lab: LeaseServer, client: LeaseClient, heart: Heart
 ) -> None:

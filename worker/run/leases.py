@@ -113,11 +113,11 @@ class LeaseClient:
             response.raise_for_status()
 
     def heartbeat(self, leases: Sequence[Lease]) -> set[str]:
-        """Renews the leases; the case runs of those that are gone."""
+        """Renews the leases; the names of those that are gone."""
         held = [{"case_run": one.case_run, "claim_no": one.claim_no} for one in leases]
         response = self._http.post("/heartbeat", json={"leases": held}, timeout=10)
         response.raise_for_status()
-        return set(response.json()["lost"])
+        return {f"{one['case_run']}-{one['claim_no']}" for one in response.json()["lost"]}
 
     def finish(
         self,
