@@ -74,11 +74,14 @@ _LEASED = """, leased AS (
         -- a slot may be leased its next case before it has finished this one: its clock then runs on
         charged_at = coalesce(old.charged_at, excluded.charged_at)
 )
-SELECT * FROM leased
+SELECT {columns} FROM leased
 """
-# Without comments and layout: psycopg looks through the text anew at each claim, for it keeps only shorter ones.
-_SHORT = " ".join(re.sub("--.*", "", CHOSEN + _LEASED).split())
-_CLAIMED = select(CaseRun).from_statement(text(_SHORT))
+# With its columns in a known order, for otherwise they are looked up by name at each claim. Without comments and
+# layout: psycopg looks through the text anew each time, for it keeps only shorter ones.
+_COLUMNS = CaseRun.__table__.columns
+_STATEMENT = (CHOSEN + _LEASED).replace("{columns}", ", ".join(_COLUMNS.keys()))
+_SHORT = " ".join(re.sub("--.*", "", _STATEMENT).split())
+_CLAIMED = select(CaseRun).from_statement(text(_SHORT).columns(*_COLUMNS))
 
 
 def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings) -> Leased | None:
