@@ -51,7 +51,9 @@ def server(settings: Settings) -> Iterator[str]:
         "PROCTOR_SECRET_KEY": settings.secret_key.get_secret_value(),
     }
     log = settings.data / "logs" / "server.log"
-    child = process.spawn([*command, "--no-access-log"], log=log, env=environment, cwd=CHECKOUT)
+    child = process.spawn(
+        [*command, "--no-access-log", "--timeout-keep-alive", "75"], log=log, env=environment, cwd=CHECKOUT
+    )
     try:
         _wait(child, f"http://127.0.0.1:{port}", log)
         yield f"http://127.0.0.1:{port}"

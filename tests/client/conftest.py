@@ -62,7 +62,9 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     application = create_app(settings)
     sessions: SessionFactory = application.state.sessions
     listener = socket.create_server(("127.0.0.1", 0))
-    running = uvicorn.Server(uvicorn.Config(application, log_level="warning", ws="none", lifespan="off"))
+    running = uvicorn.Server(
+        uvicorn.Config(application, log_level="warning", ws="none", lifespan="off", timeout_keep_alive=75)
+    )
     over = threading.Event()
 
     def check_images() -> None:

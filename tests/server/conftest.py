@@ -108,7 +108,9 @@ def served(settings: Settings) -> Iterator[tuple[str, SessionFactory]]:
     engine = sessions.kw["bind"]
     Base.metadata.create_all(engine)  # finds everything made where migrations have run
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", ws="none", lifespan="off", timeout_keep_alive=75)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:

@@ -35,7 +35,7 @@ class LeaseServer:
         self.renewed: Counter[str] = Counter()
         self.beats, self.nonsense = 0, b""
         self.lost: set[str] = set()
-        self.failures = 0
+        self.failures = self.fetch_failures = 0
         self.slots: list[Json] = []
         self.lease_seconds = 30.0
 
@@ -134,6 +134,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         case, _, _ = self._call()
         self.lab.fetched[case] += 1
+        if self.lab.fetch_failures:
+            self.lab.fetch_failures -= 1
+            self._say(503)
+            return
+        if case not in self.lab.inputs:
+            self._say(500, b'{"status":500,"code":"data_missing"}')
+            return
         self._say(200, self.lab.inputs[case])
 
     def do_PUT(self) -> None:

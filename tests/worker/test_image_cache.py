@@ -20,17 +20,6 @@ from worker.run.images import ensure_image
 SIZE = 10 * 1024  # of a tar with one small file
 
 
-class Blobs:
-    """The server as far as a worker fetches blobs from it."""
-
-    def __init__(self, sink: DirectorySink) -> None:
-        self.sink = sink
-
-    def fetch_blob(self, lease: Any, digest: str, target: Path) -> None:
-        with self.sink.open(digest) as blob:
-            target.write_bytes(blob.read())
-
-
 class Worker:
     """What a slot does with images."""
 
@@ -51,15 +40,20 @@ class Worker:
         assert all(size == SIZE for size in facts.layer_sizes)
         return facts
 
+    def fetch(self, digest: str, target: Path) -> None:
+        """As from a server."""
+        with self.sink.open(digest) as blob:
+            target.write_bytes(blob.read())
+
     def bring(self, facts: ImageFacts, budget: int | None) -> str:
         """The image, used for an instant by a case and loaded for it where it is missing."""
         self.loaded.append(facts.digest)
         lease: Any = SimpleNamespace(image=facts.to_json())
-        blobs: Any = Blobs(self.sink)
         with self.host.use_image(facts.digest):
             time.sleep(0.01)  # two uses are told apart
             folder = self.folder / uuid.uuid4().hex
-            assert ensure_image(self.engine, blobs, lease, folder, cache=self.cache(budget)) == facts.digest
+            cache = self.cache(budget)
+            assert ensure_image(self.engine, self.fetch, lease, folder, cache=cache) == facts.digest
             assert not folder.exists()
         return facts.digest
 

@@ -122,12 +122,22 @@ def test_a_slot_that_may_not_wait_hands_its_case_back_at_once(
 
 
 def test_a_server_that_restarts_costs_no_case(lab: LeaseServer, start: Start) -> None:
-    lab.failures = 2
-    (case,) = lab.add("answers")
+    lab.failures, lab.fetch_failures = 2, 2
+    (case,) = lab.add("answers", data=uuid.uuid4().bytes)
     start()
     (said,) = lab.wait(case)
     assert said["fault"] is None
     assert lab.released == {}
+    assert lab.fetched[case] == 3
+
+
+def test_an_input_that_the_server_has_lost_is_not_asked_for_again(lab: LeaseServer, start: Start) -> None:
+    (case,) = lab.add("answers", data=uuid.uuid4().bytes)
+    del lab.inputs[case]
+    start()
+    until(lambda: case in lab.released, seconds=10)
+    assert lab.released[case] == "input_missing"
+    assert lab.fetched[case] == 1
 
 
 def _wakes_up(redis_url: str, engine: Engine, case: str) -> bool:

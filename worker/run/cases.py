@@ -16,7 +16,7 @@ from sandbox.invoke import Session
 from sandbox.jobs import CaseJob, Slot
 from worker.run.cache import ImageCache
 from worker.run.config import RunConfig
-from worker.run.heart import Held
+from worker.run.heart import Held, insist
 from worker.run.host import Host
 from worker.run.images import ensure_image
 from worker.run.inputs import InputCache
@@ -95,7 +95,7 @@ class Workshop:
         try:
             self._in_use[lease.name] = self._host.use_image(lease.image["digest"])
             scratch.mkdir(parents=True)
-            inputs = self._bring_inputs(lease, scratch)
+            inputs = self._bring_inputs(held, scratch)
         except BaseException:
             self._clear(lease, scratch)
             raise
@@ -126,11 +126,13 @@ class Workshop:
             ImageRefused: no engine can load it.
             EngineFault, Damaged, LeaseLost, httpx.HTTPError: the platform failed.
         """
-        digest = running.job.image
+        digest, held = running.job.image, running.held
+
+        def fetch(blob: str, target: Path) -> None:
+            insist(held, lambda: self._client.fetch_blob(held.lease, blob, target))
+
         with self._host.image_lock(digest):
-            ensure_image(
-                self._engine(), self._client, running.lease, running.scratch / "image", cache=self._images
-            )
+            ensure_image(self._engine(), fetch, held.lease, running.scratch / "image", cache=self._images)
             if not self._host.is_warm(digest):
                 warm = replace(running.job, patience=1.0)
                 with self._host.running():
@@ -235,16 +237,19 @@ class Workshop:
         if (image := self._in_use.pop(lease.name, None)) is not None:
             image.close()
 
-    def _bring_inputs(self, lease: Lease, scratch: Path) -> dict[str, Path]:
+    def _bring_inputs(self, held: Held, scratch: Path) -> dict[str, Path]:
+        lease = held.lease
         files = {one.key: one.file for one in lease.task.all_inputs}
         folder = scratch / "inputs"
         folder.mkdir()
         paths = {}
         for key in lease.inputs:
             paths[key] = folder / files[key]
-            self._bring(lease, key, paths[key])
+            self._bring(held, key, paths[key])
         return paths
 
-    def _bring(self, lease: Lease, key: str, target: Path) -> None:
-        sha256 = lease.inputs[key]["sha256"]
-        self._inputs.bring(sha256, target, lambda part: self._client.fetch_input(lease, key, part))
+    def _bring(self, held: Held, key: str, target: Path) -> None:
+        def fetch(part: Path) -> None:
+            insist(held, lambda: self._client.fetch_input(held.lease, key, part))
+
+        self._inputs.bring(held.lease.inputs[key]["sha256"], target, fetch)

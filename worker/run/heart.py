@@ -2,14 +2,18 @@
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+import httpx
 import structlog
 
 from worker.run.leases import Lease, LeaseClient
 
 _log = structlog.get_logger()
+_ASK_AGAIN = 1.0
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -115,3 +119,25 @@ class Heart:
                 return  # settled or handed back meanwhile
         _log.warning("lease_lost", case_run=held.lease.name, why=why)
         held.stop.set()
+
+
+def insist(held: Held, call: Callable[[], _T]) -> _T:
+    """What the server answers, asked again for as long as the lease is: a server that restarts costs no case.
+
+    Raises:
+        LeaseLost, httpx.HTTPError: it refuses, or does not answer for that long.
+    """
+    until = time.monotonic() + held.lease.lease_seconds
+    while True:
+        try:
+            return call()
+        except httpx.HTTPError as error:
+            if _final(error) or time.monotonic() > until or held.stop.wait(_ASK_AGAIN):
+                raise
+
+
+def _final(error: httpx.HTTPError) -> bool:
+    """Whether asking again would bring the same answer: a refusal, or a file that the server has lost."""
+    if not isinstance(error, httpx.HTTPStatusError):
+        return False
+    return not error.response.is_server_error or '"data_missing"' in error.response.text

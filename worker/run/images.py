@@ -4,21 +4,23 @@ Docker never reads the bytes that somebody uploaded. All of this happens before 
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from sandbox.archive import ImageFacts, write_canonical
 from sandbox.engine import Engine
 from worker.run.cache import ImageCache
-from worker.run.leases import Lease, LeaseClient
+from worker.run.leases import Lease
+
+Fetch = Callable[[str, Path], None]
 
 
-def ensure_image(
-    engine: Engine, client: LeaseClient, lease: Lease, folder: Path, *, cache: ImageCache
-) -> str:
+def ensure_image(engine: Engine, fetch: Fetch, lease: Lease, folder: Path, *, cache: ImageCache) -> str:
     """The id of the leased case's image, which is on this host afterwards; the caller holds its lock and uses it.
 
-    `folder` is made for the blobs on their way to the engine and removed again. `cache` makes room for the image.
+    `fetch` brings the blob of a digest to a path. `folder` is made for the blobs on their way to the engine and
+    removed again. `cache` makes room for the image.
 
     Raises:
         EngineFault: the engine cannot load it; ours, for the image has passed its check.
@@ -29,7 +31,7 @@ def ensure_image(
         folder.mkdir()
         try:
             cache.make_room(engine, facts, folder)
-            _load(engine, client, lease, facts, folder)
+            _load(engine, fetch, facts, folder)
         except BaseException:
             cache.forget(facts.digest)
             raise
@@ -38,11 +40,11 @@ def ensure_image(
     return facts.digest
 
 
-def _load(engine: Engine, client: LeaseClient, lease: Lease, facts: ImageFacts, folder: Path) -> None:
+def _load(engine: Engine, fetch: Fetch, facts: ImageFacts, folder: Path) -> None:
     blobs = {}
     for digest in dict.fromkeys((facts.digest, *facts.layers)):
         blobs[digest] = folder / digest.removeprefix("sha256:")
-        client.fetch_blob(lease, digest, blobs[digest])
+        fetch(digest, blobs[digest])
     archive = folder / "image.tar"
     with archive.open("wb") as out:
         write_canonical(facts, lambda digest: _opened_once(blobs[digest]), out)

@@ -196,6 +196,8 @@ class LeaseClient:
         with self._http.stream("GET", url, params=params) as response, target.open("wb") as file:
             if response.status_code == 409:
                 raise LeaseLost(lease.name)
+            if response.is_error:
+                response.read()  # for whoever wants to know why
             response.raise_for_status()
             for chunk in _chunks(response):
                 digest.update(chunk)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import structlog
@@ -18,15 +18,13 @@ from sandbox.jobs import CaseOutcome, Slot
 from sandbox.start import UNLOADABLE
 from worker.run.cases import Running, Workshop
 from worker.run.gate import Unfit
-from worker.run.heart import Heart, Held
+from worker.run.heart import Heart, Held, insist
 from worker.run.leases import Damaged, LeaseClient, LeaseLost
 
 _log = structlog.get_logger()
 
 _BEHIND = 2
 """Cases, for each that runs, that may wait to be settled; the slot waits where the server or the disk is slower."""
-_ASK_AGAIN = 1.0
-_T = TypeVar("_T")
 _BY_BOUNDS = (Fault.TIMEOUT, Fault.OUT_OF_MEMORY, Fault.DISK_FULL, Fault.TOO_MANY_PROCESSES)
 
 
@@ -171,9 +169,9 @@ class Settler:
             raise LeaseLost(held.lease.name)
         output = None
         if outcome.output is not None:
-            output = _insist(held, functools.partial(self._client.put_output, held.lease, outcome.output))
+            output = insist(held, functools.partial(self._client.put_output, held.lease, outcome.output))
         finish = functools.partial(self._client.finish, held.lease, outcome, output, wait_seconds=waited)
-        _insist(held, functools.partial(finish, notes=notes, repeat_agrees=agrees))
+        insist(held, functools.partial(finish, notes=notes, repeat_agrees=agrees))
         self._heart.let_go(held)
         _log.info(
             "case_done",
@@ -208,22 +206,6 @@ class Settler:
             self._workshop.forget(running)
         except EngineFault as fault:
             _log.warning("not_removed", case_run=running.lease.name, fault=fault.fault)  # the reaper will
-
-
-def _insist(held: Held, call: Callable[[], _T]) -> _T:
-    """What the server answers, asked again for as long as the lease is: a server that restarts costs no case.
-
-    Raises:
-        LeaseLost, httpx.HTTPError: it refuses, or does not answer for that long.
-    """
-    until = time.monotonic() + held.lease.lease_seconds
-    while True:
-        try:
-            return call()
-        except httpx.HTTPError as error:
-            refused = isinstance(error, httpx.HTTPStatusError) and not error.response.is_server_error
-            if refused or time.monotonic() > until or held.stop.wait(_ASK_AGAIN):
-                raise
 
 
 def _unloadable(error: ImageRefused) -> CaseOutcome:
