@@ -131,6 +131,18 @@ def test_a_server_that_restarts_costs_no_case(lab: LeaseServer, start: Start) ->
     assert lab.fetched[case] == 3
 
 
+def test_a_slot_that_stops_while_it_asks_again_hands_back_without_a_fault(
+    lab: LeaseServer, start: Start
+) -> None:
+    lab.fetch_failures = 1000
+    (case,) = lab.add("answers", data=uuid.uuid4().bytes)
+    runner = start()
+    until(lambda: lab.fetched[case] >= 1)
+    runner.stop_now()
+    until(lambda: case in lab.released, seconds=10)
+    assert lab.released[case] is None
+
+
 def test_an_input_that_the_server_has_lost_is_not_asked_for_again(lab: LeaseServer, start: Start) -> None:
     (case,) = lab.add("answers", data=uuid.uuid4().bytes)
     del lab.inputs[case]

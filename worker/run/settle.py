@@ -98,15 +98,15 @@ class Settler:
         except Unfit as error:
             log.warning("slot_unfit", why=str(error))
             self.hand_back(held)
-        except EngineFault as error:
+        except (EngineFault, Damaged, httpx.HTTPError) as error:
             if held.stop.is_set():
                 self._stopped(held)
-            else:
+            elif isinstance(error, EngineFault):
                 log.error("platform_fault", fault=error.fault, detail=error.detail)
                 self._release(held, error.fault)
-        except (Damaged, httpx.HTTPError) as error:
-            log.error("fetch_failed", error=f"{type(error).__name__}: {error}")
-            self._release(held, PlatformFault.INPUT_MISSING)
+            else:
+                log.error("fetch_failed", error=f"{type(error).__name__}: {error}")
+                self._release(held, PlatformFault.INPUT_MISSING)
         except ImageRefused as error:
             with self.responsible(held):
                 self._report(held, _unloadable(error), time.monotonic() - held.since, {})
