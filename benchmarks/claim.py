@@ -1,7 +1,7 @@
 """Leasing a case out of 100,000 that wait, against 5 ms, the barest queue in the same PostgreSQL, and eight at once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from uuid import UUID
@@ -20,8 +20,9 @@ from server.challenges.models import Challenge
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import Case, Dataset
-from server.evaluations.leases import Slot, claim
+from server.evaluations.leases import Slot, claim, heartbeat
 from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.service import Claim
 from server.ids import new_id
 from server.images.models import Image
 from server.settings import Settings
@@ -39,6 +40,7 @@ put in order at each claim, and some machines need more than the bound for that.
 _BOUND, _LEAST_OF_BARE = 5e-3, 0.04
 """Seconds that one claim may take, committed, by the clock; and its speed where that of a bare update is 1."""
 _REPEAT, _UNPLANNED = 200, 50
+_HELD, _LEAST_RENEWAL = 100, 8.0
 _CLAIMERS, _CLAIMS, _LEAST_TOGETHER = 8, 50, 0.7
 _SLOT = Slot(name="bench", cpus=64, memory=2**40, gpus=1, gpu_memory=2**40)
 _BARE = """
@@ -69,6 +71,7 @@ def _measure(teams: int, cases: int, in_time: float | None) -> list[Comparison]:
                 repeat=_REPEAT,
             )
         together = _together(sessions, worker, settings)
+        renewal = _renewal(sessions, worker, settings)
         sessions.kw["bind"].dispose()
     bound = Side("the bound", (_BOUND,))
     shared = f"{result.name}, {_CLAIMERS} claimers at once"
@@ -82,7 +85,32 @@ def _measure(teams: int, cases: int, in_time: float | None) -> list[Comparison]:
             least=0.5,
         ),
         Comparison(shared, together, Side("one claimer", result.ours.seconds), least=_LEAST_TOGETHER),
+        replace(renewal, name=f"{renewal.name}, {teams:,} evaluations", least=_LEAST_RENEWAL),
     ]
+
+
+def _renewal(sessions: SessionFactory, worker: RunWorker, settings: Settings) -> Comparison:
+    """What a slot that serves batches holds at once, renewed together and one after the other, committed each time."""
+    slot = replace(_SLOT, name="bench-held")
+    held: list[Claim] = []
+    for _ in range(_HELD):
+        with unit_of_work(sessions) as session:
+            leased = claim(session, worker, slot, settings=settings)
+            if leased is None:
+                raise RuntimeError("no case was leased")
+            held += [Claim(one.id, one.claim_no, worker.id) for one in leased.runs]
+
+    def renew(claims: Sequence[Claim]) -> None:
+        with unit_of_work(sessions) as session:
+            if heartbeat(session, claims, worker, settings=settings):
+                raise RuntimeError("a lease was lost")
+
+    def one_by_one() -> None:
+        for one in held:
+            renew([one])
+
+    name = f"renew {_HELD} leases"
+    return compare(name, ("one heartbeat", lambda: renew(held)), ("one each", one_by_one), repeat=10)
 
 
 def _claim(sessions: SessionFactory, worker: RunWorker, settings: Settings, slot: Slot = _SLOT) -> UUID:
