@@ -86,7 +86,7 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def _no_such_value(request: Request, error: Exception) -> Response:
-    detail = "The request holds a value that no record can have, such as a NUL character."
+    detail = "The request holds a value that no record can have, such as a NUL or half a surrogate pair."
     return _answer(request, 400, "invalid_value", "Bad request", detail)
 
 
@@ -102,4 +102,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DataError, _no_such_value)
+    app.add_exception_handler(UnicodeEncodeError, _no_such_value)
     app.add_exception_handler(Exception, _unexpected)

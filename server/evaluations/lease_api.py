@@ -4,6 +4,7 @@ Every call after `lease` names the case run and its claim_no, and is refused wit
 heartbeat, which is for several, answers which of them are.
 """
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,9 +39,12 @@ def _claim(worker: RunWorkerDep, case_run: UUID, claim_no: Annotated[int, Query(
 ClaimDep = Annotated[Claim, Depends(_claim)]
 
 
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
 def _storable(text: str) -> str:
-    """`text` as a column can hold it: a container may print NUL, and must not make its verdict unstorable by that."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    """`text` as a column can hold it: NUL or half a surrogate pair must not make a verdict unstorable."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 Text = Annotated[str, AfterValidator(_storable)]
@@ -57,7 +61,7 @@ class SlotIn(BaseModel):
     """What the asking slot offers; memory in bytes."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
-    cpus: Annotated[float, Field(gt=0)]
+    cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     memory: Annotated[int, Field(gt=0)]
     gpus: Annotated[int, Field(ge=0)] = 0
     gpu_memory: Annotated[int, Field(ge=0)] = 0

@@ -1,5 +1,7 @@
 """What a hostile participant, container or run worker tries, and what comes of it."""
 
+import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -34,6 +36,23 @@ def test_a_container_that_prints_nul_gets_its_verdict(lab: Lab, team: Entrant) -
     body = {"fault": "exit_code", "message": "a\0", "warnings": ["b\0"], "seconds": 1, "log": "c\0d"}
     assert worker.call("POST", worker.take(), "finish", json=body).status_code == 204
     assert lab.runs(evaluation)[0].log == "c\ufffdd"
+
+
+@pytest.mark.parametrize("text", ["a\ud800b", "\udfff"])
+def test_half_a_surrogate_pair_gets_its_verdict_too(lab: Lab, team: Entrant, text: str) -> None:
+    evaluation, worker = team.submit(), lab.worker()
+    body = {"fault": "exit_code", "message": text, "warnings": [text], "seconds": 1, "log": text}
+    content, json_type = json.dumps(body).encode(), {"Content-Type": "application/json"}
+    assert worker.call("POST", worker.take(), "finish", content=content, headers=json_type).status_code == 204
+    run = lab.runs(evaluation)[0]
+    assert run.log == run.message == run.warnings[0] == re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def test_a_slot_of_infinite_size_is_refused(lab: Lab) -> None:
+    content, json_type = b'{"name": "x", "cpus": Infinity, "memory": 1}', {"Content-Type": "application/json"}
+    answer = lab.worker().http.post("/worker/leases", content=content, headers=json_type)
+    assert answer.status_code == 422
+    assert "cpus" in answer.json()["detail"]
 
 
 def test_a_case_takes_no_output_but_the_one_uploaded_for_it(lab: Lab, team: Entrant) -> None:
