@@ -25,11 +25,11 @@ def run() -> list[Comparison]:
         for file in (path, source):
             nibabel.save(nibabel.Nifti1Image(mask, np.diag([*_SPACING, 1])), file)
         result = check_output(task, path, {"flair": source})
-        if not result.valid or not np.array_equal(read_label_map(path)[0], mask):
+        if not result.valid or not np.array_equal(read_label_map(task.output, path).labels, mask):
             raise RuntimeError("the mask was not read as it was written")
         ways: dict[str, Action] = {
             "mask of 105 MB, every check": functools.partial(check_output, task, path, {"flair": source}),
-            "reference of 105 MB": functools.partial(read_label_map, path),
+            "reference of 105 MB": functools.partial(read_label_map, task.output, path),
         }
         theirs = ("nibabel get_fdata", lambda: nibabel.Nifti1Image.from_filename(path).get_fdata())
         return [

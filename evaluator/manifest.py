@@ -17,7 +17,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from evaluator._tables import TableError, decimal, text_table
-from evaluator.outputs import LabelMapError, read_label_map
+from evaluator.outputs import LabelMapError, TruthError, read_label_map, truth
+from evaluator.spec import NumberOutput, SegmentationOutput
 
 COLUMNS = ("case", "subject", "label", "cohort", "sex", "age", "site", "scanner")
 """The columns of references.csv; only `case` must be there."""
@@ -148,7 +149,11 @@ def _line_of(text: str, field: list[str]) -> int | None:
 
 @dataclass(frozen=True)
 class Reference:
-    """What is known of one case. Empty cells are None; `line` is its line in references.csv, if any."""
+    """What is known of one case. Empty cells are None; `line` is its line in references.csv, if any.
+
+    age is None too where its cell writes no number above 0, as "89+" of a patient whose age must not be known does;
+    `unread_age` is that cell.
+    """
 
     subject: str
     label: str | None = None
@@ -158,14 +163,22 @@ class Reference:
     site: str | None = None
     scanner: str | None = None
     line: int | None = None
+    unread_age: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for messages."""
+        return f"references.csv:{self.line}" if self.line else "references.csv"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReferenceMap:
-    """A reference segmentation: whole-number labels and the voxel spacing in mm, rounded to 1e-4."""
+    """A reference segmentation: labels of the task, the voxel spacing in mm, rounded to 1e-4, and what was doubtful."""
 
-    labels: npt.NDArray[np.integer[Any]]
+    labels: npt.NDArray[np.unsignedinteger]
     spacing_mm: tuple[float, ...]
+    affine: npt.NDArray[np.float64]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -175,25 +188,31 @@ class References:
     directory: Path
     rows: Mapping[str, Reference]
 
-    def label(self, case: str) -> float:
-        """The label of a case as a number.
+    def label(self, case: str, output: NumberOutput) -> float:
+        """The label of a case as a number that an output may have.
 
         Raises:
-            ManifestError: there is none, or it is no finite number.
+            ManifestError: there is none.
         """
         row = self.rows[case]
-        place = f"references.csv:{row.line}" if row.line else "references.csv"
         if row.label is None:
-            raise ManifestError(f"{place}: the case has no label")
-        return _number(row.label, f"{place}: label")
+            raise ManifestError(f"{row.place}: the case has no label")
+        try:
+            return truth(output, row.label)[0]
+        except TruthError as error:
+            raise ManifestError(f"{row.place}: {error}") from None
 
-    def label_map(self, case: str) -> ReferenceMap:
+    def label_map(self, case: str, output: SegmentationOutput) -> ReferenceMap:
         """The reference segmentation of a case.
 
         Raises:
-            ManifestError: it is missing, unreadable, not 3-D or not made of whole numbers.
+            ManifestError: it is missing, or none that an output can be compared with.
         """
-        return _read_label_map(self.label_map_path(case), f"entry {list(self.rows).index(case) + 1}")
+        try:
+            return read_reference_map(output, self.label_map_path(case))
+        except LabelMapError as error:
+            entry = list(self.rows).index(case) + 1
+            raise ManifestError(f"entry {entry} of the manifest: its reference label map {error}") from None
 
     def label_map_path(self, case: str) -> Path:
         """Where the reference segmentation of a case lies, whether or not it exists."""
@@ -253,9 +272,16 @@ def _row(row: Mapping[str, str], place: str, line: int) -> tuple[str, Reference]
     if case is None:
         raise ManifestError(f"{place}: the case has no name")
     age = cells.pop("age", None)
-    years = None if age is None else _number(age, f"{place}: age")
+    years = None if age is None else _years(age)
     subject = cells.pop("subject", None) or _subject(case)
-    return case, Reference(subject=subject, age=years, line=line, **cells)
+    unread = age if years is None else None
+    return case, Reference(subject=subject, age=years, line=line, unread_age=unread, **cells)
+
+
+def _years(text: str) -> float | None:
+    """An age, None where it is unknown: other texts, and numbers that are no age, say no more than an empty cell."""
+    years = decimal(text)
+    return years if years is not None and 0 < years < math.inf else None
 
 
 def _cell(text: str) -> str | None:
@@ -263,24 +289,16 @@ def _cell(text: str) -> str | None:
     return None if stripped.lower() in ("", "n/a", "nan") else stripped  # BIDS writes n/a for what is unknown
 
 
-def _number(text: str, place: str) -> float:
-    number = decimal(text)
-    if number is None or not math.isfinite(number):
-        raise ManifestError(f"{place}: {text!r} is not a number")
-    return number
+def read_reference_map(output: SegmentationOutput, path: Path) -> ReferenceMap:
+    """The reference segmentation in the file at `path`.
 
-
-def _read_label_map(path: Path, entry: str) -> ReferenceMap:
-    try:
-        labels, spacing = read_label_map(path)
-    except FileNotFoundError:
-        raise ManifestError(f"{entry} of the manifest has no reference label map") from None
-    except LabelMapError as error:
-        raise ManifestError(f"{entry}: its reference label map {error}") from None
+    Raises:
+        evaluator.outputs.LabelMapError: it is missing, or none that an output can be compared with.
+    """
+    image = read_label_map(output, path)
     # The one place where spacing is read and rounded: every metric gets this, and the report stores it.
-    rounded = tuple(round(step, SPACING_DECIMALS) for step in spacing)
+    rounded = tuple(round(step, SPACING_DECIMALS) for step in image.header.spacing)
     if not all(rounded):
-        raise ManifestError(
-            f"{entry}: its reference label map has voxels smaller than 1e-{SPACING_DECIMALS} mm"
-        )
-    return ReferenceMap(labels, rounded)
+        message = f"has voxels smaller than 1e-{SPACING_DECIMALS} mm; write their true size"
+        raise LabelMapError(message, "reference_spacing")
+    return ReferenceMap(image.labels, rounded, image.header.affine, image.warnings)

@@ -8,6 +8,7 @@ from server import openapi, problems
 from server.accounts.api import router as accounts
 from server.body_limit import BodyLimit
 from server.challenges.api import router as challenges
+from server.datasets.api import router as datasets
 from server.evaluations.api import router as evaluations
 from server.evaluations.lease_api import router as leases
 from server.images.api import router as images
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in (
         accounts,
         challenges,
+        datasets,
         teams,
         uploads,
         images,

@@ -201,4 +201,7 @@ _NUMBERS = (
     DatasetMetric("spearman", "higher", -1, 1, -1, _Spearman, _of_arrays(spearman), _fixed),
 )  # fmt: skip
 
+BINARY = frozenset(one.name for one in _BINARY)
+"""The metrics whose labels are 0 or 1."""
+
 DATASET_METRICS = (*_BINARY, *_CLASSES, *_NUMBERS)

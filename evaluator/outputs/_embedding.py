@@ -140,5 +140,8 @@ def _as_float32(vector: NDArray[np.floating]) -> NDArray[np.float32]:
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         result = vector.astype(np.float32)
     if not np.isfinite(result).all():
-        raise InvalidOutput(Check.FINITE, "The embedding has values that are not finite as float32.")
+        wrong = np.flatnonzero(~np.isfinite(result))
+        detail = f"found {vector[wrong[0]]} at position {wrong[0]}, {len(wrong)} of {len(result)} in all"
+        message = "The embedding has values that are not finite as float32."
+        raise InvalidOutput(Check.FINITE, message, detail)
     return result

@@ -18,7 +18,16 @@ NUMERIC = {
 }  # fmt: skip
 """NIfTI data type codes of whole and real numbers."""
 
-_NOT_NUMBERS = {32, 128, 1792, 2304}
+_NOT_NUMBERS = {32: 64, 128: 24, 1792: 128, 2304: 32}
+_BITS = {code: 8 * np.dtype(name).itemsize for code, name in NUMERIC.items()} | _NOT_NUMBERS
+
+_SPACE = 7
+_OTHER_UNITS = {1: "metres", 3: "micrometres"}
+"""Units of space by their code; no unit at all means millimetres."""
+
+_NIBABELS = 3 * float(np.finfo(np.float32).eps)
+_LONGEST_QUATERNION = 1e-5
+"""By how much the square of a stored quaternion may exceed 1 and be rounding: nibabel takes less, others any."""
 
 _XFORM_CODES = range(1, 6)
 """Codes that NIfTI knows; others count as unset, as in nibabel."""
@@ -57,6 +66,16 @@ NIFTI_1 = _LAYOUTS[348][0].newbyteorder("<")
 """The little-endian layout that label maps are written in."""
 
 
+_OTHERS = (
+    (b"\x00\x00\x00\x01", "a FreeSurfer image (.mgz): convert it, renaming is not enough"),
+    (b"NRRD", "an NRRD image: convert it"),
+    (b"\x93NUM", "a NumPy array: save it as NIfTI"),
+    (b"\x89HDF", "an HDF5 file, perhaps MINC: convert it"),
+    (b"\x1f\x8b", "gzip data inside gzip data: pack it once"),
+)
+"""How the unpacked content of other files starts."""
+
+
 class HeaderError(Exception):
     """These bytes are not the header of a NIfTI image that can be loaded."""
 
@@ -65,9 +84,11 @@ class HeaderError(Exception):
 class Header:
     """What is needed of a NIfTI header.
 
-    dtype is None for colours and complex numbers. slope and intercept are 1 and 0 where there is no scaling;
-    precision is the relative rounding of these two as stored. affine is 4×4, and may hold anything, and so may
-    spacing_mm, the size of a voxel along each axis.
+    dtype is None for colours and complex numbers; bits, of a voxel, go by the data type alone, and bits_agree says
+    whether `bitpix` is the same. slope and intercept are 1 and 0 where there is no scaling; precision is the relative
+    rounding of these two as stored. affine is 4×4, and may hold anything, and so may spacing, the size of a
+    voxel along each axis, which both are in millimetres unless `unit` names another. long_quaternion: the affine
+    comes from a quaternion that is rounded to more than 1, beyond what nibabel reads.
     """
 
     shape: tuple[int, ...]
@@ -77,12 +98,21 @@ class Header:
     intercept: float
     precision: float
     affine: NDArray[np.float64]
-    spacing_mm: tuple[float, ...]
+    spacing: tuple[float, ...]
+    unit: str | None
+    bits: int
+    bits_agree: bool
+    long_quaternion: bool
 
     @property
     def voxels(self) -> int:
         """Number of values."""
         return math.prod(self.shape)
+
+    @property
+    def end(self) -> int:
+        """How many bytes the unpacked image holds."""
+        return self.data_offset + (self.voxels * self.bits + 7) // 8
 
 
 def read_header(read: Callable[[int], bytes]) -> tuple[Header, int]:
@@ -108,7 +138,8 @@ def _size_and_order(start: bytes) -> tuple[int, Any]:
         size = int.from_bytes(start, "little" if order == "<" else "big")
         if len(start) == 4 and size in _LAYOUTS:
             return size, order
-    raise HeaderError("neither NIfTI-1 nor NIfTI-2")
+    what = next((f"; it is {name}" for magic, name in _OTHERS if start.startswith(magic)), "")
+    raise HeaderError(f"neither NIfTI-1 nor NIfTI-2{what}")
 
 
 def _parse(fields: Any, size: int, precision: float) -> Header:
@@ -119,15 +150,20 @@ def _parse(fields: Any, size: int, precision: float) -> Header:
     if min(shape) < 1:
         raise HeaderError("a dimension without voxels")
     slope, intercept = _scaling(float(fields["scl_slope"]), float(fields["scl_inter"]))
+    code = int(fields["datatype"])
     return Header(
         shape=shape,
-        dtype=_dtype(int(fields["datatype"]), fields.dtype["datatype"].byteorder),
+        dtype=_dtype(code, fields.dtype["datatype"].byteorder),
         data_offset=_data_offset(float(fields["vox_offset"]), size),
         slope=slope,
         intercept=intercept,
         precision=precision,
         affine=_affine(fields, shape),
-        spacing_mm=tuple(float(step) for step in fields["pixdim"][1 : rank + 1]),
+        spacing=tuple(float(step) for step in fields["pixdim"][1 : rank + 1]),
+        unit=_OTHER_UNITS.get(int(fields["xyzt_units"]) & _SPACE),
+        bits=_BITS[code],
+        bits_agree=int(fields["bitpix"]) == _BITS[code],
+        long_quaternion=_of_quaternion(fields) and _excess(fields) > _NIBABELS,
     )
 
 
@@ -162,7 +198,7 @@ def _affine(fields: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
     steps = np.abs(fields["pixdim"][1:4].astype(np.float64))
     steps[steps == 0] = 1
     with np.errstate(all="ignore"):  # what comes of absurd fields is not finite, and is checked
-        if fields["qform_code"] in _XFORM_CODES:
+        if _of_quaternion(fields):
             steps[2] *= -1 if fields["pixdim"][0] == -1 else 1
             affine[:3, :3] = _rotation(fields["quatern"].astype(np.float64)) * steps
             affine[:3, 3] = fields["qoffset"]
@@ -174,11 +210,21 @@ def _affine(fields: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
     return affine
 
 
+def _of_quaternion(fields: Any) -> bool:
+    return fields["sform_code"] not in _XFORM_CODES and fields["qform_code"] in _XFORM_CODES
+
+
+def _excess(fields: Any) -> float:
+    """By how much the square of the stored quaternion exceeds 1."""
+    with np.errstate(all="ignore"):
+        return float((fields["quatern"].astype(np.float64) ** 2).sum()) - 1
+
+
 def _rotation(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The rotation of a unit quaternion without its first number; NaN if the three are longer than 1."""
+    """The rotation of a unit quaternion without its first number; NaN if the three are longer than 1 and rounding."""
     b, c, d = (float(part) for part in quaternion)
     square = 1.0 - (b * b + c * c + d * d)
-    if square < -3 * np.finfo(np.float32).eps or math.isnan(square):
+    if square < -_LONGEST_QUATERNION or math.isnan(square):
         return np.full((3, 3), np.nan)
     a = math.sqrt(max(square, 0.0))
     norm = a * a + b * b + c * c + d * d

@@ -12,7 +12,13 @@ from evaluator.spec import NumberOutput
 from evaluator.verdicts import Check
 
 _LIMIT = 1 << 16
+_FLOAT32_STEP = 2.0**-23
+_CLIPPED = "The value lies outside its range by no more than rounding; the nearest bound is taken."
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+
+
+class TruthError(ValueError):
+    """A label that is no number of the task; the message is a predicate such as "label 'x' is not …"."""
 
 
 def check(output: NumberOutput, path: Path, inputs: Mapping[str, Path]) -> tuple[float, tuple[str, ...]]:
@@ -21,7 +27,8 @@ def check(output: NumberOutput, path: Path, inputs: Mapping[str, Path]) -> tuple
     Raises:
         InvalidOutput: the first check that fails.
     """
-    return _in_range(output, _parse(text_of(read_small(path, output.suffix, _LIMIT)))), ()
+    value = _parse(text_of(read_small(path, output.suffix, _LIMIT)))
+    return _in_range(output, value, slack=_slack(output))
 
 
 def encode(output: NumberOutput, value: float) -> bytes:
@@ -36,7 +43,7 @@ def decode(output: NumberOutput, data: bytes) -> float:
         NotCanonical: these are other bytes, or the number is out of range.
     """
     try:
-        value = _in_range(output, _parse(text_of(data)))
+        value, _ = _in_range(output, _parse(text_of(data)))
     except InvalidOutput as error:
         raise NotCanonical(error.message) from None
     if encode(output, value) != data:
@@ -65,7 +72,10 @@ def _parse(text: str) -> float:
     tokens = text.split()
     if len(tokens) != 1:
         what = "no value" if not tokens else "more than one value"
-        raise InvalidOutput(Check.ONE_VALUE, f"The output file holds {what}; it must hold exactly one.")
+        shown = " ".join(one[:20] for one in tokens[:3]) + (" …" if len(tokens) > 3 else "")
+        detail = f"found {len(tokens)} values: {shown!r}" if tokens else f"found {len(text)} blank characters"
+        message = f"The output file holds {what}; it must hold exactly one."
+        raise InvalidOutput(Check.ONE_VALUE, message, detail)
     return parse_float(tokens[0])
 
 
@@ -86,10 +96,32 @@ def parse_float(token: str) -> float:
     return value
 
 
-def _in_range(output: NumberOutput, value: float) -> float:
+def truth(output: NumberOutput, text: str) -> tuple[float, tuple[str, ...]]:
+    """The number that a label of references.csv writes, read as an output is, and sentences of warning.
+
+    Raises:
+        TruthError: it is none that an output may have.
+    """
+    try:
+        return _in_range(output, parse_float(text), slack=_slack(output))
+    except InvalidOutput as error:
+        said = error.message.removeprefix("The value ").removesuffix(".")
+        raise TruthError(f"label {text[:40]!r} {said}") from None
+
+
+def _in_range(output: NumberOutput, value: float, *, slack: float = 0.0) -> tuple[float, tuple[str, ...]]:
+    """`value`, and one that lies outside by up to `slack` as the nearest bound, with a warning."""
     low = -math.inf if output.minimum is None else output.minimum
     high = math.inf if output.maximum is None else output.maximum
-    if not low <= value <= high:
-        message = f"The value must lie between {low:g} and {high:g}."
-        raise InvalidOutput(Check.RANGE, message, f"found {value!r}")
-    return value
+    if low <= value <= high:
+        return value, ()
+    if low - slack <= value <= high + slack:
+        return min(max(value, low), high), (_CLIPPED,)
+    message = f"The value must lie between {low:g} and {high:g}."
+    raise InvalidOutput(Check.RANGE, message, f"found {value!r}")
+
+
+def _slack(output: NumberOutput) -> float:
+    """What rounding to float32 may add at the bounds: four of its steps at the larger of them, or at 1."""
+    bounds = [abs(one) for one in (output.minimum, output.maximum) if one is not None]
+    return 4 * _FLOAT32_STEP * (max(bounds, default=0.0) or 1.0)

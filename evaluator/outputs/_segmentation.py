@@ -1,30 +1,27 @@
-"""Segmentations: a gzipped NIfTI label map with the shape of an input.
+"""Segmentations: a gzipped NIfTI label map with the shape of an input."""
 
-Nothing is unpacked before the header has been held against the inputs, and the voxels pass through a small
-buffer into the smallest integers, so that a file costs one byte a voxel whatever it claims to hold.
-"""
-
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
 from evaluator.outputs._file import opened
+from evaluator.outputs._geometry import same_affine, turned
 from evaluator.outputs._gzip import GunzipReader, GzipError
+from evaluator.outputs._image import MAX_TRAILING, LabelImage, read_labels
 from evaluator.outputs._nifti import MAX_DATA_OFFSET, Header, HeaderError, read_header
 from evaluator.outputs._result import InputUnreadable, InvalidOutput, LabelMap
-from evaluator.outputs._voxels import VoxelSieve, smallest_dtype
 from evaluator.spec import SegmentationOutput
 from evaluator.verdicts import Check
 
-_BUFFER = 1 << 20
-_MAX_TRAILING = 1 << 20
+_GZIP = b"\x1f\x8b"
 _WIDEST_ITEM = 8
-_AFTER_DATA = "The image has bytes after its voxels; they are ignored."
-_AFTER_GZIP = "The output file has bytes after its gzip data; they are ignored."
 _OTHER_AFFINE = "The affine differs from that of the inputs."
+_OTHER_AXES = (
+    "By their affine, axes are mirrored or swapped against the inputs; voxels are compared in the order in which they "
+    "are stored, which must be that of the inputs."
+)
+_EMPTY = "Every voxel is background."
 
 
 def check(
@@ -41,11 +38,8 @@ def check(
         raise InputUnreadable("a segmentation is compared with its inputs, and there is none")
     with opened(path, output.suffix) as (file, size):
         _bounded(size, max(reference.voxels for reference in references))
-        try:
-            return _read(output, GunzipReader(file), references)
-        except GzipError as error:
-            message = "The output file is not a sound gzip file: it is not gzip, damaged or cut off."
-            raise InvalidOutput(Check.GZIP, message, str(error)) from None
+        found = read_labels(file, output.labels, lambda header: _require_shape(header, references))
+    return LabelMap(found.labels, found.header.affine), (*found.warnings, *_doubts(found, references))
 
 
 def input_header(path: Path) -> Header:
@@ -56,7 +50,7 @@ def input_header(path: Path) -> Header:
     """
     try:
         with path.open("rb") as file:
-            zipped = file.read(2) == b"\x1f\x8b"
+            zipped = file.read(2) == _GZIP
             file.seek(0)
             return _input(file, zipped)
     except (OSError, GzipError, HeaderError) as error:
@@ -67,78 +61,41 @@ def _input(file: BinaryIO, zipped: bool) -> Header:
     return read_header(GunzipReader(file).read if zipped else file.read)[0]
 
 
+def content_size(path: Path, expected: int) -> int:
+    """How many bytes the input at `path` holds when unpacked, counted up to `expected`; 0 where it is damaged.
+
+    A gzip file ends with the length of its content. Where that is the expected one, nothing is unpacked.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != _GZIP:
+                return path.stat().st_size
+            file.seek(-4, os.SEEK_END)
+            if int.from_bytes(file.read(4), "little") == expected % (1 << 32):
+                return expected
+            file.seek(0)
+            return GunzipReader(file).skip(expected)
+    except (OSError, GzipError):
+        return 0
+
+
 def _bounded(size: int, voxels: int) -> None:
-    unpacked = MAX_DATA_OFFSET + voxels * _WIDEST_ITEM + _MAX_TRAILING
+    unpacked = MAX_DATA_OFFSET + voxels * _WIDEST_ITEM + MAX_TRAILING
     if size > unpacked + unpacked // 8:  # gzip never adds as much to what it cannot compress
         raise InvalidOutput(Check.TOO_LARGE, "The output file is larger than any label map of this shape.")
 
 
-def _read(
-    output: SegmentationOutput, reader: GunzipReader, references: Sequence[Header]
-) -> tuple[LabelMap, tuple[str, ...]]:
-    try:
-        header, consumed = read_header(reader.read)
-    except HeaderError as error:
-        message = "The output file cannot be loaded as a NIfTI image: its header is not valid."
-        raise InvalidOutput(Check.HEADER, message, str(error)) from None
-    _check_header(header, references)
-    gap = header.data_offset - consumed
-    if reader.skip(gap) < gap:
-        raise _too_short()
-    labels = _voxels(output, reader, header)
-    warnings = _trailing(reader)
-    if not _same_affine(header, references):
-        warnings.append(_OTHER_AFFINE)
-    return LabelMap(labels.reshape(header.shape, order="F"), header.affine), tuple(warnings)
-
-
-def _check_header(header: Header, references: Sequence[Header]) -> None:
-    with np.errstate(over="ignore"):
-        stored = header.affine.astype(np.float32)
-    if not np.isfinite(stored).all() or not stored[:3, :3].any():
-        raise InvalidOutput(Check.AFFINE, "The affine is not finite or all zero.")
-    if len(header.shape) != 3:
-        message = "The image must have exactly three dimensions."
-        raise InvalidOutput(Check.DIMENSIONS, message, f"found {len(header.shape)}")
-    if header.dtype is None:
-        raise InvalidOutput(Check.INTEGER_VALUES, "The image holds colours or complex numbers, not labels.")
+def _require_shape(header: Header, references: Sequence[Header]) -> None:
     shapes = [reference.shape for reference in references]
     if header.shape not in shapes:
         detail = f"found {header.shape}, the inputs have {shapes[0]}"
         raise InvalidOutput(Check.SHAPE, "The shape of the image differs from that of the inputs.", detail)
 
 
-def _too_short() -> InvalidOutput:
-    return InvalidOutput(Check.HEADER, "The image holds fewer voxels than its header says.")
-
-
-def _voxels(output: SegmentationOutput, reader: GunzipReader, header: Header) -> NDArray[np.unsignedinteger]:
-    sieve = VoxelSieve(output.labels, header)
-    labels = np.empty(header.voxels, smallest_dtype(output.labels))
-    assert header.dtype is not None  # noqa: S101 - refused with the header
-    stored = np.empty(_BUFFER // header.dtype.itemsize, header.dtype)
-    for start in range(0, header.voxels, len(stored)):
-        block = labels[start : start + len(stored)]
-        # Labels that are stored as they will be kept need no buffer.
-        part = block if block.dtype == header.dtype else stored[: len(block)]
-        if reader.readinto(part.view(np.uint8).data) < part.nbytes:
-            raise _too_short()
-        found = sieve.labels(part)
-        if found is not block:
-            block[:] = found
-    sieve.raise_if_invalid()
-    return labels
-
-
-def _trailing(reader: GunzipReader) -> list[str]:
-    """Read to the end, so that every checksum is verified."""
-    extra = reader.skip(_MAX_TRAILING + 1)
-    if extra > _MAX_TRAILING:
-        raise InvalidOutput(Check.TOO_LARGE, "The image goes on long after its last voxel.")
-    return [_AFTER_DATA] * (extra > 0) + [_AFTER_GZIP] * reader.trailing
-
-
-def _same_affine(header: Header, references: Sequence[Header]) -> bool:
-    """Whether an input of the same shape has the same affine, up to 1 µm and the rounding of float32."""
-    same_shape = (reference.affine for reference in references if reference.shape == header.shape)
-    return any(np.allclose(header.affine, affine, rtol=1e-5, atol=1e-3) for affine in same_shape)
+def _doubts(found: LabelImage, references: Sequence[Header]) -> list[str]:
+    affine = found.header.affine
+    like = [one.affine for one in references if one.shape == found.header.shape]
+    doubts = [] if found.labels.any() else [_EMPTY]
+    if not any(same_affine(affine, one) for one in like):
+        doubts.append(_OTHER_AXES if all(turned(affine, one) for one in like) else _OTHER_AFFINE)
+    return doubts

@@ -16,6 +16,7 @@ from evaluator.scoring._intervals import metric_report
 from evaluator.scoring._replicates import weighted_mean
 from evaluator.scoring._report import Extras, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
+from evaluator.spec import SegmentationOutput
 
 
 def score_segmentations(job: Job) -> Report:
@@ -25,12 +26,15 @@ def score_segmentations(job: Job) -> Report:
         ScoringError: a metric is not one of single cases.
         evaluator.manifest.ManifestError: a reference label map is missing or unusable.
     """
+    if not isinstance(job.task.output, SegmentationOutput):
+        raise ScoringError(f"board {job.name}: its task writes no segmentations")
+    task = job.task.output
     plugins = {key: (_case_metric(key, metric), metric.parameters) for key, metric in job.metrics.items()}
     values: dict[str, list[float]] = {key: [] for key in plugins}
     spacing: list[tuple[float, ...]] = []
     missing = wrong_shape = 0
     for case in job.manifest.names:
-        reference, output = job.references.label_map(case), _labels(job.read(case))
+        reference, output = job.references.label_map(case, task), _labels(job.read(case))
         fits = output is not None and output.shape == reference.labels.shape
         missing += output is None
         wrong_shape += output is not None and not fits

@@ -20,7 +20,7 @@ def score_classes(job: Job) -> Report:
     if not isinstance(job.task.output, ScoresOutput):
         raise ScoringError(f"board {job.name}: its task writes no class scores")
     classes, cases = job.task.output.classes, job.manifest.names
-    labels = np.array([_class_of(job.references.rows[case], classes) for case in cases])
+    labels = np.array([class_of(job.references.rows[case], classes) for case in cases])
     outputs = [job.read(case) for case in cases]
     sample = resample(job, cases, [classes[label] for label in labels])
     metrics = {}
@@ -35,10 +35,16 @@ def score_classes(job: Job) -> Report:
     return Report(board=job.name, cases=cases, per_case={}, metrics=metrics, extras=extras)
 
 
-def _class_of(reference: Reference, classes: tuple[str, ...]) -> int:
-    place = f"references.csv:{reference.line}" if reference.line else "references.csv"
+def class_of(reference: Reference, classes: tuple[str, ...]) -> int:
+    """The number of the class that a label names.
+
+    Raises:
+        evaluator.manifest.ManifestError: there is no label, or it is no class of the task.
+    """
     if reference.label is None:
-        raise ManifestError(f"{place}: the case has no label")
+        raise ManifestError(f"{reference.place}: the case has no label")
     if reference.label not in classes:
-        raise ManifestError(f"{place}: {reference.label!r} is none of the classes {', '.join(classes)}")
+        raise ManifestError(
+            f"{reference.place}: {reference.label!r} is none of the classes {', '.join(classes)}"
+        )
     return classes.index(reference.label)

@@ -9,6 +9,7 @@ from evaluator.scoring._intervals import FAIRNESS, exact_of, metric_report
 from evaluator.scoring._replicates import replicates
 from evaluator.scoring._report import Extras, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
+from evaluator.spec import NumberOutput
 
 
 def score_numbers(job: Job) -> Report:
@@ -18,8 +19,10 @@ def score_numbers(job: Job) -> Report:
         ScoringError: a metric is not one of whole datasets.
         evaluator.manifest.ManifestError: a case has no label.
     """
-    cases = job.manifest.names
-    labels = np.array([job.references.label(case) for case in cases])
+    if not isinstance(job.task.output, NumberOutput):
+        raise ScoringError(f"board {job.name}: its task writes no numbers")
+    output_of, cases = job.task.output, job.manifest.names
+    labels = np.array([job.references.label(case, output_of) for case in cases])
     outputs = [_number(job.read(case)) for case in cases]
     sample = resample(job, cases, _classes(labels))
     metrics = {}

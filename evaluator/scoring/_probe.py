@@ -119,7 +119,7 @@ def _split(job: Job, probe: Probe, seed: int) -> Split:
     references = job.references.rows.values()
     try:
         return split_cases(
-            [_cohort(row) for row in references],
+            [cohort_of(row) for row in references],
             [row.age for row in references],
             probe.model_copy(update={"seed": seed}),
         )
@@ -127,8 +127,12 @@ def _split(job: Job, probe: Probe, seed: int) -> Split:
         raise ScoringError(f"board {job.name}: {error}") from None
 
 
-def _cohort(reference: Reference) -> str:
-    """The class of a case: its cohort, or its label where a dataset has no column of that name."""
+def cohort_of(reference: Reference) -> str:
+    """The class of a case: its cohort, or its label where a dataset has no column of that name.
+
+    Raises:
+        evaluator.manifest.ManifestError: it has neither.
+    """
     found = reference.cohort or reference.label
     if found is None:
         raise ManifestError(f"references.csv:{reference.line or 1}: the case has no cohort")
@@ -155,7 +159,7 @@ def _material(job: Job, split: Split, embeddings: Sequence[Embedding | None]) ->
     numbers = {name: number for number, name in enumerate(split.classes)}
     return Material(
         cases=job.manifest.names,
-        labels=np.array([numbers[_cohort(row)] for row in references]),
+        labels=np.array([numbers[cohort_of(row)] for row in references]),
         embeddings=embeddings,
         references=references,
         classes=split.classes,

@@ -57,6 +57,7 @@ def _fairness(data: DatasetData, counts: Counts, of: str) -> Values:
     found = [
         1 - disparities(data, [counts * one for one in _members(groups)], of)
         for groups in data.groups.values()
+        if any(one is not None for one in groups)  # a variable that nobody has a value of compares nothing
     ]
     return mean_of_finite(np.array(found)) if found else np.full(len(counts), np.nan)
 

@@ -4,21 +4,30 @@
     Task_N/labels/sub-XX/ses-01/{label.txt|seg.nii.gz}
     Task_N/participants.tsv        participant_id [session_id] sex age site scanner cohort
 
-Earlier editions write sub_XX, ses_1, dwi_b1000.nii.gz and labels.txt; these are read too.
+Earlier editions write sub_XX, ses_1, dwi_b1000.nii.gz and labels.txt; these are read too, and so is .nii for .nii.gz.
+Whatever else lies in the folder is named, but for what operating systems and BIDS tools leave beside data.
 """
 
-import csv
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evaluator.spec import Task
+from evaluator.spec import EmbeddingOutput, SegmentationOutput, Task
+from server.datasets.findings import Findings, LayoutError, some
+from server.datasets.names import SESSION, SUBJECT, Key, folder_name, is_litter, why_no_name
+from server.datasets.participants import read_participants
 
-GROUPS = ("cohort", "sex", "age", "site", "scanner")
 _ALIASES = {"dwi": ("dwi_b1000",), "t1w": ("t1",), "t2w": ("t2",), "t2s": ("t2star",)}
-_NAME = re.compile(r"(?:sub|ses)[-_]([A-Za-z0-9]+)")
+_VOLUMES = (".nii.gz", ".nii")
+_LABELS = ("label.txt", "labels.txt")
+_SEGMENTATIONS = tuple(f"seg{suffix}" for suffix in _VOLUMES)
+_KNOWN = frozenset(
+    {"preprocessed", "labels", "participants.tsv", "participants.json", "dataset_description.json"}
+)
+_TEXTS = ("readme", "changes", "license", "licence")
+_LONGEST_CASE = 200
 
 
 @dataclass(frozen=True)
@@ -27,108 +36,167 @@ class Found:
 
     case: str
     subject: str
+    place: Path
     inputs: dict[str, Path]
     label: Path | None
     groups: dict[str, str] = field(default_factory=dict)
 
 
-class LayoutError(Exception):
-    """A folder that is not in the FOMO layout; `problems` lists everything that is wrong.
-
-    `found` are the sessions that were found nevertheless, complete or not.
-    """
-
-    def __init__(self, problems: list[str], found: Sequence[Found] = ()) -> None:
-        self.problems = problems
-        self.found = tuple(found)
-        super().__init__("\n".join(problems))
-
-
-def read(root: Path, task: Task) -> list[Found]:
-    """The sessions under `root` (a Task_N folder), sorted by case id.
+def read(root: Path, task: Task, findings: Findings) -> list[Found]:
+    """The sessions under `root` (a Task_N folder), complete or not, sorted by case id.
 
     Raises:
-        LayoutError: no preprocessed folder, no session, or a session that lacks an input.
+        LayoutError: no preprocessed folder, no session in it, or a task whose inputs are no volumes.
     """
+    _require_volumes(task)
     preprocessed = root / "preprocessed"
     if not preprocessed.is_dir():
         raise LayoutError([f"{root}: there is no folder 'preprocessed'; give the Task_N folder"])
-    sessions = [
-        (subject, session)
-        for subject in sorted(preprocessed.iterdir())
-        for session in (sorted(subject.iterdir()) if subject.is_dir() else [])
-        if _NAME.fullmatch(subject.name) and _NAME.fullmatch(session.name) and session.is_dir()
-    ]
+    _beside(root, findings)
+    sessions = _sessions(preprocessed, findings)
     if not sessions:
-        raise LayoutError([f"{preprocessed}: there is no sub-XX/ses-YY folder"])
-    several = {name for name, count in Counter(subject.name for subject, _ in sessions).items() if count > 1}
-    problems: list[str] = []
-    try:
-        participants = _participants(root / "participants.tsv")
-    except LayoutError as error:
-        participants, problems = {}, error.problems
+        none = f"{preprocessed}: there is no sub-XX/ses-YY folder"
+        raise LayoutError([none, *findings.errors], findings.warnings)
+    labels = _labels(root / "labels", task, sessions, findings)
+    participants = read_participants(root / "participants.tsv", sessions, findings)
+    several = {name for name, count in Counter(subject for subject, _ in sessions).items() if count > 1}
+    strangers: dict[str, list[Path]] = defaultdict(list)
     found = []
-    for subject, session in sessions:
-        inputs = _inputs(session, task)
-        try:
-            task.inputs_of(set(inputs))
-        except ValueError as error:
-            problems.append(f"{session}: {error}")
-        found.append(_found(root, subject.name, session.name, subject.name in several, inputs, participants))
-    found.sort(key=lambda one: one.case)
-    if problems:
-        raise LayoutError(problems, found)
+    for key, place in sessions.items():
+        case = "_".join(key) if key[0] in several else key[0]
+        inputs = _inputs(place, task, strangers, findings)
+        row = participants.get(key)
+        found.append(Found(case, key[0], place, inputs, labels.get(key), row.groups if row else {}))
+    _name_strangers(preprocessed, strangers, findings)
+    return sorted(found, key=lambda one: one.case)
+
+
+def _require_volumes(task: Task) -> None:
+    other = next((one.file for one in task.all_inputs if not one.file.endswith(_VOLUMES)), None)
+    if other is not None:
+        raise LayoutError(
+            [
+                f"the task's input {other} is no NIfTI volume (.nii.gz or .nii), and only volumes can be imported; "
+                "such a challenge is scored with 'python -m evaluator score'"
+            ]
+        )
+
+
+def _listed(folder: Path, findings: Findings) -> list[Path]:
+    try:
+        return sorted(one for one in folder.iterdir() if not is_litter(one.name))
+    except OSError as error:
+        findings.error(folder, f"cannot be read: {error.strerror or error}")
+        return []
+
+
+def _beside(root: Path, findings: Findings) -> None:
+    for one in _listed(root, findings):
+        known = one.name in _KNOWN or one.name.lower().startswith(_TEXTS)
+        if (
+            not known and one.stem.lower() != "participants"
+        ):  # another name of the table is named where it is read
+            findings.warn(one, "is not part of the layout and is not read")
+
+
+def _sessions(root: Path, findings: Findings) -> dict[Key, Path]:
+    """Every session folder under preprocessed or labels, in order; what is none is named."""
+    found: dict[Key, Path] = {}
+    for subject, folder in _folders(root, SUBJECT, findings):
+        before = len(found)
+        for session, place in _folders(folder, SESSION, findings):
+            found[subject, session] = place
+        if len(found) == before and not any(is_volume(one) for one in _listed(folder, findings)):
+            findings.error(folder, "holds no session folder, such as ses-01")
     return found
 
 
-def _id(name: str, prefix: str) -> str:
-    match = _NAME.fullmatch(name)
-    return f"{prefix}-{match[1] if match else name}"
+def is_volume(path: Path) -> bool:
+    """Whether this is called as a volume is."""
+    return path.name.lower().endswith(_VOLUMES)
 
 
-def _inputs(session: Path, task: Task) -> dict[str, Path]:
+def _folders(root: Path, kind: str, findings: Findings) -> Iterator[tuple[str, Path]]:
+    """The folders of one kind in `root` with their plain names; everything else there is an error."""
+    seen: dict[str, Path] = {}
+    for one in _listed(root, findings):
+        if kind == SESSION and one.is_file() and (is_volume(one) or one.suffix == ".txt"):
+            findings.error(one, "lies in the subject's folder; move it into a session folder, such as ses-01")
+            continue
+        if not one.is_dir():
+            findings.error(one, f"is no folder {kind}-…, and nothing else belongs here; move it away")
+            continue
+        name = folder_name(one.name, kind)
+        if name is None:
+            findings.error(one, why_no_name(one.name, kind))
+        elif name in seen:
+            findings.error(one, f"is {name}, and so is {seen[name].name}; keep one of the two")
+        else:
+            seen[name] = one
+            yield name, one
+
+
+def _inputs(place: Path, task: Task, strangers: dict[str, list[Path]], findings: Findings) -> dict[str, Path]:
+    """The task's inputs in a session folder; other files are gathered in `strangers`."""
+    there = {one.name: one for one in _listed(place, findings)}
     found = {}
     for one in task.all_inputs:
-        names = (one.file, *(f"{stem}.nii.gz" for stem in (one.key, *_ALIASES.get(one.key, ()))))
-        path = next((session / name for name in names if (session / name).is_file()), None)
-        if path is not None:
-            found[one.key] = path
+        stem = re.sub(r"\.nii(\.gz)?$", "", one.file)
+        stems = dict.fromkeys((stem, one.key, *_ALIASES.get(one.key, ())))
+        names = [stem + suffix for stem in stems for suffix in _VOLUMES if stem + suffix in there]
+        paths = [path for path in map(there.pop, names) if _is_file(path, findings)]
+        if len(paths) > 1:
+            findings.error(
+                place, f"holds {one.key} more than once: {some(path.name for path in paths)}; keep one"
+            )
+        if paths:
+            found[one.key] = paths[0]
+    for name, path in there.items():
+        if not name.endswith(".json"):  # what BIDS says of a scan; it is never handed on
+            strangers[name].append(path)
+    try:
+        task.inputs_of(set(found))
+    except ValueError as error:
+        others = f" (there is {some(there)})" if there else ""
+        findings.error(place, f"{error}{others}")
     return found
 
 
-def _found(
-    root: Path,
-    subject: str,
-    session: str,
-    several: bool,
-    inputs: dict[str, Path],
-    participants: dict[tuple[str, str], dict[str, str]],
-) -> Found:
-    labels = root / "labels" / subject / session
-    label = next(
-        (labels / name for name in ("seg.nii.gz", "label.txt", "labels.txt") if (labels / name).is_file()),
-        None,
-    )
-    name, visit = _id(subject, "sub"), _id(session, "ses")
-    groups = participants.get((name, visit)) or participants.get((name, "")) or {}
-    return Found(f"{name}_{visit}" if several else name, name, inputs, label, groups)
+def _is_file(path: Path, findings: Findings) -> bool:
+    if path.is_file():
+        return True
+    what = "is a link to nothing" if path.is_symlink() else "is no file"
+    findings.error(path, what)
+    return False
 
 
-def _participants(path: Path) -> dict[tuple[str, str], dict[str, str]]:
-    if not path.is_file():
+def _labels(root: Path, task: Task, sessions: Mapping[Key, Path], findings: Findings) -> dict[Key, Path]:
+    """The label file of each session; labels without a scan, and what else lies there, are named."""
+    if not root.is_dir():
+        if root.exists() or root.is_symlink():
+            findings.error(root, "is no folder")
         return {}
-    rows = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        if "participant_id" not in (reader.fieldnames or ()):
-            raise LayoutError([f"{path}: line 1: there is no column participant_id"])
-        for row in reader:
-            session = row.get("session_id") or ""
-            key = (_id(row["participant_id"], "sub"), _id(session, "ses") if session else "")
-            rows[key] = {name: _text(row.get(name)) for name in GROUPS}
-    return rows
+    wanted = _SEGMENTATIONS if isinstance(task.output, SegmentationOutput) else _LABELS
+    strangers: dict[str, list[Path]] = defaultdict(list)
+    found = {}
+    for key, place in _sessions(root, findings).items():
+        if key not in sessions:
+            findings.error(place, "is the label of a case that has no scan under preprocessed")
+            continue
+        there = {one.name: one for one in _listed(place, findings)}
+        names = [] if isinstance(task.output, EmbeddingOutput) else [name for name in wanted if name in there]
+        paths = [path for path in map(there.pop, names) if _is_file(path, findings)]
+        if len(paths) > 1:
+            findings.error(place, f"holds more than one label: {some(path.name for path in paths)}; keep one")
+        if paths:
+            found[key] = paths[0]
+        for name, path in there.items():
+            strangers[name].append(path)
+    _name_strangers(root, strangers, findings)
+    return found
 
 
-def _text(value: str | None) -> str:
-    """A group's text; BIDS writes n/a for a missing value."""
-    return "" if value is None or value.strip().lower() in ("", "n/a", "nan") else value.strip()
+def _name_strangers(root: Path, strangers: Mapping[str, list[Path]], findings: Findings) -> None:
+    for name, paths in strangers.items():
+        where = some(path.parent.relative_to(root) for path in paths)
+        findings.warn(root, f"{name} is none of this task's files and is not read, in {where}")

@@ -1,21 +1,54 @@
 """Datasets and their cases. Labels and groups are not in the database: they lie in the references tree only."""
 
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from server import events
 from server.database import Base, Created, Identified
 
 
+class DatasetState(StrEnum):
+    """Where a version of the cases stands. At most one of a (challenge, phase, task) is in force."""
+
+    STAGED = "staged"  # imported, and nothing has run on it yet
+    ACTIVE = "active"  # in force: submissions run on it, boards and attempts count what was scored on it
+    SUPERSEDED = "superseded"  # was in force; its files are kept, so it can be again
+    DROPPED = "dropped"  # its files are gone
+
+
+_S = DatasetState
+
+DATASET_MOVES: dict[DatasetState, frozenset[DatasetState]] = {
+    _S.STAGED: frozenset({_S.ACTIVE, _S.DROPPED}),
+    _S.ACTIVE: frozenset({_S.SUPERSEDED}),
+    _S.SUPERSEDED: frozenset({_S.ACTIVE, _S.DROPPED}),
+    _S.DROPPED: frozenset({_S.STAGED}),  # the same content was imported again
+}
+
+
+class IllegalDatasetMove(Exception):  # noqa: N818 - names what happened
+    """A move that the table above does not hold: a defect of ours, never a user's."""
+
+
 class Dataset(Identified, Created, Base):
-    """Cases of one task for one phase; the newest of a (challenge, phase, task) is the one in use."""
+    """A version of the cases of one task for one phase."""
 
     __tablename__ = "datasets"
     __table_args__ = (
         UniqueConstraint("challenge_id", "phase", "task", "digest"),
         Index(None, "challenge_id", "phase", "task", "created_at"),
+        Index(
+            "uq_datasets_in_force",
+            "challenge_id",
+            "phase",
+            "task",
+            unique=True,
+            postgresql_where=text("state = 'active'"),
+        ),
     )
 
     challenge_id: Mapped[UUID] = mapped_column(ForeignKey("challenges.id"))
@@ -23,15 +56,32 @@ class Dataset(Identified, Created, Base):
     task: Mapped[str]
     digest: Mapped[str]
     folder: Mapped[str]
+    state: Mapped[str] = mapped_column(default=DatasetState.ACTIVE.value, server_default="superseded")
+    imported_by: Mapped[str | None] = mapped_column(default=None)
     cases: Mapped[list["Case"]] = relationship(order_by="Case.ordinal", back_populates="dataset")
 
+    def move_to(self, session: Session, state: DatasetState, *, actor: str, why: str | None = None) -> None:
+        """Changes the state and records the event.
 
-NEWEST_FIRST = (Dataset.created_at.desc(), Dataset.id.desc())
-"""The order of datasets in which the one in use comes first, whichever transaction made them."""
+        Raises:
+            IllegalDatasetMove: the table of moves does not hold it.
+        """
+        old = DatasetState(self.state)
+        if state not in DATASET_MOVES[old]:
+            raise IllegalDatasetMove(f"dataset {self.id}: {old} → {state}")
+        self.state = state.value
+        events.record(session, "dataset", self.id, actor=actor, what=f"{old} → {state}", why=why)
+
+
+IN_FORCE = Dataset.state == DatasetState.ACTIVE.value
+"""The one expression of which datasets count: for new submissions, on boards and for attempts."""
 
 
 class Case(Identified, Base):
-    """One case: its inputs as {key: {"path", "sha256", "size"}}, paths relative to the inputs tree."""
+    """One case: its inputs as {key: {"path", "sha256", "size", "voxels"}}, paths relative to the inputs tree.
+
+    `voxels` is the digest of the image whatever its file looks like; imports before it existed have none.
+    """
 
     __tablename__ = "cases"
     __table_args__ = (UniqueConstraint("dataset_id", "ordinal"), UniqueConstraint("dataset_id", "name"))

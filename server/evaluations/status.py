@@ -9,7 +9,7 @@ class EvaluationStatus(StrEnum):
     QUEUED = "queued"  # no case has been leased yet
     RUNNING = "running"  # some case runs or has run
     SCORING = "scoring"  # every case is done; a score worker takes it next
-    SCORED = "scored"  # has a report; the only state that spends an attempt
+    SCORED = "scored"  # has a report; the only state that spends an attempt, while its cases are in force
     REJECTED = "rejected"  # ended by the participant's fault
     ERRORED = "errored"  # ended by the platform's fault
     CANCELLED = "cancelled"  # withdrawn by its team or an admin

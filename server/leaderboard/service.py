@@ -15,7 +15,7 @@ from evaluator.spec import Challenge as Spec
 from server.accounts.principals import Admin, User
 from server.challenges.models import Challenge
 from server.challenges.service import comparable_versions, get_phase, is_sealed, versions_like
-from server.datasets.models import NEWEST_FIRST, Dataset
+from server.datasets.models import IN_FORCE, Dataset
 from server.errors import Forbidden, NotFound
 from server.evaluations.models import Evaluation, Score
 from server.evaluations.status import EvaluationStatus
@@ -72,21 +72,15 @@ def entries(session: Session, challenge: Challenge, phase: str) -> list[Entry]:
 
 
 def _scored(challenge: Challenge, phase: str, versions: Sequence[UUID]) -> Select[Evaluation]:
-    newest = (
-        select(Dataset.id)
-        .where(Dataset.challenge_id == challenge.id, Dataset.phase == phase, Dataset.task == Evaluation.task)
-        .order_by(*NEWEST_FIRST)
-        .limit(1)
-        .scalar_subquery()
-    )
     return (
         select(Evaluation)
+        .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(
+            IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.status == EvaluationStatus.SCORED.value,
             Evaluation.spec_version_id.in_(versions),
-            Evaluation.dataset_id == newest,
         )
         .order_by(Evaluation.created_at, Evaluation.id)
     )
@@ -128,7 +122,9 @@ def rankable(spec: Spec) -> dict[str, Board]:
 
 def other_versions(session: Session, challenge: Challenge, phase: str) -> int:
     """How many scored evaluations belong to versions of the challenge file that are not comparable, and are hidden."""
-    query = select(func.count()).where(
+    query = select(func.count(Evaluation.id)).join(Dataset, Dataset.id == Evaluation.dataset_id)
+    query = query.where(
+        IN_FORCE,
         Evaluation.challenge_id == challenge.id,
         Evaluation.phase == phase,
         Evaluation.status == EvaluationStatus.SCORED.value,
@@ -143,7 +139,9 @@ def hidden_by(session: Session, challenge: Challenge, spec: Spec) -> dict[str, i
     shown = comparable_versions(session, challenge)
     counts = session.execute(
         select(Evaluation.phase, Evaluation.spec_version_id, func.count())
+        .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(
+            IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.status == EvaluationStatus.SCORED.value,
             Evaluation.spec_version_id.in_(shown),

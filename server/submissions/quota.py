@@ -1,6 +1,8 @@
-"""Attempts. Nothing is stored: an active evaluation holds one in reserve, a SCORED one has spent it,.
+"""Attempts. Nothing is stored, so quota and evaluations cannot disagree.
 
-and every other end gives it back, so quota and evaluations cannot disagree.
+An active evaluation holds an attempt in reserve. A SCORED one spends it while its dataset is in force: where the
+organizers change the cases, what was scored before is given back, and counts again if they go back. Every other end
+gives it back.
 """
 
 from collections import Counter
@@ -11,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from evaluator.spec import Challenge as Spec
+from server.datasets.models import IN_FORCE, Dataset
 from server.errors import QuotaSpent
 from server.evaluations.models import Evaluation
 from server.evaluations.status import ACTIVE, EvaluationStatus
@@ -38,7 +41,9 @@ def quota_of(session: Session, spec: Spec, *, team_id: UUID, phase: str, task: s
     attempts = spec.phases[phase].attempts
     query = (
         select(Evaluation.status, func.count())
+        .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(Evaluation.team_id == team_id, Evaluation.phase == phase)
+        .where((Evaluation.status != EvaluationStatus.SCORED.value) | IN_FORCE)
         .group_by(Evaluation.status)
     )
     if "task" in attempts.per:

@@ -99,7 +99,7 @@ def _repeated(old: Submission, wanted: SubmissionIn) -> Submission:
 def _queue(
     session: Session, challenge: Challenge, submission: Submission, task: str, digest: str, settings: Settings
 ) -> None:
-    dataset = current_dataset(session, challenge, submission.phase, task)
+    dataset = current_dataset(session, challenge, submission.phase, task, keep=True)
     image = get_image(session, submission.team_id, digest)
     limits = challenge.spec.limits_of(task)
     gpu = limits.gpu if limits.gpu and limits.gpu.required else None

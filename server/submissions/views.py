@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from evaluator.spec import Phase
 from server.challenges.models import Challenge
 from server.challenges.service import is_sealed
+from server.datasets.models import Dataset, DatasetState
 from server.evaluations import budgets
 from server.evaluations.models import CaseRun, Evaluation, Score
 from server.evaluations.slots import no_worker_note, present_slots
@@ -54,6 +55,8 @@ def evaluations_out(
 ) -> list[EvaluationOut]:
     """Evaluations of one submission as its team sees them; a handful of queries, however many there are."""
     counts = _counts(session, [one.id for one in evaluations])
+    datasets = select(Dataset).where(Dataset.id.in_({one.dataset_id for one in evaluations}))
+    states = {one.id: DatasetState(one.state) for one in session.scalars(datasets)}
     sealed = is_sealed(session.get_one(Challenge, submission.challenge_id), submission.phase)
     slots = present_slots(session) if any(one.status in ACTIVE for one in evaluations) else []
     return [
@@ -61,11 +64,29 @@ def evaluations_out(
             one,
             submission.images[one.task],
             counts.get(one.id, _Counts()),
-            note=no_worker_note(one, slots),
+            note=_old_cases_note(one, states[one.dataset_id]) or no_worker_note(one, slots),
             sealed=sealed,
         )
         for one in evaluations
     ]
+
+
+_SCORED_EARLIER = (
+    "Scored on an earlier version of the cases: the organizers have changed them since. It is not on the leaderboard "
+    "and spends no attempt."
+)
+_RUNS_EARLIER = (
+    "It runs on an earlier version of the cases: the organizers have changed them since. It will not be on the "
+    "leaderboard and will spend no attempt; until it ends it holds one."
+)
+
+
+def _old_cases_note(evaluation: Evaluation, cases: DatasetState) -> str | None:
+    if cases is DatasetState.ACTIVE:
+        return None
+    if evaluation.status in ACTIVE:
+        return _RUNS_EARLIER
+    return _SCORED_EARLIER if evaluation.status == EvaluationStatus.SCORED.value else None
 
 
 def _evaluation(

@@ -19,8 +19,11 @@ FIRST_LABEL = 1000  # as in honest.py
 _SIDE = 16
 
 
-def write_task(challenge: Challenge, task: str, folder: Path, *, cases: int = 4) -> Path:
-    """A Task_N folder with `cases` cases, or that many per cohort for embeddings; returns it."""
+def write_task(challenge: Challenge, task: str, folder: Path, *, cases: int = 4, seed: int = 0) -> Path:
+    """A Task_N folder with `cases` cases, or that many per cohort for embeddings; returns it.
+
+    Another `seed` makes other scans: a scan of a hidden phase can be in no public one.
+    """
     spec, root = challenge.tasks[task], folder / f"Task_{task[-1]}"
     rows = ["participant_id\tsex\tage\tsite\tscanner\tcohort"]
     for number in range(cases * COHORTS if isinstance(spec.output, EmbeddingOutput) else cases):
@@ -30,16 +33,16 @@ def write_task(challenge: Challenge, task: str, folder: Path, *, cases: int = 4)
         rows.append(
             f"{subject}\t{'FM'[number // COHORTS % 2]}\t{age}\t{CANARY}site\t{CANARY}scanner\t{CANARY}{cohort}"
         )
-        _write_case(root, subject, task, spec, number)
+        _write_case(root, subject, task, spec, number, seed)
     (root / "participants.tsv").write_text("\n".join(rows) + "\n")
     return root
 
 
-def _write_case(root: Path, subject: str, task: str, spec: Task, number: int) -> None:
+def _write_case(root: Path, subject: str, task: str, spec: Task, number: int, seed: int) -> None:
     inputs, labels = (root / kind / subject / "ses-01" for kind in ("preprocessed", "labels"))
     inputs.mkdir(parents=True)
     labels.mkdir(parents=True)
-    voxels = np.random.default_rng(number).integers(1, 900, (_SIDE,) * 3).astype(np.int16)
+    voxels = np.random.default_rng([seed, number]).integers(1, 900, (_SIDE,) * 3).astype(np.int16)
     if isinstance(spec.output, SegmentationOutput):
         mask = _mask(spec.output.labels, number)
         voxels[mask > 0] = FIRST_LABEL + mask[mask > 0]

@@ -64,4 +64,4 @@ def prepare(running: Installation, spec: Challenge, folder: Path, write: Callabl
     running.apply(spec)
     for task in TASKS:
         running.import_task(spec.challenge, "validation", task, write(spec, task, folder))
-    running.import_task(spec.challenge, "sanity", "task5", folder / "Task_5")
+    running.import_task(spec.challenge, "sanity", "task5", write(spec, "task5", folder / "public", seed=1))

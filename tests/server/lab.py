@@ -13,7 +13,7 @@ from sqlalchemy import func, update
 from server.accounts.service import create_worker_token
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
-from server.datasets.models import Case, Dataset
+from server.datasets.models import IN_FORCE, Case, Dataset
 from server.evaluations import service
 from server.evaluations.models import CaseRun, Evaluation
 from server.images.models import Image
@@ -130,6 +130,8 @@ class Lab:
         folder = f"{self.slug}/{phase}/{task}/{uuid4().hex}"
         with unit_of_work(self.sessions) as session:
             challenge = get_challenge(session, self.slug)
+            same = Dataset.challenge_id == challenge.id, Dataset.phase == phase, Dataset.task == task
+            session.execute(update(Dataset).where(*same, IN_FORCE).values(state="superseded"))
             dataset = Dataset(
                 challenge_id=challenge.id, phase=phase, task=task, digest=_digest(folder), folder=folder
             )

@@ -1,5 +1,6 @@
-"""`proctor-admin import-dataset`: cases in the FOMO layout become the hidden cases of a phase."""
+"""`proctor-admin import-dataset` and `check-dataset`: cases in the FOMO layout become the cases of a phase."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,32 +9,81 @@ from rich.console import Console
 from rich.progress import Progress
 
 from server.challenges.service import get_challenge
-from server.datasets.fomo_layout import LayoutError
-from server.datasets.service import import_fomo
+from server.datasets import service
+from server.datasets.difference import Difference
+from server.datasets.findings import LayoutError
+from server.datasets.models import DatasetState
+from server.datasets.service import Report, Staged
+from server.datasets.versions import activate, effect_of, get_version
 from server.settings import Settings
-from worker.admin.context import ACTOR, fail, settings_of, work
+from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 
 app = typer.Typer()
+Folder = Annotated[Path, typer.Argument(help="A Task_N folder in the FOMO layout.")]
+Challenge = Annotated[str, typer.Option(help="The challenge's name.")]
+Task = Annotated[str, typer.Option(help="The task these cases are for.")]
+Phase = Annotated[str, typer.Option(help="The phase these cases are for.")]
+Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 
 _SHOWN = 20
 
 
 @app.command("import-dataset")
 def import_dataset(
-    folder: Annotated[Path, typer.Argument(help="A Task_N folder in the FOMO layout.")],
-    challenge: Annotated[str, typer.Option(help="The challenge's name.")],
-    task: Annotated[str, typer.Option(help="The task these cases are for.")],
-    phase: Annotated[str, typer.Option(help="The phase these cases are for.")],
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    folder: Folder,
+    challenge: Challenge,
+    task: Task,
+    phase: Phase,
+    accept: Annotated[bool, typer.Option("--accept", help="The warnings are known, and right.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Also where scored or waiting evaluations are concerned.")
+    ] = False,
+    data: Data = None,
 ) -> None:
-    """Import the cases in FOLDER for a task of a phase.
+    """Import the cases in FOLDER for a task of a phase, and bring them into force.
 
-    Headers are cleaned, labels and groups go to the references tree only. The same cases again change nothing;
-    other cases become the phase's new dataset.
+    Headers are cleaned, labels and groups go to the references tree only. Errors are listed all at once, and nothing is
+    imported then; warnings have to be accepted. The same cases again change nothing. Where evaluations are concerned it
+    says how many and asks first; until then the cases are staged.
     """
-    typer.echo(run(settings_of(data), folder, challenge=challenge, task=task, phase=phase))
+    typer.echo(
+        run(settings_of(data), folder, challenge=challenge, task=task, phase=phase, accept=accept, yes=yes)
+    )
+
+
+@app.command("check-dataset")
+def check_dataset(folder: Folder, challenge: Challenge, task: Task, phase: Phase, data: Data = None) -> None:
+    """Say what import-dataset would say of FOLDER, and import nothing. Exit code 1 where it has errors."""
+    settings = settings_of(data)
+    with work(settings) as session, _progress() as bar:
+        shown = bar.add_task(f"{phase} {task}", total=None)
+        report = service.check(
+            session,
+            get_challenge(session, challenge),
+            phase=phase,
+            task=task,
+            source=folder,
+            settings=settings,
+            progress=lambda done, of: bar.update(shown, completed=done, total=of),
+        )
+    _say(_warned(report.warnings) + _changed(report.difference))
+    if report.errors:
+        fail("This cannot be imported:\n" + "\n".join(_first(report.errors)))
+    typer.echo(f"{challenge} {phase} {task}: {_verdict(report)}")
+
+
+def _verdict(report: Report) -> str:
+    known = {
+        DatasetState.ACTIVE: ", and in force already",
+        DatasetState.SUPERSEDED: ", an earlier version",
+        DatasetState.STAGED: ", and staged already",
+        DatasetState.DROPPED: ", an earlier version whose files were dropped",
+    }
+    there = known[report.known] if report.known else ""
+    accept = (
+        "; import-dataset wants --accept for the warnings" if report.warnings and not report.known else ""
+    )
+    return f"{report.cases} cases, nothing wrong{there}{accept}"
 
 
 def _progress() -> Progress:
@@ -41,12 +91,56 @@ def _progress() -> Progress:
     return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
-def run(settings: Settings, folder: Path, *, challenge: str, task: str, phase: str) -> str:
+def run(
+    settings: Settings,
+    folder: Path,
+    *,
+    challenge: str,
+    task: str,
+    phase: str,
+    accept: bool = False,
+    yes: bool = False,
+) -> str:
     """Imports a folder and returns the sentence that says what came of it; ends the command where it cannot."""
+    what = f"{challenge} {phase} {task}"
+    staged = _stage(settings, folder, challenge=challenge, task=task, phase=phase, accept=accept)
+    dataset, count = staged.dataset, len(staged.dataset.cases)
+    if accept or not staged.new:
+        _say(_warned(staged.warnings))
+    _say(_changed(staged.difference))
+    state = DatasetState(dataset.state)
+    if state is DatasetState.ACTIVE:
+        return f"{what}: unchanged, {count} cases, {dataset.digest}"
+    with work(settings) as session:
+        dataset = get_version(session, dataset.id)
+        effect = effect_of(session, dataset)
+        earlier = state is DatasetState.SUPERSEDED
+        if earlier or effect.touches:
+            is_what = "is an earlier version of the cases" if earlier else "is staged"
+            short = dataset.digest[7:19]
+            make_sure(
+                f"{what}: {short} {is_what}, {count} cases. If it comes into force: {effect.sentence()}. Without a yes "
+                f"it stays as it is; 'proctor-admin activate-dataset {short}' brings it into force later.",
+                yes=yes,
+            )
+        activate(session, dataset, actor=ACTOR)
+        told = f" ({effect.sentence()})" if effect.touches else ""
+    done = "in force again" if earlier else "imported"
+    return f"{what}: {done}, {count} cases, {dataset.digest}{told}"
+
+
+def _stage(
+    settings: Settings, folder: Path, *, challenge: str, task: str, phase: str, accept: bool
+) -> Staged:
     try:
         with work(settings) as session, _progress() as bar:
             shown = bar.add_task(f"{phase} {task}", total=None)
-            dataset, new = import_fomo(
+
+            def accepted(warnings: tuple[str, ...]) -> bool:
+                bar.stop()
+                return accept or _asked(warnings)
+
+            staged = service.stage(
                 session,
                 get_challenge(session, challenge),
                 phase=phase,
@@ -54,12 +148,41 @@ def run(settings: Settings, folder: Path, *, challenge: str, task: str, phase: s
                 source=folder,
                 settings=settings,
                 actor=ACTOR,
+                accept=accepted,
                 progress=lambda done, of: bar.update(shown, completed=done, total=of),
             )
-            count = len(dataset.cases)
+            _ = staged.dataset.cases  # read while there is a session
+            return staged
     except LayoutError as error:
-        more = len(error.problems) - _SHOWN
-        rest = [f"… and {more} more"] if more > 0 else []
-        fail("Nothing was imported:\n" + "\n".join(error.problems[:_SHOWN] + rest))
-    state = "imported" if new else "unchanged"
-    return f"{challenge} {phase} {task}: {state}, {count} cases, {dataset.digest}"
+        _say(_warned(error.warnings))
+        if error.problems:
+            fail("Nothing was imported:\n" + "\n".join(_first(error.problems)))
+        fail("Nothing was imported: mend what the warnings say, or give --accept if it is meant so.")
+
+
+def _asked(warnings: tuple[str, ...]) -> bool:
+    """Whether a person at a terminal accepts the warnings."""
+    if not sys.stdin.isatty():
+        return False
+    _say(_warned(warnings))
+    return typer.confirm("Import it all the same?")
+
+
+def _warned(warnings: tuple[str, ...]) -> list[str]:
+    return [f"warning: {line}" for line in _first(warnings)]
+
+
+def _changed(difference: Difference | None) -> list[str]:
+    if difference is None:
+        return []
+    return ["Against the cases in force: " + ("; ".join(difference.lines()) or "no difference")]
+
+
+def _first(lines: tuple[str, ...] | list[str]) -> list[str]:
+    more = len(lines) - _SHOWN
+    return [*lines[:_SHOWN], *([f"… and {more} more"] if more > 0 else [])]
+
+
+def _say(lines: list[str]) -> None:
+    for line in lines:
+        typer.echo(line, err=True)

@@ -1,0 +1,125 @@
+"""Reference label maps: each is read once, held against its inputs, and scored as the perfect submission."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evaluator.dataset_check._finding import Finding, error, warning
+from evaluator.dataset_check._perfect import best, never_defined, reaches, scored_alone
+from evaluator.manifest import ReferenceMap, read_reference_map
+from evaluator.metrics import CaseData, CaseMetric
+from evaluator.metrics.registry import is_built_in
+from evaluator.metrics.segmentation import score_case
+from evaluator.outputs import Header, LabelMap, LabelMapError, same_affine, turned
+from evaluator.scoring import ScoringError
+from evaluator.scoring._values import bound_metrics
+from evaluator.spec import Challenge, SegmentationOutput
+
+_CURES = {
+    "reference_map": "; write it anew",
+    "reference_labels": "; write whole numbers that are labels of the task, or add them to the task",
+}
+
+
+@dataclass
+class _Metric:
+    """One metric of a board, and what perfect submissions got of it, by case."""
+
+    board: str
+    key: str
+    plugin: CaseMetric
+    parameters: Any
+    short: dict[str, float] = field(default_factory=dict)
+    undefined: int = 0
+
+    def take(self, case: str, value: float) -> None:
+        if math.isnan(value):
+            self.undefined += 1
+        elif not reaches(self.plugin, value):
+            self.short[case] = value
+
+
+class MapCheck:
+    """The check of all reference label maps of a task, case by case, and of its boards at the end.
+
+    findings: about the boards as the challenge file has them.
+    """
+
+    def __init__(self, spec: Challenge, task: str, output: SegmentationOutput, references: Path) -> None:
+        self.findings: list[Finding] = []
+        self._spec, self._task, self._output, self._references = spec, task, output, references
+        self._metrics: list[_Metric] = []
+        self._read = 0
+        for name, board in spec.boards_of(task).items():
+            try:
+                found = bound_metrics(board)
+            except ScoringError as problem:
+                self.findings.append(error("metric", f"board {name}: {problem}"))
+                continue
+            for key, metric in found.items():
+                if not isinstance(metric.plugin, CaseMetric):
+                    message = f"board {name}: metric {key}: {metric.name} is not a metric of segmentations"
+                    self.findings.append(error("metric", message))
+                elif is_built_in(metric.name):
+                    self._metrics.append(_Metric(name, key, metric.plugin, metric.parameters))
+
+    def case(self, name: str, headers: Mapping[str, Header]) -> Iterator[Finding]:
+        """What is wrong with the reference of one case, whose readable inputs have these headers."""
+        try:
+            found = read_reference_map(self._output, self._references / f"{name}.nii.gz")
+        except LabelMapError as problem:
+            yield error(
+                problem.code, f"its reference label map {problem}{_CURES.get(problem.code, '')}", name
+            )
+            return
+        self._read += 1
+        for doubt in found.warnings:
+            yield warning("reference_map", f"its reference label map: {doubt}", name)
+        if headers:
+            yield from _place(name, found, list(headers.values()))
+        plugins = {str(place): (one.plugin, one.parameters) for place, one in enumerate(self._metrics)}
+        values = score_case(CaseData(found.labels, found.labels, found.spacing_mm), plugins)
+        for place, one in enumerate(self._metrics):
+            one.take(name, values[str(place)])
+
+    def boards(self, *, ranked: bool) -> Iterator[Finding]:
+        """What the boards cannot make of the references that were read."""
+        for one in self._metrics:
+            if self._read and one.undefined == self._read:
+                yield never_defined(one.board, one.key, "it is undefined for every case", ranked=ranked)
+            elif one.short:
+                case, value = next(iter(one.short.items()))
+                yield warning(
+                    "not_perfect",
+                    f"the best possible submission gets {value:.6g} instead of {best(one.plugin):g} for {one.key} of "
+                    f"board {one.board} in {len(one.short)} of {self._read} cases, as for a label that the reference "
+                    "lacks; look whether that is meant",
+                    case,
+                )
+
+    def foreign(self, manifest: Any) -> Iterator[Finding]:
+        """What goes wrong with metrics that are not built in, on the first case of the manifest."""
+        first = manifest.model_copy(update={"cases": manifest.cases[:1]})
+
+        def read(case: str) -> LabelMap:
+            found = read_reference_map(self._output, self._references / f"{case}.nii.gz")
+            return LabelMap(found.labels, found.affine)
+
+        for name, board in self._spec.boards_of(self._task).items():
+            if not all(is_built_in(one.metric) for one in board.metrics.values()):
+                yield from scored_alone(self._spec, name, first, self._references, read)
+
+
+def _place(case: str, found: ReferenceMap, inputs: list[Header]) -> Iterator[Finding]:
+    like = [header for header in inputs if header.shape == found.labels.shape]
+    if not like:
+        message = f"its reference label map has the shape {found.labels.shape}, and its inputs have {inputs[0].shape}"
+        yield error("reference_shape", f"{message}; resample it onto them", case)
+    elif not any(same_affine(found.affine, header.affine) for header in like):
+        if all(turned(found.affine, header.affine) for header in like):
+            how = "its axes mirrored or swapped against its inputs; store it in their order"
+        else:
+            how = "another affine than its inputs; resample it, or copy theirs if only the header is wrong"
+        yield error("reference_affine", f"its reference label map has {how}", case)

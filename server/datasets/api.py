@@ -1,0 +1,56 @@
+"""Endpoints of versions of the cases, for admins; folders are imported with `proctor-admin`, on the server's host."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from server.challenges.service import get_challenge
+from server.datasets import versions
+from server.datasets.schemas import ActivateIn, DatasetOut, DifferenceOut, DroppedOut, EffectOut
+from server.deps import AdminDep, SessionDep, SettingsDep
+
+router = APIRouter(tags=["datasets"])
+
+
+@router.get("/admin/challenges/{slug}/datasets")
+def list_datasets(
+    session: SessionDep,
+    admin: AdminDep,
+    settings: SettingsDep,
+    slug: str,
+    phase: str | None = None,
+    task: str | None = None,
+) -> list[DatasetOut]:
+    """Every version of the cases, the newest of a phase and task first."""
+    challenge = get_challenge(session, slug)
+    found = versions.versions(session, challenge, phase=phase, task=task, settings=settings)
+    return [DatasetOut.of(one) for one in found]
+
+
+@router.get("/admin/datasets/{dataset_id}/effect")
+def get_effect(session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: UUID) -> EffectOut:
+    """What would happen if this version came into force."""
+    dataset = versions.get_version(session, dataset_id)
+    effect = versions.effect_of(session, dataset)
+    changes = versions.changes_of(session, dataset, settings)
+    return EffectOut(
+        leave=effect.leave,
+        come_back=effect.come_back,
+        waiting=effect.waiting,
+        sentence=effect.sentence(),
+        difference=None if changes is None else DifferenceOut.model_validate(changes, from_attributes=True),
+    )
+
+
+@router.post("/admin/datasets/{dataset_id}/activate", status_code=204)
+def activate(session: SessionDep, admin: AdminDep, dataset_id: UUID, wanted: ActivateIn) -> None:
+    """Brings this version into force. Where evaluations are concerned it answers 409 and says which, unless `yes`."""
+    dataset = versions.get_version(session, dataset_id)
+    versions.activate(session, dataset, actor=admin.actor, confirmed=wanted.yes)
+
+
+@router.delete("/admin/datasets/{dataset_id}")
+def drop(session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: UUID) -> DroppedOut:
+    """Removes the files of a version that is not in force and that no evaluation ran on."""
+    dataset = versions.get_version(session, dataset_id)
+    return DroppedOut(freed=versions.drop(session, dataset, settings=settings, actor=admin.actor))

@@ -1,0 +1,87 @@
+"""What one version of the cases has that another has not."""
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from server.datasets.findings import some
+from server.datasets.models import Case
+from server.datasets.participants import GROUPS
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Names of cases, sorted. For organizers only: in a hidden phase they are hidden."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    voxels: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """A line per kind of change that there is."""
+        what = {
+            "added": "added",
+            "removed": "removed",
+            "voxels": "with other images",
+            "labels": "with another label",
+            "groups": "with other groups",
+        }
+        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        return [f"{len(names)} cases {what[key]}: {some(names)}" for key, names in found.items() if names]
+
+
+def difference(
+    old: Sequence[Case], new: Sequence[Case], *, old_references: Path, new_references: Path
+) -> Difference:
+    """What `new` changes against `old`."""
+    before, after = {case.name: case for case in old}, {case.name: case for case in new}
+    both = sorted(before.keys() & after.keys())
+    old_rows, new_rows = _rows(old_references), _rows(new_references)
+    return Difference(
+        added=tuple(sorted(after.keys() - before.keys())),
+        removed=tuple(sorted(before.keys() - after.keys())),
+        voxels=tuple(name for name in both if _images_differ(before[name], after[name])),
+        labels=tuple(
+            name
+            for name in both
+            if _cell(old_rows, name, "label") != _cell(new_rows, name, "label")
+            or _file(old_references, name) != _file(new_references, name)
+        ),
+        groups=tuple(
+            name
+            for name in both
+            if any(_cell(old_rows, name, one) != _cell(new_rows, name, one) for one in ("subject", *GROUPS))
+        ),
+    )
+
+
+def _images_differ(old: Case, new: Case) -> bool:
+    if old.files.keys() != new.files.keys():
+        return True
+    for key, one in new.files.items():
+        other = old.files[key]
+        kind = "voxels" if "voxels" in one and "voxels" in other else "sha256"
+        if one.get(kind) != other.get(kind):
+            return True
+    return False
+
+
+def _rows(references: Path) -> dict[str, dict[str, str]]:
+    path = references / "references.csv"
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["case"]: row for row in csv.DictReader(file)}
+
+
+def _cell(rows: dict[str, dict[str, str]], case: str, column: str) -> str:
+    return rows.get(case, {}).get(column) or ""
+
+
+def _file(references: Path, case: str) -> str:
+    path = references / f"{case}.nii.gz"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

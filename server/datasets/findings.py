@@ -1,0 +1,50 @@
+"""What an import finds: errors, which end it, and warnings, which an organizer has to accept."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_SHOWN = 5
+
+
+@dataclass
+class Findings:
+    """Sentences that name file, line or case, in the order in which they were found."""
+
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def error(self, place: object, what: str) -> None:
+        """Something that has to be mended before anything is imported."""
+        self.errors.append(printable(f"{place}: {what}"))
+
+    def warn(self, place: object, what: str) -> None:
+        """Something that may be meant so, and is imported only when that was said."""
+        self.warnings.append(printable(f"{place}: {what}"))
+
+
+class LayoutError(Exception):
+    """Cases that cannot be imported; `problems` lists everything that is wrong, `warnings` what is odd besides."""
+
+    def __init__(self, problems: list[str], warnings: Iterable[str] = ()) -> None:
+        self.problems = problems
+        self.warnings = tuple(warnings)
+        super().__init__("\n".join([*problems, *self.warnings]))
+
+
+def printable(text: str) -> str:
+    """The text as it can be shown anywhere: what is no printable character is written as an escape."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
+def some(names: Iterable[object]) -> str:
+    """The first few of many names, and how many more there are."""
+    every = [str(name) for name in names]
+    more = len(every) - _SHOWN
+    return ", ".join(every[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def named(path: Path) -> str:
+    """A path inside a Task_N folder, as messages begin with."""
+    return printable(str(path))

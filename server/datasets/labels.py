@@ -1,0 +1,29 @@
+"""A line about the labels of a version, from the references tree: how many of each class, or the range of numbers."""
+
+import csv
+from collections import Counter
+from pathlib import Path
+from statistics import fmean
+
+from evaluator._tables import decimal
+
+_MOST_CLASSES = 8
+
+
+def labels_of(references: Path) -> str | None:
+    """Such as "0: 12, 1: 8", "24 to 81, mean 52.3" or "12 label maps"; None where they cannot be read here."""
+    try:
+        with (references / "references.csv").open(encoding="utf-8", newline="") as file:
+            labels = [row.get("label") or "" for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return None
+    labels = [label for label in labels if label]
+    if not labels:
+        return f"{sum(1 for _ in references.glob('*.nii.gz'))} label maps"
+    counts = Counter(labels)
+    if len(counts) <= _MOST_CLASSES:
+        return ", ".join(f"{label}: {count}" for label, count in sorted(counts.items()))
+    numbers = [number for label in labels if (number := decimal(label)) is not None]
+    if len(numbers) == len(labels):
+        return f"{min(numbers):g} to {max(numbers):g}, mean {fmean(numbers):.1f}"
+    return f"{len(counts)} classes"

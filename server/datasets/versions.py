@@ -1,0 +1,274 @@
+"""The versions of the cases of a challenge: which there are, and what changes when another comes into force."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server.challenges.models import Challenge
+from server.challenges.service import get_challenge, get_phase, require_task
+from server.database import after_commit
+from server.datasets.difference import Difference, difference
+from server.datasets.labels import labels_of
+from server.datasets.models import IN_FORCE, Dataset, DatasetState
+from server.datasets.staging import Trees
+from server.errors import Conflict, NotFound
+from server.evaluations.models import Evaluation
+from server.evaluations.status import ACTIVE, EvaluationStatus
+from server.settings import Settings
+
+_LEAST_PREFIX = 4
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version as organizers see it. `labels` is None where the references cannot be read here; size in bytes."""
+
+    dataset: Dataset
+    cases: int
+    labels: str | None
+    evaluations: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an activation does: scored evaluations that leave and come back, and those that wait on other cases."""
+
+    leave: int
+    come_back: int
+    waiting: int
+    limited: bool
+
+    @property
+    def touches(self) -> bool:
+        """Whether anybody's result or submission is concerned."""
+        return bool(self.leave or self.come_back or self.waiting)
+
+    def sentence(self) -> str:
+        """What happens, in words."""
+        parts = []
+        if self.leave:
+            back = f", and {self.leave} attempts are given back" if self.limited else ""
+            parts.append(f"{self.leave} scored evaluations leave the board{back}")
+        if self.come_back:
+            spent = ", and their attempts are spent again" if self.limited else ""
+            parts.append(f"{self.come_back} scored evaluations come back to it{spent}")
+        if self.waiting:
+            back = "; their attempts are given back when they end" if self.limited else ""
+            parts.append(
+                f"{self.waiting} evaluations that wait or run keep the cases they have and will not be on it{back}"
+            )
+        return "; ".join(parts) if parts else "no evaluation is concerned"
+
+
+def in_force(session: Session, challenge: Challenge, phase: str, task: str) -> Dataset | None:
+    """The version that submissions run on, if there is one."""
+    return session.scalar(
+        select(Dataset).where(
+            IN_FORCE, Dataset.challenge_id == challenge.id, Dataset.phase == phase, Dataset.task == task
+        )
+    )
+
+
+def versions(
+    session: Session,
+    challenge: Challenge,
+    *,
+    phase: str | None = None,
+    task: str | None = None,
+    settings: Settings,
+) -> list[Version]:
+    """Every version of a challenge, by phase and task in the file's order, the newest first."""
+    if phase is not None:
+        get_phase(challenge.spec, phase)
+    if task is not None:
+        require_task(challenge.spec, task)
+    query = select(Dataset).where(Dataset.challenge_id == challenge.id)
+    query = query if phase is None else query.where(Dataset.phase == phase)
+    query = query if task is None else query.where(Dataset.task == task)
+    found = list(session.scalars(query.order_by(Dataset.created_at.desc(), Dataset.id.desc())))
+    used = _used(session, found)
+    phases, tasks = list(challenge.spec.phases), list(challenge.spec.tasks)
+
+    def place(one: Dataset) -> tuple[int, int]:
+        return _index(phases, one.phase), _index(tasks, one.task)
+
+    return [_version(one, used.get(one.id, 0), settings) for one in sorted(found, key=place)]
+
+
+def _index(names: list[str], name: str) -> int:
+    return names.index(name) if name in names else len(names)
+
+
+def _used(session: Session, datasets: Sequence[Dataset]) -> dict[object, int]:
+    rows = session.execute(
+        select(Evaluation.dataset_id, func.count())
+        .where(Evaluation.dataset_id.in_([one.id for one in datasets]))
+        .group_by(Evaluation.dataset_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def uses(session: Session, dataset: Dataset) -> int:
+    """How many evaluations ran or run on it."""
+    return _used(session, [dataset]).get(dataset.id, 0)
+
+
+def _version(dataset: Dataset, used: int, settings: Settings) -> Version:
+    trees = Trees.of(settings, Path(dataset.folder))
+    dropped = dataset.state == DatasetState.DROPPED.value
+    return Version(
+        dataset,
+        cases=len(dataset.cases),
+        labels=None if dropped else labels_of(trees.references),
+        evaluations=used,
+        size=0 if dropped else trees.size(),
+    )
+
+
+def find_version(
+    session: Session,
+    prefix: str,
+    *,
+    challenge: str | None = None,
+    phase: str | None = None,
+    task: str | None = None,
+) -> Dataset:
+    """The version whose digest begins with `prefix`, written with or without sha256:; the others narrow it down.
+
+    Raises:
+        NotFound, Conflict: none or several begin so.
+    """
+    digits = prefix.strip().lower().removeprefix("sha256:")
+    if len(digits) < _LEAST_PREFIX or not all(one in "0123456789abcdef" for one in digits):
+        raise NotFound(
+            "unknown_dataset",
+            f"{prefix!r} is no beginning of a digest: give at least {_LEAST_PREFIX} of its digits, as "
+            "'proctor-admin datasets' shows them.",
+        )
+    query = select(Dataset).where(Dataset.digest.like(f"sha256:{digits}%"))
+    if challenge is not None:
+        query = query.where(Dataset.challenge_id == get_challenge(session, challenge).id)
+    query = query if phase is None else query.where(Dataset.phase == phase)
+    query = query if task is None else query.where(Dataset.task == task)
+    found = list(session.scalars(query.limit(20)))
+    if not found:
+        raise NotFound("unknown_dataset", f"No version of any cases has a digest that begins with {digits}.")
+    if len(found) > 1:
+        names = ", ".join(f"{one.digest[7:19]} ({one.phase} {one.task}, {one.state})" for one in found)
+        raise Conflict(
+            "several_datasets",
+            f"Several begin with {digits}: {names}. Say more with --challenge, --phase or --task.",
+        )
+    return found[0]
+
+
+def get_version(session: Session, dataset_id: UUID) -> Dataset:
+    """The version with this id."""
+    dataset = session.get(Dataset, dataset_id)
+    if dataset is None:
+        raise NotFound("unknown_dataset", "There is no such version of any cases.")
+    return dataset
+
+
+def effect_of(session: Session, dataset: Dataset) -> Effect:
+    """What happens if `dataset` comes into force."""
+    challenge = session.get_one(Challenge, dataset.challenge_id)
+    counts: dict[tuple[bool, bool, str], int] = {}
+    rows = session.execute(
+        select(Evaluation.dataset_id == dataset.id, IN_FORCE, Evaluation.status, func.count())
+        .join(Dataset, Dataset.id == Evaluation.dataset_id)
+        .where(Dataset.challenge_id == challenge.id)
+        .where(Dataset.phase == dataset.phase, Dataset.task == dataset.task)
+        .group_by(Evaluation.dataset_id == dataset.id, IN_FORCE, Evaluation.status)
+    )
+    for own, counting, status, count in rows:
+        counts[own, counting, status] = count
+    scored, phase = EvaluationStatus.SCORED.value, challenge.spec.phases.get(dataset.phase)
+    return Effect(
+        leave=counts.get((False, True, scored), 0),
+        come_back=counts.get((True, False, scored), 0),
+        waiting=sum(counts.get((False, True, status.value), 0) for status in ACTIVE),
+        limited=phase is not None and phase.attempts.valid is not None,
+    )
+
+
+def changes_of(session: Session, dataset: Dataset, settings: Settings) -> Difference | None:
+    """What it changes against the version in force; None where there is none, where it is this, or files are gone."""
+    challenge = session.get_one(Challenge, dataset.challenge_id)
+    old = in_force(session, challenge, dataset.phase, dataset.task)
+    if old is None or old is dataset or dataset.state == DatasetState.DROPPED.value:
+        return None
+    return difference(
+        old.cases,
+        dataset.cases,
+        old_references=settings.references / old.folder,
+        new_references=settings.references / dataset.folder,
+    )
+
+
+def activate(session: Session, dataset: Dataset, *, actor: str, confirmed: bool = True) -> None:
+    """Brings a version into force; the one that was is superseded. Evaluations that wait keep the cases they have.
+
+    Raises:
+        Conflict: it is in force already, its files are gone, or evaluations are concerned and it is not `confirmed`.
+    """
+    # One activation of a challenge at a time: the row that is in force changes with the one that comes.
+    locked = select(Challenge).where(Challenge.id == dataset.challenge_id).with_for_update()
+    challenge = session.scalars(locked).one()
+    session.refresh(dataset)
+    if dataset.state == DatasetState.ACTIVE.value:
+        raise Conflict("dataset_in_force", f"{dataset.digest} is in force already.")
+    if dataset.state == DatasetState.DROPPED.value:
+        detail = f"The files of {dataset.digest} were dropped; import its folder again to bring it back."
+        raise Conflict("dataset_dropped", detail)
+    effect = effect_of(session, dataset)
+    if effect.touches and not confirmed:
+        detail = f"If {dataset.digest} comes into force: {effect.sentence()}. Confirm it to go on."
+        raise Conflict("not_confirmed", detail)
+    old = in_force(session, challenge, dataset.phase, dataset.task)
+    if old is not None:
+        old.move_to(session, DatasetState.SUPERSEDED, actor=actor)
+        session.flush()
+    dataset.move_to(session, DatasetState.ACTIVE, actor=actor, why=effect.sentence())
+    session.flush()
+
+
+def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) -> int:
+    """Removes the files of a version once the unit of work has committed; how many bytes they are. Its row stays.
+
+    Raises:
+        Conflict: it is in force, an evaluation ran on it, or its files are gone already.
+    """
+    session.refresh(dataset, with_for_update=True)
+    if dataset.state == DatasetState.ACTIVE.value:
+        raise Conflict(
+            "dataset_in_force", f"{dataset.digest} is in force; only other versions can be dropped."
+        )
+    if dataset.state == DatasetState.DROPPED.value:
+        raise Conflict("dataset_dropped", f"The files of {dataset.digest} were dropped already.")
+    if used := uses(session, dataset):
+        detail = f"{used} evaluations ran on {dataset.digest}; its files are what their scores are made of."
+        raise Conflict("dataset_used", detail)
+    trees = Trees.of(settings, Path(dataset.folder))
+    size = trees.size()
+    dataset.move_to(session, DatasetState.DROPPED, actor=actor)
+    after_commit(session, trees.remove)
+    return size
+
+
+def unused(
+    session: Session, challenge: Challenge | None, *, phase: str | None = None, task: str | None = None
+) -> list[Dataset]:
+    """Every version that could be dropped: not in force, and no evaluation ran on it."""
+    states = (DatasetState.STAGED.value, DatasetState.SUPERSEDED.value)
+    query = select(Dataset).where(Dataset.state.in_(states)).order_by(Dataset.created_at, Dataset.id)
+    if challenge is not None:
+        query = query.where(Dataset.challenge_id == challenge.id)
+    query = query if phase is None else query.where(Dataset.phase == phase)
+    query = query if task is None else query.where(Dataset.task == task)
+    return [one for one in session.scalars(query) if not uses(session, one)]

@@ -1,0 +1,132 @@
+"""`proctor-admin datasets`, `activate-dataset` and `drop-dataset`: the versions of the cases and which is in force."""
+
+import json
+from datetime import UTC
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from server.challenges.service import get_challenge
+from server.datasets import versions
+from server.datasets.models import Dataset
+from server.datasets.schemas import DatasetOut
+from worker.admin.context import ACTOR, fail, make_sure, settings_of, wide_console, work
+
+app = typer.Typer()
+Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
+Challenge = Annotated[str | None, typer.Option(help="Only of this challenge.")]
+Phase = Annotated[str | None, typer.Option(help="Only of this phase.")]
+Task = Annotated[str | None, typer.Option(help="Only of this task.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+_SHORT = slice(7, 19)
+_COLOURS = {"active": "green", "staged": "yellow", "superseded": "", "dropped": "dim"}
+
+
+@app.command("datasets")
+def show_datasets(
+    challenge: Annotated[str, typer.Argument(help="The challenge's name.")],
+    phase: Phase = None,
+    task: Task = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As GET /admin/challenges/{slug}/datasets answers.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Every version of a challenge's cases: its labels, who imported it, what ran on it, its size and its state."""
+    settings = settings_of(data)
+    with work(settings) as session:
+        found = versions.versions(
+            session, get_challenge(session, challenge), phase=phase, task=task, settings=settings
+        )
+        rows = [DatasetOut.of(one) for one in found]
+    if as_json:
+        shown = [one.model_dump(mode="json") for one in rows]
+        typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    else:
+        wide_console().print(_table(rows) if rows else f"{challenge} has no cases yet.")
+
+
+def _table(rows: list[DatasetOut]) -> Table:
+    headers = ("cases", "labels", "imported (UTC)", "by", "used by", "MB", "state")
+    table = Table("phase", "task", "version", *headers, box=None, pad_edge=False)
+    for one in rows:
+        colour = _COLOURS[one.state]
+        table.add_row(
+            one.phase,
+            one.task,
+            one.digest[_SHORT],
+            f"{one.cases:,}",
+            escape(one.labels or ""),
+            f"{one.imported_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+            escape(one.imported_by or ""),
+            f"{one.evaluations:,}",
+            f"{one.size / 1e6:,.1f}",
+            f"[{colour}]{one.state}[/]" if colour else one.state,
+        )
+    return table
+
+
+@app.command("activate-dataset")
+def activate_dataset(
+    digest: Annotated[str, typer.Argument(help="The beginning of a version's digest.")],
+    challenge: Challenge = None,
+    phase: Phase = None,
+    task: Task = None,
+    yes: Yes = False,
+    data: Data = None,
+) -> None:
+    """Bring a version of the cases into force: a staged one, or an earlier one again.
+
+    Where scored or waiting evaluations are concerned it says how many and asks first.
+    """
+    settings = settings_of(data)
+    with work(settings) as session:
+        dataset = versions.find_version(session, digest, challenge=challenge, phase=phase, task=task)
+        effect = versions.effect_of(session, dataset)
+        changes = versions.changes_of(session, dataset, settings)
+        if changes is not None:
+            said = "; ".join(changes.lines()) or "no difference"
+            typer.echo(f"Against the cases in force: {said}", err=True)
+        if effect.touches:
+            make_sure(f"{_name(dataset)}: if it comes into force, {effect.sentence()}.", yes=yes)
+        versions.activate(session, dataset, actor=ACTOR)
+        typer.echo(f"{_name(dataset)}: in force; {effect.sentence()}")
+
+
+@app.command("drop-dataset")
+def drop_dataset(
+    digest: Annotated[str | None, typer.Argument(help="The beginning of a version's digest.")] = None,
+    unused: Annotated[
+        bool, typer.Option("--unused", help="Every version that is not in force and that nothing ran on.")
+    ] = False,
+    challenge: Challenge = None,
+    phase: Phase = None,
+    task: Task = None,
+    yes: Yes = False,
+    data: Data = None,
+) -> None:
+    """Remove the files of versions that are not in force and that no evaluation ran on; it asks first.
+
+    Importing the same folder again brings a version back.
+    """
+    if (digest is None) == (not unused):
+        fail("Say which: the beginning of a digest, as 'proctor-admin datasets' shows it, or --unused.")
+    settings = settings_of(data)
+    with work(settings) as session:
+        if digest is not None:
+            found = [versions.find_version(session, digest, challenge=challenge, phase=phase, task=task)]
+        else:
+            within = None if challenge is None else get_challenge(session, challenge)
+            found = versions.unused(session, within, phase=phase, task=task)
+        freed = sum(versions.drop(session, one, settings=settings, actor=ACTOR) for one in found)
+        names = "\n".join(_name(one) for one in found)
+        if found:
+            make_sure(f"{names}\nTheir files are removed, {freed / 1e6:,.1f} MB.", yes=yes)
+    typer.echo(f"{len(found)} versions dropped, {freed / 1e6:,.1f} MB freed")
+
+
+def _name(dataset: Dataset) -> str:
+    return f"{dataset.phase} {dataset.task} {dataset.digest[_SHORT]}"
