@@ -52,13 +52,14 @@ class Team(_Answer):
 
 
 class Phase(_Answer):
-    """A phase of a challenge and whether it takes submissions now."""
+    """A phase of a challenge and whether it takes submissions now; `tasks` have cases, None of an older server."""
 
     name: str
     title: str
     open: bool
     opens: datetime | None = None
     closes: datetime | None = None
+    tasks: tuple[str, ...] | None = None
 
     @property
     def has_closed(self) -> bool:

@@ -59,6 +59,18 @@ def require_open(phase: Phase) -> None:
     raise Problem(409, "phase_closed", "Conflict", detail)
 
 
+def require_cases(phase: Phase, tasks: Iterable[str]) -> None:
+    """Raises Problem unless all `tasks` have cases in the phase."""
+    lacking = [task for task in tasks if phase.tasks is not None and task not in phase.tasks]
+    if lacking:
+        ready = f" Tasks with cases: {', '.join(phase.tasks)}." if phase.tasks else ""
+        detail = (
+            f"Phase {phase.name!r} has no cases for {', '.join(lacking)} yet; the organizers have to import "
+            f"them first.{ready} Nothing was uploaded."
+        )
+        raise Problem(404, "no_dataset", "Not found", detail)
+
+
 def require_attempts(quotas: Iterable[Quota], aim: Aim, spec: Mapping[str, Any]) -> None:
     """Raises Problem unless the team has an attempt left on every task of `aim`."""
     rows = {(one.task, one.track, one.phase): one for one in quotas}

@@ -25,7 +25,15 @@ from client.commands.follow import follow
 from client.errors import Local, Usage
 from client.images import image_id, saved_image
 from client.models import Challenge
-from client.preflight import Aim, repeats, require_attempts, require_open, require_phase, require_tasks
+from client.preflight import (
+    Aim,
+    repeats,
+    require_attempts,
+    require_cases,
+    require_open,
+    require_phase,
+    require_tasks,
+)
 from client.progress import transfer, waiting
 from client.state import UploadMemory
 from client.uploads import read_archive, upload_archive, wait_for_image
@@ -67,7 +75,9 @@ def submit(
         chosen = _track(found, track), _phase(found, phase)
         aim = Aim(found.slug, choose_team(client, found.slug, team), *chosen, tuple(sources))
         if key is None:  # the same key again is an earlier submission, whatever is open or left by now
-            require_open(require_phase(found, aim.phase))
+            entered = require_phase(found, aim.phase)
+            require_open(entered)
+            require_cases(entered, aim.tasks)
             require_attempts(client.quota(aim.slug, aim.team), aim, spec)
         digests = _digests(client, aim, sources)
         if key is None and not again:

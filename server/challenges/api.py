@@ -3,16 +3,19 @@
 from datetime import datetime
 
 from fastapi import APIRouter
+from sqlalchemy.orm import Session
 
 from server.challenges import service
 from server.challenges.models import Challenge
 from server.challenges.schemas import ChallengeDetail, ChallengeOut, PhaseOut
+from server.datasets.versions import tasks_in_force
 from server.deps import SessionDep
 
 router = APIRouter(tags=["challenges"])
 
 
-def _phases(challenge: Challenge, at: datetime) -> list[PhaseOut]:
+def _phases(session: Session, challenge: Challenge, at: datetime) -> list[PhaseOut]:
+    with_cases = tasks_in_force(session, challenge)
     return [
         PhaseOut(
             name=name,
@@ -22,19 +25,20 @@ def _phases(challenge: Challenge, at: datetime) -> list[PhaseOut]:
             hidden=phase.hidden,
             open=phase.is_open(at),
             attempts=phase.attempts.valid,
+            tasks=[task for task in challenge.spec.tasks if task in with_cases.get(name, ())],
         )
         for name, phase in challenge.spec.phases.items()
     ]
 
 
-def _summary(challenge: Challenge, at: datetime) -> ChallengeOut:
+def _summary(session: Session, challenge: Challenge, at: datetime) -> ChallengeOut:
     spec = challenge.spec
     return ChallengeOut(
         slug=challenge.slug,
         title=spec.title,
         description=spec.description,
         tracks=list(spec.tracks),
-        phases=_phases(challenge, at),
+        phases=_phases(session, challenge, at),
     )
 
 
@@ -42,13 +46,13 @@ def _summary(challenge: Challenge, at: datetime) -> ChallengeOut:
 def list_challenges(session: SessionDep) -> list[ChallengeOut]:
     """Every challenge on this server."""
     at = service.now(session)
-    return [_summary(challenge, at) for challenge in service.list_challenges(session)]
+    return [_summary(session, challenge, at) for challenge in service.list_challenges(session)]
 
 
 @router.get("/challenges/{slug}")
 def get_challenge(session: SessionDep, slug: str) -> ChallengeDetail:
     """One challenge with its whole file."""
     challenge = service.get_challenge(session, slug)
-    summary = _summary(challenge, service.now(session))
+    summary = _summary(session, challenge, service.now(session))
     spec = challenge.spec
     return ChallengeDetail(**summary.model_dump(), version=spec.digest, spec=spec.model_dump(mode="json"))

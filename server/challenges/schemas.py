@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 
 class PhaseOut(BaseModel):
-    """A phase and whether it takes submissions now."""
+    """A phase and whether it takes submissions now. `tasks` are those that have cases in it."""
 
     name: str
     title: str
@@ -16,6 +16,7 @@ class PhaseOut(BaseModel):
     hidden: bool
     open: bool
     attempts: int | None
+    tasks: list[str]
 
 
 class ChallengeOut(BaseModel):

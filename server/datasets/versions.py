@@ -74,6 +74,15 @@ def in_force(session: Session, challenge: Challenge, phase: str, task: str) -> D
     )
 
 
+def tasks_in_force(session: Session, challenge: Challenge) -> dict[str, set[str]]:
+    """The tasks of each phase that have cases, so that they can be submitted to."""
+    found: dict[str, set[str]] = {}
+    query = select(Dataset.phase, Dataset.task).where(IN_FORCE, Dataset.challenge_id == challenge.id)
+    for phase, task in session.execute(query):
+        found.setdefault(phase, set()).add(task)
+    return found
+
+
 def versions(
     session: Session,
     challenge: Challenge,

@@ -9,10 +9,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
 from client.errors import Problem
 from client.models import Phase, Quota
 from client.preflight import Aim, require_attempts, require_open
+from server.challenges.service import get_challenge
+from server.database import unit_of_work
+from server.datasets.models import Dataset, DatasetState
 from server.evaluations.status import EvaluationStatus as Status
 from tests.client.archives import image_archive
 from tests.client.conftest import Cli, Server
@@ -54,6 +58,20 @@ def test_without_attempts_nothing_is_uploaded(mine: Cli, server: Server, archive
     assert "Uploading" not in done.output
     again = mine("submit", archives[0], *TASK1, "--key", archives[0].name)
     assert again.exit_code == 0, again.output  # the same key is the same submission, which takes no attempt
+
+
+def test_a_phase_without_cases_is_named_before_anything_is_uploaded(
+    mine: Cli, server: Server, slug: str, archives: list[Path]
+) -> None:
+    with unit_of_work(server.sessions) as session:
+        challenge = get_challenge(session, slug)
+        superseded = update(Dataset).where(Dataset.challenge_id == challenge.id, Dataset.task == "task3")
+        session.execute(superseded.values(state=DatasetState.SUPERSEDED.value))
+    done = mine("submit", archives[0], "-t", "task1", "-t", "task3", *OPEN)
+    assert done.exit_code == 5
+    assert "Phase 'validation' has no cases for task3 yet" in done.output
+    assert "Tasks with cases: task1, task2, task4, task5, task6." in done.output
+    assert "Uploading" not in done.output
 
 
 def test_tasks_that_share_their_attempts_take_one_each() -> None:
