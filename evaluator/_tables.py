@@ -1,13 +1,18 @@
 """CSV files that people write, and numbers in text, read strictly: what could be misread is refused."""
 
+import codecs
 import csv
 import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 # Digits in one place only before the point: else a long text that is none takes time by its length squared.
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class TableError(ValueError):
@@ -22,6 +27,28 @@ class TextTable:
     rows: Iterator[tuple[int, dict[str, str]]]
 
 
+def text_of(path: Path) -> str:
+    """The text of a UTF-8 file, without a byte order mark.
+
+    Raises:
+        TableError: there is no such file, it cannot be read, or is in another encoding.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise TableError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read: {error.strerror}") from None
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise TableError(f"{path}: is UTF-16, as Excel and PowerShell write it; save it as UTF-8")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"the byte 0x{content[error.start]:02x} in line {line} is no UTF-8"
+        raise TableError(f"{path}: {found} (Latin-1, perhaps); save the file as UTF-8") from None
+
+
 def text_table(name: str, text: str) -> TextTable:
     """The table in `text`, the content of the file called `name`.
 
@@ -33,6 +60,8 @@ def text_table(name: str, text: str) -> TextTable:
     lines = _lines(name, text)
     columns = tuple(cell.strip() for cell in next(lines, (1, []))[1])
     twice = [column for place, column in enumerate(columns) if column in columns[:place]]
+    if len(columns) == 1 and (other := next((mark for mark in _OTHER_MARKS if mark in columns[0]), None)):
+        raise TableError(f"{name}:1: columns are separated by {_OTHER_MARKS[other]}; write commas")
     if twice:
         raise TableError(f"{name}:1: two columns are called {twice[0]!r}")
     return TextTable(columns, _rows(name, columns, lines))

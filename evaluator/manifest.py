@@ -16,7 +16,7 @@ import numpy.typing as npt
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from evaluator._tables import TableError, decimal, text_table
+from evaluator._tables import TableError, decimal, text_of, text_table
 from evaluator.outputs import LabelMapError, TruthError, read_label_map, truth
 from evaluator.spec import NumberOutput, SegmentationOutput
 
@@ -109,11 +109,9 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ManifestError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{path}: cannot be read: {error}") from None
+        return text_of(path)
+    except TableError as error:
+        raise ManifestError(str(error)) from None
 
 
 def _problems(name: str, text: str, error: ValidationError) -> Iterator[str]:

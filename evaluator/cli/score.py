@@ -64,7 +64,7 @@ def score_command(
             sys.stdout.flush()  # what does not fit is found out here
         else:
             report_file.write_text(text, encoding="utf-8")
-    except (SpecError, ManifestError, ScoringError, outputs.InputUnreadable, OSError) as error:
+    except (SpecError, ManifestError, ScoringError, OSError) as error:
         raise ended(error, 2) from None
     _complain(report)
     if str(report_file) != "-":
@@ -87,7 +87,12 @@ def _checked(
         like = {
             "reference": references / f"{case}.nii.gz"
         }  # has the shape of the inputs, which may be elsewhere
-        result = outputs.check_output(task, path, like)
+        try:
+            result = outputs.check_output(task, path, like)
+        except outputs.InputUnreadable as error:
+            raise ManifestError(
+                f"entry {entries[case]} of the manifest: its reference label map: {error}"
+            ) from None
         advance(entries[case])
         if result.valid and result.value is not None:
             return result.value
@@ -118,6 +123,8 @@ def _say(report: Report, board: Board) -> None:
         for key, metric in report.metrics.items():
             if metric.fault is None:
                 typer.echo(f"{report.board} {key}: {_words(metric)}")
+                if metric.interval_note is not None:
+                    typer.echo(f"  {metric.interval_note}")
     if report.extras.missing:
         typer.echo(f"{report.extras.missing} of {len(report.cases)} cases without a valid output")
 
@@ -140,4 +147,6 @@ def _table(report: Report, board: Board) -> Table:
         else:
             interval = "" if metric.low is None else f"{metric.low:.4f} to {metric.high:.4f}"
             table.add_row(title, f"{metric.value:.4f}", interval)
+    notes = dict.fromkeys(one.interval_note for one in report.metrics.values() if one.interval_note)
+    table.caption, table.caption_justify = "\n".join(notes), "left"
     return table

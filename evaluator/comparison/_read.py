@@ -8,7 +8,15 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from evaluator.comparison._entrants import Entrant
-from evaluator.ranking import RankingError, Row, ScorerFailed, check_range, choose_entry, read_teams
+from evaluator.ranking import (
+    RankingError,
+    Row,
+    ScorerFailed,
+    check_range,
+    choose_entry,
+    read_teams,
+    same_name,
+)
 from evaluator.scoring import Report
 from evaluator.spec import Challenge
 
@@ -27,21 +35,35 @@ def read_entrants(challenge: Challenge, directory: Path) -> dict[str, list[Entra
     """
     if not directory.is_dir():
         raise RankingError(f"{directory}: there is no such directory")
-    marks = read_teams(directory / "teams.csv", [one.name for one in _folders(directory)])
+    teams = _teams(directory)
+    marks = read_teams(directory / "teams.csv", teams)
     tracks: dict[str, list[Entrant]] = {track: [] for track in challenge.tracks}
-    for team in _folders(directory):
+    for name, team in teams.items():
         _refuse_misplaced(directory, team)
-        baseline, eligible = marks.get(team.name, (False, True))
+        baseline, eligible = marks.get(name, (False, True))
         for folder in _folders(team):
             if folder.name not in tracks:
                 raise RankingError(
                     f"{team.name}: there is no track {folder.name!r}; the tracks are {', '.join(tracks)}"
                 )
-            entrant = Entrant(team.name, _counting(challenge, folder), baseline, eligible)
+            entrant = Entrant(name, _counting(challenge, folder), baseline, eligible)
             tracks[folder.name].append(entrant)
     found = {track: entrants for track, entrants in tracks.items() if entrants}
     if not found:
         raise RankingError(f"{directory.name}: no reports; they are expected at TEAM/TRACK/BOARD.json")
+    return found
+
+
+def _teams(directory: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in _folders(directory):
+        name = same_name(folder.name)
+        if name in found:
+            raise RankingError(
+                f"{directory.name}: two directories are called {name!r}, in other code points "
+                f"({found[name].name!a} and {folder.name!a}); put the reports of a team into one"
+            )
+        found[name] = folder
     return found
 
 

@@ -57,7 +57,7 @@ def _findings(
     try:
         rows = load_references(references, manifest)
     except ManifestError as problem:
-        yield error("references", str(problem))
+        yield error("references", str(problem).removeprefix(f"{references}/"))
         return
     if maps is not None:
         yield from maps.findings
@@ -78,7 +78,7 @@ def _labelled(
     yield from group_findings(rows, boards, ranked=ranked)
     if not truths.outputs or any(one.severity is Severity.ERROR for one in truths.findings):
         return
-    small = list(split_findings(rows, boards))
+    small = list(split_findings(rows, boards, ranked=ranked))
     yield from small
     if small:
         return

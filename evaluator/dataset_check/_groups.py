@@ -28,7 +28,7 @@ def age_findings(references: References, boards: Mapping[str, Board]) -> Iterato
             yield warning("age_unreadable", message, case)
 
 
-def split_findings(references: References, boards: Mapping[str, Board]) -> Iterator[Finding]:
+def split_findings(references: References, boards: Mapping[str, Board], *, ranked: bool) -> Iterator[Finding]:
     """Classes that are too small for the split of a probe; every case has a class."""
     rows = list(references.rows.values())
     for board in boards.values():
@@ -36,7 +36,9 @@ def split_findings(references: References, boards: Mapping[str, Board]) -> Itera
             try:
                 split_cases([cohort_of(row) for row in rows], [row.age for row in rows], board.probe)
             except SplitError as problem:
-                yield error("few_classes", f"{problem}; add cases, or let the challenge file ask for fewer")
+                yield (error if ranked else warning)(
+                    "few_classes", f"{problem}; add cases, or let the challenge file ask for fewer"
+                )
 
 
 def group_findings(references: References, boards: Mapping[str, Board], *, ranked: bool) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from evaluator.dataset_check._finding import Finding, error, warning
 from evaluator.manifest import ManifestError, Reference, References
@@ -60,7 +61,9 @@ def _truth(
         case ScoresOutput():
             return tuple(np.eye(len(task.output.classes))[class_of(row, task.output.classes)].tolist())
         case _:
-            return (np.eye(len(classes))[classes.index(cohort_of(row))] * _APART).astype(np.float32)
+            corner: npt.NDArray[np.float32] = np.zeros(len(classes), np.float32)
+            corner[classes.index(cohort_of(row))] = _APART
+            return corner
 
 
 def _not_binary(case: str, row: Reference, value: float, boards: Mapping[str, Board]) -> Iterator[Finding]:

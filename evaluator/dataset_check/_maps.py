@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluator.dataset_check._finding import Finding, error, warning
 from evaluator.dataset_check._perfect import best, never_defined, reaches, scored_alone
-from evaluator.manifest import ReferenceMap, read_reference_map
+from evaluator.manifest import Manifest, ReferenceMap, read_reference_map
 from evaluator.metrics import CaseData, CaseMetric
 from evaluator.metrics.registry import is_built_in
 from evaluator.metrics.segmentation import score_case
@@ -99,8 +99,8 @@ class MapCheck:
                     case,
                 )
 
-    def foreign(self, manifest: Any) -> Iterator[Finding]:
-        """What goes wrong with metrics that are not built in, on the first case of the manifest."""
+    def foreign(self, manifest: Manifest) -> Iterator[Finding]:
+        """What goes wrong with metrics that are not built in, on the first case: answered as its reference, and not."""
         first = manifest.model_copy(update={"cases": manifest.cases[:1]})
 
         def read(case: str) -> LabelMap:
@@ -110,6 +110,7 @@ class MapCheck:
         for name, board in self._spec.boards_of(self._task).items():
             if not all(is_built_in(one.metric) for one in board.metrics.values()):
                 yield from scored_alone(self._spec, name, first, self._references, read)
+                yield from scored_alone(self._spec, name, first, self._references, lambda case: None)
 
 
 def _place(case: str, found: ReferenceMap, inputs: list[Header]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from evaluator.outputs._check import check_and_encode, check_output, decode, enc
 from evaluator.outputs._file import doubled_suffix
 from evaluator.outputs._geometry import same_affine, spacing_problem, turned
 from evaluator.outputs._image import LabelImage
-from evaluator.outputs._nifti import Header
+from evaluator.outputs._nifti import Header, HeaderError, read_header
 from evaluator.outputs._number import TruthError, truth
 from evaluator.outputs._reference import LabelMapError, read_label_map
 from evaluator.outputs._result import CheckResult, InputUnreadable, LabelMap, NotCanonical, Value
@@ -13,6 +13,7 @@ from evaluator.outputs._segmentation import content_size, input_header
 __all__ = [
     "CheckResult",
     "Header",
+    "HeaderError",
     "InputUnreadable",
     "LabelImage",
     "LabelMap",
@@ -27,6 +28,7 @@ __all__ = [
     "doubled_suffix",
     "encode",
     "input_header",
+    "read_header",
     "read_label_map",
     "same_affine",
     "spacing_problem",

@@ -12,6 +12,7 @@ from evaluator.ranking._rows import (
     check_rows,
     read_rows,
     read_teams,
+    same_name,
 )
 from evaluator.ranking._rule import Column, Ranks, columns_of, rank_values, ranked_columns, rounded
 from evaluator.ranking._standings import Standing, Standings
@@ -42,6 +43,7 @@ __all__ = [
     "read_teams",
     "rounded",
     "rule_digest",
+    "same_name",
     "tied_ranks",
     "whole_places",
 ]

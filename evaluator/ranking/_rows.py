@@ -1,11 +1,12 @@
 """The scores that enter a ranking, and the CSV file they may come from."""
 
 import math
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evaluator._tables import TableError, TextTable, decimal, text_table
+from evaluator._tables import TableError, TextTable, decimal, text_of, text_table
 from evaluator.metrics.registry import lookup
 from evaluator.spec import Board
 
@@ -146,11 +147,9 @@ def read_teams(path: Path, known: Collection[str] | None = None) -> dict[str, tu
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise RankingError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RankingError(f"{path}: cannot be read: {error}") from None
+        return text_of(path)
+    except TableError as error:
+        raise RankingError(str(error)) from None
 
 
 def _marks(name: str, table: TextTable, known: Collection[str] | None) -> dict[str, tuple[bool, bool]]:
@@ -164,7 +163,7 @@ def _marks(name: str, table: TextTable, known: Collection[str] | None) -> dict[s
     marks: dict[str, tuple[bool, bool]] = {}
     for line, row in table.rows:
         place, cells = f"{name}:{line}", {column: text.strip() for column, text in row.items()}
-        team = cells["team"]
+        team = same_name(cells["team"])
         if not team:
             raise RankingError(f"{place}: team is empty")
         if team in marks:
@@ -191,6 +190,11 @@ def _parse(name: str, text: str, tracks: Collection[str]) -> Iterator[Row]:
         yield _row({key: text.strip() for key, text in cells.items()}, f"{name}:{line}", tracks)
 
 
+def same_name(team: str) -> str:
+    """A team's name in composed characters: the same name typed on two systems is one team."""
+    return unicodedata.normalize("NFC", team)
+
+
 def _row(cells: Mapping[str, str], place: str, tracks: Collection[str]) -> Row:
     for column in COLUMNS[:-1]:
         if not cells[column]:
@@ -202,7 +206,7 @@ def _row(cells: Mapping[str, str], place: str, tracks: Collection[str]) -> Row:
             f"{place}: there is no track {cells['track']!r}; the tracks are {', '.join(tracks)}"
         )
     return Row(
-        team=cells["team"],
+        team=same_name(cells["team"]),
         track=cells["track"],
         board=cells["task"],
         metric=cells["metric"],

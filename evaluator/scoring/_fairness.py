@@ -11,12 +11,13 @@ from evaluator.metrics import DatasetData, NotScored
 from evaluator.metrics.registry import DatasetMetric, lookup
 from evaluator.resampling import seed_of
 from evaluator.scoring._dataset import dataset_metric
-from evaluator.scoring._intervals import Bounds, bounds_of, exact_of
+from evaluator.scoring._intervals import Bounds, bounds_of, exact_of, said_of
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._replicates import disparities, replicates
 from evaluator.scoring._report import FairnessReport, GroupReport, MetricReport, VariableReport
 from evaluator.scoring._values import BoundMetric, Job, Sample
 
+_UNANSWERED = "No test case has a valid embedding, so there is nothing to compare between groups."
 _SHUFFLES = 500
 _LABEL_SHUFFLES = 200
 _SAME = 1e-9
@@ -46,11 +47,18 @@ def fairness_reports(job: Job, tested: Tested, sample: Sample) -> dict[str, Fair
 
 
 def withheld(
-    job: Job, metrics: dict[str, MetricReport], reports: dict[str, FairnessReport]
+    job: Job, metrics: dict[str, MetricReport], reports: dict[str, FairnessReport], tested: Tested
 ) -> dict[str, MetricReport]:
-    """`metrics` without the fairness values that the challenge does not rank because nothing was learnt."""
+    """`metrics` without fairness values that say nothing.
+
+    These are all where no test case has an embedding, for groups that are all equally missing are not treated fairly,
+    and those that the challenge does not rank because nothing was learnt.
+    """
     kept = dict(metrics)
     for key, found in reports.items():
+        if all(row is None for row in tested.rows):
+            kept[key] = MetricReport(value=None, reason=_UNANSWERED)
+            continue
         if found.uninformative and job.metrics[key].parameters.uninformative == "not_scored":
             reason = (
                 f"Fairness counts only where {found.of} over all cases is better than chance, and it is not."
@@ -85,13 +93,14 @@ def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int
         known = values[key] is not None
         bounds[key] = bounds_of(drawn, part, exact_of(name, data, part.units)) if known else Bounds()
     subjects = len(np.unique(part.units))
+    notes = {key: said_of(value, bounds[key]) for key, value in values.items() if value is not None}
     return GroupReport(
         size=int(members.sum()),
         subjects=subjects,
         enough=subjects >= enough,
         values=values,
         intervals={key: one.pair for key, one in bounds.items()},
-        interval_notes={key: one.note for key, one in bounds.items() if one.note is not None},
+        interval_notes={key: note for key, note in notes.items() if note is not None},
     )
 
 

@@ -19,6 +19,11 @@ EXACT = (
 )
 UNVARYING = "The value is the same in every resample, so no interval can be estimated."
 UNDRAWN = "No stratum has two subjects to draw from, so there is no interval."
+OUTSIDE = (
+    "The value lies outside its interval: resampling shifts this metric, so the interval says how much the "
+    "value varies, not where it lies."
+)
+_ROUNDING = 1e-9  # a mean of ones may be 1 + 2e-16
 FAIRNESS = (
     "Resampling adds chance differences between the groups, so the interval lies too low, and may even end below "
     "the value."
@@ -37,6 +42,18 @@ class Bounds:
     def pair(self) -> tuple[float, float] | None:
         """Both bounds, or None."""
         return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+def said_of(value: float, bounds: Bounds, note: str | None = None) -> str | None:
+    """What an interval does not tell; where the value lies outside of it there always is a sentence.
+
+    `note` is said of every interval of a metric, and explains a value outside of it.
+    """
+    if bounds.low is None or bounds.high is None:
+        return bounds.note
+    outside = not bounds.low - _ROUNDING <= value <= bounds.high + _ROUNDING
+    sentences = [bounds.note, note or (OUTSIDE if outside else None)]
+    return " ".join(one for one in sentences if one is not None) or None
 
 
 Exact = Callable[[float], tuple[float, float] | None]
@@ -98,7 +115,7 @@ def metric_report(
     """The report of a metric; a value, or a replicate, that is not finite is undefined.
 
     Where no draw differs from the data there is neither an interval nor are there replicates. `influence` is
-    given per case, shape (cases,), and reported per unit. `note` is said of an interval of which nothing else is.
+    given per case, shape (cases,), and reported per unit. `note`: see `said_of`.
     """
     if not np.isfinite(value):
         return MetricReport(value=None, reason="The metric is not a finite number for these outputs.")
@@ -108,7 +125,7 @@ def metric_report(
     moved = None
     if influence is not None and np.isfinite(influence).all():
         moved = tuple(by_unit(influence, sample.units).tolist())
-    said = bounds.note or (None if bounds.low is None else note)
+    said = said_of(value, bounds, note)
     return MetricReport(
         value=value, low=bounds.low, high=bounds.high, interval_note=said, replicates=kept, influence=moved
     )

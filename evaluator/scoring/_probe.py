@@ -13,7 +13,7 @@ from evaluator.scoring._fairness import fairness_reports, group_reports, withhel
 from evaluator.scoring._probe_runs import Bench, Embedding, Material, Tested, lacking
 from evaluator.scoring._probe_seeds import Runs, over_seeds, seed_report, value_of
 from evaluator.scoring._report import Extras, MetricReport, ProbeReport, Report
-from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
+from evaluator.scoring._values import BoundMetric, Job, Sample, resample
 from evaluator.spec import Probe
 
 _SAMPLING = {
@@ -21,6 +21,9 @@ _SAMPLING = {
     "test_cases_and_seeds": "test cases and training seeds",
     "test_cases_seeds_and_split": "test cases, training seeds and splits",
 }
+_TOO_FEW = (
+    "There are too few cases of some class to split them into training, validation and test cases of a probe."
+)
 _UNTRAINED = "Every head of the probe diverged on these embeddings, or none has a validation score."
 
 
@@ -28,11 +31,21 @@ def score_probe(job: Job) -> Report:
     """The report of a board of embeddings; only the probe's test cases are scored and resampled.
 
     Raises:
-        ScoringError: a class is too small for the split, or a metric does not fit.
+        ScoringError: a metric does not fit.
         evaluator.manifest.ManifestError: a case has no cohort.
     """
     probe = job.board.probe or Probe()
-    split = _split(job, probe, probe.seed)
+    try:
+        split = _split(job, probe, probe.seed)
+    except SplitError:  # as in a phase of a few public cases, where nothing is ranked
+        return _report(
+            job,
+            {key: MetricReport(value=None, reason=_TOO_FEW) for key in job.metrics},
+            Extras(
+                dataset=job.manifest.digest,
+                missing=sum(job.read(case) is None for case in job.manifest.names),
+            ),
+        )
     found = [_vector(job.read(case)) for case in job.manifest.names]
     missing = sum(one is None for one in found)
     sentence = _rejection(split, found)
@@ -53,7 +66,7 @@ def score_probe(job: Job) -> Report:
         sampling=_SAMPLING[job.board.bootstrap.sources],
     )
     metrics = {key: _metric(job, probe, metric, runs) for key, metric in job.metrics.items()}
-    return _report(job, withheld(job, metrics, fairness), extras)
+    return _report(job, withheld(job, metrics, fairness, own), extras)
 
 
 def _probe_report(job: Job, probe: Probe, bench: Bench, result: ProbeResult, runs: Runs) -> ProbeReport:
@@ -117,14 +130,11 @@ def _vector(output: Value | None) -> Embedding | None:
 
 def _split(job: Job, probe: Probe, seed: int) -> Split:
     references = job.references.rows.values()
-    try:
-        return split_cases(
-            [cohort_of(row) for row in references],
-            [row.age for row in references],
-            probe.model_copy(update={"seed": seed}),
-        )
-    except SplitError as error:
-        raise ScoringError(f"board {job.name}: {error}") from None
+    return split_cases(
+        [cohort_of(row) for row in references],
+        [row.age for row in references],
+        probe.model_copy(update={"seed": seed}),
+    )
 
 
 def cohort_of(reference: Reference) -> str:

@@ -1,4 +1,4 @@
-"""What an import finds: errors, which end it, and warnings, which an organizer has to accept."""
+"""What an import finds: errors, which end it, warnings, which an organizer has to accept, and notes, which say more."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ class Findings:
 
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def error(self, place: object, what: str) -> None:
         """Something that has to be mended before anything is imported."""
@@ -21,6 +22,10 @@ class Findings:
     def warn(self, place: object, what: str) -> None:
         """Something that may be meant so, and is imported only when that was said."""
         self.warnings.append(printable(f"{place}: {what}"))
+
+    def note(self, place: object, what: str) -> None:
+        """Something worth knowing that no other data would be meant by."""
+        self.notes.append(printable(f"{place}: {what}"))
 
 
 class LayoutError(Exception):

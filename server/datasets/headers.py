@@ -6,6 +6,7 @@ voxels. The voxels stay as they are stored.
 """
 
 import hashlib
+import math
 import struct
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,7 +17,7 @@ import numpy as np
 from isal import igzip, igzip_lib
 from numpy.typing import NDArray
 
-from evaluator.outputs._nifti import Header, HeaderError, read_header
+from evaluator.outputs import Header, HeaderError, read_header
 
 _HEADER, _VOXELS = 348, 352
 _TEXTS = (
@@ -28,6 +29,7 @@ _TEXTS = (
 )  # data_type, db_name, descrip, aux_file, intent_name
 _MAGIC, _PAIR = b"n+1\0", b"ni1\0"
 _BLOCK = 1 << 22
+_ROUNDED = 1e-5
 _MOST_VOXELS = 1 << 30
 _OTHERS = {
     b"\xfd7zXZ": "an xz file",
@@ -160,9 +162,20 @@ def _rewritten(raw: bytes, header: Header, shape: tuple[int, ...], itemsize: int
     if header.shape != shape:
         struct.pack_into(f"{order}8h", out, 40, 3, *shape, 1, 1, 1, 1)
         struct.pack_into(f"{order}4f", out, 92, 1, 1, 1, 1)  # steps along the dimensions that are gone
+    _shorten_quaternion(out, order)
     struct.pack_into(f"{order}h", out, 72, itemsize * 8)
     struct.pack_into(f"{order}f", out, 108, float(_VOXELS))
     return bytes(out) + bytes(_VOXELS - _HEADER)
+
+
+def _shorten_quaternion(header: bytearray, order: str) -> None:
+    """Divides a quaternion that is rounded to more than 1 by its length: some readers refuse it, others do this."""
+    (code,) = struct.unpack_from(f"{order}h", header, 252)
+    quaternion = struct.unpack_from(f"{order}3f", header, 256)
+    square = sum(part * part for part in quaternion)
+    if code > 0 and 1 < square <= 1 + _ROUNDED:
+        length = math.sqrt(square)
+        struct.pack_into(f"{order}3f", header, 256, *(part / length for part in quaternion))
 
 
 class _Values:

@@ -134,7 +134,7 @@ def _normalise(path: Path, rows: dict[Key, Participant], columns: dict[str, str]
     """One spelling of sex, ages that are numbers of years; what is neither is named, the latter left out."""
     for name, known, what in (
         ("sex", _sex, "none of F, M and O, and taken as written"),
-        ("age", _age, "no number of years from 0 to 130, and taken as unknown"),
+        ("age", _age, "no number of years up to 130, and taken as unknown"),
     ):
         if name not in columns:
             continue
@@ -161,7 +161,7 @@ def _age(text: str) -> tuple[str, bool]:
     if not text:
         return "", True
     years = decimal(text)
-    return (text, True) if years is not None and 0 <= years <= _OLDEST else ("", False)
+    return (text, True) if years is not None and 0 < years <= _OLDEST else ("", False)
 
 
 def _matched(

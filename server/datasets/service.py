@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from server import events
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, require_task
+from server.datasets.check import manifest_of
 from server.datasets.difference import Difference, difference
 from server.datasets.findings import Findings, LayoutError
 from server.datasets.models import IN_FORCE, Dataset, DatasetState
@@ -36,6 +37,7 @@ class Staged:
     dataset: Dataset
     new: bool
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     difference: Difference | None
     """Against the version in force; None where there is none, or it is this one."""
 
@@ -46,6 +48,7 @@ class Report:
 
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     cases: int
     difference: Difference | None
     known: DatasetState | None
@@ -93,7 +96,7 @@ def stage(
             raise LayoutError([], prepared.warnings)
         dataset = _kept(session, challenge, phase, task, prepared, known, settings, actor)
         changes = changes_of(session, dataset, settings)
-        return Staged(dataset, known is None, prepared.warnings, changes)
+        return Staged(dataset, known is None, prepared.warnings, prepared.notes, changes)
     except BaseException:
         prepared.trees.remove()
         raise
@@ -113,7 +116,7 @@ def check(
     try:
         prepared = _prepared(session, challenge, phase, task, source, settings, progress)
     except LayoutError as error:
-        return Report(tuple(error.problems), error.warnings, 0, None, None)
+        return Report(tuple(error.problems), error.warnings, (), 0, None, None)
     try:
         known = _known(session, challenge, phase, task, prepared.digest)
         old = in_force(session, challenge, phase, task)
@@ -126,7 +129,7 @@ def check(
                 new_references=prepared.trees.references,
             )
         state = None if known is None else DatasetState(known.state)
-        return Report((), prepared.warnings, len(prepared.cases), changes, state)
+        return Report((), prepared.warnings, prepared.notes, len(prepared.cases), changes, state)
     finally:
         prepared.trees.remove()
 
@@ -167,14 +170,7 @@ def import_fomo(
 
 def inputs_manifest(dataset: Dataset) -> dict[str, Any]:
     """The inputs manifest in the evaluator's format; the dataset's digest seeds its resampling."""
-    cases = [
-        {
-            "case": case.name,
-            "files": {key: {"path": one["path"], "sha256": one["sha256"]} for key, one in case.files.items()},
-        }
-        for case in dataset.cases
-    ]
-    return {"dataset": dataset.digest, "cases": cases}
+    return manifest_of(dataset.digest, dataset.cases)
 
 
 def _prepared(

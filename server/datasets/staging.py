@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import json
-import math
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluator._tables import decimal
+from evaluator.outputs import TruthError, truth
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import EmbeddingOutput, NumberOutput, ScoresOutput, SegmentationOutput, Task
 from server.datasets.check import check_staged
@@ -71,12 +70,13 @@ class Trees:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Cases that could be imported: their trees are written, and `warnings` says what is odd about them."""
+    """Cases that could be imported: their trees are written; `warnings` and `notes` say what is odd about them."""
 
     trees: Trees
     cases: list[Case]
     digest: str
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     scans: dict[str, list[str]]
     """Names of cases by the digest of a scan, constant ones left out."""
 
@@ -101,7 +101,16 @@ def prepare(
             progress(number, len(found))
         writer.close()
         if not findings.errors:
-            check_staged(spec, task, found, writer.cases, trees.references, settings, findings)
+            check_staged(
+                spec,
+                task,
+                phase,
+                found=found,
+                cases=writer.cases,
+                references=trees.references,
+                settings=settings,
+                findings=findings,
+            )
         if findings.errors:
             raise LayoutError(findings.errors, findings.warnings)
         return Prepared(
@@ -109,6 +118,7 @@ def prepare(
             writer.cases,
             _digest(writer.cases, trees.references),
             tuple(findings.warnings),
+            tuple(findings.notes),
             writer.scans,
         )
     except OSError as error:
@@ -136,6 +146,7 @@ class _Writer:
         self._trees, self._task, self._findings = trees, task, findings
         self._names = {entry.key: entry.file for entry in task.all_inputs}
         self._rows: list[dict[str, str]] = []
+        self._without_cohort: list[str] = []
 
     def add(self, one: Found) -> None:
         files, geometry = self._inputs(one)
@@ -149,6 +160,9 @@ class _Writer:
             if len(names) > 1:
                 what = "hold the very same scan; keep one of them"
                 self._findings.error(some(names), what)
+        if self._without_cohort:
+            what = "have no cohort in participants.tsv, and it is their label"
+            self._findings.error(some(self._without_cohort), what)
         path = self._trees.references / "references.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(
@@ -212,9 +226,7 @@ class _Writer:
             case EmbeddingOutput():
                 cohort = one.groups.get("cohort", "")
                 if not cohort:
-                    self._findings.error(
-                        one.place, "participants.tsv gives no cohort of it, which is its label"
-                    )
+                    self._without_cohort.append(one.case)
                 return cohort
             case SegmentationOutput():
                 self._segmentation(one, geometry)
@@ -232,6 +244,8 @@ class _Writer:
         volume = self._clean(one.label, "seg.nii.gz")
         if volume is None:
             return
+        if volume.constant:
+            self._findings.warn(one.label, "the label map is empty, or one label everywhere")
         if geometry is not None and volume.geometry.shape != geometry.shape:
             what = f"shape {volume.geometry.shape}, but the inputs have {geometry.shape}"
             self._findings.error(one.label, what)
@@ -245,23 +259,14 @@ def _label(output: NumberOutput | ScoresOutput, path: Path, findings: Findings) 
         return ""
     text = text.strip()
     if isinstance(output, NumberOutput):
-        _require_number(output, text, path, findings)
+        try:
+            truth(output, text)
+        except TruthError as error:
+            findings.error(path, str(error))
     elif text not in output.classes:
         classes = some(output.classes)
         findings.error(path, f"{text[:40]!r} is none of the task's classes, which are {classes}")
     return text
-
-
-def _require_number(output: NumberOutput, text: str, path: Path, findings: Findings) -> None:
-    value = decimal(text)
-    low, high = output.minimum, output.maximum
-    if value is None:
-        findings.error(path, f"{text[:40]!r} is not a number in decimal digits, such as 1 or 63.5")
-    elif not math.isfinite(value):
-        findings.error(path, f"{text[:40]!r} is not a finite number")
-    elif (low is not None and value < low) or (high is not None and value > high):
-        bounds = f"{'−∞' if low is None else f'{low:g}'} to {'∞' if high is None else f'{high:g}'}"
-        findings.error(path, f"{text[:40]} is outside of {bounds}, what the task allows")
 
 
 def _digest(cases: Sequence[Case], references: Path) -> str:

@@ -1,5 +1,6 @@
 """The versions of the cases of a challenge: which there are, and what changes when another comes into force."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +54,14 @@ class Effect:
         parts = []
         if self.leave:
             back = f", and {self.leave} attempts are given back" if self.limited else ""
-            parts.append(f"{self.leave} scored evaluations leave the board{back}")
+            parts.append(f"{self.leave} scored evaluations no longer count{back}")
         if self.come_back:
             spent = ", and their attempts are spent again" if self.limited else ""
-            parts.append(f"{self.come_back} scored evaluations come back to it{spent}")
+            parts.append(f"{self.come_back} scored evaluations count again{spent}")
         if self.waiting:
             back = "; their attempts are given back when they end" if self.limited else ""
             parts.append(
-                f"{self.waiting} evaluations that wait or run keep the cases they have and will not be on it{back}"
+                f"{self.waiting} evaluations that wait or run keep the cases they have and will not count{back}"
             )
         return "; ".join(parts) if parts else "no evaluation is concerned"
 
@@ -168,12 +169,17 @@ def find_version(
     if not found:
         raise NotFound("unknown_dataset", f"No version of any cases has a digest that begins with {digits}.")
     if len(found) > 1:
-        names = ", ".join(f"{one.digest[7:19]} ({one.phase} {one.task}, {one.state})" for one in found)
+        names = ", ".join(_described(session, one) for one in found)
         raise Conflict(
             "several_datasets",
             f"Several begin with {digits}: {names}. Say more with --challenge, --phase or --task.",
         )
     return found[0]
+
+
+def _described(session: Session, dataset: Dataset) -> str:
+    challenge = session.get_one(Challenge, dataset.challenge_id)
+    return f"{dataset.digest[7:19]} ({challenge.slug} {dataset.phase} {dataset.task}, {dataset.state})"
 
 
 def get_version(session: Session, dataset_id: UUID) -> Dataset:
@@ -187,21 +193,21 @@ def get_version(session: Session, dataset_id: UUID) -> Dataset:
 def effect_of(session: Session, dataset: Dataset) -> Effect:
     """What happens if `dataset` comes into force."""
     challenge = session.get_one(Challenge, dataset.challenge_id)
-    counts: dict[tuple[bool, bool, str], int] = {}
+    counts: Counter[tuple[bool, bool, str]] = Counter()
     rows = session.execute(
-        select(Evaluation.dataset_id == dataset.id, IN_FORCE, Evaluation.status, func.count())
-        .join(Dataset, Dataset.id == Evaluation.dataset_id)
+        select(Dataset.id, Dataset.state, Evaluation.status, func.count())
+        .join(Evaluation, Evaluation.dataset_id == Dataset.id)
         .where(Dataset.challenge_id == challenge.id)
         .where(Dataset.phase == dataset.phase, Dataset.task == dataset.task)
-        .group_by(Evaluation.dataset_id == dataset.id, IN_FORCE, Evaluation.status)
+        .group_by(Dataset.id, Evaluation.status)
     )
-    for own, counting, status, count in rows:
-        counts[own, counting, status] = count
+    for one, state, status, count in rows:
+        counts[one == dataset.id, state == DatasetState.ACTIVE.value, status] += count
     scored, phase = EvaluationStatus.SCORED.value, challenge.spec.phases.get(dataset.phase)
     return Effect(
-        leave=counts.get((False, True, scored), 0),
-        come_back=counts.get((True, False, scored), 0),
-        waiting=sum(counts.get((False, True, status.value), 0) for status in ACTIVE),
+        leave=counts[False, True, scored],
+        come_back=counts[True, False, scored],
+        waiting=sum(counts[False, True, status.value] for status in ACTIVE),
         limited=phase is not None and phase.attempts.valid is not None,
     )
 

@@ -41,7 +41,7 @@ def test_a_case_of_each_task_gets_a_valid_output(
 
     checked = check_output(spec, output, inputs)
     assert checked.valid, checked.message
-    assert not checked.warnings
+    assert set(checked.warnings) <= {"Every voxel is background."}  # it may find nothing
 
 
 def test_without_a_named_task_the_flags_decide() -> None:

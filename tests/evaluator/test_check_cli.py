@@ -21,7 +21,7 @@ def check(tmp_path):
         return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
     (tmp_path / "inputs").mkdir()
-    image = nib.Nifti1Image(np.zeros((4, 5, 6), np.uint8), np.eye(4))
+    image = nib.Nifti1Image(np.ones((4, 5, 6), np.uint8), np.eye(4))
     nib.save(image, tmp_path / "inputs" / "flair.nii.gz")
     nib.save(image, tmp_path / "case.nii.gz")
     return run
@@ -39,7 +39,7 @@ def test_a_valid_output_exits_0_with_one_json_object(check):
 
 
 def test_an_affine_that_differs_is_listed_as_a_warning(check, tmp_path):
-    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6), np.uint8), np.diag([2, 2, 2, 1])), tmp_path / "case.nii.gz")
+    nib.save(nib.Nifti1Image(np.ones((4, 5, 6), np.uint8), np.diag([2, 2, 2, 1])), tmp_path / "case.nii.gz")
     result = check()
     assert result.exit_code == 0
     assert json.loads(result.stdout)["warnings"] == ["The affine differs from that of the inputs."]

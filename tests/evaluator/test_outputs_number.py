@@ -41,13 +41,58 @@ def test_these_texts_are_valid(tmp_path, content, value):
         (b"1e", "decimal_float"), (b"--1", "decimal_float"), ("٠.٥".encode(), "decimal_float"),
         (b"nan", "finite"), (b"NaN", "finite"), (b"-inf", "finite"), (b"Infinity", "finite"), (b"1e999", "finite"),
         (b"1" * 5000, "finite"), (b"1" * 60_000 + b"x", "decimal_float"),
-        (b"1.0001", "range"), (b"-1e-9", "range"), (b"2", "range"),
+        (b"1.0001", "range"), (b"-1e-6", "range"), (b"2", "range"),
         (b" " * 70_000 + b"0.5", "too_large"),
     ],
 )  # fmt: skip
 def test_these_texts_are_invalid(tmp_path, content, failed):
     result = check(tmp_path, content)
     assert (result.valid, result.check, result.value) == (False, failed, None)
+
+
+CLIPPED = ("The value lies outside its range by no more than rounding; the nearest bound is taken.",)
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [(b"1.0000001192092896", 1.0), (b"-1e-17", 0.0), (b"1.0000004", 1.0), (b"-4e-7", 0.0)],
+)
+def test_what_rounding_to_float32_puts_outside_the_range_is_the_bound_with_a_warning(
+    tmp_path, content, value
+):
+    result = check(tmp_path, content)
+    assert (result.valid, result.value, result.warnings) == (True, value, CLIPPED)
+    with pytest.raises(NotCanonical):
+        decode(PROBABILITY, content)
+    assert decode(PROBABILITY, encode(PROBABILITY, result.value)) == value
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text", "valid"),
+    [
+        (20, 100, "100.00001", True),
+        (20, 100, "100.0001", False),
+        (0, None, "-1e-17", True),
+        (0, None, "-1e-6", False),
+        (0, 1e-6, "1.001e-6", False),
+        (-1, 1, "-1.0000001", True),
+    ],
+)
+def test_the_bound_of_rounding_goes_with_the_range(tmp_path, low, high, text, valid):
+    task = PROBABILITY.model_copy(update={"output": NumberOutput(kind="number", minimum=low, maximum=high)})
+    assert check(tmp_path, text.encode(), task).valid == valid
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "found 0 blank characters"),
+        (b"0.5 0.6", "found 2 values: '0.5 0.6'"),
+        (b"1 2 3 4", "found 4 values: '1 2 3 …'"),
+    ],
+)
+def test_how_many_values_were_found_is_said_to_whoever_owns_the_file(tmp_path, content, found):
+    assert check(tmp_path, content).detail == found
 
 
 def test_a_task_without_a_range_takes_any_finite_number(tmp_path):
@@ -87,4 +132,4 @@ def test_the_range_is_inclusive(tmp_path):
     task = PROBABILITY.model_copy(update={"output": NumberOutput(kind="number", minimum=10, maximum=20)})
     assert check(tmp_path, b"10", task).valid
     assert check(tmp_path, b"20.0", task).valid
-    assert not check(tmp_path, b"9.9999999", task).valid
+    assert not check(tmp_path, b"9.9999", task).valid

@@ -82,6 +82,107 @@ def test_masks_that_nibabel_scaled_itself_are_valid(check, dtype):
     np.testing.assert_array_equal(result.value, MASK * 2)
 
 
+ROUNDED = ("Some voxels are not exactly whole numbers; the nearest labels are taken.",)
+
+
+@pytest.mark.parametrize("apart", [1e-7, -1e-7, 9e-5, -9e-5])
+def test_voxels_that_are_whole_but_for_rounding_are_labels_with_a_warning(check, apart):
+    result = check(nifti(MASK + apart))
+    assert (result.valid, result.warnings) == (True, ROUNDED)
+    np.testing.assert_array_equal(result.value, MASK)
+
+
+def scaled_by_nibabel(values, dtype) -> bytes:
+    """What nibabel makes of floats under a header of integers: a scale over the whole range of the type."""
+    header = nib.Nifti1Header()
+    header.set_data_dtype(dtype)
+    buffer = io.BytesIO()
+    holder = nib.FileHolder(fileobj=buffer)
+    nib.Nifti1Image(values, AFFINE, header).to_file_map({"image": holder, "header": holder})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8])
+def test_float_labels_under_an_integer_header_are_labels_with_a_warning(check, dtype):
+    labels = np.arange(np.prod(SHAPE)).reshape(SHAPE) % 3
+    content = scaled_by_nibabel(labels.astype(np.float64), dtype)
+    found = np.asanyarray(nib.Nifti1Image.from_bytes(content).dataobj)
+    assert (found != labels).any(), "the scale does not hit the labels"
+    result = check(content, THREE)
+    assert (result.valid, result.warnings) == (True, ROUNDED)
+    np.testing.assert_array_equal(result.value, labels)
+    assert check(encode(THREE, result.value), THREE, packed=True).warnings == ()
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8])
+def test_probabilities_under_an_integer_header_are_no_labels(check, dtype):
+    shares = np.linspace(0, 1, np.prod(SHAPE)).reshape(SHAPE)
+    assert check(scaled_by_nibabel(shares, dtype)).check == "integer_values"
+
+
+def test_a_coarse_scale_does_not_make_labels_of_fractions(check):
+    assert check(nifti(MASK, scl_slope=0.98)).check == "integer_values"
+    assert check(nifti(MASK, scl_slope=0.9882)).check == "integer_values"
+    assert check(nifti(MASK, scl_slope=0.991)).valid
+
+
+@pytest.mark.parametrize(("excess", "valid"), [(6e-7, True), (9e-6, True), (2e-5, False)])
+def test_a_quaternion_that_is_longer_than_one_by_rounding_is_of_length_one(check, excess, valid):
+    b = np.sqrt(0.5 + excess)
+    result = check(nifti(MASK, sform_code=0, qform_code=1, quatern_b=b, quatern_c=np.sqrt(0.5), quatern_d=0))
+    assert (result.valid, result.check) == (valid, None if valid else "affine")
+    if valid:
+        steps = np.linalg.norm(result.value.affine[:3, :3], axis=0)
+        np.testing.assert_allclose(steps, np.linalg.norm(AFFINE[:3, :3], axis=0), rtol=1e-6)
+
+
+def mirrored(affine, axis, length):
+    flip = np.eye(4)
+    flip[axis, axis], flip[axis, 3] = -1, length - 1
+    return affine @ flip
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_mirrored_affine_is_warned_of_for_voxels_are_compared_as_stored(check, axis):
+    content = nifti(np.flip(MASK, axis), mirrored(AFFINE, axis, SHAPE[axis]))
+    result = check(content)
+    assert result.valid
+    (warning,) = result.warnings
+    assert "mirrored or swapped" in warning
+    assert "in the order in which they are stored" in warning
+
+
+def test_a_map_of_background_alone_is_valid_with_a_warning(check):
+    assert check(nifti(MASK * 0)).warnings == ("Every voxel is background.",)
+
+
+def test_what_was_found_is_said_to_whoever_owns_the_file(check):
+    wrong = MASK.astype(np.int16)
+    wrong[1, 2, 3], wrong[6, 5, 4] = 9, 7
+    result = check(nifti(wrong))
+    assert result.detail == "found 9, 2 voxels in all, the first at (1, 2, 3)"
+    assert "9" not in result.message
+    holes = MASK.astype(np.float32)
+    holes[0, 0, 1] = np.nan
+    assert check(nifti(holes)).detail == "found nan, 1 voxel in all, the first at (0, 0, 1)"
+
+
+@pytest.mark.parametrize(
+    ("content", "packed", "said"),
+    [
+        (nib.MGHImage(MASK.astype(np.int32), AFFINE).to_bytes(), False, "FreeSurfer image (.mgz)"),
+        (nib.MGHImage(MASK.astype(np.int32), AFFINE).to_bytes(), True, "FreeSurfer image (.mgh)"),
+        (nifti(MASK), True, "a NIfTI image that is not packed"),
+        (gzip.compress(nifti(MASK)), False, "gzip data inside gzip data"),
+        (b"NRRD0004\n" + bytes(500), False, "NRRD"),
+        (b"NRRD0004\n" + bytes(500), True, "NRRD"),
+        (b"PK\3\4" + bytes(500), True, "zip archive"),
+    ],
+)
+def test_files_of_another_kind_are_named(check, content, packed, said):
+    assert said in check(content, packed=packed).detail
+
+
 def test_an_affine_that_differs_is_a_warning(check):
     moved = AFFINE.copy()
     moved[0, 3] += 0.5
@@ -194,7 +295,7 @@ def test_these_files_are_invalid(check, content, failed):
         (nifti(MASK.astype(np.complex64)), "integer_values"),
         (nifti(np.zeros(SHAPE, [("R", "u1"), ("G", "u1"), ("B", "u1")])), "integer_values"),
         (nifti(MASK * 0.5), "integer_values"),
-        (nifti(MASK + 1e-7), "integer_values"),
+        (nifti(MASK + 2e-4), "integer_values"),
         (nifti(NAN_AND_HALF), "integer_values"),
         (nifti(MASK * np.nan), "finite"),
         (nifti(INFINITE), "finite"),

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,39 @@ def test_a_baseline_is_listed_without_a_place(tmp_path):
     first, last = json.loads(found.stdout)["tracks"]["open"]
     assert (first["team"], first["placement"], last["team"], last["placement"]) == ("a", 1, "b", None)
     assert "b (baseline)" in ranked(tmp_path, text).stdout
+
+
+NFC, NFD = (unicodedata.normalize(form, "Zürich") for form in ("NFC", "NFD"))
+
+
+def test_one_team_name_in_composed_and_decomposed_characters_is_one_team(tmp_path):
+    rows = f"{NFC},open,task1,auroc,0.9\n{NFD},open,task2,dsc,0.5\n"
+    found = ranked(tmp_path, "team,track,task,metric,value\n" + rows, "--json")
+    assert found.exit_code == 0, found.stderr
+    (one,) = json.loads(found.stdout)["tracks"]["open"]
+    assert one["team"] == NFC
+    twice = ranked(
+        tmp_path, f"team,track,task,metric,value\n{NFC},open,task1,auroc,0.9\n{NFD},open,task1,auroc,0.8\n"
+    )
+    assert twice.exit_code == 1
+    assert "scores.csv:3" in twice.stderr
+    assert "twice" in twice.stderr
+
+
+def test_directories_of_one_team_in_two_spellings_are_refused_and_marks_find_theirs(tmp_path):
+    season = reports.season(teams=2)
+    reports.write(tmp_path, **{NFD: season["team0"], "b": season["team1"]})
+    (tmp_path / "teams.csv").write_text(f"team,is_baseline\n{NFC},1\n", encoding="utf-8")
+    found = run("--reports", tmp_path, "--json", challenge="fomo26")
+    assert found.exit_code == 0, found.stderr
+    assert {one["team"]: one["baseline"] for one in json.loads(found.stdout)["tracks"]["open"]} == {
+        NFC: True,
+        "b": False,
+    }
+    reports.write(tmp_path, **{NFC: season["team0"]})
+    found = run("--reports", tmp_path, challenge="fomo26")
+    assert found.exit_code == 1
+    assert "two directories are called 'Zürich'" in found.stderr
 
 
 def test_a_team_name_is_text_and_no_markup(tmp_path):

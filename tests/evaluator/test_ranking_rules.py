@@ -229,7 +229,7 @@ def test_teams_are_marked_by_a_file(tmp_path):
         ('"team,eligible\nhost,0\n', "teams.csv:2: not valid CSV"),
         ("team,eligible\nhost," + "0" * 200_000, "teams.csv:2: not valid CSV"),
         ("team,eligible\nhost,maybe\n", "teams.csv:2: eligible 'maybe'"),
-        (b"team,eligible\nh\xf6st,0\n", "teams.csv: cannot be read"),
+        (b"team,eligible\nh\xf6st,0\n", "teams.csv: the byte 0xf6 in line 2 is no UTF-8"),
     ],
 )
 def test_no_mark_of_a_team_is_lost_in_silence(tmp_path, text, message):

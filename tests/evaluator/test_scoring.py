@@ -102,7 +102,7 @@ def test_a_report_repeats_itself_to_the_byte_and_survives_json(tmp_path):
 
 def test_labels_that_are_no_classes_are_the_datasets_fault(tmp_path):
     with pytest.raises(ScoringError, match="labels"):
-        scored(numbers(tmp_path, "task1", [0, 2], [0.2, 0.7]), "task1")
+        scored(numbers(tmp_path, "task1", [0, 0.5], [0.2, 0.7]), "task1")
 
 
 def test_a_case_without_label_is_an_error_with_its_line(tmp_path):
@@ -278,9 +278,12 @@ def test_embeddings_on_which_every_head_diverges_are_not_scored(tmp_path):
     assert "diverged" in report.metrics["f1"].reason
 
 
-def test_a_cohort_too_small_for_the_split_is_the_datasets_fault(tmp_path):
-    with pytest.raises(ScoringError, match="class 'ad' has 9 cases"):
-        scored(embeddings(tmp_path, per_class=9), "task6")
+def test_a_cohort_too_small_for_the_split_leaves_the_board_unscored_and_names_no_class(tmp_path):
+    report = scored(embeddings(tmp_path, per_class=9), "task6")
+    for one in report.metrics.values():
+        assert (one.value, one.fault) == (None, None)
+        assert "too few cases" in one.reason
+        assert "ad" not in one.reason.split()
 
 
 def uninformed(root, fill=1.0):
@@ -431,7 +434,8 @@ def test_failing_every_test_case_is_no_fairness(tmp_path):
     for case in positions(dataset, "test"):
         (dataset.predictions / f"{case}.npy").unlink()
     report = scored(dataset, "task7")
-    assert report.metrics["fairness_auroc"].value == 1
+    assert report.metrics["fairness_auroc"].value is None
+    assert "nothing to compare between groups" in report.metrics["fairness_auroc"].reason
     assert report.extras.fairness["fairness_auroc"].value == 0
     assert report.extras.fairness["fairness_auroc"].uninformative
 

@@ -12,14 +12,22 @@ from sqlalchemy.orm import Session
 
 from evaluator.spec import Challenge
 from server.challenges.service import get_challenge
-from server.datasets.fomo_layout import LayoutError, read
-from server.datasets.headers import NotNifti, reheader
+from server.datasets.findings import Findings, LayoutError
+from server.datasets.fomo_layout import Found, read
+from server.datasets.headers import NotNifti, clean
 from server.datasets.models import Dataset
 from server.datasets.service import current_dataset, import_fomo, inputs_manifest
 from server.settings import Settings
 from tests.e2e.datasets import CANARY, nifti, write_task
+from tests.server.phantoms import FOMO26
 
 Put = Callable[[Path, str], tuple[Dataset, bool]]
+
+
+@pytest.fixture(scope="module")
+def fomo26() -> Challenge:
+    """With a probe that fits four cases per cohort."""
+    return FOMO26
 
 
 @pytest.fixture
@@ -39,6 +47,14 @@ def put(session: Session, slug: str, settings: Settings) -> Put:
         )
 
     return put
+
+
+def found_in(folder: Path, spec: Challenge, task: str) -> list[Found]:
+    """The sessions of a folder, nothing of which may be wrong."""
+    findings = Findings()
+    found = read(folder, spec.tasks[task], findings)
+    assert findings.errors == []
+    return found
 
 
 def description(path: Path) -> bytes:
@@ -116,11 +132,13 @@ def test_an_import_lists_every_problem_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b"old\n", "'old' is not a number"),
-        (b"", "'' is not a number"),
-        (b"nan", "not a finite number"),
-        (b"-inf", "not a finite number"),
-        (b"2", "outside of 0 to 1"),
+        (b"old\n", "'old' is not a decimal number"),
+        (b"", "'' is not a decimal number"),
+        ("\u0661".encode(), "is not a decimal number"),
+        (b"nan", "not finite"),
+        (b"-inf", "not finite"),
+        (b"2", "must lie between 0 and 1"),
+        (b"0.5", "neither 0 nor 1"),
         (b"\xff\xfe", "cannot be read as text"),
     ],
 )
@@ -133,7 +151,7 @@ def test_a_label_that_is_no_number_of_the_task_is_named_with_its_file_and_case(
     with pytest.raises(LayoutError) as caught:
         put(folder, "task5")
     [problem] = caught.value.problems
-    assert problem.startswith(f"sub-{CANARY}task5n01: {label}: ")
+    assert problem.startswith(f"{label}: ")
     assert says in problem
 
 
@@ -150,28 +168,29 @@ def test_missing_cut_and_unlabelled_cases_are_listed_together(
     (folder / "labels" / visit[2] / "label.txt").unlink()
     with pytest.raises(LayoutError) as caught:
         put(folder, "task1")
-    parts = ["no file for dwi", "flair.nii.gz: ", "dwi.nii.gz: ", "'often' is not a number", "label.txt"]
+    parts = ["no file for dwi", "flair.nii.gz: ", "dwi.nii.gz: ", "'often' is not a decimal", "label.txt"]
     assert len(caught.value.problems) == len(parts)
-    assert all(part in problem for part, problem in zip(parts, caught.value.problems, strict=True))
+    for part in parts:
+        assert any(part in problem for problem in caught.value.problems), part
 
 
 def test_sessions_that_lack_an_input_are_all_named(fomo26: Challenge, tmp_path: Path) -> None:
     folder = write_task(fomo26, "task1", tmp_path)
     for number in (0, 2):
         (folder / "preprocessed" / f"sub-{CANARY}task1n{number:02}" / "ses-01" / "dwi.nii.gz").unlink()
-    with pytest.raises(LayoutError) as caught:
-        read(folder, fomo26.tasks["task1"])
-    for number, problem in zip((0, 2), caught.value.problems, strict=True):
+    findings = Findings()
+    read(folder, fomo26.tasks["task1"], findings)
+    for number, problem in zip((0, 2), findings.errors, strict=True):
         assert f"task1n0{number}" in problem
         assert "dwi" in problem
 
 
 def test_a_folder_in_another_layout_is_refused(fomo26: Challenge, tmp_path: Path) -> None:
     with pytest.raises(LayoutError, match="no folder 'preprocessed'"):
-        read(tmp_path, fomo26.tasks["task1"])
+        read(tmp_path, fomo26.tasks["task1"], Findings())
     (tmp_path / "preprocessed").mkdir()
     with pytest.raises(LayoutError, match="no sub-XX/ses-YY folder"):
-        read(tmp_path, fomo26.tasks["task1"])
+        read(tmp_path, fomo26.tasks["task1"], Findings())
 
 
 def test_earlier_editions_are_read_too(fomo26: Challenge, tmp_path: Path) -> None:
@@ -181,7 +200,7 @@ def test_earlier_editions_are_read_too(fomo26: Challenge, tmp_path: Path) -> Non
     labels.mkdir(parents=True)
     (session / "t1.nii.gz").write_bytes(nifti(np.zeros((4, 4, 4), np.int16)))
     (labels / "labels.txt").write_text("1\n")
-    (found,) = read(tmp_path, fomo26.tasks["task5"])
+    (found,) = found_in(tmp_path, fomo26, "task5")
     assert (found.case, found.subject, found.label) == ("sub-01", "sub-01", labels / "labels.txt")
 
 
@@ -190,7 +209,7 @@ def test_a_subject_with_several_visits_is_named_by_visit(fomo26: Challenge, tmp_
         session = tmp_path / "preprocessed" / "sub-07" / visit
         session.mkdir(parents=True)
         (session / "t1w.nii.gz").write_bytes(nifti(np.zeros((4, 4, 4), np.int16)))
-    found = read(tmp_path, fomo26.tasks["task5"])
+    found = found_in(tmp_path, fomo26, "task5")
     assert [one.case for one in found] == ["sub-07_ses-01", "sub-07_ses-02"]
     assert {one.subject for one in found} == {"sub-07"}
 
@@ -210,7 +229,7 @@ def test_what_is_no_nifti_is_refused(content: bytes, part: str, tmp_path: Path) 
     path = tmp_path / "scan.nii.gz"
     path.write_bytes(content)
     with pytest.raises(NotNifti, match=part):
-        reheader(path)
+        clean(path, "x.nii.gz")
 
 
 def test_a_fourth_dimension_of_one_is_dropped_from_the_geometry_and_more_is_refused(tmp_path: Path) -> None:
@@ -218,8 +237,8 @@ def test_a_fourth_dimension_of_one_is_dropped_from_the_geometry_and_more_is_refu
     path = tmp_path / "scan.nii.gz"
     struct.pack_into("<8h", plain, 40, 4, 4, 4, 4, 1, 1, 1, 1)
     path.write_bytes(gzip.compress(plain))
-    assert reheader(path)[1].shape == (4, 4, 4)
+    assert clean(path, "x.nii.gz").geometry.shape == (4, 4, 4)
     struct.pack_into("<8h", plain, 40, 4, 4, 4, 2, 2, 1, 1, 1)
     path.write_bytes(gzip.compress(plain))
     with pytest.raises(NotNifti, match="not three dimensions"):
-        reheader(path)
+        clean(path, "x.nii.gz")

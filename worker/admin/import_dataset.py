@@ -66,7 +66,7 @@ def check_dataset(folder: Folder, challenge: Challenge, task: Task, phase: Phase
             settings=settings,
             progress=lambda done, of: bar.update(shown, completed=done, total=of),
         )
-    _say(_warned(report.warnings) + _changed(report.difference))
+    _say(_warned(report.warnings) + _noted(report.notes) + _changed(report.difference))
     if report.errors:
         fail("This cannot be imported:\n" + "\n".join(_first(report.errors)))
     typer.echo(f"{challenge} {phase} {task}: {_verdict(report)}")
@@ -107,7 +107,7 @@ def run(
     dataset, count = staged.dataset, len(staged.dataset.cases)
     if accept or not staged.new:
         _say(_warned(staged.warnings))
-    _say(_changed(staged.difference))
+    _say(_noted(staged.notes) + _changed(staged.difference))
     state = DatasetState(dataset.state)
     if state is DatasetState.ACTIVE:
         return f"{what}: unchanged, {count} cases, {dataset.digest}"
@@ -170,6 +170,10 @@ def _asked(warnings: tuple[str, ...]) -> bool:
 
 def _warned(warnings: tuple[str, ...]) -> list[str]:
     return [f"warning: {line}" for line in _first(warnings)]
+
+
+def _noted(notes: tuple[str, ...]) -> list[str]:
+    return [f"note: {line}" for line in _first(notes)]
 
 
 def _changed(difference: Difference | None) -> list[str]:

@@ -1,0 +1,58 @@
+"""What is said of an interval."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluator.scoring import score_outputs
+from evaluator.scoring._intervals import FAIRNESS, OUTSIDE, metric_report
+from evaluator.scoring._values import Sample
+from tests.evaluator.datasets import embeddings
+
+COUNTS = np.array([[2.0, 0], [0, 2], [1, 1], [2, 0]])
+NUMBER = st.floats(-5, 5)
+
+
+def report(value, replicates, note=None, level=0.95):
+    return metric_report(value, np.array(replicates), Sample(COUNTS, np.array([0, 1]), level), note=note)
+
+
+@given(
+    NUMBER,
+    st.lists(st.one_of(NUMBER, st.just(np.nan)), min_size=4, max_size=4),
+    st.sampled_from([None, FAIRNESS]),
+)
+def test_a_value_outside_its_interval_never_stands_without_a_sentence(value, replicates, note):
+    found = report(value, replicates, note)
+    if found.low is None or found.low <= value <= found.high:
+        return
+    near = found.low - 1e-9 <= value <= found.high + 1e-9
+    assert near or found.interval_note is not None
+    if not near:
+        assert found.interval_note.endswith(note or OUTSIDE)
+
+
+def test_what_else_is_to_be_said_is_kept(tmp_path):
+    assert report(0.9, [0.1, 0.2, 0.3, 0.4]).interval_note == OUTSIDE
+    assert report(0.25, [0.1, 0.2, 0.3, 0.4]).interval_note is None
+    assert report(0.25, [0.1, 0.2, 0.3, 0.4], FAIRNESS).interval_note == FAIRNESS
+    both = report(0.9, [0.1, 0.2, np.nan, 0.4], FAIRNESS).interval_note
+    assert both == f"Undefined in 1 of 4 resamples, which are left out. {FAIRNESS}"
+    assert report(0.5, [0.5, 0.5, 0.5, 0.5], FAIRNESS).low is None
+
+
+@pytest.mark.parametrize("board", ["task6", "task7"])
+@pytest.mark.parametrize("distance", [0.0, 0.5, 3.0])
+def test_no_metric_and_no_group_of_a_probe_lies_outside_its_interval_in_silence(tmp_path, board, distance):
+    dataset = embeddings(tmp_path, distance=distance)
+    manifest = dataset.save()
+    read = {case: np.load(dataset.predictions / f"{case}.npy") for case in manifest.names}
+    found = score_outputs(dataset.challenge, board, manifest, dataset.references, read.get)
+    for metric in found.metrics.values():
+        assert metric.low is None or metric.low <= metric.value <= metric.high or metric.interval_note
+    for groups in (found.extras.groups or {}).values():
+        for group in groups.values():
+            for key, bounds in group.intervals.items():
+                inside = bounds is None or bounds[0] - 1e-9 <= group.values[key] <= bounds[1] + 1e-9
+                assert inside or key in group.interval_notes
