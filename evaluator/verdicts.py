@@ -29,6 +29,7 @@ class PlatformFault(StrEnum):
     WORKER_LOST = "worker_lost"
     GPU_FAULT = "gpu_fault"
     SCORER_FAILED = "scorer_failed"
+    SCORER_LOST = "scorer_lost"
 
 
 class Check(StrEnum):

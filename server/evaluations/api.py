@@ -1,16 +1,17 @@
 """Endpoints of single evaluations: withdrawing one, its cases where these are public, and what admins see."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from server.deps import AdminDep, SessionDep, SettingsDep, UserDep
-from server.evaluations import access, receipts, service, slots, summary
+from server.evaluations import access, errors, receipts, service, slots, summary
 from server.evaluations.models import CaseRun
-from server.evaluations.schemas import WaitingOut
+from server.evaluations.retry import retry
+from server.evaluations.schemas import ErrorsOut, FailedOut, WaitingOut
 from server.evaluations.summary import Summary
 from server.evaluations.waiting import LEAST_PRIORITY, MOST_PRIORITY, Which, prioritize, waiting
 from server.submissions import views
@@ -70,6 +71,12 @@ class PriorityIn(BaseModel):
     """The place of an evaluation in the queue."""
 
     priority: int = Field(strict=True, ge=LEAST_PRIORITY, le=MOST_PRIORITY)
+
+
+class RetryIn(BaseModel):
+    """Why an evaluation is retried; the event keeps it."""
+
+    why: Annotated[str, Field(max_length=1000)] | None = None
 
 
 class ReceiptOut(BaseModel):
@@ -171,6 +178,30 @@ def list_queue(session: SessionDep, admin: AdminDep) -> list[WaitingOut]:
 def put_priority(session: SessionDep, admin: AdminDep, evaluation_id: UUID, wanted: PriorityIn) -> None:
     """Puts an evaluation before or behind all others; cases that run go on."""
     prioritize(session, [evaluation_id], wanted.priority, actor=admin.actor)
+
+
+@router.get("/admin/errors")
+def list_errors(
+    session: SessionDep, admin: AdminDep, challenge: str | None = None, since: AwareDatetime | None = None
+) -> ErrorsOut:
+    """Evaluations that ended as errored, the latest first (with `since`, from then on), and those that are parked."""
+    return ErrorsOut(
+        errored=[FailedOut.of(one) for one in errors.errored(session, challenge=challenge, since=since)],
+        parked=[FailedOut.of(one) for one in errors.parked(session, challenge=challenge)],
+    )
+
+
+@router.post("/admin/evaluations/{evaluation_id}/retry", status_code=204)
+def post_retry(
+    session: SessionDep,
+    settings: SettingsDep,
+    admin: AdminDep,
+    evaluation_id: UUID,
+    wanted: RetryIn | None = None,
+) -> None:
+    """Puts an errored evaluation back: cases that are done keep their outputs, and its team is never refused for it."""
+    why = None if wanted is None else wanted.why
+    retry(session, evaluation_id, actor=admin.actor, settings=settings, why=why)
 
 
 @router.get("/admin/slots")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from server.challenges.models import Challenge
 from server.challenges.service import now
 from server.evaluations.batches import Mode, may_invoke
+from server.evaluations.errors import parked_sentence
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.outlook import Work, ends
 from server.evaluations.slots import fits, needs, present_slots
@@ -92,20 +93,22 @@ def forecast(session: Session) -> Forecast:
     return Forecast(
         at=at,
         slots=len(slots),
-        note=_note(waiting, slots),
+        note=_note(waiting, slots, parked_sentence(session)),
         tasks=_tasks(waiting),
         phases=_phases(session, waiting, found, at),
         changes=_changes(waiting, slots),
     )
 
 
-def _note(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot]) -> str | None:
+def _note(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot], parked: str | None) -> str | None:
+    said = f"After a fault of the platform {parked}; 'proctor-admin errors' shows them." if parked else ""
     if not waiting:
-        return "No case waits."
+        return f"No case waits. {said}".strip()
     if slots:
-        return None
+        return said or None
     cases = sum(one.work.cases for one in waiting)
-    return f"No slot is present that takes work: none of {cases:,} cases runs until a run worker is there and fit."
+    missing = f"No slot is present that takes work: none of {cases:,} cases runs until a run worker is there and fit."
+    return f"{missing} {said}".strip()
 
 
 def _waiting(session: Session, slots: Sequence[WorkerSlot]) -> list[_Waiting]:

@@ -22,7 +22,7 @@ from server.blobs import BlobStore
 from server.database import unit_of_work
 from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep
 from server.errors import DataMissing, NotFound, TooLarge, Unprocessable
-from server.evaluations import batches, leases, service, slots
+from server.evaluations import batches, faults, leases, service, slots
 from server.evaluations.batches import Mode
 from server.evaluations.service import Claim
 from server.images.models import Image
@@ -145,9 +145,10 @@ class SlotStateIn(BaseModel):
 
 
 class ReleaseIn(BaseModel):
-    """Why a case goes back: a platform fault, or None when the worker is stopping."""
+    """Why a case goes back: a platform fault, or None when the worker is stopping. `detail` is for admins."""
 
     fault: PlatformFault | None = None
+    detail: Annotated[Text, Field(max_length=2000)] = ""
 
 
 @router.post("/leases", responses={204: {"description": "No case waits that this slot can run"}})
@@ -300,5 +301,5 @@ def release(
     if body.fault is None:
         service.hand_back(session, claim, actor=worker.actor, settings=settings)
     else:
-        service.release(session, claim, body.fault, actor=worker.actor, settings=settings)
+        faults.release(session, claim, body.fault, actor=worker.actor, settings=settings, detail=body.detail)
     return Response(status_code=204)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, false, func, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, false, func, text, true
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
@@ -13,6 +13,7 @@ from server.challenges.models import SpecVersion
 from server.database import Base, Created, Identified
 from server.datasets.models import Case, Dataset
 from server.evaluations.status import (
+    ACTIVE,
     CASE_MOVES,
     EVALUATION_MOVES,
     CaseStatus,
@@ -63,10 +64,15 @@ class Evaluation(Identified, Created, Base):
     status: Mapped[str] = mapped_column(default=EvaluationStatus.QUEUED.value)
     reason_code: Mapped[str | None] = mapped_column(default=None)
     reason: Mapped[str | None] = mapped_column(default=None)
+    # Why it is ERRORED, for admins alone: which case, on which worker, and the fault's own words.
+    trouble: Mapped[str | None] = mapped_column(default=None)
+    # Whether it holds and spends an attempt: one that an admin had retried when its team had none left does not.
+    spends: Mapped[bool] = mapped_column(default=True, server_default=true())
     evaluator_version: Mapped[str | None] = mapped_column(default=None)
     scoring_claim: Mapped[int] = mapped_column(default=0)
     scoring_faults: Mapped[int] = mapped_column(default=0)
     scoring_until: Mapped[datetime | None] = mapped_column(default=None)
+    scoring_not_before: Mapped[datetime | None] = mapped_column(default=None)
     started_at: Mapped[datetime | None] = mapped_column(default=None)
     finished_at: Mapped[datetime | None] = mapped_column(default=None)
 
@@ -97,8 +103,7 @@ class Evaluation(Identified, Created, Base):
         self.reason_code, self.reason = code, why
         if status is EvaluationStatus.RUNNING:
             self.started_at = func.now()
-        if not EVALUATION_MOVES[status]:
-            self.finished_at = func.now()
+        self.finished_at = None if status in ACTIVE else func.now()
         what = f"{old} → {status}" + (f" ({code})" if code else "")
         events.record(session, "evaluation", self.id, actor=actor, what=what, why=why)
 
@@ -120,6 +125,9 @@ class CaseRun(Identified, Base):
             "evaluation_id",
             postgresql_where=text("status = 'running'"),
         ),
+        Index(
+            "ix_case_runs_parked", "evaluation_id", "not_before", postgresql_where=text("status = 'parked'")
+        ),
     )
 
     evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"))
@@ -132,6 +140,7 @@ class CaseRun(Identified, Base):
     worker: Mapped[str | None] = mapped_column(default=None)
     worker_id: Mapped[UUID | None] = mapped_column(default=None)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)
+    not_before: Mapped[datetime | None] = mapped_column(default=None)  # while parked: when it waits again
     verdict: Mapped[str | None] = mapped_column(default=None)
     message: Mapped[str | None] = mapped_column(default=None)
     warnings: Mapped[list[str]] = mapped_column(default=list)
@@ -173,6 +182,26 @@ class CaseRun(Identified, Base):
             self.finished_at = func.now()
         what = f"{old} → {status} (claim {self.claim_no})"
         events.record(session, "case_run", self.id, actor=actor, what=what, why=why)
+
+
+class Trouble(Identified, Created, Base):
+    """One fault of the platform that a case, or without `case_run_id` the scoring of an evaluation, met; for admins.
+
+    `detail` is what the worker said, in the engine's or the scorer's own words. Once an admin has an evaluation of its
+    image retried, it does not count any more against either.
+    """
+
+    __tablename__ = "troubles"
+    __table_args__ = (Index(None, "worker_id", "created_at"),)
+
+    evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"), index=True)
+    case_run_id: Mapped[UUID | None] = mapped_column(ForeignKey("case_runs.id"), default=None)
+    image_id: Mapped[UUID] = mapped_column(ForeignKey("images.id"), index=True)
+    worker_id: Mapped[UUID | None] = mapped_column(default=None)
+    worker: Mapped[str | None] = mapped_column(default=None)
+    code: Mapped[str]
+    detail: Mapped[str] = mapped_column(default="")
+    counts: Mapped[bool] = mapped_column(default=True, server_default=true())
 
 
 class WorkerSlot(Base):

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from server.evaluations.errors import Failed
 from server.evaluations.waiting import Waiting
 
 
@@ -39,3 +40,60 @@ class WaitingOut(BaseModel):
             cases_left=evaluation.remaining,
             created_at=evaluation.created_at,
         )
+
+
+class FailedOut(BaseModel):
+    """An evaluation that met faults of the platform.
+
+    `code` and `reason`: why it ended as errored, else the last fault and the worker's or the scorer's words for it.
+    `cases_done` have a verdict, which a retry keeps; `cases_parked` wait for a pause to end. `since`: its first fault
+    since it was last retried; `ended_at`: null while it goes on.
+    """
+
+    id: UUID
+    challenge: str
+    phase: str
+    track: str
+    task: str
+    team: str
+    status: str
+    code: str | None
+    reason: str | None
+    cases: int
+    cases_done: int
+    cases_parked: int
+    image: str
+    worker: str | None
+    since: datetime | None
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, one: Failed) -> Self:
+        """The same with its names."""
+        evaluation, last = one.evaluation, one.last
+        told = last.detail if last is not None else None
+        return cls(
+            id=evaluation.id,
+            challenge=one.challenge,
+            phase=evaluation.phase,
+            track=evaluation.track,
+            task=evaluation.task,
+            team=one.team,
+            status=evaluation.status,
+            code=evaluation.reason_code or (last.code if last is not None else None),
+            reason=evaluation.trouble or told,
+            cases=one.total,
+            cases_done=one.done,
+            cases_parked=one.parked,
+            image=evaluation.image.digest,
+            worker=last.worker if last is not None else None,
+            since=one.since,
+            ended_at=evaluation.finished_at,
+        )
+
+
+class ErrorsOut(BaseModel):
+    """What the platform failed at: evaluations that ended as errored, and those with cases that are parked."""
+
+    errored: list[FailedOut]
+    parked: list[FailedOut]

@@ -1,4 +1,8 @@
-"""The score worker's side of an evaluation: claim, settle with reports and a signed receipt, or fail."""
+"""The score worker's side of an evaluation: claim, settle with reports and a signed receipt, or fail.
+
+A scorer that is killed, or finds no disk or database, is disturbed: the evaluation is parked and scored later. One that
+says what it cannot score says so again, so a second time ends the evaluation as ERRORED, with its sentence.
+"""
 
 from array import array
 from collections.abc import Mapping
@@ -12,36 +16,59 @@ from sqlalchemy.orm import Session
 from evaluator.verdicts import PlatformFault
 from evaluator.version import evaluator_version
 from server.errors import Conflict
-from server.evaluations import receipts
-from server.evaluations.models import Evaluation, Receipt, Score
-from server.evaluations.service import MAX_FAULTS, give_up, lock_evaluation, reject
+from server.evaluations import receipts, suspicion
+from server.evaluations.faults import NOT_SCORED, give_up
+from server.evaluations.models import Evaluation, Receipt, Score, Trouble
+from server.evaluations.service import lock_evaluation, reject
 from server.evaluations.status import EvaluationStatus
 from server.settings import Settings
 
-_LEASE = timedelta(hours=2)
+LEASE = timedelta(minutes=2)
+"""For so long an evaluation is a score worker's, from each time that it renews it."""
+REFUSALS = 2
 _ACTOR = "score worker"
 
 
 def claim(session: Session) -> Evaluation | None:
     """The evaluation that has waited longest for its scores, leased to the caller."""
-    free = or_(Evaluation.scoring_until.is_(None), Evaluation.scoring_until < func.clock_timestamp())
-    evaluation = session.scalar(
+    while (evaluation := _next(session)) is not None:
+        if evaluation.scoring_until is None:
+            evaluation.scoring_claim += 1
+            evaluation.scoring_until = func.clock_timestamp() + LEASE
+            session.flush()
+            return evaluation
+        _park(
+            session,
+            evaluation,
+            PlatformFault.SCORER_LOST,
+            "The score worker that had it ended without a word.",
+        )
+    return None
+
+
+def _next(session: Session) -> Evaluation | None:
+    clock = func.clock_timestamp()
+    return session.scalar(
         select(Evaluation)
-        .where(Evaluation.status == EvaluationStatus.SCORING.value, free)
+        .where(
+            Evaluation.status == EvaluationStatus.SCORING.value,
+            or_(Evaluation.scoring_until.is_(None), Evaluation.scoring_until < clock),
+            or_(Evaluation.scoring_not_before.is_(None), Evaluation.scoring_not_before <= clock),
+        )
         .order_by(Evaluation.created_at, Evaluation.id)
         .limit(1)
-        .with_for_update(skip_locked=True, key_share=True)
+        .with_for_update(skip_locked=True, key_share=True),
+        execution_options={"populate_existing": True},
     )
-    if evaluation is not None:
-        if evaluation.scoring_until is not None:  # whoever had it died without a word
-            evaluation.scoring_faults += 1
-            if evaluation.scoring_faults >= MAX_FAULTS:
-                give_up(session, evaluation, actor=_ACTOR, code=PlatformFault.SCORER_FAILED)
-                return None
-        evaluation.scoring_claim += 1
-        evaluation.scoring_until = func.clock_timestamp() + _LEASE
-        session.flush()
-    return evaluation
+
+
+def renew(session: Session, evaluation_id: UUID, claim_no: int) -> None:
+    """Keeps an evaluation for its score worker.
+
+    Raises:
+        Conflict: another has taken it, or it has ended.
+    """
+    _locked(session, evaluation_id, claim_no).scoring_until = func.clock_timestamp() + LEASE
 
 
 def settle(
@@ -91,16 +118,43 @@ def _score(
     )
 
 
-def fail(session: Session, evaluation_id: UUID, claim_no: int) -> None:
-    """Scoring failed by our fault: again later, or ERRORED after too many times."""
+def fail(session: Session, evaluation_id: UUID, claim_no: int, fault: PlatformFault, detail: str) -> None:
+    """Scoring failed by our fault: again after a pause, or ERRORED where that would bring the same.
+
+    fault: SCORER_FAILED where the scorer itself said what it cannot score, SCORER_LOST where it was disturbed.
+    detail: the reason in its words, for admins.
+    """
     try:
         evaluation = _locked(session, evaluation_id, claim_no)
     except Conflict:
         return  # somebody else's by now
+    _park(session, evaluation, fault, detail)
+
+
+def _park(session: Session, evaluation: Evaluation, fault: PlatformFault, detail: str) -> None:
     evaluation.scoring_faults += 1
     evaluation.scoring_until = None
-    if evaluation.scoring_faults >= MAX_FAULTS:
-        give_up(session, evaluation, actor=_ACTOR, code=PlatformFault.SCORER_FAILED)
+    pause = timedelta(seconds=suspicion.pause_after(evaluation.scoring_faults))
+    evaluation.scoring_not_before = func.clock_timestamp() + pause
+    session.add(
+        Trouble(evaluation_id=evaluation.id, image_id=evaluation.image_id, code=fault.value, detail=detail)
+    )
+    session.flush()
+    blamed = _refused(session, evaluation, fault) or suspicion.of_scoring(session, evaluation)
+    if blamed is not None:
+        give_up(session, evaluation, actor=_ACTOR, code=fault, why=NOT_SCORED, trouble=f"{blamed} {detail}")
+
+
+def _refused(session: Session, evaluation: Evaluation, fault: PlatformFault) -> str | None:
+    refusals = select(func.count()).where(
+        Trouble.evaluation_id == evaluation.id,
+        Trouble.case_run_id.is_(None),
+        Trouble.code == PlatformFault.SCORER_FAILED.value,
+        Trouble.counts,
+    )
+    if fault is not PlatformFault.SCORER_FAILED or (session.scalar(refusals) or 0) < REFUSALS:
+        return None
+    return "It cannot be scored:"
 
 
 def _locked(session: Session, evaluation_id: UUID, claim_no: int) -> Evaluation:

@@ -9,23 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from evaluator.verdicts import Fault, PlatformFault
+from evaluator.verdicts import Fault
 from server import events
-from server.challenges.service import now
 from server.database import after_commit
 from server.errors import Conflict, NotFound
 from server.evaluations import budgets, usage
 from server.evaluations.batches import Mode
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
+from server.evaluations.status import ACTIVE, UNDER_WAY, CaseStatus, EvaluationStatus
 from server.settings import Settings
 from server.wakeups import wake_run_workers, wake_score_workers
-
-MAX_FAULTS = 3
-"""A case or a scoring that met this many platform faults ends its evaluation as ERRORED, with everything refunded."""
 
 SYSTEM = "system"
 
@@ -205,12 +201,9 @@ def _verdicts(session: Session, evaluation: Evaluation, most: int | None = None)
 
 
 def _is_through(session: Session, evaluation: Evaluation) -> bool:
-    """Whether no case waits or runs any more; asked of the case runs, in two looks at small indexes."""
+    """Whether no case waits or runs any more; asked of the case runs, in a look at each of three small indexes."""
     own = CaseRun.evaluation_id == evaluation.id
-    under_way = (
-        exists().where(own, CaseRun.status == status.value)
-        for status in (CaseStatus.WAITING, CaseStatus.RUNNING)
-    )
+    under_way = (exists().where(own, CaseRun.status == status.value) for status in UNDER_WAY)
     return not any(session.execute(select(*under_way)).one())
 
 
@@ -231,14 +224,7 @@ def failure_sentence(which: str, verdicts: list[str]) -> str:
 def reject(session: Session, evaluation: Evaluation, *, actor: str, code: str, why: str) -> None:
     """Ends an evaluation by the participant's fault; no attempt is spent."""
     evaluation.move_to(session, EvaluationStatus.REJECTED, actor=actor, code=code, why=why)
-    _drop_rest(session, evaluation)
-
-
-def give_up(session: Session, evaluation: Evaluation, *, actor: str, code: str) -> None:
-    """Ends an evaluation by the platform's fault; everything is refunded."""
-    why = "The platform failed to run this evaluation. No attempt was spent; the organizers have been told."
-    evaluation.move_to(session, EvaluationStatus.ERRORED, actor=actor, code=code, why=why)
-    _drop_rest(session, evaluation, counts=False)
+    drop_rest(session, evaluation)
 
 
 def cancel(session: Session, evaluation_id: UUID, *, actor: str) -> Evaluation:
@@ -249,11 +235,11 @@ def cancel(session: Session, evaluation_id: UUID, *, actor: str) -> Evaluation:
             "already_ended", f"This evaluation has ended ({evaluation.status}) and cannot be cancelled."
         )
     evaluation.move_to(session, EvaluationStatus.CANCELLED, actor=actor)
-    _drop_rest(session, evaluation)
+    drop_rest(session, evaluation)
     return evaluation
 
 
-def _drop_rest(session: Session, evaluation: Evaluation, *, counts: bool = True) -> None:
+def drop_rest(session: Session, evaluation: Evaluation, *, counts: bool = True) -> None:
     """Takes what has not ended out of the queue; one event says it for all of them.
 
     `counts`: the time of the slots that are at it is the team's.
@@ -262,7 +248,7 @@ def _drop_rest(session: Session, evaluation: Evaluation, *, counts: bool = True)
         update(CaseRun)
         .where(
             CaseRun.evaluation_id == evaluation.id,
-            CaseRun.status.in_([CaseStatus.WAITING.value, CaseStatus.RUNNING.value]),
+            CaseRun.status.in_(UNDER_WAY),
         )
         .values(status=CaseStatus.DROPPED.value)
         .returning(CaseRun)
@@ -275,32 +261,6 @@ def _drop_rest(session: Session, evaluation: Evaluation, *, counts: bool = True)
         usage.charge(session, evaluation.team_id, leased, counts=counts)
 
 
-def release(session: Session, claim: Claim, fault: PlatformFault, *, actor: str, settings: Settings) -> None:
-    """Puts a case back into the queue after a platform fault; after too many the evaluation is ERRORED."""
-    evaluation, run = lock_claimed(session, claim)
-    _put_back(session, evaluation, run, fault, actor=actor, settings=settings)
-
-
-def _put_back(
-    session: Session,
-    evaluation: Evaluation,
-    run: CaseRun,
-    fault: PlatformFault,
-    *,
-    actor: str,
-    settings: Settings,
-) -> None:
-    run.faults += 1
-    run.lease_until = None
-    run.move_to(session, CaseStatus.WAITING, actor=actor, why=fault)
-    session.flush()
-    usage.charge(session, evaluation.team_id, [run], counts=False)
-    if run.faults >= MAX_FAULTS:
-        give_up(session, evaluation, actor=actor, code=fault)
-    else:
-        after_commit(session, lambda: wake_run_workers(settings.redis_url))
-
-
 def hand_back(session: Session, claim: Claim, *, actor: str, settings: Settings) -> None:
     """Puts a case back that a stopping worker has not run: nobody's fault, nothing is counted."""
     evaluation, run = lock_claimed(session, claim)
@@ -309,33 +269,3 @@ def hand_back(session: Session, claim: Claim, *, actor: str, settings: Settings)
     session.flush()
     usage.charge(session, evaluation.team_id, [run], counts=False)
     after_commit(session, lambda: wake_run_workers(settings.redis_url))
-
-
-def expire_leases(session: Session, *, settings: Settings) -> int:
-    """Puts back every case whose lease has run out on the database's clock; returns how many.
-
-    All locks are taken before anything is changed, in the order of every other path: evaluations, cases, slots.
-    """
-    expired = session.execute(
-        select(CaseRun.evaluation_id, CaseRun.id, CaseRun.claim_no)
-        .where(CaseRun.status == CaseStatus.RUNNING.value, CaseRun.lease_until < func.clock_timestamp())
-        .order_by(CaseRun.evaluation_id, CaseRun.id)
-    ).all()
-    locked = [
-        owned
-        for _, case_run, claim_no in expired
-        if (owned := _still_claimed(session, Claim(case_run, claim_no))) is not None
-    ]
-    at = now(session)
-    lost = [(evaluation, run) for evaluation, run in locked if run.lease_until and run.lease_until < at]
-    for evaluation, run in lost:
-        if run.status == CaseStatus.RUNNING:  # and not dropped with an evaluation that this loop gave up
-            _put_back(session, evaluation, run, PlatformFault.WORKER_LOST, actor=SYSTEM, settings=settings)
-    return len(lost)
-
-
-def _still_claimed(session: Session, claim: Claim) -> tuple[Evaluation, CaseRun] | None:
-    try:
-        return lock_claimed(session, claim)
-    except Conflict:
-        return None  # settled since the list was made

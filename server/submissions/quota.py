@@ -2,7 +2,7 @@
 
 An active evaluation holds an attempt in reserve. A SCORED one spends it while its dataset is in force: where the
 organizers change the cases, what was scored before is given back, and counts again if they go back. Every other end
-gives it back.
+gives it back. One that an admin had retried when its team had no attempt left holds and spends none.
 """
 
 from collections import Counter
@@ -42,7 +42,7 @@ def quota_of(session: Session, spec: Spec, *, team_id: UUID, phase: str, task: s
     query = (
         select(Evaluation.status, func.count())
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
-        .where(Evaluation.team_id == team_id, Evaluation.phase == phase)
+        .where(Evaluation.team_id == team_id, Evaluation.phase == phase, Evaluation.spends)
         .where((Evaluation.status != EvaluationStatus.SCORED.value) | IN_FORCE)
         .group_by(Evaluation.status)
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import insert, select
@@ -17,6 +18,8 @@ from server.datasets.service import current_dataset
 from server.errors import BadRequest, Conflict, NotFound
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.policy import ANY_RUNTIME
+from server.evaluations.status import CaseStatus
+from server.evaluations.suspicion import pause_of_image
 from server.ids import new_id
 from server.images.service import get_image
 from server.settings import Settings
@@ -125,6 +128,8 @@ def _queue(
     session.add(evaluation)
     session.flush()
     named = sorted((pseudonym(settings, evaluation.id, case.id), case.id) for case in dataset.cases)
+    pause = pause_of_image(session, image.id, image.team_id)
+    until = challenges.now(session) + timedelta(seconds=pause) if pause else None
     rows = [
         {
             "id": new_id(),
@@ -132,10 +137,17 @@ def _queue(
             "case_id": case_id,
             "position": position,
             "pseudonym": name,
+            **_place(parked=until if position < evaluation.first_cases else None),
         }
         for position, (name, case_id) in enumerate(named)
     ]
     session.execute(insert(CaseRun), rows)
+
+
+def _place(*, parked: datetime | None) -> dict[str, object]:
+    """Where a case begins: in the queue, or parked until then."""
+    status = CaseStatus.WAITING if parked is None else CaseStatus.PARKED
+    return {"status": status.value, "not_before": parked}
 
 
 def pseudonym(settings: Settings, evaluation_id: UUID, case_id: UUID) -> str:

@@ -5,7 +5,7 @@ therefore moves in tenths and on a coarse tick, and verdicts are counted only on
 budget ended it they are not: when an image begins to fail is its own choice too, and such an end costs no attempt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -16,8 +16,8 @@ from evaluator.spec import Phase
 from server.challenges.models import Challenge
 from server.challenges.service import is_sealed
 from server.datasets.models import Dataset, DatasetState
-from server.evaluations import budgets
-from server.evaluations.models import CaseRun, Evaluation, Score
+from server.evaluations import budgets, errors
+from server.evaluations.models import CaseRun, Evaluation, Score, WorkerSlot
 from server.evaluations.slots import no_worker_note, present_slots
 from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
 from server.submissions.models import Submission
@@ -58,13 +58,15 @@ def evaluations_out(
     datasets = select(Dataset).where(Dataset.id.in_({one.dataset_id for one in evaluations}))
     states = {one.id: DatasetState(one.state) for one in session.scalars(datasets)}
     sealed = is_sealed(session.get_one(Challenge, submission.challenge_id), submission.phase)
-    slots = present_slots(session) if any(one.status in ACTIVE for one in evaluations) else []
+    active = [one for one in evaluations if one.status in ACTIVE]
+    slots = present_slots(session) if active else []
+    stalled = errors.stalled(session, [one.id for one in active])
     return [
         _evaluation(
             one,
             submission.images[one.task],
             counts.get(one.id, _Counts()),
-            note=_old_cases_note(one, states[one.dataset_id]) or no_worker_note(one, slots),
+            note=_note(one, states[one.dataset_id], stalled, slots),
             sealed=sealed,
         )
         for one in evaluations
@@ -79,6 +81,15 @@ _RUNS_EARLIER = (
     "It runs on an earlier version of the cases: the organizers have changed them since. It will not be on the "
     "leaderboard and will spend no attempt; until it ends it holds one."
 )
+
+
+def _note(
+    evaluation: Evaluation, state: DatasetState, stalled: Collection[UUID], slots: Sequence[WorkerSlot]
+) -> str | None:
+    """What its team has to know of an evaluation beside its status; the weightiest only."""
+    if (old := _old_cases_note(evaluation, state)) is not None:
+        return old
+    return errors.STALLED if evaluation.id in stalled else no_worker_note(evaluation, slots)
 
 
 def _old_cases_note(evaluation: Evaluation, cases: DatasetState) -> str | None:

@@ -28,7 +28,7 @@ from server.app import create_app
 from server.challenges.service import apply
 from server.database import Base, SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
-from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
+from server.evaluations.status import ACTIVE, UNDER_WAY, CaseStatus, EvaluationStatus
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab
 
@@ -242,7 +242,7 @@ def lab(sessions: SessionFactory, settings: Settings, slug: str, clients: Client
     with unit_of_work(sessions) as session:
         active = Evaluation.status.in_([status.value for status in ACTIVE])
         session.execute(update(Evaluation).where(active).values(status=EvaluationStatus.CANCELLED.value))
-        leased = CaseRun.status.in_([CaseStatus.WAITING.value, CaseStatus.RUNNING.value])
+        leased = CaseRun.status.in_(UNDER_WAY)
         session.execute(update(CaseRun).where(leased).values(status=CaseStatus.DROPPED.value))
         session.execute(delete(WorkerSlot))
     lab = Lab(sessions, settings, slug, clients)

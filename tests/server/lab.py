@@ -14,7 +14,7 @@ from server.accounts.service import create_worker_token
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import IN_FORCE, Case, Dataset
-from server.evaluations import service
+from server.evaluations import faults
 from server.evaluations.models import CaseRun, Evaluation
 from server.images.models import Image
 from server.settings import Settings
@@ -69,8 +69,9 @@ class FakeWorker:
             body["output"] = self.output(lease)
         return self.call("POST", lease, "finish", json=body)
 
-    def release(self, lease: Json, fault: str | None = None) -> int:
-        return self.call("POST", lease, "release", json={"fault": fault}).status_code
+    def release(self, lease: Json, fault: str | None = None, detail: str = "") -> int:
+        body = {"fault": fault, "detail": detail}
+        return self.call("POST", lease, "release", json=body).status_code
 
     def drain(self, **verdict: str | None) -> int:
         """Runs cases until none waits, all with one verdict; returns how many."""
@@ -174,7 +175,15 @@ class Lab:
             cases = [UUID(one["case_run"]) for one in leases]
             session.execute(update(CaseRun).where(CaseRun.id.in_(cases)).values(lease_until=past))
         with unit_of_work(self.sessions) as session:
-            return service.expire_leases(session, settings=self.settings)
+            return faults.expire_leases(session, settings=self.settings)
+
+    def unpark(self) -> int:
+        """Lets the pause of every parked case be over on the database's clock; how many wait again."""
+        with unit_of_work(self.sessions) as session:
+            past = func.clock_timestamp() - timedelta(seconds=1)
+            session.execute(update(CaseRun).where(CaseRun.not_before.is_not(None)).values(not_before=past))
+        with unit_of_work(self.sessions) as session:
+            return faults.revive_parked(session, settings=self.settings)
 
 
 def _digest(content: str | bytes) -> str:

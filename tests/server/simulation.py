@@ -40,7 +40,7 @@ CREATE FUNCTION virtual.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT
 _LEFT = (
     "DELETE FROM worker_slots",
     "UPDATE evaluations SET status = 'cancelled' WHERE status IN ('queued', 'running', 'scoring')",
-    "UPDATE case_runs SET status = 'dropped' WHERE status IN ('waiting', 'running')",
+    "UPDATE case_runs SET status = 'dropped' WHERE status IN ('waiting', 'running', 'parked')",
 )
 
 

@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -17,18 +16,8 @@ from server.accounts.service import create_worker_token
 from server.accounts.tokens import token_hash
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
-from server.evaluations import scoring
-from server.evaluations.models import Evaluation
 from tests.server.conftest import Clients, Person
-from tests.server.lab import Entrant, FakeWorker, Lab
-
-
-def ended(team: Entrant, worker: FakeWorker) -> str:
-    """An evaluation that waits for its scores."""
-    evaluation = team.submit()
-    worker.drain()
-    assert team.evaluation(evaluation)["status"] == "scoring"
-    return evaluation
+from tests.server.lab import Entrant, Lab
 
 
 def test_a_container_that_prints_nul_gets_its_verdict(lab: Lab, team: Entrant) -> None:
@@ -75,23 +64,6 @@ def test_seconds_without_end_are_refused(lab: Lab, team: Entrant) -> None:
     content = '{"fault": "timeout", "message": "", "seconds": Infinity}'
     headers = {"Content-Type": "application/json"}
     assert worker.call("POST", lease, "finish", content=content, headers=headers).status_code == 422
-
-
-def test_a_scorer_that_dies_again_and_again_ends_the_evaluation(lab: Lab, team: Entrant) -> None:
-    evaluation = ended(team, lab.worker())
-    for _ in range(3):
-        with unit_of_work(lab.sessions) as session:
-            assert scoring.claim(session) is not None
-        with unit_of_work(lab.sessions) as session:
-            past = func.clock_timestamp() - timedelta(seconds=1)
-            session.execute(
-                update(Evaluation).where(Evaluation.id == UUID(evaluation)).values(scoring_until=past)
-            )
-    with unit_of_work(lab.sessions) as session:
-        assert scoring.claim(session) is None
-    seen = team.evaluation(evaluation)
-    assert (seen["status"], seen["reason_code"]) == ("errored", "scorer_failed")
-    assert team.quota()["spent"] == team.quota()["reserved"] == 0
 
 
 def test_tasks_that_share_attempts_take_one_each(

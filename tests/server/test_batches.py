@@ -222,7 +222,7 @@ def test_a_lost_worker_s_cases_come_one_by_one_so_that_a_second_fault_is_their_o
     batch = cases(worker.take())
     for one in batch[10:]:
         assert finish(worker, one) == 204
-    assert lab.expire(*batch[:10]) == 10
+    assert lab.expire(*batch[:10]) == lab.unpark() == 10
     for lost in batch[:10]:
         alone = worker.take()
         assert (alone["case_run"], alone["mode"], alone["more"]) == (lost["case_run"], "invoke", [])
@@ -427,6 +427,7 @@ def test_slot_time_is_charged_once_and_faults_of_ours_are_not(lab: Lab, team: En
     team.submit()
     worker = lab.worker()
     assert worker.release(worker.take(), "gpu_fault") == 204
+    assert lab.unpark() == 1
     assert used(lab, team) is None
     assert worker.finish(worker.take()).status_code == 204
     once = used(lab, team)

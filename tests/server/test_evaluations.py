@@ -10,6 +10,7 @@ from server.evaluations.status import (
     ACTIVE,
     CASE_MOVES,
     EVALUATION_MOVES,
+    UNDER_WAY,
     CaseStatus,
     EvaluationStatus,
     IllegalMove,
@@ -21,7 +22,9 @@ from tests.server.lab import Entrant, Lab
 def test_the_tables_of_moves_cover_every_state() -> None:
     assert set(EVALUATION_MOVES) == set(EvaluationStatus)
     assert set(CASE_MOVES) == set(CaseStatus)
-    assert {state for state in EvaluationStatus if EVALUATION_MOVES[state]} == set(ACTIVE)
+    going_on = {state for state in EvaluationStatus if EVALUATION_MOVES[state]}
+    assert going_on == {*ACTIVE, EvaluationStatus.ERRORED}, "of those that ended one alone can be retried"
+    assert set(UNDER_WAY) == set(CaseStatus) - {CaseStatus.DONE, CaseStatus.DROPPED}
 
 
 @pytest.mark.parametrize(("old", "new"), list(product(EvaluationStatus, EvaluationStatus)))

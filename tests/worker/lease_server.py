@@ -32,6 +32,7 @@ class LeaseServer:
         self.finished: dict[str, Json] = {}
         self.ended: dict[str, float] = {}
         self.released: dict[str, str | None] = {}
+        self.details: dict[str, str] = {}
         self.renewed: Counter[str] = Counter()
         self.beats, self.nonsense = 0, b""
         self.lost: set[str] = set()
@@ -128,7 +129,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.lab.finished[case] = json.loads(body)
             self.lab.ended[case] = time.monotonic()
         elif what == "release":
-            self.lab.released[case] = json.loads(body)["fault"]
+            said = json.loads(body)
+            self.lab.released[case], self.lab.details[case] = said["fault"], said.get("detail", "")
         self._say(204)
 
     def do_GET(self) -> None:

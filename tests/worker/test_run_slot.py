@@ -147,8 +147,9 @@ def test_an_input_that_the_server_has_lost_is_not_asked_for_again(lab: LeaseServ
     (case,) = lab.add("answers", data=uuid.uuid4().bytes)
     del lab.inputs[case]
     start()
-    until(lambda: case in lab.released, seconds=10)
+    until(lambda: case in lab.released)
     assert lab.released[case] == "input_missing"
+    assert "500" in lab.details[case], "admins are told what the server answered"
     assert lab.fetched[case] == 1
 
 

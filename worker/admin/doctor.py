@@ -15,16 +15,21 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
 from sandbox.archive import ToolMissing, squashfs_tools
 from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
+from server.database import unit_of_work
+from server.evaluations.errors import headline
+from server.tables import open_database
 from worker.admin._conformance import Profile, show_conformance
 from worker.admin.platform import require_free
 from worker.admin.slots import gpus
 from worker.embedded.account import USER, SetupError
 from worker.embedded.data import data_directory
+from worker.embedded.postgres import Postgres
 
 _GB = 10**9
 _OLDEST_ENGINE = (20, 10)
@@ -90,6 +95,7 @@ def examine(data: Path, port: int) -> list[Finding]:
         *engine(Engine.connect),
         sif_files(),
         graphics(gpus()),
+        *failures(data),
     ]
 
 
@@ -208,3 +214,23 @@ def graphics(found: list[tuple[str, int]]) -> Finding:
         return Finding("GPU", State.OK, "none; challenges that require one cannot run here")
     sizes = ", ".join(f"{memory / 2**30:.0f} GiB" for _, memory in found)
     return Finding("GPU", State.OK, f"{len(found)} ({sizes})")
+
+
+def failures(data: Path) -> Iterator[Finding]:
+    """What the platform failed at lately and what waits for a fault to pass, where its database answers."""
+    given = os.environ.get("DATABASE_URL")
+    if given is None and not (data / "secrets" / "postgres_password").is_file():
+        return
+    sessions = open_database(given or Postgres(data).url(), pool_size=1)
+    try:
+        with unit_of_work(sessions) as session:
+            found = headline(session)
+    except SQLAlchemyError:  # not started, or not updated yet: nothing to tell
+        return
+    finally:
+        sessions.kw["bind"].dispose()
+    if found is None:
+        yield Finding("evaluations", State.OK, "none errored since a day, none parked")
+    else:
+        remedy = "'proctor-admin errors' says why; 'proctor-admin retry' runs again what is errored."
+        yield Finding("evaluations", State.WARN, found, remedy)

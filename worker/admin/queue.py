@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from server.evaluations.errors import headline
 from server.evaluations.schemas import WaitingOut
 from server.evaluations.waiting import LEAST_PRIORITY, MOST_PRIORITY, Waiting, Which, prioritize, waiting
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, whole, wide_console, work
@@ -38,10 +39,14 @@ def show_queue(
         found = waiting(session, Which(challenge, phase, track, task, team))
         rows = [WaitingOut.of(one).model_dump(mode="json") for one in found]
         table = queue_table(found)
+        trouble = headline(session)
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-    else:
-        wide_console().print(table if found else "No evaluation waits.")
+        return
+    console = wide_console()
+    console.print(table if found else "No evaluation waits.")
+    if trouble is not None:
+        console.print(trouble, style="yellow", markup=False)
 
 
 @app.command("priority")

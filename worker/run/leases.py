@@ -16,6 +16,8 @@ from sandbox import disks
 from sandbox.run import CaseOutcome
 from worker.run.config import RunConfig
 
+_MOST_SAID = 2000
+
 
 class LeaseLost(Exception):  # noqa: N818 - names what happened
     """The server says that the case is not ours any more: stop it and throw its output away."""
@@ -169,9 +171,11 @@ class LeaseClient:
         digest: str = self._call("PUT", lease, "output", content=output).json()["digest"]
         return digest
 
-    def release(self, lease: Lease, fault: PlatformFault | None) -> None:
-        """Puts the case back: a platform fault, or None when this worker is stopping."""
-        self._call("POST", lease, "release", json={"fault": fault})
+    def release(self, lease: Lease, fault: PlatformFault | None, detail: str = "") -> None:
+        """Puts the case back: a platform fault and what is known of it, or None when this worker is stopping."""
+        told = detail[:_MOST_SAID].encode(errors="replace").decode()
+        body = {"fault": fault} if fault is None else {"fault": fault, "detail": told}
+        self._call("POST", lease, "release", json=body)
 
     def fetch_input(self, lease: Lease, key: str, target: Path) -> None:
         """Downloads one input; Damaged unless it has the announced digest."""

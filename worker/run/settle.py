@@ -103,16 +103,17 @@ class Settler:
                 self._stopped(held)
             elif isinstance(error, EngineFault):
                 log.error("platform_fault", fault=error.fault, detail=error.detail)
-                self._release(held, error.fault)
+                self._release(held, error.fault, error.detail)
             else:
-                log.error("fetch_failed", error=f"{type(error).__name__}: {error}")
-                self._release(held, PlatformFault.INPUT_MISSING)
+                said = f"{type(error).__name__}: {error}"
+                log.error("fetch_failed", error=said)
+                self._release(held, PlatformFault.INPUT_MISSING, said)
         except ImageRefused as error:
             with self.responsible(held):
                 self._report(held, _unloadable(error), time.monotonic() - held.since, {})
-        except Exception:
+        except Exception as error:
             log.exception("worker_defect")
-            self._release(held, PlatformFault.WORKER_LOST)
+            self._release(held, PlatformFault.WORKER_LOST, f"{type(error).__name__}: {error}")
 
     def begin(self, held: Held, lent: Slot | None = None, *, admitted: bool = False) -> Running | None:
         """The case with its inputs on this host, see `Workshop.begin`; None if it had to be handed back."""
@@ -192,10 +193,10 @@ class Settler:
             _log.warning("lease_lost", case_run=held.lease.name)
             self._heart.let_go(held)
 
-    def _release(self, held: Held, fault: PlatformFault) -> None:
+    def _release(self, held: Held, fault: PlatformFault, detail: str) -> None:
         self._heart.let_go(held)
         try:
-            self._client.release(held.lease, fault)
+            self._client.release(held.lease, fault, detail)
         except (LeaseLost, httpx.HTTPError):
             _log.warning("release_failed", case_run=held.lease.name)  # the lease runs out by itself
         self._pause()

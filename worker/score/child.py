@@ -1,8 +1,10 @@
 """Scoring in a child process: outputs are strangers' data, so they are parsed under limits and away from us."""
 
+import errno
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +13,24 @@ from typing import Any
 MEMORY = 8 * 2**30
 SECONDS = 3600
 _REPORTED = (0, 1)  # scored, or the run was rejected: both wrote a report
+_ENDED_BY = (
+    signal.SIGKILL,
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+)  # sent by others, the kernel's memory killer too
+_LACKING = tuple(
+    os.strerror(one)
+    for one in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+)
 
 
 class ScorerFailed(Exception):  # noqa: N818 - the platform fault it becomes
     """The evaluator did not produce a report: a fault of ours. The text is for admins."""
+
+
+class ScorerLost(ScorerFailed):
+    """It was ended from outside or lacked what the machine had not: later it may well score."""
 
 
 def score(folder: Path, *, board: str, references: Path) -> dict[str, Any]:
@@ -23,6 +39,7 @@ def score(folder: Path, *, board: str, references: Path) -> dict[str, Any]:
     `folder` holds challenge.json, manifest.json and predictions/.
 
     Raises:
+        ScorerLost: the child was killed, or the machine had no disk or memory for it.
         ScorerFailed: the child failed, ran too long or wrote no report.
     """
     out = folder / f"{board}.json"
@@ -46,7 +63,15 @@ def score(folder: Path, *, board: str, references: Path) -> dict[str, Any]:
             child.kill()
             raise ScorerFailed(f"{board}: still running after {SECONDS} s") from None
     if child.returncode not in _REPORTED or not out.is_file():
-        text = printed.decode(errors="replace")[-2000:]
-        raise ScorerFailed(f"{board}: exit code {child.returncode}: {text}")
+        raise failure(board, child.returncode, printed.decode(errors="replace")[-2000:].strip())
     report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     return report
+
+
+def failure(board: str, code: int, text: str) -> ScorerFailed:
+    """What a child that wrote no report means: `code` as Popen tells it, `text` what it printed last."""
+    if code < 0:
+        kind = ScorerLost if -code in _ENDED_BY else ScorerFailed
+        return kind(f"{board}: ended by {signal.Signals(-code).name}: {text}")
+    kind = ScorerLost if any(lack in text for lack in _LACKING) else ScorerFailed
+    return kind(f"{board}: exit code {code}: {text}")

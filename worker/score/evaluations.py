@@ -1,17 +1,23 @@
 """Scoring finished evaluations: references + canonical outputs → reports, receipt, status, in one commit."""
 
+import errno
 import json
+import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
+from evaluator.verdicts import PlatformFault
 from server.challenges.models import SpecVersion
 from server.database import SessionFactory, unit_of_work
 from server.datasets.service import inputs_manifest
@@ -19,7 +25,10 @@ from server.errors import Conflict
 from server.evaluations import scoring
 from server.evaluations.models import Evaluation
 from server.settings import Settings
-from worker.score.child import ScorerFailed, score
+from worker.score.child import ScorerFailed, ScorerLost, score
+
+_RENEW_EVERY = 20.0
+_MOST_SAID = 2000
 
 _log = structlog.get_logger()
 
@@ -70,36 +79,79 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
     log = _log.bind(evaluation=str(job.evaluation_id), task=job.task)
     folder = Path(tempfile.mkdtemp(prefix="proctor-score-"))
     try:
-        _lay_out(folder, settings, job)
-        boards = job.spec.spec.boards_of(job.task)
-        references = settings.references / job.folder
-        reports = {board: score(folder, board=board, references=references) for board in boards}
-        _require_all_read(job, reports)
+        with _kept(sessions, job):
+            reports = _reports(settings, job, folder)
         with unit_of_work(sessions) as session:
             scoring.settle(session, job.evaluation_id, job.claim, reports, settings=settings)
         log.info("scored", boards=list(reports))
     except Conflict:
         log.warning("scoring_lost")
-    except (ScorerFailed, OSError) as error:
+    except (ScorerLost, OSError, DBAPIError) as error:
+        log.error("scorer_lost", error=_sayable(error, job))
+        _fail(sessions, job, PlatformFault.SCORER_LOST, error)
+    except ScorerFailed as error:
         log.error("scorer_failed", error=_sayable(error, job))
-        _fail(sessions, job)
-    except Exception:
+        _fail(sessions, job, PlatformFault.SCORER_FAILED, error)
+    except Exception as error:
         # A defect of ours counts as well, else the evaluation would wait for its next claim for good.
         log.exception("scorer_defect")
-        _fail(sessions, job)
+        _fail(sessions, job, PlatformFault.SCORER_FAILED, error)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fail(sessions: SessionFactory, job: _Job) -> None:
-    with unit_of_work(sessions) as session:
-        scoring.fail(session, job.evaluation_id, job.claim)
+def _reports(settings: Settings, job: _Job, folder: Path) -> dict[str, dict[str, Any]]:
+    _lay_out(folder, settings, job)
+    references = settings.references / job.folder
+    if not references.is_dir():  # a disk that is not mounted, not references that are wrong
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(references))
+    boards = job.spec.spec.boards_of(job.task)
+    reports = {board: score(folder, board=board, references=references) for board in boards}
+    _require_all_read(job, reports)
+    return reports
+
+
+@contextmanager
+def _kept(sessions: SessionFactory, job: _Job) -> Iterator[None]:
+    """Renews the lease while the block runs: scores take as long as they take, and a killed worker's come back soon."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(_RENEW_EVERY):
+            try:
+                with unit_of_work(sessions) as session:
+                    scoring.renew(session, job.evaluation_id, job.claim)
+            except Conflict:
+                return
+            except DBAPIError as error:  # it restarts; what is lost meanwhile is found at the end
+                _log.warning("scoring_not_renewed", error=type(error).__name__)
+
+    thread = threading.Thread(target=renew, name="renew-scoring", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _fail(sessions: SessionFactory, job: _Job, fault: PlatformFault, error: Exception) -> None:
+    """Tells what came of it; where even that fails, the lease runs out by itself."""
+    said = str(error) if isinstance(error, ScorerFailed) else f"{type(error).__name__}: {error}"
+    detail = without_case_names(said, [one["case"] for one in job.manifest["cases"]])[:_MOST_SAID]
+    try:
+        with unit_of_work(sessions) as session:
+            scoring.fail(session, job.evaluation_id, job.claim, fault, detail)
+    except DBAPIError as failure:
+        _log.warning("fault_not_told", evaluation=str(job.evaluation_id), error=type(failure).__name__)
 
 
 def _sayable(error: Exception, job: _Job) -> str:
-    """The error's text as a log may hold it: no case name, and of a system error its kind only, for it names paths."""
+    """The error's text as a log may hold it: no case name, and of the system's and the database's errors the kind."""
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {error.strerror}"
+    if isinstance(error, DBAPIError):
+        return type(error).__name__
     return without_case_names(str(error), [one["case"] for one in job.manifest["cases"]])
 
 

@@ -7,7 +7,7 @@ import structlog
 from celery.signals import worker_ready
 
 from server.database import SessionFactory, unit_of_work
-from server.evaluations import service
+from server.evaluations import faults
 from server.logs import configure
 from server.settings import Settings
 from server.tables import open_database
@@ -41,9 +41,10 @@ def wake() -> None:
 
 @app.task(name=TICK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
 def tick() -> None:
-    """Puts back the cases whose lease has run out, and removes uploads that nobody finished."""
+    """Parks cases whose lease has run out, puts back those parked long enough, and removes uploads nobody finished."""
     with unit_of_work(sessions()) as session:
-        expired = service.expire_leases(session, settings=settings())
+        expired = faults.expire_leases(session, settings=settings())
+        faults.revive_parked(session, settings=settings())
         expire_uploads(session, uploads=settings().uploads)
     if expired:
         _log.warning("leases_expired", count=expired)

@@ -1,0 +1,124 @@
+"""Evaluations that ended by the platform's fault, run again because an admin says so."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import String, cast, func, select, update
+from sqlalchemy.orm import Session
+
+from server import events
+from server.challenges.models import Challenge
+from server.database import after_commit
+from server.errors import Conflict, NotFound
+from server.evaluations.models import CaseRun, Evaluation, Trouble
+from server.evaluations.service import lock_evaluation
+from server.evaluations.status import CaseStatus, EvaluationStatus
+from server.settings import Settings
+from server.submissions.quota import quota_of
+from server.teams.models import Team
+from server.wakeups import wake_run_workers, wake_score_workers
+
+
+def retry(
+    session: Session, evaluation_id: UUID, *, actor: str, settings: Settings, why: str | None = None
+) -> Evaluation:
+    """Puts an ERRORED evaluation back: cases that are done keep their outputs, the others run; then it is scored.
+
+    It holds an attempt again. Where its team has none left by now it holds and spends none: it is never refused, and
+    takes nothing that the team could still use. What it met before is not held against it or its image any more.
+
+    Raises:
+        NotFound: there is no such evaluation.
+        Conflict: it is not ERRORED.
+    """
+    team_id = session.scalar(select(Evaluation.team_id).where(Evaluation.id == evaluation_id))
+    if team_id is None:
+        raise NotFound("unknown_evaluation", f"There is no evaluation {evaluation_id}.")
+    # As for a submission: the team's row lock makes counting and taking an attempt one step.
+    session.execute(select(Team.id).where(Team.id == team_id).with_for_update(key_share=True))
+    evaluation = lock_evaluation(session, evaluation_id)
+    if evaluation.status != EvaluationStatus.ERRORED:
+        raise Conflict(
+            "not_errored",
+            f"Evaluation {evaluation_id} is {evaluation.status}; only one that ended as errored can be retried.",
+        )
+    evaluation.spends = _attempt_is_left(session, evaluation)
+    waiting, total = _put_back(session, evaluation)
+    evaluation.move_to(session, _status(waiting, total), actor=actor)  # its `why` would be the team's to read
+    what = (
+        f"retried: {waiting} of {total} cases run again" if waiting else "retried: only its scoring repeats"
+    )
+    events.record(session, "evaluation", evaluation.id, actor=actor, what=what, why=why)
+    wake = wake_run_workers if waiting else wake_score_workers
+    after_commit(session, lambda: wake(settings.redis_url))
+    return evaluation
+
+
+def _attempt_is_left(session: Session, evaluation: Evaluation) -> bool:
+    spec = session.get_one(Challenge, evaluation.challenge_id).spec
+    if evaluation.phase not in spec.phases:
+        spec = evaluation.spec_version.spec
+    quota = quota_of(
+        session,
+        spec,
+        team_id=evaluation.team_id,
+        phase=evaluation.phase,
+        task=evaluation.task,
+        track=evaluation.track,
+    )
+    return quota.left is None or quota.left > 0
+
+
+def _put_back(session: Session, evaluation: Evaluation) -> tuple[int, int]:
+    """Dropped cases wait again, and nothing that was met counts any more; how many wait, and how many there are."""
+    own = CaseRun.evaluation_id == evaluation.id
+    total = session.scalar(select(func.count()).where(own)) or 0
+    dropped = session.scalars(
+        update(CaseRun)
+        .where(own, CaseRun.status == CaseStatus.DROPPED.value)
+        .values(status=CaseStatus.WAITING.value, faults=0, lease_until=None, not_before=None, output=None)
+        .returning(CaseRun.id)
+    ).all()
+    session.execute(update(Trouble).where(Trouble.image_id == evaluation.image_id).values(counts=False))
+    evaluation.trouble = None
+    evaluation.remaining = len(dropped)
+    evaluation.scoring_faults = 0
+    evaluation.scoring_until = evaluation.scoring_not_before = None
+    return len(dropped), total
+
+
+def _status(waiting: int, total: int) -> EvaluationStatus:
+    if not waiting:
+        return EvaluationStatus.SCORING
+    return EvaluationStatus.QUEUED if waiting == total else EvaluationStatus.RUNNING
+
+
+def errored_like(session: Session, prefixes: Sequence[str]) -> list[UUID]:
+    """The ERRORED evaluations whose ids begin so, one for each prefix.
+
+    Raises:
+        NotFound: none begins so.
+        Conflict: several do, or the one that does is not ERRORED.
+    """
+    return [_errored_like(session, prefix.strip().lower()) for prefix in prefixes]
+
+
+def _errored_like(session: Session, prefix: str) -> UUID:
+    hint = "'proctor-admin errors' shows those that can be retried."
+    if not prefix:
+        raise NotFound("unknown_evaluation", f"An empty word names no evaluation; {hint}")
+    literal = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    found = session.execute(
+        select(Evaluation.id, Evaluation.status).where(cast(Evaluation.id, String).like(f"{literal}%"))
+    ).all()
+    errored: list[UUID] = [one.id for one in found if one.status == EvaluationStatus.ERRORED]
+    if len(errored) == 1:
+        return errored[0]
+    if not found:
+        raise NotFound("unknown_evaluation", f"No evaluation begins with {prefix!r}; {hint}")
+    if not errored:
+        raise Conflict("not_errored", f"Evaluation {found[0].id} is {found[0].status}, not errored; {hint}")
+    listed = ", ".join(str(one) for one in errored[:5])
+    raise Conflict(
+        "ambiguous", f"{len(errored)} errored evaluations begin with {prefix!r}: {listed}. Give more of it."
+    )

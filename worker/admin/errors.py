@@ -1,0 +1,124 @@
+"""`proctor-admin errors` and `proctor-admin retry`: what the platform failed at, and running it again."""
+
+import re
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from server.challenges.service import now
+from server.evaluations import errors
+from server.evaluations.retry import errored_like, retry
+from server.evaluations.schemas import ErrorsOut, FailedOut
+from worker.admin.context import ACTOR, fail, make_sure, settings_of, whole, wide_console, work
+
+app = typer.Typer()
+Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
+Challenge = Annotated[str | None, typer.Option(help="Only of this challenge.")]
+Since = Annotated[str | None, typer.Option(help="Only what ended within this time: 30m, 12h, 1d, 2w.")]
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST = timedelta(days=36500)
+
+
+@app.command("errors")
+def show_errors(
+    since: Since = None,
+    challenge: Challenge = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/errors answers.")] = False,
+    data: Data = None,
+) -> None:
+    """Evaluations that ended by the platform's fault, and why; and those that wait for a fault to pass."""
+    with work(settings_of(data)) as session:
+        begin = None if since is None else now(session) - _span(since)
+        found = ErrorsOut(
+            errored=[FailedOut.of(one) for one in errors.errored(session, challenge=challenge, since=begin)],
+            parked=[FailedOut.of(one) for one in errors.parked(session, challenge=challenge)],
+        )
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+        return
+    console = wide_console()
+    if found.errored:
+        console.print(errors_table("errored: 'proctor-admin retry' runs them again", found.errored))
+    if found.parked:
+        console.print(errors_table("parked: tried again by themselves after a growing pause", found.parked))
+    if not found.errored and not found.parked:
+        console.print("No evaluation ended by the platform's fault, and none waits for a fault to pass.")
+
+
+@app.command("retry")
+def retry_errored(
+    evaluations: Annotated[
+        list[str] | None, typer.Argument(help="Evaluations, by their ids or the beginnings of these.")
+    ] = None,
+    all_errored: Annotated[bool, typer.Option("--all-errored", help="Every one that is errored.")] = False,
+    challenge: Challenge = None,
+    since: Since = None,
+    why: Annotated[str | None, typer.Option(help="The reason, for the event log.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: Data = None,
+) -> None:
+    """Run evaluations again that ended by the platform's fault; it asks before more than one.
+
+    For example: retry 01a2234a, or retry --all-errored --since 1d --why "the engine of gpu-2 was broken".
+
+    Cases that are done keep their outputs, the others run; if only the scoring failed, only that repeats. A team is
+    never refused for it: where it has no attempt left by now, the evaluation spends none.
+    """
+    if bool(evaluations) == all_errored:
+        fail("Say which evaluations: name them, or give --all-errored.")
+    if evaluations and (challenge is not None or since is not None):
+        fail("--challenge and --since go with --all-errored; evaluations that are named need neither.")
+    settings = settings_of(data)
+    with work(settings) as session:
+        if evaluations:
+            ids = set(errored_like(session, evaluations))
+        else:
+            begin = None if since is None else now(session) - _span(since)
+            ids = {one.evaluation.id for one in errors.errored(session, challenge=challenge, since=begin)}
+    if not ids:
+        fail("No evaluation that is meant is errored; 'proctor-admin errors' shows those that are.")
+    if len(ids) > 1:
+        make_sure(f"{len(ids)} evaluations are run again.", yes=yes)
+    with work(settings) as session:
+        for one in sorted(ids):
+            typer.echo(_said(one, retry(session, one, actor=ACTOR, settings=settings, why=why).remaining))
+
+
+def _said(evaluation: UUID, remaining: int) -> str:
+    return f"{evaluation}: {f'{remaining:,} cases run again' if remaining else 'is scored again'}"
+
+
+def _span(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,5})([mhdw])", text.strip())
+    if found is None:
+        fail(f"--since {text!r} is no time: give a number and a unit, as 30m, 12h, 1d or 2w.")
+    return min(timedelta(**{_UNITS[found[2]]: int(found[1])}), _LONGEST)
+
+
+def errors_table(title: str, found: list[FailedOut]) -> Table:
+    """One row per evaluation."""
+    headers = ("team", "of", "code", "done", "worker", "at (UTC)", "why")
+    table = Table(whole("evaluation"), *headers, box=None, pad_edge=False, title=title, title_justify="left")
+    for one in found:
+        at = one.ended_at or one.since
+        table.add_row(
+            str(one.id),
+            escape(one.team),
+            escape(f"{one.challenge} {one.phase} {one.track} {one.task}"),
+            one.code or "",
+            f"{one.cases_done:,} of {one.cases:,}",
+            escape(one.worker or ""),
+            "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}",
+            escape(_plain(one.reason or "")),
+        )
+    return table
+
+
+def _plain(text: str) -> str:
+    """What a terminal shows as it is: engines and scorers repeat what programs wrote."""
+    return "".join(char if char.isprintable() else " " for char in text)
