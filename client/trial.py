@@ -126,8 +126,9 @@ def _load(engine: Engine, facts: ImageFacts, sink: DirectorySink) -> None:
         archive.seek(0)
         try:
             engine.load(archive, facts.digest)
-        except Unloadable:
-            raise ImageRefused(UNLOADABLE.code, UNLOADABLE.message) from None
+        except Unloadable as error:
+            message = f"{UNLOADABLE.message} The engine says: {error}"
+            raise ImageRefused(UNLOADABLE.code, message) from None
 
 
 def _local(engine: Engine, image: str, calls: Collection[Call]) -> str:

@@ -69,7 +69,8 @@ HINTS: dict[Fault, str] = {
     Fault.TOO_MANY_PROCESSES: "The container tried to have more processes and threads than the challenge allows.",
     Fault.OUTPUT_MISSING: "The command ended with exit code 0 but there is no file at the --output path.",
     Fault.OUTPUT_INVALID: "The output file was written but does not pass the checks of its kind.",
-    Fault.NO_START: "The command could not be started: its program is not in the image or cannot be executed.",
+    Fault.NO_START: "The command could not be started: the image cannot be loaded, or its program is not in it "
+    "or cannot be executed.",
 }
 """The platform's own sentence per participant fault; hidden phases never show container text."""
 

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.notices import Notices
+
 _ROOT = Path("/sys/fs/cgroup")
 _PARENT = "proctor"
+_CONTROLLERS: tuple[str, ...] = ("memory", "pids", "cpuacct")
 
 
 @dataclass
@@ -24,6 +27,8 @@ class Usage:
     processes: int | None = None
     oom_kills: int = 0
     cpu_seconds: float | None = None
+    refused: bool = False
+    """Whether the kernel has refused it a process."""
 
 
 class Group:
@@ -34,17 +39,38 @@ class Group:
         self.usage = Usage()
         self._unified = str(info.get("CgroupVersion")) == "2"
         self.path = f"/{_PARENT}/{name}" if privileged and usable(info) else None
+        self._own: dict[str, Path] = {}
+        self._refusals: Notices | None = None
         if self.path is not None and not self._unified:
             _inherit_cores(_ROOT / "cpuset" / _PARENT / name)
+
+    def follow(self, pid: int) -> None:
+        """Look at the groups of a container whose first process is `pid`, wherever its engine has put them.
+
+        They vanish with it, and what is read of them between two looks is lost; but not that it was refused a process.
+        """
+        self._own = _groups_of(pid) if pid else {}
+        if (pids := self._own.get("pids")) is not None:
+            self._refusals = Notices(pids / "pids.events")
 
     def read(self, container: str) -> Usage:
         """Read the groups once more and return the maxima so far; `container` is the container's id."""
         if self.path is not None:
             for group in (self.path, f"{self.path}/{container}"):
-                self._read_memory(group)
-                self._read_processes(group)
-            self._read_cpu(self.path)
+                self._read_memory(self._folder("memory", group))
+                self._read_processes(self._folder("pids", group))
+            self._read_cpu(self._folder("cpuacct", self.path))
+        if self._own:
+            self._read_memory(self._own["memory"])
+            self._read_processes(self._own["pids"])
+            if self.path is None:
+                self._read_cpu(self._own["cpuacct"])
+        if self._refusals is not None:
+            self.usage.refused = self.usage.refused or self._refusals.seen()
         return self.usage
+
+    def _folder(self, controller: str, group: str) -> Path:
+        return _ROOT / ("" if self._unified else controller) / group[1:]
 
     def freeze(self, container: str) -> bool:
         """Let none of the container's processes run until `thaw`; False where this host has no freezer for it.
@@ -71,6 +97,8 @@ class Group:
 
     def remove(self) -> None:
         """Remove the parent group; its container has to be gone."""
+        if self._refusals is not None:
+            self._refusals.close()
         if self.path is not None:
             _remove(self.name)
 
@@ -84,26 +112,46 @@ class Group:
             return _field(state.with_name("cgroup.events"), "frozen") == 1
         return state.read_text().strip() == "FROZEN"
 
-    def _read_cpu(self, group: str) -> None:
+    def _read_cpu(self, folder: Path) -> None:
         if self._unified:
-            used, unit = _field(_ROOT / group[1:] / "cpu.stat", "usage_usec"), 1e6
+            used, unit = _field(folder / "cpu.stat", "usage_usec"), 1e6
         else:
-            used, unit = _number(_ROOT / "cpuacct" / group[1:] / "cpuacct.usage"), 1e9
+            used, unit = _number(folder / "cpuacct.usage"), 1e9
         if used is not None:
             self.usage.cpu_seconds = used / unit
 
-    def _read_memory(self, group: str) -> None:
-        base = _ROOT / ("" if self._unified else "memory") / group[1:]
+    def _read_memory(self, folder: Path) -> None:
         peak = "memory.peak" if self._unified else "memory.max_usage_in_bytes"
         current = "memory.current" if self._unified else "memory.usage_in_bytes"
-        self.usage.memory = _larger(self.usage.memory, _number(base / peak), _number(base / current))
-        kills = _field(base / ("memory.events" if self._unified else "memory.oom_control"), "oom_kill")
+        self.usage.memory = _larger(self.usage.memory, _number(folder / peak), _number(folder / current))
+        kills = _field(folder / ("memory.events" if self._unified else "memory.oom_control"), "oom_kill")
         self.usage.oom_kills = max(self.usage.oom_kills, kills or 0)
 
-    def _read_processes(self, group: str) -> None:
-        base = _ROOT / ("" if self._unified else "pids") / group[1:]
-        seen = (_number(base / "pids.peak"), _number(base / "pids.current"))
+    def _read_processes(self, folder: Path) -> None:
+        seen = (_number(folder / "pids.peak"), _number(folder / "pids.current"))
         self.usage.processes = _larger(self.usage.processes, *seen)
+        self.usage.refused = self.usage.refused or bool(_field(folder / "pids.events", "max"))
+
+
+def _groups_of(pid: int) -> dict[str, Path]:
+    """The folders of a process's groups by controller; empty unless each is seen here."""
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return {}
+    found: dict[str, Path] = {}
+    for line in lines:
+        _, names, group = line.split(":", 2)
+        for name in names.split(","):
+            found[name] = _ROOT / name / group[1:]
+    if "pids" not in found and "" in found:  # version 2 has one group for all
+        found |= dict.fromkeys(_CONTROLLERS, found[""])
+    wanted: dict[str, Path] = {name: found[name] for name in _CONTROLLERS if name in found}
+    return (
+        wanted
+        if len(wanted) == len(_CONTROLLERS) and all(folder.is_dir() for folder in wanted.values())
+        else {}
+    )
 
 
 def _inherit_cores(group: Path) -> None:

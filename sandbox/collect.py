@@ -89,15 +89,18 @@ def from_engine(engine: Engine, container: str, name: str, suffix: str, limit: i
 
 
 def make_writable(engine: Engine, container: str) -> None:
-    """Give a created container an /output and a working directory that everybody may write to."""
+    """Give a created container an /output and a working directory that everybody may write to.
+
+    Raises:
+        DockerException, RequestException: as the engine's client does.
+    """
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
         for path in (OUTPUT, WORK):
             directory = tarfile.TarInfo(path.lstrip("/"))
             directory.type, directory.mode = tarfile.DIRTYPE, 0o1777
             archive.addfile(directory)
-    with translate("preparing a container"):
-        engine.api.put_archive(container, "/", data.getvalue())
+    engine.api.put_archive(container, "/", data.getvalue())
 
 
 def _names(engine: Engine, container: str) -> list[str]:

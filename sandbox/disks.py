@@ -61,6 +61,14 @@ class Disk:
         state = os.statvfs(self.path)
         return state.f_bavail * state.f_frsize <= _FREE_LEFT or state.f_favail == 0
 
+    def clear(self) -> None:
+        """Remove everything on it; nothing may run that can write to it."""
+        for one in self.path.iterdir():
+            if one.is_dir() and not one.is_symlink():
+                shutil.rmtree(one)
+            else:
+                one.unlink()
+
     def remove(self) -> None:
         """Unmount it here; the kernel detaches the device once nothing mounts it, and the file goes."""
         _umount(self.path)

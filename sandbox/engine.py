@@ -14,20 +14,18 @@ from docker.utils import kwargs_from_env
 
 from docker import APIClient
 from evaluator.verdicts import PlatformFault
-from sandbox import cgroups, disks
+from sandbox import cgroups, disks, refusals
 from sandbox.archive import canonical_name
-from sandbox.faults import EngineFault, ImageRefused
+from sandbox.faults import EngineFault
 
 __all__ = ["Engine", "EngineFault"]
 
+NO_ANSWER = frozenset({401, 403, 407, 409, 502, 503, 504})
+"""Statuses that say nothing of an image: who asks may not, the name is taken, or a gateway finds no engine."""
 _LOAD_SECONDS = 3600
-# The archive is ours and its blobs are verified, so these can only be the image's own config or layers.
-# What the engine's own sentence ends with counts: what stands before it are names that the image chose.
-_UNLOADABLE = re.compile(
-    r"cannot unmarshal|parsing time|duplicates of file paths|tar file.*: ("
-    r"no such file or directory|not a directory|is a directory|file exists|file name too long|invalid argument"
-    r"|argument list too long|numerical result out of range|archive/tar: invalid tar header"
-    r"|too many levels of symbolic links|link [^\n]*: operation not permitted)\s*$"
+_OTHER_IDS = (
+    "; where the engine keeps images in containerd's store their ids differ: "
+    'set {"features": {"containerd-snapshotter": false}} in its daemon.json'
 )
 _JOB = r"[0-9a-f-]{32,36}-\d+"  # <case run id>-<claim_no>: never the name of somebody else's container
 
@@ -101,22 +99,47 @@ class Engine:
     def load(self, archive: BinaryIO, digest: str) -> None:
         """Load an archive that our own code wrote under its canonical name and compare the id it got.
 
+        `archive` can seek, and is read from its start.
+
         Raises:
-            ImageRefused: the image's config or layers are such that no engine can load them.
-            EngineFault: `image_missing` if the engine rejects the archive or the id differs from `digest`.
+            ImageRefused: the image's config or layers are such that this engine cannot load them.
+            EngineFault: the archive is not that of `digest`, or the engine failed.
         """
-        tag = canonical_name(digest)
+        said = self.try_load(archive, digest)
+        if said is not None:
+            again = functools.partial(self.try_load, archive, digest)
+            refusals.judge_load(self, archive, digest, said, again=again)
+
+    def try_load(self, archive: BinaryIO, digest: str) -> str | None:
+        """Give an archive to the engine; what it says if the image is not there afterwards, else None.
+
+        Raises:
+            EngineFault: the engine does not answer.
+        """
+        archive.seek(0)
         with translate("loading an image"):
-            for line in self._slow.load_image(archive, quiet=True):
-                problem = _load_error(line)
-                if problem and _UNLOADABLE.search(problem):
-                    raise ImageRefused(problem)
-                if problem:
-                    raise EngineFault(PlatformFault.IMAGE_MISSING, f"loading an image: {problem}")
-        loaded = self.inspect_image(tag)["Id"]
-        if loaded != digest:
-            self.remove_image(tag)
-            raise EngineFault(PlatformFault.IMAGE_MISSING, f"the loaded image is {loaded}, not {digest}")
+            try:
+                for line in self._slow.load_image(archive, quiet=True):
+                    if (problem := _load_error(line)) is not None:
+                        return problem
+            except APIError as error:
+                if error.status_code in NO_ANSWER:
+                    raise
+                return explanation(error)
+        return self._other_than(digest)
+
+    def _other_than(self, digest: str) -> str | None:
+        """What is wrong with the image that an archive left under our name for it."""
+        try:
+            loaded = self.inspect_image(canonical_name(digest))["Id"]
+        except EngineFault as fault:
+            if fault.fault is not PlatformFault.IMAGE_MISSING:
+                raise
+            return "it says nothing, and the image is not there"
+        if loaded == digest:
+            return None
+        self.remove_image(canonical_name(digest))
+        return f"the loaded image is {loaded}, not {digest}{_OTHER_IDS}"
 
     def remove_image(self, digest: str) -> None:
         """Remove an image by id or name; one that is not there is fine."""
@@ -188,7 +211,10 @@ class Engine:
 
 def _load_error(line: Any) -> str | None:
     message = json.loads(line) if isinstance(line, bytes | str) else line
-    return message.get("error") if isinstance(message, dict) else None
+    if not isinstance(message, dict):
+        return None
+    detail = message.get("errorDetail") or {}
+    return message.get("error") or (str(detail.get("message") or detail) if detail else None)
 
 
 def explanation(error: APIError) -> str:

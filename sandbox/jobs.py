@@ -65,8 +65,8 @@ class CaseOutcome:
     the tail of stdout and stderr and must never reach a participant in a hidden phase, nor must `exit_code`.
     `options` are the container options as the receipt shows them, without host paths. `cpu_seconds` is None where
     the host hides it, `gpu_memory_bytes` (the peak) where there is no GPU. `late`: the verdict is a timeout, but a
-    valid output came within the job's patience. `detail` says what is wrong with an output, with its values: it is for
-    `proctor try` alone, where output and data belong to one person, and no worker sends it.
+    valid output came within the job's patience. `detail` says what is wrong with an output, with its values, or what
+    the log looks like: as the log itself, it must never reach a participant in a hidden phase.
     """
 
     verdict: Verdict

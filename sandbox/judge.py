@@ -4,12 +4,16 @@ from evaluator.verdicts import HINTS, Fault, Verdict
 from sandbox.start import not_started
 from sandbox.watch import Ending, Killed
 
+OUTPUT_FULL = "The container wrote more to /output than the challenge allows."
+SHM_FULL = "The command ended with an exit code other than 0, and /dev/shm was full."
 CHILD_KILLED = "A process of the container was killed for using too much memory."
+
+_BOUNDS = (Fault.TOO_MANY_PROCESSES, Fault.DISK_FULL, Fault.OUT_OF_MEMORY)
 
 
 def failed(ending: Ending, log: str) -> Verdict | None:
     """The verdict of a container that did not end with exit code 0; None if it did."""
-    if ending.killed is Killed.DISK:
+    if ending.killed is Killed.DISK and not ending.processes_full:
         return Verdict(Fault.DISK_FULL, HINTS[Fault.DISK_FULL])
     if ending.killed is Killed.TIMEOUT:
         return cause(ending, Verdict(Fault.TIMEOUT, HINTS[Fault.TIMEOUT]))
@@ -18,11 +22,14 @@ def failed(ending: Ending, log: str) -> Verdict | None:
     unstarted = not_started(ending.exit_code, log)
     if unstarted is not None:
         return unstarted
-    return cause(ending, Verdict(Fault.EXIT_CODE, HINTS[Fault.EXIT_CODE]))  # the number could carry data out
+    message = SHM_FULL if ending.shm_full else HINTS[Fault.EXIT_CODE]
+    return cause(ending, Verdict(Fault.EXIT_CODE, message))  # the number could carry data out
 
 
 def too_late(verdict: Verdict) -> Verdict:
-    """The verdict of a container that ended by itself after its time was over, whatever it had written."""
+    """The verdict of a container that ended by itself after its time was over: what it ran into, or else the clock."""
+    if verdict.fault in _BOUNDS:
+        return verdict
     return Verdict(Fault.TIMEOUT, HINTS[Fault.TIMEOUT], warnings=verdict.warnings if verdict.valid else ())
 
 
@@ -38,5 +45,6 @@ def cause(ending: Ending, verdict: Verdict) -> Verdict:
     )
     for hit, fault in bounds:
         if hit:
-            return Verdict(fault, HINTS[fault], warnings=verdict.warnings)
+            of_output = fault is Fault.DISK_FULL and ending.output_full and not ending.disk_over
+            return Verdict(fault, OUTPUT_FULL if of_output else HINTS[fault], warnings=verdict.warnings)
     return verdict

@@ -28,6 +28,9 @@ RUNTIMES = ("runc", "runsc")
 _LEAST_SHM = 64 * 2**20
 _NEVER_VOLUMES = (INPUT, "/proc", "/sys", "/dev")
 _LIBRARIES = "LD_LIBRARY_PATH"
+_UNBUFFERED = "PYTHONUNBUFFERED"  # else a program that is killed leaves an empty log
+_OURS = ("PROCTOR_", "NVIDIA_VISIBLE_DEVICES=", "NVIDIA_DRIVER_CAPABILITIES=")
+_ELSEWHERE = "/volumes"
 # Read by the loader and by the NVIDIA toolkit, on the host and as root, from the variables of whatever image starts.
 _STEERS_THE_HOST = (
     *("GCONV_PATH", "LD_AUDIT", "LD_DEBUG_OUTPUT", "NVIDIA_DISABLE_REQUIRE", "NVIDIA_FABRIC_DEVICES"),
@@ -114,13 +117,25 @@ def build(job: CaseJob, host: Host, mounts: Mounts, image: Mapping[str, Any] | N
     return config
 
 
+def for_another(config: Mapping[str, Any], image: str, program: str) -> dict[str, Any]:
+    """The options of `config` for another image and a program in it, without anything that the first image chose."""
+    host = config["HostConfig"]
+    mounts = [
+        one if one["Target"] in (INPUT, OUTPUT, WORK, TMP) else one | {"Target": f"{_ELSEWHERE}/{number}"}
+        for number, one in enumerate(host["Mounts"])
+    ]
+    kept = [one for one in config["Env"] if one.startswith(_OURS)]
+    changed = {"Image": image, "Entrypoint": [program], "Cmd": [], "Env": kept}
+    return {**config, **changed, "HostConfig": {**host, "Mounts": mounts}}
+
+
 def runtime(job: CaseJob) -> str:
     """The container runtime of a job: the challenge's, else the worker's."""
     return job.limits.runtime or job.slot.runtime
 
 
 def environment(job: CaseJob, image: Mapping[str, Any]) -> list[str]:
-    """What we set over the image's environment: the task, and what would steer the host's own tools."""
+    """What we set over the image's environment: the task, its time, and what would steer the host's own tools."""
     declared = dict(one.partition("=")[::2] for one in (image.get("Config") or {}).get("Env") or ())
     steering = {name: "" for name in _STEERS_THE_HOST if name in declared}
     if _LIBRARIES in declared:
@@ -128,10 +143,13 @@ def environment(job: CaseJob, image: Mapping[str, Any]) -> list[str]:
     ours = {
         "PROCTOR_TASK": job.task_name,
         "PROCTOR_TRACK": job.track,
+        "PROCTOR_SECONDS": f"{job.limits.seconds_per_case:g}",
         "LD_PRELOAD": "",
         "NVIDIA_VISIBLE_DEVICES": job.slot.gpu_uuid or "void",
         "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
     }
+    if _UNBUFFERED not in declared:
+        ours[_UNBUFFERED] = "1"
     return [f"{name}={value}" for name, value in (steering | ours).items()]
 
 

@@ -32,7 +32,7 @@ _UNREADABLE_MESSAGE = "The output file could not be read within the memory and t
 class Checked:
     """The verdict on an output file; of a valid one its canonical encoding.
 
-    `detail` may hold values of the output: it is for whoever owns both it and the data, and never leaves this host.
+    `detail` may hold values of the output: it is for those alone who may see both that and the data.
     """
 
     verdict: Verdict

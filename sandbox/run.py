@@ -5,9 +5,10 @@ container runs. Only `execute` takes what a slot lends.
 """
 
 import contextlib
+import functools
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from sandbox.cgroups import Group
 from sandbox.disks import Disk
 from sandbox.engine import Engine, translate
 from sandbox.faults import EngineFault
+from sandbox.hints import hints
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from sandbox.watch import Ending, Watch
 
@@ -95,14 +97,14 @@ def execute(case: Case) -> None:
         return
     with _our_fault():
         try:
-            case.engine.api.start(case.container)
-        except APIError as error:
-            case.refused = start.refused(error)
-            return
+            begin = functools.partial(case.engine.api.start, case.container)
+            _asked(case, begin, begin)
         except (DockerException, RequestException) as error:
             text = f"starting a container: {error}"
             raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, text) from error
-        case.watch = Watch(case.engine, case.job, case.group, case.disks.values())
+        if case.refused is not None:
+            return
+        case.watch = Watch(case.engine, case.job, case.group, case.disks)
         case.watch.until_gone(case.container)
 
 
@@ -118,18 +120,27 @@ def conclude(case: Case) -> CaseOutcome:
         ending = case.watch.ending()
         log = _log(case.engine, case.container, case.job.limits.log)
         verdict = judge.failed(ending, log)
-        output, detail = None, ""
+        checked = None
         if verdict is None:
             checked = _check(case)
-            output, detail = checked.output, checked.detail
             verdict = judge.cause(ending, checked.verdict)
         late = ending.overran and verdict.valid
         if ending.overran:
             verdict = judge.too_late(verdict)
         if verdict.valid and ending.oom_killed:
             verdict = replace(verdict, warnings=(*verdict.warnings, judge.CHILD_KILLED))
-    kept = output if verdict.valid else None
-    return replace(_outcome(case, verdict, output=kept, ending=ending, log=log), late=late, detail=detail)
+    kept = checked.output if checked is not None and verdict.valid else None
+    outcome = _outcome(case, verdict, output=kept, ending=ending, log=log)
+    return replace(outcome, late=late, detail=_detail(verdict, checked, log))
+
+
+def _detail(verdict: Verdict, checked: parse.Checked | None, log: str) -> str:
+    """What whoever may read the log of a failed case wants to know besides."""
+    if verdict.valid:
+        return ""
+    if checked is not None and verdict.check is checked.verdict.check is not None:
+        return checked.detail
+    return " ".join(hints(log))
 
 
 def remove(case: Case) -> None:
@@ -163,14 +174,34 @@ def _make(case: Case, image: Mapping[str, Any]) -> None:
     case.config = options.build(job, host, options.Mounts(inputs, case.disks), image)
     cleanup.callback(engine.remove_container, job.name)
     try:
-        case.container = str(engine.api.create_container_from_config(case.config, name=job.name)["Id"])
-        if options.OUTPUT not in case.disks:
-            collect.make_writable(engine, case.container)
-        case.refused = accounts.refused(engine, case.container, job.image)
-    except APIError as error:
-        case.refused = start.refused(error)
+        _asked(case, lambda: _create(case), lambda: _create_again(case))
     except (DockerException, RequestException) as error:
         raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"making a container: {error}") from error
+
+
+def _create(case: Case) -> None:
+    engine, job = case.engine, case.job
+    case.container = str(engine.api.create_container_from_config(case.config, name=job.name)["Id"])
+    if options.OUTPUT not in case.disks:
+        collect.make_writable(engine, case.container)
+    case.refused = accounts.refused(engine, case.container, job.image)
+
+
+def _create_again(case: Case) -> None:
+    """As the first time: an engine copies what an image holds to empty disks only, and never looks again."""
+    case.engine.remove_container(case.job.name)
+    for disk in case.disks.values():
+        disk.clear()
+    _create(case)
+
+
+def _asked(case: Case, act: Callable[[], object], again: Callable[[], object]) -> None:
+    """Does what the engine may refuse; `case.refused` is the verdict where that is the image's doing."""
+    try:
+        act()
+    except APIError as error:
+        verdict = start.refused(case.engine, case.config, case.job.name, error, again=again)
+        case.refused = case.refused or verdict
 
 
 def image_of(engine: Engine, job: CaseJob) -> dict[str, Any]:

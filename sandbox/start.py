@@ -1,22 +1,25 @@
-"""What it means when the engine refuses to create or start a container: whose fault that is."""
+"""What it means when the engine refuses to create or start a container: whose fault that is, and a sentence for it."""
 
 import re
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
 
-from docker.errors import APIError, ImageNotFound
+from docker.errors import APIError
 
 from evaluator.verdicts import HINTS, Fault, PlatformFault, Verdict
-from sandbox.engine import explanation
+from sandbox import known
+from sandbox.engine import NO_ANSWER, Engine, explanation
 from sandbox.faults import EngineFault
+from sandbox.refusals import ran_out
 
 UNLOADABLE = Verdict(
     Fault.NO_START, "The image cannot be loaded: its configuration or its layers do not fit together."
 )
 """The verdict on an image that passed its check and that no engine can load."""
 
-_GPU = re.compile(r"nvidia|device driver|libcuda|gpu", re.IGNORECASE)
-# Names that an image chose, as they stand in the engine's sentences: they must not be taken for its own words.
-_NAMES = re.compile(r"\"[^\"]*\"|'[^']*'|unable to find (user|group) .*", re.DOTALL)
-_OURS = ("failed to mount local volume",)
+# Engines of several versions and runtimes end their sentences with these words of the kernel and of Go. They choose
+# what the participant reads, never whose fault it is; names that an image chose may say any of them.
 _PARTICIPANT: tuple[tuple[str, str], ...] = (
     ("executable file not found", "The command could not be started: its program is not in the image."),
     (
@@ -30,6 +33,11 @@ _PARTICIPANT: tuple[tuple[str, str], ...] = (
     ),
     ("is a directory", "The command could not be started: its path is a directory in the image."),
     ("not a directory", "The command could not be started: a path it needs is not a directory in the image."),
+    (
+        "unsatisfied condition",
+        "The container could not be started: the image asks for another NVIDIA driver or GPU than the platform has "
+        "(NVIDIA_REQUIRE_CUDA of its base image).",
+    ),
     (
         "unable to find user",
         "The command could not be started: the image names a user that it does not have.",
@@ -68,44 +76,67 @@ _PARTICIPANT: tuple[tuple[str, str], ...] = (
         "The container could not be made: the image declares a VOLUME where /input is.",
     ),
 )
-_PROCESS = (
-    "starting container process",
-    "unable to start container process",
-    "unable to find",
-    "no command",
-    "mount",
-    "uids and gids",
-    "cannot mkdir",
-    "failed to copy files",
-    "is not directory",
-    "too many links",
+_OTHERWISE = (
+    "The container could not be made or started, although one of another image could: "
+    "the engine refuses what the image's configuration or its files ask for."
 )
 
+_NOT_EXECUTED = re.compile(r"^\[FATAL tini \(\d+\)\] exec .* failed: .*$", re.MULTILINE)
+_INIT_FAILED = (1, 126, 127)
+"""What the init process ends with: 127 where there is no such file, 126 where it may not, 1 for every other reason."""
+_REASON = 300
 
-def refused(error: APIError) -> Verdict:
-    """The participant's verdict for a refused create or start.
+
+def refused(
+    engine: Engine, config: Mapping[str, Any], name: str, error: APIError, *, again: Callable[[], object]
+) -> Verdict | None:
+    """The participant's verdict for a refused create or start; None if the engine does it after all.
+
+    An image is to blame where the engine runs a known image with the same options, `config`, right then, and refuses
+    this one once more. `again` asks for the same thing as the call that raised `error`; `name` is the container's.
 
     Raises:
         EngineFault: if the refusal is not the image's doing.
     """
-    text = explanation(error)
-    if isinstance(error, ImageNotFound):
-        raise EngineFault(PlatformFault.IMAGE_MISSING, text) from error
-    if _GPU.search(_NAMES.sub("", text)):
-        raise EngineFault(PlatformFault.GPU_FAULT, text) from error
-    lower = text.lower()
-    if any(phase in lower for phase in _PROCESS) and not any(mark in lower for mark in _OURS):
-        for mark, sentence in _PARTICIPANT:
-            if mark in lower:
-                return Verdict(Fault.NO_START, sentence)
-    raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, text) from error
+    said = explanation(error)
+    if error.status_code == HTTPStatus.NOT_FOUND and not engine.has_image(str(config["Image"])):
+        raise EngineFault(PlatformFault.IMAGE_MISSING, said) from error
+    if error.status_code in NO_ANSWER or ran_out(engine, said):
+        raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, said) from error
+    other = known.refused(engine, config, name)
+    if other is not None:
+        raise EngineFault(_broken(engine, config, name), f"{said}; and of a known image: {other}") from error
+    try:
+        again()
+    except APIError as repeated:
+        return Verdict(Fault.NO_START, sentence(explanation(repeated)))
+    return None
+
+
+def _broken(engine: Engine, config: Mapping[str, Any], name: str) -> PlatformFault:
+    """What keeps even a known image from running: the GPU, if it runs without one."""
+    host = config["HostConfig"]
+    if host.get("DeviceRequests"):
+        without = {**config, "HostConfig": {**host, "DeviceRequests": []}}
+        if known.refused(engine, without, name) is None:
+            return PlatformFault.GPU_FAULT
+    return PlatformFault.ENGINE_UNAVAILABLE
+
+
+def sentence(said: str) -> str:
+    """Our own sentence for what an engine says of a container that it does not make or start."""
+    lower = said.lower()
+    return next((ours for mark, ours in _PARTICIPANT if mark in lower), _OTHERWISE)
 
 
 def not_started(exit_code: int, log: str) -> Verdict | None:
-    """The verdict if the init process could not execute the command; None if the command itself ran."""
-    mark = re.search(r"^\[FATAL tini \(\d+\)\] exec .* failed: (.*)$", log, re.MULTILINE)
-    if exit_code not in (126, 127) or mark is None:
+    """The verdict if the init process could not execute the command; None if the command itself ran.
+
+    A SIF file's wrapper says the same as the init process, after its shell has said why.
+    """
+    mark = _NOT_EXECUTED.search(log)
+    if exit_code not in _INIT_FAILED or mark is None:
         return None
-    lower = mark[1].lower()
-    sentence = next((sentence for part, sentence in _PARTICIPANT if part in lower), HINTS[Fault.NO_START])
-    return Verdict(Fault.NO_START, sentence)
+    lower = log[max(0, mark.start() - _REASON) : mark.end()].lower()
+    ours = next((ours for part, ours in _PARTICIPANT if part in lower), HINTS[Fault.NO_START])
+    return Verdict(Fault.NO_START, ours)

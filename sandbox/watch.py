@@ -9,7 +9,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -24,6 +24,8 @@ from sandbox.faults import EngineFault
 from sandbox.gpu import Sampler
 from sandbox.jobs import CaseJob
 from sandbox.layer import Layer
+from sandbox.options import OUTPUT
+from sandbox.shm import SharedMemory
 
 _TICK = 0.05
 _READ_EVERY = (
@@ -44,8 +46,8 @@ class Killed(Enum):
 class Ending:
     """How a container ended and what it used. `overran`: it ended by itself, but after its time was over.
 
-    `disk_full`: one of its disks was full at some time. `disk_over`: at its end, all that it had written was more than
-    it may write.
+    `disk_full`: one of its disks was full at some time, `output_full`: that of /output. `disk_over`: at its end, all
+    that it had written was more than it may write. `shm_full`: nothing more fitted into /dev/shm when it ended.
     """
 
     exit_code: int
@@ -59,6 +61,8 @@ class Ending:
     gpu_memory: int | None = None
     overran: bool = False
     disk_over: bool = False
+    output_full: bool = False
+    shm_full: bool = False
 
 
 class _Waiter(threading.Thread):
@@ -117,9 +121,10 @@ def _pidfd(pid: int, container: str) -> int | None:
 class Watch:
     """One running container, watched until it ends."""
 
-    def __init__(self, engine: Engine, job: CaseJob, group: Group, disks: Collection[Disk]) -> None:
-        self._engine, self._job, self._group, self._disks = engine, job, group, disks
-        self._disk_full = False
+    def __init__(self, engine: Engine, job: CaseJob, group: Group, disks: Mapping[str, Disk]) -> None:
+        self._engine, self._job, self._group = engine, job, group
+        self._disks, self._output = disks.values(), disks.get(OUTPUT)
+        self._disk_full = self._output_full = self._shm_full = False
         self._copied = 0  # what the image brought along on the disks is not the container's writing
         self._next_read = 0.0
         self._killed: Killed | None = None
@@ -139,10 +144,13 @@ class Watch:
         self._layer = Layer(self._engine, inspected, self._job.limits.disk)
         self._copied = sum(disk.used() for disk in self._disks)
         process = _Process(inspected, self._waiter)
+        pid = int(inspected["State"]["Pid"] or 0) if self._engine.privileged else 0
+        self._group.follow(pid)
         lent = self._job.slot
         try:
-            with Sampler(lent.gpu_uuid if lent.memory is None else None) as sampler:
+            with Sampler(lent.gpu_uuid if lent.memory is None else None) as sampler, SharedMemory(pid) as shm:
                 self._watch(process, started)
+                self._shm_full = shm.full()
         finally:
             process.close()
         self._elapsed = time.monotonic() - started
@@ -190,6 +198,7 @@ class Watch:
 
     def _look_at_disks(self, *, now: bool = False) -> bool:
         """Note full disks; True if everything that was written together is over the disk limit."""
+        self._output_full = self._output_full or (self._output is not None and self._output.full())
         self._disk_full = self._disk_full or any(disk.full() for disk in self._disks)
         written = self._layer.look(now=now) + sum(disk.used() for disk in self._disks) - self._copied
         over = written > self._job.limits.disk
@@ -218,10 +227,12 @@ class Watch:
             killed=killed,
             oom_killed=oom,
             disk_full=self._disk_full or killed is Killed.DISK,
-            processes_full=usage.processes is not None and usage.processes >= limits.processes,
+            processes_full=usage.refused or (usage.processes or 0) >= limits.processes,
             peak_memory=usage.memory,
             cpu_seconds=usage.cpu_seconds,
             gpu_memory=self._gpu_memory,
+            output_full=self._output_full,
+            shm_full=self._shm_full,
             overran=killed is None and seconds > limits.seconds_per_case,
         )
 

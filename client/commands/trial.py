@@ -15,8 +15,9 @@ from client.errors import Exit, Local, Usage
 from client.progress import size
 from client.trial import Plan, connect, host_memory, image_on_engine, limits_here, local_gpu, try_cases
 from evaluator.spec import Challenge, Limits, SpecError, load_challenge, parse_challenge
-from evaluator.verdicts import Fault
+from evaluator.verdicts import Fault, Verdict
 from sandbox.engine import Engine, EngineFault
+from sandbox.judge import OUTPUT_FULL, SHM_FULL
 from sandbox.run import CaseOutcome
 
 
@@ -119,7 +120,7 @@ def _show(name: str, outcome: CaseOutcome, limits: Limits) -> None:
     for warning in verdict.warnings:
         out.print(f"  [yellow]{escape(warning)}[/]")
     if not verdict.valid:
-        bound = _bound(verdict.fault, limits)
+        bound = _bound(verdict, limits)
         out.print(f"  {verdict.message}{f' (limit: {bound})' if bound else ''}", markup=False)
         if outcome.detail:
             out.print(f"  {outcome.detail}", markup=False)
@@ -128,11 +129,15 @@ def _show(name: str, outcome: CaseOutcome, limits: Limits) -> None:
         out.print(outcome.log or "(empty)", markup=False, soft_wrap=True)
 
 
-def _bound(fault: Fault | None, limits: Limits) -> str:
+def _bound(verdict: Verdict, limits: Limits) -> str:
     """The limit that a case ran into, as it was set here; empty for other verdicts."""
+    if verdict.message == OUTPUT_FULL:
+        return f"{size(limits.output)} in {limits.output_files:,} files"
+    if verdict.message == SHM_FULL:
+        return size(limits.shm)
     return {
         Fault.TIMEOUT: f"{limits.seconds_per_case:g} s",
         Fault.OUT_OF_MEMORY: size(limits.memory),
         Fault.DISK_FULL: size(limits.disk),
         Fault.TOO_MANY_PROCESSES: f"{limits.processes} processes and threads",
-    }.get(fault or Fault.EXIT_CODE, "")
+    }.get(verdict.fault or Fault.EXIT_CODE, "")

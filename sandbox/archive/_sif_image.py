@@ -54,7 +54,16 @@ command -v "$proctor_program" >/dev/null 2>&1 || {{
     echo "[FATAL tini (1)] exec $proctor_program failed: No such file or directory" >&2
     exit 127
 }}
+proctor_failed="[FATAL tini (1)] exec $proctor_program failed: cannot be executed"
+if [ -n "${{BASH_VERSION:-}}" ]; then
+    shopt -s execfail
+else
+    trap 'echo "$proctor_failed" >&2' EXIT
+fi
 exec "$proctor_program" "$@"
+proctor_status=$?
+echo "$proctor_failed" >&2
+exit "$proctor_status"
 """
 
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluator.verdicts import PlatformFault
+from sandbox import elf
 from sandbox.archive import DirectorySink, check_archive, write_canonical
-from sandbox.conformance import _elf
 from sandbox.conformance.inside.privileges import SETUID_OWNER, SETUID_PROGRAM
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
@@ -88,14 +88,14 @@ def _files() -> Iterator[_File]:
         if path == interpreter or inside in path.parents:
             continue
         yield _File(_place(path, library), path.read_bytes(), 0o755 if ".so" in path.name else 0o644)
-    loader = _elf.loader(interpreter)
+    loader = elf.loader(interpreter)
     if loader is not None:
         yield _File(loader, Path(loader).read_bytes(), 0o755)
     for path in sorted(inside.glob("*.py")):
         yield _File(f"{HOME}/inside/{path.name}", path.read_bytes())
     yield _File(CALL[0], interpreter.read_bytes(), 0o755)
     yield _File(CALL[-1], _START.encode())
-    yield _File(SETUID_PROGRAM, _elf.program(_EXITS_WITH_USER), 0o4755, SETUID_OWNER)
+    yield _File(SETUID_PROGRAM, elf.program(_EXITS_WITH_USER), 0o4755, SETUID_OWNER)
 
 
 def _used(interpreter: Path, top: Path) -> list[Path]:
@@ -117,7 +117,7 @@ def _place(path: Path, library: Path) -> str:
     version = f"{HOME}/lib/python{sys.version_info[0]}.{sys.version_info[1]}"
     if library in path.parents:
         return f"{version}/{path.relative_to(library)}"
-    return f"{HOME}/libraries/{_elf.soname(path)}"
+    return f"{HOME}/libraries/{elf.soname(path)}"
 
 
 def _layer(files: list[_File]) -> bytes:

@@ -101,12 +101,13 @@ class FinishIn(BaseModel):
     """The verdict of a case; `output` is the digest that the upload of the canonical output answered.
 
     `wait_seconds`: from the lease until the clock started. `repeat_agrees`: of a case that was run fresh as well,
-    whether both outputs agree.
+    whether both outputs agree. `detail`: what was found, with values of the output; kept in public phases alone.
     """
 
     fault: Fault | None = None
     check: Check | None = None
     message: Annotated[Text, Field(max_length=1000)]
+    detail: Annotated[Text, Field(max_length=1000)] = ""
     warnings: Annotated[list[Annotated[Text, Field(max_length=500)]], Field(max_length=20)] = []
     output: str | None = None
     seconds: _Seconds

@@ -43,6 +43,7 @@ class Finished:
     gpu_memory_bytes: int | None = None
     wait_seconds: float | None = None
     repeat_agrees: bool | None = None
+    detail: str = ""
 
     @property
     def code(self) -> str:
@@ -121,7 +122,7 @@ def _settle(
     session: Session, evaluation: Evaluation, run: CaseRun, finished: Finished, *, actor: str
 ) -> None:
     """Notes what came of a case, in its own row and in the sums of its evaluation."""
-    run.verdict, run.message, run.warnings = finished.code, finished.message, finished.warnings
+    run.verdict, run.message, run.warnings = finished.code, _told(evaluation, finished), finished.warnings
     run.output, run.log, run.receipt = finished.output, finished.log, dict(finished.receipt)
     run.seconds, run.cpu_seconds, run.wait_seconds = (
         finished.seconds,
@@ -135,6 +136,12 @@ def _settle(
     evaluation.peak_gpu_memory_bytes = _larger(evaluation.peak_gpu_memory_bytes, finished.gpu_memory_bytes)
     run.move_to(session, CaseStatus.DONE, actor=actor, why=finished.code)
     session.flush()
+
+
+def _told(evaluation: Evaluation, finished: Finished) -> str:
+    """The sentence on a case. What was found in its output belongs to it where everybody may see the cases."""
+    hidden = evaluation.spec_version.spec.phases[evaluation.phase].hidden
+    return finished.message if hidden or not finished.detail else f"{finished.message} {finished.detail}"
 
 
 def _larger(one: int | None, other: int | None) -> int | None:

@@ -124,7 +124,7 @@ IMAGES: list[Image] = [
     _files(
         "program that is a pipe", _START, "no_start", entry("opt/python", PIPE, mode=0o755), Env=["PATH=/opt"]
     ),
-    _program("program that is a link in a circle", "exit_code", entry(PROGRAM, LINK, "python")),
+    _program("program that is a link in a circle", "no_start", entry(PROGRAM, LINK, "python")),
     _program("program without its interpreter", "no_start", file(PROGRAM, b"#!/nowhere\n")),
     _program("program that is cut off", "no_start or exit_code", file(PROGRAM, program()[:70])),
     _program("program for ARM", "wrong_architecture", file(PROGRAM, program(ARM64))),

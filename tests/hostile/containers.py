@@ -36,10 +36,12 @@ def _rows(
 
 CONTAINERS: list[Container] = [
     *_rows("memory limit", "out_of_memory", "eats_memory", "fills_memory_without_a_file"),
-    *_rows("size of /dev/shm", "exit_code", "fills_shared_memory"),
+    *_rows("memory limit", "out_of_memory", "loses_a_child_to_the_memory_killer"),
+    *_rows("size of /dev/shm", "exit_code", "fills_shared_memory", "allocates_shared_memory"),
     *_rows("/dev counts as memory", "exit_code or out_of_memory", "fills_dev"),
-    *_rows("limit of processes", "too_many_processes", "forks_without_end", seconds_per_case=4),
+    *_rows("limit of processes", "too_many_processes", "forks_without_end"),
     *_rows("limit of processes", "too_many_processes", "makes_threads_without_end", "makes_zombies"),
+    *_rows("limit of processes", "too_many_processes", "is_refused_a_process_and_gives_up"),
     *_rows("limit of open files", "exit_code", "opens_files_without_end"),
     *_rows("size of the disk of /output", "disk_full", "fills_output", "fills_output_and_exits_0"),
     *_rows("number of files in /output", "disk_full", "makes_many_files"),

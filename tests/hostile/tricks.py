@@ -6,6 +6,7 @@
 import contextlib
 import ctypes
 import fcntl
+import mmap
 import os
 import signal
 import struct
@@ -31,6 +32,17 @@ def must_fail(act: Callable[[], object]) -> None:
 @behaviour
 def fills_shared_memory() -> None:
     fill("/dev/shm")
+
+
+@behaviour
+def allocates_shared_memory() -> None:
+    """As libraries do that map a file there: the kernel ends them, and nothing is in the log."""
+    for number in range(100):
+        file = os.open(f"/dev/shm/block-{number}", os.O_CREAT | os.O_RDWR)
+        os.ftruncate(file, 16 << 20)
+        memory = mmap.mmap(file, 16 << 20)
+        for start in range(0, 16 << 20, 4096):
+            memory[start] = 1
 
 
 @behaviour
@@ -91,6 +103,35 @@ def fills_memory_without_a_file() -> None:
         file = os.memfd_create("bomb")
         for _ in range(8):
             os.write(file, block)
+
+
+@behaviour
+def loses_a_child_to_the_memory_killer() -> None:
+    """As a program of several workers does: the one that asked for too much is killed, the others give up."""
+    if os.fork() == 0:
+        BEHAVIOURS["eats_memory"]()
+    _, status = os.wait()
+    sys.exit(1 if os.WIFSIGNALED(status) else SUCCEEDED)
+
+
+@behaviour
+def is_refused_a_process_and_gives_up() -> None:
+    """And says so at once: nobody has had time to look."""
+    with contextlib.suppress(OSError):
+        while os.fork():
+            pass
+        time.sleep(60)
+    os._exit(1)
+
+
+@behaviour
+def is_refused_a_process_and_gives_up_late() -> None:
+    with contextlib.suppress(OSError):
+        while os.fork():
+            pass
+        time.sleep(60)
+    time.sleep(2.5)
+    os._exit(1)
 
 
 @behaviour

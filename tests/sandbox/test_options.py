@@ -11,7 +11,7 @@ from sandbox.conformance.inside.files import MASKED
 from sandbox.disks import Disk
 from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob, Slot
-from sandbox.options import Host, Mounts, build, cores, refused_volumes, volumes_to_bound
+from sandbox.options import Host, Mounts, build, cores, receipt, refused_volumes, volumes_to_bound
 
 HOST = Host(cpus=8, cgroup_parent=None)
 DANGEROUS = """
@@ -213,3 +213,36 @@ def test_the_profile_lists_no_dangerous_call_without_a_condition() -> None:
     }
     dangerous = set(DANGEROUS.split())
     assert not allowed & dangerous
+
+
+def test_a_container_is_told_its_time_and_python_keeps_nothing_back(
+    make_job: Callable[..., CaseJob], tmp_path: Path
+) -> None:
+    def environment(image: dict[str, object] | None = None) -> dict[str, str]:
+        config = build(make_job(seconds_per_case=90.5), HOST, Mounts(tmp_path, {}), image)
+        return dict(one.partition("=")[::2] for one in config["Env"])
+
+    assert environment()["PROCTOR_SECONDS"] == "90.5"
+    assert environment()["PYTHONUNBUFFERED"] == "1"
+    own = {"Config": {"Env": ["PYTHONUNBUFFERED=", "PROCTOR_SECONDS=1000"]}}
+    assert "PYTHONUNBUFFERED" not in environment(own), "the image's own setting stays"
+    assert environment(own)["PROCTOR_SECONDS"] == "90.5"
+    seconds = receipt(build(make_job(), HOST, Mounts(tmp_path, {})))["Env"]
+    assert "PROCTOR_SECONDS=30" in seconds
+
+
+def test_options_for_another_image_hold_nothing_that_this_one_chose(
+    make_job: Callable[..., CaseJob], tmp_path: Path
+) -> None:
+    disk = Disk("proctor-x.0", "/dev/loop7", tmp_path)
+    long = "/" + "x" * 300
+    image = {"Config": {"Env": [f"LD_LIBRARY_PATH=/{'y' * 200_000}", "GCONV_PATH=/x"], "Volumes": {long: {}}}}
+    config = build(make_job(), HOST, Mounts(tmp_path, {"/output": disk, long: disk}), image)
+    other = options.for_another(config, "sha256:other", "/program")
+    assert "xxx" not in str(other)
+    assert "yyy" not in str(other)
+    assert (other["Image"], other["Entrypoint"], other["Cmd"]) == ("sha256:other", ["/program"], [])
+    assert len(other["HostConfig"]["Mounts"]) == 3
+    changed = {"Mounts"}
+    same = {key: value for key, value in config["HostConfig"].items() if key not in changed}
+    assert same == {key: value for key, value in other["HostConfig"].items() if key not in changed}

@@ -12,6 +12,7 @@ from sandbox.archive import DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from sandbox.run import run_case
+from tests.hostile.tiny import ARM64, program
 from tests.sandbox.sifs import Files, partition, shell, sif, squashfs
 
 WRITES = b"""
@@ -101,6 +102,40 @@ def test_without_a_call_the_runscript_runs_in_the_same_environment(run: Run, sys
     done = run(files, call=None)
     assert done.verdict.valid, (done.verdict, done.log)
     assert "PYTHONPATH=/opt/lib" in done.log
+
+
+PYTHON = "opt/env/bin/python"
+CANNOT: dict[str, tuple[Files, tuple[str, ...], str]] = {
+    "for another machine": ({PYTHON: program(ARM64)}, (), "another kind of machine"),
+    "without its interpreter": ({PYTHON: b"#!/nowhere\n"}, (), "image"),
+    "not executable": (
+        {},
+        ("opt d 755 0 0", "opt/env d 755 0 0", "opt/env/bin d 755 0 0", f"{PYTHON} f 644 0 0 cat /bin/true"),
+        "image",
+    ),
+}
+CAN: dict[str, bytes] = {
+    "ends with 127": b"#!/bin/sh\nexit 127\n",
+    "ends with 126": b"#!/bin/sh\nexit 126\n",
+    "is a script for the shell that starts it": b"exit 127\n",
+    "fails to execute another": b"#!/bin/sh\nexec /nowhere\n",
+}
+
+
+@pytest.mark.parametrize("bash", [False, True], ids=["sh", "bash"])
+def test_a_program_that_the_wrapper_cannot_execute_is_no_start(bash: bool, run: Run) -> None:
+    base = shell("/bin/bash") if bash else shell()
+    for what, (files, more, says) in CANNOT.items():
+        done = run({**base, **SCRIPTS, **files}, *more)
+        assert (done.verdict.fault, says in done.verdict.message) == (Fault.NO_START, True), (what, done)
+
+
+@pytest.mark.parametrize("bash", [False, True], ids=["sh", "bash"])
+def test_a_program_that_ran_has_its_own_exit_code_whatever_the_number(bash: bool, run: Run) -> None:
+    base = shell("/bin/bash") if bash else shell()
+    for what, content in CAN.items():
+        done = run({**base, **SCRIPTS, PYTHON: content})
+        assert done.verdict.fault is Fault.EXIT_CODE, (what, done)
 
 
 def test_a_program_that_is_not_there_is_no_start(run: Run, system: Files) -> None:

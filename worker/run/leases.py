@@ -142,6 +142,7 @@ class LeaseClient:
             "fault": verdict.fault,
             "check": verdict.check,
             "message": verdict.message[:1000],
+            "detail": outcome.detail[:1000],
             "warnings": [warning[:500] for warning in verdict.warnings[:20]],
             "output": output,
             "seconds": outcome.seconds,

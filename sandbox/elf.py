@@ -1,4 +1,4 @@
-"""What the suite's image needs to know of ELF files: a program's loader, a library's name, and a program to write."""
+"""What images of our own need to know of ELF files: a program's loader, a library's name, and a program to write."""
 
 import struct
 from collections.abc import Iterator

@@ -1,0 +1,30 @@
+"""What the end of a failed program's log looks like, in sentences of ours.
+
+Which sentence is given tells something of the log, so they are for those alone who may read the log itself.
+"""
+
+import re
+
+NETWORK = (
+    "The log looks as if the program asked for another machine: containers have no network. "
+    "Put what it downloads into the image."
+)
+SHARED_MEMORY = "The log looks as if /dev/shm was too small: use fewer or smaller data-loader workers."
+_HINTS = (
+    (
+        NETWORK,
+        r"name resolution|name or service not known|could not resolve host|nodename nor servname|failed to resolve"
+        r"|nameresolutionerror|no address associated with hostname|network is unreachable"
+        r"|getaddrinfo (?:enotfound|eai_)|connection to \S+ failed|lookup \S+: no such host",
+    ),
+    (
+        SHARED_MEMORY,
+        r"insufficient shared memory|/dev/shm\S*['\"]?[^\n]*no space left|no space left[^\n]*/dev/shm"
+        r"|unable to (?:open|allocate|write to) shared memory|shared memory[^\n]*no space left",
+    ),
+)
+
+
+def hints(log: str) -> tuple[str, ...]:
+    """Those of our sentences that a log calls for."""
+    return tuple(hint for hint, pattern in _HINTS if re.search(pattern, log, re.IGNORECASE))

@@ -1,0 +1,114 @@
+"""Whose fault it is that an engine refuses an image: told by what the engine does, whatever its version says.
+
+An image is to blame where the engine answers, has room, takes a known image right then, and refuses this one again.
+Words decide one thing alone: the kernel's own for what a host has run out of, with which every engine ends such a
+sentence. They clear an image; they never blame one.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from evaluator.verdicts import PlatformFault
+from sandbox import known
+from sandbox.faults import EngineFault, ImageRefused
+
+if TYPE_CHECKING:
+    from sandbox.engine import Engine
+
+_END = r"[\s.:]*(?:unknown[\s.:]*)?$"  # containerd puts the kind of an error, of which it has none, behind it
+_FULL = re.compile(rf"(?:no space left on device|disk quota exceeded){_END}", re.IGNORECASE)
+_HOST = re.compile(
+    r"(?:cannot allocate memory|input/output error|too many open files(?: in system)?|resource temporarily unavailable"
+    r"|structure needs cleaning|stale (?:nfs )?file handle|connection refused|connection reset by peer|i/o timeout"
+    rf"|context canceled|context deadline exceeded){_END}",
+    re.IGNORECASE,
+)
+_COPIES = 4
+_LEAST_FREE = 2**30
+_LEAST_FILES = 10_000
+_CHUNK = 2**20
+
+
+def judge_load(
+    engine: "Engine", archive: BinaryIO, digest: str, said: str, *, again: Callable[[], str | None]
+) -> None:
+    """Returns if the engine loads the image after all, which it had refused with the words `said`.
+
+    `archive` is what it was given, and can seek. `again` gives it once more; what the engine says then, or None.
+
+    Raises:
+        ImageRefused: the image's config or layers are such that this engine cannot load them.
+        EngineFault: the archive is not what it should be, or the engine would have refused any image.
+    """
+    if not is_whole(archive, digest):
+        text = f"the archive of the image is damaged on this host; the engine says: {said}"
+        raise EngineFault(PlatformFault.IMAGE_MISSING, text)
+    size = archive.seek(0, os.SEEK_END)
+    if ran_out(engine, said, size) or _names_its_store(engine, said):
+        raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"loading an image: {said}")
+    with known.loaded(engine):
+        pass
+    twice = again()
+    if twice is not None:
+        raise ImageRefused(twice)
+
+
+def ran_out(engine: "Engine", said: str, size: int = 0) -> bool:
+    """Whether the engine's sentence ends with something that its host lacks, as far as can be seen here.
+
+    A file system says "no space left" also of an extended attribute that is too long. So where there is room for the
+    `size` bytes of an image several times over, that is not the host's disk.
+    """
+    if _HOST.search(said):
+        return True
+    return bool(_FULL.search(said)) and not _has_room(engine, size)
+
+
+def _has_room(engine: "Engine", size: int) -> bool:
+    store = Path(str(engine.host["DockerRootDir"]))
+    if not store.is_dir():
+        return False
+    state = os.statvfs(store)
+    few = state.f_files and state.f_favail < _LEAST_FILES
+    return not few and state.f_bavail * state.f_frsize >= _COPIES * size + _LEAST_FREE
+
+
+def _names_its_store(engine: "Engine", said: str) -> bool:
+    """Whether the sentence is about a file of the engine's own folder: layers are unpacked as if there were none."""
+    return f"{engine.host['DockerRootDir']}/" in said
+
+
+def is_whole(archive: BinaryIO, digest: str) -> bool:
+    """Whether this is an archive of the image `digest` with every layer that its config names."""
+    archive.seek(0)
+    try:
+        with tarfile.open(fileobj=archive, mode="r:") as tar:
+            members = {one.name: one for one in tar}
+            (entry,) = json.loads(_read(tar, members["manifest.json"]))
+            config = _read(tar, members[entry["Config"]])
+            layers = [_digest(tar, members[name]) for name in entry["Layers"]]
+        return _sha256(config) == digest and layers == json.loads(config)["rootfs"]["diff_ids"]
+    except (tarfile.TarError, EOFError, KeyError, ValueError, TypeError):
+        return False
+
+
+def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member)
+    return b"" if file is None else file.read()
+
+
+def _digest(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
+    file, found = tar.extractfile(member), hashlib.sha256()
+    while file is not None and (data := file.read(_CHUNK)):
+        found.update(data)
+    return "sha256:" + found.hexdigest()
+
+
+def _sha256(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()

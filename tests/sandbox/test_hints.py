@@ -1,0 +1,40 @@
+"""What a log looks like: our own sentences for the few things that participants meet most."""
+
+import pytest
+
+from sandbox.hints import NETWORK, SHARED_MEMORY, hints
+
+LOGS = {
+    "requests": "urllib3.exceptions.NameResolutionError: <HTTPSConnection(host='huggingface.co', port=443)>: Failed to "
+    "resolve 'huggingface.co' ([Errno -3] Temporary failure in name resolution)",
+    "urllib": "urllib.error.URLError: <urlopen error [Errno -2] Name or service not known>",
+    "curl": "curl: (6) Could not resolve host: zenodo.org",
+    "git": "fatal: unable to access 'https://x/': Could not resolve host: x",
+    "node": "Error: getaddrinfo EAI_AGAIN registry.npmjs.org",
+    "Go": "dial tcp: lookup example.org: no such host",
+    "by address": "OSError: [Errno 101] Network is unreachable",
+}
+SHARED = {
+    "torch": "RuntimeError: DataLoader worker (pid 41) is killed by signal: Bus error. It is possible that "
+    "dataloader's workers are out of shared memory. Please try to raise your shared memory limit.\n"
+    "ERROR: Unexpected bus error encountered in worker. This might be caused by insufficient shared memory (shm).",
+    "python": "OSError: [Errno 28] No space left on device: '/dev/shm/psm_1'",
+    "torch by file": "RuntimeError: unable to write to file </torch_9_1>: unable to allocate shared memory",
+}
+
+
+@pytest.mark.parametrize("log", LOGS.values(), ids=LOGS)
+def test_who_asks_for_another_machine_is_told_that_there_is_none(log: str) -> None:
+    assert hints(f"Traceback\n{log}\n") == (NETWORK,)
+
+
+@pytest.mark.parametrize("log", SHARED.values(), ids=SHARED)
+def test_who_runs_out_of_shared_memory_is_told_of_it(log: str) -> None:
+    assert hints(log) == (SHARED_MEMORY,)
+
+
+@pytest.mark.parametrize(
+    "log", ["", "KeyError: 'network'", "No space left on device: '/output/x'", "loaded shm"]
+)
+def test_other_logs_call_for_nothing(log: str) -> None:
+    assert hints(log) == ()
