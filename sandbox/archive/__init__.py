@@ -4,9 +4,11 @@ from sandbox.archive._canonical import canonical_name, canonical_size, write_can
 from sandbox.archive._check import check_archive
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, ToolMissing
 from sandbox.archive._facts import Bounds, ImageFacts
-from sandbox.archive._programs import DEFAULT_PATH, Call, Entry, Lookup, Programs, first_entry
+from sandbox.archive._programs import DEFAULT_PATH, Call, Programs, first_entry
 from sandbox.archive._sink import BlobSink, BlobWriter, DirectorySink, HashOnly
 from sandbox.archive._squashfs import tools as squashfs_tools
+from sandbox.archive._stack import Lookup
+from sandbox.archive._unpacked import Entry
 
 __all__ = [
     "DEFAULT_PATH",

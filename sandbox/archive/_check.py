@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sandbox.archive._config import facts_of
+from sandbox.archive._documents import stated_digest, wrong_digest
 from sandbox.archive._facts import Bounds, ImageFacts
 from sandbox.archive._index import Archive, read_index
 from sandbox.archive._layers import Span, copy_layer
-from sandbox.archive._programs import Call, LayerNames, Programs, Room, in_layers
-from sandbox.archive._select import Chosen, choose, stated_digest, wrong_digest
+from sandbox.archive._programs import Call, Programs
+from sandbox.archive._select import Chosen, choose
 from sandbox.archive._sif import is_sif
 from sandbox.archive._sif_image import check_sif
 from sandbox.archive._sink import BlobSink, BlobWriter, HashOnly
+from sandbox.archive._stack import Stack, require_closed
 from sandbox.archive._tar import Member
+from sandbox.archive._unpacked import Room, Unpacked
 
 
 def check_archive(
@@ -45,26 +48,32 @@ def check_archive(
         return check_sif(source, limit=limit, sink=sink, calls=calls, bounds=bounds)
     archive = read_index(source, limit=limit, bounds=bounds)
     chosen = choose(archive)
-    room = Room()
-    names = {digest: LayerNames(room) for digest in chosen.config.layers}
-    with ExitStack() as stack:
+    room = Room(names=bounds.names)
+    layers = chosen.config.layers
+    trees = {
+        digest: Unpacked(room, f"layer {number} of {len(layers)}")
+        for number, digest in reversed([*enumerate(layers, 1)])
+    }
+    with ExitStack() as held:
         writers: list[BlobWriter] = []
-        sizes = _copy_layers(archive, chosen, sink, names, stack, writers)
-        programs = Programs(in_layers([names[digest] for digest in chosen.config.layers]), room)
+        sizes = _copy_layers(archive, chosen, sink, trees, held, writers)
+        stack = Stack([trees[digest] for digest in layers])
+        require_closed(stack, trees.values(), room)
+        programs = Programs(stack, room)
         programs.require_machine(calls, entrypoint=chosen.config.entrypoint, path=chosen.config.path)
-        config = stack.enter_context(sink.writer())
+        config = held.enter_context(sink.writer())
         config.write(chosen.config.data)
         for writer in (*writers, config):
             writer.commit()
-    return facts_of(chosen.config, tuple(sizes[digest] for digest in chosen.config.layers))
+    return facts_of(chosen.config, tuple(sizes[digest] for digest in layers))
 
 
 def _copy_layers(
     archive: Archive,
     chosen: Chosen,
     sink: BlobSink,
-    names: Mapping[str, LayerNames],
-    stack: ExitStack,
+    trees: Mapping[str, Unpacked],
+    held: ExitStack,
     writers: list[BlobWriter],
 ) -> dict[str, int]:
     """Verifies every layer, in the order they lie in; returns the unpacked sizes by digest."""
@@ -75,11 +84,11 @@ def _copy_layers(
     left, most, place = archive.limit, archive.bounds.layer_members, None
     for digest, (number, member) in sorted(by_digest.items(), key=lambda item: item[1][1].offset):
         what = f"layer {number} of {len(chosen.config.layers)}"
-        writer = stack.enter_context(HashOnly() if sink.has(digest) else sink.writer())
+        writer = held.enter_context(HashOnly() if sink.has(digest) else sink.writer())
         place = archive.at(member.offset, place)
         span = Span(place.read, member.size, stated_digest(member.name))
         size, count = copy_layer(
-            span, writer, names[digest], what=what, limit=left, most=most, bounds=archive.bounds
+            span, writer, trees[digest], what=what, limit=left, most=most, bounds=archive.bounds
         )
         if writer.digest != digest:
             raise wrong_digest(what, digest, writer.digest)

@@ -3,18 +3,18 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
+from sandbox.archive._errors import BUILD_AGAIN, SAVE_AGAIN, ArchiveCode, ArchiveInvalid, binary_size, shown
 from sandbox.archive._facts import DIGEST, Bounds, ImageFacts
+from sandbox.archive._fields import invalid, require_types
 from sandbox.archive._programs import DEFAULT_PATH
 
 INVOKE_LABEL = "proctor.invoke"
 """The label with which an image says that its program serves several cases; no other label is looked at."""
-
-_FIELDS = ("architecture", "os", "rootfs", "config")
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,6 @@ def sha256(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def invalid(message: str) -> ArchiveInvalid:
-    """The error of JSON that does not describe an image."""
-    return ArchiveInvalid(ArchiveCode.CONFIG_INVALID, message)
-
-
 def parse(data: bytes, what: str) -> Any:
     """JSON in which no key stands twice.
 
@@ -50,16 +45,27 @@ def parse(data: bytes, what: str) -> Any:
         ArchiveInvalid: config_invalid.
     """
     try:
-        return json.loads(data, object_pairs_hook=_object)
+        return json.loads(data.decode(), object_pairs_hook=_object, parse_constant=_no_number)
+    except _TwiceError as error:
+        raise invalid(f"{what} names the field {shown(str(error))} twice; {SAVE_AGAIN}.") from None
     except (ValueError, RecursionError):
-        raise invalid(f"{what} is not valid JSON, or names a field twice.") from None
+        raise invalid(f"{what} is not valid JSON; {SAVE_AGAIN}.") from None
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):  # Go merges such objects, other readers take the last
-        raise ValueError("a key stands twice")
+        names = Counter(name for name, _ in pairs)
+        raise _TwiceError(max(names, key=lambda name: names[name]))
     return found
+
+
+class _TwiceError(ValueError):
+    """A key that stands twice in an object."""
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON, though Python writes it")
 
 
 def parse_config(data: bytes, bounds: Bounds) -> Config:
@@ -69,27 +75,54 @@ def parse_config(data: bytes, bounds: Bounds) -> Config:
         ArchiveInvalid: config_invalid, wrong_architecture, too_many_layers.
     """
     content = parse(data, "the image config")
-    if not isinstance(content, dict) or any(key.lower() in _FIELDS and key not in _FIELDS for key in content):
-        raise invalid(
-            "the image config is not an object with the fields that Docker writes."
-        )  # Go ignores case
-    machine = _text(content, "os"), _text(content, "architecture")
-    if machine != ("linux", "amd64"):
-        raise wrong_architecture("/".join(part or "?" for part in machine))
+    require_types(content)
+    if not content.get("architecture"):
+        raise wrong_architecture("a machine that its config does not state")
+    if (platform := platform_of(content)).split("/")[:2] != ["linux", "amd64"]:
+        raise wrong_architecture(platform)
     running = _object_in(content, "config")
-    environment = dict(one.partition("=")[::2] for one in _texts(running, "Env"))
+    layers = _layers(_object_in(content, "rootfs"), bounds)
+    _require_history(content, len(layers))
+    environment = _environment(running, bounds)
     return Config(
         data=data,
         digest=sha256(data),
-        layers=_layers(_object_in(content, "rootfs"), bounds),
-        architecture=machine[1],
-        os=machine[0],
+        layers=layers,
+        architecture="amd64",
+        os="linux",
         user=_text(running, "User"),
         environment=tuple(environment),
         path=environment.get("PATH", DEFAULT_PATH),
-        entrypoint=_texts(running, "Entrypoint"),
+        entrypoint=_words(running, "Entrypoint"),
         invoke=_object_in(running, "Labels").get(INVOKE_LABEL) == "1",
     )
+
+
+def platform_of(content: dict[str, Any]) -> str:
+    """The platform in a config, or in an index, such as "linux/arm/v7"; an image that names no system is for Linux."""
+    parts = [content.get("os") or "linux", content.get("architecture") or "?", content.get("variant")]
+    return "/".join(str(part) for part in parts if part)
+
+
+def _environment(running: dict[str, Any], bounds: Bounds) -> dict[str, str]:
+    """The variables by name, of which an engine's time grows with the square."""
+    texts = _texts(running, "Env")
+    size = sum(len(one.encode()) + 1 for one in texts)
+    if len(texts) > bounds.variables or size > bounds.environment:
+        raise invalid(
+            f"the image config's field config.Env has {len(texts):,} variables of {size:,} bytes; at most "
+            f"{bounds.variables:,} of together {binary_size(bounds.environment)} are accepted: keep data in files."
+        )
+    return dict(one.partition("=")[::2] for one in texts)
+
+
+def _require_history(content: dict[str, Any], layers: int) -> None:
+    steps = [one for one in content.get("history") or () if not (one or {}).get("empty_layer")]
+    if len(steps) > layers:
+        raise invalid(
+            f"the image config's history names {len(steps)} layers and its rootfs {layers}: no engine takes that; "
+            f"{BUILD_AGAIN}."
+        )
 
 
 def facts_of(config: Config, layer_sizes: tuple[int, ...]) -> ImageFacts:
@@ -128,9 +161,11 @@ def _layers(rootfs: dict[str, Any], bounds: Bounds) -> tuple[str, ...]:
             "join RUN lines of the Dockerfile or build in stages.",
         )
     if not layers:
-        raise invalid("the image config lists no layers: there is nothing to run.")
+        raise invalid(f"the image config lists no layers: there is nothing to run; {BUILD_AGAIN}.")
     if set(rootfs) - {"type", "diff_ids"} or not all(DIGEST.fullmatch(layer) for layer in layers):
-        raise invalid("the image config's rootfs is not a list of sha256 digests under diff_ids.")
+        raise invalid(
+            f"the image config's rootfs is not a list of sha256 digests under diff_ids; {BUILD_AGAIN}."
+        )
     return layers
 
 
@@ -142,19 +177,26 @@ def _is_text(value: Any) -> bool:
 def _text(content: dict[str, Any], key: str) -> str:
     value = content.get(key) or ""
     if not _is_text(value):
-        raise invalid(f"the image config's field {key} is not a text.")
-    return value
+        raise invalid(f"the image config's field {key} holds what is no text; {BUILD_AGAIN}.")
+    return str(value)
 
 
 def _texts(content: dict[str, Any], key: str) -> tuple[str, ...]:
     value = content.get(key) or []
     if not isinstance(value, list) or not all(_is_text(one) for one in value):
-        raise invalid(f"the image config's field {key} is not a list of texts.")
+        raise invalid(f"the image config's field {key} is not a list of texts; {BUILD_AGAIN}.")
     return tuple(value)
+
+
+def _words(content: dict[str, Any], key: str) -> tuple[str, ...]:
+    """A command line; a text is one word, as Docker takes it."""
+    if isinstance(content.get(key), str):
+        return (text,) if (text := _text(content, key)) else ()
+    return _texts(content, key)
 
 
 def _object_in(content: dict[str, Any], key: str) -> dict[str, Any]:
     value = content.get(key) or {}
     if not isinstance(value, dict):
-        raise invalid(f"the image config's field {key} is not an object.")
+        raise invalid(f"the image config's field {key} is not an object; {BUILD_AGAIN}.")
     return value

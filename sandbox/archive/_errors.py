@@ -24,10 +24,12 @@ class ArchiveCode(StrEnum):
     UNSAFE_DEVICE = "unsafe_device"
     UNSUPPORTED_MEMBER = "unsupported_member"
     UNSUPPORTED_COMPRESSION = "unsupported_compression"
+    LAYER_INVALID = "layer_invalid"
     ENCRYPTED = "encrypted"
 
 
 SAVE_AGAIN = "save the image again with `docker save IMAGE -o image.tar` and upload that file"
+BUILD_AGAIN = "build the image again with `docker build`, and save it with `docker save IMAGE -o image.tar`"
 
 
 class ArchiveInvalid(Exception):  # noqa: N818 - says what holds, as the contract of the package names it

@@ -12,7 +12,8 @@ class Bounds:
     """How much an archive may hold. Sizes in bytes.
 
     `ratio` bounds what a gzip stream expands to, times its own size; the first `free` bytes do not count, so
-    that a small layer of zeros passes. Docker's storage stacks 127 layers, of which a container takes two.
+    that a small layer of zeros passes. So many `names` are kept of what the layers hold. Docker's storage stacks
+    127 layers, of which a container takes two.
     """
 
     archive_members: int = 10_000
@@ -21,6 +22,9 @@ class Bounds:
     layers: int = 125
     config: int = 2**20
     documents: int = 32 * 2**20
+    names: int = 500_000
+    variables: int = 1000
+    environment: int = 128 * 2**10
     ratio: int = 200
     free: int = 64 * 2**20
 

@@ -4,10 +4,12 @@ import io
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from sandbox.archive._contents import Contents
 from sandbox.archive._errors import SAVE_AGAIN, ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._facts import Bounds
 from sandbox.archive._gzip import CHUNK, gunzip, is_packed, too_large
-from sandbox.archive._tar import DIRECTORY, REGULAR, SYMBOLIC_LINK, Member, Tar
+from sandbox.archive._kinds import not_a_tar
+from sandbox.archive._tar import DIRECTORY, HARD_LINK, REGULAR, SYMBOLIC_LINK, Member, Tar
 
 WHAT = "the archive"
 _OVERHEAD = 64 * 2**20  # headers, padding and JSON beside the layers
@@ -25,7 +27,7 @@ class Archive:
     documents: dict[str, bytes]
 
     def find(self, name: str) -> Member | None:
-        """The regular file called `name`, through the symbolic links that `docker save` writes.
+        """The regular file called `name`, through the links that `docker save`, and whoever packs it anew, writes.
 
         Raises:
             ArchiveInvalid: unsafe_path, where a link leads out of the archive.
@@ -34,7 +36,8 @@ class Archive:
             member = self.members.get(name)
             if member is None or member.kind == REGULAR:
                 return member
-            name = _joined(name, member.link)
+            hard = member.kind == HARD_LINK
+            name = clean_name(member.link, WHAT) if hard else _joined(name, member.link)
         return None
 
     def document(self, name: str) -> bytes | None:
@@ -92,34 +95,55 @@ def read_index(source: BinaryIO, *, limit: int, bounds: Bounds) -> Archive:
     """
     total = source.seek(0, io.SEEK_END)
     source.seek(0)
-    packed = is_packed(source.read(4), WHAT)
+    packed = is_packed(source.read(4))
     if not packed and total > limit + _OVERHEAD:
         raise too_large(WHAT, limit)
     archive = Archive(source, packed, limit, bounds, {}, {})
     stream = archive.at(0).stream
     tar = Tar(stream, what=WHAT, most=bounds.archive_members, total=None if packed else total)
-    kept = 0
-    for member in tar:
-        kept += _keep(tar, archive, _add(archive, member))
-        if kept > bounds.documents:
-            raise ArchiveInvalid(ArchiveCode.TOO_MANY_MEMBERS, "the archive holds too many JSON documents.")
+    contents = Contents()
+    try:
+        kept, objection = _read(tar, archive, contents)
+    except ArchiveInvalid as error:
+        if error.code is ArchiveCode.TOO_MANY_MEMBERS and contents.is_root and contents.no_image:
+            raise contents.no_image from None
+        raise
+    if kept > bounds.documents:
+        raise ArchiveInvalid(ArchiveCode.TOO_MANY_MEMBERS, "the archive holds too many JSON documents.")
     while packed and stream.read(CHUNK):
         pass  # the end of a gzip stream holds its checksum
     if tar.count == 0:
-        raise ArchiveInvalid(
-            ArchiveCode.NOT_A_TAR,
-            "the archive is empty: it begins with zeros; upload what `docker save IMAGE` writes.",
-        )
+        raise not_a_tar(WHAT, bytes(4), layer=False)
+    if contents.no_image or objection:
+        raise contents.no_image or objection  # type: ignore[misc]  # one of the two it is
     return archive
+
+
+def _read(tar: Tar, archive: Archive, contents: Contents) -> tuple[int, ArchiveInvalid | None]:
+    """Enters every member; returns the bytes of the documents and what is wrong with the first odd member.
+
+    What holds no image at all is told so, whatever else is odd about it.
+    """
+    kept, objection = 0, None
+    for found in tar:
+        contents.add(found.name)
+        try:
+            member = _add(archive, found)
+        except ArchiveInvalid as error:
+            objection = objection or error
+            continue
+        if kept <= archive.bounds.documents:
+            kept += _keep(tar, archive, member)
+    return kept, objection
 
 
 def _add(archive: Archive, found: Member) -> Member | None:
     """Enters a member under its clean name; directories do not matter."""
     member = replace(found, name=clean_name(found.name, WHAT))
-    if member.kind not in (REGULAR, DIRECTORY, SYMBOLIC_LINK):
+    if member.kind not in (REGULAR, DIRECTORY, SYMBOLIC_LINK, HARD_LINK):
         raise ArchiveInvalid(
             ArchiveCode.UNSUPPORTED_MEMBER,
-            f"the archive's entry {shown(member.name)} is neither a file, a directory nor a symbolic link.",
+            f"the archive's entry {shown(member.name)} is neither a file, a directory nor a link; {SAVE_AGAIN}.",
         )
     if member.kind == DIRECTORY:
         return None
@@ -129,6 +153,8 @@ def _add(archive: Archive, found: Member) -> Member | None:
         )
     if member.kind == SYMBOLIC_LINK:
         _joined(member.name, member.link)
+    if member.kind == HARD_LINK:
+        clean_name(member.link, WHAT)
     archive.members[member.name] = member
     return member
 

@@ -4,13 +4,13 @@ import hashlib
 import io
 from collections.abc import Callable
 
-from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
+from sandbox.archive._documents import wrong_digest
+from sandbox.archive._errors import BUILD_AGAIN, ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._facts import Bounds
 from sandbox.archive._gzip import CHUNK, gunzip, is_packed, too_large
-from sandbox.archive._programs import LayerNames
-from sandbox.archive._select import wrong_digest
 from sandbox.archive._sink import BlobWriter
-from sandbox.archive._tar import BLOCK_DEVICE, CHARACTER, HARD_LINK, SYMBOLIC_LINK, Member, Tar
+from sandbox.archive._tar import HARD_LINK, Member, Tar
+from sandbox.archive._unpacked import Unpacked
 
 
 class Span:
@@ -64,18 +64,18 @@ class _Copy(io.RawIOBase):
 
 
 def copy_layer(
-    span: Span, writer: BlobWriter, names: LayerNames, *, what: str, limit: int, most: int, bounds: Bounds
+    span: Span, writer: BlobWriter, tree: Unpacked, *, what: str, limit: int, most: int, bounds: Bounds
 ) -> tuple[int, int]:
     """Unpacks the layer in `span` into `writer`; returns its unpacked bytes and its number of entries.
 
-    `limit` and `most` bound these two. What the layer puts where is noted in `names`.
+    `limit` and `most` bound these two. What the layer puts where is noted in `tree`.
 
     Raises:
         ArchiveInvalid: too_large, expands_too_much, too_many_members, truncated, damaged, not_a_tar,
-            wrong_digest (of the packed bytes), unsafe_path, unsafe_device, unsupported_*.
+            wrong_digest (of the packed bytes), unsafe_path, layer_invalid, unsupported_*.
     """
     head = span.read(4)
-    packed = is_packed(head, what)
+    packed = is_packed(head)
     read = _after(head, span.read)
     if packed:
         read = gunzip(read, what=what, limit=limit, bounds=bounds).read
@@ -84,7 +84,8 @@ def copy_layer(
     tar = Tar(stream, what=what, most=most, marked=False)
     for member in tar:
         _look(member, what)
-        names.add(member, tar.read)
+        tree.add(member, tar.read)
+    tree.finish()
     while stream.read(CHUNK):
         pass  # Docker's digest of a layer covers what follows its end mark
     span.finish(what)
@@ -98,32 +99,15 @@ def _after(head: bytes, read: Callable[[int], bytes]) -> Callable[[int], bytes]:
 
 
 def _look(member: Member, what: str) -> None:
+    """Refuses names that leave the image; where a symbolic link leads counts inside a container only."""
     parts = member.name.split("/")
     if ".." in parts or (member.kind == HARD_LINK and ".." in member.link.split("/")):
         raise _unsafe(member, what)
-    if member.kind == SYMBOLIC_LINK and not member.link.startswith("/") and ".." in member.link:
-        _climb(member, what)
-    if member.kind in (CHARACTER, BLOCK_DEVICE) and [part for part in parts if part not in ("", ".")][:1] != [
-        "dev"
-    ]:
-        raise ArchiveInvalid(
-            ArchiveCode.UNSAFE_DEVICE,
-            f"{what} holds the device node {shown(member.name)} outside dev/; build the image without it.",
-        )
-
-
-def _climb(member: Member, what: str) -> None:
-    """Refuses a symbolic link that climbs above the image's root, as Docker does when it unpacks one."""
-    depth = len([part for part in member.name.split("/") if part not in ("", ".")]) - 1
-    for part in member.link.split("/"):
-        depth += -1 if part == ".." else part not in ("", ".")
-        if depth < 0:
-            raise _unsafe(member, what)
 
 
 def _unsafe(member: Member, what: str) -> ArchiveInvalid:
     link = f" → {shown(member.link)}" if member.link else ""
     return ArchiveInvalid(
         ArchiveCode.UNSAFE_PATH,
-        f"{what} holds the path {shown(member.name)}{link}, which leads out of the image.",
+        f"{what} holds the path {shown(member.name)}{link}, which leads out of the image; {BUILD_AGAIN}.",
     )

@@ -11,8 +11,9 @@ import posixpath
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import BinaryIO
 
 from sandbox.archive._config import Config, facts_of, parse_config
@@ -20,10 +21,12 @@ from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._facts import Bounds, ImageFacts
 from sandbox.archive._gzip import too_large
 from sandbox.archive._layers import Span, copy_layer
-from sandbox.archive._programs import DEFAULT_PATH, Call, LayerNames, Programs, Room, in_layers
+from sandbox.archive._programs import DEFAULT_PATH, Call, Programs
 from sandbox.archive._sif import WHAT, Partition, read_partition
 from sandbox.archive._sink import BlobSink
-from sandbox.archive._squashfs import Entry, Squashfs, opened, parse_entry
+from sandbox.archive._squashfs import Entry, Squashfs, damaged, opened, parse_entry
+from sandbox.archive._stack import Stack, require_closed
+from sandbox.archive._unpacked import Room, Unpacked
 
 _OURS = ".proctor"
 _WRAPPERS = f"{_OURS}/bin"
@@ -48,22 +51,26 @@ proctor_program=%s
 for proctor_script in /.singularity.d/env/*.sh; do
     [ -f "$proctor_script" ] && . "$proctor_script"
 done
-unset proctor_script
 # The words of the init that runs this, which tell that nothing was started.
-command -v "$proctor_program" >/dev/null 2>&1 || {{
-    echo "[FATAL tini (1)] exec $proctor_program failed: No such file or directory" >&2
-    exit 127
+proctor_failed() {{
+    echo "[FATAL tini (1)] exec $proctor_program failed: $2" >&2
+    exit "$1"
 }}
-proctor_failed="[FATAL tini (1)] exec $proctor_program failed: cannot be executed"
-if [ -n "${{BASH_VERSION:-}}" ]; then
-    shopt -s execfail
-else
-    trap 'echo "$proctor_failed" >&2' EXIT
-fi
+proctor_found=$(command -v "$proctor_program") || proctor_failed 127 "No such file or directory"
+case $proctor_found in /*)
+    # Shells take a program for another machine for a script: that of this one has a ">" after ELF, NULs left out.
+    {{ IFS= read -r proctor_script < "$proctor_found"; }} 2>/dev/null
+    case $proctor_script in
+        ?ELF????">"* | ?ELF?????">"*) ;;
+        ?ELF*) proctor_failed 126 "Exec format error" ;;
+    esac ;;
+esac
+# A shell ends where exec fails, bash without a trap: then it has to go on.
+[ -z "${{BASH_VERSION:-}}" ] || shopt -s execfail
+trap 'proctor_code=$?; trap - EXIT
+    [ "$proctor_code" = 127 ] && proctor_failed 127 "No such file or directory"
+    proctor_failed 126 "Permission denied"' EXIT
 exec "$proctor_program" "$@"
-proctor_status=$?
-echo "$proctor_failed" >&2
-exit "$proctor_status"
 """
 
 
@@ -73,7 +80,7 @@ def check_sif(
     """Checks the SIF file in `source` and stores its file system as a layer, and a config, in `sink`.
 
     Equal files give equal images for equal `calls`: the layer holds what the file system does, in its order and
-    with its owners, times and permissions, but no extended attributes, sockets and devices.
+    with its owners, times and permissions, but no extended attributes, sockets, and devices in dev/.
 
     Raises:
         ArchiveInvalid: with the code and the sentence for the participant.
@@ -81,8 +88,8 @@ def check_sif(
         OSError: the source cannot be read or the sink not written.
     """
     partition = read_partition(source, bounds)
-    room = Room()
-    names = LayerNames(room)
+    room = Room(names=bounds.names)
+    tree = Unpacked(room, WHAT)
     with ExitStack() as stack:
         layer = stack.enter_context(sink.writer())
         file = stack.enter_context(_on_disk(source))
@@ -90,11 +97,16 @@ def check_sif(
             stream = io.BufferedReader(_Blocks(_layer(squashfs, partition, calls, limit, bounds)))
             span = Span(stream.read, 2**62, None)
             size, _ = copy_layer(
-                span, layer, names, what=WHAT, limit=limit, most=bounds.layer_members, bounds=bounds
+                span, layer, tree, what=WHAT, limit=limit, most=bounds.layer_members, bounds=bounds
             )
-        programs = Programs(in_layers([names]), room)
+        stacked = Stack([tree])
+        require_closed(stacked, [tree], room)
+        programs = Programs(stacked, room)
         config = _config(layer.digest, programs, bounds)
         programs.require_machine(calls, entrypoint=config.entrypoint, path=config.path)
+        for name in _names(calls):  # behind our wrappers, which are for every machine
+            places = (place for place in stacked.called(name) if not place.startswith(f"/{_OURS}/"))
+            programs.require_machine_everywhere(name, places)
         text = stack.enter_context(sink.writer())
         text.write(config.data)
         layer.commit()
@@ -139,7 +151,9 @@ def _layer(
 ) -> Iterator[bytes]:
     """The layer's tar, piece by piece. What it will take is known, and bounded, before its first file is read."""
     with tempfile.TemporaryFile() as lines:
-        _copy_lines(squashfs, lines, partition, limit, bounds)
+        linked: dict[str, Entry | None] = dict.fromkeys(
+            _copy_lines(squashfs, lines, partition, limit, bounds)
+        )
         lines.seek(0)
         left_out: set[str] = set()
         position = 0
@@ -149,20 +163,39 @@ def _layer(
             if _is_left_out(entry, left_out):
                 left_out.add(entry.name)
                 continue
-            yield _header(entry)
+            if entry.name in linked:
+                linked[entry.name] = entry
+            yield _header(_as_linked(entry, linked) if entry.kind == "L" else entry)
             yield from _content(squashfs, entry.size)
     yield from _wrappers(calls)
     yield bytes(1024)
 
 
+def _as_linked(link: Entry, linked: Mapping[str, Entry | None]) -> Entry:
+    """A hard link with the permissions, owner and time of the file that it is another name of.
+
+    squashfs has them once per file, a tar in every header, and an engine applies each header to the file.
+    """
+    if (known := linked.get(link.target)) is None:
+        raise damaged()
+    return replace(known, name=link.name, kind="L", target=link.target, size=0)
+
+
 def _copy_lines(
     squashfs: Squashfs, lines: BinaryIO, partition: Partition, limit: int, bounds: Bounds
-) -> None:
-    """Writes the definitions to `lines` and refuses more, or larger, files than an image may have."""
+) -> set[str]:
+    """Writes the definitions to `lines` and refuses more, or larger, files than an image may have.
+
+    Returns the names that hard links name.
+    """
     total = text = 0
+    linked: set[str] = set()
     for count, line in enumerate(squashfs.lines(), 1):
-        total += parse_entry(line, total).size
+        entry = parse_entry(line, total)
+        total += entry.size
         text += len(line)
+        if entry.kind == "L":
+            linked.add(entry.target)
         if total > limit:
             raise too_large(WHAT, limit)
         if total > bounds.free and total > bounds.ratio * partition.size:
@@ -176,6 +209,7 @@ def _copy_lines(
                 ArchiveCode.TOO_MANY_MEMBERS, f"{WHAT} has more than {bounds.layer_members:,} entries."
             )
         lines.write(line)
+    return linked
 
 
 def _is_left_out(entry: Entry, left_out: Collection[str]) -> bool:
@@ -200,6 +234,7 @@ def _header(entry: Entry) -> bytes:
     member.type, member.mode, member.mtime = _TYPES[entry.kind], entry.mode, entry.time
     member.uid, member.gid = entry.owner
     member.linkname, member.size = entry.target, entry.size
+    member.devmajor, member.devminor = entry.device
     return member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
 
 
@@ -212,12 +247,16 @@ def _content(squashfs: Squashfs, size: int) -> Iterator[bytes]:
     yield bytes(-size % 512)
 
 
+def _names(calls: Collection[Call]) -> list[str]:
+    """The programs that are called by their name alone."""
+    return sorted({call[0] for call in calls if call and "/" not in call[0]})
+
+
 def _wrappers(calls: Collection[Call]) -> Iterator[bytes]:
     """A folder of ours with a wrapper for each program that is called by its name, and one for the runscript."""
-    programs = sorted({call[0] for call in calls if call and "/" not in call[0]})
     for folder in (_OURS, _WRAPPERS):
         yield _header(Entry(folder, "D", 0o755))
-    scripts = {_RUN: _RUNSCRIPT} | {f"{_WRAPPERS}/{name}": '"${0##*/}"' for name in programs}
+    scripts = {_RUN: _RUNSCRIPT} | {f"{_WRAPPERS}/{name}": '"${0##*/}"' for name in _names(calls)}
     for name, program in scripts.items():
         script = (_ENVIRONMENT % program).encode()
         yield _header(Entry(name, "R", 0o755, size=len(script)))

@@ -40,7 +40,7 @@ _REMEDY = "On Debian and Ubuntu: apt-get install squashfs-tools (4.5 or newer)."
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry. `kind` is D, R, S, L, C, B or I; `target` a link's, `size` a file's in bytes."""
+    """One entry. `kind` is D, R, S, L, C, B or I; `target` a link's, `size` a file's in bytes, `device` its numbers."""
 
     name: str
     kind: str
@@ -49,6 +49,7 @@ class Entry:
     time: int = 0
     target: str = ""
     size: int = 0
+    device: tuple[int, int] = (0, 0)
 
 
 class Squashfs:
@@ -242,7 +243,15 @@ def parse_entry(line: bytes, position: int) -> Entry:
         int(found[1]),
         _text(found[5]) if kind == "S" else "",
         size,
+        _device(numbers) if kind in "CB" else (0, 0),
     )
+
+
+def _device(numbers: list[bytes]) -> tuple[int, int]:
+    """The two numbers of a device node."""
+    if len(numbers) != 2 or not all(one.isdigit() and len(one) < 8 for one in numbers):
+        raise damaged()
+    return int(numbers[0]), int(numbers[1])
 
 
 def _size(numbers: list[bytes], position: int) -> int:

@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 from sandbox.archive._errors import SAVE_AGAIN, ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._gzip import CHUNK
+from sandbox.archive._kinds import not_a_tar
+from sandbox.archive._pax import read_records
 
 BLOCK = 512
 REGULAR, HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = (
@@ -22,7 +24,9 @@ REGULAR, HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = (
     b"6",
 )
 _WITHOUT_DATA = frozenset({HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO})
-_NUMBERS = ((148, 156), (124, 136), (100, 108))  # where checksum, size and permissions stand
+_CHECKSUM, _SIZE, _MODE = (148, 156), (124, 136), (100, 108)
+_OTHERS = ((108, 116), (116, 124), (136, 148))  # owner, group and time
+_MAJOR, _MINOR = (329, 337), (337, 345)
 _EXTENSION = 2**20  # as much as Go's reader takes for one extended header
 
 
@@ -30,7 +34,7 @@ _EXTENSION = 2**20  # as much as Go's reader takes for one extended header
 class Member:
     """One entry of a tar. `offset` is where its data begins in the stream, `size` how many bytes it has.
 
-    `mode` holds the permissions.
+    `mode` holds the permissions, `device` the two numbers of a device node.
     """
 
     name: str
@@ -39,18 +43,19 @@ class Member:
     offset: int
     size: int
     mode: int
+    device: tuple[int, int] = (0, 0)
 
 
 @dataclass
 class _Extensions:
-    """What extended headers say of the next member."""
+    """What extended headers say of the next member: GNU's long names, and a pax header, of which the last counts."""
 
-    values: dict[str, str] = field(default_factory=dict)
+    long: dict[str, str] = field(default_factory=dict)
+    records: dict[str, str] = field(default_factory=dict)
 
     def apply(self, member: Member) -> Member:
-        if not self.values:
-            return member
-        values, self.values = self.values, {}
+        values = self.records | self.long
+        self.long, self.records = {}, {}
         size = values.get("size")
         return replace(
             member,
@@ -92,7 +97,7 @@ class Tar:
             if member.kind in b"xgLK":
                 self._extend(member)
                 continue
-            member = self._extensions.apply(member)
+            member = _settled(self._extensions.apply(member))
             if member.size < 0:
                 raise self._damaged()
             self._left = member.size
@@ -118,9 +123,7 @@ class Tar:
             self._end()
             return None
         if len(block) < BLOCK:
-            if self.count == 0:
-                raise self._not_a_tar()
-            raise self._truncated()
+            raise self._not_a_tar(block) if self.count == 0 else self._truncated()
         return block
 
     def _end(self) -> None:
@@ -132,26 +135,28 @@ class Tar:
     def _parse(self, block: bytes) -> Member:
         total = sum(block) - sum(block[148:156]) + 8 * 32
         try:
-            stated, size, mode = (_number(block[start:end]) for start, end in _NUMBERS)
+            stated, size, mode = (_number(block[start:end]) for start, end in (_CHECKSUM, _SIZE, _MODE))
         except ValueError:
             stated, size, mode = -1, 0, 0
         if stated != total and stated != _signed(block):
-            raise self._not_a_tar() if self.count == 1 else self._damaged()
+            raise self._not_a_tar(block) if self.count == 1 else self._damaged()
+        try:
+            device = _checked(block)
+        except ValueError:
+            raise self._damaged() from None
         kind, name = block[156:157], _text(block[0:100])
         if block[257:263] == b"ustar\0" and (
             prefix := _text(block[345 : 476 if block[508:512] == b"tar\0" else 500])
         ):
             name = f"{prefix}/{name}"
-        if kind in (b"\0", b"7"):
-            kind = DIRECTORY if name.endswith("/") else REGULAR
-        if kind not in b"0123456xgLK":
+        if kind not in b"\x000123456xgLK":
             raise ArchiveInvalid(
                 ArchiveCode.UNSUPPORTED_MEMBER,
                 f"{self._what}: the entry {shown(name)} is of a kind that container images do not use "
-                f"(tar type {kind!r}, for example a sparse file).",
+                f"(tar type {kind!r}, for example a sparse file); {SAVE_AGAIN}.",
             )
         size = 0 if kind in _WITHOUT_DATA else size
-        return Member(name, kind, _text(block[157:257]), self._position, size, mode)
+        return Member(name, kind, _text(block[157:257]), self._position, size, mode, device)
 
     def _extend(self, member: Member) -> None:
         if not 0 <= member.size <= _EXTENSION:
@@ -160,35 +165,14 @@ class Tar:
         data = b"".join(iter(lambda: self.read(member.size), b""))
         self._pad(member.size)
         if member.kind in b"LK":
-            self._extensions.values["path" if member.kind == b"L" else "linkpath"] = _text(data)
-        elif member.kind == b"x":
-            self._extensions.values |= self._records(data)
-
-    def _records(self, data: bytes) -> dict[str, str]:
-        """The records of a pax header: length, key and value each, up to a new line."""
-        found: dict[str, str] = {}
-        while data:
-            length, space, _ = data.partition(b" ")
-            if not space or not length.isdigit() or len(length) > 8:
-                raise self._damaged()
-            if not len(length) + 1 < int(length) <= len(data):
-                raise self._damaged()
-            key, equals, value = data[len(length) + 1 : int(length)].partition(b"=")
-            if not equals or not value.endswith(b"\n"):
-                raise self._damaged()
-            if key.startswith(b"GNU.sparse."):
-                raise ArchiveInvalid(
-                    ArchiveCode.UNSUPPORTED_MEMBER,
-                    f"{self._what} holds a sparse file; container images do not use them.",
-                )
-            if key == b"size" and not (
-                value[:-1].isdigit() and len(value) <= 20
-            ):  # int() raises on long ones
-                raise self._damaged()
-            if key in (b"path", b"linkpath", b"size"):
-                found[key.decode()] = value[:-1].decode("utf-8", "surrogateescape")
-            data = data[int(length) :]
-        return found
+            self._extensions.long["path" if member.kind == b"L" else "linkpath"] = _text(data)
+            return
+        try:
+            records = read_records(data, self._what, layer=not self._marked)
+        except ValueError:
+            raise self._damaged() from None
+        if member.kind == b"x":
+            self._extensions.records = records
 
     def _skip(self, size: int) -> None:
         if self._total is not None:
@@ -219,18 +203,46 @@ class Tar:
             f"{self._what} has a damaged tar header after byte {self._position - BLOCK:,}.",
         )
 
-    def _not_a_tar(self) -> ArchiveInvalid:
-        return ArchiveInvalid(
-            ArchiveCode.NOT_A_TAR,
-            f"{self._what} is not a tar archive; upload what `docker save IMAGE` writes.",
-        )
+    def _not_a_tar(self, block: bytes) -> ArchiveInvalid:
+        return not_a_tar(self._what, block, layer=not self._marked)
+
+
+def _settled(member: Member) -> Member:
+    """A member of the oldest kind is a directory where its name, at last, ends as one."""
+    if member.kind != b"\0":
+        return member
+    return replace(member, kind=DIRECTORY if member.name.endswith("/") else REGULAR)
+
+
+def _checked(block: bytes) -> tuple[int, int]:
+    """The numbers of a device, after every number of the header was read.
+
+    Raises:
+        ValueError: one is none, which Go's reader does not let pass.
+    """
+    for start, end in _OTHERS:
+        _number(block[start:end])
+    if block[257:262] != b"ustar":
+        return 0, 0
+    device = _number(block[slice(*_MAJOR)]), _number(block[slice(*_MINOR)])
+    if min(device) < 0:
+        raise ValueError("no device has such a number")
+    return device
 
 
 def _number(data: bytes) -> int:
-    """A number field: octal text, or base 256 where its first bit is set; -1 for a negative one."""
+    """A number field: octal text, or base 256 where its first bit is set; -1 for a negative one.
+
+    Raises:
+        ValueError: it is neither, or has more than 63 bits.
+    """
     if data[0] & 0x80:
-        return -1 if data[0] & 0x40 else int.from_bytes(bytes([data[0] & 0x7F]) + data[1:], "big")
-    text = data.strip(b" \0") or b"0"
+        if data[0] & 0x40:
+            return -1
+        if (number := int.from_bytes(bytes([data[0] & 0x7F]) + data[1:], "big")) >= 2**63:
+            raise ValueError("too large a number")
+        return number
+    text = data.strip(b" \0").partition(b"\0")[0] or b"0"
     if not text.isdigit():
         raise ValueError("not a number")
     return int(text, 8)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.hostile.table import Row
 from tests.hostile.tiny import ARM64, entry, file, image, layer, program
-from tests.sandbox.archives import LAYER, config, digest, legacy, oci, pack, special, tar
+from tests.sandbox.archives import LAYER, config, digest, legacy, oci, pack, special, tar, together
 
 LINK, HARD, PIPE, DEVICE = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE
 SPARSE = tarfile.GNUTYPE_SPARSE
@@ -38,12 +38,25 @@ def _above(*entries: tuple[tarfile.TarInfo, bytes]) -> bytes:
     return image(layers=(layer(*entries),))
 
 
-def _listed_twice() -> bytes:
-    return json.dumps(json.loads(legacy(LAYER)["manifest.json"]) * 2).encode()
+_OTHER = config(LAYER, author="another")
 
 
-def _another() -> dict[str, bytes]:
-    return {"blobs/sha256/" + digest(b"x")[7:]: b"x"}
+def _maze(deep: int, wide: int) -> bytes:
+    """Indexes of indexes, each of which names the next one many times."""
+    members = oci(LAYER, image=_OTHER)
+    index = members["index.json"]
+    for _ in range(deep):
+        members["blobs/sha256/" + digest(index)[7:]] = index
+        index = json.dumps({"manifests": [{"digest": digest(index)}] * wide}).encode()
+    return pack(together(members | {"index.json": index}, oci(LAYER)))
+
+
+def _records() -> bytes:
+    """A member whose extended header is a megabyte of the shortest records."""
+    content = b"5 a=\n" * (2**20 // 5)
+    header = tarfile.TarInfo("PaxHeaders/x")
+    header.type, header.size = tarfile.XHDTYPE, len(content)
+    return header.tobuf() + content + bytes(-len(content) % 512)
 
 
 def _configured(**changes: object) -> bytes:
@@ -101,11 +114,11 @@ ARCHIVES: list[Archive] = [
         ("no image", "no_image", lambda: tar(("app/predict.py", b"print(1)\n"))),
         ("list without an image", "no_image", lambda: tar(("manifest.json", b"[]"))),
         ("index without an image", "no_image", lambda: tar(("index.json", b'{"manifests": []}'))),
-        ("two images", "several_images", lambda: pack(legacy(LAYER) | {"manifest.json": _listed_twice()})),
+        ("two images", "several_images", lambda: pack(together(legacy(LAYER), legacy(LAYER, image=_OTHER)))),
         (
             "two images in an index",
             "several_images",
-            lambda: pack(oci(LAYER, more=({"digest": digest(b"x")},)) | _another()),
+            lambda: pack(together(oci(LAYER), oci(LAYER, image=_OTHER))),
         ),
     ),
     *_rows(
@@ -159,20 +172,60 @@ ARCHIVES: list[Archive] = [
         ("file outside by a long name", "unsafe_path", lambda: _above(file("x" * 200 + "/../../y", b"x"))),
         ("whiteout outside the image", "unsafe_path", lambda: _above(file("../.wh.etc", b""))),
         ("hard link out of the image", "unsafe_path", lambda: _above(entry("a", HARD, "../../etc/shadow"))),
-        ("link that climbs out of the image", "unsafe_path", lambda: _above(entry("a/b", LINK, "../../etc"))),
     ),
     *_rows(
         "no member twice, none that images do not have",
         ("member that stands twice", "duplicate_member", lambda: _beside(("./manifest.json", b"[]"))),
         ("pipe in the archive", "unsupported_member", lambda: _beside(special("pipe", PIPE))),
-        ("hard link in the archive", "unsupported_member", lambda: _beside(special("l", HARD, "manifest.json"))),
+        ("hard link out of the archive", "unsafe_path", lambda: _beside(special("l", HARD, "../../etc/shadow"))),
         ("sparse file in a layer", "unsupported_member", lambda: pack(legacy(tar(special("s", SPARSE))))),
         ("layer that is a program", "not_a_tar", lambda: pack(legacy(b"\x7fELF" + bytes(1000)))),
         ("layer that was cut", "truncated", lambda: pack(legacy(tar(("a", bytes(20_000)))[:15_000]))),
     ),
     *_rows(
-        "no device outside dev/",
-        ("disk of the host", "unsafe_device", lambda: _above(entry("sda", tarfile.BLKTYPE, devmajor=8))),
-        ("memory of the host", "unsafe_device", lambda: _above(entry("app/dev/mem", DEVICE, devmajor=1, devminor=1))),
+        "no node of a device that a container could open",
+        ("console of the host", "unsafe_device", lambda: _above(entry("x", DEVICE, devmajor=5, devminor=1))),
+        ("network tunnels", "unsafe_device", lambda: _above(entry("x", DEVICE, devmajor=10, devminor=200))),
+    ),
+    *_rows(
+        "what no engine unpacks is the image's fault, and said before it is queued",
+        ("hard link in the root's place", "layer_invalid", lambda: _above(entry(".", b"5"), entry("/", HARD, "."))),
+        ("hard link to nothing", "layer_invalid", lambda: _above(entry("app/a", HARD, "app/nothing"))),
+        ("hard link to a layer below", "layer_invalid", lambda: _above(entry("app/a", HARD, "usr/bin/python"))),
+        ("hard link to a folder", "layer_invalid", lambda: _above(entry("d", b"5"), entry("a", HARD, "d"))),
+        ("file through a dangling link", "layer_invalid", lambda: _above(entry("x", LINK, "/real"), file("x/d/f"))),
+        ("whiteout below a link", "layer_invalid", lambda: _above(entry("a", LINK, "/b"), file("a/.wh.a"))),
+        ("whiteout of the same layer's file", "layer_invalid", lambda: _above(file("a"), file(".wh.a"))),
+        ("file below a file", "layer_invalid", lambda: _above(file("a"), file("a/b"))),
+        ("path that stands twice in a layer", "layer_invalid", lambda: _above(file("a"), file("./a"))),
+        ("name of 256 bytes", "layer_invalid", lambda: _above(file("a" * 256))),
+        ("link to nowhere at all", "layer_invalid", lambda: _above(entry("a", LINK, ""))),
+        (
+            "attribute of 5,000 bytes",
+            "layer_invalid",
+            lambda: _above(file("a", pax_headers={"SCHILY.xattr.user.a": "x" * 5000})),
+        ),
+        (
+            "time that is no number",
+            "damaged",
+            lambda: _above(file("a", pax_headers={"mtime": "yesterday"})),
+        ),
+        ("date that is a text", "config_invalid", lambda: _configured(created="2026-11-28 17:00")),
+        ("ports that are a list", "config_invalid", lambda: _configured(config={"ExposedPorts": ["80/tcp"]})),
+        ("more history than layers", "config_invalid", lambda: _configured(history=[{}] * 2)),
+        ("number that is none", "config_invalid", lambda: _configured(Size=float("nan"))),
+        (
+            "config in UTF-16",
+            "config_invalid",
+            lambda: pack(legacy(LAYER, image=config(LAYER).decode().encode("utf-16"))),
+        ),
+    ),
+    *_rows(
+        "the work for an upload grows with its size only",
+        ("40,000 variables", "config_invalid", lambda: _configured(config={"Env": [f"V{n}=" for n in range(40_000)]})),
+        ("a variable of 200,000 bytes", "config_invalid", lambda: _configured(config={"Env": ["X=" + "x" * 200_000]})),
+        ("variables by a name of small letters", "config_invalid", lambda: _configured(config={"env": ["A=1"]})),
+        ("indexes that name each other 10,000 times", "several_images", lambda: _maze(9, 10_000)),
+        ("extended header of 200,000 records", "no_image or truncated", _records),
     ),
 ]  # fmt: skip

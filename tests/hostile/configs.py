@@ -51,6 +51,8 @@ def _accounts(name: str, *entries: Entry, **settings: Any) -> Image:
 
 _DEVICE = entry("dev/x", tarfile.CHRTYPE, devmajor=1, devminor=3)
 _USER = "the image's user exists, or nothing starts"
+_INSIDE = "links are followed inside the container only"
+_NODES = "no device but the container's own can be opened"
 _START = "what cannot be executed is the image's fault"
 
 _ACCOUNTS = (
@@ -111,9 +113,7 @@ IMAGES: list[Image] = [
     _settings("LD_PRELOAD", "variables that steer the host are emptied", VALID, Env=_env("LD_PRELOAD=/x.so")),
     _settings("every GPU", "one GPU by its id, or none", VALID, Env=_env("NVIDIA_VISIBLE_DEVICES=all")),
     _settings("variable without a name", _START, "no_start", Env=_env("=x", "alone", "")),
-    _settings(
-        "variable too long for the kernel", _START, "exit_code or no_start", Env=_env("X=" + "x" * 200_000)
-    ),
+    _settings("variable of nearly all bytes allowed", _START, VALID, Env=_env("X=" + "x" * 130_000)),
     _settings("working directory elsewhere", "the working directory is ours", VALID, WorkingDir="/proc/self"),
     _settings("trusting labels", "labels mean nothing", VALID, Labels={"proctor.valid": "1"}),
     _settings("own ENTRYPOINT", "the challenge says what is called", VALID, Entrypoint=["/nothing"]),
@@ -140,10 +140,18 @@ IMAGES: list[Image] = [
     _files(
         "a path twice in a layer",
         "a layer that no engine loads is the image's fault",
-        "no_start",
+        "layer_invalid",
         file(PROGRAM),
     ),
-    _mounted("/output that is a link upwards", "unsafe_path", entry("output", LINK, "../../../../etc")),
+    _mounted("/output that is a link upwards", VALID, entry("output", LINK, "../../../../etc")),
+    _files("link that climbs out of the image", _INSIDE, VALID, entry("a/b", LINK, "../../../../etc")),
+    _files("disk of the host as a device node", _NODES, VALID, entry("sda", tarfile.BLKTYPE, devmajor=8)),
+    _files(
+        "memory of the host as a device node",
+        _NODES,
+        VALID,
+        entry("app/dev/mem", tarfile.CHRTYPE, devmajor=1, devminor=1),
+    ),
     _mounted("/output that is a link to /etc", VALID, entry("output", LINK, "/etc")),
     _mounted("/output that is a file", "no_start", file("output", b"x")),
     _files(

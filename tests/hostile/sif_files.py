@@ -27,6 +27,9 @@ def _of(files: Files, *more: str) -> bytes:
     return sif(partition(squashfs(files, more=more)))
 
 
+_WRAPPED: Files = {"bin/sh": program(), "opt/env/bin/python": program(ARM)}
+
+
 def _zeros() -> bytes:
     return sif(partition(squashfs({}, zeros={"zeros": 2**28})))
 
@@ -55,8 +58,7 @@ SIFS = [
     Archive("unknown version", "a whole file", "damaged", lambda: _small(version=b"02")),
     Archive("noise for a system", _READER, "damaged", lambda: sif(partition(b"hsqs" + b"\xff" * 5000))),
     Archive("256 MiB of zeros", "expansion is bounded", "too_large or expands_too_much", _zeros),
-    Archive("link above the root", _READER, "unsafe_path", lambda: _of({"a/b": "../../../etc/shadow"})),
-    Archive("device outside dev", _READER, "unsafe_device", lambda: _of({}, "kmem c 666 0 0 1 2")),
+    Archive("program for ARM behind our wrapper", _MACHINE, "wrong_architecture", lambda: _of(_WRAPPED)),
     Archive("our own place taken", _READER, "unsafe_path", lambda: _of({".proctor": "/etc"})),
     Archive("name with a line of its own", _READER, "damaged", lambda: _of({"a\nsu R 1 4755 0 0 4 0": b"x"})),
 ]

@@ -69,5 +69,20 @@ def oci(*layers: bytes, image: bytes | None = None, more: tuple[dict[str, Any], 
     }
 
 
+def together(*images: Members) -> Members:
+    """The members of an archive that lists all of these images, or indexes, in the order given."""
+    members = {name: data for one in images for name, data in one.items()}
+    lists = [
+        [json.loads(one[name]) for one in images if name in one] for name in ("manifest.json", "index.json")
+    ]
+    if lists[0]:
+        members["manifest.json"] = json.dumps([entry for one in lists[0] for entry in one]).encode()
+    if lists[1]:
+        members["index.json"] = json.dumps(
+            {"manifests": [one for each in lists[1] for one in each["manifests"]]}
+        ).encode()
+    return members
+
+
 def pack(members: Members) -> bytes:
     return tar(*members.items())

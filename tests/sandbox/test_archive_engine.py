@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sandbox.archive import (
+    ArchiveCode,
     ArchiveInvalid,
     Bounds,
     DirectorySink,
@@ -26,7 +27,7 @@ from sandbox.archive import (
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault, ImageRefused
 from sandbox.programs import require_machine
-from tests.sandbox.archives import LAYER, config, legacy, pack, special, tar
+from tests.sandbox.archives import LAYER, config, digest, legacy, pack, special, tar
 from tests.sandbox.test_archive_programs import AMD, ARM_AT_THE_END, FINE, PYTHON, layer
 
 
@@ -113,14 +114,81 @@ UNLOADABLE: dict[str, tuple[bytes, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("layer", "changes"), UNLOADABLE.values(), ids=UNLOADABLE)
-def test_an_image_that_no_engine_loads_is_not_the_platforms_fault(
+def test_an_image_that_no_engine_loads_is_refused_by_the_check_and_by_the_engine(
     layer: bytes, changes: dict[str, Any], tmp_path: Path, engine: Engine
 ) -> None:
-    sink = DirectorySink(tmp_path / "blobs")
-    data = pack(legacy(layer, image=config(layer, **changes)))
-    facts = check_archive(io.BytesIO(data), limit=2**20, sink=sink)
+    """Where it gets to an engine all the same, it is not the platform's fault."""
+    image = config(layer, **changes)
+    data = pack(legacy(layer, image=image, RepoTags=[canonical_name(digest(image))]))
+    with pytest.raises(ArchiveInvalid, match=r"docker build|damaged|build the image again"):
+        check_archive(io.BytesIO(data), limit=2**20, sink=DirectorySink(tmp_path / "blobs"))
     with pytest.raises(ImageRefused):
-        engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)
+        engine.load(io.BytesIO(data), digest(image))
+
+
+TYPES: dict[str, Any] = {
+    "ports that are a list": {"config": {"ExposedPorts": ["80/tcp"]}},
+    "volumes that are texts": {"config": {"Volumes": {"/data": "x"}}},
+    "labels that are numbers": {"config": {"Labels": {"a": 1}}},
+    "a variable that is a number": {"config": {"Env": [1]}},
+    "a user that is a number": {"config": {"User": 1000}},
+    "a command that is an object": {"config": {"Cmd": {}}},
+    "a check that is a text": {"config": {"Healthcheck": "CMD x"}},
+    "an interval that is a text": {"config": {"Healthcheck": {"Interval": "5s"}}},
+    "a time-out that is no whole number": {"config": {"StopTimeout": 1.5}},
+    "a config that is a list": {"config": []},
+    "a step that is a text": {"history": ["x"]},
+    "a step with a date that is none": {"history": [{"created": "yesterday"}]},
+    "a step too many": {"history": [{}, {}]},
+    "a date without a time": {"created": "2026-11-28"},
+    "a date without a zone": {"created": "2026-11-28T17:00:00"},
+    "a date that is none": {"created": "2026-02-30T17:00:00Z"},
+    "an author who is a list": {"author": ["me"]},
+    "a size that is a text": {"Size": "1"},
+    "a number that is none": {"Size": float("nan")},
+    "a number without end": {"unknown": float("inf")},
+}
+TAKEN: dict[str, Any] = {
+    "a command that is a text": {"config": {"Entrypoint": "/app/predict.sh", "Cmd": "x y"}},
+    "nothing where something may stand": {
+        "config": {"Env": None, "Labels": None, "Cmd": None},
+        "history": None,
+    },
+    "a step that is nothing": {"history": [None]},
+    "empty steps beyond the layers": {"history": [{"empty_layer": True}] * 9},
+    "dates in other zones": {"created": "2026-11-28T17:00:00.123456789+14:00"},
+    "fields that nobody knows": {"unknown": {"a": [1]}, "config": {"x": 1}},
+    "an empty operating system": {"os": ""},
+}
+
+
+@pytest.mark.parametrize("changes", [*TYPES.values(), *TAKEN.values()], ids=[*TYPES, *TAKEN])
+def test_check_and_engine_agree_on_configs(changes: dict[str, Any], tmp_path: Path, engine: Engine) -> None:
+    image = config(LAYER, **({"author": uuid.uuid4().hex} | changes))
+    data = pack(legacy(LAYER, image=image, RepoTags=[canonical_name(digest(image))]))
+    said: list[str | None] = [None, None]
+    try:
+        check_archive(io.BytesIO(data), limit=2**20, sink=DirectorySink(tmp_path / "blobs"))
+    except ArchiveInvalid as error:
+        said[0] = error.code
+    try:
+        engine.load(io.BytesIO(data), digest(image))
+    except (ImageRefused, EngineFault) as error:
+        said[1] = str(error)
+    engine.remove_image(digest(image))
+    assert (said[0] is None) == (said[1] is None) == (changes in TAKEN.values()), said
+    assert said[0] in (None, ArchiveCode.CONFIG_INVALID)
+
+
+def test_an_image_that_names_no_operating_system_is_one_for_linux(tmp_path: Path, engine: Engine) -> None:
+    content = json.loads(config(LAYER, author=uuid.uuid4().hex))
+    del content["os"]
+    sink = DirectorySink(tmp_path / "blobs")
+    data = pack(legacy(LAYER, image=json.dumps(content).encode()))
+    facts = check_archive(io.BytesIO(data), limit=2**20, sink=sink)
+    engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)
+    assert engine.inspect_image(facts.digest)["Os"] in ("linux", "")
+    engine.remove_image(facts.digest)
 
 
 @pytest.mark.long
@@ -141,9 +209,9 @@ def test_a_load_that_fails_otherwise_is_the_platforms_fault(tmp_path: Path, engi
     sink = DirectorySink(tmp_path / "blobs")
     facts = check_archive(io.BytesIO(pack(legacy(layer(("bin/x", AMD))))), limit=2**20, sink=sink)
     archive, other = canonical(facts, sink), "sha256:" + "0" * 64
-    for data, digest in ((archive[:3000], facts.digest), (b"", facts.digest), (archive, other)):
+    for data, wanted in ((archive[:3000], facts.digest), (b"", facts.digest), (archive, other)):
         with pytest.raises(EngineFault) as caught:
-            engine.load(io.BytesIO(data), digest)
+            engine.load(io.BytesIO(data), wanted)
         assert caught.value.fault in ("image_missing", "engine_unavailable")
     engine.remove_image(canonical_name(facts.digest))
 

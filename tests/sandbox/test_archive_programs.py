@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from sandbox.archive import ArchiveCode, ArchiveInvalid, Bounds, DirectorySink, check_archive
-from sandbox.archive._programs import LayerNames, Programs, Room, in_layers
+from sandbox.archive._programs import Programs
+from sandbox.archive._stack import Stack
 from sandbox.archive._tar import Tar
+from sandbox.archive._unpacked import Room, Unpacked
 from tests.sandbox.archives import config, legacy, pack, special, tar
 
 PYTHON = ("python", "/app/predict.py")
@@ -176,11 +178,11 @@ def test_without_a_path_the_engines_own_is_taken(tmp_path: Any) -> None:
 def test_an_image_of_very_many_names_is_not_judged() -> None:
     data = layer(*[(f"f{number}", b"") for number in range(50)], ("bin/python", ARM))
     for room, judged in ((Room(), True), (Room(names=40), False), (Room(characters=99), False)):
-        names = LayerNames(room)
+        tree = Unpacked(room)
         reader = Tar(io.BytesIO(data), what="it", most=Bounds().layer_members)
         for member in reader:
-            names.add(member, reader.read)
-        programs = Programs(in_layers([names]), room)
+            tree.add(member, reader.read)
+        programs = Programs(Stack([tree]), room)
         assert programs.may_hold("/bin/python")
         assert programs.may_hold("/bin/perl") is not judged
         if judged:
@@ -188,4 +190,44 @@ def test_an_image_of_very_many_names_is_not_judged() -> None:
                 programs.require_machine([PYTHON], entrypoint=(), path="/bin")
         else:
             programs.require_machine([PYTHON], entrypoint=(), path="/bin")
-        assert len(names.entries) <= 60
+        assert len(tree.root.entries) <= 60
+
+
+def test_a_maze_of_links_in_every_folder_of_path_costs_a_bounded_number_of_looks() -> None:
+    maze = [special(f"l{number}", LINK, "d/../" * 200 + f"l{number + 1}") for number in range(39)]
+    tree = Unpacked(Room())
+    reader = Tar(io.BytesIO(layer(folder("d"), *maze, ("l39/python", ARM))), what="it", most=99)
+    for member in reader:
+        tree.add(member, reader.read)
+    stack, looks = Stack([tree]), 0
+
+    def look(name: str) -> Any:
+        nonlocal looks
+        looks += 1
+        return stack(name)
+
+    Programs(look).require_machine([("perl",)] * 3, entrypoint=(), path=":".join(["/l0"] * 30_000))
+    assert looks <= 60_000
+
+
+def test_a_maze_of_links_costs_a_layer_a_bounded_number_of_steps() -> None:
+    room = Room(steps=50_000)
+    tree = Unpacked(room)
+    maze = [special(f"l{number}", LINK, "d/../" * 200 + f"l{number + 1}") for number in range(39)]
+    files = [(f"l0/f{number}/g", b"") for number in range(100)]
+    reader = Tar(io.BytesIO(layer(folder("d"), folder("l39"), *maze, *files)), what="it", most=999)
+    for member in reader:
+        tree.add(member, reader.read)
+    assert room.steps == -1, "it gave up, and says nothing of the image"
+
+
+def test_layers_are_read_as_an_engine_lays_them_over_each_other(tmp_path: Any) -> None:
+    through = layer(folder("usr"), folder("usr/bin"), special("bin", LINK, "usr/bin"), ("bin/python", ARM))
+    assert refusal(tmp_path / "a", through), "what is written through a link stands where the link leads"
+    gone = tarfile.TarInfo("bin/python")
+    gone.type = tarfile.CHRTYPE
+    assert refusal(tmp_path / "b", layer(("bin/python", ARM)), layer(gone)) is None, (
+        "a whiteout as overlayfs has it"
+    )
+    again = layer(("bin/python", ARM)), layer(("bin/.wh.python", b"")), layer(("bin/other", AMD))
+    assert refusal(tmp_path / "c", *again) is None

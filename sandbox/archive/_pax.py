@@ -1,0 +1,82 @@
+"""The records of an extended header in a tar (pax), read as Go reads them."""
+
+import re
+
+from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
+
+_USED = frozenset({"path", "linkpath", "size"})
+_NAMES = frozenset({b"path", b"linkpath", b"uname", b"gname"})
+_WHOLE = frozenset({b"size", b"uid", b"gid"})
+_TIMES = frozenset({b"atime", b"mtime", b"ctime"})
+_NUMBER = re.compile(rb"[+-]?[0-9]{1,19}")
+_TIME = re.compile(rb"[+-]?[0-9]{1,19}(\.[0-9]*)?")
+_LENGTH = re.compile(rb"([0-9]{1,8}) ")
+_ATTRIBUTE = b"SCHILY.xattr."
+_MOST_ATTRIBUTES = 4000  # bytes: ext4 keeps all of a file in one block of 4 KiB
+_LONGEST_NAME = 255
+
+
+def read_records(data: bytes, what: str, *, layer: bool) -> dict[str, str]:
+    """The name, the link's target and the size that the records state, as far as they do.
+
+    Each record is its length, a key and a value, and ends with a new line. A layer's attributes are bounded too.
+
+    Raises:
+        ValueError: they are damaged.
+        ArchiveInvalid: unsupported_member, for a sparse file; layer_invalid, for attributes that no host can keep.
+    """
+    found: dict[str, str] = {}
+    attributes = position = 0
+    while position < len(data):
+        length = _LENGTH.match(data, position)
+        end = position + int(length[1]) if length else 0
+        if length is None or not length.end() < end <= len(data) or data[end - 1 : end] != b"\n":
+            raise ValueError("no record")
+        key, equals, value = data[length.end() : end - 1].partition(b"=")
+        if not equals or not key or 0 in (value if key in _NAMES else key):
+            raise ValueError("no record")
+        if key.startswith(b"GNU.sparse."):
+            raise _sparse(what)
+        if layer and key.startswith(_ATTRIBUTE):
+            attributes += _attribute(key.removeprefix(_ATTRIBUTE), value, what)
+        if attributes > _MOST_ATTRIBUTES:
+            raise _too_much(what, f"a file with more than {_MOST_ATTRIBUTES:,} bytes of extended attributes")
+        if value:  # an empty one leaves what the header says
+            _require_number(key, value)
+            if (name := key.decode("utf-8", "surrogateescape")) in _USED:
+                found[name] = value.decode("utf-8", "surrogateescape")
+        position = end
+    return found
+
+
+def _require_number(key: bytes, value: bytes) -> None:
+    form = _NUMBER if key in _WHOLE else _TIME if key in _TIMES else None
+    if form is None:
+        return
+    if form.fullmatch(value) is None or abs(int(value.partition(b".")[0])) >= 2**63:
+        raise ValueError("no number")
+    if key == b"size" and int(value) < 0:
+        raise ValueError("no size")
+
+
+def _attribute(name: bytes, value: bytes, what: str) -> int:
+    """How many bytes an extended attribute takes."""
+    if len(name) > _LONGEST_NAME:
+        raise _too_much(
+            what, f"an extended attribute with a name of {len(name)} bytes, {shown(name.decode('latin-1'))}"
+        )
+    return len(name) + len(value) + 16
+
+
+def _too_much(what: str, held: str) -> ArchiveInvalid:
+    return ArchiveInvalid(
+        ArchiveCode.LAYER_INVALID,
+        f"{what} holds {held}, which a host cannot keep; leave it out and build the image again.",
+    )
+
+
+def _sparse(what: str) -> ArchiveInvalid:
+    return ArchiveInvalid(
+        ArchiveCode.UNSUPPORTED_MEMBER,
+        f"{what} holds a sparse file; container images do not use them: write the archive without `--sparse`.",
+    )
