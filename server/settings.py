@@ -29,6 +29,15 @@ class Settings(BaseSettings):
     lease_seconds: float = 30.0
     longest_lease_seconds: float = 4 * 3600.0
 
+    @property
+    def longest_case_seconds(self) -> float:
+        """The most that a challenge may give one case.
+
+        Within a lease lie an uncounted run of its image, and the case until half as long again as it may take; ten
+        minutes are for fetching the image and the inputs.
+        """
+        return (self.longest_lease_seconds - 600) / 2.5
+
     @cached_property
     def blobs(self) -> BlobStore:
         """The content-addressed store of image layers and outputs."""

@@ -2,7 +2,7 @@
 
 from evaluator.spec._boards import Board, Bootstrap, GroupVariable, Metric, Probe, Ranking
 from evaluator.spec._challenge import Attempts, Challenge, Phase
-from evaluator.spec._load import load_challenge, merge, parse_challenge
+from evaluator.spec._load import load_challenge, merge, parse_challenge, read_challenge
 from evaluator.spec._source import Problem, SpecError
 from evaluator.spec._tasks import (
     EmbeddingOutput,
@@ -42,4 +42,5 @@ __all__ = [
     "load_challenge",
     "merge",
     "parse_challenge",
+    "read_challenge",
 ]

@@ -6,6 +6,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from evaluator.spec._words import KEY
+
 T = TypeVar("T", bound=Sequence[Hashable])
 
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -19,17 +21,27 @@ class Model(BaseModel):
 
 def _bytes(value: object) -> object:
     if isinstance(value, str):
-        match = re.fullmatch(r"(\d+)\s*([kmgt]?)(?:i?b)?", value.strip().lower())
-        if match is None:
+        size = size_in_bytes(value)
+        if size is None:
             raise ValueError("a size is a whole number with k, m, g or t, such as 512m or 16g")
-        return int(match[1]) * _UNITS[match[2]]
+        return size
     return value
+
+
+def size_in_bytes(value: object) -> int | None:
+    """A size as the file writes it; None for what is none."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"([0-9]{1,18})\s*([kmgt]?)(?:i?b)?", value.strip().lower())
+        return int(match[1]) * _UNITS[match[2]] if match else None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0, le=2**50)]
 """A size in bytes up to a pebibyte; the file may write 512m or 16g (powers of 1024)."""
 
-Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=40)]
+Key = Annotated[str, Field(pattern=KEY, max_length=40)]
 """A name of a task, board, input or phase."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]

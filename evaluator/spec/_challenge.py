@@ -11,6 +11,7 @@ from evaluator.spec._base import EachOnce, Key, Model
 from evaluator.spec._boards import Board, Ranking
 from evaluator.spec._mistakes import wrong_names
 from evaluator.spec._tasks import Limits, Task
+from evaluator.spec._words import SLUG
 
 
 class Attempts(Model):
@@ -37,7 +38,9 @@ class Phase(Model):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.opens and self.closes and self.closes <= self.opens:
-            raise ValueError("closes must be later than opens")
+            raise ValueError(
+                f"closes ({self.closes.isoformat()}) has to be later than opens ({self.opens.isoformat()})"
+            )
         return self
 
     def is_open(self, at: datetime) -> bool:
@@ -48,7 +51,7 @@ class Phase(Model):
 class Challenge(Model):
     """One challenge file. Its version is the digest of this parsed content."""
 
-    challenge: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=40)]
+    challenge: Annotated[str, Field(pattern=SLUG, max_length=40)]
     title: str
     description: str = ""
     url: str | None = None

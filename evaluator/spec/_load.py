@@ -1,15 +1,20 @@
 """Reading challenge files: YAML to `Challenge`, with problems that name the line and the field."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from evaluator.spec._challenge import Challenge
-from evaluator.spec._mistakes import without_follow_ups, words, wrong_metrics, wrong_names
-from evaluator.spec._source import Problem, Source, SpecError, read_source
+from evaluator.spec._inputs import wrong_inputs
+from evaluator.spec._limits import wrong_limits
+from evaluator.spec._mistakes import wrong_metrics, wrong_names
+from evaluator.spec._source import Problem, Source, SpecError, parse_source, read_source
+from evaluator.spec._texts import wrong_texts, wrong_times
 from evaluator.spec._vocabulary import fields_at
+from evaluator.spec._words import Mistake, guess, plain, without_follow_ups, words
+from evaluator.spec._words import Path as Place
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
@@ -21,31 +26,57 @@ def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def load_challenge(path: Path | str, overlay: Path | str | None = None) -> Challenge:
+def load_challenge(
+    path: Path | str, overlay: Path | str | None = None, *, longest_case: float | None = None
+) -> Challenge:
     """The challenge in the YAML file `path`, with a site's `overlay` file merged over it.
+
+    longest_case: seconds that a case may take on this installation, where that is known.
 
     Raises:
         SpecError: with every problem, each with its file, line and field.
     """
     sources = [read_source(Path(path))]
-    content = sources[0].content
     if overlay is not None:
         sources.insert(0, read_source(Path(overlay)))
-        content = merge(content, sources[0].content)
-    problems: list[Problem] = []
-    joining: list[Problem] = []
-    challenge = None
+    return _loaded(sources, longest_case)
+
+
+def read_challenge(text: str, overlay: str | None = None, *, longest_case: float | None = None) -> Challenge:
+    """`load_challenge` of texts; problems name them `challenge.yaml` and `overlay.yaml`."""
+    sources = [parse_source("challenge.yaml", text)]
+    if overlay is not None:
+        sources.insert(0, parse_source("overlay.yaml", overlay))
+    return _loaded(sources, longest_case)
+
+
+def _loaded(sources: Sequence[Source], longest_case: float | None) -> Challenge:
+    """The challenge in the last of `sources`, with those before it merged over it."""
+    content: dict[str, Any] = {}
+    for source in reversed(sources):
+        content = merge(content, source.content)
+    challenge, found, joining = None, dict[Place, str](), dict[Place, str]()
+    # The rules that join fields run only where every field is right, and here they run beside them.
+    for mistake in _mistakes(content, longest_case):
+        found.setdefault(mistake.path, mistake.message)
     try:
         challenge = Challenge.model_validate(content)
     except ValidationError as error:
-        problems += _of_fields(sources, error)
-        joining += [_at(sources, (), words(one, ())) for one in error.errors() if not one["loc"]]
-    # The rule that joins fields runs only where every field is right, and here it runs beside them.
-    for mistake in (*wrong_names(content), *wrong_metrics(content)):
-        problems.append(_at(sources, mistake.path, mistake.message))
+        for path, message in _of_fields(sources, error):
+            (found if path else joining).setdefault(path, message)
+    problems = [_at(sources, path, message) for path, message in (found or joining).items()]
     if challenge is None or problems:
-        raise SpecError(sorted(problems or joining, key=lambda one: (one.file, one.line or 0)))
+        raise SpecError(sorted(problems, key=lambda one: (one.file, one.line or 0)))
     return challenge
+
+
+def _mistakes(content: dict[str, Any], longest_case: float | None) -> Iterator[Mistake]:
+    yield from wrong_names(content)
+    yield from wrong_metrics(content)
+    yield from wrong_limits(content, longest_case=longest_case)
+    yield from wrong_inputs(content)
+    yield from wrong_times(content)
+    yield from wrong_texts(content)
 
 
 def parse_challenge(content: dict[str, Any]) -> Challenge:
@@ -53,28 +84,43 @@ def parse_challenge(content: dict[str, Any]) -> Challenge:
     return Challenge.model_validate(content)
 
 
-def _of_fields(sources: Sequence[Source], error: ValidationError) -> list[Problem]:
-    errors = [
-        {**one, "loc": tuple(_written(sources, one["loc"]))}
-        for one in error.errors()
-        if one["loc"]  # the rule that joins fields is told field by field
-    ]
-    return [
-        _at(sources, one["loc"], words(one, fields_at(one["loc"][:-1])))
-        for one in without_follow_ups(errors, fields_at)
-    ]
+def _of_fields(sources: Sequence[Source], error: ValidationError) -> Iterator[tuple[Place, str]]:
+    """Each place that a model refuses, with one sentence; () for the rule that joins all fields."""
+    errors = [{**one, "loc": _written(sources, one["loc"], one["type"])} for one in error.errors()]
+    said: dict[Place, list[str]] = {}
+    for one in without_follow_ups(errors, fields_at):
+        sentence = words(one, fields_at(one["loc"][:-1])) + _misspelt(sources, one)
+        sentences = said.setdefault(one["loc"], [])
+        if sentence not in sentences:
+            sentences.append(sentence)
+    for path, sentences in said.items():
+        yield path, "; or ".join(sentences)
+
+
+def _misspelt(sources: Sequence[Source], error: Any) -> str:
+    """A hint where an overlay names something that the file does not have, and so leaves it without its fields."""
+    if error["type"] != "missing" or len(sources) < 2 or len(error["loc"]) < 2:
+        return ""
+    *parent, name, _ = error["loc"]
+    known = sources[-1].content
+    for part in parent:
+        known = known.get(part, {}) if isinstance(known, dict) else {}
+    return guess(str(name), list(known)) if isinstance(known, dict) and name not in known else ""
 
 
 def _at(sources: Sequence[Source], path: Sequence[str | int], message: str) -> Problem:
     best = max(sources, key=lambda source: (source.depth(path), source is sources[0]))
-    return Problem(best.file, best.line_of(path), ".".join(str(part) for part in path), message)
+    return Problem(best.file, best.line_of(path), ".".join(map(plain, path)), message)
 
 
-def _written(sources: Sequence[Source], loc: Sequence[str | int]) -> list[str | int]:
-    """The path as the file writes it: names of alternatives, which pydantic puts in between, are left out."""
+def _written(sources: Sequence[Source], loc: Sequence[str | int], kind: str) -> Place:
+    """The path as the file writes it: names of alternatives, which pydantic puts in between, are left out.
+
+    What is missing, and what has no place in the tree, ends a path all the same.
+    """
     path: list[str | int] = []
     for position, part in enumerate(loc):
         there = any(source.depth([*path, part]) == len(path) + 1 for source in sources)
-        if there or position == len(loc) - 1:
+        if there or (position == len(loc) - 1 and kind == "missing"):
             path.append(part)
-    return path
+    return tuple(path)

@@ -4,34 +4,13 @@ Everything here reads the parsed YAML itself, whatever shape it has, so that the
 of single fields; what has the wrong shape is left to the models.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 from pydantic import ValidationError
 
-Path = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """One thing wrong: where, as a path of keys and positions, and what to say of it."""
-
-    path: Path
-    message: str
-
-
-def guess(word: str, known: Sequence[str]) -> str:
-    """`; did you mean X?` where a known word is close to `word`, else nothing."""
-    close = get_close_matches(word, [str(one) for one in known], n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """`value` where it is a mapping, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
+from evaluator.spec._words import Mistake, guess, mapping, plain, without_follow_ups, words
 
 
 def wrong_names(content: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -57,13 +36,13 @@ def _wrong_weights(weights: Mapping[str, Any], boards: list[str]) -> Iterator[Mi
     lacking = [name for name in boards if name not in weights]
     for name in weights:
         if name not in boards:
-            hint = guess(str(name), lacking) or f"; the boards are {', '.join(boards)}"
+            hint = guess(str(name), lacking) or f"; the boards are {', '.join(map(plain, boards))}"
             yield Mistake(("ranking", "weights", name), f"there is no board {name!r}" + hint)
     numbers = [one for one in weights.values() if isinstance(one, int | float)]
     if len(numbers) == len(weights) and not any(numbers):
         yield Mistake(("ranking", "weights"), "the weights add up to 0")
     if lacking:
-        message = f"every board needs one weight; there is none for {', '.join(lacking)}"
+        message = f"every board needs one weight; there is none for {', '.join(map(plain, lacking))}"
         yield Mistake(("ranking", "weights"), message)
 
 
@@ -191,31 +170,3 @@ def _reads_classes(plugin: Any, parameters: Any) -> bool:
 
 def _told_once(error: ValidationError, known: Sequence[str]) -> list[Any]:
     return without_follow_ups(error.errors(), lambda path: known)
-
-
-def without_follow_ups(errors: Sequence[Any], fields_at: Callable[[Path], Sequence[str]]) -> list[Any]:
-    """`errors` of pydantic without fields that are missing only because their name is misspelt beside them.
-
-    fields_at: from a path to the names that may stand there.
-    """
-    meant = set()
-    for one in errors:
-        if one["type"] == "extra_forbidden":
-            *parent, word = one["loc"]
-            close = get_close_matches(str(word), fields_at(tuple(parent)), n=1)
-            meant |= {(*parent, name) for name in close}
-    return [one for one in errors if one["type"] != "missing" or tuple(one["loc"]) not in meant]
-
-
-def words(error: Any, known: Sequence[str]) -> str:
-    """What pydantic found, as a sentence for people; `known` are the names that may stand where an odd one does."""
-    match error["type"]:
-        case "extra_forbidden":
-            word = str(error["loc"][-1])
-            return f"unknown field {word}" + guess(word, known)
-        case "missing":
-            return "is missing"
-        case "timezone_aware":
-            return "a time needs its offset from UTC, such as 2026-06-15T00:00:00+02:00"
-        case _:
-            return str(error["msg"]).removeprefix("Value error, ")

@@ -13,10 +13,14 @@ from typing import Any
 import yaml
 
 _MOST_BYTES = 2**18
+_TOO_LARGE = f"is larger than {_MOST_BYTES >> 10} KiB, which no challenge file is"
 _MOST_DEPTH = 40
 _MOST_NODES = 100_000
 # A pair of these writes a character in UTF-16; one alone is no text and cannot be stored or printed.
-_NO_TEXT = re.compile("[\0-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_NO_TEXT = re.compile("[\0-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
+# These make a text look like another one: what is shown is not what is stored.
+_TURNS_TEXT = re.compile("[\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u200b]")
+_OF_SIXTY, _OF_EIGHT = re.compile(r"[-+]?[0-9_]+(:[0-9.]+)+"), re.compile(r"[-+]?0[0-9_]+")
 
 
 @dataclass(frozen=True)
@@ -75,23 +79,33 @@ def read_source(path: Path) -> Source:
     Raises:
         SpecError: it cannot be read, is no YAML or no mapping, or is larger than a challenge file may be.
     """
-    text = _text(path)
+    return parse_source(path.name, _text(path))
+
+
+def parse_source(name: str, text: str) -> Source:
+    """The YAML in `text`, which must be a mapping; problems name it `name`.
+
+    Raises:
+        SpecError: it is no YAML or no mapping, or is larger than a challenge file may be.
+    """
+    if len(text) > _MOST_BYTES:
+        raise _refused(name, None, _TOO_LARGE)
     if not text.strip("\ufeff \t\r\n"):
-        raise _refused(path.name, None, "the file is empty; a challenge file is a mapping of fields")
+        raise _refused(name, None, "the file is empty; a challenge file is a mapping of fields")
     try:
-        node, content = _parsed(path.name, text)
+        node, content = _parsed(name, text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise _refused(path.name, line, f"not valid YAML: {error.problem}") from None
+        what = "an anchor (&) of this name stands above already"
+        said = what if error.problem == "second occurrence" else error.problem
+        raise _refused(name, line, f"not valid YAML: {said}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise _refused(
-            path.name, line, f"holds the character {error.character:#x}, which is no text"
-        ) from None
+        raise _refused(name, line, f"holds the character {error.character:#x}, which is no text") from None
     if not isinstance(content, dict) or node is None:
         found = "a list" if isinstance(content, list) else "one value"
-        raise _refused(path.name, 1, f"holds {found}; a challenge file is a mapping of fields")
-    return Source(path.name, content, node)
+        raise _refused(name, 1, f"holds {found}; a challenge file is a mapping of fields")
+    return Source(name, content, node)
 
 
 def _refused(file: str, line: int | None, message: str) -> SpecError:
@@ -109,7 +123,7 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise _refused(str(path), None, f"cannot be read: {error.strerror}") from None
     if len(content) > _MOST_BYTES:
-        raise _refused(str(path), None, f"is larger than {_MOST_BYTES >> 10} KiB, which no challenge file is")
+        raise _refused(str(path), None, _TOO_LARGE)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -159,6 +173,11 @@ def _check_nodes(name: str, root: yaml.Node) -> None:
 def _check_node(name: str, node: yaml.Node) -> None:
     if isinstance(node, yaml.ScalarNode) and _NO_TEXT.search(node.value):
         raise _refused(name, _line(node), "holds a control character or half of one, which is no text")
+    if isinstance(node, yaml.ScalarNode) and (found := _TURNS_TEXT.search(node.value)):
+        message = f"holds the invisible character U+{ord(found[0]):04X}; take it out"
+        raise _refused(name, _line(node), message)
+    if isinstance(node, yaml.ScalarNode) and node.style is None:
+        _check_number(name, node)
     if isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, _ in node.value:
@@ -166,6 +185,20 @@ def _check_node(name: str, node: yaml.Node) -> None:
                 message = f"not valid YAML: {key.value[:40]!r} stands twice; keep one of them"
                 raise _refused(name, _line(key), message)
             keys.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+
+
+def _check_number(name: str, node: yaml.ScalarNode) -> None:
+    """Refuse numbers that YAML reads otherwise than people: 2:00 is 120, and 010 is 8."""
+    if node.tag.endswith((":int", ":float")) and _OF_SIXTY.fullmatch(node.value):
+        kind = "a number of base 60"
+    elif node.tag.endswith(":int") and _OF_EIGHT.fullmatch(node.value):
+        kind = "a number of base 8"
+    else:
+        return
+    message = (
+        f"YAML reads {node.value[:40]} as {kind}; write it as a plain number, or put text in quotation marks"
+    )
+    raise _refused(name, _line(node), message)
 
 
 def _line(node: yaml.Node) -> int | None:

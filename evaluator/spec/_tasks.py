@@ -5,14 +5,15 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from evaluator.spec._base import Bytes, EachOnce, Key, Model
+from evaluator.spec._words import FILE, FLAG
 
 
 class Input(Model):
     """One input file of a case: the flag it is passed with and the name it has inside the container."""
 
     key: Key
-    flag: Annotated[str, Field(pattern=r"^--[a-z0-9][a-z0-9_-]*$")]
-    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9]+)+$")]
+    flag: Annotated[str, Field(pattern=FLAG)]
+    file: Annotated[str, Field(pattern=FILE)]
 
 
 class OneOf(Model):
@@ -131,8 +132,9 @@ class Limits(Model):
     """What one case, and one evaluation, may use. Sizes in bytes, times in seconds.
 
     runtime: which of a worker's container runtimes runs a case; null is the worker's own choice.
-    pack: how many fresh containers of one evaluation a slot may run at once; "auto" goes by the memory measured on
-    the first cases, 1 means never more than one. invoke: an image that can may serve several cases in one container.
+    pack: how many fresh containers of one evaluation a slot may run at once, each with the core and the memory that
+    stand here; "auto" means as many as a slot has room for, 1 never more than one. Nothing that is `promised` is
+    packed. invoke: an image that can may serve several cases in one container, one after the other.
     """
 
     seconds_per_case: _Seconds
@@ -154,6 +156,23 @@ class Limits(Model):
     pack: Annotated[int, Field(ge=1, le=50)] | Literal["auto"] = "auto"
     invoke: bool = False
 
+    @property
+    def promised(self) -> str | None:
+        """What a neighbour would take from a case, in words: a GPU, and more than one core. None where it is nothing.
+
+        A program that measures its own speed does less beside others, and nobody sees it. So such cases never run
+        side by side; one after the other, in fresh containers or in one, each has all that is promised.
+        """
+        gpus = self.gpu.count if self.gpu else 0
+        parts = [f"{gpus} GPU{'s' if gpus > 1 else ''}"] if gpus else []
+        parts += [f"{self.cpus:g} cores"] if self.cpus > 1 else []
+        return " and ".join(parts) or None
+
+    @property
+    def may_pack(self) -> bool:
+        """Whether a slot may ever run several containers of an evaluation at once."""
+        return self.pack != 1 and self.promised is None
+
 
 class Task(Model):
     """What a container is run on. `call` None means the image's own ENTRYPOINT."""
@@ -163,15 +182,6 @@ class Task(Model):
     call: tuple[str, ...] | None = None
     output: Output
     limits: Limits | None = None
-
-    @model_validator(mode="after")
-    def _unique_inputs(self) -> Self:
-        inputs = self.all_inputs
-        for what in ("key", "file"):
-            names = [getattr(one, what) for one in inputs]
-            if len(set(names)) < len(names):
-                raise ValueError(f"every input needs its own {what}")
-        return self
 
     @property
     def all_inputs(self) -> tuple[Input, ...]:

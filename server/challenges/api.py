@@ -1,15 +1,22 @@
-"""Endpoints of challenges; these are public."""
+"""Endpoints of challenges: the public ones, and for admins those that apply a file."""
 
 from datetime import datetime
 
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
-from server.challenges import service
+from server.challenges import plan, service
 from server.challenges.models import Challenge
-from server.challenges.schemas import ChallengeDetail, ChallengeOut, PhaseOut
+from server.challenges.schemas import (
+    ChallengeApplied,
+    ChallengeApplyIn,
+    ChallengeDetail,
+    ChallengeFileIn,
+    ChallengeOut,
+    PhaseOut,
+)
 from server.datasets.versions import tasks_in_force
-from server.deps import SessionDep
+from server.deps import AdminDep, SessionDep, SettingsDep
 
 router = APIRouter(tags=["challenges"])
 
@@ -56,3 +63,22 @@ def get_challenge(session: SessionDep, slug: str) -> ChallengeDetail:
     summary = _summary(session, challenge, service.now(session))
     spec = challenge.spec
     return ChallengeDetail(**summary.model_dump(), version=spec.digest, spec=spec.model_dump(mode="json"))
+
+
+@router.post("/admin/challenges/plan", tags=["admin"])
+def plan_challenge(
+    session: SessionDep, admin: AdminDep, settings: SettingsDep, body: ChallengeFileIn
+) -> plan.Plan:
+    """What applying this file would change, and what would be asked; nothing is changed."""
+    return plan.plan(session, plan.read(body.file, body.overlay, settings=settings))
+
+
+@router.post("/admin/challenges", tags=["admin"])
+def apply_challenge(
+    session: SessionDep, admin: AdminDep, settings: SettingsDep, body: ChallengeApplyIn
+) -> ChallengeApplied:
+    """Make this file the present version of its challenge; 409 with its `questions` where these are not confirmed."""
+    spec = plan.read(body.file, body.overlay, settings=settings)
+    planned = plan.plan(session, spec)
+    changed = plan.apply_planned(session, spec, planned, actor=admin.actor, confirmed=body.confirmed)
+    return ChallengeApplied(changed=changed, plan=planned)

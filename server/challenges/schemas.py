@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from server.challenges.plan import Plan
+
 
 class PhaseOut(BaseModel):
     """A phase and whether it takes submissions now. `tasks` are those that have cases in it."""
@@ -27,6 +29,26 @@ class ChallengeOut(BaseModel):
     description: str
     tracks: list[str]
     phases: list[PhaseOut]
+
+
+class ChallengeFileIn(BaseModel):
+    """A challenge file as its text, with a site's overlay merged over it."""
+
+    file: str
+    overlay: str | None = None
+
+
+class ChallengeApplyIn(ChallengeFileIn):
+    """A challenge file to apply. `confirmed` answers the questions of its plan with yes."""
+
+    confirmed: bool = False
+
+
+class ChallengeApplied(BaseModel):
+    """What came of a challenge file, and what it changed."""
+
+    changed: bool
+    plan: Plan
 
 
 class ChallengeDetail(ChallengeOut):

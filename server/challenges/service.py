@@ -12,13 +12,28 @@ from server import events
 from server.challenges.models import Challenge, SpecVersion
 from server.errors import Conflict, NotFound, Unprocessable
 
+ANYTHING = "anything"
+"""Whatever the present version is, none included."""
 
-def apply(session: Session, spec: Spec, *, actor: str) -> tuple[Challenge, bool]:
+
+def apply(
+    session: Session, spec: Spec, *, actor: str, instead_of: str | None = ANYTHING
+) -> tuple[Challenge, bool]:
     """Makes `spec` the present version of its challenge. The same content again changes nothing.
 
+    instead_of: the digest of the version that has to be the present one, None for a challenge that is new.
+
     Returns the challenge and whether anything changed.
+
+    Raises:
+        Conflict: another version is the present one by now.
     """
-    challenge = session.scalar(select(Challenge).where(Challenge.slug == spec.challenge).with_for_update())
+    found = select(Challenge).where(Challenge.slug == spec.challenge).with_for_update()
+    challenge = session.scalar(found.execution_options(populate_existing=True))
+    present = challenge.current_version.digest if challenge and challenge.current_version else None
+    if instead_of not in (ANYTHING, present):
+        message = f"The file of {spec.challenge} has been changed meanwhile: look at the plan again."
+        raise Conflict("challenge_changed", message)
     if challenge is None:
         challenge = Challenge(slug=spec.challenge)
         session.add(challenge)

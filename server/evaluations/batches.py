@@ -1,6 +1,6 @@
 """How many cases of one evaluation a slot gets at once, and how it is to run them.
 
-fresh: one container for one case. packed: several such containers at once, as many as measured memory and cores allow.
+fresh: one container for one case. packed: several such containers at once, each with all that the challenge states.
 invoke: one container for one case after the other, where challenge, image and worker allow it.
 """
 
@@ -24,8 +24,8 @@ from server.settings import Settings
 
 MOST_INVOKE = 50
 MEASURED_CASES = 3
-"""Cases of an evaluation that are done before others are packed or given by the dozen."""
-_HEADROOM = 1.25  # of the largest memory measured so far: the next case may need more
+"""Cases of an evaluation that are done before others are packed or given by the dozen: alone nothing but the image
+itself makes them fail."""
 _REPEATED_EVERY, _LEAST_REPEATED = 20, 2
 
 
@@ -61,9 +61,9 @@ def batch_of(session: Session, first: CaseRun, slot: Slot) -> Batch:
     limits = evaluation.spec_version.spec.limits_of(evaluation.task)
     if slot.invoke and may_invoke(evaluation, limits) and _serves(session, evaluation):
         return Batch(Mode.INVOKE, min(_invoked(session, evaluation, limits), _share(session, evaluation)))
-    if slot.most == 1 or limits.pack == 1 or _done(session, evaluation) < MEASURED_CASES:
+    if slot.most == 1 or not limits.may_pack or _done(session, evaluation) < MEASURED_CASES:
         return _ONE
-    packed = min(_packed(evaluation, limits, slot), _share(session, evaluation))
+    packed = min(_packed(limits, slot), _share(session, evaluation))
     return Batch(Mode.PACKED, packed) if packed > 1 else _ONE
 
 
@@ -123,18 +123,12 @@ def _done(session: Session, evaluation: Evaluation) -> int:
     return session.scalar(select(func.count()).select_from(done.limit(MEASURED_CASES).subquery())) or 0
 
 
-def _packed(evaluation: Evaluation, limits: Limits, slot: Slot) -> int:
-    bounds = [slot.most, math.floor(slot.cpus), _times(slot.memory, evaluation.peak_memory_bytes)]
+def _packed(limits: Limits, slot: Slot) -> int:
+    """As many as get what each would get alone: a core of its own, and the memory that the challenge states."""
+    bounds = [slot.most, math.floor(slot.cpus), slot.memory // limits.memory]
     if limits.pack != "auto":
         bounds.append(limits.pack)
-    if limits.gpu is not None and slot.gpus:
-        bounds.append(_times(slot.gpu_memory, evaluation.peak_gpu_memory_bytes))
     return max(1, min(bounds))
-
-
-def _times(memory: int, peak: int | None) -> int:
-    """How often the measured peak fits, with room to spare; once if nothing was measured."""
-    return 1 if not peak else int(memory // (_HEADROOM * peak))
 
 
 def repeated(session: Session, evaluation: Evaluation, settings: Settings) -> set[int]:

@@ -139,7 +139,7 @@ def _waiting(session: Session, slots: Sequence[WorkerSlot]) -> list[_Waiting]:
         )
         settled = evaluation.fresh_only or may_invoke(evaluation, limits)
         invoked = 0.0 if settled else measure.invoked(evaluation)
-        found.append(_Waiting(evaluation, slug, work, measured is not None, limits.pack != 1, invoked))
+        found.append(_Waiting(evaluation, slug, work, measured is not None, limits.may_pack, invoked))
     return found
 
 
@@ -259,23 +259,28 @@ def _changes(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot]) -> list[C
         range(len(slots)), key=lambda number: (sum(number in one.slots for one in work), slots[number].memory)
     )
     more = [replace(one, slots=one.slots | {len(slots)}) if largest in one.slots else one for one in work]
-    packed = [
-        replace(one.work, seconds=one.work.seconds / _PACKED) if one.packs else one.work for one in waiting
-    ]
     longest = max(work, key=lambda one: one.slot_seconds)
     rest = [one for one in work if one is not longest]
     return [
         Change(what=f"one more slot like {slots[largest].name}", seconds=_end(more, len(slots) + 1) - before),
-        Change(
-            what="two cases at once where packing is allowed, at best",
-            seconds=_end(packed, len(slots)) - before,
-        ),
+        *_packed(waiting, len(slots), before),
         *_invoked(waiting, len(slots), before),
         Change(
             what=f"without the evaluation with most left ({longest.evaluation})",
             seconds=_end(rest, len(slots)) - before,
         ),
     ]
+
+
+def _packed(waiting: Sequence[_Waiting], slots: int, before: float) -> list[Change]:
+    """Two cases at once, where any of those that wait may be packed."""
+    if not any(one.packs for one in waiting):
+        return []
+    work = [
+        replace(one.work, seconds=one.work.seconds / _PACKED) if one.packs else one.work for one in waiting
+    ]
+    what = "two cases at once where packing is allowed, at best"
+    return [Change(what=what, seconds=_end(work, slots) - before)]
 
 
 def _invoked(waiting: Sequence[_Waiting], slots: int, before: float) -> list[Change]:

@@ -33,7 +33,7 @@ def challenge_page(request: Request, session: SessionDep, slug: str) -> HTMLResp
     """What a challenge asks, what it allows, and how to take part."""
     challenge, at = challenges.get_challenge(session, slug), challenges.now(session)
     spec = challenge.spec
-    phase = next((name for name, one in spec.phases.items() if one.is_open(at)), next(iter(spec.phases)))
+    phase = next((name for name, one in spec.phases.items() if one.is_open(at)), None)
     return page(
         request,
         "challenge.html",

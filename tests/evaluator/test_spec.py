@@ -112,7 +112,7 @@ def test_every_problem_is_named_with_its_line_and_field(tmp_path: Path) -> None:
         ("ties: min", "tis: min", "ranking.tis", "did you mean ties?"),
         ("task: task5", "task: task9", "boards.task5.task", "no task 'task9'"),
         ("kind: embedding", "kind: emb", "tasks.task6.output", "embedding"),
-        ("flag: --adc", "flag: adc", "tasks.task1.inputs.2.flag", "pattern"),
+        ("flag: --adc", "flag: adc", "tasks.task1.inputs.2.flag", "such as --flair"),
         (
             "opens: 2026-06-15T00:00:00+02:00",
             "opens: 2026-06-15T00:00:00",

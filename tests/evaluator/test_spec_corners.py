@@ -101,7 +101,7 @@ def test_a_directory_and_a_file_that_is_not_there_are_said(tmp_path):
         ("seconds_per_case: 120", "seconds_per_case: .inf", "limits.seconds_per_case", "finite"),
         ("seconds_per_case: 120", "seconds_per_case: 1.0e+12", "limits.seconds_per_case", "less than"),
         ("cpus: 32", "cpus: .nan", "limits.cpus", "finite"),
-        ("memory: 64g", f"memory: {10**30}", "limits.memory", "less than"),
+        ("memory: 64g", f"memory: {10**30}", "limits.memory", "64 TiB are the most"),
         ("bins: [40, 60", "bins: [.nan, 60", "boards.task7.groups.1.bins.0", "finite"),
         ("bins: [40, 60", "bins: [60, 40", "boards.task7.groups.1.bins", "40 stands after 60"),
         ("bins: [40, 60, 80, 200]", "bins: []", "boards.task7.groups.1.bins", "at least 1"),
@@ -114,7 +114,7 @@ def test_a_directory_and_a_file_that_is_not_there_are_said(tmp_path):
         ("tracks: [method, open]", "tracks: [open, open]", "tracks", "'open' stands twice"),
         ("- {variable: sex}", "- {variable: age}", "boards.task7", "every variable stands once"),
         ("opens: null", "opens: 2026-06-15", "phases.test.opens", "needs its offset"),
-        ("title: FOMO26", "title: 12", "title", "valid string"),
+        ("title: FOMO26", "title: 12", "title", "put 12 in quotation marks"),
     ],
 )  # fmt: skip
 def test_numbers_and_names_that_no_challenge_has_are_refused(tmp_path, old, new, field, says):

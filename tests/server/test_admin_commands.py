@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import yaml
 from typer.testing import CliRunner
 
 from evaluator.spec import Challenge
+from server.database import SessionFactory
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab
 from tests.server.test_leaderboard import scored
+from tests.server.test_plans import NOW, count
 from worker.admin.main import collect
 
 Admin = Callable[..., Any]
@@ -53,6 +56,62 @@ def test_a_file_that_empties_a_board_is_applied_only_with_yes(
     applied = admin("apply", other, "--yes")
     assert applied.exit_code == 0
     assert "applied, version sha256:" in applied.output
+
+
+def test_the_command_shows_what_changes_and_a_plan_changes_nothing(
+    admin: Admin, sessions: SessionFactory, lab: Lab, team: Entrant, fomo26: Challenge, tmp_path: Path
+) -> None:
+    scored(lab, team, 0.9)
+    unchanged = admin("apply", file_of(fomo26, tmp_path, challenge=lab.slug))
+    assert unchanged.output.startswith(f"{lab.slug}: unchanged, version sha256:")
+    phases = fomo26.model_dump(mode="json")["phases"]
+    phases["validaton"] = phases.pop("validation")
+    file = file_of(fomo26, tmp_path, challenge=lab.slug, title="Amended", phases=phases)
+    before = count(sessions)
+    for flag in ("--plan", "--dry-run"):
+        shown = admin("apply", file, flag)
+        assert shown.exit_code == 0, shown.output
+        assert "  title: FOMO26 → Amended" in shown.output
+        assert "  phases.validation: removed" in shown.output
+        assert "  phases.validaton: added  (is open, without an end)" in shown.output
+        assert "did you mean validation by 'validaton', which is new?" in shown.output
+        assert "nothing was changed" in shown.output
+    refused = admin("apply", file)
+    assert refused.exit_code == 1
+    assert "1 scored evaluation and 1 dataset would disappear" in refused.output
+    assert "Give --yes to go on." in refused.output
+    assert count(sessions) == before
+    done = admin("apply", file, "--yes")
+    assert done.exit_code == 0
+    assert "  title: FOMO26 → Amended" in done.output
+    assert "applied, version sha256:" in done.output
+
+
+def test_an_older_overlay_that_opens_a_closed_phase_is_asked(
+    admin: Admin, lab: Lab, fomo26: Challenge, tmp_path: Path
+) -> None:
+    file = file_of(fomo26, tmp_path, challenge=lab.slug)
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(f"phases: {{test: {{opens: {(NOW + timedelta(days=9)).isoformat()}}}}}\n")
+    closed, opens = (NOW - timedelta(hours=1)).isoformat(), (NOW + timedelta(days=12)).isoformat()
+    new.write_text(f"phases: {{validation: {{closes: {closed}}}, test: {{opens: {opens}}}}}\n")
+    assert admin("apply", file, "--overlay", old).exit_code == 0
+    assert admin("apply", file, "--overlay", new, "--yes").exit_code == 0
+    refused = admin("apply", file, "--overlay", old)
+    assert refused.exit_code == 1
+    assert "phase validation is closed since" in refused.output
+    assert "it would open at once" in refused.output
+    assert "3 days earlier" in refused.output
+
+
+def test_a_new_challenge_is_shown_as_a_whole_with_a_hint_at_one_of_nearly_its_name(
+    admin: Admin, lab: Lab, fomo26: Challenge, tmp_path: Path
+) -> None:
+    shown = admin("apply", file_of(fomo26, tmp_path, challenge=f"{lab.slug}x"), "--plan")
+    assert "a new challenge" in shown.output
+    assert "  tasks: task1, task2, task3, task4, task5, task6" in shown.output
+    assert "  phases.test: added  (takes nothing: it has no opening date)" in shown.output
+    assert f"is a new challenge; is {lab.slug} meant?" in shown.output
 
 
 def test_only_a_sealed_board_is_released_and_only_with_yes(

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
-from evaluator.spec import Challenge
+from evaluator.spec import Challenge, Gpu
 from server.accounts.principals import RunWorker
 from server.challenges.service import apply
 from server.database import unit_of_work
@@ -56,24 +56,31 @@ def measured(worker: FakeWorker, *, memory: int, gpu: int | None) -> None:
         assert finish(worker, lease, peak_memory_bytes=memory, gpu_memory_bytes=gpu) == 204
 
 
+MODEST: Json = {"gpu": None, "cpus": 1, "memory": 10 * GIB, "pack": "auto"}
+"""Limits that promise a case nothing that a neighbour would take."""
+
+
 @pytest.mark.parametrize(
-    ("offer", "memory", "gpu", "packed"),
+    ("limits", "offer", "packed"),
     [
-        ({"most": 4}, 10 * GIB, 10 * GIB, 4),
-        ({"most": 50, "cpus": 33}, 10 * GIB, 4 * GIB, 20),  # 256 GiB over 1.25 times the peak
-        ({"most": 50}, GIB, 40 * GIB, 2),  # 141 GiB over 1.25 times the peak
-        ({"most": 50}, GIB, None, 1),  # nothing was measured on the GPU
-        ({}, GIB, GIB, 1),  # a worker that asks for one
+        ({}, {"most": 4}, 4),
+        ({}, {"most": 50, "cpus": 33}, 25),  # 256 GiB hold 10 GiB so often
+        ({"memory": GIB}, {"most": 50, "cpus": 33}, 33),  # a core for each
+        ({"memory": GIB, "cpus": 0.5}, {"most": 50, "cpus": 33}, 33),
+        ({"pack": 3}, {"most": 50}, 3),
+        ({}, {}, 1),  # a worker that asks for one
+        ({"memory": 200 * GIB}, {"most": 50}, 1),
     ],
 )
-def test_as_many_cases_are_packed_as_measured_memory_and_cores_allow(
-    lab: Lab, team: Entrant, offer: Json, memory: int, gpu: int | None, packed: int
+def test_as_many_cases_are_packed_as_get_the_core_and_the_memory_that_the_challenge_states(
+    lab: Lab, team: Entrant, amend: Amend, limits: Json, offer: Json, packed: int
 ) -> None:
+    amend(**MODEST | limits)
     lab.dataset(cases=40)
     team.submit()
     only_slot(lab)
     worker = lab.worker(**offer)
-    measured(worker, memory=memory, gpu=gpu)
+    measured(worker, memory=GIB // 8, gpu=None)
     lease = worker.take()
     assert len(cases(lease)) == packed
     assert lease["mode"] == ("packed" if packed > 1 else "fresh")
@@ -89,8 +96,21 @@ def only_slot(lab: Lab) -> None:
         session.query(WorkerSlot).delete()
 
 
-def test_pack_one_is_never_packed(lab: Lab, team: Entrant, amend: Amend) -> None:
-    amend(pack=1)
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"pack": 1},
+        {"gpu": Gpu()},
+        {"gpu": Gpu(required=False)},  # where there is one, they would share it
+        {"cpus": 1.5},
+        {"cpus": 32},
+        {"cpus": 32, "pack": 8},  # a version from before this was refused
+    ],
+)
+def test_what_is_promised_to_a_case_is_never_shared(
+    lab: Lab, team: Entrant, amend: Amend, limits: Json
+) -> None:
+    amend(**MODEST | limits)
     lab.dataset(cases=20)
     team.submit()
     worker = lab.worker(most=8)
@@ -98,7 +118,19 @@ def test_pack_one_is_never_packed(lab: Lab, team: Entrant, amend: Amend) -> None
     assert worker.take()["more"] == []
 
 
-def test_what_waits_is_shared_between_the_present_slots(lab: Lab, team: Entrant) -> None:
+def test_fomo26_packs_no_case_as_its_file_says(lab: Lab, team: Entrant, fomo26: Challenge) -> None:
+    assert fomo26.limits.promised == "1 GPU and 32 cores"
+    assert not any(fomo26.limits_of(task).may_pack for task in fomo26.tasks)
+    lab.dataset(cases=20)
+    team.submit()
+    worker = lab.worker(most=50, cpus=512, memory=4096 * GIB)
+    measured(worker, memory=GIB, gpu=GIB)
+    lease = worker.take()
+    assert (lease["mode"], lease["more"]) == ("fresh", [])
+
+
+def test_what_waits_is_shared_between_the_present_slots(lab: Lab, team: Entrant, amend: Amend) -> None:
+    amend(**MODEST)
     lab.dataset(cases=9)
     team.submit()
     only_slot(lab)

@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy import select, update
 
 from evaluator.spec import load_challenge
+from server.challenges.service import apply
 from server.database import unit_of_work
 from server.evaluations.forecast import Forecast, forecast
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.outlook import Work, ends
 from tests.server.simulation import Queue
 from tests.worker.queues import SECONDS, Admin
+from tests.worker.slots import CHALLENGE
 from worker.embedded.data import CHECKOUT
 
 
@@ -76,13 +78,29 @@ def test_what_would_change_the_end_is_counted_out(queue: Queue) -> None:
     queue.submit("one", 60)
     queue.submit("two", 40)
     queue.run(2, until=lambda: len(queue.held) == 10)
-    more, packed, invoked, less = now(queue).changes
+    more, invoked, less = now(queue).changes
     assert more.what.startswith("one more slot like slot-")
     assert more.seconds == pytest.approx(-90 * SECONDS / 2 / 3, abs=SECONDS)
-    assert packed.seconds == pytest.approx(-90 * SECONDS / 4, abs=SECONDS)
     assert (invoked.what.split(": ")[1], invoked.seconds) == ("none has run like that yet", None)
     assert less.seconds is not None
     assert less.seconds < -SECONDS
+
+
+def test_two_at_once_is_reckoned_only_where_the_challenge_promises_no_case_a_machine_of_its_own(
+    queue: Queue,
+) -> None:
+    queue.submit("promised", 40)
+    queue.run(2, until=lambda: len(queue.held) == 4)
+    assert now(queue).changes
+    assert not [one for one in now(queue).changes if "two cases at once" in one.what]
+    limits = CHALLENGE.limits.model_copy(update={"gpu": None, "cpus": 1, "pack": "auto"})
+    with unit_of_work(queue.sessions) as session:
+        apply(session, CHALLENGE.model_copy(update={"limits": limits}), actor="tests")
+    queue.submit("modest", 40)
+    queue.run(2, until=lambda: len(queue.held) == 14)
+    (packed,) = [one.seconds for one in now(queue).changes if "two cases at once" in one.what]
+    assert packed is not None
+    assert -40 * SECONDS / 4 - SECONDS <= packed < -SECONDS, "those of one team only"
 
 
 def test_containers_for_many_cases_are_reckoned_with_what_was_measured_of_them(queue: Queue) -> None:

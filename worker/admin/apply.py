@@ -1,14 +1,15 @@
 """`proctor-admin apply`: a challenge file becomes the present version of its challenge."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from evaluator.spec import Challenge, SpecError, load_challenge
-from server.challenges import service
-from server.leaderboard.service import hidden_by
+from evaluator.spec import SpecError, load_challenge
+from server.challenges.diff import Change
+from server.challenges.plan import Plan, apply_planned, plan
 from server.settings import Settings
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 
@@ -19,38 +20,85 @@ app = typer.Typer()
 def apply(
     file: Annotated[Path, typer.Argument(help="The challenge file.")],
     overlay: Annotated[Path | None, typer.Option(help="A site's settings, merged over the file.")] = None,
+    only_plan: Annotated[
+        bool, typer.Option("--plan", "--dry-run", help="Show what would change, and change nothing.")
+    ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Also where scored evaluations leave their leaderboards.")
+        bool,
+        typer.Option(
+            "--yes",
+            help="Do not ask: also where something disappears, opens or closes, or scores leave their boards.",
+        ),
     ] = False,
     data: Annotated[
         Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
     ] = None,
 ) -> None:
-    """Make FILE the present version of its challenge. The same file again changes nothing.
+    """Make FILE the present version of its challenge, and show what changes. The same file again changes nothing.
 
-    Where scored evaluations would leave their leaderboards, it says how many and asks first.
+    It asks first where a phase, task, board or track disappears, a phase opens, closes or its dates move back, what
+    is hidden would be shown, or scored evaluations would leave their leaderboards.
     """
-    Console(highlight=False, soft_wrap=True).print(run(settings_of(data), file, overlay, yes=yes))
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    settings = settings_of(data)
+    console.print(run(settings, file, overlay, yes=yes, only_plan=only_plan, show=console.print))
 
 
-def run(settings: Settings, file: Path, overlay: Path | None, *, yes: bool = False) -> str:
-    """Applies a challenge file and returns the sentence that says what came of it; ends the command where it cannot."""
+def run(
+    settings: Settings,
+    file: Path,
+    overlay: Path | None,
+    *,
+    yes: bool = False,
+    only_plan: bool = False,
+    show: Callable[[str], object] = lambda text: None,
+) -> str:
+    """Applies a challenge file and returns the sentence that says what came of it; ends the command where it cannot.
+
+    show: gets what changes, before anything is asked or done.
+    """
     try:
-        spec = load_challenge(file, overlay)
+        spec = load_challenge(file, overlay, longest_case=settings.longest_case_seconds)
     except SpecError as error:
         fail(str(error))
     with work(settings) as session:
-        known = service.find_challenge(session, spec.challenge)
-        lost = hidden_by(session, known, spec) if known else {}
-        if lost:
-            make_sure(_loss(spec, lost), yes=yes)
-        _, changed = service.apply(session, spec, actor=ACTOR)
+        planned = plan(session, spec)
+        for line in _lines(planned):
+            show(line)
+        if only_plan:
+            _show_questions(planned, show)
+            return f"{spec.challenge}: nothing was changed; the file is version {spec.digest}"
+        if planned.questions:
+            make_sure("\n".join(f"{spec.challenge}: {one}" for one in planned.questions), yes=yes)
+        changed = apply_planned(session, spec, planned, actor=ACTOR, confirmed=True)
     return f"{spec.challenge}: {'applied' if changed else 'unchanged'}, version {spec.digest}"
 
 
-def _loss(spec: Challenge, lost: dict[str, int]) -> str:
-    counts = ", ".join(f"{phase}: {count}" for phase, count in sorted(lost.items()))
-    return (
-        f"{spec.challenge}: this file runs, scores or ranks otherwise than the present one. Scored evaluations "
-        f"that its leaderboards will no longer show: {counts}."
-    )
+def _show_questions(planned: Plan, show: Callable[[str], object]) -> None:
+    for one in planned.questions:
+        show(f"{planned.challenge}: {one}")
+    if planned.questions:
+        show("It would ask about these first, or want --yes.")
+
+
+def _lines(planned: Plan) -> list[str]:
+    if planned.is_unchanged:
+        return []
+    against = f"compared with the present version {planned.present}" if planned.present else "a new challenge"
+    return [
+        f"{planned.challenge}: {against}",
+        *(f"  {_line(one)}" for one in planned.changes),
+        *(f"{planned.challenge}: {one}" for one in planned.notes),
+    ]
+
+
+def _line(change: Change) -> str:
+    words = f"  ({change.words})" if change.words else ""
+    if change.field.count(".") == 1 and change.field.startswith(("phases.", "tasks.", "boards.")):
+        if change.old is None:
+            return f"{change.field}: added{words}"
+        if change.new is None:
+            return f"{change.field}: removed{words}"
+    if change.field.count(".") == 0 and change.old is None:
+        return f"{change.field}: {change.new}{words}"
+    return f"{change.field}: {change.old or 'none'} → {change.new or 'none'}{words}"

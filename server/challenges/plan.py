@@ -1,0 +1,191 @@
+"""What applying a challenge file would change, and what of it somebody has to mean: asked before it is done."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from difflib import get_close_matches
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from evaluator.spec import Challenge as Spec
+from evaluator.spec import Phase, SpecError, read_challenge
+from server.challenges import service
+from server.challenges.diff import SECTIONS, Change, differences, gone, is_earlier, span, state
+from server.challenges.models import Challenge
+from server.datasets.models import Dataset
+from server.errors import Conflict, Unprocessable
+from server.evaluations.models import Evaluation
+from server.evaluations.status import EvaluationStatus
+from server.leaderboard.service import hidden_by
+from server.settings import Settings
+
+
+class Plan(BaseModel):
+    """What would change. `present`: the version that this was compared with, null for a new challenge.
+
+    `questions` have to be answered with yes; `notes` are worth knowing. Nothing has been changed.
+    """
+
+    challenge: str
+    version: str
+    present: str | None
+    changes: list[Change]
+    notes: list[str]
+    questions: list[str]
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the file is the present version."""
+        return self.present == self.version
+
+
+def plan(session: Session, spec: Spec) -> Plan:
+    """What `apply` would change."""
+    at = service.now(session)
+    challenge = service.find_challenge(session, spec.challenge)
+    if challenge is None or challenge.current_version is None:
+        return Plan(
+            challenge=spec.challenge,
+            version=spec.digest,
+            present=None,
+            changes=_all_of(spec, at),
+            notes=_similar(session, spec),
+            questions=[],
+        )
+    old = challenge.spec
+    vanishing = list(_vanishing(session, challenge, spec))
+    return Plan(
+        challenge=spec.challenge,
+        version=spec.digest,
+        present=challenge.current_version.digest,
+        changes=differences(old, spec, at=at),
+        notes=[text for text, asks in vanishing if not asks],
+        questions=[
+            *(text for text, asks in vanishing if asks),
+            *_of_phases(challenge, spec, at),
+            *_hidden(session, challenge, spec),
+        ],
+    )
+
+
+def read(file: str, overlay: str | None, *, settings: Settings) -> Spec:
+    """The challenge in the text of a file, with an overlay's merged over it.
+
+    Raises:
+        Unprocessable: with every problem, each with its file, line and field.
+    """
+    try:
+        return read_challenge(file, overlay, longest_case=settings.longest_case_seconds)
+    except SpecError as error:
+        problems = [asdict(one) for one in error.problems]
+        raise Unprocessable("challenge_file", str(error), problems=problems) from None
+
+
+def apply_planned(session: Session, spec: Spec, planned: Plan, *, actor: str, confirmed: bool) -> bool:
+    """Makes `spec` the present version as `planned`; returns whether anything changed.
+
+    Raises:
+        Conflict: there are questions and nobody said yes, or the challenge changed since the plan was made.
+    """
+    if planned.questions and not confirmed:
+        raise Conflict("needs_confirmation", " ".join(planned.questions), questions=planned.questions)
+    _, changed = service.apply(session, spec, actor=actor, instead_of=planned.present)
+    return changed
+
+
+def _all_of(spec: Spec, at: datetime) -> list[Change]:
+    """What a new challenge brings."""
+    found = [
+        Change(field=section, old=None, new=", ".join(getattr(spec, section))) for section in SECTIONS[:3]
+    ]
+    for name, phase in spec.phases.items():
+        found.append(Change(field=f"phases.{name}", old=None, new=phase.title, words=state(phase, at)))
+    return found
+
+
+def _similar(session: Session, spec: Spec) -> list[str]:
+    """A hint where the name of a new challenge is nearly that of another: everybody sees it at once."""
+    known = [one.slug for one in service.list_challenges(session)]
+    close = get_close_matches(spec.challenge, known, n=1, cutoff=0.8)
+    return [f"{spec.challenge} is a new challenge; is {close[0]} meant?"] if close else []
+
+
+def _vanishing(session: Session, challenge: Challenge, spec: Spec) -> Iterator[tuple[str, bool]]:
+    """A sentence for each phase, task, board and track that vanishes, and whether it has to be asked."""
+    for section in SECTIONS:
+        for name, meant in gone(challenge.spec, spec, section).items():
+            holds = _held(session, challenge, section, name)
+            text = f"{section[:-1]} {name}{f' with {holds}' if holds else ''} would disappear"
+            hint = f"; did you mean {name} by {meant!r}, which is new?" if meant else "."
+            yield text + hint, section != "phases" or bool(holds or meant)
+
+
+def _held(session: Session, challenge: Challenge, section: str, name: str) -> str:
+    """What belongs to a phase, task or track, counted in words; nothing for a board, which is made of a task's."""
+    own: dict[str, tuple[ColumnElement[bool], ColumnElement[bool] | None]] = {
+        "phases": (Evaluation.phase == name, Dataset.phase == name),
+        "tasks": (Evaluation.task == name, Dataset.task == name),
+        "tracks": (Evaluation.track == name, None),
+    }
+    if section not in own:
+        return ""
+    evaluations, datasets = own[section]
+    scored = Evaluation.status == EvaluationStatus.SCORED.value
+    of = select(func.count()).where(Evaluation.challenge_id == challenge.id, evaluations)
+    counts = [
+        (session.scalar(of.where(scored)) or 0, "scored evaluation"),
+        (session.scalar(of.where(~scored)) or 0, "other evaluation"),
+    ]
+    if datasets is not None:
+        imported = select(func.count()).where(Dataset.challenge_id == challenge.id, datasets)
+        counts.append((session.scalar(imported) or 0, "dataset"))
+    parts = [f"{count:,} {what}{'s' if count > 1 else ''}" for count, what in counts if count]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _of_phases(challenge: Challenge, spec: Spec, at: datetime) -> Iterator[str]:
+    for name, old in challenge.spec.phases.items():
+        if name in spec.phases:
+            new = spec.phases[name]
+            yield from _of_dates(name, old, new, at)
+            yield from _of_secrets(name, old, new, released=name in challenge.released)
+
+
+def _of_dates(name: str, old: Phase, new: Phase, at: datetime) -> Iterator[str]:
+    """What opens or closes at once, and dates that move back: an older overlay looks just like that."""
+    if old.is_open(at) != new.is_open(at):
+        what = "open" if new.is_open(at) else "be closed"
+        yield f"phase {name} {state(old, at)}; it would {what} at once: it {state(new, at)} then."
+        return
+    for field in ("opens", "closes"):
+        before, after = getattr(old, field), getattr(new, field)
+        if is_earlier(old, new, field):
+            how = f"to {after.isoformat()}, {span(before - after)} earlier" if after else "to no date at all"
+            yield f"phase {name}: {field} would move from {before.isoformat()} {how}."
+        elif field == "closes" and before is None and after is not None and new.is_open(at):
+            yield f"phase {name} is open without an end; it would close {after.isoformat()}."
+
+
+def _of_secrets(name: str, old: Phase, new: Phase, *, released: bool) -> Iterator[str]:
+    if old.hidden and not new.hidden:
+        yield f"phase {name} is hidden; its cases, verdicts and logs would be shown to participants."
+    if old.board == "sealed" and new.board == "public" and not released:
+        yield f"the leaderboard of phase {name} is sealed; everybody would see it."
+
+
+def _hidden(session: Session, challenge: Challenge, spec: Spec) -> Iterator[str]:
+    """How many scored evaluations the leaderboards would no longer show; phases without one lose nothing."""
+    old = challenge.spec.phases
+    lost = {
+        phase: count
+        for phase, count in hidden_by(session, challenge, spec).items()
+        if phase in spec.phases and phase in old and old[phase].board != "none"
+    }
+    if lost:
+        counts = ", ".join(f"{phase}: {count}" for phase, count in sorted(lost.items()))
+        yield (
+            "this file runs, scores or ranks otherwise than the present one. Scored evaluations that its "
+            f"leaderboards will no longer show: {counts}."
+        )
