@@ -89,12 +89,13 @@ class Upload(_Answer):
 
 
 class Score(_Answer):
-    """A metric's value with its interval; None carries a reason."""
+    """A metric's value with its interval; None carries a reason. note: what is to be said of the interval."""
 
     value: float | None
     low: float | None = None
     high: float | None = None
     reason: str | None = None
+    note: str | None = None
 
 
 class Evaluation(_Answer):
@@ -159,25 +160,50 @@ class Value(_Answer):
     """A metric's value on a board and its rank there."""
 
     value: float | None
+    low: float | None = None
+    high: float | None = None
     rank: float | None = None
+    reason: str | None = None
+    note: str | None = None
 
 
-class Entry(_Answer):
+class Marked(_Answer):
+    """A team on a board and what is said of it. `first`: it leads, alone or with the others that say so."""
+
+    team: str
+    baseline: bool = False
+    eligible: bool = True
+    disqualified: bool = False
+    disclaimer: str | None = None
+    first: bool = False
+
+
+class Valued(Marked):
+    """What a team has on a board, and since when."""
+
+    metrics: dict[str, Value] = {}
+    submitted_at: datetime | None = None
+    scored_at: datetime | None = None
+
+
+class Entry(Valued):
     """A team on one board."""
 
-    team: str
-    baseline: bool = False
     rank: float | None = None
-    metrics: dict[str, Value] = {}
 
 
-class Standing(_Answer):
-    """A team's place over all boards of a track; `missing` names the boards without a scored submission."""
+class Otherwise(Valued):
+    """What a team has on a board that is not to be compared with what counts, and in what it differs."""
 
-    team: str
-    baseline: bool = False
+    differs: tuple[str, ...] = ()
+
+
+class Standing(Marked):
+    """A team's place over all boards of a track; `missing` names the boards on which nothing of it counts."""
+
     placement: int | None = None
     overall: float | None = None
+    wins: str | None = None
     board_ranks: dict[str, float | None] = {}
     missing: tuple[str, ...] = ()
 
@@ -194,8 +220,11 @@ class Board(_Answer):
 
     board: str
     title: str
+    cases: int | None = None
+    last_scored: datetime | None = None
     metrics: tuple[Column, ...]
     entries: tuple[Entry, ...]
+    otherwise: tuple[Otherwise, ...] = ()
 
 
 class Track(_Answer):
@@ -211,5 +240,10 @@ class Leaderboard(_Answer):
 
     title: str
     phase_title: str
+    opens: datetime | None = None
+    closes: datetime | None = None
+    last_scored: datetime | None = None
+    released_early: str | None = None
     decimals: int = 3
+    prizes: tuple[str, ...] = ()
     tracks: tuple[Track, ...]

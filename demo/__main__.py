@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from client.api import Client
+from client.boards import leaderboard_tables
 from client.errors import ClientError
-from client.show import leaderboard_tables
 from demo.data import TASKS, make_datasets
 from demo.entries import build_entries
 from demo.images import BaseUnavailableError

@@ -96,6 +96,8 @@ def _look(live: Live, submission: Submission, seen: str) -> str:
         live.update(submission_table(submission), refresh=True)
         return ""
     state = ", ".join(f"{one.task} {one.status} {one.progress * 10} %" for one in submission.evaluations)
+    notes = dict.fromkeys(one.note for one in submission.evaluations if one.note)
+    state = "\n".join([state, *notes])
     if state != seen:
         err.print(state, markup=False, soft_wrap=True)
     return state

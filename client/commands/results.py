@@ -17,10 +17,11 @@ from client.app import (
     out,
     signed_in,
 )
+from client.boards import leaderboard_tables
 from client.errors import Problem
 from client.models import Leaderboard, Phase, Quota, Submission
 from client.preflight import require_phase
-from client.show import leaderboard_tables, quota_table, scores_table, submission_table
+from client.show import quota_table, scores_table, submission_table
 
 _RESULTS = TypeAdapter(dict[str, list[Submission] | list[Leaderboard]])
 
@@ -108,4 +109,5 @@ def _board(client: Client, slug: str, phase: str, *, named: bool) -> Leaderboard
         if named or problem.status not in (403, 404):
             raise
         return None
-    return board if named or any(track.unified for track in board.tracks) else None
+    shown = any(track.unified or any(one.otherwise for one in track.boards) for track in board.tracks)
+    return board if named or shown else None

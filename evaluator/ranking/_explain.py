@@ -39,6 +39,7 @@ def explain(ranking: Ranking, boards: Mapping[str, Board]) -> list[str]:
         _metrics(ranking, boards),
         _boards(ranking),
         _missing(ranking),
+        "A metric or a board that no team of the track has a value on counts for nobody.",
         _weights(ranking, boards),
         "Baselines are shown without a rank and move nobody.",
         "Teams that may win no prize are ranked and marked.",

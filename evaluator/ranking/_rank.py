@@ -84,7 +84,7 @@ def _ranked(
 def _by_board(columns: Sequence[Column], ranks: Values) -> dict[str, dict[str, float | None]]:
     found: dict[str, dict[str, float | None]] = {}
     for column, place in zip(columns, ranks, strict=True):
-        found.setdefault(column.board, {})[column.metric] = float(place)
+        found.setdefault(column.board, {})[column.metric] = _number(place)
     return found
 
 

@@ -11,11 +11,12 @@ from evaluator.metrics.registry import lookup
 from evaluator.spec import Board
 
 COLUMNS = ("team", "track", "task", "metric", "value")
-"""The columns every scores file has; `task` names the board. `is_baseline` and `eligible` are optional."""
+"""The columns every scores file has; `task` names the board. `is_baseline`, `eligible` and `unranked` are optional."""
 
 _TRUE = {"1", "true", "yes"}
 _FALSE = {"", "0", "false", "no"}
 _MARKS = ("is_baseline", "eligible")
+_UNRANKED = "unranked"
 _INFINITE = {sign + word for sign in ("", "+", "-") for word in ("inf", "infinity")}  # refused as what it is
 _ROUNDING = 1e-9  # a mean of ones may be 1 + 2e-16
 _NO_VALUE = {"", "nan", "na", "n/a", "none", "null"}
@@ -107,6 +108,8 @@ def _at(row: Row) -> str:
 def read_rows(path: Path, tracks: Collection[str], boards: Mapping[str, Board] | None = None) -> list[Row]:
     """The rows of a scores CSV file; columns other than the known ones are ignored.
 
+    A row whose cell `unranked` says why it is shown and not ranked, as leaderboards write it, is left out.
+
     Raises:
         RankingError: with file and line: no such file, a column or cell missing, a value that is no number, a track
             that is not in `tracks`; where `boards` are given also names that are not theirs, or a value outside its
@@ -184,10 +187,12 @@ def _parse(name: str, text: str, tracks: Collection[str]) -> Iterator[Row]:
         raise RankingError(f"{name}:1: no column {', '.join(lacking)}; needed are {','.join(COLUMNS)}")
     for column in table.columns:
         meant = column.lower().replace(" ", "_").replace("-", "_")
-        if meant in _MARKS and column != meant:  # ignored, its marks would be lost
+        if meant in (*_MARKS, _UNRANKED) and column != meant:  # ignored, its marks would be lost
             raise RankingError(f"{name}:1: the column {column!r} is written {meant}")
     for line, cells in table.rows:
-        yield _row({key: text.strip() for key, text in cells.items()}, f"{name}:{line}", tracks)
+        told = {key: text.strip() for key, text in cells.items()}
+        if not told.get(_UNRANKED):
+            yield _row(told, f"{name}:{line}", tracks)
 
 
 def same_name(team: str) -> str:

@@ -51,8 +51,9 @@ def ranked_columns(ranking: Ranking, columns: Sequence[Column]) -> tuple[Column,
 class Ranks:
     """What the rule makes of values.
 
-    metrics: (..., metrics, teams). boards: (..., boards, teams), NaN where a board is left out of the team's
-    mean. overall: (..., teams), NaN where nothing counts. places: (..., teams), whole numbers from 1.
+    metrics: (..., metrics, teams), NaN where no team has a value. boards: (..., boards, teams), NaN where a board is
+    left out of the team's mean. overall: (..., teams), NaN where nothing counts. places: (..., teams), whole numbers
+    from 1.
     """
 
     metrics: Values
@@ -63,6 +64,9 @@ class Ranks:
 
 def rank_values(ranking: Ranking, columns: Sequence[Column], values: Values) -> Ranks:
     """The whole rule, vectorised over every leading axis.
+
+    What nobody has orders nobody: a metric without any value is no part of its board's mean, and a board without any
+    none of a team's. Every team would have the first place there, and draw all means closer together.
 
     Args:
         ranking: the rule; a board without a weight has weight 0.
@@ -76,6 +80,7 @@ def rank_values(ranking: Ranking, columns: Sequence[Column], values: Values) -> 
         if chosen:
             part = values[..., chosen, :]
             metrics[..., chosen, :] = tied_ranks(part, ties=ranking.ties, higher_is_better=higher)
+    metrics = np.where(known.any(axis=-1, keepdims=True), metrics, np.nan)
     names = list(dict.fromkeys(one.board for one in columns))
     boards = np.stack([_board(ranking, columns, name, metrics, known) for name in names], axis=-2)
     overall = _overall(np.array([ranking.weights.get(name, 0.0) for name in names]), boards)
@@ -87,10 +92,14 @@ def _board(
 ) -> Values:
     mine = [number for number, one in enumerate(columns) if one.board == name]
     has_board = known[..., mine, :].any(axis=-2)
-    mean: Values = metrics[..., mine, :].mean(axis=-2)
+    ranks = metrics[..., mine, :]
+    counts = ~np.isnan(ranks)
+    with np.errstate(invalid="ignore"):
+        mean: Values = np.where(counts, ranks, 0).sum(axis=-2) / counts.sum(axis=-2)
     if ranking.rerank_boards:
         mean = tied_ranks(np.where(has_board, mean, np.nan), ties=ranking.ties, higher_is_better=False)
-    return np.where(has_board, mean, np.nan) if ranking.missing_board == "excluded" else mean
+    told = has_board if ranking.missing_board == "excluded" else has_board.any(axis=-1, keepdims=True)
+    return np.where(told, mean, np.nan)
 
 
 def _overall(weights: Values, boards: Values) -> Values:

@@ -11,8 +11,9 @@ Ranks = Mapping[str, float | None]
 class Standing:
     """One team in one track. A baseline has values but no rank, so its ranks and `placement` are None.
 
-    values and metric_ranks: board to metric to number. task_ranks: board to number, None where a missing
-    board is left out of the team's mean. overall: weighted mean of the task ranks, unrounded. prize: what
+    values and metric_ranks: board to metric to number, a rank None where no team has a value. task_ranks: board
+    to number, None where a board is left out of the team's mean: no team has it, or this one lacks it and the rule
+    says so. overall: weighted mean of the task ranks, unrounded. prize: what
     the team wins if these standings are final.
     """
 

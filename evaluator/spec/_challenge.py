@@ -74,21 +74,6 @@ class Challenge(Model):
         """sha256 of the parsed content in canonical JSON: the version of this challenge."""
         return _digest(self.model_dump(mode="json"))
 
-    @property
-    def comparable_digest(self) -> str:
-        """sha256 of what running, scoring or ranking depends on: evaluations under one such digest share a board.
-
-        Titles, descriptions, prizes and phases are not part of it: dates and who may see a board change no value.
-        """
-        kept = self.model_dump(mode="json", exclude={"title", "description", "url", "phases"})
-        for one in (*kept["tasks"].values(), *kept["boards"].values()):
-            del one["title"]
-        for board in kept["boards"].values():
-            for metric in board["metrics"].values():
-                del metric["title"]
-        del kept["ranking"]["prizes"]
-        return _digest(kept)
-
     def limits_of(self, task: str) -> Limits:
         """The limits of one task: its own, or the challenge's."""
         return self.tasks[task].limits or self.limits

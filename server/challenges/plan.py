@@ -18,7 +18,7 @@ from server.datasets.models import Dataset
 from server.errors import Conflict, Unprocessable
 from server.evaluations.models import Evaluation
 from server.evaluations.status import EvaluationStatus
-from server.leaderboard.service import hidden_by
+from server.leaderboard.bases import hidden_by
 from server.settings import Settings
 
 
@@ -176,16 +176,19 @@ def _of_secrets(name: str, old: Phase, new: Phase, *, released: bool) -> Iterato
 
 
 def _hidden(session: Session, challenge: Challenge, spec: Spec) -> Iterator[str]:
-    """How many scored evaluations the leaderboards would no longer show; phases without one lose nothing."""
+    """How many scored evaluations the leaderboards would no longer rank; phases without one lose nothing."""
     old = challenge.spec.phases
     lost = {
-        phase: count
-        for phase, count in hidden_by(session, challenge, spec).items()
-        if phase in spec.phases and phase in old and old[phase].board != "none"
+        phase: counts
+        for phase, counts in hidden_by(session, challenge, spec).items()
+        if phase in spec.phases and old[phase].board != "none"
     }
     if lost:
-        counts = ", ".join(f"{phase}: {count}" for phase, count in sorted(lost.items()))
+        listed = "; ".join(
+            f"{phase}: {', '.join(f'{task} {count}' for task, count in counts.items())}"
+            for phase, counts in sorted(lost.items())
+        )
         yield (
-            "this file runs, scores or ranks otherwise than the present one. Scored evaluations that its "
-            f"leaderboards will no longer show: {counts}."
+            "this file runs or scores some tasks otherwise than the present one. Scored evaluations that its "
+            f"leaderboards will no longer rank: {listed}."
         )

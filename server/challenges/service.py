@@ -1,7 +1,6 @@
 """Applying challenge files and finding challenges."""
 
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -55,27 +54,6 @@ def apply(
     return challenge, True
 
 
-def comparable_versions(session: Session, challenge: Challenge) -> list[UUID]:
-    """The versions of the file whose evaluations share boards with the present one's, which is among them."""
-    return versions_like(session, challenge, challenge.spec)
-
-
-def versions_like(session: Session, challenge: Challenge, spec: Spec) -> list[UUID]:
-    """The versions of the file under which runs, scores and ranks are made as under `spec`."""
-    versions = session.scalars(select(SpecVersion).where(SpecVersion.challenge_id == challenge.id))
-    wanted = spec.comparable_digest
-    return [one.id for one in versions if _comparable_digest(one) == wanted]
-
-
-_DIGESTS: dict[UUID, str] = {}  # a version is never changed: its content is parsed for this once
-
-
-def _comparable_digest(version: SpecVersion) -> str:
-    if version.id not in _DIGESTS:
-        _DIGESTS[version.id] = version.spec.comparable_digest
-    return _DIGESTS[version.id]
-
-
 def list_challenges(session: Session) -> list[Challenge]:
     """Every challenge, by name."""
     return list(session.scalars(select(Challenge).order_by(Challenge.slug)))
@@ -97,8 +75,12 @@ def get_challenge(session: Session, slug: str) -> Challenge:
     return challenge
 
 
-def release(session: Session, challenge: Challenge, phase: str, *, actor: str) -> None:
+def release(
+    session: Session, challenge: Challenge, phase: str, *, actor: str, why: str | None = None
+) -> None:
     """Opens a sealed leaderboard to everybody; the challenge file, and so its version, stays.
+
+    why: a reason that the board shows, where it is released before it is final.
 
     Raises:
         Conflict: the phase has no board, or one that everybody sees already.
@@ -111,7 +93,12 @@ def release(session: Session, challenge: Challenge, phase: str, *, actor: str) -
     if phase in challenge.released:
         raise Conflict("board_released", f"The leaderboard of phase {phase!r} has been released already.")
     challenge.released = [*challenge.released, phase]
-    events.record(session, "challenge", challenge.id, actor=actor, what=f"board of {phase} released")
+    events.record(session, "challenge", challenge.id, actor=actor, what=released_event(phase), why=why)
+
+
+def released_event(phase: str) -> str:
+    """What the event log calls the release of a phase's leaderboard."""
+    return f"board of {phase} released"
 
 
 def is_sealed(challenge: Challenge, phase: str) -> bool:

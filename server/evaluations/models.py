@@ -69,6 +69,8 @@ class Evaluation(Identified, Created, Base):
     # Whether it holds and spends an attempt: one that an admin had retried when its team had none left does not.
     spends: Mapped[bool] = mapped_column(default=True, server_default=true())
     evaluator_version: Mapped[str | None] = mapped_column(default=None)
+    # How each board was scored, see evaluator.bases; null before it is, and where nothing was kept of it.
+    scored_with: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     scoring_claim: Mapped[int] = mapped_column(default=0)
     scoring_faults: Mapped[int] = mapped_column(default=0)
     scoring_until: Mapped[datetime | None] = mapped_column(default=None)
@@ -238,7 +240,10 @@ class TeamUsage(Base):
 
 
 class Score(Identified, Base):
-    """One metric of one board of one evaluation, with its interval and its bootstrap replicates (float64)."""
+    """One metric of one board of one evaluation, with its interval and its bootstrap replicates (float64).
+
+    `note`: what the interval does not tell, or why there is none, in a sentence.
+    """
 
     __tablename__ = "scores"
     __table_args__ = (UniqueConstraint("evaluation_id", "board", "metric"),)
@@ -250,6 +255,7 @@ class Score(Identified, Base):
     low: Mapped[float | None]
     high: Mapped[float | None]
     reason: Mapped[str | None]
+    note: Mapped[str | None] = mapped_column(default=None)
     # Loaded only where they are read: kilobytes each, and a page that is asked for every second shows none.
     replicates: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     per_case: Mapped[list[float | None] | None] = mapped_column(

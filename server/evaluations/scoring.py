@@ -13,6 +13,8 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from evaluator.bases import scoring_base
+from evaluator.spec import Challenge as Spec
 from evaluator.verdicts import PlatformFault
 from evaluator.version import evaluator_version
 from server.errors import Conflict
@@ -71,21 +73,30 @@ def renew(session: Session, evaluation_id: UUID, claim_no: int) -> None:
     _locked(session, evaluation_id, claim_no).scoring_until = func.clock_timestamp() + LEASE
 
 
+def bases(spec: Spec, task: str) -> dict[str, Any]:
+    """How the boards of a task are scored here and now, by board: what is kept with an evaluation."""
+    return {board: scoring_base(spec, board) for board in spec.boards_of(task)}
+
+
 def settle(
     session: Session,
     evaluation_id: UUID,
     claim_no: int,
     reports: Mapping[str, dict[str, Any]],
     *,
+    scored_with: Mapping[str, Any],
     settings: Settings,
 ) -> None:
     """Stores what scoring made: SCORED with values, replicates and receipt, or REJECTED with the report's reason.
+
+    scored_with: what `bases` was when the reports were made.
 
     Raises:
         Conflict: another score worker has taken the evaluation, or it was cancelled.
     """
     evaluation = _locked(session, evaluation_id, claim_no)
     evaluation.evaluator_version = evaluator_version()
+    evaluation.scored_with = dict(scored_with)
     refused = next((report["rejected"] for report in reports.values() if report["rejected"]), None)
     if refused is not None:
         reject(session, evaluation, actor=_ACTOR, code="run_invalid", why=refused)
@@ -113,6 +124,7 @@ def _score(
         low=metric["low"],
         high=metric["high"],
         reason=metric["reason"],
+        note=metric["interval_note"],
         replicates=replicates.tobytes(),
         per_case=per_case,
     )

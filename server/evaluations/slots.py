@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -69,13 +70,43 @@ def note_unfit(session: Session, worker: RunWorker, name: str, why: str | None) 
         events.record(session, "worker", worker.id, actor=worker.actor, what=what, why=why)
 
 
-def no_worker_note(evaluation: Evaluation, slots: Sequence[WorkerSlot]) -> str | None:
-    """Why nothing happens, if none of the present slots could run this evaluation's cases."""
+@dataclass(frozen=True)
+class Fleet:
+    """Every slot that ever asked for a case, and the present time."""
+
+    at: datetime
+    slots: Sequence[SlotState]
+
+
+def fleet(session: Session) -> Fleet:
+    """The slots as they are now, without what they run."""
+    at: datetime = session.execute(select(func.now())).scalar_one()
+    return Fleet(at, _seen(session))
+
+
+def no_worker_note(evaluation: Evaluation, known: Fleet) -> str | None:
+    """Why nothing happens, if no present slot could run this evaluation's cases: since when, and what is lacking."""
     if evaluation.status not in (EvaluationStatus.QUEUED, EvaluationStatus.RUNNING):
         return None
-    if any(fits(evaluation, slot) for slot in slots):
+    fitting = [one for one in known.slots if fits(evaluation, one.slot)]
+    if any(one.present and one.slot.unfit is None for one in fitting):
         return None
-    return f"Waiting: no worker offers {needs(evaluation)}. Nothing is lost; it starts when one does."
+    if any(one.present for one in fitting):
+        what = "Waits: the worker that could run it takes no work at present"
+    elif fitting:
+        last = max(one.slot.seen_at for one in fitting)
+        what = f"Waits: no worker that could run it is there since {_moment(last, known.at)}"
+    elif any(one.present for one in known.slots):
+        what = f"Waits: no worker offers {needs(evaluation)}"
+    else:
+        what = f"Waits: no worker is there, and none has offered {needs(evaluation)} so far"
+    return f"{what}; the organizers see it. Nothing is lost: it starts when one is there."
+
+
+def _moment(then: datetime, now: datetime) -> str:
+    """A time of today by the clock, another with its day; in UTC."""
+    then, now = then.astimezone(UTC), now.astimezone(UTC)
+    return f"{then:%H:%M} UTC" if then.date() == now.date() else f"{then:%Y-%m-%d %H:%M} UTC"
 
 
 def needs(evaluation: Evaluation) -> str:

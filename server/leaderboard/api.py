@@ -2,34 +2,47 @@
 
 import csv
 import io
+from collections.abc import Iterator
 
 from fastapi import APIRouter, Response
 
 from server.challenges.service import get_challenge
 from server.deps import SessionDep, ViewerDep
 from server.leaderboard import service, views
-from server.leaderboard.schemas import LeaderboardOut
+from server.leaderboard.schemas import LeaderboardOut, OtherwiseOut, Valued
 
 router = APIRouter(tags=["leaderboards"])
 
 _COLUMNS = ["team", "track", "task", "metric", "value", "low", "high", "rank", "is_baseline", "eligible"]
+_COLUMNS += ["unranked", "scored_at", "note"]
 
 
 @router.get("/challenges/{slug}/leaderboards/{phase}.csv", response_class=Response)
 def get_csv(session: SessionDep, viewer: ViewerDep, slug: str, phase: str) -> Response:
-    """The values of every board as CSV; `task` names the board."""
+    """The values of every board as CSV; `task` names the board, `unranked` says why a row is shown and not ranked."""
     board = get_leaderboard(session, viewer, slug, phase)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for track in board.tracks:
         for one in track.boards:
-            for entry in one.entries:
-                for metric, value in entry.metrics.items():
-                    cells = [value.value, value.low, value.high, value.rank]
-                    flags = [int(entry.baseline), int(entry.eligible)]
-                    writer.writerow([_safe(entry.team), track.track, one.board, metric, *cells, *flags])
+            listed: list[Valued] = [*one.entries, *one.otherwise]
+            for entry in listed:
+                writer.writerows(_rows(track.track, one.board, entry))
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8")
+
+
+def _rows(track: str, board: str, entry: Valued) -> Iterator[list[object]]:
+    """A row per metric."""
+    why = ["disqualified"] if entry.disqualified else []
+    if isinstance(entry, OtherwiseOut):
+        why.append(f"scored otherwise: {', '.join(entry.differs)}")
+    scored_at = entry.scored_at.isoformat() if entry.scored_at else None
+    for metric, value in entry.metrics.items():
+        names = [_safe(entry.team), track, board, metric]
+        numbers = [value.value, value.low, value.high, value.rank]
+        flags = [int(entry.baseline), int(entry.eligible)]
+        yield [*names, *numbers, *flags, "; ".join(why), scored_at, value.note]
 
 
 def _safe(name: str) -> str:

@@ -1,11 +1,11 @@
 """From scores to leaderboards."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload, undefer
 
 from evaluator.metrics.registry import Direction, UnknownMetric, lookup
@@ -14,23 +14,37 @@ from evaluator.spec import Board, Metric
 from evaluator.spec import Challenge as Spec
 from server.accounts.principals import Admin, User
 from server.challenges.models import Challenge
-from server.challenges.service import comparable_versions, get_phase, is_sealed, versions_like
-from server.datasets.models import IN_FORCE, Dataset
+from server.challenges.service import get_phase, is_sealed
 from server.errors import Forbidden, NotFound
 from server.evaluations.models import Evaluation, Score
-from server.evaluations.status import EvaluationStatus
+from server.leaderboard.bases import InForce, differences, scored
 from server.teams.models import Team
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The evaluation that counts for one team, track and task."""
+    """What a team has on one board of a track, by metric; `differs` says why it is not of the base in force."""
 
     team: Team
     track: str
-    task: str
+    board: str
     submitted_at: datetime
-    scores: Mapping[tuple[str, str], Score]
+    scored_at: datetime | None
+    scores: Mapping[str, Score]
+    differs: tuple[str, ...] = ()
+
+    @property
+    def ranked(self) -> bool:
+        """Whether its team is one of those that are ranked."""
+        return not self.team.is_baseline and self.team.disqualified is None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a phase has. otherwise: a team's latest evaluation of another base, unless one that counts came after it."""
+
+    counted: list[Entry]
+    otherwise: list[Entry]
 
 
 def require_visible(challenge: Challenge, phase: str, viewer: User | None) -> None:
@@ -43,61 +57,69 @@ def require_visible(challenge: Challenge, phase: str, viewer: User | None) -> No
         )
 
 
-def entries(session: Session, challenge: Challenge, phase: str) -> list[Entry]:
-    """What counts in `phase`: per team, track and task the latest or best evaluation.
-
-    Evaluations of the present version count, and of others that are comparable with it.
-    """
+def entries(session: Session, challenge: Challenge, phase: str, now: InForce) -> Found:
+    """What counts in `phase`: per team, track and board the latest or best evaluation of the base in force."""
     spec = challenge.spec
-    chosen: dict[tuple[UUID, str, str], Evaluation] = {}
     scores = selectinload(Evaluation.scores)
     if spec.ranking.needs_cases:
         scores = scores.options(undefer(Score.per_case))
-    versions = comparable_versions(session, challenge)
-    for evaluation in session.scalars(_scored(challenge, phase, versions).options(scores)):
-        key = (evaluation.team_id, evaluation.track, evaluation.task)
-        if key not in chosen or _replaces(spec, evaluation, chosen[key]):
-            chosen[key] = evaluation
+    evaluations = scored(session, challenge, phase, options=[scores])
     teams = {team.id: team for team in session.scalars(select(Team).where(Team.challenge_id == challenge.id))}
-    return [
-        Entry(
-            team=teams[team_id],
-            track=track,
-            task=task,
-            submitted_at=evaluation.created_at,
-            scores={(score.board, score.metric): score for score in evaluation.scores},
-        )
-        for (team_id, track, task), evaluation in chosen.items()
-    ]
+    found = Found([], [])
+    for board in spec.boards:
+        _of_board(found, board, evaluations, teams, now)
+    return found
 
 
-def _scored(challenge: Challenge, phase: str, versions: Sequence[UUID]) -> Select[Evaluation]:
-    return (
-        select(Evaluation)
-        .join(Dataset, Dataset.id == Evaluation.dataset_id)
-        .where(
-            IN_FORCE,
-            Evaluation.challenge_id == challenge.id,
-            Evaluation.phase == phase,
-            Evaluation.status == EvaluationStatus.SCORED.value,
-            Evaluation.spec_version_id.in_(versions),
-        )
-        .order_by(Evaluation.created_at, Evaluation.id)
+_Key = tuple[UUID, str]
+
+
+def _of_board(
+    found: Found, board: str, evaluations: Iterable[Evaluation], teams: Mapping[UUID, Team], now: InForce
+) -> None:
+    """Adds what `board` has to what was found; `evaluations` come oldest first."""
+    spec = now.spec
+    counted: dict[_Key, Evaluation] = {}
+    others: dict[_Key, tuple[Evaluation, list[str]]] = {}
+    for one in evaluations:
+        if one.task != spec.boards[board].task:
+            continue
+        key = (one.team_id, one.track)
+        differs = differences(one, board, now)
+        if differs:
+            others[key] = (one, differs)
+        elif key not in counted or _replaces(one, counted[key], now):
+            counted[key] = one
+            if spec.ranking.entry == "latest":
+                others.pop(key, None)
+    found.counted.extend(_entry(one, board, teams, []) for one in counted.values())
+    found.otherwise.extend(_entry(one, board, teams, differs) for one, differs in others.values())
+
+
+def _entry(evaluation: Evaluation, board: str, teams: Mapping[UUID, Team], differs: Iterable[str]) -> Entry:
+    return Entry(
+        team=teams[evaluation.team_id],
+        track=evaluation.track,
+        board=board,
+        submitted_at=evaluation.created_at,
+        scored_at=evaluation.finished_at,
+        scores={score.metric: score for score in evaluation.scores if score.board == board},
+        differs=tuple(differs),
     )
 
 
-def _replaces(spec: Spec, new: Evaluation, old: Evaluation) -> bool:
-    if spec.ranking.entry == "latest":
+def _replaces(new: Evaluation, old: Evaluation, now: InForce) -> bool:
+    if now.spec.ranking.entry == "latest":
         return True  # they come oldest first
-    return _best_value(spec, new) > _best_value(spec, old)
+    return _best_value(new, now) > _best_value(old, now)
 
 
-def _best_value(spec: Spec, evaluation: Evaluation) -> float:
+def _best_value(evaluation: Evaluation, now: InForce) -> float:
     """The primary metric of the task's first board, turned so that higher is better."""
-    name, board = next(iter(spec.boards_of(evaluation.task).items()))
+    name, board = next(iter(now.spec.boards_of(evaluation.task).items()))
     primary = board.primary or next(iter(board.metrics))
     value = next((one.value for one in evaluation.scores if (one.board, one.metric) == (name, primary)), None)
-    if value is None:
+    if value is None or differences(evaluation, name, now):
         return float("-inf")
     return value if direction(board.metrics[primary]) != "lower" else -value
 
@@ -120,56 +142,24 @@ def rankable(spec: Spec) -> dict[str, Board]:
     return found
 
 
-def other_versions(session: Session, challenge: Challenge, phase: str) -> int:
-    """How many scored evaluations belong to versions of the challenge file that are not comparable, and are hidden."""
-    query = select(func.count(Evaluation.id)).join(Dataset, Dataset.id == Evaluation.dataset_id)
-    query = query.where(
-        IN_FORCE,
-        Evaluation.challenge_id == challenge.id,
-        Evaluation.phase == phase,
-        Evaluation.status == EvaluationStatus.SCORED.value,
-        Evaluation.spec_version_id.not_in(comparable_versions(session, challenge)),
-    )
-    return session.scalar(query) or 0
-
-
-def hidden_by(session: Session, challenge: Challenge, spec: Spec) -> dict[str, int]:
-    """How many scored evaluations each phase's board would no longer show if `spec` became the present version."""
-    kept = set(versions_like(session, challenge, spec))
-    shown = comparable_versions(session, challenge)
-    counts = session.execute(
-        select(Evaluation.phase, Evaluation.spec_version_id, func.count())
-        .join(Dataset, Dataset.id == Evaluation.dataset_id)
-        .where(
-            IN_FORCE,
-            Evaluation.challenge_id == challenge.id,
-            Evaluation.status == EvaluationStatus.SCORED.value,
-            Evaluation.spec_version_id.in_(shown),
-        )
-        .group_by(Evaluation.phase, Evaluation.spec_version_id)
-    )
-    lost: dict[str, int] = {}
-    for phase, version, count in counts:
-        if version not in kept or phase not in spec.phases:
-            lost[phase] = lost.get(phase, 0) + count
-    return lost
-
-
 def rows(found: Iterable[Entry], *, with_cases: bool = False) -> list[Row]:
-    """The scores as the evaluator ranks them; teams go by their id, which no renaming changes."""
+    """The scores as the evaluator ranks them; teams go by their id, which no renaming changes.
+
+    Who is disqualified is shown as a baseline is: with values, without a rank, moving nobody.
+    """
     return [
         Row(
             team=str(entry.team.id),
             track=entry.track,
-            board=board,
+            board=entry.board,
             metric=metric,
             value=score.value,
-            is_baseline=entry.team.is_baseline,
+            is_baseline=not entry.ranked,
             eligible=entry.team.eligible,
             per_case=score.per_case if with_cases else None,
         )
         for entry in found
-        for (board, metric), score in entry.scores.items()
+        for metric, score in entry.scores.items()
     ]
 
 

@@ -19,12 +19,13 @@ class SubmissionIn(BaseModel):
 
 
 class ScoreOut(BaseModel):
-    """A metric's value with its 95 % interval, or the reason why there is none."""
+    """A metric's value with its interval, or the reason why there is none. note: what is to be said of the interval."""
 
     value: float | None
     low: float | None
     high: float | None
     reason: str | None
+    note: str | None = None
 
 
 class EvaluationOut(BaseModel):

@@ -27,7 +27,7 @@ from server.submissions.models import Submission
 from server.submissions.quota import require_attempt
 from server.submissions.schemas import SubmissionIn
 from server.teams.models import Team
-from server.teams.service import choose_team, require_member
+from server.teams.service import choose_team, require_member, require_part
 from server.wakeups import wake_run_workers
 
 
@@ -63,6 +63,8 @@ def submit(
     )
     if old is not None:
         return _repeated(old, wanted), False
+    session.refresh(team, ["disqualified"])  # as it is now that the row is locked
+    require_part(team)
     spec = challenge.spec
     challenges.require_open(spec, wanted.phase, at=at)
     challenges.require_track(spec, wanted.track)

@@ -17,9 +17,10 @@ from server.challenges.models import Challenge
 from server.challenges.service import is_sealed
 from server.datasets.models import Dataset, DatasetState
 from server.evaluations import budgets, errors
-from server.evaluations.models import CaseRun, Evaluation, Score, WorkerSlot
-from server.evaluations.slots import no_worker_note, present_slots
+from server.evaluations.models import CaseRun, Evaluation, Score
+from server.evaluations.slots import Fleet, fleet, no_worker_note
 from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
+from server.leaderboard.values import note_of
 from server.submissions.models import Submission
 from server.submissions.schemas import EvaluationOut, ScoreOut, SubmissionOut
 
@@ -59,14 +60,14 @@ def evaluations_out(
     states = {one.id: DatasetState(one.state) for one in session.scalars(datasets)}
     sealed = is_sealed(session.get_one(Challenge, submission.challenge_id), submission.phase)
     active = [one for one in evaluations if one.status in ACTIVE]
-    slots = present_slots(session) if active else []
+    known = fleet(session) if active else None
     stalled = errors.stalled(session, [one.id for one in active])
     return [
         _evaluation(
             one,
             submission.images[one.task],
             counts.get(one.id, _Counts()),
-            note=_note(one, states[one.dataset_id], stalled, slots),
+            note=_note(one, states[one.dataset_id], stalled, known),
             sealed=sealed,
         )
         for one in evaluations
@@ -84,12 +85,14 @@ _RUNS_EARLIER = (
 
 
 def _note(
-    evaluation: Evaluation, state: DatasetState, stalled: Collection[UUID], slots: Sequence[WorkerSlot]
+    evaluation: Evaluation, state: DatasetState, stalled: Collection[UUID], known: Fleet | None
 ) -> str | None:
     """What its team has to know of an evaluation beside its status; the weightiest only."""
     if (old := _old_cases_note(evaluation, state)) is not None:
         return old
-    return errors.STALLED if evaluation.id in stalled else no_worker_note(evaluation, slots)
+    if evaluation.id in stalled:
+        return errors.STALLED
+    return None if known is None else no_worker_note(evaluation, known)
 
 
 def _old_cases_note(evaluation: Evaluation, cases: DatasetState) -> str | None:
@@ -173,4 +176,4 @@ def _score(score: Score, decimals: int) -> ScoreOut:
     value, low, high = (
         None if number is None else round(number, decimals) for number in (score.value, score.low, score.high)
     )
-    return ScoreOut(value=value, low=low, high=high, reason=score.reason)
+    return ScoreOut(value=value, low=low, high=high, reason=score.reason, note=note_of(score))

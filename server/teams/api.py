@@ -74,7 +74,7 @@ def remove_member(team_id: UUID, user_id: UUID, session: SessionDep, user: UserD
 
 @router.patch("/admin/teams/{team_id}", tags=["admin"])
 def set_standing(team_id: UUID, body: Standing, session: SessionDep, admin: AdminDep) -> TeamOut:
-    """Changes a team's eligibility, disclaimer or being a baseline."""
+    """Changes a team's eligibility, disclaimer or being a baseline, disqualifies it or lets it take part again."""
     return TeamOut.model_validate(service.set_standing(session, admin, team_id, changes=body.changes()))
 
 

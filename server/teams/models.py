@@ -10,7 +10,10 @@ from server.database import Base, Created, Identified
 
 
 class Team(Identified, Created, Base):
-    """A team; `name_key` is the name as it is compared: folded, spaces joined."""
+    """A team; `name_key` is the name as it is compared: folded, spaces joined.
+
+    `disqualified`: why it takes part no more, null if it does.
+    """
 
     __tablename__ = "teams"
     __table_args__ = (UniqueConstraint("challenge_id", "name_key"),)
@@ -20,6 +23,7 @@ class Team(Identified, Created, Base):
     name_key: Mapped[str]
     eligible: Mapped[bool] = mapped_column(default=True, server_default=true())
     disclaimer: Mapped[str | None]
+    disqualified: Mapped[str | None] = mapped_column(default=None)
     is_baseline: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from server.accounts.schemas import printable
 
@@ -24,7 +24,7 @@ class MemberOut(BaseModel):
 
 
 class TeamOut(BaseModel):
-    """A team as its members see it."""
+    """A team as its members see it. disqualified: why it takes part no more, null if it does."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -32,6 +32,7 @@ class TeamOut(BaseModel):
     name: str
     eligible: bool
     disclaimer: str | None
+    disqualified: str | None
     is_baseline: bool
     created_at: datetime
 
@@ -59,17 +60,29 @@ class NewInvitationOut(InvitationOut):
 
 
 class Standing(BaseModel):
-    """What an admin may change about a team; fields left out stay."""
+    """What an admin may change about a team; fields left out stay.
+
+    disqualified: the reason, which the team is told; null lets it take part again.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     eligible: bool | None = None
     disclaimer: Annotated[str, Field(max_length=500), AfterValidator(printable)] | None = None
+    disqualified: (
+        Annotated[
+            str,
+            StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+            AfterValidator(printable),
+        ]
+        | None
+    ) = None
     baseline: bool | None = None
 
     def changes(self) -> dict[str, Any]:
-        """The columns to change; null clears the disclaimer and leaves the rest."""
+        """The columns to change; null clears the disclaimer or the disqualification, and leaves the rest."""
         given = self.model_dump(exclude_unset=True)
         if "baseline" in given:
             given["is_baseline"] = given.pop("baseline")
-        return {field: value for field, value in given.items() if value is not None or field == "disclaimer"}
+        cleared = ("disclaimer", "disqualified")
+        return {field: value for field, value in given.items() if value is not None or field in cleared}

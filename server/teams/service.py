@@ -229,7 +229,7 @@ def remove_member(session: Session, user: User, team_id: UUID, member_id: UUID) 
 
 
 def set_standing(session: Session, admin: Admin, team_id: UUID, *, changes: Mapping[str, Any]) -> Team:
-    """Changes what an admin decides about a team: `eligible`, `disclaimer`, `is_baseline`.
+    """Changes what an admin decides about a team: `eligible`, `disclaimer`, `is_baseline`, `disqualified`.
 
     Raises:
         NotFound: no such team.
@@ -242,6 +242,20 @@ def set_standing(session: Session, admin: Admin, team_id: UUID, *, changes: Mapp
         session, "team", team.id, actor=admin.actor, what="standing changed", why=str(dict(changes))
     )
     return team
+
+
+def require_part(team: Team) -> None:
+    """Raises unless the team takes part.
+
+    Raises:
+        Forbidden: it is disqualified.
+    """
+    if team.disqualified is not None:
+        raise Forbidden(
+            "team_disqualified",
+            f"Team {team.name} is disqualified and cannot submit. The organizers' reason: {team.disqualified} "
+            "What was scored stays; ask them if you think that they are wrong.",
+        )
 
 
 def _join(session: Session, user: User, team: Team, *, is_captain: bool) -> None:

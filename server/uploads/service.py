@@ -21,7 +21,7 @@ from server.accounts.service import require_scope
 from server.database import after_commit
 from server.errors import BadRequest, Conflict, Gone, NotFound, TooLarge
 from server.teams.models import Team
-from server.teams.service import require_member
+from server.teams.service import require_member, require_part
 from server.uploads.models import Upload, UploadStatus
 from server.uploads.problems import Locked, StorageFull
 
@@ -61,10 +61,12 @@ def create_upload(
 
     Raises:
         BadRequest, TooLarge: nothing, or more than `limit` bytes.
+        Forbidden: the team is disqualified.
         Conflict: the team has too many unfinished uploads.
         StorageFull: the disk has no room for it.
     """
     require_scope(user, Scope.SUBMIT)
+    require_part(team)
     if length < 1:
         raise BadRequest("empty_upload", "Upload-Length must be at least 1: the archive's size in bytes.")
     if length > limit:

@@ -25,6 +25,9 @@ def index(request: Request, session: SessionDep) -> HTMLResponse:
     """Every challenge and its public leaderboards."""
     at = challenges.now(session)
     listed = [(one, one.spec) for one in challenges.list_challenges(session)]
+    listed.sort(
+        key=lambda one: not any(phase.is_open(at) for phase in one[1].phases.values())
+    )  # running ones first
     return page(request, "index.html", challenges=listed, at=at)
 
 
@@ -52,14 +55,17 @@ def leaderboard(request: Request, session: SessionDep, slug: str, phase: str) ->
     challenge = challenges.get_challenge(session, slug)
     require_visible(challenge, phase, None)
     board = leaderboard_out(session, challenge, phase)
-    return page(
-        request, "leaderboard.html", board=board, spec=challenge.spec, phases=public_phases(challenge.spec)
-    )
+    intervals = _intervals(challenge.spec)
+    return page(request, "leaderboard.html", board=board, spec=challenge.spec, intervals=intervals)
 
 
-def public_phases(spec: Spec) -> list[str]:
-    """The phases whose leaderboard anybody may see."""
-    return [name for name, phase in spec.phases.items() if phase.board == "public"]
+def _intervals(spec: Spec) -> str:
+    """What the numbers under a value are."""
+    kinds = {(one.bootstrap.level, one.bootstrap.resamples) for one in spec.boards.values()}
+    if len(kinds) > 1:
+        return "Under each value: its interval from resamples of the test cases, as the challenge file says."
+    ((level, resamples),) = kinds
+    return f"Under each value: the {level * 100:g} % interval from {resamples:,} resamples of the test cases."
 
 
 @router.get("/static/proctor.css")

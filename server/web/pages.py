@@ -1,15 +1,34 @@
 """How a page is made: templates, and the headers that let it load nothing from elsewhere and run no script."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 
+from server.leaderboard.schemas import BoardOut, Valued
+
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
 )
+
+
+def moment(at: datetime) -> str:
+    """A time as pages write it: to the minute, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def footnotes(board: BoardOut) -> list[str]:
+    """What is said of a board's values, each once, in the order in which it is met."""
+    listed: list[Valued] = [*board.entries, *board.otherwise]
+    values = (one for entry in listed for one in entry.metrics.values())
+    said = (one.note or one.reason for one in values)
+    return list(dict.fromkeys(note for note in said if note))
+
+
+_templates.env.filters |= {"moment": moment, "footnotes": footnotes}
 
 
 def page(request: Request, name: str, *, status: int = 200, **content: object) -> HTMLResponse:

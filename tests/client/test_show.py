@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 from rich.console import Console, RenderableType
 
+from client.boards import leaderboard_tables
 from client.models import Board, Column, Entry, Evaluation, Leaderboard, Standing, Submission, Track, Value
 from client.progress import size
-from client.show import leaderboard_tables, submission_table
+from client.show import submission_table
 
 BOARDS = tuple(f"task{number}" for number in range(1, 8))
 TEAM = "The Cortical Surface Mappers of the Northern University"

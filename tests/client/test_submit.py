@@ -13,6 +13,7 @@ import pytest
 from client.api import Client
 from server.database import unit_of_work
 from server.evaluations.models import Evaluation, Score
+from server.evaluations.scoring import bases
 from server.evaluations.status import EvaluationStatus
 from tests.client.archives import image_archive
 from tests.client.conftest import Cli, Participant, Server
@@ -36,6 +37,7 @@ def end(
             for step in [*path, status]:
                 one.move_to(session, step, actor="tests", code=code, why=why)
             if status is Status.SCORED:
+                one.scored_with = bases(one.spec_version.spec, one.task)
                 one.scores.append(
                     Score(
                         board=one.task,

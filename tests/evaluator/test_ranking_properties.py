@@ -66,6 +66,10 @@ def places_by_hand(rule, table):
     ]
     boards = []
     for members in ([0], [1, 2]):
+        members = [one for one in members if any(row[one] is not None for row in table)]
+        if not members:  # what nobody has counts for nobody
+            boards.append([None] * len(table))
+            continue
         has = [any(row[one] is not None for one in members) for row in table]
         means = [math.fsum(metric[one][team] for one in members) / len(members) for team in range(len(table))]
         if rule.rerank_boards:

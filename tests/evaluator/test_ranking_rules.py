@@ -280,3 +280,37 @@ def test_a_team_of_which_no_board_counts_wins_nothing():
         None,
         None,
     )
+
+
+@pytest.mark.parametrize("missing", ["worst", "excluded"])
+@pytest.mark.parametrize("again", [True, False])
+def test_a_board_or_a_metric_that_nobody_has_counts_for_nobody(missing, again):
+    ranking = rule(weights={"seg": 1, "age": 9}, missing_board=missing, rerank_boards=again)
+    boards = BOARDS | {
+        "seg": Board.model_validate(
+            {
+                "title": "",
+                "task": "t",
+                "metrics": {
+                    "dsc": {"metric": "dice", "labels": [1]},
+                    "f1": {"metric": "lesion_f1", "labels": [1]},
+                },
+            }
+        )
+    }
+    rows = dsc("a", 0.9), dsc("b", 0.8), Row("baseline", "open", "age", "mae", 5.0, is_baseline=True)
+    first, second, _ = rank(ranking, boards, rows).tracks["open"]
+    assert (first.overall, second.overall) == (1, 2), "nine empty weights do not draw them together"
+    assert first.task_ranks == {"seg": 1, "age": None}
+    assert first.metric_ranks == {"seg": {"dsc": 1, "f1": None}, "age": {"mae": None}}
+
+
+def test_rows_that_say_why_they_are_not_ranked_are_left_out(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text(
+        "team,track,task,metric,value,unranked\na,open,age,mae,5,\na,open,age,mae,4,scored otherwise: dataset\n"
+    )
+    assert [(one.team, one.value) for one in read_rows(path, ["open"])] == [("a", 5)]
+    path.write_text("team,track,task,metric,value,Unranked\na,open,age,mae,5,disqualified\n")
+    with pytest.raises(RankingError, match="'Unranked' is written unranked"):
+        read_rows(path, ["open"])

@@ -59,34 +59,6 @@ def test_another_content_is_another_version_and_comments_are_not_content(tmp_pat
     assert load_challenge(path).digest != spec.digest
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "comparable"),
-    [
-        ("title: FOMO26", "title: Other", True),
-        ("title: Brain age regression", "title: Other", True),
-        ("title: DSC", "title: Other", True),
-        ("board: sealed", "board: public", True),
-        ("opens: null", "opens: 2027-01-01T00:00:00Z", True),
-        ("prizes: [500 USD", "prizes: [1 USD", True),
-        ("seconds_per_case: 120", "seconds_per_case: 121", False),
-        ("labels: [1]", "labels: [0, 1]", False),
-        ("tolerance_mm: 1.0", "tolerance_mm: 2.0", False),
-        ("seed: 42", "seed: 43", False),
-        ("flag: --flair", "flag: --flare", False),
-        ("weights: {task1: 10", "weights: {task1: 11", False),
-    ],
-)
-def test_versions_are_comparable_unless_they_run_score_or_rank_otherwise(
-    tmp_path: Path, old: str, new: str, comparable: bool
-) -> None:
-    spec, path = load_challenge(FOMO26), tmp_path / "challenge.yaml"
-    assert old in FOMO26.read_text()
-    path.write_text(FOMO26.read_text().replace(old, new, 1))
-    other = load_challenge(path)
-    assert other.digest != spec.digest
-    assert (other.comparable_digest == spec.comparable_digest) is comparable
-
-
 def test_the_overlay_is_merged_field_by_field() -> None:
     plain, merged = load_challenge(FOMO26), load_challenge(FOMO26, OVERLAY)
     assert merged.limits.gpu is None

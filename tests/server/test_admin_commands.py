@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -12,10 +13,12 @@ import yaml
 from typer.testing import CliRunner
 
 from evaluator.spec import Challenge
-from server.database import SessionFactory
+from server.database import SessionFactory, unit_of_work
+from server.evaluations.service import lock_evaluation
+from server.evaluations.status import EvaluationStatus
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab
-from tests.server.test_leaderboard import scored
+from tests.server.test_leaderboard import change, scored
 from tests.server.test_plans import NOW, count
 from worker.admin.main import collect
 
@@ -51,7 +54,7 @@ def test_a_file_that_empties_a_board_is_applied_only_with_yes(
     other = file_of(fomo26, tmp_path, challenge=lab.slug, limits=limits)
     refused = admin("apply", other)
     assert refused.exit_code == 1
-    assert "validation: 1" in refused.output
+    assert "validation: task5 1" in refused.output
     assert "--yes" in refused.output
     applied = admin("apply", other, "--yes")
     assert applied.exit_code == 0
@@ -131,6 +134,38 @@ def test_only_a_sealed_board_is_released_and_only_with_yes(
     again = admin("release", lab.slug, "test", "--yes")
     assert again.exit_code == 1
     assert "already" in again.output
+
+
+def test_a_board_that_is_not_final_is_released_with_force_and_a_reason_only(
+    admin: Admin, lab: Lab, entrant: Callable[[str], Entrant], nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    phases = dict(fomo26.phases)
+    closes = datetime.now(UTC) + timedelta(days=1)
+    phases["test"] = phases["test"].model_copy(update={"opens": phases["sanity"].opens, "closes": closes})
+    change(lab, fomo26, phases=phases)
+    lab.dataset(phase="test")
+    waits, failed, mended = entrant("Waits"), entrant("Failed"), entrant("Mended")
+    waits.submit(phase="test")
+    for one in (failed, mended):
+        evaluation = one.submit(phase="test")
+        with unit_of_work(lab.sessions) as session:
+            row = lock_evaluation(session, UUID(evaluation))
+            row.move_to(session, EvaluationStatus.ERRORED, actor="tests")
+    scored(lab, mended, 0.9, phase="test")
+    command = ("release", lab.slug, "test", "--yes")
+    for options in ((), ("--force",), ("--why", "A talk."), ("--force", "--why", " ")):
+        refused = admin(*command, *options)
+        said = " ".join(refused.output.split())
+        assert refused.exit_code == 1, said
+        assert f"Phase 'test' is open until {closes.isoformat()}." in said
+        assert "have not ended: task5 1 queued." in said
+        assert "Failed, task5, track open: ended by the platform's fault and not run again" in said
+        assert "Mended" not in said
+        assert "--why REASON" in said
+    board = f"/challenges/{lab.slug}/leaderboards/test"
+    assert nobody.get(board).status_code == 403
+    assert admin(*command, "--force", "--why", "A talk.").exit_code == 0
+    assert nobody.get(board).json()["released_early"] == "A talk."
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a/b", "naïve", "x" * 101])

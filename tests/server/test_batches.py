@@ -410,7 +410,7 @@ def test_an_unfit_slot_gets_nothing_until_it_is_fit_again(lab: Lab, team: Entran
     why = "The canary's answer was wrong."
     assert worker.http.put(address, json={"unfit": why}).status_code == 204
     assert worker.lease() is None
-    assert "no worker offers" in team.evaluation(evaluation)["note"]
+    assert "takes no work at present" in team.evaluation(evaluation)["note"]
     seen = {one["name"]: one for one in admin.http.get("/admin/slots").json()}[worker.name]
     assert (seen["unfit"], seen["present"], seen["running"]) == (why, True, 0)
     assert lab.worker().lease() is not None, "another slot of another host"

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 from server import wakeups
 from server.accounts.principals import RunWorker
@@ -134,9 +135,30 @@ def test_a_slot_gets_only_what_it_can_run_and_the_team_is_told(lab: Lab, team: E
     for lack in lacks:
         assert lab.worker(**lack).lease() is None
     note = team.evaluation(evaluation)["note"]
-    assert note.startswith("Waiting: no worker offers 32 CPUs, 64 GiB of memory, 1 GPU of 80 GiB.")
+    assert note.startswith(
+        "Waits: no worker offers 32 CPUs, 64 GiB of memory, 1 GPU of 80 GiB; the organizers"
+    )
     assert lab.worker().lease() is not None
     assert team.evaluation(evaluation)["note"] is None
+
+
+def test_a_team_is_told_since_when_nobody_is_there_that_could_run_it(lab: Lab, team: Entrant) -> None:
+    evaluation = team.submit()
+    assert team.evaluation(evaluation)["note"].startswith(
+        "Waits: no worker is there, and none has offered 32 CPUs"
+    )
+    small, fitting = lab.worker("small", cpus=1), lab.worker("fitting")
+    assert small.lease() is None
+    lease = fitting.take()
+    assert fitting.release(lease) == 204
+    assert team.evaluation(evaluation)["note"] is None
+    seen = datetime(2026, 3, 5, 18, 56, tzinfo=UTC)
+    with unit_of_work(lab.sessions) as session:
+        session.execute(update(WorkerSlot).where(WorkerSlot.name == fitting.name).values(seen_at=seen))
+    note = team.evaluation(evaluation)["note"]
+    assert note.startswith(
+        "Waits: no worker that could run it is there since 2026-03-05 18:56 UTC; the organizers see it."
+    ), "whatever smaller ones are there"
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """`proctor-admin release`: the sealed leaderboard of a phase opens to everybody."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from server.challenges.service import get_challenge, is_sealed, release
-from worker.admin.context import ACTOR, make_sure, settings_of, work
+from server.leaderboard.release import obstacles
+from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 
 app = typer.Typer()
 
@@ -16,16 +18,41 @@ def release_board(
     challenge: Annotated[str, typer.Argument(help="The challenge's name.")],
     phase: Annotated[str, typer.Argument(help="The phase whose leaderboard opens.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also where the board is not final; needs --why.")
+    ] = False,
+    why: Annotated[
+        str | None,
+        typer.Option(help="Why it opens before it is final; the board shows it.", metavar="REASON"),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
     ] = None,
 ) -> None:
-    """Open the sealed leaderboard of PHASE to everybody; there is no way back, so it asks first."""
+    """Open the sealed leaderboard of PHASE to everybody; there is no way back, so it asks first.
+
+    It refuses while the board is not final: the phase is open, evaluations have not ended, or one that the platform
+    failed at was not run again.
+    """
+    reason = (why or "").strip()
     with work(settings_of(data)) as session:
         found = get_challenge(session, challenge)
         if is_sealed(found, phase):
+            early = obstacles(session, found, phase)
+            if early and not (force and reason):
+                fail(_refusal(challenge, phase, early, force=force))
+            listed = "".join(f"\n  {one}" for one in early)
             make_sure(
-                f"{challenge} {phase}: everybody will see this leaderboard; there is no way back.", yes=yes
+                f"{challenge} {phase}: everybody will see this leaderboard; there is no way back.{listed}",
+                yes=yes,
             )
-        release(session, found, phase, actor=ACTOR)
+            release(session, found, phase, actor=ACTOR, why=reason if early else None)
+        else:
+            release(session, found, phase, actor=ACTOR)
     typer.echo(f"{challenge} {phase}: released")
+
+
+def _refusal(challenge: str, phase: str, early: Sequence[str], *, force: bool) -> str:
+    listed = "\n".join(f"  {one}" for one in early)
+    what = "--force needs --why REASON" if force else "To open it all the same give --force --why REASON"
+    return f"{challenge} {phase} is not final:\n{listed}\n{what}; the board shows the reason."

@@ -79,10 +79,14 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
     log = _log.bind(evaluation=str(job.evaluation_id), task=job.task)
     folder = Path(tempfile.mkdtemp(prefix="proctor-score-"))
     try:
+        bases = scoring.bases(job.spec.spec, job.task)
         with _kept(sessions, job):
             reports = _reports(settings, job, folder)
+        _require_same(bases, scoring.bases(job.spec.spec, job.task))
         with unit_of_work(sessions) as session:
-            scoring.settle(session, job.evaluation_id, job.claim, reports, settings=settings)
+            scoring.settle(
+                session, job.evaluation_id, job.claim, reports, scored_with=bases, settings=settings
+            )
         log.info("scored", boards=list(reports))
     except Conflict:
         log.warning("scoring_lost")
@@ -171,6 +175,13 @@ def _require_all_read(job: _Job, reports: dict[str, dict[str, Any]]) -> None:
             raise ScorerFailed(
                 f"{board}: {found} outputs are missing to the evaluator and {missing} in the store"
             )
+
+
+def _require_same(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Raises ScorerFailed where a metric was exchanged meanwhile: nobody could say which one made the values."""
+    changed = [board for board in before if before[board] != after[board]]
+    if changed:
+        raise ScorerFailed(f"{', '.join(changed)}: the code of a metric was changed while it was scored")
 
 
 def _lay_out(folder: Path, settings: Settings, job: _Job) -> None:

@@ -1,0 +1,206 @@
+"""What the command prints of leaderboards: tables for any width of terminal."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rich import box
+from rich.columns import Columns
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from client.models import Board, Leaderboard, Marked, Standing, Track, Value, Valued
+
+_Row = tuple[str, str, list[str]]  # place, team, and a value per column
+
+_OVERALL = "overall: weighted mean of the board ranks, lower is better."
+_IN_BRACKETS = "In brackets: no scored submission."
+_OTHERWISE = "On other cases, in another way or with another metric than what counts now: not to be compared."
+
+
+def leaderboard_tables(board: Leaderboard) -> Iterator[RenderableType]:
+    """The unified leaderboard of each track, then its boards with what was scored otherwise.
+
+    A rank in brackets is of a board without a scored submission.
+    """
+    if board.released_early:
+        yield Text(f"Released before it was final: {board.released_early}\n", style="yellow")
+    for track in board.tracks:
+        if track.unified:
+            yield _unified(board, track)
+        for one in track.boards:
+            if one.entries:
+                yield _board(track, one, board.decimals)
+            if one.otherwise:
+                yield _otherwise(track, one, board.decimals)
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """A ranking with a column per head; where these do not fit, every team's values stand below its name."""
+
+    title: str
+    first: str
+    heads: Sequence[str]
+    rows: Sequence[_Row]
+    notes: Sequence[str] = ()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """What rich prints."""
+        wide = self._wide()
+        fits = console.measure(wide, options=options.update(width=10_000)).maximum <= options.max_width
+        table = wide if fits else self._narrow()
+        table.min_width = min(len(self.title), options.max_width)  # the title stays on one line if it can
+        if self.notes:
+            table.caption, table.caption_justify = "\n".join(map(escape, self.notes)) + "\n", "left"
+        yield table
+
+    def _wide(self) -> Table:
+        table = _titled(self.title, self.first)
+        for head in self.heads:
+            table.add_column(escape(head), justify="right", no_wrap=True)
+        for place, team, values in self.rows:
+            table.add_row(place, team, *values)
+        return table
+
+    def _narrow(self) -> Table:
+        table = _titled(self.title, self.first)
+        for place, team, values in self.rows:
+            pairs = [f"{escape(head)} [b]{value}[/]" for head, value in zip(self.heads, values, strict=True)]
+            table.add_row(place, Group(team, Columns(pairs, padding=(0, 2))))
+        return table
+
+
+def _titled(title: str, first: str) -> Table:
+    table = Table(
+        title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
+    table.add_column(first, justify="right", no_wrap=True)
+    table.add_column("team", overflow="fold")
+    return table
+
+
+def _unified(board: Leaderboard, track: Track) -> _Ranking:
+    prized = any(row.wins for row in track.unified)
+    heads = ["overall", *(["prize"] if prized else []), *(one.board for one in track.boards)]
+    rows = [
+        (
+            number(row.placement, 0),
+            _team(row, track.unified),
+            [
+                number(row.overall, 3),
+                *([escape(row.wins or "–")] if prized else []),
+                *(_board_rank(row, one.board) for one in track.boards),
+            ],
+        )
+        for row in track.unified
+    ]
+    brackets = [_IN_BRACKETS] if any("(" in one for _, _, values in rows for one in values) else []
+    notes = [
+        " ".join([_OVERALL, *brackets]),
+        *(["prize: if these standings are final and decide the prizes."] if prized else []),
+        *_disclaimers(track.unified),
+        *_dates(board),
+    ]
+    title = f"{board.title} · {board.phase_title} · track {track.track}"
+    return _Ranking(title, "place", heads, rows, notes)
+
+
+def _board_rank(row: Standing, board: str) -> str:
+    found = row.board_ranks.get(board)
+    rank = number(found, 2)
+    return f"({rank})" if board in row.missing and found is not None else rank
+
+
+def _board(track: Track, board: Board, decimals: int) -> _Ranking:
+    notes = _notes(board)
+    rows = [
+        (
+            number(entry.rank, 2),
+            _team(entry, board.entries),
+            [_value(entry.metrics.get(column.name), decimals, notes) for column in board.metrics],
+        )
+        for entry in board.entries
+    ]
+    heads = [column.title for column in board.metrics]
+    facts = [*([f"{board.cases} cases"] if board.cases is not None else []), f"{len(board.entries)} entries"]
+    facts += [f"last scored {_moment(board.last_scored)}"] if board.last_scored else []
+    told = [" · ".join(facts), *_numbered(notes), *_disclaimers(board.entries)]
+    return _Ranking(f"{board.title} ({board.board}) · track {track.track}", "rank", heads, rows, told)
+
+
+def _otherwise(track: Track, board: Board, decimals: int) -> _Ranking:
+    notes = _notes(board)
+    rows = [
+        (
+            "–",
+            _team(entry, ()),
+            [
+                *(_value(entry.metrics.get(column.name), decimals, notes) for column in board.metrics),
+                _moment(entry.scored_at or entry.submitted_at),
+                escape(", ".join(entry.differs)),
+            ],
+        )
+        for entry in board.otherwise
+    ]
+    heads = [*(column.title for column in board.metrics), "scored", "differs in"]
+    title = f"{board.title} ({board.board}) · track {track.track} · scored otherwise: {len(rows)}"
+    told = [_OTHERWISE, *_numbered(notes), *_disclaimers(board.otherwise)]
+    return _Ranking(title, "", heads, rows, told)
+
+
+def _notes(board: Board) -> list[str]:
+    """What is to be said of a board's values, each once."""
+    listed: list[Valued] = [*board.entries, *board.otherwise]
+    values = (one for entry in listed for one in entry.metrics.values())
+    return list(dict.fromkeys(said for one in values if (said := one.note or one.reason)))
+
+
+def _numbered(notes: Sequence[str]) -> list[str]:
+    return [f"[{place}] {note}" for place, note in enumerate(notes, 1)]
+
+
+def _value(found: Value | None, decimals: int, notes: Sequence[str]) -> str:
+    if found is None:
+        return "–"
+    said = found.note or found.reason
+    mark = escape(f" [{notes.index(said) + 1}]") if said else ""
+    return ("–" if found.value is None else f"{found.value:.{decimals}f}") + mark
+
+
+def _team(row: Marked, rows: Sequence[Marked]) -> str:
+    """The team with its marks, those in words too that a page shows by colour."""
+    leading = sum(one.first for one in rows)
+    marks = [
+        *(["tied for first" if leading > 1 else "first"] if row.first else []),
+        *(["disqualified"] if row.disqualified else []),
+        *(["baseline"] if row.baseline else []),
+        *(["no prize"] if not (row.eligible or row.baseline or row.disqualified) else []),
+    ]
+    return escape(row.team) + (f" [dim]({', '.join(marks)})[/]" if marks else "")
+
+
+def _disclaimers(rows: Sequence[Marked]) -> list[str]:
+    return [f"{row.team}: {row.disclaimer}" for row in rows if row.disclaimer]
+
+
+def _dates(board: Leaderboard) -> list[str]:
+    dates = [
+        *([f"closes {_moment(board.closes)}"] if board.closes else []),
+        *([f"last scored {_moment(board.last_scored)}"] if board.last_scored else []),
+    ]
+    return [" · ".join(dates)] if dates else []
+
+
+def _moment(at: datetime | None) -> str:
+    return "–" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def number(value: float | None, digits: int) -> str:
+    """A rank without needless zeros."""
+    if value is None:
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,200 @@
+"""Python files as definitions and what these refer to; comments, docstrings and form are not part of it."""
+
+import ast
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+Reference = tuple[str, str | None, str | None]
+"""A module, a name in it, and what is asked of that; None is the whole of it."""
+
+Stamp = tuple[str, int, int, int, int]
+"""A path, and what changes when the file there does."""
+
+_TICK = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of code in its normal form, and what it refers to."""
+
+    text: str
+    refers: frozenset[Reference]
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file, its code by what it binds; pieces are put in their normal form when they are asked for.
+
+    names: of the top level. rows: of tables, which are tuples of calls, by their first argument, or dictionaries.
+    always: what runs whichever name is wanted. imports: what a name of this module stands for elsewhere.
+    """
+
+    name: str
+    names: Mapping[str, Sequence[ast.AST]]
+    rows: Mapping[str, ast.AST]
+    always: Sequence[ast.AST]
+    imports: Mapping[str, Reference]
+    body: Sequence[ast.AST]
+    _made: dict[str, Part] = field(default_factory=dict, repr=False, compare=False)
+
+    def part(self, name: str) -> Part:
+        """A top-level name, with what always runs."""
+        return self._part(f"name {name}", [*self.always, *self.names[name]])
+
+    def row(self, name: str) -> Part:
+        """A row of a table."""
+        return self._part(f"row {name}", [self.rows[name]])
+
+    @property
+    def everything(self) -> Part:
+        """The whole file; what it imports it may hand on."""
+        found = self._part("", self.body)
+        return Part(found.text, found.refers | frozenset(self.imports.values()))
+
+    def _part(self, key: str, nodes: Sequence[ast.AST]) -> Part:
+        if key not in self._made:
+            refers = {one for node in nodes for one in _refers(self.name, self.imports, node)}
+            text = "\n".join(sorted(filter(None, map(_text, nodes))))
+            self._made[key] = Part(text, frozenset(refers))
+        return self._made[key]
+
+
+def stamp(path: Path | str) -> Stamp:
+    """The state of a file or folder; zeros where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - called for every file of every metric, on each request
+    except OSError:
+        return (str(path), 0, 0, 0, 0)
+    return (str(path), found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+
+
+def is_settled(one: Stamp) -> bool:
+    """Whether the stamp tells of every later change: one at the same tick of the file system's clock looks the same."""
+    return time.time_ns() - max(one[1], one[2]) > _TICK
+
+
+def read_module(name: str, path: Path) -> Module:
+    """The module called `name` in the file `path`, parsed again only where the file has changed.
+
+    Raises:
+        SyntaxError: it is not Python.
+        OSError: it cannot be read.
+    """
+    at = stamp(path)
+    read = _parsed if is_settled(at) else _parsed.__wrapped__
+    return read(name, path.name == "__init__.py", at)
+
+
+@lru_cache(maxsize=2048)
+def _parsed(name: str, is_package: bool, at: Stamp) -> Module:
+    tree = ast.parse(Path(at[0]).read_bytes())
+    names: dict[str, list[ast.stmt]] = {}
+    always: list[ast.stmt] = []
+    for statement in tree.body:
+        bound = _bound(statement)
+        for one in bound:
+            names.setdefault(one, []).append(statement)
+        if not bound and not isinstance(statement, ast.Import | ast.ImportFrom):
+            always.append(statement)
+    imports = dict(_imports(tree, name if is_package else name.rpartition(".")[0]))
+    return Module(name, names, dict(_rows(tree)), always, imports, tree.body)
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, Reference]]:
+    """What names stand for, those that functions import too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for one in node.names:
+                yield one.asname or one.name, (one.name, None, None)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            for one in node.names:
+                yield one.asname or one.name, (module, None if one.name == "*" else one.name, None)
+
+
+def _bound(statement: ast.stmt) -> list[str]:
+    """The names that a top-level statement binds, if binding is all that it does."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case ast.Assign(targets=targets):
+            named = [node for one in targets for node in ast.walk(one)]
+            plain = all(isinstance(one, ast.Name | ast.Tuple | ast.List | ast.Store) for one in named)
+            return [one.id for one in named if isinstance(one, ast.Name)] if plain else []
+    return []
+
+
+def _rows(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Tuple(elts=found):
+                for one in found:
+                    if isinstance(one, ast.Call) and one.args and isinstance(one.args[0], ast.Constant):
+                        yield str(one.args[0].value), one
+            case ast.Dict(keys=keys, values=values):
+                for key, value in zip(keys, values, strict=True):
+                    if isinstance(key, ast.Constant):
+                        yield str(key.value), value
+
+
+def _refers(module: str, imports: Mapping[str, Reference], node: ast.AST) -> Iterator[Reference]:
+    match node:
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in imports:
+            yield (*imports[name][:2], attribute)
+        case ast.Name(id=name):
+            yield imports.get(name, (module, name, None))
+        case ast.Import(names=names):
+            yield from ((one.name, None, None) for one in names if "." in one.name and one.asname is None)
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from _refers(module, imports, child)
+
+
+def _text(node: ast.AST) -> str:
+    if isinstance(node, ast.Import | ast.ImportFrom) or _is_text(node):
+        return ""  # what is imported is named by what it is
+    return repr(_shape(node))
+
+
+def _shape(node: object) -> object:
+    """What a piece of code is, without docstrings, comments, and the sentences of its errors.
+
+    Empty fields are left out, so that a Python that knows more of them says the same.
+    """
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        return ("Raise", _shape(node.exc.func))
+    if isinstance(node, ast.Constant):
+        return ("Constant", type(node.value).__name__, repr(node.value))
+    if isinstance(node, ast.AST):
+        fields = [
+            (name, _shape(getattr(node, name, None))) for name in node._fields if name != "type_comment"
+        ]
+        return (type(node).__name__, *((name, value) for name, value in fields if value not in (None, ())))
+    if isinstance(node, list):
+        return tuple(_shape(one) for one in node if not _is_text(one))
+    return node
+
+
+def _is_text(node: object) -> bool:
+    """A docstring, or a text that stands for itself below what it describes."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def sha256(*texts: str) -> str:
+    """The digest of texts in their order."""
+    digest = hashlib.sha256()
+    for one in texts:
+        digest.update(one.encode() + b"\0")
+    return "sha256:" + digest.hexdigest()

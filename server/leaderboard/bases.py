@@ -1,0 +1,148 @@
+"""The base of a board: on which cases, how and with what its values were made. Values of two bases never mix."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.base import ExecutableOption
+
+from evaluator.bases import (
+    Base,
+    run_base,
+    run_differences,
+    scoring_base,
+    scoring_differences,
+    stale_metrics,
+)
+from evaluator.spec import Challenge as Spec
+from server.challenges.models import Challenge, SpecVersion
+from server.datasets.models import IN_FORCE, Case, Dataset
+from server.evaluations.models import Evaluation
+from server.evaluations.status import EvaluationStatus
+
+
+@dataclass(frozen=True)
+class InForce:
+    """What counts in a phase now: the dataset of each task, how tasks run, and how boards are scored."""
+
+    spec: Spec
+    datasets: Mapping[str, UUID]
+    runs: Mapping[str, Base]
+    boards: Mapping[str, Base]
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A metric whose code is another by now than that which scored some evaluations; None: which did is not known."""
+
+    challenge: str
+    metric: str | None
+    evaluations: int
+
+
+def in_force(session: Session, challenge: Challenge, phase: str, spec: Spec | None = None) -> InForce:
+    """The base of each board of a phase, under the present version of the file or as if `spec` were it."""
+    found = spec or challenge.spec
+    datasets = session.execute(
+        select(Dataset.task, Dataset.id).where(
+            IN_FORCE, Dataset.challenge_id == challenge.id, Dataset.phase == phase
+        )
+    )
+    return InForce(
+        spec=found,
+        datasets={row.task: row.id for row in datasets},
+        runs={task: run_base(found, task) for task in found.tasks},
+        boards={board: scoring_base(found, board) for board in found.boards},
+    )
+
+
+def case_counts(session: Session, now: InForce) -> dict[str, int]:
+    """How many cases the dataset in force has, by task."""
+    rows = session.execute(
+        select(Case.dataset_id, func.count().label("cases"))
+        .where(Case.dataset_id.in_(now.datasets.values()))
+        .group_by(Case.dataset_id)
+    )
+    counts = {row.dataset_id: row.cases for row in rows}
+    return {task: counts.get(dataset, 0) for task, dataset in now.datasets.items()}
+
+
+def differences(evaluation: Evaluation, board: str, now: InForce) -> list[str]:
+    """What keeps an evaluation from a board of its task, in words; nothing if it is of the base in force."""
+    dataset = [] if now.datasets.get(evaluation.task) == evaluation.dataset_id else ["dataset"]
+    then = (evaluation.scored_with or {}).get(board)
+    run = run_differences(_run(evaluation.spec_version, evaluation.task), now.runs[evaluation.task])
+    return [*dataset, *run, *scoring_differences(then, now.boards[board])]
+
+
+_RUNS: dict[tuple[UUID, str], Base] = {}  # a version is never changed: its content is parsed for this once
+
+
+def _run(version: SpecVersion, task: str) -> Base:
+    key = (version.id, task)
+    if key not in _RUNS:
+        _RUNS[key] = run_base(version.spec, task)
+    return _RUNS[key]
+
+
+def scored(
+    session: Session, challenge: Challenge, phase: str, *, options: Sequence[ExecutableOption] = ()
+) -> Sequence[Evaluation]:
+    """The scored evaluations of a phase, the oldest first, loaded with `options`."""
+    query = select(Evaluation).where(
+        Evaluation.challenge_id == challenge.id,
+        Evaluation.phase == phase,
+        Evaluation.status == EvaluationStatus.SCORED.value,
+    )
+    return session.scalars(query.order_by(Evaluation.created_at, Evaluation.id).options(*options)).all()
+
+
+def hidden_by(session: Session, challenge: Challenge, spec: Spec) -> dict[str, dict[str, int]]:
+    """How many scored evaluations would leave a board if `spec` became the present version, by phase and task."""
+    lost: dict[str, dict[str, int]] = {}
+    for phase in challenge.spec.phases:
+        now, then = in_force(session, challenge, phase), in_force(session, challenge, phase, spec)
+        leaving = (one for one in scored(session, challenge, phase) if _leaves(one, phase, now, then))
+        counts = Counter(one.task for one in leaving)
+        if counts:
+            lost[phase] = {task: counts[task] for task in challenge.spec.tasks if counts[task]}
+    return lost
+
+
+def _leaves(evaluation: Evaluation, phase: str, now: InForce, then: InForce) -> bool:
+    def stays(board: str) -> bool:
+        there = board in then.spec.boards_of(evaluation.task) and phase in then.spec.phases
+        return there and not differences(evaluation, board, then)
+
+    shown = [
+        board for board in now.spec.boards_of(evaluation.task) if not differences(evaluation, board, now)
+    ]
+    return not all(stays(board) for board in shown)
+
+
+def stale(session: Session) -> list[Stale]:
+    """Which metrics have other code than what present boards' evaluations were scored with, by challenge.
+
+    So it is after an update of the platform or of a package of metrics, until these evaluations are scored again.
+    """
+    found = []
+    for challenge in session.scalars(select(Challenge).order_by(Challenge.slug)):
+        counts: Counter[str | None] = Counter()
+        for phase in challenge.spec.phases:
+            now = in_force(session, challenge, phase)
+            for one in scored(session, challenge, phase):
+                if now.datasets.get(one.task) == one.dataset_id:
+                    counts.update(set(_stale_metrics(one, now)))
+        found += [Stale(challenge.slug, metric, count) for metric, count in sorted(counts.items(), key=str)]
+    return found
+
+
+def _stale_metrics(evaluation: Evaluation, now: InForce) -> Iterator[str | None]:
+    if evaluation.scored_with is None:
+        yield None
+        return
+    for board in now.spec.boards_of(evaluation.task):
+        yield from stale_metrics(evaluation.scored_with.get(board), now.boards[board])

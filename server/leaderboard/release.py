@@ -1,0 +1,87 @@
+"""Whether a sealed leaderboard is final, and what was said of one that was opened before it was."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import and_, exists, select
+from sqlalchemy.orm import Session, aliased
+
+from server.challenges.models import Challenge
+from server.challenges.service import get_phase, now, released_event
+from server.evaluations.models import Evaluation
+from server.evaluations.status import ACTIVE, EvaluationStatus
+from server.events import Event
+from server.teams.models import Team
+
+
+def obstacles(session: Session, challenge: Challenge, phase: str) -> list[str]:
+    """What keeps a phase's leaderboard from being final, a sentence each: it is open, or evaluations have not ended.
+
+    An evaluation that the platform's fault ended counts until its team has another one on that task and track.
+    """
+    at, found = now(session), get_phase(challenge.spec, phase)
+    opened = [f"Phase {phase!r} is open {_until(found.closes)}."] if found.is_open(at) else []
+    return [*opened, *_active(session, challenge, phase), *_errored(session, challenge, phase)]
+
+
+def _until(closes: datetime | None) -> str:
+    return "and has no end" if closes is None else f"until {closes.isoformat()}"
+
+
+def _active(session: Session, challenge: Challenge, phase: str) -> Iterator[str]:
+    rows = session.execute(
+        select(Evaluation.task, Evaluation.status).where(
+            Evaluation.challenge_id == challenge.id,
+            Evaluation.phase == phase,
+            Evaluation.status.in_([one.value for one in ACTIVE]),
+        )
+    )
+    counts = Counter((task, status) for task, status in rows)
+    if counts:
+        listed = ", ".join(f"{task} {count} {status}" for (task, status), count in sorted(counts.items()))
+        yield f"Evaluations that have not ended: {listed}."
+
+
+def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str]:
+    later = aliased(Evaluation)
+    again = exists().where(
+        and_(
+            later.team_id == Evaluation.team_id,
+            later.phase == Evaluation.phase,
+            later.task == Evaluation.task,
+            later.track == Evaluation.track,
+            later.created_at > Evaluation.created_at,
+            later.status != EvaluationStatus.CANCELLED.value,
+        )
+    )
+    rows = session.execute(
+        select(Team.name, Evaluation.track, Evaluation.task, Evaluation.id)
+        .join(Team, Team.id == Evaluation.team_id)
+        .where(
+            Evaluation.challenge_id == challenge.id,
+            Evaluation.phase == phase,
+            Evaluation.status == EvaluationStatus.ERRORED.value,
+            Team.disqualified.is_(None),
+            ~again,
+        )
+        .order_by(Team.name, Evaluation.track, Evaluation.task)
+    )
+    for team, track, task, found in rows:
+        yield f"{team}, {task}, track {track}: ended by the platform's fault and not run again ({found})."
+
+
+def reason_of(session: Session, challenge: Challenge, phase: str) -> str | None:
+    """Why a phase's leaderboard was opened before it was final, if it was."""
+    if phase not in challenge.released:
+        return None
+    return session.scalar(
+        select(Event.why)
+        .where(
+            Event.subject == "challenge",
+            Event.subject_id == challenge.id,
+            Event.what == released_event(phase),
+        )
+        .order_by(Event.created_at.desc(), Event.id.desc())
+        .limit(1)
+    )

@@ -1,0 +1,26 @@
+"""Values as they are shown, with what has to be said beside them."""
+
+from server.evaluations.models import Score
+from server.leaderboard.schemas import ValueOut
+
+OUTSIDE = (
+    "The value lies outside its own interval: resampling the cases moves this metric to one side, so the interval "
+    "tells how much it varies and not where it lies."
+)
+
+
+def note_of(score: Score) -> str | None:
+    """What is to be said of a score's interval; of a value outside its own there always is something."""
+    if score.note is not None or score.value is None or score.low is None or score.high is None:
+        return score.note
+    return None if score.low <= score.value <= score.high else OUTSIDE
+
+
+def value_out(score: Score | None, rank: float | None, decimals: int) -> ValueOut:
+    """A score with its rank, rounded to `decimals`."""
+    if score is None:
+        return ValueOut(value=None, low=None, high=None, rank=rank)
+    value, low, high = (
+        None if one is None else round(one, decimals) for one in (score.value, score.low, score.high)
+    )
+    return ValueOut(value=value, low=low, high=high, rank=rank, reason=score.reason, note=note_of(score))

@@ -1,0 +1,210 @@
+"""A metric's digest is that of its own code, whatever else changes beside it."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import evaluator
+from evaluator.digests import metric_digest
+from evaluator.metrics.registry import lookup, names
+from evaluator.spec import Metric
+
+KINDS = ("segmentation", "number", "scores", "embedding")
+Digests = dict[str, str | None]
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the evaluator's sources, to be changed."""
+    kept = shutil.ignore_patterns("__pycache__", "*.nbi", "*.nbc")
+    return Path(shutil.copytree(Path(evaluator.__file__).parent, tmp_path / "evaluator", ignore=kept))
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text, f"{file.name} no longer holds {old!r}"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+FEW = {
+    "segmentation": ("dice", "surface_dice", "hausdorff", "lesion_f1"),
+    "number": ("auroc", "mae", "pearson"),
+    "scores": ("macro_f1",),
+    "embedding": ("ovr_auroc", "macro_f1", "fairness"),
+}
+
+
+def digests(package: Path) -> Digests:
+    """Of a metric of each sort."""
+    return {
+        f"{name} {kind}": metric_digest(Metric(metric=name, of="macro_f1"), kind, package=package)
+        for kind, some in FEW.items()
+        for name in some
+    }
+
+
+@pytest.fixture(scope="module")
+def before() -> Digests:
+    """The digests as they are; where the sources lie is not part of them."""
+    return digests(Path(evaluator.__file__).parent)
+
+
+def changed(before: Digests, after: Digests) -> set[str]:
+    return {name.split()[0] for name in before if before[name] != after[name]}
+
+
+def test_every_built_in_metric_has_a_digest_of_its_own(package: Path, before: Digests) -> None:
+    of_cases = {name: lookup(name).scope == "per_case" for name in names()}
+    every = [
+        metric_digest(Metric(metric=name, of="auroc"), kind)
+        for name, per_case in of_cases.items()
+        for kind in (KINDS[:1] if per_case else KINDS[1:])
+    ]
+    assert all(one is not None and one.startswith("sha256:") for one in every)
+    assert len(set(every)) == len(every)
+    assert digests(package) == before, "wherever the sources lie"
+
+
+def test_dice_halved_is_another_dice_and_the_same_everything_else(package: Path, before: Digests) -> None:
+    change(package / "metrics" / "overlap.py", "return ", "return 0.5 * ")
+    assert changed(before, digests(package)) == {"dice"}
+
+
+def test_one_metric_of_a_file_is_changed_and_its_neighbours_are_not(package: Path, before: Digests) -> None:
+    change(package / "metrics" / "regression.py", "def mae(", "_HALF = 0.5\n\n\ndef mae(")
+    assert changed(before, digests(package)) == set(), "nothing refers to it"
+    change(package / "metrics" / "regression.py", "np.abs(", "_HALF * np.abs(")
+    found = changed(before, digests(package))
+    assert "mae" in found
+    assert found <= {"mae", "pearson"}
+
+
+def test_fairness_goes_with_what_it_compares(package: Path, before: Digests) -> None:
+    change(package / "metrics" / "classification.py", "def macro_f1(", "def macro_f1(changed: int = 0, *, ")
+    assert changed(before, digests(package)) == {"macro_f1", "fairness"}
+
+
+def test_a_shared_piece_changes_all_that_use_it(package: Path, before: Digests) -> None:
+    change(package / "metrics" / "_pairs.py", "class MaskPair:", "class MaskPair:\n    changed = True\n")
+    found = changed(before, digests(package))
+    assert {"dice", "surface_dice", "hausdorff", "lesion_f1"} <= found
+    assert found.isdisjoint({"auroc", "mae", "macro_f1", "fairness"})
+
+
+def test_what_draws_resamples_changes_every_metric(package: Path, before: Digests) -> None:
+    change(package / "resampling.py", "def draw_counts(", "def draw_counts(changed: int, ")
+    assert changed(before, digests(package)) == {name.split()[0] for name in before}
+
+
+def test_the_probe_changes_boards_of_embeddings_only(package: Path, before: Digests) -> None:
+    change(package / "probe" / "_train.py", "_WEIGHT_SCALE = ", "_WEIGHT_SCALE = 2 * ")
+    after = digests(package)
+    assert {name.split()[1] for name in before if before[name] != after[name]} == {"embedding"}
+
+
+def test_reading_of_reference_maps_changes_segmentations_only(package: Path, before: Digests) -> None:
+    change(package / "outputs" / "_reference.py", "def read_label_map(", "def read_label_map(changed: int, ")
+    found = changed(before, digests(package))
+    assert "dice" in found
+    assert "auroc" not in found
+
+
+def test_form_comments_docstrings_and_sentences_of_errors_change_nothing(
+    package: Path, before: Digests
+) -> None:
+    overlap, errors = package / "metrics" / "overlap.py", package / "metrics" / "classification.py"
+    text = overlap.read_text(encoding="utf-8")
+    lines = [f"{line}  # a remark" if line.startswith("def ") else line for line in text.splitlines()]
+    overlap.write_text(
+        '"""Told otherwise."""\n\n\n' + "\n".join(lines[1:]).replace("    ", "  "), encoding="utf-8"
+    )
+    change(errors, "raise NotScored(", "raise NotScored('Told otherwise. ' +")
+    assert changed(before, digests(package)) == set()
+
+
+PLUGIN = """
+from evaluator.metrics import CaseData, Parameters, case_metric
+from .weights import WEIGHT
+
+
+@case_metric(direction="higher", minimum=0, maximum=1)
+def overlap(case: CaseData, parameters: Parameters) -> float:
+    return WEIGHT * float((case.prediction == case.reference).mean())
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package with a metric, on the path and never imported."""
+    folder = tmp_path / "plugins" / "digest_plugin"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "metrics.py").write_text(PLUGIN)
+    (folder / "weights.py").write_text("WEIGHT = 1.0\n")
+    (folder / "atlas.bin").write_bytes(b"\0\1")
+    monkeypatch.syspath_prepend(folder.parent)
+    return folder
+
+
+def of_plugin(name: str = "digest_plugin.metrics:overlap") -> str | None:
+    return metric_digest(Metric(metric=name), "segmentation")
+
+
+def to_weights(folder: Path) -> None:
+    (folder / "weights.py").write_text("WEIGHT = 0.5\n")
+
+
+def to_data(folder: Path) -> None:
+    (folder / "atlas.bin").write_bytes(b"\0\2")
+
+
+def to_a_new_file(folder: Path) -> None:
+    (folder / "more.py").write_text("MORE = 1\n")
+
+
+@pytest.mark.parametrize("happens", [to_weights, to_data, to_a_new_file])
+def test_any_file_of_a_plugins_package_counts_without_importing_it(
+    plugin: Path, happens: Callable[[Path], None]
+) -> None:
+    before = of_plugin()
+    assert before is not None
+    assert of_plugin() == before
+    happens(plugin)
+    assert of_plugin() not in (None, before)
+    assert "digest_plugin" not in sys.modules
+
+
+def test_a_remark_in_a_plugin_changes_nothing_and_without_it_there_is_no_digest(plugin: Path) -> None:
+    before = of_plugin()
+    (plugin / "weights.py").write_text("# As agreed.\nWEIGHT = 1.0\n")
+    assert of_plugin() == before
+    shutil.rmtree(plugin)
+    assert of_plugin() is None
+    assert of_plugin("nowhere.at_all:metric") is None
+    assert of_plugin("uninstalled") is None
+
+
+def test_what_a_plugin_takes_from_the_evaluator_is_part_of_it(plugin: Path, package: Path) -> None:
+    (plugin / "weights.py").write_text(
+        "from evaluator.metrics.volume import volume_difference_of as WEIGHT\n"
+    )
+    metric = Metric(metric="digest_plugin.metrics:overlap")
+    before = metric_digest(metric, "segmentation", package=package)
+    change(package / "metrics" / "overlap.py", "return ", "return 0.5 * ")
+    assert metric_digest(metric, "segmentation", package=package) == before
+    change(package / "metrics" / "volume.py", "return ", "return 0.5 * ")
+    assert metric_digest(metric, "segmentation", package=package) != before
+
+
+def test_a_module_that_is_one_file_comes_with_those_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "digest_single.py").write_text(PLUGIN.replace(".weights", "digest_beside"))
+    (tmp_path / "digest_beside.py").write_text("WEIGHT = 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = of_plugin("digest_single:overlap")
+    (tmp_path / "digest_beside.py").write_text("WEIGHT = 0.5\n")
+    assert of_plugin("digest_single:overlap") not in (None, before)
