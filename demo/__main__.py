@@ -103,7 +103,7 @@ def _import(stages: Stages, settings: Settings, data: "Future[dict[str, dict[str
     with stages.stage("datasets imported"):
         for phase, tasks in folders.items():
             for task, folder in tasks.items():
-                import_dataset(settings, folder, challenge=CHALLENGE, task=task, phase=phase)
+                import_dataset(settings, folder, challenge=CHALLENGE, task=task, phase=phase, quiet=True)
 
 
 def _submit_all(

@@ -269,15 +269,14 @@ def _row(row: Mapping[str, str], place: str, line: int) -> tuple[str, Reference]
     case = cells.pop("case", None)
     if case is None:
         raise ManifestError(f"{place}: the case has no name")
-    age = cells.pop("age", None)
-    years = None if age is None else _years(age)
-    subject = cells.pop("subject", None) or _subject(case)
+    subject, age = cells.pop("subject", None) or _subject(case), cells.pop("age", None)
+    years = _years(age or "")
     unread = age if years is None else None
     return case, Reference(subject=subject, age=years, line=line, unread_age=unread, **cells)
 
 
 def _years(text: str) -> float | None:
-    """An age, None where it is unknown: other texts, and numbers that are no age, say no more than an empty cell."""
+    """An age, None where it is unknown: other texts, and numbers that are no age, say no more than no text."""
     years = decimal(text)
     return years if years is not None and 0 < years < math.inf else None
 
@@ -297,6 +296,5 @@ def read_reference_map(output: SegmentationOutput, path: Path) -> ReferenceMap:
     # The one place where spacing is read and rounded: every metric gets this, and the report stores it.
     rounded = tuple(round(step, SPACING_DECIMALS) for step in image.header.spacing)
     if not all(rounded):
-        message = f"has voxels smaller than 1e-{SPACING_DECIMALS} mm; write their true size"
-        raise LabelMapError(message, "reference_spacing")
+        raise LabelMapError(f"has voxels smaller than 1e-{SPACING_DECIMALS} mm", "reference_spacing")
     return ReferenceMap(image.labels, rounded, image.header.affine, image.warnings)

@@ -80,9 +80,7 @@ def _labelled(
         return
     small = list(split_findings(rows, boards, ranked=ranked))
     yield from small
-    if small:
-        return
-    for board in boards:
+    for board in () if small else boards:
         report = scored(spec, board, manifest, rows.directory, truths.outputs.get)
         if isinstance(report, Finding):
             yield report

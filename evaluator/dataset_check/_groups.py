@@ -36,9 +36,8 @@ def split_findings(references: References, boards: Mapping[str, Board], *, ranke
             try:
                 split_cases([cohort_of(row) for row in rows], [row.age for row in rows], board.probe)
             except SplitError as problem:
-                yield (error if ranked else warning)(
-                    "few_classes", f"{problem}; add cases, or let the challenge file ask for fewer"
-                )
+                message = f"{problem}; add cases, or let the challenge file ask for fewer"
+                yield (error if ranked else warning)("few_classes", message)
 
 
 def group_findings(references: References, boards: Mapping[str, Board], *, ranked: bool) -> Iterator[Finding]:

@@ -39,7 +39,7 @@ def spacing_problem(header: Header) -> str | None:
     if header.unit is not None:
         return f"gives its voxel size in {header.unit} (xyzt_units); write it in millimetres"
     with np.errstate(all="ignore"):
-        lengths = np.sqrt((header.affine[:3, :3] ** 2).sum(axis=0))
+        lengths = np.sqrt((header.affine[:3, :3] ** 2).sum(axis=0))[: len(steps)]
     if not np.allclose(lengths, steps, rtol=_SAME_SIZE, atol=0):
         return (
             f"has two voxel sizes, {_sizes(steps)} in pixdim and {_sizes(lengths)} in its affine; "

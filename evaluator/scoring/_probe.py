@@ -22,7 +22,8 @@ _SAMPLING = {
     "test_cases_seeds_and_split": "test cases, training seeds and splits",
 }
 _TOO_FEW = (
-    "There are too few cases of some class to split them into training, validation and test cases of a probe."
+    "These cases are too few for the probe: it needs two classes, and of each more cases than it is validated "
+    "and tested on."
 )
 _UNTRAINED = "Every head of the probe diverged on these embeddings, or none has a validation score."
 
@@ -30,24 +31,20 @@ _UNTRAINED = "Every head of the probe diverged on these embeddings, or none has 
 def score_probe(job: Job) -> Report:
     """The report of a board of embeddings; only the probe's test cases are scored and resampled.
 
+    Nothing is scored, of nobody, where a class is too small for the split.
+
     Raises:
         ScoringError: a metric does not fit.
         evaluator.manifest.ManifestError: a case has no cohort.
     """
     probe = job.board.probe or Probe()
-    try:
-        split = _split(job, probe, probe.seed)
-    except SplitError:  # as in a phase of a few public cases, where nothing is ranked
-        return _report(
-            job,
-            {key: MetricReport(value=None, reason=_TOO_FEW) for key in job.metrics},
-            Extras(
-                dataset=job.manifest.digest,
-                missing=sum(job.read(case) is None for case in job.manifest.names),
-            ),
-        )
     found = [_vector(job.read(case)) for case in job.manifest.names]
     missing = sum(one is None for one in found)
+    try:
+        split = _split(job, probe, probe.seed)
+    except SplitError:
+        unscored = {key: MetricReport(value=None, reason=_TOO_FEW) for key in job.metrics}
+        return _report(job, unscored, Extras(dataset=job.manifest.digest, missing=missing))
     sentence = _rejection(split, found)
     if sentence is not None:
         metrics = {key: MetricReport(value=None, reason=sentence) for key in job.metrics}

@@ -32,9 +32,9 @@ class LayoutError(Exception):
     """Cases that cannot be imported; `problems` lists everything that is wrong, `warnings` what is odd besides."""
 
     def __init__(self, problems: list[str], warnings: Iterable[str] = ()) -> None:
-        self.problems = problems
-        self.warnings = tuple(warnings)
-        super().__init__("\n".join([*problems, *self.warnings]))
+        self.problems = [printable(one) for one in problems]
+        self.warnings = tuple(printable(one) for one in warnings)
+        super().__init__("\n".join([*self.problems, *self.warnings]))
 
 
 def printable(text: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from evaluator.spec import EmbeddingOutput, SegmentationOutput, Task
 from server.datasets.findings import Findings, LayoutError, some
 from server.datasets.names import SESSION, SUBJECT, Key, folder_name, is_litter, why_no_name
-from server.datasets.participants import read_participants
+from server.datasets.participants import is_table_of_participants, read_participants
 
 _ALIASES = {"dwi": ("dwi_b1000",), "t1w": ("t1",), "t2w": ("t2",), "t2s": ("t2star",)}
 _VOLUMES = (".nii.gz", ".nii")
@@ -93,9 +93,8 @@ def _listed(folder: Path, findings: Findings) -> list[Path]:
 def _beside(root: Path, findings: Findings) -> None:
     for one in _listed(root, findings):
         known = one.name in _KNOWN or one.name.lower().startswith(_TEXTS)
-        if (
-            not known and one.stem.lower() != "participants"
-        ):  # another name of the table is named where it is read
+        named_there = is_table_of_participants(one) and not (root / "participants.tsv").is_file()
+        if not known and not named_there:
             findings.warn(one, "is not part of the layout and is not read")
 
 

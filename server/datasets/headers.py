@@ -91,8 +91,8 @@ def clean(source: Path, name: str) -> Clean:
     length = header.voxels * header.dtype.itemsize
     if len(raw) < header.data_offset + length:
         raise NotNifti("is shorter than its header says")
-    body = raw[header.data_offset : header.data_offset + length]
-    plain = _rewritten(raw, header, shape, header.dtype.itemsize) + body
+    body = memoryview(raw)[header.data_offset : header.data_offset + length]
+    plain = b"".join((_rewritten(raw, header, shape, header.dtype.itemsize), body))
     affine = tuple(tuple(float(value) for value in row) for row in header.affine)
     values = _Values(np.frombuffer(body, header.dtype), header, shape)
     return Clean(

@@ -58,16 +58,22 @@ def read_participants(path: Path, cases: Iterable[Key], findings: Findings) -> d
         return {}
     rows = _rows(path, table, columns, findings)
     _normalise(path, rows, columns, findings)
+    _spellings(path, rows, columns, findings)
     return _matched(path, rows, list(cases), findings)
 
 
 def _other_name(path: Path, findings: Findings) -> None:
-    if not path.parent.is_dir():
-        return
-    for other in sorted(path.parent.iterdir()):
-        if other.stem.lower() == "participants" and other.suffix.lower() in (".tsv", ".csv", ".txt", ".xlsx"):
-            what = "is not read; save it as participants.tsv, tab-separated text in UTF-8"
-            findings.error(other, what)
+    others = [one for one in sorted(path.parent.iterdir()) if is_table_of_participants(one)]
+    for other in others:
+        what = "is not read; save it as participants.tsv, tab-separated text in UTF-8"
+        findings.error(other, what)
+    if not others:
+        findings.note(path, "is not there, so no case has sex, age, site, scanner or cohort")
+
+
+def is_table_of_participants(path: Path) -> bool:
+    """Whether this is probably meant to be the table, whatever its form and capitals."""
+    return path.stem.lower() == "participants" and path.suffix.lower() != ".json"
 
 
 def _columns(path: Path, table: Table, findings: Findings) -> dict[str, str] | None:
@@ -147,6 +153,20 @@ def _normalise(path: Path, rows: dict[Key, Participant], columns: dict[str, str]
                 odd.append(f"{text[:20]!r} on line {one.line}")
         if odd:
             findings.warn(path, f"{name} is {what}: {some(odd)}")
+
+
+def _spellings(path: Path, rows: dict[Key, Participant], columns: dict[str, str], findings: Findings) -> None:
+    """Names values that differ in capitals and blanks alone, which would be groups or classes of their own."""
+    for name in ("cohort", "site", "scanner"):
+        alike: dict[str, dict[str, None]] = {}
+        for one in rows.values() if name in columns else ():
+            text = one.groups[name]
+            alike.setdefault("".join(text.casefold().split()), {})[text] = None
+        for texts in alike.values():
+            if len(texts) > 1:
+                findings.warn(
+                    path, f"{name} is written in several ways that count apart: {some(map(repr, texts))}"
+                )
 
 
 _Known = Callable[[str], tuple[str, bool]]

@@ -121,7 +121,7 @@ def check(
         known = _known(session, challenge, phase, task, prepared.digest)
         old = in_force(session, challenge, phase, task)
         changes = None
-        if old is not None and old is not known:
+        if old is not None and old is not known and (settings.references / old.folder).is_dir():
             changes = difference(
                 old.cases,
                 prepared.cases,

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ _MOST = 64 << 20
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: its number and its cells by column, stripped."""
+    """A line of a table: its number and its cells by column, stripped and in composed characters (NFC)."""
 
     line: int
     cells: dict[str, str]
@@ -78,7 +79,7 @@ def _cells(path: Path, number: int, line: str, findings: Findings) -> list[str] 
     except (csv.Error, StopIteration) as error:
         findings.error(f"{path}:{number}", f"is no line of tab-separated text: {error}")
         return None
-    cells = [cell.strip() for cell in cells]
+    cells = [unicodedata.normalize("NFC", cell.strip()) for cell in cells]
     odd = next((cell for cell in cells if not cell.isprintable()), None)
     if odd is not None:
         findings.error(f"{path}:{number}", f"holds a character that cannot be printed, in {odd[:40]!r}")

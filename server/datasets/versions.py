@@ -1,5 +1,6 @@
 """The versions of the cases of a challenge: which there are, and what changes when another comes into force."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from server.challenges.service import get_challenge, get_phase, require_task
 from server.database import after_commit
 from server.datasets.difference import Difference, difference
 from server.datasets.labels import labels_of
-from server.datasets.models import IN_FORCE, Dataset, DatasetState
+from server.datasets.models import IN_FORCE, Case, Dataset, DatasetState
 from server.datasets.staging import Trees
 from server.errors import Conflict, NotFound
 from server.evaluations.models import Evaluation
@@ -101,24 +102,35 @@ def versions(
     query = query if phase is None else query.where(Dataset.phase == phase)
     query = query if task is None else query.where(Dataset.task == task)
     found = list(session.scalars(query.order_by(Dataset.created_at.desc(), Dataset.id.desc())))
-    used = _used(session, found)
+    used, cases = _used(session, found), _cases(session, found)
     phases, tasks = list(challenge.spec.phases), list(challenge.spec.tasks)
 
     def place(one: Dataset) -> tuple[int, int]:
         return _index(phases, one.phase), _index(tasks, one.task)
 
-    return [_version(one, used.get(one.id, 0), settings) for one in sorted(found, key=place)]
+    return [
+        _version(one, used.get(one.id, 0), cases.get(one.id, 0), settings) for one in sorted(found, key=place)
+    ]
 
 
 def _index(names: list[str], name: str) -> int:
     return names.index(name) if name in names else len(names)
 
 
-def _used(session: Session, datasets: Sequence[Dataset]) -> dict[object, int]:
+def _used(session: Session, datasets: Sequence[Dataset]) -> dict[UUID, int]:
     rows = session.execute(
         select(Evaluation.dataset_id, func.count())
         .where(Evaluation.dataset_id.in_([one.id for one in datasets]))
         .group_by(Evaluation.dataset_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _cases(session: Session, datasets: Sequence[Dataset]) -> dict[UUID, int]:
+    rows = session.execute(
+        select(Case.dataset_id, func.count())
+        .where(Case.dataset_id.in_([one.id for one in datasets]))
+        .group_by(Case.dataset_id)
     )
     return {row[0]: row[1] for row in rows}
 
@@ -128,12 +140,12 @@ def uses(session: Session, dataset: Dataset) -> int:
     return _used(session, [dataset]).get(dataset.id, 0)
 
 
-def _version(dataset: Dataset, used: int, settings: Settings) -> Version:
+def _version(dataset: Dataset, used: int, cases: int, settings: Settings) -> Version:
     trees = Trees.of(settings, Path(dataset.folder))
     dropped = dataset.state == DatasetState.DROPPED.value
     return Version(
         dataset,
-        cases=len(dataset.cases),
+        cases=cases,
         labels=None if dropped else labels_of(trees.references),
         evaluations=used,
         size=0 if dropped else trees.size(),
@@ -213,17 +225,18 @@ def effect_of(session: Session, dataset: Dataset) -> Effect:
 
 
 def changes_of(session: Session, dataset: Dataset, settings: Settings) -> Difference | None:
-    """What it changes against the version in force; None where there is none, where it is this, or files are gone."""
+    """What it changes against the version in force.
+
+    None where there is none, where it is this one, or where the references of both cannot be read here.
+    """
     challenge = session.get_one(Challenge, dataset.challenge_id)
     old = in_force(session, challenge, dataset.phase, dataset.task)
-    if old is None or old is dataset or dataset.state == DatasetState.DROPPED.value:
+    if old is None or old is dataset:
         return None
-    return difference(
-        old.cases,
-        dataset.cases,
-        old_references=settings.references / old.folder,
-        new_references=settings.references / dataset.folder,
-    )
+    before, after = settings.references / old.folder, settings.references / dataset.folder
+    if not (before.is_dir() and after.is_dir()):
+        return None
+    return difference(old.cases, dataset.cases, old_references=before, new_references=after)
 
 
 def activate(session: Session, dataset: Dataset, *, actor: str, confirmed: bool = True) -> None:
@@ -257,7 +270,7 @@ def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) 
     """Removes the files of a version once the unit of work has committed; how many bytes they are. Its row stays.
 
     Raises:
-        Conflict: it is in force, an evaluation ran on it, or its files are gone already.
+        Conflict: it is in force, an evaluation ran on it, or its files are gone already or cannot be removed here.
     """
     session.refresh(dataset, with_for_update=True)
     if dataset.state == DatasetState.ACTIVE.value:
@@ -269,6 +282,10 @@ def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) 
     if used := uses(session, dataset):
         detail = f"{used} evaluations ran on {dataset.digest}; its files are what their scores are made of."
         raise Conflict("dataset_used", detail)
+    roots = (settings.inputs, settings.references)
+    if not all(root.is_dir() and os.access(root, os.W_OK) for root in roots):
+        detail = "This server cannot remove these files; use 'proctor-admin drop-dataset' where they were imported."
+        raise Conflict("files_elsewhere", detail)
     trees = Trees.of(settings, Path(dataset.folder))
     size = trees.size()
     dataset.move_to(session, DatasetState.DROPPED, actor=actor)

@@ -116,6 +116,8 @@ def test_a_label_that_no_reference_of_a_case_has_is_warned_of_where_nobody_can_e
     ("content", "code"),
     [
         (packed(nifti(np.zeros((*SHAPE, 2), np.int16))), "input_dimensions"),
+        (packed(nifti(np.zeros(SHAPE[:2], np.int16))), "input_dimensions"),
+        (packed(nifti(np.zeros(SHAPE[:1], np.int16))), "input_dimensions"),
         (packed(nifti(np.zeros(SHAPE, np.int16), bitpix=0)), "input_bitpix"),
         (packed(nifti(np.zeros(SHAPE, np.int16), bitpix=8)), "input_bitpix"),
         (packed(nifti(np.zeros(SHAPE, np.int16))[:352]), "input_cut"),
@@ -235,8 +237,14 @@ def test_classes_too_small_for_the_split_are_an_error_once(tmp_path):
     (one,) = [one for one in found.findings() if one.severity is Severity.ERROR]
     assert one.code == "few_classes"
     assert "class 'a' has 10 cases; 2 for validation and 8 for test leave none for training" in one.message
-    report = score_outputs(found.spec, "task6", found.manifest, found.references, lambda case: None)
-    assert {metric.value for metric in report.metrics.values()} == {None}, "a few public cases cost no run"
+    assert found.errors(ranked=False) == []
+    assert ("few_classes", None) in found.warnings(ranked=False)
+    for board in ("task6", "task7"):
+        report = score_outputs(found.spec, board, found.manifest, found.references, lambda case: None)
+        assert (report.rejected, report.extras.missing) == (None, 30)
+        assert {(one.value, one.reason[:29]) for one in report.metrics.values()} == {
+            (None, "These cases are too few for t")
+        }
 
 
 def test_a_case_without_a_cohort_is_an_error(tmp_path):

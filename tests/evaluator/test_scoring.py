@@ -278,12 +278,12 @@ def test_embeddings_on_which_every_head_diverges_are_not_scored(tmp_path):
     assert "diverged" in report.metrics["f1"].reason
 
 
-def test_a_cohort_too_small_for_the_split_leaves_the_board_unscored_and_names_no_class(tmp_path):
+def test_a_cohort_too_small_for_the_split_gives_nobody_a_value_and_rejects_nobody(tmp_path):
     report = scored(embeddings(tmp_path, per_class=9), "task6")
-    for one in report.metrics.values():
-        assert (one.value, one.fault) == (None, None)
-        assert "too few cases" in one.reason
-        assert "ad" not in one.reason.split()
+    assert report.rejected is None
+    assert {one.value for one in report.metrics.values()} == {None}
+    assert "too few for the probe" in report.metrics["ovr_auroc"].reason
+    assert "ad" not in report.metrics["ovr_auroc"].reason.split(), "names of cohorts are nobody's business"
 
 
 def uninformed(root, fill=1.0):

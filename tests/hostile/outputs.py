@@ -158,8 +158,9 @@ _TEXT = _rows(
     ("two numbers", "one_value", lambda: b"0.5 0.5", "more than one value"),
     ("terminal escapes", "decimal_float", lambda: b"\x1b[2J\x1b]0;x\x07"),
     ("template and markup", "decimal_float", lambda: b"{{7*7}}<script>alert(1)</script>"),
-    ("just out of range", "range", lambda: b"1.0000000000000002"),
-    ("just below zero", "range", lambda: b"-1e-323"),
+    ("just out of range", "range", lambda: b"1.000001"),
+    ("out of range by rounding", VALID, lambda: b"1.0000000000000002"),
+    ("below zero by rounding", VALID, lambda: b"-1e-323"),
     ("negative zero", VALID, lambda: b"-0"),
     ("number smaller than every float", VALID, lambda: b"1e-99999"),
     ("gzip that says it is text", "encoding", lambda: gzip.compress(b"0.5")),
@@ -244,12 +245,13 @@ _VOXELS = _rows(
     ("voxel that is no number", "finite", packed(floats("f", _NAN), type=16, bits=32)),
     ("infinite voxel", "finite", packed(floats("d", -_INF), type=64, bits=64)),
     ("fraction among labels", "integer_values", packed(floats("f", 0.5), type=16, bits=32)),
-    ("nearly a label", "integer_values", packed(floats("d", 1.0000000000000002), type=64, bits=64)),
+    ("nearly a label", "integer_values", packed(floats("d", 1.0002), type=64, bits=64)),
+    ("a label but for rounding", VALID, packed(floats("d", 1.0000000000000002), type=64, bits=64)),
     ("last voxel is an unknown label", "labels", packed(bytes(VOXELS - 1) + b"\3")),
     ("label 256 in two bytes", "labels", packed(struct.pack("<h", 256) + bytes(2 * VOXELS - 2), type=4, bits=16)),
     ("negative label", "labels", packed(b"\xff" + bytes(VOXELS - 1), type=256)),
     ("label of 64 bits", "labels", packed(b"\xff" * 8 + bytes(8 * VOXELS - 8), type=1280, bits=64)),
-    ("negative zero and denormals", "integer_values", packed(floats("d", -0.0, 5e-324), type=64, bits=64)),
+    ("negative zero and denormals", VALID, packed(floats("d", -0.0, 5e-324), type=64, bits=64)),
 )  # fmt: skip
 
 _NUMPY = _rows(

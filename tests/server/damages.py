@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import struct
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -32,7 +33,7 @@ def change_volume(chance: random.Random, made: Phantom) -> None:
     path = any_volume(chance, made)
     if path is not None:
         change = chance.choice([*MENDED.values(), *(one for one, _ in REFUSED.values())])
-        with suppress(OSError, EOFError, struct.error):  # it was changed to something else before
+        with suppress(OSError, EOFError, struct.error, zlib.error):  # it was changed to something else before
             write(path, change(path.read_bytes()))
 
 
@@ -43,7 +44,7 @@ def change_header(chance: random.Random, made: Phantom) -> None:
         return
     try:
         raw = bytearray(gzip.decompress(path.read_bytes()))
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return
     for _ in range(chance.randint(1, 6)):
         place = chance.choice([chance.randrange(352), chance.randrange(40, 124), chance.randrange(252, 348)])
@@ -166,7 +167,7 @@ def change_layout(chance: random.Random, made: Phantom) -> None:
 def change_as_known(chance: random.Random, made: Phantom) -> None:
     """One of the faults that have names in the other tests."""
     damage, *_ = chance.choice([*FOLDERS.values(), *TABLES.values()])
-    with suppress(OSError, AssertionError, IndexError):  # what it would damage is not there
+    with suppress(OSError, AssertionError, IndexError, ValueError):  # what it would damage is not there
         damage(made)
 
 

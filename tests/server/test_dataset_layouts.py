@@ -326,6 +326,36 @@ def test_a_column_that_is_probably_meant_is_named(tmp_path: Path) -> None:
     assert "the column gender is not read; if it is meant, call it sex" in warning
 
 
+def test_values_that_differ_in_capitals_or_blanks_are_named(tmp_path: Path) -> None:
+    made = phantom(tmp_path, "task3")
+    row(made, 2, "sub-02\tF\t44\ta\tc")
+    _, (warning,) = groups(made, tmp_path)
+    assert "site is written in several ways that count apart: 'A', 'a'" in warning
+
+
+def test_characters_in_two_code_points_are_one(tmp_path: Path) -> None:
+    made = phantom(tmp_path, "task3")
+    row(made, 2, "sub-02\tF\t44\tZu\u0308rich\tc")
+    row(made, 3, "sub-03\tF\t44\tZ\u00fcrich\tc")
+    rows, warnings = groups(made, tmp_path)
+    assert (rows[1]["site"], rows[2]["site"], warnings) == ("Z\u00fcrich", "Z\u00fcrich", ())
+
+
+def test_a_second_table_is_named(tmp_path: Path) -> None:
+    made = phantom(tmp_path, "task3")
+    touch(made.root / "participants.csv")
+    _, (warning,) = groups(made, tmp_path)
+    assert "participants.csv: is not part of the layout" in warning
+
+
+def test_a_folder_without_the_table_is_noted(tmp_path: Path) -> None:
+    made = phantom(tmp_path, "task3")
+    made.table.unlink()
+    prepared = staged(made, tmp_path / "data")
+    assert prepared.warnings == ()
+    assert "is not there, so no case has sex" in prepared.notes[0]
+
+
 def test_an_unknown_session_is_no_session(tmp_path: Path) -> None:
     made = phantom(tmp_path, "task3")
     made.write_rows(

@@ -139,8 +139,8 @@ def test_what_is_accepted_can_be_answered_and_scored(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_what_is_accepted_of_very_many_folders_can_be_answered_and_scored(tmp_path: Path) -> None:
-    accepted = sum(accepted_or_refused(seed, tmp_path, most=3) for seed in range(1000, 3000))
-    assert 100 < accepted < 1900
+    accepted = sum(accepted_or_refused(seed, tmp_path, most=3) for seed in range(1000, 1800))
+    assert 100 < accepted < 700
 
 
 def refusals(session: Session, slug: str, settings: Settings, tmp_path: Path, seeds: range) -> int:
@@ -187,4 +187,4 @@ def test_a_refused_folder_leaves_no_row_and_no_file_and_no_traceback(
 def test_very_many_damaged_folders_leave_no_row_and_no_file_and_no_traceback(
     session: Session, slug: str, settings: Settings, tmp_path: Path
 ) -> None:
-    assert refusals(session, slug, settings, tmp_path, range(10_000, 13_000)) > 1500
+    assert refusals(session, slug, settings, tmp_path, range(10_000, 11_000)) > 500

@@ -100,14 +100,19 @@ def run(
     phase: str,
     accept: bool = False,
     yes: bool = False,
+    quiet: bool = False,
 ) -> str:
-    """Imports a folder and returns the sentence that says what came of it; ends the command where it cannot."""
+    """Imports a folder and returns the sentence that says what came of it; ends the command where it cannot.
+
+    What is only worth knowing is told on standard error, unless `quiet`.
+    """
     what = f"{challenge} {phase} {task}"
     staged = _stage(settings, folder, challenge=challenge, task=task, phase=phase, accept=accept)
     dataset, count = staged.dataset, len(staged.dataset.cases)
     if accept or not staged.new:
         _say(_warned(staged.warnings))
-    _say(_noted(staged.notes) + _changed(staged.difference))
+    if not quiet:
+        _say(_noted(staged.notes) + _changed(staged.difference))
     state = DatasetState(dataset.state)
     if state is DatasetState.ACTIVE:
         return f"{what}: unchanged, {count} cases, {dataset.digest}"
