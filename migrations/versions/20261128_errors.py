@@ -13,6 +13,12 @@ _EVALUATIONS = (
     sa.Column("spends", sa.Boolean(), server_default=sa.true(), nullable=False),
     sa.Column("scoring_not_before", sa.DateTime(timezone=True), nullable=True),
 )
+# What older versions told teams, though nothing told anybody.
+_SAY_WHAT_IS_TRUE = """
+    UPDATE evaluations SET reason = replace(
+        reason, '; the organizers have been told.', '. The organizers see it in their list of errors.'
+    ) WHERE status = 'errored'
+"""
 _PARKED = sa.text("status = 'parked'")
 
 
@@ -20,6 +26,7 @@ def upgrade() -> None:
     """Applies it."""
     for column in _EVALUATIONS:
         op.add_column("evaluations", column.copy())
+    op.execute(_SAY_WHAT_IS_TRUE)
     op.add_column("case_runs", sa.Column("not_before", sa.DateTime(timezone=True), nullable=True))
     op.create_index(
         "ix_case_runs_parked",

@@ -80,7 +80,7 @@ def headline(session: Session) -> str | None:
         Evaluation.status == EvaluationStatus.ERRORED.value, Evaluation.finished_at > lately
     )
     count, waits = session.scalar(ended) or 0, parked_sentence(session)
-    parts = [f"errored since a day: {count} evaluations"] if count else []
+    parts = [f"errored since a day: {_number(count, 'evaluation')}"] if count else []
     return "; ".join([*parts, *([waits] if waits else []), _SEE]) if parts or waits else None
 
 
@@ -91,9 +91,14 @@ def parked_sentence(session: Session) -> str | None:
         return None
     first = min((one.since for one in waits if one.since), default=None)
     last = max((one.last for one in waits if one.last), key=lambda one: one.created_at, default=None)
-    said = f"parked: {sum(one.parked for one in waits):,} cases of {len(waits)} evaluations"
+    cases = sum(one.parked for one in waits)
+    said = f"parked: {_number(cases, 'case')} of {_number(len(waits), 'evaluation')}"
     said += f", since {first:%Y-%m-%d %H:%M} UTC" if first else ""
     return said + (f", because of {last.code}" if last else "")
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def stalled(session: Session, evaluation_ids: Collection[UUID]) -> set[UUID]:

@@ -118,12 +118,12 @@ def test_queue_forecast_and_doctor_say_what_is_parked_and_errored(
     with unit_of_work(lab.sessions) as session:
         said = headline(session)
     assert said is not None
-    assert "parked: 1 cases of 1 evaluations, since " in said
+    assert "parked: 1 case of 1 evaluation, since " in said
     assert "because of gpu_fault; see 'proctor-admin errors'" in said
     assert "errored since a day: " in admin("queue").output
     assert "because of gpu_fault" in admin("queue").output
     assert (
-        "After a fault of the platform parked: 1 cases"
+        "After a fault of the platform parked: 1 case"
         in json.loads(admin("forecast", "--json").output)["note"]
     )
     (finding,) = failures(tmp_path)

@@ -221,7 +221,10 @@ def failures(data: Path) -> Iterator[Finding]:
     given = os.environ.get("DATABASE_URL")
     if given is None and not (data / "secrets" / "postgres_password").is_file():
         return
-    sessions = open_database(given or Postgres(data).url(), pool_size=1)
+    try:
+        sessions = open_database(given or Postgres(data).url(), pool_size=1)
+    except SetupError:  # a path that is too long, which 'up' says
+        return
     try:
         with unit_of_work(sessions) as session:
             found = headline(session)

@@ -7,14 +7,15 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from server.challenges.service import now
 from server.evaluations import errors
 from server.evaluations.retry import errored_like, retry
 from server.evaluations.schemas import ErrorsOut, FailedOut
-from worker.admin.context import ACTOR, fail, make_sure, settings_of, whole, wide_console, work
+from worker.admin.context import ACTOR, fail, make_sure, settings_of, wide_console, work
 
 app = typer.Typer()
 Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
@@ -42,10 +43,8 @@ def show_errors(
         typer.echo(found.model_dump_json(indent=2))
         return
     console = wide_console()
-    if found.errored:
-        console.print(errors_table("errored: 'proctor-admin retry' runs them again", found.errored))
-    if found.parked:
-        console.print(errors_table("parked: tried again by themselves after a growing pause", found.parked))
+    _show(console, "Errored; 'proctor-admin retry' runs them again:", found.errored)
+    _show(console, "Parked; tried again by themselves, after a pause that grows:", found.parked)
     if not found.errored and not found.parked:
         console.print("No evaluation ended by the platform's fault, and none waits for a fault to pass.")
 
@@ -100,23 +99,26 @@ def _span(text: str) -> timedelta:
     return min(timedelta(**{_UNITS[found[2]]: int(found[1])}), _LONGEST)
 
 
-def errors_table(title: str, found: list[FailedOut]) -> Table:
-    """One row per evaluation."""
-    headers = ("team", "of", "code", "done", "worker", "at (UTC)", "why")
-    table = Table(whole("evaluation"), *headers, box=None, pad_edge=False, title=title, title_justify="left")
+def _show(console: Console, title: str, found: list[FailedOut]) -> None:
+    """Three lines for each evaluation, for the last one, the reason, is a sentence."""
+    if not found:
+        return
+    console.print(title, style="bold")
     for one in found:
         at = one.ended_at or one.since
-        table.add_row(
-            str(one.id),
-            escape(one.team),
-            escape(f"{one.challenge} {one.phase} {one.track} {one.task}"),
-            one.code or "",
-            f"{one.cases_done:,} of {one.cases:,}",
-            escape(one.worker or ""),
-            "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}",
-            escape(_plain(one.reason or "")),
+        facts = [
+            one.code or "no reason is known",
+            f"{one.cases_done:,} of {one.cases:,} cases done",
+            f"{one.cases_parked:,} parked" if one.cases_parked else "",
+            f"on {one.worker}" if one.worker else "",
+            "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        ]
+        console.print(
+            f"{one.id}  {one.challenge} {one.phase} {one.track} {one.task}, {_plain(one.team)}", markup=False
         )
-    return table
+        for line in (", ".join(fact for fact in facts if fact), one.reason or ""):
+            if line:
+                console.print(Padding(Text(_plain(line)), (0, 0, 0, 4)))
 
 
 def _plain(text: str) -> str:

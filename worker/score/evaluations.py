@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import exc
 
 from evaluator.verdicts import PlatformFault
 from server.challenges.models import SpecVersion
@@ -29,6 +29,8 @@ from worker.score.child import ScorerFailed, ScorerLost, score
 
 _RENEW_EVERY = 20.0
 _MOST_SAID = 2000
+# It is restarted, full or busy; what it refuses to store is a defect of ours instead.
+_DATABASE_AWAY = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 
 _log = structlog.get_logger()
 
@@ -90,7 +92,7 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
         log.info("scored", boards=list(reports))
     except Conflict:
         log.warning("scoring_lost")
-    except (ScorerLost, OSError, DBAPIError) as error:
+    except (ScorerLost, OSError, *_DATABASE_AWAY) as error:
         log.error("scorer_lost", error=_sayable(error, job))
         _fail(sessions, job, PlatformFault.SCORER_LOST, error)
     except ScorerFailed as error:
@@ -127,7 +129,7 @@ def _kept(sessions: SessionFactory, job: _Job) -> Iterator[None]:
                     scoring.renew(session, job.evaluation_id, job.claim)
             except Conflict:
                 return
-            except DBAPIError as error:  # it restarts; what is lost meanwhile is found at the end
+            except _DATABASE_AWAY as error:  # what is lost meanwhile is found at the end
                 _log.warning("scoring_not_renewed", error=type(error).__name__)
 
     thread = threading.Thread(target=renew, name="renew-scoring", daemon=True)
@@ -146,15 +148,15 @@ def _fail(sessions: SessionFactory, job: _Job, fault: PlatformFault, error: Exce
     try:
         with unit_of_work(sessions) as session:
             scoring.fail(session, job.evaluation_id, job.claim, fault, detail)
-    except DBAPIError as failure:
+    except _DATABASE_AWAY as failure:
         _log.warning("fault_not_told", evaluation=str(job.evaluation_id), error=type(failure).__name__)
 
 
 def _sayable(error: Exception, job: _Job) -> str:
-    """The error's text as a log may hold it: no case name, and of the system's and the database's errors the kind."""
+    """The error's text as a log may hold it: no case name, and of the system's and the database's errors their kind."""
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {error.strerror}"
-    if isinstance(error, DBAPIError):
+    if isinstance(error, exc.SQLAlchemyError):
         return type(error).__name__
     return without_case_names(str(error), [one["case"] for one in job.manifest["cases"]])
 
