@@ -12,6 +12,7 @@ from sandbox.engine import Engine
 
 Level = Literal["ok", "warning", "problem"]
 _LEAST_FREE = 10 * 2**30
+_CONTAINERD = "io.containerd.snapshotter.v1"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ def report(engine: Engine) -> list[Finding]:
     info = engine.info()
     checks: tuple[Callable[[Engine, dict[str, Any]], Finding], ...] = (
         _platform,
+        _image_store,
         _seccomp,
         _memory,
         _processes,
@@ -52,6 +54,17 @@ def _platform(engine: Engine, info: dict[str, Any]) -> Finding:
     if info["OSType"] == "linux" and info["Architecture"] in ("x86_64", "amd64"):
         return Finding("engine", "ok", text)
     return Finding("engine", "problem", text, "Images are built for linux/amd64: use such a host.")
+
+
+def _image_store(engine: Engine, info: dict[str, Any]) -> Finding:
+    kept = {str(value) for _, value in info.get("DriverStatus") or ()}
+    if _CONTAINERD not in kept:
+        return Finding("images", "ok", "The engine knows images by the digest of their configuration.")
+    message = (
+        "The engine keeps images in containerd's store, where their ids are others: no image can be run."
+    )
+    remedy = 'Set {"features": {"containerd-snapshotter": false}} in /etc/docker/daemon.json and restart the engine.'
+    return Finding("images", "problem", message, remedy)
 
 
 def _seccomp(engine: Engine, info: dict[str, Any]) -> Finding:
@@ -107,8 +120,13 @@ def _root_layer(engine: Engine, info: dict[str, Any]) -> Finding:
 def _usage(engine: Engine, info: dict[str, Any]) -> Finding:
     if engine.privileged and cgroups.usable(info):
         return Finding("measurements", "ok", "Peak memory and processes are read from control groups.")
+    if engine.privileged:
+        message = (
+            "Peaks are read while a container runs: those of its last quarter of a second may be missed."
+        )
+        return Finding("measurements", "warning", message, "Use the cgroupfs driver.")
     message = "Peak memory is not recorded, and a container with too many processes is only seen to fail."
-    return Finding("measurements", "warning", message, "Run the worker as root; use the cgroupfs driver.")
+    return Finding("measurements", "warning", message, "Run the worker as root.")
 
 
 def _init(engine: Engine, info: dict[str, Any]) -> Finding:

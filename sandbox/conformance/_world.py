@@ -16,8 +16,10 @@ _EXPECTED = {
         "LD_LIBRARY_PATH",
         "LD_PRELOAD",
         "PATH",
+        "PROCTOR_SECONDS",
         "PROCTOR_TASK",
         "PROCTOR_TRACK",
+        "PYTHONUNBUFFERED",
     ),
     *("NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_VISIBLE_DEVICES"),
 }

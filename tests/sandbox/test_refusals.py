@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from evaluator.verdicts import Fault, PlatformFault
+from sandbox import doctor
 from sandbox.archive import canonical_name
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault, ImageRefused
@@ -72,10 +73,9 @@ def test_an_image_that_this_engine_cannot_load_is_the_participants(
 ) -> None:
     data, name = archive(*layers, **changes)
     assert is_whole(io.BytesIO(data), name)
-    before = set(engine.api.images(quiet=True, all=True))
     with pytest.raises(ImageRefused):
         engine.load(io.BytesIO(data), name)
-    assert set(engine.api.images(quiet=True, all=True)) - before == set()
+    assert not engine.has_image(name)
 
 
 @pytest.mark.parametrize("said", LOADS.values(), ids=LOADS)
@@ -138,6 +138,31 @@ def test_an_image_that_is_loaded_at_the_second_try_is_nobodys_fault() -> None:
             assert engine.has_image(name)
         finally:
             engine.remove_image(name)
+
+
+def other_ids(method: str, path: str, body: bytes) -> Answer | None:
+    """As an engine answers that keeps images in containerd's store: an image has the id of its manifest."""
+    found = "/images/proctor/" in path and path.endswith("/json")
+    return (200, json.dumps({"Id": digest(path.encode())}).encode()) if found else None
+
+
+def test_an_engine_that_gives_other_ids_is_told_to_the_organizers(engine: Engine) -> None:
+    data, name = archive(GOOD)
+    with (
+        engine_that(other_ids) as elsewhere,
+        pytest.raises(EngineFault, match="containerd-snapshotter") as caught,
+    ):
+        elsewhere.load(io.BytesIO(data), name)
+    assert caught.value.fault is PlatformFault.ENGINE_UNAVAILABLE
+    assert not engine.has_image(name)
+
+
+@pytest.mark.parametrize(("kind", "level"), [("io.containerd.snapshotter.v1", "problem"), ("overlay2", "ok")])
+def test_the_doctor_looks_where_an_engine_keeps_images(kind: str, level: str, engine: Engine) -> None:
+    info = json.dumps(engine.info() | {"DriverStatus": [["driver-type", kind]]}).encode()
+    with engine_that(lambda _, path, __: (200, info) if path.endswith("/info") else None) as elsewhere:
+        found = {one.name: one.level for one in doctor.report(elsewhere)}
+    assert found["images"] == level
 
 
 def test_a_full_disk_is_told_from_an_attribute_that_is_too_long(engine: Engine, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from worker.run.cache import ImageCache
 from worker.run.config import RunConfig
 from worker.run.heart import Held, insist
 from worker.run.host import Host
-from worker.run.images import ensure_image
+from worker.run.images import Refusals, ensure_image
 from worker.run.inputs import InputCache
 from worker.run.leases import Lease, LeaseClient, LeaseLost
 
@@ -69,6 +69,7 @@ class Workshop:
         self._lent, self._admit = lent, admit
         self._inputs = InputCache(host.root / "inputs", config.input_cache)
         self._images = ImageCache(host, config.image_cache)
+        self._refusals = Refusals()
         self._in_use: dict[str, IO[str]] = {}
         # Names of containers that are wanted. Changed in place and looked at only after containers are listed, so
         # that no reaper takes one for an orphan that was made meanwhile.
@@ -131,7 +132,8 @@ class Workshop:
         def fetch(blob: str, target: Path) -> None:
             insist(held, lambda: self._client.fetch_blob(held.lease, blob, target))
 
-        with self._host.image_lock(digest):
+        self._refusals.raise_if_fresh(digest)
+        with self._host.image_lock(digest), self._refusals.noted(digest):
             ensure_image(self._engine(), fetch, held.lease, running.scratch / "image", cache=self._images)
             if not self._host.is_warm(digest):
                 warm = replace(running.job, patience=1.0)

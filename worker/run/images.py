@@ -4,16 +4,49 @@ Docker never reads the bytes that somebody uploaded. All of this happens before 
 """
 
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from sandbox.archive import ImageFacts, write_canonical
 from sandbox.engine import Engine
+from sandbox.faults import ImageRefused
 from worker.run.cache import ImageCache
 from worker.run.leases import Lease
 
+_REMEMBERED = 600.0
+
 Fetch = Callable[[str, Path], None]
+
+
+class Refusals:
+    """The images that the engine refused of late: for the next cases they are neither fetched nor tried again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, str]] = {}
+
+    def raise_if_fresh(self, digest: str) -> None:
+        """Returns unless the image was refused in the last minutes.
+
+        Raises:
+            ImageRefused: in the words of that time.
+        """
+        until, said = self._known.get(digest, (0.0, ""))
+        if time.monotonic() < until:
+            raise ImageRefused(said)
+
+    @contextmanager
+    def noted(self, digest: str) -> Iterator[None]:
+        """Notes that the image is refused if the block finds so."""
+        try:
+            yield
+        except ImageRefused as error:
+            now = time.monotonic()
+            self._known = {one: known for one, known in self._known.items() if known[0] > now}
+            self._known[digest] = now + _REMEMBERED, str(error)
+            raise
 
 
 def ensure_image(engine: Engine, fetch: Fetch, lease: Lease, folder: Path, *, cache: ImageCache) -> str:
@@ -23,7 +56,8 @@ def ensure_image(engine: Engine, fetch: Fetch, lease: Lease, folder: Path, *, ca
     removed again. `cache` makes room for the image.
 
     Raises:
-        EngineFault: the engine cannot load it; ours, for the image has passed its check.
+        ImageRefused: the engine takes other images, and not this one.
+        EngineFault: the engine cannot load it, and that is not the image's doing.
         Damaged, LeaseLost, httpx.HTTPError: it cannot be fetched.
     """
     facts = ImageFacts.from_json(lease.image)
