@@ -109,7 +109,9 @@ def read_index(source: BinaryIO, *, limit: int, bounds: Bounds) -> Archive:
             raise contents.no_image from None
         raise
     if kept > bounds.documents:
-        raise ArchiveInvalid(ArchiveCode.TOO_MANY_MEMBERS, "the archive holds too many JSON documents.")
+        raise ArchiveInvalid(
+            ArchiveCode.TOO_MANY_MEMBERS, f"the archive holds too many JSON documents; {SAVE_AGAIN}."
+        )
     while packed and stream.read(CHUNK):
         pass  # the end of a gzip stream holds its checksum
     if tar.count == 0:

@@ -168,7 +168,8 @@ def _require_squashfs(source: BinaryIO, partition: Partition, bounds: Bounds) ->
         raise _damaged("holds no squashfs of version 4 where its header says so")
     if files > bounds.layer_members:
         raise ArchiveInvalid(
-            ArchiveCode.TOO_MANY_MEMBERS, f"{WHAT} has more than {bounds.layer_members:,} entries."
+            ArchiveCode.TOO_MANY_MEMBERS,
+            f"{WHAT} has more than {bounds.layer_members:,} entries; build it with fewer files.",
         )
     if used > partition.size:
         raise _cut()

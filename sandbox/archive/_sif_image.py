@@ -206,7 +206,8 @@ def _copy_lines(
             )
         if count > bounds.layer_members or text > _MOST_TEXT:
             raise ArchiveInvalid(
-                ArchiveCode.TOO_MANY_MEMBERS, f"{WHAT} has more than {bounds.layer_members:,} entries."
+                ArchiveCode.TOO_MANY_MEMBERS,
+                f"{WHAT} has more than {bounds.layer_members:,} entries; build it with fewer files.",
             )
         lines.write(line)
     return linked

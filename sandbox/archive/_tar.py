@@ -91,7 +91,8 @@ class Tar:
             self.count += 1
             if self.count > self._most:
                 raise ArchiveInvalid(
-                    ArchiveCode.TOO_MANY_MEMBERS, f"{self._what} has more than {self._most:,} entries."
+                    ArchiveCode.TOO_MANY_MEMBERS,
+                    f"{self._what} has more than {self._most:,} entries; {self._again('fewer files')}.",
                 )
             member = self._parse(header)
             if member.kind in b"xgLK":
@@ -194,14 +195,20 @@ class Tar:
     def _truncated(self) -> ArchiveInvalid:
         return ArchiveInvalid(
             ArchiveCode.TRUNCATED,
-            f"{self._what} ends before its end-of-archive mark: it was cut; {SAVE_AGAIN}.",
+            f"{self._what} ends before its end-of-archive mark: it was cut; {self._again()}.",
         )
 
     def _damaged(self) -> ArchiveInvalid:
         return ArchiveInvalid(
             ArchiveCode.DAMAGED,
-            f"{self._what} has a damaged tar header after byte {self._position - BLOCK:,}.",
+            f"{self._what} has a damaged tar header after byte {self._position - BLOCK:,}; {self._again()}.",
         )
+
+    def _again(self, how: str = "") -> str:
+        """What to do: a layer is built, an archive is saved."""
+        if not self._marked:
+            return "build the image again" + (f" with {how}" if how else "")
+        return SAVE_AGAIN
 
     def _not_a_tar(self, block: bytes) -> ArchiveInvalid:
         return not_a_tar(self._what, block, layer=not self._marked)

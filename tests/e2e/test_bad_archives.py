@@ -1,21 +1,20 @@
 """Archives that are no images: each is refused with its own code and sentence, without being loaded or run."""
 
 import gzip
-import json
 
 import pytest
 
 from tests.e2e.people import Person
-from tests.sandbox.archives import LAYER, config, legacy, pack, tar
+from tests.sandbox.archives import LAYER, config, legacy, pack, tar, together
 
 GOOD = pack(legacy(LAYER))
-TWO = json.dumps(json.loads(legacy(LAYER)["manifest.json"]) * 2).encode()
+TWO = together(legacy(LAYER), legacy(LAYER, image=config(LAYER, author="another")))
 
 BAD = {
     "no tar": (b"PK\x03\x04" + bytes(range(256)) * 8, "not_a_tar", "tar"),
     "a truncated tar": (GOOD[:-11000], "truncated", "end"),
     "a gzip of zeros": (gzip.compress(bytes(1 << 20)), "not_a_tar", "zeros"),
-    "two images": (pack(legacy(LAYER) | {"manifest.json": TWO}), "several_images", "image"),
+    "two images": (pack(TWO), "several_images", "docker save"),
     "an arm64 image": (
         pack(legacy(LAYER, image=config(LAYER, architecture="arm64"))),
         "wrong_architecture",

@@ -1,19 +1,22 @@
 """The score worker's check: what becomes of uploaded files, archives and SIF files alike."""
 
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from sandbox.archive import ImageFacts
+from sandbox.archive import ArchiveInvalid, ImageFacts
+from server.blobs import BlobStore
 from server.database import SessionFactory, unit_of_work
 from server.settings import Settings
 from server.uploads.models import Upload, UploadStatus
-from tests.sandbox.archives import legacy, pack
+from tests.sandbox.archives import LAYER, legacy, pack, tar
 from tests.sandbox.sifs import ARM64, partition, sif, squashfs
 from tests.sandbox.test_archive_programs import AMD, ARM, layer
 from tests.server.conftest import Tus
+from worker.score.check import CheckEnded, allowance, check
 from worker.score.images import check_waiting
 
 
@@ -73,3 +76,34 @@ def test_a_server_without_squashfs_tools_says_that_it_is_not_the_image(
     shown = checked(data)
     assert (shown["status"], shown["code"]) == ("rejected", "sif_not_supported")
     assert "not your image's fault" in shown["message"]
+
+
+def test_a_check_that_takes_too_long_is_ended_and_leaves_nothing(tmp_path: Path) -> None:
+    """A gigabyte of zeros, which is a hole on the disk, and a second to read it in."""
+    path, blobs = tmp_path / "image.tar", BlobStore(tmp_path / "blobs")
+    small = [
+        (name, data) for name, data in legacy(LAYER, Layers=["zeros.tar"]).items() if "layer" not in name
+    ]
+    header = tarfile.TarInfo("zeros.tar")
+    header.size = 2**30
+    with path.open("wb") as file:
+        file.write(tar(*small)[: sum(1024 for _ in small)] + header.tobuf())
+        file.truncate(file.tell() + header.size + 1024)
+    with pytest.raises(CheckEnded, match="after 1 s"):
+        check(path, limit=2**31, blobs=blobs, calls=(), seconds=1)
+    assert [one for one in blobs.root.rglob("*") if one.is_file()] == []
+    with pytest.raises(ArchiveInvalid, match="should have the digest"):
+        check(path, limit=2**31, blobs=blobs, calls=())
+
+
+def test_a_check_whose_process_fails_is_no_verdict(tmp_path: Path) -> None:
+    path = tmp_path / "image.tar"
+    path.write_bytes(pack(legacy(LAYER)))
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError, match="the check's process failed"):
+        check(path, limit=2**20, blobs=BlobStore(tmp_path / "file"), calls=())
+
+
+def test_the_time_for_a_check_grows_with_what_it_may_have_to_read() -> None:
+    assert allowance(80 * 2**10, 40 * 2**30) < 140
+    assert allowance(20 * 2**30, 40 * 2**30) > 6000

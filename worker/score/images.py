@@ -1,4 +1,4 @@
-"""Checking uploaded images: read as a stream, never loaded, never run."""
+"""Checking uploaded images: read as a stream by a process of their own, never loaded, never run."""
 
 import threading
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from sandbox.archive import ArchiveInvalid, Call, ToolMissing, check_archive
+from sandbox.archive import ArchiveInvalid, Call, ToolMissing
 from server.challenges.models import Challenge
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
@@ -15,11 +15,16 @@ from server.settings import Settings
 from server.teams.models import Team
 from server.uploads.models import Upload
 from server.uploads.service import upload_path
+from worker.score.check import CheckEnded, check
 
 _RENEW_EVERY = 120.0
 _NO_SIF = (
     "This server cannot read SIF files at present, which is not your image's fault. Tell the organizers, or "
     "upload what `docker save` writes."
+)
+_ENDED = (
+    "The check of this archive had not ended after {:,} seconds of processor time, far more than its size gives reason "
+    "for. Save the image again with `docker save IMAGE -o image.tar`, and tell the organizers if it stays."
 )
 
 _log = structlog.get_logger()
@@ -47,8 +52,8 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
             return
         limit, calls = _demands(sessions, upload)
         path = upload_path(settings.uploads, upload.id)
-        facts = check_archive(path, limit=limit, sink=settings.blobs, calls=calls)
-    except (ArchiveInvalid, ToolMissing) as error:
+        facts = check(path, limit=limit, blobs=settings.blobs, calls=calls)
+    except (ArchiveInvalid, ToolMissing, CheckEnded) as error:
         code, sentence = _refusal(error)
         with unit_of_work(sessions) as session:
             images.settle_invalid(session, upload, code, sentence, uploads=settings.uploads)
@@ -64,10 +69,13 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
     log.info("image_ready", digest=facts.digest)
 
 
-def _refusal(error: ArchiveInvalid | ToolMissing) -> tuple[str, str]:
+def _refusal(error: ArchiveInvalid | ToolMissing | CheckEnded) -> tuple[str, str]:
     """The code and the sentence for the participant; what is for the operator goes to the log."""
     if isinstance(error, ArchiveInvalid):
         return str(error.code), error.message
+    if isinstance(error, CheckEnded):
+        _log.error("check_ended", seconds=error.seconds)
+        return "check_failed", _ENDED.format(error.seconds)
     _log.error("sif_not_supported", what=error.what, remedy=error.remedy)
     return "sif_not_supported", _NO_SIF
 

@@ -1,0 +1,55 @@
+"""The process that checks one upload: `python -m worker.score.check_child`, asked and answering in JSON."""
+
+import json
+import resource
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from sandbox.archive import ArchiveInvalid, ToolMissing, check_archive
+from server.blobs import BlobStore
+
+_GRACE = 30
+"""Seconds of processor time in which a check that has to end may still remove what it wrote."""
+
+
+class _LateError(Exception):
+    """The check has used up its processor time."""
+
+
+def main() -> None:
+    """Answers the one request on standard input."""
+    request = json.load(sys.stdin)
+    seconds = int(request["seconds"])
+    signal.signal(signal.SIGXCPU, _end)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + _GRACE))
+    resource.setrlimit(resource.RLIMIT_AS, (int(request["memory"]), resource.RLIM_INFINITY))
+    json.dump(_answer(request), sys.stdout)
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    calls = [None if call is None else tuple(call) for call in request["calls"]]
+    try:
+        facts = check_archive(
+            Path(request["path"]),
+            limit=int(request["limit"]),
+            sink=BlobStore(Path(request["blobs"])),
+            calls=calls,
+        )
+    except ArchiveInvalid as error:
+        return {"refused": [str(error.code), error.message]}
+    except ToolMissing as error:
+        return {"missing": [error.what, error.remedy]}
+    except _LateError:
+        return {"late": True}
+    return {"facts": facts.to_json()}
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise _LateError
+
+
+if __name__ == "__main__":
+    main()
