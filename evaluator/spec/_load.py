@@ -9,12 +9,15 @@ from pydantic import ValidationError
 from evaluator.spec._challenge import Challenge
 from evaluator.spec._inputs import wrong_inputs
 from evaluator.spec._limits import wrong_limits
-from evaluator.spec._mistakes import wrong_metrics, wrong_names
+from evaluator.spec._mistakes import wrong_attempts, wrong_metrics, wrong_names
 from evaluator.spec._source import Problem, Source, SpecError, parse_source, read_source
 from evaluator.spec._texts import wrong_texts, wrong_times
 from evaluator.spec._vocabulary import fields_at
 from evaluator.spec._words import Mistake, guess, plain, without_follow_ups, words
 from evaluator.spec._words import Path as Place
+
+_LONGEST = 500
+"""Characters of a message."""
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +75,7 @@ def _loaded(sources: Sequence[Source], longest_case: float | None) -> Challenge:
 
 def _mistakes(content: dict[str, Any], longest_case: float | None) -> Iterator[Mistake]:
     yield from wrong_names(content)
+    yield from wrong_attempts(content)
     yield from wrong_metrics(content)
     yield from wrong_limits(content, longest_case=longest_case)
     yield from wrong_inputs(content)
@@ -110,7 +114,13 @@ def _misspelt(sources: Sequence[Source], error: Any) -> str:
 
 def _at(sources: Sequence[Source], path: Sequence[str | int], message: str) -> Problem:
     best = max(sources, key=lambda source: (source.depth(path), source is sources[0]))
-    return Problem(best.file, best.line_of(path), ".".join(map(plain, path)), message)
+    return Problem(best.file, best.line_of(path), ".".join(map(plain, path)), _one_line(message))
+
+
+def _one_line(message: str) -> str:
+    """A sentence that quotes what a file says, without its line ends and not without end."""
+    text = " ".join(message.splitlines())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _written(sources: Sequence[Source], loc: Sequence[str | int], kind: str) -> Place:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from evaluator.spec._words import Mistake, guess, mapping, plain, without_follow_ups, words
+from evaluator.spec._words import Mistake, guess, mapping, plain, shown, without_follow_ups, words
 
 
 def wrong_names(content: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -21,10 +21,10 @@ def wrong_names(content: Mapping[str, Any]) -> Iterator[Mistake]:
     for name, board in ((name, mapping(board)) for name, board in boards.items()):
         task, primary = board.get("task"), board.get("primary")
         if isinstance(tasks, Mapping) and isinstance(task, str) and task not in tasks:
-            yield Mistake(("boards", name, "task"), f"there is no task {task!r}" + guess(task, [*tasks]))
+            yield Mistake(("boards", name, "task"), f"there is no task {shown(task)}" + guess(task, [*tasks]))
         metrics = mapping(board.get("metrics"))
         if isinstance(primary, str) and primary not in metrics:
-            message = f"there is no metric {primary!r}" + guess(primary, [*metrics])
+            message = f"there is no metric {shown(primary)}" + guess(primary, [*metrics])
             yield Mistake(("boards", name, "primary"), message)
         if ranking.get("entry") == "best" and primary is None:
             yield Mistake(("boards", name, "primary"), "needed because ranking.entry is best")
@@ -32,12 +32,21 @@ def wrong_names(content: Mapping[str, Any]) -> Iterator[Mistake]:
         yield from _wrong_weights(ranking["weights"], [str(name) for name in boards])
 
 
+def wrong_attempts(content: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Attempts that are said to be counted for something else than each team, which nothing does."""
+    for name, phase in mapping(content.get("phases")).items():
+        per = mapping(mapping(phase).get("attempts")).get("per")
+        if isinstance(per, list | tuple) and "team" not in per:
+            message = "attempts are counted for each team: list team, and task and track if each has its own"
+            yield Mistake(("phases", name, "attempts", "per"), message)
+
+
 def _wrong_weights(weights: Mapping[str, Any], boards: list[str]) -> Iterator[Mistake]:
     lacking = [name for name in boards if name not in weights]
     for name in weights:
         if name not in boards:
             hint = guess(str(name), lacking) or f"; the boards are {', '.join(map(plain, boards))}"
-            yield Mistake(("ranking", "weights", name), f"there is no board {name!r}" + hint)
+            yield Mistake(("ranking", "weights", name), f"there is no board {shown(name)}" + hint)
     numbers = [one for one in weights.values() if isinstance(one, int | float)]
     if len(numbers) == len(weights) and not any(numbers):
         yield Mistake(("ranking", "weights"), "the weights add up to 0")
@@ -113,7 +122,7 @@ def _finite(value: object) -> bool:
 def _unknown(name: str, error: str, known: Sequence[str]) -> str:
     """A name that is close to a known one needs no list of all."""
     hint = guess(name, known)
-    return f"there is no metric {name!r}{hint}" if hint else error
+    return f"there is no metric {shown(name)}{hint}" if hint else error
 
 
 _OWN = ("metric", "title")
@@ -125,7 +134,7 @@ def _wrong_labels(parameters: Any, output: Mapping[str, Any]) -> Iterator[Mistak
         return
     for position, label in enumerate(asked):
         if label not in allowed:
-            message = f"the task has no label {label!r}; its labels are {', '.join(map(str, allowed))}"
+            message = f"the task has no label {label!r}; its labels are {', '.join(map(plain, allowed))}"
             yield Mistake(("labels", position), message)
         elif label in asked[:position]:
             yield Mistake(("labels", position), f"label {label!r} stands twice; keep one of them")

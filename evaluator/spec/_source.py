@@ -245,5 +245,6 @@ class _Loader(yaml.SafeLoader):
                 f"{node.value[:40]!r} is no {kind}" if isinstance(node, yaml.ScalarNode) else "no such value"
             )
             said = str(error) if kind == "timestamp" and isinstance(error, ValueError) else ""
+            said = "" if "timedelta" in said else said
             message = f"{shown}{f' ({said})' if said else ''}; put text in quotation marks"
             raise yaml.constructor.ConstructorError(None, None, message, node.start_mark) from None

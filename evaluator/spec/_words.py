@@ -24,6 +24,9 @@ _WRITTEN = {
 }
 
 
+_ALTERNATIVES = {"one_of": ("key", "flag", "file")}
+"""Fields in whose place another one stands."""
+
 _BOUNDS = {
     "greater_than": ("greater than", "gt"),
     "greater_than_equal": ("greater than or equal to", "ge"),
@@ -89,6 +92,8 @@ def without_follow_ups(errors: Sequence[Any], fields_at: Callable[[Path], Sequen
             *parent, word = path
             close = get_close_matches(str(word), fields_at(tuple(parent)), n=1)
             meant |= {(*parent, name) for name in close}
+            if close and close[0] in _ALTERNATIVES:
+                meant |= {(*parent, name) for name in _ALTERNATIVES[close[0]]}
     return [
         one
         for one in errors

@@ -210,17 +210,20 @@ def holds(config: dict[str, Any], limits: Limits) -> None:
     assert flags[-1] == "--output"
 
 
-def tried(seed: int) -> bool:
-    """One change by this seed; whether it is let through."""
+def drawn(seed: int) -> tuple[str, str | None]:
+    """A challenge file, and perhaps an overlay, one of which was changed by this seed."""
     draw = random.Random(seed)  # noqa: S311 - repeatable is what is wanted
-    file, overlay = draw.choice(FILES), draw.choice([None, *OVERLAYS])
-    if overlay is not None:
-        file = FILES[0]
+    overlay = draw.choice([None, *OVERLAYS])
+    file = draw.choice(FILES) if overlay is None else FILES[0]
     change = draw.choice([torn, turned, turned])
     if overlay is not None and draw.random() < 0.5:
-        overlay = change(overlay, draw)
-    else:
-        file = change(file, draw)
+        return file, change(overlay, draw)
+    return change(file, draw), overlay
+
+
+def tried(seed: int) -> bool:
+    """Whether what this seed gives is let through; it has to hold either way."""
+    file, overlay = drawn(seed)
     found = outcome(file, overlay)
     if isinstance(found, Challenge):
         assert parse_challenge(json.loads(json.dumps(found.model_dump(mode="json")))).digest == found.digest

@@ -1,6 +1,8 @@
 """What applying a challenge file would change is said first, and asked where somebody has to mean it."""
 
 import copy
+import json
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,11 +21,13 @@ from server.challenges.plan import Plan, apply_planned, plan
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
 from server.events import Event
+from tests.evaluator.test_spec_fuzz import drawn
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 from tests.server.test_leaderboard import scored
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+JSON = {"Content-Type": "application/json"}
 Amended = Callable[..., Challenge]
 
 
@@ -318,6 +322,30 @@ def test_a_file_that_is_wrong_changes_nothing_and_is_answered_by_line_and_field(
     long = {"file": text_of(amended()), "overlay": "limits: {seconds_per_case: 90000}"}
     assert "PROCTOR_LONGEST_LEASE_SECONDS" in admin.http.post("/admin/challenges", json=long).text
     assert count(sessions) == before
+
+
+def test_whatever_is_sent_is_a_plan_or_a_refusal_and_what_is_applied_has_a_page(
+    sessions: SessionFactory, slug: str, admin: Person, nobody: httpx.Client
+) -> None:
+    site = str(nobody.base_url).removesuffix("/api/v1/")
+    applied = 0
+    for seed in range(30):
+        file, overlay = drawn(seed)
+        body = {"file": re.sub(r"(?m)^challenge: .*$", f"challenge: {slug}", file), "overlay": overlay}
+        sent = json.dumps(body)
+        before = count(sessions)
+        seen = admin.http.post("/admin/challenges/plan", content=sent, headers=JSON)
+        assert seen.status_code in (200, 422), (seed, seen.text)
+        assert count(sessions) == before
+        if seen.status_code == 200 and seen.json()["challenge"] == slug:
+            whole = json.dumps(body | {"confirmed": True})
+            assert admin.http.post("/admin/challenges", content=whole, headers=JSON).status_code == 200, seed
+            assert nobody.get(f"/challenges/{slug}").status_code == 200, seed
+            assert httpx.get(f"{site}/challenges/{slug}").status_code == 200, seed
+            applied += 1
+        elif seen.status_code == 422:
+            assert seen.json()["detail"], seed
+    assert applied > 3
 
 
 @pytest.mark.parametrize(

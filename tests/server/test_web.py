@@ -10,7 +10,9 @@ import httpx
 import pytest
 from swagger_ui_bundle import swagger_ui_path
 
-from server.database import SessionFactory
+from evaluator.spec import Challenge
+from server.challenges.service import apply
+from server.database import SessionFactory, unit_of_work
 from server.openapi import as_3_0
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -66,6 +68,20 @@ def test_a_challenge_has_a_page_that_says_what_it_asks_and_how_to_take_part(site
     ):
         assert part in answer.text
     assert f'href="/challenges/{slug}"' in httpx.get(site).text
+
+
+def test_a_challenge_s_page_names_a_phase_that_is_open_or_says_that_none_is(
+    site: str, slug: str, fomo26: Challenge, sessions: SessionFactory
+) -> None:
+    assert "--phase sanity --watch" in httpx.get(f"{site}/challenges/{slug}").text
+    none = {name: one.model_copy(update={"opens": None}) for name, one in fomo26.phases.items()}
+    for phases, says in (
+        (none, "No phase takes submissions now."),
+        (none | {"validation": fomo26.phases["validation"]}, "--phase validation --watch"),
+    ):
+        with unit_of_work(sessions) as session:
+            apply(session, fomo26.model_copy(update={"challenge": slug, "phases": phases}), actor="tests")
+        assert says in httpx.get(f"{site}/challenges/{slug}").text
 
 
 @pytest.mark.parametrize(
