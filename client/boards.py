@@ -115,7 +115,7 @@ def _board_rank(row: Standing, board: str) -> str:
 
 
 def _board(track: Track, board: Board, decimals: int) -> _Ranking:
-    notes = _notes(board)
+    notes = _notes(board.entries)
     rows = [
         (
             number(entry.rank, 2),
@@ -132,7 +132,7 @@ def _board(track: Track, board: Board, decimals: int) -> _Ranking:
 
 
 def _otherwise(track: Track, board: Board, decimals: int) -> _Ranking:
-    notes = _notes(board)
+    notes = _notes(board.otherwise)
     rows = [
         (
             "–",
@@ -151,9 +151,8 @@ def _otherwise(track: Track, board: Board, decimals: int) -> _Ranking:
     return _Ranking(title, "", heads, rows, told)
 
 
-def _notes(board: Board) -> list[str]:
-    """What is to be said of a board's values, each once."""
-    listed: list[Valued] = [*board.entries, *board.otherwise]
+def _notes(listed: Sequence[Valued]) -> list[str]:
+    """What is to be said of the values of a table, each once."""
     values = (one for entry in listed for one in entry.metrics.values())
     return list(dict.fromkeys(said for one in values if (said := one.note or one.reason)))
 

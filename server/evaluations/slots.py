@@ -1,8 +1,10 @@
 """The slots of run workers: which are present, what they can run, and which have found themselves unfit."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -101,6 +103,15 @@ def no_worker_note(evaluation: Evaluation, known: Fleet) -> str | None:
     else:
         what = f"Waits: no worker is there, and none has offered {needs(evaluation)} so far"
     return f"{what}; the organizers see it. Nothing is lost: it starts when one is there."
+
+
+def standstill(session: Session, challenge_id: UUID) -> list[tuple[str, int]]:
+    """What keeps evaluations of a challenge waiting for want of a worker, and how many, the most first."""
+    active = Evaluation.status.in_([EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value])
+    waiting = session.scalars(select(Evaluation).where(Evaluation.challenge_id == challenge_id, active)).all()
+    known = fleet(session) if waiting else None
+    notes = (no_worker_note(one, known) for one in waiting if known is not None)
+    return Counter(note for note in notes if note is not None).most_common()
 
 
 def _moment(then: datetime, now: datetime) -> str:

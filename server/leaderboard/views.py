@@ -110,7 +110,7 @@ def _track(track: _Track) -> TrackOut:
                 board_ranks={name: one.task_ranks.get(name) for name in track.spec.boards},
                 missing=[name for name in track.spec.boards if (one.team, name) not in track.entries],
             )
-            for one in sorted(track.standings, key=lambda one: _team(track, one).disqualified is not None)
+            for one in sorted(track.standings, key=lambda one: _order(track, one, one.placement))
         ],
         boards=[_board(track, name) for name in track.spec.boards],
     )
@@ -162,7 +162,7 @@ def _board(track: _Track, name: str) -> BoardOut:
         metrics=[_metric(key, metric) for key, metric in board.metrics.items()],
         entries=[
             _entry(track, one, track.entries[one.team, name], first=one.team in leaders)
-            for one in sorted(listed, key=lambda one: _order(track, one, name))
+            for one in sorted(listed, key=lambda one: _order(track, one, one.task_ranks.get(name)))
         ],
         otherwise=[
             _otherwise(track, one)
@@ -172,15 +172,10 @@ def _board(track: _Track, name: str) -> BoardOut:
     )
 
 
-def _order(track: _Track, standing: Standing, board: str) -> tuple[bool, bool, float, str]:
+def _order(track: _Track, standing: Standing, rank: float | None) -> tuple[bool, bool, float, str]:
     """Ranked teams by rank and name, then baselines, then who is disqualified."""
     team = _team(track, standing)
-    return (
-        team.disqualified is not None,
-        standing.baseline,
-        standing.task_ranks.get(board) or 0,
-        team.name,
-    )
+    return team.disqualified is not None, standing.baseline, rank or 0, team.name
 
 
 def _latest(entries: Iterable[Entry]) -> datetime | None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from evaluator.spec import Challenge as Spec
 from server.challenges import service as challenges
 from server.deps import SessionDep
+from server.evaluations.slots import standstill
 from server.leaderboard.service import require_visible
 from server.leaderboard.views import leaderboard_out
 from server.web.pages import page
@@ -44,6 +45,7 @@ def challenge_page(request: Request, session: SessionDep, slug: str) -> HTMLResp
         spec=spec,
         released=challenge.released,
         at=at,
+        waiting=standstill(session, challenge.id),
         phase=phase,
         address=str(request.base_url).rstrip("/"),
     )

@@ -2,11 +2,24 @@
 
 import io
 from datetime import UTC, datetime
+from typing import Any
 
+import pytest
 from rich.console import Console, RenderableType
 
 from client.boards import leaderboard_tables
-from client.models import Board, Column, Entry, Evaluation, Leaderboard, Standing, Submission, Track, Value
+from client.models import (
+    Board,
+    Column,
+    Entry,
+    Evaluation,
+    Leaderboard,
+    Otherwise,
+    Standing,
+    Submission,
+    Track,
+    Value,
+)
 from client.progress import size
 from client.show import submission_table
 
@@ -76,3 +89,69 @@ def test_80_columns_cut_no_verdict_of_a_submission() -> None:
 
 def test_sizes_have_units_that_move() -> None:
     assert [size(count) for count in (12, 5 << 20, 1500 << 20)] == ["12 bytes", "5 MiB", "1.5 GiB"]
+
+
+def season() -> Leaderboard:
+    """A board with everything that may be said of a team: a tie, no prize, a baseline, one that is disqualified."""
+    auroc = Column(name="auroc", title="AUROC")
+    at = datetime(2026, 11, 28, 18, 56, tzinfo=UTC)
+    outside = Value(value=0.9, low=0.7, high=0.8, note="It lies outside its own interval.")
+
+    def marked(team: str, rank: float | None, value: Value, **marks: Any) -> tuple[Entry, Standing]:
+        wins = "500 USD" if marks.pop("wins", False) else None
+        shared = {"team": team, **marks}
+        ranks = {"task1": rank, "task2": None}
+        return (
+            Entry(rank=rank, metrics={"auroc": value}, scored_at=at, **shared),
+            Standing(
+                placement=rank, overall=rank, wins=wins, board_ranks=ranks, missing=("task2",), **shared
+            ),
+        )
+
+    rows = [
+        marked("Ada", 1, Value(value=0.9), first=True, wins=True),
+        marked("Bob", 1, outside, first=True),
+        marked(
+            "Institute", 3, Value(value=0.8), eligible=False, disclaimer="Members of an organizing institute"
+        ),
+        marked("Baseline", None, Value(value=0.7), baseline=True),
+        marked("Cheats", None, Value(value=0.99), disqualified=True),
+    ]
+    old = Otherwise(team="Old", metrics={"auroc": Value(value=0.6)}, scored_at=at, differs=("dataset",))
+    board = Board(
+        board="task1", title="Infarcts", metrics=(auroc,), entries=[one for one, _ in rows],
+        otherwise=(old,), cases=80, last_scored=at,
+    )  # fmt: skip
+    empty = Board(board="task2", title="Tumours", metrics=(auroc,), entries=())
+    track = Track(track="open", unified=[one for _, one in rows], boards=(board, empty))
+    return Leaderboard(
+        title="FOMO26",
+        phase_title="Test",
+        tracks=(track,),
+        closes=at,
+        last_scored=at,
+        released_early="A talk.",
+    )
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_every_team_has_its_marks_and_every_value_its_reason(width: int) -> None:
+    shown = " ".join(printed(width, *leaderboard_tables(season())).split())
+    for words in (
+        "Released before it was final: A talk.",
+        "Ada (tied for first)",
+        "Bob (tied for first)",
+        "Institute (no prize)",
+        "Institute: Members of an organizing institute",
+        "Baseline (baseline)",
+        "Cheats (disqualified)",
+        "500 USD",
+        "0.900 [1]",
+        "[1] It lies outside its own interval.",
+        "80 cases · 5 entries · last scored 2026-11-28 18:56 UTC",
+        "scored otherwise: 1",
+        "dataset",
+    ):
+        assert words in shown, words
+    assert shown.count("tied for first") == 4, "on the unified leaderboard and on the board"
+    assert "(–)" not in shown, "what nobody has is in no brackets"

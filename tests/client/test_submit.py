@@ -124,6 +124,8 @@ def test_watch_follows_the_newest_and_gives_up_in_time(mine: Cli, archive: Path)
     assert done.exit_code == 7
     assert submission in done.output
     assert done.stderr.count("task1 QUEUED 0 %") == 1
+    assert "Waits: no worker is there, and none has offered 32 CPUs" in done.stderr
+    assert "the organizers see it" in done.stderr
 
 
 def test_submit_can_watch_at_once(mine: Cli, archive: Path) -> None:

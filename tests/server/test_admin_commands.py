@@ -1,5 +1,6 @@
 """`proctor-admin` on a database: what it refuses, and what it asks before it does it."""
 
+import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -166,6 +167,21 @@ def test_a_board_that_is_not_final_is_released_with_force_and_a_reason_only(
     assert nobody.get(board).status_code == 403
     assert admin(*command, "--force", "--why", "A talk.").exit_code == 0
     assert nobody.get(board).json()["released_early"] == "A talk."
+
+
+def test_doctor_says_which_metrics_are_others_than_those_that_scored(
+    admin: Admin, lab: Lab, team: Entrant
+) -> None:
+    evaluation = scored(lab, team, 0.9)
+    shown = " ".join(admin("doctor").output.split())
+    assert f"{lab.slug}: " not in shown
+    with unit_of_work(lab.sessions) as session:
+        row = lock_evaluation(session, UUID(evaluation))
+        auroc = {**row.scored_with["task5"]["metrics"]["auroc"], "code": "sha256:of another version"}
+        row.scored_with = {"task5": {**row.scored_with["task5"], "metrics": {"auroc": auroc}}}
+    findings = json.loads(admin("doctor", "--json").output)
+    told = [one["found"] for one in findings if one["subject"] == "metrics"]
+    assert f"{lab.slug}: auroc differs from what 1 evaluation was scored with" in told
 
 
 @pytest.mark.parametrize("name", ["", "two words", "a/b", "naïve", "x" * 101])

@@ -159,6 +159,8 @@ def test_a_team_is_told_since_when_nobody_is_there_that_could_run_it(lab: Lab, t
     assert note.startswith(
         "Waits: no worker that could run it is there since 2026-03-05 18:56 UTC; the organizers see it."
     ), "whatever smaller ones are there"
+    site = f"http://{team.http.base_url.netloc.decode()}/challenges/{lab.slug}"
+    assert f"1 evaluation: {note}" in team.http.get(site).text, "on the page of the challenge too"
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import platform as machine
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -23,6 +23,7 @@ from sandbox.engine import Engine
 from sandbox.faults import EngineFault
 from server.database import unit_of_work
 from server.evaluations.errors import headline
+from server.leaderboard.bases import Stale, stale
 from server.tables import open_database
 from worker.admin._conformance import Profile, show_conformance
 from worker.admin.platform import require_free
@@ -95,7 +96,7 @@ def examine(data: Path, port: int) -> list[Finding]:
         *engine(Engine.connect),
         sif_files(),
         graphics(gpus()),
-        *failures(data),
+        *stored(data),
     ]
 
 
@@ -216,8 +217,8 @@ def graphics(found: list[tuple[str, int]]) -> Finding:
     return Finding("GPU", State.OK, f"{len(found)} ({sizes})")
 
 
-def failures(data: Path) -> Iterator[Finding]:
-    """What the platform failed at lately and what waits for a fault to pass, where its database answers."""
+def stored(data: Path) -> Iterator[Finding]:
+    """What the installation's database tells, where it answers: what failed lately, and metrics that changed."""
     given = os.environ.get("DATABASE_URL")
     if given is None and not (data / "secrets" / "postgres_password").is_file():
         return
@@ -227,13 +228,32 @@ def failures(data: Path) -> Iterator[Finding]:
         return
     try:
         with unit_of_work(sessions) as session:
-            found = headline(session)
+            found = [failures(headline(session)), *metrics(stale(session))]
     except SQLAlchemyError:  # not started, or not updated yet: nothing to tell
         return
     finally:
         sessions.kw["bind"].dispose()
+    yield from found
+
+
+def failures(found: str | None) -> Finding:
+    """What the platform failed at lately and what waits for a fault to pass."""
     if found is None:
-        yield Finding("evaluations", State.OK, "none errored since a day, none parked")
-    else:
-        remedy = "'proctor-admin errors' says why; 'proctor-admin retry' runs again what is errored."
-        yield Finding("evaluations", State.WARN, found, remedy)
+        return Finding("evaluations", State.OK, "none errored since a day, none parked")
+    remedy = "'proctor-admin errors' says why; 'proctor-admin retry' runs again what is errored."
+    return Finding("evaluations", State.WARN, found, remedy)
+
+
+def metrics(found: Sequence[Stale]) -> Iterator[Finding]:
+    """Whether present metrics are those that scored what the leaderboards hold."""
+    if not found:
+        yield Finding("metrics", State.OK, "those that scored what the leaderboards hold")
+    for one in found:
+        were = f"{one.evaluations} evaluation{'s were' if one.evaluations != 1 else ' was'} scored"
+        what = (
+            f"how {were} is not known"
+            if one.metric is None
+            else f"{one.metric} differs from what {were} with"
+        )
+        remedy = "The leaderboards list them as scored otherwise until they are scored again."
+        yield Finding("metrics", State.WARN, f"{one.challenge}: {what}", remedy)
