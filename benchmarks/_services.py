@@ -17,8 +17,8 @@ from server.settings import Settings
 from worker.embedded import process
 from worker.embedded.data import CHECKOUT
 from worker.embedded.migrations import migrate
+from worker.embedded.ports import free_port
 from worker.embedded.postgres import Postgres
-from worker.embedded.redis import free_port
 
 _READY_SECONDS = 60
 

@@ -15,8 +15,8 @@ import httpx
 
 from demo.stages import Stages
 from worker.embedded.data import CHECKOUT, data_directory
+from worker.embedded.ports import free_port
 from worker.embedded.process import spawn
-from worker.embedded.redis import free_port
 
 _MARKER = "made-by-the-demo"
 _READY_SECONDS = 180.0

@@ -6,6 +6,7 @@ from swagger_ui_bundle import swagger_ui_path
 
 from server import openapi, problems
 from server.accounts.api import router as accounts
+from server.admin.api import router as admin
 from server.body_limit import BodyLimit
 from server.challenges.api import router as challenges
 from server.datasets.api import router as datasets
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         evaluations,
         leases,
         leaderboard,
+        admin,
     ):
         app.include_router(router, prefix=API)
     app.include_router(health)

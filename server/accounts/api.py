@@ -4,13 +4,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from server.accounts import service, tokens
+from server.accounts import passwords, service, tokens
 from server.accounts.schemas import (
     AccountOut,
     Credentials,
     Me,
     NewTokenOut,
     NewWorkerOut,
+    PasswordChange,
+    PasswordResetIn,
     Registration,
     SessionOut,
     TokenIn,
@@ -19,7 +21,7 @@ from server.accounts.schemas import (
     WorkerOut,
 )
 from server.database import unit_of_work
-from server.deps import AdminDep, BearerDep, SessionDep, SettingsDep, UserDep
+from server.deps import AdminDep, BearerDep, RunWorkerDep, SessionDep, SettingsDep, UserDep
 
 router = APIRouter(tags=["accounts"])
 
@@ -56,6 +58,30 @@ def me(session: SessionDep, user: UserDep) -> Me:
     return Me(**account.model_dump(), scopes=sorted(user.scopes))
 
 
+@router.post("/me/password", status_code=204)
+def change_password(body: PasswordChange, request: Request, user: UserDep, credentials: BearerDep) -> None:
+    """Changes one's password; one's other sessions end."""
+    with unit_of_work(request.app.state.sessions) as session:
+        email = service.account_of(session, user).email
+        service.count_log_in(session, email)
+    with unit_of_work(request.app.state.sessions) as session:
+        passwords.change_password(
+            session,
+            user,
+            old=body.old_password,
+            new=body.new_password,
+            asking_token=credentials.credentials if credentials else "",
+            revoke_tokens=body.revoke_tokens,
+        )
+        passwords.forget_attempts(session, email)
+
+
+@router.post("/password-resets", status_code=204)
+def reset_password(body: PasswordResetIn, session: SessionDep) -> None:
+    """Sets a new password with a code from an admin; the code works once, for a day."""
+    passwords.finish_reset(session, **body.model_dump())
+
+
 @router.post("/tokens", status_code=201)
 def create_token(body: TokenIn, session: SessionDep, user: UserDep) -> NewTokenOut:
     """Creates an API token; the answer is the only place that shows it."""
@@ -73,6 +99,12 @@ def list_tokens(session: SessionDep, user: UserDep) -> list[TokenOut]:
 def revoke_token(token_id: UUID, session: SessionDep, user: UserDep) -> None:
     """Revokes an API token."""
     service.revoke_token(session, user, token_id)
+
+
+@router.get("/worker/me", tags=["workers"])
+def run_worker(worker: RunWorkerDep) -> dict[str, str]:
+    """Whose token this is, for a run worker that has just started."""
+    return {"name": worker.name}
 
 
 @router.post("/admin/workers", status_code=201, tags=["admin"])

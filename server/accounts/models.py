@@ -56,6 +56,8 @@ class ApiToken(Identified, Created, Base):
     scopes: Mapped[list[str]] = mapped_column(default=list)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    # A run worker's token may be replaced by another under the same id.
+    issued_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class LogInAttempts(Base):
@@ -66,3 +68,13 @@ class LogInAttempts(Base):
     email_hash: Mapped[str] = mapped_column(primary_key=True)
     count: Mapped[int]
     since: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class PasswordReset(Created, Base):
+    """A code that sets a new password once, known by its sha256 only; a person has one at most."""
+
+    __tablename__ = "password_resets"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    code_hash: Mapped[str]
+    expires_at: Mapped[datetime]

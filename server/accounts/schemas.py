@@ -72,6 +72,29 @@ class Credentials(BaseModel):
     password: Annotated[str, Field(max_length=256)]
 
 
+class PasswordChange(BaseModel):
+    """Another password for oneself; `revoke_tokens` ends one's API tokens too."""
+
+    old_password: Annotated[str, Field(max_length=256)]
+    new_password: Password
+    revoke_tokens: bool = False
+
+
+class PasswordResetIn(BaseModel):
+    """A new password, with the code that an admin gave out."""
+
+    email: Email
+    code: Annotated[str, Field(max_length=100)]
+    password: Password
+
+
+class PasswordResetOut(BaseModel):
+    """The code that sets a new password once; it is shown this once."""
+
+    code: str
+    expires_at: datetime
+
+
 class SessionOut(BaseModel):
     """A session token; it is shown this once."""
 

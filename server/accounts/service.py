@@ -3,16 +3,15 @@
 import hashlib
 import hmac
 from datetime import datetime, timedelta
-from functools import cache
+from uuid import UUID
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import case, delete, exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from server import events
 from server.accounts.models import Account, ApiToken, LogInAttempts, TokenKind
+from server.accounts.passwords import hashed, refresh_hash, verifies
 from server.accounts.principals import Admin, RunWorker, Scope, User
 from server.accounts.tokens import (
     create_api_token,
@@ -28,6 +27,7 @@ from server.errors import Conflict, Forbidden, NotFound, QuotaSpent, Unauthorize
 
 __all__ = [
     "account_of",
+    "account_with",
     "authenticate_admin",
     "authenticate_run_worker",
     "authenticate_user",
@@ -38,19 +38,18 @@ __all__ = [
     "list_workers",
     "log_in",
     "log_out",
+    "make_admin",
     "register",
     "require_scope",
     "revoke_token",
     "revoke_worker",
+    "set_admin",
 ]
 
 SESSION_LASTS = timedelta(hours=12)
 LOG_INS_PER_WINDOW = 10
 LOG_IN_WINDOW = timedelta(minutes=15)
 _FIRST_ADMIN_LOCK = 0x70726F63746F72  # any fixed number: registrations of a first admin queue behind it
-
-# OWASP's argon2id parameters: 19 MiB, so that forty log-ins at once stay below 1 GiB.
-_passwords = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def register(
@@ -73,7 +72,7 @@ def register(
         _check_setup_token(session, setup_token, expected_setup_token)
     row: Account | None = session.scalar(
         insert(Account)
-        .values(email=email.lower(), name=name, password_hash=_passwords.hash(password), is_admin=is_admin)
+        .values(email=email.lower(), name=name, password_hash=hashed(password), is_admin=is_admin)
         .on_conflict_do_nothing(index_elements=["email"])
         .returning(Account)
     )
@@ -147,10 +146,9 @@ def log_in(session: Session, *, email: str, password: str) -> tuple[str, datetim
         Unauthorized: wrong address or password; both take the same time and say the same.
     """
     account = session.scalar(select(Account).where(Account.email == email.lower()))
-    if not _verifies(account.password_hash if account else _nobodys_hash(), password) or account is None:
+    if not verifies(account, password) or account is None:
         raise Unauthorized("wrong_credentials", "The e-mail address or the password is wrong.")
-    if _passwords.check_needs_rehash(account.password_hash):
-        account.password_hash = _passwords.hash(password)
+    refresh_hash(account, password)
     stale = LogInAttempts.since < func.now() - LOG_IN_WINDOW
     session.execute(delete(LogInAttempts).where((LogInAttempts.email_hash == _sha256(account.email)) | stale))
     scopes = [Scope.READ, Scope.SUBMIT, *([Scope.ADMIN] if account.is_admin else [])]
@@ -159,6 +157,44 @@ def log_in(session: Session, *, email: str, password: str) -> tuple[str, datetim
     )
     assert row.expires_at is not None  # noqa: S101 - issued with a duration
     return token, row.expires_at
+
+
+def make_admin(session: Session, *, email: str, name: str, password: str, actor: str) -> Account:
+    """A new account that is an admin's.
+
+    Raises:
+        Conflict: the address has an account.
+    """
+    account = register(session, email=email, name=name, password=password)
+    set_admin(session, account.id, is_admin=True, actor=actor)
+    return account
+
+
+def account_with(session: Session, email: str) -> Account | None:
+    """The account of an address, whatever its capitals."""
+    return session.scalar(select(Account).where(Account.email == email.strip().lower()))
+
+
+def set_admin(session: Session, user_id: UUID, *, is_admin: bool, actor: str) -> Account:
+    """Makes a person an admin, or no longer one; tokens of theirs with the scope lose it at once.
+
+    Raises:
+        NotFound: there is no such account.
+        Conflict: there would be no admin left.
+    """
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FIRST_ADMIN_LOCK})
+    account = session.get(Account, user_id, with_for_update=True)
+    if account is None:
+        raise NotFound("unknown_account", "There is no such account. GET /admin/users lists them.")
+    others = select(exists().where(Account.is_admin, Account.id != user_id))
+    if not is_admin and account.is_admin and not session.scalar(others):
+        raise Conflict("last_admin", "This is the only admin. Make another person one first.")
+    if account.is_admin != is_admin:
+        account.is_admin = is_admin
+        events.record(
+            session, "user", account.id, actor=actor, what="made admin" if is_admin else "no longer admin"
+        )
+    return account
 
 
 def log_out(session: Session, token: str | None) -> None:
@@ -254,19 +290,6 @@ def _authenticate(session: Session, token: str | None) -> tuple[ApiToken, Accoun
     if expired:
         raise Unauthorized("token_expired", "This token has expired. Log in again or create a new one.")
     return row, account
-
-
-def _verifies(password_hash: str, password: str) -> bool:
-    try:
-        return _passwords.verify(password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False
-
-
-@cache
-def _nobodys_hash() -> str:
-    """A hash to compare with where there is no account, so that the answer takes as long."""
-    return _passwords.hash("nobody")
 
 
 def _sha256(value: str) -> str:

@@ -107,7 +107,9 @@ def create_worker_token(session: Session, name: str, *, token: str | None = None
         token, row = issue(session, TokenKind.WORKER, name=name, token=token)
     else:
         token = token or _PREFIXES[TokenKind.WORKER] + secrets.token_urlsafe(32)
-        row.hash = token_hash(token)
+        if row.hash == token_hash(token):
+            return token
+        row.hash, row.issued_at = token_hash(token), func.now()
     events.record(session, "worker", row.id, actor="platform", what="token issued")
     return token
 

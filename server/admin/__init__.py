@@ -1,1 +1,1 @@
-"""Admin."""
+"""Lists and decisions of admins, across the other features."""

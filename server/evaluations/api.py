@@ -1,17 +1,17 @@
 """Endpoints of single evaluations: withdrawing one, its cases where these are public, and what admins see."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
 from server.deps import AdminDep, SessionDep, SettingsDep, UserDep
-from server.evaluations import access, errors, receipts, service, slots, summary
+from server.evaluations import access, errors, receipt_keys, receipts, service, slots, summary
 from server.evaluations.models import CaseRun
 from server.evaluations.retry import retry
-from server.evaluations.schemas import ErrorsOut, FailedOut, WaitingOut
+from server.evaluations.schemas import ErrorsOut, FailedOut, SlotOut, WaitingOut
 from server.evaluations.summary import Summary
 from server.evaluations.waiting import LEAST_PRIORITY, MOST_PRIORITY, Which, prioritize, waiting
 from server.submissions import views
@@ -48,25 +48,6 @@ class CaseAdminOut(CaseOut):
     wait_seconds: float | None
 
 
-class SlotOut(BaseModel):
-    """A slot of a run worker. `unfit`: why it takes no work; `present`: seen in the last minute; memory in bytes."""
-
-    name: str
-    present: bool
-    seen_at: datetime
-    unfit: str | None
-    running: int
-    evaluation: UUID | None
-    task: str | None
-    cpus: float
-    memory: int
-    gpus: int
-    gpu_memory: int
-    runtimes: list[str]
-    most: int
-    invoke: bool
-
-
 class PriorityIn(BaseModel):
     """The place of an evaluation in the queue."""
 
@@ -80,10 +61,23 @@ class RetryIn(BaseModel):
 
 
 class ReceiptOut(BaseModel):
-    """A receipt: the statement and the Ed25519 signature, in base64, of its canonical JSON."""
+    """A receipt: the statement and the Ed25519 signature, in base64, of its canonical JSON.
+
+    `key` is the public key that it verifies with; null where none of this server's does.
+    """
 
     statement: dict[str, Any]
     signature: str
+    key: str | None
+
+
+class ReceiptKeyOut(BaseModel):
+    """An Ed25519 public key of this server's receipts, in base64; `retired_at` is null for the one in use."""
+
+    algorithm: Literal["Ed25519"] = "Ed25519"
+    key: str
+    created_at: datetime
+    retired_at: datetime | None
 
 
 def _case(run: CaseRun, name: str) -> CaseOut:
@@ -135,11 +129,21 @@ def get_receipt_key(settings: SettingsDep) -> dict[str, str]:
     return {"algorithm": "Ed25519", "key": receipts.public_key(settings)}
 
 
+@router.get("/receipts/keys")
+def list_receipt_keys(session: SessionDep) -> list[ReceiptKeyOut]:
+    """Every public key that this server's receipts were signed with, the one in use first."""
+    return [
+        ReceiptKeyOut(key=one.public_key, created_at=one.created_at, retired_at=one.retired_at)
+        for one in receipt_keys.receipt_keys(session)
+    ]
+
+
 @router.get("/admin/evaluations/{evaluation_id}/receipt")
 def get_receipt(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> ReceiptOut:
     """The signed statement of what ran on what, with what; the signature is over its canonical JSON."""
     receipt = access.receipt_of(session, admin, evaluation_id)
-    return ReceiptOut(statement=receipt.statement, signature=receipt.signature)
+    key = receipt_keys.key_of(session, receipt)
+    return ReceiptOut(statement=receipt.statement, signature=receipt.signature, key=key)
 
 
 @router.get("/admin/evaluations/{evaluation_id}/cases")
@@ -207,24 +211,4 @@ def post_retry(
 @router.get("/admin/slots")
 def list_slots(session: SessionDep, admin: AdminDep) -> list[SlotOut]:
     """Every slot that ever asked for a case: what it offers, what it runs, and why it takes no work if so."""
-    return [_slot(one) for one in slots.slot_states(session)]
-
-
-def _slot(state: slots.SlotState) -> SlotOut:
-    slot, evaluation = state.slot, state.evaluation
-    return SlotOut(
-        name=slot.name,
-        present=state.present,
-        seen_at=slot.seen_at,
-        unfit=slot.unfit,
-        running=state.running,
-        evaluation=evaluation.id if evaluation else None,
-        task=evaluation.task if evaluation else None,
-        cpus=slot.cpus,
-        memory=slot.memory,
-        gpus=slot.gpus,
-        gpu_memory=slot.gpu_memory,
-        runtimes=slot.runtimes,
-        most=slot.most,
-        invoke=slot.invoke,
-    )
+    return [SlotOut.of(one) for one in slots.slot_states(session)]

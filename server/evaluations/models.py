@@ -272,3 +272,23 @@ class Receipt(Created, Base):
     statement: Mapped[dict[str, Any]]
     signature: Mapped[str]
     reports: Mapped[dict[str, Any]]
+
+
+class ReceiptKey(Identified, Created, Base):
+    """A public key that receipts of this installation were signed with; one is in use, the others are retired.
+
+    It is derived from the secret key, so it also tells whether that is still the installation's.
+    """
+
+    __tablename__ = "receipt_keys"
+    __table_args__ = (
+        Index(
+            "uq_receipt_keys_present",
+            text("(retired_at IS NULL)"),
+            unique=True,
+            postgresql_where=text("retired_at IS NULL"),
+        ),
+    )
+
+    public_key: Mapped[str] = mapped_column(unique=True)
+    retired_at: Mapped[datetime | None] = mapped_column(default=None)

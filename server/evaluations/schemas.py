@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from server.evaluations.errors import Failed
+from server.evaluations.slots import SlotState
 from server.evaluations.waiting import Waiting
 
 
@@ -97,3 +98,49 @@ class ErrorsOut(BaseModel):
 
     errored: list[FailedOut]
     parked: list[FailedOut]
+
+
+class SlotOut(BaseModel):
+    """A slot of a run worker. `present`: it is let in and was seen in the last minute; memory in bytes.
+
+    `state`: present, gone, unfit (and `unfit` says why it takes no work), token revoked, or token replaced and not
+    seen since.
+    """
+
+    name: str
+    state: str
+    present: bool
+    seen_at: datetime
+    unfit: str | None
+    running: int
+    evaluation: UUID | None
+    task: str | None
+    cpus: float
+    memory: int
+    gpus: int
+    gpu_memory: int
+    runtimes: list[str]
+    most: int
+    invoke: bool
+
+    @classmethod
+    def of(cls, one: SlotState) -> Self:
+        """The same for programs."""
+        slot, evaluation = one.slot, one.evaluation
+        return cls(
+            name=slot.name,
+            state=one.state,
+            present=one.present,
+            seen_at=slot.seen_at,
+            unfit=slot.unfit,
+            running=one.running,
+            evaluation=evaluation.id if evaluation else None,
+            task=evaluation.task if evaluation else None,
+            cpus=slot.cpus,
+            memory=slot.memory,
+            gpus=slot.gpus,
+            gpu_memory=slot.gpu_memory,
+            runtimes=slot.runtimes,
+            most=slot.most,
+            invoke=slot.invoke,
+        )

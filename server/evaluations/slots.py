@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from server import events
+from server.accounts.models import ApiToken
 from server.accounts.principals import RunWorker
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.policy import ANY_RUNTIME, PRESENT_SECONDS
@@ -19,12 +20,25 @@ from server.evaluations.status import CaseStatus, EvaluationStatus
 
 @dataclass(frozen=True)
 class SlotState:
-    """A slot as admins see it: what it offers, and what it runs if anything. `present`: seen in the last minute."""
+    """A slot as admins see it: what it offers, and what it runs if anything.
+
+    `refused`: why its worker is not let in any more, if so; `present`: it is, and it was seen in the last minute.
+    """
 
     slot: WorkerSlot
     present: bool
+    refused: str | None
     running: int
     evaluation: Evaluation | None
+
+    @property
+    def state(self) -> str:
+        """One word or two for all of it; what an admin has to do something about comes first."""
+        if self.refused is not None:
+            return self.refused
+        if self.slot.unfit is not None:
+            return "unfit"
+        return "present" if self.present else "gone"
 
 
 def present_slots(session: Session) -> list[WorkerSlot]:
@@ -34,8 +48,16 @@ def present_slots(session: Session) -> list[WorkerSlot]:
 
 def _seen(session: Session) -> list[SlotState]:
     recent = WorkerSlot.seen_at > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, PRESENT_SECONDS)
-    rows = session.execute(select(WorkerSlot, recent).order_by(WorkerSlot.name, WorkerSlot.worker_id))
-    return [SlotState(slot, present, 0, None) for slot, present in rows]
+    refused = case(
+        (ApiToken.revoked_at.is_not(None), "token revoked"),
+        (ApiToken.issued_at > WorkerSlot.seen_at, "token replaced"),
+    )
+    rows = session.execute(
+        select(WorkerSlot, recent, refused)
+        .outerjoin(ApiToken, ApiToken.id == WorkerSlot.worker_id)
+        .order_by(WorkerSlot.name, WorkerSlot.worker_id)
+    )
+    return [SlotState(slot, seen and why is None, why, 0, None) for slot, seen, why in rows]
 
 
 def slot_states(session: Session) -> list[SlotState]:
@@ -51,7 +73,7 @@ def slot_states(session: Session) -> list[SlotState]:
     for one in _seen(session):
         count = counts.get((one.slot.worker_id, one.slot.name), 0)
         evaluation = session.get(Evaluation, one.slot.evaluation_id) if count else None
-        found.append(SlotState(one.slot, one.present, count, evaluation))
+        found.append(replace(one, running=count, evaluation=evaluation))
     return found
 
 
@@ -122,7 +144,10 @@ def _moment(then: datetime, now: datetime) -> str:
 
 def needs(evaluation: Evaluation) -> str:
     """What a slot has to offer for this evaluation, as people read it."""
-    parts = [f"{evaluation.needs_cpus:g} CPUs", f"{evaluation.needs_memory / 2**30:g} GiB of memory"]
+    parts = [
+        f"{evaluation.needs_cpus:g} CPU{'' if evaluation.needs_cpus == 1 else 's'}",
+        f"{evaluation.needs_memory / 2**30:g} GiB of memory",
+    ]
     if evaluation.needs_gpus:
         of = f" of {evaluation.needs_gpu_memory / 2**30:g} GiB" if evaluation.needs_gpu_memory else ""
         parts.append(f"{evaluation.needs_gpus} GPU{of}")

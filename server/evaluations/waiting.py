@@ -13,6 +13,7 @@ from server.errors import Conflict, NotFound
 from server.evaluations.models import Evaluation
 from server.evaluations.status import EvaluationStatus
 from server.teams.models import Team
+from server.teams.service import name_key
 
 LEAST_PRIORITY, MOST_PRIORITY = -1000, 1000
 HAS_CASES = (EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value)
@@ -46,13 +47,13 @@ def waiting(session: Session, which: Which) -> list[Waiting]:
     Raises:
         NotFound: there is no such challenge, phase, track, task or team.
     """
-    _require_known(session, which)
+    require_known(session, which)
     named = {
         Challenge.slug: which.challenge,
         Evaluation.phase: which.phase,
         Evaluation.track: which.track,
         Evaluation.task: which.task,
-        Team.name: which.team,
+        Team.name_key: None if which.team is None else name_key(which.team),
     }
     query = (
         select(Evaluation, Challenge.slug, Team.name)
@@ -69,8 +70,12 @@ def waiting(session: Session, which: Which) -> list[Waiting]:
     return [Waiting(evaluation, slug, team) for evaluation, slug, team in session.execute(query)]
 
 
-def _require_known(session: Session, which: Which) -> None:
-    """A name that nothing has would look like an empty queue."""
+def require_known(session: Session, which: Which) -> None:
+    """Refuses names that nothing has: they would look like an empty list.
+
+    Raises:
+        NotFound: there is no such challenge, phase, track, task or team.
+    """
     challenges = session.scalars(select(Challenge)).all()
     specs = [one.spec for one in challenges if which.challenge in (None, one.slug)]
     known = (
@@ -83,8 +88,11 @@ def _require_known(session: Session, which: Which) -> None:
         if name is not None and name not in names:
             there = ", ".join(sorted(names)) or "none"
             raise NotFound(f"unknown_{kind}", f"There is no {kind} {name!r}. There are: {there}.")
-    if which.team is not None and not session.scalar(select(exists().where(Team.name == which.team))):
-        raise NotFound("unknown_team", f"There is no team {which.team!r}.")
+    same = Team.name_key == name_key(which.team or "")
+    if which.team is not None and not session.scalar(select(exists().where(same))):
+        raise NotFound(
+            "unknown_team", f"There is no team {which.team!r}. 'proctor-admin teams' shows all of them."
+        )
 
 
 def prioritize(session: Session, evaluation_ids: Sequence[UUID], priority: int, *, actor: str) -> int:

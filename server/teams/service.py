@@ -37,7 +37,7 @@ def create_team(session: Session, user: User, challenge_id: UUID, *, name: str) 
         raise _has_team()
     team: Team | None = session.scalar(
         insert(Team)
-        .values(challenge_id=challenge_id, name=name, name_key=_key(name))
+        .values(challenge_id=challenge_id, name=name, name_key=name_key(name))
         .on_conflict_do_nothing(index_elements=["challenge_id", "name_key"])
         .returning(Team)
     )
@@ -110,7 +110,7 @@ def choose_team(session: Session, user: User, challenge_id: UUID, *, named: str 
     """
     if named is None:
         return team_of(session, user, challenge_id)
-    same = Team.id == UUID(named) if _is_uuid(named) else Team.name_key == _key(named)
+    same = Team.id == UUID(named) if _is_uuid(named) else Team.name_key == name_key(named)
     team = session.scalar(select(Team).where(Team.challenge_id == challenge_id, same))
     if team is None:
         raise _unknown_team()
@@ -293,7 +293,8 @@ def _is_letter_or_digit(character: str) -> bool:
     return unicodedata.category(character)[0] in "LMN"  # marks too: many scripts write vowels with them
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """The name as it is compared: composed, without capitals, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 

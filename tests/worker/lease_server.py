@@ -41,6 +41,8 @@ class LeaseServer:
         self.failures = self.fetch_failures = 0
         self.slots: list[Json] = []
         self.lease_seconds = 30.0
+        self.tokens: set[str] | None = None  # those that are let in; all of them if None
+        self.shown: list[str] = []
 
     def add(
         self,
@@ -112,6 +114,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self._body()
+        if self._is_refused():
+            return
         if self.path.endswith("/leases"):
             lease = self.lab.lease(json.loads(body))
             self._say(204) if lease is None else self._say(200, json.dumps(lease).encode())
@@ -136,6 +140,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._say(204)
 
     def do_GET(self) -> None:
+        if self._is_refused():
+            return
+        if self.path.endswith("/worker/me"):
+            self._say(200, b"{}")
+            return
         case, _, name = self._call()
         if name in self.lab.blobs:
             self.lab.fetched[name] += 1
@@ -153,6 +162,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         body = self._body()
+        if self._is_refused():
+            return
         if (called := _CALL.fullmatch(self.path)) is not None:
             self.lab.outputs[called[1]] = body
         digest = hashlib.sha256(body).hexdigest()
@@ -162,6 +173,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         match = _CALL.fullmatch(self.path)
         assert match is not None, self.path
         return match[1], match[2], match[3] or ""
+
+    def _is_refused(self) -> bool:
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.lab.shown.append(token)
+        if self.lab.tokens is None or token in self.lab.tokens:
+            return False
+        self._say(401, b'{"status":401,"code":"invalid_token"}')
+        return True
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -93,6 +93,7 @@ def test_the_order_is_database_migrations_server_token_workers(platform: Platfor
         "postgres",
         "redis",
         "migrations",
+        "secret key",
         "server",
         "worker token",
         "beat",

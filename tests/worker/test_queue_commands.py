@@ -15,8 +15,8 @@ from server.evaluations.waiting import Which, waiting
 from server.events import Event
 from tests.server.simulation import Queue
 from tests.worker.queues import Admin
-from worker.admin.forecast import slots_table
 from worker.admin.queue import queue_table
+from worker.admin.slot_list import slots_table
 
 
 def priorities(queue: Queue) -> dict[str, int]:
@@ -30,7 +30,7 @@ def test_what_is_put_first_runs_before_all_others(queue: Queue, admin: Admin) ->
     queue.submit("late", 10)
     queue.run(1, until=lambda: len(queue.held) == 4)
     said = admin("priority", 5, "--team", "late")
-    assert (said.exit_code, said.output) == (0, "1 of 1 evaluations changed to priority 5\n")
+    assert (said.exit_code, said.output) == (0, "1 of 1 evaluation changed to priority 5\n")
     queue.run(1, until=lambda: len(queue.held) == 4 + 11)
     assert [one.team for one in queue.held].count("late") >= 10
 
@@ -161,3 +161,25 @@ def test_what_has_ended_is_left_alone(queue: Queue, admin: Admin) -> None:
     assert said.exit_code == 1
     assert "'proctor-admin queue' shows" in said.output
     assert admin("priority", 3, uuid4()).exit_code == 1
+
+
+def test_a_team_is_found_whatever_its_capitals(queue: Queue, admin: Admin) -> None:
+    queue.submit("Blue Lab", 4)
+    queue.run(0)
+    assert "Blue Lab" in admin("queue", "--team", "blue  LAB").output
+    assert admin("priority", 3, "--team", "BLUE LAB").exit_code == 0
+    assert set(priorities(queue).values()) == {3}
+
+
+def test_the_beginning_of_an_id_is_enough_where_one_evaluation_has_it(queue: Queue, admin: Admin) -> None:
+    queue.submit("one", 4)
+    queue.submit("two", 4)
+    queue.run(0)
+    first, _ = priorities(queue)
+    assert admin("priority", 3, first[:-3]).exit_code == 0
+    assert priorities(queue)[first] == 3
+    both = admin("priority", 3, first[:4])
+    assert both.exit_code == 1
+    assert "begin with" in both.output
+    assert all(one in both.output for one in priorities(queue))
+    assert "no beginning of an id" in admin("priority", 3, "xyz").output

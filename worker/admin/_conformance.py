@@ -4,7 +4,6 @@ import json
 import tempfile
 from collections import defaultdict
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 
 import typer
@@ -16,13 +15,7 @@ from sandbox.conformance import Result
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
 from sandbox.options import RUNTIMES
-
-
-class Profile(StrEnum):
-    """A profile of the container options."""
-
-    COMPATIBLE = "compatible"
-    STRICT = "strict"
+from worker.admin.doctor import Profile
 
 
 def show_conformance(profile: Profile | None, as_json: bool) -> int:

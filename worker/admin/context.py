@@ -10,7 +10,6 @@ from typing import NoReturn
 import typer
 from pydantic import SecretStr
 from rich.console import Console
-from rich.table import Column
 from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -23,7 +22,6 @@ from worker.embedded.data import data_directory, secret
 from worker.embedded.postgres import Postgres
 
 ACTOR = "proctor-admin"
-_WIDE, _ID = 180, 36
 
 _console = Console(stderr=True, highlight=False)
 
@@ -38,6 +36,8 @@ def settings_of(data: Path | None) -> Settings:
             f"There is no installation in {directory}. Start one with 'proctor-admin up', name another directory with "
             "--data or PROCTOR_DATA (a demo's ends in -demo), or set DATABASE_URL."
         )
+    if not (directory / "secrets" / "secret_key").is_file():
+        fail(f"{directory / 'secrets' / 'secret_key'} is missing; 'proctor-admin up' says how to go on.")
     return Settings(  # type: ignore[call-arg]  # database_url goes by its alias
         data=directory,
         secret_key=SecretStr(secret(directory, "secret_key")),
@@ -61,16 +61,6 @@ def work(settings: Settings) -> Iterator[Session]:
         )
     finally:
         sessions.kw["bind"].dispose()
-
-
-def wide_console() -> Console:
-    """Standard output for tables; what is not a terminal has room for whole rows."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-
-
-def whole(header: str) -> Column:
-    """A column of names that are to be copied: never cut."""
-    return Column(header, no_wrap=True, min_width=_ID)
 
 
 def fail(message: str) -> NoReturn:

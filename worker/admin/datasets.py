@@ -1,19 +1,17 @@
 """`proctor-admin datasets`, `activate-dataset` and `drop-dataset`: the versions of the cases and which is in force."""
 
-import json
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from server.challenges.service import get_challenge
 from server.datasets import versions
 from server.datasets.models import Dataset
 from server.datasets.schemas import DatasetOut
-from worker.admin.context import ACTOR, fail, make_sure, settings_of, wide_console, work
+from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.tables import Listing, show, show_json
 
 app = typer.Typer()
 Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
@@ -22,7 +20,6 @@ Phase = Annotated[str | None, typer.Option(help="Only of this phase.")]
 Task = Annotated[str | None, typer.Option(help="Only of this task.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 _SHORT = slice(7, 19)
-_COLOURS = {"active": "green", "staged": "yellow", "superseded": "", "dropped": "dim"}
 
 
 @app.command("datasets")
@@ -43,28 +40,26 @@ def show_datasets(
         )
         rows = [DatasetOut.of(one) for one in found]
     if as_json:
-        shown = [one.model_dump(mode="json") for one in rows]
-        typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        show_json([one.model_dump(mode="json") for one in rows])
     else:
-        wide_console().print(_table(rows) if rows else f"{challenge} has no cases yet.")
+        show(_table(rows), otherwise=f"{challenge} has no cases yet.")
 
 
-def _table(rows: list[DatasetOut]) -> Table:
-    headers = ("cases", "labels", "imported (UTC)", "by", "used by", "MB", "state")
-    table = Table("phase", "task", "version", *headers, box=None, pad_edge=False)
+def _table(rows: list[DatasetOut]) -> Listing:
+    heads = ("version", "phase", "task", "cases", "labels", "imported (UTC)", "by", "used by", "MB", "state")
+    table = Listing(heads, numbers=frozenset({"cases", "used by", "MB"}))
     for one in rows:
-        colour = _COLOURS[one.state]
-        table.add_row(
+        table.add(
+            one.digest[_SHORT],
             one.phase,
             one.task,
-            one.digest[_SHORT],
             f"{one.cases:,}",
-            escape(one.labels or ""),
+            one.labels or "",
             f"{one.imported_at.astimezone(UTC):%Y-%m-%d %H:%M}",
-            escape(one.imported_by or ""),
+            one.imported_by or "",
             f"{one.evaluations:,}",
             f"{one.size / 1e6:,.1f}",
-            f"[{colour}]{one.state}[/]" if colour else one.state,
+            one.state,
         )
     return table
 

@@ -1,11 +1,10 @@
 """`proctor-admin doctor`: is this machine fit, and what to do where it is not."""
 
-import json
 import os
 import platform as machine
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -13,28 +12,27 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
 
 from sandbox.archive import ToolMissing, squashfs_tools
 from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
-from server.database import unit_of_work
-from server.evaluations.errors import headline
-from server.leaderboard.bases import Stale, stale
-from server.tables import open_database
-from worker.admin._conformance import Profile, show_conformance
-from worker.admin.platform import require_free
 from worker.admin.slots import gpus
-from worker.embedded.account import USER, SetupError
+from worker.admin.tables import Listing, show, show_json
+from worker.embedded.account import USER
 from worker.embedded.data import data_directory
-from worker.embedded.postgres import Postgres
+from worker.embedded.ports import is_free
 
 _GB = 10**9
 _OLDEST_ENGINE = (20, 10)
 app = typer.Typer()
+
+
+class Profile(StrEnum):
+    """A profile of the container options."""
+
+    COMPATIBLE = "compatible"
+    STRICT = "strict"
 
 
 class State(StrEnum):
@@ -74,12 +72,14 @@ def doctor(
 ) -> None:
     """Look at this machine and say what is missing; exit code 1 if Proctor cannot work here."""
     if conformance:
+        from worker.admin._conformance import show_conformance  # it needs everything that runs a case
+
         raise typer.Exit(show_conformance(profile, as_json))
     findings = examine(data.absolute() if data else data_directory(), port)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        show_json([asdict(finding) for finding in findings])
     else:
-        Console().print(table(findings))
+        show(table(findings))
     if any(finding.state is State.FAIL for finding in findings):
         raise typer.Exit(1)
 
@@ -96,20 +96,15 @@ def examine(data: Path, port: int) -> list[Finding]:
         *engine(Engine.connect),
         sif_files(),
         graphics(gpus()),
-        *stored(data),
+        *recorded(data),
     ]
 
 
-def table(findings: list[Finding]) -> Table:
-    """The findings as a person reads them."""
-    colours = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red"}
-    result = Table("", "", "found", box=None, pad_edge=False)
-    if any(finding.remedy for finding in findings):
-        result.add_column("what to do")
-    for finding in findings:
-        colour = colours[finding.state]
-        remedy = [finding.remedy] if len(result.columns) == 4 else []
-        result.add_row(f"[{colour}]{finding.state}[/]", finding.subject, finding.found, *remedy)
+def table(findings: list[Finding]) -> Listing:
+    """The findings as a person reads them; what to do stands below what was found."""
+    result = Listing(("state", "what", "found"), prose=frozenset(("found",)))
+    for one in findings:
+        result.add(one.state.value, one.subject, f"{one.found}\n{one.remedy}".strip())
     return result
 
 
@@ -163,9 +158,7 @@ def disk(subject: str, path: Path, *, warn: int, fail: int) -> Finding:
 
 def free_port(port: int) -> Finding:
     """Whether the server could listen."""
-    try:
-        require_free("127.0.0.1", port)
-    except SetupError:
+    if not is_free("127.0.0.1", port):
         return Finding("port", State.WARN, f"{port} is in use", "Fine if that is Proctor; else use --port.")
     return Finding("port", State.OK, f"{port} is free")
 
@@ -217,43 +210,10 @@ def graphics(found: list[tuple[str, int]]) -> Finding:
     return Finding("GPU", State.OK, f"{len(found)} ({sizes})")
 
 
-def stored(data: Path) -> Iterator[Finding]:
-    """What the installation's database tells, where it answers: what failed lately, and metrics that changed."""
+def recorded(data: Path) -> Iterator[Finding]:
+    """What the installation's database tells, where there is one."""
     given = os.environ.get("DATABASE_URL")
-    if given is None and not (data / "secrets" / "postgres_password").is_file():
-        return
-    try:
-        sessions = open_database(given or Postgres(data).url(), pool_size=1)
-    except SetupError:  # a path that is too long, which 'up' says
-        return
-    try:
-        with unit_of_work(sessions) as session:
-            found = [failures(headline(session)), *metrics(stale(session))]
-    except SQLAlchemyError:  # not started, or not updated yet: nothing to tell
-        return
-    finally:
-        sessions.kw["bind"].dispose()
-    yield from found
+    if given is not None or (data / "secrets" / "postgres_password").is_file():
+        from worker.admin._recorded import findings  # it needs the server's tables
 
-
-def failures(found: str | None) -> Finding:
-    """What the platform failed at lately and what waits for a fault to pass."""
-    if found is None:
-        return Finding("evaluations", State.OK, "none errored since a day, none parked")
-    remedy = "'proctor-admin errors' says why; 'proctor-admin retry' runs again what is errored."
-    return Finding("evaluations", State.WARN, found, remedy)
-
-
-def metrics(found: Sequence[Stale]) -> Iterator[Finding]:
-    """Whether present metrics are those that scored what the leaderboards hold."""
-    if not found:
-        yield Finding("metrics", State.OK, "those that scored what the leaderboards hold")
-    for one in found:
-        were = f"{one.evaluations} evaluation{'s were' if one.evaluations != 1 else ' was'} scored"
-        what = (
-            f"how {were} is not known"
-            if one.metric is None
-            else f"{one.metric} differs from what {were} with"
-        )
-        remedy = "The leaderboards list them as scored otherwise until they are scored again."
-        yield Finding("metrics", State.WARN, f"{one.challenge}: {what}", remedy)
+        yield from findings(data, given)

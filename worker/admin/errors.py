@@ -15,7 +15,8 @@ from server.challenges.service import now
 from server.evaluations import errors
 from server.evaluations.retry import errored_like, retry
 from server.evaluations.schemas import ErrorsOut, FailedOut
-from worker.admin.context import ACTOR, fail, make_sure, settings_of, wide_console, work
+from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.tables import console
 
 app = typer.Typer()
 Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
@@ -42,11 +43,11 @@ def show_errors(
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return
-    console = wide_console()
-    _show(console, "Errored; 'proctor-admin retry' runs them again:", found.errored)
-    _show(console, "Parked; tried again by themselves, after a pause that grows:", found.parked)
+    terminal = console()
+    _show(terminal, "Errored; 'proctor-admin retry' runs them again:", found.errored)
+    _show(terminal, "Parked; tried again by themselves, after a pause that grows:", found.parked)
     if not found.errored and not found.parked:
-        console.print("No evaluation ended by the platform's fault, and none waits for a fault to pass.")
+        terminal.print("No evaluation ended by the platform's fault, and none waits for a fault to pass.")
 
 
 @app.command("retry")
@@ -99,11 +100,11 @@ def _span(text: str) -> timedelta:
     return min(timedelta(**{_UNITS[found[2]]: int(found[1])}), _LONGEST)
 
 
-def _show(console: Console, title: str, found: list[FailedOut]) -> None:
+def _show(terminal: Console, title: str, found: list[FailedOut]) -> None:
     """Three lines for each evaluation, for the last one, the reason, is a sentence."""
     if not found:
         return
-    console.print(title, style="bold")
+    terminal.print(title, style="bold")
     for one in found:
         at = one.ended_at or one.since
         facts = [
@@ -113,12 +114,12 @@ def _show(console: Console, title: str, found: list[FailedOut]) -> None:
             f"on {one.worker}" if one.worker else "",
             "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         ]
-        console.print(
+        terminal.print(
             f"{one.id}  {one.challenge} {one.phase} {one.track} {one.task}, {_plain(one.team)}", markup=False
         )
         for line in (", ".join(fact for fact in facts if fact), one.reason or ""):
             if line:
-                console.print(Padding(Text(_plain(line)), (0, 0, 0, 4)))
+                terminal.print(Padding(Text(_plain(line)), (0, 0, 0, 4)))
 
 
 def _plain(text: str) -> str:

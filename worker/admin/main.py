@@ -1,32 +1,39 @@
 """`proctor-admin`: every module of this package that has an `app` adds its commands."""
 
-import importlib
 import importlib.util
-import pkgutil
+import os
 import sys
 
 import typer
 
-import worker.admin
+from worker.admin._commands import Commands
 
 _NEEDED = ("sqlalchemy", "celery")  # one that only the server needs, one that only the worker needs
 
 
 def collect() -> typer.Typer:
-    """The program with the commands of all modules beside this one, in alphabetical order of the modules."""
+    """The program with the commands of all modules beside this one; each is imported when it is invoked."""
     program = typer.Typer(
         name="proctor-admin",
+        cls=Commands,
         help="Run and look after a Proctor installation.",
         no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None if _is_plain() else "rich",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in sorted(entry.name for entry in pkgutil.iter_modules(worker.admin.__path__)):
-        if module in {"main", "__main__"}:
-            continue
-        commands = getattr(importlib.import_module(f"worker.admin.{module}"), "app", None)
-        if isinstance(commands, typer.Typer):
-            program.add_typer(commands)
+    program.callback()(_every_command)
     return program
+
+
+def _is_plain() -> bool:
+    """Whether help should have no boxes: in a pipe, a file, or a terminal that can only print."""
+    seen = sys.stdout.isatty() and sys.stderr.isatty()
+    return not seen or os.environ.get("TERM", "dumb") in ("dumb", "unknown")
+
+
+def _every_command() -> None:
+    """Nothing stands before a command."""
 
 
 def main() -> None:

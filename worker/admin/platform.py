@@ -1,7 +1,6 @@
 """What runs on one machine: which programs, in which order, and what each is told and not told."""
 
 import os
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,11 +9,11 @@ from pathlib import Path
 import httpx
 
 from worker.admin.slots import Slot, deal
-from worker.embedded.account import SetupError
-from worker.embedded.data import CHECKOUT, make_directory, secret, store_secret
+from worker.embedded.data import CHECKOUT, make_directory, secret, token_file, worker_directory
 from worker.embedded.migrations import migrate
+from worker.embedded.ports import free_port, reachable_as, require_free
 from worker.embedded.postgres import Postgres
-from worker.embedded.redis import Redis, free_port
+from worker.embedded.redis import Redis
 from worker.supervisor import Program, Service, Step
 
 # What a child keeps of our environment; everything else it needs is named below.
@@ -39,49 +38,75 @@ class Platform:
     redis: Redis
 
     @classmethod
-    def on(cls, data: Path, *, host: str = "127.0.0.1", port: int = 0, run_workers: int = 2) -> "Platform":
-        """A platform in `data`; port 0 takes a free one.
+    def on(
+        cls,
+        data: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        run_workers: int = 2,
+        redis_host: str = "127.0.0.1",
+        redis_port: int = 0,
+    ) -> "Platform":
+        """A platform in `data`; port 0 takes a free one, Redis' port 0 the one that it had before.
 
         Raises `SetupError` where somebody already listens on the port.
         """
         require_free(host, port)
-        return cls(data, host, port or free_port(host), run_workers, Postgres(data), Redis(data))
+        redis = Redis(data, redis_host, redis_port)
+        return cls(data, host, port or free_port(host), run_workers, Postgres(data), redis)
 
     @property
     def server_url(self) -> str:
         """Where the server answers, as seen from this machine."""
-        own = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared only
-        return f"http://{own}:{self.port}"
+        return f"http://{reachable_as(self.host)}:{self.port}"
 
     @property
     def address_file(self) -> Path:
         """Holds the server's address while the platform is up, for programs that wait for it."""
         return self.data / "address"
 
+    @property
+    def redis_address_file(self) -> Path:
+        """Holds where Redis listens while the platform is up."""
+        return self.data / "redis.address"
+
     def secret(self, name: str) -> str:
         """One of this installation's secrets, made on first use."""
         return secret(self.data, name)
 
 
-WorkerToken = Callable[[Platform], str]
-"""Makes (or finds again) the token that this machine's run workers show to the server."""
+WorkerToken = Callable[[Platform], None]
+"""Sees to it that the file with the token of this machine's run workers holds one that the server knows."""
 
 
-def services(platform: Platform, worker_token: WorkerToken | None = None) -> list[Service]:
+SecretKey = Callable[[Platform], None]
+"""Requires that the secret key is the one that the installation's database knows."""
+
+
+def services(
+    platform: Platform, worker_token: WorkerToken | None = None, secret_key: SecretKey | None = None
+) -> list[Service]:
     """Everything in the order in which it starts.
 
-    `worker_token` is called once the server is healthy and before the first run worker starts.
+    `secret_key` is called once the database has its tables, and may raise to end the start; `worker_token` once the
+    server is healthy and before the first run worker starts.
     """
 
     def token() -> None:
         if worker_token is not None:
-            store_secret(platform.data, "worker_token", worker_token(platform))
+            worker_token(platform)
+
+    def key() -> None:
+        if secret_key is not None:
+            secret_key(platform)
 
     names = [f"run-{number}" for number in range(1, platform.run_workers + 1)]
     return [
         platform.postgres,
         platform.redis,
         Step("migrations", lambda: migrate(platform.postgres.url())),
+        Step("secret key", key),
         _server(platform),
         Step("worker token", token),
         _beat(platform),
@@ -107,13 +132,13 @@ def run_worker_environment(platform: Platform, slot: Slot) -> dict[str, str]:
     All run workers of a machine share that directory. Neither the database nor the directory that holds
     the references is named to a process that runs strangers' code.
     """
-    directory = make_directory(platform.data / "worker", 0o711)
+    directory = worker_directory(platform.data)
     return (
         _kept(os.environ)
         | slot.environment()
         | {
             "PROCTOR_SERVER_URL": platform.server_url,
-            "PROCTOR_WORKER_TOKEN": platform.secret("worker_token"),
+            "PROCTOR_WORKER_TOKEN_FILE": str(token_file(platform.data)),
             "PROCTOR_WORKER_DIR": str(directory),
             "PROCTOR_DRAIN_SECONDS": str(_DRAIN_SECONDS),
             "REDIS_URL": platform.redis.url,
@@ -193,15 +218,3 @@ def _healthy(url: str) -> bool:
         return httpx.get(f"{url}/healthz", timeout=2, trust_env=False).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
-
-
-def require_free(host: str, port: int) -> None:
-    """Raise `SetupError` unless the server could listen there; port 0 always is free."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise SetupError(
-                f"Port {port} on {host} cannot be used ({error.strerror}); choose another with --port."
-            ) from error

@@ -1,19 +1,17 @@
 """`proctor-admin queue` and `proctor-admin priority`: what waits, and what is to go first or last."""
 
-import json
-from datetime import UTC
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 import typer
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
+from server.admin.find import evaluation_id
 from server.evaluations.errors import headline
 from server.evaluations.schemas import WaitingOut
 from server.evaluations.waiting import LEAST_PRIORITY, MOST_PRIORITY, Waiting, Which, prioritize, waiting
-from worker.admin.context import ACTOR, fail, make_sure, settings_of, whole, wide_console, work
+from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.tables import Listing, console, counted, moment, show, show_json
 
 app = typer.Typer()
 Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
@@ -21,7 +19,7 @@ Challenge = Annotated[str | None, typer.Option(help="Only of this challenge.")]
 Phase = Annotated[str | None, typer.Option(help="Only of this phase.")]
 Track = Annotated[str | None, typer.Option(help="Only of this track.")]
 Task = Annotated[str | None, typer.Option(help="Only of this task.")]
-Team = Annotated[str | None, typer.Option(help="Only of the team of this name.")]
+Team = Annotated[str | None, typer.Option(help="Only of the team of this name; capitals do not matter.")]
 
 
 @app.command("queue")
@@ -41,12 +39,11 @@ def show_queue(
         table = queue_table(found)
         trouble = headline(session)
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        show_json(rows)
         return
-    console = wide_console()
-    console.print(table if found else "No evaluation waits.")
+    show(table, otherwise="No evaluation waits.")
     if trouble is not None:
-        console.print(trouble, style="yellow", markup=False)
+        console().print(Text(trouble, style="yellow"))
 
 
 @app.command("priority")
@@ -60,7 +57,8 @@ def set_priority(
         ),
     ],
     evaluations: Annotated[
-        list[UUID] | None, typer.Argument(help="Evaluations, as 'proctor-admin queue' names them.")
+        list[str] | None,
+        typer.Argument(help="Evaluations, as 'proctor-admin queue' names them; the beginning is enough."),
     ] = None,
     challenge: Challenge = None,
     phase: Phase = None,
@@ -76,11 +74,12 @@ def set_priority(
 
     Cases that run go on. Among evaluations of one priority the queue stays fair.
     """
-    which = Which(challenge, phase, track, task, team, evaluations or ())
-    if which == Which():
+    if not evaluations and Which(challenge, phase, track, task, team) == Which():
         fail("Say which evaluations: name them, or give --challenge, --phase, --track, --task or --team.")
     settings = settings_of(data)
     with work(settings) as session:
+        named = [evaluation_id(session, one) for one in evaluations or ()]
+        which = Which(challenge, phase, track, task, team, named)
         ids = {one.evaluation.id for one in waiting(session, which)}
     if left_out := sorted(set(which.ids) - ids):
         fail(
@@ -93,22 +92,22 @@ def set_priority(
         make_sure(f"{len(ids)} evaluations get priority {priority}.", yes=yes)
     with work(settings) as session:
         changed = prioritize(session, sorted(ids), priority, actor=ACTOR)
-    typer.echo(f"{changed} of {len(ids)} evaluations changed to priority {priority}")
+    typer.echo(f"{changed} of {counted(len(ids), 'evaluation')} changed to priority {priority}")
 
 
-def queue_table(found: list[Waiting]) -> Table:
+def queue_table(found: list[Waiting]) -> Listing:
     """One row per evaluation."""
-    headers = ("priority", "team", "of", "status", "cases left", "since (UTC)")
-    table = Table(whole("evaluation"), *headers, box=None, pad_edge=False)
+    heads = ("evaluation", "priority", "team", "of", "status", "cases left", "since (UTC)")
+    table = Listing(heads, frozenset(("priority", "cases left")))
     for one in found:
         evaluation = one.evaluation
-        table.add_row(
+        table.add(
             str(evaluation.id),
             str(evaluation.priority),
-            escape(one.team),
+            one.team,
             f"{one.challenge} {evaluation.phase} {evaluation.track} {evaluation.task}",
             evaluation.status,
             f"{evaluation.remaining:,}",
-            f"{evaluation.created_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+            moment(evaluation.created_at),
         )
     return table

@@ -1,8 +1,10 @@
 """`proctor-admin worker-token`: the token that a run worker on another host shows to the server."""
 
+import os
 import re
+import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,29 +12,109 @@ from server.accounts.service import create_worker_token
 from server.database import unit_of_work
 from server.tables import open_database
 from worker.admin.context import fail, settings_of, work
-from worker.admin.platform import Platform
+from worker.admin.tables import show_json
+from worker.embedded.data import secret, store_secret, token_file, write_closed
+
+if TYPE_CHECKING:  # what `up` needs takes as long to import as the rest of this command
+    from worker.admin.platform import Platform
 
 app = typer.Typer()
 
+LOCAL = "local"
+"""The name of the run workers that `up` starts; they share one token, in a file that they read again."""
+_SEED = "worker_token_seed"
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 @app.command("worker-token")
 def worker_token(
     name: Annotated[str, typer.Argument(help="The run worker's name.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The token and the settings as JSON.")] = False,
     data: Annotated[
         Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
     ] = None,
 ) -> None:
-    """Print a new token for the run worker NAME; an older one of that name stops working."""
+    """Print a new token for the run worker NAME, and what its host is told; an older token of that name ends.
+
+    The workers that 'up' has started are named 'local' and go on with the new one by themselves.
+    """
     if not _PLAIN.fullmatch(name):
         fail(f"{name!r} is no name for a run worker: up to 100 letters, digits and the signs - _ .")
-    with work(settings_of(data)) as session:
-        token = create_worker_token(session, name)
+    settings = settings_of(data)
+    own = name == LOCAL and "DATABASE_URL" not in os.environ
+    token = _new_local_token(settings.data) if own else None
+    with work(settings) as session:
+        token = create_worker_token(session, name, token=token)
+    known = _settings(settings.data, token)
+    if as_json:
+        show_json({"name": name, "token": token, "settings": known})
+        return
     typer.echo(token)
+    if own:
+        typer.echo("The run workers of this machine read it from their file and go on.", err=True)
+    else:
+        typer.echo(_told(name, known), err=True)
 
 
-def local_worker_token(platform: Platform) -> str:
-    """The token of the run workers that `up` starts on this machine; the same one at every start."""
-    with unit_of_work(open_database(platform.postgres.url(), pool_size=1)) as session:
-        return create_worker_token(session, "local", token="prw_" + platform.secret("worker_token_seed"))
+def _new_local_token(data: Path) -> str:
+    """A token that later starts of `up` find again; its file comes first, so that workers never read an older one."""
+    store_secret(data, _SEED, secrets.token_urlsafe(32))
+    return _written(data)
+
+
+def _written(data: Path) -> str:
+    token = "prw_" + secret(data, _SEED)
+    write_closed(token_file(data), token)
+    return token
+
+
+def _settings(data: Path, token: str) -> dict[str, str]:
+    """What a run worker is told, as far as this installation knows it."""
+    return {
+        "PROCTOR_SERVER_URL": _line(data / "address") or "http://SERVER:8426",
+        "PROCTOR_WORKER_TOKEN": token,
+        "PROCTOR_WORKER_DIR": "/var/lib/proctor-worker",
+        "REDIS_URL": _redis_url(data),
+    }
+
+
+def _redis_url(data: Path) -> str:
+    """Redis' address; its port stays the same from one start of `up` to the next."""
+    if "DATABASE_URL" in os.environ or not (data / "redis.port").is_file():
+        return os.environ.get("REDIS_URL", "redis://USER:PASSWORD@SERVER:6379/0")
+    from worker.embedded.redis import Redis
+
+    host = _line(data / "redis.address").rpartition(":")[0] or "127.0.0.1"
+    return Redis(data, host).url
+
+
+def _told(name: str, known: dict[str, str]) -> str:
+    lines = [
+        "",
+        f"On the host of {name}, where the container engine is, with the server's address in place of any 127.0.0.1:",
+        "",
+        *(f"  export {key}='{value}'" for key, value in known.items()),
+        f"  python -m worker.run --name {name}",
+        "",
+        "It has to reach the server and Redis. 'up' lets other hosts in with --host and --redis-host, on an address of",
+        "this machine in a network that you trust; else tunnel both ports with ssh -L.",
+    ]
+    return "\n".join(lines)
+
+
+def _line(path: Path) -> str:
+    return path.read_text().strip() if path.is_file() else ""
+
+
+def local_worker_token(platform: "Platform") -> None:
+    """Sees to it that the run workers that `up` starts have a token; the same one at every start."""
+    token = _written(platform.data)
+    sessions = open_database(platform.postgres.url(), pool_size=1)
+    try:
+        with unit_of_work(sessions) as session:
+            known = create_worker_token(session, LOCAL, token=token)
+        if known != token:  # it was revoked, and does not come back
+            store_secret(platform.data, _SEED, known.removeprefix("prw_"))
+            _written(platform.data)
+    finally:
+        sessions.kw["bind"].dispose()

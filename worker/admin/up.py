@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from worker.admin.platform import Platform, WorkerToken, services
+from worker.admin.platform import Platform, SecretKey, WorkerToken, services
+from worker.admin.secret_key import check_secret_key
 from worker.admin.tokens import local_worker_token
 from worker.embedded.account import SetupError
 from worker.embedded.data import data_directory, prepare
@@ -27,9 +28,19 @@ def up(
         int, typer.Option(min=0, max=65535, help="Port of the server; 0 takes a free one.")
     ] = 8426,
     host: Annotated[str, typer.Option(help="Address the server listens on.")] = "127.0.0.1",
+    redis_host: Annotated[
+        str, typer.Option(help="Address Redis listens on; another one lets run workers of other hosts in.")
+    ] = "127.0.0.1",
+    redis_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of Redis, kept from then on; 0 is the one it had.")
+    ] = 0,
     data: Annotated[
         Path | None, typer.Option(help="Where everything is kept.", envvar="PROCTOR_DATA")
     ] = None,
+    new_secret_key: Annotated[
+        bool,
+        typer.Option("--new-secret-key", help="Go on with another secret key than before, if that is lost."),
+    ] = False,
 ) -> None:
     """Run database, broker, server, beat and workers here until Ctrl-C.
 
@@ -38,15 +49,30 @@ def up(
     console = Console(stderr=True, highlight=False)
     directory = data.absolute() if data else data_directory()
     try:
-        platform = Platform.on(directory, host=host, port=port, run_workers=run_workers)
-        serve(platform, console.print, local_worker_token)
+        platform = Platform.on(
+            directory,
+            host=host,
+            port=port,
+            run_workers=run_workers,
+            redis_host=redis_host,
+            redis_port=redis_port,
+        )
+        serve(
+            platform,
+            console.print,
+            local_worker_token,
+            lambda started: check_secret_key(started, replace=new_secret_key),
+        )
     except (SetupError, ServiceError) as error:
-        console.print(str(error), style="red", markup=False)
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
 
 def serve(
-    platform: Platform, announce: Callable[[str], None], worker_token: WorkerToken | None = None
+    platform: Platform,
+    announce: Callable[[str], None],
+    worker_token: WorkerToken | None = None,
+    secret_key: SecretKey | None = None,
 ) -> None:
     """Run the platform until SIGTERM or SIGINT; from the main thread only.
 
@@ -64,14 +90,16 @@ def serve(
         )  # whoever waits for the file must not find it empty
         fresh.write_text(platform.server_url + "\n")
         fresh.replace(platform.address_file)
+        platform.redis_address_file.write_text(f"{platform.redis.host}:{platform.redis.port}\n")
         written = True
         announce(f"Proctor listens on {platform.server_url}")
 
     try:
-        Supervisor(services(platform, worker_token), announce).run(ready)
+        Supervisor(services(platform, worker_token, secret_key), announce).run(ready)
     finally:
         if written:  # what stands there otherwise is another one's
             platform.address_file.unlink(missing_ok=True)
+            platform.redis_address_file.unlink(missing_ok=True)
 
 
 def _require_alone(platform: Platform) -> None:

@@ -67,9 +67,22 @@ def secret(data: Path, name: str) -> str:
 
 def store_secret(data: Path, name: str, value: str) -> Path:
     """Write a secret in one step, readable by its owner only; an older value of that name is replaced."""
-    path = data / "secrets" / name
-    fresh = path.with_name(f".{name}.{os.getpid()}")
+    return write_closed(data / "secrets" / name, value)
+
+
+def worker_directory(data: Path) -> Path:
+    """The directory that this machine's run workers share; it names nothing else of the installation."""
+    return make_directory(data / "worker", 0o711)
+
+
+def token_file(data: Path) -> Path:
+    """Where this machine's run workers read their token; they read it again when it is refused."""
+    return worker_directory(data) / "token"
+
+
+def write_closed(path: Path, value: str) -> Path:
+    """Write a file in one step, readable by its owner only; an older one is replaced."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         out.write(value + "\n")
-    fresh.replace(path)
-    return path
+    return fresh.replace(path)

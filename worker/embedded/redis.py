@@ -1,7 +1,6 @@
 """Redis from a Python wheel: wake-ups only, so nothing is kept, and nobody without the password gets in."""
 
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -13,10 +12,12 @@ import redis
 from worker.embedded import binaries, process
 from worker.embedded.account import require_passage, service_account
 from worker.embedded.data import make_directory, prepare, secret
+from worker.embedded.ports import is_free, port_to_keep, reachable_as, require_free
 from worker.embedded.process import ServiceError
 
 _USER = "proctor"
 _READY_SECONDS = 20.0
+_FREE_SECONDS = 5.0
 # INFO is among the dangerous commands, and Celery's transport asks for it.
 _RIGHTS = "~* &* +@all -@admin -@dangerous +info"
 _CONFIGURATION = """\
@@ -39,8 +40,9 @@ user {user} on >{password} {rights}
 class Redis:
     """One Redis server on a TCP port, started empty each time.
 
-    TCP and not a socket, because run workers may sit on other hosts: `host` says where it listens.
-    Call `start` from a thread that lives as long as the server should. The port stays the same over restarts.
+    TCP and not a socket, because run workers may sit on other hosts: `host` says where it listens. Port 0 is the port
+    that this installation had before, or a free one at the first start; it is kept in `data`, so that the address
+    stays. Call `start` from a thread that lives as long as the server should.
     """
 
     data: Path
@@ -51,7 +53,18 @@ class Redis:
 
     def __post_init__(self) -> None:
         if self.port == 0:
-            self.port = free_port(self.host)
+            self.port = self._kept_port() or port_to_keep(self.host)
+
+    @property
+    def port_file(self) -> Path:
+        """Holds the port that this installation keeps."""
+        return self.data / "redis.port"
+
+    def _kept_port(self) -> int | None:
+        try:
+            return int(self.port_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
 
     @property
     def log(self) -> Path:
@@ -61,8 +74,12 @@ class Redis:
     @property
     def url(self) -> str:
         """The address with user and password, as Celery and redis-py take it."""
+        return self.url_at(reachable_as(self.host))
+
+    def url_at(self, host: str) -> str:
+        """The address as it is for somebody who reaches this machine as `host`."""
         password = quote(secret(self.data, "redis_password"), safe="")
-        return f"redis://{_USER}:{password}@{self.host}:{self.port}/0"
+        return f"redis://{_USER}:{password}@{host}:{self.port}/0"
 
     def start(self) -> None:
         """Start the server and return when it answers.
@@ -73,6 +90,7 @@ class Redis:
         account = service_account()
         require_passage(account, self.data)
         home = binaries.redis_home(self.data, account)
+        self._wait_until_free()
         directory = make_directory(self.data / "redis", 0o700, account.owner if account else None)
         # The configuration goes through standard input: the password is in no file and no process list.
         self._child = process.spawn(
@@ -86,6 +104,14 @@ class Redis:
         if not self._answers():
             self.stop()
             raise ServiceError(f"Redis did not start:\n{process.last_lines(self.log)}")
+        self.port_file.write_text(f"{self.port}\n")
+
+    def _wait_until_free(self) -> None:
+        """What a killed supervisor left leaves the port within moments; another program does not."""
+        deadline = time.monotonic() + _FREE_SECONDS
+        while not is_free(self.host, self.port) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        require_free(self.host, self.port, option="--redis-port")
 
     def start_again(self) -> None:
         """The same as `start`, for it needs nothing that others do."""
@@ -122,11 +148,3 @@ class Redis:
                 else:
                     return True
         return False
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -14,6 +14,7 @@ FORBIDDEN = ("DATABASE_URL", "PROCTOR_DATA", "PROCTOR_REFERENCES", "PROCTOR_SECR
 class RunConfig(BaseSettings):
     """One slot: where the server is, this worker's token, and what the slot offers (memory in bytes).
 
+    The token may be in a file instead, which is read again once the server refuses what it held.
     `runtime` runs every container where it is set; else each runs under what its challenge asks for, or runc.
     `slot_most` is how many containers it may run at once, one per core unless it is set. `input_cache` bounds the
     inputs that this host keeps, in bytes, `image_cache` its images (half of the engine's disk unless it is set).
@@ -24,7 +25,8 @@ class RunConfig(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
 
     server_url: str
-    worker_token: SecretStr
+    worker_token: SecretStr | None = None
+    worker_token_file: Path | None = None
     worker_dir: Path
     slot_cpus: Annotated[float, Field(gt=0)] = float(os.cpu_count() or 1)
     slot_memory: Annotated[int, Field(gt=0)] = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -41,6 +43,12 @@ class RunConfig(BaseSettings):
     def most(self) -> int:
         """How many containers the slot would run at once."""
         return self.slot_most or min(50, max(1, int(self.slot_cpus)))
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if (self.worker_token is None) == (self.worker_token_file is None):
+            raise ValueError("set PROCTOR_WORKER_TOKEN or PROCTOR_WORKER_TOKEN_FILE, one of them")
+        return self
 
     @model_validator(mode="after")
     def _no_keys(self) -> Self:

@@ -14,6 +14,7 @@ from evaluator.spec import Limits, Task
 from evaluator.verdicts import PlatformFault
 from sandbox import disks
 from sandbox.run import CaseOutcome
+from worker.run.bearer import Bearer
 from worker.run.config import RunConfig
 
 _MOST_SAID = 2000
@@ -88,15 +89,21 @@ class LeaseClient:
             "most": config.most,
             "invoke": disks.supported(),  # between two cases the worker empties what the container may write to
         }
+        token = config.worker_token
+        self.bearer = Bearer(token.get_secret_value() if token else None, config.worker_token_file)
         self._http = httpx.Client(
             base_url=config.server_url.rstrip("/") + "/api/v1/worker",
-            headers={"Authorization": f"Bearer {config.worker_token.get_secret_value()}"},
+            auth=self.bearer,
             timeout=httpx.Timeout(30, read=120),
         )
 
     def close(self) -> None:
         """Closes the connections."""
         self._http.close()
+
+    def greet(self) -> None:
+        """Shows the token, so that one which is refused is noticed before anything else is done."""
+        self._http.get("/me")
 
     def lease(self) -> Lease | None:
         """The next case for this slot, or None."""

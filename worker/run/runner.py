@@ -42,6 +42,7 @@ class Runner:
         self._host = Host(config.worker_dir)
         self._alive = self._host.take_slot(slot)
         self._client = LeaseClient(config, slot)
+        self._client.bearer.when_refused = self._refused
         self._woken = threading.Event()
         self._rest_until = 0.0
         self._engine: Engine | None = None
@@ -81,12 +82,19 @@ class Runner:
         )
 
     def work(self) -> None:
-        """The life of the slot: after each wake-up it runs cases until none waits; `stop` ends it."""
+        """The life of the slot: after each wake-up it runs cases until none waits; `stop` ends it.
+
+        A token that the server refuses ends it too: `refused` says so.
+        """
+        self._greet()
         while not self.stopping.is_set():
             self._woken.wait()
             self._woken.clear()
             try:
                 self._run_what_waits()
+            except httpx.HTTPStatusError as error:
+                if not self.refused:
+                    _log.warning("server_refuses", status=error.response.status_code)
             except httpx.HTTPError as error:
                 _log.warning("server_unreachable", error=type(error).__name__)
             except Exception:  # noqa: BLE001 - the next wake-up finds the slot at work again
@@ -97,6 +105,25 @@ class Runner:
         self._heart.stop()
         self._disconnect()
         self._client.close()
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server does not take this worker's token."""
+        return self._client.bearer.refused
+
+    def _greet(self) -> None:
+        try:
+            self._client.greet()
+        except httpx.HTTPError as error:
+            _log.warning("server_unreachable", error=type(error).__name__)
+
+    def _refused(self) -> None:
+        _log.error(
+            "token_refused",
+            why=f"The token of {self._slot} is not known to the server at {self._config.server_url}: it was revoked, "
+            f"replaced or mistyped. On the server's host, proctor-admin worker-token {self._slot} prints a new one.",
+        )
+        self.stop_now()
 
     def wake(self) -> None:
         """Makes the slot look at the queue, now or after the cases under way."""

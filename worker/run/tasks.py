@@ -13,13 +13,16 @@ from typing import Any
 
 import structlog
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+from celery.worker import state
 
 from worker.app import RUN_QUEUE, WAKE_RUN, make_app
+from worker.run.bearer import REFUSED
 from worker.run.config import RunConfig
 from worker.run.logs import configure
 from worker.run.runner import Runner
 
 _REAP_EVERY = 60.0
+_ENDS_WITHIN = 15.0
 
 app = make_app("worker.run.tasks")
 _log = structlog.get_logger()
@@ -33,7 +36,17 @@ def runner() -> Runner:
 
 @cache
 def _slot_thread() -> threading.Thread:
-    return threading.Thread(target=runner().work, name="slot")
+    return threading.Thread(target=_work, args=[runner()], name="slot")
+
+
+def _work(slot: Runner) -> None:
+    slot.work()
+    if slot.refused:
+        # Celery ends with this code at its next look; one that waits for a broker would look no more.
+        state.should_stop = REFUSED
+        late = threading.Timer(_ENDS_WITHIN, os._exit, [REFUSED])
+        late.daemon = True
+        late.start()
 
 
 @app.task(name=WAKE_RUN, queue=RUN_QUEUE)  # type: ignore[untyped-decorator]

@@ -4,13 +4,21 @@ from typing import Annotated
 
 import typer
 
+from server.errors import Conflict
+
 
 def main(name: Annotated[str, typer.Option(help="This worker's name.")] = "score") -> None:
     """Starts a score worker: checks uploads, scores evaluations, puts expired leases back.
 
     Set DATABASE_URL, REDIS_URL, PROCTOR_DATA and PROCTOR_SECRET_KEY. Never run it where containers run.
     """
-    from worker.score.tasks import app  # reads REDIS_URL
+    from worker.score.tasks import app, require_secret_key  # reads REDIS_URL
+
+    try:
+        require_secret_key()
+    except Conflict as problem:
+        typer.echo(f"{problem.detail} Set PROCTOR_SECRET_KEY to it again.", err=True)
+        raise typer.Exit(2) from None
 
     # Threads: a check of 20 GB must not keep a score, or an expired lease, waiting.
     options = ["--loglevel=INFO", "--without-gossip", "--without-mingle"]

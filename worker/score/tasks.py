@@ -5,9 +5,11 @@ from typing import Any
 
 import structlog
 from celery.signals import worker_ready
+from sqlalchemy.exc import SQLAlchemyError
 
 from server.database import SessionFactory, unit_of_work
 from server.evaluations import faults
+from server.evaluations.receipt_keys import require_own_key
 from server.logs import configure
 from server.settings import Settings
 from server.tables import open_database
@@ -30,6 +32,19 @@ def settings() -> Settings:
 def sessions() -> SessionFactory:
     """This process's session factory."""
     return open_database(settings().database_url)
+
+
+def require_secret_key() -> None:
+    """Refuses to sign receipts with another key than the installation's; a database that does not answer is not one.
+
+    Raises:
+        Conflict: the secret key is another one.
+    """
+    try:
+        with unit_of_work(sessions()) as session:
+            require_own_key(session, settings())
+    except SQLAlchemyError:
+        _log.warning("secret_key_not_checked")
 
 
 @app.task(name=WAKE_SCORE, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]

@@ -1,0 +1,169 @@
+"""Which evaluations there are and what became of one, as admins see them."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from server.accounts.models import Account
+from server.admin.find import ids_between
+from server.admin.pages import page_of
+from server.admin.schemas import CaseShown, EvaluationRow, EvaluationShown, Page, ScoreShown
+from server.challenges.models import Challenge
+from server.errors import NotFound
+from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.status import EvaluationStatus
+from server.evaluations.waiting import Which, require_known
+from server.submissions.models import Submission
+from server.teams.models import Team
+from server.teams.service import name_key
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which evaluations are meant; what is left out asks for nothing.
+
+    `id` is the beginning of an evaluation's id, or of its submission's.
+    """
+
+    which: Which = field(default_factory=Which)
+    status: EvaluationStatus | None = None
+    since: datetime | None = None
+    id: str | None = None
+
+
+def evaluations(
+    session: Session, wanted: Wanted, *, after: UUID | None = None, limit: int = 50
+) -> Page[EvaluationRow]:
+    """The evaluations that are meant, newest first.
+
+    Raises:
+        NotFound: there is no such challenge, phase, track, task or team.
+        BadRequest: the id is no beginning of one.
+    """
+    which = wanted.which
+    require_known(session, which)
+    query = select(Evaluation)
+    if which.challenge is not None:
+        query = query.join(Challenge, Challenge.id == Evaluation.challenge_id).where(
+            Challenge.slug == which.challenge
+        )
+    if which.team is not None:
+        query = query.join(Team, Team.id == Evaluation.team_id).where(Team.name_key == name_key(which.team))
+    for column, name in (
+        (Evaluation.phase, which.phase),
+        (Evaluation.track, which.track),
+        (Evaluation.task, which.task),
+        (Evaluation.status, wanted.status),
+    ):
+        query = query if name is None else query.where(column == name)
+    if wanted.since is not None:
+        query = query.where(Evaluation.created_at >= wanted.since)
+    if wanted.id is not None:
+        ids = ids_between(wanted.id)
+        query = query.where(or_(Evaluation.id.between(*ids), Evaluation.submission_id.between(*ids)))
+    rows, following = page_of(session, query, Evaluation.id, after=after, limit=limit, newest_first=True)
+    names = _names(session)
+    return Page(items=[_row(row, names) for row in rows], next=following)
+
+
+def _names(session: Session) -> dict[UUID, str]:
+    """Names of all challenges and teams: far fewer than evaluations."""
+    names = (select(Challenge.id, Challenge.slug), select(Team.id, Team.name))
+    return {one: name for query in names for one, name in session.execute(query)}
+
+
+def _row(one: Evaluation, names: dict[UUID, str]) -> EvaluationRow:
+    return EvaluationRow(
+        id=one.id,
+        submission=one.submission_id,
+        challenge=names[one.challenge_id],
+        team=names[one.team_id],
+        phase=one.phase,
+        track=one.track,
+        task=one.task,
+        status=one.status,
+        reason_code=one.reason_code,
+        created_at=one.created_at,
+        finished_at=one.finished_at,
+    )
+
+
+def shown(session: Session, evaluation_id: UUID, *, with_names: bool = False) -> EvaluationShown:
+    """One evaluation with its cases and scores; `with_names`: with the real names of its cases.
+
+    Raises:
+        NotFound: there is none.
+    """
+    one = session.get(Evaluation, evaluation_id)
+    if one is None:
+        raise NotFound("unknown_evaluation", "There is no such evaluation.")
+    return EvaluationShown(
+        **_row(one, _names(session)).model_dump(),
+        reason=one.reason,
+        submitted_by=_submitter(session, one),
+        image=one.image.digest,
+        image_bytes=one.image.size,
+        dataset=one.dataset.digest,
+        spec=one.spec_version.digest,
+        evaluator=one.evaluator_version,
+        priority=one.priority,
+        started_at=one.started_at,
+        verdicts=dict(Counter(run.verdict or run.status for run in one.runs)),
+        cases=[_case(run, with_names=with_names) for run in one.runs],
+        scores=[
+            ScoreShown(
+                board=score.board,
+                metric=score.metric,
+                value=score.value,
+                low=score.low,
+                high=score.high,
+                reason=score.reason,
+            )
+            for score in one.scores
+        ],
+    )
+
+
+def _submitter(session: Session, one: Evaluation) -> str | None:
+    account = session.scalar(
+        select(Account)
+        .join(Submission, Submission.created_by == Account.id)
+        .where(Submission.id == one.submission_id)
+    )
+    return None if account is None else f"{account.name} <{account.email}>"
+
+
+def _case(run: CaseRun, *, with_names: bool) -> CaseShown:
+    return CaseShown(
+        case=run.pseudonym,
+        name=run.case.name if with_names else None,
+        status=run.status,
+        verdict=run.verdict,
+        message=run.message,
+        worker=run.worker,
+        mode=run.mode,
+        seconds=run.seconds,
+        peak_memory_bytes=run.peak_memory_bytes,
+        faults=run.faults,
+        has_log=bool(run.log),
+    )
+
+
+def log_of(session: Session, evaluation_id: UUID, case: str) -> str:
+    """What the container of one case wrote; the case is named by its pseudonym, or by its own name.
+
+    Raises:
+        NotFound: no case of this evaluation has such a name.
+    """
+    runs = session.scalars(
+        select(CaseRun).where(CaseRun.evaluation_id == evaluation_id).order_by(CaseRun.position)
+    ).all()
+    for run in runs:
+        if case in (run.pseudonym, run.case.name):
+            return run.log or ""
+    there = ", ".join(run.pseudonym for run in runs[:5]) + (", …" if len(runs) > 5 else "")
+    raise NotFound("unknown_case", f"This evaluation has no case {case!r}. It has: {there}.")

@@ -1,0 +1,78 @@
+"""Evaluations and submissions by the beginning of their id, as people type it."""
+
+import re
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.errors import BadRequest, Conflict, NotFound
+from server.evaluations.models import Evaluation
+
+_LEAST = 4
+_NAMED = 5
+_MOST = 200
+
+
+def ids_between(prefix: str) -> tuple[UUID, UUID]:
+    """The first and the last id that begins with `prefix`; dashes and capitals do not matter.
+
+    Raises:
+        BadRequest: it is no beginning of an id.
+    """
+    digits = prefix.strip().replace("-", "").lower()
+    if not re.fullmatch(f"[0-9a-f]{{{_LEAST},32}}", digits):
+        raise BadRequest(
+            "not_an_id",
+            f"{prefix!r} is no beginning of an id: at least {_LEAST} of its hexadecimal digits, from its start.",
+        )
+    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+
+
+def evaluation_id(session: Session, prefix: str) -> UUID:
+    """The one evaluation whose id begins so.
+
+    Raises:
+        BadRequest, NotFound, Conflict: no beginning of an id; none begins so; several do.
+    """
+    first, last = ids_between(prefix)
+    found = session.scalars(
+        select(Evaluation.id)
+        .where(Evaluation.id.between(first, last))
+        .order_by(Evaluation.id)
+        .limit(_NAMED + 1)
+    ).all()
+    return _one(prefix, list(found), "evaluation")
+
+
+def evaluation_or_submission(session: Session, prefix: str) -> list[UUID]:
+    """The evaluation whose id begins so, or all evaluations of the submission whose id does; oldest first.
+
+    Raises:
+        BadRequest, NotFound, Conflict: no beginning of an id; none begins so; several do.
+    """
+    first, last = ids_between(prefix)
+    rows = session.execute(
+        select(Evaluation.id, Evaluation.submission_id)
+        .where(Evaluation.id.between(first, last) | Evaluation.submission_id.between(first, last))
+        .order_by(Evaluation.id)
+        .limit(_MOST)
+    ).all()
+    own = [row.id for row in rows if first <= row.id <= last]
+    submissions = sorted({row.submission_id for row in rows})
+    if len(own) == 1:
+        return own
+    if len(submissions) == 1:  # ids of one moment begin alike, also those of a submission and its evaluations
+        return [row.id for row in rows]
+    return [_one(prefix, own or submissions, "evaluation" if own else "submission")]
+
+
+def _one(prefix: str, found: list[UUID], kind: str) -> UUID:
+    if not found:
+        raise NotFound(
+            f"no_such_{kind}", f"There is no {kind} {prefix}; 'proctor-admin submissions' lists them."
+        )
+    if len(found) > 1:
+        named = ", ".join(map(str, found[:_NAMED])) + (", …" if len(found) > _NAMED else "")
+        raise Conflict("ambiguous_id", f"Several {kind}s begin with {prefix}: {named}. Give more of it.")
+    return found[0]

@@ -1,0 +1,66 @@
+"""Lists of `proctor-admin` at any width, in a terminal and in a pipe."""
+
+import io
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from worker.admin.main import collect
+from worker.admin.tables import Listing, counted
+
+BOXES = set("╭╮╰╯│─┏┓┗┛┃━└┘┌┐├┤")
+
+
+def printed(listing: Listing, width: int) -> list[str]:
+    screen = io.StringIO()
+    Console(width=width, file=screen).print(listing)
+    return [line.rstrip() for line in screen.getvalue().splitlines()]
+
+
+def listing() -> Listing:
+    table = Listing(("id", "team", "evaluation", "cases"), frozenset(("cases",)))
+    table.add("0" * 36, "Blue Lab", "", "1,234")
+    table.add("1" * 36, "A team with [brackets] and a name of some length", "", "2")
+    return table
+
+
+def test_a_column_that_is_empty_in_every_row_takes_no_room() -> None:
+    head, *rows = printed(listing(), 130)
+    assert head.split() == ["id", "team", "cases"]
+    assert [row.split()[-1] for row in rows] == ["1,234", "2"]
+    assert max(map(len, [head, *rows])) < 100
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_where_rows_do_not_fit_each_is_a_paragraph_and_nothing_is_cut(width: int) -> None:
+    lines = printed(listing(), width)
+    text = " ".join(" ".join(lines).split())
+    assert "0" * 36 in lines
+    assert "A team with [brackets] and a name of some length" in text
+    assert "…" not in text
+    assert "evaluation" not in text
+    assert max(map(len, lines)) <= width
+
+
+def test_prose_wraps_before_the_table_is_given_up() -> None:
+    table = Listing(("slot", "unfit because"), prose=frozenset(("unfit because",)))
+    table.add("run-1", "many words " * 20)
+    head, *lines = printed(table, 60)
+    assert head.split() == ["slot", "unfit", "because"]
+    assert len(lines) > 3
+
+
+def test_one_of_something_is_no_plural() -> None:
+    assert [counted(1, "core"), counted(1.5, "core"), counted(0, "case")] == [
+        "1 core",
+        "1.5 cores",
+        "0 cases",
+    ]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["slots", "--help"], ["nonsense"], ["queue", "--nonsense"]])
+def test_a_pipe_gets_no_boxes(words: list[str]) -> None:
+    said = CliRunner().invoke(collect(), words).output
+    assert said.strip()
+    assert not set(said) & BOXES

@@ -1,0 +1,52 @@
+"""What an installation's database tells `proctor-admin doctor`: what failed lately, and metrics that changed."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from server.database import unit_of_work
+from server.evaluations.errors import headline
+from server.leaderboard.bases import Stale, stale
+from server.tables import open_database
+from worker.admin.doctor import Finding, State
+from worker.embedded.account import SetupError
+from worker.embedded.postgres import Postgres
+
+
+def findings(data: Path, url: str | None) -> list[Finding]:
+    """What the database at `url`, or the embedded one of `data`, tells; nothing where it does not answer."""
+    try:
+        sessions = open_database(url or Postgres(data).url(), pool_size=1)
+    except SetupError:  # a path that is too long, which 'up' says
+        return []
+    try:
+        with unit_of_work(sessions) as session:
+            return [failures(headline(session)), *metrics(stale(session))]
+    except SQLAlchemyError:  # not started, or not updated yet: nothing to tell
+        return []
+    finally:
+        sessions.kw["bind"].dispose()
+
+
+def failures(found: str | None) -> Finding:
+    """What the platform failed at lately and what waits for a fault to pass."""
+    if found is None:
+        return Finding("evaluations", State.OK, "none errored since a day, none parked")
+    remedy = "'proctor-admin errors' says why; 'proctor-admin retry' runs again what is errored."
+    return Finding("evaluations", State.WARN, found, remedy)
+
+
+def metrics(found: Sequence[Stale]) -> Iterator[Finding]:
+    """Whether present metrics are those that scored what the leaderboards hold."""
+    if not found:
+        yield Finding("metrics", State.OK, "those that scored what the leaderboards hold")
+    for one in found:
+        were = f"{one.evaluations} evaluation{'s were' if one.evaluations != 1 else ' was'} scored"
+        what = (
+            f"how {were} is not known"
+            if one.metric is None
+            else f"{one.metric} differs from what {were} with"
+        )
+        remedy = "The leaderboards list them as scored otherwise until they are scored again."
+        yield Finding("metrics", State.WARN, f"{one.challenge}: {what}", remedy)

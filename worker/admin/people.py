@@ -1,0 +1,145 @@
+"""`proctor-admin people`, `create-admin` and `reset-password`: who has an account, and who cannot get in any more."""
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.orm import Session
+
+from server.accounts import passwords, service
+from server.accounts.models import Account
+from server.accounts.schemas import Email, Name, Password
+from server.admin import people
+from server.admin.schemas import PersonOut
+from server.settings import Settings
+from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.tables import Listing, moment, show, show_json
+
+app = typer.Typer()
+Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
+Mail = Annotated[str, typer.Argument(metavar="MAIL", help="The person's e-mail address.")]
+_PAGE = 200
+
+
+@app.command("people")
+def list_people(
+    find: Annotated[str | None, typer.Argument(help="Only those with this in their address or name.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/users answers, all pages.")] = False,
+    data: Data = None,
+) -> None:
+    """Everybody with an account: address, name, teams, and when they were last seen."""
+    with work(settings_of(data)) as session:
+        found: list[PersonOut] = []
+        page = people.people(session, find=find, limit=_PAGE)
+        found += page.items
+        while page.next is not None:
+            page = people.people(session, find=find, after=page.next, limit=_PAGE)
+            found += page.items
+    if as_json:
+        show_json([one.model_dump(mode="json") for one in found])
+        return
+    table = Listing(("mail", "name", "admin", "teams", "last seen (UTC)", "since (UTC)"))
+    for one in found:
+        teams = ", ".join(f"{team.name} ({team.challenge})" for team in one.teams)
+        admin = "admin" if one.is_admin else ""
+        table.add(one.email, one.name, admin, teams, moment(one.last_seen), moment(one.created_at))
+    show(table, otherwise="Nobody has an account." if find is None else f"Nobody has {find!r} in their name.")
+
+
+@app.command("create-admin")
+def create_admin(
+    mail: Mail,
+    name: Annotated[str | None, typer.Option(help="The person's name; else what is before the @.")] = None,
+    password_stdin: Annotated[
+        bool,
+        typer.Option("--password-stdin", help="Read the password from standard input, not from a terminal."),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before an account becomes an admin's.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Make an account that is an admin's, or make the person who has the account MAIL an admin.
+
+    The password is asked for twice, unseen. An account that exists keeps its password.
+    """
+    settings = settings_of(data)
+    mail = _checked(Email, mail, "address")
+    with work(settings) as session:
+        known = service.account_with(session, mail)
+    if known is not None:
+        _promote(settings, known, yes=yes)
+        return
+    called = _checked(Name, name or mail.partition("@")[0], "name")
+    password = _new_password(password_stdin)
+    with work(settings) as session:
+        service.make_admin(session, email=mail, name=called, password=password, actor=ACTOR)
+    typer.echo(f"{mail} is an admin now.")
+
+
+def _promote(settings: Settings, account: Account, *, yes: bool) -> None:
+    if account.is_admin:
+        typer.echo(f"{account.email} is an admin already.")
+        return
+    make_sure(f"{account.email} ({account.name}) has an account and becomes an admin.", yes=yes)
+    with work(settings) as session:
+        service.set_admin(session, account.id, is_admin=True, actor=ACTOR)
+    typer.echo(f"{account.email} is an admin now.")
+
+
+@app.command("reset-password")
+def reset_password(
+    mail: Mail,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: Data = None,
+) -> None:
+    """Print a code with which a person sets a new password; it works once, for 24 hours.
+
+    Their old password, sessions and tokens end at once. You never learn the new password.
+    """
+    settings = settings_of(data)
+    with work(settings) as session:
+        account = _account(session, mail)
+    make_sure(
+        f"The password, the sessions and the tokens of {account.email} ({account.name}) end now.", yes=yes
+    )
+    with work(settings) as session:
+        code, expires_at = passwords.begin_reset(session, account.id, actor=ACTOR)
+    typer.echo(code)
+    typer.echo(
+        f"{account.email} has until {moment(expires_at)} UTC to type: proctor passwd --forgotten SERVER",
+        err=True,
+    )
+
+
+def _account(session: Session, mail: str) -> Account:
+    account = service.account_with(session, mail)
+    if account is None:
+        fail(f"Nobody has an account with the address {mail}; 'proctor-admin people' shows everybody.")
+    return account
+
+
+def _new_password(from_stdin: bool) -> str:
+    if from_stdin:
+        given = sys.stdin.readline().rstrip("\r\n")
+    elif not sys.stdin.isatty():
+        fail(
+            "There is no terminal to ask for the password. Give --password-stdin, and the password on a line."
+        )
+    else:
+        given = getpass.getpass("Password: ")
+        if getpass.getpass("The same again: ") != given:
+            fail("The two passwords differ. Nothing was changed.")
+    return _checked(Password, given, "password")
+
+
+def _checked(kind: object, value: str, what: str) -> str:
+    try:
+        checked: str = TypeAdapter(kind).validate_python(value)  # type: ignore[arg-type]
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        fail(f"This is no {what} that an account can have: {said[0].lower()}{said[1:]}. Nothing was changed.")
+    return checked

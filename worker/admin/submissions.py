@@ -1,0 +1,190 @@
+"""`proctor-admin submissions` and `show`: what was submitted, and what became of one."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from server.admin.evaluations import Wanted, evaluations, log_of, shown
+from server.admin.find import evaluation_or_submission
+from server.admin.schemas import EvaluationRow, EvaluationShown
+from server.challenges.service import now
+from server.evaluations.status import EvaluationStatus
+from server.evaluations.waiting import Which
+from worker.admin.context import fail, settings_of, work
+from worker.admin.tables import Listing, console, moment, show, show_json
+
+app = typer.Typer()
+Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
+_SPAN = re.compile(r"(\d+)([dhm])")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+@app.command("submissions")
+def list_submissions(
+    id_: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Only those whose id, or submission's id, begins so.")
+    ] = None,
+    challenge: Annotated[str | None, typer.Option(help="Only of this challenge.")] = None,
+    phase: Annotated[str | None, typer.Option(help="Only of this phase.")] = None,
+    track: Annotated[str | None, typer.Option(help="Only of this track.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only of this task.")] = None,
+    team: Annotated[str | None, typer.Option(help="Only of this team; capitals do not matter.")] = None,
+    status: Annotated[EvaluationStatus | None, typer.Option(help="Only those that stand so.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only those since then: 2d, 6h, 30m, or a date such as 2026-12-01.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/evaluations answers.")] = False,
+    data: Data = None,
+) -> None:
+    """What was submitted, a row per task, newest first."""
+    found: list[EvaluationRow] = []
+    with work(settings_of(data)) as session:
+        which = Which(challenge, phase, track, task, team)
+        wanted = Wanted(which, status, None if since is None else _since(since, now(session)), id_)
+        page = evaluations(session, wanted, limit=limit)
+        found += page.items
+        while page.next is not None and len(found) < limit:
+            page = evaluations(session, wanted, after=page.next, limit=limit - len(found))
+            found += page.items
+    if as_json:
+        show_json([one.model_dump(mode="json") for one in found])
+        return
+    show(evaluations_table(found), otherwise="Nothing was submitted that this asks for.")
+    if page.next is not None:
+        typer.echo(f"The newest {limit} are shown; --limit shows more.", err=True)
+
+
+def _since(text: str, at: datetime) -> datetime:
+    """The moment that is meant: so long before `at`, or a date in UTC."""
+    if span := _SPAN.fullmatch(text):
+        return at - timedelta(**{_UNITS[span[2]]: int(span[1])})
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        fail(
+            f"--since {text!r} is no time: give 2d, 6h, 30m, or a date such as 2026-12-01 or 2026-12-01T18:00."
+        )
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+def evaluations_table(found: list[EvaluationRow]) -> Listing:
+    """One row per evaluation."""
+    heads = ("evaluation", "team", "of", "status", "since (UTC)")
+    table = Listing(heads)
+    for one in found:
+        of = f"{one.challenge} {one.phase} {one.track} {one.task}"
+        table.add(str(one.id), one.team, of, _status(one), moment(one.created_at))
+    return table
+
+
+def _status(one: EvaluationRow) -> str:
+    return f"{one.status} {one.reason_code}" if one.reason_code else one.status
+
+
+@app.command("show")
+def show_one(
+    id_: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="An evaluation or a submission; the beginning of its id is enough."
+        ),
+    ],
+    log: Annotated[
+        str | None, typer.Option(metavar="CASE", help="Only what the container of this case wrote.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+    data: Data = None,
+) -> None:
+    """What became of one evaluation: cases, verdicts, workers, scores. Of a submission: its evaluations.
+
+    It names cases and shows what containers wrote; neither is for participants of a hidden phase.
+    """
+    with work(settings_of(data)) as session:
+        ids = evaluation_or_submission(session, id_)
+        if log is not None:
+            typer.echo("\n".join(log_of(session, one, log) for one in _only(ids)))
+            return
+        found = [shown(session, one, with_names=True) for one in ids]
+    if as_json:
+        content = [one.model_dump(mode="json") for one in found]
+        show_json(content if len(content) > 1 else content[0])
+    elif len(found) > 1:
+        show(evaluations_table(list(found)))
+    else:
+        _print(console(), found[0])
+
+
+def _only(ids: list[UUID]) -> list[UUID]:
+    if len(ids) > 1:
+        fail(
+            "This is a submission of several evaluations; 'proctor-admin show' lists them. Name one of them."
+        )
+    return ids
+
+
+def _print(out: Console, one: EvaluationShown) -> None:
+    out.print(
+        Text(f"{one.team} · {one.challenge} {one.phase} {one.track} {one.task} · {_status(one)}", "bold")
+    )
+    about = Listing(("", " "), prose=frozenset((" ",)))
+    for head, said in _facts(one):
+        if said:
+            about.add(head, said)
+    out.print(about)
+    if one.scores:
+        out.print(_scores(one))
+    out.print(_cases(one))
+    if any(case.has_log for case in one.cases):
+        out.print(f"What a container wrote: proctor-admin show {one.id} --log CASE", soft_wrap=True)
+
+
+def _facts(one: EvaluationShown) -> list[tuple[str, str]]:
+    ran = f"{moment(one.started_at)} to {moment(one.finished_at) or 'now'}" if one.started_at else ""
+    return [
+        ("evaluation", str(one.id)),
+        ("submission", str(one.submission)),
+        (
+            "submitted",
+            f"{moment(one.created_at)} UTC" + (f" by {one.submitted_by}" if one.submitted_by else ""),
+        ),
+        ("ran", ran),
+        ("reason", one.reason or ""),
+        ("verdicts", ", ".join(f"{count} × {name}" for name, count in sorted(one.verdicts.items()))),
+        ("image", f"{one.image}, {one.image_bytes / 1e6:,.0f} MB"),
+        ("dataset", one.dataset),
+        ("challenge file", one.spec),
+        ("evaluator", one.evaluator or ""),
+    ]
+
+
+def _scores(one: EvaluationShown) -> Listing:
+    table = Listing(("board", "metric", "value", "95 % interval"), frozenset(("value",)))
+    for score in one.scores:
+        between = "" if score.low is None or score.high is None else f"{score.low:.4g} to {score.high:.4g}"
+        value = f"{score.value:.6g}" if score.value is not None else f"none: {score.reason}"
+        table.add(score.board, score.metric, value, between)
+    return table
+
+
+def _cases(one: EvaluationShown) -> Listing:
+    heads = ("case", "name", "verdict", "worker", "seconds", "MB", "faults", "message")
+    table = Listing(heads, frozenset(("seconds", "MB", "faults")), prose=frozenset(("message",)))
+    for case in one.cases:
+        table.add(
+            case.case,
+            case.name or "",
+            case.verdict or case.status,
+            case.worker or "",
+            "" if case.seconds is None else f"{case.seconds:.2f}",
+            "" if case.peak_memory_bytes is None else f"{case.peak_memory_bytes / 1e6:,.1f}",
+            str(case.faults) if case.faults else "",
+            case.message or "",
+        )
+    return table

@@ -1,0 +1,131 @@
+"""Lists for any width: a column each where they fit, else a paragraph per row; plain text where nobody looks."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+_WIDE = 180
+_LEAST_PROSE = 30
+_BETWEEN = " · "
+_GAP, _INDENT = 2, 2
+_COLOURS = {
+    **dict.fromkeys(("present", "scored", "in time", "ok", "active"), "green"),
+    **dict.fromkeys(
+        ("unfit", "rejected", "token revoked", "token replaced", "after the phase closes", "fail"), "red"
+    ),
+    **dict.fromkeys(("gone", "cancelled", "warn", "staged"), "yellow"),
+    "errored": "magenta",
+    "running": "cyan",
+}
+"""Words that are coloured where they are a whole cell."""
+
+
+@dataclass
+class Listing:
+    """Rows under heads; the first column names the row. A column that is empty in every row is left out.
+
+    Cells are plain text. `numbers` are the heads whose cells stand to the right, `prose` those whose cells may wrap.
+    Where a row does not fit all the same, every row becomes its first cell and, below it, what else it has with the
+    heads before it.
+    """
+
+    heads: Sequence[str]
+    numbers: frozenset[str] = frozenset()
+    prose: frozenset[str] = frozenset()
+    title: str = ""
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+
+    def add(self, *cells: str) -> None:
+        """One more row."""
+        if len(cells) != len(self.heads):
+            raise ValueError(f"{len(cells)} cells under {len(self.heads)} heads")
+        self.rows.append(cells)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """What rich prints."""
+        shown = [at for at, _ in enumerate(self.heads) if any(row[at] for row in self.rows)]
+        if self.title:
+            yield Text(self.title)
+        if self._width(shown) <= options.max_width:
+            yield self._table(shown)
+        else:
+            yield from self._paragraphs(shown, options.max_width)
+
+    def _width(self, shown: Sequence[int]) -> int:
+        """Columns of the terminal that the table needs."""
+        needed = 0
+        for at in shown:
+            cells = max(_length(row[at]) for row in self.rows)
+            if self.heads[at] in self.prose:
+                cells = min(cells, _LEAST_PROSE)
+            needed += max(cells, len(self.heads[at])) + _GAP
+        return needed - _GAP
+
+    def _table(self, shown: Sequence[int]) -> Table:
+        table = Table(box=None, pad_edge=False)
+        for at in shown:
+            head = self.heads[at]
+            right = head in self.numbers
+            table.add_column(head, no_wrap=head not in self.prose, justify="right" if right else "left")
+        for row in self.rows:
+            table.add_row(*(_cell(row[at]) for at in shown))
+        return table
+
+    def _paragraphs(self, shown: Sequence[int], width: int) -> Iterator[Text | Padding]:
+        for row in self.rows:
+            yield Text(row[shown[0]], style="bold", overflow="fold")
+            line = Text()
+            for at in shown[1:]:
+                if not row[at]:
+                    continue
+                part = Text(f"{self.heads[at]} " if self.heads[at] else "", style="dim")
+                part.append_text(_cell(row[at]))
+                if line and len(line) + len(_BETWEEN) + len(part) > width - _INDENT:
+                    yield Padding(line, (0, 0, 0, _INDENT), expand=False)
+                    line = Text()
+                line = Text(_BETWEEN).join([line, part]) if line else part
+            yield Padding(line, (0, 0, 0, _INDENT), expand=False)
+
+
+def _length(text: str) -> int:
+    return max((cell_len(line) for line in text.splitlines()), default=0)
+
+
+def _cell(text: str) -> Text:
+    return Text(text, style=_COLOURS.get(text, ""))
+
+
+def console() -> Console:
+    """Standard output for lists; what is not a terminal has room for whole rows unless COLUMNS says otherwise."""
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if known else _WIDE)
+
+
+def show(listing: Listing, *, otherwise: str = "") -> None:
+    """Prints the rows, or `otherwise` where there are none."""
+    console().print(listing if listing.rows or not otherwise else Text(otherwise))
+
+
+def show_json(content: Any) -> None:
+    """Prints JSON for programs."""
+    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+
+
+def moment(at: datetime | None, *, seconds: bool = False) -> str:
+    """A time in UTC; empty where there is none."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M{':%S' if seconds else ''}}"
+
+
+def counted(number: float, one: str, many: str = "") -> str:
+    """`1 core`, `1.5 cores`."""
+    return f"{number:g} {one if number == 1 else many or one + 's'}"
