@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,12 @@ def _rows(
         if len(cells) < len(columns):
             raise TableError(f"{name}:{line}: the row does not have as many cells as the first line")
         yield line, dict(zip(columns, cells, strict=True))
+
+
+def known(text: str) -> str | None:
+    """The text of a cell in composed characters, None where it is empty or says as BIDS does that nothing is known."""
+    stripped = unicodedata.normalize("NFC", text.strip())
+    return None if stripped.lower() in ("", "n/a", "nan") else stripped
 
 
 def decimal(text: str) -> float | None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from evaluator._tables import TableError, decimal, text_of, text_table
+from evaluator._tables import TableError, decimal, known, text_of, text_table
 from evaluator.outputs import LabelMapError, TruthError, read_label_map, truth
 from evaluator.spec import NumberOutput, SegmentationOutput
 
@@ -265,7 +265,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Reference]]:
 
 
 def _row(row: Mapping[str, str], place: str, line: int) -> tuple[str, Reference]:
-    cells = {column: _cell(text) for column, text in row.items()}
+    cells = {column: known(text) for column, text in row.items()}
     case = cells.pop("case", None)
     if case is None:
         raise ManifestError(f"{place}: the case has no name")
@@ -279,11 +279,6 @@ def _years(text: str) -> float | None:
     """An age, None where it is unknown: other texts, and numbers that are no age, say no more than no text."""
     years = decimal(text)
     return years if years is not None and 0 < years < math.inf else None
-
-
-def _cell(text: str) -> str | None:
-    stripped = text.strip()
-    return None if stripped.lower() in ("", "n/a", "nan") else stripped  # BIDS writes n/a for what is unknown
 
 
 def read_reference_map(output: SegmentationOutput, path: Path) -> ReferenceMap:

@@ -1,5 +1,8 @@
 """The commands of `python -m evaluator`."""
 
+import io
+import sys
+
 import typer
 
 from evaluator.cli._ending import ended
@@ -23,6 +26,9 @@ app.command("report")(report_command)
 
 def main(prog_name: str = "proctor-evaluator") -> None:
     """Entry point of the installed command; where standard output takes no more, that is said and the code is 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names that a terminal cannot print are no fault
     try:
         app(prog_name=prog_name)
     except OSError as error:

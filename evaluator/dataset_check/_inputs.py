@@ -7,7 +7,7 @@ import numpy as np
 
 from evaluator.dataset_check._finding import Finding, error, warning
 from evaluator.manifest import ManifestCase
-from evaluator.outputs import Header, InputUnreadable, content_size, input_header
+from evaluator.outputs import Header, InputUnreadable, content_size, input_header, same_affine
 from evaluator.outputs import spacing_problem as problem_of_spacing
 from evaluator.spec import SegmentationOutput, Task
 
@@ -77,6 +77,11 @@ def _geometry(case: str, key: str, header: Header) -> Iterator[Finding]:
             "divide the quaternion by its length"
         )
         yield error("input_quaternion", message, case)
+    if header.other_affine is not None and not same_affine(header.affine, header.other_affine):
+        message = (
+            f"input {key} has a qform and an sform that place it differently, and programs choose either"
+        )
+        yield warning("input_two_affines", f"{message}; make them equal", case)
     if len(header.shape) != _LABEL_DIMENSIONS:
         yield warning("input_shape", f"input {key} has the shape {header.shape}, not three dimensions", case)
     problem = problem_of_spacing(header)

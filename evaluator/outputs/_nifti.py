@@ -88,7 +88,8 @@ class Header:
     whether `bitpix` is the same. slope and intercept are 1 and 0 where there is no scaling; precision is the relative
     rounding of these two as stored. affine is 4×4, and may hold anything, and so may spacing, the size of a
     voxel along each axis, which both are in millimetres unless `unit` names another. long_quaternion: the affine
-    comes from a quaternion that is rounded to more than 1, beyond what nibabel reads.
+    comes from a quaternion that is rounded to more than 1, beyond what nibabel reads. other_affine: that of the qform,
+    where the sform, which counts, is set beside it.
     """
 
     shape: tuple[int, ...]
@@ -103,6 +104,7 @@ class Header:
     bits: int
     bits_agree: bool
     long_quaternion: bool
+    other_affine: NDArray[np.float64] | None
 
     @property
     def voxels(self) -> int:
@@ -163,7 +165,8 @@ def _parse(fields: Any, size: int, precision: float) -> Header:
         unit=_OTHER_UNITS.get(int(fields["xyzt_units"]) & _SPACE),
         bits=_BITS[code],
         bits_agree=int(fields["bitpix"]) == _BITS[code],
-        long_quaternion=_of_quaternion(fields) and _excess(fields) > _NIBABELS,
+        long_quaternion=_codes(fields) == (False, True) and _excess(fields) > _NIBABELS,
+        other_affine=_quaternion_affine(fields) if _codes(fields) == (True, True) else None,
     )
 
 
@@ -193,25 +196,37 @@ def _affine(fields: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """The sform where it is set, else the qform, else voxel sizes around the centre, as nibabel chooses."""
     affine = np.eye(4)
     if fields["sform_code"] in _XFORM_CODES:
-        affine[:3] = fields["srow"]
+        with np.errstate(all="ignore"):  # there are bit patterns of NaN that NumPy warns of
+            affine[:3] = fields["srow"]
         return affine
-    steps = np.abs(fields["pixdim"][1:4].astype(np.float64))
-    steps[steps == 0] = 1
-    with np.errstate(all="ignore"):  # what comes of absurd fields is not finite, and is checked
-        if _of_quaternion(fields):
-            steps[2] *= -1 if fields["pixdim"][0] == -1 else 1
-            affine[:3, :3] = _rotation(fields["quatern"].astype(np.float64)) * steps
-            affine[:3, 3] = fields["qoffset"]
-            return affine
-        steps[0] = -steps[0]
-        lengths = np.array([*shape, 1, 1][:3])
-        affine[:3, :3] = np.diag(steps)
+    if fields["qform_code"] in _XFORM_CODES:
+        return _quaternion_affine(fields)
+    steps = _steps(fields) * [-1, 1, 1]
+    lengths = np.array([*shape, 1, 1][:3])
+    affine[:3, :3] = np.diag(steps)
+    with np.errstate(all="ignore"):
         affine[:3, 3] = -steps * (lengths - 1) / 2
     return affine
 
 
-def _of_quaternion(fields: Any) -> bool:
-    return fields["sform_code"] not in _XFORM_CODES and fields["qform_code"] in _XFORM_CODES
+def _quaternion_affine(fields: Any) -> NDArray[np.float64]:
+    affine, steps = np.eye(4), _steps(fields)
+    steps[2] *= -1 if fields["pixdim"][0] == -1 else 1
+    with np.errstate(all="ignore"):  # what comes of absurd fields is not finite, and is checked
+        affine[:3, :3] = _rotation(fields["quatern"].astype(np.float64)) * steps
+        affine[:3, 3] = fields["qoffset"]
+    return affine
+
+
+def _steps(fields: Any) -> NDArray[np.float64]:
+    steps: NDArray[np.float64] = np.abs(fields["pixdim"][1:4].astype(np.float64))
+    steps[steps == 0] = 1
+    return steps
+
+
+def _codes(fields: Any) -> tuple[bool, bool]:
+    """Whether sform and qform are set."""
+    return bool(fields["sform_code"] in _XFORM_CODES), bool(fields["qform_code"] in _XFORM_CODES)
 
 
 def _excess(fields: Any) -> float:

@@ -1,5 +1,6 @@
 """Numbers: a text file with exactly one decimal float, and how such floats are read."""
 
+import codecs
 import math
 import re
 from collections.abc import Mapping
@@ -60,7 +61,9 @@ def text_of(content: bytes) -> str:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        raise InvalidOutput(Check.ENCODING, "The output file is not UTF-8 text.") from None
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        found = "it is UTF-16, as PowerShell writes it" if wide else f"found the bytes {content[:8]!r}"
+        raise InvalidOutput(Check.ENCODING, "The output file is not UTF-8 text.", found) from None
     if text.startswith("\ufeff"):
         raise InvalidOutput(Check.ENCODING, "The output file starts with a byte order mark.")
     if "\0" in text:

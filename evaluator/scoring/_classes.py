@@ -1,5 +1,7 @@
 """Boards of whole-dataset metrics over one score per class and case."""
 
+import unicodedata
+
 import numpy as np
 
 from evaluator.manifest import ManifestError, Reference
@@ -43,8 +45,11 @@ def class_of(reference: Reference, classes: tuple[str, ...]) -> int:
     """
     if reference.label is None:
         raise ManifestError(f"{reference.place}: the case has no label")
-    if reference.label not in classes:
+    if reference.label in classes:
+        return classes.index(reference.label)
+    composed = [unicodedata.normalize("NFC", one) for one in classes]  # as the cells of the table are read
+    if reference.label not in composed:
         raise ManifestError(
             f"{reference.place}: {reference.label!r} is none of the classes {', '.join(classes)}"
         )
-    return classes.index(reference.label)
+    return composed.index(reference.label)

@@ -15,7 +15,7 @@ from server.challenges.schemas import (
     ChallengeOut,
     PhaseOut,
 )
-from server.datasets.versions import tasks_in_force
+from server.datasets.effects import tasks_in_force
 from server.deps import AdminDep, SessionDep, SettingsDep
 
 router = APIRouter(tags=["challenges"])

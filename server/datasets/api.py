@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from server.challenges.service import get_challenge
-from server.datasets import versions
+from server.datasets import effects, versions
 from server.datasets.schemas import ActivateIn, DatasetOut, DifferenceOut, DroppedOut, EffectOut
 from server.deps import AdminDep, SessionDep, SettingsDep
 
@@ -31,8 +31,8 @@ def list_datasets(
 def get_effect(session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: UUID) -> EffectOut:
     """What would happen if this version came into force."""
     dataset = versions.get_version(session, dataset_id)
-    effect = versions.effect_of(session, dataset)
-    changes = versions.changes_of(session, dataset, settings)
+    effect = effects.effect_of(session, dataset)
+    changes = effects.changes_of(session, dataset, settings)
     return EffectOut(
         leave=effect.leave,
         come_back=effect.come_back,

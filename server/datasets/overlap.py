@@ -1,7 +1,7 @@
 """The same scan in two phases of a challenge: what is public is known, whatever else it is used for."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,7 +19,6 @@ def find_overlaps(
     phase: str,
     *,
     cases: Sequence[Case],
-    scans: Mapping[str, Sequence[str]],
     findings: Findings,
 ) -> None:
     """Names the scans that are in another phase too: an error where one of the phases is public, else a warning.
@@ -27,9 +26,10 @@ def find_overlaps(
     What only an earlier version of the other phase held is a warning: it may have been taken out for that reason.
     """
     phases = challenge.spec.phases
-    files = {
-        one["sha256"]: case.name for case in cases for one in case.files.values() if one["voxels"] in scans
-    }
+    if phase not in phases:
+        return
+    scans = {one["voxels"]: case.name for case in cases for one in case.files.values() if "voxels" in one}
+    files = {one["sha256"]: case.name for case in cases for one in case.files.values() if "voxels" in one}
     found: dict[tuple[str, str, bool], dict[str, None]] = defaultdict(dict)
     rows = session.execute(
         select(Dataset.phase, Dataset.task, Dataset.state, Case.name, Case.files)
@@ -41,7 +41,7 @@ def find_overlaps(
         if other not in phases or not (phases[phase].hidden or phases[other].hidden):
             continue
         for one in stored.values():
-            own = next(iter(scans.get(one.get("voxels", ""), ())), None) or files.get(one.get("sha256", ""))
+            own = scans.get(one.get("voxels", "")) or files.get(one.get("sha256", ""))
             if own is not None:
                 found[other, task, state in _PRESENT][f"{own} ({name} there)"] = None
     for (other, task, present), names in found.items():

@@ -13,11 +13,12 @@ from server.challenges.models import Challenge
 from server.challenges.service import get_phase, require_task
 from server.datasets.check import manifest_of
 from server.datasets.difference import Difference, difference
+from server.datasets.effects import changes_of, in_force
 from server.datasets.findings import Findings, LayoutError
 from server.datasets.models import IN_FORCE, Dataset, DatasetState
 from server.datasets.overlap import find_overlaps
 from server.datasets.staging import Prepared, Progress, Trees, prepare
-from server.datasets.versions import activate, changes_of, in_force
+from server.datasets.versions import activate, lock
 from server.errors import NotFound
 from server.settings import Settings
 
@@ -94,9 +95,11 @@ def stage(
         known = _known(session, challenge, phase, task, prepared.digest)
         if known is None and prepared.warnings and not accept(prepared.warnings):
             raise LayoutError([], prepared.warnings)
-        dataset = _kept(session, challenge, phase, task, prepared, known, settings, actor)
-        changes = changes_of(session, dataset, settings)
-        return Staged(dataset, known is None, prepared.warnings, prepared.notes, changes)
+        lock(session, challenge.id)  # of two imports of the same content one finds what the other made
+        known = _known(session, challenge, phase, task, prepared.digest)
+        kept = _kept(session, challenge, phase, task, prepared, known, settings, actor)
+        changes = changes_of(session, kept, settings)
+        return Staged(kept, known is None, prepared.warnings, prepared.notes, changes)
     except BaseException:
         prepared.trees.remove()
         raise
@@ -188,7 +191,7 @@ def _prepared(
         challenge.spec, phase=phase, task=task, source=source, settings=settings, progress=progress
     )
     findings = Findings(warnings=list(prepared.warnings))
-    find_overlaps(session, challenge, phase, cases=prepared.cases, scans=prepared.scans, findings=findings)
+    find_overlaps(session, challenge, phase, cases=prepared.cases, findings=findings)
     if findings.errors:
         prepared.trees.remove()
         raise LayoutError(findings.errors, findings.warnings)

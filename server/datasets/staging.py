@@ -77,8 +77,6 @@ class Prepared:
     digest: str
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
-    scans: dict[str, list[str]]
-    """Names of cases by the digest of a scan, constant ones left out."""
 
 
 def prepare(
@@ -119,7 +117,6 @@ def prepare(
             _digest(writer.cases, trees.references),
             tuple(findings.warnings),
             tuple(findings.notes),
-            writer.scans,
         )
     except OSError as error:
         trees.remove()
@@ -142,7 +139,7 @@ class _Writer:
 
     def __init__(self, trees: Trees, task: Task, findings: Findings) -> None:
         self.cases: list[Case] = []
-        self.scans: dict[str, list[str]] = {}
+        self._scans: dict[str, list[str]] = {}
         self._trees, self._task, self._findings = trees, task, findings
         self._names = {entry.key: entry.file for entry in task.all_inputs}
         self._rows: list[dict[str, str]] = []
@@ -156,7 +153,7 @@ class _Writer:
 
     def close(self) -> None:
         """Writes the table of references and names scans that came twice."""
-        for names in self.scans.values():
+        for names in self._scans.values():
             if len(names) > 1:
                 what = "hold the very same scan; keep one of them"
                 self._findings.error(some(names), what)
@@ -202,16 +199,17 @@ class _Writer:
         target = self._trees.inputs / place
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(volume.data)
-        if not volume.constant and not volume.nowhere_finite:
-            names = self.scans.setdefault(volume.voxels, [])
-            if case not in names:
-                names.append(case)
-        return {
+        stored: dict[str, Any] = {
             "path": str(self._trees.folder / place),
             "sha256": hashlib.sha256(volume.data).hexdigest(),
             "size": len(volume.data),
-            "voxels": volume.voxels,
         }
+        if not volume.constant and not volume.nowhere_finite:  # such images are alike whoever was scanned
+            stored["voxels"] = volume.voxels
+            names = self._scans.setdefault(volume.voxels, [])
+            if case not in names:
+                names.append(case)
+        return stored
 
     def _judge(self, path: Path, volume: Clean) -> None:
         if volume.nowhere_finite:

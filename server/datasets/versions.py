@@ -1,7 +1,6 @@
-"""The versions of the cases of a challenge: which there are, and what changes when another comes into force."""
+"""The versions of the cases of a challenge: which there are, and bringing them into force and out of the way."""
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,14 @@ from sqlalchemy.orm import Session
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge, get_phase, require_task
 from server.database import after_commit
-from server.datasets.difference import Difference, difference
+from server.datasets.effects import effect_of, in_force
+from server.datasets.findings import Findings
 from server.datasets.labels import labels_of
-from server.datasets.models import IN_FORCE, Case, Dataset, DatasetState
+from server.datasets.models import Case, Dataset, DatasetState
+from server.datasets.overlap import find_overlaps
 from server.datasets.staging import Trees
 from server.errors import Conflict, NotFound
 from server.evaluations.models import Evaluation
-from server.evaluations.status import ACTIVE, EvaluationStatus
 from server.settings import Settings
 
 _LEAST_PREFIX = 4
@@ -34,55 +34,6 @@ class Version:
     labels: str | None
     evaluations: int
     size: int
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What an activation does: scored evaluations that leave and come back, and those that wait on other cases."""
-
-    leave: int
-    come_back: int
-    waiting: int
-    limited: bool
-
-    @property
-    def touches(self) -> bool:
-        """Whether anybody's result or submission is concerned."""
-        return bool(self.leave or self.come_back or self.waiting)
-
-    def sentence(self) -> str:
-        """What happens, in words."""
-        parts = []
-        if self.leave:
-            back = f", and {self.leave} attempts are given back" if self.limited else ""
-            parts.append(f"{self.leave} scored evaluations no longer count{back}")
-        if self.come_back:
-            spent = ", and their attempts are spent again" if self.limited else ""
-            parts.append(f"{self.come_back} scored evaluations count again{spent}")
-        if self.waiting:
-            back = "; their attempts are given back when they end" if self.limited else ""
-            parts.append(
-                f"{self.waiting} evaluations that wait or run keep the cases they have and will not count{back}"
-            )
-        return "; ".join(parts) if parts else "no evaluation is concerned"
-
-
-def in_force(session: Session, challenge: Challenge, phase: str, task: str) -> Dataset | None:
-    """The version that submissions run on, if there is one."""
-    return session.scalar(
-        select(Dataset).where(
-            IN_FORCE, Dataset.challenge_id == challenge.id, Dataset.phase == phase, Dataset.task == task
-        )
-    )
-
-
-def tasks_in_force(session: Session, challenge: Challenge) -> dict[str, set[str]]:
-    """The tasks of each phase that have cases, so that they can be submitted to."""
-    found: dict[str, set[str]] = {}
-    query = select(Dataset.phase, Dataset.task).where(IN_FORCE, Dataset.challenge_id == challenge.id)
-    for phase, task in session.execute(query):
-        found.setdefault(phase, set()).add(task)
-    return found
 
 
 def versions(
@@ -202,58 +153,30 @@ def get_version(session: Session, dataset_id: UUID) -> Dataset:
     return dataset
 
 
-def effect_of(session: Session, dataset: Dataset) -> Effect:
-    """What happens if `dataset` comes into force."""
-    challenge = session.get_one(Challenge, dataset.challenge_id)
-    counts: Counter[tuple[bool, bool, str]] = Counter()
-    rows = session.execute(
-        select(Dataset.id, Dataset.state, Evaluation.status, func.count())
-        .join(Evaluation, Evaluation.dataset_id == Dataset.id)
-        .where(Dataset.challenge_id == challenge.id)
-        .where(Dataset.phase == dataset.phase, Dataset.task == dataset.task)
-        .group_by(Dataset.id, Evaluation.status)
-    )
-    for one, state, status, count in rows:
-        counts[one == dataset.id, state == DatasetState.ACTIVE.value, status] += count
-    scored, phase = EvaluationStatus.SCORED.value, challenge.spec.phases.get(dataset.phase)
-    return Effect(
-        leave=counts[False, True, scored],
-        come_back=counts[True, False, scored],
-        waiting=sum(counts[False, True, status.value] for status in ACTIVE),
-        limited=phase is not None and phase.attempts.valid is not None,
-    )
-
-
-def changes_of(session: Session, dataset: Dataset, settings: Settings) -> Difference | None:
-    """What it changes against the version in force.
-
-    None where there is none, where it is this one, or where the references of both cannot be read here.
-    """
-    challenge = session.get_one(Challenge, dataset.challenge_id)
-    old = in_force(session, challenge, dataset.phase, dataset.task)
-    if old is None or old is dataset:
-        return None
-    before, after = settings.references / old.folder, settings.references / dataset.folder
-    if not (before.is_dir() and after.is_dir()):
-        return None
-    return difference(old.cases, dataset.cases, old_references=before, new_references=after)
+def lock(session: Session, challenge_id: UUID) -> Challenge:
+    """One change of a challenge's versions at a time, until the commit; submissions are not held up."""
+    query = select(Challenge).where(Challenge.id == challenge_id)
+    return session.scalars(query.with_for_update(key_share=True)).one()
 
 
 def activate(session: Session, dataset: Dataset, *, actor: str, confirmed: bool = True) -> None:
     """Brings a version into force; the one that was is superseded. Evaluations that wait keep the cases they have.
 
     Raises:
-        Conflict: it is in force already, its files are gone, or evaluations are concerned and it is not `confirmed`.
+        Conflict: it is in force already, its files are gone, a hidden scan would be in a public phase, or evaluations
+            are concerned and it is not `confirmed`.
     """
-    # One activation of a challenge at a time: the row that is in force changes with the one that comes.
-    locked = select(Challenge).where(Challenge.id == dataset.challenge_id).with_for_update()
-    challenge = session.scalars(locked).one()
+    challenge = lock(session, dataset.challenge_id)
     session.refresh(dataset)
     if dataset.state == DatasetState.ACTIVE.value:
         raise Conflict("dataset_in_force", f"{dataset.digest} is in force already.")
     if dataset.state == DatasetState.DROPPED.value:
         detail = f"The files of {dataset.digest} were dropped; import its folder again to bring it back."
         raise Conflict("dataset_dropped", detail)
+    findings = Findings()
+    find_overlaps(session, challenge, dataset.phase, cases=dataset.cases, findings=findings)
+    if findings.errors:
+        raise Conflict("scans_public", "; ".join(findings.errors))
     effect = effect_of(session, dataset)
     if effect.touches and not confirmed:
         detail = f"If {dataset.digest} comes into force: {effect.sentence()}. Confirm it to go on."

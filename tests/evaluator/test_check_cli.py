@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -96,3 +97,19 @@ def test_the_command_runs_as_a_module(tmp_path):
     command += ["--output", tmp_path / "case.txt", "--inputs", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, json.loads(done.stdout)["check"]) == (1, "finite")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_name_that_the_terminal_cannot_print_is_no_fault(tmp_path, encoding):
+    """In a process of its own: what it prints to is set up at its start."""
+    output = tmp_path / "Zürich\udcff.txt"
+    output.write_text("Zürich")
+    words = ["check", "--challenge", FOMO26, "--task", "task5", "--output", output, "--inputs", tmp_path]
+    done = subprocess.run(
+        [sys.executable, "-m", "evaluator", *words],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert b"decimal_float" in done.stdout

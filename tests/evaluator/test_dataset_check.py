@@ -147,6 +147,18 @@ def test_quaternions_of_inputs_are_held_to_what_all_programs_read(tmp_path, exce
     assert found.errors() == [(code, "c0") for code, _ in wrong]
 
 
+def test_an_input_with_two_places_is_warned_of(tmp_path):
+    found = numbers(tmp_path, [0, 1])
+    image = nibabel.Nifti1Image(NOISE, AFFINE)
+    image.set_qform(turned(0), code=1)
+    found.input_paths("c0")["t1w"].write_bytes(packed(image.to_bytes()))
+    image.set_qform(AFFINE, code=1)
+    found.input_paths("c1")["t1w"].write_bytes(packed(image.to_bytes()))
+    assert [(one.severity, one.code, one.case) for one in found.findings()] == [
+        (Severity.WARNING, "input_two_affines", "c0")
+    ]
+
+
 def test_an_input_that_the_case_lacks_is_an_error(tmp_path):
     found = Whole(tmp_path, fomo26(), "task2")
     for number, case in enumerate("ab"):

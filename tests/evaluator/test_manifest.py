@@ -204,3 +204,8 @@ def test_tables_in_another_form_are_named_as_what_they_are(tmp_path, content, me
     (tmp_path / "references.csv").write_bytes(content)
     with pytest.raises(ManifestError, match=message):
         load_references(tmp_path, loaded(tmp_path, "a"))
+
+
+def test_a_cohort_in_composed_and_decomposed_characters_is_one(tmp_path):
+    found = references_of(tmp_path, "case,cohort\na,Ne\u0301\nb,N\u00e9\n", "a", "b")
+    assert {row.cohort for row in found.rows.values()} == {"N\u00e9"}

@@ -58,6 +58,11 @@ def test_lengths_as_python_2_wrote_them_are_read(tmp_path):
     assert check(tmp_path, with_header(text, np.ones(3, "<f4").tobytes())).valid
 
 
+def test_where_a_vector_is_not_finite_is_said_to_whoever_owns_the_file(tmp_path):
+    result = check(tmp_path, npy(np.array([0, 1, np.nan, 1e300])))
+    assert (result.check, result.detail) == ("finite", "found nan at position 2, 2 of 4 in all")
+
+
 def test_bytes_after_the_array_are_a_warning(tmp_path):
     result = check(tmp_path, npy(np.ones(4)) + b"more")
     assert result.valid

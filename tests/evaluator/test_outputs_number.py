@@ -89,6 +89,8 @@ def test_the_bound_of_rounding_goes_with_the_range(tmp_path, low, high, text, va
         (b"", "found 0 blank characters"),
         (b"0.5 0.6", "found 2 values: '0.5 0.6'"),
         (b"1 2 3 4", "found 4 values: '1 2 3 …'"),
+        ("0.5".encode("utf-16"), "it is UTF-16, as PowerShell writes it"),
+        (b"\xff0", r"found the bytes b'\xff0'"),
     ],
 )
 def test_how_many_values_were_found_is_said_to_whoever_owns_the_file(tmp_path, content, found):

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import socket
 import ssl
 import threading
@@ -17,8 +18,10 @@ import httpx
 import pytest
 import uvicorn
 from argon2 import PasswordHasher
+from click.testing import Result
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
+from typer.testing import CliRunner
 
 from evaluator.spec import Challenge, load_challenge
 from server.accounts.models import Account, TokenKind
@@ -31,6 +34,8 @@ from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.status import ACTIVE, UNDER_WAY, CaseStatus, EvaluationStatus
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab
+from tests.server.organizer import Admin
+from worker.admin.main import collect
 
 Clients = Callable[[str | None], httpx.Client]
 
@@ -259,3 +264,30 @@ def entrant(lab: Lab, person: Callable[..., Person]) -> Callable[[str], Entrant]
 @pytest.fixture
 def team(entrant: Callable[[str], Entrant]) -> Entrant:
     return entrant("The Team")
+
+
+@pytest.fixture
+def command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Admin:
+    """Runs a command as somebody would who has no terminal; a traceback is a failure."""
+    environment = {
+        "DATABASE_URL": settings.database_url,
+        "PROCTOR_DATA": str(settings.data),
+        "PROCTOR_SECRET_KEY": settings.secret_key.get_secret_value(),
+    }
+    for key, value in environment.items():
+        monkeypatch.setitem(os.environ, key, value)
+
+    def run(*words: object) -> Result:
+        result = CliRunner().invoke(collect(), [str(word) for word in words])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def imported(command: Admin, slug: str) -> Callable[..., Result]:
+    """Imports a folder into the validation phase."""
+    return lambda made, *words: command(
+        "import-dataset", made.root, "--challenge", slug, "--task", made.task, "--phase", "validation", *words
+    )

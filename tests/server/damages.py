@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.server.phantoms import Phantom, mask, nifti, phantom, write
-from tests.server.test_dataset_layouts import FOLDERS, TABLES
+from tests.server.test_dataset_layouts import FOLDERS
+from tests.server.test_dataset_tables import TABLES
 from tests.server.test_dataset_volumes import MENDED, REFUSED
 
 TASKS = ("task1", "task2", "task3", "task4", "task5", "task6")

@@ -10,7 +10,7 @@ from server.evaluations.errors import headline
 from tests.server.lab import Entrant, FakeWorker, Lab
 from tests.server.test_admin_commands import Admin, admin  # noqa: F401 - a fixture
 from tests.server.test_retry import end, half  # noqa: F401 - a fixture
-from worker.admin.doctor import State, failures
+from worker.admin.doctor import State, recorded
 
 Half = tuple[str, FakeWorker]
 
@@ -126,7 +126,7 @@ def test_queue_forecast_and_doctor_say_what_is_parked_and_errored(
         "After a fault of the platform parked: 1 case"
         in json.loads(admin("forecast", "--json").output)["note"]
     )
-    (finding,) = failures(tmp_path)
+    finding, *_ = recorded(tmp_path)
     assert (finding.state, finding.found) == (State.WARN, said)
 
 
@@ -134,6 +134,6 @@ def test_a_doctor_without_an_installation_says_nothing_of_evaluations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    assert list(failures(tmp_path)) == []
+    assert list(recorded(tmp_path)) == []
     monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/none")
-    assert list(failures(tmp_path)) == []
+    assert list(recorded(tmp_path)) == []

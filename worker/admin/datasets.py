@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from server.challenges.service import get_challenge
-from server.datasets import versions
+from server.datasets import effects, versions
 from server.datasets.models import Dataset
 from server.datasets.schemas import DatasetOut
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
@@ -80,8 +80,8 @@ def activate_dataset(
     settings = settings_of(data)
     with work(settings) as session:
         dataset = versions.find_version(session, digest, challenge=challenge, phase=phase, task=task)
-        effect = versions.effect_of(session, dataset)
-        changes = versions.changes_of(session, dataset, settings)
+        effect = effects.effect_of(session, dataset)
+        changes = effects.changes_of(session, dataset, settings)
         if changes is not None:
             said = "; ".join(changes.lines()) or "no difference"
             typer.echo(f"Against the cases in force: {said}", err=True)

@@ -11,10 +11,11 @@ from rich.progress import Progress
 from server.challenges.service import get_challenge
 from server.datasets import service
 from server.datasets.difference import Difference
+from server.datasets.effects import effect_of
 from server.datasets.findings import LayoutError
 from server.datasets.models import DatasetState
 from server.datasets.service import Report, Staged
-from server.datasets.versions import activate, effect_of, get_version
+from server.datasets.versions import activate, get_version
 from server.settings import Settings
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 

@@ -1,0 +1,100 @@
+"""What happens if another version of the cases comes into force: to evaluations, and to the cases themselves."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server.challenges.models import Challenge
+from server.datasets.difference import Difference, difference
+from server.datasets.models import IN_FORCE, Dataset, DatasetState
+from server.evaluations.models import Evaluation
+from server.evaluations.status import ACTIVE, EvaluationStatus
+from server.settings import Settings
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an activation does: scored evaluations that leave and come back, and those that wait on other cases."""
+
+    leave: int
+    come_back: int
+    waiting: int
+    limited: bool
+
+    @property
+    def touches(self) -> bool:
+        """Whether anybody's result or submission is concerned."""
+        return bool(self.leave or self.come_back or self.waiting)
+
+    def sentence(self) -> str:
+        """What happens, in words."""
+        parts = []
+        if self.leave:
+            back = f", and {self.leave} attempts are given back" if self.limited else ""
+            parts.append(f"{self.leave} scored evaluations no longer count{back}")
+        if self.come_back:
+            spent = ", and their attempts are spent again" if self.limited else ""
+            parts.append(f"{self.come_back} scored evaluations count again{spent}")
+        if self.waiting:
+            back = "; their attempts are given back when they end" if self.limited else ""
+            parts.append(
+                f"{self.waiting} evaluations that wait or run keep the cases they have and will not count{back}"
+            )
+        return "; ".join(parts) if parts else "no evaluation is concerned"
+
+
+def in_force(session: Session, challenge: Challenge, phase: str, task: str) -> Dataset | None:
+    """The version that submissions run on, if there is one."""
+    return session.scalar(
+        select(Dataset).where(
+            IN_FORCE, Dataset.challenge_id == challenge.id, Dataset.phase == phase, Dataset.task == task
+        )
+    )
+
+
+def tasks_in_force(session: Session, challenge: Challenge) -> dict[str, set[str]]:
+    """The tasks of each phase that have cases, so that they can be submitted to."""
+    found: dict[str, set[str]] = {}
+    query = select(Dataset.phase, Dataset.task).where(IN_FORCE, Dataset.challenge_id == challenge.id)
+    for phase, task in session.execute(query):
+        found.setdefault(phase, set()).add(task)
+    return found
+
+
+def effect_of(session: Session, dataset: Dataset) -> Effect:
+    """What happens if `dataset` comes into force."""
+    challenge = session.get_one(Challenge, dataset.challenge_id)
+    counts: Counter[tuple[bool, bool, str]] = Counter()
+    rows = session.execute(
+        select(Dataset.id, Dataset.state, Evaluation.status, func.count())
+        .join(Evaluation, Evaluation.dataset_id == Dataset.id)
+        .where(Dataset.challenge_id == challenge.id)
+        .where(Dataset.phase == dataset.phase, Dataset.task == dataset.task)
+        .group_by(Dataset.id, Evaluation.status)
+    )
+    for one, state, status, count in rows:
+        counts[one == dataset.id, state == DatasetState.ACTIVE.value, status] += count
+    scored, phase = EvaluationStatus.SCORED.value, challenge.spec.phases.get(dataset.phase)
+    return Effect(
+        leave=counts[False, True, scored],
+        come_back=counts[True, False, scored],
+        waiting=sum(counts[False, True, status.value] for status in ACTIVE),
+        limited=phase is not None and phase.attempts.valid is not None,
+    )
+
+
+def changes_of(session: Session, dataset: Dataset, settings: Settings) -> Difference | None:
+    """What it changes against the version in force.
+
+    None where there is none, where it is this one, or where the references of both cannot be read here.
+    """
+    challenge = session.get_one(Challenge, dataset.challenge_id)
+    old = in_force(session, challenge, dataset.phase, dataset.task)
+    if old is None or old is dataset:
+        return None
+    before, after = settings.references / old.folder, settings.references / dataset.folder
+    if not (before.is_dir() and after.is_dir()):
+        return None
+    return difference(old.cases, dataset.cases, old_references=before, new_references=after)
