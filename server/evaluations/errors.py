@@ -15,8 +15,8 @@ from server.evaluations.status import CaseStatus, EvaluationStatus
 from server.teams.models import Team
 
 STALLED = (
-    "Waits: the platform is disturbed. It tries again by itself; nothing is lost, and no attempt is spent by it. The "
-    "organizers see it in their list of errors."
+    "Waits: the platform is disturbed, or was when this image was last tried. It tries again by itself; nothing is "
+    "lost, and no attempt is spent by it. The organizers see it in their list of errors."
 )
 """What its team is told of an evaluation that waits for nothing but the end of a pause."""
 MOST = 1000

@@ -43,6 +43,9 @@ class WaitingOut(BaseModel):
         )
 
 
+_BEGINS_LATE = "Its image met faults in earlier evaluations, so its first cases begin after a pause."
+
+
 class FailedOut(BaseModel):
     """An evaluation that met faults of the platform.
 
@@ -72,7 +75,7 @@ class FailedOut(BaseModel):
     def of(cls, one: Failed) -> Self:
         """The same with its names."""
         evaluation, last = one.evaluation, one.last
-        told = last.detail if last is not None else None
+        told = last.detail if last is not None else _BEGINS_LATE if one.parked else None
         return cls(
             id=evaluation.id,
             challenge=one.challenge,

@@ -26,7 +26,7 @@ HABITS = {
 """What a container does: on which task, the verdict of it, and what the sentence says."""
 
 CURIOUS = ("opens_sockets", "looks_for_other_cases")
-SLOWLY = ("slowly_undisturbed", "slowly_killed", "slowly_stopped")
+SLOWLY = ("slowly_undisturbed", "slowly_killed", "slowly_killed_thrice", "slowly_stopped")
 TASKS = ("task2", "task5", "task6")
 
 

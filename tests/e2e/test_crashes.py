@@ -78,6 +78,33 @@ def test_killing_a_run_worker_changes_no_score_and_loses_no_case(
     assert not exists(container), "the orphan is removed"
 
 
+def busy_slot(running: Installation) -> str:
+    """Waits until any run worker has a container under way; the worker's name."""
+    prefix = f"proctor-{(running.data / 'worker' / 'installation').read_text()}-run-"
+    command = ["docker", "ps", "--format", "{{.Names}}", "--filter", f"name={prefix}"]
+    deadline = time.monotonic() + 120
+    while not (names := subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()):
+        assert time.monotonic() < deadline, "nothing runs"
+        time.sleep(0.1)
+    return "run-" + names[0].removeprefix(prefix).split("-")[0]
+
+
+def test_three_killed_workers_in_a_row_end_no_evaluation(
+    running: Installation, bench: Bench, undisturbed: Json, admin: Person
+) -> None:
+    bench.sent["thrice"] = bench.person.submitted({"task2": bench.honest}, track="slowly_killed_thrice")
+    for _ in range(3):
+        slot = busy_slot(running)
+        victim = running.worker(slot)
+        os.kill(victim, signal.SIGKILL)
+        restarted(running, slot, victim)
+    ended = bench.ended("thrice")
+    assert (ended["status"], ended["verdicts"]) == ("scored", {"valid": 4}), ended
+    assert ended["scores"] == undisturbed["scores"]
+    assert sum(case["faults"] for case in cases_of(admin, ended["id"])) >= 1
+    assert admin.get("/admin/errors")["parked"] == []
+
+
 def test_a_worker_that_is_asked_to_stop_finishes_its_case(
     running: Installation, bench: Bench, undisturbed: Json, admin: Person
 ) -> None:

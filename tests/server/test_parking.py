@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from server.database import unit_of_work
-from server.evaluations import faults
+from server.evaluations import errors, faults
 from server.evaluations.models import CaseRun, Evaluation, Trouble
+from server.evaluations.schemas import FailedOut
 from server.evaluations.suspicion import FAULTS, FAULTS_BESIDE_ITS_OWN, pause_after
 from tests.server.lab import Entrant, FakeWorker, Json, Lab
 from tests.server.test_faults import BROKEN
@@ -207,7 +208,12 @@ def test_an_image_that_no_host_can_stand_ends_sooner_each_time_and_begins_later(
     second = team.submit()
     assert [run.status for run in lab.runs(second)][:4] == ["parked"] * 3 + ["waiting"]
     assert all(0 < left <= pause_after(FAULTS) for left in pauses(lab, second))
-    assert team.evaluation(second)["note"].startswith("Waits: the platform is disturbed.")
+    with unit_of_work(lab.sessions) as session:
+        (waits,) = [FailedOut.of(one) for one in errors.parked(session, challenge=lab.slug)]
+    assert (waits.id, waits.cases_parked, waits.code) == (UUID(second), 3, None)
+    assert waits.reason is not None
+    assert waits.reason.startswith("Its image met faults in earlier evaluations")
+    assert team.evaluation(second)["note"].startswith("Waits: the platform is disturbed")
     lab.unpark()
     assert work(lab, worker, of(second), faults=9) == 1
     seen = team.evaluation(second)
@@ -228,7 +234,7 @@ def test_a_team_whose_cases_are_all_parked_is_told_so_and_no_more(lab: Lab, team
     assert team.evaluation(evaluation)["note"] is None, "one of the first cases runs"
     assert worker.release(leases[2], BROKEN, "disk of gpu-2 is full") == 204
     seen = team.evaluation(evaluation)
-    assert seen["note"].startswith("Waits: the platform is disturbed.")
+    assert seen["note"].startswith("Waits: the platform is disturbed")
     assert "gpu-2" not in str(seen)
     assert lab.unpark() == 3
     assert team.evaluation(evaluation)["note"] is None

@@ -82,7 +82,7 @@ def test_a_scorer_that_is_disturbed_again_and_again_waits(lab: Lab, team: Entran
         fail(lab, evaluation, PlatformFault.SCORER_LOST, "task5: ended by SIGKILL: ")
     seen = team.evaluation(evaluation)
     assert seen["status"] == "scoring"
-    assert seen["note"].startswith("Waits: the platform is disturbed.")
+    assert seen["note"].startswith("Waits: the platform is disturbed")
     assert "SIGKILL" not in str(seen)
     fail(lab, evaluation, PlatformFault.SCORER_FAILED)
     assert team.evaluation(evaluation)["status"] == "scoring", (

@@ -57,7 +57,7 @@ def test_references_that_are_gone_park_the_scoring_until_they_are_back(lab: Lab,
     evaluation = in_scoring(lab, team)
     for _ in range(4):
         assert score(lab, evaluation).status == "scoring"
-    assert team.evaluation(evaluation)["note"].startswith("Waits: the platform is disturbed.")
+    assert team.evaluation(evaluation)["note"].startswith("Waits: the platform is disturbed")
     write_references(lab, evaluation, LABELS)
     assert score(lab, evaluation).status == "scored"
     assert team.evaluation(evaluation)["note"] is None

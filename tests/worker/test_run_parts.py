@@ -157,6 +157,7 @@ def test_an_engine_that_fails_while_the_next_case_is_prepared_gives_the_case_bac
     assert batch is not None
     assert batch.cases == []
     assert lab.released == {case: "engine_unavailable"}
+    assert lab.details == {case: "it is away"}
     assert paused
     assert heart.all_held() == []
     assert not list(host.scratch("one").iterdir())
