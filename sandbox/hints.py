@@ -15,7 +15,7 @@ _HINTS = (
         NETWORK,
         r"name resolution|name or service not known|could not resolve host|nodename nor servname|failed to resolve"
         r"|nameresolutionerror|no address associated with hostname|network is unreachable"
-        r"|getaddrinfo (?:enotfound|eai_)|connection to \S+ failed|lookup \S+: no such host",
+        r"|getaddrinfo (?:enotfound|eai_)|lookup \S+[^\n]*: no such host",
     ),
     (
         SHARED_MEMORY,

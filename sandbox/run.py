@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from docker.errors import APIError, DockerException
-from requests import RequestException
+from requests import RequestException, Timeout
 
 from evaluator.verdicts import HINTS, Fault, PlatformFault, Verdict
 from sandbox import accounts, collect, disks, judge, options, parse, start
 from sandbox.cgroups import Group
 from sandbox.disks import Disk
-from sandbox.engine import Engine, translate
+from sandbox.engine import Engine, explanation, translate
 from sandbox.faults import EngineFault
 from sandbox.hints import hints
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
@@ -35,7 +35,10 @@ _OUTPUT_SLACK = 8 * 2**20  # a file of exactly the limit has to fit beside the f
 
 @dataclass
 class Case:
-    """A case whose container is made but not started; `refused` is the verdict where none could be made."""
+    """A case whose container is made but not started.
+
+    `refused` is the verdict where none could be made or started, `said` what the engine said then.
+    """
 
     engine: Engine
     job: CaseJob
@@ -45,6 +48,7 @@ class Case:
     config: dict[str, Any] = field(default_factory=dict)
     container: str = ""
     refused: Verdict | None = None
+    said: str = ""
     watch: Watch | None = None
 
 
@@ -115,7 +119,8 @@ def conclude(case: Case) -> CaseOutcome:
         EngineFault: the platform failed.
     """
     if case.refused is not None or case.watch is None:
-        return _outcome(case, case.refused or Verdict(Fault.NO_START, HINTS[Fault.NO_START]), log="")
+        refused = case.refused or Verdict(Fault.NO_START, HINTS[Fault.NO_START])
+        return _outcome(case, refused, log=start.without_paths(case.engine, case.said, case.job.scratch))
     with _our_fault():
         ending = case.watch.ending()
         log = _log(case.engine, case.container, case.job.limits.log)
@@ -201,7 +206,9 @@ def _asked(case: Case, act: Callable[[], object], again: Callable[[], object]) -
         act()
     except APIError as error:
         verdict = start.refused(case.engine, case.config, case.job.name, error, again=again)
-        case.refused = case.refused or verdict
+        case.refused, case.said = case.refused or verdict, explanation(error)
+    except Timeout as error:
+        case.refused = start.too_slow(case.engine, case.config, case.job.name, error)
 
 
 def image_of(engine: Engine, job: CaseJob) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """What it means when the engine refuses to create or start a container: whose fault that is, and a sentence for it."""
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from docker.errors import APIError
+from requests import RequestException
 
 from evaluator.verdicts import HINTS, Fault, PlatformFault, Verdict
 from sandbox import known
@@ -81,6 +84,14 @@ _OTHERWISE = (
     "the engine refuses what the image's configuration or its files ask for."
 )
 
+SLOW = (
+    "The container could not be made in time: the image declares too much, "
+    "such as a VOLUME with many or large files, or thousands of variables."
+)
+_SHARE = 4
+"""A known image runs at once if it takes less than one part in so many of the engine's time for an answer."""
+_slow: set[str] = set()
+"""The images, by id, that the engine was slow with once while it was quick with a known one."""
 _NOT_EXECUTED = re.compile(r"^\[FATAL tini \(\d+\)\] exec .* failed: .*$", re.MULTILINE)
 _INIT_FAILED = (1, 126, 127)
 """What the init process ends with: 127 where there is no such file, 126 where it may not, 1 for every other reason."""
@@ -113,6 +124,26 @@ def refused(
     return None
 
 
+def too_slow(engine: Engine, config: Mapping[str, Any], name: str, error: RequestException) -> Verdict:
+    """The participant's verdict where the engine does not make or start a container of the image in its time.
+
+    An image is to blame where that happens a second time, and a known image with the same options runs at once each
+    time: what it declares as a VOLUME takes minutes to copy, say.
+
+    Raises:
+        EngineFault: the first time, or if the engine is slow with every image.
+    """
+    began = time.monotonic()
+    other = known.refused(engine, config, name)
+    prompt = other is None and (time.monotonic() - began) * _SHARE < float(engine.api.timeout)
+    image = str(config["Image"])
+    if not prompt or image not in _slow:
+        if prompt:
+            _slow.add(image)
+        raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"making a container: {error}") from error
+    return Verdict(Fault.NO_START, SLOW)
+
+
 def _broken(engine: Engine, config: Mapping[str, Any], name: str) -> PlatformFault:
     """What keeps even a known image from running: the GPU, if it runs without one."""
     host = config["HostConfig"]
@@ -127,6 +158,12 @@ def sentence(said: str) -> str:
     """Our own sentence for what an engine says of a container that it does not make or start."""
     lower = said.lower()
     return next((ours for mark, ours in _PARTICIPANT if mark in lower), _OTHERWISE)
+
+
+def without_paths(engine: Engine, said: str, scratch: Path) -> str:
+    """What an engine says, for whoever may read the case's log: without the host's own folders."""
+    folders = "|".join(re.escape(str(one)) for one in (engine.host["DockerRootDir"], scratch))
+    return re.sub(rf"[^\s\"']*(?:{folders})[^\s\"']*", "(a folder of the host)", said)
 
 
 def not_started(exit_code: int, log: str) -> Verdict | None:

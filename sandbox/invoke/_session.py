@@ -147,6 +147,8 @@ class Session:
             self._engine.api.start(container)
         except APIError as error:
             raise NotServed(explanation(error)) from error
+        except (DockerException, RequestException) as error:
+            raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"making a container: {error}") from error
         with translate("inspecting a container"):
             pid = int(self._engine.api.inspect_container(container)["State"]["Pid"])
         places = Places(pid, made, self._job.scratch / "kept")

@@ -138,6 +138,25 @@ def test_a_timeout_names_the_limit(trial: Any, base: str, tmp_path: Path) -> Non
     assert "(limit: 2 s)" in done.output, done.output
 
 
+def test_a_full_output_folder_names_its_own_limit(trial: Any, base: str) -> None:
+    done = trial(build("fills_output", base), "--first", "1")
+    assert "/output than the challenge allows. (limit: " in done.output, done.output
+    assert re.search(r"\(limit: [\d.]+ \w+ in [\d,]+ files\)", done.output), done.output
+
+
+def test_a_log_that_asks_for_a_network_is_explained(trial: Any, base: str) -> None:
+    done = trial(build("asks_for_another_machine", base), "--first", "1")
+    assert "exit_code" in done.output
+    assert "containers have no network" in done.output, done.output
+
+
+def test_a_program_that_is_stopped_leaves_what_it_printed(trial: Any, base: str, tmp_path: Path) -> None:
+    (tmp_path / "overlay.yaml").write_text(OVERLAY.replace("seconds_per_case: 20", "seconds_per_case: 3"))
+    done = trial(build("prints_and_hangs", base), "--first", "1")
+    assert "timeout" in done.output
+    assert "of 3 seconds" in done.output, done.output
+
+
 def test_limits_above_this_machine_are_lowered_with_a_warning(spec: Challenge) -> None:
     limits, warnings = limits_here(spec.limits, memory=8 * 2**30, cpus=4, gpu=None)
     assert (limits.memory, limits.cpus, limits.gpu, limits.shm) == (8 * 2**30, 4.0, None, 8 * 2**30)

@@ -56,7 +56,8 @@ CONTAINERS: list[Container] = [
     *_rows("watchdog counts what the engine mounts", "disk_full", "fills_a_file_of_the_engine"),
     *_rows("watchdog bears many files", VALID, "makes_100000_empty_files", long=True),
     *_rows("largest size of a file", VALID, "a_hole_larger_than_allowed", "holes_in_tmp"),
-    *_rows("time limit, SIGKILL", "timeout", "hangs", "sleeps", "ignores_every_signal", seconds_per_case=2),
+    *_rows("time limit, SIGKILL", "timeout", "hangs", "sleeps", "prints_and_hangs", seconds_per_case=2),
+    *_rows("time limit, SIGKILL", "timeout", "ignores_every_signal", seconds_per_case=2),
     *_rows(
         "time limit, SIGKILL", "timeout", "stops_itself", "executes_itself_without_end", seconds_per_case=2
     ),
@@ -80,6 +81,7 @@ CONTAINERS: list[Container] = [
         "only the exact name counts", "output_missing:missing", "odd_names_only", "name_with_a_line_break"
     ),
     *_rows("log has a size", VALID, "floods_the_log", "logs_one_line", "logs_bytes"),
+    *_rows("no network", "exit_code", "asks_for_another_machine"),
     *_rows("no network, no privileges", VALID, "opens_sockets", "breaks_out"),
     *_rows("outputs are parsed in bounded children", "output_invalid:too_large", "gzip_bomb", task="task4"),
     *_rows("header before data", "output_invalid:shape", "lies_about_its_size", "wrong_shape", task="task4"),

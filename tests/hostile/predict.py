@@ -111,6 +111,19 @@ def eats_memory() -> None:
 
 
 @behaviour
+def asks_for_another_machine() -> None:
+    """As libraries do that fetch their weights when they are imported."""
+    socket.getaddrinfo("weights.example", 443)
+
+
+@behaviour
+def prints_and_hangs() -> None:
+    """Without a flush, as programs do."""
+    print(f"loading takes one of {os.environ['PROCTOR_SECONDS']} seconds")
+    time.sleep(10_000)
+
+
+@behaviour
 def child_eats_memory() -> None:
     child = os.fork()
     if child == 0:

@@ -79,7 +79,7 @@ CREATES = [
         "create",
         "29.7, daemon/create_unix.go",
         500,
-        "cannot mount volume over existing file, file exists /var/lib/docker/overlay2/0a/merged/data",
+        "cannot mount volume over existing file, file exists {store}/overlay2/0a/merged/data",
     ),
     ("create", "nobody's yet", 404, "no flux for this container"),
 ]

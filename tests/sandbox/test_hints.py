@@ -11,7 +11,7 @@ LOGS = {
     "curl": "curl: (6) Could not resolve host: zenodo.org",
     "git": "fatal: unable to access 'https://x/': Could not resolve host: x",
     "node": "Error: getaddrinfo EAI_AGAIN registry.npmjs.org",
-    "Go": "dial tcp: lookup example.org: no such host",
+    "Go": "dial tcp: lookup example.org on 127.0.0.1:53: no such host",
     "by address": "OSError: [Errno 101] Network is unreachable",
 }
 SHARED = {
@@ -34,7 +34,14 @@ def test_who_runs_out_of_shared_memory_is_told_of_it(log: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "log", ["", "KeyError: 'network'", "No space left on device: '/output/x'", "loaded shm"]
+    "log",
+    [
+        "",
+        "KeyError: 'network'",
+        "No space left on device: '/output/x'",
+        "loaded shm",
+        "connection to 127.0.0.1 failed",
+    ],
 )
 def test_other_logs_call_for_nothing(log: str) -> None:
     assert hints(log) == ()

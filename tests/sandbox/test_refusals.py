@@ -218,13 +218,22 @@ def asks(
 
 @pytest.mark.parametrize(("what", "who", "status", "said"), CREATES)
 def test_a_container_that_is_refused_of_one_image_only_is_no_start(
-    what: str, who: str, status: int, said: str, make_job: Callable[..., CaseJob], image: str
+    what: str,
+    who: str,
+    status: int,
+    said: str,
+    make_job: Callable[..., CaseJob],
+    image: str,
+    engine: Engine,
 ) -> None:
-    with engine_that(asks(what, (status, failure(said)), image)) as engine:
-        outcome = run_case(engine, make_job())
+    store = engine.host["DockerRootDir"]
+    said = said.format(store=store)
+    with engine_that(asks(what, (status, failure(said)), image)) as elsewhere:
+        outcome = run_case(elsewhere, make_job())
     assert outcome.verdict.fault is Fault.NO_START
-    assert outcome.verdict.message == sentence(said)
-    assert said not in outcome.verdict.message
+    assert said not in outcome.verdict.message == sentence(said)
+    assert outcome.log[:20] == said[:20], "who may read the log learns what the engine said"
+    assert store not in outcome.log
 
 
 @pytest.mark.parametrize("what", ["create", "start"])
