@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from client.errors import Problem, Usage
+from client.errors import ImageRefused, Local, Problem, Usage
 from client.models import CANCELLED, ERRORED, REJECTED, Challenge, Phase, Quota, Submission
+from sandbox.archive import ArchiveInvalid, glance
 
 _GIVEN_BACK = frozenset({REJECTED, ERRORED, CANCELLED})
 
@@ -89,6 +91,16 @@ def _spent(quota: Quota) -> Problem:
         f"{quota.spent} scored, {quota.reserved} under way. One under way that fails is given back."
     )
     return Problem(429, "quota_spent", "No attempts left", detail)
+
+
+def require_image_file(path: Path) -> None:
+    """Raises ImageRefused where the server would certainly refuse the file: no gigabyte of it has to be sent then."""
+    try:
+        glance(path)
+    except ArchiveInvalid as error:
+        raise ImageRefused(error.code, error.message) from None
+    except OSError as error:
+        raise Local(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def repeats(submissions: Sequence[Submission], aim: Aim, images: Mapping[str, str]) -> dict[str, str]:

@@ -30,6 +30,7 @@ from client.preflight import (
     repeats,
     require_attempts,
     require_cases,
+    require_image_file,
     require_open,
     require_phase,
     require_tasks,
@@ -195,6 +196,7 @@ def _on_server(client: Client, slug: str, team: str, source: str) -> str:
 
 
 def _upload(client: Client, slug: str, team: str, path: Path) -> str:
+    require_image_file(path)
     with transfer(err, "Reading", path.stat().st_size) as advance:
         archive = read_archive(path, advance)
     with transfer(err, "Uploading", archive.size) as advance:

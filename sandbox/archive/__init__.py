@@ -1,7 +1,7 @@
 """Image archives: checked as a stream, never loaded or run, and written again in one canonical form."""
 
 from sandbox.archive._canonical import canonical_name, canonical_size, write_canonical
-from sandbox.archive._check import check_archive
+from sandbox.archive._check import check_archive, glance
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, ToolMissing
 from sandbox.archive._facts import Bounds, ImageFacts
 from sandbox.archive._programs import DEFAULT_PATH, Call, Programs, first_entry
@@ -29,6 +29,7 @@ __all__ = [
     "canonical_size",
     "check_archive",
     "first_entry",
+    "glance",
     "squashfs_tools",
     "write_canonical",
 ]

@@ -12,7 +12,7 @@ from sandbox.archive._index import Archive, read_index
 from sandbox.archive._layers import Span, copy_layer
 from sandbox.archive._programs import Call, Programs
 from sandbox.archive._select import Chosen, choose
-from sandbox.archive._sif import is_sif
+from sandbox.archive._sif import is_sif, read_partition
 from sandbox.archive._sif_image import check_sif
 from sandbox.archive._sink import BlobSink, BlobWriter, HashOnly
 from sandbox.archive._stack import Stack, require_closed
@@ -66,6 +66,23 @@ def check_archive(
         for writer in (*writers, config):
             writer.commit()
     return facts_of(chosen.config, tuple(sizes[digest] for digest in layers))
+
+
+def glance(path: Path, *, bounds: Bounds | None = None) -> None:
+    """Returns unless the file certainly is no acceptable image, as far as that is known without reading a layer.
+
+    What kind of file it is, which image an archive holds, its config, and the header of a SIF file.
+
+    Raises:
+        ArchiveInvalid: as `check_archive` would with the same code and sentence.
+        OSError: the file cannot be read.
+    """
+    bounds = bounds or Bounds()
+    with path.open("rb") as source:
+        if is_sif(source):
+            read_partition(source, bounds)
+        else:
+            choose(read_index(source, limit=2**62, bounds=bounds))
 
 
 def _copy_layers(

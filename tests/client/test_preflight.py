@@ -1,5 +1,6 @@
 """What `submit` says before it saves, reads or uploads anything, and what Ctrl-C leaves behind."""
 
+import lzma
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
-from client.errors import Problem
+from client.errors import Exit, Problem
 from client.models import Phase, Quota
 from client.preflight import Aim, require_attempts, require_open
 from server.challenges.service import get_challenge
@@ -138,3 +139,18 @@ def test_ctrl_c_while_waiting_says_that_the_submission_goes_on(mine: Cli, archiv
     assert f"The submission goes on: proctor watch {submission}" in said
     assert watching.returncode == 130
     assert "the same command" not in said
+
+
+def test_what_is_no_image_is_refused_before_it_is_sent_in_the_servers_own_words(
+    mine: Cli, tmp_path: Path
+) -> None:
+    path = tmp_path / "image.tar.xz"
+    path.write_bytes(lzma.compress(b"x" * 2000))
+    done = mine("submit", path, *TASK1)
+    said = " ".join(done.output.split())
+    assert done.exit_code == Exit.REJECTED, done.output
+    assert "refused (unsupported_compression): the archive is compressed with xz;" in said
+    assert "Uploading" not in done.output
+    image_archive(path, architecture="arm64")
+    done = mine("submit", path, *TASK1)
+    assert (done.exit_code, "linux/arm64" in done.output) == (Exit.REJECTED, True), done.output

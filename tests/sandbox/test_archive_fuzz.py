@@ -168,13 +168,13 @@ def changed(chance: random.Random, content: Any) -> Any:
             if chance.random() < 0.3:
                 break
         if key is None:
-            return chance.choice(VALUES)
+            return copy.deepcopy(chance.choice(VALUES))
         if chance.random() < 0.2:
             del inside[key]
         elif chance.random() < 0.1 and isinstance(inside, dict):
             inside[chance.choice([str(key).lower(), str(key).upper(), str(key) + "x"])] = inside[key]
         else:
-            inside[key] = chance.choice(VALUES)
+            inside[key] = copy.deepcopy(chance.choice(VALUES))
     return content
 
 
