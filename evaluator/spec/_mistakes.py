@@ -68,7 +68,8 @@ def wrong_metrics(content: Mapping[str, Any]) -> Iterator[Mistake]:
             yield Mistake(("boards", name), "a board of embeddings needs a probe")
         if kind in ("number", "scores", "segmentation") and board.get("probe") is not None:
             yield Mistake(
-                ("boards", name, "probe"), f"a probe is for embeddings, and the task's output is {kind}"
+                ("boards", name, "probe"),
+                f"a probe is for embeddings, and the task's output is {plain(kind)}",
             )
         for key, metric in mapping(board.get("metrics")).items():
             if isinstance(metric, Mapping) and isinstance(metric.get("metric"), str):
@@ -92,7 +93,7 @@ def _wrong_metric(
     of_cases = isinstance(plugin, CaseMetric)
     if kind is not None and of_cases != (kind == "segmentation"):
         what = "single segmentations" if of_cases else "whole datasets"
-        yield Mistake(("metric",), f"{name} is a metric of {what}, and the task's output is {kind}")
+        yield Mistake(("metric",), f"{name} is a metric of {what}, and the task's output is {plain(kind)}")
         return
     fields = {key: value for key, value in metric.items() if key not in _OWN}
     endless = [key for key, value in fields.items() if not _finite(value)]
@@ -167,7 +168,7 @@ def _wrong_scores(
     kind = output.get("kind")
     if kind in ("number", "scores", "embedding") and per_class not in (None, kind != "number"):
         reads = "one score per class" if per_class else "one number per case"
-        yield Mistake(("metric",), f"{name} reads {reads}, and the task's output is {kind}")
+        yield Mistake(("metric",), f"{name} reads {reads}, and the task's output is {plain(kind)}")
     if name == "fairness" and not board.get("groups"):
         yield Mistake(("metric",), "fairness compares groups, and the board names none in groups")
 

@@ -79,7 +79,7 @@ def _of(phase: Phase, field: str) -> str:
 def _moved(old: Phase, new: Phase, field: str, at: datetime) -> str:
     before, after = getattr(old, field), getattr(new, field)
     if before is None or after is None:
-        words = f"{field} {'for the first time a date' if before is None else 'has no date any more'}"
+        words = "a date for the first time" if before is None else "no date any more"
     elif before == after:
         words = "the same moment, written with another offset"
     else:
@@ -120,9 +120,21 @@ def _alike(before: Any, after: Any) -> bool:
 
 
 def _shown(field: tuple[str, ...], value: Any) -> str | None:
+    """A value as a challenge file writes it, on one line."""
     if value is None:
         return None
-    if isinstance(value, int) and not isinstance(value, bool) and "limits" in field and field[-1] in _SIZES:
-        return next((f"{value // unit}{name}" for unit, name in _UNITS if value % unit == 0), str(value))
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else _written(value, field[-1], sizes="limits" in field)
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def _written(value: Any, name: str, *, sizes: bool) -> str:
+    if isinstance(value, Mapping):
+        inner = (f"{key}: {_written(one, key, sizes=sizes)}" for key, one in value.items())
+        return "{" + ", ".join(inner) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_written(one, name, sizes=sizes) for one in value) + "]"
+    if sizes and name in _SIZES and isinstance(value, int):
+        return next((f"{value // unit}{sign}" for unit, sign in _UNITS if value % unit == 0), str(value))
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    return value if isinstance(value, str) else json.dumps(value)

@@ -157,7 +157,7 @@ def _of_dates(name: str, old: Phase, new: Phase, at: datetime) -> Iterator[str]:
     """What opens or closes at once, and dates that move back: an older overlay looks just like that."""
     if old.is_open(at) != new.is_open(at):
         what = "open" if new.is_open(at) else "be closed"
-        yield f"phase {name} {state(old, at)}; it would {what} at once: it {state(new, at)} then."
+        yield f"phase {name} {state(old, at)}. It would {what} at once: then it {state(new, at)}."
         return
     for field in ("opens", "closes"):
         before, after = getattr(old, field), getattr(new, field)

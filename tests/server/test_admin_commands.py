@@ -20,7 +20,8 @@ from server.evaluations.status import EvaluationStatus
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab
 from tests.server.test_leaderboard import change, scored
-from tests.server.test_plans import NOW, count
+from tests.server.test_plans import NOW
+from tests.server.test_plans_http import count
 from worker.admin.main import collect
 
 Admin = Callable[..., Any]
@@ -104,7 +105,7 @@ def test_an_older_overlay_that_opens_a_closed_phase_is_asked(
     refused = admin("apply", file, "--overlay", old)
     assert refused.exit_code == 1
     assert "phase validation is closed since" in refused.output
-    assert "it would open at once" in refused.output
+    assert "It would open at once" in refused.output
     assert "3 days earlier" in refused.output
 
 
