@@ -23,6 +23,16 @@ _WAYS: dict[str, tuple[Wanted, ...]] = {
 }
 """How a board is scored, by the kind of its task's output."""
 
+_EVERY: tuple[Wanted, ...] = (
+    ("evaluator.manifest", "load_references"),
+    ("evaluator.scoring._score", "score_outputs"),
+)
+_FOREIGN: tuple[Wanted, ...] = (
+    ("evaluator.scoring._plugins", "with_plugin"),
+    ("evaluator.metrics.plugin_child", None),
+)
+"""How metrics that are not built in are computed."""
+
 _EXACT: tuple[Wanted, ...] = (("evaluator.metrics.delong", "unvarying_interval"),)
 _OWN: dict[str, tuple[Wanted, ...]] = {
     "auroc": _EXACT,
@@ -52,7 +62,9 @@ _UNCROSSED = (
 
 _HIDDEN: tuple[Wanted, ...] = (
     ("evaluator.outputs._reference", "read_label_map"),
+    ("evaluator.scoring._plugins", "with_plugin"),
     ("evaluator.scoring._replicates", "_fairness"),
+    *(("evaluator.scoring._score", one) for one in ("_KINDS", "with_plugin")),
     ("evaluator.scoring._weighted", "WEIGHTED"),
     *(("evaluator.scoring._intervals", one) for one in ("EXACT", "FAIRNESS", "UNDRAWN", "UNVARYING")),
 )
@@ -86,8 +98,8 @@ def metric_digest(metric: Metric, kind: str, *, package: Path = _PACKAGE) -> str
             if plugin is None:
                 return None
             plugins.append(plugin)
-            closure.add(*plugin.wanted(closure))
-    closure.add(("evaluator.manifest", "load_references"), *_WAYS[kind])
+            closure.add(*_FOREIGN, *plugin.wanted(closure))
+    closure.add(*_EVERY, *_WAYS[kind])
     digest = sha256(kind, *_said(closure), *(one.digest for one in plugins))
     stamps = (*closure.files.values(), *(one for plugin in plugins for one in plugin.stamps))
     if all(map(is_settled, stamps)):

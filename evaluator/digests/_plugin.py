@@ -2,12 +2,13 @@
 
 import hashlib
 import site
+import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
-from importlib.util import find_spec
 from pathlib import Path
 
 from evaluator.digests._closure import Closure, Wanted
@@ -36,10 +37,7 @@ def find_plugin(name: str) -> Plugin | None:
     """The package of the metric that a challenge file calls `name`; None where there is none."""
     target = name if ":" in name else next((one.value for one in entry_points(group=GROUP, name=name)), "")
     top = target.partition(":")[0].partition(".")[0]
-    try:
-        spec = find_spec(top) if top else None
-    except (ImportError, ValueError):
-        return None
+    spec = _spec(top) if top else None
     if spec is None or not (spec.submodule_search_locations or spec.origin):
         return None
     roots = list(map(Path, spec.submodule_search_locations or [str(spec.origin)]))
@@ -56,10 +54,16 @@ def find_plugin(name: str) -> Plugin | None:
     return Plugin(sha256(*texts), tuple(modules), tuple(map(stamp, [*files, *sorted(folders)])))
 
 
+def _spec(top: str) -> ModuleSpec | None:
+    """Where a package would be imported from now, which need not be where this process has it from."""
+    found = (finder.find_spec(top, None) for finder in sys.meta_path if hasattr(finder, "find_spec"))
+    return next((one for one in found if one is not None), None)
+
+
 def _files(root: Path) -> Iterator[Path]:
     """The files of a package, or a module with those beside it that it may import, unless others installed these."""
     if root.is_dir():
-        yield from (one for one in root.rglob("*") if one.is_file() and _counts(one))
+        yield from (one for one in root.rglob("*") if one.is_file() and _counts(one.relative_to(root)))
     elif root.is_file():
         yield root
         if root.parent not in _installed():
@@ -67,7 +71,8 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _counts(path: Path) -> bool:
-    return path.suffix not in _LEFT_OUT and "__pycache__" not in path.parts
+    hidden = any(part == "__pycache__" or part.startswith(".") for part in path.parts)
+    return path.suffix not in _LEFT_OUT and not hidden
 
 
 @cache

@@ -59,7 +59,7 @@ class Module:
     def _part(self, key: str, nodes: Sequence[ast.AST]) -> Part:
         if key not in self._made:
             refers = {one for node in nodes for one in _refers(self.name, self.imports, node)}
-            text = "\n".join(sorted(filter(None, map(_text, nodes))))
+            text = "\n".join(filter(None, map(_text, nodes)))
             self._made[key] = Part(text, frozenset(refers))
         return self._made[key]
 
@@ -150,7 +150,11 @@ def _refers(module: str, imports: Mapping[str, Reference], node: ast.AST) -> Ite
         case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in imports:
             yield (*imports[name][:2], attribute)
         case ast.Name(id=name):
-            yield imports.get(name, (module, name, None))
+            if (
+                name in imports
+            ):  # perhaps in another function only, so it may be this module's own all the same
+                yield imports[name]
+            yield (module, name, None)
         case ast.Import(names=names):
             yield from ((one.name, None, None) for one in names if "." in one.name and one.asname is None)
         case _:

@@ -30,6 +30,7 @@ def statement(evaluation: Evaluation, reports: Mapping[str, dict[str, Any]]) -> 
         "spec": evaluation.spec_version.digest,
         "dataset": evaluation.dataset.digest,
         "evaluator": evaluation.evaluator_version,
+        "scored_with": evaluation.scored_with,
         "scores": {
             board: {name: metric["value"] for name, metric in report["metrics"].items()}
             for board, report in reports.items()

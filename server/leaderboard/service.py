@@ -102,10 +102,15 @@ def _entry(evaluation: Evaluation, board: str, teams: Mapping[UUID, Team], diffe
         track=evaluation.track,
         board=board,
         submitted_at=evaluation.created_at,
-        scored_at=evaluation.finished_at,
+        scored_at=_to_the_minute(evaluation.finished_at),
         scores={score.metric: score for score in evaluation.scores if score.board == board},
         differs=tuple(differs),
     )
+
+
+def _to_the_minute(at: datetime | None) -> datetime | None:
+    """When an evaluation ended depends on its containers, and on a hidden phase these shall not tell anything by it."""
+    return None if at is None else at.replace(second=0, microsecond=0)
 
 
 def _replaces(new: Evaluation, old: Evaluation, now: InForce) -> bool:

@@ -1,6 +1,7 @@
 """How a page is made: templates, and the headers that let it load nothing from elsewhere and run no script."""
 
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import Request
@@ -46,5 +47,6 @@ def wants_page(request: Request) -> bool:
 
 
 def error_page(request: Request, status: int, title: str, detail: str) -> HTMLResponse:
-    """What went wrong, as a page."""
-    return page(request, "error.html", status=status, code=status, title=title, detail=detail)
+    """What went wrong, as a page; what is closed to its reader leads back to the challenge that it is of."""
+    slug = request.path_params.get("slug") if status == HTTPStatus.FORBIDDEN else None
+    return page(request, "error.html", status=status, code=status, title=title, detail=detail, slug=slug)

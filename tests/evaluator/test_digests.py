@@ -2,7 +2,8 @@
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,25 @@ KINDS = ("segmentation", "number", "scores", "embedding")
 Digests = dict[str, str | None]
 
 
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """A copy of the evaluator's sources, to be changed."""
+SOURCES = Path(evaluator.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the evaluator's sources, parsed once for all tests."""
     kept = shutil.ignore_patterns("__pycache__", "*.nbi", "*.nbc")
-    return Path(shutil.copytree(Path(evaluator.__file__).parent, tmp_path / "evaluator", ignore=kept))
+    folder = tmp_path_factory.mktemp("copied") / "evaluator"
+    return Path(shutil.copytree(SOURCES, folder, ignore=kept))
+
+
+@pytest.fixture
+def package(copied: Path) -> Iterator[Path]:
+    """The copy, to be changed; it is put right afterwards."""
+    yield copied
+    for path in copied.rglob("*.py"):
+        old = (SOURCES / path.relative_to(copied)).read_bytes()
+        if path.read_bytes() != old:
+            path.write_bytes(old)
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -49,7 +64,7 @@ def digests(package: Path) -> Digests:
 @pytest.fixture(scope="module")
 def before() -> Digests:
     """The digests as they are; where the sources lie is not part of them."""
-    return digests(Path(evaluator.__file__).parent)
+    return digests(SOURCES)
 
 
 def changed(before: Digests, after: Digests) -> set[str]:
@@ -125,6 +140,18 @@ def test_form_comments_docstrings_and_sentences_of_errors_change_nothing(
     assert changed(before, digests(package)) == set()
 
 
+def test_a_name_that_is_bound_twice_is_what_it_is_bound_to_last(package: Path, before: Digests) -> None:
+    overlap = package / "metrics" / "overlap.py"
+    overlap.write_text(
+        overlap.read_text(encoding="utf-8") + "\n\ndef dice_of(*_):\n    return 1.0\n", encoding="utf-8"
+    )
+    found = digests(package)
+    assert changed(before, found) == {"dice"}
+    text = overlap.read_text(encoding="utf-8")
+    overlap.write_text(text.replace("    return 1.0", "    return 0.0"), encoding="utf-8")
+    assert changed(found, digests(package)) == {"dice"}
+
+
 PLUGIN = """
 from evaluator.metrics import CaseData, Parameters, case_metric
 from .weights import WEIGHT
@@ -185,6 +212,27 @@ def test_a_remark_in_a_plugin_changes_nothing_and_without_it_there_is_no_digest(
     assert of_plugin() is None
     assert of_plugin("nowhere.at_all:metric") is None
     assert of_plugin("uninstalled") is None
+
+
+def test_a_package_that_lies_elsewhere_by_now_is_looked_for_there(
+    plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_module("digest_plugin")
+    before = of_plugin()
+    moved = tmp_path / "elsewhere" / plugin.name
+    shutil.move(plugin, moved)
+    assert of_plugin() is None
+    monkeypatch.syspath_prepend(moved.parent)
+    assert of_plugin() == before
+    sys.modules.pop("digest_plugin")
+
+
+def test_how_plugins_are_computed_is_part_of_them_only(plugin: Path, package: Path, before: Digests) -> None:
+    metric = Metric(metric="digest_plugin.metrics:overlap")
+    old = metric_digest(metric, "segmentation", package=package)
+    change(package / "scoring" / "_plugins.py", "def with_plugin(", "def with_plugin(changed: int, ")
+    assert metric_digest(metric, "segmentation", package=package) != old
+    assert changed(before, digests(package)) == set()
 
 
 def test_what_a_plugin_takes_from_the_evaluator_is_part_of_it(plugin: Path, package: Path) -> None:

@@ -141,6 +141,7 @@ def test_a_board_says_when_on_what_and_how_many(lab: Lab, team: Entrant, nobody:
     (found,) = (one for one in board(nobody, lab)["boards"] if one["board"] == "task5")
     assert (found["cases"], len(found["entries"])) == (5, 1)
     assert found["last_scored"] == whole["last_scored"] == found["entries"][0]["scored_at"]
+    assert found["last_scored"].endswith(":00Z"), "to the minute: an image decides how long it runs"
     shown = page(nobody, lab).text
     assert "5 cases · 1 entry · last scored" in shown
     assert '<span class="open">open</span>' in shown

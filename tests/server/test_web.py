@@ -67,6 +67,7 @@ def test_a_challenge_has_a_page_that_says_what_it_asks_and_how_to_take_part(site
         "proctor submit my-image --task task1 --track method",
     ):
         assert part in answer.text
+    assert answer.text.count("120 s, 32 CPU") == 1, "what holds for every task is said once"
     assert f'href="/challenges/{slug}"' in httpx.get(site).text
 
 
@@ -82,6 +83,12 @@ def test_a_challenge_s_page_names_a_phase_that_is_open_or_says_that_none_is(
         with unit_of_work(sessions) as session:
             apply(session, fomo26.model_copy(update={"challenge": slug, "phases": phases}), actor="tests")
         assert says in httpx.get(f"{site}/challenges/{slug}").text
+
+
+def test_a_sealed_board_leads_back_to_its_challenge(site: str, slug: str) -> None:
+    shown = httpx.get(f"{site}/challenges/{slug}/leaderboards/test", headers=_BROWSER).text
+    assert f'<a href="/challenges/{slug}">Back to the challenge</a>' in shown
+    assert "Back to the challenge" not in httpx.get(f"{site}/challenges/nobody", headers=_BROWSER).text
 
 
 @pytest.mark.parametrize(
