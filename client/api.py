@@ -97,6 +97,16 @@ class Client:
         """Whose token this is."""
         return _read(Account, self.request("GET", "/me"))
 
+    def change_password(self, old: str, new: str, *, revoke_tokens: bool = False) -> None:
+        """Another password for oneself; one's other sessions end, and API tokens too if that is asked for."""
+        body = {"old_password": old, "new_password": new, "revoke_tokens": revoke_tokens}
+        self.request("POST", "/me/password", json=body)
+
+    def reset_password(self, email: str, code: str, password: str) -> None:
+        """Sets a new password with a code from the organizers."""
+        body = {"email": email, "code": code, "password": password}
+        self.request("POST", "/password-resets", json=body)
+
     def create_token(self, name: str, scopes: tuple[str, ...] = ("read", "submit")) -> NewToken:
         """A new API token."""
         return _read(NewToken, self.request("POST", "/tokens", json={"name": name, "scopes": list(scopes)}))

@@ -9,7 +9,7 @@ import typer
 from client.api import Client
 from client.app import ChallengeOption, TeamOption, app, choose_challenge, choose_team, err, out, signed_in
 from client.errors import ClientError, NotSignedIn, Usage
-from client.state import LogIn, forget_log_in, store_log_in, stored_log_in
+from client.state import LogIn, forget_log_in, load_log_in, store_log_in, stored_log_in
 
 teams = typer.Typer(no_args_is_help=True, help="Found a team, invite to it, join one.")
 app.add_typer(teams, name="team")
@@ -97,6 +97,46 @@ def register(
     with Client(url) as client:
         client.register(email, name, password)
     login(url, email, password, None)
+
+
+@app.command()
+def passwd(
+    url: Annotated[
+        str | None,
+        typer.Argument(envvar="PROCTOR_URL", help="The server; else the one you are logged in at."),
+    ] = None,
+    forgotten: Annotated[
+        bool, typer.Option("--forgotten", help="Set a new password with a code from the organizers.")
+    ] = False,
+    email: Email = None,
+    revoke_tokens: Annotated[
+        bool,
+        typer.Option("--revoke-tokens", help="End your API tokens too, but the one you are logged in with."),
+    ] = False,
+) -> None:
+    """Change your password; both are asked for, unseen. Your other sessions end."""
+    if forgotten:
+        _set_forgotten(_checked(url or stored_log_in().url), email)
+        return
+    log_in = load_log_in()
+    with Client(_checked(url) if url else log_in.url, log_in.token) as client:
+        account = client.me()
+        out.print(f"Another password for {account.email}.", markup=False)
+        old = typer.prompt("Old password", hide_input=True)
+        new = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
+        client.change_password(old, new, revoke_tokens=revoke_tokens)
+    out.print("Your password is changed, and your other sessions have ended.")
+
+
+def _set_forgotten(url: str, email: str | None) -> None:
+    email = email or typer.prompt("E-mail")
+    code = typer.prompt("Code", hide_input=True)
+    new = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
+    with Client(url) as client:
+        client.reset_password(email, code, new)
+    out.print(
+        f"Your password is set. Log in: proctor login {url} --email {email}", markup=False, soft_wrap=True
+    )
 
 
 @teams.command("create")

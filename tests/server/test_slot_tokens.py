@@ -32,28 +32,28 @@ def present(lab: Lab) -> list[str]:
 
 
 def test_a_revoked_token_shows_at_once(lab: Lab, admin: Person) -> None:
-    worker = lab.worker("slot-a")
+    worker = lab.worker()
     assert worker.lease() is None
-    assert state(admin, "slot-a") == ("present", True)
-    token, _ = token_of(lab, "slot-a")
+    assert state(admin, worker.name) == ("present", True)
+    token, _ = token_of(lab, worker.name)
     assert admin.http.delete(f"/admin/workers/{token}").status_code == 204
-    assert state(admin, "slot-a") == ("token revoked", False)
-    assert "slot-a" not in present(lab)
+    assert state(admin, worker.name) == ("token revoked", False)
+    assert worker.name not in present(lab)
     refused = worker.http.get("/worker/me")
     assert (refused.status_code, refused.json()["code"]) == (401, "token_revoked")
 
 
 def test_a_replaced_token_shows_until_the_worker_comes_with_the_new_one(lab: Lab, admin: Person) -> None:
-    worker = lab.worker("slot-b")
+    worker = lab.worker()
     assert worker.lease() is None
-    _, name = token_of(lab, "slot-b")
+    _, name = token_of(lab, worker.name)
     with unit_of_work(lab.sessions) as session:
         fresh = create_worker_token(session, name)
-    assert state(admin, "slot-b") == ("token replaced", False)
-    assert "slot-b" not in present(lab)
+    assert state(admin, worker.name) == ("token replaced", False)
+    assert worker.name not in present(lab)
     worker.http.headers["Authorization"] = f"Bearer {fresh}"
     assert worker.lease() is None
-    assert state(admin, "slot-b") == ("present", True)
+    assert state(admin, worker.name) == ("present", True)
     with unit_of_work(lab.sessions) as session:  # the same one again, as each start of the platform brings it
         assert create_worker_token(session, name, token=fresh) == fresh
-    assert state(admin, "slot-b") == ("present", True)
+    assert state(admin, worker.name) == ("present", True)

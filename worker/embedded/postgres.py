@@ -20,8 +20,8 @@ from worker.embedded.account import Account, SetupError, require_passage, servic
 from worker.embedded.data import make_directory, path_digest, prepare, secret
 from worker.embedded.process import ServiceError
 
-_ROLE = "proctor"
-_DATABASE = "proctor"
+ROLE = "proctor"
+DATABASE = "proctor"
 _READY_SECONDS = 60.0
 _LONGEST_SOCKET_DIRECTORY = 80  # the kernel's limit for the whole socket path is 107
 _SETTINGS = {
@@ -39,6 +39,10 @@ _SETTINGS = {
 }
 _UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _STOP = [(signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0)]  # fast, then immediate shutdown
+
+
+class AlreadyRuns(SetupError):  # noqa: N818 - names what happened
+    """Another process runs this cluster."""
 
 
 @dataclass
@@ -74,17 +78,17 @@ class Postgres:
             raise SetupError(f"{base} is too long a path for a socket; set TMPDIR to a shorter one")
         return directory
 
-    def url(self, database: str = _DATABASE) -> str:
+    def url(self, database: str = DATABASE) -> str:
         """The SQLAlchemy address of a database of this cluster, password included."""
         password = quote(secret(self.data, "postgres_password"), safe="")
         host = quote(str(self.socket_directory), safe="")
-        return f"postgresql+psycopg://{_ROLE}:{password}@/{database}?host={host}"
+        return f"postgresql+psycopg://{ROLE}:{password}@/{database}?host={host}"
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
         """A connection in autocommit mode, for statements about databases."""
         return psycopg.connect(
             host=str(self.socket_directory),
-            user=_ROLE,
+            user=ROLE,
             password=secret(self.data, "postgres_password"),
             dbname=database,
             autocommit=True,
@@ -140,7 +144,7 @@ class Postgres:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(handle)
-            raise SetupError(
+            raise AlreadyRuns(
                 f"Another Proctor already runs on {self.data}. "
                 "Stop it, or choose another directory with PROCTOR_DATA."
             ) from error
@@ -184,7 +188,7 @@ class Postgres:
             "-D",
             fresh,
             "-U",
-            _ROLE,
+            ROLE,
             f"--pwfile={password}",
         ]
         command += [
@@ -246,9 +250,9 @@ class Postgres:
 
     def _create_database(self) -> None:
         with self.connect() as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]).fetchone()
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
             if known is None:
-                connection.execute(f'CREATE DATABASE "{_DATABASE}"')
+                connection.execute(f'CREATE DATABASE "{DATABASE}"')
 
 
 def _private_directory(directory: Path, account: Account | None) -> None:

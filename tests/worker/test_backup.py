@@ -1,0 +1,171 @@
+"""Backup and restore as the documentation says: the same rows and files, or a sentence."""
+
+import hashlib
+import re
+import shlex
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from server.accounts.models import Account
+from server.accounts.service import create_worker_token
+from server.database import unit_of_work
+from server.tables import open_database
+from worker.admin._backup import row_counts
+from worker.admin.main import collect
+from worker.embedded.data import CHECKOUT, secret
+from worker.embedded.migrations import migrate
+from worker.embedded.postgres import Postgres
+
+Run = Callable[..., Result]
+TREES = ("blobs", "inputs", "references", "secrets")
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    """A directory that the database user may pass through."""
+    directory = Path(tempfile.mkdtemp(prefix="proctor-backup-"))
+    directory.chmod(0o711)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    for name in ("DATABASE_URL", "PROCTOR_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda *words: CliRunner().invoke(collect(), [str(word) for word in words])
+
+
+@pytest.fixture
+def installation(base: Path) -> Iterator[Postgres]:
+    """A small installation whose database runs: rows, blobs, inputs, references and secrets."""
+    postgres = Postgres(base / "data", durable=False)
+    postgres.start()
+    migrate(postgres.url())
+    add_rows(postgres)
+    secret(postgres.data, "secret_key")
+    for name in ("blobs/ab/abcd", "inputs/x/t1w.nii.gz", "references/x/label.txt"):
+        path = postgres.data / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(uuid4().bytes * 50)
+    (postgres.data / "blobs" / "incoming").mkdir()
+    (postgres.data / "blobs" / "incoming" / "tmp1").write_bytes(b"half")
+    yield postgres
+    postgres.stop()
+
+
+def add_rows(postgres: Postgres, count: int = 3) -> None:
+    sessions = open_database(postgres.url(), pool_size=1)
+    with unit_of_work(sessions) as session:
+        for _ in range(count):
+            session.add(Account(email=f"{uuid4().hex}@example.org", name="Zoë 'Ω'", password_hash="x"))
+        create_worker_token(session, f"run-{uuid4().hex[:6]}")
+    sessions.kw["bind"].dispose()
+
+
+def files(data: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(data)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for tree in TREES
+        for path in (data / tree).rglob("*")
+        if path.is_file() and "incoming" not in path.parts
+    }
+
+
+def documented(heading: str) -> list[list[str]]:
+    """The commands of a section of the page, as words."""
+    page = (CHECKOUT / "docs" / "operations.md").read_text()
+    section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    return [shlex.split(line, comments=True) for block in blocks for line in block.splitlines() if line]
+
+
+def test_what_the_page_says_gives_the_same_rows_and_files(
+    installation: Postgres, base: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {"/backup/proctor": str(base / "backup"), "/var/lib/proctor/restored": str(base / "restored")}
+    commands = [[paths.get(word, word) for word in words] for words in documented("Backup")]
+    assert [words[:2] for words in commands] == [
+        ["proctor-admin", name] for name in ("backup", "restore", "up")
+    ]
+    monkeypatch.setenv("PROCTOR_DATA", str(installation.data))
+    before, rows = files(installation.data), row_counts(installation)
+    done = run(*commands[0][1:])
+    assert done.exit_code == 0, done.output
+    assert (base / "backup").stat().st_mode & 0o777 == 0o700
+    restored = run(*commands[1][1:])
+    assert restored.exit_code == 0, restored.output
+    assert "identical with the backup" in restored.output
+    assert files(base / "restored") == before
+    again = Postgres(base / "restored", durable=False)
+    again.start()
+    try:
+        assert row_counts(again) == rows
+        assert rows["users"] == 3
+        migrate(again.url())  # as the next `up` does
+        with again.connect("proctor") as connection:
+            names = connection.execute("SELECT DISTINCT name FROM users").fetchall()
+        assert names == [("Zoë 'Ω'",)]
+    finally:
+        again.stop()
+
+
+def test_a_second_backup_takes_what_is_new_also_from_a_stopped_installation(
+    installation: Postgres, base: Path, run: Run
+) -> None:
+    target = base / "backup"
+    assert run("backup", target, "--data", installation.data).exit_code == 0
+    kept = target / "blobs" / "ab" / "abcd"
+    inode = kept.stat().st_ino
+    add_rows(installation)
+    (installation.data / "blobs" / "ab" / "abce").write_bytes(b"new")
+    installation.stop()
+    done = run("backup", target, "--data", installation.data)
+    assert done.exit_code == 0, done.output
+    assert kept.stat().st_ino == inode
+    assert run("restore", target, "--data", base / "restored").exit_code == 0
+    assert files(base / "restored") == files(installation.data)
+
+
+def test_nothing_is_restored_over_an_installation(installation: Postgres, base: Path, run: Run) -> None:
+    assert run("backup", base / "backup", "--data", installation.data).exit_code == 0
+    before = files(installation.data)
+    refused = run("restore", base / "backup", "--data", installation.data)
+    assert (refused.exit_code, "already" in refused.output) == (1, True)
+    assert files(installation.data) == before
+
+
+def test_a_backup_that_lost_a_file_or_its_list_is_no_backup(
+    installation: Postgres, base: Path, run: Run
+) -> None:
+    assert run("backup", base / "backup", "--data", installation.data).exit_code == 0
+    (base / "backup" / "references" / "x" / "label.txt").unlink()
+    refused = run("restore", base / "backup", "--data", base / "restored")
+    assert refused.exit_code == 1
+    assert "Other than listed: references" in refused.output
+    (base / "backup" / "manifest.json").unlink()
+    refused = run("restore", base / "backup", "--data", base / "third")
+    assert (refused.exit_code, "no whole backup" in refused.output) == (1, True)
+    assert not (base / "third").exists()
+
+
+@pytest.mark.parametrize("where", ["data/backup", "data"])
+def test_a_backup_does_not_lie_inside_what_it_saves(
+    installation: Postgres, base: Path, run: Run, where: str
+) -> None:
+    refused = run("backup", base / where, "--data", installation.data)
+    assert (refused.exit_code, "another disk" in refused.output) == (1, True)
+
+
+def test_where_there_is_no_installation_nothing_is_made(base: Path, run: Run) -> None:
+    refused = run("backup", base / "backup", "--data", base / "nothing")
+    assert (refused.exit_code, "There is no installation" in refused.output) == (1, True)
+    assert not (base / "nothing").exists()
+    assert not (base / "backup").exists()
