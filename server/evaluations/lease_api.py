@@ -243,9 +243,7 @@ def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: str)
 
 def _download(path: Path, media_type: str) -> _Download:
     if not path.is_file():
-        raise DataMissing(
-            "data_missing", "The server no longer has this file; its admin has to bring it back."
-        )
+        raise DataMissing("data_missing", "The server no longer has this file; its admin has to restore it.")
     return _Download(path, media_type=media_type)
 
 
@@ -298,7 +296,7 @@ def finish(
 def release(
     session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, claim: ClaimDep, body: ReleaseIn
 ) -> Response:
-    """Puts the case back into the queue."""
+    """Puts the case back into the queue: at once, or after a pause where it met a fault of the platform."""
     if body.fault is None:
         service.hand_back(session, claim, actor=worker.actor, settings=settings)
     else:

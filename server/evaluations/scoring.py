@@ -28,6 +28,8 @@ from server.settings import Settings
 LEASE = timedelta(minutes=2)
 """For so long an evaluation is a score worker's, from each time that it renews it."""
 REFUSALS = 2
+"""So often the scorer has to say what it cannot score, for it may have read a disk that was not right yet."""
+_WITHOUT_A_WORD = "The score worker that had it ended without a word."
 _ACTOR = "score worker"
 
 
@@ -39,12 +41,7 @@ def claim(session: Session) -> Evaluation | None:
             evaluation.scoring_until = func.clock_timestamp() + LEASE
             session.flush()
             return evaluation
-        _park(
-            session,
-            evaluation,
-            PlatformFault.SCORER_LOST,
-            "The score worker that had it ended without a word.",
-        )
+        _park(session, evaluation, PlatformFault.SCORER_LOST, _WITHOUT_A_WORD)
     return None
 
 

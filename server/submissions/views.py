@@ -75,12 +75,12 @@ def evaluations_out(
 
 
 _SCORED_EARLIER = (
-    "Scored on an earlier version of the cases: the organizers have changed them since. It is not on the leaderboard "
+    "Scored on an earlier version of the cases: the organizers have changed them since. It is not ranked any more "
     "and spends no attempt."
 )
 _RUNS_EARLIER = (
-    "It runs on an earlier version of the cases: the organizers have changed them since. It will not be on the "
-    "leaderboard and will spend no attempt; until it ends it holds one."
+    "It runs on an earlier version of the cases: the organizers have changed them since. It will not be ranked "
+    "and will spend no attempt; until it ends it holds one."
 )
 
 

@@ -45,7 +45,7 @@ def test_the_newest_of_each_place_is_in_force_and_the_way_back_is_open(embedded_
         connection.execute("INSERT INTO challenges (id, slug) VALUES (%s, 'old')", [challenge])
         old, new = (import_before(connection, challenge, "validation", day) for day in (1, 2))
         other = import_before(connection, challenge, "test", 1)
-    alembic(url, "upgrade", "0003_datasets")
+    alembic(url, "upgrade", "0003")
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
         states = dict(connection.execute("SELECT digest, state FROM datasets").fetchall())
     assert states == {old: "superseded", new: "active", other: "active"}

@@ -13,12 +13,8 @@ from typing import Any
 MEMORY = 8 * 2**30
 SECONDS = 3600
 _REPORTED = (0, 1)  # scored, or the run was rejected: both wrote a report
-_ENDED_BY = (
-    signal.SIGKILL,
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGHUP,
-)  # sent by others, the kernel's memory killer too
+# Sent by others, as by the kernel when memory is short; a crash of the child's own is none of them.
+_ENDED_BY = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _LACKING = tuple(
     os.strerror(one)
     for one in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
@@ -72,6 +68,6 @@ def failure(board: str, code: int, text: str) -> ScorerFailed:
     """What a child that wrote no report means: `code` as Popen tells it, `text` what it printed last."""
     if code < 0:
         kind = ScorerLost if -code in _ENDED_BY else ScorerFailed
-        return kind(f"{board}: ended by {signal.Signals(-code).name}: {text}")
+        return kind(f"{board}: ended by signal {-code} ({signal.strsignal(-code)}): {text}")
     kind = ScorerLost if any(lack in text for lack in _LACKING) else ScorerFailed
     return kind(f"{board}: exit code {code}: {text}")

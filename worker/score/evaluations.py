@@ -144,7 +144,10 @@ def _kept(sessions: SessionFactory, job: _Job) -> Iterator[None]:
 def _fail(sessions: SessionFactory, job: _Job, fault: PlatformFault, error: Exception) -> None:
     """Tells what came of it; where even that fails, the lease runs out by itself."""
     said = str(error) if isinstance(error, ScorerFailed) else f"{type(error).__name__}: {error}"
-    detail = without_case_names(said, [one["case"] for one in job.manifest["cases"]])[:_MOST_SAID]
+    named = without_case_names(said, [one["case"] for one in job.manifest["cases"]])[:_MOST_SAID]
+    detail = (
+        named.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+    )  # as a column holds it
     try:
         with unit_of_work(sessions) as session:
             scoring.fail(session, job.evaluation_id, job.claim, fault, detail)
