@@ -66,7 +66,10 @@ _HIDDEN: tuple[Wanted, ...] = (
     ("evaluator.scoring._replicates", "_fairness"),
     *(("evaluator.scoring._score", one) for one in ("_KINDS", "with_plugin")),
     ("evaluator.scoring._weighted", "WEIGHTED"),
-    *(("evaluator.scoring._intervals", one) for one in ("EXACT", "FAIRNESS", "UNDRAWN", "UNVARYING")),
+    *(
+        ("evaluator.scoring._intervals", one)
+        for one in ("EXACT", "FAIRNESS", "OUTSIDE", "UNDRAWN", "UNVARYING")
+    ),
 )
 """What only one kind or metric needs, and sentences."""
 

@@ -4,16 +4,19 @@ from server.evaluations.models import Score
 from server.leaderboard.schemas import ValueOut
 
 OUTSIDE = (
-    "The value lies outside its own interval: resampling the cases moves this metric to one side, so the interval "
-    "tells how much it varies and not where it lies."
+    "The value lies outside its interval: resampling shifts this metric, so the interval says how much the "
+    "value varies, not where it lies."
 )
+"""Said of a score that was stored without a sentence of its own."""
+
+_ROUNDING = 1e-9  # a mean of ones may be 1 + 2e-16
 
 
 def note_of(score: Score) -> str | None:
     """What is to be said of a score's interval; of a value outside its own there always is something."""
     if score.note is not None or score.value is None or score.low is None or score.high is None:
         return score.note
-    return None if score.low <= score.value <= score.high else OUTSIDE
+    return None if score.low - _ROUNDING <= score.value <= score.high + _ROUNDING else OUTSIDE
 
 
 def value_out(score: Score | None, rank: float | None, decimals: int) -> ValueOut:

@@ -160,9 +160,15 @@ def test_a_value_outside_its_own_interval_never_stands_without_the_reason(
     inside, outside, told = entrant("Inside"), entrant("Outside"), entrant("Told")
     scored(lab, inside, 0.5)
     late = scored(lab, outside, 0.95)
+    with_values(lab, scored(lab, entrant("Rounded"), 0.5), value=0.9 + 1e-12)
     with_values(lab, scored(lab, told, 0.05), note="Chance differences between groups.")
     notes = {name: one["metrics"]["auroc"]["note"] for name, one in entries(board(nobody, lab)).items()}
-    assert notes == {"Inside": None, "Outside": OUTSIDE, "Told": "Chance differences between groups."}
+    assert notes == {
+        "Inside": None,
+        "Rounded": None,
+        "Outside": OUTSIDE,
+        "Told": "Chance differences between groups.",
+    }
     shown = page(nobody, lab).text
     assert shown.count(OUTSIDE) == 1
     assert "<li>Chance differences between groups.</li>" in shown
