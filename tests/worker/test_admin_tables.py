@@ -7,7 +7,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from worker.admin.main import collect
-from worker.admin.tables import Listing, counted
+from worker.admin.tables import Listing, counted, harmless
 
 BOXES = set("╭╮╰╯│─┏┓┗┛┃━└┘┌┐├┤")
 
@@ -64,3 +64,18 @@ def test_a_pipe_gets_no_boxes(words: list[str]) -> None:
     said = CliRunner().invoke(collect(), words).output
     assert said.strip()
     assert not set(said) & BOXES
+
+
+def test_a_long_word_of_prose_is_folded_and_heads_that_say_nothing_take_no_line() -> None:
+    table = Listing(("", " "), prose=frozenset((" ",)))
+    table.add("image", "sha256:" + "0c99" * 16)
+    lines = printed(table, 60)
+    assert "".join("".join(lines).split()) == "imagesha256:" + "0c99" * 16
+
+
+def test_what_others_wrote_commands_no_terminal() -> None:
+    table = Listing(("team", "message"))
+    table.add("\x1b[2JBlue", "a\rb\x9b31m")
+    assert not set("".join(printed(table, 80))) & set("\x1b\r\x9b")
+    assert not set("".join(printed(table, 10))) & set("\x1b\r\x9b")
+    assert harmless("two\nlines\tand \x1b]0;x\x07") == "two\nlines\tand \ufffd]0;x\ufffd"

@@ -17,7 +17,7 @@ from server.challenges.service import now
 from server.evaluations.status import EvaluationStatus
 from server.evaluations.waiting import Which
 from worker.admin.context import fail, settings_of, work
-from worker.admin.tables import Listing, console, moment, show, show_json
+from worker.admin.tables import Listing, console, harmless, moment, show, show_json
 
 app = typer.Typer()
 Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
@@ -109,7 +109,7 @@ def show_one(
     with work(settings_of(data)) as session:
         ids = evaluation_or_submission(session, id_)
         if log is not None:
-            typer.echo("\n".join(log_of(session, one, log) for one in _only(ids)))
+            typer.echo("\n".join(harmless(log_of(session, one, log)) for one in _only(ids)))
             return
         found = [shown(session, one, with_names=True) for one in ids]
     if as_json:
@@ -138,9 +138,10 @@ def _print(out: Console, one: EvaluationShown) -> None:
         if said:
             about.add(head, said)
     out.print(about)
-    if one.scores:
-        out.print(_scores(one))
-    out.print(_cases(one))
+    for table in (_scores(one), _cases(one)):
+        if table.rows:
+            out.print()
+            out.print(table)
     if any(case.has_log for case in one.cases):
         out.print(f"What a container wrote: proctor-admin show {one.id} --log CASE", soft_wrap=True)
 

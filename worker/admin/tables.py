@@ -72,18 +72,24 @@ class Listing:
         return needed - _GAP
 
     def _table(self, shown: Sequence[int]) -> Table:
-        table = Table(box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False, show_header=any(self.heads[at].strip() for at in shown))
         for at in shown:
             head = self.heads[at]
             right = head in self.numbers
-            table.add_column(head, no_wrap=head not in self.prose, justify="right" if right else "left")
+            wraps = head in self.prose
+            table.add_column(
+                head,
+                no_wrap=not wraps,
+                overflow="fold" if wraps else "ellipsis",
+                justify="right" if right else "left",
+            )
         for row in self.rows:
             table.add_row(*(_cell(row[at]) for at in shown))
         return table
 
     def _paragraphs(self, shown: Sequence[int], width: int) -> Iterator[Text | Padding]:
         for row in self.rows:
-            yield Text(row[shown[0]], style="bold", overflow="fold")
+            yield Text(harmless(row[shown[0]]), style="bold", overflow="fold")
             line = Text()
             for at in shown[1:]:
                 if not row[at]:
@@ -102,7 +108,12 @@ def _length(text: str) -> int:
 
 
 def _cell(text: str) -> Text:
-    return Text(text, style=_COLOURS.get(text, ""))
+    return Text(harmless(text), style=_COLOURS.get(text, ""))
+
+
+def harmless(text: str) -> str:
+    """Text that somebody else wrote, without what a terminal would take for a command."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)
 
 
 def console() -> Console:
