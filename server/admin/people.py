@@ -139,6 +139,8 @@ def teams(
 
 def standing(team: Team) -> str:
     """How a team stands, in a word or two."""
+    if team.disqualified is not None:
+        return "disqualified"
     if team.is_baseline:
         return "baseline"
     return "eligible" if team.eligible else "no prize"
