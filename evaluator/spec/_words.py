@@ -75,7 +75,7 @@ def shown(value: object) -> str:
 def plain(name: object) -> str:
     """The name of a field as it is, or in quotation marks where it could not be read or seen otherwise."""
     text = str(name)
-    return text if re.fullmatch(r"[\w.:\[\]-]{1,80}", text, re.ASCII) else shown(text)
+    return text if re.fullmatch(r"[\w:\[\]-]{1,80}", text, re.ASCII) else shown(text)
 
 
 def without_follow_ups(errors: Sequence[Any], fields_at: Callable[[Path], Sequence[str]]) -> list[Any]:
