@@ -133,9 +133,9 @@ def test_the_password_is_asked_for_twice_and_never_shown(
     ("words", "given", "said"),
     [
         (["no-address"], "long enough a password\n", "no address"),
-        (["a@example.org"], "short\n", "at least 10"),
-        (["a@example.org"], "", "at least 10"),
-        (["a@example.org", "--name", "a\x1bb"], "long enough a password\n", "printable"),
+        (["nobody-yet@example.org"], "short\n", "at least 10"),
+        (["nobody-yet@example.org"], "", "at least 10"),
+        (["nobody-yet@example.org", "--name", "a\x1bb"], "long enough a password\n", "printable"),
     ],
 )
 def test_what_an_account_cannot_have_is_said_and_nothing_is_made(
@@ -144,11 +144,11 @@ def test_what_an_account_cannot_have_is_said_and_nothing_is_made(
     refused = run("create-admin", *words, "--password-stdin", input=given)
     assert refused.exit_code == 1
     assert said in refused.output
-    assert "a@example.org" not in run("people").output
+    assert "nobody-yet@example.org" not in run("people").output
 
 
 def test_without_a_terminal_the_password_has_to_come_on_standard_input(run: Admin) -> None:
-    refused = run("create-admin", "a@example.org", input="something long enough\n")
+    refused = run("create-admin", "nobody-yet@example.org", input="something long enough\n")
     assert (refused.exit_code, "--password-stdin" in refused.output) == (1, True)
 
 

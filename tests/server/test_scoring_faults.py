@@ -126,7 +126,7 @@ def test_a_score_worker_keeps_what_it_renews_and_writes_nothing_once_it_lost_it(
         with pytest.raises(Conflict):
             scoring.renew(session, *old)
         with pytest.raises(Conflict):
-            scoring.settle(session, *old, REPORT, settings=lab.settings)
+            scoring.settle(session, *old, REPORT, scored_with={}, settings=lab.settings)
         scoring.fail(session, *old, PlatformFault.SCORER_FAILED, SENTENCE)
         scoring.fail(session, *old, PlatformFault.SCORER_FAILED, SENTENCE)
     assert team.evaluation(evaluation)["status"] == "scoring"

@@ -43,7 +43,7 @@ def test_a_reference_that_cannot_be_read_is_named_and_a_retry_scores_without_a_c
     found = score(lab, evaluation)
     assert (found.status, found.reason_code) == ("errored", "scorer_failed")
     assert found.trouble is not None
-    assert found.trouble.endswith("references.csv:4: label: '89+' is not a number")
+    assert found.trouble.endswith("references.csv:4: label '89+' is not a decimal number such as 0.25")
     assert "sub-02" not in found.trouble, "hidden cases are named by their place"
     write_references(lab, evaluation, LABELS)
     with unit_of_work(lab.sessions) as session:
