@@ -139,7 +139,7 @@ def test_wrong_calls_and_challenge_files_are_usage_errors(tmp_path):
     overlay.write_text("ranking:\n  ties: sometimes\n")
     found = run("--scores", PUBLISHED, "--overlay", overlay)
     assert found.exit_code == 2
-    assert "ranking.ties: Input should be" in found.stderr
+    assert "ranking.ties: has to be 'min', 'average' or 'dense'" in found.stderr
 
 
 def test_an_overlay_changes_the_rule(tmp_path):
