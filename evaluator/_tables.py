@@ -5,6 +5,7 @@ import csv
 import io
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def text_table(name: str, text: str) -> TextTable:
     """
     lines = _lines(name, text)
     columns = tuple(cell.strip() for cell in next(lines, (1, []))[1])
-    twice = [column for place, column in enumerate(columns) if column in columns[:place]]
+    twice = [column for column, count in Counter(columns).items() if count > 1]
     if len(columns) == 1 and (other := next((mark for mark in _OTHER_MARKS if mark in columns[0]), None)):
         raise TableError(f"{name}:1: columns are separated by {_OTHER_MARKS[other]}; write commas")
     if twice:

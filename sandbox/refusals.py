@@ -29,6 +29,7 @@ _HOST = re.compile(
     rf"|context canceled|context deadline exceeded){_END}",
     re.IGNORECASE,
 )
+_LONG = re.compile(rf"file name too long{_END}", re.IGNORECASE)
 _COPIES = 4
 _LEAST_FREE = 2**30
 _LEAST_FILES = 10_000
@@ -80,8 +81,11 @@ def _has_room(engine: "Engine", size: int) -> bool:
 
 
 def _names_its_store(engine: "Engine", said: str) -> bool:
-    """Whether the sentence is about a file of the engine's own folder: layers are unpacked as if there were none."""
-    return f"{engine.host['DockerRootDir']}/" in said
+    """Whether the sentence is about a file of the engine's own folder: layers are unpacked as if there were none.
+
+    But where a name is too long, the image brought all of it but the beginning.
+    """
+    return f"{engine.host['DockerRootDir']}/" in said and not _LONG.search(said)
 
 
 def is_whole(archive: BinaryIO, digest: str) -> bool:

@@ -88,6 +88,6 @@ def _number(output: Value | None) -> float | None:
 
 
 def _classes(labels: npt.NDArray[np.float64]) -> list[str]:
-    """Labels 0 and 1 are classes; other numbers, such as ages, are none."""
+    """Labels 0, however it is signed, and 1 are classes; other numbers, such as ages, are none."""
     binary = bool(np.isin(labels, (0, 1)).all())
-    return [f"{label:g}" if binary else "" for label in labels]
+    return [f"{label + 0.0:g}" if binary else "" for label in labels]

@@ -14,6 +14,9 @@ _LENGTH = re.compile(rb"([0-9]{1,8}) ")
 _ATTRIBUTE = b"SCHILY.xattr."
 _MOST_ATTRIBUTES = 4000  # bytes: ext4 keeps all of a file in one block of 4 KiB
 _LONGEST_NAME = 255
+_CAPABILITIES = {(20, 0x02000000), (24, 0x03000000)}
+_ACCESS_LISTS = {b"system.posix_acl_access", b"system.posix_acl_default"}
+_ACCESS_LIST_VERSION = 2
 
 
 def read_records(data: bytes, what: str, *, layer: bool) -> dict[str, str]:
@@ -65,7 +68,25 @@ def _attribute(name: bytes, value: bytes, what: str) -> int:
         raise _too_much(
             what, f"an extended attribute with a name of {len(name)} bytes, {shown(name.decode('latin-1'))}"
         )
+    if value and not _is_kept(name, value):
+        raise _too_much(
+            what, f"an extended attribute {shown(name.decode('latin-1'))} whose value is none of its kind"
+        )
     return len(name) + len(value) + 16
+
+
+def _is_kept(name: bytes, value: bytes) -> bool:
+    """Whether a kernel keeps the attribute: it looks into capabilities and access lists, and knows none without a name.
+
+    Capabilities are a version with its length (linux/capability.h), access lists version 2 and entries of eight bytes
+    (linux/posix_acl_xattr.h).
+    """
+    version = int.from_bytes(value[:4], "little")
+    if name == b"security.capability":
+        return (len(value), version & ~1) in _CAPABILITIES
+    if name in _ACCESS_LISTS:
+        return version == _ACCESS_LIST_VERSION and len(value) % 8 == 4
+    return bool(name)
 
 
 def _too_much(what: str, held: str) -> ArchiveInvalid:

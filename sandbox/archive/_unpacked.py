@@ -19,7 +19,8 @@ from sandbox.archive._tar import CHARACTER, DIRECTORY, HARD_LINK, REGULAR, SYMBO
 LINKS: Final = 40
 """As many symbolic links as the kernel follows in one path."""
 _EXECUTABLE = 0o111
-_LONGEST_PART, _LONGEST_PATH = 255, 4095
+_LONGEST_PART, _LONGEST_LINK = 255, 4095
+_LONGEST_PATH = 3840  # the kernel's 4,095 with room for the folder of the engine in which a layer lies
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 
 
@@ -191,8 +192,8 @@ class Unpacked:
         if member.kind == DIRECTORY:
             return Folder()
         if member.kind == SYMBOLIC_LINK:
-            if not 0 < len(member.link.encode("utf-8", "surrogateescape")) <= _LONGEST_PATH:
-                raise self._unpackable(member, f"a link leads to between 1 and {_LONGEST_PATH} bytes")
+            if not 0 < len(member.link.encode("utf-8", "surrogateescape")) <= _LONGEST_LINK:
+                raise self._unpackable(member, f"a link leads to between 1 and {_LONGEST_LINK} bytes")
             return Link(member.link)
         if member.kind == HARD_LINK:
             return self._linked(member)

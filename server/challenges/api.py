@@ -70,7 +70,7 @@ def plan_challenge(
     session: SessionDep, admin: AdminDep, settings: SettingsDep, body: ChallengeFileIn
 ) -> plan.Plan:
     """What applying this file would change, and what would be asked; nothing is changed."""
-    return plan.plan(session, plan.read(body.file, body.overlay, settings=settings))
+    return plan.plan(session, plan.read(body.file, body.overlay, settings=settings), settings=settings)
 
 
 @router.post("/admin/challenges", tags=["admin"])
@@ -79,6 +79,6 @@ def apply_challenge(
 ) -> ChallengeApplied:
     """Make this file the present version of its challenge; 409 with its `questions` where these are not confirmed."""
     spec = plan.read(body.file, body.overlay, settings=settings)
-    planned = plan.plan(session, spec)
+    planned = plan.plan(session, spec, settings=settings)
     changed = plan.apply_planned(session, spec, planned, actor=admin.actor, confirmed=body.confirmed)
     return ChallengeApplied(changed=changed, plan=planned)

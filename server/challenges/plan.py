@@ -14,7 +14,9 @@ from evaluator.spec import Phase, SpecError, read_challenge
 from server.challenges import service
 from server.challenges.diff import SECTIONS, Change, differences, gone, is_earlier, span, state
 from server.challenges.models import Challenge
+from server.datasets.fit import misfits
 from server.datasets.models import Dataset
+from server.datasets.overlap import newly_public
 from server.errors import Conflict, Unprocessable
 from server.evaluations.models import Evaluation
 from server.evaluations.status import EvaluationStatus
@@ -41,8 +43,8 @@ class Plan(BaseModel):
         return self.present == self.version
 
 
-def plan(session: Session, spec: Spec) -> Plan:
-    """What `apply` would change."""
+def plan(session: Session, spec: Spec, *, settings: Settings) -> Plan:
+    """What `apply` would change. References of cases are looked at where `settings` says and they can be read."""
     at = service.now(session)
     challenge = service.find_challenge(session, spec.challenge)
     if challenge is None or challenge.current_version is None:
@@ -65,6 +67,8 @@ def plan(session: Session, spec: Spec) -> Plan:
         questions=[
             *(text for text, asks in vanishing if asks),
             *_of_phases(challenge, spec, at),
+            *newly_public(session, challenge, spec),
+            *misfits(session, challenge, spec, settings),
             *_hidden(session, challenge, spec),
         ],
     )

@@ -50,6 +50,11 @@ def some(names: Iterable[object]) -> str:
     return ", ".join(every[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
+def no_file(path: Path) -> str:
+    """What stands where a file should, as a predicate."""
+    return "is a link to nothing" if path.is_symlink() and not path.exists() else "is no file"
+
+
 def named(path: Path) -> str:
     """A path inside a Task_N folder, as messages begin with."""
     return printable(str(path))

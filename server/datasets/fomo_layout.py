@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluator.spec import EmbeddingOutput, SegmentationOutput, Task
-from server.datasets.findings import Findings, LayoutError, some
+from server.datasets.findings import Findings, LayoutError, no_file, some
 from server.datasets.names import SESSION, SUBJECT, Key, folder_name, is_litter, why_no_name
 from server.datasets.participants import is_table_of_participants, read_participants
 
@@ -164,8 +164,7 @@ def _inputs(place: Path, task: Task, strangers: dict[str, list[Path]], findings:
 def _is_file(path: Path, findings: Findings) -> bool:
     if path.is_file():
         return True
-    what = "is a link to nothing" if path.is_symlink() else "is no file"
-    findings.error(path, what)
+    findings.error(path, no_file(path))
     return False
 
 

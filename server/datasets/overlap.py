@@ -1,11 +1,13 @@
 """The same scan in two phases of a challenge: what is public is known, whatever else it is used for."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import permutations
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge
 from server.datasets.findings import Findings, some
 from server.datasets.models import Case, Dataset, DatasetState
@@ -67,3 +69,38 @@ def _name(
         findings.error(phase, f"{len(names)} scans are in {place}, too: {some(names)}; {why}")
     elif not hidden:
         findings.warn(phase, f"{len(names)} scans were in an earlier version of {place}: {some(names)}")
+
+
+def newly_public(session: Session, challenge: Challenge, spec: Spec) -> Iterator[str]:
+    """A sentence for each hidden phase whose scans another phase shows under `spec`, and not under the present file."""
+    pairs = [
+        (hidden, public)
+        for hidden, public in permutations(spec.phases, 2)
+        if _shows(spec, hidden, public) and not _shows(challenge.spec, hidden, public)
+    ]
+    scans = _scans(session, challenge) if pairs else {}
+    for hidden, public in pairs:
+        both = scans.get(hidden, set()) & scans.get(public, set())
+        if both:
+            yield (
+                f"{len(both)} scans are in the public phase {public} and in the hidden phase {hidden}, too; what is "
+                "public is no hidden case."
+            )
+
+
+def _shows(spec: Spec, hidden: str, public: str) -> bool:
+    phases = spec.phases
+    return hidden in phases and public in phases and phases[hidden].hidden and not phases[public].hidden
+
+
+def _scans(session: Session, challenge: Challenge) -> dict[str, set[str]]:
+    """The digests of the images of each phase, of versions that are in force or may be next."""
+    found: dict[str, set[str]] = defaultdict(set)
+    rows = session.execute(
+        select(Dataset.phase, Case.files)
+        .join(Case, Case.dataset_id == Dataset.id)
+        .where(Dataset.challenge_id == challenge.id, Dataset.state.in_(_PRESENT))
+    )
+    for phase, files in rows:
+        found[phase].update(one["voxels"] for one in files.values() if "voxels" in one)
+    return found

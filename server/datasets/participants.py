@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluator._tables import decimal
-from server.datasets.findings import Findings, some
+from server.datasets.findings import Findings, no_file, some
 from server.datasets.names import SESSION, SUBJECT, Key, plain
 from server.datasets.tables import Row, Table, read_table
 
@@ -66,6 +66,8 @@ def _other_name(path: Path, findings: Findings) -> None:
     others = [one for one in sorted(path.parent.iterdir()) if is_table_of_participants(one)]
     for other in others:
         what = "is not read; save it as participants.tsv, tab-separated text in UTF-8"
+        if other.name == path.name:
+            what = f"{no_file(path)}; save it as tab-separated text in UTF-8"
         findings.error(other, what)
     if not others:
         findings.note(path, "is not there, so no case has sex, age, site, scanner or cohort")
@@ -156,12 +158,14 @@ def _normalise(path: Path, rows: dict[Key, Participant], columns: dict[str, str]
 
 
 def _spellings(path: Path, rows: dict[Key, Participant], columns: dict[str, str], findings: Findings) -> None:
-    """Names values that differ in capitals and blanks alone, which would be groups or classes of their own."""
+    """Names values that differ in capitals, blanks or the way to write one number, and would be groups of their own."""
     for name in ("cohort", "site", "scanner"):
-        alike: dict[str, dict[str, None]] = {}
+        alike: dict[str | float, dict[str, None]] = {}
         for one in rows.values() if name in columns else ():
             text = one.groups[name]
-            alike.setdefault("".join(text.casefold().split()), {})[text] = None
+            number = decimal(text)
+            spelt = "".join(text.casefold().split()) if number is None else number
+            alike.setdefault(spelt, {})[text] = None
         for texts in alike.values():
             if len(texts) > 1:
                 findings.warn(

@@ -17,7 +17,7 @@ from server.datasets.effects import changes_of, in_force
 from server.datasets.findings import Findings, LayoutError
 from server.datasets.models import IN_FORCE, Dataset, DatasetState
 from server.datasets.overlap import find_overlaps
-from server.datasets.staging import Prepared, Progress, Trees, prepare
+from server.datasets.staging import Prepared, Progress, prepare
 from server.datasets.versions import activate, lock
 from server.errors import NotFound
 from server.settings import Settings
@@ -97,7 +97,7 @@ def stage(
             raise LayoutError([], prepared.warnings)
         lock(session, challenge.id)  # of two imports of the same content one finds what the other made
         known = _known(session, challenge, phase, task, prepared.digest)
-        kept = _kept(session, challenge, phase, task, prepared, known, settings, actor)
+        kept = _kept(session, challenge, phase, task, prepared, known, actor)
         changes = changes_of(session, kept, settings)
         return Staged(kept, known is None, prepared.warnings, prepared.notes, changes)
     except BaseException:
@@ -209,6 +209,13 @@ def _known(session: Session, challenge: Challenge, phase: str, task: str, digest
     )
 
 
+def _move_into(known: Dataset, prepared: Prepared) -> None:
+    """Names the new trees as those of a dropped version: its own may be there yet, or be going at this moment."""
+    known.folder = str(prepared.trees.folder)
+    for case, found in zip(known.cases, prepared.cases, strict=True):
+        case.files = found.files
+
+
 def _kept(
     session: Session,
     challenge: Challenge,
@@ -216,7 +223,6 @@ def _kept(
     task: str,
     prepared: Prepared,
     known: Dataset | None,
-    settings: Settings,
     actor: str,
 ) -> Dataset:
     """The row of what was prepared; trees that are there already are not kept twice."""
@@ -225,8 +231,8 @@ def _kept(
         return known
     if known is not None:
         known.move_to(session, DatasetState.STAGED, actor=actor, why="imported again")
+        _move_into(known, prepared)
         session.flush()
-        prepared.trees.rename(Trees.of(settings, Path(known.folder)))
         return known
     dataset = Dataset(
         challenge_id=challenge.id,

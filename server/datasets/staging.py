@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import shutil
+import unicodedata
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -45,12 +46,6 @@ class Trees:
             root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.inputs.mkdir(parents=True, mode=0o700)
         self.references.mkdir(parents=True, mode=0o700)
-
-    def rename(self, to: "Trees") -> None:
-        """Moves both to where `to` says, where nothing lies."""
-        for tree, target in ((self.inputs, to.inputs), (self.references, to.references)):
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            tree.rename(target)
 
     def remove(self) -> None:
         """Removes both, and the folders above them that are empty then."""
@@ -261,7 +256,9 @@ def _label(output: NumberOutput | ScoresOutput, path: Path, findings: Findings) 
             truth(output, text)
         except TruthError as error:
             findings.error(path, str(error))
-    elif text not in output.classes:
+    elif unicodedata.normalize("NFC", text) not in [
+        unicodedata.normalize("NFC", one) for one in output.classes
+    ]:
         classes = some(output.classes)
         findings.error(path, f"{text[:40]!r} is none of the task's classes, which are {classes}")
     return text

@@ -3,6 +3,7 @@
 import csv
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,8 +98,8 @@ def _separated(path: Path, number: int, line: str, columns: list[str], findings:
     if "" in columns[: len(columns) - 1]:
         findings.error(place, f"column {columns.index('') + 1} has no name")
         return False
-    folded = [name.casefold() for name in columns]
-    twice = next((name for name in folded if name and folded.count(name) > 1), None)
+    counts = Counter(name.casefold() for name in columns if name)
+    twice = next((name for name, count in counts.items() if count > 1), None)
     if twice is not None:
         findings.error(place, f"two columns are called {twice!r}")
         return False

@@ -195,6 +195,7 @@ def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) 
     Raises:
         Conflict: it is in force, an evaluation ran on it, or its files are gone already or cannot be removed here.
     """
+    lock(session, dataset.challenge_id)  # against activations; the row's own lock is against submissions
     session.refresh(dataset, with_for_update=True)
     if dataset.state == DatasetState.ACTIVE.value:
         raise Conflict(

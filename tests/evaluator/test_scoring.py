@@ -44,6 +44,13 @@ def test_auroc_of_a_board_with_interval_and_paired_replicates(tmp_path):
     assert report.rejected is None
 
 
+def test_a_label_of_minus_zero_is_of_the_class_of_zero(tmp_path):
+    labels, scores = [0, 1] * 10, [number / 20 for number in range(20)]
+    plain = scored(numbers(tmp_path / "plain", "task1", labels, scores), "task1").metrics["auroc"]
+    signed = numbers(tmp_path / "signed", "task1", ["-0", *labels[1:]], scores)
+    assert scored(signed, "task1").metrics["auroc"].replicates == plain.replicates
+
+
 def test_a_missing_number_takes_the_worst_score_for_its_label(tmp_path):
     labels, scores = [0, 1, 0, 1], [0.2, 0.7, None, None]
     report = scored(numbers(tmp_path, "task1", labels, scores), "task1")

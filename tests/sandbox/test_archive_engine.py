@@ -109,6 +109,14 @@ UNLOADABLE: dict[str, tuple[bytes, dict[str, Any]]] = {
     "a link to nothing": (tar(special("app/x", tarfile.LNKTYPE, "app/nothing")), {}),
     "a file below a file": (tar(("a", b"1"), ("a/b", b"2")), {}),
     "an attribute of too long a name": (_with_header("SCHILY.xattr.user." + "a" * 300, "b"), {}),
+    "an attribute without a name": (_with_header("SCHILY.xattr.", "b"), {}),
+    "capabilities that are none": (_with_header("SCHILY.xattr.security.capability", "zz"), {}),
+    "capabilities of a version of another length": (
+        _with_header("SCHILY.xattr.security.capability", "\1\0\0\3" + "\0" * 16),
+        {},
+    ),
+    "an access list that is none": (_with_header("SCHILY.xattr.system.posix_acl_access", "zz"), {}),
+    "a path for which the engine's folder leaves no room": (tar(("/".join(["y" * 99] * 41)[:-8], b"1")), {}),
     "a name with a NUL in it": (_with_header("path", "a\0b"), {}),
 }
 
@@ -188,6 +196,25 @@ def test_an_image_that_names_no_operating_system_is_one_for_linux(tmp_path: Path
     facts = check_archive(io.BytesIO(data), limit=2**20, sink=sink)
     engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)
     assert engine.inspect_image(facts.digest)["Os"] in ("linux", "")
+    engine.remove_image(facts.digest)
+
+
+KEPT: dict[str, bytes] = {
+    "capabilities of version 2": _with_header("SCHILY.xattr.security.capability", "\1\0\0\2" + "\0" * 16),
+    "capabilities of version 3": _with_header("SCHILY.xattr.security.capability", "\1\0\0\3" + "\0" * 20),
+    "an attribute of the user": _with_header("SCHILY.xattr.user.a", "b"),
+    "a path of 3,800 bytes": tar(("/".join(["y" * 99] * 38), b"1")),
+}
+
+
+@pytest.mark.parametrize("layer", KEPT.values(), ids=KEPT)
+def test_what_the_check_lets_pass_of_names_and_attributes_the_engine_loads(
+    layer: bytes, tmp_path: Path, engine: Engine
+) -> None:
+    sink = DirectorySink(tmp_path / "blobs")
+    image = config(layer, author=uuid.uuid4().hex)
+    facts = check_archive(io.BytesIO(pack(legacy(layer, image=image))), limit=2**20, sink=sink)
+    engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)
     engine.remove_image(facts.digest)
 
 

@@ -91,7 +91,7 @@ NOT: dict[str, bytes] = {
     "a folder twice": layer(entry("a", FOLDER), entry("./a/", FOLDER)),
     "a file and a folder of one name": layer(file("a"), entry("a", FOLDER)),
     "a name of 256 bytes": layer(file("a" * 256)),
-    "a path of more than 4,095 bytes": layer(file("/".join(["a" * 200] * 21))),
+    "a path of more than 3,840 bytes": layer(file("/".join(["a" * 200] * 21))),
     "a link of 4,096 bytes": layer(entry("a", LINK, "b" * 4096)),
     "a link to nowhere": layer(entry("a", LINK, "")),
     "an attribute of too long a name": _record("SCHILY.xattr.user." + "a" * 300, "b"),

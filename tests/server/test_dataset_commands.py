@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -15,6 +16,7 @@ from server.datasets import versions
 from server.datasets.models import (
     Dataset,
 )
+from server.datasets.service import current_dataset
 from server.settings import Settings
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
@@ -172,9 +174,49 @@ def test_only_versions_that_nothing_ran_on_are_dropped_and_come_back_by_import(
     correct(made, 2, "0")
     assert imported(made, "--yes").exit_code == 0
     assert short(sessions, lab.slug) == second
-    assert len(list((settings.inputs / folder).rglob("*.nii.gz"))) == 4
+    again = folder_of(sessions, lab.slug, second)
+    assert len(list((settings.inputs / again).rglob("*.nii.gz"))) == 4
     assert command("drop-dataset").exit_code == 1
     assert "Say which" in words(command("drop-dataset", second, "--unused"))
+
+
+def test_a_folder_can_be_imported_again_whatever_is_left_of_its_dropped_files(
+    imported: Callable[..., Result],
+    command: Admin,
+    lab: Lab,
+    team: Entrant,
+    settings: Settings,
+    sessions: SessionFactory,
+    tmp_path: Path,
+) -> None:
+    made = phantom(tmp_path, "task5")
+    imported(made)
+    first = short(sessions, lab.slug)
+    correct(made)
+    imported(made)
+    with unit_of_work(sessions) as session:
+        versions.drop(
+            session,
+            versions.find_version(session, first, challenge=lab.slug),
+            settings=settings,
+            actor="tests",
+        )
+        (remove,) = session.info.pop("after_commit")  # the files go only after the commit, and perhaps later
+    correct(made, label="1")
+    brought = imported(made)
+    assert (brought.exit_code, short(sessions, lab.slug)) == (0, first), brought.output
+    remove()
+    lease = (team.submit(), lab.worker().take())[1]
+    paths = [settings.inputs / one["path"] for one in files_in_force(sessions, lab.slug)]
+    assert [path.is_file() for path in paths] == [True] * 4
+    assert lease["inputs"]["t1w"]["size"] in {path.stat().st_size for path in paths}
+    assert (settings.references / folder_of(sessions, lab.slug, first) / "references.csv").is_file()
+
+
+def files_in_force(sessions: SessionFactory, slug: str) -> list[dict[str, Any]]:
+    with unit_of_work(sessions) as session:
+        dataset = current_dataset(session, get_challenge(session, slug), "validation", "task5")
+        return [one for case in dataset.cases for one in case.files.values()]
 
 
 def folder_of(sessions: SessionFactory, slug: str, digest: str) -> str:

@@ -109,6 +109,11 @@ FOLDERS: dict[str, tuple[Damage, str, str]] = {
         "t1w.nii.gz",
         "is no file",
     ),
+    "a device for a file": (
+        lambda made: (made.scan().unlink(), (made.inputs() / "t1w.nii.gz").symlink_to("/dev/zero")),
+        "t1w.nii.gz",
+        "is no file",
+    ),
     "labels that are a file": (
         lambda made: (shutil.rmtree(made.root / "labels"), touch(made.root / "labels")),
         "labels",

@@ -1,7 +1,10 @@
 """Tables of participants as organizers have them: nothing is left aside, merged or mistaken without a word."""
 
 import csv
+import os
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +94,34 @@ def test_a_table_that_could_be_misread_is_refused_by_line(tmp_path: Path, case: 
     assert any(place in one and says in one for one in problems), problems
 
 
+def test_a_wide_table_is_read_in_a_moment(tmp_path: Path) -> None:
+    made = phantom(tmp_path, "task3")
+    names, cells = "\t".join(f"c{number}" for number in range(100_000)), "\tx" * 100_000
+    table(made, f"participant_id\t{names}\n" + "".join(f"sub-0{n}{cells}\n" for n in (1, 2, 3, 4)))
+    started = time.process_time()
+    assert refused(made, tmp_path / "data") == []
+    assert time.process_time() - started < 20, "the time grows by the square of the columns"
+
+
+NO_TABLES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a link to nothing": (lambda path: path.symlink_to("gone"), "is a link to nothing"),
+    "a link to itself": (lambda path: path.symlink_to(path.name), "is a link to nothing"),
+    "a FIFO": (os.mkfifo, "is no file"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "is no file"),
+    "a folder": (Path.mkdir, "is no file"),
+}
+
+
+@pytest.mark.parametrize("case", NO_TABLES)
+def test_what_is_called_as_the_table_and_is_no_file_is_named_so(tmp_path: Path, case: str) -> None:
+    put, says = NO_TABLES[case]
+    made = phantom(tmp_path, "task3")
+    made.table.unlink()
+    put(made.table)
+    (problem,) = refused(made, tmp_path / "data")
+    assert f"participants.tsv: {says}" in problem
+
+
 def test_a_table_that_cannot_be_read_is_one_error_and_not_one_per_case(tmp_path: Path) -> None:
     made = phantom(tmp_path, "task6")
     table(made, made.table.read_text().encode("utf-16"))
@@ -169,6 +200,14 @@ def test_values_that_differ_in_capitals_or_blanks_are_named(tmp_path: Path) -> N
     row(made, 2, "sub-02\tF\t44\ta\tc")
     _, (warning,) = groups(made, tmp_path)
     assert "site is written in several ways that count apart: 'A', 'a'" in warning
+
+
+def test_a_class_whose_number_is_written_in_several_ways_is_named(tmp_path: Path) -> None:
+    made = phantom(tmp_path, "task3")
+    for number, cohort in enumerate(("1", "1.0", "01", "2"), 1):
+        row(made, number, f"sub-0{number}\tF\t44\tA\t{cohort}")
+    _, (warning,) = groups(made, tmp_path)
+    assert "cohort is written in several ways that count apart: '1', '1.0', '01'" in warning
 
 
 def test_characters_in_two_code_points_are_one(tmp_path: Path) -> None:

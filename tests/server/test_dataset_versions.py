@@ -23,6 +23,7 @@ from server.datasets.models import (
     IllegalDatasetMove,
 )
 from server.datasets.service import current_dataset, import_fomo
+from server.errors import Conflict
 from server.evaluations import scoring
 from server.evaluations.models import Evaluation
 from server.evaluations.status import EvaluationStatus
@@ -188,6 +189,33 @@ def test_a_version_is_not_dropped_under_a_submission(
                 versions.drop(other, dataset, settings=settings, actor="tests")
             other.rollback()
         session.rollback()
+
+
+def test_of_a_drop_and_an_activation_at_once_the_later_is_refused(
+    lab: Lab, sessions: SessionFactory, settings: Settings
+) -> None:
+    settings.references.mkdir(parents=True, exist_ok=True)
+    old = lab.dataset("task3")
+    lab.dataset("task3")
+
+    def activate() -> str:
+        try:
+            with unit_of_work(sessions) as session:
+                versions.activate(session, versions.get_version(session, old), actor="tests")
+        except Conflict as problem:
+            return problem.code
+        return "in force"
+
+    with ThreadPoolExecutor(1) as pool:
+        with unit_of_work(sessions) as session:
+            versions.drop(session, versions.get_version(session, old), settings=settings, actor="tests")
+            session.flush()
+            later = pool.submit(activate)
+            with pytest.raises(TimeoutError):
+                later.result(1)
+        assert later.result(30) == "dataset_dropped"
+    with unit_of_work(sessions) as session:
+        assert session.get_one(Dataset, old).state == DatasetState.DROPPED.value
 
 
 def test_the_boards_of_other_tasks_and_phases_stay(

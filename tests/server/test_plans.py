@@ -4,6 +4,7 @@ import copy
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from server.challenges.plan import Plan, apply_planned, plan
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
 from tests.server.lab import Entrant, Lab
+from tests.server.phantoms import trees
 from tests.server.test_leaderboard import scored
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+SETTINGS = trees(Path("/nowhere"))
 JSON = {"Content-Type": "application/json"}
 Amended = Callable[..., Challenge]
 
@@ -36,7 +39,7 @@ def amended(fomo26: Challenge, slug: str) -> Amended:
 
 def planned(sessions: SessionFactory, spec: Challenge) -> Plan:
     with unit_of_work(sessions) as session:
-        return plan(session, spec)
+        return plan(session, spec, settings=SETTINGS)
 
 
 def applied(sessions: SessionFactory, spec: Challenge) -> None:
@@ -265,7 +268,7 @@ def test_of_two_who_apply_at_once_the_later_is_told(sessions: SessionFactory, am
     def go(spec: Challenge) -> None:
         try:
             with unit_of_work(sessions) as session:
-                found = plan(session, spec)
+                found = plan(session, spec, settings=SETTINGS)
                 barrier.wait(30)
                 said.append(apply_planned(session, spec, found, actor="tests", confirmed=True))
         except Conflict as problem:

@@ -62,7 +62,7 @@ def run(
     except SpecError as error:
         fail(str(error))
     with work(settings) as session:
-        planned = plan(session, spec)
+        planned = plan(session, spec, settings=settings)
         for line in _lines(planned):
             show(line)
         if only_plan:
