@@ -57,6 +57,8 @@ def _parameters(metric: Metric) -> dict[str, Any]:
 
 def run_differences(then: Base, now: Base) -> list[str]:
     """What differs between two ways to run a task, in words; nothing if they are the same."""
+    if then == now:
+        return []
     fields = [_changed(name, then.get(name), now.get(name)) for name in ("inputs", "call", "output")]
     old, new = then.get("limits", {}), now.get("limits", {})
     limits = [_told(f"limits.{name}", old.get(name), new.get(name)) for name in sorted({*old, *new})]
@@ -72,6 +74,8 @@ def scoring_differences(then: Base | None, now: Base) -> list[str]:
     """
     if then is None:
         return [_UNKNOWN]
+    if then == now:
+        return []
     settings = [
         one
         for name in ("bootstrap", "probe")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from server.accounts.models import Account, ApiToken, TokenKind
@@ -13,10 +13,11 @@ from server.admin.pages import page_of
 from server.admin.schemas import Page, PersonOut, TeamMember, TeamName, TeamRow
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
+from server.datasets.models import Dataset
 from server.evaluations.models import Evaluation
-from server.evaluations.status import ACTIVE, EvaluationStatus
 from server.events import Event
 from server.submissions.models import Submission
+from server.submissions.quota import HELD, SPENT
 from server.teams.models import Membership, Team
 
 
@@ -172,10 +173,9 @@ def _submissions_of(session: Session, ids: Collection[UUID]) -> dict[UUID, int]:
 
 def _attempts(session: Session, ids: Collection[UUID]) -> dict[UUID, tuple[int, int]]:
     """(spent, active) attempts of each team."""
-    spent = func.count(case((Evaluation.status == EvaluationStatus.SCORED.value, 1)))
-    active = func.count(case((Evaluation.status.in_([one.value for one in ACTIVE]), 1)))
     rows = session.execute(
-        select(Evaluation.team_id, spent, active)
+        select(Evaluation.team_id, func.count().filter(SPENT), func.count().filter(HELD))
+        .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(Evaluation.team_id.in_(ids))
         .group_by(Evaluation.team_id)
     )

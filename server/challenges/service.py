@@ -101,9 +101,14 @@ def released_event(phase: str) -> str:
     return f"board of {phase} released"
 
 
-def is_sealed(challenge: Challenge, phase: str) -> bool:
-    """Whether the phase's leaderboard is for admins only."""
-    return get_phase(challenge.spec, phase).board == "sealed" and phase not in challenge.released
+def is_sealed(challenge: Challenge, phase: str, *, spec: Spec | None = None) -> bool:
+    """Whether the phase's leaderboard is for admins only, under the present version or as `spec` has it."""
+    return get_phase(spec or challenge.spec, phase).board == "sealed" and phase not in challenge.released
+
+
+def spec_of_phase(challenge: Challenge, phase: str, *, version: SpecVersion) -> Spec:
+    """The present version's content; where it has lost the phase that of `version`, under which something ran in it."""
+    return challenge.spec if phase in challenge.spec.phases else version.spec
 
 
 def now(session: Session) -> datetime:

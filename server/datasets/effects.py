@@ -16,11 +16,16 @@ from server.settings import Settings
 
 @dataclass(frozen=True)
 class Effect:
-    """What an activation does: scored evaluations that leave and come back, and those that wait on other cases."""
+    """What an activation does: scored evaluations that leave and come back, and those that wait on other cases.
+
+    given_back, spent_again: the attempts of those that leave and come back; 0 where the phase does not limit them.
+    """
 
     leave: int
     come_back: int
     waiting: int
+    given_back: int
+    spent_again: int
     limited: bool
 
     @property
@@ -32,10 +37,10 @@ class Effect:
         """What happens, in words."""
         parts = []
         if self.leave:
-            back = f", and {self.leave} attempts are given back" if self.limited else ""
+            back = f", and {self.given_back} attempts are given back" if self.limited else ""
             parts.append(f"{self.leave} scored evaluations no longer count{back}")
         if self.come_back:
-            spent = ", and their attempts are spent again" if self.limited else ""
+            spent = f", and {self.spent_again} attempts are spent again" if self.limited else ""
             parts.append(f"{self.come_back} scored evaluations count again{spent}")
         if self.waiting:
             back = "; their attempts are given back when they end" if self.limited else ""
@@ -67,21 +72,30 @@ def effect_of(session: Session, dataset: Dataset) -> Effect:
     """What happens if `dataset` comes into force."""
     challenge = session.get_one(Challenge, dataset.challenge_id)
     counts: Counter[tuple[bool, bool, str]] = Counter()
+    spending: Counter[tuple[bool, bool, str]] = Counter()
     rows = session.execute(
-        select(Dataset.id, Dataset.state, Evaluation.status, func.count())
+        select(
+            Dataset.id, Dataset.state, Evaluation.status, func.count(), func.count().filter(Evaluation.spends)
+        )
         .join(Evaluation, Evaluation.dataset_id == Dataset.id)
         .where(Dataset.challenge_id == challenge.id)
         .where(Dataset.phase == dataset.phase, Dataset.task == dataset.task)
         .group_by(Dataset.id, Evaluation.status)
     )
-    for one, state, status, count in rows:
-        counts[one == dataset.id, state == DatasetState.ACTIVE.value, status] += count
-    scored, phase = EvaluationStatus.SCORED.value, challenge.spec.phases.get(dataset.phase)
+    for one, state, status, count, spend in rows:
+        key = one == dataset.id, state == DatasetState.ACTIVE.value, status
+        counts[key] += count
+        spending[key] += spend
+    phase = challenge.spec.phases.get(dataset.phase)
+    limited = phase is not None and phase.attempts.valid is not None
+    leaving, coming = ((this, not this, EvaluationStatus.SCORED.value) for this in (False, True))
     return Effect(
-        leave=counts[False, True, scored],
-        come_back=counts[True, False, scored],
+        leave=counts[leaving],
+        come_back=counts[coming],
         waiting=sum(counts[False, True, status.value] for status in ACTIVE),
-        limited=phase is not None and phase.attempts.valid is not None,
+        given_back=spending[leaving] if limited else 0,
+        spent_again=spending[coming] if limited else 0,
+        limited=limited,
     )
 
 

@@ -27,7 +27,6 @@ _KNOWN = frozenset(
     {"preprocessed", "labels", "participants.tsv", "participants.json", "dataset_description.json"}
 )
 _TEXTS = ("readme", "changes", "license", "licence")
-_LONGEST_CASE = 200
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What the platform failed at, for admins: evaluations that are ERRORED, and those that wait for a fault to pass."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -91,10 +91,17 @@ def parked_sentence(session: Session) -> str | None:
         return None
     first = min((one.since for one in waits if one.since), default=None)
     last = max((one.last for one in waits if one.last), key=lambda one: one.created_at, default=None)
-    cases = sum(one.parked for one in waits)
-    said = f"parked: {_number(cases, 'case')} of {_number(len(waits), 'evaluation')}"
+    said = f"parked: {' and '.join(_what_waits(waits))}"
     said += f", since {first:%Y-%m-%d %H:%M} UTC" if first else ""
     return said + (f", because of {last.code}" if last else "")
+
+
+def _what_waits(waits: Sequence[Failed]) -> Iterator[str]:
+    cases = [one.parked for one in waits if one.parked]
+    if cases:
+        yield f"{_number(sum(cases), 'case')} of {_number(len(cases), 'evaluation')}"
+    if scorings := len(waits) - len(cases):
+        yield f"the scoring of {_number(scorings, 'evaluation')}"
 
 
 def _number(count: int, what: str) -> str:

@@ -42,9 +42,10 @@ class Slot:
     runtimes: tuple[str, ...] = ("runc",)
 
 
-WIDTHS = (32, 1_000_000)
-"""Evaluations that are put in order and looked into: the first few, for sorting them all would cost more than the rest
-of the query, and if none of these has a case to give, all."""
+WIDTHS = (128, 1_000_000)
+"""Evaluations that are put in order and looked into: the first, for sorting them all would cost more than the rest of
+the query, and if none of these has a case to give, all. Enough that those with every case parked, as first cases are on
+a disturbed host, seldom are all of them."""
 
 # Walks the ordered evaluations and stops at the first case that nobody else holds. A case that another slot is taking
 # at this moment is passed over, never waited for.

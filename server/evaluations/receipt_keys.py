@@ -16,6 +16,8 @@ from server.evaluations.models import Receipt, ReceiptKey
 from server.evaluations.receipts import public_key, verify
 from server.settings import Settings
 
+_NEWEST = 20
+
 
 def receipt_keys(session: Session) -> Sequence[ReceiptKey]:
     """Every public key that receipts were signed with, the one in use first."""
@@ -38,8 +40,8 @@ def require_own_key(session: Session, settings: Settings) -> None:
     """
     own = public_key(settings)
     present = _present(session)
-    if present is None and (newest := _newest(session)) is not None:
-        present = own if verify(newest.statement, newest.signature, own) else "another"
+    if present is None and (newest := _newest(session)):
+        present = own if any(verify(one.statement, one.signature, own) for one in newest) else "another"
     if present is not None and present != own:
         raise Conflict(
             "other_secret_key",
@@ -74,5 +76,6 @@ def _present(session: Session) -> str | None:
     return session.scalar(select(ReceiptKey.public_key).where(ReceiptKey.retired_at.is_(None)))
 
 
-def _newest(session: Session) -> Receipt | None:
-    return session.scalar(select(Receipt).order_by(Receipt.created_at.desc()).limit(1))
+def _newest(session: Session) -> Sequence[Receipt]:
+    """The last ones: before keys were noted, numbers from 1e16 and -0.0 were signed as no database gives them back."""
+    return session.scalars(select(Receipt).order_by(Receipt.created_at.desc()).limit(_NEWEST)).all()

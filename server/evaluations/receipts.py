@@ -6,7 +6,9 @@ A receipt names cases by pseudonym only, so it can be shown to the team it belon
 import base64
 import hmac
 import json
+import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -14,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from server.evaluations.models import Evaluation
 from server.settings import Settings
+
+_WITH_EXPONENT = 1e16  # from here on Python writes a float, which has no fraction any more, with an exponent
 
 
 def statement(evaluation: Evaluation, reports: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
@@ -50,8 +54,19 @@ def statement(evaluation: Evaluation, reports: Mapping[str, dict[str, Any]]) -> 
 
 
 def canonical(content: Mapping[str, Any]) -> bytes:
-    """JSON with sorted keys and no spaces: the bytes that are signed."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    """JSON with sorted keys and no spaces, its numbers as the database gives them back: the bytes that are signed."""
+    return json.dumps(_stored(content), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _stored(value: Any) -> Any:
+    """`value` after a way through jsonb, which writes no exponents and knows no zero with a sign."""
+    if isinstance(value, Mapping):
+        return {key: _stored(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_stored(one) for one in value]
+    if isinstance(value, float) and math.isfinite(value):
+        return int(Decimal(repr(value))) if abs(value) >= _WITH_EXPONENT else value + 0.0  # no -0.0
+    return value
 
 
 def _key(settings: Settings) -> Ed25519PrivateKey:

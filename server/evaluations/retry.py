@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from server import events
 from server.challenges.models import Challenge
+from server.challenges.service import spec_of_phase
 from server.database import after_commit
 from server.errors import Conflict, NotFound
 from server.evaluations.models import CaseRun, Evaluation, Trouble
@@ -55,12 +56,10 @@ def retry(
 
 
 def _attempt_is_left(session: Session, evaluation: Evaluation) -> bool:
-    spec = session.get_one(Challenge, evaluation.challenge_id).spec
-    if evaluation.phase not in spec.phases:
-        spec = evaluation.spec_version.spec
+    challenge = session.get_one(Challenge, evaluation.challenge_id)
     quota = quota_of(
         session,
-        spec,
+        spec_of_phase(challenge, evaluation.phase, version=evaluation.spec_version),
         team_id=evaluation.team_id,
         phase=evaluation.phase,
         task=evaluation.task,

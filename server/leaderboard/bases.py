@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
-from sqlalchemy.sql.base import ExecutableOption
+from sqlalchemy.orm import Session, load_only
 
 from evaluator.bases import (
     Base,
@@ -18,7 +17,7 @@ from evaluator.bases import (
     stale_metrics,
 )
 from evaluator.spec import Challenge as Spec
-from server.challenges.models import Challenge, SpecVersion
+from server.challenges.models import Challenge
 from server.datasets.models import IN_FORCE, Case, Dataset
 from server.evaluations.models import Evaluation
 from server.evaluations.status import EvaluationStatus
@@ -74,30 +73,35 @@ def differences(evaluation: Evaluation, board: str, now: InForce) -> list[str]:
     """What keeps an evaluation from a board of its task, in words; nothing if it is of the base in force."""
     dataset = [] if now.datasets.get(evaluation.task) == evaluation.dataset_id else ["dataset"]
     then = (evaluation.scored_with or {}).get(board)
-    run = run_differences(_run(evaluation.spec_version, evaluation.task), now.runs[evaluation.task])
+    run = run_differences(_run(evaluation), now.runs[evaluation.task])
     return [*dataset, *run, *scoring_differences(then, now.boards[board])]
 
 
 _RUNS: dict[tuple[UUID, str], Base] = {}  # a version is never changed: its content is parsed for this once
 
 
-def _run(version: SpecVersion, task: str) -> Base:
-    key = (version.id, task)
+def _run(evaluation: Evaluation) -> Base:
+    key = (evaluation.spec_version_id, evaluation.task)
     if key not in _RUNS:
-        _RUNS[key] = run_base(version.spec, task)
+        _RUNS[key] = run_base(evaluation.spec_version.spec, evaluation.task)
     return _RUNS[key]
 
 
-def scored(
-    session: Session, challenge: Challenge, phase: str, *, options: Sequence[ExecutableOption] = ()
-) -> Sequence[Evaluation]:
-    """The scored evaluations of a phase, the oldest first, loaded with `options`."""
+_DECIDES = [
+    getattr(Evaluation, name)
+    for name in ("team_id", "task", "track", "dataset_id", "spec_version_id", "scored_with")
+]
+
+
+def scored(session: Session, challenge: Challenge, phase: str) -> Sequence[Evaluation]:
+    """The scored evaluations of a phase, the oldest first, with what decides on their base and their times."""
     query = select(Evaluation).where(
         Evaluation.challenge_id == challenge.id,
         Evaluation.phase == phase,
         Evaluation.status == EvaluationStatus.SCORED.value,
     )
-    return session.scalars(query.order_by(Evaluation.created_at, Evaluation.id).options(*options)).all()
+    light = load_only(*_DECIDES, Evaluation.created_at, Evaluation.finished_at)
+    return session.scalars(query.order_by(Evaluation.created_at, Evaluation.id).options(light)).all()
 
 
 def hidden_by(session: Session, challenge: Challenge, spec: Spec) -> dict[str, dict[str, int]]:
@@ -126,7 +130,7 @@ def _leaves(evaluation: Evaluation, phase: str, now: InForce, then: InForce) -> 
 def stale(session: Session) -> list[Stale]:
     """Which metrics have other code than what present boards' evaluations were scored with, by challenge.
 
-    So it is after an update of the platform or of a package of metrics, until these evaluations are scored again.
+    So it is after an update of the platform or of a package of metrics, until it is taken back.
     """
     found = []
     for challenge in session.scalars(select(Challenge).order_by(Challenge.slug)):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, now, released_event
+from server.datasets.models import IN_FORCE, Dataset
 from server.evaluations.models import Evaluation
 from server.evaluations.status import ACTIVE, EvaluationStatus
 from server.events import Event
@@ -18,7 +19,8 @@ from server.teams.models import Team
 def obstacles(session: Session, challenge: Challenge, phase: str) -> list[str]:
     """What keeps a phase's leaderboard from being final, a sentence each: it is open, or evaluations have not ended.
 
-    An evaluation that the platform's fault ended counts until its team has another one on that task and track.
+    Only evaluations on the cases in force matter, for no other is ranked. One that the platform's fault ended counts
+    until its team has another one on that task and track.
     """
     at, found = now(session), get_phase(challenge.spec, phase)
     opened = [f"Phase {phase!r} is open {_until(found.closes)}."] if found.is_open(at) else []
@@ -31,7 +33,10 @@ def _until(closes: datetime | None) -> str:
 
 def _active(session: Session, challenge: Challenge, phase: str) -> Iterator[str]:
     rows = session.execute(
-        select(Evaluation.task, Evaluation.status).where(
+        select(Evaluation.task, Evaluation.status)
+        .join(Dataset, Dataset.id == Evaluation.dataset_id)
+        .where(
+            IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.status.in_([one.value for one in ACTIVE]),
@@ -51,6 +56,7 @@ def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str
             later.phase == Evaluation.phase,
             later.task == Evaluation.task,
             later.track == Evaluation.track,
+            later.dataset_id == Evaluation.dataset_id,
             later.created_at > Evaluation.created_at,
             later.status != EvaluationStatus.CANCELLED.value,
         )
@@ -58,7 +64,9 @@ def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str
     rows = session.execute(
         select(Team.name, Evaluation.track, Evaluation.task, Evaluation.id)
         .join(Team, Team.id == Evaluation.team_id)
+        .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(
+            IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.status == EvaluationStatus.ERRORED.value,

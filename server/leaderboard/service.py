@@ -1,23 +1,25 @@
 """From scores to leaderboards."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload, undefer
+from sqlalchemy import Uuid, any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session, undefer
 
-from evaluator.metrics.registry import Direction, UnknownMetric, lookup
 from evaluator.ranking import Row, Standings, rank
-from evaluator.spec import Board, Metric
+from evaluator.spec import Board
 from evaluator.spec import Challenge as Spec
 from server.accounts.principals import Admin, User
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, is_sealed
 from server.errors import Forbidden, NotFound
-from server.evaluations.models import Evaluation, Score
-from server.leaderboard.bases import InForce, differences, scored
+from server.evaluations.models import Score
+from server.leaderboard.bases import InForce
+from server.leaderboard.choice import Chosen, chosen, direction
 from server.teams.models import Team
 
 
@@ -59,82 +61,43 @@ def require_visible(challenge: Challenge, phase: str, viewer: User | None) -> No
 
 def entries(session: Session, challenge: Challenge, phase: str, now: InForce) -> Found:
     """What counts in `phase`: per team, track and board the latest or best evaluation of the base in force."""
-    spec = challenge.spec
-    scores = selectinload(Evaluation.scores)
-    if spec.ranking.needs_cases:
-        scores = scores.options(undefer(Score.per_case))
-    evaluations = scored(session, challenge, phase, options=[scores])
+    shown = chosen(session, challenge, phase, now)
+    scores = _scores(session, shown, with_cases=now.spec.ranking.needs_cases)
     teams = {team.id: team for team in session.scalars(select(Team).where(Team.challenge_id == challenge.id))}
     found = Found([], [])
-    for board in spec.boards:
-        _of_board(found, board, evaluations, teams, now)
+    for one in shown:
+        entry = _entry(one, teams[one.evaluation.team_id], scores.get((one.evaluation.id, one.board), {}))
+        (found.otherwise if one.differs else found.counted).append(entry)
     return found
 
 
-_Key = tuple[UUID, str]
+def _scores(
+    session: Session, shown: Iterable[Chosen], *, with_cases: bool
+) -> Mapping[tuple[UUID, str], Mapping[str, Score]]:
+    """The scores of what is shown, by evaluation and board; of everything else none is loaded."""
+    ids = list({one.evaluation.id for one in shown})
+    query = select(Score).where(Score.evaluation_id == any_(literal(ids, ARRAY(Uuid))))
+    found: dict[tuple[UUID, str], dict[str, Score]] = defaultdict(dict)
+    for score in session.scalars(query.options(undefer(Score.per_case)) if with_cases else query):
+        found[score.evaluation_id, score.board][score.metric] = score
+    return found
 
 
-def _of_board(
-    found: Found, board: str, evaluations: Iterable[Evaluation], teams: Mapping[UUID, Team], now: InForce
-) -> None:
-    """Adds what `board` has to what was found; `evaluations` come oldest first."""
-    spec = now.spec
-    counted: dict[_Key, Evaluation] = {}
-    others: dict[_Key, tuple[Evaluation, list[str]]] = {}
-    for one in evaluations:
-        if one.task != spec.boards[board].task:
-            continue
-        key = (one.team_id, one.track)
-        differs = differences(one, board, now)
-        if differs:
-            others[key] = (one, differs)
-        elif key not in counted or _replaces(one, counted[key], now):
-            counted[key] = one
-            if spec.ranking.entry == "latest":
-                others.pop(key, None)
-    found.counted.extend(_entry(one, board, teams, []) for one in counted.values())
-    found.otherwise.extend(_entry(one, board, teams, differs) for one, differs in others.values())
-
-
-def _entry(evaluation: Evaluation, board: str, teams: Mapping[UUID, Team], differs: Iterable[str]) -> Entry:
+def _entry(one: Chosen, team: Team, scores: Mapping[str, Score]) -> Entry:
     return Entry(
-        team=teams[evaluation.team_id],
-        track=evaluation.track,
-        board=board,
-        submitted_at=evaluation.created_at,
-        scored_at=_to_the_minute(evaluation.finished_at),
-        scores={score.metric: score for score in evaluation.scores if score.board == board},
-        differs=tuple(differs),
+        team=team,
+        track=one.evaluation.track,
+        board=one.board,
+        submitted_at=one.evaluation.created_at,
+        scored_at=_to_the_minute(one.evaluation.finished_at),
+        scores=scores,
+        differs=one.differs,
     )
 
 
 def _to_the_minute(at: datetime | None) -> datetime | None:
     """When an evaluation ended depends on its containers, and on a hidden phase these shall not tell anything by it."""
     return None if at is None else at.replace(second=0, microsecond=0)
-
-
-def _replaces(new: Evaluation, old: Evaluation, now: InForce) -> bool:
-    if now.spec.ranking.entry == "latest":
-        return True  # they come oldest first
-    return _best_value(new, now) > _best_value(old, now)
-
-
-def _best_value(evaluation: Evaluation, now: InForce) -> float:
-    """The primary metric of the task's first board, turned so that higher is better."""
-    name, board = next(iter(now.spec.boards_of(evaluation.task).items()))
-    primary = board.primary or next(iter(board.metrics))
-    value = next((one.value for one in evaluation.scores if (one.board, one.metric) == (name, primary)), None)
-    if value is None or differences(evaluation, name, now):
-        return float("-inf")
-    return value if direction(board.metrics[primary]) != "lower" else -value
-
-
-def direction(metric: Metric) -> Direction | None:
-    """What is better in a metric; None where it is no longer installed, and so cannot be ranked."""
-    try:
-        return lookup(metric.metric).direction
-    except UnknownMetric:
-        return None
 
 
 def rankable(spec: Spec) -> dict[str, Board]:

@@ -15,6 +15,7 @@ from server.challenges.models import Challenge
 from server.challenges.service import now as now_of
 from server.leaderboard import release, service
 from server.leaderboard.bases import case_counts, in_force
+from server.leaderboard.choice import direction
 from server.leaderboard.schemas import (
     BoardOut,
     EntryOut,
@@ -183,7 +184,7 @@ def _latest(entries: Iterable[Entry]) -> datetime | None:
 
 
 def _metric(key: str, metric: Metric) -> MetricOut:
-    better = service.direction(metric)
+    better = direction(metric)
     reason = (
         None if better else f"The metric {metric.metric} is not installed on this server; it is not ranked."
     )

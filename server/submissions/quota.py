@@ -5,11 +5,10 @@ organizers change the cases, what was scored before is given back, and counts ag
 gives it back. One that an admin had retried when its team had no attempt left holds and spends none.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from evaluator.spec import Challenge as Spec
@@ -17,6 +16,10 @@ from server.datasets.models import IN_FORCE, Dataset
 from server.errors import QuotaSpent
 from server.evaluations.models import Evaluation
 from server.evaluations.status import ACTIVE, EvaluationStatus
+
+SPENT = and_(Evaluation.status == EvaluationStatus.SCORED.value, Evaluation.spends, IN_FORCE)
+HELD = and_(Evaluation.status.in_([one.value for one in ACTIVE]), Evaluation.spends)
+"""The only expressions of which evaluations, joined with their datasets, spend an attempt or hold one in reserve."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,17 @@ def quota_of(session: Session, spec: Spec, *, team_id: UUID, phase: str, task: s
     """The quota of one team on one task and track of a phase, counted as the phase's `per` says."""
     attempts = spec.phases[phase].attempts
     query = (
-        select(Evaluation.status, func.count())
+        select(func.count().filter(SPENT), func.count().filter(HELD))
+        .select_from(Evaluation)
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
-        .where(Evaluation.team_id == team_id, Evaluation.phase == phase, Evaluation.spends)
-        .where((Evaluation.status != EvaluationStatus.SCORED.value) | IN_FORCE)
-        .group_by(Evaluation.status)
+        .where(Evaluation.team_id == team_id, Evaluation.phase == phase)
     )
     if "task" in attempts.per:
         query = query.where(Evaluation.task == task)
     if "track" in attempts.per:
         query = query.where(Evaluation.track == track)
-    counts = Counter({EvaluationStatus(status): count for status, count in session.execute(query)})
-    reserved = sum(counts[status] for status in ACTIVE)
-    return Quota(task, track, phase, attempts.valid, counts[EvaluationStatus.SCORED], reserved)
+    spent, held = session.execute(query).one()
+    return Quota(task, track, phase, attempts.valid, spent, held)
 
 
 def quotas(session: Session, spec: Spec, *, team_id: UUID) -> list[Quota]:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from evaluator.spec import Phase
 from server.challenges.models import Challenge
-from server.challenges.service import is_sealed
+from server.challenges.service import is_sealed, spec_of_phase
 from server.datasets.models import Dataset, DatasetState
 from server.evaluations import budgets, errors
 from server.evaluations.models import CaseRun, Evaluation, Score
@@ -58,7 +58,7 @@ def evaluations_out(
     counts = _counts(session, [one.id for one in evaluations])
     datasets = select(Dataset).where(Dataset.id.in_({one.dataset_id for one in evaluations}))
     states = {one.id: DatasetState(one.state) for one in session.scalars(datasets)}
-    sealed = is_sealed(session.get_one(Challenge, submission.challenge_id), submission.phase)
+    challenge = session.get_one(Challenge, submission.challenge_id)
     active = [one for one in evaluations if one.status in ACTIVE]
     known = fleet(session) if active else None
     stalled = errors.stalled(session, [one.id for one in active])
@@ -68,10 +68,15 @@ def evaluations_out(
             submission.images[one.task],
             counts.get(one.id, _Counts()),
             note=_note(one, states[one.dataset_id], stalled, known),
-            sealed=sealed,
+            sealed=_is_sealed(challenge, one),
         )
         for one in evaluations
     ]
+
+
+def _is_sealed(challenge: Challenge, evaluation: Evaluation) -> bool:
+    spec = spec_of_phase(challenge, evaluation.phase, version=evaluation.spec_version)
+    return is_sealed(challenge, evaluation.phase, spec=spec)
 
 
 _SCORED_EARLIER = (

@@ -248,3 +248,32 @@ def test_page_and_csv_show_it_apart_and_the_evaluator_does_not_rank_it(
     assert (rows["Old"]["unranked"], rows["Old"]["rank"]) == ("scored otherwise: dataset", "")
     (tmp_path / "scores.csv").write_text(answer.text)
     assert [one.team for one in read_rows(tmp_path / "scores.csv", fomo26.tracks, fomo26.boards)] == ["New"]
+
+
+def test_where_the_deciding_metric_changed_another_board_of_the_task_keeps_the_best_of_those_alike(
+    lab: Lab, team: Entrant, nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    one, two = (name for name, found in fomo26.boards.items() if found.task == "task6")
+    boards = {
+        name: found.model_copy(update={"primary": next(iter(found.metrics))})
+        for name, found in fomo26.boards.items()
+    }
+    ranking = fomo26.ranking.model_copy(update={"entry": "best"})
+    change(lab, fomo26, boards=boards, ranking=ranking)
+    lab.dataset("task6")
+    for value in (0.6, 0.7):
+        score_on(lab, team, "task6", value)
+
+    def of(board_name: str) -> dict[str, float]:
+        found = entries(board(nobody, lab), board_name)
+        return {name: one["metrics"][boards[board_name].primary]["value"] for name, one in found.items()}
+
+    assert of(one) == of(two) == {"The Team": 0.7}
+    changed = boards[one].model_copy(
+        update={"bootstrap": boards[one].bootstrap.model_copy(update={"level": 0.9})}
+    )
+    change(lab, fomo26, boards=boards | {one: changed}, ranking=ranking)
+    assert of(one) == {}
+    assert of(two) == {"The Team": 0.7}, "it is alike on the other board, so it is still the best"
+    score_on(lab, team, "task6", 0.4)
+    assert of(one) == of(two) == {"The Team": 0.4}, "the one whose deciding value is of the base in force"

@@ -8,13 +8,14 @@ from sqlalchemy import delete
 
 from server.database import unit_of_work
 from server.errors import Conflict
-from server.evaluations import receipts
+from server.evaluations import receipts, scoring
 from server.evaluations.models import Receipt, ReceiptKey
 from server.evaluations.receipt_keys import require_own_key
 from server.settings import Settings
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 from tests.server.test_leaderboard import scored
+from tests.server.test_scoring_faults import claimed, in_scoring
 
 
 def test_keys_are_noted_by_their_receipts_where_they_were_not_before_and_are_public(
@@ -27,6 +28,11 @@ def test_keys_are_noted_by_their_receipts_where_they_were_not_before_and_are_pub
         signature = receipts.sign(statement, settings)
         session.add(
             Receipt(evaluation_id=UUID(evaluation), statement=statement, signature=signature, reports={})
+        )
+    unsound = scored(lab, team, 0.8)
+    with unit_of_work(lab.sessions) as session:
+        session.add(
+            Receipt(evaluation_id=UUID(unsound), statement={"value": 1}, signature=signature, reports={})
         )
     other = Settings.model_validate(
         {"data": settings.data, "secret_key": "o" * 40, "DATABASE_URL": settings.database_url}
@@ -41,3 +47,28 @@ def test_keys_are_noted_by_their_receipts_where_they_were_not_before_and_are_pub
     assert (shown["algorithm"], shown["retired_at"]) == ("Ed25519", None)
     given = admin.http.get(f"/admin/evaluations/{evaluation}/receipt").json()
     assert (given["signature"], given["key"]) == (signature, shown["key"])
+
+
+@pytest.mark.parametrize("value", [0.1, -0.0, 1e16, -3e22, 1e300, 5e-324, 1.0, None])
+def test_a_receipt_verifies_whatever_number_a_metric_gives(
+    lab: Lab, team: Entrant, admin: Person, value: float | None
+) -> None:
+    evaluation = in_scoring(lab, team)
+    metric = {
+        "value": value,
+        "low": None,
+        "high": None,
+        "reason": None,
+        "interval_note": None,
+        "replicates": [],
+    }
+    reports = {"task5": {"rejected": None, "metrics": {"auroc": metric}, "per_case": {}, "extras": {}}}
+    kept = {"task5": {"metrics": {"auroc": {"parameters": {"bound": value}}}}}
+    claim = claimed(lab)
+    assert claim is not None
+    with unit_of_work(lab.sessions) as session:
+        scoring.settle(session, *claim, reports, scored_with=kept, settings=lab.settings)
+    given = admin.http.get(f"/admin/evaluations/{evaluation}/receipt").json()
+    stored = given["statement"]["scores"]["task5"]["auroc"]
+    assert (None if stored is None else float(stored)) == value
+    assert receipts.verify(given["statement"], given["signature"], given["key"])

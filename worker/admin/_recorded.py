@@ -48,5 +48,7 @@ def metrics(found: Sequence[Stale]) -> Iterator[Finding]:
             if one.metric is None
             else f"{one.metric} differs from what {were} with"
         )
-        remedy = "The leaderboards list them as scored otherwise until they are scored again."
+        remedy = (
+            "The leaderboards list them as scored otherwise; what their teams submit from now on is ranked."
+        )
         yield Finding("metrics", State.WARN, f"{one.challenge}: {what}", remedy)
