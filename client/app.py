@@ -1,11 +1,11 @@
 """The `proctor` application: its name space, its consoles, and what every command begins with."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
@@ -13,10 +13,11 @@ from client.api import Client
 from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, Usage
 from client.models import Challenge
 from client.state import load_log_in
+from client.terminal import console, is_plain
 from evaluator.version import evaluator_version
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = console(sys.stdout)
+err = console(sys.stderr, stderr=True)
 
 
 class _Group(TyperGroup):
@@ -40,9 +41,10 @@ class _Group(TyperGroup):
 
 def _told(error: ClientError) -> typer.Exit:
     """Prints the error; what it returns leaves with its exit code."""
-    err.print(f"[red]{escape(error.message)}[/]")
+    whole = not err.is_terminal  # a command that is to be copied out of a log stays on its line
+    err.print(f"[red]{escape(error.message)}[/]", soft_wrap=whole)
     if error.hint:
-        err.print(escape(error.hint))
+        err.print(escape(error.hint), soft_wrap=whole)
     return typer.Exit(error.exit_code)
 
 
@@ -58,7 +60,7 @@ def interruptible(message: str, hint: str = "") -> Iterator[None]:
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None if is_plain() else "markdown",
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from client.models import Board, Leaderboard, Marked, Standing, Track, Value, Valued
+from client.terminal import is_plain
 
 _Row = tuple[str, str, list[str]]  # place, team, and a value per column
 
@@ -52,13 +53,12 @@ class _Ranking:
         wide = self._wide()
         fits = console.measure(wide, options=options.update(width=10_000)).maximum <= options.max_width
         table = wide if fits else self._narrow()
-        table.min_width = min(len(self.title), options.max_width)  # the title stays on one line if it can
-        if self.notes:
-            table.caption, table.caption_justify = "\n".join(map(escape, self.notes)) + "\n", "left"
+        yield Text(self.title, style="italic")
         yield table
+        yield Text("\n".join(self.notes) + "\n", style="dim italic")
 
     def _wide(self) -> Table:
-        table = _titled(self.title, self.first)
+        table = _begun(self.first)
         for head in self.heads:
             table.add_column(escape(head), justify="right", no_wrap=True)
         for place, team, values in self.rows:
@@ -66,16 +66,20 @@ class _Ranking:
         return table
 
     def _narrow(self) -> Table:
-        table = _titled(self.title, self.first)
+        table = _begun(self.first)
         for place, team, values in self.rows:
             pairs = [f"{escape(head)} [b]{value}[/]" for head, value in zip(self.heads, values, strict=True)]
             table.add_row(place, Group(team, Columns(pairs, padding=(0, 2))))
         return table
 
 
-def _titled(title: str, first: str) -> Table:
+def _begun(first: str) -> Table:
+    lines = None if is_plain() else box.SIMPLE_HEAD
     table = Table(
-        title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+        box=lines,
+        pad_edge=False,
+        collapse_padding=lines is not None,
+        padding=(0, 1) if lines else (0, 2, 0, 0),
     )
     table.add_column(first, justify="right", no_wrap=True)
     table.add_column("team", overflow="fold")
@@ -125,10 +129,17 @@ def _board(track: Track, board: Board, decimals: int) -> _Ranking:
         for entry in board.entries
     ]
     heads = [column.title for column in board.metrics]
-    facts = [*([f"{board.cases} cases"] if board.cases is not None else []), f"{len(board.entries)} entries"]
+    facts = [
+        *([_counted(board.cases, "case", "cases")] if board.cases is not None else []),
+        _counted(len(board.entries), "entry", "entries"),
+    ]
     facts += [f"last scored {_moment(board.last_scored)}"] if board.last_scored else []
     told = [" · ".join(facts), *_numbered(notes), *_disclaimers(board.entries)]
     return _Ranking(f"{board.title} ({board.board}) · track {track.track}", "rank", heads, rows, told)
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _otherwise(track: Track, board: Board, decimals: int) -> _Ranking:

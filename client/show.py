@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from client.models import Evaluation, Quota, Score, Submission
+from client.terminal import is_plain
 
 _COLOURS = {
     "SCORED": "green",
@@ -16,14 +19,24 @@ _COLOURS = {
 }
 
 
-def submission_table(submission: Submission) -> Table:
+def submission_table(submission: Submission) -> RenderableType:
     """The state of every evaluation of a submission."""
-    table = Table(title=f"Submission {submission.id} · {submission.track} · {submission.phase}")
+    table = _table()
     for column in ("task", "status", "cases and verdicts"):
         table.add_column(column, overflow="fold")
     for one in submission.evaluations:
         table.add_row(one.task, _status(one), escape(_said(one)))
-    return table
+    return _titled(f"Submission {submission.id} · {submission.track} · {submission.phase}", table)
+
+
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0)) if is_plain() else Table()
+
+
+def _titled(title: str, table: Table, notes: Iterable[str] = ()) -> RenderableType:
+    """The table between its title and its notes, which may be wider than it is."""
+    below = [Text("\n".join(f"* {note}" for note in notes), style="dim italic")] if notes else []
+    return Group(Text(title, style="italic"), table, *below)
 
 
 def _status(evaluation: Evaluation) -> str:
@@ -44,9 +57,9 @@ def _said(evaluation: Evaluation) -> str:
     return "\n".join([*counts, *([note] if note else [])])
 
 
-def scores_table(submission: Submission) -> Table | None:
+def scores_table(submission: Submission) -> RenderableType | None:
     """The scores of a submission with their intervals; None where there is none yet."""
-    table = Table(title=f"{submission.track} · {submission.phase} · {submission.created_at:%Y-%m-%d %H:%M}")
+    table = _table()
     for column in ("board", "metric", "value", "95 % interval"):
         table.add_column(column, justify="right" if column in ("value", "95 % interval") else "left")
     for evaluation in submission.evaluations:
@@ -60,9 +73,8 @@ def scores_table(submission: Submission) -> Table | None:
         for score in metrics.values()
         if score.note
     }
-    if notes:
-        table.caption, table.caption_justify = "* " + escape("\n* ".join(sorted(notes))), "left"
-    return table if table.row_count else None
+    title = f"{submission.track} · {submission.phase} · {submission.created_at:%Y-%m-%d %H:%M} UTC"
+    return _titled(title, table, sorted(notes)) if table.row_count else None
 
 
 def _score(score: Score) -> tuple[str, str]:
@@ -72,12 +84,12 @@ def _score(score: Score) -> tuple[str, str]:
     return f"{score.value:g}", between + (" *" if score.note else "")
 
 
-def quota_table(rows: Iterable[Quota]) -> Table:
+def quota_table(rows: Iterable[Quota]) -> RenderableType:
     """What is left of the attempts."""
-    table = Table(title="Valid attempts")
+    table = _table()
     for column in ("phase", "track", "task", "spent", "running", "left"):
         table.add_column(column, justify="right" if column in ("spent", "running", "left") else "left")
     for one in rows:
         left = "no limit" if one.left is None else f"{one.left} of {one.valid}"
         table.add_row(one.phase, one.track, one.task, str(one.spent), str(one.reserved), left)
-    return table
+    return _titled("Valid attempts", table)

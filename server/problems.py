@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from server.errors import Problem
 from server.web.pages import error_page, wants_page
+from server.words import words
 
 _log = structlog.get_logger()
 
@@ -68,7 +69,7 @@ def _invalid(request: Request, error: Exception) -> Response:
     problems = [
         {
             "field": ".".join(str(part) for part in one["loc"] if part != "body"),
-            "message": str(one["msg"]).removeprefix("Value error, "),
+            "message": words(one),
         }
         for one in error.errors()
     ]

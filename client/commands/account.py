@@ -10,6 +10,7 @@ from client.api import Client
 from client.app import ChallengeOption, TeamOption, app, choose_challenge, choose_team, err, out, signed_in
 from client.errors import ClientError, NotSignedIn, Usage
 from client.state import LogIn, forget_log_in, load_log_in, store_log_in, stored_log_in
+from client.terminal import secret
 
 teams = typer.Typer(no_args_is_help=True, help="Found a team, invite to it, join one.")
 app.add_typer(teams, name="team")
@@ -40,13 +41,17 @@ def login(
     with Client(url, token) as client:
         account = client.me()
     path = store_log_in(LogIn(url, token, token_id))
-    out.print(f"Logged in at {url} as {account.name} ({account.email}). Stored in {path}", markup=False)
+    out.print(
+        f"Logged in at {url} as {account.name} ({account.email}). Stored in {path}",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _new_token(url: str, email: str | None, password: str | None) -> tuple[str, str]:
     """An API token, made with a log-in that is then not needed any more."""
     email = email or typer.prompt("E-mail")
-    password = password or typer.prompt("Password", hide_input=True)
+    password = password or secret("Password")
     with Client(url) as client:
         session = client.log_in(email, password)
     with Client(url, session) as client:
@@ -93,7 +98,7 @@ def register(
     url = _checked(url)
     name = name or typer.prompt("Name")
     email = email or typer.prompt("E-mail")
-    password = password or typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    password = password or secret("Password", twice=True)
     with Client(url) as client:
         client.register(email, name, password)
     login(url, email, password, None)
@@ -122,16 +127,16 @@ def passwd(
     with Client(_checked(url) if url else log_in.url, log_in.token) as client:
         account = client.me()
         out.print(f"Another password for {account.email}.", markup=False)
-        old = typer.prompt("Old password", hide_input=True)
-        new = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
+        old = secret("Old password")
+        new = secret("New password", twice=True)
         client.change_password(old, new, revoke_tokens=revoke_tokens)
     out.print("Your password is changed, and your other sessions have ended.")
 
 
 def _set_forgotten(url: str, email: str | None) -> None:
     email = email or typer.prompt("E-mail")
-    code = typer.prompt("Code", hide_input=True)
-    new = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
+    code = secret("Code")
+    new = secret("New password", twice=True)
     with Client(url) as client:
         client.reset_password(email, code, new)
     out.print(
@@ -144,7 +149,11 @@ def create_team(name: str, challenge: ChallengeOption = None) -> None:
     """Found a team in a challenge."""
     with signed_in() as client:
         team = client.create_team(choose_challenge(client, challenge).slug, name)
-    out.print(f"Team {team.name} ({team.id}). Invite others with `proctor team invite`.", markup=False)
+    out.print(
+        f"Your team is {team.name} ({team.id}). Invite others with `proctor team invite`.",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 @teams.command("invite")
@@ -171,7 +180,7 @@ def show_team(challenge: ChallengeOption = None, team: TeamOption = None) -> Non
     with signed_in() as client:
         slug = choose_challenge(client, challenge).slug
         found = client.team(team) if team else client.my_team(slug)
-    out.print(f"Team {found.name} ({found.id})", markup=False, soft_wrap=True)
+    out.print(f"{found.name} ({found.id})", markup=False, soft_wrap=True)
     for member in found.members:
         out.print(f"  {member.name}{' (captain)' if member.is_captain else ''}", markup=False)
 

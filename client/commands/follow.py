@@ -69,6 +69,8 @@ def _ended(
             if not quiet:
                 seen = _look(live, submission, seen)
             if until is not None and time.monotonic() > until:
+                if quiet:
+                    out.print_json(submission.model_dump_json())
                 raise Unfinished("The submission has not ended yet.", f"proctor watch {submission_id}")
             time.sleep(interval)
             submission = next_state(client, submission_id, interval)

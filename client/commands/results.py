@@ -82,6 +82,7 @@ def results(
         return
     for submission in reversed(own):
         out.print(scores_table(submission) or submission_table(submission))
+        out.print()
     for board in shown:
         for table in leaderboard_tables(board):
             out.print(table)
@@ -96,8 +97,10 @@ def _own(client: Client, slug: str, team: str | None) -> list[Submission]:
     except Problem as problem:
         if problem.code != "no_team":
             raise
-    err.print("You are in no team yet: found one with `proctor team create NAME`, or join one with")
-    err.print("`proctor team join CODE`. The boards are public:")
+    err.print(
+        "You are in no team yet. Found one: proctor team create NAME. Or join one: proctor team join CODE."
+    )
+    err.print("The boards are public:")
     return []
 
 

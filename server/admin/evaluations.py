@@ -104,6 +104,7 @@ def shown(session: Session, evaluation_id: UUID, *, with_names: bool = False) ->
     return EvaluationShown(
         **_row(one, _names(session)).model_dump(),
         reason=one.reason,
+        trouble=one.trouble,
         submitted_by=_submitter(session, one),
         image=one.image.digest,
         image_bytes=one.image.size,

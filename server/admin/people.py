@@ -128,6 +128,7 @@ def teams(
                 eligible=row.eligible,
                 is_baseline=row.is_baseline,
                 disclaimer=row.disclaimer,
+                disqualified=row.disqualified,
                 members=members[row.id],
                 submissions=counts.get(row.id, 0),
                 spent=spent,

@@ -64,6 +64,7 @@ class TeamRow(BaseModel):
     eligible: bool
     is_baseline: bool
     disclaimer: str | None
+    disqualified: str | None
     members: list[TeamMember]
     submissions: int
     spent: int
@@ -115,9 +116,13 @@ class ScoreShown(BaseModel):
 
 
 class EvaluationShown(EvaluationRow):
-    """A submission on one task, with everything that explains what became of it."""
+    """A submission on one task, with everything that explains what became of it.
+
+    `reason` is what its team reads, `trouble` what the platform met, which is for admins alone.
+    """
 
     reason: str | None
+    trouble: str | None
     submitted_by: str | None
     image: str
     image_bytes: int

@@ -60,7 +60,7 @@ def state(phase: Phase, at: datetime) -> str:
         return "takes nothing: it has no opening date"
     if at < phase.opens:
         return f"opens {phase.opens.isoformat()}{until}"
-    return f"is open{until}" if phase.is_open(at) else f"is closed since {_of(phase, 'closes')}"
+    return f"is open{until}" if phase.is_open(at) else f"has been closed since {_of(phase, 'closes')}"
 
 
 def is_earlier(old: Phase, new: Phase, field: str) -> bool:

@@ -31,7 +31,11 @@ class Difference:
             "groups": "with other groups",
         }
         found = {one.name: getattr(self, one.name) for one in fields(self)}
-        return [f"{len(names)} cases {what[key]}: {some(names)}" for key, names in found.items() if names]
+        return [f"{_cases(len(names))} {what[key]}: {some(names)}" for key, names in found.items() if names]
+
+
+def _cases(count: int) -> str:
+    return f"{count} case" if count == 1 else f"{count} cases"
 
 
 def difference(

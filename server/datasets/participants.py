@@ -204,10 +204,16 @@ def _matched(
         spare.pop(key)
     if spare:
         lines = some(f"{_name(key)} on line {one.line}" for key, one in spare.items())
-        findings.warn(path, f"{len(spare)} rows are of no case in this folder: {lines}")
+        findings.warn(path, f"{_are(len(spare), 'row')} of no case in this folder: {lines}")
     if bare:
-        findings.warn(path, f"{len(bare)} cases have no row, and so no groups: {some(map(_name, bare))}")
+        findings.warn(
+            path, f"{_are(len(bare), 'case')} without a row, and so without groups: {some(map(_name, bare))}"
+        )
     return found
+
+
+def _are(count: int, what: str) -> str:
+    return f"1 {what} is" if count == 1 else f"{count:,} {what}s are"
 
 
 def _padded(path: Path, spare: dict[Key, Participant], bare: list[Key], findings: Findings) -> list[Key]:

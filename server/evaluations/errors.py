@@ -74,13 +74,13 @@ def _scoring_waits() -> ColumnElement[bool]:
 
 
 def headline(session: Session) -> str | None:
-    """One sentence on what is ERRORED since a day and what is parked now; None if nothing is."""
+    """One sentence on what became ERRORED in the last day and what is parked now; None if nothing is."""
     lately = func.now() - func.make_interval(0, 0, 0, 1)
     ended = select(func.count()).where(
         Evaluation.status == EvaluationStatus.ERRORED.value, Evaluation.finished_at > lately
     )
     count, waits = session.scalar(ended) or 0, parked_sentence(session)
-    parts = [f"errored since a day: {_number(count, 'evaluation')}"] if count else []
+    parts = [f"errored in the last day: {_number(count, 'evaluation')}"] if count else []
     return "; ".join([*parts, *([waits] if waits else []), _SEE]) if parts or waits else None
 
 

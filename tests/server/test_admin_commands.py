@@ -104,7 +104,7 @@ def test_an_older_overlay_that_opens_a_closed_phase_is_asked(
     assert admin("apply", file, "--overlay", new, "--yes").exit_code == 0
     refused = admin("apply", file, "--overlay", old)
     assert refused.exit_code == 1
-    assert "phase validation is closed since" in refused.output
+    assert "phase validation has been closed since" in refused.output
     assert "It would open at once" in refused.output
     assert "3 days earlier" in refused.output
 

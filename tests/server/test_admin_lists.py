@@ -111,7 +111,7 @@ def test_evaluations_are_filtered_and_newest_first(
     ("wanted", "code"),
     [
         ({"challenge": "nope"}, "unknown_challenge"),
-        ({"phase": "validaton"}, "unknown_phase"),
+        ({"phase": "of-no-challenge"}, "unknown_phase"),
         ({"team": "Nobody"}, "unknown_team"),
         ({"id": "xyz"}, "not_an_id"),
     ],

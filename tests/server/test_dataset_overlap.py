@@ -97,10 +97,10 @@ def test_the_difference_to_the_cases_in_force_names_them(
     differing(made)
     said = words(imported(made))
     for part in (
-        "1 cases added: sub-05",
-        "1 cases removed: sub-04",
-        "1 cases with other images: sub-01",
-        "1 cases with another label: sub-02",
-        "1 cases with other groups: sub-03",
+        "1 case added: sub-05",
+        "1 case removed: sub-04",
+        "1 case with other images: sub-01",
+        "1 case with another label: sub-02",
+        "1 case with other groups: sub-03",
     ):
         assert part in said

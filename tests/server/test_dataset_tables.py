@@ -262,8 +262,8 @@ def test_rows_without_a_case_and_cases_without_a_row_are_named(tmp_path: Path) -
     made = phantom(tmp_path, "task3")
     made.write_rows([*made.rows()[:-1], "sub-77\tF\t44\tA\tc"])
     _, (spare, bare) = groups(made, tmp_path)
-    assert "1 rows are of no case in this folder: sub-77 on line 5" in spare
-    assert "1 cases have no row, and so no groups: sub-04 ses-01" in bare
+    assert "1 row is of no case in this folder: sub-77 on line 5" in spare
+    assert "1 case is without a row, and so without groups: sub-04 ses-01" in bare
 
 
 def test_a_row_that_stands_twice_alike_is_one(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_what_corrects_a_label_asks_says_what_happens_and_can_be_undone(
 
     refused = imported(made)
     assert refused.exit_code == 1
-    assert "1 cases with another label: sub-01" in words(refused)
+    assert "1 case with another label: sub-01" in words(refused)
     assert "1 scored evaluations no longer count, and 1 attempts are given back" in words(refused)
     assert "--yes" in refused.output
     assert short(sessions, lab.slug) == first
@@ -154,7 +154,7 @@ def test_an_import_that_touches_nobody_asks_nothing(
     correct(made, label="55")
     changed = imported(made)
     assert (changed.exit_code, "imported, 4 cases" in changed.output) == (0, True)
-    assert "1 cases with another label: sub-01" in words(changed)
+    assert "1 case with another label: sub-01" in words(changed)
 
 
 def test_activations_at_once_leave_one_version_in_force(lab: Lab, sessions: SessionFactory) -> None:

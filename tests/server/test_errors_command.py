@@ -120,7 +120,7 @@ def test_queue_forecast_and_doctor_say_what_is_parked_and_errored(
     assert said is not None
     assert "parked: 1 case of 1 evaluation, since " in said
     assert "because of gpu_fault; see 'proctor-admin errors'" in said
-    assert "errored since a day: " in admin("queue").output
+    assert "errored in the last day: " in admin("queue").output
     assert "because of gpu_fault" in admin("queue").output
     assert (
         "After a fault of the platform parked: 1 case"
@@ -137,3 +137,16 @@ def test_a_doctor_without_an_installation_says_nothing_of_evaluations(
     assert list(recorded(tmp_path)) == []
     monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/none")
     assert list(recorded(tmp_path)) == []
+
+
+def test_what_the_platform_met_is_shown_to_admins_beside_what_the_team_reads(
+    admin: Admin,  # noqa: F811
+    lab: Lab,
+    team: Entrant,
+    half: Half,  # noqa: F811
+) -> None:
+    trouble = json.loads(admin("errors", "--challenge", lab.slug, "--json").output)["errored"][0]["reason"]
+    lines = admin("show", half[0]).output.splitlines()
+    assert any(line.startswith("for admins") and "It hung." in line for line in lines), lines
+    assert any(line.startswith("the team reads") and "It hung." not in line for line in lines), lines
+    assert trouble not in team.http.get(f"/evaluations/{half[0]}").text

@@ -76,10 +76,23 @@ def test_a_token_that_may_only_read_changes_no_password(person: People, clients:
     assert code_of(clients(token).post("/me/password", json=body), 403) == "scope_missing"
 
 
-@pytest.mark.parametrize("new", ["short", "x" * 257, ""])
-def test_a_new_password_follows_the_rules(person: People, new: str) -> None:
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        ("short", "at least 10 characters are needed"),
+        ("x" * 257, "at most 256 characters are allowed"),
+        ("", "at least 10"),
+        (7, "has to be text"),
+    ],
+)
+def test_a_new_password_follows_the_rules_and_is_never_repeated(
+    person: People, new: object, said: str
+) -> None:
     body = {"old_password": PASSWORD, "new_password": new}
-    assert code_of(person().http.post("/me/password", json=body), 422)
+    refused = person().http.post("/me/password", json=body)
+    assert code_of(refused, 422)
+    assert refused.json()["detail"].startswith(f"new_password: {said}")
+    assert not new or f'"{new}"' not in refused.text
 
 
 def test_a_reset_ends_everything_and_its_code_sets_a_password_once(

@@ -73,6 +73,11 @@ def test_who_is_disqualified_can_neither_upload_nor_submit_and_is_told_why(
     assert (answer.status_code, answer.json()["code"]) == (403, "team_disqualified")
     assert "The Team is disqualified and cannot submit" in answer.json()["detail"]
     assert "Two accounts." in answer.json()["detail"]
+    teams = admin.http.get("/admin/teams", params={"challenge": lab.slug}).json()["items"]
+    assert [one["disqualified"] for one in teams if one["id"] == str(team.team)] == ["Two accounts."]
+    admin.http.patch(address, json={"disqualified": "two accounts"})
+    assert "reason: two accounts. What was scored" in team.post("task5", key="the same").json()["detail"]
+    admin.http.patch(address, json={"disqualified": "Two accounts."})
     uploaded = Tus(team.http).create(lab.slug, b"an archive")
     assert (uploaded.status_code, uploaded.json()["code"]) == (403, "team_disqualified")
     assert team.http.get(f"/challenges/{lab.slug}/teams/mine").json()["disqualified"] == "Two accounts."

@@ -103,6 +103,7 @@ def test_what_the_page_says_gives_the_same_rows_and_files(
     restored = run(*commands[1][1:])
     assert restored.exit_code == 0, restored.output
     assert "identical with the backup" in restored.output
+    assert f"proctor-admin up --data {base / 'restored'}" in " ".join(restored.output.split())
     assert files(base / "restored") == before
     again = Postgres(base / "restored", durable=False)
     again.start()
@@ -162,6 +163,19 @@ def test_a_backup_does_not_lie_inside_what_it_saves(
 ) -> None:
     refused = run("backup", base / where, "--data", installation.data)
     assert (refused.exit_code, "another disk" in refused.output) == (1, True)
+
+
+def test_a_directory_of_something_else_becomes_no_backup(
+    installation: Postgres, base: Path, run: Run
+) -> None:
+    (base / "scans" / "lost+found").mkdir(parents=True)
+    (base / "scans" / ".hidden").touch()
+    assert run("backup", base / "scans", "--data", installation.data).exit_code == 0
+    assert run("backup", base / "scans", "--data", installation.data).exit_code == 0
+    (base / "photographs" / "Task_1").mkdir(parents=True)
+    refused = run("backup", base / "photographs", "--data", installation.data)
+    assert (refused.exit_code, "Task_1, which is of no backup" in refused.output) == (1, True)
+    assert [one.name for one in (base / "photographs").iterdir()] == ["Task_1"]
 
 
 def test_where_there_is_no_installation_nothing_is_made(base: Path, run: Run) -> None:

@@ -65,17 +65,22 @@ def test_a_worker_has_one_token(tmp_path: Path) -> None:
         RunConfig(**settings, worker_token=SecretStr("a"), worker_token_file=tmp_path / "b")  # type: ignore[arg-type]
 
 
-def test_a_worker_that_is_not_let_in_says_so_at_once_and_leaves(tmp_path: Path, redis_url: str) -> None:
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_worker_that_is_not_let_in_says_so_at_once_and_leaves(
+    tmp_path: Path, redis_url: str, in_file: bool
+) -> None:
     tmp_path.chmod(0o711)
+    (tmp_path / "token").write_text("prw_of-somebody-else")
     name = f"run-{uuid.uuid4().hex[:6]}"
     with serving(lab_without_image()) as lab:
         lab.tokens = set()
         environment = {
             "PATH": os.environ["PATH"],
             "PROCTOR_SERVER_URL": lab.url,
-            "PROCTOR_WORKER_TOKEN": "prw_of-somebody-else",
             "PROCTOR_WORKER_DIR": str(tmp_path / "worker"),
             "REDIS_URL": redis_url,
+            **({"PROCTOR_WORKER_TOKEN_FILE": str(tmp_path / "token")} if in_file else {}),
+            **({} if in_file else {"PROCTOR_WORKER_TOKEN": "prw_of-somebody-else"}),
         }
         ended = subprocess.run(
             [sys.executable, "-m", "worker.run", "--name", name],
@@ -90,6 +95,7 @@ def test_a_worker_that_is_not_let_in_says_so_at_once_and_leaves(tmp_path: Path, 
     assert ended.returncode == REFUSED, said
     assert f"The token of {name} is not known to the server at {lab.url}" in said
     assert f"proctor-admin worker-token {name}" in said
+    assert ("worker-token local" in said) == in_file, "what those of 'up' need"
     assert "server_unreachable" not in said
     assert "prw_of-somebody-else" not in said
     assert "Traceback" not in said

@@ -18,7 +18,10 @@ KEPT = ("blobs", "inputs", "references", "secrets")
 """The directories that an installation cannot do without."""
 UNFINISHED = "incoming"
 """What the blob store is still writing; it is nothing yet."""
+DUMP = "database.dump"
 _MANIFEST = "manifest.json"
+IN_BACKUPS = frozenset((*KEPT, DUMP, _MANIFEST, "lost+found"))
+"""What may lie in a backup's directory, with what a file system has at its root."""
 
 
 class FileCount(BaseModel):

@@ -32,7 +32,7 @@ def findings(data: Path, url: str | None) -> list[Finding]:
 def failures(found: str | None) -> Finding:
     """What the platform failed at lately and what waits for a fault to pass."""
     if found is None:
-        return Finding("evaluations", State.OK, "none errored since a day, none parked")
+        return Finding("evaluations", State.OK, "none errored in the last day, none parked")
     remedy = "'proctor-admin errors' says why; 'proctor-admin retry' runs again what is errored."
     return Finding("evaluations", State.WARN, found, remedy)
 

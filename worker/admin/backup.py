@@ -1,6 +1,7 @@
 """`proctor-admin backup` and `restore`: an installation as a directory that can be looked at, and back again."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,18 @@ from typing import Annotated
 
 import typer
 
-from worker.admin._backup import KEPT, UNFINISHED, FileCount, Manifest, counted_files, dump, load, row_counts
+from worker.admin._backup import (
+    DUMP,
+    IN_BACKUPS,
+    KEPT,
+    UNFINISHED,
+    FileCount,
+    Manifest,
+    counted_files,
+    dump,
+    load,
+    row_counts,
+)
 from worker.admin.context import fail
 from worker.embedded.account import SetupError
 from worker.embedded.data import data_directory, make_directory, prepare
@@ -37,10 +49,11 @@ def backup(
     folder = folder.absolute()
     if folder == directory or directory in folder.parents:
         fail(f"{folder} is inside the installation. A backup belongs on another disk.")
+    _refuse_other(folder)
     make_directory(folder, 0o700)
     with _sentences(), _running(directory) as postgres:
         # In this order: files are never removed, so no row of the dump refers to one that is missing.
-        rows = dump(postgres, folder / "database.dump")
+        rows = dump(postgres, folder / DUMP)
         files = {name: _copied(directory / name, folder / name) for name in KEPT}
         Manifest(rows=rows, files=files).write(folder)
     typer.echo(f"{folder}: {_said(rows, files)}")
@@ -71,12 +84,22 @@ def restore(
         for name in KEPT:
             _copied(folder / name, directory / name)
         with _running(directory) as postgres:
-            load(postgres, folder / "database.dump")
+            load(postgres, folder / DUMP)
             rows = row_counts(postgres)
     files = {name: counted_files(directory / name) for name in KEPT}
     if (rows, files) != (manifest.rows, manifest.files):
         fail(f"{directory} is not what the backup says it holds. {manifest.difference(rows, files)}")
-    typer.echo(f"{directory}: identical with the backup, {_said(rows, files)}. Start it: proctor-admin up")
+    start = f"proctor-admin up --data {shlex.quote(str(directory))}"
+    typer.echo(f"{directory}: identical with the backup, {_said(rows, files)}. Start it: {start}")
+
+
+def _refuse_other(folder: Path) -> None:
+    there = sorted(folder.iterdir()) if folder.is_dir() else []
+    for one in there:
+        if one.name not in IN_BACKUPS and not one.name.startswith("."):
+            fail(
+                f"{folder} holds {one.name}, which is of no backup. Name a directory that is new, empty, or a backup."
+            )
 
 
 def _embedded(data: Path | None) -> Path:

@@ -119,7 +119,7 @@ def _show(terminal: Console, title: str, found: list[FailedOut]) -> None:
         )
         for line in (", ".join(fact for fact in facts if fact), one.reason or ""):
             if line:
-                terminal.print(Padding(Text(_plain(line)), (0, 0, 0, 4)))
+                terminal.print(Padding(Text(_plain(line)), (0, 0, 0, 4), expand=False))
 
 
 def _plain(text: str) -> str:

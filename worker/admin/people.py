@@ -15,6 +15,7 @@ from server.accounts.schemas import Email, Name, Password
 from server.admin import people
 from server.admin.schemas import PersonOut
 from server.settings import Settings
+from server.words import words
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.tables import Listing, moment, show, show_json
 
@@ -140,6 +141,6 @@ def _checked(kind: object, value: str, what: str) -> str:
     try:
         checked: str = TypeAdapter(kind).validate_python(value)  # type: ignore[arg-type]
     except ValidationError as error:
-        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        said = words(error.errors()[0])
         fail(f"This is no {what} that an account can have: {said[0].lower()}{said[1:]}. Nothing was changed.")
     return checked

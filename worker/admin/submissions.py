@@ -156,7 +156,8 @@ def _facts(one: EvaluationShown) -> list[tuple[str, str]]:
             f"{moment(one.created_at)} UTC" + (f" by {one.submitted_by}" if one.submitted_by else ""),
         ),
         ("ran", ran),
-        ("reason", one.reason or ""),
+        ("the team reads", one.reason or ""),
+        ("for admins", one.trouble or ""),
         ("verdicts", ", ".join(f"{count} × {name}" for name, count in sorted(one.verdicts.items()))),
         ("image", f"{one.image}, {one.image_bytes / 1e6:,.0f} MB"),
         ("dataset", one.dataset),
@@ -186,6 +187,6 @@ def _cases(one: EvaluationShown) -> Listing:
             "" if case.seconds is None else f"{case.seconds:.2f}",
             "" if case.peak_memory_bytes is None else f"{case.peak_memory_bytes / 1e6:,.1f}",
             str(case.faults) if case.faults else "",
-            case.message or "",
+            "" if case.verdict == "valid" else case.message or "",
         )
     return table

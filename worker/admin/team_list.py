@@ -60,7 +60,7 @@ def teams_table(found: list[TeamRow]) -> Listing:
             f"{one.submissions:,}",
             f"{one.spent} spent" + (f", {one.active} running" if one.active else ""),
             moment(one.created_at),
-            one.disclaimer or "",
+            one.disqualified or one.disclaimer or "",
             str(one.id),
         )
     return table

@@ -51,7 +51,11 @@ def worker_token(
         return
     typer.echo(token)
     if own:
-        typer.echo("The run workers of this machine read it from their file and go on.", err=True)
+        typer.echo(
+            "The run workers of this machine read it from their file and go on; those that had left return "
+            "within a minute.",
+            err=True,
+        )
     else:
         typer.echo(_told(name, known), err=True)
 

@@ -118,10 +118,13 @@ class Runner:
             _log.warning("server_unreachable", error=type(error).__name__)
 
     def _refused(self) -> None:
+        in_file = self._config.worker_token_file is not None
+        of_up = "; of workers that 'up' started, worker-token local writes it anew" if in_file else ""
         _log.error(
             "token_refused",
             why=f"The token of {self._slot} is not known to the server at {self._config.server_url}: it was revoked, "
-            f"replaced or mistyped. On the server's host, proctor-admin worker-token {self._slot} prints a new one.",
+            "replaced or mistyped. On the server's host, "
+            f"proctor-admin worker-token {self._slot} prints a new one{of_up}.",
         )
         self.stop_now()
 

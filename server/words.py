@@ -1,0 +1,23 @@
+"""What a schema found wrong with a request, in words for people; never the value itself, which may be a secret."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_BOUNDS = {"min_length": ("at least", "are needed"), "max_length": ("at most", "are allowed")}
+
+
+def words(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors as the end of a sentence that begins with the field's name."""
+    kind, context = str(error["type"]), error.get("ctx") or {}
+    for bound, (how, ending) in _BOUNDS.items():
+        if bound in context:
+            what = "characters" if kind.startswith("string") else "entries"
+            return f"{how} {context[bound]:,} {what} {ending}"
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        return "is no field that this takes"
+    if kind in ("string_type", "string_unicode"):
+        return "has to be text"
+    text = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "has to be")
+    return text.split(", unable to parse")[0]
