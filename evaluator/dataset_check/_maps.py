@@ -12,7 +12,7 @@ from evaluator.manifest import Manifest, ReferenceMap, read_reference_map
 from evaluator.metrics import CaseData, CaseMetric
 from evaluator.metrics.registry import is_built_in
 from evaluator.metrics.segmentation import score_case
-from evaluator.outputs import Header, LabelMap, LabelMapError, same_affine, turned
+from evaluator.outputs import Header, LabelMap, LabelMapError, same_affine, sheared, turned
 from evaluator.scoring import ScoringError
 from evaluator.scoring._values import bound_metrics
 from evaluator.spec import Challenge, SegmentationOutput
@@ -21,6 +21,10 @@ _CURES = {
     "reference_map": "; write it anew",
     "reference_labels": "; write whole numbers that are labels of the task, or add them to the task",
 }
+_SHEARED = (
+    "has axes that are not at right angles, and distances are measured as if they were; resample it and its inputs if "
+    "that is not meant"
+)
 
 
 @dataclass
@@ -77,6 +81,8 @@ class MapCheck:
         self._read += 1
         for doubt in found.warnings:
             yield warning("reference_map", f"its reference label map: {doubt}", name)
+        if sheared(found.affine):
+            yield warning("reference_spacing", f"its reference label map {_SHEARED}", name)
         if headers:
             yield from _place(name, found, list(headers.values()))
         plugins = {str(place): (one.plugin, one.parameters) for place, one in enumerate(self._metrics)}

@@ -2,7 +2,7 @@
 
 from evaluator.outputs._check import check_and_encode, check_output, decode, encode
 from evaluator.outputs._file import doubled_suffix
-from evaluator.outputs._geometry import same_affine, spacing_problem, turned
+from evaluator.outputs._geometry import same_affine, sheared, spacing_problem, turned
 from evaluator.outputs._image import LabelImage
 from evaluator.outputs._nifti import Header, HeaderError, read_header
 from evaluator.outputs._number import TruthError, truth
@@ -31,6 +31,7 @@ __all__ = [
     "read_header",
     "read_label_map",
     "same_affine",
+    "sheared",
     "spacing_problem",
     "truth",
     "turned",

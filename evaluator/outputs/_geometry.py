@@ -8,6 +8,9 @@ from evaluator.outputs._nifti import Header
 _SAME_SIZE = 1e-3
 """Relative: scanners and tools write voxel sizes rounded to four digits."""
 
+_RIGHT_ANGLE = 0.01
+"""Cosine between two axes up to which distances along them are those of a rectangular grid, to a percent."""
+
 _Affine = NDArray[np.float64]
 
 
@@ -26,6 +29,12 @@ def turned(one: _Affine, other: _Affine) -> bool:
     if not np.isfinite(steps).all():
         return False
     return bool((np.abs(steps).argmax(axis=0) != np.arange(3)).any() or (np.diag(steps) < 0).any())
+
+
+def sheared(affine: _Affine) -> bool:
+    """Whether axes of the image are not at right angles, by more than half a degree; the affine is no flat one."""
+    axes = affine[:3, :3] / np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    return bool(np.abs(axes.T @ axes - np.eye(3)).max() > _RIGHT_ANGLE)
 
 
 def spacing_problem(header: Header) -> str | None:

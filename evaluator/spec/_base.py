@@ -48,12 +48,17 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """A seed of random numbers."""
 
 
-def _each_once(values: T) -> T:
+def each_once(values: T) -> T:
+    """The values, of which none stands twice.
+
+    Raises:
+        ValueError: one does.
+    """
     twice = next((one for place, one in enumerate(values) if one in values[:place]), None)
     if twice is not None:
         raise ValueError(f"{twice!r} stands twice; keep one of them")
     return values
 
 
-EachOnce = AfterValidator(_each_once)
+EachOnce = AfterValidator(each_once)
 """Refuses a list in which something stands twice."""

@@ -145,7 +145,7 @@ def _wrong_scores(
     name: str, plugin: Any, parameters: Any, output: Mapping[str, Any], board: Mapping[str, Any]
 ) -> Iterator[Mistake]:
     """What scoring would find out when it fills in the first missing output."""
-    from evaluator.metrics._of_datasets import compared
+    from evaluator.metrics._of_datasets import BINARY, compared
     from evaluator.metrics.registry import UnknownMetric, is_built_in, names
 
     if not is_built_in(name):
@@ -169,8 +169,21 @@ def _wrong_scores(
     if kind in ("number", "scores", "embedding") and per_class not in (None, kind != "number"):
         reads = "one score per class" if per_class else "one number per case"
         yield Mistake(("metric",), f"{name} reads {reads}, and the task's output is {plain(kind)}")
+    if kind == "number" and getattr(parameters, "of", name) in BINARY:
+        yield from _out_of_range(name, output)
     if name == "fairness" and not board.get("groups"):
         yield Mistake(("metric",), "fairness compares groups, and the board names none in groups")
+
+
+def _out_of_range(name: str, output: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Labels are read as outputs are, so that the range of these has to hold both classes."""
+    low, high = output.get("minimum"), output.get("maximum")
+    for bound, label, excluded in (("minimum", 0, low), ("maximum", 1, high)):
+        if isinstance(excluded, int | float) and (excluded > 0 if label == 0 else excluded < 1):
+            yield Mistake(
+                ("metric",),
+                f"{name} needs labels 0 and 1, and the task's {bound} of {excluded:g} excludes {label}",
+            )
 
 
 def _reads_classes(plugin: Any, parameters: Any) -> bool:

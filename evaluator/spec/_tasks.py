@@ -1,10 +1,11 @@
 """Tasks: what a container is run on, how it is called, what it has to write, and within which limits."""
 
+import unicodedata
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from evaluator.spec._base import Bytes, EachOnce, Key, Model
+from evaluator.spec._base import Bytes, EachOnce, Key, Model, each_once
 from evaluator.spec._words import FILE, FLAG
 
 
@@ -60,6 +61,12 @@ def _class_name(name: str) -> str:
     return name
 
 
+def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Cells of references.csv are read in composed characters, so names that differ in these alone are one."""
+    each_once(tuple(unicodedata.normalize("NFC", name) for name in names))
+    return names
+
+
 _ClassName = Annotated[str, AfterValidator(_class_name), Field(max_length=100)]
 
 
@@ -67,7 +74,9 @@ class ScoresOutput(Model):
     """A text file with one decimal float per class, in the order of `classes`, as references name them."""
 
     kind: Literal["scores"]
-    classes: Annotated[tuple[_ClassName, ...], Field(min_length=2, max_length=10_000), EachOnce]
+    classes: Annotated[
+        tuple[_ClassName, ...], Field(min_length=2, max_length=10_000), AfterValidator(_told_apart)
+    ]
 
     @property
     def suffix(self) -> str:

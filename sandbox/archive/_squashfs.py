@@ -274,5 +274,7 @@ def _text(data: bytes) -> str:
 def damaged() -> ArchiveInvalid:
     """The error of a file system that cannot be read."""
     return ArchiveInvalid(
-        ArchiveCode.DAMAGED, f"{WHAT}'s file system cannot be read: it is damaged; {BUILD_AGAIN}."
+        ArchiveCode.DAMAGED,
+        f"{WHAT}'s file system cannot be read: it is damaged, or a name or link in it holds a line break; "
+        f"{BUILD_AGAIN}.",
     )

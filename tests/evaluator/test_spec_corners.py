@@ -128,6 +128,7 @@ def test_numbers_and_names_that_no_challenge_has_are_refused(tmp_path, old, new,
 @pytest.mark.parametrize(
     ("classes", "says"),
     [
+        ('["e\\u0301", "\\u00e9"]', "stands twice"),
         ('[a, " b"]', "begins or ends with a blank"),
         ('[a, ""]', "unknown; name the class otherwise"),
         ("[a, N/A]", "unknown; name the class otherwise"),
@@ -137,6 +138,20 @@ def test_numbers_and_names_that_no_challenge_has_are_refused(tmp_path, old, new,
 def test_classes_are_named_as_references_can_name_them(tmp_path, classes, says):
     kind = "output: {kind: number, minimum: 0, maximum: 1}"
     assert says in refused(tmp_path, TEXT.replace(kind, f"output: {{kind: scores, classes: {classes}}}", 1))
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        ("minimum: 2, maximum: 5", "minimum of 2 excludes 0"),
+        ("minimum: 0, maximum: 0.5", "maximum of 0.5 excludes 1"),
+    ],
+)
+def test_a_range_without_both_classes_is_refused_for_metrics_of_two(tmp_path, limits, says):
+    kind = "output: {kind: number, minimum: 0, maximum: 1}"
+    said = refused(tmp_path, TEXT.replace(kind, f"output: {{kind: number, {limits}}}", 1))
+    assert "auroc needs labels 0 and 1" in said
+    assert says in said
 
 
 def test_a_rule_that_only_whole_files_break_is_said_too(tmp_path):

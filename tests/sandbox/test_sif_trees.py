@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.archive import DirectorySink, check_archive, write_canonical
+from sandbox.archive import ArchiveInvalid, DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
 from tests.hostile.tiny import Entry, entry, file, layer, program
 from tests.sandbox.archives import config, legacy, pack
-from tests.sandbox.sifs import partition, sif
+from tests.sandbox.sifs import partition, sif, squashfs
 
 LINK, HARD, FOLDER, PIPE = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE
 MADE_BY_THE_ENGINE = {".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab"}
@@ -129,3 +129,12 @@ def test_a_tree_is_the_same_from_a_docker_archive_and_from_a_sif_file(
         for name in docker.keys() | apptainer.keys()
         if docker.get(name) != apptainer.get(name)
     } == {}
+
+
+@pytest.mark.parametrize("files", [{"a\nb": b"1"}, {"a": "b\nc"}], ids=["a name", "a link"])
+def test_a_line_break_in_a_name_is_said_to_be_what_cannot_be_read(
+    files: dict[str, bytes | str], tmp_path: Path
+) -> None:
+    data = io.BytesIO(sif(partition(squashfs(files))))
+    with pytest.raises(ArchiveInvalid, match="a name or link in it holds a line break"):
+        check_archive(data, limit=2**20, sink=DirectorySink(tmp_path), calls=())

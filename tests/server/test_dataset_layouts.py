@@ -177,6 +177,17 @@ def test_a_task_without_volumes_is_refused_with_what_to_do(tmp_path: Path) -> No
     assert "python -m evaluator score" in problem
 
 
+def test_a_class_is_known_in_whatever_code_points_it_is_written(tmp_path: Path) -> None:
+    content = FOMO26.model_dump(mode="json")
+    content["tasks"]["task5"]["output"] = {"kind": "scores", "classes": ["n\u00e6vus", "m\u00e9lanome"]}
+    content["boards"]["task5"]["metrics"] = {"f1": {"metric": "macro_f1"}}
+    made = phantom(tmp_path, "task5")
+    for number, name in enumerate(("n\u00e6vus", "me\u0301lanome") * 2, 1):
+        (made.labels(number) / "label.txt").write_text(name)
+    prepared = staged(made, tmp_path / "data", spec=type(FOMO26).model_validate(content))
+    assert (len(prepared.cases), prepared.warnings) == (4, ())
+
+
 def test_images_that_say_nothing_are_warned_of(tmp_path: Path) -> None:
     made = phantom(tmp_path, "task2")
     write(made.inputs(1) / "dwi.nii.gz", nifti(np.full((8, 8, 8), np.nan, np.float32)))
