@@ -96,7 +96,7 @@ def stale_metrics(then: Base | None, now: Base) -> list[str]:
         for key, new in now["metrics"].items()
         if key in old
         and old[key]["metric"] == new["metric"]
-        and old[key]["parameters"] == new["parameters"]
+        and _same(old[key]["parameters"], new["parameters"])
         and new["code"] not in (None, old[key]["code"])
     ]
 
@@ -118,12 +118,23 @@ def _fields(place: str, old: Base, new: Base) -> list[str]:
 
 
 def _changed(name: str, old: object, new: object) -> str:
-    return "" if old == new else name
+    return "" if _same(old, new) else name
+
+
+def _same(old: object, new: object) -> bool:
+    """Whether both say the same; a database may give a float back as a whole number, which is not as exact."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return old.keys() == new.keys() and all(_same(one, new[key]) for key, one in old.items())
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(map(_same, old, new))
+    if isinstance(old, int) and isinstance(new, float):
+        return float(old) == new
+    return old == new
 
 
 def _told(name: str, old: object, new: object) -> str:
     """A field with its old and new value where these are short."""
-    if old == new:
+    if _same(old, new):
         return ""
     words = f"{name} {_short(old)} → {_short(new)}"
     return words if len(words) <= 80 else name

@@ -82,3 +82,13 @@ def test_other_code_is_told_by_the_metrics_key_and_unknown_code_is_no_difference
     assert scoring_differences(now, gone) == []
     assert scoring_differences(None, now) == ["how it was scored is not known"]
     assert stale_metrics(None, now) == []
+
+
+def test_a_number_that_a_database_gives_back_without_its_exponent_is_the_same(tmp_path: Path) -> None:
+    now = scoring_base(edited(tmp_path, "missing: 100}", "missing: 1.0e+30}"), "task3")
+    (key,) = (key for key, one in now["metrics"].items() if one["metric"] == "mae")
+    kept = now["metrics"][key]["parameters"] | {"missing": 10**30}
+    then = {**now, "metrics": now["metrics"] | {key: now["metrics"][key] | {"parameters": kept}}}
+    assert scoring_differences(then, now) == []
+    other = now["metrics"][key] | {"parameters": kept, "code": "sha256:0"}
+    assert stale_metrics({**now, "metrics": now["metrics"] | {key: other}}, now) == [key]

@@ -1,15 +1,19 @@
 """The score worker's check: what becomes of uploaded files, archives and SIF files alike."""
 
 import tarfile
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from sandbox.archive import ArchiveInvalid, ImageFacts
 from server.blobs import BlobStore
 from server.database import SessionFactory, unit_of_work
+from server.errors import Conflict
 from server.settings import Settings
 from server.uploads.models import Upload, UploadStatus
 from tests.sandbox.archives import LAYER, legacy, pack, tar
@@ -18,6 +22,7 @@ from tests.sandbox.test_archive_programs import AMD, ARM, layer
 from tests.server.conftest import Tus
 from worker.score.check import CheckEnded, allowance, check
 from worker.score.images import check_waiting
+from worker.score.leases import kept
 
 
 @pytest.fixture(autouse=True)
@@ -107,3 +112,48 @@ def test_a_check_whose_process_fails_is_no_verdict(tmp_path: Path) -> None:
 def test_the_time_for_a_check_grows_with_what_it_may_have_to_read() -> None:
     assert allowance(80 * 2**10, 40 * 2**30) < 140
     assert allowance(20 * 2**30, 40 * 2**30) > 6000
+
+
+def test_a_check_that_another_took_over_meanwhile_settles_nothing_and_the_next_upload_is_checked(
+    tus: Tus, slug: str, sessions: SessionFactory, settings: Settings
+) -> None:
+    """The first upload's row is taken on by a second checker as soon as a lease is given on it."""
+    first, second = (
+        tus.upload(slug, pack(legacy(layer(("bin/sh", AMD)))) + bytes(n))["id"] for n in (0, 10240)
+    )
+    with unit_of_work(sessions) as session:
+        session.execute(
+            text(
+                f"CREATE FUNCTION taken() RETURNS trigger LANGUAGE plpgsql AS "
+                f"$$ BEGIN IF NEW.id = '{first}' AND NEW.check_no = 1 THEN "
+                "NEW.check_no := 2; NEW.check_expires_at := now() + interval '1 hour'; END IF; RETURN NEW; END $$"
+            )
+        )
+        session.execute(
+            text(
+                "CREATE TRIGGER taken BEFORE UPDATE ON uploads FOR EACH ROW WHEN (NEW.check_no > OLD.check_no) "
+                "EXECUTE FUNCTION taken()"
+            )
+        )
+    try:
+        assert check_waiting(sessions, settings) == 2
+    finally:
+        with unit_of_work(sessions) as session:
+            session.execute(text("DROP TRIGGER taken ON uploads"))
+            session.execute(text("DROP FUNCTION taken"))
+    shown = [tus.http.get(f"/uploads/{one}").json()["status"] for one in (first, second)]
+    assert shown == ["checking", "ready"]
+
+
+def test_a_lease_is_renewed_again_after_the_database_was_away(sessions: SessionFactory) -> None:
+    renewed = threading.Semaphore(0)
+    answers = iter([OperationalError("select 1", {}, Exception("restarting")), None, None])
+
+    def renew(session: Session) -> None:
+        error = next(answers, Conflict("check_lost", "Another has it."))
+        renewed.release()
+        if error is not None:
+            raise error
+
+    with kept(sessions, renew, every=0.01):
+        assert all(renewed.acquire(timeout=60) for _ in range(4))

@@ -15,11 +15,13 @@ from server.datasets.models import Dataset
 from server.evaluations import forecast
 from server.evaluations.errors import parked_sentence
 from server.evaluations.models import Evaluation
+from server.leaderboard.bases import stale
 from server.leaderboard.release import obstacles
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 from tests.server.test_faults import BROKEN
 from tests.server.test_leaderboard import board, change, entries, scored
+from tests.server.test_plans_http import text_of
 from tests.server.test_retry import end, put_back
 from tests.server.test_scoring_faults import fail, in_scoring
 
@@ -172,3 +174,59 @@ def test_a_disqualified_teams_evaluation_goes_on_and_is_shown_unranked(
     assert worker.drain() == 5
     assert team.evaluation(evaluation)["status"] == "scoring"
     assert entries(board(nobody, lab)) == {}
+
+
+def test_nothing_falls_over_what_ran_on_a_task_and_a_phase_that_vanished(
+    lab: Lab, entrant: MakeEntrant, admin: Person, nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    team = entrant("Ada")
+    finished, errored, waiting = scored(lab, team, 0.9), team.submit(), team.submit()
+    end(lab, errored)
+    old = dataset_of(lab, waiting)
+    lab.dataset(cases=7)
+    lab.dataset(phase="sanity")
+    worker = lab.worker()
+    assert worker.release(worker.take(), BROKEN) == 204
+    tasks = {name: one for name, one in fomo26.tasks.items() if name != "task5"}
+    boards = {name: one for name, one in fomo26.boards.items() if one.task in tasks}
+    weights = {name: fomo26.ranking.weights[name] for name in boards}
+    ranking = fomo26.ranking.model_copy(update={"weights": weights})
+    change(lab, fomo26, tasks=tasks, boards=boards, ranking=ranking, **without_validation(fomo26))
+    slug = lab.slug
+    for path, more in {
+        "/admin/queue": {"challenge": slug},
+        "/admin/errors": {"challenge": slug},
+        "/admin/evaluations": {"challenge": slug},
+        f"/admin/evaluations/{waiting}": {},
+        f"/admin/evaluations/{finished}/cases": {},
+        f"/admin/evaluations/{waiting}/summary": {},
+        "/admin/teams": {"challenge": slug},
+        "/admin/slots": {},
+        f"/admin/challenges/{slug}/datasets": {},
+        f"/admin/datasets/{old}/effect": {},
+        f"/challenges/{slug}": {},
+        f"/challenges/{slug}/leaderboards/sanity": {},
+        f"/challenges/{slug}/leaderboards/test": {},
+        f"/challenges/{slug}/leaderboards/test.csv": {},
+    }.items():
+        answer = admin.http.get(path, params=more)
+        assert answer.status_code in (200, 404), (path, answer.text)
+        assert answer.status_code == 200 or answer.json()["code"] == "no_board", (path, answer.text)
+    for one in (finished, errored, waiting):
+        assert team.evaluation(one)["task"] == "task5"
+    assert team.http.get(f"/challenges/{slug}/quota").status_code == 200
+    assert team.http.get(f"/challenges/{slug}/submissions").status_code == 200
+    host = f"http://{nobody.base_url.netloc.decode()}"
+    assert nobody.get(f"{host}/challenges/{slug}").status_code == 200
+    assert admin.http.post(f"/admin/datasets/{old}/activate", json={"yes": True}).status_code == 204
+    assert put_back(admin, errored) == 204
+    lab.unpark()
+    assert worker.drain() == 10
+    with unit_of_work(lab.sessions) as session:
+        forecast.forecast(session)
+        assert [one for one in stale(session) if one.challenge == slug] == []
+    file = text_of(fomo26, slug)
+    plan = admin.http.post("/admin/challenges/plan", json={"file": file})
+    assert plan.status_code == 200, plan.text
+    change(lab, fomo26)
+    assert entries(board(nobody, lab)) != {}, "the earlier file again"

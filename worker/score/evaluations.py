@@ -6,16 +6,16 @@ import os
 import re
 import shutil
 import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import structlog
 from sqlalchemy import exc
+from sqlalchemy.orm import Session
 
 from evaluator.verdicts import PlatformFault
 from server.challenges.models import SpecVersion
@@ -26,11 +26,10 @@ from server.evaluations import scoring
 from server.evaluations.models import Evaluation
 from server.settings import Settings
 from worker.score.child import ScorerFailed, ScorerLost, score
+from worker.score.leases import DATABASE_AWAY, kept
 
 _RENEW_EVERY = 20.0
 _MOST_SAID = 2000
-# It is restarted, full or busy; what it refuses to store is a defect of ours instead.
-_DATABASE_AWAY = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 
 _log = structlog.get_logger()
 
@@ -82,7 +81,7 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
     folder = Path(tempfile.mkdtemp(prefix="proctor-score-"))
     try:
         bases = scoring.bases(job.spec.spec, job.task)
-        with _kept(sessions, job):
+        with kept(sessions, partial(_renew, job), every=_RENEW_EVERY):
             reports = _reports(settings, job, folder)
         _require_same(bases, scoring.bases(job.spec.spec, job.task))
         with unit_of_work(sessions) as session:
@@ -92,7 +91,7 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
         log.info("scored", boards=list(reports))
     except Conflict:
         log.warning("scoring_lost")
-    except (ScorerLost, OSError, *_DATABASE_AWAY) as error:
+    except (ScorerLost, OSError, *DATABASE_AWAY) as error:
         log.error("scorer_lost", error=_sayable(error, job))
         _fail(sessions, job, PlatformFault.SCORER_LOST, error)
     except ScorerFailed as error:
@@ -117,28 +116,8 @@ def _reports(settings: Settings, job: _Job, folder: Path) -> dict[str, dict[str,
     return reports
 
 
-@contextmanager
-def _kept(sessions: SessionFactory, job: _Job) -> Iterator[None]:
-    """Renews the lease while the block runs: scores take as long as they take, and a killed worker's come back soon."""
-    over = threading.Event()
-
-    def renew() -> None:
-        while not over.wait(_RENEW_EVERY):
-            try:
-                with unit_of_work(sessions) as session:
-                    scoring.renew(session, job.evaluation_id, job.claim)
-            except Conflict:
-                return
-            except _DATABASE_AWAY as error:  # what is lost meanwhile is found at the end
-                _log.warning("scoring_not_renewed", error=type(error).__name__)
-
-    thread = threading.Thread(target=renew, name="renew-scoring", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+def _renew(job: _Job, session: Session) -> None:
+    scoring.renew(session, job.evaluation_id, job.claim)
 
 
 def _fail(sessions: SessionFactory, job: _Job, fault: PlatformFault, error: Exception) -> None:
@@ -151,7 +130,7 @@ def _fail(sessions: SessionFactory, job: _Job, fault: PlatformFault, error: Exce
     try:
         with unit_of_work(sessions) as session:
             scoring.fail(session, job.evaluation_id, job.claim, fault, detail)
-    except _DATABASE_AWAY as failure:
+    except DATABASE_AWAY as failure:
         _log.warning("fault_not_told", evaluation=str(job.evaluation_id), error=type(failure).__name__)
 
 

@@ -1,10 +1,9 @@
 """Checking uploaded images: read as a stream by a process of their own, never loaded, never run."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
 import structlog
+from sqlalchemy.orm import Session
 
 from sandbox.archive import ArchiveInvalid, Call, ToolMissing
 from server.challenges.models import Challenge
@@ -16,6 +15,7 @@ from server.teams.models import Team
 from server.uploads.models import Upload
 from server.uploads.service import upload_path
 from worker.score.check import CheckEnded, check
+from worker.score.leases import kept
 
 _RENEW_EVERY = 120.0
 _NO_SIF = (
@@ -38,8 +38,11 @@ def check_waiting(sessions: SessionFactory, settings: Settings) -> int:
             upload = images.claim_upload_to_check(session, uploads=settings.uploads)
         if upload is None:
             return checked
-        with _kept(sessions, upload):
-            _check(sessions, settings, upload)
+        with kept(sessions, partial(_renew, upload), every=_RENEW_EVERY):
+            try:
+                _check(sessions, settings, upload)
+            except Conflict:  # another checker has taken it
+                _log.warning("check_lost", upload=str(upload.id))
         checked += 1
 
 
@@ -58,9 +61,6 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
         with unit_of_work(sessions) as session:
             images.settle_invalid(session, upload, code, sentence, uploads=settings.uploads)
         log.info("image_rejected", code=code)
-        return
-    except Conflict:
-        log.warning("check_lost")
         return
     with unit_of_work(sessions) as session:
         images.settle_valid(
@@ -88,23 +88,5 @@ def _demands(sessions: SessionFactory, upload: Upload) -> tuple[int, set[Call]]:
         return most, {task.call for task in spec.tasks.values()}
 
 
-@contextmanager
-def _kept(sessions: SessionFactory, upload: Upload) -> Iterator[None]:
-    """Renews the check's lease while the block runs: an image of 20 GB takes minutes."""
-    over = threading.Event()
-
-    def renew() -> None:
-        while not over.wait(_RENEW_EVERY):
-            try:
-                with unit_of_work(sessions) as session:
-                    images.renew_check(session, upload)
-            except Conflict:
-                return
-
-    thread = threading.Thread(target=renew, name="renew-check", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+def _renew(upload: Upload, session: Session) -> None:
+    images.renew_check(session, upload)
