@@ -23,6 +23,13 @@ err = console(sys.stderr, stderr=True)
 class _Group(TyperGroup):
     """Prints what went wrong as a sentence and what to do, and leaves with its exit code."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for (
+            one
+        ) in self.commands.values():  # lists of commands show it whole, and do not cut it after 45 letters
+            one.short_help = one.short_help or " ".join((one.help or "").partition("\n\n")[0].split())
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)

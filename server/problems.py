@@ -1,5 +1,6 @@
 """Every error leaves as application/problem+json (RFC 9457), or as a page for people, and none with a traceback."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ from server.web.pages import error_page, wants_page
 from server.words import words
 
 _log = structlog.get_logger()
+_PARTS = ("body", "path", "query", "header")
 
 
 def problem_response(
@@ -67,14 +69,16 @@ def _problem(request: Request, error: Exception) -> Response:
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - FastAPI routes by type
     problems = [
-        {
-            "field": ".".join(str(part) for part in one["loc"] if part != "body"),
-            "message": words(one),
-        }
-        for one in error.errors()
+        {"field": _field(one["loc"]) or "the request", "message": words(one)} for one in error.errors()
     ]
     detail = "; ".join(f"{one['field']}: {one['message']}" for one in problems)
     return _answer(request, 422, "invalid_request", "Cannot be processed", detail, problems=problems)
+
+
+def _field(where: Sequence[Any]) -> str:
+    """The dotted name of a field, without the part of the request that it stands in."""
+    inside = where[1:] if where and where[0] in _PARTS else where
+    return ".".join(map(str, inside))
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-_BOUNDS = {"min_length": ("at least", "are needed"), "max_length": ("at most", "are allowed")}
+_BOUNDS = {"min_length": ("at least", "needed"), "max_length": ("at most", "allowed")}
 
 
 def words(error: Mapping[str, Any]) -> str:
@@ -11,12 +11,17 @@ def words(error: Mapping[str, Any]) -> str:
     kind, context = str(error["type"]), error.get("ctx") or {}
     for bound, (how, ending) in _BOUNDS.items():
         if bound in context:
-            what = "characters" if kind.startswith("string") else "entries"
-            return f"{how} {context[bound]:,} {what} {ending}"
+            one, many = ("character", "characters") if kind.startswith("string") else ("entry", "entries")
+            is_one = context[bound] == 1
+            return f"{how} {context[bound]:,} {one if is_one else many} {'is' if is_one else 'are'} {ending}"
+    if kind == "json_invalid":
+        return "is no valid JSON"
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
         return "is no field that this takes"
+    if kind.startswith("uuid"):
+        return "is no id; give the whole of it, as lists show it"
     if kind in ("string_type", "string_unicode"):
         return "has to be text"
     text = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "has to be")

@@ -21,7 +21,8 @@ def labels_of(references: Path) -> str | None:
     if not labels:
         return f"{sum(1 for _ in references.glob('*.nii.gz'))} label maps"
     counts = Counter(labels)
-    if len(counts) <= _MOST_CLASSES:
+    classes = len(counts) <= _MOST_CLASSES and (len(counts) < len(labels) or len(counts) <= 2)
+    if classes:  # numbers that are all different are no classes
         return ", ".join(f"{label}: {count}" for label, count in sorted(counts.items()))
     numbers = [number for label in labels if (number := decimal(label)) is not None]
     if len(numbers) == len(labels):

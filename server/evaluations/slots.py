@@ -53,15 +53,19 @@ def _seen(session: Session) -> list[SlotState]:
         (ApiToken.issued_at > WorkerSlot.seen_at, "token replaced"),
     )
     rows = session.execute(
-        select(WorkerSlot, recent, refused)
+        select(WorkerSlot, ApiToken.name, recent, refused)
         .outerjoin(ApiToken, ApiToken.id == WorkerSlot.worker_id)
-        .order_by(WorkerSlot.name, WorkerSlot.worker_id)
+        .order_by(WorkerSlot.name, WorkerSlot.seen_at)
     )
-    return [SlotState(slot, seen and why is None, why, 0, None) for slot, seen, why in rows]
+    newest = {  # a worker whose token was revoked comes back with another of the same name, and is the same slot
+        (slot.name, worker or slot.worker_id): SlotState(slot, seen and why is None, why, 0, None)
+        for slot, worker, seen, why in rows
+    }
+    return list(newest.values())
 
 
 def slot_states(session: Session) -> list[SlotState]:
-    """Every slot that ever asked for a case, by name."""
+    """Every slot that ever asked for a case, by name; one that came back with a new token counts once."""
     running = select(CaseRun.worker_id, CaseRun.worker, func.count()).where(
         CaseRun.status == CaseStatus.RUNNING.value
     )

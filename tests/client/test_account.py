@@ -1,14 +1,19 @@
 """Logging in and out, and what the command says when it cannot go on."""
 
 import json
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from client.api import Client
 from client.errors import Problem
 from tests.client.conftest import Cli, Participant, Server
+from worker.embedded.data import CHECKOUT
 
 
 def test_a_log_in_is_stored_for_its_user_alone_and_revoked_on_logout(
@@ -113,7 +118,31 @@ def test_the_help_names_commands_and_exit_codes(cli: Cli) -> None:
     assert done.exit_code == 0
     for word in ("login", "try", "submit", "watch", "results", "quota", "Exit codes", "ERRORED", "CANCELLED"):
         assert word in done.output
+    assert "..." not in done.output.replace("[ARGS]...", "")
     assert "CASE/FILE" in cli("try", "--help").output
     assert cli("--version").output.startswith("proctor 0.")
     assert cli("submit", "--nonsense").exit_code == 2
     assert cli("login", "not-an-address").exit_code == 2
+
+
+def test_in_a_pipe_nothing_is_drawn_no_line_is_broken_and_no_terminal_is_missed(
+    server: Server, tmp_path: Path
+) -> None:
+    def piped(*words: str, given: str = "") -> tuple[int, str, str]:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+        command = [sys.executable, "-m", "client.main", *words]
+        ended = subprocess.run(
+            command, input=given, env=environment, cwd=CHECKOUT, capture_output=True, text=True, check=False
+        )
+        return ended.returncode, ended.stdout, ended.stderr
+
+    mail, password = f"{uuid4().hex}@example.org", "a password of mine"
+    new = ["register", server.url, "--name", "Ada", "--email", mail]
+    assert piped(*new, given=f"{password}\n")[0] == 2, "it is asked for twice"
+    code, said, warned = piped(*new, given=f"{password}\n{password}\n")
+    assert (code, warned) == (0, "")
+    assert said.splitlines() == [
+        f"Logged in at {server.url} as Ada ({mail}). Stored in {tmp_path / 'proctor' / 'login.json'}"
+    ]
+    for words in (["--help"], ["quota", "--help"], ["quota", "--nonsense"]):
+        assert not set("".join(piped(*words)[1:])) & set("╭│─┏┃━"), words

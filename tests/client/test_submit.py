@@ -126,6 +126,9 @@ def test_watch_follows_the_newest_and_gives_up_in_time(mine: Cli, archive: Path)
     assert done.stderr.count("task1 QUEUED 0 %") == 1
     assert "Waits: no worker is there, and none has offered 32 CPUs" in done.stderr
     assert "the organizers see it" in done.stderr
+    as_json = mine("watch", "--timeout", "0.3", "--interval", "0.1", "--json")
+    assert as_json.exit_code == 7
+    assert json.loads(as_json.stdout)["evaluations"][0]["status"] == "QUEUED"
 
 
 def test_submit_can_watch_at_once(mine: Cli, archive: Path) -> None:
@@ -164,6 +167,8 @@ def test_a_submission_and_an_evaluation_can_be_cancelled(mine: Cli, server: Serv
     done = mine("cancel", submission)
     assert (done.exit_code, done.output.count("CANCELLED")) == (0, 1), done.output
     assert mine("cancel", submission).exit_code == 5
+    begun = mine("cancel", submission[:8])
+    assert (begun.exit_code, "submission_id: is no id; give the whole of it" in begun.output) == (5, True)
     assert mine("cancel", str(uuid4())).exit_code == 5
 
 

@@ -43,6 +43,20 @@ def test_a_revoked_token_shows_at_once(lab: Lab, admin: Person) -> None:
     assert (refused.status_code, refused.json()["code"]) == (401, "token_revoked")
 
 
+def test_a_worker_that_comes_back_after_its_token_was_revoked_is_one_slot(lab: Lab, admin: Person) -> None:
+    worker = lab.worker()
+    assert worker.lease() is None
+    token, name = token_of(lab, worker.name)
+    assert admin.http.delete(f"/admin/workers/{token}").status_code == 204
+    with unit_of_work(lab.sessions) as session:
+        fresh = create_worker_token(session, name)
+    assert state(admin, worker.name) == ("token revoked", False)
+    worker.http.headers["Authorization"] = f"Bearer {fresh}"
+    assert worker.lease() is None
+    assert state(admin, worker.name) == ("present", True)
+    assert worker.name in present(lab)
+
+
 def test_a_replaced_token_shows_until_the_worker_comes_with_the_new_one(lab: Lab, admin: Person) -> None:
     worker = lab.worker()
     assert worker.lease() is None

@@ -116,9 +116,12 @@ def test_nobody_leads_who_may_not_win(
 ) -> None:
     scored(lab, team, 0.9)
     assert firsts(board(nobody, lab)) == {"The Team"}
+    assert "Prize: what the place wins" in page(nobody, lab).text
     admin.http.patch(f"/admin/teams/{team.team}", json=standing)
     assert firsts(board(nobody, lab)) == set()
-    assert 'class=" first"' not in page(nobody, lab).text
+    shown = page(nobody, lab).text
+    assert 'class=" first"' not in shown
+    assert "Prize:" not in shown, "where nobody wins one, nothing is said of prizes"
 
 
 def test_boards_that_nobody_has_count_for_nobody_and_prizes_are_named(

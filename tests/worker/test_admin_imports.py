@@ -68,6 +68,12 @@ def test_doctor_imports_no_server() -> None:
     assert not loaded("doctor", "--help") & (LARGE | DATABASE) - {"docker", "pydantic"}
 
 
+def test_the_list_of_commands_cuts_no_sentence() -> None:
+    shown = " ".join(CliRunner().invoke(collect(), ["--help"]).output.split())
+    assert "..." not in shown.replace("[ARGS]...", "")
+    assert "Bring a version of the cases into force: a staged one" in shown
+
+
 def test_what_is_read_of_the_commands_is_what_their_modules_say() -> None:
     declared = list(commands())
     by_module: dict[str, dict[str, str]] = {}

@@ -34,6 +34,10 @@ class Deferred(TyperCommand):
         super().__init__(declared.name, help=declared.help, rich_markup_mode=mode)
         self._module = declared.module
 
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The whole first paragraph; half a sentence helps nobody, and lists of commands wrap."""
+        return " ".join((self.help or "").partition("\n\n")[0].split())
+
     def make_context(self, *arguments: Any, **more: Any) -> Any:
         """The context of the real command."""
         app = importlib.import_module(self._module).app
