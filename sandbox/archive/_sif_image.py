@@ -26,7 +26,7 @@ from sandbox.archive._sif import WHAT, Partition, read_partition
 from sandbox.archive._sink import BlobSink
 from sandbox.archive._squashfs import Entry, Squashfs, damaged, opened, parse_entry
 from sandbox.archive._stack import Stack, require_closed
-from sandbox.archive._unpacked import Room, Unpacked
+from sandbox.archive._unpacked import WHITEOUT, Room, Unpacked
 
 _OURS = ".proctor"
 _WRAPPERS = f"{_OURS}/bin"
@@ -217,9 +217,16 @@ def _is_left_out(entry: Entry, left_out: Collection[str]) -> bool:
     """Whether the layer does without this: sockets, and devices in dev/, which a container has of its own.
 
     Raises:
-        ArchiveInvalid: unsafe_path, for what stands where our own files will.
+        ArchiveInvalid: unsafe_path, for what stands where our own files will; layer_invalid, for a name that layers
+            keep for what they remove.
     """
     name = posixpath.normpath(entry.name)
+    if any(part.startswith(WHITEOUT) for part in name.split("/")):
+        raise ArchiveInvalid(
+            ArchiveCode.LAYER_INVALID,
+            f"{WHAT} holds {shown('/' + name)}: in the layer of an image a name that begins with {WHITEOUT} removes "
+            "another file; name it otherwise.",
+        )
     if name == _OURS or name.startswith(f"{_OURS}/"):
         raise ArchiveInvalid(
             ArchiveCode.UNSAFE_PATH,

@@ -21,7 +21,9 @@ LINKS: Final = 40
 _EXECUTABLE = 0o111
 _LONGEST_PART, _LONGEST_LINK = 255, 4095
 _LONGEST_PATH = 3840  # the kernel's 4,095 with room for the folder of the engine in which a layer lies
-_WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
+WHITEOUT = ".wh."
+"""How the name of a file begins that removes another one from the layers below."""
+_OPAQUE = ".wh..wh..opq"
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,8 @@ class Unpacked:
         self._seen.add(key)
 
     def _put(self, member: Member, folder: Folder, name: str, read: Callable[[int], bytes]) -> None:
-        if name.startswith(_WHITEOUT):
-            self._remove(member, folder, name.removeprefix(_WHITEOUT))
+        if name.startswith(WHITEOUT):
+            self._remove(member, folder, name.removeprefix(WHITEOUT))
         elif member.kind != DIRECTORY or not isinstance(folder.entries.get(name), Folder):
             if folder.entries.pop(name, None) is not None:
                 self._last, self._replaced = ([], self.root), True

@@ -226,6 +226,7 @@ TRICKS: dict[str, tuple[str, bytes]] = {
         "damaged",
         squashfs({"a\n#\n# START OF DATA - DO NOT MODIFY\n#\n": b"x" * 100}),
     ),
+    "a name that removes another": ("layer_invalid", squashfs({"data/.wh.weights": b"x"})),
     "a link to a place with a line of its own": (
         "damaged",
         squashfs({"a": "x\n../../etc/passwd L bin/sh"}),
