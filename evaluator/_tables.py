@@ -36,6 +36,8 @@ def text_of(path: Path) -> str:
         TableError: there is no such file, it cannot be read, or is in another encoding.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise TableError(f"{path}: is no file")
         content = path.read_bytes()
     except FileNotFoundError:
         raise TableError(f"{path}: there is no such file") from None

@@ -1,4 +1,5 @@
 import json
+import os
 
 import nibabel
 import numpy as np
@@ -209,3 +210,9 @@ def test_tables_in_another_form_are_named_as_what_they_are(tmp_path, content, me
 def test_a_cohort_in_composed_and_decomposed_characters_is_one(tmp_path):
     found = references_of(tmp_path, "case,cohort\na,Ne\u0301\nb,N\u00e9\n", "a", "b")
     assert {row.cohort for row in found.rows.values()} == {"N\u00e9"}
+
+
+def test_a_table_that_is_no_file_is_named_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "references.csv")
+    with pytest.raises(ManifestError, match=r"references\.csv: is no file"):
+        load_references(tmp_path, loaded(tmp_path, "a"))
