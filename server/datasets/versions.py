@@ -204,7 +204,8 @@ def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) 
     if dataset.state == DatasetState.DROPPED.value:
         raise Conflict("dataset_dropped", f"The files of {dataset.digest} were dropped already.")
     if used := uses(session, dataset):
-        detail = f"{used} evaluations ran on {dataset.digest}; its files are what their scores are made of."
+        ran = "1 evaluation" if used == 1 else f"{used:,} evaluations"
+        detail = f"{ran} ran on {dataset.digest}; its files are what their scores are made of."
         raise Conflict("dataset_used", detail)
     roots = (settings.inputs, settings.references)
     if not all(root.is_dir() and os.access(root, os.W_OK) for root in roots):

@@ -253,13 +253,9 @@ def require_part(team: Team) -> None:
     if team.disqualified is not None:
         raise Forbidden(
             "team_disqualified",
-            f"{team.name} is disqualified and cannot submit. The organizers' reason: {_ended(team.disqualified)} "
+            f"{team.name} is disqualified and cannot submit. The organizers' reason: {team.disqualified.rstrip('. ')}. "
             "What was scored stays; ask them if you think that they are wrong.",
         )
-
-
-def _ended(sentence: str) -> str:
-    return sentence if sentence.rstrip().endswith((".", "!", "?")) else f"{sentence.rstrip()}."
 
 
 def _join(session: Session, user: User, team: Team, *, is_captain: bool) -> None:

@@ -155,7 +155,7 @@ def test_only_versions_that_nothing_ran_on_are_dropped_and_come_back_by_import(
     correct(made)
     imported(made, "--yes")
     used = command("drop-dataset", first, *place, "--yes")
-    assert (used.exit_code, "1 evaluations ran on" in words(used)) == (1, True)
+    assert (used.exit_code, "1 evaluation ran on" in words(used)) == (1, True)
     second = short(sessions, lab.slug)
     correct(made, 2, "1")
     imported(made)
@@ -166,6 +166,7 @@ def test_only_versions_that_nothing_ran_on_are_dropped_and_come_back_by_import(
     assert re.search(r"[0-9.]+ MB", asked.output)
     assert (settings.inputs / folder).is_dir()
     dropped = command("drop-dataset", "--unused", "--challenge", lab.slug, "--yes")
+    assert "2 versions dropped, " in words(dropped)
     assert dropped.exit_code == 0, dropped.output
     assert not (settings.inputs / folder).exists()
     assert not (settings.references / folder).exists()

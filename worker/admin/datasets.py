@@ -11,7 +11,7 @@ from server.datasets import effects, versions
 from server.datasets.models import Dataset
 from server.datasets.schemas import DatasetOut
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
-from worker.admin.tables import Listing, show, show_json
+from worker.admin.tables import Listing, counted, show, show_json
 
 app = typer.Typer()
 Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
@@ -120,7 +120,7 @@ def drop_dataset(
         names = "\n".join(_name(one) for one in found)
         if found:
             make_sure(f"{names}\nTheir files are removed, {freed / 1e6:,.1f} MB.", yes=yes)
-    typer.echo(f"{len(found)} versions dropped, {freed / 1e6:,.1f} MB freed")
+    typer.echo(f"{counted(len(found), 'version')} dropped, {freed / 1e6:,.1f} MB freed")
 
 
 def _name(dataset: Dataset) -> str:
