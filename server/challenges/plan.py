@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from difflib import get_close_matches
 
-from pydantic import BaseModel
+from pydantic import BaseModel, PrivateAttr
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,7 @@ from evaluator.spec import Phase, SpecError, read_challenge
 from server.challenges import service
 from server.challenges.diff import SECTIONS, Change, differences, gone, is_earlier, span, state
 from server.challenges.models import Challenge
-from server.datasets.fit import misfits
+from server.datasets import fit
 from server.datasets.models import Dataset
 from server.datasets.overlap import newly_public
 from server.errors import Conflict, Unprocessable
@@ -36,6 +36,7 @@ class Plan(BaseModel):
     changes: list[Change]
     notes: list[str]
     questions: list[str]
+    _looked_at: list[fit.Fit] = PrivateAttr(default_factory=list)
 
     @property
     def is_unchanged(self) -> bool:
@@ -58,7 +59,8 @@ def plan(session: Session, spec: Spec, *, settings: Settings) -> Plan:
         )
     old = challenge.spec
     vanishing = list(_vanishing(session, challenge, spec))
-    return Plan(
+    looked_at = list(fit.looked_at(session, challenge, spec, settings))
+    planned = Plan(
         challenge=spec.challenge,
         version=spec.digest,
         present=challenge.current_version.digest,
@@ -68,10 +70,12 @@ def plan(session: Session, spec: Spec, *, settings: Settings) -> Plan:
             *(text for text, asks in vanishing if asks),
             *_of_phases(challenge, spec, at),
             *newly_public(session, challenge, spec),
-            *misfits(session, challenge, spec, settings),
+            *(one.misfit for one in looked_at if one.misfit is not None),
             *_hidden(session, challenge, spec),
         ],
     )
+    planned._looked_at = looked_at
+    return planned
 
 
 def read(file: str, overlay: str | None, *, settings: Settings) -> Spec:
@@ -95,7 +99,10 @@ def apply_planned(session: Session, spec: Spec, planned: Plan, *, actor: str, co
     """
     if planned.questions and not confirmed:
         raise Conflict("needs_confirmation", " ".join(planned.questions), questions=planned.questions)
-    _, changed = service.apply(session, spec, actor=actor, instead_of=planned.present)
+    challenge = service.find_challenge(session, spec.challenge)
+    before = None if challenge is None else challenge.current_version_id
+    challenge, changed = service.apply(session, spec, actor=actor, instead_of=planned.present)
+    fit.note(session, challenge, before, planned._looked_at)
     return changed
 
 

@@ -43,10 +43,12 @@ def get_effect(session: SessionDep, admin: AdminDep, settings: SettingsDep, data
 
 
 @router.post("/admin/datasets/{dataset_id}/activate", status_code=204)
-def activate(session: SessionDep, admin: AdminDep, dataset_id: UUID, wanted: ActivateIn) -> None:
+def activate(
+    session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: UUID, wanted: ActivateIn
+) -> None:
     """Brings this version into force. Where evaluations are concerned it answers 409 and says which, unless `yes`."""
     dataset = versions.get_version(session, dataset_id)
-    versions.activate(session, dataset, actor=admin.actor, confirmed=wanted.yes)
+    versions.activate(session, dataset, settings=settings, actor=admin.actor, confirmed=wanted.yes)
 
 
 @router.delete("/admin/datasets/{dataset_id}")

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from server.challenges.models import Challenge
 from server.datasets.difference import Difference, difference
+from server.datasets.fit import fits
 from server.datasets.models import IN_FORCE, Dataset, DatasetState
 from server.evaluations.models import Evaluation
 from server.evaluations.status import ACTIVE, EvaluationStatus
@@ -60,11 +61,11 @@ def in_force(session: Session, challenge: Challenge, phase: str, task: str) -> D
 
 
 def tasks_in_force(session: Session, challenge: Challenge) -> dict[str, set[str]]:
-    """The tasks of each phase that have cases, so that they can be submitted to."""
+    """The tasks of each phase that have cases which fit the challenge file, so that they can be submitted to."""
     found: dict[str, set[str]] = {}
-    query = select(Dataset.phase, Dataset.task).where(IN_FORCE, Dataset.challenge_id == challenge.id)
-    for phase, task in session.execute(query):
-        found.setdefault(phase, set()).add(task)
+    for dataset in session.scalars(select(Dataset).where(IN_FORCE, Dataset.challenge_id == challenge.id)):
+        if fits(session, dataset, challenge):
+            found.setdefault(dataset.phase, set()).add(dataset.task)
     return found
 
 

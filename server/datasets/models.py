@@ -58,6 +58,8 @@ class Dataset(Identified, Created, Base):
     folder: Mapped[str]
     state: Mapped[str] = mapped_column(default=DatasetState.ACTIVE.value, server_default="superseded")
     imported_by: Mapped[str | None] = mapped_column(default=None)
+    # The version of the challenge file under which they were last found to fit; None: imported before it was kept.
+    fits_version_id: Mapped[UUID | None] = mapped_column(ForeignKey("spec_versions.id"), default=None)
     cases: Mapped[list["Case"]] = relationship(order_by="Case.ordinal", back_populates="dataset")
 
     def move_to(self, session: Session, state: DatasetState, *, actor: str, why: str | None = None) -> None:

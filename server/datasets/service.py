@@ -167,7 +167,7 @@ def import_fomo(
     )
     if staged.dataset.state == DatasetState.ACTIVE.value:
         return staged.dataset, False
-    activate(session, staged.dataset, actor=actor)
+    activate(session, staged.dataset, settings=settings, actor=actor)
     return staged.dataset, True
 
 
@@ -226,6 +226,8 @@ def _kept(
     actor: str,
 ) -> Dataset:
     """The row of what was prepared; trees that are there already are not kept twice."""
+    if known is not None:
+        known.fits_version_id = challenge.current_version_id
     if known is not None and known.state != DatasetState.DROPPED.value:
         prepared.trees.remove()
         return known
@@ -243,6 +245,7 @@ def _kept(
         cases=prepared.cases,
         state=DatasetState.STAGED.value,
         imported_by=actor,
+        fits_version_id=challenge.current_version_id,
     )
     session.add(dataset)
     session.flush()

@@ -13,7 +13,8 @@ from server.challenges.models import Challenge
 from server.challenges.service import get_challenge, get_phase, require_task
 from server.database import after_commit
 from server.datasets.effects import effect_of, in_force
-from server.datasets.findings import Findings
+from server.datasets.findings import Findings, some
+from server.datasets.fit import fits, problems_of
 from server.datasets.labels import labels_of
 from server.datasets.models import Case, Dataset, DatasetState
 from server.datasets.overlap import find_overlaps
@@ -159,12 +160,14 @@ def lock(session: Session, challenge_id: UUID) -> Challenge:
     return session.scalars(query.with_for_update(key_share=True)).one()
 
 
-def activate(session: Session, dataset: Dataset, *, actor: str, confirmed: bool = True) -> None:
+def activate(
+    session: Session, dataset: Dataset, *, settings: Settings, actor: str, confirmed: bool = True
+) -> None:
     """Brings a version into force; the one that was is superseded. Evaluations that wait keep the cases they have.
 
     Raises:
-        Conflict: it is in force already, its files are gone, a hidden scan would be in a public phase, or evaluations
-            are concerned and it is not `confirmed`.
+        Conflict: it is in force already, its files are gone, it does not fit the challenge file as it is now, a hidden
+            scan would be in a public phase, or evaluations are concerned and it is not `confirmed`.
     """
     challenge = lock(session, dataset.challenge_id)
     session.refresh(dataset)
@@ -173,6 +176,7 @@ def activate(session: Session, dataset: Dataset, *, actor: str, confirmed: bool 
     if dataset.state == DatasetState.DROPPED.value:
         detail = f"The files of {dataset.digest} were dropped; import its folder again to bring it back."
         raise Conflict("dataset_dropped", detail)
+    _require_fit(session, dataset, challenge, settings)
     findings = Findings()
     find_overlaps(session, challenge, dataset.phase, cases=dataset.cases, findings=findings)
     if findings.errors:
@@ -187,6 +191,16 @@ def activate(session: Session, dataset: Dataset, *, actor: str, confirmed: bool 
         session.flush()
     dataset.move_to(session, DatasetState.ACTIVE, actor=actor, why=effect.sentence())
     session.flush()
+
+
+def _require_fit(session: Session, dataset: Dataset, challenge: Challenge, settings: Settings) -> None:
+    """Looks at cases again that were found to fit another version of the file; raises Conflict if they do not fit."""
+    if fits(session, dataset, challenge):
+        return
+    if problems := problems_of(dataset, challenge.spec, settings):
+        detail = f"{dataset.digest} does not fit the challenge file as it is now: {some(problems)}."
+        raise Conflict("cases_unfit", detail)
+    dataset.fits_version_id = challenge.current_version_id
 
 
 def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) -> int:

@@ -14,6 +14,7 @@ from server.accounts.service import require_scope
 from server.challenges import service as challenges
 from server.challenges.models import Challenge
 from server.database import after_commit
+from server.datasets.fit import require_fit
 from server.datasets.service import current_dataset
 from server.errors import BadRequest, Conflict, NotFound
 from server.evaluations.models import CaseRun, Evaluation
@@ -105,6 +106,7 @@ def _queue(
     session: Session, challenge: Challenge, submission: Submission, task: str, digest: str, settings: Settings
 ) -> None:
     dataset = current_dataset(session, challenge, submission.phase, task, keep=True)
+    require_fit(session, dataset, challenge)
     image = get_image(session, submission.team_id, digest)
     limits = challenge.spec.limits_of(task)
     gpu = limits.gpu if limits.gpu and limits.gpu.required else None

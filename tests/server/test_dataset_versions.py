@@ -157,14 +157,16 @@ def test_an_import_that_touches_nobody_asks_nothing(
     assert "1 case with another label: sub-01" in words(changed)
 
 
-def test_activations_at_once_leave_one_version_in_force(lab: Lab, sessions: SessionFactory) -> None:
+def test_activations_at_once_leave_one_version_in_force(
+    lab: Lab, sessions: SessionFactory, settings: Settings
+) -> None:
     ids = [lab.dataset("task3") for _ in range(4)]
 
     def activate(dataset: UUID) -> None:
         with unit_of_work(sessions) as session:
             one = versions.get_version(session, dataset)
             if one.state != DatasetState.ACTIVE.value:
-                versions.activate(session, one, actor="tests")
+                versions.activate(session, one, settings=settings, actor="tests")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(activate, ids[:3]))
@@ -201,7 +203,9 @@ def test_of_a_drop_and_an_activation_at_once_the_later_is_refused(
     def activate() -> str:
         try:
             with unit_of_work(sessions) as session:
-                versions.activate(session, versions.get_version(session, old), actor="tests")
+                versions.activate(
+                    session, versions.get_version(session, old), settings=settings, actor="tests"
+                )
         except Conflict as problem:
             return problem.code
         return "in force"

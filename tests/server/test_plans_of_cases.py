@@ -1,18 +1,24 @@
 """A changed challenge file is held against the cases that are in force: what no longer fits is asked about."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from click.testing import Result
 
 from evaluator.spec import Challenge, parse_challenge
-from server.challenges.plan import Plan, plan
+from server.challenges.plan import Plan, apply_planned, plan
 from server.challenges.service import apply, get_challenge
 from server.database import SessionFactory, unit_of_work
+from server.datasets.effects import in_force
+from server.datasets.models import Dataset
+from server.datasets.versions import activate
+from server.errors import Conflict
 from server.settings import Settings
-from tests.server.lab import Lab
+from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin
 from tests.server.phantoms import FOMO26, phantom
 
@@ -89,6 +95,54 @@ def test_cases_in_force_that_a_changed_file_cannot_use_are_asked_about(
     (question,) = after(change).questions
     assert f"the cases in force of validation {task} do not fit this file" in question
     assert says in question
+
+
+def test_nobody_submits_to_cases_that_do_not_fit_and_what_fits_again_is_taken_again(
+    imported: Callable[..., Result],
+    lab: Lab,
+    team: Entrant,
+    sessions: SessionFactory,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    assert imported(phantom(tmp_path, "task3")).exit_code == 0
+    first = in_force_of(sessions, lab.slug)
+    with unit_of_work(sessions) as session:
+        before = get_challenge(session, lab.slug).spec.model_dump(mode="json")
+    narrow = copy.deepcopy(before)
+    a_narrower_range(narrow)
+    assert team.post("task3").status_code == 201
+
+    confirmed(sessions, settings, narrow)
+    refused = team.post("task3")
+    assert (refused.status_code, refused.json()["code"]) == (409, "cases_unfit")
+    assert "do not fit the challenge file as it is now" in refused.json()["detail"]
+    narrow["title"] = "Another title"
+    confirmed(sessions, settings, narrow)
+    assert team.post("task3").json()["code"] == "cases_unfit", "a change elsewhere does not mend it"
+
+    lab.dataset("task3")
+    with unit_of_work(sessions) as session, pytest.raises(Conflict, match="must lie between 32 and 90"):
+        activate(session, session.get_one(Dataset, first), settings=settings, actor="tests")
+
+    confirmed(sessions, settings, before)
+    with unit_of_work(sessions) as session:
+        activate(session, session.get_one(Dataset, first), settings=settings, actor="tests")
+    assert team.post("task3").status_code == 201
+
+
+def in_force_of(sessions: SessionFactory, slug: str) -> UUID:
+    with unit_of_work(sessions) as session:
+        found = in_force(session, get_challenge(session, slug), "validation", "task3")
+        assert found is not None
+        return found.id
+
+
+def confirmed(sessions: SessionFactory, settings: Settings, content: Any) -> None:
+    """Applies the file, with every question answered by yes."""
+    with unit_of_work(sessions) as session:
+        spec = parse_challenge(content)
+        apply_planned(session, spec, plan(session, spec, settings=settings), actor="tests", confirmed=True)
 
 
 def test_cases_that_fit_and_cases_that_the_change_does_not_concern_are_not_asked_about(

@@ -36,7 +36,7 @@ def dataset_of(lab: Lab, evaluation: str) -> UUID:
 def bring_back(lab: Lab, dataset: UUID) -> None:
     """Brings an earlier version of the cases into force again."""
     with unit_of_work(lab.sessions) as session:
-        versions.activate(session, session.get_one(Dataset, dataset), actor="tests")
+        versions.activate(session, session.get_one(Dataset, dataset), settings=lab.settings, actor="tests")
 
 
 def what_keeps_it(lab: Lab, phase: str = "validation") -> list[str]:

@@ -87,7 +87,7 @@ def activate_dataset(
             typer.echo(f"Against the cases in force: {said}", err=True)
         if effect.touches:
             make_sure(f"{_name(dataset)}: if it comes into force, {effect.sentence()}.", yes=yes)
-        versions.activate(session, dataset, actor=ACTOR)
+        versions.activate(session, dataset, settings=settings, actor=ACTOR)
         typer.echo(f"{_name(dataset)}: in force; {effect.sentence()}")
 
 

@@ -129,7 +129,7 @@ def run(
                 f"it stays as it is; 'proctor-admin activate-dataset {short}' brings it into force later.",
                 yes=yes,
             )
-        activate(session, dataset, actor=ACTOR)
+        activate(session, dataset, settings=settings, actor=ACTOR)
         told = f" ({effect.sentence()})" if effect.touches else ""
     done = "in force again" if earlier else "imported"
     return f"{what}: {done}, {count} cases, {dataset.digest}{told}"
