@@ -63,6 +63,16 @@ def difference(
     )
 
 
+def groups_lost(old_references: Path, new_references: Path) -> tuple[str, ...]:
+    """The groups that some case of the old references is in, and no case of the new ones."""
+    old, new = _rows(old_references), _rows(new_references)
+    return tuple(
+        one
+        for one in GROUPS
+        if any(row.get(one) for row in old.values()) and not any(row.get(one) for row in new.values())
+    )
+
+
 def _images_differ(old: Case, new: Case) -> bool:
     if old.files.keys() != new.files.keys():
         return True

@@ -12,7 +12,7 @@ from server import events
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, require_task
 from server.datasets.check import manifest_of
-from server.datasets.difference import Difference, difference
+from server.datasets.difference import Difference, difference, groups_lost
 from server.datasets.effects import changes_of, in_force
 from server.datasets.findings import Findings, LayoutError
 from server.datasets.models import IN_FORCE, Dataset, DatasetState
@@ -192,10 +192,21 @@ def _prepared(
     )
     findings = Findings(warnings=list(prepared.warnings))
     find_overlaps(session, challenge, phase, cases=prepared.cases, findings=findings)
+    _compare_groups(in_force(session, challenge, phase, task), prepared, settings, findings)
     if findings.errors:
         prepared.trees.remove()
         raise LayoutError(findings.errors, findings.warnings)
     return replace(prepared, warnings=tuple(findings.warnings))
+
+
+def _compare_groups(old: Dataset | None, prepared: Prepared, settings: Settings, findings: Findings) -> None:
+    """Warns where the version in force has groups that the new one has lost altogether: a file may be missing."""
+    if old is None:
+        return
+    lost = groups_lost(settings.references / old.folder, prepared.trees.references)
+    if lost:
+        what = f"no case has {' or '.join(lost)}, which the cases in force have; is participants.tsv whole?"
+        findings.warn(f"{old.phase} {old.task}", what)
 
 
 def _known(session: Session, challenge: Challenge, phase: str, task: str, digest: str) -> Dataset | None:

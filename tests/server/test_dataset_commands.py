@@ -51,6 +51,19 @@ def test_warnings_are_accepted_or_nothing_is_imported(
     assert "unchanged" in imported(made).output, "and is asked once"
 
 
+def test_groups_that_vanish_altogether_have_to_be_accepted(
+    imported: Callable[..., Result], tmp_path: Path
+) -> None:
+    made = phantom(tmp_path, "task3")
+    assert imported(made).exit_code == 0
+    (made.root / "participants.tsv").unlink()
+    refused = imported(made)
+    assert refused.exit_code == 1
+    assert "validation task3: no case has cohort or sex or age or site" in words(refused)
+    assert "is participants.tsv whole?" in words(refused)
+    assert "4 cases with other groups" in words(imported(made, "--accept"))
+
+
 def test_a_check_says_the_same_and_imports_nothing(
     imported: Callable[..., Result], command: Admin, lab: Lab, settings: Settings, tmp_path: Path
 ) -> None:
