@@ -49,9 +49,12 @@ class SecondEngine:
         A process number that is left there would be taken for a living containerd's by whoever has it next.
         """
         assert self._process is not None
+        everything = _processes(
+            str(self.folder)
+        )  # what a container runs names no folder, but has a shim above it
         self._process.kill()
         self._process.wait()
-        for pid in _processes(str(self.folder)):
+        for pid in {*everything, *_processes(str(self.folder))}:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         _unmount_below(self.folder / "exec")
@@ -166,17 +169,25 @@ def kept_worker(name: str, environment: Mapping[str, str], log: Path) -> Iterato
         thread.join()
 
 
-def _processes(mark: str) -> list[int]:
-    """Processes whose command line names `mark`, but this one."""
-    found = []
+def _processes(mark: str) -> set[int]:
+    """Processes whose command line names `mark`, but this one, and all that they started."""
+    found, children = set[int](), dict[int, list[int]]()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
                 words = (entry / "cmdline").read_bytes().decode(errors="replace")
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
                 continue
+            children.setdefault(parent, []).append(int(entry.name))
             if mark in words:
-                found.append(int(entry.name))
+                found.add(int(entry.name))
+    waiting = list(found)
+    while waiting:
+        for child in children.get(waiting.pop(), ()):
+            if child not in found:
+                found.add(child)
+                waiting.append(child)
     return found
 
 

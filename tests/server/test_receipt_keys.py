@@ -63,7 +63,8 @@ def test_a_receipt_verifies_whatever_number_a_metric_gives(
         "replicates": [],
     }
     reports = {"task5": {"rejected": None, "metrics": {"auroc": metric}, "per_case": {}, "extras": {}}}
-    kept = {"task5": {"metrics": {"auroc": {"parameters": {"bound": value}}}}}
+    auroc = {"metric": "auroc", "parameters": {"bound": value}, "code": "sha256:of another version"}
+    kept = {"task5": {"metrics": {"auroc": auroc}}}
     claim = claimed(lab)
     assert claim is not None
     with unit_of_work(lab.sessions) as session:
