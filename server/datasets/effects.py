@@ -51,13 +51,14 @@ class Effect:
         return "; ".join(parts) if parts else "no evaluation is concerned"
 
 
-def in_force(session: Session, challenge: Challenge, phase: str, task: str) -> Dataset | None:
-    """The version that submissions run on, if there is one."""
-    return session.scalar(
-        select(Dataset).where(
-            IN_FORCE, Dataset.challenge_id == challenge.id, Dataset.phase == phase, Dataset.task == task
-        )
+def in_force(
+    session: Session, challenge: Challenge, phase: str, task: str, *, keep: bool = False
+) -> Dataset | None:
+    """The version that submissions run on, if there is one; with `keep` it is not dropped before the commit."""
+    query = select(Dataset).where(
+        IN_FORCE, Dataset.challenge_id == challenge.id, Dataset.phase == phase, Dataset.task == task
     )
+    return session.scalar(query.with_for_update(read=True, key_share=True) if keep else query)
 
 
 def tasks_in_force(session: Session, challenge: Challenge) -> dict[str, set[str]]:

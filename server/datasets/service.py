@@ -15,7 +15,7 @@ from server.datasets.check import manifest_of
 from server.datasets.difference import Difference, difference, groups_lost
 from server.datasets.effects import changes_of, in_force
 from server.datasets.findings import Findings, LayoutError
-from server.datasets.models import IN_FORCE, Dataset, DatasetState
+from server.datasets.models import Dataset, DatasetState
 from server.datasets.overlap import find_overlaps
 from server.datasets.staging import Prepared, Progress, prepare
 from server.datasets.versions import activate, lock
@@ -60,10 +60,7 @@ def current_dataset(
     session: Session, challenge: Challenge, phase: str, task: str, *, keep: bool = False
 ) -> Dataset:
     """The dataset that a submission to this phase and task runs on; with `keep` it is not dropped before the commit."""
-    query = select(Dataset).where(
-        IN_FORCE, Dataset.challenge_id == challenge.id, Dataset.phase == phase, Dataset.task == task
-    )
-    dataset = session.scalar(query.with_for_update(read=True, key_share=True) if keep else query)
+    dataset = in_force(session, challenge, phase, task, keep=keep)
     if dataset is None:
         detail = f"Phase {phase!r} has no cases for {task} yet; the organizers have to import them first."
         raise NotFound("no_dataset", detail)
