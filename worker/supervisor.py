@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
+from worker.answering import Answering
 from worker.embedded import process
 from worker.embedded.process import ServiceError
 
@@ -17,6 +18,7 @@ _LOOK_EVERY = 0.3
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
 _STEADY_AFTER = 60.0
+_SILENT_STOP = 3.0
 
 
 class Service(Protocol):
@@ -36,7 +38,12 @@ class Service(Protocol):
         ...
 
     def alive(self) -> bool:
-        """Whether it still runs, and has got ready in time since it was started again."""
+        """Whether it still runs and answers, and has got ready in time since it was started again."""
+        ...
+
+    @property
+    def silent(self) -> bool:
+        """Whether it runs and does not answer."""
         ...
 
     def stop(self) -> None:
@@ -50,6 +57,7 @@ class Program:
 
     `env` is called at each start, so a secret made by an earlier step is there by then. `ready` is asked
     every 50 ms until it says so or `ready_seconds` are over; without it a program is ready once started.
+    `answers` is asked while it runs: a program that has not answered for `silent_seconds` counts as dead.
     """
 
     name: str
@@ -60,8 +68,11 @@ class Program:
     ready: Callable[[], bool] | None = None
     ready_seconds: float = 60.0
     stop_seconds: float = 20.0
+    answers: Callable[[], bool] | None = None
+    silent_seconds: float = 30.0
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
     _ready_until: float | None = field(default=None, init=False, repr=False)
+    _answering: Answering | None = field(default=None, init=False, repr=False)
 
     def start(self) -> None:
         """Start the program and wait for `ready`; raises `ServiceError` with the end of its log."""
@@ -72,6 +83,7 @@ class Program:
                 self.stop()
                 raise ServiceError(f"{self.name} did not get ready:\n{process.last_lines(self.log)}")
             time.sleep(0.05)
+        self._listen()
 
     def start_again(self) -> None:
         """Start the program; `alive` sees to it that it gets ready.
@@ -83,23 +95,37 @@ class Program:
             self._ready_until = time.monotonic() + self.ready_seconds
 
     def alive(self) -> bool:
-        """Whether the process runs; one that was started again and is not ready in time does not count."""
+        """Whether the process runs and answers; one that was started again and is not ready in time does not count."""
         if self._child is None or self._child.poll() is not None:
             return False
         if self._ready_until is not None and self.ready is not None:
             if not self.ready():
                 return time.monotonic() < self._ready_until
             self._ready_until = None
-        return True
+            self._listen()
+        return not self.silent
+
+    @property
+    def silent(self) -> bool:
+        """Whether it has not answered for too long."""
+        return self._answering is not None and self._answering.silent
+
+    def _listen(self) -> None:
+        if self.answers is not None:
+            self._answering = Answering(self.answers, seconds=self.silent_seconds)
 
     def _spawn(self) -> None:
         self._ready_until = None
         self._child = process.spawn(self.command, log=self.log, env=self.env(), cwd=self.cwd)
 
     def stop(self) -> None:
-        """SIGTERM, `stop_seconds` to finish, then SIGKILL."""
+        """SIGTERM, `stop_seconds` to finish, then SIGKILL; what does not answer has little to finish."""
+        seconds = min(self.stop_seconds, _SILENT_STOP) if self.silent else self.stop_seconds
+        if self._answering is not None:
+            self._answering.stop()
+            self._answering = None
         if self._child is not None:
-            process.stop(self._child, [(signal.SIGTERM, self.stop_seconds)])
+            process.stop(self._child, [(signal.SIGTERM, seconds)])
             self._child = None
 
 
@@ -120,6 +146,11 @@ class Step:
     def alive(self) -> bool:
         """Done is done."""
         return True
+
+    @property
+    def silent(self) -> bool:
+        """Nothing is asked."""
+        return False
 
     def stop(self) -> None:
         """Nothing runs."""
@@ -218,7 +249,8 @@ class Supervisor:
         pause = _FIRST_PAUSE if steady else self._pauses.get(service.name, _FIRST_PAUSE)
         self._pauses[service.name] = min(pause * 2, _LONGEST_PAUSE)
         self._restarts[service.name] = _Restart(now + pause, pause)
-        self._announce(f"{service.name}: stopped by itself, starting it again in {pause:g} s")
+        found = "runs and does not answer" if service.silent else "stopped by itself"
+        self._announce(f"{service.name}: {found}, starting it again in {pause:g} s")
 
     def _start_again(self, service: Service) -> None:
         del self._restarts[service.name]

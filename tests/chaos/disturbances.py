@@ -75,6 +75,11 @@ def kills_the_server(world: World) -> None:
     os.kill(world.running.program("uvicorn"), signal.SIGKILL)
 
 
+def stops_the_server(world: World) -> None:
+    """SIGSTOP for good: it lives, takes connections and answers nobody, until the supervisor starts another one."""
+    os.kill(world.running.program("uvicorn"), signal.SIGSTOP)
+
+
 def kills_the_score_worker(world: World) -> None:
     """SIGKILL to the process that scores."""
     os.kill(world.running.program("worker.score"), signal.SIGKILL)
@@ -95,6 +100,7 @@ ALL: tuple[Disturbance, ...] = (
     restarts_postgres,
     kills_the_remote_worker,
     kills_the_server,
+    stops_the_server,
     fills_a_disk,
     kills_the_score_worker,
 )

@@ -2,20 +2,30 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
+from worker.answering import Answering
 from worker.embedded.data import CHECKOUT
 from worker.embedded.process import ServiceError
 from worker.supervisor import Program, Step, Supervisor
 
 STAY = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + STAY
+
+ANSWERING = """
+import http.server, sys
+server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler)
+print("up", flush=True)
+server.serve_forever()
+"""
 
 RUN = """
 import sys
@@ -138,6 +148,42 @@ def test_what_was_started_again_and_does_not_get_ready_is_started_once_more(
 
     assert until(started_twice)
     supervisor.stop()
+
+
+def test_what_runs_and_does_not_answer_is_started_again(tmp_path: Path, announced: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}", timeout=1, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    service = program(tmp_path, "server", ANSWERING, ready=answers, answers=answers, silent_seconds=1.0)
+    service.command = [*service.command, str(port)]
+    supervisor = Supervisor([service], announced.append)
+    supervisor.start()
+    before = pid_of(service)
+    os.kill(before, signal.SIGSTOP)
+
+    def answers_again() -> bool:
+        supervisor.look_after()
+        return service.alive() and pid_of(service) != before and answers()
+
+    assert until(answers_again, seconds=60)
+    assert gone(before)
+    assert "server: runs and does not answer, starting it again in 0.5 s" in announced
+    supervisor.stop()
+
+
+def test_a_program_that_answered_a_moment_ago_is_not_silent_whatever_it_says_now() -> None:
+    listening = Answering(lambda: False, seconds=3600, every=0.01)
+    try:
+        assert until(lambda: listening._failures >= 10)
+        assert not listening.silent
+    finally:
+        listening.stop()
 
 
 def test_a_service_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:

@@ -159,6 +159,7 @@ def _server(platform: Platform) -> Program:
         command,
         lambda: server_environment(platform),
         lambda: _healthy(platform.server_url),
+        lambda: _answers(platform.server_url),
     )
 
 
@@ -193,6 +194,7 @@ def _python(
     module: list[str],
     env: Callable[[], Mapping[str, str]],
     ready: Callable[[], bool] | None = None,
+    answers: Callable[[], bool] | None = None,
 ) -> Program:
     command = [sys.executable, "-m", *module]
     return Program(
@@ -203,6 +205,7 @@ def _python(
         env,
         ready,
         stop_seconds=_STOP_SECONDS,
+        answers=answers,
     )
 
 
@@ -218,3 +221,12 @@ def _healthy(url: str) -> bool:
         return httpx.get(f"{url}/healthz", timeout=2, trust_env=False).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
+
+
+def _answers(url: str) -> bool:
+    """Whether the server says anything at all: one that says its database is away is not mended by a restart."""
+    try:
+        httpx.get(f"{url}/healthz", timeout=10, trust_env=False)
+    except httpx.TransportError:
+        return False
+    return True
