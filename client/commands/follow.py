@@ -21,6 +21,7 @@ from client.app import (
 )
 from client.errors import Exit, Problem, Unfinished, Unreachable, Usage
 from client.models import CANCELLED, ERRORED, REJECTED, Submission
+from client.pace import Pace
 from client.show import scores_table, submission_table
 
 _PATIENCE = 20  # answers in a row that may fail before following is given up
@@ -37,7 +38,7 @@ def follow(
     client: Client,
     submission_id: str,
     *,
-    interval: float = 2.0,
+    interval: float | None = None,
     timeout: float | None = None,
     quiet: bool = False,
 ) -> Exit:
@@ -59,11 +60,11 @@ def follow(
 
 
 def _ended(
-    client: Client, submission_id: str, *, interval: float, timeout: float | None, quiet: bool
+    client: Client, submission_id: str, *, interval: float | None, timeout: float | None, quiet: bool
 ) -> Submission:
     """The submission once it has ended; shows it until then."""
     until = None if timeout is None else time.monotonic() + timeout
-    submission, seen = client.submission(submission_id), ""
+    submission, seen, pace = client.submission(submission_id), "", Pace(interval)
     with Live(console=err, auto_refresh=False, transient=True) as live:
         while not submission.ended:
             if not quiet:
@@ -72,8 +73,9 @@ def _ended(
                 if quiet:
                     out.print_json(submission.model_dump_json())
                 raise Unfinished("The submission has not ended yet.", f"proctor watch {submission_id}")
-            time.sleep(interval)
-            submission = next_state(client, submission_id, interval)
+            pause = pace.after(submission)
+            time.sleep(pause)
+            submission = next_state(client, submission_id, pause)
     return submission
 
 
@@ -122,7 +124,10 @@ def next_state(client: Client, submission_id: str, interval: float) -> Submissio
 @app.command()
 def watch(
     submission: Annotated[str | None, typer.Argument(help="Its id; your team's newest if left out.")] = None,
-    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 2.0,
+    interval: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Seconds between two looks; 2 at first and up to 10 if left out."),
+    ] = None,
     timeout: Annotated[
         float | None, typer.Option(help="Give up after so many seconds, with exit code 7.")
     ] = None,
