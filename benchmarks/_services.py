@@ -43,6 +43,13 @@ def installation() -> Iterator[Settings]:
 @contextmanager
 def server(settings: Settings) -> Iterator[str]:
     """The address of a server process before that database."""
+    with server_process(settings) as (address, _):
+        yield address
+
+
+@contextmanager
+def server_process(settings: Settings) -> Iterator[tuple[str, int]]:
+    """The same, with the id of its process."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "server.app:create_app", "--factory", "--port", str(port)]
     environment = {
@@ -56,7 +63,7 @@ def server(settings: Settings) -> Iterator[str]:
     )
     try:
         _wait(child, f"http://127.0.0.1:{port}", log)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", child.pid
     finally:
         process.stop(child, [(signal.SIGTERM, 10.0)])
 

@@ -14,6 +14,9 @@ from server.evaluations.api import router as evaluations
 from server.evaluations.lease_api import router as leases
 from server.images.api import router as images
 from server.leaderboard.api import router as leaderboard
+from server.leaderboard.changes import Changes
+from server.leaderboard.front import BoardsFirst
+from server.leaderboard.memory import Memory
 from server.logs import configure
 from server.settings import Settings
 from server.submissions.api import router as submissions
@@ -40,8 +43,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     openapi.install(app)
     app.state.settings = settings
     app.state.sessions = open_database(settings.database_url)
+    app.state.boards = Memory(Changes(app.state.sessions))
     problems.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(BoardsFirst, memory=app.state.boards)  # the last one added is asked first
     for router in (
         accounts,
         challenges,

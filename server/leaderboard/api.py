@@ -4,11 +4,13 @@ import csv
 import io
 from collections.abc import Iterator
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from server.challenges.service import get_challenge
 from server.deps import SessionDep, ViewerDep
-from server.leaderboard import service, views
+from server.leaderboard import service
+from server.leaderboard.answers import board_answer
+from server.leaderboard.memory import Board
 from server.leaderboard.schemas import LeaderboardOut, OtherwiseOut, Valued
 
 router = APIRouter(tags=["leaderboards"])
@@ -17,14 +19,20 @@ _COLUMNS = ["team", "track", "task", "metric", "value", "low", "high", "rank", "
 _COLUMNS += ["unranked", "scored_at", "note"]
 
 
+@router.head("/challenges/{slug}/leaderboards/{phase}.csv", include_in_schema=False)
 @router.get("/challenges/{slug}/leaderboards/{phase}.csv", response_class=Response)
-def get_csv(session: SessionDep, viewer: ViewerDep, slug: str, phase: str) -> Response:
+def get_csv(request: Request, session: SessionDep, viewer: ViewerDep, slug: str, phase: str) -> Response:
     """The values of every board as CSV; `task` names the board, `unranked` says why a row is shown and not ranked."""
-    board = get_leaderboard(session, viewer, slug, phase)
+    challenge = get_challenge(session, slug)
+    service.require_visible(challenge, phase, viewer)
+    return board_answer(request, session, challenge, phase, "csv", _csv)
+
+
+def _csv(board: Board) -> Response:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    for track in board.tracks:
+    for track in board.out.tracks:
         for one in track.boards:
             listed: list[Valued] = [*one.entries, *one.otherwise]
             for entry in listed:
@@ -50,9 +58,16 @@ def _safe(name: str) -> str:
     return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
 
 
-@router.get("/challenges/{slug}/leaderboards/{phase}")
-def get_leaderboard(session: SessionDep, viewer: ViewerDep, slug: str, phase: str) -> LeaderboardOut:
+@router.head("/challenges/{slug}/leaderboards/{phase}", include_in_schema=False)
+@router.get("/challenges/{slug}/leaderboards/{phase}", response_model=LeaderboardOut)
+def get_leaderboard(
+    request: Request, session: SessionDep, viewer: ViewerDep, slug: str, phase: str
+) -> Response:
     """Every leaderboard of one phase: unified and per board, for each track."""
     challenge = get_challenge(session, slug)
     service.require_visible(challenge, phase, viewer)
-    return views.leaderboard_out(session, challenge, phase)
+    return board_answer(request, session, challenge, phase, "json", _json)
+
+
+def _json(board: Board) -> Response:
+    return Response(board.out.model_dump_json(), media_type="application/json")

@@ -11,8 +11,9 @@ from evaluator.spec import Challenge as Spec
 from server.challenges import service as challenges
 from server.deps import SessionDep
 from server.evaluations.slots import standstill
+from server.leaderboard.answers import board_answer
+from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
-from server.leaderboard.views import leaderboard_out
 from server.web.pages import page
 
 router = APIRouter(include_in_schema=False)
@@ -51,14 +52,18 @@ def challenge_page(request: Request, session: SessionDep, slug: str) -> HTMLResp
     )
 
 
+@router.head("/challenges/{slug}/leaderboards/{phase}")
 @router.get("/challenges/{slug}/leaderboards/{phase}", response_class=HTMLResponse)
-def leaderboard(request: Request, session: SessionDep, slug: str, phase: str) -> HTMLResponse:
+def leaderboard(request: Request, session: SessionDep, slug: str, phase: str) -> Response:
     """The leaderboards of a phase."""
     challenge = challenges.get_challenge(session, slug)
     require_visible(challenge, phase, None)
-    board = leaderboard_out(session, challenge, phase)
-    intervals = _intervals(challenge.spec)
-    return page(request, "leaderboard.html", board=board, spec=challenge.spec, intervals=intervals)
+
+    def shown(board: Board) -> Response:
+        intervals = _intervals(board.spec)
+        return page(request, "leaderboard.html", board=board.out, spec=board.spec, intervals=intervals)
+
+    return board_answer(request, session, challenge, phase, "html", shown)
 
 
 def _intervals(spec: Spec) -> str:

@@ -1,0 +1,70 @@
+"""Who changes what a board shows tells so: NOTIFY boards, with the challenge's id, once per transaction.
+
+Only what boards read counts: scored evaluations, their scores, the standing of teams, which cases are in force, the
+present challenge file and what is released. Leases, heartbeats and cases touch none of it.
+"""
+
+from alembic import op
+
+revision = "boards"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+_FUNCTION = """
+CREATE FUNCTION board_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    challenge uuid;
+BEGIN
+    IF TG_TABLE_NAME = 'challenges' THEN
+        challenge := NEW.id;
+    ELSIF TG_TABLE_NAME = 'scores' THEN
+        SELECT challenge_id INTO challenge FROM evaluations
+            WHERE id = coalesce(NEW.evaluation_id, OLD.evaluation_id) AND status = 'scored';
+    ELSE
+        challenge := coalesce(NEW.challenge_id, OLD.challenge_id);
+    END IF;
+    IF challenge IS NOT NULL THEN
+        PERFORM pg_notify('boards', challenge::text);
+    END IF;
+    RETURN NULL;
+END $$
+"""
+_TEAMS = ("name", "eligible", "disclaimer", "disqualified", "is_baseline")
+_TRIGGERS = (
+    ("evaluations", "scored", "INSERT", "NEW.status = 'scored'"),
+    (
+        "evaluations",
+        "changed",
+        "UPDATE",
+        "(OLD.status = 'scored' OR NEW.status = 'scored') AND OLD IS DISTINCT FROM NEW",
+    ),
+    ("evaluations", "removed", "DELETE", "OLD.status = 'scored'"),
+    ("scores", "changed", "INSERT OR UPDATE OR DELETE", None),
+    (
+        "teams",
+        "changed",
+        f"UPDATE OF {', '.join(_TEAMS)}",
+        " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in _TEAMS),
+    ),
+    ("datasets", "changed", "INSERT OR UPDATE OR DELETE", None),
+    ("challenges", "changed", "UPDATE", "OLD IS DISTINCT FROM NEW"),
+)
+
+
+def upgrade() -> None:
+    """Applies it."""
+    op.execute(_FUNCTION)
+    for table, name, event, condition in _TRIGGERS:
+        when = f"WHEN ({condition})" if condition else ""
+        op.execute(
+            f"CREATE TRIGGER board_{name} AFTER {event} ON {table} FOR EACH ROW {when} "
+            "EXECUTE FUNCTION board_changed()"
+        )
+
+
+def downgrade() -> None:
+    """Takes it back."""
+    for table, name, _, _ in _TRIGGERS:
+        op.execute(f"DROP TRIGGER board_{name} ON {table}")
+    op.execute("DROP FUNCTION board_changed()")

@@ -1,0 +1,110 @@
+"""Public boards straight from memory, before anything else of the application is asked."""
+
+import asyncio
+import re
+import time
+from contextlib import suppress
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.leaderboard.memory import Memory
+from server.leaderboard.negotiation import Rendered, asked_for
+
+_BOARD = re.compile(r"(/api/v1)?/challenges/([^/]+)/leaderboards/([^/]+?)(\.csv)?")
+
+_MADE = (200, 304)
+_FLIGHTS = 3
+"""One that began before the request came, one that began after it, and one that a phase's end outran."""
+
+Key = tuple[str, str, str]
+"""A challenge's name, a phase and a form: json, csv or html."""
+
+
+class BoardsFirst:
+    """Answers GET and HEAD of boards by whoever sends no token, from memory where it is there.
+
+    Of many who ask for a board that is not there one goes on to the application, and the others wait for what it
+    makes. While the application lives it hears what changes; without its lifespan nothing is taken from memory.
+    """
+
+    def __init__(self, app: ASGIApp, memory: Memory) -> None:
+        self._app, self._memory = app, memory
+        self._flights: dict[Key, asyncio.Future[bool]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the life of the application."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+            return
+        key, asked = _key(scope), time.monotonic()
+        if key is None:
+            await self._app(scope, receive, send)
+            return
+        await self._memory.changes.settled()
+        for _ in range(_FLIGHTS):
+            if (found := self._memory.find(*key, asked=asked)) is not None:
+                await _send(found, scope, send)
+                return
+            if (flight := self._flights.get(key)) is None:
+                await self._first(key, scope, receive, send)
+                return
+            if not await asyncio.shield(flight):
+                break
+        await self._app(scope, receive, send)
+
+    async def _first(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
+        """Has the application answer; the flight ends once it begins to, however slowly its client takes it."""
+        flight: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._flights[key] = flight
+
+        def over(*, made: bool) -> None:
+            if not flight.done():
+                del self._flights[key]
+                flight.set_result(made)
+
+        async def watched(message: Message) -> None:
+            over(made=message.get("status") in _MADE)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            over(made=False)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        listening: asyncio.Task[None] | None = None
+
+        async def started(message: Message) -> None:
+            nonlocal listening
+            if message["type"] == "lifespan.startup.complete":
+                listening = asyncio.create_task(self._memory.changes.listen())
+            await send(message)
+
+        try:
+            await self._app(scope, receive, started)
+        finally:
+            if listening is not None:
+                listening.cancel()
+                with suppress(asyncio.CancelledError):
+                    await listening
+
+
+def _key(scope: Scope) -> Key | None:
+    """Which board a request is for that anybody could have sent; None for every other request."""
+    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+        return None
+    found = _BOARD.fullmatch(scope["path"])
+    if found is None or any(name == b"authorization" for name, _ in scope["headers"]):
+        return None
+    api, slug, phase, csv = found.groups()
+    if api is None:
+        return (slug, phase, "html") if csv is None else None
+    return slug, phase, "json" if csv is None else "csv"
+
+
+async def _send(found: Rendered, scope: Scope, send: Send) -> None:
+    accepts, known = asked_for(scope["headers"])
+    answer = found.answer(accepts, known)
+    await send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})
+    body = b"" if scope["method"] == "HEAD" else answer.body
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,120 @@
+"""Boards that everybody may see, kept as they were made for as long as nothing that they show has changed.
+
+What a board is made of, and how a change of it is met:
+
+- scored evaluations, scores, teams, which cases are in force, the challenge file, what is released: the database tells;
+- the clock: a board is kept until its phase opens or closes;
+- the metrics that are installed, by their files: `MOST_SECONDS`;
+- templates and this code: they end with the process.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from evaluator.spec import Challenge as Spec
+from server.challenges.models import Challenge
+from server.leaderboard.changes import Changes
+from server.leaderboard.negotiation import Rendered
+from server.leaderboard.schemas import LeaderboardOut
+from server.leaderboard.service import require_visible
+from server.leaderboard.views import leaderboard_out
+
+MOST_SECONDS = 30.0
+_MOST_BOARDS = 64
+
+Key = tuple[str, str]
+"""A challenge's name and a phase."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A leaderboard and what is needed to show it."""
+
+    out: LeaderboardOut
+    spec: Spec
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A board that was made of what was there at `began`, after `count` changes; `until` ends by the clock alone."""
+
+    board: Board
+    challenge: str
+    count: int
+    began: float
+    until: float
+    rendered: dict[str, Rendered] = field(default_factory=dict)
+
+
+class Memory:
+    """Public boards and what they look like in each form. One at a time is made; who waits for it gets the same."""
+
+    def __init__(self, changes: Changes) -> None:
+        self.changes = changes
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
+        self._making = threading.Lock()
+
+    def find(self, slug: str, phase: str, form: str, *, asked: float) -> Rendered | None:
+        """A board's form if it shows all that was there at `asked`, on the monotonic clock; never a sealed board's."""
+        kept = self._valid((slug, phase), asked)
+        return None if kept is None else kept.rendered.get(form)
+
+    def show(
+        self,
+        session: Session,
+        challenge: Challenge,
+        phase: str,
+        form: str,
+        *,
+        asked: float,
+        render: Callable[[Board], Rendered],
+    ) -> Rendered:
+        """The board of a phase in one form, made anew only where what is kept may be old.
+
+        Raises:
+            NotFound, Forbidden: there is none that everybody may see.
+        """
+        key = (challenge.slug, phase)
+        if (found := self.find(*key, form, asked=asked)) is not None:
+            return found
+        with self._making:
+            kept = self._valid(key, asked) or self._made(session, challenge, phase)
+            if form not in kept.rendered:
+                kept.rendered[form] = render(kept.board)
+            self._kept[key] = kept
+            self._kept.move_to_end(key)
+            while len(self._kept) > _MOST_BOARDS:
+                self._kept.popitem(last=False)
+            return kept.rendered[form]
+
+    def _valid(self, key: Key, asked: float) -> _Kept | None:
+        kept = self._kept.get(key)
+        if kept is None or time.monotonic() >= kept.until:
+            return None
+        known = self.changes.fresh and not self.changes.since(kept.challenge, kept.count)
+        return kept if known or kept.began >= asked else None
+
+    def _made(self, session: Session, challenge: Challenge, phase: str) -> _Kept:
+        began, count = time.monotonic(), self.changes.count
+        session.expire_all()  # what was read before is older than `count` says
+        require_visible(challenge, phase, None)
+        out = leaderboard_out(session, challenge, phase)
+        board = Board(out, challenge.spec)
+        until = began + min(MOST_SECONDS, _seconds_left(out))
+        rendered: dict[str, Rendered] = {}
+        before = self._kept.get((challenge.slug, phase))
+        if before is not None and before.board.out.model_copy(update={"at": out.at}) == out:
+            # It says the same: so does its entity tag, and whoever knows it need not fetch it again.
+            board, rendered = before.board, before.rendered
+        return _Kept(board, str(challenge.id), count, began, until, rendered)
+
+
+def _seconds_left(out: LeaderboardOut) -> float:
+    """Until the clock alone changes what the board says."""
+    ahead = [(one - out.at).total_seconds() for one in (out.opens, out.closes) if one is not None]
+    return min((one for one in ahead if one > 0), default=MOST_SECONDS)

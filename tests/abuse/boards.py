@@ -1,0 +1,89 @@
+"""A server that lives as it does in use, and hears what the database tells of boards."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import uvicorn
+from sqlalchemy import Engine, event
+
+from server.app import create_app
+from server.database import SessionFactory
+from server.settings import Settings
+
+
+@dataclass
+class Statements:
+    """What an engine was asked while it was watched."""
+
+    said: list[str] = field(default_factory=list)
+
+    def about(self, words: str) -> int:
+        return sum(words in one for one in self.said)
+
+
+@contextmanager
+def watched(sessions: SessionFactory) -> Iterator[Statements]:
+    engine: Engine = sessions.kw["bind"]
+    found = Statements()
+
+    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        found.said.append(" ".join(statement.split()))
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield found
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running application, its sessions and its address."""
+
+    address: str
+    sessions: SessionFactory
+    heard: Any
+
+    def url(self, slug: str, form: str = "json", phase: str = "validation") -> str:
+        """Where a board is, in one form."""
+        api = "" if form == "html" else "/api/v1"
+        return f"{self.address}{api}/challenges/{slug}/leaderboards/{phase}{'.csv' if form == 'csv' else ''}"
+
+    def all_at_once(self, url: str, count: int) -> list[httpx.Response]:
+        async def every() -> list[httpx.Response]:
+            limits = httpx.Limits(max_connections=count)
+            async with httpx.AsyncClient(limits=limits, timeout=60, verify=False) as http:  # noqa: S501 - plain HTTP
+                return await asyncio.gather(*(http.get(url) for _ in range(count)))
+
+        return asyncio.run(every())
+
+    def settle(self) -> None:
+        """Until it hears the database."""
+        deadline = time.monotonic() + 20
+        while not self.heard.fresh:
+            assert time.monotonic() < deadline, "the database is not heard"
+            time.sleep(0.01)
+
+
+@contextmanager
+def living(settings: Settings) -> Iterator[Site]:
+    app = create_app(settings)
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="warning", ws="none", lifespan="on", timeout_keep_alive=75)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    sessions: SessionFactory = app.state.sessions
+    site = Site(f"http://127.0.0.1:{listener.getsockname()[1]}", sessions, app.state.boards.changes)
+    try:
+        site.settle()
+        yield site
+    finally:
+        server.should_exit = True
+        thread.join()
+        sessions.kw["bind"].dispose()
