@@ -51,16 +51,14 @@ def server(settings: Settings) -> Iterator[str]:
 def server_process(settings: Settings) -> Iterator[tuple[str, int]]:
     """The same, with the id of its process."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "server.app:create_app", "--factory", "--port", str(port)]
+    command = [sys.executable, "-m", "server", "--port", str(port)]
     environment = {
         "DATABASE_URL": settings.database_url,
         "PROCTOR_DATA": str(settings.data),
         "PROCTOR_SECRET_KEY": settings.secret_key.get_secret_value(),
     }
     log = settings.data / "logs" / "server.log"
-    child = process.spawn(
-        [*command, "--no-access-log", "--timeout-keep-alive", "75"], log=log, env=environment, cwd=CHECKOUT
-    )
+    child = process.spawn(command, log=log, env=environment, cwd=CHECKOUT)
     try:
         _wait(child, f"http://127.0.0.1:{port}", log)
         yield f"http://127.0.0.1:{port}", child.pid

@@ -30,5 +30,4 @@ USER proctor
 EXPOSE 8426
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8426/healthz', timeout=4)"]
-CMD ["python3", "-m", "uvicorn", "server.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8426", \
-     "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "10", "--timeout-keep-alive", "75"]
+CMD ["python3", "-m", "server", "--host", "0.0.0.0", "--port", "8426"]

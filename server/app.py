@@ -1,5 +1,8 @@
 """The application: every feature's router under one factory."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
@@ -7,11 +10,14 @@ from swagger_ui_bundle import swagger_ui_path
 from server import openapi, problems
 from server.accounts.api import router as accounts
 from server.admin.api import router as admin
-from server.body_limit import BodyLimit
 from server.challenges.api import router as challenges
 from server.datasets.api import router as datasets
 from server.evaluations.api import router as evaluations
 from server.evaluations.lease_api import router as leases
+from server.front.middleware import Front, State
+from server.front.probe import Probe
+from server.front.table import Table
+from server.front.threads import CONNECTIONS
 from server.images.api import router as images
 from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
@@ -28,6 +34,36 @@ from server.web.api import router as web
 
 API = "/api/v1"
 
+_POOL = 12  # connections that stay open; the rest of `CONNECTIONS` are opened while a burst lasts
+_ROUTERS = (
+    *(
+        (API, router)
+        for router in (
+            accounts,
+            challenges,
+            datasets,
+            teams,
+            uploads,
+            images,
+            submissions,
+            evaluations,
+            leases,
+            leaderboard,
+            admin,
+        )
+    ),
+    ("", health),
+    ("", web),
+)
+
+
+@asynccontextmanager
+async def _closing(app: FastAPI) -> AsyncIterator[None]:
+    """Leaves no connection to the database behind."""
+    yield
+    app.state.front.probe.close()
+    app.state.sessions.kw["bind"].dispose()
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI application; settings come from the environment unless given."""
@@ -39,29 +75,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=f"{API}/openapi.json",
+        lifespan=_closing,
     )
     openapi.install(app)
     app.state.settings = settings
-    app.state.sessions = open_database(settings.database_url)
+    app.state.sessions = open_database(settings.database_url, pool_size=_POOL, overflow=CONNECTIONS - _POOL)
     app.state.boards = Memory(Changes(app.state.sessions))
+    app.state.front = State(Table(_ROUTERS), Probe(settings.database_url))
     problems.install(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(Front, state=app.state.front)
     app.add_middleware(BoardsFirst, memory=app.state.boards)  # the last one added is asked first
-    for router in (
-        accounts,
-        challenges,
-        datasets,
-        teams,
-        uploads,
-        images,
-        submissions,
-        evaluations,
-        leases,
-        leaderboard,
-        admin,
-    ):
-        app.include_router(router, prefix=API)
-    app.include_router(health)
-    app.include_router(web)
+    for prefix, router in _ROUTERS:
+        app.include_router(router, prefix=prefix)
     app.mount("/static/swagger", StaticFiles(directory=str(swagger_ui_path)), name="swagger")
     return app

@@ -48,15 +48,23 @@ class Created:
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-def connect(url: str, *, pool_size: int = 10) -> Engine:
-    """An engine for PostgreSQL, the only dialect; connections are checked before use and work in UTC."""
+def connect(url: str, *, pool_size: int = 10, overflow: int = 20) -> Engine:
+    """An engine for PostgreSQL, the only dialect; connections are checked before use and work in UTC.
+
+    `pool_size` connections stay open, `overflow` more are opened while they are needed.
+    """
     return create_engine(
         url,
         pool_size=pool_size,
-        max_overflow=20,
+        max_overflow=overflow,
         pool_pre_ping=True,
         hide_parameters=True,  # an error's text reaches the logs, and parameters hold case names and token hashes
-        connect_args={"options": "-c timezone=UTC"},
+        connect_args={
+            "options": "-c timezone=UTC",
+            # A database that went away with its machine: noticed within seconds, not when the kernel gives up.
+            "connect_timeout": 5,
+            "tcp_user_timeout": 20_000,
+        },
     )
 
 
@@ -75,6 +83,11 @@ def unit_of_work(factory: SessionFactory) -> Iterator[Session]:
     """A session that commits at the end of the block, or rolls back if it raises."""
     with factory() as session:
         yield session
-        session.commit()
-        for action in session.info.pop("after_commit", []):
-            action()
+        commit(session)
+
+
+def commit(session: Session) -> None:
+    """Commits the unit of work; then does what was to be done after it."""
+    session.commit()
+    for action in session.info.pop("after_commit", []):
+        action()

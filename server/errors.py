@@ -10,11 +10,13 @@
     ├── TooLarge (413)
     ├── Unprocessable (422)
     ├── QuotaSpent (429)
-    └── DataMissing (500)
+    ├── DataMissing (500)
+    └── Busy (503)
 
 Services raise them; the handlers in `server.problems` turn them into application/problem+json (RFC 9457).
 """
 
+import secrets
 from typing import Any
 
 
@@ -90,3 +92,20 @@ class DataMissing(Problem):
     """A file that the database names is not in its place: ours to mend."""
 
     status, title = 500, "Data missing"
+
+
+class Busy(Problem):
+    """More than the server takes right now; nothing was done."""
+
+    status, title = 503, "Busy"
+
+
+_SOONEST, _SPREAD = 2, 6  # seconds: those who were refused together come back one after the other
+
+
+def busy(what: str) -> Busy:
+    """The refusal of a request that was not begun: `what` says why, and `Retry-After` when to come again."""
+    seconds = _SOONEST + secrets.randbelow(_SPREAD)
+    problem = Busy("busy", f"{what} Nothing was done: try again in {seconds} seconds.")
+    problem.headers["Retry-After"] = str(seconds)
+    return problem

@@ -8,10 +8,11 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from server.errors import Problem
+from server.errors import Problem, busy
 from server.web.pages import error_page, wants_page
 from server.words import words
 
@@ -53,17 +54,22 @@ def _answer(
     return response
 
 
-def _problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101 - FastAPI routes by type
+def answer_to(request: Request, problem: Problem) -> Response:
+    """The problem as its asker reads it."""
     return _answer(
         request,
-        error.status,
-        error.code,
-        error.title,
-        error.detail,
-        headers=error.headers or None,
-        **error.extra,
+        problem.status,
+        problem.code,
+        problem.title,
+        problem.detail,
+        headers=problem.headers or None,
+        **problem.extra,
     )
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - FastAPI routes by type
+    return answer_to(request, error)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -95,6 +101,15 @@ def _no_such_value(request: Request, error: Exception) -> Response:
     return _answer(request, 400, "invalid_value", "Bad request", detail)
 
 
+def _database_away(request: Request, error: Exception) -> Response:
+    """A connection that was refused or lost; what the database answered is another matter."""
+    answered = isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) is not None
+    if answered and not getattr(error, "connection_invalidated", False):
+        return _unexpected(request, error)
+    _log.warning("database_away", method=request.method, path=request.url.path, error=type(error).__name__)
+    return answer_to(request, busy("The server's database does not answer."))
+
+
 def _unexpected(request: Request, error: Exception) -> Response:
     _log.exception("unexpected_error", method=request.method, path=request.url.path)
     detail = "The server met an error of its own. Nothing was lost; try again, and tell the organizers if it stays."
@@ -108,4 +123,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DataError, _no_such_value)
     app.add_exception_handler(UnicodeEncodeError, _no_such_value)
+    app.add_exception_handler(OperationalError, _database_away)
+    app.add_exception_handler(PoolTimeout, _database_away)
     app.add_exception_handler(Exception, _unexpected)

@@ -1,8 +1,14 @@
 """The one sender of wake-ups. A message only says "look at the queue": the database row is the queue,.
 
-so a lost, doubled or late message is harmless, and a broker that does not answer never fails a request.
+so a lost, doubled or late message is harmless, and a broker that does not answer never fails a request, nor delays
+one: a thread of its own sends, and what is asked for while it is at it goes out once.
 """
 
+import atexit
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
 from functools import lru_cache
 
 import structlog
@@ -16,11 +22,63 @@ SCORE_QUEUE = "score"
 WAKE_RUN = "proctor.run.wake"
 WAKE_SCORE = "proctor.score.wake"
 
+_LAST_SECONDS = 3.0  # for what a process still has to send when it ends
+
 _log = structlog.get_logger()
 
 
+@dataclass(frozen=True)
+class _WakeUp:
+    """One message: its broker, task and queue."""
+
+    redis_url: str
+    task: str
+    queue: str
+
+
+class _Sender:
+    """Sends in a thread, which ends when nothing is left; every wake-up waits once at most."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing is wanted and no thread runs, as in a process that was just forked."""
+        self._wanted: OrderedDict[_WakeUp, None] = OrderedDict()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def send(self, wake_up: _WakeUp) -> None:
+        """Sends it soon."""
+        with self._changed:
+            self._wanted[wake_up] = None
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="wake-ups", daemon=True)
+                self._thread.start()
+
+    def finish(self) -> None:
+        """Waits a moment until everything is sent, as a command does that ends now."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._thread is None, timeout=_LAST_SECONDS)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                if not self._wanted:
+                    self._thread = None
+                    self._changed.notify_all()
+                    return
+                wake_up, _ = self._wanted.popitem(last=False)
+            _deliver(wake_up)
+
+
+_sender = _Sender()
+atexit.register(_sender.finish)
+os.register_at_fork(after_in_child=_sender.begin)
+
+
 @lru_cache(maxsize=4)
-def _sender(redis_url: str) -> Celery:
+def _celery(redis_url: str) -> Celery:
     app = Celery(broker=redis_url, set_as_current=False)
     app.conf.update(
         task_serializer="json",
@@ -32,23 +90,25 @@ def _sender(redis_url: str) -> Celery:
     return app
 
 
-def _send(redis_url: str | None, task: str, queue: str) -> None:
-    if redis_url is None:
-        return
+def _deliver(wake_up: _WakeUp) -> None:
     try:
         # Celery does not declare a broadcast's exchange when it sends; undeclared, Redis would not fan it out.
-        declare = [Exchange(RUN_QUEUE, type="fanout")] if queue == RUN_QUEUE else None
-        _sender(redis_url).send_task(task, queue=queue, expires=60, retry=False, declare=declare)
+        declare = [Exchange(RUN_QUEUE, type="fanout")] if wake_up.queue == RUN_QUEUE else None
+        _celery(wake_up.redis_url).send_task(
+            wake_up.task, queue=wake_up.queue, expires=60, retry=False, declare=declare
+        )
     except (OperationalError, OSError) as error:
         # Beat sends the same wake-up every few seconds, so nothing but a moment is lost.
-        _log.warning("wake_up_not_sent", queue=queue, error=type(error).__name__)
+        _log.warning("wake_up_not_sent", queue=wake_up.queue, error=type(error).__name__)
 
 
 def wake_run_workers(redis_url: str | None) -> None:
     """Tells run workers that cases wait."""
-    _send(redis_url, WAKE_RUN, RUN_QUEUE)
+    if redis_url is not None:
+        _sender.send(_WakeUp(redis_url, WAKE_RUN, RUN_QUEUE))
 
 
 def wake_score_workers(redis_url: str | None) -> None:
     """Tells score workers that uploads wait to be checked or evaluations to be scored."""
-    _send(redis_url, WAKE_SCORE, SCORE_QUEUE)
+    if redis_url is not None:
+        _sender.send(_WakeUp(redis_url, WAKE_SCORE, SCORE_QUEUE))

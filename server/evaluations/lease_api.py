@@ -15,23 +15,24 @@ from fastapi import Path as PathField
 from fastapi.responses import FileResponse
 from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy.orm import Session
-from starlette.concurrency import run_in_threadpool
 
 from evaluator.verdicts import Check, Fault, PlatformFault
+from server.accounts.service import authenticate_run_worker
 from server.blobs import BlobStore
 from server.database import unit_of_work
-from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep
+from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep, TokenDep
 from server.errors import DataMissing, NotFound, TooLarge, Unprocessable
 from server.evaluations import batches, faults, leases, service, slots
 from server.evaluations.batches import Mode
 from server.evaluations.service import Claim
+from server.front.threads import in_stream_thread
 from server.images.models import Image
 from server.settings import Settings
 
 router = APIRouter(prefix="/worker", tags=["run workers"])
 
 
-def _claim(worker: RunWorkerDep, case_run: UUID, claim_no: Annotated[int, Query(ge=1)]) -> Claim:
+async def _claim(worker: RunWorkerDep, case_run: UUID, claim_no: Annotated[int, Query(ge=1)]) -> Claim:
     """What the asking worker claims to hold; a lease that another token took does not count."""
     return Claim(case_run, claim_no, worker.id)
 
@@ -248,18 +249,27 @@ def _download(path: Path, media_type: str) -> _Download:
 
 
 @router.put("/leases/{case_run}/output", status_code=201)
-async def put_output(request: Request, settings: SettingsDep, claim: ClaimDep) -> dict[str, str]:
+async def put_output(
+    request: Request,
+    settings: SettingsDep,
+    token: TokenDep,
+    case_run: UUID,
+    claim_no: Annotated[int, Query(ge=1)],
+) -> dict[str, str]:
     """Takes the canonical output of the leased case and answers its digest."""
-    limit = await run_in_threadpool(_output_limit, request, claim)
+    # No dependency on a session: no transaction stays open while bytes are waited for.
+    claim, limit = await in_stream_thread(_may_put, request, token, case_run, claim_no)
     digest = await _store(settings.blobs, request.stream(), limit)
-    await run_in_threadpool(_note_output, request, claim, digest)
+    await in_stream_thread(_note_output, request, claim, digest)
     return {"digest": digest}
 
 
-def _output_limit(request: Request, claim: Claim) -> int:
+def _may_put(request: Request, token: str | None, case_run: UUID, claim_no: int) -> tuple[Claim, int]:
+    """The claim that the token has, and how many bytes an output of its task may have."""
     with unit_of_work(request.app.state.sessions) as session:
+        claim = Claim(case_run, claim_no, authenticate_run_worker(session, token).id)
         evaluation, _ = service.lock_claimed(session, claim)
-        return evaluation.spec_version.spec.limits_of(evaluation.task).output
+        return claim, evaluation.spec_version.spec.limits_of(evaluation.task).output
 
 
 def _note_output(request: Request, claim: Claim, digest: str) -> None:
@@ -272,10 +282,10 @@ def _note_output(request: Request, claim: Claim, digest: str) -> None:
 async def _store(blobs: BlobStore, stream: AsyncIterator[bytes], limit: int) -> str:
     with blobs.writer() as writer:
         async for chunk in stream:
-            writer.write(chunk)
-            if writer.size > limit:
+            if writer.size + len(chunk) > limit:
                 raise TooLarge("output_too_large", f"An output of this task has at most {limit} bytes.")
-        return await run_in_threadpool(writer.commit)
+            await in_stream_thread(writer.write, chunk)
+        return await in_stream_thread(writer.commit)
 
 
 @router.post("/leases/{case_run}/finish", status_code=204)

@@ -1,6 +1,5 @@
 """Resumable uploads over HTTP: tus 1.0.0 with creation, termination and expiration (https://tus.io/protocols)."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import format_datetime
@@ -15,6 +14,7 @@ from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.deps import BearerDep, SessionDep, SettingsDep, UserDep
 from server.errors import BadRequest, Problem
+from server.front.threads import in_stream_thread
 from server.settings import Settings
 from server.teams.service import choose_team
 from server.uploads import service
@@ -31,7 +31,7 @@ _ABOUT = {**TUS, "Tus-Version": "1.0.0", "Tus-Extension": "creation,termination,
 _BYTES = "application/offset+octet-stream"
 
 
-def _version(tus_resumable: Annotated[str | None, Header()] = None) -> None:
+async def _version(tus_resumable: Annotated[str | None, Header()] = None) -> None:
     if tus_resumable not in (None, "1.0.0"):
         problem = VersionMismatch("tus_version", "This server speaks tus 1.0.0. Send 'Tus-Resumable: 1.0.0'.")
         problem.headers.update(_ABOUT)
@@ -56,7 +56,7 @@ def _progress(upload: Upload) -> dict[str, str]:
 
 @router.options("/challenges/{slug}/uploads", status_code=204)
 @router.options("/uploads/{upload_id}", status_code=204)
-def about(settings: SettingsDep) -> Response:
+async def about(settings: SettingsDep) -> Response:
     """What the server supports of tus."""
     return Response(status_code=204, headers={**_ABOUT, "Tus-Max-Size": str(settings.upload_limit)})
 
@@ -138,12 +138,12 @@ async def append(
         if content_type != _BYTES:
             raise UnsupportedMedia("content_type", f"Send the bytes with 'Content-Type: {_BYTES}'.")
         offset = _number(upload_offset, "Upload-Offset")
-        incoming = await asyncio.to_thread(transfer.begin, token, offset)
+        incoming = await in_stream_thread(transfer.begin, token, offset)
         try:
             await receive(request.stream(), incoming, save=lambda saved: transfer.save(saved, incoming.actor))
         except ClientDisconnect:
             return Response(status_code=204)  # nobody reads it; what came is saved
-        upload = await asyncio.to_thread(transfer.state)
+        upload = await in_stream_thread(transfer.state)
     return Response(status_code=204, headers=_progress(upload))
 
 

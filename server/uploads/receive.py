@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 
 from server.errors import Problem, TooLarge
+from server.front.threads import in_stream_thread
 from server.uploads.problems import StorageFull
 from server.uploads.service import Incoming, storage_full
 
@@ -40,7 +41,7 @@ async def receive(
         await _take(chunks, writer, idle_seconds)
     finally:
         # Shielded: a server that stops cancels the request, and the bytes it has are still worth keeping.
-        await asyncio.shield(asyncio.to_thread(writer.finish))
+        await asyncio.shield(in_stream_thread(writer.finish))
     return writer.offset
 
 
@@ -51,7 +52,7 @@ async def _take(chunks: AsyncIterator[bytes], writer: "_Writer", idle_seconds: f
             async for chunk in chunks:
                 writer.add(chunk)
                 if writer.buffered >= BUFFER:
-                    await asyncio.to_thread(writer.write)
+                    await in_stream_thread(writer.write)
                 timeout.reschedule(clock.time() + idle_seconds)
     except TimeoutError:
         raise StalledUpload(

@@ -5,11 +5,11 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, Response
-from sqlalchemy import text
 
 from evaluator.spec import Challenge as Spec
 from server.challenges import service as challenges
 from server.deps import SessionDep
+from server.errors import busy
 from server.evaluations.slots import standstill
 from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
@@ -76,13 +76,13 @@ def _intervals(spec: Spec) -> str:
 
 
 @router.get("/static/proctor.css")
-def css() -> Response:
+async def css() -> Response:
     """The style sheet of all pages."""
     return Response(_CSS, media_type="text/css", headers={"Cache-Control": "max-age=300"})
 
 
 @router.get("/docs", response_class=HTMLResponse)
-def api_docs(request: Request) -> HTMLResponse:
+async def api_docs(request: Request) -> HTMLResponse:
     """The API's documentation, from files of this installation."""
     return get_swagger_ui_html(
         openapi_url=str(request.app.openapi_url),
@@ -94,7 +94,8 @@ def api_docs(request: Request) -> HTMLResponse:
 
 
 @health.get("/healthz")
-def healthz(session: SessionDep) -> dict[str, str]:
-    """Whether the server and its database answer."""
-    session.execute(text("select 1"))
+async def healthz(request: Request) -> dict[str, str]:
+    """Whether the server and its database answer; asked of the database at most once a second."""
+    if not await request.app.state.front.probe.answers():
+        raise busy("The server's database does not answer.")
     return {"status": "ok"}

@@ -72,7 +72,7 @@ def restarts_postgres(world: World) -> None:
 
 def kills_the_server(world: World) -> None:
     """SIGKILL to the process that answers everybody."""
-    os.kill(world.running.program("uvicorn"), signal.SIGKILL)
+    os.kill(world.running.program("-m\0server\0"), signal.SIGKILL)
 
 
 def stops_the_server(world: World) -> None:

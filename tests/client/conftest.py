@@ -21,6 +21,7 @@ from server.app import create_app
 from server.challenges.service import apply, get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import Case, Dataset
+from server.front.protocol import Protocol
 from server.settings import Settings
 from tests.conftest import copied_database
 from worker.embedded.postgres import Postgres
@@ -63,7 +64,9 @@ def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     sessions: SessionFactory = application.state.sessions
     listener = socket.create_server(("127.0.0.1", 0))
     running = uvicorn.Server(
-        uvicorn.Config(application, log_level="warning", ws="none", lifespan="off", timeout_keep_alive=75)
+        uvicorn.Config(
+            application, log_level="warning", ws="none", http=Protocol, lifespan="on", timeout_keep_alive=75
+        )
     )
     over = threading.Event()
 

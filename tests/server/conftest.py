@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 import uvicorn
 from argon2 import PasswordHasher
 from click.testing import Result
+from fastapi import FastAPI
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
@@ -32,6 +34,7 @@ from server.challenges.service import apply
 from server.database import Base, SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.status import ACTIVE, UNDER_WAY, CaseStatus, EvaluationStatus
+from server.front.protocol import Protocol
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin
@@ -112,18 +115,26 @@ def served(settings: Settings) -> Iterator[tuple[str, SessionFactory]]:
     sessions: SessionFactory = app.state.sessions
     engine = sessions.kw["bind"]
     Base.metadata.create_all(engine)  # finds everything made where migrations have run
-    listener = socket.create_server(("127.0.0.1", 0))
+    with serving(app) as url:
+        yield url, sessions
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The address of the application, as `python -m server` serves it."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", ws="none", lifespan="off", timeout_keep_alive=75)
+        uvicorn.Config(
+            app, log_level="warning", ws="none", http=Protocol, lifespan="on", timeout_keep_alive=75
+        )
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}", sessions
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
     thread.join()
-    engine.dispose()
 
 
 @pytest.fixture

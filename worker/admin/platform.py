@@ -147,12 +147,7 @@ def run_worker_environment(platform: Platform, slot: Slot) -> dict[str, str]:
 
 
 def _server(platform: Platform) -> Program:
-    command = ["uvicorn", "server.app:create_app", "--factory", "--host", platform.host]
-    # Run workers ask for cases all the time: an access log would hold little else.
-    command += ["--port", str(platform.port), "--no-access-log", "--no-server-header"]
-    # A client may send its next request at the moment in which a connection is closed for being idle: so not before
-    # clients close it themselves, which most do after 5 to 60 seconds.
-    command += ["--timeout-graceful-shutdown", "10", "--timeout-keep-alive", "75"]
+    command = ["server", "--host", platform.host, "--port", str(platform.port)]
     return _python(
         platform,
         "server",

@@ -1,0 +1,49 @@
+"""The server's command: `python -m server --host 0.0.0.0 --port 8426`. Everything else comes from the environment."""
+
+import argparse
+import resource
+import sys
+
+import uvicorn
+
+from server.front.protocol import Protocol
+
+_SWITCH_SECONDS = (
+    0.001  # how long a thread computes before others have a turn: the one that all connections need, too
+)
+
+
+def main() -> None:
+    """Serves until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m server", description="Proctor's server.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8426, help="port to listen on; 0 takes a free one")
+    chosen = parser.parse_args()
+    _open_as_many_as_allowed()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    uvicorn.run(
+        "server.app:create_app",
+        factory=True,
+        host=chosen.host,
+        port=chosen.port,
+        http=Protocol,
+        ws="none",
+        # Run workers ask for cases all the time: an access log would hold little else.
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        # A client may send its next request at the moment in which a connection is closed for being idle: so not
+        # before clients close it themselves, which most do after 5 to 60 seconds.
+        timeout_keep_alive=75,
+        backlog=4096,
+    )
+
+
+def _open_as_many_as_allowed() -> None:
+    """Every connection is an open file, and the usual limit of 1,024 is for programs that use select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Which lane a route is in, and how large a body it takes: by the route that will answer, never by the path."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.routing import Route, compile_path
+
+from server.front.lanes import Terms
+
+_KIB, _MIB = 2**10, 2**20
+
+LANES = (
+    Terms(
+        "workers", permits=6, waiting=256, patience=8, room=128 * _MIB
+    ),  # a worker waits 10 s for a heartbeat
+    Terms("participants", permits=4, waiting=1024, patience=15),
+    Terms("admins", permits=2, waiting=64, patience=15),
+    Terms("boards", permits=3, waiting=1024, patience=15),
+    Terms("passwords", permits=2, waiting=512, patience=15),  # each takes a core for a tenth of a second
+    Terms("strangers", permits=3, waiting=1024, patience=15),
+    Terms("uploads", permits=64, waiting=64, patience=5, each=8),
+    Terms("outputs", permits=16, waiting=64, patience=30),
+    Terms("downloads", permits=12, waiting=128, patience=60),
+)
+"""Every lane. Another one is another line; a route comes into it by a row of `_SPECIAL`."""
+
+IN_THREADS = frozenset(lane.name for lane in LANES) - {"uploads", "outputs"}
+"""Lanes whose permits stand for a thread and a connection each; streams have `STREAM_THREADS` instead."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What holds for the requests of a route.
+
+    `lane` is None for what is answered from memory. `most` bounds the body in bytes; None is a stream, which the
+    endpoint bounds. `anybody` may use the lane; in others those who are not known go into the lane of strangers, with
+    bodies of `unknown` bytes at most. `to_the_end` keeps the permit until the answer is out.
+    """
+
+    lane: str | None
+    most: int | None = 64 * _KIB
+    anybody: bool = False
+    unknown: int = 64 * _KIB
+    to_the_end: bool = False
+
+
+NOWHERE = Rule("strangers", anybody=True)
+"""For what no route answers."""
+
+_MEMORY = Rule(None, most=_KIB)
+_BOARD = Rule("boards", most=16 * _KIB, anybody=True)
+_PASSWORD = Rule("passwords", anybody=True)
+_DOWNLOAD = Rule("downloads", most=_KIB, to_the_end=True)
+_CHALLENGE_FILE = Rule("admins", most=4 * _MIB, unknown=4 * _MIB)
+_LEASES = "/api/v1/worker/leases"
+
+_SPECIAL = {
+    ("GET", "/healthz"): _MEMORY,
+    ("GET", "/static/proctor.css"): _MEMORY,
+    ("GET", "/api/v1/openapi.json"): _BOARD,
+    ("GET", "/api/v1/receipts/key"): _BOARD,
+    ("GET", "/api/v1/receipts/keys"): _BOARD,
+    ("GET", "/api/v1/challenges"): _BOARD,
+    ("GET", "/api/v1/challenges/{slug}"): _BOARD,
+    ("GET", "/api/v1/challenges/{slug}/leaderboards/{phase}"): _BOARD,
+    ("GET", "/api/v1/challenges/{slug}/leaderboards/{phase}.csv"): _BOARD,
+    ("OPTIONS", "/api/v1/challenges/{slug}/uploads"): _BOARD,
+    ("OPTIONS", "/api/v1/uploads/{upload_id}"): _BOARD,
+    ("POST", "/api/v1/accounts"): _PASSWORD,
+    ("POST", "/api/v1/sessions"): _PASSWORD,
+    ("POST", "/api/v1/me/password"): _PASSWORD,
+    ("POST", "/api/v1/password-resets"): _PASSWORD,
+    ("PATCH", "/api/v1/uploads/{upload_id}"): Rule("uploads", most=None, anybody=True, to_the_end=True),
+    ("POST", "/api/v1/admin/challenges"): _CHALLENGE_FILE,
+    ("POST", "/api/v1/admin/challenges/plan"): _CHALLENGE_FILE,
+    ("POST", "/api/v1/worker/heartbeat"): Rule("workers", most=256 * _KIB),
+    # A log of a million characters, each escaped, has to fit.
+    ("POST", f"{_LEASES}/{{case_run}}/finish"): Rule("workers", most=8 * _MIB),
+    ("PUT", f"{_LEASES}/{{case_run}}/output"): Rule("outputs", most=None, to_the_end=True),
+    ("GET", f"{_LEASES}/{{case_run}}/inputs/{{key}}"): _DOWNLOAD,
+    ("GET", f"{_LEASES}/{{case_run}}/blobs/{{digest}}"): _DOWNLOAD,
+}
+"""Routes that differ from what their path's beginning says."""
+
+
+def _usual(template: str) -> Rule:
+    if not template.startswith("/api/"):
+        return _BOARD  # pages
+    if template.startswith("/api/v1/admin/"):
+        return Rule("admins")
+    return Rule("workers" if template.startswith("/api/v1/worker/") else "participants")
+
+
+_FURTHER = (("GET", "/api/v1/openapi.json"), ("GET", "/static/swagger/{path:path}"))
+"""What an application answers beside the routes of its routers."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    pattern: re.Pattern[str]
+    method: str
+    template: str
+    rule: Rule
+
+    @classmethod
+    def of(cls, method: str, template: str) -> "_Known":
+        rule = _SPECIAL.get((method, template)) or _usual(template)
+        return cls(compile_path(template)[0], method, template, rule)
+
+
+class Table:
+    """The rules of an application's routes, which match in the order in which the application tries them."""
+
+    def __init__(self, routers: Iterable[tuple[str, APIRouter]]) -> None:
+        listed = [
+            (method, prefix + route.path)
+            for prefix, router in routers
+            for route in router.routes
+            if isinstance(route, Route)
+            for method in sorted(route.methods or ())
+        ]
+        self._rows = [_Known.of(method, template) for method, template in (*listed, *_FURTHER)]
+        unknown = set(_SPECIAL) - {(row.method, row.template) for row in self._rows}
+        if unknown:
+            raise ValueError(f"rules of routes that are not there: {sorted(unknown)}")
+
+    def rule(self, method: str, path: str) -> Rule:
+        """The rule of the route that answers this."""
+        for row in self._rows:
+            if row.method == method and row.pattern.match(path):
+                return row.rule
+        return NOWHERE
+
+    def listed(self) -> dict[tuple[str, str], Rule]:
+        """Every route with its rule, for whoever wants to look."""
+        return {(row.method, row.template): row.rule for row in self._rows}
