@@ -14,6 +14,7 @@ from client.models import (
     CaseRun,
     Challenge,
     Evaluation,
+    Image,
     Leaderboard,
     NewToken,
     Quota,
@@ -121,7 +122,14 @@ class Client:
 
     def challenge(self, slug: str) -> dict[str, Any]:
         """One challenge; its whole file is under `spec`."""
-        return _json(self.request("GET", f"/challenges/{slug}"))
+        response = self.request("GET", f"/challenges/{slug}")
+        content = _json(response)
+        spec = content.get("spec")
+        if not isinstance(spec, dict) or not all(
+            isinstance(spec.get(one), dict) for one in ("tasks", "boards", "phases")
+        ):
+            raise _not_proctor(response)
+        return content
 
     def create_team(self, slug: str, name: str) -> Team:
         """Founds a team."""
@@ -149,7 +157,7 @@ class Client:
 
     def images(self, team_id: str) -> list[str]:
         """Digests of the images a team has on the server."""
-        return [str(one["digest"]) for one in self.request("GET", f"/teams/{team_id}/images").json()]
+        return [one.digest for one in _read_list(Image, self.request("GET", f"/teams/{team_id}/images"))]
 
     def upload(self, upload_id: str) -> Upload:
         """The state of an upload."""

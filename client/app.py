@@ -1,26 +1,24 @@
 """The `proctor` application: its name space, its consoles, and what every command begins with."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
-from typer.core import TyperGroup
 
 from client.api import Client
 from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, Usage
 from client.models import Challenge
 from client.state import load_log_in
-from client.terminal import console, is_plain
+from client.terminal import is_plain
+from evaluator.terminal import Console, Group
 from evaluator.version import evaluator_version
 
-out = console(sys.stdout)
-err = console(sys.stderr, stderr=True)
+out = Console()
+err = Console(stderr=True)
 
 
-class _Group(TyperGroup):
+class _Group(Group):
     """Prints what went wrong as a sentence and what to do, and leaves with its exit code."""
 
     def __init__(self, **settings: Any) -> None:
@@ -36,7 +34,7 @@ class _Group(TyperGroup):
         except ClientError as error:
             raise _told(error) from None
         except OSError as error:
-            err.print(f"[red]{escape(str(error))}[/]")
+            err.print(str(error), style="red")
             raise typer.Exit(Exit.UNREACHABLE) from None
         except typer.Abort as abort:  # a question without an answer: click hides why, but keeps it
             if isinstance(abort.__context__, EOFError):
@@ -49,9 +47,9 @@ class _Group(TyperGroup):
 def _told(error: ClientError) -> typer.Exit:
     """Prints the error; what it returns leaves with its exit code."""
     whole = not err.is_terminal  # a command that is to be copied out of a log stays on its line
-    err.print(f"[red]{escape(error.message)}[/]", soft_wrap=whole)
+    err.print(error.message, style="red", soft_wrap=whole)
     if error.hint:
-        err.print(escape(error.hint), soft_wrap=whole)
+        err.print(error.hint, soft_wrap=whole)
     return typer.Exit(error.exit_code)
 
 

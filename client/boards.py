@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 
 from rich import box
 from rich.columns import Columns
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.markup import escape
+from rich.console import Console as AnyConsole
+from rich.console import ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from client.models import Board, Leaderboard, Marked, Standing, Track, Value, Valued
 from client.terminal import is_plain
+from evaluator.terminal import in_line
 
-_Row = tuple[str, str, list[str]]  # place, team, and a value per column
+_Row = tuple[str, Text, list[str]]  # place, team, and a value per column
 
 _OVERALL = "overall: weighted mean of the board ranks, lower is better."
 _IN_BRACKETS = "In brackets: no scored submission."
@@ -48,7 +49,7 @@ class _Ranking:
     rows: Sequence[_Row]
     notes: Sequence[str] = ()
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: AnyConsole, options: ConsoleOptions) -> RenderResult:
         """What rich prints."""
         wide = self._wide()
         fits = console.measure(wide, options=options.update(width=10_000)).maximum <= options.max_width
@@ -60,7 +61,7 @@ class _Ranking:
     def _wide(self) -> Table:
         table = _begun(self.first)
         for head in self.heads:
-            table.add_column(escape(head), justify="right", no_wrap=True)
+            table.add_column(head, justify="right", no_wrap=True)
         for place, team, values in self.rows:
             table.add_row(place, team, *values)
         return table
@@ -68,7 +69,10 @@ class _Ranking:
     def _narrow(self) -> Table:
         table = _begun(self.first)
         for place, team, values in self.rows:
-            pairs = [f"{escape(head)} [b]{value}[/]" for head, value in zip(self.heads, values, strict=True)]
+            pairs = [
+                Text.assemble(f"{head} ", (value, "bold"))
+                for head, value in zip(self.heads, values, strict=True)
+            ]
             table.add_row(place, Group(team, Columns(pairs, padding=(0, 2))))
         return table
 
@@ -95,7 +99,7 @@ def _unified(board: Leaderboard, track: Track) -> _Ranking:
             _team(row, track.unified),
             [
                 number(row.overall, 3),
-                *([escape(row.wins or "–")] if prized else []),
+                *([row.wins or "–"] if prized else []),
                 *(_board_rank(row, one.board) for one in track.boards),
             ],
         )
@@ -151,7 +155,7 @@ def _otherwise(track: Track, board: Board, decimals: int) -> _Ranking:
             [
                 *(_value(entry.metrics.get(column.name), decimals, notes) for column in board.metrics),
                 _moment(entry.scored_at or entry.submitted_at),
-                escape(", ".join(entry.differs)),
+                ", ".join(entry.differs),
             ],
         )
         for entry in board.otherwise
@@ -176,11 +180,11 @@ def _value(found: Value | None, decimals: int, notes: Sequence[str]) -> str:
     if found is None:
         return "–"
     said = found.note or found.reason
-    mark = escape(f" [{notes.index(said) + 1}]") if said else ""
+    mark = f" [{notes.index(said) + 1}]" if said else ""
     return ("–" if found.value is None else f"{found.value:.{decimals}f}") + mark
 
 
-def _team(row: Marked, rows: Sequence[Marked]) -> str:
+def _team(row: Marked, rows: Sequence[Marked]) -> Text:
     """The team with its marks, those in words too that a page shows by colour."""
     leading = sum(one.first for one in rows)
     marks = [
@@ -189,11 +193,11 @@ def _team(row: Marked, rows: Sequence[Marked]) -> str:
         *(["baseline"] if row.baseline else []),
         *(["no prize"] if not (row.eligible or row.baseline or row.disqualified) else []),
     ]
-    return escape(row.team) + (f" [dim]({', '.join(marks)})[/]" if marks else "")
+    return Text.assemble(in_line(row.team), (f" ({', '.join(marks)})", "dim") if marks else "")
 
 
 def _disclaimers(rows: Sequence[Marked]) -> list[str]:
-    return [f"{row.team}: {row.disclaimer}" for row in rows if row.disclaimer]
+    return [in_line(f"{row.team}: {row.disclaimer}") for row in rows if row.disclaimer]
 
 
 def _dates(board: Leaderboard) -> list[str]:

@@ -14,7 +14,7 @@ def main() -> None:
             raise
         sys.exit(f"`proctor` needs {error.name}; install it with: pip install 'proctor[client]'")
     except KeyboardInterrupt:  # the libraries take a second to load, and nothing has begun yet
-        print("Interrupted.", file=sys.stderr)
+        sys.stderr.write("Interrupted.\n")
         sys.exit(130)
     app(prog_name="proctor")
 

@@ -88,6 +88,12 @@ class Upload(_Answer):
     message: str | None = None
 
 
+class Image(_Answer):
+    """An image that a team has on the server."""
+
+    digest: str
+
+
 class Score(_Answer):
     """A metric's value with its interval; None carries a reason. note: what is to be said of the interval."""
 

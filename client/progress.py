@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -17,6 +16,7 @@ from rich.progress import (
 from rich.text import Text
 
 from client.uploads import Advance
+from evaluator.terminal import Console
 
 
 def size(count: float) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -25,7 +24,7 @@ def submission_table(submission: Submission) -> RenderableType:
     for column in ("task", "status", "cases and verdicts"):
         table.add_column(column, overflow="fold")
     for one in submission.evaluations:
-        table.add_row(one.task, _status(one), escape(_said(one)))
+        table.add_row(one.task, _status(one), _said(one))
     return _titled(f"Submission {submission.id} · {submission.track} · {submission.phase}", table)
 
 
@@ -39,10 +38,10 @@ def _titled(title: str, table: Table, notes: Iterable[str] = ()) -> RenderableTy
     return Group(Text(title, style="italic"), table, *below)
 
 
-def _status(evaluation: Evaluation) -> str:
-    colour = _COLOURS.get(evaluation.status, "white")
+def _status(evaluation: Evaluation) -> Text:
     below = evaluation.reason_code if evaluation.ended else _bar(evaluation)
-    return f"[{colour}]{escape(evaluation.status)}[/]" + (f"\n{escape(below)}" if below else "")
+    shown = Text(evaluation.status, style=_COLOURS.get(evaluation.status, "white"), end="")
+    return Text.assemble(shown, f"\n{below}" if below else "")
 
 
 def _bar(evaluation: Evaluation) -> str:
@@ -79,7 +78,7 @@ def scores_table(submission: Submission) -> RenderableType | None:
 
 def _score(score: Score) -> tuple[str, str]:
     if score.value is None:
-        return "–", escape(score.reason or "")
+        return "–", score.reason or ""
     between = "" if score.low is None or score.high is None else f"{score.low:g} – {score.high:g}"
     return f"{score.value:g}", between + (" *" if score.note else "")
 

@@ -2,6 +2,7 @@
 
 import sys
 
+from evaluator.terminal import say
 from sandbox.doctor import report
 from sandbox.engine import Engine, EngineFault
 
@@ -9,15 +10,15 @@ from sandbox.engine import Engine, EngineFault
 def main(arguments: list[str]) -> int:
     """Print the findings; exit code 0 if there is no problem, 1 if there is one, 2 for a usage error."""
     if arguments != ["doctor"]:
-        print("usage: python -m sandbox doctor", file=sys.stderr)
+        say("usage: python -m sandbox doctor", err=True)
         return 2
     try:
         findings = report(Engine.connect())
     except EngineFault as fault:
-        print(fault, file=sys.stderr)
+        say(str(fault), err=True)
         return 1
     for finding in findings:
-        print(f"{finding.level:8} {finding.name}: {finding.message} {finding.remedy}".rstrip())
+        say(f"{finding.level:8} {finding.name}: {finding.message} {finding.remedy}".rstrip())
     return 1 if any(finding.level == "problem" for finding in findings) else 0
 
 

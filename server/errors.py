@@ -10,12 +10,14 @@
     ├── TooLarge (413)
     ├── Unprocessable (422)
     ├── QuotaSpent (429)
+    ├── NotNow (429)
     ├── DataMissing (500)
     └── Busy (503)
 
 Services raise them; the handlers in `server.problems` turn them into application/problem+json (RFC 9457).
 """
 
+import math
 import secrets
 from typing import Any
 
@@ -86,6 +88,16 @@ class QuotaSpent(Problem):
     """No attempt is left."""
 
     status, title = 429, "No attempts left"
+
+
+class NotNow(Problem):
+    """Too soon, or too much at once: the same request is welcome later."""
+
+    status, title = 429, "Not now"
+
+    def __init__(self, code: str, detail: str, *, seconds: float) -> None:
+        super().__init__(code, detail)
+        self.headers["Retry-After"] = str(max(1, math.ceil(seconds)))
 
 
 class DataMissing(Problem):

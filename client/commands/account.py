@@ -11,6 +11,7 @@ from client.app import ChallengeOption, TeamOption, app, choose_challenge, choos
 from client.errors import ClientError, NotSignedIn, Usage
 from client.state import LogIn, forget_log_in, load_log_in, store_log_in, stored_log_in
 from client.terminal import secret
+from evaluator.terminal import agreed, ask, in_line
 
 teams = typer.Typer(no_args_is_help=True, help="Found a team, invite to it, join one.")
 app.add_typer(teams, name="team")
@@ -42,15 +43,14 @@ def login(
         account = client.me()
     path = store_log_in(LogIn(url, token, token_id))
     out.print(
-        f"Logged in at {url} as {account.name} ({account.email}). Stored in {path}",
-        markup=False,
+        f"Logged in at {url} as {in_line(account.name)} ({in_line(account.email)}). Stored in {path}",
         soft_wrap=True,
     )
 
 
 def _new_token(url: str, email: str | None, password: str | None) -> tuple[str, str]:
     """An API token, made with a log-in that is then not needed any more."""
-    email = email or typer.prompt("E-mail")
+    email = email or ask("E-mail")
     password = password or secret("Password")
     with Client(url) as client:
         session = client.log_in(email, password)
@@ -65,7 +65,9 @@ def _checked(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Usage(f"{url!r} is not a server's address.", "Write it as https://challenge.example.")
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        err.print("[yellow]http:// sends your password and token unencrypted; use https:// if you can.[/]")
+        err.print(
+            "http:// sends your password and token unencrypted; use https:// if you can.", style="yellow"
+        )
     return url.rstrip("/")
 
 
@@ -82,7 +84,7 @@ def logout() -> None:
             with Client(log_in.url, log_in.token) as client:
                 client.revoke_token(log_in.token_id)
         except ClientError as error:
-            err.print(f"The token is forgotten here but could not be revoked: {error.message}", markup=False)
+            err.print(f"The token is forgotten here but could not be revoked: {error.message}")
     forget_log_in()
     out.print("Logged out.")
 
@@ -96,8 +98,8 @@ def register(
 ) -> None:
     """Make an account and log in."""
     url = _checked(url)
-    name = name or typer.prompt("Name")
-    email = email or typer.prompt("E-mail")
+    name = name or ask("Name")
+    email = email or ask("E-mail")
     password = password or secret("Password", twice=True)
     with Client(url) as client:
         client.register(email, name, password)
@@ -126,7 +128,7 @@ def passwd(
     log_in = load_log_in()
     with Client(_checked(url) if url else log_in.url, log_in.token) as client:
         account = client.me()
-        out.print(f"Another password for {account.email}.", markup=False)
+        out.print(f"Another password for {account.email}.")
         old = secret("Old password")
         new = secret("New password", twice=True)
         client.change_password(old, new, revoke_tokens=revoke_tokens)
@@ -134,14 +136,12 @@ def passwd(
 
 
 def _set_forgotten(url: str, email: str | None) -> None:
-    email = email or typer.prompt("E-mail")
+    email = email or ask("E-mail")
     code = secret("Code")
     new = secret("New password", twice=True)
     with Client(url) as client:
         client.reset_password(email, code, new)
-    out.print(
-        f"Your password is set. Log in: proctor login {url} --email {email}", markup=False, soft_wrap=True
-    )
+    out.print(f"Your password is set. Log in: proctor login {url} --email {email}", soft_wrap=True)
 
 
 @teams.command("create")
@@ -151,7 +151,6 @@ def create_team(name: str, challenge: ChallengeOption = None) -> None:
         team = client.create_team(choose_challenge(client, challenge).slug, name)
     out.print(
         f"Your team is {team.name} ({team.id}). Invite others with `proctor team invite`.",
-        markup=False,
         soft_wrap=True,
     )
 
@@ -163,7 +162,7 @@ def invite(challenge: ChallengeOption = None, team: TeamOption = None) -> None:
         slug = choose_challenge(client, challenge).slug
         code = client.invite(choose_team(client, slug, team))
     dashes = "-- " if code.startswith("-") else ""  # else the shell command would take the code for an option
-    out.print(f"proctor team join {dashes}{code}", markup=False, soft_wrap=True)
+    out.print(f"proctor team join {dashes}{code}", soft_wrap=True)
 
 
 @teams.command("join")
@@ -171,7 +170,7 @@ def join(code: str) -> None:
     """Join a team with the code of an invitation."""
     with signed_in() as client:
         team = client.accept_invitation(code)
-    out.print(f"You are in team {team.name}.", markup=False)
+    out.print(f"You are in team {in_line(team.name)}.")
 
 
 @teams.command("show")
@@ -180,9 +179,9 @@ def show_team(challenge: ChallengeOption = None, team: TeamOption = None) -> Non
     with signed_in() as client:
         slug = choose_challenge(client, challenge).slug
         found = client.team(team) if team else client.my_team(slug)
-    out.print(f"{found.name} ({found.id})", markup=False, soft_wrap=True)
+    out.print(f"{in_line(found.name)} ({in_line(found.id)})", soft_wrap=True)
     for member in found.members:
-        out.print(f"  {member.name}{' (captain)' if member.is_captain else ''}", markup=False)
+        out.print(f"  {in_line(member.name)}{' (captain)' if member.is_captain else ''}")
 
 
 @teams.command("leave")
@@ -195,7 +194,7 @@ def leave_team(
     with signed_in() as client:
         slug = choose_challenge(client, challenge).slug
         found = client.team(team) if team else client.my_team(slug)
-        if not yes and not typer.confirm(f"Leave team {found.name}?", err=True):
+        if not yes and not agreed(f"Leave team {found.name}?", err=True):
             raise Usage("You are still in the team.")
         client.leave_team(found.id)
-    out.print(f"You have left team {found.name}.", markup=False)
+    out.print(f"You have left team {found.name}.")

@@ -23,6 +23,7 @@ from client.errors import Exit, Problem, Unfinished, Unreachable, Usage
 from client.models import CANCELLED, ERRORED, REJECTED, Submission
 from client.pace import Pace
 from client.show import scores_table, submission_table
+from evaluator.terminal import in_line, say_json
 
 _PATIENCE = 20  # answers in a row that may fail before following is given up
 
@@ -50,7 +51,7 @@ def follow(
     with interruptible("Interrupted.", f"The submission goes on: proctor watch {submission_id}"):
         submission = _ended(client, submission_id, interval=interval, timeout=timeout, quiet=quiet)
         if quiet:
-            out.print_json(submission.model_dump_json())
+            say_json(submission)
         else:
             out.print(submission_table(submission))
             if table := scores_table(submission):
@@ -71,7 +72,7 @@ def _ended(
                 seen = _look(live, submission, seen)
             if until is not None and time.monotonic() > until:
                 if quiet:
-                    out.print_json(submission.model_dump_json())
+                    say_json(submission)
                 raise Unfinished("The submission has not ended yet.", f"proctor watch {submission_id}")
             pause = pace.after(submission)
             time.sleep(pause)
@@ -88,10 +89,8 @@ def _print_failed_cases(client: Client, submission: Submission) -> None:
             continue
         for case in cases:
             if case.verdict not in (None, "valid"):
-                out.print(
-                    f"{evaluation.task} {case.case}: {case.verdict}. {case.message or ''}", markup=False
-                )
-                out.print(case.log or "(nothing was printed)", markup=False, soft_wrap=True)
+                out.print(in_line(f"{evaluation.task} {case.case}: {case.verdict}. {case.message or ''}"))
+                out.print(case.log or "(nothing was printed)", soft_wrap=True)
 
 
 def _look(live: Live, submission: Submission, seen: str) -> str:
@@ -103,7 +102,7 @@ def _look(live: Live, submission: Submission, seen: str) -> str:
     notes = dict.fromkeys(one.note for one in submission.evaluations if one.note)
     state = "\n".join([state, *notes])
     if state != seen:
-        err.print(state, markup=False, soft_wrap=True)
+        err.print(state, soft_wrap=True)
     return state
 
 
@@ -160,7 +159,7 @@ def cancel(
     with signed_in() as client:
         for one in _to_cancel(client, which):
             ended = client.cancel(one)
-            out.print(f"{ended.task}: {ended.status}", markup=False)
+            out.print(f"{ended.task}: {ended.status}")
 
 
 def _to_cancel(client: Client, which: str) -> list[str]:

@@ -19,9 +19,10 @@ from client.app import (
 )
 from client.boards import leaderboard_tables
 from client.errors import Problem
-from client.models import Leaderboard, Phase, Quota, Submission
+from client.models import Leaderboard, Phase, Submission
 from client.preflight import require_phase
 from client.show import quota_table, scores_table, submission_table
+from evaluator.terminal import say_json
 
 _RESULTS = TypeAdapter(dict[str, list[Submission] | list[Leaderboard]])
 
@@ -41,7 +42,7 @@ def quota(
     if named is not None:
         rows = [one for one in rows if one.phase == named.name]
     if as_json:
-        out.print_json(TypeAdapter(list[Quota]).dump_json(rows).decode())
+        say_json([one.model_dump(mode="json") for one in rows])
         return
     shown = [named] if named else [one for one in found.phases if one.open]
     names = {one.name for one in shown}
@@ -49,7 +50,7 @@ def quota(
         out.print(quota_table(one for one in rows if one.phase in names))
     for one in found.phases:
         if not one.open and (named is None or one == named):
-            out.print(f"{one.name}: {_why_closed(one)}", markup=False)
+            out.print(f"{one.name}: {_why_closed(one)}")
 
 
 def _why_closed(phase: Phase) -> str:
@@ -78,7 +79,7 @@ def results(
         ]
     if as_json:
         content: dict[str, list[Submission] | list[Leaderboard]] = {"submissions": own, "leaderboards": shown}
-        out.print_json(_RESULTS.dump_json(content).decode())
+        say_json(_RESULTS.dump_python(content, mode="json"))
         return
     for submission in reversed(own):
         out.print(scores_table(submission) or submission_table(submission))

@@ -38,6 +38,7 @@ from client.preflight import (
 from client.progress import transfer, waiting
 from client.state import UploadMemory
 from client.uploads import read_archive, upload_archive, wait_for_image
+from evaluator.terminal import agreed
 
 
 @app.command()
@@ -110,8 +111,8 @@ def _agree(repeated: Mapping[str, str]) -> None:
     costs = "Running the identical image once more takes an attempt where these are counted."
     if not sys.stdin.isatty():
         raise Usage(f"{said}\n{costs}", "Nothing was submitted. Add --again to submit it all the same.")
-    err.print(f"[yellow]{said}\n{costs}[/]")
-    if not typer.confirm("Submit it again?", err=True):
+    err.print(f"{said}\n{costs}", style="yellow")
+    if not agreed("Submit it again?", err=True):
         raise Usage("Nothing was submitted.")
 
 
@@ -187,7 +188,7 @@ def _on_server(client: Client, slug: str, team: str, source: str) -> str:
             f"There is no file and no local Docker image {source!r}.", "`docker images` lists the images."
         )
     if local in client.images(team):
-        err.print(f"{source} is on the server already.", markup=False)
+        err.print(f"{source} is on the server already.")
         return local
     with ExitStack() as saved:
         with transfer(err, "Saving", None) as advance:

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from client.api import Client
 from client.app import app, err, out, signed_in
 from client.cases import Case, find_cases
-from client.errors import Exit, Local, Usage
+from client.errors import Exit, Local, Unreachable, Usage
 from client.progress import size
 from client.trial import Plan, connect, host_memory, image_on_engine, limits_here, local_gpu, try_cases
 from evaluator.spec import Challenge, Limits, SpecError, load_challenge, parse_challenge
+from evaluator.terminal import in_line
 from evaluator.verdicts import Fault, Verdict
 from sandbox.engine import Engine, EngineFault
 from sandbox.judge import OUTPUT_FULL, SHM_FULL
@@ -53,13 +54,13 @@ def try_image(
         raise Usage(f"There is no track {track!r}.", f"Tracks: {', '.join(spec.tracks)}.")
     found, problems = find_cases(cases, task, spec.tasks[task])
     for problem in problems:
-        err.print(f"[yellow]left out: {escape(problem)}[/]")
+        err.print(f"left out: {problem}", style="yellow")
     with _engine() as engine:
         memory, cpus = host_memory(engine)
         gpu = local_gpu()
         limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
         for warning in warnings:
-            err.print(f"[yellow]{escape(warning)}[/]")
+            err.print(warning, style="yellow")
         calls = {one.call for one in spec.tasks.values()}
         with image_on_engine(engine, image, limit=limits.image, calls=calls) as digest:
             plan = Plan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
@@ -93,7 +94,13 @@ def _spec(challenge: str, overlay: Path | None) -> Challenge:
 
 
 def _spec_of(client: Client, slug: str) -> Challenge:
-    return parse_challenge(client.challenge(slug)["spec"])
+    try:
+        return parse_challenge(client.challenge(slug)["spec"])
+    except (SpecError, ValueError):
+        raise Unreachable(
+            f"{client.url} describes {slug!r} in a way that this version cannot read.",
+            "Update the client with pip, or name a challenge file with --challenge.",
+        ) from None
 
 
 def _board_of(spec: Challenge, name: str) -> str:
@@ -114,19 +121,19 @@ def _show(name: str, outcome: CaseOutcome, limits: Limits) -> None:
     verdict = outcome.verdict
     colour = "green" if verdict.valid else "red"
     peak = "" if outcome.peak_memory_bytes is None else f"  {outcome.peak_memory_bytes / 2**20:.0f} MiB"
-    code = f"[{colour}]{escape(verdict.code)}[/]"
     # A line of its own for the code, which a table would cut where the terminal is narrow.
-    out.print(f"{escape(name)}  {code}  {outcome.seconds:.1f} s{peak}", soft_wrap=True)
+    said = Text.assemble(f"{in_line(name)}  ", (verdict.code, colour), f"  {outcome.seconds:.1f} s{peak}")
+    out.print(said, soft_wrap=True)
     for warning in verdict.warnings:
-        out.print(f"  [yellow]{escape(warning)}[/]")
+        out.print(f"  {warning}", style="yellow")
     if not verdict.valid:
         bound = _bound(verdict, limits)
-        out.print(f"  {verdict.message}{f' (limit: {bound})' if bound else ''}", markup=False)
+        out.print(f"  {verdict.message}{f' (limit: {bound})' if bound else ''}")
         if outcome.detail:
-            out.print(f"  {outcome.detail}", markup=False)
+            out.print(f"  {outcome.detail}")
         ending = "" if outcome.exit_code is None else f"exit code {outcome.exit_code}; "
-        out.print(f"  [dim]{ending}log of the container:[/]")
-        out.print(outcome.log or "(empty)", markup=False, soft_wrap=True)
+        out.print(f"  {ending}log of the container:", style="dim")
+        out.print(outcome.log or "(empty)", soft_wrap=True)
 
 
 def _bound(verdict: Verdict, limits: Limits) -> str:

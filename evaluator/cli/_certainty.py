@@ -1,11 +1,11 @@
 """How sure a ranking is, as tables."""
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from evaluator.comparison import MetricTests, TeamPlace, TrackComparison
+from evaluator.terminal import Console
 
 
 def print_comparison(console: Console, track: str, comparison: TrackComparison) -> None:

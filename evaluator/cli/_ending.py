@@ -6,10 +6,12 @@ import sys
 
 import typer
 
+from evaluator.terminal import say
+
 
 def ended(error: Exception, code: int) -> typer.Exit:
     """Says `error` and gives the exit to raise; of the system's errors it names the file and what is the matter."""
-    typer.echo(_sentence(error), err=True)
+    say(_sentence(error), err=True)
     _drop_what_cannot_be_written()
     return typer.Exit(code)
 

@@ -1,17 +1,16 @@
 """`python -m evaluator check`: whether one output file is valid."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from evaluator.cli._ending import ended
 from evaluator.outputs import CheckResult, InputUnreadable, check_output
 from evaluator.spec import Challenge, SpecError, Task, load_challenge
+from evaluator.terminal import Console, say_json
 
 
 def check_command(
@@ -39,7 +38,7 @@ def check_command(
     if sys.stdout.isatty() and not as_json:
         _say(result, Console())
     else:
-        typer.echo(json.dumps(_answer(result), ensure_ascii=False))
+        say_json(_answer(result), indent=None)
     raise typer.Exit(0 if result.valid else 1)
 
 

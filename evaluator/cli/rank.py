@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -37,6 +36,7 @@ from evaluator.ranking import (
     rule_digest,
 )
 from evaluator.spec import Board, Challenge, SpecError, load_challenge
+from evaluator.terminal import Console, harmless_json, say
 
 _FILE_WIDTH = 200  # a table in a file or pipe is not squeezed into 80 columns
 
@@ -163,14 +163,12 @@ def _write(spec: Challenge, result: _Result, comparison_file: Path | None, chall
 
 def _print(spec: Challenge, result: _Result, *, explained: bool, ranked: bool, as_json: bool) -> None:
     for track, teams in result.unscored.items():
-        typer.echo(
-            f"{track} track: not ranked, as nothing of theirs has a value: {', '.join(teams)}", err=True
-        )
+        say(f"{track} track: not ranked, as nothing of theirs has a value: {', '.join(teams)}", err=True)
     if as_json:
-        typer.echo(result.to_json())
+        say(harmless_json(result.to_json()))
         return
     if explained:
-        typer.echo("\n".join([*result.rule.sentences, f"Rule {result.rule.digest}"]))
+        say("\n".join([*result.rule.sentences, f"Rule {result.rule.digest}"]))
     if ranked:
         print_standings(spec, result.standings)
         console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
@@ -181,7 +179,7 @@ def _print(spec: Challenge, result: _Result, *, explained: bool, ranked: bool, a
 def print_standings(spec: Challenge, standings: Standings, console: Console | None = None) -> None:
     """One table per track: place, team, and per board its rank above the values it comes from."""
     if not standings.tracks:
-        typer.echo("There are no scores to rank.")
+        say("There are no scores to rank.")
     wide = console or Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
     for track, found in standings.tracks.items():
         wide.print(_table(spec, track, found))

@@ -1,13 +1,11 @@
 """`python -m evaluator report`: reports of all teams in, one HTML file out."""
 
-import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from evaluator.cli._ending import ended
 from evaluator.comparison import read_entrants
@@ -15,6 +13,7 @@ from evaluator.metrics.registry import UnknownMetric
 from evaluator.ranking import RankingError, ScorerFailed
 from evaluator.report import render
 from evaluator.spec import SpecError, load_challenge
+from evaluator.terminal import Console, say, say_json
 
 
 def report_command(
@@ -48,6 +47,6 @@ def report_command(
     size = len(page.encode())
     count = sum(len(one.reports) for found in entrants.values() for one in found)
     if as_json:
-        typer.echo(json.dumps({"file": str(out), "reports": count, "bytes": size}))
+        say_json({"file": str(out), "reports": count, "bytes": size}, indent=None)
     else:
-        typer.echo(f"{out}: {count} reports, {size / 1024:.0f} KiB")
+        say(f"{out}: {count} reports, {size / 1024:.0f} KiB")

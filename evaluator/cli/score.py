@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +15,7 @@ from evaluator.cli._progress import Advance, progress
 from evaluator.manifest import Manifest, ManifestError, load_manifest
 from evaluator.scoring import MetricReport, ReadOutput, Report, ScoringError, score_outputs
 from evaluator.spec import Board, SpecError, Task, load_challenge
+from evaluator.terminal import Console, harmless_json, say
 from evaluator.verdicts import Check
 
 _NO_FILE = "There is no such file among the predictions."
@@ -60,7 +60,7 @@ def score_command(
             report = score_outputs(spec, board, cases, references, read, cache=cache)
         text = report.model_dump_json(indent=2) + "\n"
         if str(report_file) == "-":
-            sys.stdout.write(text)
+            say(harmless_json(text.rstrip("\n")))
             sys.stdout.flush()  # what does not fit is found out here
         else:
             report_file.write_text(text, encoding="utf-8")
@@ -100,7 +100,7 @@ def _checked(
             named.add(case)
             detail = f" ({result.detail})" if result.detail else ""
             message = _NO_FILE if result.check is Check.MISSING else result.message
-            typer.echo(f"entry {entries[case]} counts as missing: {message}{detail}", err=True)
+            say(f"entry {entries[case]} counts as missing: {message}{detail}", err=True)
         return None
 
     return read
@@ -108,10 +108,10 @@ def _checked(
 
 def _complain(report: Report) -> None:
     if report.rejected is not None:
-        typer.echo(f"{report.board}: rejected: {report.rejected}", err=True)
+        say(f"{report.board}: rejected: {report.rejected}", err=True)
     for key, metric in report.metrics.items():
         if metric.fault is not None:
-            typer.echo(f"{report.board} {key}: {metric.fault}: {metric.reason}", err=True)
+            say(f"{report.board} {key}: {metric.fault}: {metric.reason}", err=True)
 
 
 def _say(report: Report, board: Board) -> None:
@@ -122,11 +122,11 @@ def _say(report: Report, board: Board) -> None:
     else:
         for key, metric in report.metrics.items():
             if metric.fault is None:
-                typer.echo(f"{report.board} {key}: {_words(metric)}")
+                say(f"{report.board} {key}: {_words(metric)}")
                 if metric.interval_note is not None:
-                    typer.echo(f"  {metric.interval_note}")
+                    say(f"  {metric.interval_note}")
     if report.extras.missing:
-        typer.echo(f"{report.extras.missing} of {len(report.cases)} cases without a valid output")
+        say(f"{report.extras.missing} of {len(report.cases)} cases without a valid output")
 
 
 def _words(metric: MetricReport) -> str:

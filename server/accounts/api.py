@@ -18,7 +18,6 @@ from server.accounts.schemas import (
     TokenIn,
     TokenOut,
     WorkerIn,
-    WorkerOut,
 )
 from server.database import unit_of_work
 from server.deps import AdminDep, BearerDep, RunWorkerDep, SessionDep, SettingsDep, UserDep
@@ -110,16 +109,6 @@ def run_worker(worker: RunWorkerDep) -> dict[str, str]:
 @router.post("/admin/workers", status_code=201, tags=["admin"])
 def add_worker(body: WorkerIn, session: SessionDep, admin: AdminDep) -> NewWorkerOut:
     """Creates a run worker's token; the answer is the only place that shows it."""
-    return NewWorkerOut(name=body.name, token=tokens.add_worker(session, admin, name=body.name))
-
-
-@router.get("/admin/workers", tags=["admin"])
-def list_workers(session: SessionDep, admin: AdminDep) -> list[WorkerOut]:
-    """All run workers."""
-    return [WorkerOut.model_validate(row) for row in service.list_workers(session, admin)]
-
-
-@router.delete("/admin/workers/{worker_id}", status_code=204, tags=["admin"])
-def revoke_worker(worker_id: UUID, session: SessionDep, admin: AdminDep) -> None:
-    """Revokes a run worker's token."""
-    service.revoke_worker(session, admin, worker_id)
+    return NewWorkerOut(
+        name=body.name, token=tokens.add_worker(session, admin, name=body.name, slots=body.slots)
+    )

@@ -58,6 +58,8 @@ class ApiToken(Identified, Created, Base):
     revoked_at: Mapped[datetime | None]
     # A run worker's token may be replaced by another under the same id.
     issued_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # How many slots a run worker may have at once.
+    slots: Mapped[int] = mapped_column(default=64, server_default="64")
 
 
 class LogInAttempts(Base):

@@ -40,10 +40,11 @@ class Admin(User):
 
 @dataclass(frozen=True)
 class RunWorker:
-    """A run worker, known by its token."""
+    """A run worker, known by its token; `slots` is how many it may have at once."""
 
     id: UUID
     name: str
+    slots: int = 64
 
     @property
     def actor(self) -> str:

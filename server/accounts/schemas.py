@@ -130,20 +130,10 @@ class NewTokenOut(TokenOut):
 
 
 class WorkerIn(BaseModel):
-    """A new run worker."""
+    """A new run worker; `slots`: how many it may have at once."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-
-
-class WorkerOut(BaseModel):
-    """A run worker's token without its secret."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    name: str
-    created_at: datetime
-    revoked_at: datetime | None
+    slots: Annotated[int, Field(ge=1, le=1000)] = 64
 
 
 class NewWorkerOut(BaseModel):

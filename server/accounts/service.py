@@ -18,7 +18,6 @@ from server.accounts.tokens import (
     create_worker_token,
     issue,
     list_tokens,
-    list_workers,
     revoke_token,
     revoke_worker,
     token_hash,
@@ -35,7 +34,6 @@ __all__ = [
     "create_api_token",
     "create_worker_token",
     "list_tokens",
-    "list_workers",
     "log_in",
     "log_out",
     "make_admin",
@@ -257,7 +255,7 @@ def authenticate_run_worker(session: Session, token: str | None) -> RunWorker:
     row, account = _authenticate(session, token)
     if account is not None:
         raise Unauthorized("not_a_worker", "This is a person's token. Run workers need one of their own.")
-    return RunWorker(id=row.id, name=row.name)
+    return RunWorker(id=row.id, name=row.name, slots=row.slots)
 
 
 def require_scope(user: User, scope: str) -> None:

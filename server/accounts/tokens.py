@@ -98,14 +98,21 @@ def revoke_token(session: Session, user: User, token_id: UUID) -> None:
         events.record(session, "token", row.id, actor=user.actor, what="revoked")
 
 
-def create_worker_token(session: Session, name: str, *, token: str | None = None) -> str:
-    """A run worker's token. A name that exists gets the new token instead of its old one and keeps its id."""
+def create_worker_token(
+    session: Session, name: str, *, token: str | None = None, slots: int | None = None
+) -> str:
+    """A run worker's token. A name that exists gets the new token instead of its old one and keeps its id.
+
+    slots: how many slots it may have at once; without, as many as before.
+    """
     row = _worker(session, name)
     if row is None:
         if token is not None and _is_known(session, token):
             token = None  # it was revoked, and must not come back
         token, row = issue(session, TokenKind.WORKER, name=name, token=token)
+        row.slots = slots or row.slots
     else:
+        row.slots = slots or row.slots
         token = token or _PREFIXES[TokenKind.WORKER] + secrets.token_urlsafe(32)
         if row.hash == token_hash(token):
             return token
@@ -114,7 +121,7 @@ def create_worker_token(session: Session, name: str, *, token: str | None = None
     return token
 
 
-def add_worker(session: Session, admin: Admin, *, name: str) -> str:
+def add_worker(session: Session, admin: Admin, *, name: str, slots: int) -> str:
     """A token for a new run worker.
 
     Raises:
@@ -125,18 +132,12 @@ def add_worker(session: Session, admin: Admin, *, name: str) -> str:
             "worker_exists", "A run worker of this name exists. Revoke its token first, or take another name."
         )
     token, row = issue(session, TokenKind.WORKER, name=name)
+    row.slots = slots
     events.record(session, "worker", row.id, actor=admin.actor, what="token issued")
     return token
 
 
-def list_workers(session: Session, admin: Admin) -> Sequence[ApiToken]:
-    """All run workers' tokens, oldest first."""
-    return session.scalars(
-        select(ApiToken).where(ApiToken.kind == TokenKind.WORKER).order_by(ApiToken.id)
-    ).all()
-
-
-def revoke_worker(session: Session, admin: Admin, worker_id: UUID) -> None:
+def revoke_worker(session: Session, worker_id: UUID, *, actor: str) -> None:
     """Shuts a run worker out; a second time does nothing.
 
     Raises:
@@ -147,7 +148,7 @@ def revoke_worker(session: Session, admin: Admin, worker_id: UUID) -> None:
         raise NotFound("unknown_worker", "There is no such run worker. GET /admin/workers lists them.")
     if row.revoked_at is None:
         row.revoked_at = func.now()
-        events.record(session, "worker", row.id, actor=admin.actor, what="revoked")
+        events.record(session, "worker", row.id, actor=actor, what="revoked")
 
 
 def _is_known(session: Session, token: str) -> bool:

@@ -9,9 +9,20 @@ from fastapi import APIRouter, Query
 from server.accounts import passwords
 from server.accounts import service as accounts
 from server.accounts.schemas import PasswordResetOut
-from server.admin import evaluations, pages, people
-from server.admin.schemas import AdminIn, EvaluationRow, EvaluationShown, Page, PersonOut, TeamRow
-from server.deps import AdminDep, SessionDep
+from server.admin import evaluations, pages, people, workers
+from server.admin.schemas import (
+    AdminIn,
+    AnsweredOut,
+    EvaluationRow,
+    EvaluationShown,
+    Page,
+    PersonOut,
+    RevokedOut,
+    TeamRow,
+    WorkerReads,
+    WorkerRow,
+)
+from server.deps import AdminDep, SessionDep, SettingsDep
 from server.evaluations.status import EvaluationStatus
 from server.evaluations.waiting import Which
 
@@ -20,6 +31,9 @@ router = APIRouter(prefix="/admin", tags=["admin"])
 After = Annotated[UUID | None, Query(description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=pages.MOST)]
 Name = Annotated[str | None, Query(max_length=200)]
+Since = Annotated[
+    datetime | None, Query(description="Only what it answered from then on; UTC if it says nothing")
+]
 
 
 @router.get("/users")
@@ -73,9 +87,7 @@ def list_evaluations(
     limit: Limit = 50,
 ) -> Page[EvaluationRow]:
     """Evaluations, newest first; `id` is the beginning of an evaluation's or a submission's."""
-    if since is not None and since.tzinfo is None:
-        since = since.replace(tzinfo=UTC)
-    wanted = evaluations.Wanted(Which(challenge, phase, track, task, team), status, since, id)
+    wanted = evaluations.Wanted(Which(challenge, phase, track, task, team), status, _utc(since), id)
     return evaluations.evaluations(session, wanted, after=after, limit=limit)
 
 
@@ -83,3 +95,35 @@ def list_evaluations(
 def get_evaluation(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> EvaluationShown:
     """One evaluation with its cases (by pseudonym) and scores."""
     return evaluations.shown(session, evaluation_id)
+
+
+@router.get("/workers")
+def list_workers(session: SessionDep, admin: AdminDep) -> list[WorkerRow]:
+    """All run workers' tokens: what their slots did, what they have read, and what is strange about them."""
+    return workers.workers(session)
+
+
+@router.get("/workers/{worker_id}/reads")
+def get_worker_reads(session: SessionDep, admin: AdminDep, worker_id: UUID) -> WorkerReads:
+    """The cases and images that were sent to a run worker, by task and by id."""
+    return workers.reads_of(session, worker_id)
+
+
+@router.get("/workers/{worker_id}/answered")
+def list_answered(
+    session: SessionDep, admin: AdminDep, worker_id: UUID, since: Since = None
+) -> list[AnsweredOut]:
+    """The evaluations in which a run worker answered cases: what to run again where it cannot be trusted."""
+    return workers.answered_by(session, worker_id, since=_utc(since))
+
+
+@router.delete("/workers/{worker_id}")
+def revoke_worker(
+    session: SessionDep, settings: SettingsDep, admin: AdminDep, worker_id: UUID, since: Since = None
+) -> RevokedOut:
+    """Revokes a run worker's token and puts its cases back; names the evaluations in which it answered cases."""
+    return workers.revoke(session, worker_id, actor=admin.actor, settings=settings, since=_utc(since))
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at

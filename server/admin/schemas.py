@@ -134,3 +134,88 @@ class EvaluationShown(EvaluationRow):
     verdicts: dict[str, int]
     cases: list[CaseShown]
     scores: list[ScoreShown]
+
+
+class TotalOut(BaseModel):
+    """How many cases or images were read, in how many files and bytes, and when first and last."""
+
+    count: int
+    files: int
+    bytes: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+class WorkerRow(BaseModel):
+    """A run worker's token without its secret; what its slots did together, and what was sent to it.
+
+    A case that its slots did not finish was handed back, abandoned (its lease ran out), or faulted (the worker named a
+    fault of the platform). `warnings`: slots that return too much of what they are leased, or hold it too long.
+    """
+
+    id: UUID
+    name: str
+    created_at: datetime
+    issued_at: datetime
+    revoked_at: datetime | None
+    most_slots: int
+    slots_present: int
+    seen_at: datetime | None
+    running: int
+    finished: int
+    handed_back: int
+    abandoned: int
+    faulted: int
+    warnings: list[str]
+    cases_read: TotalOut
+    images_read: TotalOut
+
+
+class TaskReadOut(TotalOut):
+    """What a token has read of the cases of one task of one phase."""
+
+    challenge: str
+    phase: str
+    task: str
+
+
+class ReadOut(BaseModel):
+    """A case or an image that a token has read, by its id."""
+
+    subject: str
+    id: UUID
+    files: int
+    bytes: int
+    first_at: datetime
+    last_at: datetime
+
+
+class WorkerReads(BaseModel):
+    """What a token has read: by task, and every case and image, the first 10,000."""
+
+    tasks: list[TaskReadOut]
+    read: list[ReadOut]
+
+
+class AnsweredOut(BaseModel):
+    """An evaluation in which a token answered `cases` of `cases_of`: to be run again where it cannot be trusted."""
+
+    evaluation: UUID
+    submission: UUID
+    challenge: str
+    team: str
+    phase: str
+    track: str
+    task: str
+    status: str
+    cases: int
+    cases_of: int
+    first_at: datetime
+    last_at: datetime
+
+
+class RevokedOut(BaseModel):
+    """What a revoked token held, now back in the queue, and the evaluations in which it answered cases."""
+
+    put_back: int
+    answered: list[AnsweredOut]

@@ -67,6 +67,13 @@ def batch_of(session: Session, first: CaseRun, slot: Slot) -> Batch:
     return Batch(Mode.PACKED, packed) if packed > 1 else _ONE
 
 
+def most_of(mode: Mode, slot: Slot) -> int:
+    """How many cases one batch of this mode has at most on `slot`, whatever it says of itself."""
+    if mode is Mode.FRESH:
+        return 1
+    return MOST_INVOKE if mode is Mode.INVOKE else max(1, min(slot.most, math.floor(slot.cpus)))
+
+
 def may_invoke(evaluation: Evaluation, limits: Limits) -> bool:
     """Whether challenge and image let one container answer several cases, and no repeat has disagreed."""
     return limits.invoke and not evaluation.fresh_only and evaluation.image.facts.get("invoke") is True

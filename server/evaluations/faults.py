@@ -13,7 +13,8 @@ from evaluator.verdicts import PlatformFault
 from server.challenges.service import now
 from server.database import after_commit
 from server.errors import Conflict
-from server.evaluations import suspicion, usage
+from server.evaluations import conduct, suspicion, usage
+from server.evaluations.conduct import Return
 from server.evaluations.models import CaseRun, Evaluation, Trouble
 from server.evaluations.service import SYSTEM, Claim, drop_rest, lock_claimed, lock_evaluation
 from server.evaluations.status import CaseStatus, EvaluationStatus
@@ -70,6 +71,8 @@ def _park(
     )
     session.flush()
     usage.charge(session, evaluation.team_id, [run], counts=False)
+    lost = fault is PlatformFault.WORKER_LOST
+    conduct.note_returned(session, run, Return.ABANDONED if lost else Return.FAULTED)
     blamed = suspicion.of_case(session, evaluation, run)
     if blamed is not None:
         said = f" Last: {fault}: {detail}" if detail else f" Last: {fault}."

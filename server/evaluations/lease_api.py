@@ -4,7 +4,6 @@ Every call after `lease` names the case run and its claim_no, and is refused wit
 heartbeat, which is for several, answers which of them are.
 """
 
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,14 +15,16 @@ from fastapi.responses import FileResponse
 from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy.orm import Session
 
+from evaluator.terminal import harmless, in_line
 from evaluator.verdicts import Check, Fault, PlatformFault
 from server.accounts.service import authenticate_run_worker
 from server.blobs import BlobStore
 from server.database import unit_of_work
 from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep, TokenDep
 from server.errors import DataMissing, NotFound, TooLarge, Unprocessable
-from server.evaluations import batches, faults, leases, service, slots
+from server.evaluations import batches, faults, leases, reads, service, slots
 from server.evaluations.batches import Mode
+from server.evaluations.said import Finished, storable
 from server.evaluations.service import Claim
 from server.front.threads import in_stream_thread
 from server.images.models import Image
@@ -40,15 +41,15 @@ async def _claim(worker: RunWorkerDep, case_run: UUID, claim_no: Annotated[int, 
 ClaimDep = Annotated[Claim, Depends(_claim)]
 
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+def _named(name: str) -> str:
+    if in_line(name) != name:
+        raise ValueError("has to be one line of letters, digits and signs")
+    return name
 
 
-def _storable(text: str) -> str:
-    """`text` as a column can hold it: NUL or half a surrogate pair must not make a verdict unstorable."""
-    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, AfterValidator(harmless)]
+SlotName = Annotated[str, AfterValidator(_named), Field(min_length=1, max_length=100)]
+_Runtime = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -59,16 +60,16 @@ class _Download(FileResponse):
 
 
 class SlotIn(BaseModel):
-    """What the asking slot offers; memory in bytes."""
+    """What the asking slot offers, within what a machine can have; memory in bytes."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    cpus: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    memory: Annotated[int, Field(gt=0)]
-    gpus: Annotated[int, Field(ge=0)] = 0
-    gpu_memory: Annotated[int, Field(ge=0)] = 0
+    name: SlotName
+    cpus: Annotated[float, Field(gt=0, le=4096, allow_inf_nan=False)]
+    memory: Annotated[int, Field(gt=0, le=2**46)]
+    gpus: Annotated[int, Field(ge=0, le=64)] = 0
+    gpu_memory: Annotated[int, Field(ge=0, le=2**42)] = 0
     most: Annotated[int, Field(ge=1, le=50, description="Cases it would run at once")] = 1
     invoke: Annotated[bool, Field(description="It can keep one container for several cases")] = False
-    runtimes: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(max_length=20)] = ("runc",)
+    runtimes: Annotated[tuple[_Runtime, ...], Field(max_length=20)] = ("runc",)
 
 
 class CaseLease(BaseModel):
@@ -117,7 +118,7 @@ class FinishIn(BaseModel):
     gpu_memory_bytes: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     wait_seconds: _Seconds | None = None
     repeat_agrees: bool | None = None
-    log: Annotated[Text, Field(max_length=1_000_000)] = ""
+    log: Annotated[str, AfterValidator(storable), Field(max_length=1_000_000)] = ""
     receipt: dict[str, Any] = {}
 
 
@@ -205,7 +206,7 @@ def _cases(session: Session, leased: leases.Leased, settings: Settings) -> list[
 def put_slot(
     session: SessionDep,
     worker: RunWorkerDep,
-    name: Annotated[str, PathField(min_length=1, max_length=100)],
+    name: Annotated[str, AfterValidator(_named), PathField(min_length=1, max_length=100)],
     body: SlotStateIn,
 ) -> Response:
     """Notes why a slot takes no work, or that it does again."""
@@ -229,17 +230,20 @@ def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: 
     _, run = service.lock_claimed(session, claim)
     if key not in run.case.files:
         raise NotFound("unknown_input", f"This case has no input {key!r}.")
+    reads.note(session, run, "case", run.case_id, run.case.files[key]["size"])
     return _download(settings.inputs / run.case.files[key]["path"], "application/gzip")
 
 
 @router.get("/leases/{case_run}/blobs/{digest}")
 def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: str) -> _Download:
     """A verified layer, or the config, of the leased case's image."""
-    evaluation, _ = service.lock_claimed(session, claim)
+    evaluation, run = service.lock_claimed(session, claim)
     facts = session.get_one(Image, evaluation.image_id).facts
     if digest not in (facts["digest"], *facts["layers"]):
         raise NotFound("unknown_blob", "This blob is not part of the leased case's image.")
-    return _download(blobs.path(digest), "application/octet-stream")
+    file = blobs.path(digest)
+    reads.note(session, run, "image", evaluation.image_id, file.stat().st_size if file.is_file() else 0)
+    return _download(file, "application/octet-stream")
 
 
 def _download(path: Path, media_type: str) -> _Download:
@@ -297,7 +301,7 @@ def finish(
         raise Unprocessable(
             "output_and_fault", "A valid case has an output and no fault, any other a fault and no output."
         )
-    finished = service.Finished(**body.model_dump())
+    finished = Finished(**body.model_dump())
     service.finish(session, claim, finished, actor=worker.actor, settings=settings)
     return Response(status_code=204)
 

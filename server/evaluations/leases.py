@@ -7,20 +7,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from server.accounts.principals import RunWorker
-from server.evaluations.batches import Mode, batch_of
+from server.errors import Conflict
+from server.evaluations import conduct
+from server.evaluations.batches import Mode, batch_of, most_of
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.policy import CHOSEN, WIDTHS, Slot, parameters
-from server.evaluations.service import Claim
+from server.evaluations.service import Claim, hand_back, lock_claimed
 from server.evaluations.status import CaseStatus
 from server.ids import new_id
 from server.settings import Settings
 
-__all__ = ["Leased", "Slot", "claim", "heartbeat"]
+__all__ = ["Leased", "Slot", "claim", "heartbeat", "take_back"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Leased:
 # an end drops this case too.
 _LEASED = """, leased AS (
     UPDATE case_runs SET status = 'running', claim_no = claim_no + 1, mode = 'fresh', worker = :name,
-        worker_id = :worker, output = NULL, started_at = clock_timestamp(),
+        worker_id = :worker, output = NULL, downloads = 0, started_at = clock_timestamp(),
         lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
     FROM chosen WHERE case_runs.id = chosen.id
     RETURNING case_runs.*
@@ -85,15 +88,24 @@ _CLAIMED = select(CaseRun).from_statement(text(_SHORT).columns(*_COLUMNS))
 
 
 def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings) -> Leased | None:
-    """Leases what `slot` should run next, fairest first, or None if nothing waits that it can run."""
+    """Leases what `slot` should run next, fairest first, or None if nothing waits that it can run.
+
+    Raises:
+        NotNow: the slot has a pause or holds as much as it may, or its token has too many slots; nothing is leased.
+    """
+    held = conduct.admit(session, worker, slot.name)
     first = next(
         filter(None, (_claim_first(session, worker, slot, width, settings) for width in WIDTHS)), None
     )
     if first is None:
         return None
     batch = batch_of(session, first, slot)
-    more = _more(session, first, batch.most - 1) if batch.most > 1 and not first.faults else ()
+    wanted = 1 if first.faults else batch.most
+    if wanted > 1:
+        wanted = min(wanted, conduct.room(held, batch.mode, most_of(batch.mode, slot)))
+    more = _more(session, first, wanted - 1) if wanted > 1 else ()
     mode = Mode.FRESH if batch.mode is Mode.PACKED and not more else batch.mode
+    conduct.room(held, mode, most_of(mode, slot))
     if mode is not Mode.FRESH:
         first.mode = mode.value
     for one in more:
@@ -140,7 +152,7 @@ def _lease(
 ) -> None:
     run.claim_no += 1
     run.mode = mode.value
-    run.output = None  # what an earlier claim uploaded is not this one's
+    run.output, run.downloads = None, 0  # what an earlier claim uploaded is not this one's
     run.worker, run.worker_id = slot.name, worker.id
     run.started_at = func.clock_timestamp()
     run.lease_until = func.clock_timestamp() + timedelta(seconds=settings.lease_seconds)
@@ -182,3 +194,25 @@ def _note_seen(session: Session, worker: RunWorker, name: str) -> None:
     free = select(WorkerSlot.name).where(slot).with_for_update(skip_locked=True)
     seen = update(WorkerSlot).where(WorkerSlot.worker_id == worker.id, WorkerSlot.name.in_(free))
     session.execute(seen.values(seen_at=func.now()), execution_options={"synchronize_session": False})
+
+
+def take_back(session: Session, worker_id: UUID, *, actor: str, settings: Settings) -> int:
+    """Ends every lease of a token at once; its cases wait again, and nobody is to blame. How many there were."""
+    held = session.execute(
+        select(CaseRun.id, CaseRun.claim_no)
+        .where(CaseRun.worker_id == worker_id, CaseRun.status == CaseStatus.RUNNING.value)
+        .order_by(CaseRun.evaluation_id, CaseRun.id)
+    ).all()
+    # All locks before anything is changed, in the order of every other path: evaluations, cases, slots.
+    locked = [claim for one in held if _is_locked(session, claim := Claim(one.id, one.claim_no))]
+    for one in locked:
+        hand_back(session, one, actor=actor, settings=settings, why="token revoked")
+    return len(locked)
+
+
+def _is_locked(session: Session, claim: Claim) -> bool:
+    try:
+        lock_claimed(session, claim)
+    except Conflict:
+        return False  # settled meanwhile
+    return True

@@ -20,6 +20,7 @@ from server.evaluations.status import (
     EvaluationStatus,
     IllegalMove,
 )
+from server.evaluations.worker_models import Conduct
 from server.images.models import Image
 
 
@@ -130,6 +131,7 @@ class CaseRun(Identified, Base):
         Index(
             "ix_case_runs_parked", "evaluation_id", "not_before", postgresql_where=text("status = 'parked'")
         ),
+        Index("ix_case_runs_answered", "worker_id", "finished_at", postgresql_where=text("status = 'done'")),
     )
 
     evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"))
@@ -142,6 +144,9 @@ class CaseRun(Identified, Base):
     worker: Mapped[str | None] = mapped_column(default=None)
     worker_id: Mapped[UUID | None] = mapped_column(default=None)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)
+    downloads: Mapped[int] = mapped_column(
+        default=0, server_default="0"
+    )  # files that its last lease has read
     not_before: Mapped[datetime | None] = mapped_column(default=None)  # while parked: when it waits again
     verdict: Mapped[str | None] = mapped_column(default=None)
     message: Mapped[str | None] = mapped_column(default=None)
@@ -206,7 +211,7 @@ class Trouble(Identified, Created, Base):
     counts: Mapped[bool] = mapped_column(default=True, server_default=true())
 
 
-class WorkerSlot(Base):
+class WorkerSlot(Conduct, Base):
     """What a slot of a run worker last offered and when, what it runs or ran last, and why it takes no work."""
 
     __tablename__ = "worker_slots"

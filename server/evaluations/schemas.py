@@ -107,15 +107,25 @@ class SlotOut(BaseModel):
     """A slot of a run worker. `present`: it is let in and was seen in the last minute; memory in bytes.
 
     `state`: present, gone, unfit (and `unfit` says why it takes no work), token revoked, or token replaced and not
-    seen since.
+    seen since. What it was leased and did not finish was handed back, abandoned (its lease ran out) or faulted;
+    `warning`: what is strange about it; `paused_until`: it is leased nothing until then; `oldest`: since when it holds
+    the oldest of its cases.
     """
 
     name: str
+    worker: str | None
     state: str
     present: bool
     seen_at: datetime
     unfit: str | None
     running: int
+    oldest: datetime | None
+    finished: int
+    handed_back: int
+    abandoned: int
+    faulted: int
+    paused_until: datetime | None
+    warning: str | None
     evaluation: UUID | None
     task: str | None
     cpus: float
@@ -132,11 +142,19 @@ class SlotOut(BaseModel):
         slot, evaluation = one.slot, one.evaluation
         return cls(
             name=slot.name,
+            worker=one.worker,
             state=one.state,
             present=one.present,
             seen_at=slot.seen_at,
             unfit=slot.unfit,
             running=one.running,
+            oldest=one.oldest,
+            finished=slot.finished,
+            handed_back=slot.handed_back,
+            abandoned=slot.abandoned,
+            faulted=slot.faulted,
+            paused_until=slot.paused_until,
+            warning=one.warning,
             evaluation=evaluation.id if evaluation else None,
             task=evaluation.task if evaluation else None,
             cpus=slot.cpus,

@@ -12,45 +12,18 @@ from uuid import UUID
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from evaluator.verdicts import Fault
 from server import events
 from server.database import after_commit
 from server.errors import Conflict, NotFound
-from server.evaluations import budgets, usage
+from server.evaluations import budgets, conduct, usage
 from server.evaluations.batches import Mode
 from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.said import Finished, believable
 from server.evaluations.status import ACTIVE, UNDER_WAY, CaseStatus, EvaluationStatus
 from server.settings import Settings
 from server.wakeups import wake_run_workers, wake_score_workers
 
 SYSTEM = "system"
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What a run worker says of a case that ended by the container's own doing."""
-
-    fault: Fault | None
-    check: str | None
-    message: str
-    warnings: list[str]
-    output: str | None
-    seconds: float
-    peak_memory_bytes: int | None
-    log: str
-    receipt: dict[str, object]
-    cpu_seconds: float | None = None
-    gpu_memory_bytes: int | None = None
-    wait_seconds: float | None = None
-    repeat_agrees: bool | None = None
-    detail: str = ""
-
-    @property
-    def code(self) -> str:
-        """The verdict's code: valid, a fault, or output_invalid:<check>."""
-        if self.fault is None:
-            return "valid"
-        return f"{self.fault}:{self.check}" if self.check else str(self.fault)
 
 
 def lock_evaluation(session: Session, evaluation_id: UUID) -> Evaluation:
@@ -80,19 +53,32 @@ def lock_claimed(session: Session, claim: Claim) -> tuple[Evaluation, CaseRun]:
     Raises:
         Conflict: the lease was lost, by time or because the evaluation ended.
     """
-    lost = Conflict(
-        "lease_lost", "This case is not leased to you any more; stop it and throw its output away."
-    )
     evaluation_id = session.scalar(select(CaseRun.evaluation_id).where(CaseRun.id == claim.case_run))
     if evaluation_id is None:
-        raise lost
+        raise _lost()
     evaluation = lock_evaluation(session, evaluation_id)
+    return evaluation, lock_run(session, claim)
+
+
+def lock_run(session: Session, claim: Claim) -> CaseRun:
+    """The same without its evaluation, for what changes nothing but this row: others of it need not wait.
+
+    Raises:
+        Conflict: the lease was lost.
+    """
     query = select(CaseRun).where(CaseRun.id == claim.case_run).with_for_update()
-    run = session.scalars(query, execution_options={"populate_existing": True}).one()
-    owned = run.claim_no == claim.claim_no and claim.worker in (None, run.worker_id)
-    if not owned or run.status != CaseStatus.RUNNING:
-        raise lost
-    return evaluation, run
+    run = session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
+    if run is None or run.claim_no != claim.claim_no or claim.worker not in (None, run.worker_id):
+        raise _lost()
+    if run.status != CaseStatus.RUNNING:
+        raise _lost()
+    return run
+
+
+def _lost() -> Conflict:
+    return Conflict(
+        "lease_lost", "This case is not leased to you any more; stop it and throw its output away."
+    )
 
 
 def finish(session: Session, claim: Claim, finished: Finished, *, actor: str, settings: Settings) -> None:
@@ -105,6 +91,7 @@ def finish(session: Session, claim: Claim, finished: Finished, *, actor: str, se
     evaluation, run = lock_claimed(session, claim)
     if finished.output is not None and finished.output != run.output:
         raise NotFound("unknown_output", "Upload the output of this case first.")
+    finished = believable(session, evaluation, run, finished)
     if evaluation.status == EvaluationStatus.QUEUED:  # the claim that should have started it was rolled back
         evaluation.move_to(session, EvaluationStatus.RUNNING, actor=actor)
     if run.mode == Mode.INVOKE and finished.receipt.get("invoke") is not True:
@@ -115,6 +102,7 @@ def finish(session: Session, claim: Claim, finished: Finished, *, actor: str, se
         return
     _settle(session, evaluation, run, finished, actor=actor)
     usage.charge(session, evaluation.team_id, [run])
+    conduct.note_finished(session, run)
     _advance(session, evaluation, run, actor=actor, settings=settings)
 
 
@@ -173,6 +161,7 @@ def _run_fresh(
         one.move_to(session, CaseStatus.WAITING, actor=actor, why="runs fresh")
     session.flush()
     usage.charge(session, evaluation.team_id, [run], counts=False)
+    conduct.note_finished(session, run)
     after_commit(session, lambda: wake_run_workers(settings.redis_url))
 
 
@@ -268,11 +257,18 @@ def drop_rest(session: Session, evaluation: Evaluation, *, counts: bool = True) 
         usage.charge(session, evaluation.team_id, leased, counts=counts)
 
 
-def hand_back(session: Session, claim: Claim, *, actor: str, settings: Settings) -> None:
-    """Puts a case back that a stopping worker has not run: nobody's fault, nothing is counted."""
+def hand_back(
+    session: Session, claim: Claim, *, actor: str, settings: Settings, why: str = "worker stopping"
+) -> None:
+    """Puts a case back that a stopping worker has not run: nobody's fault, and counted for its slot alone.
+
+    Raises:
+        Conflict: the lease was lost.
+    """
     evaluation, run = lock_claimed(session, claim)
     run.lease_until = None
-    run.move_to(session, CaseStatus.WAITING, actor=actor, why="worker stopping")
+    run.move_to(session, CaseStatus.WAITING, actor=actor, why=why)
     session.flush()
     usage.charge(session, evaluation.team_id, [run], counts=False)
+    conduct.note_returned(session, run, conduct.Return.HANDED_BACK)
     after_commit(session, lambda: wake_run_workers(settings.redis_url))

@@ -13,9 +13,14 @@ from sqlalchemy.orm import Session
 from server import events
 from server.accounts.models import ApiToken
 from server.accounts.principals import RunWorker
+from server.evaluations import conduct
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.evaluations.policy import ANY_RUNTIME, PRESENT_SECONDS
 from server.evaluations.status import CaseStatus, EvaluationStatus
+
+_MANY = 5
+_FETCHING, _PATIENCE = 20.0, 4.0
+"""Minutes for an image and inputs, and how many times its limit a case may take with what runs before it."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,17 @@ class SlotState:
     """A slot as admins see it: what it offers, and what it runs if anything.
 
     `refused`: why its worker is not let in any more, if so; `present`: it is, and it was seen in the last minute.
+    `oldest`: since when it holds the oldest of its cases; `warning`: what is strange about how it goes about them.
     """
 
     slot: WorkerSlot
+    worker: str | None
     present: bool
     refused: str | None
     running: int
     evaluation: Evaluation | None
+    oldest: datetime | None = None
+    warning: str | None = None
 
     @property
     def state(self) -> str:
@@ -58,7 +67,7 @@ def _seen(session: Session) -> list[SlotState]:
         .order_by(WorkerSlot.name, WorkerSlot.seen_at)
     )
     newest = {  # a worker whose token was revoked comes back with another of the same name, and is the same slot
-        (slot.name, worker or slot.worker_id): SlotState(slot, seen and why is None, why, 0, None)
+        (slot.name, worker or slot.worker_id): SlotState(slot, worker, seen and why is None, why, 0, None)
         for slot, worker, seen, why in rows
     }
     return list(newest.values())
@@ -66,19 +75,42 @@ def _seen(session: Session) -> list[SlotState]:
 
 def slot_states(session: Session) -> list[SlotState]:
     """Every slot that ever asked for a case, by name; one that came back with a new token counts once."""
-    running = select(CaseRun.worker_id, CaseRun.worker, func.count()).where(
+    at: datetime = session.execute(select(func.now())).scalar_one()
+    running = select(CaseRun.worker_id, CaseRun.worker, func.count(), func.min(CaseRun.started_at)).where(
         CaseRun.status == CaseStatus.RUNNING.value
     )
-    counts = {
-        (worker_id, name): count
-        for worker_id, name, count in session.execute(running.group_by(CaseRun.worker_id, CaseRun.worker))
+    held = {
+        (worker_id, name): (count, oldest)
+        for worker_id, name, count, oldest in session.execute(
+            running.group_by(CaseRun.worker_id, CaseRun.worker)
+        )
     }
     found = []
     for one in _seen(session):
-        count = counts.get((one.slot.worker_id, one.slot.name), 0)
+        count, oldest = held.get((one.slot.worker_id, one.slot.name), (0, None))
         evaluation = session.get(Evaluation, one.slot.evaluation_id) if count else None
-        found.append(replace(one, running=count, evaluation=evaluation))
+        state = replace(one, running=count, evaluation=evaluation, oldest=oldest)
+        found.append(replace(state, warning=warning_of(state, at)))
     return found
+
+
+def warning_of(state: SlotState, at: datetime) -> str | None:
+    """What is strange about how a slot goes about its cases; None as a rule."""
+    slot, said = state.slot, []
+    back = slot.handed_back + slot.abandoned + slot.faulted
+    if back >= _MANY and back > slot.finished:
+        kinds = ((slot.handed_back, "handed back"), (slot.abandoned, "abandoned"), (slot.faulted, "faulted"))
+        parts = ", ".join(f"{count} {kind}" for count, kind in kinds if count)
+        said.append(f"gave back {back} of {back + slot.finished} cases ({parts})")
+    if slot.paused_until is not None and slot.paused_until > at:
+        said.append(f"has a pause until {slot.paused_until.astimezone(UTC):%H:%M:%S} UTC")
+    if state.evaluation is not None and state.oldest is not None:
+        minutes = (at - state.oldest).total_seconds() / 60
+        limits = state.evaluation.spec_version.spec.limits_of(state.evaluation.task)
+        longest = _FETCHING + _PATIENCE * limits.seconds_per_case / 60
+        if minutes > longest:
+            said.append(f"holds a case for {minutes:.0f} min, where {longest:.0f} min are enough for one")
+    return "; ".join(said) or None
 
 
 def note_unfit(session: Session, worker: RunWorker, name: str, why: str | None) -> None:
@@ -86,6 +118,7 @@ def note_unfit(session: Session, worker: RunWorker, name: str, why: str | None) 
     old = session.scalar(
         select(WorkerSlot.unfit).where(WorkerSlot.worker_id == worker.id, WorkerSlot.name == name)
     )
+    conduct.make_place(session, worker, name)
     nothing = {"cpus": 0.0, "memory": 0, "gpus": 0, "gpu_memory": 0, "seen_at": func.now()}
     query = insert(WorkerSlot).values(worker_id=worker.id, name=name, unfit=why, **nothing)
     session.execute(

@@ -15,7 +15,7 @@ from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import IN_FORCE, Case, Dataset
 from server.evaluations import faults
-from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 from server.images.models import Image
 from server.settings import Settings
 
@@ -26,11 +26,15 @@ LARGE = {"cpus": 64, "memory": 256 * GIB, "gpus": 1, "gpu_memory": 141 * GIB}
 
 @dataclass(frozen=True)
 class FakeWorker:
-    """One slot of a run worker: every call of the lease API, by hand."""
+    """One slot of a run worker: every call of the lease API, by hand.
+
+    With `sessions`, a case that it finishes was leased for as long as it says: time passes at once.
+    """
 
     http: httpx.Client
     name: str
     offer: Json = field(default_factory=lambda: LARGE)
+    sessions: SessionFactory | None = None
 
     def lease(self) -> Json | None:
         answer = self.http.post("/worker/leases", json={"name": self.name, **self.offer})
@@ -45,7 +49,17 @@ class FakeWorker:
 
     def call(self, method: str, lease: Json, what: str, **arguments: Any) -> httpx.Response:
         address = f"/worker/leases/{lease['case_run']}/{what}"
+        seconds = arguments.get("json", {}).get("seconds")
+        if what == "finish" and isinstance(seconds, int | float) and self.sessions is not None:
+            self._let_pass(lease, seconds)
         return self.http.request(method, address, params={"claim_no": lease["claim_no"]}, **arguments)
+
+    def _let_pass(self, lease: Json, seconds: float) -> None:
+        if self.sessions is not None and 0 < seconds < 1e6:
+            earlier = CaseRun.started_at - timedelta(seconds=seconds)
+            with unit_of_work(self.sessions) as session:
+                own = CaseRun.id == UUID(lease["case_run"]), CaseRun.claim_no == lease["claim_no"]
+                session.execute(update(CaseRun).where(*own).values(started_at=earlier))
 
     def heartbeat(self, lease: Json) -> int:
         """204 if the lease goes on, 409 if it is lost."""
@@ -124,7 +138,7 @@ class Lab:
     def worker(self, name: str = "fake", **offer: Any) -> FakeWorker:
         with unit_of_work(self.sessions) as session:
             token = create_worker_token(session, f"host-{uuid4().hex[:8]}")
-        return FakeWorker(self.clients(token), f"{name}-{uuid4().hex[:6]}", {**LARGE, **offer})
+        return FakeWorker(self.clients(token), f"{name}-{uuid4().hex[:6]}", {**LARGE, **offer}, self.sessions)
 
     def dataset(self, task: str = "task5", *, cases: int = 5, phase: str = "validation") -> UUID:
         """Cases named sub-00, sub-01, … with one small input file each."""
@@ -178,8 +192,9 @@ class Lab:
             return faults.expire_leases(session, settings=self.settings)
 
     def unpark(self) -> int:
-        """Lets the pause of every parked case be over on the database's clock; how many wait again."""
+        """Lets the pause of every parked case, and of every slot, be over; how many cases wait again."""
         with unit_of_work(self.sessions) as session:
+            session.execute(update(WorkerSlot).values(strikes=0, paused_until=None))
             past = func.clock_timestamp() - timedelta(seconds=1)
             session.execute(update(CaseRun).where(CaseRun.not_before.is_not(None)).values(not_before=past))
         with unit_of_work(self.sessions) as session:

@@ -1,6 +1,7 @@
 """A case that meets a fault of ours: who gets it next, and that one broken host ends nobody's evaluation."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +25,7 @@ def not_seen_for(lab: Lab, seconds: float, **named: Any) -> None:
 
 def beside(worker: FakeWorker, name: str) -> FakeWorker:
     """Another slot of the same host."""
-    return FakeWorker(worker.http, name, worker.offer)
+    return replace(worker, name=name)
 
 
 def test_a_broken_host_burns_no_case_three_times_while_another_is_there(lab: Lab, team: Entrant) -> None:

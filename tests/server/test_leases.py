@@ -116,8 +116,7 @@ def test_teams_take_turns_whoever_came_first(lab: Lab, entrant: MakeEntrant) -> 
     lab.dataset("task3")
     many = {early.submit(), early.submit("task3")}
     one = late.submit()
-    worker = lab.worker()
-    owners = [worker.take()["evaluation"] for _ in range(6)]
+    owners = [lab.worker().take()["evaluation"] for _ in range(6)]
     assert [owner == one for owner in owners] == [False, True] * 3
     assert many >= set(owners) - {one}
 
@@ -210,9 +209,10 @@ def test_eight_claimers_of_one_evaluation_take_every_case_once_and_wait_for_nobo
         service.lock_evaluation(holder, UUID(evaluation))
 
         def drain(number: int) -> list[UUID]:
-            taken = []
-            worker, slot = RunWorker(new_id(), "host"), Slot(f"slot-{number}", 64, 256 * GIB, 1, 141 * GIB)
+            taken: list[UUID] = []
+            worker = RunWorker(new_id(), "host")
             while True:
+                slot = Slot(f"slot-{number}-{len(taken)}", 64, 256 * GIB, 1, 141 * GIB)
                 with unit_of_work(lab.sessions) as session:
                     leased = claim(session, worker, slot, settings=lab.settings)
                     if leased is None:

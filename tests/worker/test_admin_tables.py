@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from evaluator.terminal import harmless
 from worker.admin.main import collect
-from worker.admin.tables import Listing, counted, harmless
+from worker.admin.tables import Listing, counted
 
 BOXES = set("╭╮╰╯│─┏┓┗┛┃━└┘┌┐├┤")
 

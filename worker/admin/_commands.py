@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from typer.core import MarkupMode, TyperCommand, TyperGroup
+from typer.core import MarkupMode, TyperCommand
 from typer.main import get_group
+
+from evaluator.terminal import Group
 
 _HERE = Path(__file__).parent
 
@@ -45,7 +47,7 @@ class Deferred(TyperCommand):
         return get_group(app).commands[str(self.name)].make_context(*arguments, **more)
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """All commands that modules of this package declare, in alphabetical order."""
 
     def __init__(self, **settings: Any) -> None:

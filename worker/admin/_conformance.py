@@ -1,15 +1,14 @@
 """`proctor-admin doctor --conformance`: the suite of denied acts over every profile and runtime of this host."""
 
-import json
 import tempfile
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 
-import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from evaluator.terminal import Console, say, say_json
 from sandbox import conformance
 from sandbox.conformance import Result
 from sandbox.engine import Engine
@@ -26,10 +25,10 @@ def show_conformance(profile: Profile | None, as_json: bool) -> int:
     try:
         results = _results([profile] if profile else list(Profile))
     except EngineFault as fault:
-        typer.echo(str(fault), err=True)
+        say(str(fault), err=True)
         return 1
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in results], indent=2))
+        say_json([asdict(one) for one in results])
     else:
         Console().print(table(results))
     return 0 if all(one.held for one in results) else 1
@@ -65,7 +64,7 @@ def table(results: list[Result]) -> Table:
     return shown
 
 
-def _cell(result: Result | None) -> str:
+def _cell(result: Result | None) -> Text:
     if result is None:
-        return ""
-    return "[green]held[/]" if result.held else f"[red]failed[/] {result.detail}"
+        return Text()
+    return Text("held", "green") if result.held else Text.assemble(("failed", "red"), f" {result.detail}")

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from evaluator.spec import SpecError, load_challenge
+from evaluator.terminal import Console
 from server.challenges.diff import Change
 from server.challenges.plan import Plan, apply_planned, plan
 from server.settings import Settings
@@ -39,7 +39,7 @@ def apply(
     It asks first where a phase, task, board or track disappears, a phase opens, closes or its dates move back, what
     is hidden would be shown, or scored evaluations would leave their leaderboards.
     """
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = Console(soft_wrap=True)
     settings = settings_of(data)
     console.print(run(settings, file, overlay, yes=yes, only_plan=only_plan, show=console.print))
 

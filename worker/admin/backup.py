@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from evaluator.terminal import say
 from worker.admin._backup import (
     DUMP,
     IN_BACKUPS,
@@ -56,7 +57,7 @@ def backup(
         rows = dump(postgres, folder / DUMP)
         files = {name: _copied(directory / name, folder / name) for name in KEPT}
         Manifest(rows=rows, files=files).write(folder)
-    typer.echo(f"{folder}: {_said(rows, files)}")
+    say(f"{folder}: {_said(rows, files)}")
 
 
 @app.command("restore")
@@ -90,7 +91,7 @@ def restore(
     if (rows, files) != (manifest.rows, manifest.files):
         fail(f"{directory} is not what the backup says it holds. {manifest.difference(rows, files)}")
     start = f"proctor-admin up --data {shlex.quote(str(directory))}"
-    typer.echo(f"{directory}: identical with the backup, {_said(rows, files)}. Start it: {start}")
+    say(f"{directory}: identical with the backup, {_said(rows, files)}. Start it: {start}")
 
 
 def _refuse_other(folder: Path) -> None:

@@ -9,11 +9,11 @@ from typing import NoReturn
 
 import typer
 from pydantic import SecretStr
-from rich.console import Console
 from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from evaluator.terminal import Console, agreed
 from server.database import unit_of_work
 from server.errors import Problem
 from server.settings import Settings
@@ -23,7 +23,7 @@ from worker.embedded.postgres import Postgres
 
 ACTOR = "proctor-admin"
 
-_console = Console(stderr=True, highlight=False)
+_console = Console(stderr=True)
 
 
 def settings_of(data: Path | None) -> Settings:
@@ -65,7 +65,7 @@ def work(settings: Settings) -> Iterator[Session]:
 
 def fail(message: str) -> NoReturn:
     """Ends the command with exit code 1 and a sentence."""
-    _console.print(message, style="red", markup=False, soft_wrap=True)
+    _console.print(message, style="red", soft_wrap=True)
     raise typer.Exit(1)
 
 
@@ -75,4 +75,4 @@ def make_sure(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         fail(f"{question}\nGive --yes to go on.")
-    typer.confirm(f"{question}\nGo on?", abort=True)
+    agreed(f"{question}\nGo on?", abort=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from evaluator.terminal import say
 from server.challenges.service import get_challenge
 from server.datasets import effects, versions
 from server.datasets.models import Dataset
@@ -84,11 +85,11 @@ def activate_dataset(
         changes = effects.changes_of(session, dataset, settings)
         if changes is not None:
             said = "; ".join(changes.lines()) or "no difference"
-            typer.echo(f"Against the cases in force: {said}", err=True)
+            say(f"Against the cases in force: {said}", err=True)
         if effect.touches:
             make_sure(f"{_name(dataset)}: if it comes into force, {effect.sentence()}.", yes=yes)
         versions.activate(session, dataset, settings=settings, actor=ACTOR)
-        typer.echo(f"{_name(dataset)}: in force; {effect.sentence()}")
+        say(f"{_name(dataset)}: in force; {effect.sentence()}")
 
 
 @app.command("drop-dataset")
@@ -120,7 +121,7 @@ def drop_dataset(
         names = "\n".join(_name(one) for one in found)
         if found:
             make_sure(f"{names}\nTheir files are removed, {freed / 1e6:,.1f} MB.", yes=yes)
-    typer.echo(f"{counted(len(found), 'version')} dropped, {freed / 1e6:,.1f} MB freed")
+    say(f"{counted(len(found), 'version')} dropped, {freed / 1e6:,.1f} MB freed")
 
 
 def _name(dataset: Dataset) -> str:

@@ -7,10 +7,10 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from evaluator.terminal import Console, in_line, say, say_json
 from server.challenges.service import now
 from server.evaluations import errors
 from server.evaluations.retry import errored_like, retry
@@ -41,7 +41,7 @@ def show_errors(
             parked=[FailedOut.of(one) for one in errors.parked(session, challenge=challenge)],
         )
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        say_json(found)
         return
     terminal = console()
     _show(terminal, "Errored; 'proctor-admin retry' runs them again:", found.errored)
@@ -86,7 +86,7 @@ def retry_errored(
         make_sure(f"{len(ids)} evaluations are run again.", yes=yes)
     with work(settings) as session:
         for one in sorted(ids):
-            typer.echo(_said(one, retry(session, one, actor=ACTOR, settings=settings, why=why).remaining))
+            say(_said(one, retry(session, one, actor=ACTOR, settings=settings, why=why).remaining))
 
 
 def _said(evaluation: UUID, remaining: int) -> str:
@@ -114,14 +114,7 @@ def _show(terminal: Console, title: str, found: list[FailedOut]) -> None:
             f"on {one.worker}" if one.worker else "",
             "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         ]
-        terminal.print(
-            f"{one.id}  {one.challenge} {one.phase} {one.track} {one.task}, {_plain(one.team)}", markup=False
-        )
+        terminal.print(f"{one.id}  {one.challenge} {one.phase} {one.track} {one.task}, {in_line(one.team)}")
         for line in (", ".join(fact for fact in facts if fact), one.reason or ""):
             if line:
-                terminal.print(Padding(Text(_plain(line)), (0, 0, 0, 4), expand=False))
-
-
-def _plain(text: str) -> str:
-    """What a terminal shows as it is: engines and scorers repeat what programs wrote."""
-    return "".join(char if char.isprintable() else " " for char in text)
+                terminal.print(Padding(Text(in_line(line)), (0, 0, 0, 4), expand=False))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from evaluator.terminal import say_json
 from server.evaluations.forecast import Forecast, PhaseForecast, forecast
 from worker.admin.context import settings_of, work
 from worker.admin.tables import Listing, console, moment
@@ -24,7 +25,7 @@ def show_forecast(
     with work(settings_of(data)) as session:
         found = forecast(session)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        say_json(found)
         return
     out = console()
     if found.note is not None:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
+from evaluator.terminal import Console, agreed, say
 from server.challenges.service import get_challenge
 from server.datasets import service
 from server.datasets.difference import Difference
@@ -47,9 +47,7 @@ def import_dataset(
     imported then; warnings have to be accepted. The same cases again change nothing. Where evaluations are concerned it
     says how many and asks first; until then the cases are staged.
     """
-    typer.echo(
-        run(settings_of(data), folder, challenge=challenge, task=task, phase=phase, accept=accept, yes=yes)
-    )
+    say(run(settings_of(data), folder, challenge=challenge, task=task, phase=phase, accept=accept, yes=yes))
 
 
 @app.command("check-dataset")
@@ -70,7 +68,7 @@ def check_dataset(folder: Folder, challenge: Challenge, task: Task, phase: Phase
     _say(_warned(report.warnings) + _noted(report.notes) + _changed(report.difference))
     if report.errors:
         fail("This cannot be imported:\n" + "\n".join(_first(report.errors)))
-    typer.echo(f"{challenge} {phase} {task}: {_verdict(report)}")
+    say(f"{challenge} {phase} {task}: {_verdict(report)}")
 
 
 def _verdict(report: Report) -> str:
@@ -171,7 +169,7 @@ def _asked(warnings: tuple[str, ...]) -> bool:
     if not sys.stdin.isatty():
         return False
     _say(_warned(warnings))
-    return typer.confirm("Import it all the same?")
+    return agreed("Import it all the same?")
 
 
 def _warned(warnings: tuple[str, ...]) -> list[str]:
@@ -194,5 +192,4 @@ def _first(lines: tuple[str, ...] | list[str]) -> list[str]:
 
 
 def _say(lines: list[str]) -> None:
-    for line in lines:
-        typer.echo(line, err=True)
+    say(*lines, err=True)

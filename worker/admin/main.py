@@ -39,6 +39,6 @@ def _every_command() -> None:
 def main() -> None:
     """Entry point of the `proctor-admin` command; exit code 2 where only the client is installed."""
     if any(importlib.util.find_spec(name) is None for name in _NEEDED):
-        print("proctor-admin needs the server's packages: pip install '.[server,worker]'", file=sys.stderr)
+        sys.stderr.write("proctor-admin needs the server's packages: pip install '.[server,worker]'\n")
         sys.exit(2)
     collect()()

@@ -9,6 +9,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
+from evaluator.terminal import say
 from server.accounts import passwords, service
 from server.accounts.models import Account
 from server.accounts.schemas import Email, Name, Password
@@ -78,17 +79,17 @@ def create_admin(
     password = _new_password(password_stdin)
     with work(settings) as session:
         service.make_admin(session, email=mail, name=called, password=password, actor=ACTOR)
-    typer.echo(f"{mail} is an admin now.")
+    say(f"{mail} is an admin now.")
 
 
 def _promote(settings: Settings, account: Account, *, yes: bool) -> None:
     if account.is_admin:
-        typer.echo(f"{account.email} is an admin already.")
+        say(f"{account.email} is an admin already.")
         return
     make_sure(f"{account.email} ({account.name}) has an account and becomes an admin.", yes=yes)
     with work(settings) as session:
         service.set_admin(session, account.id, is_admin=True, actor=ACTOR)
-    typer.echo(f"{account.email} is an admin now.")
+    say(f"{account.email} is an admin now.")
 
 
 @app.command("reset-password")
@@ -109,8 +110,8 @@ def reset_password(
     )
     with work(settings) as session:
         code, expires_at = passwords.begin_reset(session, account.id, actor=ACTOR)
-    typer.echo(code)
-    typer.echo(
+    say(code)
+    say(
         f"{account.email} has until {moment(expires_at)} UTC to type: proctor passwd --forgotten SERVER",
         err=True,
     )

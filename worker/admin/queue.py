@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from evaluator.terminal import say
 from server.admin.find import evaluation_id
 from server.evaluations.errors import headline
 from server.evaluations.schemas import WaitingOut
@@ -92,7 +93,7 @@ def set_priority(
         make_sure(f"{len(ids)} evaluations get priority {priority}.", yes=yes)
     with work(settings) as session:
         changed = prioritize(session, sorted(ids), priority, actor=ACTOR)
-    typer.echo(f"{changed} of {counted(len(ids), 'evaluation')} changed to priority {priority}")
+    say(f"{changed} of {counted(len(ids), 'evaluation')} changed to priority {priority}")
 
 
 def queue_table(found: list[Waiting]) -> Listing:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from evaluator.terminal import say
 from server.challenges.service import get_challenge, is_sealed, release
 from server.leaderboard.release import obstacles
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
@@ -49,7 +50,7 @@ def release_board(
             release(session, found, phase, actor=ACTOR, why=reason if early else None)
         else:
             release(session, found, phase, actor=ACTOR)
-    typer.echo(f"{challenge} {phase}: released")
+    say(f"{challenge} {phase}: released")
 
 
 def _refusal(challenge: str, phase: str, early: Sequence[str], *, force: bool) -> str:

@@ -1,5 +1,6 @@
-"""`proctor-admin slots`: who works on the queue, and why one does not."""
+"""`proctor-admin slots`: who works on the queue, how, and why one does not."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,10 @@ def show_slots(
         Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
     ] = None,
 ) -> None:
-    """Every slot of run workers: what it offers, when it was seen, what it runs, and why it takes no work."""
+    """Every slot of run workers: what it offers, when it was seen, what it runs, and why it takes no work.
+
+    'ended' counts the cases that it finished and, after a slash, those that it was leased and gave back.
+    """
     with work(settings_of(data)) as session:
         states = slot_states(session)
         if as_json:
@@ -32,19 +36,38 @@ def show_slots(
 
 def slots_table(states: list[SlotState]) -> Listing:
     """One row per slot."""
-    heads = ("slot", "state", "seen (UTC)", "offers", "runs", "evaluation", "unfit because")
-    table = Listing(heads, prose=frozenset(("unfit because",)))
+    heads = ("slot", "worker", "state", "seen (UTC)", "offers", "runs", "ended", "evaluation", *_PROSE)
+    table = Listing(heads, prose=frozenset(_PROSE))
     for one in states:
+        slot = one.slot
+        back = slot.handed_back + slot.abandoned + slot.faulted
         table.add(
-            one.slot.name,
+            slot.name,
+            one.worker if one.worker not in (None, slot.name) else "",
             one.state,
-            moment(one.slot.seen_at, seconds=True),
+            moment(slot.seen_at, seconds=True),
             _offers(one),
-            f"{one.running} of {one.evaluation.task}" if one.evaluation else "",
+            _runs(one),
+            f"{slot.finished}/{back}" if slot.finished or back else "",
             str(one.evaluation.id) if one.evaluation else "",
-            one.slot.unfit or "",
+            slot.unfit or "",
+            one.warning or "",
         )
     return table
+
+
+_PROSE = ("unfit because", "warning")
+
+
+def _runs(state: SlotState) -> str:
+    if state.evaluation is None:
+        return ""
+    age = (
+        ""
+        if state.oldest is None
+        else f" for {(datetime.now(UTC) - state.oldest).total_seconds() / 60:.0f} min"
+    )
+    return f"{state.running} of {state.evaluation.task}{age}"
 
 
 def _offers(state: SlotState) -> str:

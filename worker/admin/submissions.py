@@ -7,9 +7,9 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from evaluator.terminal import Console, say
 from server.admin.evaluations import Wanted, evaluations, log_of, shown
 from server.admin.find import evaluation_or_submission
 from server.admin.schemas import EvaluationRow, EvaluationShown
@@ -17,7 +17,7 @@ from server.challenges.service import now
 from server.evaluations.status import EvaluationStatus
 from server.evaluations.waiting import Which
 from worker.admin.context import fail, settings_of, work
-from worker.admin.tables import Listing, console, harmless, moment, show, show_json
+from worker.admin.tables import Listing, console, moment, show, show_json
 
 app = typer.Typer()
 Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
@@ -47,7 +47,7 @@ def list_submissions(
     found: list[EvaluationRow] = []
     with work(settings_of(data)) as session:
         which = Which(challenge, phase, track, task, team)
-        wanted = Wanted(which, status, None if since is None else _since(since, now(session)), id_)
+        wanted = Wanted(which, status, None if since is None else moment_given(since, now(session)), id_)
         page = evaluations(session, wanted, limit=limit)
         found += page.items
         while page.next is not None and len(found) < limit:
@@ -58,10 +58,10 @@ def list_submissions(
         return
     show(evaluations_table(found), otherwise="Nothing was submitted that this asks for.")
     if page.next is not None:
-        typer.echo(f"The newest {limit} are shown; --limit shows more.", err=True)
+        say(f"The newest {limit} are shown; --limit shows more.", err=True)
 
 
-def _since(text: str, at: datetime) -> datetime:
+def moment_given(text: str, at: datetime) -> datetime:
     """The moment that is meant: so long before `at`, or a date in UTC."""
     if span := _SPAN.fullmatch(text):
         return at - timedelta(**{_UNITS[span[2]]: int(span[1])})
@@ -109,7 +109,7 @@ def show_one(
     with work(settings_of(data)) as session:
         ids = evaluation_or_submission(session, id_)
         if log is not None:
-            typer.echo("\n".join(harmless(log_of(session, one, log)) for one in _only(ids)))
+            say(*(log_of(session, one, log) for one in _only(ids)))
             return
         found = [shown(session, one, with_names=True) for one in ids]
     if as_json:

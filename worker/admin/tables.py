@@ -1,20 +1,19 @@
 """Lists for any width: a column each where they fit, else a paragraph per row; plain text where nobody looks."""
 
-import json
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console as AnyConsole
+from rich.console import ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-_WIDE = 180
+from evaluator.terminal import Console, harmless, in_line, say_json
+
 _LEAST_PROSE = 30
 _BETWEEN = " · "
 _GAP, _INDENT = 2, 2
@@ -51,7 +50,7 @@ class Listing:
             raise ValueError(f"{len(cells)} cells under {len(self.heads)} heads")
         self.rows.append(cells)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: AnyConsole, options: ConsoleOptions) -> RenderResult:
         """What rich prints."""
         shown = [at for at, _ in enumerate(self.heads) if any(row[at] for row in self.rows)]
         if self.title:
@@ -89,7 +88,7 @@ class Listing:
 
     def _paragraphs(self, shown: Sequence[int], width: int) -> Iterator[Text | Padding]:
         for row in self.rows:
-            yield Text(harmless(row[shown[0]]), style="bold", overflow="fold")
+            yield Text(in_line(row[shown[0]]), style="bold", overflow="fold")
             line = Text()
             for at in shown[1:]:
                 if not row[at]:
@@ -111,15 +110,9 @@ def _cell(text: str) -> Text:
     return Text(harmless(text), style=_COLOURS.get(text, ""))
 
 
-def harmless(text: str) -> str:
-    """Text that somebody else wrote, without what a terminal would take for a command."""
-    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)
-
-
 def console() -> Console:
-    """Standard output for lists; what is not a terminal has room for whole rows unless COLUMNS says otherwise."""
-    known = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(highlight=False, width=None if known else _WIDE)
+    """Standard output for lists."""
+    return Console()
 
 
 def show(listing: Listing, *, otherwise: str = "") -> None:
@@ -129,7 +122,7 @@ def show(listing: Listing, *, otherwise: str = "") -> None:
 
 def show_json(content: Any) -> None:
     """Prints JSON for programs."""
-    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+    say_json(content)
 
 
 def moment(at: datetime | None, *, seconds: bool = False) -> str:

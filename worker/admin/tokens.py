@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evaluator.terminal import say
 from server.accounts.service import create_worker_token
 from server.database import unit_of_work
 from server.tables import open_database
@@ -29,6 +30,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,100}")
 @app.command("worker-token")
 def worker_token(
     name: Annotated[str, typer.Argument(help="The run worker's name.")],
+    slots: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="Slots it may have at once; else as many as before, or 64."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The token and the settings as JSON.")] = False,
     data: Annotated[
         Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
@@ -44,20 +49,20 @@ def worker_token(
     own = name == LOCAL and "DATABASE_URL" not in os.environ
     token = _new_local_token(settings.data) if own else None
     with work(settings) as session:
-        token = create_worker_token(session, name, token=token)
+        token = create_worker_token(session, name, token=token, slots=slots)
     known = _settings(settings.data, token)
     if as_json:
         show_json({"name": name, "token": token, "settings": known})
         return
-    typer.echo(token)
+    say(token)
     if own:
-        typer.echo(
+        say(
             "The run workers of this machine read it from their file and go on; those that had left return "
             "within a minute.",
             err=True,
         )
     else:
-        typer.echo(_told(name, known), err=True)
+        say(_told(name, known), err=True)
 
 
 def _new_local_token(data: Path) -> str:

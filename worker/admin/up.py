@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from evaluator.terminal import Console
 from worker.admin.platform import Platform, SecretKey, WorkerToken, services
 from worker.admin.secret_key import check_secret_key
 from worker.admin.tokens import local_worker_token
@@ -46,7 +46,7 @@ def up(
 
     Nothing has to be installed or configured; passwords and keys are made on first use.
     """
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True)
     directory = data.absolute() if data else data_directory()
     try:
         platform = Platform.on(
@@ -64,7 +64,7 @@ def up(
             lambda started: check_secret_key(started, replace=new_secret_key),
         )
     except (SetupError, ServiceError) as error:
-        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        console.print(str(error), style="red", soft_wrap=True)
         raise typer.Exit(1) from error
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from evaluator.terminal import say
 from worker.run.bearer import REFUSED
 from worker.run.config import RunConfig
 
@@ -30,7 +31,7 @@ def main(
                 if one["loc"]
                 else "environment"
             )
-            typer.echo(f"{field}: {one['msg'].removeprefix('Value error, ')}", err=True)
+            say(f"{field}: {one['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(2) from None
     from worker.run.tasks import (  # reads REDIS_URL, so only after the settings are known to be good
         app,

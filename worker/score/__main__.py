@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from evaluator.terminal import say
 from server.errors import Conflict
 
 
@@ -17,7 +18,7 @@ def main(name: Annotated[str, typer.Option(help="This worker's name.")] = "score
     try:
         require_secret_key()
     except Conflict as problem:
-        typer.echo(f"{problem.detail} Set PROCTOR_SECRET_KEY to it again.", err=True)
+        say(f"{problem.detail} Set PROCTOR_SECRET_KEY to it again.", err=True)
         raise typer.Exit(2) from None
 
     # Threads: a check of 20 GB must not keep a score, or an expired lease, waiting.

@@ -8,7 +8,7 @@ from celery.signals import worker_ready
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.database import SessionFactory, unit_of_work
-from server.evaluations import faults
+from server.evaluations import conduct, faults
 from server.evaluations.receipt_keys import require_own_key
 from server.logs import configure
 from server.settings import Settings
@@ -56,10 +56,14 @@ def wake() -> None:
 
 @app.task(name=TICK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
 def tick() -> None:
-    """Parks cases whose lease has run out, puts back those parked long enough, and removes uploads nobody finished."""
+    """Parks cases whose lease has run out, puts back those parked long enough, and removes what nobody needs any more.
+
+    That is uploads that were never finished, and slots that were not seen for a month.
+    """
     with unit_of_work(sessions()) as session:
         expired = faults.expire_leases(session, settings=settings())
         faults.revive_parked(session, settings=settings())
+        conduct.forget_old_slots(session)
         expire_uploads(session, uploads=settings().uploads)
     if expired:
         _log.warning("leases_expired", count=expired)

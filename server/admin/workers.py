@@ -1,0 +1,195 @@
+"""Run workers' tokens as admins see them: what each has done and read, and all of it put back when one is revoked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server import events
+from server.accounts import service as accounts
+from server.accounts.models import ApiToken, TokenKind
+from server.admin.schemas import (
+    AnsweredOut,
+    ReadOut,
+    RevokedOut,
+    TaskReadOut,
+    TotalOut,
+    WorkerReads,
+    WorkerRow,
+)
+from server.errors import NotFound
+from server.evaluations import leases, reads, slots
+from server.evaluations.slots import SlotState
+from server.settings import Settings
+
+MOST_READS = 10_000
+"""Cases and images that one answer lists by their ids."""
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What the slots of one token did together."""
+
+    present: int
+    running: int
+    finished: int
+    handed_back: int
+    abandoned: int
+    faulted: int
+    seen_at: datetime | None
+    warnings: list[str]
+
+
+def workers(session: Session) -> list[WorkerRow]:
+    """Every run worker's token, the revoked ones too, oldest first."""
+    query = select(ApiToken).where(ApiToken.kind == TokenKind.WORKER).order_by(ApiToken.id)
+    by_token: dict[UUID, list[SlotState]] = {}
+    for one in slots.slot_states(session):
+        by_token.setdefault(one.slot.worker_id, []).append(one)
+    totals = reads.totals(session)
+    return [
+        _row(
+            token,
+            _sums(by_token.get(token.id, [])),
+            totals.get((token.id, "case"), reads.Total()),
+            totals.get((token.id, "image"), reads.Total()),
+        )
+        for token in session.scalars(query)
+    ]
+
+
+def _sums(states: Iterable[SlotState]) -> _Sums:
+    of = list(states)
+    return _Sums(
+        present=sum(one.present for one in of),
+        running=sum(one.running for one in of),
+        finished=sum(one.slot.finished for one in of),
+        handed_back=sum(one.slot.handed_back for one in of),
+        abandoned=sum(one.slot.abandoned for one in of),
+        faulted=sum(one.slot.faulted for one in of),
+        seen_at=max((one.slot.seen_at for one in of), default=None),
+        warnings=[f"{one.slot.name}: {one.warning}" for one in of if one.warning],
+    )
+
+
+def _row(token: ApiToken, did: _Sums, cases: reads.Total, images: reads.Total) -> WorkerRow:
+    return WorkerRow(
+        id=token.id,
+        name=token.name,
+        created_at=token.created_at,
+        issued_at=token.issued_at,
+        revoked_at=token.revoked_at,
+        most_slots=token.slots,
+        slots_present=did.present,
+        seen_at=did.seen_at,
+        running=did.running,
+        finished=did.finished,
+        handed_back=did.handed_back,
+        abandoned=did.abandoned,
+        faulted=did.faulted,
+        warnings=did.warnings,
+        cases_read=_total(cases),
+        images_read=_total(images),
+    )
+
+
+def _total(one: reads.Total) -> TotalOut:
+    return TotalOut(
+        count=one.count, files=one.files, bytes=one.size, first_at=one.first_at, last_at=one.last_at
+    )
+
+
+def worker_named(session: Session, name: str) -> ApiToken:
+    """The token of the run worker called `name`, or with this id; of several of the name the newest.
+
+    Raises:
+        NotFound: there is none.
+    """
+    known = select(ApiToken).where(ApiToken.kind == TokenKind.WORKER)
+    found = session.scalar(known.where(ApiToken.name == name).order_by(ApiToken.id.desc()).limit(1))
+    found = found or next((one for one in session.scalars(known) if str(one.id) == name), None)
+    if found is None:
+        raise NotFound(
+            "unknown_worker", f"There is no run worker {name!r}; 'proctor-admin workers' lists them."
+        )
+    return found
+
+
+def reads_of(session: Session, worker_id: UUID) -> WorkerReads:
+    """What a token has read: by task, and each case and image by its id.
+
+    Raises:
+        NotFound: there is no such worker.
+    """
+    _require(session, worker_id)
+    return WorkerReads(
+        tasks=[
+            TaskReadOut(
+                challenge=one.challenge, phase=one.phase, task=one.task, **_total(one.total).model_dump()
+            )
+            for one in reads.by_task(session, worker_id)
+        ],
+        read=[
+            ReadOut(
+                subject=one.subject,
+                id=one.subject_id,
+                files=one.files,
+                bytes=one.size,
+                first_at=one.first_at,
+                last_at=one.last_at,
+            )
+            for one in reads.read(session, worker_id, most=MOST_READS)
+        ],
+    )
+
+
+def answered_by(session: Session, worker_id: UUID, *, since: datetime | None = None) -> list[AnsweredOut]:
+    """The evaluations in which a token answered cases (from `since` on) whose outputs are still in use.
+
+    Raises:
+        NotFound: there is no such worker.
+    """
+    _require(session, worker_id)
+    return [
+        AnsweredOut(
+            evaluation=one.evaluation.id,
+            submission=one.evaluation.submission_id,
+            challenge=one.challenge,
+            team=one.team,
+            phase=one.evaluation.phase,
+            track=one.evaluation.track,
+            task=one.evaluation.task,
+            status=one.evaluation.status,
+            cases=one.cases,
+            cases_of=one.of,
+            first_at=one.first_at,
+            last_at=one.last_at,
+        )
+        for one in reads.answered(session, worker_id, since=since)
+    ]
+
+
+def revoke(
+    session: Session, worker_id: UUID, *, actor: str, settings: Settings, since: datetime | None = None
+) -> RevokedOut:
+    """Shuts a run worker out and puts back what it holds; names what it answered. A second time only names it.
+
+    Raises:
+        NotFound: there is no such worker.
+    """
+    accounts.revoke_worker(session, worker_id, actor=actor)
+    put_back = leases.take_back(session, worker_id, actor=actor, settings=settings)
+    if put_back:
+        what = f"{put_back} cases put back into the queue"
+        events.record(session, "worker", worker_id, actor=actor, what=what, why="its token was revoked")
+    session.flush()
+    return RevokedOut(put_back=put_back, answered=answered_by(session, worker_id, since=since))
+
+
+def _require(session: Session, worker_id: UUID) -> None:
+    own = ApiToken.id == worker_id, ApiToken.kind == TokenKind.WORKER
+    if not session.scalar(select(func.count()).where(*own)):
+        raise NotFound("unknown_worker", "There is no such run worker. GET /admin/workers lists them.")

@@ -1,0 +1,172 @@
+"""How slots behave: what one may hold at once, how many a token may have, and a pause for one that returns its cases.
+
+A worker is in the hands of whoever has its host. Whatever it says, a slot holds no more than two of its batches and
+what is being settled, and one that gives back again and again what it was leased waits longer each time.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, delete, func, select, text, update
+from sqlalchemy.orm import Session
+
+from server import events
+from server.accounts.principals import RunWorker
+from server.errors import NotNow
+from server.evaluations.models import CaseRun, WorkerSlot
+from server.evaluations.status import CaseStatus
+
+BEING_SETTLED = 2
+"""Cases beside two batches (the one that runs and the next one) that a slot may hold: their containers have ended."""
+_FULL_FOR, _CROWDED_FOR = 2.0, 60.0
+_FORGIVEN = 10
+"""Strikes that cost nothing: a worker that is restarted a few times hands back what it holds each time."""
+_RETURNED, _FINISHED = 2, 1
+_MOMENT = timedelta(seconds=1)
+_MOST_STRIKES = 40
+_LONGEST_PAUSE = 120.0
+_MAKES_ROOM_AFTER = timedelta(hours=1)
+_FORGOTTEN_AFTER = timedelta(days=30)
+
+
+class Return(StrEnum):
+    """How a case came back without a verdict; each is counted in the slot's column of this name."""
+
+    HANDED_BACK = "handed_back"
+    ABANDONED = "abandoned"
+    FAULTED = "faulted"
+
+
+def admit(session: Session, worker: RunWorker, name: str) -> Mapping[str, int]:
+    """Lets a slot ask for a case: locks its row if it has one, and counts the cases that it holds by their mode.
+
+    Two requests of one slot at the same time come one after the other, so that together they get no more than one.
+
+    Raises:
+        NotNow: the slot has a pause, or its token has as many slots as it may have.
+    """
+    own = (WorkerSlot.worker_id == worker.id) & (WorkerSlot.name == name)
+    clock = func.clock_timestamp()
+    paused = select(WorkerSlot.paused_until, clock).where(own).with_for_update()
+    found = session.execute(paused).one_or_none()
+    if found is None:
+        _take_place(session, worker)
+        found = session.execute(paused).one_or_none()
+    if found is not None and found[0] is not None and found[0] > found[1]:
+        seconds = (found[0] - found[1]).total_seconds()
+        why = "This slot gave back, again and again, cases that it was leased, so it has a pause"
+        raise NotNow("slot_paused", f"{why}: ask again in {seconds:.0f} s.", seconds=seconds)
+    holds = CaseRun.worker_id == worker.id, CaseRun.worker == name, CaseRun.status == CaseStatus.RUNNING.value
+    rows = session.execute(select(CaseRun.mode, func.count()).where(*holds).group_by(CaseRun.mode))
+    return Counter({str(mode): count for mode, count in rows})
+
+
+def room(held: Mapping[str, int], mode: str, batch: int) -> int:
+    """How many more cases of `mode` the slot may be leased, whose batches have `batch` cases at most.
+
+    Raises:
+        NotNow: none.
+    """
+    left = 2 * batch + BEING_SETTLED - held.get(mode, 0)
+    if left < 1:
+        why = f"This slot holds {held[mode]} cases, as many as it may: finish them, or hand them back"
+        raise NotNow("slot_is_full", f"{why}.", seconds=_FULL_FOR)
+    return left
+
+
+def make_place(session: Session, worker: RunWorker, name: str) -> None:
+    """Sees to it that the token may have a slot called `name`.
+
+    Raises:
+        NotNow: it is new, and the token has as many as it may have.
+    """
+    if session.scalar(_slots(worker.id).where(WorkerSlot.name == name)) is None:
+        _take_place(session, worker)
+
+
+def _take_place(session: Session, worker: RunWorker) -> None:
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:id, 0))"), {"id": str(worker.id)})
+    if _count(session, worker.id) < worker.slots:
+        return
+    session.execute(delete(WorkerSlot).where(WorkerSlot.worker_id == worker.id, _idle_for(_MAKES_ROOM_AFTER)))
+    if _count(session, worker.id) >= worker.slots:
+        why = f"This token has {worker.slots} slots, as many as it may have; one that is gone for an hour makes room"
+        raise NotNow("too_many_slots", f"{why}. An admin can give a host more.", seconds=_CROWDED_FOR)
+
+
+def _slots(worker_id: UUID) -> Select[str]:
+    return select(WorkerSlot.name).where(WorkerSlot.worker_id == worker_id)
+
+
+def _count(session: Session, worker_id: UUID) -> int:
+    return session.scalar(select(func.count()).where(WorkerSlot.worker_id == worker_id)) or 0
+
+
+def _idle_for(time: timedelta) -> ColumnElement[bool]:
+    """Slots that were not seen for so long, and hold nothing."""
+    return (WorkerSlot.seen_at < func.now() - time) & WorkerSlot.charged_at.is_(None)
+
+
+def forget_old_slots(session: Session) -> int:
+    """Removes slots that nobody has seen for a month; how many."""
+    gone = session.execute(delete(WorkerSlot).where(_idle_for(_FORGOTTEN_AFTER)).returning(WorkerSlot.name))
+    return len(gone.all())
+
+
+def note_finished(session: Session, run: CaseRun) -> None:
+    """Counts a case that its slot has answered."""
+    strikes = func.greatest(WorkerSlot.strikes - _FINISHED, 0)
+    _change(session, run, finished=WorkerSlot.finished + 1, strikes=strikes)
+
+
+def note_returned(session: Session, run: CaseRun, how: Return) -> None:
+    """Counts a case that came back without a verdict; a slot that has too many strikes for it gets a pause.
+
+    What comes back within a moment is one strike, and what it held when a pause began adds nothing: a host that stops
+    or dies returns all its cases at once.
+    """
+    clock = func.clock_timestamp()
+    slot = session.execute(
+        select(WorkerSlot.strikes, WorkerSlot.struck_at, WorkerSlot.paused_until, clock.label("now"))
+        .where(_of(run))
+        .with_for_update()
+    ).one_or_none()
+    if slot is None:
+        return
+    changed: dict[str, object] = {how.value: getattr(WorkerSlot, how.value) + 1}
+    quiet = slot.struck_at is None or slot.struck_at < slot.now - _MOMENT
+    if quiet and (slot.paused_until is None or slot.paused_until <= slot.now):
+        strikes = min(slot.strikes + _RETURNED, _MOST_STRIKES)
+        changed |= {"strikes": strikes, "struck_at": slot.now}
+        if (pause := pause_after(strikes)) > 0:
+            changed["paused_until"] = slot.now + timedelta(seconds=pause)
+            _tell_pause(session, run, pause)
+    _change(session, run, **changed)
+
+
+def _tell_pause(session: Session, run: CaseRun, pause: float) -> None:
+    if run.worker_id is not None:
+        what = f"slot {run.worker} paused for {pause:g} s"
+        why = "It gives back, again and again, cases that it was leased."
+        events.record(session, "worker", run.worker_id, actor="system", what=what, why=why)
+
+
+def pause_after(strikes: int) -> float:
+    """Seconds for which a slot with so many strikes is leased nothing: they double, up to two minutes."""
+    over = (strikes - _FORGIVEN) / _RETURNED
+    return 0.0 if over <= 0 else float(min(2.0 ** (over - 1), _LONGEST_PAUSE))
+
+
+def _of(run: CaseRun) -> ColumnElement[bool]:
+    return (WorkerSlot.worker_id == run.worker_id) & (WorkerSlot.name == run.worker)
+
+
+def _change(session: Session, run: CaseRun, **values: object) -> None:
+    # `seen_at` says when the slot was there, which a lease that ran out does not.
+    session.execute(
+        update(WorkerSlot).where(_of(run)).values({"seen_at": WorkerSlot.seen_at} | values),
+        execution_options={"synchronize_session": False},
+    )

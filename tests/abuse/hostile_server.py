@@ -1,0 +1,123 @@
+"""A server that answers every call of the client as Proctor would, with something for the terminal in every text."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+EVIL = (
+    "x\x1b[2J\x1b]0;title\x07\x1b]52;c;aGk=\x1b\\\x1b]8;;http://e.example\x1b\\l\x1b[8mhid\x9b31m\x85\x90\rover\b\b"
+    "\u202eback\u2066\u200b\ufeff[red]r[/red][link=http://e.example]k[/link]\nnext\u2028line\v\f\x7f\u061c\U000e0041"
+)
+"""Escape sequences of seven and of eight bits, titles, clipboards, links, hidden text, overprinting, turned order."""
+WHEN = "2026-01-01T00:00:00Z"
+_SCORE = {"value": 1.0, "low": 0.5, "high": 1.5, "reason": EVIL, "note": EVIL, "rank": 1.0}
+_MARKED = {"team": EVIL, "disclaimer": EVIL, "first": True, "eligible": False, "disqualified": True}
+_ENTRY = _MARKED | {"metrics": {EVIL: _SCORE}, "scored_at": WHEN, "submitted_at": WHEN, "rank": 1.0}
+_TEAM = {"id": EVIL, "name": EVIL, "members": [{"id": EVIL, "name": EVIL, "is_captain": True}]}
+_EVALUATION = {
+    "id": EVIL,
+    "task": EVIL,
+    "image": EVIL,
+    "status": "REJECTED",
+    "reason_code": EVIL,
+    "reason": EVIL,
+    "note": EVIL,
+    "verdicts": {EVIL: 3},
+    "scores": {EVIL: {EVIL: _SCORE}},
+}
+_SUBMISSION = {"id": EVIL, "track": EVIL, "phase": EVIL, "created_at": WHEN, "evaluations": [_EVALUATION]}
+_PHASE = {
+    "name": EVIL,
+    "title": EVIL,
+    "open": True,
+    "hidden": False,
+    "opens": WHEN,
+    "closes": WHEN,
+    "tasks": [EVIL],
+}
+_BOARD = {
+    "board": EVIL,
+    "title": EVIL,
+    "cases": 3,
+    "last_scored": WHEN,
+    "metrics": [{"name": EVIL, "title": EVIL}],
+    "entries": [_ENTRY, _ENTRY],
+    "otherwise": [_ENTRY | {"differs": [EVIL]}],
+}
+_STANDING = _MARKED | {
+    "placement": 1,
+    "overall": 1.0,
+    "wins": EVIL,
+    "board_ranks": {EVIL: 1.0},
+    "missing": [EVIL],
+}
+_ANSWERS: dict[str, Any] = {
+    "GET /me": {"id": EVIL, "email": EVIL, "name": EVIL, "is_admin": False},
+    "POST /accounts": {"id": EVIL, "email": EVIL, "name": EVIL, "is_admin": False},
+    "POST /sessions": {"token": "t", "expires_at": WHEN},
+    "POST /tokens": {"id": "i", "token": "t"},
+    "GET /challenges": [{"slug": EVIL, "title": EVIL, "tracks": [EVIL], "phases": [_PHASE]}],
+    "GET /challenges/[^/]+": {"spec": {"tasks": {EVIL: {}}, "boards": {}, "title": EVIL, "phases": {}}},
+    "(GET|POST) /challenges/[^/]+/teams(/mine)?": _TEAM,
+    "GET /teams/[^/]+": _TEAM,
+    "POST /teams/.*/invitations": {"code": EVIL},
+    "POST /invitations/.*": _TEAM,
+    "GET /challenges/[^/]+/submissions": [_SUBMISSION],
+    "GET /submissions/.*": _SUBMISSION,
+    "POST /evaluations/.*": _EVALUATION,
+    "GET /evaluations/.*": [{"case": EVIL, "verdict": EVIL, "message": EVIL, "seconds": 1, "log": EVIL}],
+    "GET /challenges/[^/]+/quota": [
+        {"task": EVIL, "track": EVIL, "phase": EVIL, "valid": 2, "spent": 1, "reserved": 0, "left": 1}
+    ],
+    "GET /challenges/[^/]+/leaderboards/.*": {
+        "title": EVIL,
+        "phase_title": EVIL,
+        "closes": WHEN,
+        "released_early": EVIL,
+        "tracks": [{"track": EVIL, "unified": [_STANDING], "boards": [_BOARD]}],
+    },
+}
+
+
+class _Hostile(BaseHTTPRequestHandler):
+    refuses = False
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        asked = f"{self.command} {self.path.removeprefix('/api/v1').partition('?')[0]}"
+        found = next((one for form, one in _ANSWERS.items() if re.fullmatch(form, asked)), {})
+        status = 400 if self.refuses else 200
+        content = {"title": EVIL, "detail": EVIL, "code": EVIL, "status": 400} if self.refuses else found
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = _answer  # noqa: N815 - the library's names
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the library's name
+        """Says nothing."""
+
+
+class _Refusing(_Hostile):
+    refuses = True
+
+
+@contextmanager
+def hostile_server(*, refuses: bool = False) -> Iterator[str]:
+    """The address of a server whose every text is `EVIL`; `refuses`: its every answer is a problem that says so."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Refusing if refuses else _Hostile)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

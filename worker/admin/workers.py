@@ -1,0 +1,206 @@
+"""`proctor-admin workers` and `revoke-worker`: what each run worker's token has done and read, and shutting one out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evaluator.terminal import Console, in_line, say
+from server.admin import workers
+from server.admin.schemas import AnsweredOut, TotalOut, WorkerReads, WorkerRow
+from server.challenges.service import now
+from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.submissions import moment_given
+from worker.admin.tables import Listing, console, counted, moment, show, show_json
+
+app = typer.Typer()
+
+Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
+Since = Annotated[
+    str | None,
+    typer.Option(help="Only what it answered since then: 2d, 6h, 30m, or a date such as 2026-12-01."),
+]
+_NAME = "The name that its token was made with, or the token's id."
+
+
+@app.command("workers")
+def show_workers(
+    name: Annotated[str | None, typer.Argument(help=_NAME)] = None,
+    cases: Annotated[bool, typer.Option("--cases", help="Of NAME, every case and image by its id.")] = False,
+    since: Since = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+    data: Data = None,
+) -> None:
+    """Every run worker's token: its slots, what became of its cases, what it has read; of NAME all of it.
+
+    'ended' counts the cases that it finished and, after a slash, those that it was leased and gave back.
+    """
+    if name is None and (cases or since is not None):
+        fail("--cases and --since are about one worker: give its name.")
+    with work(settings_of(data)) as session:
+        rows = workers.workers(session)
+        if name is not None:
+            token = workers.worker_named(session, name).id
+            (row,) = (one for one in rows if one.id == token)
+            read = workers.reads_of(session, token)
+            begin = None if since is None else moment_given(since, now(session))
+            answered = workers.answered_by(session, token, since=begin)
+    if name is None:
+        if as_json:
+            show_json([one.model_dump(mode="json") for one in rows])
+        else:
+            show(
+                _listed(rows),
+                otherwise="No run worker has a token yet; 'proctor-admin worker-token' makes one.",
+            )
+    elif as_json:
+        show_json(
+            {
+                "worker": row.model_dump(mode="json"),
+                **read.model_dump(mode="json"),
+                "answered": [one.model_dump(mode="json") for one in answered],
+            }
+        )
+    else:
+        _print(console(), row, read, answered, cases=cases)
+
+
+def _listed(rows: list[WorkerRow]) -> Listing:
+    heads = (
+        "worker",
+        "state",
+        "slots",
+        "seen (UTC)",
+        "runs",
+        "ended",
+        "cases read",
+        "images read",
+        "warning",
+    )
+    table = Listing(
+        heads, numbers=frozenset(("runs", "cases read", "images read")), prose=frozenset(("warning",))
+    )
+    for one in rows:
+        table.add(
+            one.name,
+            _state(one),
+            f"{one.slots_present} of {one.most_slots}",
+            moment(one.seen_at, seconds=True),
+            str(one.running) if one.running else "",
+            _ended(one),
+            f"{one.cases_read.count:,}",
+            f"{one.images_read.count:,}",
+            "; ".join(one.warnings),
+        )
+    return table
+
+
+def _state(one: WorkerRow) -> str:
+    return "active" if one.revoked_at is None else "token revoked"
+
+
+def _ended(one: WorkerRow) -> str:
+    back = one.handed_back + one.abandoned + one.faulted
+    return f"{one.finished}/{back}" if one.finished or back else ""
+
+
+def _print(
+    out: Console, row: WorkerRow, read: WorkerReads, answered: list[AnsweredOut], *, cases: bool
+) -> None:
+    about = Listing(("", " "), prose=frozenset((" ",)))
+    for head, said in _facts(row):
+        if said:
+            about.add(head, said)
+    out.print(about)
+    for table in (_read_table(read), _ids_table(read) if cases else None, _answered_table(answered)):
+        if table is not None and table.rows:
+            out.print()
+            out.print(table)
+
+
+def _facts(row: WorkerRow) -> list[tuple[str, str]]:
+    ended = f"{row.finished} finished, {row.handed_back} handed back, {row.abandoned} abandoned, {row.faulted} faulted"
+    revoked = f"revoked {moment(row.revoked_at)} UTC" if row.revoked_at else "active"
+    return [
+        ("worker", row.name),
+        ("id", str(row.id)),
+        ("token", f"{revoked}, issued {moment(row.issued_at)} UTC"),
+        ("slots", f"{row.slots_present} of {row.most_slots}, seen {moment(row.seen_at) or 'never'}"),
+        ("cases", f"{row.running} held, {ended}"),
+        ("inputs read", _total(row.cases_read, "case")),
+        ("layers read", _total(row.images_read, "image")),
+        ("warning", "; ".join(row.warnings)),
+    ]
+
+
+def _total(one: TotalOut, what: str) -> str:
+    if not one.count:
+        return "none"
+    when = f"from {moment(one.first_at)} to {moment(one.last_at)} UTC"
+    return f"{counted(one.count, what)}, {one.bytes / 1e6:,.1f} MB in {counted(one.files, 'file')}, {when}"
+
+
+def _read_table(read: WorkerReads) -> Listing:
+    table = Listing(
+        ("inputs read of", "cases", "MB", "first (UTC)", "last (UTC)"), numbers=frozenset(("cases", "MB"))
+    )
+    for one in read.tasks:
+        size = f"{one.bytes / 1e6:,.1f}"
+        place = f"{one.challenge} {one.phase} {one.task}"
+        table.add(place, f"{one.count:,}", size, moment(one.first_at), moment(one.last_at))
+    return table
+
+
+def _ids_table(read: WorkerReads) -> Listing:
+    table = Listing(("read", "id", "files", "first (UTC)", "last (UTC)"), numbers=frozenset(("files",)))
+    for one in read.read:
+        table.add(one.subject, str(one.id), str(one.files), moment(one.first_at), moment(one.last_at))
+    return table
+
+
+def _answered_table(answered: list[AnsweredOut]) -> Listing:
+    table = Listing(("answered in", "team", "of", "status", "cases", "last (UTC)"))
+    for one in answered:
+        of = f"{one.challenge} {one.phase} {one.track} {one.task}"
+        table.add(
+            str(one.evaluation),
+            one.team,
+            of,
+            one.status,
+            f"{one.cases} of {one.cases_of}",
+            moment(one.last_at),
+        )
+    return table
+
+
+@app.command("revoke-worker")
+def revoke_worker(
+    name: Annotated[str, typer.Argument(help=_NAME)],
+    since: Since = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As DELETE /admin/workers/{id} answers.")] = False,
+    data: Data = None,
+) -> None:
+    """Shut the run worker NAME out: its token ends, its cases go back into the queue at once.
+
+    It names the evaluations in which it answered cases: where its host cannot be trusted they are to run again.
+    """
+    settings = settings_of(data)
+    with work(settings) as session:
+        token = workers.worker_named(session, name)
+        begin = None if since is None else moment_given(since, now(session))
+    make_sure(
+        f"The token of {in_line(token.name)} ends now, and what it runs goes back into the queue.", yes=yes
+    )
+    with work(settings) as session:
+        done = workers.revoke(session, token.id, actor=ACTOR, settings=settings, since=begin)
+    if as_json:
+        show_json(done)
+        return
+    back = f"{counted(done.put_back, 'case')} put back into the queue"
+    say(f"{in_line(token.name)}: token revoked, {back}")
+    if done.answered:
+        say(
+            f"It answered cases of {counted(len(done.answered), 'evaluation')}; where it is not to be trusted:"
+        )
+        show(_answered_table(done.answered))
