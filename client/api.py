@@ -18,6 +18,8 @@ from client.models import (
     Leaderboard,
     NewToken,
     Quota,
+    Storage,
+    StoredImage,
     Submission,
     Team,
     Upload,
@@ -158,6 +160,18 @@ class Client:
     def images(self, team_id: str) -> list[str]:
         """Digests of the images a team has on the server."""
         return [one.digest for one in _read_list(Image, self.request("GET", f"/teams/{team_id}/images"))]
+
+    def remove_image(self, team_id: str, digest: str) -> None:
+        """Takes an image from a team."""
+        self.request("DELETE", f"/teams/{team_id}/images/{digest}")
+
+    def storage(self, team_id: str) -> Storage:
+        """What a team stores and may store."""
+        return _read(Storage, self.request("GET", f"/teams/{team_id}/storage"))
+
+    def stored_images(self, team_id: str) -> list[StoredImage]:
+        """The images a team has on the server, newest first."""
+        return _read_list(StoredImage, self.request("GET", f"/teams/{team_id}/images"))
 
     def upload(self, upload_id: str) -> Upload:
         """The state of an upload."""

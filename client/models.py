@@ -36,6 +36,21 @@ class NewToken(_Answer):
     token: str
 
 
+class StoredImage(_Answer):
+    """An image that a team has on the server; `size` in bytes, unpacked."""
+
+    digest: str
+    size: int
+    created_at: datetime
+
+
+class Storage(_Answer):
+    """Bytes that a team stores and may store."""
+
+    used: int
+    allowed: int
+
+
 class Member(_Answer):
     """A person in a team."""
 

@@ -79,6 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     openapi.install(app)
     app.state.settings = settings
+    settings.close_folders()
     app.state.sessions = open_database(settings.database_url, pool_size=_POOL, overflow=CONNECTIONS - _POOL)
     app.state.boards = Memory(Changes(app.state.sessions))
     app.state.front = State(Table(_ROUTERS), Probe(settings.database_url))

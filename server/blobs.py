@@ -4,18 +4,28 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from server.disk import Room, closed
+from server.errors import DataMissing
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_FOLDER = re.compile(r"[0-9a-f]{2}")
 
 
 class BlobStore:
-    """Blobs under `root`, one file each, written once and never changed."""
+    """Blobs under `root`, one file each, written once and never changed; `room` bounds what may be written.
 
-    def __init__(self, root: Path) -> None:
+    A blob's time of change says when somebody last relied on it: it was written then, or found instead of being
+    written. One that no row names and that nobody relied on lately may be removed, see `server.sweep`.
+    """
+
+    def __init__(self, root: Path, room: Room | None = None) -> None:
         self.root = root
+        self.room = room
 
     def path(self, digest: str) -> Path:
         """Where the blob lies; it need not exist.
@@ -29,8 +39,12 @@ class BlobStore:
         return self.root / name[:2] / name
 
     def has(self, digest: str) -> bool:
-        """Whether the blob is stored."""
-        return self.path(digest).is_file()
+        """Whether the blob is stored; whoever asks relies on it, so it stays for now."""
+        try:
+            os.utime(self.path(digest))
+        except FileNotFoundError:
+            return False
+        return True
 
     def size(self, digest: str) -> int:
         """The blob's size in bytes; FileNotFoundError where it is not stored."""
@@ -50,6 +64,50 @@ class BlobStore:
             writer.write(data)
             return writer.commit()
 
+    def set_aside(self, name: str) -> Path:
+        """Where bytes lie that were set aside under `name`, see `BlobWriter.set_aside`."""
+        return self.root / "incoming" / name
+
+    def adopt(self, name: str, digest: str) -> None:
+        """Makes what was set aside under `name`, and has this digest, a blob; again is as good as once.
+
+        Raises:
+            DataMissing: neither is there.
+        """
+        target = self.path(digest)
+        closed(target.parent)
+        try:
+            self.set_aside(name).replace(target)
+        except FileNotFoundError:
+            if not self.has(digest):
+                raise DataMissing("data_missing", "The server has lost this output. Send it again.") from None
+
+    def folders(self) -> Iterator[Path]:
+        """The folders that blobs lie in."""
+        if self.root.is_dir():
+            yield from sorted(one for one in self.root.iterdir() if _FOLDER.fullmatch(one.name))
+
+    def remove_unused(self, digest: str, *, before: float) -> int:
+        """Removes a blob on which nobody relied since `before` (seconds since 1970); returns its bytes, else 0.
+
+        It is renamed before its time is looked at: whoever finds it until then makes it young, and whoever comes
+        later does not find it and writes it anew.
+        """
+        path = self.path(digest)
+        aside = closed(self.root / "incoming") / f"removed-{path.name}"
+        try:
+            path.replace(aside)
+            found = aside.stat()
+        except FileNotFoundError:
+            return 0
+        if found.st_mtime >= before:
+            if not path.exists():  # whatever came meanwhile has the same bytes
+                aside.replace(path)
+            aside.unlink(missing_ok=True)
+            return 0
+        aside.unlink()
+        return found.st_size
+
 
 class BlobWriter:
     """One blob on its way into the store."""
@@ -58,9 +116,8 @@ class BlobWriter:
         self._store = store
         self._hash = hashlib.sha256()
         self.size = 0
-        incoming = store.root / "incoming"
-        incoming.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=incoming)
+        closed(store.root)
+        handle, name = tempfile.mkstemp(dir=closed(store.root / "incoming"))
         self._file = os.fdopen(handle, "wb")
         self._path = Path(name)
 
@@ -70,11 +127,18 @@ class BlobWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        try:
+            self._file.close()
+        except OSError:
+            if error is None:  # a full disk is told once: by whatever ends this block
+                raise
+        finally:
+            self._path.unlink(missing_ok=True)
 
     def write(self, data: bytes) -> int:
-        """Appends `data`."""
+        """Appends `data`; StorageFull where the disk has no room for it."""
+        if self._store.room is not None:
+            self._store.room.require(len(data))
         self._hash.update(data)
         self.size += len(data)
         return self._file.write(data)
@@ -86,10 +150,22 @@ class BlobWriter:
 
     def commit(self) -> str:
         """Makes the blob durable under its digest and returns it; a blob that is already there is kept."""
+        target = self._store.path(self.digest)
+        self.seal()
+        closed(target.parent)
+        self._path.replace(target)
+        return self.digest
+
+    def set_aside(self, name: str) -> str:
+        """Makes the bytes durable under a name, in the place of what that had, until they are adopted; the digest."""
+        self.seal()
+        self._path.replace(self._store.set_aside(name))
+        return self.digest
+
+    def seal(self) -> None:
+        """Makes durable what was written, which is all; again is as good as once."""
+        if self._file.closed:
+            return
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        target = self._store.path(self.digest)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._path.replace(target)
-        return self.digest

@@ -12,7 +12,8 @@
     ├── QuotaSpent (429)
     ├── NotNow (429)
     ├── DataMissing (500)
-    └── Busy (503)
+    ├── Busy (503)
+    └── StorageFull (507)
 
 Services raise them; the handlers in `server.problems` turn them into application/problem+json (RFC 9457).
 """
@@ -121,3 +122,9 @@ def busy(what: str) -> Busy:
     problem = Busy("busy", f"{what} Nothing was done: try again in {seconds} seconds.")
     problem.headers["Retry-After"] = str(seconds)
     return problem
+
+
+class StorageFull(Problem):
+    """No room: on the disk, or within what a team may store."""
+
+    status, title = 507, "Insufficient storage"

@@ -1,5 +1,6 @@
 """Every error leaves as application/problem+json (RFC 9457), or as a page for people, and none with a traceback."""
 
+import errno
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -8,10 +9,12 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from psycopg.errors import DiskFull
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from server.disk import storage_full
 from server.errors import Problem, busy
 from server.web.pages import error_page, wants_page
 from server.words import words
@@ -101,13 +104,29 @@ def _no_such_value(request: Request, error: Exception) -> Response:
     return _answer(request, 400, "invalid_value", "Bad request", detail)
 
 
-def _database_away(request: Request, error: Exception) -> Response:
-    """A connection that was refused or lost; what the database answered is another matter."""
-    answered = isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) is not None
-    if answered and not getattr(error, "connection_invalidated", False):
+def _database_failed(request: Request, error: Exception) -> Response:
+    """No room in the database, or a connection that was refused or lost; whatever else it answered is our defect."""
+    assert isinstance(error, DBAPIError | PoolTimeout)  # noqa: S101 - FastAPI routes by type
+    cause = getattr(error, "orig", None)
+    if isinstance(cause, DiskFull):
+        return _without_room(request, error)
+    if getattr(cause, "sqlstate", None) is not None and not getattr(error, "connection_invalidated", False):
         return _unexpected(request, error)
     _log.warning("database_away", method=request.method, path=request.url.path, error=type(error).__name__)
     return answer_to(request, busy("The server's database does not answer."))
+
+
+def _system_failed(request: Request, error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _without_room(request, error)
+    return _unexpected(request, error)
+
+
+def _without_room(request: Request, error: Exception) -> Response:
+    """The disk was filled in spite of what is kept free: by somebody else, or the database has one of its own."""
+    _log.error("disk_full", method=request.method, path=request.url.path, error=type(error).__name__)
+    said = "A disk of the server is full to the last byte. Nothing was changed; try again later."
+    return answer_to(request, storage_full(said))
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
@@ -123,6 +142,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DataError, _no_such_value)
     app.add_exception_handler(UnicodeEncodeError, _no_such_value)
-    app.add_exception_handler(OperationalError, _database_away)
-    app.add_exception_handler(PoolTimeout, _database_away)
+    app.add_exception_handler(OperationalError, _database_failed)
+    app.add_exception_handler(PoolTimeout, _database_failed)
+    app.add_exception_handler(OSError, _system_failed)
     app.add_exception_handler(Exception, _unexpected)

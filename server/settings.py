@@ -1,6 +1,5 @@
 """Settings of a server or score worker, from the environment only."""
 
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from server.blobs import BlobStore
+from server.disk import Room, Share, closed
 
 
 class Settings(BaseSettings):
@@ -15,7 +15,9 @@ class Settings(BaseSettings):
 
     `data` holds inputs, references, blobs and uploads; `secret_key` keys pseudonyms and receipts;
     `setup_token` makes its first bearer the admin while there is none. A lease is renewed by heartbeats, but
-    never beyond `longest_lease_seconds`, so that a worker that hangs with a beating heart loses its case.
+    never beyond `longest_lease_seconds`, so that a worker that hangs with a beating heart loses its case. Of the disk
+    with `data`, `disk_reserve` bytes are kept from what can be sent again, see `server.disk`; a team may store
+    `team_storage` bytes, and all of them `total_storage` where that is set.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
@@ -26,6 +28,9 @@ class Settings(BaseSettings):
     redis_url: Annotated[str | None, Field(validation_alias="REDIS_URL")] = None
     setup_token: SecretStr | None = None
     upload_limit: int = 48 * 2**30
+    disk_reserve: Annotated[int, Field(ge=0)] = 4 * 2**30
+    team_storage: Annotated[int, Field(gt=0)] = 200 * 2**30
+    total_storage: Annotated[int, Field(gt=0)] | None = None
     lease_seconds: float = 30.0
     longest_lease_seconds: float = 4 * 3600.0
 
@@ -38,10 +43,14 @@ class Settings(BaseSettings):
         """
         return (self.longest_lease_seconds - 600) / 2.5
 
-    @cached_property
+    @property
     def blobs(self) -> BlobStore:
-        """The content-addressed store of image layers and outputs."""
-        return BlobStore(self.data / "blobs")
+        """The content-addressed store of image layers and outputs, as outputs may fill it."""
+        return BlobStore(self.data / "blobs", self.room(Share.RESULTS))
+
+    def room(self, share: Share) -> Room:
+        """What may still be written below `data` for such things."""
+        return Room(self.data, int(self.disk_reserve * share.value))
 
     @property
     def inputs(self) -> Path:
@@ -57,3 +66,14 @@ class Settings(BaseSettings):
     def uploads(self) -> Path:
         """Uploads that are not complete or not checked yet."""
         return self.data / "uploads"
+
+    @property
+    def scratch(self) -> Path:
+        """What score workers lay out while they score: on this disk, for outputs may be large."""
+        return self.data / "scoring"
+
+    def close_folders(self) -> None:
+        """Sees to it that nobody but this process' user may enter what holds images, inputs, labels and uploads."""
+        for folder in (self.blobs.root, self.inputs, self.references, self.uploads, self.scratch):
+            if folder.is_dir():
+                closed(folder)

@@ -15,6 +15,7 @@ SCORE_QUEUE = "score"
 WAKE_RUN = "proctor.run.wake"
 WAKE_SCORE = "proctor.score.wake"
 TICK = "proctor.score.tick"
+SWEEP = "proctor.score.sweep"
 
 
 def make_app(*modules: str) -> Celery:
@@ -35,6 +36,7 @@ def make_app(*modules: str) -> Celery:
             "wake run workers": _every(5, WAKE_RUN, RUN_QUEUE),
             "wake score workers": _every(5, WAKE_SCORE, SCORE_QUEUE),
             "expire leases": _every(3, TICK, SCORE_QUEUE),
+            "sweep": _every(3600, SWEEP, SCORE_QUEUE),
         },
         beat_max_loop_interval=1,
     )

@@ -29,6 +29,11 @@ class Service(Protocol):
         """A name for people, unique within the supervisor."""
         ...
 
+    @property
+    def log(self) -> Path | None:
+        """The file that it writes to while it runs, if there is one."""
+        ...
+
     def start(self) -> None:
         """Start and wait until ready."""
         ...
@@ -135,6 +140,7 @@ class Step:
 
     name: str
     action: Callable[[], None]
+    log: None = None
 
     def start(self) -> None:
         """Do it; whatever it raises ends the start."""
@@ -232,9 +238,11 @@ class Supervisor:
                 signal.signal(number, handler)
 
     def look_after(self) -> None:
-        """One round: plan a restart for whatever died, and carry out those that are due."""
+        """One round: keep logs short, plan a restart for whatever died, and carry out those that are due."""
         now = time.monotonic()
         for service in self._started:
+            if service.log is not None:
+                process.keep_short(service.log)
             if service.alive():
                 continue
             planned = self._restarts.get(service.name)

@@ -4,7 +4,6 @@ Every call after `lease` names the case run and its claim_no, and is refused wit
 heartbeat, which is for several, answers which of them are.
 """
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,12 +17,14 @@ from sqlalchemy.orm import Session
 from evaluator.terminal import harmless, in_line
 from evaluator.verdicts import Check, Fault, PlatformFault
 from server.accounts.service import authenticate_run_worker
-from server.blobs import BlobStore
+from server.blobs import BlobWriter
 from server.database import unit_of_work
 from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep, TokenDep
+from server.disk import Share
 from server.errors import DataMissing, NotFound, TooLarge, Unprocessable
 from server.evaluations import batches, faults, leases, reads, service, slots
 from server.evaluations.batches import Mode
+from server.evaluations.outputs import waiting_name
 from server.evaluations.said import Finished, storable
 from server.evaluations.service import Claim
 from server.front.threads import in_stream_thread
@@ -158,7 +159,12 @@ class ReleaseIn(BaseModel):
 def lease(
     session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, slot: SlotIn, response: Response
 ) -> Any:
-    """Leases the next case, or as many of one evaluation as the slot can run at once."""
+    """Leases the next case, or as many of one evaluation as the slot can run at once.
+
+    None while the server's disk has no room for new work: what comes of it could not be stored.
+    """
+    if not settings.room(Share.NEW_WORK).left():
+        return Response(status_code=204)
     leased = leases.claim(session, worker, leases.Slot(**slot.model_dump()), settings=settings)
     if leased is None:
         return Response(status_code=204)
@@ -260,12 +266,17 @@ async def put_output(
     case_run: UUID,
     claim_no: Annotated[int, Query(ge=1)],
 ) -> dict[str, str]:
-    """Takes the canonical output of the leased case and answers its digest."""
+    """Takes the canonical output of the leased case, in the place of an earlier one, and answers its digest."""
     # No dependency on a session: no transaction stays open while bytes are waited for.
+    settings.room(Share.RESULTS).require()
     claim, limit = await in_stream_thread(_may_put, request, token, case_run, claim_no)
-    digest = await _store(settings.blobs, request.stream(), limit)
-    await in_stream_thread(_note_output, request, claim, digest)
-    return {"digest": digest}
+    with settings.blobs.writer() as writer:
+        async for chunk in request.stream():
+            if writer.size + len(chunk) > limit:
+                raise TooLarge("output_too_large", f"An output of this task has at most {limit} bytes.")
+            await in_stream_thread(writer.write, chunk)
+        await in_stream_thread(_keep_output, request, claim, writer)
+        return {"digest": writer.digest}
 
 
 def _may_put(request: Request, token: str | None, case_run: UUID, claim_no: int) -> tuple[Claim, int]:
@@ -276,20 +287,12 @@ def _may_put(request: Request, token: str | None, case_run: UUID, claim_no: int)
         return claim, evaluation.spec_version.spec.limits_of(evaluation.task).output
 
 
-def _note_output(request: Request, claim: Claim, digest: str) -> None:
+def _keep_output(request: Request, claim: Claim, writer: BlobWriter) -> None:
     """The lease may have been lost while the bytes came: asked again, and only then are they this claim's output."""
+    writer.seal()  # before anything is locked, for it may take long
     with unit_of_work(request.app.state.sessions) as session:
         _, run = service.lock_claimed(session, claim)
-        run.output = digest
-
-
-async def _store(blobs: BlobStore, stream: AsyncIterator[bytes], limit: int) -> str:
-    with blobs.writer() as writer:
-        async for chunk in stream:
-            if writer.size + len(chunk) > limit:
-                raise TooLarge("output_too_large", f"An output of this task has at most {limit} bytes.")
-            await in_stream_thread(writer.write, chunk)
-        return await in_stream_thread(writer.commit)
+        run.output = writer.set_aside(waiting_name(run.id))
 
 
 @router.post("/leases/{case_run}/finish", status_code=204)

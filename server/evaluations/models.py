@@ -132,6 +132,7 @@ class CaseRun(Identified, Base):
             "ix_case_runs_parked", "evaluation_id", "not_before", postgresql_where=text("status = 'parked'")
         ),
         Index("ix_case_runs_answered", "worker_id", "finished_at", postgresql_where=text("status = 'done'")),
+        Index("ix_case_runs_output", "output", postgresql_where=text("output IS NOT NULL")),
     )
 
     evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"))

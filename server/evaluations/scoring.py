@@ -27,6 +27,8 @@ from server.settings import Settings
 
 LEASE = timedelta(minutes=2)
 """For so long an evaluation is a score worker's, from each time that it renews it."""
+WITHOUT_ROOM = timedelta(minutes=1)
+"""So long scoring waits for room on the disk before it is tried again."""
 REFUSALS = 2
 """So often the scorer has to say what it cannot score, for it may have read a disk that was not right yet."""
 _WITHOUT_A_WORD = "The score worker that had it ended without a word."
@@ -138,6 +140,16 @@ def fail(session: Session, evaluation_id: UUID, claim_no: int, fault: PlatformFa
     except Conflict:
         return  # somebody else's by now
     _park(session, evaluation, fault, detail)
+
+
+def put_back(session: Session, evaluation_id: UUID, claim_no: int) -> None:
+    """Scoring waits a minute because the disk has no room for it, which is held against nobody."""
+    try:
+        evaluation = _locked(session, evaluation_id, claim_no)
+    except Conflict:
+        return  # somebody else's by now
+    evaluation.scoring_until = None
+    evaluation.scoring_not_before = func.clock_timestamp() + WITHOUT_ROOM
 
 
 def _park(session: Session, evaluation: Evaluation, fault: PlatformFault, detail: str) -> None:

@@ -18,8 +18,10 @@ from server.errors import Conflict, NotFound
 from server.evaluations import budgets, conduct, usage
 from server.evaluations.batches import Mode
 from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.outputs import waiting_name
 from server.evaluations.said import Finished, believable
 from server.evaluations.status import ACTIVE, UNDER_WAY, CaseStatus, EvaluationStatus
+from server.naming import naming
 from server.settings import Settings
 from server.wakeups import wake_run_workers, wake_score_workers
 
@@ -100,6 +102,9 @@ def finish(session: Session, claim: Claim, finished: Finished, *, actor: str, se
     if run.mode == Mode.INVOKE and (finished.repeat_agrees is False or evaluation.fresh_only):
         _run_fresh(session, evaluation, run, actor=actor, settings=settings)
         return
+    if finished.output is not None:
+        naming(session)
+        settings.blobs.adopt(waiting_name(run.id), finished.output)
     _settle(session, evaluation, run, finished, actor=actor)
     usage.charge(session, evaluation.team_id, [run])
     conduct.note_finished(session, run)

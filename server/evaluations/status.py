@@ -48,6 +48,9 @@ CASE_MOVES: dict[CaseStatus, frozenset[CaseStatus]] = {
 ACTIVE = (_E.QUEUED, _E.RUNNING, _E.SCORING)
 """States that hold an attempt in reserve; SCORED has spent it, every other state gives it back."""
 
+NOT_KEPT = (_E.REJECTED.value, _E.CANCELLED.value)
+"""States of an evaluation that will never be run or scored again: its image and outputs need not be kept."""
+
 UNDER_WAY = (_C.WAITING, _C.RUNNING, _C.PARKED)
 """States of a case that will have a verdict if its evaluation goes on."""
 

@@ -1,17 +1,33 @@
 """Images over HTTP."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Response
 
-from server.deps import SessionDep, UserDep
+from server.deps import SessionDep, SettingsDep, UserDep
 from server.images import service
-from server.images.schemas import ImageOut
+from server.images.schemas import ImageOut, StorageOut
 
 router = APIRouter(tags=["images"])
+Digest = Annotated[str, Path(pattern="^sha256:[0-9a-f]{64}$")]
 
 
 @router.get("/teams/{team_id}/images")
 def list_images(team_id: UUID, session: SessionDep, user: UserDep) -> list[ImageOut]:
     """A team's images."""
     return [ImageOut.model_validate(row) for row in service.list_images(session, user, team_id)]
+
+
+@router.delete("/teams/{team_id}/images/{digest}", status_code=204)
+def remove_image(team_id: UUID, digest: Digest, session: SessionDep, user: UserDep) -> Response:
+    """Takes an image from a team, and from what it stores; not one of an evaluation that may be run again."""
+    service.remove_image(session, user, team_id, digest)
+    return Response(status_code=204)
+
+
+@router.get("/teams/{team_id}/storage")
+def get_storage(team_id: UUID, session: SessionDep, user: UserDep, settings: SettingsDep) -> StorageOut:
+    """What a team stores and may store, in bytes."""
+    has = service.get_storage(session, user, team_id)
+    return StorageOut(used=has.used, allowed=settings.team_storage, images=has.images, uploads=has.uploads)

@@ -1,5 +1,6 @@
 """Images that passed the check."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,10 @@ from server.database import Base, Created, Identified
 
 
 class Image(Identified, Created, Base):
-    """A team's image: `digest` is its config's, `facts` what the check found, `size` its layers' bytes."""
+    """A team's image: `digest` is its config's, `facts` what the check found, `size` its layers' bytes.
+
+    `removed_at`: since then its team has it no more, its blobs may go, and the row stays for what once ran it.
+    """
 
     __tablename__ = "images"
     __table_args__ = (UniqueConstraint("team_id", "digest"),)
@@ -20,3 +24,4 @@ class Image(Identified, Created, Base):
     digest: Mapped[str]
     facts: Mapped[dict[str, Any]]
     size: Mapped[int] = mapped_column(BigInteger)
+    removed_at: Mapped[datetime | None] = mapped_column(default=None)

@@ -17,3 +17,12 @@ class ImageOut(BaseModel):
     size: int
     facts: dict[str, Any]
     created_at: datetime
+
+
+class StorageOut(BaseModel):
+    """Bytes that a team stores, and may: images unpacked, each layer once, and uploads as long as they will be."""
+
+    used: int
+    allowed: int
+    images: int
+    uploads: int

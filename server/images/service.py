@@ -7,29 +7,41 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from server import events
-from server.accounts.principals import User
+from server.accounts.principals import Scope, User
+from server.accounts.service import require_scope
 from server.database import after_commit
 from server.errors import Conflict, NotFound
+from server.evaluations.models import Evaluation
+from server.evaluations.status import NOT_KEPT
 from server.images.models import Image
+from server.images.storage import Allowed, Stored, require, stored
 from server.teams.service import require_member
 from server.uploads.models import Upload, UploadStatus
 from server.uploads.service import reject, upload_path
 
 CHECK_LEASE = timedelta(minutes=10)
+WITHOUT_ROOM = timedelta(minutes=5)
+_WAITS_FOR_ROOM = (
+    "The server has no room to unpack this image at present. It is checked as soon as there is, without you."
+)
+_NO_ROOM = (
+    "For a day the server had no room to unpack this image. Tell the organizers, and upload it again later."
+)
 _CHECKS = 3  # an archive whose check died this often is not tried again
 
 
-def claim_upload_to_check(session: Session, *, uploads: Path) -> Upload | None:
+def claim_upload_to_check(session: Session, *, uploads: Path, left: int = 2**63 - 1) -> Upload | None:
     """The oldest complete upload nobody checks, leased for ten minutes; None if there is none.
 
-    An upload whose checks never ended is rejected on the way, so that it cannot take checkers down for good.
+    Those that were put back wait until the disk has the room they need; `left` bytes are what it has now. An upload
+    whose checks never ended is rejected on the way, so that it cannot take checkers down for good.
     """
-    while (upload := _next_to_check(session)) is not None:
+    while (upload := _next_to_check(session, left)) is not None:
         if upload.check_no >= _CHECKS:
             message = (
                 "The check of this archive did not end. Upload it again, and tell the organizers if it stays."
@@ -44,11 +56,12 @@ def claim_upload_to_check(session: Session, *, uploads: Path) -> Upload | None:
     return None
 
 
-def _next_to_check(session: Session) -> Upload | None:
+def _next_to_check(session: Session, left: int) -> Upload | None:
     free = or_(Upload.check_expires_at.is_(None), Upload.check_expires_at < func.now())
+    fits = or_(Upload.check_needs.is_(None), Upload.check_needs <= left, Upload.expires_at < func.now())
     return session.scalar(
         select(Upload)
-        .where(Upload.status == UploadStatus.CHECKING, free)
+        .where(Upload.status == UploadStatus.CHECKING, free, fits)
         .order_by(Upload.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -64,6 +77,24 @@ def renew_check(session: Session, upload: Upload) -> None:
     _held(session, upload).check_expires_at = func.now() + CHECK_LEASE
 
 
+def put_back(session: Session, upload: Upload, *, needs: int, uploads: Path) -> None:
+    """The disk had no room for what a check unpacks: it waits for `needs` bytes, a day at most, and no try is counted.
+
+    The pauses differ, so that two that do not fit at once are not tried together again and again.
+
+    Raises:
+        Conflict: the lease was lost to another checker.
+    """
+    upload = _held(session, upload)
+    if session.scalar(select(func.now() > upload.expires_at)):
+        _finish_rejected(session, upload, "storage_full", _NO_ROOM, uploads=uploads)
+        return
+    upload.check_no -= 1
+    upload.check_expires_at = func.now() + WITHOUT_ROOM * (0.5 + func.random())
+    upload.check_needs = needs
+    upload.code, upload.message = "storage_full", _WAITS_FOR_ROOM
+
+
 def has_promised_sha256(upload: Upload, *, uploads: Path) -> bool:
     """Whether the bytes are the ones the uploader announced; reads the whole file."""
     with upload_path(uploads, upload.id).open("rb") as file:
@@ -71,23 +102,35 @@ def has_promised_sha256(upload: Upload, *, uploads: Path) -> bool:
 
 
 def settle_valid(
-    session: Session, upload: Upload, facts: Mapping[str, Any], digest: str, *, size: int, uploads: Path
+    session: Session,
+    upload: Upload,
+    facts: Mapping[str, Any],
+    digest: str,
+    *,
+    size: int,
+    uploads: Path,
+    allowed: Allowed,
 ) -> Image:
     """The upload is READY and its image can be submitted; the archive goes after the commit.
 
-    The same image uploaded twice by a team is one image.
+    The same image uploaded twice by a team is one image, also if it was removed meanwhile.
 
     Raises:
         Conflict: the lease was lost to another checker.
+        StorageFull: the team, or all together, would store more than they may; nothing is changed.
     """
     upload = _held(session, upload)
+    new = insert(Image).values(
+        team_id=upload.team_id, upload_id=upload.id, digest=digest, facts=dict(facts), size=size
+    )
     session.execute(
-        insert(Image)
-        .values(team_id=upload.team_id, upload_id=upload.id, digest=digest, facts=dict(facts), size=size)
-        .on_conflict_do_nothing(index_elements=["team_id", "digest"])
+        new.on_conflict_do_update(index_elements=["team_id", "digest"], set_={"removed_at": None})
     )
     upload.image = digest
+    upload.code = upload.message = None
     upload.move_to(UploadStatus.READY)
+    session.flush()
+    require(session, upload.team_id, 0, allowed)
     events.record(session, "upload", upload.id, actor="platform", what=upload.status, why=digest)
     _remove_after_commit(session, upload, uploads)
     return get_image(session, upload.team_id, digest)
@@ -109,19 +152,23 @@ def settle_wrong_sha256(session: Session, upload: Upload, *, uploads: Path) -> N
 
 
 def get_image(session: Session, team_id: UUID, digest: str) -> Image:
-    """A team's image.
+    """A team's image, which is not removed while the unit of work lasts.
 
     Raises:
         NotFound: the team has none with this digest.
     """
-    image = session.scalar(select(Image).where(Image.team_id == team_id, Image.digest == digest))
+    image = session.scalar(_own(team_id).where(Image.digest == digest).with_for_update(read=True))
     if image is None:
-        raise NotFound(
-            "unknown_image",
-            "The team has no image with this digest. Upload its archive first, and take the digest that the "
-            "upload shows once it is ready.",
-        )
+        raise _unknown_image()
     return image
+
+
+def _unknown_image() -> NotFound:
+    return NotFound(
+        "unknown_image",
+        "The team has no image with this digest. Upload its archive first, and take the digest that the upload shows "
+        "once it is ready.",
+    )
 
 
 def list_images(session: Session, user: User, team_id: UUID) -> Sequence[Image]:
@@ -131,7 +178,48 @@ def list_images(session: Session, user: User, team_id: UUID) -> Sequence[Image]:
         NotFound: somebody else's team.
     """
     require_member(session, user, team_id)
-    return session.scalars(select(Image).where(Image.team_id == team_id).order_by(Image.id.desc())).all()
+    return session.scalars(_own(team_id).order_by(Image.id.desc())).all()
+
+
+def get_storage(session: Session, user: User, team_id: UUID) -> Stored:
+    """What a team stores.
+
+    Raises:
+        NotFound: somebody else's team.
+    """
+    require_member(session, user, team_id)
+    return stored(session, team_id)
+
+
+def remove_image(session: Session, user: User, team_id: UUID, digest: str) -> None:
+    """Takes an image from its team; what only it needs is removed from the disk a day later.
+
+    Raises:
+        NotFound: somebody else's team, or it has no such image.
+        Conflict: an evaluation of it is under way, or scored or errored and could be looked into or run again.
+    """
+    require_scope(user, Scope.SUBMIT)
+    require_member(session, user, team_id)
+    own = _own(team_id).where(Image.digest == digest)
+    image = session.scalar(own.with_for_update(), execution_options={"populate_existing": True})
+    if image is None:
+        raise _unknown_image()
+    needed = select(Evaluation.status).where(
+        Evaluation.image_id == image.id, Evaluation.status.not_in(NOT_KEPT)
+    )
+    status = session.scalar(needed.limit(1))
+    if status is not None:
+        raise Conflict(
+            "image_in_use",
+            f"An evaluation of this image is {status}. Images of evaluations that are under way, scored or errored are "
+            "kept, so that they can be run again; others can be removed.",
+        )
+    image.removed_at = func.now()
+    events.record(session, "image", image.id, actor=user.actor, what="removed", why=digest)
+
+
+def _own(team_id: UUID) -> Select[Image]:
+    return select(Image).where(Image.team_id == team_id, Image.removed_at.is_(None))
 
 
 def _held(session: Session, upload: Upload) -> Upload:

@@ -16,6 +16,7 @@ from server.challenges.models import Challenge
 from server.database import after_commit
 from server.datasets.fit import require_fit
 from server.datasets.service import current_dataset
+from server.disk import Share
 from server.errors import BadRequest, Conflict, NotFound
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.policy import ANY_RUNTIME
@@ -64,6 +65,7 @@ def submit(
     )
     if old is not None:
         return _repeated(old, wanted), False
+    settings.room(Share.NEW_WORK).require()
     session.refresh(team, ["disqualified"])  # as it is now that the row is locked
     require_part(team)
     spec = challenge.spec

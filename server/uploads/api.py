@@ -13,8 +13,10 @@ from server.accounts.service import authenticate_user
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.deps import BearerDep, SessionDep, SettingsDep, UserDep
+from server.disk import Share
 from server.errors import BadRequest, Problem
 from server.front.threads import in_stream_thread
+from server.images.storage import Allowed
 from server.settings import Settings
 from server.teams.service import choose_team
 from server.uploads import service
@@ -85,7 +87,8 @@ def create_upload(
             sha256=metadata.sha256,
             filename=metadata.filename,
             limit=settings.upload_limit,
-            uploads=settings.uploads,
+            room=settings.room(Share.UPLOADS),
+            allowed=Allowed.by(settings),
         )
     location = request.url_for("get_upload", upload_id=upload.id).path
     response.headers.update({"Location": location, **_progress(upload)})
@@ -158,7 +161,10 @@ class _Transfer:
     def begin(self, token: str | None, offset: int) -> service.Incoming:
         with unit_of_work(self._sessions) as session:
             user = authenticate_user(session, token)
-            return service.begin(session, user, self._id, offset=offset, uploads=self._settings.uploads)
+            room = self._settings.room(Share.UPLOADS)
+            return service.begin(
+                session, user, self._id, offset=offset, uploads=self._settings.uploads, room=room
+            )
 
     def save(self, offset: int, actor: str) -> None:
         with unit_of_work(self._sessions) as session:
@@ -169,6 +175,8 @@ class _Transfer:
                 actor=actor,
                 on_complete=lambda: wake_score_workers(self._settings.redis_url),
             )
+        with unit_of_work(self._sessions) as session:  # only now, for what has come is to be kept
+            service.require_turn(session, self._id, room=self._settings.room(Share.UPLOADS))
 
     def state(self) -> Upload:
         with unit_of_work(self._sessions) as session:

@@ -59,6 +59,8 @@ class Upload(Identified, Created, Base):
     # The checker's lease: who took the upload last is the only one who may settle it.
     check_no: Mapped[int] = mapped_column(default=0, server_default="0")
     check_expires_at: Mapped[datetime | None] = mapped_column(default=None)
+    # Bytes of room without which its check need not begin again, for it was put back when the disk had less.
+    check_needs: Mapped[int | None] = mapped_column(BigInteger, default=None)
 
     def move_to(self, status: UploadStatus) -> None:
         """Changes the status; ValueError where the table of moves does not have it."""

@@ -19,9 +19,3 @@ class Locked(Problem):
     """Somebody else is writing."""
 
     status, title = 423, "Locked"
-
-
-class StorageFull(Problem):
-    """No room on the disk."""
-
-    status, title = 507, "Insufficient storage"

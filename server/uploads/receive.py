@@ -5,13 +5,13 @@ import errno
 import os
 from collections.abc import AsyncIterator, Callable
 
-from server.errors import Problem, TooLarge
+from server.disk import storage_full
+from server.errors import Problem, StorageFull, TooLarge
 from server.front.threads import in_stream_thread
-from server.uploads.problems import StorageFull
-from server.uploads.service import Incoming, storage_full
+from server.uploads.service import WINDOW, Incoming
 
 BUFFER = 4 * 2**20  # bytes gathered before a thread writes them
-SYNC = 64 * 2**20  # bytes at most that a crash of the machine costs
+SYNC = WINDOW  # bytes at most that a crash of the machine costs
 IDLE_SECONDS = 60.0
 
 SaveOffset = Callable[[int], None]
@@ -33,7 +33,7 @@ async def receive(
 
     Raises:
         TooLarge: more bytes than the upload has left; those that fit are kept.
-        StorageFull: the disk is full.
+        StorageFull: the disk has no room for more uploads; what fitted is kept.
         StalledUpload: no bytes for `idle_seconds`; a dead connection must not keep the upload locked.
     """
     writer = _Writer(incoming, save)
@@ -63,6 +63,7 @@ async def _take(chunks: AsyncIterator[bytes], writer: "_Writer", idle_seconds: f
 class _Writer:
     def __init__(self, incoming: Incoming, save: SaveOffset) -> None:
         self._file = incoming.file
+        self._room = incoming.room
         self._save = save
         self._left = incoming.length - incoming.offset
         self._chunks: list[bytes] = []
@@ -84,6 +85,7 @@ class _Writer:
         data = memoryview(b"".join(self._chunks))
         self._chunks.clear()
         self.buffered = 0
+        self._room.require(len(data))
         try:
             while data:
                 written = self._file.write(data)
@@ -115,4 +117,9 @@ class _Writer:
 
 
 def _full_or(error: OSError) -> OSError | StorageFull:
-    return storage_full() if error.errno in (errno.ENOSPC, errno.EDQUOT) else error
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return (
+        storage_full("The server's disk is full. What was received is kept; try again later.")
+        if full
+        else error
+    )

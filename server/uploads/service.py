@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,15 +18,20 @@ from server import events
 from server.accounts.principals import Scope, User
 from server.accounts.service import require_scope
 from server.database import after_commit
+from server.disk import Room, closed, gib, no_room, storage_full
 from server.errors import BadRequest, Conflict, Gone, NotFound, TooLarge
+from server.images import storage
 from server.teams.models import Team
 from server.teams.service import require_member, require_part
 from server.uploads.models import Upload, UploadStatus
-from server.uploads.problems import Locked, StorageFull
+from server.uploads.problems import Locked
 
 UNFINISHED_PER_TEAM = 8
 LASTS = timedelta(hours=24)  # since the last byte
-DISK_RESERVE = 2 * 2**30  # bytes nobody's upload may take: the database and the outputs live beside them
+LASTS_IN_ALL = timedelta(days=7)  # however often a byte comes
+WINDOW = 64 * 2**20  # bytes that come between two looks at the disk
+STEADY = timedelta(minutes=10)  # who has sent nothing for so long has to wait for room like anybody else
+_OVER = "No byte came for a day, or it was not complete after a week. Begin a new upload."
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Incoming:
     offset: int
     length: int
     file: BinaryIO
+    room: Room
 
 
 def upload_path(uploads: Path, upload_id: UUID) -> Path:
@@ -55,15 +60,19 @@ def create_upload(
     sha256: str,
     filename: str | None,
     limit: int,
-    uploads: Path,
+    room: Room,
+    allowed: storage.Allowed,
 ) -> Upload:
     """A new upload of `length` bytes for a team the user may act for.
+
+    The disk has to have room for it now. What others only announced counts for nothing, and nothing is kept free for
+    this one either: bytes count once they are there, see `_require_turn`.
 
     Raises:
         BadRequest, TooLarge: nothing, or more than `limit` bytes.
         Forbidden: the team is disqualified.
-        Conflict: the team has too many unfinished uploads.
-        StorageFull: the disk has no room for it.
+        Conflict: the team has too many unfinished uploads, or images.
+        StorageFull: the disk has no room for it, or the team or the installation may store no more.
     """
     require_scope(user, Scope.SUBMIT)
     require_part(team)
@@ -76,7 +85,8 @@ def create_upload(
             limit=limit,
         )
     _require_few_unfinished(session, team)
-    _require_room(session, length, uploads=uploads)
+    storage.require(session, team.id, length, allowed)
+    _require_turn(session, length, room=room)
     upload = Upload(
         team_id=team.id,
         user_id=user.id,
@@ -107,22 +117,43 @@ def _require_few_unfinished(session: Session, team: Team) -> None:
         )
 
 
-def _require_room(session: Session, length: int, *, uploads: Path) -> None:
-    uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
-    promised = session.scalar(
-        select(func.coalesce(func.sum(Upload.length - Upload.offset), 0)).where(
-            Upload.status == UploadStatus.RECEIVING, Upload.expires_at > func.now()
+def _require_turn(session: Session, size: int, *, room: Room, before: UUID | None = None) -> None:
+    """Returns if the disk has room for `size` bytes that are to come, beside what uploads that came earlier still get.
+
+    Of an upload that has begun the next `WINDOW` bytes have to fit. Of each earlier one that is steadily coming in as
+    much counts as it has sent already, and no more than it has left: it costs as many bytes to hold room as it holds.
+    So of many uploads that do not fit together, those that began first get through, and one that announces much and
+    sends nothing is in nobody's way.
+
+    before: the upload that asks; without one every other came earlier.
+
+    Raises:
+        StorageFull: it has not.
+    """
+    steady = Upload.status == UploadStatus.RECEIVING, Upload.updated_at > func.now() - STEADY
+    earlier = () if before is None else (Upload.id < before,)
+    coming = func.sum(func.least(Upload.offset, Upload.length - Upload.offset))
+    held = int(session.scalar(select(func.coalesce(coming, 0)).where(*steady, *earlier)) or 0)
+    next_ = size if before is None else min(size, WINDOW)
+    left = room.left()
+    if next_ > left:
+        raise no_room(size, left)
+    if next_ + held > left:
+        raise storage_full(
+            f"The server's disk has room for {gib(left)}, which uploads that began earlier are taking at present. "
+            "What was received is kept; go on in a few minutes."
         )
-    )
-    if shutil.disk_usage(uploads).free < length + int(promised or 0) + DISK_RESERVE:
-        raise storage_full()
 
 
-def storage_full() -> StorageFull:
-    """The problem of a full disk."""
-    return StorageFull(
-        "storage_full", "The server's disk is full. What was received is kept; try again in an hour."
-    )
+def require_turn(session: Session, upload_id: UUID, *, room: Room) -> None:
+    """Returns if an upload may go on while it comes, as it had to be when its request began.
+
+    Raises:
+        StorageFull: the disk has no room for more, or only for uploads that came earlier.
+    """
+    upload = session.get_one(Upload, upload_id)
+    if upload.status is UploadStatus.RECEIVING:
+        _require_turn(session, upload.length - upload.offset, room=room, before=upload_id)
 
 
 def get_upload(session: Session, user: User, upload_id: UUID) -> Upload:
@@ -166,13 +197,16 @@ def list_uploads(session: Session, user: User, team_id: UUID) -> Sequence[Upload
     ).all()
 
 
-def begin(session: Session, user: User, upload_id: UUID, *, offset: int, uploads: Path) -> Incoming:
+def begin(
+    session: Session, user: User, upload_id: UUID, *, offset: int, uploads: Path, room: Room
+) -> Incoming:
     """The upload, opened for appending at `offset`; the file's lock ends with its process at the latest.
 
     Raises:
         NotFound, Gone: no such upload; it ran out.
         Locked: another request is writing to it.
         Conflict: it is complete, or `offset` is not where it stands.
+        StorageFull: the disk has no room for more, or only for uploads that came earlier.
     """
     require_scope(user, Scope.SUBMIT)
     _require_at(session, get_upload(session, user, upload_id), offset)
@@ -180,15 +214,17 @@ def begin(session: Session, user: User, upload_id: UUID, *, offset: int, uploads
     with _closed_on_error(file):
         upload = _read_again(session, upload_id, uploads=uploads)
         _require_at(session, upload, offset)
+        _require_turn(session, upload.length - offset, room=room, before=upload.id)
         # Bytes behind the offset came without being acknowledged: they are sent again.
         file.truncate(offset)
         file.seek(offset)
-    return Incoming(id=upload.id, actor=user.actor, offset=upload.offset, length=upload.length, file=file)
+    return Incoming(
+        id=upload.id, actor=user.actor, offset=upload.offset, length=upload.length, file=file, room=room
+    )
 
 
 def _open_locked(uploads: Path, upload_id: UUID) -> BinaryIO:
-    uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(upload_path(uploads, upload_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(upload_path(closed(uploads), upload_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -245,7 +281,7 @@ def save_offset(
     if upload.status is not UploadStatus.RECEIVING:
         return
     upload.offset = offset
-    upload.expires_at = func.now() + LASTS
+    upload.expires_at = func.least(func.now() + LASTS, upload.created_at + LASTS_IN_ALL)
     if offset == upload.length:
         upload.move_to(UploadStatus.CHECKING)
         events.record(session, "upload", upload.id, actor=actor, what=upload.status)
@@ -290,7 +326,7 @@ def expire_uploads(session: Session, *, uploads: Path) -> int:
         .with_for_update(skip_locked=True)
     ).all()
     for upload in over:
-        reject(session, upload, code="upload_expired", message="No byte came for a day. Begin a new upload.")
+        reject(session, upload, code="upload_expired", message=_OVER)
         after_commit(session, partial(upload_path(uploads, upload.id).unlink, missing_ok=True))
     return len(over)
 

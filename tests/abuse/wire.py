@@ -15,7 +15,8 @@ class Wire:
 
     def __init__(self, url: str, *, window: int | None = None) -> None:
         parts = urlsplit(url)
-        assert parts.hostname is not None and parts.port is not None
+        assert parts.hostname is not None
+        assert parts.port is not None
         self.socket = socket.socket()
         if window is not None:  # a small one, so that what is not read stays with the server
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
@@ -48,7 +49,7 @@ class Wire:
 
     def status(self) -> int:
         """The status of the answer; 0 where the connection ends without one."""
-        return int((self.answer().split(b" ", 2) + [b"0"])[1] or 0) if self._peek() else 0
+        return int([*self.answer().split(b" ", 2), b"0"][1] or 0) if self._peek() else 0
 
     def _peek(self) -> bool:
         try:

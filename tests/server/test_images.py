@@ -13,6 +13,7 @@ from server.errors import Conflict, NotFound
 from server.events import Event
 from server.images import service
 from server.images.models import Image
+from server.images.storage import Allowed
 from server.settings import Settings
 from server.uploads.models import Upload, UploadStatus
 from server.uploads.service import upload_path
@@ -67,7 +68,9 @@ def test_a_valid_archive_becomes_an_image_of_the_team(
     assert str(upload.id) == told["id"]
     assert service.has_promised_sha256(upload, uploads=settings.uploads)
     with unit_of_work(sessions) as session:
-        service.settle_valid(session, upload, FACTS, digest, size=7, uploads=settings.uploads)
+        service.settle_valid(
+            session, upload, FACTS, digest, size=7, uploads=settings.uploads, allowed=Allowed.by(settings)
+        )
     told = tus.http.get(f"/uploads/{told['id']}").json()
     assert (told["status"], told["image"], told["code"]) == ("ready", digest, None)
     assert not upload_path(settings.uploads, upload.id).exists()
@@ -88,7 +91,9 @@ def test_an_image_belongs_to_its_team_alone(
     upload, digest = claim(), _digest()
     assert upload is not None
     with unit_of_work(sessions) as session:
-        service.settle_valid(session, upload, FACTS, digest, size=7, uploads=settings.uploads)
+        service.settle_valid(
+            session, upload, FACTS, digest, size=7, uploads=settings.uploads, allowed=Allowed.by(settings)
+        )
         theirs = UUID(stranger.http.get(f"/challenges/{slug}/teams/mine").json()["id"])
         assert service.get_image(session, upload.team_id, digest).digest == digest
         with pytest.raises(NotFound, match="Upload its archive first"):
@@ -104,7 +109,9 @@ def test_the_same_image_twice_is_one_image(
         upload = claim()
         assert upload is not None
         with unit_of_work(sessions) as session:
-            service.settle_valid(session, upload, FACTS, digest, size=7, uploads=settings.uploads)
+            service.settle_valid(
+                session, upload, FACTS, digest, size=7, uploads=settings.uploads, allowed=Allowed.by(settings)
+            )
     with sessions() as session:
         assert session.scalar(select(func.count()).where(Image.team_id == UUID(team_id))) == 1
 

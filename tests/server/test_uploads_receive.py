@@ -9,15 +9,15 @@ from uuid import uuid4
 
 import pytest
 
-from server.errors import TooLarge
-from server.uploads.problems import StorageFull
+from server.disk import Room
+from server.errors import StorageFull, TooLarge
 from server.uploads.receive import BUFFER, SYNC, StalledUpload, receive
 from server.uploads.service import Incoming
 
 
 def _incoming(path: Path, length: int) -> Incoming:
     file: BinaryIO = path.open("r+b" if path.exists() else "w+b", buffering=0)
-    return Incoming(id=uuid4(), actor="tests", offset=0, length=length, file=file)
+    return Incoming(id=uuid4(), actor="tests", offset=0, length=length, file=file, room=Room(path, 0))
 
 
 async def _chunks(chunk: bytes, times: int, then: Exception | None = None) -> AsyncIterator[bytes]:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from evaluator.spec import merge
+from server.disk import Room
 from tests.evaluator.datasets import numbers
 from worker.score.child import ScorerFailed, score
 
@@ -16,4 +17,4 @@ def test_a_metric_of_ours_that_fails_is_a_fault_of_ours_and_names_itself(tmp_pat
     content = merge(dataset.challenge.model_dump(mode="json"), {"boards": {"task1": {"metrics": broken}}})
     (tmp_path / "challenge.json").write_text(json.dumps(content))
     with pytest.raises(ScorerFailed, match=r"broken_metrics:raises failed: it raised KeyError"):
-        score(tmp_path, board="task1", references=dataset.references)
+        score(tmp_path, board="task1", references=dataset.references, room=Room(tmp_path, 0))

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -73,6 +74,24 @@ def _set_aside(log: Path) -> None:
     """Start a new log file where the last one has grown large; one older file is kept."""
     if log.exists() and log.stat().st_size > _LARGE_LOG:
         log.replace(log.with_suffix(".1.log"))
+
+
+def keep_short(log: Path) -> None:
+    """Sets aside what a running program has written once it is large; what it writes in that moment may be lost.
+
+    The program goes on in the same file, for it appends. On a full disk what is there is given up instead.
+    """
+    try:
+        if log.stat().st_size <= _LARGE_LOG:
+            return
+        older = log.with_suffix(".1.log")
+        try:
+            shutil.copyfile(log, older)
+        except OSError:
+            older.unlink(missing_ok=True)
+        os.truncate(log, 0)
+    except FileNotFoundError:
+        return
 
 
 def feed(child: subprocess.Popen[bytes], data: bytes) -> None:

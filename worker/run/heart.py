@@ -13,6 +13,7 @@ from worker.run.leases import Lease, LeaseClient
 
 _log = structlog.get_logger()
 _ASK_AGAIN = 1.0
+_ASK_WHEN_FULL = 10.0
 _T = TypeVar("_T")
 
 
@@ -124,6 +125,8 @@ class Heart:
 def insist(held: Held, call: Callable[[], _T]) -> _T:
     """What the server answers, asked again for as long as the lease is: a server that restarts costs no case.
 
+    One whose disk has no room is asked until the lease is lost: what it cannot store now has been computed already.
+
     Raises:
         LeaseLost, httpx.HTTPError: it refuses, or does not answer for that long.
     """
@@ -132,8 +135,17 @@ def insist(held: Held, call: Callable[[], _T]) -> _T:
         try:
             return call()
         except httpx.HTTPError as error:
-            if _final(error) or time.monotonic() > until or held.stop.wait(_ASK_AGAIN):
+            full = _lacks_room(error)
+            late = not full and time.monotonic() > until
+            if _final(error) or late or held.stop.wait(_ASK_WHEN_FULL if full else _ASK_AGAIN):
                 raise
+
+
+def _lacks_room(error: httpx.HTTPError) -> bool:
+    return (
+        isinstance(error, httpx.HTTPStatusError)
+        and error.response.status_code == httpx.codes.INSUFFICIENT_STORAGE
+    )
 
 
 def _final(error: httpx.HTTPError) -> bool:

@@ -12,6 +12,7 @@ from server.blobs import BlobStore
 
 MEMORY = 4 * 2**30
 _SECONDS, _BYTES_PER_SECOND = 120, 10 * 2**20
+_MARGIN = 16 * 2**20
 _PATIENCE = 20
 """How many times its processor time a check may take by the clock, on a busy machine or a slow disk."""
 
@@ -22,6 +23,14 @@ class CheckEnded(Exception):  # noqa: N818 - says what holds
     def __init__(self, seconds: int) -> None:
         super().__init__(f"the check was ended after {seconds} s of processor time")
         self.seconds = seconds
+
+
+class NoRoom(Exception):  # noqa: N818 - says what holds
+    """The disk had no room for what the check unpacks; with `needs` bytes of room it may be tried again."""
+
+    def __init__(self, needs: int) -> None:
+        super().__init__(f"the check found no room on the disk; it needs {needs} bytes or more")
+        self.needs = needs
 
 
 def allowance(size: int, limit: int) -> int:
@@ -39,12 +48,13 @@ def check(
     Raises:
         ArchiveInvalid, ToolMissing: as `check_archive` does.
         CheckEnded: it took more than `seconds`, by default as many as its size gives reason for.
+        NoRoom: the room of `blobs` is used up.
         OSError: the child failed otherwise: its disk, its memory.
     """
     seconds = seconds or allowance(path.stat().st_size, limit)
     request = {"path": str(path.absolute()), "limit": limit, "blobs": str(blobs.root.absolute())}
     request |= {"calls": [None if call is None else [*call] for call in calls]}
-    request |= {"seconds": seconds, "memory": MEMORY}
+    request |= {"seconds": seconds, "memory": MEMORY, "keep": blobs.room.keep if blobs.room else 0}
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(
@@ -66,6 +76,8 @@ def check(
         raise ArchiveInvalid(*answer["refused"])
     if "missing" in answer:
         raise ToolMissing(*answer["missing"])
+    if "full" in answer:
+        raise NoRoom(answer["full"] + answer["full"] // 10 + _MARGIN)
     if "late" in answer:
         raise CheckEnded(seconds)
     return ImageFacts.from_json(answer["facts"])

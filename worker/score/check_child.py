@@ -1,5 +1,6 @@
 """The process that checks one upload: `python -m worker.score.check_child`, asked and answering in JSON."""
 
+import errno
 import json
 import resource
 import signal
@@ -9,7 +10,9 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from sandbox.archive import ArchiveInvalid, ToolMissing, check_archive
-from server.blobs import BlobStore
+from server.blobs import BlobStore, BlobWriter
+from server.disk import Room
+from server.errors import StorageFull
 
 _GRACE = 30
 """Seconds of processor time in which a check that has to end may still remove what it wrote."""
@@ -17,6 +20,22 @@ _GRACE = 30
 
 class _LateError(Exception):
     """The check has used up its processor time."""
+
+
+class _Sink(BlobStore):
+    """A store that knows how much was written to it."""
+
+    def __init__(self, root: Path, keep: int) -> None:
+        super().__init__(root, Room(root, keep))
+        self._writers: list[BlobWriter] = []
+
+    def writer(self) -> BlobWriter:
+        self._writers.append(super().writer())
+        return self._writers[-1]
+
+    @property
+    def written(self) -> int:
+        return sum(one.size for one in self._writers)
 
 
 def main() -> None:
@@ -31,11 +50,12 @@ def main() -> None:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     calls = [None if call is None else tuple(call) for call in request["calls"]]
+    sink = _Sink(Path(request["blobs"]), int(request["keep"]))
     try:
         facts = check_archive(
             Path(request["path"]),
             limit=int(request["limit"]),
-            sink=BlobStore(Path(request["blobs"])),
+            sink=sink,
             calls=calls,
         )
     except ArchiveInvalid as error:
@@ -44,6 +64,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"missing": [error.what, error.remedy]}
     except _LateError:
         return {"late": True}
+    except (StorageFull, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return {"full": sink.written}
     return {"facts": facts.to_json()}
 
 

@@ -7,11 +7,16 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+from server.disk import Room
+from server.errors import StorageFull
+
 MEMORY = 8 * 2**30
 SECONDS = 3600
+_LOOK_EVERY = 1.0
 _REPORTED = (0, 1)  # scored, or the run was rejected: both wrote a report
 # Sent by others, as by the kernel when memory is short; a crash of the child's own is none of them.
 _ENDED_BY = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -29,12 +34,13 @@ class ScorerLost(ScorerFailed):
     """It was ended from outside or lacked what the machine had not: later it may well score."""
 
 
-def score(folder: Path, *, board: str, references: Path) -> dict[str, Any]:
+def score(folder: Path, *, board: str, references: Path, room: Room) -> dict[str, Any]:
     """Runs `python -m evaluator score` on what lies in `folder` and returns its report.
 
-    `folder` holds challenge.json, manifest.json and predictions/.
+    `folder` holds challenge.json, manifest.json and predictions/; `room` is what may be written to its disk.
 
     Raises:
+        StorageFull: the room was used up meanwhile.
         ScorerLost: the child was killed, or the machine had no disk or memory for it.
         ScorerFailed: the child failed, ran too long or wrote no report.
     """
@@ -54,14 +60,28 @@ def score(folder: Path, *, board: str, references: Path) -> dict[str, Any]:
     ) as child:
         resource.prlimit(child.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
         try:
-            printed, _ = child.communicate(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
+            printed = _printed(child, room)
+        except (subprocess.TimeoutExpired, StorageFull) as error:
             child.kill()
+            if isinstance(error, StorageFull):
+                raise
             raise ScorerFailed(f"{board}: still running after {SECONDS} s") from None
     if child.returncode not in _REPORTED or not out.is_file():
         raise failure(board, child.returncode, printed.decode(errors="replace")[-2000:].strip())
     report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     return report
+
+
+def _printed(child: subprocess.Popen[bytes], room: Room) -> bytes:
+    """What it prints until it ends."""
+    until = time.monotonic() + SECONDS
+    while True:
+        try:
+            return child.communicate(timeout=_LOOK_EVERY)[0]
+        except subprocess.TimeoutExpired:
+            room.require()
+            if time.monotonic() > until:
+                raise
 
 
 def failure(board: str, code: int, text: str) -> ScorerFailed:

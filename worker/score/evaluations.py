@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,8 @@ from evaluator.verdicts import PlatformFault
 from server.challenges.models import SpecVersion
 from server.database import SessionFactory, unit_of_work
 from server.datasets.service import inputs_manifest
-from server.errors import Conflict
+from server.disk import Share, closed
+from server.errors import Conflict, StorageFull
 from server.evaluations import scoring
 from server.evaluations.models import Evaluation
 from server.settings import Settings
@@ -30,6 +30,7 @@ from worker.score.leases import DATABASE_AWAY, kept
 
 _RENEW_EVERY = 20.0
 _MOST_SAID = 2000
+_FOR_REPORTS = 16 * 2**20  # beside the outputs: the manifest, reports, what probes keep
 
 _log = structlog.get_logger()
 
@@ -48,9 +49,12 @@ class _Job:
 
 
 def score_waiting(sessions: SessionFactory, settings: Settings) -> int:
-    """Scores every evaluation that waits for it; returns how many."""
+    """Scores every evaluation that waits for it; returns how many. While the disk has no room, all of them wait."""
     scored = 0
     while True:
+        if not settings.room(Share.RESULTS).left():
+            _log.error("no_room_to_score", data=str(settings.data))
+            return scored
         job = _claim(sessions)
         if job is None:
             return scored
@@ -78,8 +82,11 @@ def _job(evaluation: Evaluation) -> _Job:
 
 def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
     log = _log.bind(evaluation=str(job.evaluation_id), task=job.task)
-    folder = Path(tempfile.mkdtemp(prefix="proctor-score-"))
+    folder = settings.scratch / f"{job.evaluation_id}-{job.claim}"
     try:
+        for old in closed(settings.scratch).glob(f"{job.evaluation_id}-*"):  # of a worker that was killed
+            shutil.rmtree(old, ignore_errors=True)
+        folder.mkdir(mode=0o700)
         bases = scoring.bases(job.spec.spec, job.task)
         with kept(sessions, partial(_renew, job), every=_RENEW_EVERY):
             reports = _reports(settings, job, folder)
@@ -91,6 +98,10 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
         log.info("scored", boards=list(reports))
     except Conflict:
         log.warning("scoring_lost")
+    except StorageFull as problem:
+        log.error("no_room_to_score", why=problem.detail)
+        with unit_of_work(sessions) as session:
+            scoring.put_back(session, job.evaluation_id, job.claim)
     except (ScorerLost, OSError, *DATABASE_AWAY) as error:
         log.error("scorer_lost", error=_sayable(error, job))
         _fail(sessions, job, PlatformFault.SCORER_LOST, error)
@@ -111,7 +122,8 @@ def _reports(settings: Settings, job: _Job, folder: Path) -> dict[str, dict[str,
     if not references.is_dir():  # a disk that is not mounted, not references that are wrong
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(references))
     boards = job.spec.spec.boards_of(job.task)
-    reports = {board: score(folder, board=board, references=references) for board in boards}
+    room = settings.room(Share.RESULTS)
+    reports = {board: score(folder, board=board, references=references, room=room) for board in boards}
     _require_all_read(job, reports)
     return reports
 
@@ -170,10 +182,13 @@ def _require_same(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 def _lay_out(folder: Path, settings: Settings, job: _Job) -> None:
     """The files that the evaluator reads. Outputs are copied: it takes no file that has a second name."""
+    room = settings.room(Share.RESULTS)
+    room.require(_FOR_REPORTS + sum(map(settings.blobs.size, job.outputs.values())))
     (folder / "challenge.json").write_text(json.dumps(job.spec.content), encoding="utf-8")
     (folder / "manifest.json").write_text(json.dumps(job.manifest), encoding="utf-8")
     predictions = folder / "predictions"
     predictions.mkdir()
     suffix = job.spec.spec.tasks[job.task].output.suffix
     for case, digest in job.outputs.items():
+        room.require(settings.blobs.size(digest))
         shutil.copyfile(settings.blobs.path(digest), predictions / f"{case}{suffix}")

@@ -1,20 +1,25 @@
 """Checking uploaded images: read as a stream by a process of their own, never loaded, never run."""
 
+import time
 from functools import partial
 
 import structlog
 from sqlalchemy.orm import Session
 
-from sandbox.archive import ArchiveInvalid, Call, ToolMissing
+from sandbox.archive import ArchiveInvalid, Call, ImageFacts, ToolMissing
+from server.blobs import BlobStore
 from server.challenges.models import Challenge
 from server.database import SessionFactory, unit_of_work
-from server.errors import Conflict
+from server.disk import Share
+from server.errors import Conflict, DataMissing, StorageFull
 from server.images import service as images
+from server.images.storage import Allowed
 from server.settings import Settings
+from server.sweep import discard, require_stored
 from server.teams.models import Team
 from server.uploads.models import Upload
 from server.uploads.service import upload_path
-from worker.score.check import CheckEnded, check
+from worker.score.check import CheckEnded, NoRoom, check
 from worker.score.leases import kept
 
 _RENEW_EVERY = 120.0
@@ -35,7 +40,8 @@ def check_waiting(sessions: SessionFactory, settings: Settings) -> int:
     checked = 0
     while True:
         with unit_of_work(sessions) as session:
-            upload = images.claim_upload_to_check(session, uploads=settings.uploads)
+            left = settings.room(Share.NEW_WORK).left()
+            upload = images.claim_upload_to_check(session, uploads=settings.uploads, left=left)
         if upload is None:
             return checked
         with kept(sessions, partial(_renew, upload), every=_RENEW_EVERY):
@@ -55,18 +61,52 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
             return
         limit, calls = _demands(sessions, upload)
         path = upload_path(settings.uploads, upload.id)
-        facts = check(path, limit=limit, blobs=settings.blobs, calls=calls)
+        blobs = BlobStore(settings.blobs.root, settings.room(Share.NEW_WORK))
+        facts = check(path, limit=limit, blobs=blobs, calls=calls)
+    except NoRoom as error:
+        _put_back(sessions, settings, upload, error.needs)
+        return
     except (ArchiveInvalid, ToolMissing, CheckEnded) as error:
         code, sentence = _refusal(error)
         with unit_of_work(sessions) as session:
             images.settle_invalid(session, upload, code, sentence, uploads=settings.uploads)
         log.info("image_rejected", code=code)
         return
+    _settle(sessions, settings, upload, facts)
+
+
+def _settle(sessions: SessionFactory, settings: Settings, upload: Upload, facts: ImageFacts) -> None:
+    """The image becomes its team's, unless the team may not store so much; what it unpacked goes then."""
+    unpacked, at = (facts.digest, *facts.layers), time.time()
+    try:
+        with unit_of_work(sessions) as session:
+            require_stored(session, settings.blobs, unpacked)
+            images.settle_valid(
+                session,
+                upload,
+                facts.to_json(),
+                facts.digest,
+                size=facts.size,
+                uploads=settings.uploads,
+                allowed=Allowed.by(settings),
+            )
+    except DataMissing:
+        _put_back(sessions, settings, upload, 0)
+    except (StorageFull, Conflict) as problem:
+        if problem.code == "check_lost":
+            raise
+        with unit_of_work(sessions) as session:
+            images.settle_invalid(session, upload, problem.code, problem.detail, uploads=settings.uploads)
+        discard(sessions, settings.blobs, unpacked, before=at)
+        _log.info("image_rejected", upload=str(upload.id), code=problem.code)
+    else:
+        _log.info("image_ready", upload=str(upload.id), digest=facts.digest)
+
+
+def _put_back(sessions: SessionFactory, settings: Settings, upload: Upload, needs: int) -> None:
     with unit_of_work(sessions) as session:
-        images.settle_valid(
-            session, upload, facts.to_json(), facts.digest, size=facts.size, uploads=settings.uploads
-        )
-    log.info("image_ready", digest=facts.digest)
+        images.put_back(session, upload, needs=needs, uploads=settings.uploads)
+    _log.warning("check_put_back", upload=str(upload.id), needs=needs)
 
 
 def _refusal(error: ArchiveInvalid | ToolMissing | CheckEnded) -> tuple[str, str]:

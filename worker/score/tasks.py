@@ -12,9 +12,10 @@ from server.evaluations import conduct, faults
 from server.evaluations.receipt_keys import require_own_key
 from server.logs import configure
 from server.settings import Settings
+from server.sweep import sweep as sweep_all
 from server.tables import open_database
 from server.uploads.service import expire_uploads
-from worker.app import SCORE_QUEUE, TICK, WAKE_SCORE, make_app
+from worker.app import SCORE_QUEUE, SWEEP, TICK, WAKE_SCORE, make_app
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 
@@ -67,6 +68,13 @@ def tick() -> None:
         expire_uploads(session, uploads=settings().uploads)
     if expired:
         _log.warning("leases_expired", count=expired)
+
+
+@app.task(name=SWEEP, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
+def sweep() -> None:
+    """Removes blobs and files that nothing refers to any more."""
+    swept = sweep_all(sessions(), settings())
+    _log.info("swept", blobs=swept.blobs, files=swept.files, bytes=swept.bytes)
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

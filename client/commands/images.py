@@ -1,0 +1,59 @@
+"""A team's images on the server: what there is, and taking away what is not needed."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from client.api import Client
+from client.app import ChallengeOption, TeamOption, app, choose_challenge, choose_team, err, out, signed_in
+from client.errors import Local
+from client.models import StoredImage
+
+_GIB = 2**30
+
+
+@app.command()
+def images(
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", help="Remove the image whose digest begins so.")
+    ] = None,
+    challenge: ChallengeOption = None,
+    team: TeamOption = None,
+) -> None:
+    """Your team's images on the server, how much they take, and what your team may store.
+
+    Images of evaluations that are under way, scored or errored are kept; others can be removed.
+    """
+    with signed_in() as client:
+        team_id = choose_team(client, choose_challenge(client, challenge).slug, team)
+        found = client.stored_images(team_id)
+        for one in [_meant(found, beginning) for beginning in remove or ()]:
+            client.remove_image(team_id, one.digest)
+            found.remove(one)
+            err.print(f"{one.digest} is removed.", markup=False)
+        _show(client, team_id, found)
+
+
+def _meant(found: list[StoredImage], beginning: str) -> StoredImage:
+    """The one image whose digest begins so, with or without "sha256:"."""
+    wanted = beginning.removeprefix("sha256:")
+    meant = [one for one in found if wanted and one.digest.removeprefix("sha256:").startswith(wanted)]
+    if len(meant) != 1:
+        count = "No image" if not meant else f"{len(meant)} images"
+        raise Local(f"{count} of your team begin with {beginning!r}.", "`proctor images` lists them.")
+    return meant[0]
+
+
+def _show(client: Client, team_id: str, found: list[StoredImage]) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("image", no_wrap=True, overflow="fold")
+    table.add_column("size", justify="right")
+    table.add_column("since (UTC)")
+    for one in found:
+        table.add_row(Text(one.digest), f"{one.size / _GIB:,.1f} GiB", f"{one.created_at:%Y-%m-%d %H:%M}")
+    if found:
+        out.print(table)
+    storage = client.storage(team_id)
+    out.print(f"{storage.used / _GIB:,.1f} of {storage.allowed / _GIB:,.0f} GiB are used.", markup=False)

@@ -1,0 +1,110 @@
+"""What a team stores: its images, each layer once, and uploads that are not checked yet; and what it may store."""
+
+from dataclasses import dataclass
+from typing import Self
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, and_, cast, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from server.disk import gib
+from server.errors import Conflict, StorageFull
+from server.images.models import Image
+from server.settings import Settings
+from server.teams.models import Team
+from server.uploads.models import Upload, UploadStatus
+
+MOST_IMAGES = 1000
+_HOW = (
+    "Remove images you do not need (`proctor images --remove DIGEST`), or end uploads that are not complete."
+)
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Bytes that a team, and where it is set all teams together, may store."""
+
+    team: int
+    total: int | None
+
+    @classmethod
+    def by(cls, settings: Settings) -> Self:
+        """As the installation's settings have it."""
+        return cls(settings.team_storage, settings.total_storage)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Bytes of a team's images, unpacked, each layer once; and of its uploads, as long as they will be."""
+
+    images: int
+    uploads: int
+
+    @property
+    def used(self) -> int:
+        """Both."""
+        return self.images + self.uploads
+
+
+def stored(session: Session, team_id: UUID) -> Stored:
+    """What a team stores. A layer that other teams have too counts for each of them: nobody learns who has it."""
+    return Stored(
+        images=_layers(session, Image.team_id == team_id),
+        uploads=_uploads(session, Upload.team_id == team_id),
+    )
+
+
+def require(session: Session, team_id: UUID, size: int, allowed: Allowed) -> None:
+    """Returns if a team may store `size` more bytes. Who asks for one team waits for who asked before.
+
+    Raises:
+        StorageFull: not within what it may store, or what all teams may.
+        Conflict: it has too many images, however small.
+    """
+    session.scalar(select(Team.id).where(Team.id == team_id).with_for_update())
+    images = select(func.count()).where(Image.team_id == team_id, Image.removed_at.is_(None))
+    if (session.scalar(images) or 0) >= MOST_IMAGES:
+        raise Conflict("too_many_images", f"The team has {MOST_IMAGES:,} images. {_HOW}")
+    used = stored(session, team_id).used + size
+    if used > allowed.team:
+        raise StorageFull(
+            "team_storage_full",
+            f"With this the team would store {gib(used)}, and it may store {gib(allowed.team)}. {_HOW}",
+            used=used - size,
+            allowed=allowed.team,
+        )
+    if allowed.total is not None and total(session) + size > allowed.total:
+        raise StorageFull(
+            "total_storage_full",
+            "All teams together store as much as the organizers allow on this server. Tell them, and try again "
+            "later; what you have uploaded can be submitted.",
+        )
+
+
+def total(session: Session) -> int:
+    """Bytes that all teams store, a layer that several have once."""
+    return _layers(session, Image.team_id.is_not(None)) + _uploads(session, Upload.team_id.is_not(None))
+
+
+def _uploads(session: Session, which: ColumnElement[bool]) -> int:
+    receiving = and_(Upload.status == UploadStatus.RECEIVING, Upload.expires_at > func.now())
+    unchecked = or_(receiving, Upload.status == UploadStatus.CHECKING)
+    return int(session.scalar(select(func.coalesce(func.sum(Upload.length), 0)).where(which, unchecked)) or 0)
+
+
+def _layers(session: Session, which: ColumnElement[bool]) -> int:
+    numbered = (
+        func.jsonb_array_elements_text(Image.facts["layers"])
+        .table_valued("digest", with_ordinality="number", name="layer")
+        .render_derived()
+    )
+    size = cast(Image.facts["layer_sizes"][cast(numbered.c.number - 1, Integer)].astext, BigInteger)
+    each = (
+        select(numbered.c.digest, func.max(size).label("size"))
+        .select_from(Image)
+        .join(numbered, onclause=true())
+        .where(which, Image.removed_at.is_(None))
+        .group_by(numbered.c.digest)
+        .subquery()
+    )
+    return int(session.scalar(select(func.coalesce(func.sum(each.c.size), 0))) or 0)

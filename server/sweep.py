@@ -1,0 +1,194 @@
+"""Removing what nothing refers to any more: blobs, uploads' files, and what killed workers were writing.
+
+A blob is named by the images that teams have and by the outputs of evaluations that may still be scored or looked at.
+It goes once no row has named it and nobody has relied on it for as long as the caller says. Between a look at the rows
+and the removal no row that names a blob is committed: whoever commits one calls `server.naming` first.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT, array
+from sqlalchemy.orm import Session
+
+from server.blobs import BlobStore
+from server.database import SessionFactory, unit_of_work
+from server.errors import DataMissing
+from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.outputs import case_run_of
+from server.evaluations.status import NOT_KEPT, CaseStatus, EvaluationStatus
+from server.images.models import Image
+from server.naming import naming, removing
+from server.settings import Settings
+from server.uploads.models import Upload, UploadStatus
+
+AGE = timedelta(days=1)
+"""So long a blob stays after its last use: a backup that takes less misses nothing that its rows name."""
+_MOMENT = 3600.0  # seconds in which a file may be there before the row that it belongs to
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What was removed, or would be: how many, and their bytes together."""
+
+    blobs: int = 0
+    files: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: "Swept") -> "Swept":
+        """Both together."""
+        return Swept(self.blobs + other.blobs, self.files + other.files, self.bytes + other.bytes)
+
+
+def require_stored(session: Session, blobs: BlobStore, digests: Sequence[str]) -> None:
+    """Returns if rows may name these blobs in this unit of work.
+
+    Raises:
+        DataMissing: one has been removed meanwhile.
+    """
+    naming(session)
+    if not all(blobs.has(digest) for digest in digests):
+        raise DataMissing("data_missing", "A layer of this image is not stored any more.")
+
+
+def discard(
+    sessions: SessionFactory, blobs: BlobStore, digests: Sequence[str], *, before: float, age: timedelta = AGE
+) -> Swept:
+    """Removes those of these blobs that no row has named for `age` and that nobody relied on since `before`."""
+    with unit_of_work(sessions) as session:
+        removing(session)
+        sizes = [
+            blobs.remove_unused(one, before=before) for one in set(digests) - named(session, digests, age)
+        ]
+    return Swept(blobs=sum(map(bool, sizes)), bytes=sum(sizes))
+
+
+def named(session: Session, digests: Sequence[str], age: timedelta = AGE) -> set[str]:
+    """Those of the digests that a row names, or named until less than `age` ago."""
+    wanted = array(digests, type_=TEXT)
+    had = Image.removed_at.is_(None) | (Image.removed_at > func.now() - age)
+    layers = select(func.jsonb_array_elements_text(Image.facts["layers"])).where(
+        had, Image.facts["layers"].has_any(wanted)
+    )
+    configs = select(Image.digest).where(had, Image.digest.in_(digests))
+    outputs = (
+        select(CaseRun.output)
+        .join(Evaluation)
+        .where(
+            CaseRun.output == func.any(func.cast(wanted, ARRAY(TEXT))),
+            or_(Evaluation.status.not_in(NOT_KEPT), Evaluation.finished_at > func.now() - age),
+        )
+    )
+    return {one for query in (layers, configs, outputs) for one in session.scalars(query) if one is not None}
+
+
+def sweep(sessions: SessionFactory, settings: Settings, *, age: timedelta = AGE, dry: bool = False) -> Swept:
+    """Removes everything that nothing refers to; with `dry` it only counts.
+
+    age: so long a blob has to have been of no use to anybody; at least an hour, in which a check may rely on it.
+    """
+    age = max(age, timedelta(seconds=_MOMENT))
+    before = time.time() - age.total_seconds()
+    _put_back_removed(settings.blobs)
+    swept = Swept()
+    for folder in settings.blobs.folders():
+        old = [(f"sha256:{one.name}", found[0]) for one, found in _files(folder) if found[1] < before]
+        for start in range(0, len(old), _AT_ONCE):
+            swept += _blobs(sessions, settings.blobs, dict(old[start : start + _AT_ONCE]), age, dry)
+    for path in _leftovers(sessions, settings):
+        size = _size(path)
+        if not dry:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        swept += Swept(files=1, bytes=size)
+    return swept
+
+
+def _blobs(
+    sessions: SessionFactory, blobs: BlobStore, sizes: dict[str, int], age: timedelta, dry: bool
+) -> Swept:
+    if not dry:
+        before = time.time() - age.total_seconds()
+        return discard(sessions, blobs, list(sizes), before=before, age=age)
+    with unit_of_work(sessions) as session:
+        unnamed = sizes.keys() - named(session, list(sizes), age)
+    return Swept(blobs=len(unnamed), bytes=sum(sizes[one] for one in unnamed))
+
+
+def _leftovers(sessions: SessionFactory, settings: Settings) -> Iterator[Path]:
+    """Files of uploads that are over, what was set aside for leases that are, and what killed workers were writing."""
+    moment_ago = time.time() - _MOMENT
+    with unit_of_work(sessions) as session:
+        for path, (_, changed) in _files(settings.uploads):
+            if changed < moment_ago and not _is_open(session, path.name):
+                yield path
+        for path, (_, changed) in _files(settings.blobs.root / "incoming"):
+            case_run = case_run_of(path.name)
+            late = changed < moment_ago if case_run else changed < time.time() - AGE.total_seconds()
+            if late and not (case_run and _runs(session, case_run)):
+                yield path
+        if settings.scratch.is_dir():
+            yield from (one for one in settings.scratch.iterdir() if not _is_scored(session, one.name))
+
+
+def _is_open(session: Session, name: str) -> bool:
+    known = _uuid(name)
+    upload = session.get(Upload, known) if known else None
+    return upload is not None and upload.status in (UploadStatus.RECEIVING, UploadStatus.CHECKING)
+
+
+def _runs(session: Session, case_run: UUID) -> bool:
+    return session.scalar(select(CaseRun.status).where(CaseRun.id == case_run)) == CaseStatus.RUNNING
+
+
+def _is_scored(session: Session, name: str) -> bool:
+    """Whether a score worker has the claim that this folder is named after."""
+    evaluation, _, claim = name.rpartition("-")
+    known = _uuid(evaluation)
+    if known is None or not claim.isdigit():
+        return False
+    held = select(Evaluation.id).where(
+        Evaluation.id == known,
+        Evaluation.status == EvaluationStatus.SCORING.value,
+        Evaluation.scoring_claim == int(claim),
+        Evaluation.scoring_until > func.clock_timestamp(),
+    )
+    return session.scalar(held) is not None
+
+
+def _put_back_removed(blobs: BlobStore) -> None:
+    """A sweep that was killed between a blob's renaming and its decision decides nothing."""
+    for path, _ in _files(blobs.root / "incoming"):
+        if path.name.startswith("removed-"):
+            target = blobs.path("sha256:" + path.name.removeprefix("removed-"))
+            path.replace(target)
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, tuple[int, float]]]:
+    """Files in a folder with size and time of change; those that go meanwhile are left out."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            continue
+        yield path, (found.st_size, found.st_mtime)
+
+
+def _size(path: Path) -> int:
+    inside = path.rglob("*") if path.is_dir() else (path,)
+    return sum(one.lstat().st_size for one in inside if one.is_file())
+
+
+def _uuid(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None

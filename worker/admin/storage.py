@@ -1,0 +1,75 @@
+"""`proctor-admin storage` and `sweep`: what lies on the data disk, whose it is, and what nothing refers to."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import func, select
+
+from server import sweep
+from server.admin.storage import Overview, overview
+from server.disk import gib
+from server.tables import open_database
+from worker.admin.context import settings_of, work
+from worker.admin.tables import Listing, show, show_json
+
+app = typer.Typer()
+Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
+
+
+@app.command("storage")
+def show_storage(
+    as_json: Annotated[bool, typer.Option("--json", help="Bytes, for programs.")] = False,
+    data: Data = None,
+) -> None:
+    """How full the data disk is and how long it lasts, what lies on it, and what each team stores."""
+    settings = settings_of(data)
+    with work(settings) as session:
+        found = overview(session, settings)
+    if as_json:
+        show_json(found.model_dump(mode="json"))
+        return
+    typer.echo(found.sentence())
+    show(_folders(found))
+    show(_teams(found), otherwise="No team stores anything.")
+
+
+def _folders(found: Overview) -> Listing:
+    table = Listing(("folder", "size"), frozenset(("size",)))
+    for name, size in found.folders.items():
+        table.add(name, gib(size))
+    table.add("the database", gib(found.database))
+    return table
+
+
+def _teams(found: Overview) -> Listing:
+    table = Listing(("team", "challenge", "images", "uploads", "may store"), frozenset(("images", "uploads")))
+    for one in found.teams:
+        table.add(one.team, one.challenge, gib(one.images), gib(one.uploads), gib(found.team_storage))
+    return table
+
+
+@app.command("sweep")
+def sweep_now(
+    hours: Annotated[
+        float,
+        typer.Option(min=1, help="Only what nothing referred to for so long; longer than a backup takes."),
+    ] = sweep.AGE.total_seconds() / 3600,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing, only count.")] = False,
+    data: Data = None,
+) -> None:
+    """Remove what nothing refers to: blobs, files of uploads that are over, what killed workers left.
+
+    The platform does the same every hour.
+    """
+    settings = settings_of(data)
+    with work(settings) as session:
+        session.scalar(select(func.now()))  # the database answers
+    sessions = open_database(settings.database_url, pool_size=1)
+    try:
+        swept = sweep.sweep(sessions, settings, age=timedelta(hours=hours), dry=dry_run)
+    finally:
+        sessions.kw["bind"].dispose()
+    what = "would be removed" if dry_run else "removed"
+    typer.echo(f"{swept.blobs:,} blobs and {swept.files:,} other files {what}, {gib(swept.bytes)}")
