@@ -46,11 +46,6 @@ class Service(Protocol):
         """Whether it still runs and answers, and has got ready in time since it was started again."""
         ...
 
-    @property
-    def silent(self) -> bool:
-        """Whether it runs and does not answer."""
-        ...
-
     def stop(self) -> None:
         """Stop and wait until gone; harmless when it does not run."""
         ...
@@ -153,11 +148,6 @@ class Step:
         """Done is done."""
         return True
 
-    @property
-    def silent(self) -> bool:
-        """Nothing is asked."""
-        return False
-
     def stop(self) -> None:
         """Nothing runs."""
 
@@ -257,7 +247,8 @@ class Supervisor:
         pause = _FIRST_PAUSE if steady else self._pauses.get(service.name, _FIRST_PAUSE)
         self._pauses[service.name] = min(pause * 2, _LONGEST_PAUSE)
         self._restarts[service.name] = _Restart(now + pause, pause)
-        found = "runs and does not answer" if service.silent else "stopped by itself"
+        silent = isinstance(service, Program) and service.silent
+        found = "runs and does not answer" if silent else "stopped by itself"
         self._announce(f"{service.name}: {found}, starting it again in {pause:g} s")
 
     def _start_again(self, service: Service) -> None:
