@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Enum, ForeignKey, Index, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from server.accounts.principals import DEFAULT_SLOTS
 from server.database import Base, Created, Identified
 
 
@@ -59,7 +60,7 @@ class ApiToken(Identified, Created, Base):
     # A run worker's token may be replaced by another under the same id.
     issued_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # How many slots a run worker may have at once.
-    slots: Mapped[int] = mapped_column(default=64, server_default="64")
+    slots: Mapped[int] = mapped_column(default=DEFAULT_SLOTS, server_default=str(DEFAULT_SLOTS))
 
 
 class LogInAttempts(Base):

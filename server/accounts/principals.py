@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+DEFAULT_SLOTS = 64
+"""Slots that a run worker may have at once, unless its token says another number."""
+
 
 class Scope(StrEnum):
     """What a token allows; every token may read."""
@@ -44,7 +47,7 @@ class RunWorker:
 
     id: UUID
     name: str
-    slots: int = 64
+    slots: int = DEFAULT_SLOTS
 
     @property
     def actor(self) -> str:

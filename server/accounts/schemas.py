@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from server.accounts.principals import Scope
+from server.accounts.principals import DEFAULT_SLOTS, Scope
 
 _ADDRESS = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 
@@ -133,7 +133,7 @@ class WorkerIn(BaseModel):
     """A new run worker; `slots`: how many it may have at once."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-    slots: Annotated[int, Field(ge=1, le=1000)] = 64
+    slots: Annotated[int, Field(ge=1, le=1000)] = DEFAULT_SLOTS
 
 
 class NewWorkerOut(BaseModel):

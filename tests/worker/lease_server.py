@@ -38,7 +38,7 @@ class LeaseServer:
         self.renewed: Counter[str] = Counter()
         self.beats, self.nonsense = 0, b""
         self.lost: set[str] = set()
-        self.failures = self.fetch_failures = 0
+        self.failures = self.fetch_failures = self.not_now = 0
         self.slots: list[Json] = []
         self.lease_seconds = 30.0
         self.tokens: set[str] | None = None  # those that are let in; all of them if None
@@ -116,6 +116,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = self._body()
         if self._is_refused():
             return
+        if self.path.endswith("/leases") and self.lab.not_now:
+            self.lab.not_now -= 1
+            self._say(429, b'{"status":429,"code":"slot_is_full","detail":"This slot is full."}', "1")
+            return
         if self.path.endswith("/leases"):
             lease = self.lab.lease(json.loads(body))
             self._say(204) if lease is None else self._say(200, json.dumps(lease).encode())
@@ -185,8 +189,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-    def _say(self, status: int, body: bytes = b"") -> None:
+    def _say(self, status: int, body: bytes = b"", retry_after: str = "") -> None:
         self.send_response(status)
+        if retry_after:
+            self.send_header("Retry-After", retry_after)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -150,7 +150,16 @@ def test_an_engine_that_fails_while_the_next_case_is_prepared_gives_the_case_bac
     )
     paused: list[bool] = []
     settler = Settler(workshop, client, heart, pause=lambda: paused.append(True), most=1)
-    ahead = Ahead(workshop, client, heart, settler, lent=lent, memory=1, allowed=lambda: True)
+    ahead = Ahead(
+        workshop,
+        client,
+        heart,
+        settler,
+        lent=lent,
+        memory=1,
+        allowed=lambda: True,
+        stopping=threading.Event(),
+    )
     (case,) = lab.add("one")
     batch = ahead.take()
     settler.finish()

@@ -52,6 +52,25 @@ def test_the_next_case_is_leased_while_one_runs_and_no_more_than_one(lab: LeaseS
     assert all(said["seconds"] < first for said in lab.wait(*cases))
 
 
+def test_a_slot_that_is_told_to_wait_asks_again_when_it_may(lab: LeaseServer, start: Start) -> None:
+    lab.not_now = 2
+    cases = [lab.add("answers")[0] for _ in range(2)]
+    begun = time.monotonic()
+    start()
+    assert [said["fault"] for said in lab.wait(*cases)] == [None, None], "without another wake-up"
+    assert time.monotonic() - begun > 2, "a second each time, as the server says"
+
+
+def test_a_slot_that_is_told_to_wait_stops_at_once(lab: LeaseServer, start: Start) -> None:
+    lab.not_now = 1000
+    runner = start()
+    until(lambda: lab.not_now < 1000)
+    runner.stop()
+    asked = lab.not_now
+    time.sleep(1.5)
+    assert lab.not_now >= asked - 1
+
+
 def test_containers_that_run_at_once_have_their_own_cores_and_share_the_memory(
     lab: LeaseServer, start: Start
 ) -> None:

@@ -1,4 +1,4 @@
-"""What an installation's database tells `proctor-admin doctor`: what failed lately, and metrics that changed."""
+"""What an installation's database tells `proctor-admin doctor`: failures, strange slots, metrics that changed."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server.database import unit_of_work
 from server.evaluations.errors import headline
+from server.evaluations.slots import SlotState, slot_states
 from server.leaderboard.bases import Stale, stale
 from server.tables import open_database
 from worker.admin.doctor import Finding, State
@@ -22,7 +23,7 @@ def findings(data: Path, url: str | None) -> list[Finding]:
         return []
     try:
         with unit_of_work(sessions) as session:
-            return [failures(headline(session)), *metrics(stale(session))]
+            return [failures(headline(session)), *strange(slot_states(session)), *metrics(stale(session))]
     except SQLAlchemyError:  # not started, or not updated yet: nothing to tell
         return []
     finally:
@@ -35,6 +36,16 @@ def failures(found: str | None) -> Finding:
         return Finding("evaluations", State.OK, "none errored in the last day, none parked")
     remedy = "'proctor-admin errors' says why; 'proctor-admin retry' runs again what is errored."
     return Finding("evaluations", State.WARN, found, remedy)
+
+
+def strange(states: Sequence[SlotState]) -> Iterator[Finding]:
+    """Slots that return too much of what they are leased, or hold it too long."""
+    for one in states:
+        if one.warning is not None and one.refused is None:
+            remedy = (
+                "Look at that host; 'proctor-admin revoke-worker' shuts a worker out and puts its cases back."
+            )
+            yield Finding(f"slot {one.slot.name}", State.WARN, one.warning, remedy)
 
 
 def metrics(found: Sequence[Stale]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evaluator.terminal import say
+from server.accounts.principals import DEFAULT_SLOTS
 from server.accounts.service import create_worker_token
 from server.database import unit_of_work
 from server.tables import open_database
@@ -121,7 +122,8 @@ def local_worker_token(platform: "Platform") -> None:
     sessions = open_database(platform.postgres.url(), pool_size=1)
     try:
         with unit_of_work(sessions) as session:
-            known = create_worker_token(session, LOCAL, token=token)
+            slots = max(DEFAULT_SLOTS, platform.run_workers)
+            known = create_worker_token(session, LOCAL, token=token, slots=slots)
         if known != token:  # it was revoked, and does not come back
             store_secret(platform.data, _SEED, known.removeprefix("prw_"))
             _written(platform.data)

@@ -11,7 +11,7 @@ from sandbox.jobs import Slot
 from sandbox.options import cores
 from worker.run.cases import Running, Workshop
 from worker.run.heart import Heart, Held
-from worker.run.leases import Lease, LeaseClient
+from worker.run.leases import Lease, LeaseClient, NotNow
 from worker.run.settle import Settler
 
 _log = structlog.get_logger()
@@ -83,13 +83,15 @@ class Ahead:
         lent: Slot,
         memory: int,
         allowed: Callable[[], bool],
+        stopping: threading.Event,
     ) -> None:
         self._workshop, self._client, self._heart, self._settler = workshop, client, heart, settler
-        self._lent, self._memory, self._allowed = lent, memory, allowed
+        self._lent, self._memory, self._allowed, self._stopping = lent, memory, allowed, stopping
         self._thread: threading.Thread | None = None
         self._hurry = threading.Event()
         self._batch: Batch | None = None
         self._problem: Exception | None = None
+        self._asked = 0.0
         self.pace = Pace()
 
     def begin(self, wait: float) -> None:
@@ -146,13 +148,23 @@ class Ahead:
     def _get(self, wait: float) -> None:
         try:
             self._hurry.wait(wait)
-            began = time.monotonic()
-            lease = self._client.lease() if self._allowed() else None
+            lease = self._leased()
             if lease is not None:
                 self._batch = self._prepared(lease)
-                self.pace.prepared(time.monotonic() - began)
+                self.pace.prepared(time.monotonic() - self._asked)
         except Exception as error:  # noqa: BLE001 - whoever takes the batch gets it
             self._problem = error
+
+    def _leased(self) -> Lease | None:
+        """The next lease; while the server says that it is too early it is asked again, when it says."""
+        while self._allowed():
+            self._asked = time.monotonic()
+            try:
+                return self._client.lease()
+            except NotNow as refusal:
+                _log.warning("not_now", why=str(refusal), seconds=refusal.seconds)
+                self._stopping.wait(refusal.seconds)
+        return None
 
     def _prepared(self, lease: Lease) -> Batch:
         held = [self._heart.hold(one) for one in lease.each()]

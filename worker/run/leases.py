@@ -18,6 +18,7 @@ from worker.run.bearer import Bearer
 from worker.run.config import RunConfig
 
 _MOST_SAID = 2000
+_PATIENCE, _LONGEST_PATIENCE = 5.0, 120.0
 
 
 class LeaseLost(Exception):  # noqa: N818 - names what happened
@@ -26,6 +27,14 @@ class LeaseLost(Exception):  # noqa: N818 - names what happened
 
 class Damaged(Exception):  # noqa: N818 - names what happened
     """A download did not have the digest it was announced with."""
+
+
+class NotNow(Exception):  # noqa: N818 - names what happened
+    """The server has nothing for this slot before so many seconds have passed; the text says why."""
+
+    def __init__(self, why: str, seconds: float) -> None:
+        super().__init__(why)
+        self.seconds = seconds
 
 
 @dataclass(frozen=True)
@@ -106,8 +115,14 @@ class LeaseClient:
         self._http.get("/me")
 
     def lease(self) -> Lease | None:
-        """The next case for this slot, or None."""
+        """The next case for this slot, or None.
+
+        Raises:
+            NotNow: the slot holds as much as it may, has a pause, or is one too many.
+        """
         response = self._http.post("/leases", json=self._slot)
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            raise _not_now(response)
         response.raise_for_status()
         return None if response.status_code == 204 else _LEASE.validate_python(response.json())
 
@@ -217,6 +232,21 @@ class LeaseClient:
         if digest.hexdigest() != sha256:
             target.unlink(missing_ok=True)
             raise Damaged(what)
+
+
+def said_by(response: httpx.Response) -> str:
+    """The sentence of the server's refusal; empty where it gave none."""
+    try:
+        body = response.json()
+    except (ValueError, httpx.ResponseNotRead):
+        return ""
+    return str(body.get("detail", ""))[:_MOST_SAID] if isinstance(body, dict) else ""
+
+
+def _not_now(response: httpx.Response) -> NotNow:
+    wait = response.headers.get("Retry-After", "")
+    seconds = float(wait) if wait.isdecimal() else _PATIENCE
+    return NotNow(said_by(response), min(max(seconds, 1.0), _LONGEST_PATIENCE))
 
 
 def _chunks(response: httpx.Response) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from worker.run.config import RunConfig
 from worker.run.gate import Gate
 from worker.run.heart import Heart
 from worker.run.host import Host
-from worker.run.leases import LeaseClient
+from worker.run.leases import LeaseClient, said_by
 from worker.run.lend import lent
 from worker.run.serve import Serving
 from worker.run.settle import Settler
@@ -79,6 +79,7 @@ class Runner:
             lent=lent_alone,
             memory=config.slot_memory,
             allowed=self._may_lease,
+            stopping=self.stopping,
         )
 
     def work(self) -> None:
@@ -94,7 +95,9 @@ class Runner:
                 self._run_what_waits()
             except httpx.HTTPStatusError as error:
                 if not self.refused:
-                    _log.warning("server_refuses", status=error.response.status_code)
+                    _log.warning(
+                        "server_refuses", status=error.response.status_code, why=said_by(error.response)
+                    )
             except httpx.HTTPError as error:
                 _log.warning("server_unreachable", error=type(error).__name__)
             except Exception:  # noqa: BLE001 - the next wake-up finds the slot at work again
