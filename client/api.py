@@ -26,6 +26,7 @@ from client.models import (
 )
 
 _BASE = "/api/v1"
+_PAGE = 100
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
 
@@ -207,10 +208,22 @@ class Client:
         return _read(Evaluation, self.request("POST", f"/evaluations/{evaluation_id}/cancel"))
 
     def submissions(self, slug: str, team: str) -> list[Submission]:
-        """A team's submissions, newest first."""
-        return _read_list(
-            Submission, self.request("GET", f"/challenges/{slug}/submissions", params={"team": team})
-        )
+        """A team's submissions, newest first: all of them, page by page."""
+        found: dict[str, Submission] = {}
+        wanted: dict[str, str | int] = {"team": team, "limit": _PAGE}
+        while True:
+            answer = self.request("GET", f"/challenges/{slug}/submissions", params=wanted)
+            page, known = _read_list(Submission, answer), len(found)
+            found |= {one.id: one for one in page}
+            if len(page) < _PAGE or len(found) == known:  # a server that knows no pages sends the same again
+                return list(found.values())
+            wanted["before"] = page[-1].id
+
+    def newest_submission(self, slug: str, team: str) -> Submission | None:
+        """A team's latest submission, if it has any."""
+        wanted: dict[str, str | int] = {"team": team, "limit": 1}
+        answer = self.request("GET", f"/challenges/{slug}/submissions", params=wanted)
+        return next(iter(_read_list(Submission, answer)), None)
 
     def quota(self, slug: str, team: str) -> list[Quota]:
         """What is left of a team's attempts."""

@@ -145,10 +145,10 @@ def watch(
 
 def _newest(client: Client, challenge: str | None, team: str | None) -> str:
     slug = choose_challenge(client, challenge).slug
-    submissions = client.submissions(slug, choose_team(client, slug, team))
-    if not submissions:
+    newest = client.newest_submission(slug, choose_team(client, slug, team))
+    if newest is None:
         raise Usage("Your team has not submitted anything yet.", "Begin with `proctor submit IMAGE`.")
-    return submissions[0].id
+    return newest.id
 
 
 @app.command()

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from server.accounts.models import Account
 from server.admin.find import ids_between
@@ -98,7 +98,8 @@ def shown(session: Session, evaluation_id: UUID, *, with_names: bool = False) ->
     Raises:
         NotFound: there is none.
     """
-    one = session.get(Evaluation, evaluation_id)
+    named = [selectinload(Evaluation.runs).joinedload(CaseRun.case)] if with_names else []
+    one = session.get(Evaluation, evaluation_id, options=named)
     if one is None:
         raise NotFound("unknown_evaluation", "There is no such evaluation.")
     return EvaluationShown(
@@ -160,9 +161,8 @@ def log_of(session: Session, evaluation_id: UUID, case: str) -> str:
     Raises:
         NotFound: no case of this evaluation has such a name.
     """
-    runs = session.scalars(
-        select(CaseRun).where(CaseRun.evaluation_id == evaluation_id).order_by(CaseRun.position)
-    ).all()
+    query = select(CaseRun).where(CaseRun.evaluation_id == evaluation_id).order_by(CaseRun.position)
+    runs = session.scalars(query.options(joinedload(CaseRun.case))).all()
     for run in runs:
         if case in (run.pseudonym, run.case.name):
             return run.log or ""

@@ -1,5 +1,6 @@
 """Endpoints of challenges: the public ones, and for admins those that apply a file."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from fastapi import APIRouter
@@ -21,8 +22,7 @@ from server.deps import AdminDep, SessionDep, SettingsDep
 router = APIRouter(tags=["challenges"])
 
 
-def _phases(session: Session, challenge: Challenge, at: datetime) -> list[PhaseOut]:
-    with_cases = tasks_in_force(session, challenge)
+def _phases(challenge: Challenge, at: datetime, with_cases: Mapping[str, set[str]]) -> list[PhaseOut]:
     return [
         PhaseOut(
             name=name,
@@ -38,30 +38,31 @@ def _phases(session: Session, challenge: Challenge, at: datetime) -> list[PhaseO
     ]
 
 
-def _summary(session: Session, challenge: Challenge, at: datetime) -> ChallengeOut:
-    spec = challenge.spec
-    return ChallengeOut(
-        slug=challenge.slug,
-        title=spec.title,
-        description=spec.description,
-        tracks=list(spec.tracks),
-        phases=_phases(session, challenge, at),
-    )
+def _summaries(session: Session, challenges: Sequence[Challenge]) -> list[ChallengeOut]:
+    at, with_cases = service.now(session), tasks_in_force(session, challenges)
+    return [
+        ChallengeOut(
+            slug=one.slug,
+            title=one.spec.title,
+            description=one.spec.description,
+            tracks=list(one.spec.tracks),
+            phases=_phases(one, at, with_cases[one.id]),
+        )
+        for one in challenges
+    ]
 
 
 @router.get("/challenges")
 def list_challenges(session: SessionDep) -> list[ChallengeOut]:
     """Every challenge on this server."""
-    at = service.now(session)
-    return [_summary(session, challenge, at) for challenge in service.list_challenges(session)]
+    return _summaries(session, service.list_challenges(session))
 
 
 @router.get("/challenges/{slug}")
 def get_challenge(session: SessionDep, slug: str) -> ChallengeDetail:
     """One challenge with its whole file."""
     challenge = service.get_challenge(session, slug)
-    summary = _summary(session, challenge, service.now(session))
-    spec = challenge.spec
+    (summary,), spec = _summaries(session, [challenge]), challenge.spec
     return ChallengeDetail(**summary.model_dump(), version=spec.digest, spec=spec.model_dump(mode="json"))
 
 

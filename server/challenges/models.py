@@ -22,7 +22,10 @@ class Challenge(Identified, Created, Base):
     current_version_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("spec_versions.id", use_alter=True), default=None
     )
-    current_version: Mapped["SpecVersion | None"] = relationship(foreign_keys=[current_version_id])
+    # One query for those of all challenges of a list: almost whoever reads a challenge reads its file.
+    current_version: Mapped["SpecVersion | None"] = relationship(
+        foreign_keys=[current_version_id], lazy="selectin"
+    )
 
     @property
     def spec(self) -> Spec:

@@ -68,7 +68,7 @@ def get_challenge(session: Session, slug: str) -> Challenge:
     """The challenge called `slug`; NotFound names the ones there are."""
     challenge = find_challenge(session, slug)
     if challenge is None:
-        names = ", ".join(one.slug for one in list_challenges(session)) or "none yet"
+        names = ", ".join(session.scalars(select(Challenge.slug).order_by(Challenge.slug))) or "none yet"
         raise NotFound(
             "unknown_challenge", f"There is no challenge {slug!r} on this server. Challenges: {names}."
         )

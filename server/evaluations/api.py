@@ -119,8 +119,7 @@ def cancel(session: SessionDep, user: UserDep, evaluation_id: UUID) -> Evaluatio
 @router.get("/evaluations/{evaluation_id}/cases")
 def list_cases(session: SessionDep, user: UserDep, evaluation_id: UUID) -> list[CaseOut]:
     """Every case with verdict and full log; of a phase with public cases only."""
-    evaluation = access.evaluation_with_public_cases(session, user, evaluation_id)
-    return [_case(run, run.case.name) for run in evaluation.runs]
+    return [_case(run, run.case.name) for run in access.public_cases(session, user, evaluation_id)]
 
 
 @router.get("/receipts/key")

@@ -85,10 +85,14 @@ def slot_states(session: Session) -> list[SlotState]:
             running.group_by(CaseRun.worker_id, CaseRun.worker)
         )
     }
+    seen = _seen(session)
+    ids = {one.slot.evaluation_id for one in seen if (one.slot.worker_id, one.slot.name) in held}
+    leased = {one.id: one for one in session.scalars(select(Evaluation).where(Evaluation.id.in_(ids)))}
     found = []
-    for one in _seen(session):
+    for one in seen:
         count, oldest = held.get((one.slot.worker_id, one.slot.name), (0, None))
-        evaluation = session.get(Evaluation, one.slot.evaluation_id) if count else None
+        holds = one.slot.evaluation_id if count else None
+        evaluation = None if holds is None else leased.get(holds)
         state = replace(one, running=count, evaluation=evaluation, oldest=oldest)
         found.append(replace(state, warning=warning_of(state, at)))
     return found

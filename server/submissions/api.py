@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 
 from server.challenges.service import get_challenge
 from server.deps import SessionDep, SettingsDep, UserDep
@@ -11,6 +11,8 @@ from server.submissions import quota, service, views
 from server.submissions.schemas import QuotaOut, SubmissionIn, SubmissionOut
 
 router = APIRouter(tags=["submissions"])
+
+Before = Annotated[UUID | None, Query(description="The last submission of the page before")]
 
 
 @router.post("/challenges/{slug}/submissions", status_code=201)
@@ -34,11 +36,16 @@ def submit(
 
 @router.get("/challenges/{slug}/submissions")
 def list_submissions(
-    session: SessionDep, user: UserDep, slug: str, team: UUID | None = None
+    session: SessionDep,
+    user: UserDep,
+    slug: str,
+    team: UUID | None = None,
+    before: Before = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> list[SubmissionOut]:
-    """The submissions of your team, newest first."""
+    """The submissions of your team, newest first: `limit` of them, and with `before` those that came earlier."""
     own = service.own_team(session, user, get_challenge(session, slug), team)
-    return [views.submission_out(session, one) for one in service.list_submissions(session, own)]
+    return views.submissions_out(session, service.list_submissions(session, own, limit=limit, before=before))
 
 
 @router.get("/submissions/{submission_id}")

@@ -5,6 +5,7 @@ organizers change the cases, what was scored before is given back, and counts ag
 gives it back. One that an admin had retried when its team had no attempt left holds and spends none.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -39,27 +40,51 @@ class Quota:
         return None if self.valid is None else max(0, self.valid - self.spent - self.reserved)
 
 
-def quota_of(session: Session, spec: Spec, *, team_id: UUID, phase: str, task: str, track: str) -> Quota:
-    """The quota of one team on one task and track of a phase, counted as the phase's `per` says."""
-    attempts = spec.phases[phase].attempts
-    query = (
-        select(func.count().filter(SPENT), func.count().filter(HELD))
-        .select_from(Evaluation)
+_Counts = Mapping[tuple[str, str, str], tuple[int, int]]
+"""Attempts that are spent and held, by phase, track and task."""
+
+
+def _counts(session: Session, team_id: UUID, *phases: str) -> _Counts:
+    rows = session.execute(
+        select(
+            Evaluation.phase,
+            Evaluation.track,
+            Evaluation.task,
+            func.count().filter(SPENT),
+            func.count().filter(HELD),
+        )
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
-        .where(Evaluation.team_id == team_id, Evaluation.phase == phase)
+        .where(Evaluation.team_id == team_id, Evaluation.phase.in_(phases))
+        .group_by(Evaluation.phase, Evaluation.track, Evaluation.task)
     )
-    if "task" in attempts.per:
-        query = query.where(Evaluation.task == task)
-    if "track" in attempts.per:
-        query = query.where(Evaluation.track == track)
-    spent, held = session.execute(query).one()
-    return Quota(task, track, phase, attempts.valid, spent, held)
+    return {(phase, track, task): (spent, held) for phase, track, task, spent, held in rows}
+
+
+def _quota(counts: _Counts, spec: Spec, *, phase: str, track: str, task: str) -> Quota:
+    """The quota on one task and track of a phase, counted as the phase's `per` says."""
+    attempts = spec.phases[phase].attempts
+    same = [
+        both
+        for (where, on, what), both in counts.items()
+        if where == phase
+        and (what == task or "task" not in attempts.per)
+        and (on == track or "track" not in attempts.per)
+    ]
+    return Quota(
+        task, track, phase, attempts.valid, sum(spent for spent, _ in same), sum(held for _, held in same)
+    )
+
+
+def quota_of(session: Session, spec: Spec, *, team_id: UUID, phase: str, task: str, track: str) -> Quota:
+    """The quota of one team on one task and track of a phase."""
+    return _quota(_counts(session, team_id, phase), spec, phase=phase, track=track, task=task)
 
 
 def quotas(session: Session, spec: Spec, *, team_id: UUID) -> list[Quota]:
     """Every quota of a team, by phase, track and task."""
+    counts = _counts(session, team_id, *spec.phases)
     return [
-        quota_of(session, spec, team_id=team_id, phase=phase, task=task, track=track)
+        _quota(counts, spec, phase=phase, track=track, task=task)
         for phase in spec.phases
         for track in spec.tracks
         for task in spec.tasks

@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import insert, select, tuple_
+from sqlalchemy.orm import Session, selectinload
 
 from server import events
 from server.accounts.principals import User
@@ -175,8 +176,22 @@ def get_submission(session: Session, user: User, submission_id: UUID) -> Submiss
     return submission
 
 
-def list_submissions(session: Session, team: Team) -> list[Submission]:
-    """A team's submissions, newest first."""
-    newest_first = Submission.created_at.desc(), Submission.id.desc()
-    query = select(Submission).where(Submission.team_id == team.id).order_by(*newest_first)
-    return list(session.scalars(query.limit(200)))
+def list_submissions(
+    session: Session, team: Team, *, limit: int, before: UUID | None = None
+) -> Sequence[Submission]:
+    """A team's submissions with all that is shown of them, newest first; `before`: only those that came earlier.
+
+    Raises:
+        NotFound: `before` is none of the team's.
+    """
+    order = Submission.created_at, Submission.id
+    own = Submission.challenge_id == team.challenge_id, Submission.team_id == team.id
+    query = select(Submission).where(*own).order_by(*(one.desc() for one in order)).limit(limit)
+    if before is not None:
+        since = session.execute(select(*order).where(*own, Submission.id == before)).one_or_none()
+        if since is None:
+            raise NotFound("unknown_submission", f"'before' is no submission of this team: {before}.")
+        query = query.where(tuple_(*order) < tuple_(*since))
+    evaluations = selectinload(Submission.evaluations)
+    shown = evaluations.selectinload(Evaluation.scores), evaluations.selectinload(Evaluation.spec_version)
+    return session.scalars(query.options(*shown)).all()

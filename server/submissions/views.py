@@ -39,26 +39,46 @@ class _Counts:
 
 def submission_out(session: Session, submission: Submission) -> SubmissionOut:
     """A submission as its team sees it."""
-    challenge = session.get_one(Challenge, submission.challenge_id)
-    return SubmissionOut(
-        id=submission.id,
-        challenge=challenge.slug,
-        team=submission.team_id,
-        track=submission.track,
-        phase=submission.phase,
-        created_at=submission.created_at,
-        evaluations=evaluations_out(session, submission, submission.evaluations),
-    )
+    return submissions_out(session, [submission])[0]
+
+
+def submissions_out(session: Session, submissions: Sequence[Submission]) -> list[SubmissionOut]:
+    """Submissions to one challenge as their team sees them."""
+    if not submissions:
+        return []
+    challenge = session.get_one(Challenge, submissions[0].challenge_id)
+    pairs = [(submission, one) for submission in submissions for one in submission.evaluations]
+    shown = {one.id: one for one in _evaluations_out(session, challenge, pairs)}
+    return [
+        SubmissionOut(
+            id=submission.id,
+            challenge=challenge.slug,
+            team=submission.team_id,
+            track=submission.track,
+            phase=submission.phase,
+            created_at=submission.created_at,
+            evaluations=[shown[one.id] for one in submission.evaluations],
+        )
+        for submission in submissions
+    ]
 
 
 def evaluations_out(
     session: Session, submission: Submission, evaluations: Sequence[Evaluation]
 ) -> list[EvaluationOut]:
-    """Evaluations of one submission as its team sees them; a handful of queries, however many there are."""
+    """Evaluations of one submission as its team sees them."""
+    challenge = session.get_one(Challenge, submission.challenge_id)
+    return _evaluations_out(session, challenge, [(submission, one) for one in evaluations])
+
+
+def _evaluations_out(
+    session: Session, challenge: Challenge, pairs: Sequence[tuple[Submission, Evaluation]]
+) -> list[EvaluationOut]:
+    """A handful of queries, however many there are."""
+    evaluations = [one for _, one in pairs]
     counts = _counts(session, [one.id for one in evaluations])
     datasets = select(Dataset).where(Dataset.id.in_({one.dataset_id for one in evaluations}))
     states = {one.id: DatasetState(one.state) for one in session.scalars(datasets)}
-    challenge = session.get_one(Challenge, submission.challenge_id)
     active = [one for one in evaluations if one.status in ACTIVE]
     known = fleet(session) if active else None
     stalled = errors.stalled(session, [one.id for one in active])
@@ -70,7 +90,7 @@ def evaluations_out(
             note=_note(one, states[one.dataset_id], stalled, known),
             sealed=_is_sealed(challenge, one),
         )
-        for one in evaluations
+        for submission, one in pairs
     ]
 
 
