@@ -17,7 +17,8 @@ class Settings(BaseSettings):
     `setup_token` makes its first bearer the admin while there is none. A lease is renewed by heartbeats, but
     never beyond `longest_lease_seconds`, so that a worker that hangs with a beating heart loses its case. Of the disk
     with `data`, `disk_reserve` bytes are kept from what can be sent again, see `server.disk`; a team may store
-    `team_storage` bytes, and all of them `total_storage` where that is set.
+    `team_storage` bytes, and all of them `total_storage` where that is set. A score worker scores `scores_at_once`
+    evaluations, and beside them checks `checks_at_once` uploads.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
@@ -31,6 +32,8 @@ class Settings(BaseSettings):
     disk_reserve: Annotated[int, Field(ge=0)] = 4 * 2**30
     team_storage: Annotated[int, Field(gt=0)] = 200 * 2**30
     total_storage: Annotated[int, Field(gt=0)] | None = None
+    scores_at_once: Annotated[int, Field(ge=1, le=64)] = 2
+    checks_at_once: Annotated[int, Field(ge=1, le=64)] = 2
     lease_seconds: float = 30.0
     longest_lease_seconds: float = 4 * 3600.0
 

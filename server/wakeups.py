@@ -1,6 +1,6 @@
-"""The one sender of wake-ups. A message only says "look at the queue": the database row is the queue,.
+"""The one sender of wake-ups. A message only says "look at the queue": the database row is the queue.
 
-so a lost, doubled or late message is harmless, and a broker that does not answer never fails a request, nor delays
+So a lost, doubled or late message is harmless, and a broker that does not answer never fails a request, nor delays
 one: a thread of its own sends, and what is asked for while it is at it goes out once.
 """
 
@@ -21,6 +21,7 @@ RUN_QUEUE = "run"
 SCORE_QUEUE = "score"
 WAKE_RUN = "proctor.run.wake"
 WAKE_SCORE = "proctor.score.wake"
+WAKE_CHECK = "proctor.score.check"
 
 _LAST_SECONDS = 3.0  # for what a process still has to send when it ends
 
@@ -109,6 +110,12 @@ def wake_run_workers(redis_url: str | None) -> None:
 
 
 def wake_score_workers(redis_url: str | None) -> None:
-    """Tells score workers that uploads wait to be checked or evaluations to be scored."""
+    """Tells score workers that evaluations wait to be scored."""
     if redis_url is not None:
         _sender.send(_WakeUp(redis_url, WAKE_SCORE, SCORE_QUEUE))
+
+
+def wake_checkers(redis_url: str | None) -> None:
+    """Tells score workers that uploads wait to be checked."""
+    if redis_url is not None:
+        _sender.send(_WakeUp(redis_url, WAKE_CHECK, SCORE_QUEUE))

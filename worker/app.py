@@ -14,6 +14,7 @@ RUN_QUEUE = "run"
 SCORE_QUEUE = "score"
 WAKE_RUN = "proctor.run.wake"
 WAKE_SCORE = "proctor.score.wake"
+WAKE_CHECK = "proctor.score.check"
 TICK = "proctor.score.tick"
 SWEEP = "proctor.score.sweep"
 
@@ -35,6 +36,7 @@ def make_app(*modules: str) -> Celery:
         beat_schedule={
             "wake run workers": _every(5, WAKE_RUN, RUN_QUEUE),
             "wake score workers": _every(5, WAKE_SCORE, SCORE_QUEUE),
+            "wake checkers": _every(5, WAKE_CHECK, SCORE_QUEUE),
             "expire leases": _every(3, TICK, SCORE_QUEUE),
             "sweep": _every(3600, SWEEP, SCORE_QUEUE),
         },

@@ -7,8 +7,10 @@ from typing import BinaryIO
 
 from sandbox.archive._config import facts_of
 from sandbox.archive._documents import stated_digest, wrong_digest
+from sandbox.archive._errors import ArchiveCode, ArchiveInvalid
 from sandbox.archive._facts import Bounds, ImageFacts
-from sandbox.archive._index import Archive, read_index
+from sandbox.archive._gzip import expands_too_much
+from sandbox.archive._index import WHAT, Archive, read_index
 from sandbox.archive._layers import Span, copy_layer
 from sandbox.archive._programs import Call, Programs
 from sandbox.archive._select import Chosen, choose
@@ -98,15 +100,20 @@ def _copy_layers(
     for number, (digest, member) in enumerate(zip(chosen.config.layers, chosen.layers, strict=True), 1):
         by_digest.setdefault(digest, (number, member))
     sizes: dict[str, int] = {}
-    left, most, place = archive.limit, archive.bounds.layer_members, None
+    left, most, place = archive.most, archive.bounds.layer_members, None
     for digest, (number, member) in sorted(by_digest.items(), key=lambda item: item[1][1].offset):
         what = f"layer {number} of {len(chosen.config.layers)}"
         writer = held.enter_context(HashOnly() if sink.has(digest) else sink.writer())
         place = archive.at(member.offset, place)
         span = Span(place.read, member.size, stated_digest(member.name))
-        size, count = copy_layer(
-            span, writer, trees[digest], what=what, limit=left, most=most, bounds=archive.bounds
-        )
+        try:
+            size, count = copy_layer(
+                span, writer, trees[digest], what=what, limit=left, most=most, bounds=archive.bounds
+            )
+        except ArchiveInvalid as error:
+            if error.code is ArchiveCode.TOO_LARGE and archive.most < archive.limit:
+                raise expands_too_much(WHAT, archive.bounds) from None
+            raise
         if writer.digest != digest:
             raise wrong_digest(what, digest, writer.digest)
         writers.append(writer)

@@ -11,9 +11,9 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 class Bounds:
     """How much an archive may hold. Sizes in bytes.
 
-    `ratio` bounds what a gzip stream expands to, times its own size; the first `free` bytes do not count, so
-    that a small layer of zeros passes. So many `names` are kept of what the layers hold. Docker's storage stacks
-    127 layers, of which a container takes two.
+    `ratio` bounds what a gzip stream, and the whole file, expands to, times its own size; the first `free` bytes do not
+    count, so that a small layer of zeros passes. So many `names` are kept of what the layers hold. Docker's storage
+    stacks 127 layers, of which a container takes two.
     """
 
     archive_members: int = 10_000
@@ -27,6 +27,10 @@ class Bounds:
     environment: int = 128 * 2**10
     ratio: int = 200
     free: int = 64 * 2**20
+
+    def most(self, size: int, limit: int) -> int:
+        """Bytes to which a file of `size` bytes may unpack, where `limit` are the most for any."""
+        return min(limit, max(self.free, self.ratio * size))
 
 
 @dataclass(frozen=True)

@@ -124,16 +124,21 @@ def require_types(content: Mapping[str, Any]) -> None:
 def _require(content: Any, fields: Fields, where: str) -> None:
     if not isinstance(content, Mapping):
         raise _wrong(where, "an object", content)
-    known = {name.lower(): kind for name, kind in fields.items()}  # Go ignores case
+    known = {name.lower(): kind for name, kind in fields.items()}
     for name, value in content.items():
-        if (kind := known.get(name.lower())) is None or value is None:
+        if (kind := known.get(_folded(name))) is None or value is None:
             continue
         place = f"{where}.{name}" if where else name
-        if name not in fields and name.lower() in _USED:
+        if name not in fields and _folded(name) in _USED:
             raise invalid(
                 f"the image config writes the field {shown(place)} otherwise than Docker does; {BUILD_AGAIN}."
             )
         _require_type(value, kind, place)
+
+
+def _folded(name: str) -> str:
+    """A field's name as Go compares it: without case, by which two letters beyond ASCII are an s and a k too."""
+    return name.replace("\N{LATIN SMALL LETTER LONG S}", "s").replace("\N{KELVIN SIGN}", "k").lower()
 
 
 def _require_type(value: Any, kind: "_Type | Fields | list[Fields]", place: str) -> None:

@@ -56,11 +56,7 @@ class Gunzip(io.RawIOBase):
             raise self._damaged() from None
         self._given += len(out)
         if self._given > self._bounds.free and self._given > self._bounds.ratio * self._taken:
-            raise ArchiveInvalid(
-                ArchiveCode.EXPANDS_TOO_MUCH,
-                f"{self._what} unpacks to more than {self._bounds.ratio} times its own size; "
-                "leave out large files of zeros and build the image again.",
-            )
+            raise expands_too_much(self._what, self._bounds)
         if self._given > self._limit:
             raise too_large(self._what, self._limit)
         return out
@@ -95,6 +91,15 @@ class Gunzip(io.RawIOBase):
 
     def _damaged(self) -> ArchiveInvalid:
         return ArchiveInvalid(ArchiveCode.DAMAGED, f"{self._what} is a damaged gzip stream; {SAVE_AGAIN}.")
+
+
+def expands_too_much(what: str, bounds: Bounds) -> ArchiveInvalid:
+    """The error of what unpacks to much more than it is."""
+    return ArchiveInvalid(
+        ArchiveCode.EXPANDS_TOO_MUCH,
+        f"{what} unpacks to more than {bounds.ratio} times its own size; leave out large files of zeros and build the "
+        "image again.",
+    )
 
 
 def too_large(what: str, limit: int) -> ArchiveInvalid:

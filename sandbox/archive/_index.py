@@ -17,11 +17,15 @@ _OVERHEAD = 64 * 2**20  # headers, padding and JSON beside the layers
 
 @dataclass(frozen=True)
 class Archive:
-    """An indexed archive; `documents` are its members of up to `bounds.config` bytes that may be JSON."""
+    """An indexed archive; `documents` are its members of up to `bounds.config` bytes that may be JSON.
+
+    `most` are the bytes to which its layers together may unpack: a small file gives little work, however it is packed.
+    """
 
     source: BinaryIO
     packed: bool
     limit: int
+    most: int
     bounds: Bounds
     members: dict[str, Member]
     documents: dict[str, bytes]
@@ -98,7 +102,7 @@ def read_index(source: BinaryIO, *, limit: int, bounds: Bounds) -> Archive:
     packed = is_packed(source.read(4))
     if not packed and total > limit + _OVERHEAD:
         raise too_large(WHAT, limit)
-    archive = Archive(source, packed, limit, bounds, {}, {})
+    archive = Archive(source, packed, limit, bounds.most(total, limit), bounds, {}, {})
     stream = archive.at(0).stream
     tar = Tar(stream, what=WHAT, most=bounds.archive_members, total=None if packed else total)
     contents = Contents()

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from sandbox.archive._config import Config, facts_of, parse_config
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._facts import Bounds, ImageFacts
-from sandbox.archive._gzip import too_large
+from sandbox.archive._gzip import expands_too_much, too_large
 from sandbox.archive._layers import Span, copy_layer
 from sandbox.archive._programs import DEFAULT_PATH, Call, Programs
 from sandbox.archive._sif import WHAT, Partition, read_partition
@@ -93,7 +93,7 @@ def check_sif(
     with ExitStack() as stack:
         layer = stack.enter_context(sink.writer())
         file = stack.enter_context(_on_disk(source))
-        with opened(file, partition, limit=limit) as squashfs:
+        with opened(file, partition, limit=bounds.most(partition.size, limit)) as squashfs:
             stream = io.BufferedReader(_Blocks(_layer(squashfs, partition, calls, limit, bounds)))
             span = Span(stream.read, 2**62, None)
             size, _ = copy_layer(
@@ -198,12 +198,8 @@ def _copy_lines(
             linked.add(entry.target)
         if total > limit:
             raise too_large(WHAT, limit)
-        if total > bounds.free and total > bounds.ratio * partition.size:
-            raise ArchiveInvalid(
-                ArchiveCode.EXPANDS_TOO_MUCH,
-                f"{WHAT} unpacks to more than {bounds.ratio} times its own size; "
-                "leave out large files of zeros and build the image again.",
-            )
+        if total > bounds.most(partition.size, limit):
+            raise expands_too_much(WHAT, bounds)
         if count > bounds.layer_members or text > _MOST_TEXT:
             raise ArchiveInvalid(
                 ArchiveCode.TOO_MANY_MEMBERS,

@@ -9,14 +9,14 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from evaluator.verdicts import PlatformFault
+from evaluator.verdicts import Fault, PlatformFault
 from server.challenges.service import now
 from server.database import after_commit
 from server.errors import Conflict
 from server.evaluations import conduct, suspicion, usage
 from server.evaluations.conduct import Return
 from server.evaluations.models import CaseRun, Evaluation, Trouble
-from server.evaluations.service import SYSTEM, Claim, drop_rest, lock_claimed, lock_evaluation
+from server.evaluations.service import SYSTEM, Claim, drop_rest, lock_claimed, lock_evaluation, reject
 from server.evaluations.status import CaseStatus, EvaluationStatus
 from server.settings import Settings
 from server.wakeups import wake_run_workers
@@ -24,6 +24,11 @@ from server.wakeups import wake_run_workers
 NOT_RUN = (
     "The platform failed at a case of this evaluation again and again, while others ran well on the same machines. "
     "No attempt was spent. The organizers see it in their list of errors and can have it run again."
+)
+NEVER_MADE = (
+    "No container of this image could be made: the engine failed at it each time, on every machine that tried, and "
+    "made and ran containers of other images there. Build a plainer image (fewer files, layers and settings), and see "
+    "with `proctor try` whether a container of it starts. No attempt was spent."
 )
 NOT_SCORED = (
     "The platform ran this evaluation and failed to score it. No attempt was spent. The organizers see it in their "
@@ -35,7 +40,9 @@ _AT_ONCE = 1000
 def release(
     session: Session, claim: Claim, fault: PlatformFault, *, actor: str, settings: Settings, detail: str = ""
 ) -> None:
-    """Parks a case after a fault of the platform, or ends its evaluation as ERRORED where it is the one to blame.
+    """Parks a case after a fault of the platform; or ends its evaluation where it is the one to blame.
+
+    As REJECTED where its image is, of which no host could make a container; else as ERRORED.
 
     Raises:
         Conflict: the lease was lost.
@@ -70,13 +77,19 @@ def _park(
         )
     )
     session.flush()
-    usage.charge(session, evaluation.team_id, [run], counts=False)
+    counts = suspicion.may_be_the_images(session, evaluation, fault)
+    usage.charge(session, evaluation.team_id, [run], counts=counts)
     lost = fault is PlatformFault.WORKER_LOST
     conduct.note_returned(session, run, Return.ABANDONED if lost else Return.FAULTED)
     blamed = suspicion.of_case(session, evaluation, run)
-    if blamed is not None:
-        said = f" Last: {fault}: {detail}" if detail else f" Last: {fault}."
-        give_up(session, evaluation, actor=actor, code=fault, why=NOT_RUN, trouble=blamed + said)
+    if blamed is None:
+        return
+    said = blamed.said + (f" Last: {fault}: {detail}" if detail else f" Last: {fault}.")
+    if blamed.image:
+        reject(session, evaluation, actor=actor, code=Fault.NO_START, why=NEVER_MADE)
+        evaluation.trouble = said
+    else:
+        give_up(session, evaluation, actor=actor, code=fault, why=NOT_RUN, trouble=said)
 
 
 def give_up(

@@ -7,12 +7,14 @@ nothing to compare with, and nobody is to blame.
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from evaluator.verdicts import Fault, PlatformFault
 from server.challenges.service import now
 from server.evaluations.models import CaseRun, Evaluation, Trouble
 from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
@@ -21,6 +23,8 @@ FAULTS = 3
 """Faults on hosts that ran other images well meanwhile, that end an evaluation as ERRORED."""
 FAULTS_BESIDE_ITS_OWN = 6
 """The same where only other cases of its own image ran well there."""
+OF_AN_IMAGE = frozenset({PlatformFault.ENGINE_UNAVAILABLE.value, PlatformFault.IMAGE_MISSING.value})
+"""Faults that an image can bring about: the engine does not load it, or makes no container of it."""
 _WELL_PER_DISTURBED = 10
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 600.0
 _REMEMBERED = timedelta(days=1)
@@ -32,25 +36,71 @@ def pause_after(faults: int) -> float:
     return float(min(_FIRST_PAUSE * 2 ** min(faults - 1, 20), _LONGEST_PAUSE))
 
 
-def of_case(session: Session, evaluation: Evaluation, run: CaseRun) -> str | None:
-    """What is held against a case that has just met a fault, or against its image, for admins; None if nothing is."""
+@dataclass(frozen=True)
+class Blame:
+    """What is held against a case, for admins.
+
+    `image`: no container of its image was ever made, on any host, while containers of others were.
+    """
+
+    said: str
+    image: bool
+
+
+def of_case(session: Session, evaluation: Evaluation, run: CaseRun) -> Blame | None:
+    """What is held against a case that has just met a fault, or against its image; None if nothing is."""
     other_images = Evaluation.image_id != evaluation.image_id
     own = _troubles(session, Trouble.case_run_id == run.id)
     if own.count >= FAULTS and own.on(_sound_hosts(session, own, run, other_images)) >= FAULTS:
-        return f"{_case(evaluation, run)} met {own}, where cases of other images ended well meanwhile."
+        said = f"{_case(evaluation, run)} met {own}, where cases of other images ended well meanwhile."
+        return Blame(said, _is_the_images(session, evaluation, run))
     if own.count >= FAULTS_BESIDE_ITS_OWN:
         others = CaseRun.id != run.id
         if own.on(_sound_hosts(session, own, run, others)) >= FAULTS_BESIDE_ITS_OWN:
-            return f"{_case(evaluation, run)} met {own}, where other cases ended well meanwhile."
+            return Blame(
+                f"{_case(evaluation, run)} met {own}, where other cases ended well meanwhile.", False
+            )
     if _has_run(session, evaluation.image_id, evaluation.team_id):
         return None
     image = _of_image(session, evaluation.image_id)
     if image.rounds >= FAULTS and image.rounds_on(_sound_hosts(session, image, run, other_images)) >= FAULTS:
-        return (
+        said = (
             f"No case of its image has ever ended; in {image.evaluations} evaluations since "
             f"{image.since:%Y-%m-%d %H:%M} UTC they met {image}, where cases of other images ended well meanwhile."
         )
+        return Blame(said, _is_the_images(session, evaluation, run))
     return None
+
+
+def may_be_the_images(session: Session, evaluation: Evaluation, fault: PlatformFault) -> bool:
+    """Whether a fault is one that an image can bring about, of an image no case of which has ever ended."""
+    return fault.value in OF_AN_IMAGE and not _has_run(session, evaluation.image_id, evaluation.team_id)
+
+
+def _is_the_images(session: Session, evaluation: Evaluation, run: CaseRun) -> bool:
+    """Whether the image itself is to blame for its faults: it met one again after others had run well at every place.
+
+    On each host where it met a fault, a container of another image began after that, and ended well before the fault
+    that the image has just met. What ran already when a disturbance began is no proof.
+    """
+    image = _of_image(session, evaluation.image_id)
+    if (
+        not image.codes
+        or not image.codes <= OF_AN_IMAGE
+        or _has_run(session, evaluation.image_id, evaluation.team_id)
+    ):
+        return False
+    other_images = Evaluation.image_id != evaluation.image_id
+    proved = (
+        exists()
+        .where(CaseRun.evaluation_id == Evaluation.id, other_images)
+        .where(or_(Evaluation.status.in_(ACTIVE), Evaluation.finished_at > image.since))
+        .where(CaseRun.status == CaseStatus.DONE.value, CaseRun.verdict != Fault.NO_START.value)
+    )
+    return image.hosts <= _sound_hosts(session, image, run, other_images) and all(
+        session.scalar(select(proved.where(CaseRun.worker_id == host, CaseRun.started_at > since)))
+        for host, since in image.first.items()
+    )
 
 
 def of_scoring(session: Session, evaluation: Evaluation) -> str | None:
@@ -89,7 +139,7 @@ def pause_of_image(session: Session, image_id: UUID, team_id: UUID) -> float:
 
 
 class _Troubles:
-    """Faults of one case, or of the cases of one image, by evaluation, case and host."""
+    """Faults of one case, or of the cases of one image, by evaluation, case and host; `first` is each host's first."""
 
     def __init__(self, found: Sequence[Trouble]) -> None:
         self.count = len(found)
@@ -97,6 +147,10 @@ class _Troubles:
         self.evaluations = len({one.evaluation_id for one in found})
         if found:
             self.since, self.until = found[0].created_at, found[-1].created_at
+        self.first: dict[UUID, datetime] = {}
+        for one in found:
+            if one.worker_id is not None:
+                self.first.setdefault(one.worker_id, one.created_at)
         self._codes = Counter(one.code for one in found)
         self._workers = sorted({one.worker for one in found if one.worker})
         self._found = found
@@ -104,6 +158,11 @@ class _Troubles:
     def __str__(self) -> str:
         codes = ", ".join(f"{code} ({count})" for code, count in self._codes.most_common())
         return f"{self.count} faults ({codes}) on {', '.join(self._workers) or 'no worker'}"
+
+    @property
+    def codes(self) -> set[str]:
+        """The faults themselves."""
+        return set(self._codes)
 
     def on(self, hosts: Collection[UUID]) -> int:
         """How many of them were met on these hosts."""

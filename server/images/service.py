@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, extract, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,11 +20,13 @@ from server.evaluations.models import Evaluation
 from server.evaluations.status import NOT_KEPT
 from server.images.models import Image
 from server.images.storage import Allowed, Stored, require, stored
+from server.images.turns import next_to_check
 from server.teams.service import require_member
 from server.uploads.models import Upload, UploadStatus
 from server.uploads.service import reject, upload_path
 
 CHECK_LEASE = timedelta(minutes=10)
+CHECK_PAUSE = timedelta(minutes=1)
 WITHOUT_ROOM = timedelta(minutes=5)
 _WAITS_FOR_ROOM = (
     "The server has no room to unpack this image at present. It is checked as soon as there is, without you."
@@ -35,13 +37,15 @@ _NO_ROOM = (
 _CHECKS = 3  # an archive whose check died this often is not tried again
 
 
-def claim_upload_to_check(session: Session, *, uploads: Path, left: int = 2**63 - 1) -> Upload | None:
-    """The oldest complete upload nobody checks, leased for ten minutes; None if there is none.
+def claim_upload_to_check(
+    session: Session, *, uploads: Path, most_per_team: int, left: int = 2**63 - 1
+) -> Upload | None:
+    """The upload whose turn it is, leased for ten minutes; None if there is none. The caller commits at once.
 
     Those that were put back wait until the disk has the room they need; `left` bytes are what it has now. An upload
     whose checks never ended is rejected on the way, so that it cannot take checkers down for good.
     """
-    while (upload := _next_to_check(session, left)) is not None:
+    while (upload := next_to_check(session, most_per_team=most_per_team, left=left)) is not None:
         if upload.check_no >= _CHECKS:
             message = (
                 "The check of this archive did not end. Upload it again, and tell the organizers if it stays."
@@ -50,22 +54,11 @@ def claim_upload_to_check(session: Session, *, uploads: Path, left: int = 2**63 
             session.flush()
             continue
         upload.check_no += 1
+        upload.check_began_at = func.clock_timestamp()
         upload.check_expires_at = func.now() + CHECK_LEASE
         session.flush()
         return upload
     return None
-
-
-def _next_to_check(session: Session, left: int) -> Upload | None:
-    free = or_(Upload.check_expires_at.is_(None), Upload.check_expires_at < func.now())
-    fits = or_(Upload.check_needs.is_(None), Upload.check_needs <= left, Upload.expires_at < func.now())
-    return session.scalar(
-        select(Upload)
-        .where(Upload.status == UploadStatus.CHECKING, free, fits)
-        .order_by(Upload.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
 
 
 def renew_check(session: Session, upload: Upload) -> None:
@@ -74,10 +67,31 @@ def renew_check(session: Session, upload: Upload) -> None:
     Raises:
         Conflict: the lease was lost to another checker.
     """
-    _held(session, upload).check_expires_at = func.now() + CHECK_LEASE
+    held = _held(session, upload)
+    _charge(held)
+    held.check_expires_at = func.now() + CHECK_LEASE
 
 
-def put_back(session: Session, upload: Upload, *, needs: int, uploads: Path) -> None:
+def put_back(session: Session, upload: Upload) -> None:
+    """A check that came to no end is tried again in a minute.
+
+    Raises:
+        Conflict: the lease was lost to another checker.
+    """
+    held = _held(session, upload)
+    _charge(held)
+    held.check_began_at = None
+    held.check_expires_at = func.now() + CHECK_PAUSE
+
+
+def _charge(held: Upload) -> None:
+    """What the check took since its beginning, or since this was last noted, counts when turns are given."""
+    since = extract("epoch", func.clock_timestamp() - Upload.check_began_at)
+    held.check_seconds = Upload.check_seconds + func.greatest(func.coalesce(since, 0), 0)
+    held.check_began_at = func.clock_timestamp()
+
+
+def wait_for_room(session: Session, upload: Upload, *, needs: int, uploads: Path) -> None:
     """The disk had no room for what a check unpacks: it waits for `needs` bytes, a day at most, and no try is counted.
 
     The pauses differ, so that two that do not fit at once are not tried together again and again.
@@ -89,7 +103,9 @@ def put_back(session: Session, upload: Upload, *, needs: int, uploads: Path) -> 
     if session.scalar(select(func.now() > upload.expires_at)):
         _finish_rejected(session, upload, "storage_full", _NO_ROOM, uploads=uploads)
         return
+    _charge(upload)
     upload.check_no -= 1
+    upload.check_began_at = None
     upload.check_expires_at = func.now() + WITHOUT_ROOM * (0.5 + func.random())
     upload.check_needs = needs
     upload.code, upload.message = "storage_full", _WAITS_FOR_ROOM
@@ -128,6 +144,7 @@ def settle_valid(
     )
     upload.image = digest
     upload.code = upload.message = None
+    _charge(upload)
     upload.move_to(UploadStatus.READY)
     session.flush()
     require(session, upload.team_id, 0, allowed)
@@ -142,7 +159,9 @@ def settle_invalid(session: Session, upload: Upload, code: str, message: str, *,
     Raises:
         Conflict: the lease was lost to another checker.
     """
-    _finish_rejected(session, _held(session, upload), code, message, uploads=uploads)
+    held = _held(session, upload)
+    _charge(held)
+    _finish_rejected(session, held, code, message, uploads=uploads)
 
 
 def settle_wrong_sha256(session: Session, upload: Upload, *, uploads: Path) -> None:

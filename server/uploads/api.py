@@ -24,7 +24,7 @@ from server.uploads.models import Upload
 from server.uploads.problems import UnsupportedMedia, VersionMismatch
 from server.uploads.receive import receive
 from server.uploads.schemas import Metadata, UploadOut
-from server.wakeups import wake_score_workers
+from server.wakeups import wake_checkers
 
 router = APIRouter(tags=["uploads"])
 
@@ -173,7 +173,7 @@ class _Transfer:
                 self._id,
                 offset,
                 actor=actor,
-                on_complete=lambda: wake_score_workers(self._settings.redis_url),
+                on_complete=lambda: wake_checkers(self._settings.redis_url),
             )
         with unit_of_work(self._sessions) as session:  # only now, for what has come is to be kept
             service.require_turn(session, self._id, room=self._settings.room(Share.UPLOADS))

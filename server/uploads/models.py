@@ -58,9 +58,12 @@ class Upload(Identified, Created, Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
     # The checker's lease: who took the upload last is the only one who may settle it.
     check_no: Mapped[int] = mapped_column(default=0, server_default="0")
+    check_began_at: Mapped[datetime | None] = mapped_column(default=None)
     check_expires_at: Mapped[datetime | None] = mapped_column(default=None)
     # Bytes of room without which its check need not begin again, for it was put back when the disk had less.
     check_needs: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    # What its checks took by the clock, in seconds; one under way is not in it.
+    check_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
     def move_to(self, status: UploadStatus) -> None:
         """Changes the status; ValueError where the table of moves does not have it."""

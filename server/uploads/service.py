@@ -71,7 +71,7 @@ def create_upload(
     Raises:
         BadRequest, TooLarge: nothing, or more than `limit` bytes.
         Forbidden: the team is disqualified.
-        Conflict: the team has too many unfinished uploads, or images.
+        Conflict: the team has too many uploads that are unfinished or not checked, or images.
         StorageFull: the disk has no room for it, or the team or the installation may store no more.
     """
     require_scope(user, Scope.SUBMIT)
@@ -105,15 +105,18 @@ def create_upload(
 def _require_few_unfinished(session: Session, team: Team) -> None:
     # Creations of one team queue behind its row, so that two at once do not both take the last place.
     session.scalar(select(Team.id).where(Team.id == team.id).with_for_update())
-    unfinished = session.scalar(
-        select(func.count()).where(
-            Upload.team_id == team.id, Upload.status == UploadStatus.RECEIVING, Upload.expires_at > func.now()
+    receiving, checking = (
+        session.scalar(select(func.count()).where(Upload.team_id == team.id, state)) or 0
+        for state in (
+            (Upload.status == UploadStatus.RECEIVING) & (Upload.expires_at > func.now()),
+            Upload.status == UploadStatus.CHECKING,
         )
     )
-    if unfinished is not None and unfinished >= UNFINISHED_PER_TEAM:
+    if receiving + checking >= UNFINISHED_PER_TEAM:
         raise Conflict(
             "too_many_uploads",
-            f"The team has {unfinished} unfinished uploads. Finish one, or end one with DELETE.",
+            f"The team has {receiving} unfinished uploads and {checking} whose check has not ended, and may have "
+            f"{UNFINISHED_PER_TEAM} together. Finish one, end one with DELETE, or wait for a check.",
         )
 
 

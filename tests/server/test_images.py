@@ -1,6 +1,7 @@
 """From a complete upload to an image: the leases of checkers, and how they settle."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -37,7 +38,7 @@ def claim(sessions: SessionFactory, settings: Settings) -> Callable[[], Upload |
 
     def take() -> Upload | None:
         with unit_of_work(sessions) as session:
-            return service.claim_upload_to_check(session, uploads=settings.uploads)
+            return service.claim_upload_to_check(session, uploads=settings.uploads, most_per_team=8)
 
     return take
 
@@ -171,12 +172,10 @@ def test_one_checker_at_a_time_and_a_dead_ones_upload_is_taken_again(
     assert tus.http.get(f"/uploads/{first.id}").json()["code"] == "broken"
 
 
-def test_two_checkers_take_two_uploads(
-    tus: Tus, slug: str, sessions: SessionFactory, settings: Settings
-) -> None:
+def test_two_checkers_take_two_uploads(tus: Tus, slug: str, claim: Claim) -> None:
     ids = {tus.upload(slug, data)["id"] for data in (b"one", b"two")}
-    with unit_of_work(sessions) as one, unit_of_work(sessions) as other:
-        taken = [service.claim_upload_to_check(session, uploads=settings.uploads) for session in (one, other)]
+    with ThreadPoolExecutor(2) as pool:
+        taken = list(pool.map(lambda _: claim(), range(2)))
     assert {str(upload.id) for upload in taken if upload} == ids
 
 

@@ -243,7 +243,7 @@ def test_two_last_cases_that_finish_at_once_do_not_strand_the_evaluation(
 
 
 def test_server_and_workers_name_wake_ups_alike() -> None:
-    for name in ("RUN_QUEUE", "SCORE_QUEUE", "WAKE_RUN", "WAKE_SCORE"):
+    for name in ("RUN_QUEUE", "SCORE_QUEUE", "WAKE_RUN", "WAKE_SCORE", "WAKE_CHECK"):
         assert getattr(wakeups, name) == getattr(worker_app, name)
 
 

@@ -13,10 +13,13 @@ from server.evaluations.suspicion import FAULTS, FAULTS_BESIDE_ITS_OWN, pause_af
 from tests.server.lab import Entrant, FakeWorker, Json, Lab
 from tests.server.test_faults import BROKEN
 
+LOST = "worker_lost"
 MakeEntrant = Callable[[str], Entrant]
 
 
-def work(lab: Lab, worker: FakeWorker, bad: Callable[[Json], bool], *, faults: int) -> int:
+def work(
+    lab: Lab, worker: FakeWorker, bad: Callable[[Json], bool], *, faults: int, fault: str = BROKEN
+) -> int:
     """Runs cases on `worker`, where what is `bad` meets a fault each time, until nothing waits or it met so many.
 
     A pause is over when two others have ended, or nothing else waits.
@@ -29,7 +32,7 @@ def work(lab: Lab, worker: FakeWorker, bad: Callable[[Json], bool], *, faults: i
                 break
         elif bad(lease):
             met += 1
-            assert worker.release(lease, BROKEN, "the engine hung") == 204
+            assert worker.release(lease, fault, "the engine hung") == 204
         else:
             assert worker.finish(lease).status_code == 204
             well += 1
@@ -202,7 +205,7 @@ def test_an_image_that_no_host_can_stand_ends_sooner_each_time_and_begins_later(
     other, worker = entrant("Other"), lab.worker()
     first = team.submit()
     other.submit()
-    assert work(lab, worker, of(first), faults=20) < 20
+    assert work(lab, worker, of(first), faults=20, fault=LOST) < 20
     assert team.evaluation(first)["status"] == "errored"
     assert max(run.faults for run in lab.runs(first)) == FAULTS
     second = team.submit()
@@ -215,9 +218,9 @@ def test_an_image_that_no_host_can_stand_ends_sooner_each_time_and_begins_later(
     assert waits.reason.startswith("Its image met faults in earlier evaluations")
     assert team.evaluation(second)["note"].startswith("Waits: the platform is disturbed")
     lab.unpark()
-    assert work(lab, worker, of(second), faults=9) == 1
+    assert work(lab, worker, of(second), faults=9, fault=LOST) == 1
     seen = team.evaluation(second)
-    assert (seen["status"], seen["reason_code"]) == ("errored", BROKEN)
+    assert (seen["status"], seen["reason_code"]) == ("errored", LOST)
     told = trouble(lab, second)
     assert told is not None
     assert told.startswith("No case of its image has ever ended; in 2 evaluations")

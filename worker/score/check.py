@@ -2,23 +2,25 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox.archive import ArchiveInvalid, Bounds, Call, ImageFacts, ToolMissing
 from server.blobs import BlobStore
 
 MEMORY = 4 * 2**30
-_SECONDS, _BYTES_PER_SECOND = 120, 10 * 2**20
 _MARGIN = 16 * 2**20
-_PATIENCE = 20
-"""How many times its processor time a check may take by the clock, on a busy machine or a slow disk."""
+_SECONDS, _BYTES_PER_SECOND = 60, 10 * 2**20
+_MOMENT, _PATIENCE = 60, 4
+"""By the clock a check may take that many seconds, and that many times its processor time: machines are busy."""
 
 
 class CheckEnded(Exception):  # noqa: N818 - says what holds
-    """The check had used up its processor time, or the clock's, before it knew; `seconds` is how much it had."""
+    """The check had used up its processor time before it knew; `seconds` is how much it had."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"the check was ended after {seconds} s of processor time")
@@ -33,45 +35,45 @@ class NoRoom(Exception):  # noqa: N818 - says what holds
         self.needs = needs
 
 
+class CheckLost(Exception):  # noqa: N818 - says what holds
+    """The check came to no end, for want of memory or time by the clock: no fault of the archive for certain."""
+
+
 def allowance(size: int, limit: int) -> int:
     """Seconds of processor time for an upload of `size` bytes, which may unpack to `limit` bytes."""
-    bounds = Bounds()
-    unpacked = min(limit, bounds.free + bounds.ratio * size)
-    return _SECONDS + (size + unpacked) // _BYTES_PER_SECOND
+    return _SECONDS + (size + Bounds().most(size, limit)) // _BYTES_PER_SECOND
+
+
+def clock(seconds: int) -> float:
+    """Seconds by the clock in which `seconds` of processor time have to be found."""
+    return _MOMENT + _PATIENCE * seconds
 
 
 def check(
-    path: Path, *, limit: int, blobs: BlobStore, calls: Collection[Call], seconds: int | None = None
+    path: Path,
+    *,
+    limit: int,
+    blobs: BlobStore,
+    calls: Collection[Call],
+    seconds: int | None = None,
+    longest: float | None = None,
 ) -> ImageFacts:
-    """`check_archive` in a process of its own, with bounded memory and time.
+    """`check_archive` in a process of its own, with bounded memory, time, files and bytes per file.
+
+    seconds: of processor time; longest: by the clock. By default as many as the upload's size gives reason for.
 
     Raises:
         ArchiveInvalid, ToolMissing: as `check_archive` does.
-        CheckEnded: it took more than `seconds`, by default as many as its size gives reason for.
+        CheckEnded: it took more than `seconds`.
         NoRoom: the room of `blobs` is used up.
-        OSError: the child failed otherwise: its disk, its memory.
+        CheckLost: it did not end otherwise.
     """
     seconds = seconds or allowance(path.stat().st_size, limit)
     request = {"path": str(path.absolute()), "limit": limit, "blobs": str(blobs.root.absolute())}
     request |= {"calls": [None if call is None else [*call] for call in calls]}
-    request |= {"seconds": seconds, "memory": MEMORY, "keep": blobs.room.keep if blobs.room else 0}
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "LC_ALL": "C.UTF-8"}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "worker.score.check_child"],
-            input=json.dumps(request).encode(),
-            capture_output=True,
-            env=environment,
-            timeout=seconds * _PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise CheckEnded(seconds) from None
-    if done.returncode != 0:
-        raise OSError(
-            f"the check's process failed ({done.returncode}): {done.stderr.decode(errors='replace')[-2000:]}"
-        )
-    answer = json.loads(done.stdout)
+    request |= {"seconds": seconds, "memory": MEMORY, "parent": os.getpid()}
+    request |= {"keep": blobs.room.keep if blobs.room else 0}
+    answer = json.loads(_asked(json.dumps(request).encode(), longest or clock(seconds)))
     if "refused" in answer:
         raise ArchiveInvalid(*answer["refused"])
     if "missing" in answer:
@@ -80,4 +82,30 @@ def check(
         raise NoRoom(answer["full"] + answer["full"] // 10 + _MARGIN)
     if "late" in answer:
         raise CheckEnded(seconds)
+    if "lost" in answer:
+        raise CheckLost(answer["lost"])
     return ImageFacts.from_json(answer["facts"])
+
+
+def _asked(request: bytes, longest: float) -> bytes:
+    """What the child answers. It has a session of its own, so that whatever it started ends with it."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "worker.score.check_child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "LC_ALL": "C.UTF-8"},
+        start_new_session=True,
+    )
+    try:
+        said, errors = child.communicate(request, timeout=longest)
+    except subprocess.TimeoutExpired:
+        raise CheckLost(f"the check had not ended after {longest:.0f} s by the clock") from None
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+    if child.returncode != 0:
+        text = errors.decode(errors="replace")[-2000:]
+        raise CheckLost(f"the check's process failed ({child.returncode}): {text}")
+    return said

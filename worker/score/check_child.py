@@ -1,7 +1,9 @@
 """The process that checks one upload: `python -m worker.score.check_child`, asked and answering in JSON."""
 
 import errno
+import ctypes
 import json
+import os
 import resource
 import signal
 import sys
@@ -16,6 +18,10 @@ from server.errors import StorageFull
 
 _GRACE = 30
 """Seconds of processor time in which a check that has to end may still remove what it wrote."""
+_OPEN_FILES = 512
+"""More than an image has layers, each of which is written to a file."""
+_LIST_OF_FILES = 2**28
+_PR_SET_PDEATHSIG = 1
 
 
 class _LateError(Exception):
@@ -41,11 +47,29 @@ class _Sink(BlobStore):
 def main() -> None:
     """Answers the one request on standard input."""
     request = json.load(sys.stdin)
-    seconds = int(request["seconds"])
+    _end_with(int(request["parent"]))
+    _bound(request)
+    json.dump(_answer(request), sys.stdout)
+
+
+def _end_with(parent: int) -> None:
+    """Lets the kernel end this process when the thread that started it is no more."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _bound(request: dict[str, Any]) -> None:
+    seconds, largest = int(request["seconds"]), int(request["limit"]) + _LIST_OF_FILES
     signal.signal(signal.SIGXCPU, _end)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + _GRACE))
     resource.setrlimit(resource.RLIMIT_AS, (int(request["memory"]), resource.RLIM_INFINITY))
-    json.dump(_answer(request), sys.stdout)
+    for what, most in (
+        (resource.RLIMIT_FSIZE, largest),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (most, most))
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -64,14 +88,21 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"missing": [error.what, error.remedy]}
     except _LateError:
         return {"late": True}
-    except (StorageFull, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
+    except (StorageFull, OSError, MemoryError) as error:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) not in (
+            None,
+            errno.ENOSPC,
+            errno.EDQUOT,
+        ):
+            return {"lost": f"{type(error).__name__}: {error}"}
         return {"full": sink.written}
     return {"facts": facts.to_json()}
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(
+        signal.SIGXCPU, signal.SIG_IGN
+    )  # the kernel sends it each second, and what follows removes files
     raise _LateError
 
 

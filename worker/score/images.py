@@ -19,7 +19,7 @@ from server.sweep import discard, require_stored
 from server.teams.models import Team
 from server.uploads.models import Upload
 from server.uploads.service import upload_path
-from worker.score.check import CheckEnded, NoRoom, check
+from worker.score.check import CheckEnded, CheckLost, NoRoom, check
 from worker.score.leases import kept
 
 _RENEW_EVERY = 120.0
@@ -40,16 +40,36 @@ def check_waiting(sessions: SessionFactory, settings: Settings) -> int:
     checked = 0
     while True:
         with unit_of_work(sessions) as session:
-            left = settings.room(Share.NEW_WORK).left()
-            upload = images.claim_upload_to_check(session, uploads=settings.uploads, left=left)
+            upload = images.claim_upload_to_check(
+                session,
+                uploads=settings.uploads,
+                most_per_team=most_per_team(settings),
+                left=settings.room(Share.NEW_WORK).left(),
+            )
         if upload is None:
             return checked
-        with kept(sessions, partial(_renew, upload), every=_RENEW_EVERY):
-            try:
+        try:
+            with kept(sessions, partial(_renew, upload), every=_RENEW_EVERY):
                 _check(sessions, settings, upload)
-            except Conflict:  # another checker has taken it
-                _log.warning("check_lost", upload=str(upload.id))
+        except Conflict:
+            _log.warning("check_taken", upload=str(upload.id))
+        except (CheckLost, OSError) as error:
+            _log.error("check_lost", upload=str(upload.id), error=str(error))
+            _put_back(sessions, upload)
         checked += 1
+
+
+def _put_back(sessions: SessionFactory, upload: Upload) -> None:
+    try:
+        with unit_of_work(sessions) as session:
+            images.put_back(session, upload)
+    except Conflict:
+        _log.warning("check_taken", upload=str(upload.id))
+
+
+def most_per_team(settings: Settings) -> int:
+    """Checks that one team may have at once: all places of the lane but one, which is for the others."""
+    return max(1, settings.checks_at_once - 1)
 
 
 def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None:
@@ -64,7 +84,7 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
         blobs = BlobStore(settings.blobs.root, settings.room(Share.NEW_WORK))
         facts = check(path, limit=limit, blobs=blobs, calls=calls)
     except NoRoom as error:
-        _put_back(sessions, settings, upload, error.needs)
+        _wait_for_room(sessions, settings, upload, error.needs)
         return
     except (ArchiveInvalid, ToolMissing, CheckEnded) as error:
         code, sentence = _refusal(error)
@@ -91,7 +111,7 @@ def _settle(sessions: SessionFactory, settings: Settings, upload: Upload, facts:
                 allowed=Allowed.by(settings),
             )
     except DataMissing:
-        _put_back(sessions, settings, upload, 0)
+        _wait_for_room(sessions, settings, upload, 0)
     except (StorageFull, Conflict) as problem:
         if problem.code == "check_lost":
             raise
@@ -103,10 +123,10 @@ def _settle(sessions: SessionFactory, settings: Settings, upload: Upload, facts:
         _log.info("image_ready", upload=str(upload.id), digest=facts.digest)
 
 
-def _put_back(sessions: SessionFactory, settings: Settings, upload: Upload, needs: int) -> None:
+def _wait_for_room(sessions: SessionFactory, settings: Settings, upload: Upload, needs: int) -> None:
     with unit_of_work(sessions) as session:
-        images.put_back(session, upload, needs=needs, uploads=settings.uploads)
-    _log.warning("check_put_back", upload=str(upload.id), needs=needs)
+        images.wait_for_room(session, upload, needs=needs, uploads=settings.uploads)
+    _log.warning("check_waits_for_room", upload=str(upload.id), needs=needs)
 
 
 def _refusal(error: ArchiveInvalid | ToolMissing | CheckEnded) -> tuple[str, str]:

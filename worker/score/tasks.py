@@ -1,6 +1,10 @@
-"""The Celery side of a score worker: the same process also checks images and puts expired leases back."""
+"""The Celery side of a score worker: scores, checks of images and the clock, none of which waits for another.
 
-from functools import cache
+Scores and checks each have a lane. The worker has a thread for every place of both and some more, so the clock, and a
+wake-up that finds its lane full, always find one.
+"""
+
+from functools import cache, partial
 from typing import Any
 
 import structlog
@@ -15,9 +19,12 @@ from server.settings import Settings
 from server.sweep import sweep as sweep_all
 from server.tables import open_database
 from server.uploads.service import expire_uploads
-from worker.app import SCORE_QUEUE, SWEEP, TICK, WAKE_SCORE, make_app
+from worker.app import SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_SCORE, make_app
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
+from worker.score.lanes import Lane
+
+_SPARE_THREADS = 2
 
 app = make_app("worker.score.tasks")
 _log = structlog.get_logger()
@@ -35,6 +42,21 @@ def sessions() -> SessionFactory:
     return open_database(settings().database_url)
 
 
+@cache
+def _scores() -> Lane:
+    return Lane(settings().scores_at_once)
+
+
+@cache
+def _checks() -> Lane:
+    return Lane(settings().checks_at_once)
+
+
+def threads() -> int:
+    """How many a score worker needs. Asked before it starts, so that no two threads each make a lane of their own."""
+    return _scores().width + _checks().width + _SPARE_THREADS
+
+
 def require_secret_key() -> None:
     """Refuses to sign receipts with another key than the installation's; a database that does not answer is not one.
 
@@ -49,10 +71,15 @@ def require_secret_key() -> None:
 
 
 @app.task(name=WAKE_SCORE, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
-def wake() -> None:
-    """Evaluations may wait for their scores, and uploads for their check."""
-    score_waiting(sessions(), settings())
-    check_waiting(sessions(), settings())
+def score() -> None:
+    """Evaluations may wait for their scores."""
+    _scores().enter(partial(score_waiting, sessions(), settings()))
+
+
+@app.task(name=WAKE_CHECK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
+def check() -> None:
+    """Uploads may wait for their check."""
+    _checks().enter(partial(check_waiting, sessions(), settings()))
 
 
 @app.task(name=TICK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
@@ -80,4 +107,4 @@ def sweep() -> None:
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _ready(**_: Any) -> None:
     configure()
-    _log.info("score_worker_ready")
+    _log.info("score_worker_ready", scores_at_once=_scores().width, checks_at_once=_checks().width)
