@@ -128,6 +128,7 @@ class Evaluation(_Answer):
     status: Status
     reason_code: str | None = None
     reason: str | None = None
+    failure: str | None = None
     progress: int = 0
     cases: int | None = None
     note: str | None = None
@@ -166,7 +167,7 @@ class Submission(_Answer):
 
 
 class Quota(_Answer):
-    """Valid attempts on one task, track and phase; None means without limit."""
+    """Valid attempts on one task, track and phase, and rejections in seven days; None means without limit."""
 
     task: str
     track: str
@@ -175,6 +176,10 @@ class Quota(_Answer):
     spent: int
     reserved: int
     left: int | None
+    rejected_per_week: int | None = None
+    rejected: int = 0
+    rejected_left: int | None = None
+    rejected_next_at: datetime | None = None
 
 
 class Value(_Answer):

@@ -74,7 +74,7 @@ def require_cases(phase: Phase, tasks: Iterable[str]) -> None:
 
 
 def require_attempts(quotas: Iterable[Quota], aim: Aim, spec: Mapping[str, Any]) -> None:
-    """Raises Problem unless the team has an attempt left on every task of `aim`."""
+    """Raises Problem unless the team has an attempt left on every task of `aim`, and may fail there."""
     rows = {(one.task, one.track, one.phase): one for one in quotas}
     shared = (
         "task" not in spec["phases"][aim.phase]["attempts"]["per"]
@@ -83,6 +83,8 @@ def require_attempts(quotas: Iterable[Quota], aim: Aim, spec: Mapping[str, Any])
         quota = rows.get((task, aim.track, aim.phase))
         if quota is not None and quota.left is not None and quota.left <= (number if shared else 0):
             raise _spent(quota)
+        if quota is not None and quota.rejected_left == 0:
+            raise _too_many_rejected(quota)
 
 
 def _spent(quota: Quota) -> Problem:
@@ -91,6 +93,17 @@ def _spent(quota: Quota) -> Problem:
         f"{quota.spent} scored, {quota.reserved} under way. One under way that fails is given back."
     )
     return Problem(429, "quota_spent", "No attempts left", detail)
+
+
+def _too_many_rejected(quota: Quota) -> Problem:
+    at = quota.rejected_next_at
+    when = f"{at:%Y-%m-%d %H:%M} UTC" if at else "when one that is under way is scored"
+    detail = (
+        f"Of the evaluations on {quota.task}, phase {quota.phase}, {quota.rejected_per_week} may be rejected in seven "
+        f"days: {quota.rejected} were, and the others are under way. One more can be submitted: {when}. Nothing was "
+        "uploaded. 'proctor try' has no such limit."
+    )
+    return Problem(429, "too_many_rejected", "No attempts left", detail)
 
 
 def require_image_file(path: Path) -> None:

@@ -52,6 +52,7 @@ def _bar(evaluation: Evaluation) -> str:
 def _said(evaluation: Evaluation) -> str:
     """A count per verdict, each on its own line so that no code is cut, and what is to be said beside them."""
     counts = [f"{count} × {code}" for code, count in sorted(evaluation.verdicts.items())]
+    counts = counts or ([evaluation.failure] if evaluation.failure else [])
     note = evaluation.reason or evaluation.note
     return "\n".join([*counts, *([note] if note else [])])
 
@@ -86,9 +87,17 @@ def _score(score: Score) -> tuple[str, str]:
 def quota_table(rows: Iterable[Quota]) -> RenderableType:
     """What is left of the attempts."""
     table = _table()
-    for column in ("phase", "track", "task", "spent", "running", "left"):
-        table.add_column(column, justify="right" if column in ("spent", "running", "left") else "left")
+    for column in ("phase", "track", "task", "spent", "running", "left", "may be rejected"):
+        table.add_column(column, justify="left" if column in ("phase", "track", "task") else "right")
     for one in rows:
         left = "no limit" if one.left is None else f"{one.left} of {one.valid}"
-        table.add_row(one.phase, one.track, one.task, str(one.spent), str(one.reserved), left)
-    return _titled("Valid attempts", table)
+        table.add_row(one.phase, one.track, one.task, str(one.spent), str(one.reserved), left, _may_fail(one))
+    return _titled("Valid attempts, and evaluations that may still be rejected this week", table)
+
+
+def _may_fail(quota: Quota) -> str:
+    if quota.rejected_left is None:
+        return "no limit"
+    said = f"{quota.rejected_left} of {quota.rejected_per_week}"
+    at = quota.rejected_next_at
+    return f"{said}, next {at:%Y-%m-%d %H:%M} UTC" if at else said

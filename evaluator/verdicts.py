@@ -3,6 +3,7 @@
 A participant's fault may spend an attempt; a platform fault never does and is run again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -73,6 +74,22 @@ HINTS: dict[Fault, str] = {
     "or cannot be executed.",
 }
 """The platform's own sentence per participant fault; hidden phases never show container text."""
+
+CLASSES: tuple[str, ...] = tuple(
+    code
+    for fault in Fault
+    for code in (fault.value, *(f"{fault}:{one}" for one in Check if fault is Fault.OUTPUT_INVALID))
+)
+"""Every class of failure in a fixed order: a fault, and for outputs the check that failed."""
+
+
+def commonest(counts: Mapping[str, int]) -> str:
+    """The class of most failures; of several with as many the first in the order of CLASSES, whatever the data are.
+
+    counts: failures by class, at least one.
+    """
+    places = {code: place for place, code in enumerate(CLASSES)}
+    return min(counts, key=lambda code: (-counts[code], places.get(code, len(places)), code))
 
 
 @dataclass(frozen=True)

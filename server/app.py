@@ -14,6 +14,7 @@ from server.challenges.api import router as challenges
 from server.datasets.api import router as datasets
 from server.evaluations.api import router as evaluations
 from server.evaluations.lease_api import router as leases
+from server.evaluations.ticks import AT_ONCE
 from server.front.middleware import Front, State
 from server.front.probe import Probe
 from server.front.table import Table
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     settings.close_folders()
     app.state.sessions = open_database(settings.database_url, pool_size=_POOL, overflow=CONNECTIONS - _POOL)
+    app.state.sessions.configure(info={AT_ONCE: not settings.hold_ends})
     app.state.boards = Memory(Changes(app.state.sessions))
     app.state.front = State(Table(_ROUTERS), Probe(settings.database_url))
     problems.install(app)

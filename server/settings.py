@@ -18,7 +18,8 @@ class Settings(BaseSettings):
     never beyond `longest_lease_seconds`, so that a worker that hangs with a beating heart loses its case. Of the disk
     with `data`, `disk_reserve` bytes are kept from what can be sent again, see `server.disk`; a team may store
     `team_storage` bytes, and all of them `total_storage` where that is set. A score worker scores `scores_at_once`
-    evaluations, and beside them checks `checks_at_once` uploads.
+    evaluations, and beside them checks `checks_at_once` uploads. Without `hold_ends` teams see at once what happened
+    on hidden cases: for tests, where nothing is hidden.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
@@ -36,6 +37,7 @@ class Settings(BaseSettings):
     checks_at_once: Annotated[int, Field(ge=1, le=64)] = 2
     lease_seconds: float = 30.0
     longest_lease_seconds: float = 4 * 3600.0
+    hold_ends: bool = True
 
     @property
     def longest_case_seconds(self) -> float:

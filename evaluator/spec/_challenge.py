@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -13,12 +14,20 @@ from evaluator.spec._mistakes import wrong_names
 from evaluator.spec._tasks import Limits, Task
 from evaluator.spec._words import SLUG
 
+REJECTED_PER_WEEK = 10
+"""Where a file says nothing: enough to find a mistake, and a bound on what failures tell of hidden cases."""
+
 
 class Attempts(Model):
-    """How many valid attempts there are; an attempt is spent only by a SCORED evaluation."""
+    """How many valid attempts there are, spent only by SCORED evaluations, and how many may fail.
+
+    rejected_per_week: evaluations of a team on one task, whatever the track, that may be rejected in any seven days,
+    or be cancelled after they began; None is without limit, which is the default where the cases are public.
+    """
 
     per: Annotated[tuple[Literal["team", "task", "track"], ...], EachOnce] = ("team", "task", "track")
     valid: Annotated[int, Field(gt=0, le=1_000_000)] | None = None
+    rejected_per_week: Annotated[int, Field(gt=0, le=1_000_000)] | None = REJECTED_PER_WEEK
 
 
 class Phase(Model):
@@ -34,6 +43,17 @@ class Phase(Model):
     attempts: Attempts = Attempts()
     board: Literal["public", "sealed", "none"] = "public"
     decimals: Annotated[int, Field(ge=0, le=12)] = 3
+
+    @model_validator(mode="before")
+    @classmethod
+    def _public_cases_tell_nothing(cls, content: Any) -> Any:
+        """Without a word of its own a phase of public cases bounds no failures."""
+        if not isinstance(content, Mapping) or content.get("hidden") is not False:
+            return content
+        attempts = content.get("attempts", {})
+        if not isinstance(attempts, Mapping):
+            return content
+        return {**content, "attempts": {"rejected_per_week": None, **attempts}}
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

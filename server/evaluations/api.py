@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from server.deps import AdminDep, SessionDep, SettingsDep, UserDep
 from server.evaluations import access, errors, receipt_keys, receipts, service, slots, summary
+from server.evaluations.excuse import excuse
 from server.evaluations.models import CaseRun
 from server.evaluations.retry import retry
 from server.evaluations.schemas import ErrorsOut, FailedOut, SlotOut, WaitingOut
@@ -55,7 +56,7 @@ class PriorityIn(BaseModel):
 
 
 class RetryIn(BaseModel):
-    """Why an evaluation is retried; the event keeps it."""
+    """Why an evaluation is retried or excused; the event keeps it."""
 
     why: Annotated[str, Field(max_length=1000)] | None = None
 
@@ -205,6 +206,14 @@ def post_retry(
     """Puts an errored evaluation back: cases that are done keep their outputs, and its team is never refused for it."""
     why = None if wanted is None else wanted.why
     retry(session, evaluation_id, actor=admin.actor, settings=settings, why=why)
+
+
+@router.post("/admin/evaluations/{evaluation_id}/excuse", status_code=204)
+def post_excuse(
+    session: SessionDep, admin: AdminDep, evaluation_id: UUID, wanted: RetryIn | None = None
+) -> None:
+    """Takes a rejected or cancelled evaluation out of its team's failures of the week."""
+    excuse(session, evaluation_id, actor=admin.actor, why=None if wanted is None else wanted.why)
 
 
 @router.get("/admin/slots")

@@ -5,20 +5,18 @@ to the same end. The sentences name rules and no figures: when an image begins t
 attempts must not tell it anything of hidden data.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from evaluator.verdicts import HINTS, Fault
+from evaluator.verdicts import HINTS, Fault, commonest
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.status import CaseStatus
 
 OUT_OF_TIME = "evaluation_too_long"
 FAILS_IN_A_ROW = "failures_in_a_row"
-CODES = frozenset({OUT_OF_TIME, FAILS_IN_A_ROW})
 
 
 @dataclass(frozen=True)
@@ -41,36 +39,50 @@ def reason_to_stop(session: Session, evaluation: Evaluation, run: CaseRun) -> St
         return Stop(OUT_OF_TIME, why)
     if run.verdict == "valid":
         return None
-    verdicts = _failures_around(session, run, limits.stop_after_failures_in_a_row)
-    if len(verdicts) < limits.stop_after_failures_in_a_row:
+    if (
+        _failures_around(session, run, limits.stop_after_failures_in_a_row)
+        < limits.stop_after_failures_in_a_row
+    ):
         return None
-    counts = Counter(verdicts)
-    most = max(counts, key=lambda code: counts[code])
+    counts = failures_of(session, evaluation)
     why = (
-        f"Stopped: {limits.stop_after_failures_in_a_row} cases in a row failed, most often by {most}. "
+        f"Stopped: {limits.stop_after_failures_in_a_row} cases in a row failed, most often by {commonest(counts)}. "
         f"{hint_of(counts)} No attempt was spent."
     )
     return Stop(FAILS_IN_A_ROW, why)
 
 
-def _failures_around(session: Session, run: CaseRun, most: int) -> list[str]:
-    """The verdicts of the failed cases that stand beside each other around `run`, by position."""
-    query = select(CaseRun.position, CaseRun.verdict).where(
+def failures_of(session: Session, evaluation: Evaluation) -> dict[str, int]:
+    """How many of an evaluation's cases failed so far, by class."""
+    rows = session.execute(
+        select(CaseRun.verdict, func.count())
+        .where(
+            CaseRun.evaluation_id == evaluation.id,
+            CaseRun.status == CaseStatus.DONE.value,
+            CaseRun.verdict != "valid",
+        )
+        .group_by(CaseRun.verdict)
+    )
+    return {verdict: count for verdict, count in rows if verdict is not None}
+
+
+def _failures_around(session: Session, run: CaseRun, most: int) -> int:
+    """How many failed cases stand beside each other around `run`, by position."""
+    query = select(CaseRun.position).where(
         CaseRun.evaluation_id == run.evaluation_id,
         CaseRun.position.between(run.position - most + 1, run.position + most - 1),
         CaseRun.status == CaseStatus.DONE.value,
         CaseRun.verdict != "valid",
     )
-    failed = {position: verdict for position, verdict in session.execute(query) if verdict is not None}
+    failed = set(session.scalars(query))
     begin = end = run.position
     while begin - 1 in failed:
         begin -= 1
     while end + 1 in failed:
         end += 1
-    return [failed[position] for position in range(begin, end + 1)]
+    return end + 1 - begin
 
 
 def hint_of(counts: Mapping[str, int]) -> str:
     """The platform's sentence on the most frequent of some failures."""
-    most = max(counts, key=lambda code: counts[code])
-    return HINTS[Fault(most.partition(":")[0])]
+    return HINTS[Fault(commonest(counts).partition(":")[0])]

@@ -67,7 +67,8 @@ class Evaluation(Identified, Created, Base):
     reason: Mapped[str | None] = mapped_column(default=None)
     # Why it is ERRORED, for admins alone: which case, on which worker, and the fault's own words.
     trouble: Mapped[str | None] = mapped_column(default=None)
-    # Whether it holds and spends an attempt: one that an admin had retried when its team had none left does not.
+    # Whether it costs its team an attempt, or a place among the failures of a week: not where an admin had it retried
+    # when no attempt was left, or excused it.
     spends: Mapped[bool] = mapped_column(default=True, server_default=true())
     evaluator_version: Mapped[str | None] = mapped_column(default=None)
     # How each board was scored, see evaluator.bases; null before it is, and where nothing was kept of it.
@@ -84,6 +85,11 @@ class Evaluation(Identified, Created, Base):
     image: Mapped[Image] = relationship()
     runs: Mapped[list["CaseRun"]] = relationship(order_by="CaseRun.position", back_populates="evaluation")
     scores: Mapped[list["Score"]] = relationship(order_by="Score.board, Score.metric")
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether its cases are hidden from its team."""
+        return self.spec_version.spec.phases[self.phase].hidden
 
     def move_to(
         self,

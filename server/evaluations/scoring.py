@@ -21,7 +21,7 @@ from server.errors import Conflict
 from server.evaluations import receipts, suspicion
 from server.evaluations.faults import NOT_SCORED, give_up
 from server.evaluations.models import Evaluation, Receipt, Score, Trouble
-from server.evaluations.service import lock_evaluation, reject
+from server.evaluations.service import COUNTED, lock_evaluation, reject
 from server.evaluations.status import EvaluationStatus
 from server.settings import Settings
 
@@ -32,6 +32,11 @@ WITHOUT_ROOM = timedelta(minutes=1)
 REFUSALS = 2
 """So often the scorer has to say what it cannot score, for it may have read a disk that was not right yet."""
 _WITHOUT_A_WORD = "The score worker that had it ended without a word."
+RUN_INVALID = (
+    "The outputs as a whole cannot be scored: the embeddings of a run must be there for every case that the probe is "
+    f"trained on, and all have the same width. {COUNTED}"
+)
+"""What is told of hidden cases: the report's sentence has counts and widths, which an image can choose."""
 _ACTOR = "score worker"
 
 
@@ -98,7 +103,8 @@ def settle(
     evaluation.scored_with = dict(scored_with)
     refused = next((report["rejected"] for report in reports.values() if report["rejected"]), None)
     if refused is not None:
-        reject(session, evaluation, actor=_ACTOR, code="run_invalid", why=refused)
+        why = RUN_INVALID if evaluation.is_hidden else refused
+        reject(session, evaluation, actor=_ACTOR, code="run_invalid", why=why)
         return
     for board, report in reports.items():
         for name, metric in report["metrics"].items():

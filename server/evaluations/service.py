@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from evaluator.verdicts import commonest
 from server import events
 from server.database import after_commit
 from server.errors import Conflict, NotFound
@@ -26,6 +27,7 @@ from server.settings import Settings
 from server.wakeups import wake_run_workers, wake_score_workers
 
 SYSTEM = "system"
+COUNTED = "No attempt was spent; rejected evaluations on hidden cases are counted by the week."
 
 
 def lock_evaluation(session: Session, evaluation_id: UUID) -> Evaluation:
@@ -133,8 +135,11 @@ def _settle(
 
 def _told(evaluation: Evaluation, finished: Finished) -> str:
     """The sentence on a case. What was found in its output belongs to it where everybody may see the cases."""
-    hidden = evaluation.spec_version.spec.phases[evaluation.phase].hidden
-    return finished.message if hidden or not finished.detail else f"{finished.message} {finished.detail}"
+    return (
+        finished.message
+        if evaluation.is_hidden or not finished.detail
+        else f"{finished.message} {finished.detail}"
+    )
 
 
 def _larger(one: int | None, other: int | None) -> int | None:
@@ -211,7 +216,9 @@ def _is_through(session: Session, evaluation: Evaluation) -> bool:
 def _reject_failed(
     session: Session, evaluation: Evaluation, which: str, verdicts: Sequence[str | None], *, actor: str
 ) -> None:
-    why = failure_sentence(which, [verdict for verdict in verdicts if verdict is not None])
+    failed = [verdict for verdict in verdicts if verdict is not None]
+    sentence = hidden_failure_sentence if evaluation.is_hidden else failure_sentence
+    why = sentence(which, failed)
     reject(session, evaluation, actor=actor, code="all_failed", why=why)
 
 
@@ -220,6 +227,17 @@ def failure_sentence(which: str, verdicts: list[str]) -> str:
     counts = Counter(verdict for verdict in verdicts if verdict != "valid")
     listed = ", ".join(f"{code} ({count} of {len(verdicts)})" for code, count in counts.items())
     return f"{which[0].upper()}{which[1:]} failed: {listed}. {budgets.hint_of(counts)}"
+
+
+def hidden_failure_sentence(which: str, verdicts: list[str]) -> str:
+    """The same of hidden cases: the one class that was met most often, and no counts.
+
+    Which failures there are, and how many of each, an image can make depend on its inputs.
+    """
+    counts = Counter(verdicts)
+    most = commonest(counts)
+    said = f"{which[0].upper()}{which[1:]} failed, most often by {most}."
+    return f"{said} {budgets.hint_of(counts)} {COUNTED}"
 
 
 def reject(session: Session, evaluation: Evaluation, *, actor: str, code: str, why: str) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -21,6 +22,7 @@ from server.challenges.models import Challenge
 from server.datasets.models import IN_FORCE, Case, Dataset
 from server.evaluations.models import Evaluation
 from server.evaluations.status import EvaluationStatus
+from server.evaluations.ticks import is_shown, shown_at
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,35 @@ _DECIDES = [
 
 
 def scored(session: Session, challenge: Challenge, phase: str) -> Sequence[Evaluation]:
-    """The scored evaluations of a phase, the oldest first, with what decides on their base and their times."""
+    """The scored evaluations of a phase, the oldest first, with what decides on their base and their times.
+
+    Of a hidden phase those that have been shown to their teams.
+    """
     query = select(Evaluation).where(
         Evaluation.challenge_id == challenge.id,
         Evaluation.phase == phase,
         Evaluation.status == EvaluationStatus.SCORED.value,
     )
+    found = challenge.spec.phases.get(phase)
+    if found is None or found.hidden:
+        query = query.where(is_shown(session, Evaluation.finished_at))
     light = load_only(*_DECIDES, Evaluation.created_at, Evaluation.finished_at)
     return session.scalars(query.order_by(Evaluation.created_at, Evaluation.id).options(light)).all()
+
+
+def next_shown(session: Session, challenge: Challenge, phase: str) -> datetime | None:
+    """When the next of the scored evaluations that teams do not see yet is shown; None where there is none."""
+    found = challenge.spec.phases.get(phase)
+    if found is None or not found.hidden:
+        return None
+    query = select(Evaluation.created_at, Evaluation.finished_at).where(
+        Evaluation.challenge_id == challenge.id,
+        Evaluation.phase == phase,
+        Evaluation.status == EvaluationStatus.SCORED.value,
+        ~is_shown(session, Evaluation.finished_at),
+    )
+    ends = [shown_at(began, ended) for began, ended in session.execute(query) if ended is not None]
+    return min(ends, default=None)
 
 
 def hidden_by(session: Session, challenge: Challenge, spec: Spec) -> dict[str, dict[str, int]]:

@@ -3,7 +3,7 @@
 What a board is made of, and how a change of it is met:
 
 - scored evaluations, scores, teams, which cases are in force, the challenge file, what is released: the database tells;
-- the clock: a board is kept until its phase opens or closes;
+- the clock: a board is kept until its phase opens or closes, or an end that was held back is shown;
 - the metrics that are installed, by their files: `MOST_SECONDS`;
 - templates and this code: they end with the process.
 """
@@ -13,11 +13,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge
+from server.leaderboard.bases import next_shown
 from server.leaderboard.changes import Changes
 from server.leaderboard.negotiation import Rendered
 from server.leaderboard.schemas import LeaderboardOut
@@ -105,7 +107,7 @@ class Memory:
         require_visible(challenge, phase, None)
         out = leaderboard_out(session, challenge, phase)
         board = Board(out, challenge.spec)
-        until = began + min(MOST_SECONDS, _seconds_left(out))
+        until = began + min(MOST_SECONDS, _seconds_left(out, next_shown(session, challenge, phase)))
         rendered: dict[str, Rendered] = {}
         before = self._kept.get((challenge.slug, phase))
         if before is not None and before.board.out.model_copy(update={"at": out.at}) == out:
@@ -114,7 +116,7 @@ class Memory:
         return _Kept(board, str(challenge.id), count, began, until, rendered)
 
 
-def _seconds_left(out: LeaderboardOut) -> float:
+def _seconds_left(out: LeaderboardOut, shown: datetime | None) -> float:
     """Until the clock alone changes what the board says."""
-    ahead = [(one - out.at).total_seconds() for one in (out.opens, out.closes) if one is not None]
+    ahead = [(one - out.at).total_seconds() for one in (out.opens, out.closes, shown) if one is not None]
     return min((one for one in ahead if one > 0), default=MOST_SECONDS)

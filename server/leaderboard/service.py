@@ -18,6 +18,7 @@ from server.challenges.models import Challenge
 from server.challenges.service import get_phase, is_sealed
 from server.errors import Forbidden, NotFound
 from server.evaluations.models import Score
+from server.evaluations.ticks import shown_at
 from server.leaderboard.bases import InForce
 from server.leaderboard.choice import Chosen, chosen, direction
 from server.teams.models import Team
@@ -65,8 +66,10 @@ def entries(session: Session, challenge: Challenge, phase: str, now: InForce) ->
     scores = _scores(session, shown, with_cases=now.spec.ranking.needs_cases)
     teams = {team.id: team for team in session.scalars(select(Team).where(Team.challenge_id == challenge.id))}
     found = Found([], [])
+    hidden = now.spec.phases[phase].hidden
     for one in shown:
-        entry = _entry(one, teams[one.evaluation.team_id], scores.get((one.evaluation.id, one.board), {}))
+        own = scores.get((one.evaluation.id, one.board), {})
+        entry = _entry(one, teams[one.evaluation.team_id], own, hidden=hidden)
         (found.otherwise if one.differs else found.counted).append(entry)
     return found
 
@@ -83,13 +86,16 @@ def _scores(
     return found
 
 
-def _entry(one: Chosen, team: Team, scores: Mapping[str, Score]) -> Entry:
+def _entry(one: Chosen, team: Team, scores: Mapping[str, Score], *, hidden: bool) -> Entry:
+    ended = one.evaluation.finished_at
+    if hidden and ended is not None:
+        ended = shown_at(one.evaluation.created_at, ended)
     return Entry(
         team=team,
         track=one.evaluation.track,
         board=one.board,
         submitted_at=one.evaluation.created_at,
-        scored_at=_to_the_minute(one.evaluation.finished_at),
+        scored_at=_to_the_minute(ended),
         scores=scores,
         differs=one.differs,
     )

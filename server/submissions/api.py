@@ -56,7 +56,7 @@ def get_submission(session: SessionDep, user: UserDep, submission_id: UUID) -> S
 
 @router.get("/challenges/{slug}/quota")
 def get_quota(session: SessionDep, user: UserDep, slug: str, team: UUID | None = None) -> list[QuotaOut]:
-    """What is left of your team's attempts."""
+    """What is left of your team's attempts, and of the evaluations that may be rejected in seven days."""
     challenge = get_challenge(session, slug)
     own = service.own_team(session, user, challenge, team)
     return [
@@ -68,6 +68,10 @@ def get_quota(session: SessionDep, user: UserDep, slug: str, team: UUID | None =
             spent=one.spent,
             reserved=one.reserved,
             left=one.left,
+            rejected_per_week=failures.most,
+            rejected=len(failures.failed),
+            rejected_left=failures.left,
+            rejected_next_at=failures.next_at,
         )
-        for one in quota.quotas(session, challenge.spec, team_id=own.id)
+        for one, failures in quota.quotas(session, challenge.spec, team_id=own.id)
     ]

@@ -2,25 +2,36 @@
 
 An active evaluation holds an attempt in reserve. A SCORED one spends it while its dataset is in force: where the
 organizers change the cases, what was scored before is given back, and counts again if they go back. Every other end
-gives it back. One that an admin had retried when its team had no attempt left holds and spends none.
+gives it back. One that an admin had retried when its team had no attempt left holds and spends none. On hidden phases
+an end counts from when the team sees it (`ticks`), for what is left would tell it before.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from evaluator.spec import Challenge as Spec
 from server.datasets.models import IN_FORCE, Dataset
 from server.errors import QuotaSpent
+from server.evaluations import ticks
 from server.evaluations.models import Evaluation
 from server.evaluations.status import ACTIVE, EvaluationStatus
+from server.submissions.rejections import Rejections, rejections
 
 SPENT = and_(Evaluation.status == EvaluationStatus.SCORED.value, Evaluation.spends, IN_FORCE)
 HELD = and_(Evaluation.status.in_([one.value for one in ACTIVE]), Evaluation.spends)
 """The only expressions of which evaluations, joined with their datasets, spend an attempt or hold one in reserve."""
+
+
+class TeamQuota(NamedTuple):
+    """What is left to a team on one task, track and phase."""
+
+    attempts: "Quota"
+    rejections: Rejections
 
 
 @dataclass(frozen=True)
@@ -44,14 +55,16 @@ _Counts = Mapping[tuple[str, str, str], tuple[int, int]]
 """Attempts that are spent and held, by phase, track and task."""
 
 
-def _counts(session: Session, team_id: UUID, *phases: str) -> _Counts:
+def _counts(session: Session, spec: Spec, team_id: UUID, *phases: str) -> _Counts:
+    hidden = [phase for phase in phases if spec.phases[phase].hidden]
+    unseen = and_(Evaluation.phase.in_(hidden), ticks.unseen_end(session))
     rows = session.execute(
         select(
             Evaluation.phase,
             Evaluation.track,
             Evaluation.task,
-            func.count().filter(SPENT),
-            func.count().filter(HELD),
+            func.count().filter(SPENT, ~unseen),
+            func.count().filter(or_(HELD, and_(unseen, Evaluation.spends))),
         )
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(Evaluation.team_id == team_id, Evaluation.phase.in_(phases))
@@ -77,14 +90,14 @@ def _quota(counts: _Counts, spec: Spec, *, phase: str, track: str, task: str) ->
 
 def quota_of(session: Session, spec: Spec, *, team_id: UUID, phase: str, task: str, track: str) -> Quota:
     """The quota of one team on one task and track of a phase."""
-    return _quota(_counts(session, team_id, phase), spec, phase=phase, track=track, task=task)
+    return _quota(_counts(session, spec, team_id, phase), spec, phase=phase, track=track, task=task)
 
 
-def quotas(session: Session, spec: Spec, *, team_id: UUID) -> list[Quota]:
+def quotas(session: Session, spec: Spec, *, team_id: UUID) -> list[TeamQuota]:
     """Every quota of a team, by phase, track and task."""
-    counts = _counts(session, team_id, *spec.phases)
+    counts, failed = _counts(session, spec, team_id, *spec.phases), rejections(session, spec, team_id=team_id)
     return [
-        _quota(counts, spec, phase=phase, track=track, task=task)
+        TeamQuota(_quota(counts, spec, phase=phase, track=track, task=task), failed[phase, task])
         for phase in spec.phases
         for track in spec.tracks
         for task in spec.tasks

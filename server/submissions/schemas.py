@@ -31,7 +31,9 @@ class ScoreOut(BaseModel):
 class EvaluationOut(BaseModel):
     """What a participant may know of an evaluation.
 
-    `progress` counts tenths and moves on a coarse tick; `verdicts` counts cases per verdict once it has ended.
+    `progress` counts tenths. `failure`: the commonest class of failure of one that was rejected. `verdicts` counts
+    cases per verdict. On hidden phases progress moves in quarters, starts and ends are shown on a grid of moments, and
+    verdicts are counted for scored evaluations alone.
     """
 
     id: UUID
@@ -40,6 +42,7 @@ class EvaluationOut(BaseModel):
     status: str
     reason_code: str | None
     reason: str | None
+    failure: str | None = None
     cases: int
     progress: int
     note: str | None
@@ -62,7 +65,12 @@ class SubmissionOut(BaseModel):
 
 
 class QuotaOut(BaseModel):
-    """Valid attempts of a team on one task, track and phase; `valid` None means without limit."""
+    """Valid attempts of a team on one task, track and phase; `valid` None means without limit.
+
+    `rejected` of at most `rejected_per_week` (None: without limit) were rejected in the last seven days, or cancelled
+    after they began, on this task and phase whatever the track. `rejected_left` leaves out what is under way, which may
+    be rejected yet; where it is 0, `rejected_next_at` is when the oldest of them is a week old.
+    """
 
     task: str
     track: str
@@ -71,3 +79,7 @@ class QuotaOut(BaseModel):
     spent: int
     reserved: int
     left: int | None
+    rejected_per_week: int | None
+    rejected: int
+    rejected_left: int | None
+    rejected_next_at: datetime | None

@@ -28,6 +28,7 @@ from server.images.service import get_image
 from server.settings import Settings
 from server.submissions.models import Submission
 from server.submissions.quota import require_attempt
+from server.submissions.rejections import require_none_too_many
 from server.submissions.schemas import SubmissionIn
 from server.teams.models import Team
 from server.teams.service import choose_team, require_member, require_part
@@ -75,6 +76,7 @@ def submit(
     for task in wanted.images:
         challenges.require_task(spec, task)
     for taken, task in enumerate(wanted.images):
+        require_none_too_many(session, spec, team_id=team.id, phase=wanted.phase, task=task)
         require_attempt(
             session, spec, team_id=team.id, phase=wanted.phase, task=task, track=wanted.track, taken=taken
         )

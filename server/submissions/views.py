@@ -1,22 +1,25 @@
 """What a participant may see of a submission.
 
-How long a container runs is its own choice, and so a channel out of the hidden data. On hidden phases progress
-therefore moves in tenths and on a coarse tick, and verdicts are counted only once the evaluation has ended. Where a
-budget ended it they are not: when an image begins to fail is its own choice too, and such an end costs no attempt.
+What a container does, and how long it takes, is its own choice, and so a channel out of the hidden data. On hidden
+phases starts, ends and progress, in quarters, are therefore shown on a grid of moments (see `ticks`), a rejected
+evaluation tells the commonest class of its failures alone, and verdicts are counted only where scoring spent an
+attempt. What a season can tell all the same is in docs/security.md.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from evaluator.spec import Phase
+from evaluator.verdicts import Check, Fault, commonest
 from server.challenges.models import Challenge
-from server.challenges.service import is_sealed, spec_of_phase
+from server.challenges.service import is_sealed, now, spec_of_phase
 from server.datasets.models import Dataset, DatasetState
-from server.evaluations import budgets, errors
+from server.evaluations import budgets, errors, ticks
 from server.evaluations.models import CaseRun, Evaluation, Score
 from server.evaluations.slots import Fleet, fleet, no_worker_note
 from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
@@ -24,16 +27,17 @@ from server.leaderboard.values import note_of
 from server.submissions.models import Submission
 from server.submissions.schemas import EvaluationOut, ScoreOut, SubmissionOut
 
-TICK_SECONDS = 15
+QUARTERS = 4
+"""Parts of a hidden phase's progress: few, for each tells the moment at which it is reached."""
 
 
 @dataclass
 class _Counts:
-    """Case runs of one evaluation: all, done, done by the last tick, and done by verdict."""
+    """Case runs of one evaluation: all, done, done and shown to its team, and done by verdict."""
 
     total: int = 0
     done: int = 0
-    ticked: int = 0
+    shown: int = 0
     verdicts: dict[str, int] = field(default_factory=dict)
 
 
@@ -79,7 +83,9 @@ def _evaluations_out(
     counts = _counts(session, [one.id for one in evaluations])
     datasets = select(Dataset).where(Dataset.id.in_({one.dataset_id for one in evaluations}))
     states = {one.id: DatasetState(one.state) for one in session.scalars(datasets)}
-    active = [one for one in evaluations if one.status in ACTIVE]
+    at = None if session.info.get(ticks.AT_ONCE) else now(session)
+    shown = {one.id: _status(one, counts.get(one.id, _Counts()), at) for one in evaluations}
+    active = [one for one in evaluations if shown[one.id] in ACTIVE]
     known = fleet(session) if active else None
     stalled = errors.stalled(session, [one.id for one in active])
     return [
@@ -87,11 +93,28 @@ def _evaluations_out(
             one,
             submission.images[one.task],
             counts.get(one.id, _Counts()),
-            note=_note(one, states[one.dataset_id], stalled, known),
+            shown[one.id],
+            note=_note(one, shown[one.id], states[one.dataset_id], stalled, known),
             sealed=_is_sealed(challenge, one),
         )
         for submission, one in pairs
     ]
+
+
+def _status(evaluation: Evaluation, counts: _Counts, at: datetime | None) -> EvaluationStatus:
+    """The status as its team sees it at `at`; without, as it is. What the team cancelled itself it knows of."""
+    status = EvaluationStatus(evaluation.status)
+    if at is None or status is EvaluationStatus.CANCELLED or not evaluation.is_hidden:
+        return status
+    began, queued = evaluation.created_at, EvaluationStatus.QUEUED
+    if evaluation.finished_at is not None and ticks.shown_at(began, evaluation.finished_at) <= at:
+        return status
+    if evaluation.started_at is None or ticks.shown_at(began, evaluation.started_at) > at:
+        return queued
+    return status if status is EvaluationStatus.SCORING and counts.shown == counts.total else _RUNNING
+
+
+_RUNNING = EvaluationStatus.RUNNING
 
 
 def _is_sealed(challenge: Challenge, evaluation: Evaluation) -> bool:
@@ -110,82 +133,107 @@ _RUNS_EARLIER = (
 
 
 def _note(
-    evaluation: Evaluation, state: DatasetState, stalled: Collection[UUID], known: Fleet | None
+    evaluation: Evaluation,
+    status: EvaluationStatus,
+    state: DatasetState,
+    stalled: Collection[UUID],
+    known: Fleet | None,
 ) -> str | None:
     """What its team has to know of an evaluation beside its status; the weightiest only."""
-    if (old := _old_cases_note(evaluation, state)) is not None:
+    if (old := _old_cases_note(status, state)) is not None:
         return old
     if evaluation.id in stalled:
         return errors.STALLED
     return None if known is None else no_worker_note(evaluation, known)
 
 
-def _old_cases_note(evaluation: Evaluation, cases: DatasetState) -> str | None:
+def _old_cases_note(status: EvaluationStatus, cases: DatasetState) -> str | None:
     if cases is DatasetState.ACTIVE:
         return None
-    if evaluation.status in ACTIVE:
+    if status in ACTIVE:
         return _RUNS_EARLIER
-    return _SCORED_EARLIER if evaluation.status == EvaluationStatus.SCORED.value else None
+    return _SCORED_EARLIER if status is EvaluationStatus.SCORED else None
 
 
 def _evaluation(
-    evaluation: Evaluation, image: str, counts: _Counts, *, note: str | None, sealed: bool
+    evaluation: Evaluation,
+    image: str,
+    counts: _Counts,
+    status: EvaluationStatus,
+    *,
+    note: str | None,
+    sealed: bool,
 ) -> EvaluationOut:
     phase = evaluation.spec_version.spec.phases[evaluation.phase]
-    active = evaluation.status in ACTIVE
+    active = status in ACTIVE
     return EvaluationOut(
         id=evaluation.id,
         task=evaluation.task,
         image=image,
-        status=evaluation.status,
-        reason_code=evaluation.reason_code,
-        reason=evaluation.reason,
+        status=status,
+        reason_code=None if active else evaluation.reason_code,
+        reason=None if active else evaluation.reason,
+        failure=_failure(evaluation, counts) if status is EvaluationStatus.REJECTED else None,
         cases=counts.total,
-        progress=_tenths(evaluation, phase, counts),
+        progress=_tenths(status, phase, counts),
         note=note,
-        verdicts={}
-        if phase.hidden and (active or evaluation.reason_code in budgets.CODES)
-        else counts.verdicts,
-        scores={} if sealed else _scores(evaluation, phase),
+        verdicts=counts.verdicts if not phase.hidden or status is EvaluationStatus.SCORED else {},
+        scores={} if sealed or status is not EvaluationStatus.SCORED else _scores(evaluation, phase),
         created_at=evaluation.created_at,
-        finished_at=evaluation.finished_at,
+        finished_at=None if active else _finished_at(evaluation),
     )
 
 
+def _failure(evaluation: Evaluation, counts: _Counts) -> str | None:
+    """The class of failure that rejected it; None where it only took too long."""
+    if evaluation.reason_code == "run_invalid":
+        return f"{Fault.OUTPUT_INVALID}:{Check.EQUAL_WIDTH}"
+    failed = {code: count for code, count in counts.verdicts.items() if code != "valid"}
+    return commonest(failed) if failed and evaluation.reason_code != budgets.OUT_OF_TIME else None
+
+
+def _finished_at(evaluation: Evaluation) -> datetime | None:
+    if evaluation.finished_at is None or not evaluation.is_hidden:
+        return evaluation.finished_at
+    return ticks.shown_at(evaluation.created_at, evaluation.finished_at)
+
+
 def _counts(session: Session, evaluation_ids: Sequence[UUID]) -> dict[UUID, _Counts]:
-    tick = func.to_timestamp(func.floor(func.extract("epoch", func.now()) / TICK_SECONDS) * TICK_SECONDS)
+    done = CaseRun.status == CaseStatus.DONE.value
     rows = session.execute(
         select(
             CaseRun.evaluation_id,
             CaseRun.verdict,
             func.count(),
-            func.count().filter(CaseRun.status == CaseStatus.DONE.value),
-            func.count().filter(CaseRun.status == CaseStatus.DONE.value, CaseRun.finished_at <= tick),
+            func.count().filter(done),
+            func.count().filter(done, ticks.is_shown(session, CaseRun.finished_at)),
         )
+        .join(Evaluation, Evaluation.id == CaseRun.evaluation_id)
         .where(CaseRun.evaluation_id.in_(evaluation_ids))
         .group_by(CaseRun.evaluation_id, CaseRun.verdict)
-        .order_by(func.count().desc())
+        .order_by(func.count().desc(), CaseRun.verdict)
     )
     found: dict[UUID, _Counts] = {}
-    for evaluation_id, verdict, total, done, ticked in rows:
+    for evaluation_id, verdict, total, ended, shown in rows:
         counts = found.setdefault(evaluation_id, _Counts())
         counts.total += total
-        counts.done += done
-        counts.ticked += ticked
+        counts.done += ended
+        counts.shown += shown
         if verdict is not None:
             counts.verdicts[verdict] = total
     return found
 
 
-def _tenths(evaluation: Evaluation, phase: Phase, counts: _Counts) -> int:
-    if evaluation.status not in (EvaluationStatus.QUEUED, EvaluationStatus.RUNNING):
+def _tenths(status: EvaluationStatus, phase: Phase, counts: _Counts) -> int:
+    if status not in (EvaluationStatus.QUEUED, EvaluationStatus.RUNNING):
         return 10
-    return 10 * (counts.ticked if phase.hidden else counts.done) // max(counts.total, 1)
+    total = max(counts.total, 1)
+    if phase.hidden:
+        return 10 * (QUARTERS * counts.shown // total) // QUARTERS if status is _RUNNING else 0
+    return 10 * counts.done // total
 
 
 def _scores(evaluation: Evaluation, phase: Phase) -> dict[str, dict[str, ScoreOut]]:
-    if evaluation.status != EvaluationStatus.SCORED:
-        return {}
     found = {(score.board, score.metric): score for score in evaluation.scores}
     return {
         name: {

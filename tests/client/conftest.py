@@ -58,7 +58,10 @@ def database_url(embedded_postgres: Postgres, database_template: str) -> Iterato
 @pytest.fixture(scope="session")
 def server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = Settings(
-        data=tmp_path_factory.mktemp("data"), secret_key=SecretStr("k" * 40), DATABASE_URL=database_url
+        hold_ends=False,
+        data=tmp_path_factory.mktemp("data"),
+        secret_key=SecretStr("k" * 40),
+        DATABASE_URL=database_url,
     )
     application = create_app(settings)
     sessions: SessionFactory = application.state.sessions

@@ -87,6 +87,28 @@ def test_tasks_that_share_their_attempts_take_one_each() -> None:
         require_attempts(quotas, aim, {"phases": {"validation": {"attempts": {"per": ["team"]}}}})
 
 
+def test_too_many_rejections_say_when_there_is_another() -> None:
+    aim = Aim("fomo", "team", "method", "validation", ("task1",))
+    spec = {"phases": {"validation": {"attempts": {"per": ["team", "task", "track"]}}}}
+    quota = Quota(
+        task="task1",
+        track="method",
+        phase="validation",
+        valid=3,
+        spent=0,
+        reserved=0,
+        left=3,
+        rejected_per_week=10,
+        rejected=10,
+        rejected_left=0,
+        rejected_next_at=datetime(2026, 12, 3, 8, 30, tzinfo=UTC),
+    )
+    with pytest.raises(Problem, match=r"10 were.*2026-12-03 08:30 UTC") as caught:
+        require_attempts([quota], aim, spec)
+    assert caught.value.code == "too_many_rejected"
+    require_attempts([quota.model_copy(update={"rejected_left": 1})], aim, spec)
+
+
 def test_a_closed_phase_says_when() -> None:
     long_ago, far_off = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
     over = Phase(name="old", title="Old", open=False, opens=long_ago, closes=long_ago)

@@ -15,13 +15,14 @@ from client.models import (
     Evaluation,
     Leaderboard,
     Otherwise,
+    Quota,
     Standing,
     Submission,
     Track,
     Value,
 )
 from client.progress import size
-from client.show import submission_table
+from client.show import quota_table, submission_table
 
 BOARDS = tuple(f"task{number}" for number in range(1, 8))
 TEAM = "The Cortical Surface Mappers of the Northern University"
@@ -85,6 +86,25 @@ def test_80_columns_cut_no_verdict_of_a_submission() -> None:
     lines = printed(80, submission_table(submission))
     assert f"3 × {code}" in lines
     assert "every_case_failed" in lines
+
+
+def test_a_rejection_on_hidden_cases_shows_its_class() -> None:
+    one = Evaluation(id="e", task="task1", status="REJECTED", reason_code="all_failed", failure="timeout")
+    submission = Submission(
+        id="0" * 36, track="method", phase="validation", created_at=datetime.now(UTC), evaluations=(one,)
+    )
+    assert "timeout" in printed(80, submission_table(submission))
+
+
+def test_80_columns_show_what_may_still_be_rejected() -> None:
+    at = datetime(2026, 12, 3, 8, 30, tzinfo=UTC)
+    row = {"track": "method", "phase": "validation", "valid": 3, "spent": 0, "reserved": 0, "left": 3}
+    full = {"rejected_per_week": 10, "rejected": 10, "rejected_left": 0, "rejected_next_at": at}
+    rows = [Quota(task="task1", **row, **full), Quota(task="task2", **row)]
+    words = " ".join(printed(80, quota_table(rows)).split())
+    assert "0 of 10" in words
+    assert "2026-12-03" in words
+    assert "no limit" in words
 
 
 def test_sizes_have_units_that_move() -> None:

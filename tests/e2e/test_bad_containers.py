@@ -19,15 +19,15 @@ def test_a_bad_habit_is_rejected_with_its_verdict_and_a_sentence(habit: str, sen
     task, verdict, part = HABITS[habit]
     ended = sent.ended(habit)
     assert (ended["status"], ended["reason_code"]) == ("rejected", "all_failed"), ended
-    assert ended["verdicts"] == {verdict: 3}
-    assert ended["reason"].startswith(f"The first 3 cases failed: {verdict} (3 of 3).")
+    assert (ended["failure"], ended["verdicts"]) == (verdict, {})
+    assert ended["reason"].startswith(f"The first 3 cases failed, most often by {verdict}.")
     assert part in ended["reason"]
     assert sent.person.quota(task, track=habit)["left"] == 3
 
 
 def test_an_image_without_a_program_does_not_start(sent: Bench) -> None:
     ended = sent.ended("programless")
-    assert (ended["status"], ended["verdicts"]) == ("rejected", {"no_start": 3}), ended
+    assert (ended["status"], ended["failure"]) == ("rejected", "no_start"), ended
     assert "could not be started" in ended["reason"]
 
 

@@ -69,7 +69,7 @@ def scene(
     ]
     scored, rejected = owner.wait_all(sent)
     assert scored["evaluations"][0]["status"] == "scored", scored
-    assert rejected["evaluations"][0]["verdicts"] == {"exit_code": 3}, rejected
+    assert rejected["evaluations"][0]["failure"] == "exit_code", rejected
     return Scene(owner, other, scored, rejected, images[0])
 
 

@@ -104,6 +104,7 @@ def settings(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Set
             "DATABASE_URL": postgres_url,
             "setup_token": SETUP_TOKEN,
             "upload_limit": 200 * 2**20,
+            "hold_ends": False,
         }
     )
 

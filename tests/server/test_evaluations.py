@@ -71,8 +71,8 @@ def test_when_the_first_cases_all_fail_the_rest_never_runs(lab: Lab, team: Entra
     assert worker.drain(fault="output_invalid", check="shape") == 3
     seen = team.evaluation(evaluation)
     assert (seen["status"], seen["reason_code"]) == ("rejected", "all_failed")
-    assert seen["reason"].startswith("The first 3 cases failed: output_invalid:shape (3 of 3).")
-    assert seen["verdicts"] == {"output_invalid:shape": 3}
+    assert seen["reason"].startswith("The first 3 cases failed, most often by output_invalid:shape.")
+    assert (seen["failure"], seen["verdicts"]) == ("output_invalid:shape", {})
     assert [run.status for run in lab.runs(evaluation)] == ["done"] * 3 + ["dropped"] * 2
     assert team.quota()["left"] == 3
 
@@ -81,7 +81,18 @@ def test_every_case_of_a_small_dataset_may_be_among_the_first(lab: Lab, team: En
     lab.dataset(cases=2)
     evaluation, worker = team.submit(), lab.worker()
     assert worker.drain(fault="timeout") == 2
-    assert team.evaluation(evaluation)["reason"].startswith("Every case failed: timeout (2 of 2).")
+    assert team.evaluation(evaluation)["reason"].startswith("Every case failed, most often by timeout.")
+
+
+def test_failures_on_public_cases_are_told_one_by_one(lab: Lab, team: Entrant) -> None:
+    lab.dataset(phase="sanity", cases=3)
+    evaluation, worker = team.submit(phase="sanity"), lab.worker()
+    for fault in ("timeout", "timeout", "exit_code"):
+        worker.finish(worker.take(), fault=fault)
+    seen = team.evaluation(evaluation)
+    assert (seen["failure"], seen["verdicts"]) == ("timeout", {"timeout": 2, "exit_code": 1})
+    assert "timeout (2 of 3)" in seen["reason"]
+    assert "exit_code (1 of 3)" in seen["reason"]
 
 
 def test_a_cancelled_evaluation_gives_its_attempt_back_and_its_leases_up(lab: Lab, team: Entrant) -> None:

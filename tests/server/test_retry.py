@@ -65,7 +65,7 @@ def test_a_retried_evaluation_runs_only_the_cases_that_were_not_done(
     assert put_back(admin, evaluation, why="the engine is mended") == 204
     seen = team.evaluation(evaluation)
     assert (seen["status"], seen["reason"], seen["reason_code"]) == ("running", None, None)
-    assert (seen["finished_at"], seen["progress"]) == (None, 0)
+    assert (seen["finished_at"], seen["progress"]) == (None, 2)
     assert team.quota()["reserved"] == 1
     assert [run.faults for run in lab.runs(evaluation)] == [0] * 5
     assert worker.drain() == 3

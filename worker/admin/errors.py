@@ -1,4 +1,4 @@
-"""`proctor-admin errors` and `proctor-admin retry`: what the platform failed at, and running it again."""
+"""`proctor-admin errors`, `retry` and `excuse`: what the platform failed at, and how an admin makes up for it."""
 
 import re
 from datetime import UTC, timedelta
@@ -11,8 +11,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from evaluator.terminal import Console, in_line, say, say_json
+from server.admin.find import evaluation_id
 from server.challenges.service import now
 from server.evaluations import errors
+from server.evaluations.excuse import excuse
 from server.evaluations.retry import errored_like, retry
 from server.evaluations.schemas import ErrorsOut, FailedOut
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
@@ -87,6 +89,24 @@ def retry_errored(
     with work(settings) as session:
         for one in sorted(ids):
             say(_said(one, retry(session, one, actor=ACTOR, settings=settings, why=why).remaining))
+
+
+@app.command("excuse")
+def excuse_failed(
+    evaluations: Annotated[
+        list[str], typer.Argument(help="Evaluations, by their ids or the beginnings of these.")
+    ],
+    why: Annotated[str | None, typer.Option(help="The reason, for the event log.")] = None,
+    data: Data = None,
+) -> None:
+    """Take evaluations that were rejected or cancelled out of what their teams may fail in a week.
+
+    For example: excuse 01a2234a --why "the cases were damaged".
+    """
+    with work(settings_of(data)) as session:
+        for one in sorted({evaluation_id(session, prefix) for prefix in evaluations}):
+            excuse(session, one, actor=ACTOR, why=why)
+            say(f"{one}: does not count any more")
 
 
 def _said(evaluation: UUID, remaining: int) -> str:

@@ -1,7 +1,7 @@
 """The process that checks one upload: `python -m worker.score.check_child`, asked and answering in JSON."""
 
-import errno
 import ctypes
+import errno
 import json
 import os
 import resource

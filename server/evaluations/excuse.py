@@ -1,0 +1,35 @@
+"""An evaluation that failed and shall not count among its team's failures of the week, because an admin says so."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server import events
+from server.errors import Conflict, NotFound
+from server.evaluations.models import Evaluation
+from server.evaluations.service import lock_evaluation
+from server.evaluations.status import EvaluationStatus
+
+_FAILED = (EvaluationStatus.REJECTED, EvaluationStatus.CANCELLED)
+
+
+def excuse(session: Session, evaluation_id: UUID, *, actor: str, why: str | None = None) -> Evaluation:
+    """Takes an evaluation out of what counts against its team; once is as good as twice.
+
+    Raises:
+        NotFound: there is no such evaluation.
+        Conflict: it is neither rejected nor cancelled, so nothing of it counts.
+    """
+    if session.scalar(select(Evaluation.id).where(Evaluation.id == evaluation_id)) is None:
+        raise NotFound("unknown_evaluation", f"There is no evaluation {evaluation_id}.")
+    evaluation = lock_evaluation(session, evaluation_id)
+    if evaluation.status not in _FAILED:
+        raise Conflict(
+            "not_failed",
+            f"Evaluation {evaluation_id} is {evaluation.status}; only one that was rejected or cancelled counts "
+            "among the failures of a week, and can be excused.",
+        )
+    evaluation.spends = False
+    events.record(session, "evaluation", evaluation.id, actor=actor, what="excused", why=why)
+    return evaluation
