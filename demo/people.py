@@ -43,16 +43,16 @@ def make_admin(installation: Installation) -> Client:
 
 
 def join(installation: Installation, admin: Client, entry: Entry) -> Participant:
-    """Registers a member, makes an API token and the team; the admin marks a baseline as such."""
+    """Registers a member, makes an API token and the team; the admin marks a baseline as such, and names it so."""
     email, password = f"{entry.team.lower()}@teams.example", secrets.token_urlsafe(12)
     visitor = Client(installation.url)
     visitor.register(email, f"{entry.team} member", password)
     member = Client(installation.url, token=visitor.log_in(email, password))
     token = member.create_token("demo", ("read", "submit"))
     client = Client(installation.url, token=token.token)
-    team = client.create_team(CHALLENGE, entry.team)
+    team = client.create_team(CHALLENGE, "Our method" if entry.baseline else entry.team)
     if entry.baseline:
-        admin.request("PATCH", f"/admin/teams/{team.id}", json={"baseline": True})
+        admin.request("PATCH", f"/admin/teams/{team.id}", json={"baseline": True, "name": entry.team})
     return Participant(client, team.id)
 
 

@@ -9,6 +9,7 @@ from swagger_ui_bundle import swagger_ui_path
 
 from server import openapi, problems
 from server.accounts.api import router as accounts
+from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
 from server.challenges.api import router as challenges
 from server.datasets.api import router as datasets
@@ -41,6 +42,7 @@ _ROUTERS = (
         (API, router)
         for router in (
             accounts,
+            tokens,
             challenges,
             datasets,
             teams,

@@ -1,53 +1,115 @@
-"""Accounts, log-ins and tokens over HTTP."""
+"""Accounts, log-ins and one's own sessions over HTTP."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Query, Request
 
-from server.accounts import passwords, service, tokens
+from server.accounts import access, closing, hashing, log_ins, passwords, service, sources
+from server.accounts.principals import User
 from server.accounts.schemas import (
     AccountOut,
+    Closing,
     Credentials,
     Me,
-    NewTokenOut,
-    NewWorkerOut,
+    OpenSession,
     PasswordChange,
     PasswordResetIn,
     Registration,
     SessionOut,
-    TokenIn,
-    TokenOut,
-    WorkerIn,
 )
-from server.database import unit_of_work
-from server.deps import AdminDep, BearerDep, RunWorkerDep, SessionDep, SettingsDep, UserDep
+from server.database import SessionFactory, unit_of_work
+from server.deps import BearerDep, SessionDep, SettingsDep, UserDep
 
 router = APIRouter(tags=["accounts"])
 
 
+def _sessions(request: Request) -> SessionFactory:
+    sessions: SessionFactory = request.app.state.sessions
+    return sessions
+
+
+# For endpoints that hash: their units of work are apart, and no connection is held in between.
+SessionsDep = Annotated[SessionFactory, Depends(_sessions)]
+SourceDep = Annotated[str, Depends(sources.source_of)]
+
+
 @router.post("/accounts", status_code=201)
-def register(body: Registration, session: SessionDep, settings: SettingsDep) -> AccountOut:
+def register(
+    body: Registration, sessions: SessionsDep, source: SourceDep, settings: SettingsDep
+) -> AccountOut:
     """Registers a person."""
+    with unit_of_work(sessions) as session:
+        service.count_registration(
+            session,
+            source=source,
+            per_source=settings.registrations_per_source,
+            per_hour=settings.registrations_per_hour,
+        )
+    with unit_of_work(sessions) as session:
+        service.require_unknown(session, body.email)
     expected = settings.setup_token.get_secret_value() if settings.setup_token else None
-    account = service.register(session, **body.model_dump(), expected_setup_token=expected)
-    return AccountOut.model_validate(account)
+    password_hash = hashing.hashed(body.password)
+    with unit_of_work(sessions) as session:
+        account = service.register(
+            session,
+            email=body.email,
+            name=body.name,
+            password_hash=password_hash,
+            setup_token=body.setup_token,
+            expected_setup_token=expected,
+        )
+        return AccountOut.model_validate(account)
 
 
 @router.post("/sessions", status_code=201)
-def log_in(body: Credentials, request: Request) -> SessionOut:
-    """Logs in; the session token lasts twelve hours."""
-    # Two units of work: the count of log-ins stays when the log-in is refused.
-    with unit_of_work(request.app.state.sessions) as session:
-        service.count_log_in(session, body.email)
-    with unit_of_work(request.app.state.sessions) as session:
-        token, expires_at = service.log_in(session, email=body.email, password=body.password)
-    return SessionOut(token=token, expires_at=expires_at)
+def log_in(body: Credentials, sessions: SessionsDep, source: SourceDep, settings: SettingsDep) -> SessionOut:
+    """Logs in; the session token lasts twelve hours. Send the `device` of the answer along at the next log-in."""
+    key = settings.secret_key.get_secret_value()
+    per_source = settings.log_ins_per_source
+    with unit_of_work(sessions) as session:
+        tried = log_ins.begin(
+            session, email=body.email, source=source, shown=body.device, key=key, per_source=per_source
+        )
+    if not hashing.verifies(tried.stored, body.password, known=tried.is_known) or tried.stored is None:
+        raise log_ins.refused()
+    renewed = hashing.hashed(body.password, known=True) if hashing.is_outdated(tried.stored) else None
+    with unit_of_work(sessions) as session:
+        opened = log_ins.finish(session, tried, key=key, renewed=renewed)
+    return SessionOut(token=opened.token, expires_at=opened.expires_at, device=opened.device)
+
+
+@router.get("/sessions")
+def list_sessions(session: SessionDep, user: UserDep) -> list[OpenSession]:
+    """The asker's sessions that have not ended."""
+    return [
+        OpenSession(
+            id=row.id, created_at=row.created_at, expires_at=row.expires_at, current=row.id == user.token_id
+        )
+        for row in access.list_sessions(session, user)
+    ]
+
+
+@router.delete("/sessions", status_code=204)
+def log_out_everywhere(
+    session: SessionDep,
+    user: UserDep,
+    tokens: Annotated[bool, Query(description="end one's API tokens too")] = False,
+) -> None:
+    """Ends all sessions of the asker, this one too."""
+    access.log_out_everywhere(session, user, and_tokens=tokens)
 
 
 @router.delete("/sessions/current", status_code=204)
 def log_out(session: SessionDep, credentials: BearerDep) -> None:
     """Logs out."""
     service.log_out(session, credentials.credentials if credentials else None)
+
+
+@router.delete("/sessions/{session_id}", status_code=204)
+def end_session(session_id: UUID, session: SessionDep, user: UserDep) -> None:
+    """Ends one of the asker's sessions."""
+    access.end_session(session, user, session_id)
 
 
 @router.get("/me")
@@ -58,57 +120,50 @@ def me(session: SessionDep, user: UserDep) -> Me:
 
 
 @router.post("/me/password", status_code=204)
-def change_password(body: PasswordChange, request: Request, user: UserDep, credentials: BearerDep) -> None:
+def change_password(
+    body: PasswordChange, sessions: SessionsDep, source: SourceDep, credentials: BearerDep
+) -> None:
     """Changes one's password; one's other sessions end."""
-    with unit_of_work(request.app.state.sessions) as session:
-        email = service.account_of(session, user).email
-        service.count_log_in(session, email)
-    with unit_of_work(request.app.state.sessions) as session:
+    token = credentials.credentials if credentials else ""
+    _, stored = _proven(sessions, token, body.old_password)
+    password_hash = hashing.hashed(body.new_password, known=True)
+    with unit_of_work(sessions) as session:
         passwords.change_password(
             session,
-            user,
-            old=body.old_password,
-            new=body.new_password,
-            asking_token=credentials.credentials if credentials else "",
+            service.authenticate_user(session, token),
+            stored=stored,
+            password_hash=password_hash,
+            source=source,
+            asking_token=token,
             revoke_tokens=body.revoke_tokens,
         )
-        passwords.forget_attempts(session, email)
+
+
+@router.post("/me/close", status_code=204)
+def close_account(body: Closing, sessions: SessionsDep, credentials: BearerDep) -> None:
+    """Closes one's account for good: one leaves one's teams, and all sessions, tokens and invitations end."""
+    user, _ = _proven(sessions, credentials.credentials if credentials else "", body.password)
+    with unit_of_work(sessions) as session:
+        closing.close_account(session, user.id, actor=user.actor, why="by the person")
+
+
+def _proven(sessions: SessionFactory, token: str, password: str) -> tuple[User, str]:
+    """Who asks, having shown their password, and how that is stored."""
+    with unit_of_work(sessions) as session:
+        user = service.authenticate_user(session, token)
+        stored = passwords.stored_of(session, user)
+    if not hashing.verifies(stored, password, known=True):
+        raise passwords.wrong_password()
+    return user, stored
 
 
 @router.post("/password-resets", status_code=204)
-def reset_password(body: PasswordResetIn, session: SessionDep) -> None:
+def reset_password(body: PasswordResetIn, sessions: SessionsDep, source: SourceDep) -> None:
     """Sets a new password with a code from an admin; the code works once, for a day."""
-    passwords.finish_reset(session, **body.model_dump())
-
-
-@router.post("/tokens", status_code=201)
-def create_token(body: TokenIn, session: SessionDep, user: UserDep) -> NewTokenOut:
-    """Creates an API token; the answer is the only place that shows it."""
-    token, row = service.create_api_token(session, user, **body.model_dump())
-    return NewTokenOut(**TokenOut.model_validate(row).model_dump(), token=token)
-
-
-@router.get("/tokens")
-def list_tokens(session: SessionDep, user: UserDep) -> list[TokenOut]:
-    """The asker's API tokens."""
-    return [TokenOut.model_validate(row) for row in service.list_tokens(session, user)]
-
-
-@router.delete("/tokens/{token_id}", status_code=204)
-def revoke_token(token_id: UUID, session: SessionDep, user: UserDep) -> None:
-    """Revokes an API token."""
-    service.revoke_token(session, user, token_id)
-
-
-@router.get("/worker/me", tags=["workers"])
-def run_worker(worker: RunWorkerDep) -> dict[str, str]:
-    """Whose token this is, for a run worker that has just started."""
-    return {"name": worker.name}
-
-
-@router.post("/admin/workers", status_code=201, tags=["admin"])
-def add_worker(body: WorkerIn, session: SessionDep, admin: AdminDep) -> NewWorkerOut:
-    """Creates a run worker's token; the answer is the only place that shows it."""
-    return NewWorkerOut(
-        name=body.name, token=tokens.add_worker(session, admin, name=body.name, slots=body.slots)
-    )
+    with unit_of_work(sessions) as session:
+        passwords.require_code(session, email=body.email, code=body.code)
+    password_hash = hashing.hashed(body.password, known=True)
+    with unit_of_work(sessions) as session:
+        passwords.finish_reset(
+            session, email=body.email, code=body.code, password_hash=password_hash, source=source
+        )

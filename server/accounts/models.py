@@ -1,4 +1,4 @@
-"""Accounts, their tokens, and the count of recent log-ins."""
+"""Accounts, their tokens, and counts of what was tried lately."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from server.database import Base, Created, Identified
 
 
 class Account(Identified, Created, Base):
-    """A person; `email` is lower case."""
+    """A person; `email` is lower case. A closed account keeps its row, for what it did stays."""
 
     __tablename__ = "users"
 
@@ -20,6 +20,8 @@ class Account(Identified, Created, Base):
     name: Mapped[str]
     password_hash: Mapped[str]
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
+    closed_at: Mapped[datetime | None]
+    closed_why: Mapped[str | None]
 
 
 class TokenKind(StrEnum):
@@ -31,7 +33,10 @@ class TokenKind(StrEnum):
 
 
 class ApiToken(Identified, Created, Base):
-    """A bearer token, known by its sha256 only; worker tokens have no user."""
+    """A bearer token, known by its sha256 only; worker tokens have no user, but a person may have made them.
+
+    `parent_id`: the API token that asked for this one, which ends with it; null for one that a session asked for.
+    """
 
     __tablename__ = "api_tokens"
     __table_args__ = (
@@ -52,6 +57,10 @@ class ApiToken(Identified, Created, Base):
         )
     )
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    parent_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("api_tokens.id", ondelete="CASCADE"), index=True
+    )
+    made_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     name: Mapped[str]
     hash: Mapped[str] = mapped_column(unique=True)
     scopes: Mapped[list[str]] = mapped_column(default=list)
@@ -63,14 +72,18 @@ class ApiToken(Identified, Created, Base):
     slots: Mapped[int] = mapped_column(default=DEFAULT_SLOTS, server_default=str(DEFAULT_SLOTS))
 
 
-class LogInAttempts(Base):
-    """How often a log-in was tried in the present window; the address is hashed, for it may be anybody's."""
+class Tally(Base):
+    """How often something was tried in a window that ends; addresses are in it as hashes, for they may be anybody's.
+
+    The table is named after the first thing that was counted.
+    """
 
     __tablename__ = "log_in_attempts"
 
-    email_hash: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column("email_hash", primary_key=True)
     count: Mapped[int]
     since: Mapped[datetime] = mapped_column(server_default=func.now())
+    ends: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
 
 
 class PasswordReset(Created, Base):

@@ -1,74 +1,86 @@
-"""Passwords: how they are kept, changed by their owner, and set anew with a code where they are forgotten."""
+"""Passwords: changed by their owner, and set anew with a code where they are forgotten.
+
+Both have two steps with the hashing between them (`server.accounts.hashing`), while which no database connection waits.
+"""
 
 import hmac
 import secrets
 from datetime import datetime, timedelta
-from functools import cache
 from uuid import UUID
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from server import events
-from server.accounts.models import Account, ApiToken, LogInAttempts, PasswordReset, TokenKind
+from server.accounts import tallies
+from server.accounts.access import end_access
+from server.accounts.log_ins import forget_attempts
+from server.accounts.models import Account, PasswordReset, TokenKind
 from server.accounts.principals import Scope, User
+from server.accounts.service import locked
+from server.accounts.tallies import Bound
 from server.accounts.tokens import token_hash
-from server.errors import Forbidden, Gone, NotFound, Unauthorized
+from server.errors import Conflict, Forbidden, Gone, Unauthorized
 
 RESET_LASTS = timedelta(hours=24)
+OWN_GUESSES = Bound("own-password", 10, timedelta(minutes=15), by_anybody=False)
 _CODE_PREFIX = "prp_"
 _NO_PASSWORD = "!"  # noqa: S105 - no password has this hash
 
-# OWASP's argon2id parameters: 19 MiB, so that forty log-ins at once stay below 1 GiB.
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
+def stored_of(session: Session, user: User) -> str:
+    """The user's password as it is stored, to hold an old one against; counted, for somebody may have their token.
 
-def hashed(password: str) -> str:
-    """How a password is stored."""
-    return _hasher.hash(password)
-
-
-def verifies(account: Account | None, password: str) -> bool:
-    """Whether this is the account's password; it takes as long where there is no account."""
-    try:
-        return _hasher.verify(account.password_hash if account else _nobodys_hash(), password) and bool(
-            account
-        )
-    except (VerificationError, InvalidHashError):
-        return False
-
-
-def refresh_hash(account: Account, password: str) -> None:
-    """Stores a verified password with today's parameters if it was hashed with others."""
-    if _hasher.check_needs_rehash(account.password_hash):
-        account.password_hash = hashed(password)
-
-
-def change_password(
-    session: Session, user: User, *, old: str, new: str, asking_token: str, revoke_tokens: bool = False
-) -> None:
-    """Gives the user another password; their sessions end but the one that asks, and with `revoke_tokens` API tokens.
+    The caller commits this on its own: a wrong password must not undo its count.
 
     Raises:
-        Forbidden: a token that may only read, or the old password is wrong.
+        Forbidden: a token that may only read.
+        QuotaSpent: too often.
     """
     if Scope.SUBMIT not in user.scopes:
         raise Forbidden(
             "scope_missing", "A token that may only read changes no password. Log in to change it."
         )
-    account = session.scalars(select(Account).where(Account.id == user.id).with_for_update()).one()
-    if not verifies(account, old):
-        raise Forbidden(
-            "wrong_password",
-            "The old password is wrong. If it is forgotten, ask the organizers for a code that sets a new one.",
-        )
-    account.password_hash = hashed(new)
+    wait = tallies.count(session, OWN_GUESSES, user.id)
+    if wait is not None:
+        raise tallies.too_many("too_many_log_ins", "Too many wrong passwords.", wait)
+    tallies.prune(session)
+    return session.execute(select(Account.password_hash).where(Account.id == user.id)).scalar_one()
+
+
+def wrong_password() -> Forbidden:
+    """The answer to a wrong old password."""
+    return Forbidden(
+        "wrong_password",
+        "The old password is wrong. If it is forgotten, ask the organizers for a code that sets a new one.",
+    )
+
+
+def change_password(
+    session: Session,
+    user: User,
+    *,
+    stored: str,
+    password_hash: str,
+    source: str,
+    asking_token: str,
+    revoke_tokens: bool = False,
+) -> None:
+    """Gives the user another password; their sessions end but the one that asks, and with `revoke_tokens` API tokens.
+
+    Raises:
+        Forbidden: it is no longer the one that was `stored` when the old password was looked at.
+    """
+    account = locked(session, user.id)
+    if account.password_hash != stored:
+        raise wrong_password()
+    account.password_hash = password_hash
     session.execute(delete(PasswordReset).where(PasswordReset.user_id == account.id))
     kinds = [TokenKind.SESSION, *([TokenKind.API] if revoke_tokens else [])]
-    _end_access(session, account.id, kinds=kinds, but=token_hash(asking_token))
+    end_access(session, account.id, kinds=kinds, but=token_hash(asking_token))
+    tallies.forget(session, OWN_GUESSES, user.id)
+    forget_attempts(session, account.email, source)
     events.record(session, "user", account.id, actor=user.actor, what="password changed")
 
 
@@ -79,10 +91,11 @@ def begin_reset(session: Session, user_id: UUID, *, actor: str) -> tuple[str, da
 
     Raises:
         NotFound: there is no such account.
+        Conflict: it is closed.
     """
-    account = session.scalar(select(Account).where(Account.id == user_id).with_for_update())
-    if account is None:
-        raise NotFound("unknown_account", "There is no such account. GET /admin/users lists them.")
+    account = locked(session, user_id)
+    if account.closed_at is not None:
+        raise Conflict("account_closed", "This account is closed. Open it again first.")
     code = _CODE_PREFIX + secrets.token_urlsafe(24)
     values = {"code_hash": token_hash(code), "expires_at": func.now() + RESET_LASTS, "created_at": func.now()}
     expires_at: datetime = session.execute(
@@ -92,7 +105,7 @@ def begin_reset(session: Session, user_id: UUID, *, actor: str) -> tuple[str, da
         .returning(PasswordReset.expires_at)
     ).scalar_one()
     account.password_hash = _NO_PASSWORD
-    _end_access(session, account.id, kinds=[TokenKind.SESSION, TokenKind.API])
+    end_access(session, account.id, kinds=[TokenKind.SESSION, TokenKind.API])
     events.record(
         session,
         "user",
@@ -104,8 +117,8 @@ def begin_reset(session: Session, user_id: UUID, *, actor: str) -> tuple[str, da
     return code, expires_at
 
 
-def finish_reset(session: Session, *, email: str, code: str, password: str) -> None:
-    """Sets a new password with a code.
+def require_code(session: Session, *, email: str, code: str) -> tuple[PasswordReset, Account]:
+    """The reset that this code is for; nobody else uses it meanwhile.
 
     Raises:
         Unauthorized: there is no such account, or the code is not its.
@@ -125,30 +138,18 @@ def finish_reset(session: Session, *, email: str, code: str, password: str) -> N
     reset, account, expired = found
     if expired:
         raise Gone("code_over", "This code has run out. Ask the organizers for a new one.")
-    account.password_hash = hashed(password)
+    return reset, account
+
+
+def finish_reset(session: Session, *, email: str, code: str, password_hash: str, source: str) -> None:
+    """Sets a new password with a code.
+
+    Raises:
+        Unauthorized: there is no such account, or the code is not its.
+        Gone: it has run out.
+    """
+    reset, account = require_code(session, email=email, code=code)
+    account.password_hash = password_hash
     session.delete(reset)
-    forget_attempts(session, account.email)
+    forget_attempts(session, account.email, source)
     events.record(session, "user", account.id, actor=f"user:{account.id}", what="password reset")
-
-
-def forget_attempts(session: Session, email: str) -> None:
-    """Somebody who has shown who they are may log in at once, however often it was tried before."""
-    session.execute(delete(LogInAttempts).where(LogInAttempts.email_hash == token_hash(email)))
-
-
-def _end_access(session: Session, user_id: UUID, *, kinds: list[TokenKind], but: str = "") -> None:
-    session.execute(
-        update(ApiToken)
-        .where(
-            ApiToken.user_id == user_id,
-            ApiToken.kind.in_(kinds),
-            ApiToken.revoked_at.is_(None),
-            ApiToken.hash != but,
-        )
-        .values(revoked_at=func.now())
-    )
-
-
-@cache
-def _nobodys_hash() -> str:
-    return _hasher.hash("nobody")

@@ -18,12 +18,13 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class User:
-    """A signed-in person, with what the token allows."""
+    """A signed-in person, with what the token `token_id` allows."""
 
     id: UUID
     name: str
     is_admin: bool
     scopes: frozenset[str]
+    token_id: UUID
 
     @property
     def actor(self) -> str:

@@ -5,15 +5,24 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from server.accounts.principals import DEFAULT_SLOTS, Scope
+from server.names import display_name, is_reserved
 
 _ADDRESS = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 
 
 def _address(value: str) -> str:
-    if not _ADDRESS.fullmatch(value):
+    if not _ADDRESS.fullmatch(value) or not value.isprintable():
         raise ValueError("not an e-mail address")
     return value
 
@@ -32,19 +41,33 @@ def printable(value: str) -> str:
     return value
 
 
-Name = Annotated[
+def _own_name(value: str) -> str:
+    if is_reserved(value):
+        raise ValueError("is kept for the organizers")
+    return value
+
+
+Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(printable)
+]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(display_name)
 ]
 Password = Annotated[str, Field(min_length=10, max_length=256)]
 
 
 class Registration(BaseModel):
-    """A new account; `setup_token` makes it the first admin."""
+    """A new account; `setup_token` makes it the first admin, who may have a name that others may not."""
 
     email: Email
+    setup_token: Annotated[str, Field(max_length=200)] | None = None
     name: Name
     password: Password
-    setup_token: str | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_organizers(cls, name: str, info: ValidationInfo) -> str:
+        return name if info.data.get("setup_token") else _own_name(name)
 
 
 class AccountOut(BaseModel):
@@ -66,10 +89,11 @@ class Me(AccountOut):
 
 
 class Credentials(BaseModel):
-    """A log-in."""
+    """A log-in. `device`: what the last log-in here answered, so that others' wrong ones do not count."""
 
     email: Email
     password: Annotated[str, Field(max_length=256)]
+    device: Annotated[str, Field(max_length=200)] | None = None
 
 
 class PasswordChange(BaseModel):
@@ -96,26 +120,43 @@ class PasswordResetOut(BaseModel):
 
 
 class SessionOut(BaseModel):
-    """A session token; it is shown this once."""
+    """A session token; it is shown this once. `device` is to be sent along at the next log-in."""
 
     token: str
     expires_at: datetime
+    device: str
+
+
+class OpenSession(BaseModel):
+    """A session that has not ended; `current` is the one that asks."""
+
+    id: UUID
+    created_at: datetime
+    expires_at: datetime | None
+    current: bool
+
+
+class Closing(BaseModel):
+    """One's password, to close one's account."""
+
+    password: Annotated[str, Field(max_length=256)]
 
 
 class TokenIn(BaseModel):
     """A new API token."""
 
-    name: Name
+    name: Line
     scopes: Annotated[list[Scope], Field(min_length=1)] = [Scope.READ, Scope.SUBMIT]
     expires_in_days: Annotated[int, Field(ge=1, le=730)] | None = None
 
 
 class TokenOut(BaseModel):
-    """A token without its secret."""
+    """A token without its secret. `parent_id`: the API token that it was made with, and ends with."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
+    parent_id: UUID | None
     name: str
     scopes: list[str]
     created_at: datetime

@@ -1,28 +1,20 @@
 """Accounts: who exists, who logs in, and whose token this is."""
 
-import hashlib
 import hmac
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import case, delete, exists, func, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from server import events
-from server.accounts.models import Account, ApiToken, LogInAttempts, TokenKind
-from server.accounts.passwords import hashed, refresh_hash, verifies
+from server.accounts import tallies
+from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.principals import Admin, RunWorker, Scope, User
-from server.accounts.tokens import (
-    create_api_token,
-    create_worker_token,
-    issue,
-    list_tokens,
-    revoke_token,
-    revoke_worker,
-    token_hash,
-)
-from server.errors import Conflict, Forbidden, NotFound, QuotaSpent, Unauthorized
+from server.accounts.tallies import Bound
+from server.accounts.tokens import create_worker_token, token_hash
+from server.errors import Conflict, Forbidden, NotFound, Unauthorized
 
 __all__ = [
     "account_of",
@@ -30,24 +22,46 @@ __all__ = [
     "authenticate_admin",
     "authenticate_run_worker",
     "authenticate_user",
-    "count_log_in",
-    "create_api_token",
+    "count_registration",
     "create_worker_token",
-    "list_tokens",
-    "log_in",
+    "locked",
     "log_out",
     "make_admin",
     "register",
+    "require_other_admin",
     "require_scope",
-    "revoke_token",
-    "revoke_worker",
+    "require_unknown",
     "set_admin",
 ]
 
-SESSION_LASTS = timedelta(hours=12)
-LOG_INS_PER_WINDOW = 10
-LOG_IN_WINDOW = timedelta(minutes=15)
+FROM_SOURCE = Bound("registrations", 200, timedelta(hours=1))
+FROM_ANYWHERE = Bound("all-registrations", 2000, timedelta(hours=1))
 _FIRST_ADMIN_LOCK = 0x70726F63746F72  # any fixed number: registrations of a first admin queue behind it
+
+
+def count_registration(session: Session, *, source: str, per_source: int, per_hour: int) -> None:
+    """Counts a registration before its password is hashed; the caller commits this on its own.
+
+    Raises:
+        QuotaSpent: too many from this source, or in all.
+    """
+    wait = tallies.count(session, FROM_SOURCE.at(per_source), source)
+    if wait is not None:
+        raise tallies.too_many("too_many_registrations", "Too many new accounts from your network.", wait)
+    wait = tallies.count(session, FROM_ANYWHERE.at(per_hour))
+    if wait is not None:
+        raise tallies.too_many("too_many_registrations", "Too many new accounts at this time.", wait)
+    tallies.prune(session)
+
+
+def require_unknown(session: Session, email: str) -> None:
+    """Refuses an address that has an account, open or closed.
+
+    Raises:
+        Conflict: it has one.
+    """
+    if session.scalar(select(exists().where(Account.email == email.lower()))):
+        raise _taken()
 
 
 def register(
@@ -55,7 +69,7 @@ def register(
     *,
     email: str,
     name: str,
-    password: str,
+    password_hash: str,
     setup_token: str | None = None,
     expected_setup_token: str | None = None,
 ) -> Account:
@@ -70,14 +84,12 @@ def register(
         _check_setup_token(session, setup_token, expected_setup_token)
     row: Account | None = session.scalar(
         insert(Account)
-        .values(email=email.lower(), name=name, password_hash=hashed(password), is_admin=is_admin)
+        .values(email=email.lower(), name=name, password_hash=password_hash, is_admin=is_admin)
         .on_conflict_do_nothing(index_elements=["email"])
         .returning(Account)
     )
     if row is None:
-        raise Conflict(
-            "email_taken", "This e-mail address has an account. Log in, or register another address."
-        )
+        raise _taken()
     events.record(
         session,
         "user",
@@ -87,6 +99,10 @@ def register(
         why="as admin" if is_admin else None,
     )
     return row
+
+
+def _taken() -> Conflict:
+    return Conflict("email_taken", "This e-mail address has an account. Log in, or register another address.")
 
 
 def _check_setup_token(session: Session, given: str, expected: str | None) -> None:
@@ -102,68 +118,13 @@ def _check_setup_token(session: Session, given: str, expected: str | None) -> No
         )
 
 
-def count_log_in(session: Session, email: str) -> None:
-    """Counts a log-in before its password is looked at, so that parallel guesses count too.
-
-    The caller commits this on its own: a refused log-in must not undo its count.
-
-    Raises:
-        QuotaSpent: too many in this window; known and unknown addresses alike.
-    """
-    over = LogInAttempts.since < func.now() - LOG_IN_WINDOW
-    count, since, now = session.execute(
-        insert(LogInAttempts)
-        .values(email_hash=_sha256(email.lower()), count=1)
-        .on_conflict_do_update(
-            index_elements=["email_hash"],
-            set_={
-                "count": case((over, 1), else_=func.least(LogInAttempts.count, LOG_INS_PER_WINDOW) + 1),
-                "since": case((over, func.now()), else_=LogInAttempts.since),
-            },
-        )
-        .returning(LogInAttempts.count, LogInAttempts.since, func.now())
-    ).one()
-    if count > LOG_INS_PER_WINDOW:
-        raise _throttled(since + LOG_IN_WINDOW - now)
-
-
-def _throttled(wait: timedelta) -> QuotaSpent:
-    seconds = max(1, round(wait.total_seconds()))
-    problem = QuotaSpent(
-        "too_many_log_ins",
-        f"Too many log-ins for this address. Wait {-(-seconds // 60)} minutes and try again.",
-    )
-    problem.headers["Retry-After"] = str(seconds)
-    return problem
-
-
-def log_in(session: Session, *, email: str, password: str) -> tuple[str, datetime]:
-    """A session token and when it expires.
-
-    Raises:
-        Unauthorized: wrong address or password; both take the same time and say the same.
-    """
-    account = session.scalar(select(Account).where(Account.email == email.lower()))
-    if not verifies(account, password) or account is None:
-        raise Unauthorized("wrong_credentials", "The e-mail address or the password is wrong.")
-    refresh_hash(account, password)
-    stale = LogInAttempts.since < func.now() - LOG_IN_WINDOW
-    session.execute(delete(LogInAttempts).where((LogInAttempts.email_hash == _sha256(account.email)) | stale))
-    scopes = [Scope.READ, Scope.SUBMIT, *([Scope.ADMIN] if account.is_admin else [])]
-    token, row = issue(
-        session, TokenKind.SESSION, name="log-in", user_id=account.id, scopes=scopes, lasts=SESSION_LASTS
-    )
-    assert row.expires_at is not None  # noqa: S101 - issued with a duration
-    return token, row.expires_at
-
-
-def make_admin(session: Session, *, email: str, name: str, password: str, actor: str) -> Account:
+def make_admin(session: Session, *, email: str, name: str, password_hash: str, actor: str) -> Account:
     """A new account that is an admin's.
 
     Raises:
         Conflict: the address has an account.
     """
-    account = register(session, email=email, name=name, password=password)
+    account = register(session, email=email, name=name, password_hash=password_hash)
     set_admin(session, account.id, is_admin=True, actor=actor)
     return account
 
@@ -180,19 +141,40 @@ def set_admin(session: Session, user_id: UUID, *, is_admin: bool, actor: str) ->
         NotFound: there is no such account.
         Conflict: there would be no admin left.
     """
-    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FIRST_ADMIN_LOCK})
-    account = session.get(Account, user_id, with_for_update=True)
-    if account is None:
-        raise NotFound("unknown_account", "There is no such account. GET /admin/users lists them.")
-    others = select(exists().where(Account.is_admin, Account.id != user_id))
-    if not is_admin and account.is_admin and not session.scalar(others):
-        raise Conflict("last_admin", "This is the only admin. Make another person one first.")
+    account = locked(session, user_id, and_admins=True)
+    if not is_admin:
+        require_other_admin(session, account)
     if account.is_admin != is_admin:
         account.is_admin = is_admin
         events.record(
             session, "user", account.id, actor=actor, what="made admin" if is_admin else "no longer admin"
         )
     return account
+
+
+def locked(session: Session, user_id: UUID, *, and_admins: bool = False) -> Account:
+    """An account that nobody else changes meanwhile; `and_admins`: nor who is an admin.
+
+    Raises:
+        NotFound: there is no such account.
+    """
+    if and_admins:
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FIRST_ADMIN_LOCK})
+    account = session.get(Account, user_id, with_for_update=True, populate_existing=True)
+    if account is None:
+        raise NotFound("unknown_account", "There is no such account. GET /admin/users lists them.")
+    return account
+
+
+def require_other_admin(session: Session, account: Account) -> None:
+    """Refuses what would leave the installation without an admin.
+
+    Raises:
+        Conflict: this is the only admin.
+    """
+    others = exists().where(Account.is_admin, Account.id != account.id, Account.closed_at.is_(None))
+    if account.is_admin and not session.scalar(select(others)):
+        raise Conflict("last_admin", "This is the only admin. Make another person one first.")
 
 
 def log_out(session: Session, token: str | None) -> None:
@@ -230,7 +212,7 @@ def authenticate_user(session: Session, token: str | None) -> User:
         )
     kind = Admin if account.is_admin and Scope.ADMIN in row.scopes else User
     scopes = frozenset(row.scopes) - (frozenset() if account.is_admin else {Scope.ADMIN})
-    return kind(id=account.id, name=account.name, is_admin=account.is_admin, scopes=scopes)
+    return kind(id=account.id, name=account.name, is_admin=account.is_admin, scopes=scopes, token_id=row.id)
 
 
 def authenticate_admin(session: Session, token: str | None) -> Admin:
@@ -285,10 +267,10 @@ def _authenticate(session: Session, token: str | None) -> tuple[ApiToken, Accoun
     row, account, expired = found
     if row.revoked_at is not None:
         raise Unauthorized("token_revoked", "This token was revoked. Log in again or create a new one.")
+    if account is not None and account.closed_at is not None:
+        raise Unauthorized(
+            "account_closed", "This account is closed. Ask the organizers if it is to be opened again."
+        )
     if expired:
         raise Unauthorized("token_expired", "This token has expired. Log in again or create a new one.")
     return row, account
-
-
-def _sha256(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()

@@ -6,16 +6,21 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from server import events
+from server.accounts import tallies
 from server.accounts.models import ApiToken, TokenKind
 from server.accounts.principals import Admin, Scope, User
-from server.errors import Conflict, Forbidden, NotFound
+from server.accounts.tallies import Bound
+from server.errors import Conflict, Forbidden, NotFound, Unauthorized
 
 _PREFIXES = {TokenKind.SESSION: "prs_", TokenKind.API: "prc_", TokenKind.WORKER: "prw_"}
 _TOKENS_PER_USER = 100
+_NEW_TOKENS = Bound("tokens", 200, timedelta(days=1), by_anybody=False)
+_ENDED_KEPT = timedelta(days=90)
+_LIVE = (ApiToken.revoked_at.is_(None), or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now()))
 
 
 def token_hash(token: str) -> str:
@@ -49,9 +54,13 @@ def create_api_token(
 ) -> tuple[str, ApiToken]:
     """A token for a script, with at most the scopes of the token that asks for it.
 
+    One that an API token asks for is its child: it ends with it and no later. One that a session asks for stands alone.
+
     Raises:
         Forbidden: more than the asking token allows, or one that may only read.
         Conflict: too many tokens.
+        QuotaSpent: too many within a day.
+        Unauthorized: the asking token has ended meanwhile.
     """
     wanted = {*scopes, Scope.READ}
     beyond = sorted(wanted - user.scopes)
@@ -60,27 +69,61 @@ def create_api_token(
         raise Forbidden(
             "scope_missing", f"Your own token lacks: {missing}. Log in and ask for what you may give."
         )
+    parent = _asking(session, user)
     if len(list_tokens(session, user)) >= _TOKENS_PER_USER:
         raise Conflict(
             "too_many_tokens", f"You have {_TOKENS_PER_USER} valid tokens. Revoke one you do not need."
         )
+    wait = tallies.count(session, _NEW_TOKENS, user.id)
+    if wait is not None:
+        raise tallies.too_many("too_many_new_tokens", "You have made too many tokens within a day.", wait)
+    _remove_ended(session, user)
     lasts = timedelta(days=expires_in_days) if expires_in_days is not None else None
     token, row = issue(session, TokenKind.API, name=name, user_id=user.id, scopes=wanted, lasts=lasts)
-    events.record(session, "token", row.id, actor=user.actor, what="created")
+    if parent.kind is TokenKind.API:
+        row.parent_id = parent.id
+        row.expires_at = min(filter(None, (row.expires_at, parent.expires_at)), default=None)
+    events.record(session, "token", row.id, actor=user.actor, what="created", why=_asked_by(parent))
     return token, row
 
 
+def _asking(session: Session, user: User) -> ApiToken:
+    """The token that asks; whoever revokes it waits for this unit of work, and ends what it has made."""
+    row = session.scalar(
+        select(ApiToken).where(ApiToken.id == user.token_id, *_LIVE).with_for_update(read=True)
+    )
+    if row is None:
+        raise Unauthorized("token_revoked", "This token was revoked. Log in again or create a new one.")
+    return row
+
+
+def _asked_by(parent: ApiToken) -> str | None:
+    return f"token:{parent.id}" if parent.kind is TokenKind.API else None
+
+
+def _remove_ended(session: Session, user: User) -> None:
+    """Removes this person's tokens that ended long ago; the event log keeps that they were."""
+    old = func.now() - _ENDED_KEPT
+    session.execute(
+        delete(ApiToken).where(
+            ApiToken.user_id == user.id,
+            ApiToken.kind == TokenKind.API,
+            or_(ApiToken.revoked_at < old, ApiToken.expires_at < old),
+        )
+    )
+
+
 def list_tokens(session: Session, user: User) -> Sequence[ApiToken]:
-    """The user's API tokens that are not revoked, oldest first."""
+    """The user's API tokens that are valid, oldest first."""
     return session.scalars(
         select(ApiToken)
-        .where(ApiToken.user_id == user.id, ApiToken.kind == TokenKind.API, ApiToken.revoked_at.is_(None))
+        .where(ApiToken.user_id == user.id, ApiToken.kind == TokenKind.API, *_LIVE)
         .order_by(ApiToken.id)
     ).all()
 
 
 def revoke_token(session: Session, user: User, token_id: UUID) -> None:
-    """Ends one of the user's own tokens; a second time does nothing.
+    """Ends one of the user's own tokens and all that were made with it; a second time does nothing.
 
     Raises:
         Forbidden: with a token that may only read.
@@ -93,9 +136,24 @@ def revoke_token(session: Session, user: User, token_id: UUID) -> None:
     row = session.get(ApiToken, token_id)
     if row is None or row.user_id != user.id:
         raise NotFound("unknown_token", "You have no such token. GET /tokens lists yours.")
-    if row.revoked_at is None:
-        row.revoked_at = func.now()
-        events.record(session, "token", row.id, actor=user.actor, what="revoked")
+    _end_with_children(session, row.id, actor=user.actor)
+
+
+def _end_with_children(session: Session, token_id: UUID, *, actor: str) -> None:
+    """One generation at a time: a child that is being made holds its parent's row, so the next look sees it."""
+    generation, by_parent = [token_id], False
+    while generation:
+        which = ApiToken.parent_id if by_parent else ApiToken.id
+        ended = session.execute(
+            update(ApiToken)
+            .where(which.in_(generation))
+            .values(revoked_at=func.coalesce(ApiToken.revoked_at, func.now()))
+            .returning(ApiToken.id, ApiToken.revoked_at == func.now())
+        ).all()
+        for one, now in ended:
+            if now:
+                events.record(session, "token", one, actor=actor, what="revoked")
+        generation, by_parent = [one for one, _ in ended], True
 
 
 def create_worker_token(
@@ -131,8 +189,10 @@ def add_worker(session: Session, admin: Admin, *, name: str, slots: int) -> str:
         raise Conflict(
             "worker_exists", "A run worker of this name exists. Revoke its token first, or take another name."
         )
+    _asking(session, admin)
     token, row = issue(session, TokenKind.WORKER, name=name)
     row.slots = slots
+    row.made_by = admin.id
     events.record(session, "worker", row.id, actor=admin.actor, what="token issued")
     return token
 

@@ -6,13 +6,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from server.accounts import passwords
+from server.accounts import access, closing, passwords
 from server.accounts import service as accounts
 from server.accounts.schemas import PasswordResetOut
 from server.admin import evaluations, pages, people, workers
 from server.admin.schemas import (
     AdminIn,
     AnsweredOut,
+    ClosingIn,
+    EndedOut,
     EvaluationRow,
     EvaluationShown,
     Page,
@@ -56,6 +58,36 @@ def begin_password_reset(session: SessionDep, admin: AdminDep, user_id: UUID) ->
     """A code that sets a new password once within a day; sessions, tokens and the old password end now."""
     code, expires_at = passwords.begin_reset(session, user_id, actor=admin.actor)
     return PasswordResetOut(code=code, expires_at=expires_at)
+
+
+@router.delete("/users/{user_id}/tokens")
+def revoke_tokens(
+    session: SessionDep,
+    admin: AdminDep,
+    user_id: UUID,
+    workers: Annotated[bool, Query(description="run workers' tokens that they made end too")] = False,
+) -> EndedOut:
+    """Ends all sessions, API tokens and pending codes of a person, who may log in again."""
+    ended = access.revoke_all(session, user_id, actor=admin.actor, and_workers=workers)
+    return EndedOut.model_validate(ended)
+
+
+@router.post("/users/{user_id}/close")
+def close_account(
+    session: SessionDep, admin: AdminDep, user_id: UUID, body: ClosingIn | None = None
+) -> PersonOut:
+    """Closes an account: sessions, tokens, codes and invitations end, and the person leaves their teams."""
+    body = body or ClosingIn()
+    account = closing.close_account(
+        session, user_id, actor=admin.actor, why=body.why, and_workers=body.workers
+    )
+    return people.person(session, account)
+
+
+@router.post("/users/{user_id}/reopen")
+def reopen_account(session: SessionDep, admin: AdminDep, user_id: UUID) -> PersonOut:
+    """Opens a closed account again."""
+    return people.person(session, closing.reopen_account(session, user_id, actor=admin.actor))
 
 
 @router.get("/teams")

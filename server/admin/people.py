@@ -51,6 +51,8 @@ def _described(session: Session, rows: Sequence[Account]) -> list[PersonOut]:
             teams=teams[row.id],
             last_log_in=log_ins.get(row.id),
             last_seen=max(filter(None, (log_ins.get(row.id), seen.get(row.id))), default=None),
+            closed_at=row.closed_at,
+            closed_why=row.closed_why,
             created_at=row.created_at,
         )
         for row in rows

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from server.accounts.schemas import printable
 
 Item = TypeVar("Item", bound=BaseModel)
 
@@ -27,7 +29,10 @@ class TeamName(BaseModel):
 
 
 class PersonOut(BaseModel):
-    """A person. `last_log_in`: when a session began; `last_seen`: that, or what they last changed."""
+    """A person. `last_log_in`: when a session began; `last_seen`: that, or what they last changed.
+
+    `closed_at`, `closed_why`: since when and why the account is closed, null while it is open.
+    """
 
     id: UUID
     email: str
@@ -36,7 +41,29 @@ class PersonOut(BaseModel):
     teams: list[TeamName]
     last_log_in: datetime | None
     last_seen: datetime | None
+    closed_at: datetime | None
+    closed_why: str | None
     created_at: datetime
+
+
+class ClosingIn(BaseModel):
+    """Why an account is closed, for the organizers' records; `workers`: run workers' tokens they made end too."""
+
+    why: (
+        Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(printable)]
+        | None
+    ) = None
+    workers: bool = False
+
+
+class EndedOut(BaseModel):
+    """How many sessions, API tokens and run workers' tokens ended."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    sessions: int
+    tokens: int
+    workers: int
 
 
 class AdminIn(BaseModel):

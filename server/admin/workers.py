@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server import events
-from server.accounts import service as accounts
+from server.accounts import tokens
 from server.accounts.models import ApiToken, TokenKind
 from server.admin.schemas import (
     AnsweredOut,
@@ -180,7 +180,7 @@ def revoke(
     Raises:
         NotFound: there is no such worker.
     """
-    accounts.revoke_worker(session, worker_id, actor=actor)
+    tokens.revoke_worker(session, worker_id, actor=actor)
     put_back = leases.take_back(session, worker_id, actor=actor, settings=settings)
     if put_back:
         what = f"{put_back} cases put back into the queue"

@@ -6,9 +6,10 @@ from fastapi import APIRouter
 
 from server.challenges.service import get_challenge
 from server.deps import AdminDep, SessionDep, UserDep
-from server.teams import service
+from server.teams import invitations, service
 from server.teams.models import Team
 from server.teams.schemas import (
+    InvitationIn,
     InvitationOut,
     MemberOut,
     MyTeamOut,
@@ -44,20 +45,29 @@ def get_team(team_id: UUID, session: SessionDep, user: UserDep) -> MyTeamOut:
 @router.get("/teams/{team_id}/invitations")
 def list_invitations(team_id: UUID, session: SessionDep, user: UserDep) -> list[InvitationOut]:
     """A team's open invitations."""
-    return [InvitationOut.model_validate(row) for row in service.open_invitations(session, user, team_id)]
+    return [InvitationOut.model_validate(row) for row in invitations.open_invitations(session, user, team_id)]
 
 
 @router.post("/teams/{team_id}/invitations", status_code=201)
-def invite(team_id: UUID, session: SessionDep, user: UserDep) -> NewInvitationOut:
+def invite(
+    team_id: UUID, session: SessionDep, user: UserDep, body: InvitationIn | None = None
+) -> NewInvitationOut:
     """Invites one more member; the answer is the only place that shows the code."""
-    code, row = service.invite(session, user, team_id)
+    wanted = body or InvitationIn()
+    code, row = invitations.invite(session, user, team_id, lasts_days=wanted.expires_in_days)
     return NewInvitationOut(**InvitationOut.model_validate(row).model_dump(), code=code)
+
+
+@router.delete("/teams/{team_id}/invitations/{invitation_id}", status_code=204)
+def revoke_invitation(team_id: UUID, invitation_id: UUID, session: SessionDep, user: UserDep) -> None:
+    """Takes an invitation back."""
+    invitations.revoke_invitation(session, user, team_id, invitation_id)
 
 
 @router.post("/invitations/{code}/accept")
 def accept_invitation(code: str, session: SessionDep, user: UserDep) -> MyTeamOut:
     """Joins a team."""
-    return _with_members(session, service.accept_invitation(session, user, code))
+    return _with_members(session, invitations.accept_invitation(session, user, code))
 
 
 @router.delete("/teams/{team_id}/members/me", status_code=204)
@@ -74,13 +84,13 @@ def remove_member(team_id: UUID, user_id: UUID, session: SessionDep, user: UserD
 
 @router.patch("/admin/teams/{team_id}", tags=["admin"])
 def set_standing(team_id: UUID, body: Standing, session: SessionDep, admin: AdminDep) -> TeamOut:
-    """Changes a team's eligibility, disclaimer or being a baseline, disqualifies it or lets it take part again."""
+    """Changes a team's name, eligibility, disclaimer or being a baseline, disqualifies it or takes that back."""
     return TeamOut.model_validate(service.set_standing(session, admin, team_id, changes=body.changes()))
 
 
 def _with_members(session: SessionDep, team: Team) -> MyTeamOut:
     members = [
         MemberOut(user_id=account.id, name=account.name, is_captain=membership.is_captain)
-        for membership, account in service.members(session, team)
+        for membership, account in service.members(session, team.id)
     ]
     return MyTeamOut(**TeamOut.model_validate(team).model_dump(), members=members)

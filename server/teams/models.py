@@ -10,17 +10,22 @@ from server.database import Base, Created, Identified
 
 
 class Team(Identified, Created, Base):
-    """A team; `name_key` is the name as it is compared: folded, spaces joined.
+    """A team; `name_key` is the name as it is looked up: folded, spaces joined.
 
+    `skeleton`: what the name looks like (`server.names`); null for one of several alike that are older than this rule.
     `disqualified`: why it takes part no more, null if it does.
     """
 
     __tablename__ = "teams"
-    __table_args__ = (UniqueConstraint("challenge_id", "name_key"),)
+    __table_args__ = (
+        UniqueConstraint("challenge_id", "name_key"),
+        UniqueConstraint("challenge_id", "skeleton"),
+    )
 
     challenge_id: Mapped[UUID] = mapped_column(ForeignKey("challenges.id"))
     name: Mapped[str]
     name_key: Mapped[str]
+    skeleton: Mapped[str | None]
     eligible: Mapped[bool] = mapped_column(default=True, server_default=true())
     disclaimer: Mapped[str | None]
     disqualified: Mapped[str | None] = mapped_column(default=None)
@@ -40,11 +45,16 @@ class Membership(Created, Base):
 
 
 class Invitation(Identified, Created, Base):
-    """A code that lets one person in once; only its sha256 is kept."""
+    """A code that lets one person in once; only its sha256 is kept.
+
+    It ends when it is used, revoked, or out of date, and when whoever made it may invite no more.
+    """
 
     __tablename__ = "invitations"
 
     team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), index=True)
     code_hash: Mapped[str] = mapped_column(unique=True)
+    made_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from server.accounts.schemas import printable
+from server.teams.invitations import LASTS_DAYS, MOST_DAYS
 
 
 class TeamIn(BaseModel):
@@ -43,12 +44,19 @@ class MyTeamOut(TeamOut):
     members: list[MemberOut]
 
 
+class InvitationIn(BaseModel):
+    """How long a new invitation lasts."""
+
+    expires_in_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] = LASTS_DAYS
+
+
 class InvitationOut(BaseModel):
-    """An open invitation without its code."""
+    """An open invitation without its code. `made_by`: the member or admin, null of an older one."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
+    made_by: UUID | None
     created_at: datetime
     expires_at: datetime
 
@@ -67,6 +75,7 @@ class Standing(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    name: Annotated[str, Field(max_length=200)] | None = None
     eligible: bool | None = None
     disclaimer: Annotated[str, Field(max_length=500), AfterValidator(printable)] | None = None
     disqualified: (

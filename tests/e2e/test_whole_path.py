@@ -25,8 +25,8 @@ def answers(
     fomo26: Challenge, perfect: Person, join: Join, honest: Path, image: Callable[..., Path], admin: Person
 ) -> Json:
     """The perfect team's submission and the baseline's, both ended, by team."""
-    weak = join("Baseline")
-    standing = admin.http.patch(f"/admin/teams/{weak.team}", json={"baseline": True})
+    weak = join("Our method")
+    standing = admin.http.patch(f"/admin/teams/{weak.team}", json={"baseline": True, "name": "Baseline"})
     assert standing.status_code == 200, standing.text
     sent = {}
     for person, archive in ((perfect, honest), (weak, image(HERE / "honest.py", "ANSWERS=constant"))):

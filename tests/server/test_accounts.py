@@ -1,15 +1,14 @@
 """Registration, log-ins, API tokens and run workers' tokens, over HTTP."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from uuid import uuid4
 
 import httpx
 import pytest
 from sqlalchemy import func, select, update
 
-from server.accounts import service
-from server.accounts.models import Account, ApiToken, LogInAttempts
+from server.accounts import log_ins, service
+from server.accounts.models import Account, ApiToken, Tally
 from server.accounts.tokens import token_hash
 from server.database import SessionFactory, unit_of_work
 from server.errors import Unauthorized
@@ -83,21 +82,21 @@ def test_unknown_people_and_wrong_passwords_get_the_same_answer(person: People, 
     assert wrong.json() == unknown.json()
 
 
-def test_many_wrong_passwords_shut_an_account_even_to_the_right_one_for_a_while(
+def test_many_wrong_passwords_from_one_place_shut_it_even_to_the_right_one_for_a_while(
     person: People, nobody: httpx.Client, sessions: SessionFactory
 ) -> None:
     ada, bob = person(), person()
     with unit_of_work(sessions) as session:
-        session.execute(update(LogInAttempts).values(since=func.now() - timedelta(hours=1)))
-    for _ in range(service.LOG_INS_PER_WINDOW):
+        session.execute(update(Tally).values(ends=func.now()))
+    for _ in range(log_ins.ADDRESS_FROM_SOURCE.most):
         assert nobody.post("/sessions", json={"email": ada.email, "password": "wrong"}).status_code == 401
     right = {"email": ada.email, "password": PASSWORD}
     refused = nobody.post("/sessions", json=right)
     assert _code(refused, 429) == "too_many_log_ins"
-    assert 0 < int(refused.headers["Retry-After"]) <= service.LOG_IN_WINDOW.total_seconds()
+    assert 0 < int(refused.headers["Retry-After"]) <= log_ins.ADDRESS_FROM_SOURCE.within.total_seconds()
     assert nobody.post("/sessions", json={"email": bob.email, "password": PASSWORD}).status_code == 201
     with unit_of_work(sessions) as session:
-        session.execute(update(LogInAttempts).values(since=func.now() - service.LOG_IN_WINDOW))
+        session.execute(update(Tally).values(ends=func.now()))
     assert nobody.post("/sessions", json=right).status_code == 201
 
 

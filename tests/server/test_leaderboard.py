@@ -160,11 +160,13 @@ def test_a_version_that_only_says_other_words_or_dates_keeps_the_board(
 def test_a_baseline_is_shown_without_a_rank_and_an_ineligible_team_without_a_prize(
     lab: Lab, entrant: MakeEntrant, admin: Person, nobody: httpx.Client
 ) -> None:
-    teams = {name: entrant(name) for name in ("Baseline", "Organizers", "Others")}
+    named = {"Baseline": "Our method", "Organizers": "Institute", "Others": "Others"}
+    teams = {name: entrant(at_first) for name, at_first in named.items()}
     for value, one in zip((0.95, 0.9, 0.8), teams.values(), strict=True):
         scored(lab, one, value)
-    admin.http.patch(f"/admin/teams/{teams['Baseline'].team}", json={"baseline": True})
-    admin.http.patch(f"/admin/teams/{teams['Organizers'].team}", json={"eligible": False})
+    admin.http.patch(f"/admin/teams/{teams['Baseline'].team}", json={"baseline": True, "name": "Baseline"})
+    changes = {"eligible": False, "name": "Organizers"}
+    assert admin.http.patch(f"/admin/teams/{teams['Organizers'].team}", json=changes).status_code == 200
     unified = {one["team"]: one for one in board(nobody, lab)["unified"]}
     assert {name: (one["placement"], one["prize"]) for name, one in unified.items()} == {
         "Baseline": (None, None),

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from server.accounts import service
+from server.accounts.log_ins import ADDRESS_FROM_SOURCE
 from server.accounts.models import Account, PasswordReset
-from server.accounts.passwords import begin_reset
+from server.accounts.passwords import OWN_GUESSES, begin_reset
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
 from server.events import Event
@@ -65,7 +66,7 @@ def test_api_tokens_end_too_where_that_is_asked_for(person: People, clients: Cli
 def test_a_wrong_old_password_changes_nothing_and_counts_as_a_log_in(person: People) -> None:
     ada = person()
     body = {"old_password": "wrong", "new_password": NEW}
-    for _ in range(service.LOG_INS_PER_WINDOW):
+    for _ in range(OWN_GUESSES.most):
         assert code_of(ada.http.post("/me/password", json=body), 403) == "wrong_password"
     assert code_of(ada.http.post("/me/password", json=body), 429) == "too_many_log_ins"
 
@@ -136,7 +137,7 @@ def test_a_reset_lets_somebody_in_who_was_locked_out(
     person: People, nobody: httpx.Client, sessions: SessionFactory
 ) -> None:
     ada = person()
-    for _ in range(service.LOG_INS_PER_WINDOW + 1):
+    for _ in range(ADDRESS_FROM_SOURCE.most + 1):
         log_in(nobody, ada.email, "a guess")
     assert code_of(log_in(nobody, ada.email, PASSWORD), 429) == "too_many_log_ins"
     with unit_of_work(sessions) as session:

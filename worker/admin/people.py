@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from evaluator.terminal import say
-from server.accounts import passwords, service
+from server.accounts import access, closing, hashing, passwords, service
 from server.accounts.models import Account
 from server.accounts.schemas import Email, Name, Password
 from server.admin import people
@@ -43,11 +43,12 @@ def list_people(
     if as_json:
         show_json([one.model_dump(mode="json") for one in found])
         return
-    table = Listing(("mail", "name", "admin", "teams", "last seen (UTC)", "since (UTC)"))
+    table = Listing(("mail", "name", "admin", "teams", "last seen (UTC)", "since (UTC)", "closed (UTC)"))
     for one in found:
         teams = ", ".join(f"{team.name} ({team.challenge})" for team in one.teams)
         admin = "admin" if one.is_admin else ""
-        table.add(one.email, one.name, admin, teams, moment(one.last_seen), moment(one.created_at))
+        closed = moment(one.closed_at) if one.closed_at else ""
+        table.add(one.email, one.name, admin, teams, moment(one.last_seen), moment(one.created_at), closed)
     show(table, otherwise="Nobody has an account." if find is None else f"Nobody has {find!r} in their name.")
 
 
@@ -76,9 +77,9 @@ def create_admin(
         _promote(settings, known, yes=yes)
         return
     called = _checked(Name, name or mail.partition("@")[0], "name")
-    password = _new_password(password_stdin)
+    password_hash = hashing.hashed(_new_password(password_stdin))
     with work(settings) as session:
-        service.make_admin(session, email=mail, name=called, password=password, actor=ACTOR)
+        service.make_admin(session, email=mail, name=called, password_hash=password_hash, actor=ACTOR)
     say(f"{mail} is an admin now.")
 
 
@@ -115,6 +116,54 @@ def reset_password(
         f"{account.email} has until {moment(expires_at)} UTC to type: proctor passwd --forgotten SERVER",
         err=True,
     )
+
+
+Workers = Annotated[
+    bool, typer.Option("--workers", help="End the tokens of run workers that this admin made over HTTP, too.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@app.command("revoke-tokens")
+def revoke_tokens(mail: Mail, workers: Workers = False, yes: Yes = False, data: Data = None) -> None:
+    """End all sessions, API tokens and pending codes of a person, who may log in again with their password."""
+    settings = settings_of(data)
+    with work(settings) as session:
+        account = _account(session, mail)
+    make_sure(f"The sessions and the tokens of {account.email} ({account.name}) end now.", yes=yes)
+    with work(settings) as session:
+        ended = access.revoke_all(session, account.id, actor=ACTOR, and_workers=workers)
+    told = f"{ended.sessions} sessions and {ended.tokens} API tokens of {account.email} ended"
+    say(told + (f", and {ended.workers} tokens of run workers." if workers else "."))
+
+
+@app.command("close-account")
+def close_account(
+    mail: Mail,
+    why: Annotated[str | None, typer.Option(help="The reason, for your records.")] = None,
+    workers: Workers = False,
+    yes: Yes = False,
+    data: Data = None,
+) -> None:
+    """Close an account: what it had in hand ends, the person leaves their teams, what was submitted stays.
+
+    A team whose last member this is keeps them. The address cannot be registered again; reopen-account undoes it.
+    """
+    settings = settings_of(data)
+    with work(settings) as session:
+        account = _account(session, mail)
+    make_sure(f"The account of {account.email} ({account.name}) is closed now.", yes=yes)
+    with work(settings) as session:
+        closing.close_account(session, account.id, actor=ACTOR, why=why, and_workers=workers)
+    say(f"The account of {account.email} is closed.")
+
+
+@app.command("reopen-account")
+def reopen_account(mail: Mail, data: Data = None) -> None:
+    """Open a closed account again: the person logs in with their password, and has to be invited to teams anew."""
+    with work(settings_of(data)) as session:
+        account = closing.reopen_account(session, _account(session, mail).id, actor=ACTOR)
+        say(f"The account of {account.email} is open again.")
 
 
 def _account(session: Session, mail: str) -> Account:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import func, select
 
+from evaluator.terminal import say
 from server import sweep
 from server.admin.storage import Overview, overview
 from server.disk import gib
@@ -30,7 +31,7 @@ def show_storage(
     if as_json:
         show_json(found.model_dump(mode="json"))
         return
-    typer.echo(found.sentence())
+    say(found.sentence())
     show(_folders(found))
     show(_teams(found), otherwise="No team stores anything.")
 
@@ -72,4 +73,4 @@ def sweep_now(
     finally:
         sessions.kw["bind"].dispose()
     what = "would be removed" if dry_run else "removed"
-    typer.echo(f"{swept.blobs:,} blobs and {swept.files:,} other files {what}, {gib(swept.bytes)}")
+    say(f"{swept.blobs:,} blobs and {swept.files:,} other files {what}, {gib(swept.bytes)}")

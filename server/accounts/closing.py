@@ -1,0 +1,53 @@
+"""Closing an account: nothing of it opens anything any more, and what it did stays. An admin can open it again."""
+
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from server import events
+from server.accounts.access import revoke_all
+from server.accounts.models import Account
+from server.accounts.service import locked, require_other_admin
+from server.errors import Conflict
+from server.teams.membership import leave_all
+
+
+def close_account(
+    session: Session, user_id: UUID, *, actor: str, why: str | None = None, and_workers: bool = False
+) -> Account:
+    """Ends sessions, tokens, codes and invitations of a person, who leaves their teams; a second time does nothing.
+
+    A captain hands over to the member who has been there longest. A team whose last member this is keeps them, with
+    all it has submitted. The address cannot be registered again.
+
+    Raises:
+        NotFound: there is no such account.
+        Conflict: it is the only admin's.
+    """
+    account = locked(session, user_id, and_admins=True)
+    if account.closed_at is not None:
+        return account
+    require_other_admin(session, account)
+    revoke_all(session, user_id, actor=actor, and_workers=and_workers)
+    leave_all(session, user_id, actor=actor)
+    account.closed_at, account.closed_why = func.now(), why
+    session.flush()
+    session.refresh(account)
+    events.record(session, "user", user_id, actor=actor, what="account closed", why=why)
+    return account
+
+
+def reopen_account(session: Session, user_id: UUID, *, actor: str) -> Account:
+    """Lets a person log in again with their password; teams that they left, they have to be invited to.
+
+    Raises:
+        NotFound: there is no such account.
+        Conflict: it is not closed.
+    """
+    account = locked(session, user_id)
+    if account.closed_at is None:
+        raise Conflict("not_closed", "This account is not closed.")
+    account.closed_at, account.closed_why = None, None
+    events.record(session, "user", user_id, actor=actor, what="account opened again")
+    return account

@@ -1,0 +1,47 @@
+"""Tokens of people and of run workers over HTTP."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from server.accounts import tokens
+from server.accounts.schemas import NewTokenOut, NewWorkerOut, TokenIn, TokenOut, WorkerIn
+from server.deps import AdminDep, RunWorkerDep, SessionDep, UserDep
+
+router = APIRouter(tags=["accounts"])
+
+
+@router.post("/tokens", status_code=201)
+def create_token(body: TokenIn, session: SessionDep, user: UserDep) -> NewTokenOut:
+    """Creates an API token; the answer is the only place that shows it.
+
+    One that is asked for with an API token ends with that token, and no later.
+    """
+    token, row = tokens.create_api_token(session, user, **body.model_dump())
+    return NewTokenOut(**TokenOut.model_validate(row).model_dump(), token=token)
+
+
+@router.get("/tokens")
+def list_tokens(session: SessionDep, user: UserDep) -> list[TokenOut]:
+    """The asker's API tokens."""
+    return [TokenOut.model_validate(row) for row in tokens.list_tokens(session, user)]
+
+
+@router.delete("/tokens/{token_id}", status_code=204)
+def revoke_token(token_id: UUID, session: SessionDep, user: UserDep) -> None:
+    """Revokes an API token, and those that were made with it."""
+    tokens.revoke_token(session, user, token_id)
+
+
+@router.get("/worker/me", tags=["workers"])
+def run_worker(worker: RunWorkerDep) -> dict[str, str]:
+    """Whose token this is, for a run worker that has just started."""
+    return {"name": worker.name}
+
+
+@router.post("/admin/workers", status_code=201, tags=["admin"])
+def add_worker(body: WorkerIn, session: SessionDep, admin: AdminDep) -> NewWorkerOut:
+    """Creates a run worker's token; the answer is the only place that shows it."""
+    return NewWorkerOut(
+        name=body.name, token=tokens.add_worker(session, admin, name=body.name, slots=body.slots)
+    )

@@ -1,0 +1,142 @@
+"""Invitations: codes that let one person into a team once, until they run out or are taken back."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from server import events
+from server.accounts import tallies
+from server.accounts.principals import Scope, User
+from server.accounts.service import require_scope
+from server.accounts.tallies import Bound
+from server.errors import Conflict, Gone, NotFound
+from server.teams.membership import join, lock_team, require_captain, require_member
+from server.teams.models import Invitation, Team
+
+LASTS_DAYS = 7
+"""How long an invitation lasts unless another number is asked for."""
+MOST_DAYS = 30
+OPEN_INVITATIONS = 20
+_NEW = Bound("invitations", 100, timedelta(days=1), by_anybody=False)
+_ENDED_KEPT = timedelta(days=90)
+_OPEN = (Invitation.used_at.is_(None), Invitation.revoked_at.is_(None), Invitation.expires_at > func.now())
+
+
+def invite(
+    session: Session, user: User, team_id: UUID, *, lasts_days: int = LASTS_DAYS
+) -> tuple[str, Invitation]:
+    """A one-use code for one more member, and its row.
+
+    Raises:
+        NotFound: somebody else's team.
+        Forbidden: not the captain.
+        Conflict: too many open invitations.
+        QuotaSpent: too many within a day.
+    """
+    require_scope(user, Scope.SUBMIT)
+    require_member(session, user, team_id)
+    lock_team(session, team_id)
+    require_captain(session, user, team_id)
+    if len(open_invitations(session, user, team_id)) >= OPEN_INVITATIONS:
+        raise Conflict(
+            "too_many_invitations",
+            f"{OPEN_INVITATIONS} invitations are open. Revoke one, or let them be used or run out.",
+        )
+    wait = tallies.count(session, _NEW, team_id)
+    if wait is not None:
+        raise tallies.too_many("too_many_invitations", "This team has invited too often within a day.", wait)
+    _remove_ended(session, team_id)
+    code = secrets.token_urlsafe(18)
+    row = Invitation(
+        team_id=team_id,
+        made_by=user.id,
+        code_hash=_hash(code),
+        expires_at=func.now() + timedelta(days=lasts_days),
+    )
+    session.add(row)
+    session.flush()
+    session.refresh(row)
+    events.record(session, "team", team_id, actor=user.actor, what="invited", why=f"invitation:{row.id}")
+    return code, row
+
+
+def open_invitations(session: Session, user: User, team_id: UUID) -> Sequence[Invitation]:
+    """Invitations that can still be accepted.
+
+    Raises:
+        NotFound: somebody else's team.
+    """
+    require_member(session, user, team_id)
+    return session.scalars(
+        select(Invitation).where(Invitation.team_id == team_id, *_OPEN).order_by(Invitation.id)
+    ).all()
+
+
+def revoke_invitation(session: Session, user: User, team_id: UUID, invitation_id: UUID) -> None:
+    """Takes an invitation back; a second time, or once it is used, does nothing.
+
+    Raises:
+        NotFound: somebody else's team, or no such invitation of it.
+        Forbidden: not the captain.
+    """
+    require_captain(session, user, team_id)
+    row = session.get(Invitation, invitation_id, with_for_update=True)
+    if row is None or row.team_id != team_id:
+        raise NotFound(
+            "unknown_invitation", "This team has no such invitation. GET …/invitations lists them."
+        )
+    if row.used_at is None and row.revoked_at is None:
+        row.revoked_at = func.now()
+        events.record(
+            session, "team", team_id, actor=user.actor, what="invitation revoked", why=f"invitation:{row.id}"
+        )
+
+
+def accept_invitation(session: Session, user: User, code: str) -> Team:
+    """Joins the team whose code this is.
+
+    Raises:
+        NotFound: no such code.
+        Gone: used, revoked or out of date.
+        Conflict: the team is full, or the user has a team in this challenge.
+    """
+    require_scope(user, Scope.SUBMIT)
+    team_id = session.scalar(select(Invitation.team_id).where(Invitation.code_hash == _hash(code)))
+    if team_id is None:
+        raise NotFound(
+            "unknown_invitation", "There is no such invitation. Check that the code was copied whole."
+        )
+    lock_team(session, team_id)  # before the invitation, as those do who leave
+    invitation, team = session.execute(
+        select(Invitation, Team)
+        .join(Team, Team.id == Invitation.team_id)
+        .where(Invitation.code_hash == _hash(code))
+        .with_for_update(of=Invitation)
+    ).one()
+    if not session.scalar(select(Invitation.id).where(Invitation.id == invitation.id, *_OPEN)):
+        raise Gone(
+            "invitation_over",
+            "This invitation was used or taken back, or has run out. Ask the team's captain for a new one.",
+        )
+    join(session, user, team)
+    invitation.used_at = func.now()
+    events.record(
+        session, "team", team.id, actor=user.actor, what="joined", why=f"invitation:{invitation.id}"
+    )
+    return team
+
+
+def _remove_ended(session: Session, team_id: UUID) -> None:
+    """Removes invitations that ended long ago; the event log keeps that they were."""
+    old = func.now() - _ENDED_KEPT
+    ended = or_(Invitation.used_at < old, Invitation.revoked_at < old, Invitation.expires_at < old)
+    session.execute(delete(Invitation).where(Invitation.team_id == team_id, ended))
+
+
+def _hash(code: str) -> str:
+    return hashlib.sha256(code.encode(errors="replace")).hexdigest()

@@ -1,0 +1,172 @@
+"""Who is in a team: joining, leaving, and what ends with it."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from server import events
+from server.accounts.models import Account
+from server.accounts.principals import Scope, User
+from server.accounts.service import require_scope
+from server.errors import Conflict, Forbidden, NotFound
+from server.teams.models import Invitation, Membership, Team
+
+MEMBERS = 100
+"""People that a team may have."""
+
+
+def find_team(session: Session, user: User, challenge_id: UUID) -> Team | None:
+    """The user's team in a challenge, or None."""
+    return session.scalar(
+        select(Team).join(Membership).where(Membership.user_id == user.id, Team.challenge_id == challenge_id)
+    )
+
+
+def require_member(session: Session, user: User, team_id: UUID) -> Team:
+    """The team, if the user is in it or acts as an admin.
+
+    Raises:
+        NotFound: no such team, or somebody else's; the two look the same.
+    """
+    team = session.get(Team, team_id)
+    if team is None or not (user.acts_as_admin or is_member(session, user, team_id)):
+        raise unknown_team()
+    return team
+
+
+def require_captain(session: Session, user: User, team_id: UUID) -> None:
+    """Refuses whoever is neither the team's captain nor an admin.
+
+    Raises:
+        NotFound: somebody else's team.
+        Forbidden: another member.
+    """
+    require_scope(user, Scope.SUBMIT)
+    require_member(session, user, team_id)
+    membership = session.get(Membership, (team_id, user.id))
+    if not user.acts_as_admin and not (membership and membership.is_captain):
+        raise Forbidden("captain_only", "Only the team's captain may do this. Ask your captain.")
+
+
+def is_member(session: Session, user: User, team_id: UUID) -> bool:
+    """Whether the user is in the team."""
+    return session.get(Membership, (team_id, user.id)) is not None
+
+
+def members(session: Session, team_id: UUID) -> Sequence[tuple[Membership, Account]]:
+    """Who is in a team, in the order they came."""
+    rows = session.execute(
+        select(Membership, Account)
+        .join(Account, Account.id == Membership.user_id)
+        .where(Membership.team_id == team_id)
+        .order_by(Membership.created_at, Membership.user_id)
+    ).all()
+    return [(membership, account) for membership, account in rows]
+
+
+def lock_team(session: Session, team_id: UUID) -> None:
+    """Nobody comes, goes or invites meanwhile."""
+    session.scalar(select(Team.id).where(Team.id == team_id).with_for_update())
+
+
+def join(session: Session, user: User, team: Team) -> None:
+    """Puts the user into a team that is locked; as captain where it has none who can act.
+
+    Raises:
+        Conflict: the team is full, or the user has a team in this challenge.
+    """
+    present = members(session, team.id)
+    if len(present) >= MEMBERS:
+        raise Conflict("team_full", f"A team has at most {MEMBERS} members. Ask its captain to make room.")
+    captains = [one for one, account in present if one.is_captain and account.closed_at is None]
+    if not captains:
+        for one, _ in present:
+            one.is_captain = False
+    joined = session.scalar(
+        insert(Membership)
+        .values(team_id=team.id, user_id=user.id, challenge_id=team.challenge_id, is_captain=not captains)
+        .on_conflict_do_nothing()
+        .returning(Membership.team_id)
+    )
+    if joined is None:
+        raise has_team()
+
+
+def remove_member(session: Session, user: User, team_id: UUID, member_id: UUID) -> None:
+    """Takes a member out: oneself, or anybody if one is the captain or an admin.
+
+    A captain who leaves hands over to whoever has been in the team longest. Invitations that the member made end.
+
+    Raises:
+        NotFound: somebody else's team, or no such member.
+        Forbidden: another member, without being the captain.
+        Conflict: nobody would be left, and the team's attempts with nobody.
+    """
+    require_scope(user, Scope.SUBMIT)
+    require_member(session, user, team_id)
+    if member_id != user.id:
+        require_captain(session, user, team_id)
+    lock_team(session, team_id)
+    if all(one.user_id != member_id for one, _ in members(session, team_id)):
+        raise NotFound("unknown_member", "There is no such member in this team.")
+    if not _take_out(session, team_id, member_id, actor=user.actor):
+        raise Conflict(
+            "last_member", "A team keeps at least one member. Invite somebody first, or ask the organizers."
+        )
+
+
+def leave_all(session: Session, user_id: UUID, *, actor: str) -> None:
+    """Takes a person out of all their teams but those that they are the last of; all their invitations end."""
+    teams = session.scalars(
+        select(Membership.team_id).where(Membership.user_id == user_id).order_by(Membership.team_id)
+    ).all()
+    for team_id in teams:
+        lock_team(session, team_id)
+        _take_out(session, team_id, user_id, actor=actor)
+    _end_invitations(session, user_id)
+
+
+def _take_out(session: Session, team_id: UUID, member_id: UUID, *, actor: str) -> bool:
+    """Takes a member out of a team that is locked; False where nobody would be left who can act for it."""
+    present = members(session, team_id)
+    leaving = next(one for one, _ in present if one.user_id == member_id)
+    staying = [one for one, account in present if one is not leaving and account.closed_at is None]
+    if not staying:
+        return False
+    session.delete(leaving)
+    if leaving.is_captain:
+        staying[0].is_captain = True
+    _end_invitations(session, member_id, team_id=team_id, and_of_unknown=leaving.is_captain)
+    events.record(session, "team", team_id, actor=actor, what="member left", why=f"user:{member_id}")
+    return True
+
+
+def _end_invitations(
+    session: Session, user_id: UUID, *, team_id: UUID | None = None, and_of_unknown: bool = False
+) -> None:
+    """Ends what a person has made; `and_of_unknown`: what is older than the record of who made it, too."""
+    made = Invitation.made_by == user_id
+    made = or_(made, Invitation.made_by.is_(None)) if and_of_unknown else made
+    of_team = [Invitation.team_id == team_id] if team_id is not None else []
+    session.execute(
+        update(Invitation)
+        .where(made, *of_team, Invitation.used_at.is_(None), Invitation.revoked_at.is_(None))
+        .values(revoked_at=func.now())
+    )
+
+
+def has_team() -> Conflict:
+    """The answer to somebody who has a team in this challenge."""
+    return Conflict(
+        "already_in_a_team", "You have a team in this challenge. Leave it before you join another."
+    )
+
+
+def unknown_team() -> NotFound:
+    """The answer for a team that does not exist, and for somebody else's."""
+    return NotFound(
+        "unknown_team", "There is no such team, or you are not in it. GET …/teams/mine shows yours."
+    )
