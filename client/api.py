@@ -27,6 +27,7 @@ from client.models import (
 
 _BASE = "/api/v1"
 _PAGE = 100
+_CASES = 200  # that one page has: the most that the server gives
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
 
@@ -200,8 +201,20 @@ class Client:
         return _read(Submission, self.request("GET", f"/submissions/{submission_id}"))
 
     def cases(self, evaluation_id: str) -> list[CaseRun]:
-        """Every case of an evaluation with its verdict and log; of a phase with public cases only."""
-        return _read_list(CaseRun, self.request("GET", f"/evaluations/{evaluation_id}/cases"))
+        """Every case of an evaluation with its verdict and the end of its log; of a phase with public cases only."""
+        found: list[CaseRun] = []
+        where: dict[str, str | int] = {"limit": _CASES}
+        while True:
+            answer = self.request("GET", f"/evaluations/{evaluation_id}/cases", params=where)
+            page = _read_list(CaseRun, answer)
+            found += page
+            if len(page) != _CASES:
+                return found
+            where["after"] = page[-1].id
+
+    def case(self, evaluation_id: str, case_id: str) -> CaseRun:
+        """One case of an evaluation with all of its log; of a phase with public cases only."""
+        return _read(CaseRun, self.request("GET", f"/evaluations/{evaluation_id}/cases/{case_id}"))
 
     def cancel(self, evaluation_id: str) -> Evaluation:
         """Withdraws an evaluation that has not ended; its attempt is given back."""

@@ -142,8 +142,12 @@ class Evaluation(_Answer):
 
 
 class CaseRun(_Answer):
-    """One case of an evaluation in a phase whose cases are public; `verdict` is None before it has ended."""
+    """One case of an evaluation in a phase whose cases are public; `verdict` is None before it has ended.
 
+    `log` is the end of the container's log in a list, all of it where one case is asked for.
+    """
+
+    id: str = ""
     case: str
     verdict: str | None = None
     message: str | None = None

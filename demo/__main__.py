@@ -145,7 +145,7 @@ def _cases(admin: Client, running: Sequence[Running]) -> Table:
         cases = [
             case
             for evaluation in one.submission.evaluations
-            for case in admin.request("GET", f"/admin/evaluations/{evaluation.id}/cases").json()
+            for case in admin.request("GET", f"/admin/evaluations/{evaluation.id}/cases?limit=200").json()
             if case["seconds"] is not None
         ]
         if cases:

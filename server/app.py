@@ -77,10 +77,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description="Container challenges on data nobody may see",
         docs_url=None,
         redoc_url=None,
-        openapi_url=f"{API}/openapi.json",
+        openapi_url=None,
         lifespan=_closing,
     )
-    openapi.install(app)
+    openapi.install(app, f"{API}/openapi.json")
     app.state.settings = settings
     settings.close_folders()
     app.state.sessions = open_database(settings.database_url, pool_size=_POOL, overflow=CONNECTIONS - _POOL)

@@ -1,32 +1,129 @@
-"""The API's description in OpenAPI 3.0: the bundled Swagger UI renders nothing newer."""
+"""The API's description in OpenAPI 3.0: the bundled Swagger UI renders nothing newer.
 
+What each operation refuses is read from its code (`server.refusals`), whom it answers from what it depends on.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import Response
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from server.deps import get_viewer
+from server.refusals import Refusal, code_of, depends_on, refusals
 
 VERSION = "3.0.3"
+PROBLEM = "application/problem+json"
 
 _NULL = {"type": "null"}
+_REF = "#/components/schemas/Problem"
+_PROBLEM = {
+    "title": "Problem",
+    "description": "What was wrong, where, and what to do (RFC 9457); some have further fields.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string", "description": "urn:proctor:problem: and the code"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "A sentence for people"},
+        "code": {"type": "string", "description": "For programs; it stays as it is"},
+        "problems": {
+            "description": "What was wrong with the request, field by field",
+            "type": "array",
+            "items": {"type": "object"},
+        },
+    },
+}
+# What the framework and the handlers of `server.problems` answer for any operation, for one that takes anything at all,
+# and for one that takes JSON.
+_ANY: frozenset[Refusal] = frozenset({(500, "internal_error")})
+_WITH_INPUT: frozenset[Refusal] = frozenset({(400, "invalid_value"), (422, "invalid_request")})
+_WITH_JSON: frozenset[Refusal] = frozenset({(400, code_of(400))})
 
 
-def install(app: FastAPI) -> None:
-    """Makes `app` describe itself in OpenAPI 3.0, in its JSON and so on its page."""
+def install(app: FastAPI, url: str) -> None:
+    """Makes `app` describe itself in OpenAPI 3.0, at `url` and so on its page."""
     app.openapi_version = VERSION
+    made, lock = list[bytes](), Lock()
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
-            made = get_openapi(
-                title=app.title,
-                version=app.version,
-                openapi_version=app.openapi_version,
-                description=app.description,
-                routes=app.routes,
-            )
-            app.openapi_schema = as_3_0(made)
+            app.openapi_schema = _described(app)
         return app.openapi_schema
 
+    def description() -> Response:
+        """The description; made once, in a thread, for it takes a second or two."""
+        with lock:
+            if not made:
+                made.append(json.dumps(app.openapi()).encode())
+        return Response(made[0], media_type="application/json")
+
     app.openapi = described  # type: ignore[method-assign]  # the way FastAPI names for it
+    app.add_api_route(url, description, include_in_schema=False)
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    made: dict[str, Any] = as_3_0(
+        get_openapi(
+            title=app.title,
+            version=app.version,
+            openapi_version=app.openapi_version,
+            description=app.description,
+            routes=app.routes,
+        )
+    )
+    schemas = made["components"]["schemas"]
+    schemas["Problem"] = _PROBLEM
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    everywhere = [one.cls for one in app.user_middleware]
+    for operation, dependant in _operations(app, made):
+        _mark_required(operation)
+        _add_refusals(operation, dependant, everywhere)
+        if depends_on(dependant, get_viewer):
+            operation["security"] = [{}, *operation["security"]]
+    return made
+
+
+def _operations(app: FastAPI, made: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Dependant]]:
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, APIRoute) and route.include_in_schema:
+            for method in route.methods or ():
+                yield made["paths"][route.path_format][method.lower()], route.dependant
+
+
+def _mark_required(operation: dict[str, Any]) -> None:
+    for one in operation.get("parameters", ()):
+        if one["schema"].pop("x-required", False):
+            one["required"] = True
+            one["schema"].pop("nullable", None)
+
+
+def _add_refusals(operation: dict[str, Any], dependant: Dependant, everywhere: Iterable[object]) -> None:
+    found = set(refusals(dependant, everywhere) | _ANY)
+    content = operation.get("requestBody", {}).get("content", {})
+    if operation.get("parameters") or content:
+        found |= _WITH_INPUT
+    if "application/json" in content:
+        found |= _WITH_JSON
+    operation["responses"].pop("422", None)
+    for status in sorted({status for status, _ in found}):
+        codes = sorted(code for one, code in found if one == status)
+        operation["responses"][str(status)] = _answer(status, codes)
+
+
+def _answer(status: int, codes: list[str]) -> dict[str, Any]:
+    named = {"type": "object", "properties": {"code": {"type": "string", "enum": codes}}}
+    schema = {"allOf": [{"$ref": _REF}, named]}
+    title = HTTPStatus(status).phrase
+    return {"description": f"{title}: {', '.join(codes)}", "content": {PROBLEM: {"schema": schema}}}
 
 
 def as_3_0(schema: Any) -> Any:
@@ -45,6 +142,7 @@ def as_3_0(schema: Any) -> Any:
             made |= {bound: made[exclusive], exclusive: True}
     if isinstance(made.get("const"), str):
         made["enum"] = [made.pop("const")]
+    made.pop("propertyNames", None)
     return made
 
 

@@ -17,10 +17,14 @@ from starlette.exceptions import HTTPException
 from server.disk import storage_full
 from server.errors import Problem, busy
 from server.web.pages import error_page, wants_page
-from server.words import words
+from server.words import shortened, words
 
 _log = structlog.get_logger()
 _PARTS = ("body", "path", "query", "header")
+# What a refusal tells of what was wrong, and repeats of what was sent: as much as somebody reads.
+_TOLD = 20
+_MESSAGE, _NAME, _PATH = 300, 60, 200
+_DEPTH = 10
 
 
 def problem_response(
@@ -77,17 +81,21 @@ def _problem(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - FastAPI routes by type
+    found = error.errors()
     problems = [
-        {"field": _field(one["loc"]) or "the request", "message": words(one)} for one in error.errors()
+        {"field": _field(one["loc"]) or "the request", "message": shortened(words(one), _MESSAGE)}
+        for one in found[:_TOLD]
     ]
     detail = "; ".join(f"{one['field']}: {one['message']}" for one in problems)
+    if more := len(found) - len(problems):
+        detail += f"; and {more:,} more"
     return _answer(request, 422, "invalid_request", "Cannot be processed", detail, problems=problems)
 
 
 def _field(where: Sequence[Any]) -> str:
     """The dotted name of a field, without the part of the request that it stands in."""
     inside = where[1:] if where and where[0] in _PARTS else where
-    return ".".join(map(str, inside))
+    return ".".join(shortened(str(part), _NAME) for part in inside[:_DEPTH])
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -95,7 +103,7 @@ def _http(request: Request, error: Exception) -> Response:
     title = HTTPStatus(error.status_code).phrase
     code = title.lower().replace(" ", "_")
     headers = dict(error.headers) if error.headers else None
-    detail = f"{title}: {request.method} {request.url.path}"
+    detail = f"{title}: {request.method[:20]} {shortened(request.url.path, _PATH)}"
     return _answer(request, error.status_code, code, title, detail, headers=headers)
 
 

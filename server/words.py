@@ -3,6 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from server.texts import cleaned
+
+
+def shortened(text: str, most: int) -> str:
+    """`text`, or its beginning where it has more than `most` characters; control characters do not stay."""
+    return cleaned(text if len(text) <= most else f"{text[:most]}…").replace("\n", " ")
+
+
 _BOUNDS = {"min_length": ("at least", "needed"), "max_length": ("at most", "allowed")}
 
 

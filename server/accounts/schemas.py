@@ -11,14 +11,14 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationInfo,
-    field_validator,
 )
 
 from server.accounts.principals import DEFAULT_SLOTS, Scope
+from server.bounds import Few
 from server.names import display_name, is_reserved
+from server.texts import BREAKS_LINES, Line, line
 
-_ADDRESS = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def _address(value: str) -> str:
@@ -30,7 +30,9 @@ def _address(value: str) -> str:
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, to_lower=True, max_length=254),
+    AfterValidator(line),
     AfterValidator(_address),
+    Field(json_schema_extra={"pattern": f"^[^@\\s{BREAKS_LINES}]+@[^@\\s{BREAKS_LINES}]+$"}),
 ]
 
 
@@ -47,12 +49,10 @@ def _own_name(value: str) -> str:
     return value
 
 
-Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(printable)
-]
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(display_name)
-]
+Label = Annotated[str, Line(100, least=1, strip=True), AfterValidator(printable)]
+"""What somebody calls a thing that nobody else sees by its name, such as a token."""
+Name = Annotated[str, Line(100, least=1, strip=True), AfterValidator(display_name)]
+"""The name of a person."""
 Password = Annotated[str, Field(min_length=10, max_length=256)]
 
 
@@ -60,14 +60,9 @@ class Registration(BaseModel):
     """A new account; `setup_token` makes it the first admin, who may have a name that others may not."""
 
     email: Email
-    setup_token: Annotated[str, Field(max_length=200)] | None = None
+    setup_token: Annotated[str, Line(200)] | None = None
     name: Name
     password: Password
-
-    @field_validator("name")
-    @classmethod
-    def _is_no_organizers(cls, name: str, info: ValidationInfo) -> str:
-        return name if info.data.get("setup_token") else _own_name(name)
 
 
 class AccountOut(BaseModel):
@@ -108,7 +103,7 @@ class PasswordResetIn(BaseModel):
     """A new password, with the code that an admin gave out."""
 
     email: Email
-    code: Annotated[str, Field(max_length=100)]
+    code: Annotated[str, Line(100)]
     password: Password
 
 
@@ -145,8 +140,8 @@ class Closing(BaseModel):
 class TokenIn(BaseModel):
     """A new API token."""
 
-    name: Line
-    scopes: Annotated[list[Scope], Field(min_length=1)] = [Scope.READ, Scope.SUBMIT]
+    name: Label
+    scopes: Annotated[list[Scope], Few(len(Scope), least=1)] = [Scope.READ, Scope.SUBMIT]
     expires_in_days: Annotated[int, Field(ge=1, le=730)] | None = None
 
 
@@ -173,7 +168,7 @@ class NewTokenOut(TokenOut):
 class WorkerIn(BaseModel):
     """A new run worker; `slots`: how many it may have at once."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", max_length=63)]
     slots: Annotated[int, Field(ge=1, le=1000)] = DEFAULT_SLOTS
 
 

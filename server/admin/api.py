@@ -27,15 +27,16 @@ from server.admin.schemas import (
 from server.deps import AdminDep, SessionDep, SettingsDep
 from server.evaluations.status import EvaluationStatus
 from server.evaluations.waiting import Which
+from server.texts import Line
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
 After = Annotated[UUID | None, Query(description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=pages.MOST)]
-Name = Annotated[str | None, Query(max_length=200)]
 Since = Annotated[
     datetime | None, Query(description="Only what it answered from then on; UTC if it says nothing")
 ]
+Name = Annotated[Annotated[str, Line(200)] | None, Query()]
 
 
 @router.get("/users")
@@ -114,7 +115,7 @@ def list_evaluations(
     team: Name = None,
     status: EvaluationStatus | None = None,
     since: datetime | None = None,
-    id: Annotated[str | None, Query(max_length=36)] = None,  # noqa: A002 - the name of the parameter
+    id: Annotated[Annotated[str, Line(36)] | None, Query()] = None,  # noqa: A002 - the name of the parameter
     after: After = None,
     limit: Limit = 50,
 ) -> Page[EvaluationRow]:

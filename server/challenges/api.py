@@ -18,6 +18,7 @@ from server.challenges.schemas import (
 )
 from server.datasets.effects import tasks_in_force
 from server.deps import AdminDep, SessionDep, SettingsDep
+from server.texts import Name
 
 router = APIRouter(tags=["challenges"])
 
@@ -59,7 +60,7 @@ def list_challenges(session: SessionDep) -> list[ChallengeOut]:
 
 
 @router.get("/challenges/{slug}")
-def get_challenge(session: SessionDep, slug: str) -> ChallengeDetail:
+def get_challenge(session: SessionDep, slug: Name) -> ChallengeDetail:
     """One challenge with its whole file."""
     challenge = service.get_challenge(session, slug)
     (summary,), spec = _summaries(session, [challenge]), challenge.spec

@@ -1,11 +1,15 @@
 """What the API says of challenges."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel
 
 from server.challenges.plan import Plan
+from server.texts import Prose
+
+MOST_OF_A_FILE = 2**20
+"""Characters of a challenge file; FOMO26's has some 20,000."""
 
 
 class PhaseOut(BaseModel):
@@ -34,8 +38,8 @@ class ChallengeOut(BaseModel):
 class ChallengeFileIn(BaseModel):
     """A challenge file as its text, with a site's overlay merged over it."""
 
-    file: str
-    overlay: str | None = None
+    file: Annotated[str, Prose(MOST_OF_A_FILE)]
+    overlay: Annotated[str, Prose(MOST_OF_A_FILE)] | None = None
 
 
 class ChallengeApplyIn(ChallengeFileIn):

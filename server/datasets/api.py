@@ -8,6 +8,7 @@ from server.challenges.service import get_challenge
 from server.datasets import effects, versions
 from server.datasets.schemas import ActivateIn, DatasetOut, DifferenceOut, DroppedOut, EffectOut
 from server.deps import AdminDep, SessionDep, SettingsDep
+from server.texts import Name
 
 router = APIRouter(tags=["datasets"])
 
@@ -17,9 +18,9 @@ def list_datasets(
     session: SessionDep,
     admin: AdminDep,
     settings: SettingsDep,
-    slug: str,
-    phase: str | None = None,
-    task: str | None = None,
+    slug: Name,
+    phase: Name | None = None,
+    task: Name | None = None,
 ) -> list[DatasetOut]:
     """Every version of the cases, the newest of a phase and task first."""
     challenge = get_challenge(session, slug)

@@ -1,15 +1,13 @@
 """Who may see which evaluation. Others' evaluations do not exist for a participant."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from server.accounts.principals import Admin, User
 from server.accounts.service import require_scope
 from server.errors import Forbidden, NotFound
-from server.evaluations.models import CaseRun, Evaluation, Receipt
+from server.evaluations.models import Evaluation, Receipt
 from server.submissions.models import Submission
 from server.submissions.service import get_submission
 
@@ -30,14 +28,13 @@ def own_evaluation(
         raise NotFound("unknown_evaluation", _MISSING) from None
 
 
-def public_cases(session: Session, user: User, evaluation_id: UUID) -> Sequence[CaseRun]:
-    """The case runs of an own evaluation whose cases are public; on hidden phases nothing is shown of single cases."""
+def evaluation_with_public_cases(session: Session, user: User, evaluation_id: UUID) -> Evaluation:
+    """An own evaluation whose cases are public; on hidden phases nothing about single cases is shown."""
     _, evaluation = own_evaluation(session, user, evaluation_id)
     if evaluation.spec_version.spec.phases[evaluation.phase].hidden:
         detail = "The cases of this phase are hidden: verdicts are counted, and logs are shown in a public phase only."
         raise Forbidden("hidden_cases", detail)
-    query = select(CaseRun).where(CaseRun.evaluation_id == evaluation.id).order_by(CaseRun.position)
-    return session.scalars(query.options(joinedload(CaseRun.case))).all()
+    return evaluation
 
 
 def receipt_of(session: Session, admin: Admin, evaluation_id: UUID) -> Receipt:

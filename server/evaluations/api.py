@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from server.deps import AdminDep, SessionDep, SettingsDep, UserDep
-from server.evaluations import access, errors, receipt_keys, receipts, service, slots, summary
+from server.evaluations import access, cases, errors, receipt_keys, receipts, service, slots, summary
 from server.evaluations.excuse import excuse
 from server.evaluations.models import CaseRun
 from server.evaluations.retry import retry
@@ -17,13 +17,19 @@ from server.evaluations.summary import Summary
 from server.evaluations.waiting import LEAST_PRIORITY, MOST_PRIORITY, Which, prioritize, waiting
 from server.submissions import views
 from server.submissions.schemas import EvaluationOut
+from server.texts import Line, Name
 
 router = APIRouter(tags=["evaluations"])
 
 
 class CaseOut(BaseModel):
-    """One case run. `case` is its public name in a public phase and the container's pseudonym in a hidden one."""
+    """One case run. `case` is its public name in a public phase and the container's pseudonym in a hidden one.
 
+    `log` is the end of the container's log in a list, all of it where one case is asked for; `log_length` is the whole
+    log's in characters.
+    """
+
+    id: UUID
     case: str
     status: str
     verdict: str | None
@@ -33,6 +39,7 @@ class CaseOut(BaseModel):
     peak_memory_bytes: int | None
     faults: int
     log: str | None
+    log_length: int
 
 
 class CaseAdminOut(CaseOut):
@@ -58,7 +65,7 @@ class PriorityIn(BaseModel):
 class RetryIn(BaseModel):
     """Why an evaluation is retried or excused; the event keeps it."""
 
-    why: Annotated[str, Field(max_length=1000)] | None = None
+    why: Annotated[str, Line(1000)] | None = None
 
 
 class ReceiptOut(BaseModel):
@@ -81,8 +88,14 @@ class ReceiptKeyOut(BaseModel):
     retired_at: datetime | None
 
 
-def _case(run: CaseRun, name: str) -> CaseOut:
+After = Annotated[UUID | None, Query(description="`id` of the last case of the page before")]
+Limit = Annotated[int, Query(ge=1, le=cases.MOST, description="Fewer come only where the list ends")]
+
+
+def _case(shown: cases.Shown, name: str) -> CaseOut:
+    run = shown.run
     return CaseOut(
+        id=run.id,
         case=name,
         status=run.status,
         verdict=run.verdict,
@@ -91,7 +104,24 @@ def _case(run: CaseRun, name: str) -> CaseOut:
         seconds=run.seconds,
         peak_memory_bytes=run.peak_memory_bytes,
         faults=run.faults,
-        log=run.log,
+        log=shown.log,
+        log_length=shown.log_length,
+    )
+
+
+def _case_for_admin(shown: cases.Shown) -> CaseAdminOut:
+    run = shown.run
+    return CaseAdminOut(
+        **_case(shown, run.pseudonym).model_dump(),
+        worker=run.worker,
+        claim_no=run.claim_no,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        slot=_slot_seconds(run),
+        mode=run.mode,
+        cpu_seconds=run.cpu_seconds,
+        gpu_memory_bytes=run.gpu_memory_bytes,
+        wait_seconds=run.wait_seconds,
     )
 
 
@@ -118,9 +148,22 @@ def cancel(session: SessionDep, user: UserDep, evaluation_id: UUID) -> Evaluatio
 
 
 @router.get("/evaluations/{evaluation_id}/cases")
-def list_cases(session: SessionDep, user: UserDep, evaluation_id: UUID) -> list[CaseOut]:
-    """Every case with verdict and full log; of a phase with public cases only."""
-    return [_case(run, run.case.name) for run in access.public_cases(session, user, evaluation_id)]
+def list_cases(
+    session: SessionDep, user: UserDep, evaluation_id: UUID, after: After = None, limit: Limit = 100
+) -> list[CaseOut]:
+    """The cases with verdict and the end of the log, page by page; of a phase with public cases only."""
+    evaluation = access.evaluation_with_public_cases(session, user, evaluation_id)
+    return [
+        _case(one, one.run.case.name) for one in cases.page(session, evaluation, after=after, limit=limit)
+    ]
+
+
+@router.get("/evaluations/{evaluation_id}/cases/{case_id}")
+def get_case(session: SessionDep, user: UserDep, evaluation_id: UUID, case_id: UUID) -> CaseOut:
+    """One case with verdict and all of its log; of a phase with public cases only."""
+    evaluation = access.evaluation_with_public_cases(session, user, evaluation_id)
+    shown = cases.one(session, evaluation, case_id)
+    return _case(shown, shown.run.case.name)
 
 
 @router.get("/receipts/key")
@@ -147,23 +190,21 @@ def get_receipt(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> Re
 
 
 @router.get("/admin/evaluations/{evaluation_id}/cases")
-def list_cases_for_admin(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> list[CaseAdminOut]:
-    """Every case of any evaluation, under its pseudonym, with the container's log."""
-    return [
-        CaseAdminOut(
-            **_case(run, run.pseudonym).model_dump(),
-            worker=run.worker,
-            claim_no=run.claim_no,
-            started_at=run.started_at,
-            finished_at=run.finished_at,
-            slot=_slot_seconds(run),
-            mode=run.mode,
-            cpu_seconds=run.cpu_seconds,
-            gpu_memory_bytes=run.gpu_memory_bytes,
-            wait_seconds=run.wait_seconds,
-        )
-        for run in access.any_evaluation(session, admin, evaluation_id).runs
-    ]
+def list_cases_for_admin(
+    session: SessionDep, admin: AdminDep, evaluation_id: UUID, after: After = None, limit: Limit = 100
+) -> list[CaseAdminOut]:
+    """The cases of any evaluation, under their pseudonyms, with the ends of the containers' logs, page by page."""
+    evaluation = access.any_evaluation(session, admin, evaluation_id)
+    return [_case_for_admin(one) for one in cases.page(session, evaluation, after=after, limit=limit)]
+
+
+@router.get("/admin/evaluations/{evaluation_id}/cases/{case_id}")
+def get_case_for_admin(
+    session: SessionDep, admin: AdminDep, evaluation_id: UUID, case_id: UUID
+) -> CaseAdminOut:
+    """One case of any evaluation, under its pseudonym, with all of the container's log."""
+    evaluation = access.any_evaluation(session, admin, evaluation_id)
+    return _case_for_admin(cases.one(session, evaluation, case_id))
 
 
 @router.get("/admin/evaluations/{evaluation_id}/summary")
@@ -174,8 +215,8 @@ def get_summary(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> Su
 
 @router.get("/admin/queue")
 def list_queue(session: SessionDep, admin: AdminDep) -> list[WaitingOut]:
-    """Every evaluation that has cases to run, what an admin put first before all others."""
-    return [WaitingOut.of(one) for one in waiting(session, Which())]
+    """The next 1,000 evaluations that have cases to run, what an admin put first before all others."""
+    return [WaitingOut.of(one) for one in waiting(session, Which(), most=1_000)]
 
 
 @router.put("/admin/evaluations/{evaluation_id}/priority", status_code=204)
@@ -186,7 +227,7 @@ def put_priority(session: SessionDep, admin: AdminDep, evaluation_id: UUID, want
 
 @router.get("/admin/errors")
 def list_errors(
-    session: SessionDep, admin: AdminDep, challenge: str | None = None, since: AwareDatetime | None = None
+    session: SessionDep, admin: AdminDep, challenge: Name | None = None, since: AwareDatetime | None = None
 ) -> ErrorsOut:
     """Evaluations that ended as errored, the latest first (with `since`, from then on), and those that are parked."""
     return ErrorsOut(

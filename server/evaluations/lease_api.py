@@ -9,15 +9,16 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi import Path as PathField
 from fastapi.responses import FileResponse
 from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy.orm import Session
+from starlette.types import Receive, Scope, Send
 
-from evaluator.terminal import harmless, in_line
+from evaluator.terminal import in_line
 from evaluator.verdicts import Check, Fault, PlatformFault
 from server.accounts.service import authenticate_run_worker
 from server.blobs import BlobWriter
+from server.bounds import MOST_INT, BigInt, Few, Seconds
 from server.database import unit_of_work
 from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep, TokenDep
 from server.disk import Share
@@ -25,16 +26,20 @@ from server.errors import DataMissing, NotFound, TooLarge, Unprocessable
 from server.evaluations import batches, faults, leases, reads, service, slots
 from server.evaluations.batches import Mode
 from server.evaluations.outputs import waiting_name
-from server.evaluations.said import Finished, storable
+from server.evaluations.said import Finished
 from server.evaluations.service import Claim
 from server.front.threads import in_stream_thread
 from server.images.models import Image
 from server.settings import Settings
+from server.texts import BINARY, Cleaned, Line, Name
 
 router = APIRouter(prefix="/worker", tags=["run workers"])
 
 
-async def _claim(worker: RunWorkerDep, case_run: UUID, claim_no: Annotated[int, Query(ge=1)]) -> Claim:
+ClaimNo = Annotated[int, Query(ge=1, le=MOST_INT)]
+
+
+async def _claim(worker: RunWorkerDep, case_run: UUID, claim_no: ClaimNo) -> Claim:
     """What the asking worker claims to hold; a lease that another token took does not count."""
     return Claim(case_run, claim_no, worker.id)
 
@@ -48,16 +53,23 @@ def _named(name: str) -> str:
     return name
 
 
-Text = Annotated[str, AfterValidator(harmless)]
-SlotName = Annotated[str, AfterValidator(_named), Field(min_length=1, max_length=100)]
-_Runtime = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
-_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+SlotName = Annotated[str, Line(100, least=1), AfterValidator(_named)]
+_Runtime = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$", max_length=40)]
 
 
 class _Download(FileResponse):
-    """A file in large pieces: each one costs the server a change of threads, and images have gigabytes."""
+    """A whole file in large pieces: each one costs the server a change of threads, and images have gigabytes."""
 
     chunk_size = 1 << 20
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it, whatever part of it was asked for: no worker of ours asks for one."""
+        headers = [one for one in scope["headers"] if one[0] not in (b"range", b"if-range")]
+        await super().__call__({**scope, "headers": headers}, receive, send)
+
+
+def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {media_type: {"schema": BINARY}}}}
 
 
 class SlotIn(BaseModel):
@@ -70,7 +82,7 @@ class SlotIn(BaseModel):
     gpu_memory: Annotated[int, Field(ge=0, le=2**42)] = 0
     most: Annotated[int, Field(ge=1, le=50, description="Cases it would run at once")] = 1
     invoke: Annotated[bool, Field(description="It can keep one container for several cases")] = False
-    runtimes: Annotated[tuple[_Runtime, ...], Field(max_length=20)] = ("runc",)
+    runtimes: Annotated[tuple[_Runtime, ...], Few(20)] = ("runc",)
 
 
 class CaseLease(BaseModel):
@@ -109,31 +121,31 @@ class FinishIn(BaseModel):
 
     fault: Fault | None = None
     check: Check | None = None
-    message: Annotated[Text, Field(max_length=1000)]
-    detail: Annotated[Text, Field(max_length=1000)] = ""
-    warnings: Annotated[list[Annotated[Text, Field(max_length=500)]], Field(max_length=20)] = []
-    output: str | None = None
-    seconds: _Seconds
-    peak_memory_bytes: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    cpu_seconds: _Seconds | None = None
-    gpu_memory_bytes: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    wait_seconds: _Seconds | None = None
+    message: Annotated[str, Cleaned(1000)]
+    detail: Annotated[str, Cleaned(1000)] = ""
+    warnings: Annotated[list[Annotated[str, Cleaned(500)]], Few(20)] = []
+    output: Annotated[str, Line(100)] | None = None
+    seconds: Seconds
+    peak_memory_bytes: BigInt | None = None
+    cpu_seconds: Seconds | None = None
+    gpu_memory_bytes: BigInt | None = None
+    wait_seconds: Seconds | None = None
     repeat_agrees: bool | None = None
-    log: Annotated[str, AfterValidator(storable), Field(max_length=1_000_000)] = ""
-    receipt: dict[str, Any] = {}
+    log: Annotated[str, Cleaned(1_000_000)] = ""
+    receipt: Annotated[dict[Name, Any], Few(50)] = {}
 
 
 class HeldLease(BaseModel):
     """A lease by what it was given out as."""
 
     case_run: UUID
-    claim_no: Annotated[int, Field(ge=1, lt=2**31)]
+    claim_no: Annotated[int, Field(ge=1, le=MOST_INT)]
 
 
 class HeartbeatIn(BaseModel):
     """The leases that a slot holds."""
 
-    leases: Annotated[list[HeldLease], Field(min_length=1, max_length=1000)]
+    leases: Annotated[list[HeldLease], Few(1000, least=1)]
 
 
 class HeartbeatOut(BaseModel):
@@ -145,17 +157,21 @@ class HeartbeatOut(BaseModel):
 class SlotStateIn(BaseModel):
     """Why a slot takes no work, in a sentence for admins; null where it does."""
 
-    unfit: Annotated[Text, Field(min_length=1, max_length=1000)] | None
+    unfit: Annotated[str, Cleaned(1000, least=1)] | None
 
 
 class ReleaseIn(BaseModel):
     """Why a case goes back: a platform fault, or None when the worker is stopping. `detail` is for admins."""
 
     fault: PlatformFault | None = None
-    detail: Annotated[Text, Field(max_length=2000)] = ""
+    detail: Annotated[str, Cleaned(2000)] = ""
 
 
-@router.post("/leases", responses={204: {"description": "No case waits that this slot can run"}})
+@router.post(
+    "/leases",
+    response_model=LeaseOut,
+    responses={204: {"description": "No case waits that this slot can run"}},
+)
 def lease(
     session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, slot: SlotIn, response: Response
 ) -> Any:
@@ -212,7 +228,7 @@ def _cases(session: Session, leased: leases.Leased, settings: Settings) -> list[
 def put_slot(
     session: SessionDep,
     worker: RunWorkerDep,
-    name: Annotated[str, AfterValidator(_named), PathField(min_length=1, max_length=100)],
+    name: SlotName,
     body: SlotStateIn,
 ) -> Response:
     """Notes why a slot takes no work, or that it does again."""
@@ -230,8 +246,8 @@ def heartbeat(
     return HeartbeatOut(lost=[HeldLease(case_run=one.case_run, claim_no=one.claim_no) for one in lost])
 
 
-@router.get("/leases/{case_run}/inputs/{key}")
-def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: str) -> _Download:
+@router.get("/leases/{case_run}/inputs/{key}", response_class=_Download, responses=_file("application/gzip"))
+def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: Name) -> _Download:
     """One input file of the leased case."""
     _, run = service.lock_claimed(session, claim)
     if key not in run.case.files:
@@ -240,8 +256,10 @@ def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: 
     return _download(settings.inputs / run.case.files[key]["path"], "application/gzip")
 
 
-@router.get("/leases/{case_run}/blobs/{digest}")
-def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: str) -> _Download:
+@router.get(
+    "/leases/{case_run}/blobs/{digest}", response_class=_Download, responses=_file("application/octet-stream")
+)
+def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name) -> _Download:
     """A verified layer, or the config, of the leased case's image."""
     evaluation, run = service.lock_claimed(session, claim)
     facts = session.get_one(Image, evaluation.image_id).facts
@@ -258,13 +276,15 @@ def _download(path: Path, media_type: str) -> _Download:
     return _Download(path, media_type=media_type)
 
 
-@router.put("/leases/{case_run}/output", status_code=201)
+@router.put(
+    "/leases/{case_run}/output",
+    status_code=201,
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": BINARY}}}
+    },
+)
 async def put_output(
-    request: Request,
-    settings: SettingsDep,
-    token: TokenDep,
-    case_run: UUID,
-    claim_no: Annotated[int, Query(ge=1)],
+    request: Request, settings: SettingsDep, token: TokenDep, case_run: UUID, claim_no: ClaimNo
 ) -> dict[str, str]:
     """Takes the canonical output of the leased case, in the place of an earlier one, and answers its digest."""
     # No dependency on a session: no transaction stays open while bytes are waited for.

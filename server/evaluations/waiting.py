@@ -41,8 +41,10 @@ class Waiting:
     team: str
 
 
-def waiting(session: Session, which: Which) -> list[Waiting]:
+def waiting(session: Session, which: Which, *, most: int | None = None) -> list[Waiting]:
     """The evaluations that are meant and have not all their verdicts: higher priority first, then the older one.
+
+    most: how many at most; None means all.
 
     Raises:
         NotFound: there is no such challenge, phase, track, task or team.
@@ -64,6 +66,7 @@ def waiting(session: Session, which: Which) -> list[Waiting]:
             *(column == name for column, name in named.items() if name is not None),
         )
         .order_by(Evaluation.priority.desc(), Evaluation.created_at, Evaluation.id)
+        .limit(most)
     )
     if which.ids:
         query = query.where(Evaluation.id.in_(which.ids))
@@ -87,12 +90,21 @@ def require_known(session: Session, which: Which) -> None:
     for kind, name, names in known:
         if name is not None and name not in names:
             there = ", ".join(sorted(names)) or "none"
-            raise NotFound(f"unknown_{kind}", f"There is no {kind} {name!r}. There are: {there}.")
+            raise _unknown(kind, f"There is no {kind} {name!r}. There are: {there}.")
     same = Team.name_key == name_key(which.team or "")
     if which.team is not None and not session.scalar(select(exists().where(same))):
         raise NotFound(
             "unknown_team", f"There is no team {which.team!r}. 'proctor-admin teams' shows all of them."
         )
+
+
+def _unknown(kind: str, detail: str) -> NotFound:
+    return {
+        "challenge": NotFound("unknown_challenge", detail),
+        "phase": NotFound("unknown_phase", detail),
+        "track": NotFound("unknown_track", detail),
+        "task": NotFound("unknown_task", detail),
+    }[kind]
 
 
 def prioritize(session: Session, evaluation_ids: Sequence[UUID], priority: int, *, actor: str) -> int:

@@ -3,20 +3,26 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from server.deps import SessionDep, SettingsDep, UserDep
 from server.images import service
 from server.images.schemas import ImageOut, StorageOut
 
 router = APIRouter(tags=["images"])
-Digest = Annotated[str, Path(pattern="^sha256:[0-9a-f]{64}$")]
+Digest = Annotated[str, Path(pattern="^sha256:[0-9a-f]{64}$", max_length=71)]
+
+After = Annotated[UUID | None, Query(description="`id` of the last image of the page before")]
+Limit = Annotated[int, Query(ge=1, le=service.MOST_LISTED, description="Fewer come only where the list ends")]
 
 
 @router.get("/teams/{team_id}/images")
-def list_images(team_id: UUID, session: SessionDep, user: UserDep) -> list[ImageOut]:
-    """A team's images."""
-    return [ImageOut.model_validate(row) for row in service.list_images(session, user, team_id)]
+def list_images(
+    team_id: UUID, session: SessionDep, user: UserDep, after: After = None, limit: Limit = service.MOST_LISTED
+) -> list[ImageOut]:
+    """A team's images, newest first, page by page."""
+    found = service.list_images(session, user, team_id, after=after, limit=limit)
+    return [ImageOut.model_validate(row) for row in found]
 
 
 @router.delete("/teams/{team_id}/images/{digest}", status_code=204)

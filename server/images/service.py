@@ -35,6 +35,7 @@ _NO_ROOM = (
     "For a day the server had no room to unpack this image. Tell the organizers, and upload it again later."
 )
 _CHECKS = 3  # an archive whose check died this often is not tried again
+MOST_LISTED = 100  # images that one page of a list may have
 
 
 def claim_upload_to_check(
@@ -190,14 +191,17 @@ def _unknown_image() -> NotFound:
     )
 
 
-def list_images(session: Session, user: User, team_id: UUID) -> Sequence[Image]:
-    """A team's images, newest first.
+def list_images(
+    session: Session, user: User, team_id: UUID, *, after: UUID | None = None, limit: int = MOST_LISTED
+) -> Sequence[Image]:
+    """Up to `limit` of a team's images, newest first; with `after` those older than it.
 
     Raises:
         NotFound: somebody else's team.
     """
     require_member(session, user, team_id)
-    return session.scalars(_own(team_id).order_by(Image.id.desc())).all()
+    query = _own(team_id).order_by(Image.id.desc()).limit(limit)
+    return session.scalars(query if after is None else query.where(Image.id < after)).all()
 
 
 def get_storage(session: Session, user: User, team_id: UUID) -> Stored:

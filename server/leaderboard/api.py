@@ -15,13 +15,18 @@ from server.leaderboard.schemas import LeaderboardOut, OtherwiseOut, Valued
 
 router = APIRouter(tags=["leaderboards"])
 
+
+class _Csv(Response):
+    media_type = "text/csv"
+
+
 _COLUMNS = ["team", "track", "task", "metric", "value", "low", "high", "rank", "is_baseline", "eligible"]
 _COLUMNS += ["unranked", "scored_at", "note"]
 
 
 @router.head("/challenges/{slug}/leaderboards/{phase}.csv", include_in_schema=False)
 @router.get("/challenges/{slug}/leaderboards/{phase}.csv", response_class=Response)
-def get_csv(request: Request, session: SessionDep, viewer: ViewerDep, slug: str, phase: str) -> Response:
+def get_csv(request: Request, session: SessionDep, viewer: ViewerDep, slug: Name, phase: Name) -> Response:
     """The values of every board as CSV; `task` names the board, `unranked` says why a row is shown and not ranked."""
     challenge = get_challenge(session, slug)
     service.require_visible(challenge, phase, viewer)
@@ -61,7 +66,7 @@ def _safe(name: str) -> str:
 @router.head("/challenges/{slug}/leaderboards/{phase}", include_in_schema=False)
 @router.get("/challenges/{slug}/leaderboards/{phase}", response_model=LeaderboardOut)
 def get_leaderboard(
-    request: Request, session: SessionDep, viewer: ViewerDep, slug: str, phase: str
+    request: Request, session: SessionDep, viewer: ViewerDep, slug: Name, phase: Name
 ) -> Response:
     """Every leaderboard of one phase: unified and per board, for each track."""
     challenge = get_challenge(session, slug)

@@ -9,21 +9,28 @@ from server.challenges.service import get_challenge
 from server.deps import SessionDep, SettingsDep, UserDep
 from server.submissions import quota, service, views
 from server.submissions.schemas import QuotaOut, SubmissionIn, SubmissionOut
+from server.texts import REQUIRED, Name
 
 router = APIRouter(tags=["submissions"])
 
 Before = Annotated[UUID | None, Query(description="The last submission of the page before")]
 
 
-@router.post("/challenges/{slug}/submissions", status_code=201)
+@router.post(
+    "/challenges/{slug}/submissions",
+    status_code=201,
+    responses={200: {"model": SubmissionOut, "description": "The same Idempotency-Key again"}},
+)
 def submit(
     session: SessionDep,
     settings: SettingsDep,
     user: UserDep,
-    slug: str,
+    slug: Name,
     wanted: SubmissionIn,
     response: Response,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    idempotency_key: Annotated[
+        str | None, Header(json_schema_extra={"minLength": 1, "maxLength": service.MOST_OF_A_KEY, **REQUIRED})
+    ] = None,
 ) -> SubmissionOut:
     """Submits an image per task; one evaluation each is queued."""
     challenge = get_challenge(session, slug)
@@ -38,7 +45,7 @@ def submit(
 def list_submissions(
     session: SessionDep,
     user: UserDep,
-    slug: str,
+    slug: Name,
     team: UUID | None = None,
     before: Before = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
@@ -55,7 +62,7 @@ def get_submission(session: SessionDep, user: UserDep, submission_id: UUID) -> S
 
 
 @router.get("/challenges/{slug}/quota")
-def get_quota(session: SessionDep, user: UserDep, slug: str, team: UUID | None = None) -> list[QuotaOut]:
+def get_quota(session: SessionDep, user: UserDep, slug: Name, team: UUID | None = None) -> list[QuotaOut]:
     """What is left of your team's attempts, and of the evaluations that may be rejected in seven days."""
     challenge = get_challenge(session, slug)
     own = service.own_team(session, user, challenge, team)

@@ -6,16 +6,22 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+from server.bounds import Few
+from server.texts import Name
+
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
+
+MOST_TASKS = 50
+"""Tasks that one submission may name."""
 
 
 class SubmissionIn(BaseModel):
     """An image per task. `team` may be left out by a user with one team in the challenge."""
 
     team: UUID | None = None
-    track: str
-    phase: str
-    images: Annotated[dict[str, Digest], Field(min_length=1)]
+    track: Name
+    phase: Name
+    images: Annotated[dict[Name, Digest], Few(MOST_TASKS, least=1)]
 
 
 class ScoreOut(BaseModel):

@@ -34,6 +34,9 @@ from server.teams.models import Team
 from server.teams.service import choose_team, require_member, require_part
 from server.wakeups import wake_run_workers
 
+MOST_OF_A_KEY = 200
+"""Characters of an idempotency key."""
+
 
 def own_team(session: Session, user: User, challenge: Challenge, team_id: UUID | None) -> Team:
     """The team that is meant: the named one if the user may act for it, else the user's own."""
@@ -55,10 +58,7 @@ def submit(
     """
     at = challenges.now(session)
     require_scope(user, "submit")
-    if not idempotency_key or len(idempotency_key) > 200:
-        raise BadRequest(
-            "idempotency_key", "Send a header Idempotency-Key with 1 to 200 characters of your choice."
-        )
+    idempotency_key = _well_formed(idempotency_key)
     team = own_team(session, user, challenge, wanted.team)
     # The team's row lock makes counting and taking an attempt one step.
     session.execute(select(Team.id).where(Team.id == team.id).with_for_update())
@@ -96,6 +96,13 @@ def submit(
     events.record(session, "submission", submission.id, actor=user.actor, what="submitted")
     after_commit(session, lambda: wake_run_workers(settings.redis_url))
     return submission, True
+
+
+def _well_formed(key: str | None) -> str:
+    if not key or len(key) > MOST_OF_A_KEY or not key.isprintable():
+        detail = f"Send a header Idempotency-Key with 1 to {MOST_OF_A_KEY} characters of your choice."
+        raise BadRequest("idempotency_key", detail)
+    return key
 
 
 def _repeated(old: Submission, wanted: SubmissionIn) -> Submission:

@@ -1,5 +1,6 @@
 """Teams and invitations over HTTP."""
 
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -18,19 +19,20 @@ from server.teams.schemas import (
     TeamIn,
     TeamOut,
 )
+from server.texts import Line, Name
 
 router = APIRouter(tags=["teams"])
 
 
 @router.post("/challenges/{slug}/teams", status_code=201)
-def create_team(slug: str, body: TeamIn, session: SessionDep, user: UserDep) -> MyTeamOut:
+def create_team(slug: Name, body: TeamIn, session: SessionDep, user: UserDep) -> MyTeamOut:
     """Founds a team; the founder is its captain."""
     challenge = get_challenge(session, slug)
     return _with_members(session, service.create_team(session, user, challenge.id, name=body.name))
 
 
 @router.get("/challenges/{slug}/teams/mine")
-def my_team(slug: str, session: SessionDep, user: UserDep) -> MyTeamOut:
+def my_team(slug: Name, session: SessionDep, user: UserDep) -> MyTeamOut:
     """The asker's team in this challenge."""
     challenge = get_challenge(session, slug)
     return _with_members(session, service.team_of(session, user, challenge.id))
@@ -65,7 +67,7 @@ def revoke_invitation(team_id: UUID, invitation_id: UUID, session: SessionDep, u
 
 
 @router.post("/invitations/{code}/accept")
-def accept_invitation(code: str, session: SessionDep, user: UserDep) -> MyTeamOut:
+def accept_invitation(code: Annotated[str, Line(100)], session: SessionDep, user: UserDep) -> MyTeamOut:
     """Joins a team."""
     return _with_members(session, invitations.accept_invitation(session, user, code))
 

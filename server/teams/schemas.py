@@ -7,13 +7,15 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from server.accounts.schemas import printable
+from server.bounds import Strict
 from server.teams.invitations import LASTS_DAYS, MOST_DAYS
+from server.texts import Line
 
 
 class TeamIn(BaseModel):
     """A new team."""
 
-    name: Annotated[str, Field(max_length=200)]
+    name: Annotated[str, Line(200)]
 
 
 class MemberOut(BaseModel):
@@ -67,7 +69,7 @@ class NewInvitationOut(InvitationOut):
     code: str
 
 
-class Standing(BaseModel):
+class Standing(Strict):
     """What an admin may change about a team; fields left out stay.
 
     disqualified: the reason, which the team is told; null lets it take part again.

@@ -19,11 +19,12 @@ from server.front.threads import in_stream_thread
 from server.images.storage import Allowed
 from server.settings import Settings
 from server.teams.service import choose_team
+from server.texts import BINARY, REQUIRED, Name
 from server.uploads import service
 from server.uploads.models import Upload
 from server.uploads.problems import UnsupportedMedia, VersionMismatch
 from server.uploads.receive import receive
-from server.uploads.schemas import Metadata, UploadOut
+from server.uploads.schemas import MOST_METADATA, Metadata, UploadOut
 from server.wakeups import wake_checkers
 
 router = APIRouter(tags=["uploads"])
@@ -31,9 +32,14 @@ router = APIRouter(tags=["uploads"])
 TUS = {"Tus-Resumable": "1.0.0"}
 _ABOUT = {**TUS, "Tus-Version": "1.0.0", "Tus-Extension": "creation,termination,expiration"}
 _BYTES = "application/offset+octet-stream"
+_NumberHeader = Annotated[
+    str | None, Header(json_schema_extra={"pattern": "^[0-9]{1,18}$", "maxLength": 18, **REQUIRED})
+]
 
 
-async def _version(tus_resumable: Annotated[str | None, Header()] = None) -> None:
+async def _version(
+    tus_resumable: Annotated[str | None, Header(json_schema_extra={"enum": ["1.0.0"]})] = None,
+) -> None:
     if tus_resumable not in (None, "1.0.0"):
         problem = VersionMismatch("tus_version", "This server speaks tus 1.0.0. Send 'Tus-Resumable: 1.0.0'.")
         problem.headers.update(_ABOUT)
@@ -57,22 +63,33 @@ def _progress(upload: Upload) -> dict[str, str]:
 
 
 @router.options("/challenges/{slug}/uploads", status_code=204)
-@router.options("/uploads/{upload_id}", status_code=204)
-async def about(settings: SettingsDep) -> Response:
+async def about_uploads(slug: Name, settings: SettingsDep) -> Response:
     """What the server supports of tus."""
+    return _about(settings)
+
+
+@router.options("/uploads/{upload_id}", status_code=204)
+async def about_upload(upload_id: UUID, settings: SettingsDep) -> Response:
+    """What the server supports of tus."""
+    return _about(settings)
+
+
+def _about(settings: Settings) -> Response:
     return Response(status_code=204, headers={**_ABOUT, "Tus-Max-Size": str(settings.upload_limit)})
 
 
 @router.post("/challenges/{slug}/uploads", status_code=201, dependencies=[Depends(_version)])
 def create_upload(
-    slug: str,
+    slug: Name,
     request: Request,
     response: Response,
     session: SessionDep,
     user: UserDep,
     settings: SettingsDep,
-    upload_length: Annotated[str | None, Header()] = None,
-    upload_metadata: Annotated[str | None, Header()] = None,
+    upload_length: _NumberHeader = None,
+    upload_metadata: Annotated[
+        str | None, Header(json_schema_extra={"maxLength": MOST_METADATA, **REQUIRED})
+    ] = None,
 ) -> UploadOut:
     """Begins an upload. Upload-Metadata: `sha256` (required), `filename`, `team` (id or name)."""
     with _tus_problems():
@@ -95,7 +112,7 @@ def create_upload(
     return UploadOut.model_validate(upload)
 
 
-@router.head("/uploads/{upload_id}", dependencies=[Depends(_version)])
+@router.head("/uploads/{upload_id}", response_class=Response, dependencies=[Depends(_version)])
 def head_upload(upload_id: UUID, session: SessionDep, user: UserDep) -> Response:
     """Where to resume."""
     with _tus_problems():
@@ -124,14 +141,19 @@ def terminate(upload_id: UUID, session: SessionDep, user: UserDep, settings: Set
     return Response(status_code=204, headers=TUS)
 
 
-@router.patch("/uploads/{upload_id}", status_code=204, dependencies=[Depends(_version)])
+@router.patch(
+    "/uploads/{upload_id}",
+    status_code=204,
+    dependencies=[Depends(_version)],
+    openapi_extra={"requestBody": {"required": True, "content": {_BYTES: {"schema": BINARY}}}},
+)
 async def append(
     upload_id: UUID,
     request: Request,
     settings: SettingsDep,
     credentials: BearerDep,
-    upload_offset: Annotated[str | None, Header()] = None,
-    content_type: Annotated[str | None, Header()] = None,
+    upload_offset: _NumberHeader = None,
+    content_type: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """Appends the body at Upload-Offset."""
     token = credentials.credentials if credentials else None

@@ -9,9 +9,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from server.errors import BadRequest
+from server.texts import line
 from server.uploads.models import UploadStatus
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+MOST_METADATA = 4_000
+"""Characters of an Upload-Metadata header."""
 
 
 class UploadOut(BaseModel):
@@ -46,6 +49,9 @@ class Metadata(BaseModel):
         Raises:
             BadRequest: it cannot be read, or the sha256 is missing.
         """
+        if header is not None and len(header) > MOST_METADATA:
+            detail = f"Upload-Metadata has {len(header):,} characters; at most {MOST_METADATA:,} are allowed."
+            raise BadRequest("bad_metadata", detail)
         pairs = (pair.split() for pair in (header or "").split(",") if pair.strip())
         try:
             values = {key: base64.b64decode("".join(value), validate=True).decode() for key, *value in pairs}
@@ -53,8 +59,7 @@ class Metadata(BaseModel):
             raise BadRequest(
                 "bad_metadata", "Upload-Metadata is 'key base64,key base64'; a value is not base64 of UTF-8."
             ) from error
-        if "\x00" in "".join(values.values()):
-            raise BadRequest("bad_metadata", "A value of Upload-Metadata holds a NUL character.")
+        _require_lines(values)
         if not _SHA256.fullmatch(values.get("sha256", "")):
             raise BadRequest(
                 "sha256_missing",
@@ -66,3 +71,12 @@ class Metadata(BaseModel):
             filename=filename[:200] if filename else None,
             team=values.get("team") or None,
         )
+
+
+def _require_lines(values: dict[str, str]) -> None:
+    for key, value in values.items():
+        try:
+            line(value)
+        except ValueError as error:
+            named = key if key in ("sha256", "filename", "team") else "a value"
+            raise BadRequest("bad_metadata", f"Upload-Metadata: {named} {error}.") from None

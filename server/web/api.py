@@ -14,6 +14,7 @@ from server.evaluations.slots import standstill
 from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
+from server.texts import Name
 from server.web.pages import page
 
 router = APIRouter(include_in_schema=False)
@@ -34,7 +35,7 @@ def index(request: Request, session: SessionDep) -> HTMLResponse:
 
 
 @router.get("/challenges/{slug}", response_class=HTMLResponse)
-def challenge_page(request: Request, session: SessionDep, slug: str) -> HTMLResponse:
+def challenge_page(request: Request, session: SessionDep, slug: Name) -> HTMLResponse:
     """What a challenge asks, what it allows, and how to take part."""
     challenge, at = challenges.get_challenge(session, slug), challenges.now(session)
     spec = challenge.spec
@@ -54,7 +55,7 @@ def challenge_page(request: Request, session: SessionDep, slug: str) -> HTMLResp
 
 @router.head("/challenges/{slug}/leaderboards/{phase}")
 @router.get("/challenges/{slug}/leaderboards/{phase}", response_class=HTMLResponse)
-def leaderboard(request: Request, session: SessionDep, slug: str, phase: str) -> Response:
+def leaderboard(request: Request, session: SessionDep, slug: Name, phase: Name) -> Response:
     """The leaderboards of a phase."""
     challenge = challenges.get_challenge(session, slug)
     require_visible(challenge, phase, None)
@@ -85,7 +86,7 @@ async def css() -> Response:
 async def api_docs(request: Request) -> HTMLResponse:
     """The API's documentation, from files of this installation."""
     return get_swagger_ui_html(
-        openapi_url=str(request.app.openapi_url),
+        openapi_url="/api/v1/openapi.json",
         title="Proctor API",
         swagger_js_url="/static/swagger/swagger-ui-bundle.js",
         swagger_css_url="/static/swagger/swagger-ui.css",
