@@ -7,6 +7,8 @@ of one address half of them, so that nobody alone keeps the others out.
 import asyncio
 import json
 import resource
+import socket
+import struct
 from collections import Counter
 from typing import Any, ClassVar
 
@@ -18,6 +20,9 @@ HEADER_SECONDS = (
 HEADER_BYTES = 64 * 2**10
 READ_SECONDS = 60.0  # in which a client has to take `_LEAST_READ` bytes of what waits for it
 _LEAST_READ = 64 * 2**10
+DISCARDED_BYTES = (
+    16 * 2**20
+)  # of a body that come after its request was answered; its sender then sees the answer
 UNREAD_BYTES = 256 * 2**20  # bytes that wait for clients, all together; beyond, the slowest reader is cut off
 _MOST = 8192
 _OWN_FILES = 512  # descriptors that are left for the database, files and everything else
@@ -44,6 +49,7 @@ class Protocol(HttpToolsProtocol):
         self._unread = 0
         self._progress = False
         self._in_body = False
+        self._discarded = 0
         self._quiet = (
             0  # bytes since anything came of them: headers without an end, trailers, extensions of chunks
         )
@@ -86,7 +92,7 @@ class Protocol(HttpToolsProtocol):
         """The headers are there."""
         if self.transport.is_closing():
             return
-        self._quiet, self._in_body = 0, True
+        self._quiet, self._in_body, self._discarded = 0, True, 0
         self._forget_headers()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEADER_BYTES:
             self._refuse(431, "headers_too_large", "Headers too large", "Headers have at most 64 KiB.")
@@ -96,8 +102,13 @@ class Protocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""
         self._quiet = 0
-        if not self.transport.is_closing():
-            super().on_body(body)
+        if self.transport.is_closing():
+            return
+        super().on_body(body)
+        if self.cycle.response_complete:
+            self._discarded += len(body)
+            if self._discarded > DISCARDED_BYTES:
+                self.transport.close()
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -156,7 +167,7 @@ class Protocol(HttpToolsProtocol):
             self._unread, self._progress = self._waiting(), False
             self._reading = self.loop.call_later(READ_SECONDS, self._look_at_reader)
         if sum(one._waiting() for one in self._slow) > UNREAD_BYTES:
-            next(one for one in self._slow if one._waiting()).transport.abort()
+            next(one for one in self._slow if one._waiting())._cut_off()
 
     def _look_at_reader(self) -> None:
         self._reading = None
@@ -166,7 +177,20 @@ class Protocol(HttpToolsProtocol):
         elif self._progress or left <= self._unread - _LEAST_READ:
             self._expect_reading()
         else:
-            self.transport.abort()
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        """Ends the connection at once, with what waits for its client here and in the kernel."""
+        self.pipeline.clear()
+        self._slow.pop(self, None)
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # what its application still says goes nowhere
+            self.cycle.message_event.set()
+        self.flow.resume_writing()
+        wire = self.transport.get_extra_info("socket")
+        if wire is not None:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def _refuse(self, status: int, code: str, title: str, detail: str) -> None:
         """Answers without the application, and closes."""

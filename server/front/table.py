@@ -20,7 +20,7 @@ LANES = (
     Terms("boards", permits=3, waiting=1024, patience=15),
     Terms("passwords", permits=2, waiting=512, patience=15),  # each takes a core for a tenth of a second
     Terms("strangers", permits=3, waiting=1024, patience=15),
-    Terms("uploads", permits=64, waiting=64, patience=5, each=8),
+    Terms("uploads", permits=64, waiting=1024, patience=10, each=8),
     Terms("outputs", permits=16, waiting=64, patience=30),
     Terms("downloads", permits=12, waiting=128, patience=60),
 )

@@ -12,6 +12,7 @@ from server.leaderboard import service
 from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
 from server.leaderboard.schemas import LeaderboardOut, OtherwiseOut, Valued
+from server.texts import Name
 
 router = APIRouter(tags=["leaderboards"])
 

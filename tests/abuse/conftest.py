@@ -1,9 +1,14 @@
 """The server and its people, as in tests/server, before a database that these tests have to themselves."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
+from fastapi import FastAPI
 
+from server.app import create_app
+from server.front.lanes import Lane
+from server.settings import Settings
 from tests.conftest import copied_database
 from tests.server.conftest import (
     admin,
@@ -18,6 +23,7 @@ from tests.server.conftest import (
     nobody,
     person,
     served,
+    serving,
     session,
     sessions,
     settings,
@@ -51,6 +57,32 @@ __all__ = [
     "team_id",
     "tus",
 ]
+
+
+@dataclass(frozen=True)
+class Front:
+    """A server of its own before the same database, which a test may flood, and its insides."""
+
+    url: str
+    app: FastAPI
+
+    @property
+    def lanes(self) -> dict[str, Lane]:
+        """What runs and waits in it."""
+        lanes: dict[str, Lane] = self.app.state.front.lanes
+        return lanes
+
+    def connections(self) -> int:
+        """How many database connections requests hold now."""
+        pool = self.app.state.sessions.kw["bind"].pool
+        return int(pool.checkedout())
+
+
+@pytest.fixture(scope="session")
+def front(settings: Settings) -> Iterator[Front]:
+    app = create_app(settings)
+    with serving(app) as url:
+        yield Front(url, app)
 
 
 @pytest.fixture(scope="session")

@@ -49,13 +49,8 @@ class Wire:
 
     def status(self) -> int:
         """The status of the answer; 0 where the connection ends without one."""
-        return int([*self.answer().split(b" ", 2), b"0"][1] or 0) if self._peek() else 0
-
-    def _peek(self) -> bool:
-        try:
-            return bool(self.socket.recv(1, socket.MSG_PEEK))
-        except OSError:
-            return False
+        words = self.answer().split(b" ", 2)
+        return int(words[1]) if len(words) > 1 else 0
 
     def answer(self) -> bytes:
         """Everything until the server closes the connection."""

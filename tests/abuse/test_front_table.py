@@ -1,0 +1,92 @@
+"""Every route has a lane and a bound for its body; none gets another's because its path looks alike."""
+
+from pathlib import Path
+
+import pytest
+from fastapi.openapi.utils import get_openapi
+from sqlalchemy import text
+
+from server.app import create_app
+from server.database import SessionFactory
+from server.front.table import IN_THREADS, LANES, NOWHERE, Rule, Table
+from server.front.threads import CONNECTIONS, ENDPOINT_THREADS, STREAM_THREADS
+from server.settings import Settings
+
+KIB = 2**10
+
+
+@pytest.fixture(scope="module")
+def table(settings: Settings) -> Table:
+    app = create_app(settings)
+    found: Table = app.state.front.table
+    app.state.front.probe.close()
+    return found
+
+
+def test_every_route_of_the_description_has_a_rule_of_its_own(settings: Settings, table: Table) -> None:
+    app = create_app(settings)
+    app.state.front.probe.close()
+    described = get_openapi(title="", version="", routes=app.routes)["paths"]
+    listed = table.listed()
+    for path, methods in described.items():
+        for method in methods:
+            assert (method.upper(), path) in listed, f"{method} {path}"
+            filled = path.replace("{", "").replace("}", "")
+            assert table.rule(method.upper(), filled) is not NOWHERE
+
+
+def test_bodies_are_bounded_everywhere_but_in_the_two_streams(table: Table) -> None:
+    unbounded = {route for route, rule in table.listed().items() if rule.most is None}
+    assert unbounded == {
+        ("PATCH", "/api/v1/uploads/{upload_id}"),
+        ("PUT", "/api/v1/worker/leases/{case_run}/output"),
+    }
+    for (_, path), rule in table.listed().items():
+        if rule.most is not None and not path.startswith(("/api/v1/admin/", "/api/v1/worker/")):
+            assert rule.most <= 64 * KIB, path
+        assert rule.unknown <= 64 * KIB or path.startswith("/api/v1/admin/challenges"), path
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "lane"),
+    [
+        ("PUT", "/api/v1/worker/slots/output", "workers"),
+        ("PUT", "/api/v1/worker/leases/1/output", "outputs"),
+        ("PUT", "/api/v1/admin/evaluations/1/priority", "admins"),
+        ("POST", "/api/v1/uploads/1", "strangers"),
+        ("PATCH", "/api/v1/uploads/1/more", "strangers"),
+        ("GET", "/nothing/here/output", "strangers"),
+        ("PUT", "/output", "strangers"),
+        ("POST", "/api/v1/sessions", "passwords"),
+        ("DELETE", "/api/v1/sessions/current", "participants"),
+        ("GET", "/challenges/fomo26", "boards"),
+        ("GET", "/static/swagger/swagger-ui.css", "boards"),
+        ("GET", "/healthz", None),
+    ],
+)
+def test_the_route_that_answers_decides(table: Table, method: str, path: str, lane: str | None) -> None:
+    assert table.rule(method, path).lane == lane
+
+
+def test_every_rule_names_a_lane_that_there_is(table: Table) -> None:
+    names = {lane.name for lane in LANES}
+    used = {rule.lane for rule in table.listed().values()} | {NOWHERE.lane, None}
+    assert used - {None} == names
+    assert Rule("participants").most == 64 * KIB
+
+
+def test_there_is_a_thread_and_a_connection_for_every_permit(sessions: SessionFactory) -> None:
+    permits = sum(lane.permits for lane in LANES if lane.name in IN_THREADS)
+    assert permits <= ENDPOINT_THREADS
+    assert ENDPOINT_THREADS + STREAM_THREADS <= CONNECTIONS
+    # The score worker, commands and the database itself need some, too.
+    with sessions() as session:
+        assert int(session.scalar(text("SHOW max_connections")) or 0) >= CONNECTIONS + 35
+
+
+def test_one_command_starts_the_server_everywhere() -> None:
+    root = Path(__file__).parents[2]
+    for file in ("docker/server.Dockerfile", "worker/admin/platform.py", "benchmarks/_services.py"):
+        text = (root / file).read_text()
+        assert "uvicorn" not in text, file
+        assert '"server"' in text, file
