@@ -20,6 +20,7 @@ from server.web.pages import error_page, wants_page
 from server.words import shortened, words
 
 _log = structlog.get_logger()
+_AWAY = ("08", "53", "57")  # SQLSTATE: of connections, of resources that are short, of shutting down
 _PARTS = ("body", "path", "query", "header")
 # What a refusal tells of what was wrong, and repeats of what was sent: as much as somebody reads.
 _TOLD = 20
@@ -118,7 +119,8 @@ def _database_failed(request: Request, error: Exception) -> Response:
     cause = getattr(error, "orig", None)
     if isinstance(cause, DiskFull):
         return _without_room(request, error)
-    if getattr(cause, "sqlstate", None) is not None and not getattr(error, "connection_invalidated", False):
+    state = getattr(cause, "sqlstate", None)
+    if state is not None and state[:2] not in _AWAY and not getattr(error, "connection_invalidated", False):
         return _unexpected(request, error)
     _log.warning("database_away", method=request.method, path=request.url.path, error=type(error).__name__)
     return answer_to(request, busy("The server's database does not answer."))

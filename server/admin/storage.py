@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from server.challenges.models import Challenge
-from server.disk import Share, gib
+from server.disk import Room, Share, gib
 from server.images.models import Image
 from server.images.storage import stored
 from server.settings import Settings
@@ -18,7 +18,6 @@ from server.uploads.models import Upload
 
 _FOLDERS = ("blobs", "uploads", "inputs", "references", "scoring", "logs", "worker")
 _WEEK = 7 * 86400.0
-_LASTS_LONG = 3650
 
 
 class TeamStorage(BaseModel):
@@ -31,8 +30,8 @@ class TeamStorage(BaseModel):
     uploads: int
 
 
-class Overview(BaseModel):
-    """The data disk in bytes: what is free, what is kept, what came in the last week, by folder and by team."""
+class Disk(BaseModel):
+    """The data disk in bytes: what is free and kept, what there is room for, what came in the last week."""
 
     free: int
     reserve: int
@@ -40,41 +39,60 @@ class Overview(BaseModel):
     for_new_work: int
     for_results: int
     last_week: int
+
+    def days_left(self) -> float | None:
+        """How long the room for uploads lasts at last week's pace; None if nothing came."""
+        return 7 * self.for_uploads / self.last_week if self.last_week else None
+
+    def sentence(self) -> str:
+        """What still works, and for how long if it goes on as in the last week."""
+        if not self.for_results:
+            return "The disk is full: no output or score is stored, everything waits. Make room."
+        if not self.for_new_work:
+            return "The disk is nearly full: no case is given out, no upload is taken; what runs is still stored."
+        if not self.for_uploads:
+            return "The disk is nearly full: no upload is taken; what is there goes on."
+        days = self.days_left()
+        pace = "" if days is None else f"; at last week's {gib(self.last_week)} that lasts {days:,.0f} days"
+        return f"{gib(self.for_uploads)} are free for uploads{pace}."
+
+
+class Overview(Disk):
+    """The disk, what lies on it by folder, and what each team stores, in bytes."""
+
     team_storage: int
     database: int
     folders: dict[str, int]
     teams: list[TeamStorage]
 
-    def sentence(self) -> str:
-        """How full it is and how long that lasts at last week's pace."""
-        return disk_sentence(self.for_uploads, self.for_new_work, self.for_results, self.last_week)
+
+def disk(data: Path, reserve: int) -> Disk:
+    """How full the disk with `data` is; it looks at each file."""
+    return _disk(data, reserve, sum(recent for _, recent in _sizes(data).values()))
 
 
-def disk_sentence(for_uploads: int, for_new_work: int, for_results: int, last_week: int) -> str:
-    """What still works, and for how long if it goes on as in the last week; all in bytes."""
-    if not for_results:
-        return "The disk is full: no output or score is stored, everything waits. Make room."
-    if not for_new_work:
-        return "The disk is nearly full: no case is given out, no upload is taken; what runs can still be stored."
-    if not for_uploads:
-        return "The disk is nearly full: no upload is taken, what is there goes on."
-    days = 7 * for_uploads / last_week if last_week else _LASTS_LONG
-    lasts = (
-        f"; {gib(last_week)} came in the last week, so it lasts about {days:,.0f} days" if last_week else ""
+def _disk(data: Path, reserve: int, last_week: int) -> Disk:
+    left = {share: Room(data, int(reserve * share.value)).left() for share in Share}
+    return Disk(
+        free=Room(data, 0).left(),
+        reserve=reserve,
+        for_uploads=left[Share.UPLOADS],
+        for_new_work=left[Share.NEW_WORK],
+        for_results=left[Share.RESULTS],
+        last_week=last_week,
     )
-    return f"{gib(for_uploads)} are free for uploads{lasts}."
+
+
+def _sizes(data: Path) -> dict[str, tuple[int, int]]:
+    return {name: _tree(data / name) for name in _FOLDERS}
 
 
 def overview(session: Session, settings: Settings) -> Overview:
     """Everything; it looks at each file."""
-    sizes = {name: _tree(settings.data / name) for name in _FOLDERS}
+    sizes = _sizes(settings.data)
+    found = _disk(settings.data, settings.disk_reserve, sum(recent for _, recent in sizes.values()))
     return Overview(
-        free=settings.room(Share.UPLOADS).left() + settings.disk_reserve,
-        reserve=settings.disk_reserve,
-        for_uploads=settings.room(Share.UPLOADS).left(),
-        for_new_work=settings.room(Share.NEW_WORK).left(),
-        for_results=settings.room(Share.RESULTS).left(),
-        last_week=sum(recent for _, recent in sizes.values()),
+        **found.model_dump(),
         team_storage=settings.team_storage,
         database=session.scalar(text("SELECT pg_database_size(current_database())")) or 0,
         folders={name: size for name, (size, _) in sizes.items()},

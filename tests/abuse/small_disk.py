@@ -1,5 +1,6 @@
 """An ext4 disk of some hundred megabytes in a file, mounted, and a server whose data lies on it."""
 
+import errno
 import os
 import shutil
 import socket
@@ -56,6 +57,19 @@ def fill(path: Path, size: int) -> None:
     """A file of so many bytes that really lie on the disk."""
     with path.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, size)
+
+
+def to_the_last_byte(path: Path) -> None:
+    """Lets a file grow until nothing fits on its disk."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        while True:
+            os.write(handle, bytes(MIB))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+    finally:
+        os.close(handle)
 
 
 @contextmanager

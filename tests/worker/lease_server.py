@@ -38,7 +38,7 @@ class LeaseServer:
         self.renewed: Counter[str] = Counter()
         self.beats, self.nonsense = 0, b""
         self.lost: set[str] = set()
-        self.failures = self.fetch_failures = self.not_now = 0
+        self.failures = self.fetch_failures = self.not_now = self.full = 0
         self.slots: list[Json] = []
         self.lease_seconds = 30.0
         self.tokens: set[str] | None = None  # those that are let in; all of them if None
@@ -167,6 +167,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         body = self._body()
         if self._is_refused():
+            return
+        if self.lab.full:
+            self.lab.full -= 1
+            self._say(507, b'{"status":507,"code":"storage_full"}')
             return
         if (called := _CALL.fullmatch(self.path)) is not None:
             self.lab.outputs[called[1]] = body

@@ -150,6 +150,18 @@ def test_a_server_that_restarts_costs_no_case(lab: LeaseServer, start: Start) ->
     assert lab.fetched[case] == 3
 
 
+def test_a_result_waits_for_room_on_the_servers_disk(
+    lab: LeaseServer, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.run.heart._ASK_WHEN_FULL", 0.5)
+    lab.full, lab.lease_seconds = 8, 2.0
+    (case,) = lab.add("answers", data=uuid.uuid4().bytes)
+    start()
+    (said,) = lab.wait(case)
+    assert said["fault"] is None, "longer than a server that does not answer is waited for"
+    assert (lab.full, lab.released) == (0, {})
+
+
 def test_a_slot_that_stops_while_it_asks_again_hands_back_without_a_fault(
     lab: LeaseServer, start: Start
 ) -> None:

@@ -239,3 +239,23 @@ def test_ctrl_c_reaches_the_supervisor_and_not_its_children(tmp_path: Path) -> N
     child.start()
     assert os.getpgid(pid_of(child)) != os.getpgid(0)
     child.stop()
+
+
+def test_a_log_that_grows_is_set_aside_while_its_program_writes(
+    tmp_path: Path, announced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.embedded.process._LARGE_LOG", 50_000)
+    code = "import time; print('up', flush=True)\nwhile True: print('x' * 99, flush=True); time.sleep(0.0001)"
+    talker = program(tmp_path, "talker", code)
+    supervisor = Supervisor([talker], announced.append)
+    supervisor.start()
+    try:
+        older = talker.log.with_suffix(".1.log")
+        for _ in range(3):
+            assert until(lambda: talker.log.stat().st_size > 60_000)
+            supervisor.look_after()
+            assert talker.log.stat().st_size < 50_000
+            assert older.stat().st_size >= 50_000
+        assert b"\0" not in talker.log.read_bytes(), "it goes on at the beginning"
+    finally:
+        supervisor.stop()

@@ -24,6 +24,7 @@ from worker.embedded.data import data_directory
 from worker.embedded.ports import is_free
 
 _GB = 10**9
+_DAYS = 14
 _OLDEST_ENGINE = (20, 10)
 app = typer.Typer()
 
@@ -96,6 +97,7 @@ def examine(data: Path, port: int) -> list[Finding]:
         *engine(Engine.connect),
         sif_files(),
         graphics(gpus()),
+        *storage_lasts(data),
         *recorded(data),
     ]
 
@@ -154,6 +156,23 @@ def disk(subject: str, path: Path, *, warn: int, fail: int) -> Finding:
             subject, State.WARN, found, "Images of participants are large: plan for 40 GB and more."
         )
     return Finding(subject, State.OK, found)
+
+
+def storage_lasts(data: Path) -> Iterator[Finding]:
+    """What an installation's disk has room for, and for how long at last week's pace."""
+    if not (data / "blobs").is_dir():
+        return
+    from server.admin.storage import disk as storage  # it needs the server's tables
+    from server.settings import Settings
+
+    reserve = os.environ.get("PROCTOR_DISK_RESERVE", Settings.model_fields["disk_reserve"].default)
+    found = storage(data, int(reserve))
+    days = found.days_left()
+    state = State.OK
+    if not found.for_uploads or (days is not None and days < _DAYS):
+        state = State.WARN if found.for_results else State.FAIL
+    remedy = "'proctor-admin storage' says what takes it; 'proctor-admin sweep' removes what nothing needs."
+    yield Finding("storage", state, found.sentence(), "" if state is State.OK else remedy)
 
 
 def free_port(port: int) -> Finding:

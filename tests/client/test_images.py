@@ -1,0 +1,25 @@
+"""A team's images on the server, through the command."""
+
+from pathlib import Path
+
+from tests.client.archives import image_archive
+from tests.client.conftest import Cli
+from tests.client.test_submit import submitted
+
+
+def test_a_team_sees_what_its_images_take_and_removes_one(mine: Cli, tmp_path: Path) -> None:
+    image_archive(tmp_path / "image.tar", noise=4096)
+    done = mine("submit", str(tmp_path / "image.tar"), "--track", "method", "--phase", "validation")
+    assert done.exit_code == 0, done.output
+    shown = mine("images")
+    assert shown.exit_code == 0, shown.output
+    (digest,) = [line.split()[0] for line in shown.output.splitlines() if line.startswith("sha256:")]
+    assert "of 200 GiB are used" in shown.output
+    refused = mine("images", "--remove", digest[7:19])
+    assert (refused.exit_code != 0, "is queued" in refused.output) == (True, True), refused.output
+    assert mine("cancel", submitted(done.output)).exit_code == 0
+    removed = mine("images", "--remove", digest[7:19])
+    assert (removed.exit_code, f"{digest} is removed" in removed.output) == (0, True), removed.output
+    assert "0.0 of 200 GiB are used" in removed.output
+    again = mine("images", "--remove", digest)
+    assert "No image of your team begin" in again.output
