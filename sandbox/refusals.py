@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from sandbox.engine import Engine
 
 _END = r"[\s.:]*(?:unknown[\s.:]*)?$"  # containerd puts the kind of an error, of which it has none, behind it
-_FULL = re.compile(rf"(?:no space left on device|disk quota exceeded){_END}", re.IGNORECASE)
+_FULL = re.compile(rf"(?P<words>no space left on device|disk quota exceeded){_END}", re.IGNORECASE)
 _HOST = re.compile(
-    r"(?:cannot allocate memory|input/output error|too many open files(?: in system)?|resource temporarily unavailable"
-    r"|structure needs cleaning|stale (?:nfs )?file handle|connection refused|connection reset by peer|i/o timeout"
-    rf"|context canceled|context deadline exceeded){_END}",
+    r"(?P<words>cannot allocate memory|input/output error|too many open files(?: in system)?"
+    r"|resource temporarily unavailable|structure needs cleaning|stale (?:nfs )?file handle|connection refused"
+    rf"|connection reset by peer|i/o timeout|context canceled|context deadline exceeded){_END}",
     re.IGNORECASE,
 )
 _LONG = re.compile(rf"file name too long{_END}", re.IGNORECASE)
@@ -60,15 +60,20 @@ def judge_load(
         raise ImageRefused(twice)
 
 
-def ran_out(engine: "Engine", said: str, size: int = 0) -> bool:
+def ran_out(engine: "Engine", said: str, size: int = 0, *, image: str | None = None) -> bool:
     """Whether the engine's sentence ends with something that its host lacks, as far as can be seen here.
 
     A file system says "no space left" also of an extended attribute that is too long. So where there is room for the
-    `size` bytes of an image several times over, that is not the host's disk.
+    `size` bytes of an image several times over, that is not the host's disk. Nor are words the host's that the
+    `image` of the sentence has in its own config: as a VOLUME, say, whose name ends a sentence.
     """
-    if _HOST.search(said):
-        return True
-    return bool(_FULL.search(said)) and not _has_room(engine, size)
+    full = _FULL.search(said)
+    found = _HOST.search(said) or (None if full and _has_room(engine, size) else full)
+    return found is not None and (image is None or not _says(engine, image, found["words"]))
+
+
+def _says(engine: "Engine", image: str, words: str) -> bool:
+    return words.lower() in json.dumps(engine.inspect_image(image)).lower()
 
 
 def _has_room(engine: "Engine", size: int) -> bool:

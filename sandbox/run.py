@@ -83,9 +83,10 @@ def prepare(engine: Engine, job: CaseJob) -> Case:
             cleanup.callback(group.remove)
             case = Case(engine, job, cleanup, group)
             message = options.refused_volumes(image)
+            case.refused = start.known_slow(job.image)
             if message is not None:
                 case.refused = Verdict(Fault.NO_START, message)
-            else:
+            if case.refused is None:
                 _make(case, image)
             case.cleanup = cleanup.pop_all()
     return case

@@ -92,6 +92,10 @@ _SHARE = 4
 """A known image runs at once if it takes less than one part in so many of the engine's time for an answer."""
 _slow: set[str] = set()
 """The images, by id, that the engine was slow with once while it was quick with a known one."""
+_found_slow: dict[str, float] = {}
+"""The images that it was slow with again, and when that was found. Each try holds a slot for as long as an answer may
+take, so that for some minutes none is made."""
+_REMEMBERED = 600.0
 _NOT_EXECUTED = re.compile(r"^\[FATAL tini \(\d+\)\] exec .* failed: .*$", re.MULTILINE)
 _INIT_FAILED = (1, 126, 127)
 """What the init process ends with: 127 where there is no such file, 126 where it may not, 1 for every other reason."""
@@ -112,7 +116,7 @@ def refused(
     said = explanation(error)
     if error.status_code == HTTPStatus.NOT_FOUND and not engine.has_image(str(config["Image"])):
         raise EngineFault(PlatformFault.IMAGE_MISSING, said) from error
-    if error.status_code in NO_ANSWER or ran_out(engine, said):
+    if error.status_code in NO_ANSWER or ran_out(engine, said, image=str(config["Image"])):
         raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, said) from error
     other = known.refused(engine, config, name)
     if other is not None:
@@ -141,6 +145,15 @@ def too_slow(engine: Engine, config: Mapping[str, Any], name: str, error: Reques
         if prompt:
             _slow.add(image)
         raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"making a container: {error}") from error
+    _found_slow[image] = time.monotonic()
+    return Verdict(Fault.NO_START, SLOW)
+
+
+def known_slow(image: str) -> Verdict | None:
+    """The verdict on an image, by its id, that was found to be too slow in the last minutes; None on others."""
+    found = _found_slow.get(image)
+    if found is None or time.monotonic() - found > _REMEMBERED:
+        return None
     return Verdict(Fault.NO_START, SLOW)
 
 

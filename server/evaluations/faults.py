@@ -26,9 +26,9 @@ NOT_RUN = (
     "No attempt was spent. The organizers see it in their list of errors and can have it run again."
 )
 NEVER_MADE = (
-    "No container of this image could be made: the engine failed at it each time, on every machine that tried, and "
-    "made and ran containers of other images there. Build a plainer image (fewer files, layers and settings), and see "
-    "with `proctor try` whether a container of it starts. No attempt was spent."
+    "No container of this image could be made: the engine failed at it each time, on every machine that tried, but "
+    "made containers of other images there. Build a plainer image (fewer files, layers and settings), and see with "
+    "`proctor try` whether a container of it starts. No attempt was spent."
 )
 NOT_SCORED = (
     "The platform ran this evaluation and failed to score it. No attempt was spent. The organizers see it in their "

@@ -134,6 +134,7 @@ def test_an_image_that_no_engine_loads_is_refused_by_the_check_and_by_the_engine
         engine.load(io.BytesIO(data), digest(image))
 
 
+OTHER = "sha256:" + "1" * 64
 TYPES: dict[str, Any] = {
     "ports that are a list": {"config": {"ExposedPorts": ["80/tcp"]}},
     "volumes that are texts": {"config": {"Volumes": {"/data": "x"}}},
@@ -148,6 +149,10 @@ TYPES: dict[str, Any] = {
     "a step that is a text": {"history": ["x"]},
     "a step with a date that is none": {"history": [{"created": "yesterday"}]},
     "a step too many": {"history": [{}, {}]},
+    "a step too many, by a letter that Go takes for an s": {"hi\N{LATIN SMALL LETTER LONG S}tory": [{}, {}]},
+    "layers by a letter that Go takes for an s": {
+        "rootf\N{LATIN SMALL LETTER LONG S}": {"diff_ids": [OTHER]}
+    },
     "a date without a time": {"created": "2026-11-28"},
     "a date without a zone": {"created": "2026-11-28T17:00:00"},
     "a date that is none": {"created": "2026-02-30T17:00:00Z"},

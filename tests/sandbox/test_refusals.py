@@ -298,3 +298,21 @@ def test_the_image_is_refused_not_the_disk_that_its_files_fill(
         engine.remove_image(name)
     assert outcome.verdict.fault is Fault.NO_START
     assert "too large" in outcome.verdict.message
+
+
+@pytest.mark.parametrize(
+    "name", ["connection refused", "a: cannot allocate memory", "no space left on device"]
+)
+def test_an_image_that_says_the_words_of_a_broken_host_is_refused_all_the_same(
+    engine: Engine, make_job: Callable[..., CaseJob], name: str
+) -> None:
+    """Its VOLUME is a link in a circle, with whose name the engine ends its sentence."""
+    circle = layer_of(entry(name, tarfile.SYMTYPE, f"/{name}"), file("mark", uuid.uuid4().bytes))
+    data, image = archive(circle, config={"Entrypoint": ["/x"], "Volumes": {f"/{name}": {}}})
+    engine.load(io.BytesIO(data), image)
+    try:
+        outcome = run_case(engine, make_job(image=image))
+    finally:
+        engine.remove_image(image)
+    assert outcome.verdict.fault is Fault.NO_START
+    assert outcome.log.startswith("evalSymlinksInScope: too many links")

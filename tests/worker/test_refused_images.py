@@ -4,9 +4,10 @@ import time
 
 import pytest
 
+from evaluator.verdicts import PlatformFault
 from sandbox.archive import ImageFacts
 from sandbox.engine import Engine
-from sandbox.faults import ImageRefused
+from sandbox.faults import EngineFault, ImageRefused
 from sandbox.start import UNLOADABLE
 from tests.sandbox.archives import config, digest, tar
 from tests.worker.lease_server import LeaseServer
@@ -67,6 +68,27 @@ def test_an_image_whose_blobs_are_damaged_here_is_not_its_teams_failure(
     assert lab.released[case] is not None
     assert lab.finished == {}
     assert not engine.has_image(whole.digest)
+
+
+def test_an_image_at_which_the_engine_failed_here_is_brought_anew_until_it_has_run(
+    lab: LeaseServer, start: Start, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So what fails again and again is no copy that was damaged on this host."""
+    whole = facts_of(lab, created="2026-11-28T17:00:00Z")
+    lab.facts = whole.to_json()
+    failing = [True, True]
+
+    def fail(*_: object) -> None:
+        if failing:
+            failing.pop()
+            raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, "as the test says")
+
+    monkeypatch.setattr("sandbox.run.execute", fail)
+    cases = [lab.add("answers")[0] for _ in range(3)]
+    start()
+    until(lambda: len(lab.released) == 2 and len(lab.finished) == 1)
+    assert {lab.fetched[one] for one in lab.blobs} == {3}
+    assert set(cases) == set(lab.released) | set(lab.finished)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1000.0])

@@ -59,6 +59,12 @@ class ImageCache:
         """The image was not loaded after all, or is gone."""
         self._path(digest).unlink(missing_ok=True)
 
+    def drop(self, engine: Engine, digest: str) -> None:
+        """Removes an image that is to be brought anew, unless there is a container of it; the caller holds its lock."""
+        if engine.untag(digest):
+            self._host.forget_warm(digest)
+            self.forget(digest)
+
     def digests(self) -> set[str]:
         """The images that workers of this host have loaded."""
         return set(self._known())

@@ -70,6 +70,7 @@ class Workshop:
         self._inputs = InputCache(host.root / "inputs", config.input_cache)
         self._images = ImageCache(host, config.image_cache)
         self._refusals = Refusals()
+        self._doubted: set[str] = set()
         self._in_use: dict[str, IO[str]] = {}
         # Names of containers that are wanted. Changed in place and looked at only after containers are listed, so
         # that no reaper takes one for an orphan that was made meanwhile.
@@ -116,6 +117,13 @@ class Workshop:
         )
         return Running(held, scratch, job)
 
+    def doubt(self, lease: Lease) -> None:
+        """Notes that the engine failed at the case: an image that never ran on this host is brought anew then.
+
+        So it is not for a copy that was damaged here that an image fails again and again.
+        """
+        self._doubted.add(lease.image["digest"])
+
     def image_is_ready(self, lease: Lease) -> bool:
         """Whether the image needs no uncounted run, which would take what a slot lends."""
         return self._host.is_warm(lease.image["digest"]) and self._engine().has_image(lease.image["digest"])
@@ -134,6 +142,9 @@ class Workshop:
 
         self._refusals.raise_if_fresh(digest)
         with self._host.image_lock(digest), self._refusals.noted(digest):
+            if digest in self._doubted and not self._host.is_warm(digest):
+                self._images.drop(self._engine(), digest)
+            self._doubted.discard(digest)
             ensure_image(self._engine(), fetch, held.lease, running.scratch / "image", cache=self._images)
             if not self._host.is_warm(digest):
                 warm = replace(running.job, patience=1.0)

@@ -103,6 +103,7 @@ class Settler:
                 self._stopped(held)
             elif isinstance(error, EngineFault):
                 log.error("platform_fault", fault=error.fault, detail=error.detail)
+                self._workshop.doubt(held.lease)
                 self._release(held, error.fault, error.detail)
             else:
                 said = f"{type(error).__name__}: {error}"
