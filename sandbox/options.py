@@ -22,6 +22,10 @@ from sandbox.jobs import CaseJob, Slot
 INPUT, OUTPUT, WORK, TMP = "/input", "/output", "/proctor", "/tmp"  # noqa: S108 - paths inside the container
 MAX_VOLUMES = 8
 OPEN_FILES = 16_384  # an engine cannot grant more than its own hard limit
+PENDING_SIGNALS = 1024
+QUEUE_BYTES = 256 * 1024
+"""What the kernel counts by user, containers of one user and the host together: a container is refused beyond this sum,
+so that the host, whose own bounds are far higher, keeps the rest."""
 FILE_TIME = 315_532_800
 """The time of every input inside, 1980 began then: a scan's own time, or a download's, could tell something."""
 RUNTIMES = ("runc", "runsc")
@@ -220,7 +224,13 @@ def largest_file(disk: int) -> int:
 
 
 def _ulimits(disk: int) -> list[dict[str, Any]]:
-    values = {"core": 0, "nofile": OPEN_FILES, "fsize": largest_file(disk)}
+    values = {
+        "core": 0,
+        "nofile": OPEN_FILES,
+        "fsize": largest_file(disk),
+        "sigpending": PENDING_SIGNALS,
+        "msgqueue": QUEUE_BYTES,
+    }
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in values.items()]
 
 

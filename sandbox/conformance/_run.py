@@ -114,6 +114,8 @@ class _Suite:
             "uid": self._slot.uid,
             "nofile": options.OPEN_FILES,
             "file_size": options.largest_file(limits.disk),
+            "pending_signals": options.PENDING_SIGNALS,
+            "queue_bytes": options.QUEUE_BYTES,
             "cores": cores,
             "disks": self._engine.privileged,
             "file_time": options.FILE_TIME,

@@ -95,18 +95,19 @@ _DECIDES = [
 ]
 
 
-def scored(session: Session, challenge: Challenge, phase: str) -> Sequence[Evaluation]:
+def scored(
+    session: Session, challenge: Challenge, phase: str, *, shown: bool = False
+) -> Sequence[Evaluation]:
     """The scored evaluations of a phase, the oldest first, with what decides on their base and their times.
 
-    Of a hidden phase those that have been shown to their teams.
+    shown: of a hidden phase only those whose teams have seen by now that they are scored.
     """
     query = select(Evaluation).where(
         Evaluation.challenge_id == challenge.id,
         Evaluation.phase == phase,
         Evaluation.status == EvaluationStatus.SCORED.value,
     )
-    found = challenge.spec.phases.get(phase)
-    if found is None or found.hidden:
+    if shown and challenge.spec.phases[phase].hidden:
         query = query.where(is_shown(session, Evaluation.finished_at))
     light = load_only(*_DECIDES, Evaluation.created_at, Evaluation.finished_at)
     return session.scalars(query.order_by(Evaluation.created_at, Evaluation.id).options(light)).all()

@@ -26,7 +26,7 @@ class Chosen:
 
 def chosen(session: Session, challenge: Challenge, phase: str, now: InForce) -> list[Chosen]:
     """Per team, track and board the latest or best evaluation of the base in force, and the latest of another one."""
-    evaluations = scored(session, challenge, phase)
+    evaluations = scored(session, challenge, phase, shown=True)
     best = _Best(session, challenge, phase, now) if now.spec.ranking.entry == "best" else None
     return [one for board in now.spec.boards for one in _of_board(board, evaluations, now, best)]
 

@@ -206,7 +206,7 @@ def test_a_plain_nifti_name_is_a_name_and_photographs_are_for_numbers_only() -> 
     ],
 )
 def test_what_is_no_time_or_closes_before_it_opens_is_refused(new: str, says: str) -> None:
-    at = "    attempts: {per: [team, task, track], valid: 3}\n"
+    at = "    attempts: {per: [team, task, track], valid: 3, rejected_per_week: 10} # each failure tells something\n"
     said = refused(changed(at, f"    closes: {new}\n{at}"))
     assert says in said
 
@@ -215,7 +215,7 @@ def test_what_is_no_time_or_closes_before_it_opens_is_refused(new: str, says: st
     "new", ["2026-08-31T23:59:59Z", "2026-08-31 23:59:59 +2", "'2026-08-31T23:59:59+0200'"]
 )
 def test_times_with_an_offset_are_times(new: str) -> None:
-    at = "    attempts: {per: [team, task, track], valid: 3}\n"
+    at = "    attempts: {per: [team, task, track], valid: 3, rejected_per_week: 10} # each failure tells something\n"
     assert read_challenge(changed(at, f"    closes: {new}\n{at}")).phases["validation"].closes is not None
 
 

@@ -96,6 +96,7 @@ WEAKENED: dict[Weaken, set[str]] = {
         *("capabilities", "new privileges", "call filter", "setuid programs", "other users", "device nodes"),
         *("chroot", "ptrace", "memory of other processes", "keyrings", "priority", "personality"),
         *("raw IP sockets", "packet sockets", "files by handle", "escape from the memory killer"),
+        *("pages in memory", "asynchronous reads", "dropping pages", "watches of files"),
     },
     with_the_hosts_namespaces: {
         *("network interfaces", "host's loopback", "host's abstract sockets", "processes of the host"),
@@ -104,6 +105,8 @@ WEAKENED: dict[Weaken, set[str]] = {
     without_bounds_on_use: {
         "processes",
         "resource limits",
+        "queued signals",
+        "message queues",
         "memory",
         "shared memory",
         "cores of other slots",

@@ -1,14 +1,17 @@
 """Acts that would use more than the challenge allows, and survive: processes, files, memory disks, cores."""
 
+import ctypes
 import errno
 import os
 import resource
 import signal
+import struct
 import time
 
-from .acts import REFUSED, Facts, act, text
+from .acts import REFUSED, Facts, act, call, libc, text
 
 _MORE = 24
+_CLOCK_MONOTONIC = 1
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -16,12 +19,17 @@ def _number(facts: Facts, name: str) -> int:
     return int(str(facts[name]))
 
 
-@act("resource limits", "core files, and raising the bounds on open files and file sizes")
+@act("resource limits", "core files, and raising the bounds on open files, file sizes, signals and queues")
 def resource_limits(facts: Facts) -> str | None:
-    wanted = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: _number(facts, "file_size")}
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: _number(facts, "file_size"),
+        resource.RLIMIT_SIGPENDING: _number(facts, "pending_signals"),
+        resource.RLIMIT_MSGQUEUE: _number(facts, "queue_bytes"),
+    }
     wrong = [which for which, value in wanted.items() if resource.getrlimit(which) != (value, value)]
     raised = []
-    for which in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
+    for which in (*wanted, resource.RLIMIT_NOFILE):
         hard = resource.getrlimit(which)[1]
         try:
             resource.setrlimit(which, (hard + 1, hard + 1))
@@ -53,6 +61,36 @@ def open_files(facts: Facts) -> str | None:
         except OSError as error:
             return None if error.errno == errno.EMFILE else f"after {count} files: {error.strerror}"
     return f"opened more than {most} files"
+
+
+@act(
+    "queued signals", "timers and queued signals, counted by user, beyond a part of the host's", of_host=True
+)
+def queued_signals(facts: Facts) -> str | None:
+    most = _number(facts, "pending_signals")
+    timer, place = ctypes.c_int(), _CLOCK_MONOTONIC
+    for count in range(most + 1):
+        ctypes.set_errno(0)
+        if libc.syscall(ctypes.c_long(222), ctypes.c_long(place), None, ctypes.byref(timer)) != 0:
+            code = ctypes.get_errno()
+            return None if code == errno.EAGAIN else f"after {count} timers: {os.strerror(code)}"
+    return f"made more than {most} timers"
+
+
+@act("message queues", "memory of message queues, counted by user, beyond a part of the host's", of_host=True)
+def message_queues(facts: Facts) -> str | None:
+    most = _number(facts, "queue_bytes")
+    sizes = struct.pack("=8q", 0, 10, 8192, 0, 0, 0, 0, 0)
+    names = [f"queue-{number}".encode() for number in range(most // (10 * 8192) + 1)]
+    try:
+        for name in names:
+            code = call(240, name, os.O_CREAT | os.O_RDWR, 0o600, sizes)[1]
+            if code:
+                return None if code in (errno.EMFILE, errno.ENOSPC) else f"said {os.strerror(code)}"
+    finally:
+        for name in names:
+            call(241, name)
+    return f"more than {most} bytes"
 
 
 @act("file size", "one file larger than everything that may be written")

@@ -4,12 +4,12 @@ import ast
 import os
 import time
 
-from . import calls, files, limits, network, previous, privileges
+from . import calls, files, limits, network, pages, previous, privileges
 from .acts import ACTS, Facts, text, tried
 from .canary import write_output
 
 _STOP = 1 << 30
-__all__ = ["ACTS", "calls", "files", "limits", "main", "network", "privileges"]
+__all__ = ["ACTS", "calls", "files", "limits", "main", "network", "pages", "privileges"]
 
 
 def report(kind: str, name: str, value: object) -> None:

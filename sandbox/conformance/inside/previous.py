@@ -9,7 +9,7 @@ from .acts import call, libc
 from .files import MARKER, everything, writable_directories
 
 NAME = "leaving something behind"
-DENIED = "anything that the next case could find: files, shared memory, message queues, sockets, processes"
+DENIED = "files, shared memory, message queues, sockets and processes that the next case could find"
 _KEY = 0x70726F63
 _QUEUE = b"proctor-conformance"
 
