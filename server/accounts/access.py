@@ -11,6 +11,7 @@ from server import events
 from server.accounts.models import ApiToken, PasswordReset, TokenKind
 from server.accounts.principals import Scope, User
 from server.accounts.service import locked, require_scope
+from server.accounts.tokens import LIVE
 from server.errors import NotFound
 
 
@@ -27,12 +28,7 @@ def list_sessions(session: Session, user: User) -> Sequence[ApiToken]:
     """The user's sessions that have not ended, oldest first."""
     return session.scalars(
         select(ApiToken)
-        .where(
-            ApiToken.user_id == user.id,
-            ApiToken.kind == TokenKind.SESSION,
-            ApiToken.revoked_at.is_(None),
-            ApiToken.expires_at > func.now(),
-        )
+        .where(ApiToken.user_id == user.id, ApiToken.kind == TokenKind.SESSION, *LIVE)
         .order_by(ApiToken.id)
     ).all()
 

@@ -15,8 +15,8 @@ from server.accounts import devices, tallies
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.principals import Scope
 from server.accounts.tallies import Bound
-from server.accounts.tokens import issue
-from server.errors import Forbidden, Unauthorized
+from server.accounts.tokens import LIVE, issue
+from server.errors import Conflict, Forbidden, Unauthorized
 
 SESSION_LASTS = timedelta(hours=12)
 SESSIONS = 20
@@ -85,12 +85,12 @@ def finish(session: Session, log_in: LogIn, *, key: str, renewed: str | None = N
     """Opens the session of a log-in whose password was right; `renewed` is the password stored with today's parameters.
 
     Raises:
-        Unauthorized: the password was changed meanwhile.
+        Conflict: the password was changed meanwhile.
         Forbidden: the account is closed.
     """
     account = session.scalar(select(Account).where(Account.id == log_in.account_id).with_for_update())
     if account is None or account.password_hash != log_in.stored:
-        raise refused()
+        raise password_changed()
     if account.closed_at is not None:
         raise Forbidden(
             "account_closed", "This account is closed. Ask the organizers if it is to be opened again."
@@ -109,6 +109,11 @@ def finish(session: Session, log_in: LogIn, *, key: str, renewed: str | None = N
 def refused() -> Unauthorized:
     """The answer to a wrong password and to an unknown address."""
     return Unauthorized("wrong_credentials", "The e-mail address or the password is wrong.")
+
+
+def password_changed() -> Conflict:
+    """The answer where a right password was changed while it was looked at."""
+    return Conflict("password_changed", "The password was changed at this very moment. Try once more.")
 
 
 def forget_attempts(session: Session, email: str, source: str) -> None:
@@ -163,12 +168,7 @@ def _end_surplus(session: Session, user_id: UUID) -> None:
     """Makes room for one more session, and removes the rows of those that ended long ago."""
     mine = (ApiToken.user_id == user_id, ApiToken.kind == TokenKind.SESSION)
     session.execute(delete(ApiToken).where(*mine, ApiToken.created_at < func.now() - _SESSIONS_KEPT))
-    live = (
-        select(ApiToken.id)
-        .where(*mine, ApiToken.revoked_at.is_(None), ApiToken.expires_at > func.now())
-        .order_by(ApiToken.id.desc())
-        .offset(SESSIONS - 1)
-    )
+    live = select(ApiToken.id).where(*mine, *LIVE).order_by(ApiToken.id.desc()).offset(SESSIONS - 1)
     session.execute(
         update(ApiToken)
         .where(ApiToken.id.in_(live.scalar_subquery()))

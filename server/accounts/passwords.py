@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from server import events
 from server.accounts import tallies
 from server.accounts.access import end_access
-from server.accounts.log_ins import forget_attempts
+from server.accounts.log_ins import forget_attempts, password_changed
 from server.accounts.models import Account, PasswordReset, TokenKind
 from server.accounts.principals import Scope, User
 from server.accounts.service import locked
@@ -70,11 +70,11 @@ def change_password(
     """Gives the user another password; their sessions end but the one that asks, and with `revoke_tokens` API tokens.
 
     Raises:
-        Forbidden: it is no longer the one that was `stored` when the old password was looked at.
+        Conflict: it is no longer the one that was `stored` when the old password was looked at.
     """
     account = locked(session, user.id)
     if account.password_hash != stored:
-        raise wrong_password()
+        raise password_changed()
     account.password_hash = password_hash
     session.execute(delete(PasswordReset).where(PasswordReset.user_id == account.id))
     kinds = [TokenKind.SESSION, *([TokenKind.API] if revoke_tokens else [])]

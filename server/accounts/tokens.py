@@ -20,7 +20,8 @@ _PREFIXES = {TokenKind.SESSION: "prs_", TokenKind.API: "prc_", TokenKind.WORKER:
 _TOKENS_PER_USER = 100
 _NEW_TOKENS = Bound("tokens", 200, timedelta(days=1), by_anybody=False)
 _ENDED_KEPT = timedelta(days=90)
-_LIVE = (ApiToken.revoked_at.is_(None), or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now()))
+LIVE = (ApiToken.revoked_at.is_(None), or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now()))
+"""What a token that has not ended meets."""
 
 
 def token_hash(token: str) -> str:
@@ -90,7 +91,7 @@ def create_api_token(
 def _asking(session: Session, user: User) -> ApiToken:
     """The token that asks; whoever revokes it waits for this unit of work, and ends what it has made."""
     row = session.scalar(
-        select(ApiToken).where(ApiToken.id == user.token_id, *_LIVE).with_for_update(read=True)
+        select(ApiToken).where(ApiToken.id == user.token_id, *LIVE).with_for_update(read=True)
     )
     if row is None:
         raise Unauthorized("token_revoked", "This token was revoked. Log in again or create a new one.")
@@ -117,7 +118,7 @@ def list_tokens(session: Session, user: User) -> Sequence[ApiToken]:
     """The user's API tokens that are valid, oldest first."""
     return session.scalars(
         select(ApiToken)
-        .where(ApiToken.user_id == user.id, ApiToken.kind == TokenKind.API, *_LIVE)
+        .where(ApiToken.user_id == user.id, ApiToken.kind == TokenKind.API, *LIVE)
         .order_by(ApiToken.id)
     ).all()
 

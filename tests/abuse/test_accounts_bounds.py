@@ -1,0 +1,162 @@
+"""Rows that strangers or one account could make without end: accounts, counts, tokens, sessions, invitations."""
+
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import uvicorn
+from sqlalchemy import func, select, update
+
+from server.accounts import log_ins, service, tallies, tokens
+from server.accounts.models import ApiToken, Tally, TokenKind
+from server.accounts.tallies import Bound
+from server.app import create_app
+from server.database import SessionFactory, unit_of_work
+from server.errors import QuotaSpent
+from server.settings import Settings
+from server.teams import invitations
+from tests.server.conftest import PASSWORD, Person
+
+People = Callable[..., Person]
+
+
+@pytest.fixture(scope="module")
+def strict(settings: Settings) -> Iterator[httpx.Client]:
+    """A server that lets three people register per source and hour, and five in all."""
+    bounds = {"registrations_per_source": 3, "registrations_per_hour": 5}
+    app = create_app(settings.model_copy(update=bounds))
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1", timeout=30) as client:
+        yield client
+    server.should_exit = True
+    thread.join()
+    app.state.sessions.kw["bind"].dispose()
+
+
+def registered(client: httpx.Client, source: str, email: str | None = None) -> httpx.Response:
+    body = {"email": email or f"{uuid4().hex}@example.org", "name": "Ada", "password": PASSWORD}
+    return client.post("/accounts", json=body, headers={"X-Forwarded-For": source})
+
+
+def test_accounts_are_bounded_per_source_and_in_all(strict: httpx.Client, sessions: SessionFactory) -> None:
+    with unit_of_work(sessions) as session:
+        session.execute(update(Tally).values(ends=func.now()))
+    one, other = "192.0.2.10", "192.0.2.11"
+    assert [registered(strict, one).status_code for _ in range(4)] == [201, 201, 201, 429]
+    assert [registered(strict, other).status_code for _ in range(3)] == [201, 201, 429]
+    refused = registered(strict, "192.0.2.12")
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_registrations")
+    assert 0 < int(refused.headers["Retry-After"]) <= 3600
+
+
+def test_asking_which_addresses_have_accounts_is_bounded_too(
+    strict: httpx.Client, sessions: SessionFactory, person: People
+) -> None:
+    with unit_of_work(sessions) as session:
+        session.execute(update(Tally).values(ends=func.now()))
+    ada = person()
+    answers = [registered(strict, "192.0.2.20", ada.email).status_code for _ in range(5)]
+    assert answers == [409, 409, 409, 429, 429]
+
+
+def test_refused_registrations_are_not_hashed(sessions: SessionFactory) -> None:
+    with unit_of_work(sessions) as session:
+        session.execute(update(Tally).values(ends=func.now()))
+        service.count_registration(session, source="192.0.2.30", per_source=1, per_hour=9)
+    with pytest.raises(QuotaSpent), unit_of_work(sessions) as session:
+        service.count_registration(session, source="192.0.2.30", per_source=1, per_hour=9)
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        log_ins.SOURCE,
+        log_ins.ADDRESS_FROM_SOURCE,
+        log_ins.ADDRESS_FROM_SOURCE_DAILY,
+        log_ins.ADDRESS_DAILY,
+        service.FROM_SOURCE,
+        service.FROM_ANYWHERE,
+    ],
+)
+def test_what_strangers_are_counted_in_has_a_bounded_number_of_rows(bound: Bound) -> None:
+    keys = {bound.key(secrets.token_hex(8), secrets.token_hex(8)) for _ in range(1000)}
+    assert all(key.startswith(f"{bound.name}:") and len(key) == len(bound.name) + 5 for key in keys)
+    assert bound.key("\ud800", "x")
+
+
+def test_a_count_ends_with_its_window_and_is_not_prolonged_by_those_refused(sessions: SessionFactory) -> None:
+    bound = Bound(f"test-{uuid4().hex}", 2, log_ins.DEVICE.within)
+    with unit_of_work(sessions) as session:
+        assert [tallies.count(session, bound, "x") for _ in range(2)] == [None, None]
+        first = session.scalar(select(Tally.ends).where(Tally.key == bound.key("x")))
+        assert tallies.count(session, bound, "x") is not None
+        assert session.scalar(select(Tally.ends).where(Tally.key == bound.key("x"))) == first
+        session.execute(update(Tally).where(Tally.key == bound.key("x")).values(ends=func.now()))
+        assert tallies.count(session, bound, "x") is None
+
+
+def test_an_account_makes_a_bounded_number_of_tokens_a_day(
+    person: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "_NEW_TOKENS", tokens._NEW_TOKENS.at(5))
+    ada = person()
+    for _ in range(5):
+        made = ada.http.post("/tokens", json={"name": "x"})
+        assert made.status_code == 201
+        assert ada.http.delete(f"/tokens/{made.json()['id']}").status_code == 204
+    refused = ada.http.post("/tokens", json={"name": "x"})
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_new_tokens")
+
+
+def test_a_team_makes_a_bounded_number_of_invitations_a_day(
+    captain: Person, team_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitations, "_NEW", invitations._NEW.at(5))
+    for _ in range(5):
+        made = captain.http.post(f"/teams/{team_id}/invitations")
+        assert made.status_code == 201
+        assert captain.http.delete(f"/teams/{team_id}/invitations/{made.json()['id']}").status_code == 204
+    refused = captain.http.post(f"/teams/{team_id}/invitations")
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_invitations")
+
+
+def test_a_person_has_a_bounded_number_of_sessions_and_the_oldest_ends(
+    person: People, sessions: SessionFactory
+) -> None:
+    ada = person()
+    for _ in range(log_ins.SESSIONS + 5):
+        with unit_of_work(sessions) as session:
+            tried = log_ins.begin(
+                session, email=ada.email, source="192.0.2.40", shown=None, key="k" * 40, per_source=100
+            )
+            log_ins.finish(session, tried, key="k" * 40)
+    assert ada.http.get("/me").status_code == 401
+    with sessions() as session:
+        live = session.scalar(
+            select(func.count()).where(
+                ApiToken.user_id == UUID(ada.id),
+                ApiToken.kind == TokenKind.SESSION,
+                ApiToken.revoked_at.is_(None),
+            )
+        )
+    assert live == log_ins.SESSIONS
+
+
+def test_a_team_has_a_bounded_number_of_members(
+    captain: Person, person: People, team_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.teams.membership.MEMBERS", 2)
+    codes = [captain.http.post(f"/teams/{team_id}/invitations").json()["code"] for _ in range(2)]
+    assert person("Bob").http.post(f"/invitations/{codes[0]}/accept").status_code == 200
+    refused = person("Eve").http.post(f"/invitations/{codes[1]}/accept")
+    assert (refused.status_code, refused.json()["code"]) == (409, "team_full")
