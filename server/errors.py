@@ -48,6 +48,10 @@ class Unauthorized(Problem):
 
     status, title = 401, "Not signed in"
 
+    def __init__(self, code: str, detail: str, **extra: Any) -> None:
+        super().__init__(code, detail, **extra)
+        self.headers["WWW-Authenticate"] = "Bearer"
+
 
 class Forbidden(Problem):
     """The token is valid but does not allow this."""

@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from server.bounds import MOST_BIGINT
 from server.deps import get_viewer
 from server.refusals import Refusal, code_of, depends_on, refusals
 
@@ -143,7 +144,16 @@ def as_3_0(schema: Any) -> Any:
     if isinstance(made.get("const"), str):
         made["enum"] = [made.pop("const")]
     made.pop("propertyNames", None)
+    for values in made.pop("patternProperties", {}).values():
+        made["additionalProperties"] = values or True
+    if made.get("type") == "integer":
+        made |= {bound: _whole(made[bound]) for bound in ("minimum", "maximum") if bound in made}
     return made
+
+
+def _whole(bound: float) -> int:
+    """A bound that the framework keeps as a float, which rounds the largest up."""
+    return min(int(bound), MOST_BIGINT)
 
 
 def _nullable(options: list[Any]) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from fastapi.responses import JSONResponse, Response
 from psycopg.errors import DiskFull
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from server import strangers
 from server.disk import storage_full
 from server.errors import Problem, busy
 from server.web.pages import error_page, wants_page
@@ -80,9 +82,11 @@ def _problem(request: Request, error: Exception) -> Response:
     return answer_to(request, error)
 
 
-def _invalid(request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - FastAPI routes by type
     found = error.errors()
+    if any(one["type"] == "json_invalid" for one in found) and (refused := await _refused(request)):
+        return refused
     problems = [
         {"field": _field(one["loc"]) or "the request", "message": shortened(words(one), _MESSAGE)}
         for one in found[:_TOLD]
@@ -99,8 +103,16 @@ def _field(where: Sequence[Any]) -> str:
     return ".".join(shortened(str(part), _NAME) for part in inside[:_DEPTH])
 
 
-def _http(request: Request, error: Exception) -> Response:
+async def _refused(request: Request) -> Response | None:
+    """The refusal of whoever sent a body that cannot be read, if they could not have sent any."""
+    problem = await run_in_threadpool(strangers.refusal, request)
+    return None if problem is None else _problem(request, problem)
+
+
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - FastAPI routes by type
+    if error.status_code == HTTPStatus.BAD_REQUEST and (refused := await _refused(request)):
+        return refused
     title = HTTPStatus(error.status_code).phrase
     code = title.lower().replace(" ", "_")
     headers = dict(error.headers) if error.headers else None

@@ -160,10 +160,7 @@ async def append(
     # No dependency on a session: an upload takes hours, and no transaction stays open for so long.
     transfer = _Transfer(request, settings, upload_id)
     with _tus_problems():
-        if content_type != _BYTES:
-            raise UnsupportedMedia("content_type", f"Send the bytes with 'Content-Type: {_BYTES}'.")
-        offset = _number(upload_offset, "Upload-Offset")
-        incoming = await in_stream_thread(transfer.begin, token, offset)
+        incoming = await in_stream_thread(transfer.begin, token, content_type, upload_offset)
         try:
             await receive(request.stream(), incoming, save=lambda saved: transfer.save(saved, incoming.actor))
         except ClientDisconnect:
@@ -180,9 +177,14 @@ class _Transfer:
         self._settings = settings
         self._id = upload_id
 
-    def begin(self, token: str | None, offset: int) -> service.Incoming:
+    def begin(
+        self, token: str | None, content_type: str | None, upload_offset: str | None
+    ) -> service.Incoming:
         with unit_of_work(self._sessions) as session:
             user = authenticate_user(session, token)
+            if content_type != _BYTES:
+                raise UnsupportedMedia("content_type", f"Send the bytes with 'Content-Type: {_BYTES}'.")
+            offset = _number(upload_offset, "Upload-Offset")
             room = self._settings.room(Share.UPLOADS)
             return service.begin(
                 session, user, self._id, offset=offset, uploads=self._settings.uploads, room=room

@@ -21,6 +21,8 @@ Json = dict[str, Any]
 
 _GOODBYES = {"/api/v1/sessions/current", "/api/v1/teams/{team_id}/members/me"}
 """Whoever says these once is refused everything afterwards."""
+_NO_OPERATION = ("not_found", "method_not_allowed")
+"""What is answered where a path or a method is none of the API's."""
 _METHODS = ("get", "post", "put", "patch", "delete")
 _ODD: Sequence[Any] = (
     None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63) - 1, 10**40, 1.5, 1e308, "", " ", "0", "null", "é" * 40,
@@ -49,6 +51,13 @@ class Operation:
     path: str
     parameters: tuple[Json, ...]
     body: Json | None
+    responses: Json
+
+    def refuses_with(self, status: int, code: str) -> bool:
+        """Whether the description says that this operation can answer so."""
+        content = self.responses.get(str(status), {}).get("content", {})
+        named = content.get("application/problem+json", {}).get("schema", {}).get("allOf", [{}])[-1]
+        return code in named.get("properties", {}).get("code", {}).get("enum", ())
 
 
 def operations(description: Json) -> Iterator[Operation]:
@@ -57,7 +66,8 @@ def operations(description: Json) -> Iterator[Operation]:
             if method in _METHODS and not (method == "delete" and path in _GOODBYES):
                 content = operation.get("requestBody", {}).get("content", {})
                 body = content.get("application/json", {}).get("schema")
-                yield Operation(method.upper(), path, tuple(operation.get("parameters", ())), body)
+                parameters = tuple(operation.get("parameters", ()))
+                yield Operation(method.upper(), path, parameters, body, operation["responses"])
 
 
 @dataclass(frozen=True)
@@ -195,7 +205,7 @@ def identities(
 
 def answers(
     seed: int, rounds: int, identities: dict[str, httpx.Client], team: Entrant, lab: Lab
-) -> Iterator[tuple[str, httpx.Response]]:
+) -> Iterator[tuple[str, Operation, httpx.Response]]:
     team.submit()
     lease = FakeWorker(identities["worker"], "fuzz").take()
     address = str(identities["nobody"].base_url).removesuffix("/api/v1/")
@@ -211,19 +221,20 @@ def answers(
             name = fuzzer.asker(operation, list(identities))
             path, arguments = fuzzer.request(operation)
             answer = identities[name].request(operation.method, f"{address}{path}", **arguments)
-            yield f"{name}: {operation.method} {path} {arguments}", answer
+            yield f"{name}: {operation.method} {path} {arguments}", operation, answer
 
 
 def hold(seed: int, rounds: int, identities: dict[str, httpx.Client], team: Entrant, lab: Lab) -> None:
-    """Every answer is below 500, and each refusal a problem with a code and a sentence, and short."""
-    for request, answer in answers(seed, rounds, identities, team, lab):
+    """Every answer is below 500, and each refusal a problem with a sentence and a code that the description has."""
+    for request, operation, answer in answers(seed, rounds, identities, team, lab):
         said = f"{request} -> {answer.status_code} {answer.text[:500]}"
         assert answer.status_code < 500, said
         assert "Traceback" not in answer.text, said
         if answer.status_code >= 400:
             assert answer.headers["content-type"] == "application/problem+json", said
             problem = answer.json()
-            assert problem["code"], said
+            found = operation.refuses_with(answer.status_code, problem["code"])
+            assert found or problem["code"] in _NO_OPERATION, f"not in the description: {said}"
             assert problem["detail"], said
 
 
