@@ -6,7 +6,7 @@ present challenge file and what is released. Leases, heartbeats and cases touch 
 
 from alembic import op
 
-revision = "boards"
+revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
