@@ -6,7 +6,7 @@ import multiprocessing
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -16,11 +16,24 @@ _PROBE_EVERY = 0.05
 
 
 @dataclass(frozen=True)
-class Request:
-    """One request as its bytes, with a name for people."""
+class Ask:
+    """One request; `name` is for people."""
 
-    name: str
-    content: bytes
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    name: str = ""
+
+    def wire(self, url: str) -> bytes:
+        """Its bytes on a connection of its own."""
+        length = {"Content-Length": str(len(self.body))} if self.body or self.method != "GET" else {}
+        headers = {"Host": urlsplit(url).netloc, "Connection": "close", **length, **self.headers}
+        lines = [
+            f"{self.method} {self.path} HTTP/1.1",
+            *[f"{key}: {value}" for key, value in headers.items()],
+        ]
+        return "\r\n".join([*lines, "", ""]).encode() + self.body
 
 
 @dataclass
@@ -41,37 +54,29 @@ class Answers:
         ordered = sorted(self.seconds)
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else 0.0
 
+    def counted(self) -> dict[int, int]:
+        """How often each status came."""
+        return dict(sorted(Counter(self.statuses).items()))
+
     @property
-    def counted(self) -> str:
-        """How often each status came, for people."""
-        counts = sorted(Counter(self.statuses).items())
-        return ", ".join(f"{count:,}× {status or 'no answer'}" for status, count in counts)
+    def shown(self) -> str:
+        """The same for people."""
+        return ", ".join(f"{count:,}× {status or 'no answer'}" for status, count in self.counted().items())
 
 
 def request(
-    name: str,
-    url: str,
-    method: str,
-    path: str,
-    *,
-    token: str | None = None,
-    body: object = None,
-    **headers: str,
-) -> Request:
-    """A request as a client would send it that asks once."""
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {urlsplit(url).netloc}", "Connection: close"]
-    lines += [f"{key.replace('_', '-')}: {value}" for key, value in headers.items()]
+    name: str, method: str, path: str, *, token: str | None = None, body: object = None, **headers: str
+) -> Ask:
+    """A request as a client would send it that asks once; `headers` have underscores for hyphens."""
+    sent = {key.replace("_", "-"): value for key, value in headers.items()}
     if token is not None:
-        lines.append(f"Authorization: Bearer {token}")
-    content = b"" if body is None else json.dumps(body).encode()
+        sent["Authorization"] = f"Bearer {token}"
     if body is not None:
-        lines.append("Content-Type: application/json")
-    if body is not None or method != "GET":
-        lines.append(f"Content-Length: {len(content)}")
-    return Request(name, "\r\n".join(lines).encode() + b"\r\n\r\n" + content)
+        sent["Content-Type"] = "application/json"
+    return Ask(method, path, sent, b"" if body is None else json.dumps(body).encode(), name)
 
 
-async def ask(url: str, content: bytes, answers: Answers) -> None:
+async def ask(url: str, one: Ask, answers: Answers) -> None:
     """Sends one request on a connection of its own and notes what came of it."""
     parts = urlsplit(url)
     began = time.perf_counter()
@@ -79,7 +84,7 @@ async def ask(url: str, content: bytes, answers: Answers) -> None:
     try:
         async with asyncio.timeout(_PATIENCE):
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-            writer.write(content)
+            writer.write(one.wire(url))
             status = int((await reader.read(65536)).split(b" ", 2)[1])
             while await reader.read(65536):
                 pass
@@ -89,17 +94,18 @@ async def ask(url: str, content: bytes, answers: Answers) -> None:
     answers.add(status, time.perf_counter() - began)
 
 
-def burst(url: str, one: Request, count: int) -> Answers:
+async def at_once(url: str, one: Ask, count: int) -> Answers:
     """Sends the same request so many times at once and waits for every answer."""
+    answers = Answers()
+    began = time.perf_counter()
+    await asyncio.gather(*(ask(url, one, answers) for _ in range(count)))
+    answers.took = time.perf_counter() - began
+    return answers
 
-    async def all_at_once() -> Answers:
-        answers = Answers()
-        began = time.perf_counter()
-        await asyncio.gather(*(ask(url, one.content, answers) for _ in range(count)))
-        answers.took = time.perf_counter() - began
-        return answers
 
-    return asyncio.run(all_at_once())
+def burst(url: str, one: Ask, count: int) -> Answers:
+    """The same for whoever does nothing else meanwhile."""
+    return asyncio.run(at_once(url, one, count))
 
 
 @contextmanager
@@ -133,7 +139,7 @@ def _probe(
 
 def _health(url: str) -> tuple[int, float]:
     parts = urlsplit(url)
-    content = request("healthz", url, "GET", "/healthz").content
+    content = Ask("GET", "/healthz").wire(url)
     began = time.perf_counter()
     status = 0
     try:

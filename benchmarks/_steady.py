@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from rich.table import Table
 
-from benchmarks._crowd import Answers, Request, ask, probed, request
+from benchmarks._crowd import Answers, Ask, ask, probed, request
 from benchmarks._platform import Platform, Team
 
 WATCHERS, LOOK_EVERY = 500, 10.0
@@ -32,7 +32,7 @@ class Member:
     team: str
 
 
-def creation(url: str, slug: str, member: Member, name: str) -> Request:
+def creation(slug: str, member: Member, name: str) -> Ask:
     sha256 = base64.b64encode(random.randbytes(32).hex().encode()).decode()  # noqa: S311 - a name, no secret
     headers = {
         "Tus_Resumable": "1.0.0",
@@ -40,7 +40,7 @@ def creation(url: str, slug: str, member: Member, name: str) -> Request:
         "Upload_Metadata": f"sha256 {sha256}",
     }
     path = f"{API}/challenges/{slug}/uploads?team={member.team}"
-    return request(name, url, "POST", path, token=member.token, **headers)
+    return request(name, "POST", path, token=member.token, **headers)
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def crowd(
             thread.join()
     for name, one in {**answers, "health": health}.items():
         numbers = [shown(one.percentile(50)), shown(one.percentile(99))]
-        table.add_row(name, f"{len(one.statuses):,}", one.counted, *numbers)
+        table.add_row(name, f"{len(one.statuses):,}", one.shown, *numbers)
 
 
 async def _everybody(
@@ -74,9 +74,9 @@ async def _everybody(
     over: threading.Event,
 ) -> None:
     own = str(team.client._http.headers["Authorization"]).removeprefix("Bearer ")
-    watch = request("watch", running.url, "GET", f"{API}/submissions/{submission}", token=own)
+    watch = request("watch", "GET", f"{API}/submissions/{submission}", token=own)
     path = f"{API}/challenges/{team.challenge}/leaderboards/{BOARD_PHASE}"
-    board = request("board", running.url, "GET", path, Accept_Encoding="gzip")
+    board = request("board", "GET", path, Accept_Encoding="gzip")
     owners = [members[number // UPLOADS_PER_TEAM] for number in range(UPLOADS)]
     async with asyncio.TaskGroup() as group:
         for _ in range(WATCHERS):
@@ -86,15 +86,15 @@ async def _everybody(
 
 
 async def _watch(
-    url: str, submission: Request, board: Request, answers: dict[str, Answers], over: threading.Event
+    url: str, submission: Ask, board: Ask, answers: dict[str, Answers], over: threading.Event
 ) -> None:
     """Looks at a submission as `proctor watch` does, and at the board each third time."""
     looks = random.randrange(3)  # noqa: S311 - they did not begin together
     await asyncio.sleep(random.uniform(0, LOOK_EVERY))  # noqa: S311
     while not over.is_set():
-        await ask(url, submission.content, answers["watchers"])
+        await ask(url, submission, answers["watchers"])
         if (looks := looks + 1) % 3 == 0:
-            await ask(url, board.content, answers["boards"])
+            await ask(url, board, answers["boards"])
         await asyncio.sleep(LOOK_EVERY * random.uniform(0.8, 1.2))  # noqa: S311
 
 
@@ -107,7 +107,7 @@ async def _upload(url: str, slug: str, member: Member, answers: Answers, over: t
 async def _upload_one(url: str, slug: str, member: Member, answers: Answers, over: threading.Event) -> None:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    writer.write(creation(url, slug, member, "new upload").content)
+    writer.write(creation(slug, member, "new upload").wire(url))
     head = (await reader.read()).decode()
     lines = [line.split(": ", 1) for line in head.split("\r\n")]
     location = next((line[1] for line in lines if line[0].lower() == "location"), None)
@@ -119,7 +119,7 @@ async def _upload_one(url: str, slug: str, member: Member, answers: Answers, ove
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     headers: dict[str, Any] = {"Tus_Resumable": "1.0.0", "Upload_Offset": "0"}
     headers |= {"Content_Type": "application/offset+octet-stream"}
-    start = request("upload", url, "PATCH", urlsplit(location).path, token=member.token, **headers).content
+    start = request("upload", "PATCH", urlsplit(location).path, token=member.token, **headers).wire(url)
     writer.write(start.replace(b"Content-Length: 0", b"Content-Length: %d" % UPLOAD_BYTES))
     piece, sent = random.randbytes(UPLOAD_RATE), 0  # noqa: S311
     while sent < UPLOAD_BYTES and not over.is_set():

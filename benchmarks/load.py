@@ -15,7 +15,7 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from benchmarks._compare import Comparison, Side
-from benchmarks._crowd import Request, burst, probed, request
+from benchmarks._crowd import Ask, burst, probed, request
 from benchmarks._platform import PHASE, Platform, Team, join, platform, spent, write_scans
 from benchmarks._steady import (
     API,
@@ -104,40 +104,38 @@ def _bursts(running: Platform, team: Team, member: Member, submission: str) -> T
             answers = burst(running.url, one, COUNT)
         table.add_row(
             one.name,
-            answers.counted,
+            answers.shown,
             f"{answers.took:.1f} s",
             shown(answers.percentile(50)),
             shown(answers.percentile(99)),
             shown(health.percentile(99)),
-            health.counted,
+            health.shown,
         )
         time.sleep(1)
     return table
 
 
-def _kinds(running: Platform, team: Team, member: Member, submission: str) -> Iterator[Request]:
-    url, slug = running.url, team.challenge
+def _kinds(running: Platform, team: Team, member: Member, submission: str) -> Iterator[Ask]:
+    slug = team.challenge
     with running.database() as session:
         worker = create_worker_token(session, "bench")
     board = f"{API}/challenges/{slug}/leaderboards/{BOARD_PHASE}"
-    yield request("health", url, "GET", "/healthz")
-    yield request("board, JSON", url, "GET", board, Accept_Encoding="gzip")
-    yield request(
-        "board, page", url, "GET", f"/challenges/{slug}/leaderboards/{BOARD_PHASE}", Accept="text/html"
-    )
-    yield request("challenge, page", url, "GET", f"/challenges/{slug}", Accept="text/html")
-    yield request("who am I", url, "GET", f"{API}/me", token=member.token)
+    yield request("health", "GET", "/healthz")
+    yield request("board, JSON", "GET", board, Accept_Encoding="gzip")
+    yield request("board, page", "GET", f"/challenges/{slug}/leaderboards/{BOARD_PHASE}", Accept="text/html")
+    yield request("challenge, page", "GET", f"/challenges/{slug}", Accept="text/html")
+    yield request("who am I", "GET", f"{API}/me", token=member.token)
     own = str(team.client._http.headers["Authorization"]).removeprefix("Bearer ")
-    yield request("a submission", url, "GET", f"{API}/submissions/{submission}", token=own)
-    yield request("submissions", url, "GET", f"{API}/challenges/{slug}/submissions", token=own)
+    yield request("a submission", "GET", f"{API}/submissions/{submission}", token=own)
+    yield request("submissions", "GET", f"{API}/challenges/{slug}/submissions", token=own)
     wrong = {"email": "nobody@example.org", "password": "a wrong password"}
-    yield request("log-in, wrong", url, "POST", f"{API}/sessions", body=wrong)
+    yield request("log-in, wrong", "POST", f"{API}/sessions", body=wrong)
     yield request(
-        "new token", url, "POST", f"{API}/tokens", token=member.token, body={"name": "x", "scopes": ["read"]}
+        "new token", "POST", f"{API}/tokens", token=member.token, body={"name": "x", "scopes": ["read"]}
     )
-    yield creation(url, slug, member, "new upload")
-    yield request("lease, no token", url, "POST", f"{API}/worker/leases", body=_SLOT)
-    yield request("lease, none fits", url, "POST", f"{API}/worker/leases", body=_SLOT, token=worker)
+    yield creation(slug, member, "new upload")
+    yield request("lease, no token", "POST", f"{API}/worker/leases", body=_SLOT)
+    yield request("lease, none fits", "POST", f"{API}/worker/leases", body=_SLOT, token=worker)
 
 
 _SLOT = {"name": "bench", "cpus": 0.01, "memory": 1}

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from benchmarks.load import Ask, Burst, burst
+from benchmarks._crowd import Answers, Ask, at_once
 from server.accounts.tokens import create_worker_token
 from server.database import SessionFactory, unit_of_work
 from tests.abuse.conftest import Front
@@ -47,7 +47,7 @@ def _log_in() -> Ask:
     ids=lambda ask: f"{ask.method} {ask.path}",
 )
 def test_hundreds_at_once_are_all_answered(front: Front, ask: Ask) -> None:
-    made = asyncio.run(burst(front.url, ask, 150))
+    made = asyncio.run(at_once(front.url, ask, 150))
     assert set(made.counted()) <= {200, 401, 422, 503}, made.counted()
     assert made.counted().get(503, 0) < 150
     assert _quiet(front)
@@ -57,7 +57,7 @@ def test_somebody_with_a_token_is_answered_hundreds_of_times_at_once(
     front: Front, person: Callable[..., Person]
 ) -> None:
     token = {"Authorization": f"Bearer {person().token}"}
-    assert asyncio.run(burst(front.url, Ask("GET", "/api/v1/me", token), 200)).counted() == {200: 200}
+    assert asyncio.run(at_once(front.url, Ask("GET", "/api/v1/me", token), 200)).counted() == {200: 200}
 
 
 def test_a_flood_of_log_ins_leaves_everything_else_quick(
@@ -73,11 +73,11 @@ def test_a_flood_of_log_ins_leaves_everything_else_quick(
         Ask("POST", "/api/v1/worker/heartbeat", worker, BEAT),
     ]
 
-    async def flooded() -> tuple[list[Burst], bool, Burst]:
-        flood = asyncio.gather(*[burst(front.url, _log_in(), 1) for _ in range(100)])
+    async def flooded() -> tuple[list[Answers], bool, Answers]:
+        flood = asyncio.gather(*[at_once(front.url, _log_in(), 1) for _ in range(100)])
         while front.lanes["passwords"].waiting < 50:
             await asyncio.sleep(0.01)
-        made = [await burst(front.url, ask, 1) for ask in others]
+        made = [await at_once(front.url, ask, 1) for ask in others]
         waited = front.lanes["passwords"].waiting > 0
         return made, waited, _joined(await flood)
 
@@ -98,14 +98,14 @@ def test_a_worker_is_heard_while_somebody_without_its_token_floods_its_api(
         await asyncio.sleep(1.1)  # so that the token just made counts as a worker's
         flood = [
             asyncio.create_task(
-                burst(front.url, Ask("POST", "/api/v1/worker/leases", {**JSON, **one}, LEASE), 100)
+                at_once(front.url, Ask("POST", "/api/v1/worker/leases", {**JSON, **one}, LEASE), 100)
             )
             for one in ({}, {"Authorization": f"Bearer prw_{uuid4().hex}"})
         ]
         while front.lanes["strangers"].waiting < 20:
             await asyncio.sleep(0.005)
         before = front.lanes["workers"].admitted
-        made = await burst(front.url, beat, 1)
+        made = await at_once(front.url, beat, 1)
         await asyncio.gather(*flood)
         return made.statuses, front.lanes["workers"].admitted == before + 1
 
@@ -150,8 +150,8 @@ def test_requests_of_clients_that_left_are_not_run(front: Front) -> None:
     assert lane.admitted == before + 1
 
 
-def _joined(made: list[Burst]) -> Burst:
-    return Burst([status for one in made for status in one.statuses])
+def _joined(made: list[Answers]) -> Answers:
+    return Answers([status for one in made for status in one.statuses])
 
 
 def _quiet(front: Front) -> bool:
