@@ -15,13 +15,17 @@ from client.models import (
     Challenge,
     Evaluation,
     Image,
+    Invitation,
     Leaderboard,
     NewToken,
+    OpenedSession,
+    OpenSession,
     Quota,
     Storage,
     StoredImage,
     Submission,
     Team,
+    Token,
     Upload,
 )
 
@@ -95,8 +99,24 @@ class Client:
 
     def log_in(self, email: str, password: str) -> str:
         """The token of a new session."""
-        response = self.request("POST", "/sessions", json={"email": email, "password": password})
-        return str(_json(response)["token"])
+        return self.open_session(email, password).token
+
+    def open_session(self, email: str, password: str, *, device: str | None = None) -> OpenedSession:
+        """A new session; `device` is what the last one answered, so that others' wrong log-ins do not count here."""
+        body = {"email": email, "password": password} | ({"device": device} if device else {})
+        return _read(OpenedSession, self.request("POST", "/sessions", json=body))
+
+    def sessions(self) -> list[OpenSession]:
+        """One's sessions that have not ended."""
+        return _read_list(OpenSession, self.request("GET", "/sessions"))
+
+    def log_out_everywhere(self, *, and_tokens: bool = False) -> None:
+        """Ends one's sessions, and API tokens too if that is asked for."""
+        self.request("DELETE", "/sessions", params={"tokens": and_tokens})
+
+    def close_account(self, password: str) -> None:
+        """Closes one's account."""
+        self.request("POST", "/me/close", json={"password": password})
 
     def me(self) -> Account:
         """Whose token this is."""
@@ -112,9 +132,16 @@ class Client:
         body = {"email": email, "code": code, "password": password}
         self.request("POST", "/password-resets", json=body)
 
-    def create_token(self, name: str, scopes: tuple[str, ...] = ("read", "submit")) -> NewToken:
-        """A new API token."""
-        return _read(NewToken, self.request("POST", "/tokens", json={"name": name, "scopes": list(scopes)}))
+    def create_token(
+        self, name: str, scopes: tuple[str, ...] = ("read", "submit"), *, days: int | None = None
+    ) -> NewToken:
+        """A new API token; one that is made with an API token ends with it."""
+        body = {"name": name, "scopes": list(scopes), "expires_in_days": days}
+        return _read(NewToken, self.request("POST", "/tokens", json=body))
+
+    def tokens(self) -> list[Token]:
+        """One's API tokens that have not ended."""
+        return _read_list(Token, self.request("GET", "/tokens"))
 
     def revoke_token(self, token_id: str) -> None:
         """Ends an API token."""
@@ -151,9 +178,18 @@ class Client:
         """One's own team in a challenge."""
         return _read(Team, self.request("GET", f"/challenges/{slug}/teams/mine"))
 
-    def invite(self, team_id: str) -> str:
+    def invite(self, team_id: str, *, days: int | None = None) -> str:
         """An invitation's code."""
-        return str(_json(self.request("POST", f"/teams/{team_id}/invitations"))["code"])
+        body = {"expires_in_days": days} if days is not None else None
+        return str(_json(self.request("POST", f"/teams/{team_id}/invitations", json=body))["code"])
+
+    def invitations(self, team_id: str) -> list[Invitation]:
+        """A team's open invitations."""
+        return _read_list(Invitation, self.request("GET", f"/teams/{team_id}/invitations"))
+
+    def revoke_invitation(self, team_id: str, invitation_id: str) -> None:
+        """Takes an invitation back."""
+        self.request("DELETE", f"/teams/{team_id}/invitations/{invitation_id}")
 
     def accept_invitation(self, code: str) -> Team:
         """Joins a team."""

@@ -1,8 +1,8 @@
 """The `proctor` application: its name space, its consoles, and what every command begins with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
 
@@ -123,6 +123,29 @@ def choose_challenge(client: Client, slug: str | None) -> Challenge:
         what = "Name a challenge with --challenge" if slug is None else f"There is no challenge {slug!r}"
         raise Usage(f"{what}.", "On this server: " + (", ".join(challenges) or "none yet") + ".")
     return challenges[slug]
+
+
+class _WithId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+_Listed = TypeVar("_Listed", bound=_WithId)
+
+
+def chosen(found: Sequence[_Listed], ending: str, what: str) -> _Listed:
+    """The one of a list whose id is or ends with `ending`: ids of one moment begin alike.
+
+    Raises:
+        Usage: there is none, or several.
+    """
+    meant = [one for one in found if ending and one.id.endswith(ending)]
+    if len(meant) != 1:
+        count = f"No {what} has" if not meant else f"{len(meant)} of them have"
+        raise Usage(
+            f"{count} an id that ends with {ending!r}.", "The list without options shows all of them."
+        )
+    return meant[0]
 
 
 def choose_team(client: Client, slug: str, team: str | None) -> str:

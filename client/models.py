@@ -51,6 +51,41 @@ class Storage(_Answer):
     allowed: int
 
 
+class Token(_Answer):
+    """An API token without its secret; `parent_id` is the one that it was made with, and ends with."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None = None
+    parent_id: str | None = None
+
+
+class OpenedSession(_Answer):
+    """A session's token, and what is sent along at the next log-in; None of an older server."""
+
+    token: str
+    device: str | None = None
+
+
+class OpenSession(_Answer):
+    """A session that has not ended."""
+
+    id: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    current: bool = False
+
+
+class Invitation(_Answer):
+    """An open invitation without its code."""
+
+    id: str
+    created_at: datetime
+    expires_at: datetime
+
+
 class Member(_Answer):
     """A person in a team."""
 

@@ -68,6 +68,19 @@ def store_log_in(log_in: LogIn) -> Path:
     return path
 
 
+def known_device(url: str, email: str) -> str | None:
+    """What the server at `url` gave this device when `email` last logged in on it."""
+    device = _read(config_dir() / "devices.json").get(f"{url} {email.lower()}")
+    return device if isinstance(device, str) else None
+
+
+def remember_device(url: str, email: str, device: str | None) -> None:
+    """Remembers that; it stays when one logs out, for it is no log-in."""
+    if device is not None:
+        path = config_dir() / "devices.json"
+        _write(path, _read(path) | {f"{url} {email.lower()}": device})
+
+
 def forget_log_in() -> None:
     """Removes the stored log-in."""
     (config_dir() / "login.json").unlink(missing_ok=True)

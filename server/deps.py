@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from server.accounts import service as accounts
 from server.accounts.principals import Admin, RunWorker, User
 from server.blobs import BlobStore
-from server.database import commit
+from server.database import commit, unit_of_work
 from server.front.callers import Person
 from server.settings import Settings
 
@@ -66,6 +66,12 @@ def get_user(request: Request, session: SessionDep, token: TokenDep) -> User:
     return _noted(request, token, accounts.authenticate_user(session, token))
 
 
+def get_asker(request: Request, token: TokenDep) -> User:
+    """The signed-in user of an endpoint that takes its time: no connection stays with the request."""
+    with unit_of_work(request.app.state.sessions) as session:
+        return get_user(request, session, token)
+
+
 def get_admin(request: Request, session: SessionDep, token: TokenDep) -> Admin:
     """The signed-in admin."""
     return _noted(request, token, accounts.authenticate_admin(session, token))
@@ -87,6 +93,7 @@ def _noted(request: Request, token: str | None, user: _U) -> _U:
 
 
 UserDep = Annotated[User, Depends(get_user)]
+AskerDep = Annotated[User, Depends(get_asker)]
 AdminDep = Annotated[Admin, Depends(get_admin)]
 RunWorkerDep = Annotated[RunWorker, Depends(get_run_worker)]
 

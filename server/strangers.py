@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from server.accounts import service as accounts
 from server.database import unit_of_work
-from server.deps import get_admin, get_run_worker, get_user
+from server.deps import get_admin, get_asker, get_run_worker, get_user
 from server.errors import Problem
 from server.refusals import depends_on
 
@@ -19,6 +19,7 @@ _GUARDS: tuple[tuple[Callable[..., Any], _Authenticate], ...] = (
     (get_admin, accounts.authenticate_admin),
     (get_run_worker, accounts.authenticate_run_worker),
     (get_user, accounts.authenticate_user),
+    (get_asker, accounts.authenticate_user),
 )
 
 

@@ -1,15 +1,35 @@
 """Accounts, log-ins and teams."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
 
 from client.api import Client
-from client.app import ChallengeOption, TeamOption, app, choose_challenge, choose_team, err, out, signed_in
+from client.app import (
+    ChallengeOption,
+    TeamOption,
+    app,
+    choose_challenge,
+    choose_team,
+    chosen,
+    err,
+    out,
+    signed_in,
+)
 from client.errors import ClientError, NotSignedIn, Usage
-from client.state import LogIn, forget_log_in, load_log_in, store_log_in, stored_log_in
+from client.state import (
+    LogIn,
+    forget_log_in,
+    known_device,
+    load_log_in,
+    remember_device,
+    store_log_in,
+    stored_log_in,
+)
 from client.terminal import secret
 from evaluator.terminal import agreed, ask, in_line
 
@@ -52,12 +72,22 @@ def _new_token(url: str, email: str | None, password: str | None) -> tuple[str, 
     """An API token, made with a log-in that is then not needed any more."""
     email = email or ask("E-mail")
     password = password or secret("Password")
-    with Client(url) as client:
-        session = client.log_in(email, password)
-    with Client(url, session) as client:
+    with session(url, email, password) as client:
         made = client.create_token(f"proctor on {socket.gethostname()}"[:100])
-        client.request("DELETE", "/sessions/current")
     return made.token, made.id
+
+
+@contextmanager
+def session(url: str, email: str, password: str) -> Iterator[Client]:
+    """A session for as long as it is needed, from a device that the server knows if it was used before."""
+    with Client(url) as client:
+        opened = client.open_session(email, password, device=known_device(url, email))
+    remember_device(url, email, opened.device)
+    with Client(url, opened.token) as client:
+        try:
+            yield client
+        finally:
+            client.request("DELETE", "/sessions/current")
 
 
 def _checked(url: str) -> str:
@@ -72,14 +102,21 @@ def _checked(url: str) -> str:
 
 
 @app.command()
-def logout() -> None:
+def logout(
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="End all your sessions and API tokens, on every machine.")
+    ] = False,
+) -> None:
     """Revoke the token that `login` made and forget it."""
     try:
         log_in = stored_log_in()
     except NotSignedIn:
         out.print("You are not logged in.")
         return
-    if log_in.token_id is not None:
+    if everywhere:
+        with Client(log_in.url, log_in.token) as client:
+            client.log_out_everywhere(and_tokens=True)
+    elif log_in.token_id is not None:
         try:
             with Client(log_in.url, log_in.token) as client:
                 client.revoke_token(log_in.token_id)
@@ -156,13 +193,39 @@ def create_team(name: str, challenge: ChallengeOption = None) -> None:
 
 
 @teams.command("invite")
-def invite(challenge: ChallengeOption = None, team: TeamOption = None) -> None:
+def invite(
+    challenge: ChallengeOption = None,
+    team: TeamOption = None,
+    days: Annotated[int | None, typer.Option(help="How long it lasts, up to 30; 7 if left out.")] = None,
+) -> None:
     """Print a code with which one more person can join your team."""
     with signed_in() as client:
         slug = choose_challenge(client, challenge).slug
-        code = client.invite(choose_team(client, slug, team))
+        code = client.invite(choose_team(client, slug, team), days=days)
     dashes = "-- " if code.startswith("-") else ""  # else the shell command would take the code for an option
     out.print(f"proctor team join {dashes}{code}", soft_wrap=True)
+
+
+@teams.command("invitations")
+def invitations(
+    revoke: Annotated[
+        list[str] | None, typer.Option("--revoke", help="Take back the invitation whose id ends so.")
+    ] = None,
+    challenge: ChallengeOption = None,
+    team: TeamOption = None,
+) -> None:
+    """List your team's open invitations. They end when whoever made them leaves the team."""
+    with signed_in() as client:
+        team_id = choose_team(client, choose_challenge(client, challenge).slug, team)
+        found = client.invitations(team_id)
+        for one in [chosen(found, ending, "open invitation") for ending in revoke or ()]:
+            client.revoke_invitation(team_id, one.id)
+            found.remove(one)
+            err.print(f"{in_line(one.id)} is taken back.")
+    for one in found:
+        out.print(f"{in_line(one.id)}  until {one.expires_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
+    if not found:
+        out.print("No invitation is open.")
 
 
 @teams.command("join")

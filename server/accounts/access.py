@@ -21,7 +21,6 @@ class Ended:
 
     sessions: int
     tokens: int
-    workers: int
 
 
 def list_sessions(session: Session, user: User) -> Sequence[ApiToken]:
@@ -61,42 +60,38 @@ def log_out_everywhere(session: Session, user: User, *, and_tokens: bool) -> End
     return ended
 
 
-def revoke_all(session: Session, user_id: UUID, *, actor: str, and_workers: bool = False) -> Ended:
-    """Ends a person's sessions, API tokens and pending codes, and with `and_workers` run workers' tokens they made.
+def revoke_all(session: Session, user_id: UUID, *, actor: str) -> Ended:
+    """Ends a person's sessions, API tokens and pending codes.
 
     Raises:
         NotFound: there is no such account.
     """
     locked(session, user_id)
-    ended = end_access(session, user_id, kinds=[TokenKind.SESSION, TokenKind.API], and_workers=and_workers)
+    ended = end_access(session, user_id, kinds=[TokenKind.SESSION, TokenKind.API])
     for pending in session.scalars(select(PasswordReset).where(PasswordReset.user_id == user_id)):
         session.delete(pending)
     events.record(session, "user", user_id, actor=actor, what="access revoked", why=_said(ended))
     return ended
 
 
-def end_access(
-    session: Session, user_id: UUID, *, kinds: Collection[TokenKind], but: str = "", and_workers: bool = False
-) -> Ended:
+def end_access(session: Session, user_id: UUID, *, kinds: Collection[TokenKind], but: str = "") -> Ended:
     """Ends a person's tokens of these kinds, but for the one with the hash `but`; children are a person's own too.
 
     Again until nothing is left: a token that is being made holds the row of the one that asks, which is seen next.
     """
-    mine = (ApiToken.user_id == user_id) & ApiToken.kind.in_(kinds)
-    if and_workers:
-        mine |= ApiToken.made_by == user_id
+    mine = (ApiToken.user_id == user_id, ApiToken.kind.in_(kinds))
     ended: list[TokenKind] = []
     while now := list(
         session.scalars(
             update(ApiToken)
-            .where(mine, ApiToken.revoked_at.is_(None), ApiToken.hash != but)
+            .where(*mine, ApiToken.revoked_at.is_(None), ApiToken.hash != but)
             .values(revoked_at=func.now())
             .returning(ApiToken.kind)
         )
     ):
         ended += now
-    return Ended(*(ended.count(kind) for kind in (TokenKind.SESSION, TokenKind.API, TokenKind.WORKER)))
+    return Ended(*(ended.count(kind) for kind in (TokenKind.SESSION, TokenKind.API)))
 
 
 def _said(ended: Ended) -> str:
-    return f"sessions: {ended.sessions}, tokens: {ended.tokens}, workers: {ended.workers}"
+    return f"sessions: {ended.sessions}, tokens: {ended.tokens}"

@@ -19,7 +19,7 @@ from server.accounts.schemas import (
     SessionOut,
 )
 from server.database import SessionFactory, unit_of_work
-from server.deps import BearerDep, SessionDep, SettingsDep, UserDep
+from server.deps import AskerDep, BearerDep, SessionDep, SettingsDep, TokenDep, UserDep
 
 router = APIRouter(tags=["accounts"])
 
@@ -47,7 +47,9 @@ def register(
             per_hour=settings.registrations_per_hour,
         )
     with unit_of_work(sessions) as session:
-        service.require_unknown(session, body.email)
+        service.require_registrable(
+            session, email=body.email, name=body.name, as_admin=body.setup_token is not None
+        )
     expected = settings.setup_token.get_secret_value() if settings.setup_token else None
     password_hash = hashing.hashed(body.password)
     with unit_of_work(sessions) as session:
@@ -121,11 +123,10 @@ def me(session: SessionDep, user: UserDep) -> Me:
 
 @router.post("/me/password", status_code=204)
 def change_password(
-    body: PasswordChange, sessions: SessionsDep, source: SourceDep, credentials: BearerDep
+    body: PasswordChange, sessions: SessionsDep, source: SourceDep, user: AskerDep, token: TokenDep
 ) -> None:
     """Changes one's password; one's other sessions end."""
-    token = credentials.credentials if credentials else ""
-    _, stored = _proven(sessions, token, body.old_password)
+    stored = _proven(sessions, user, body.old_password)
     password_hash = hashing.hashed(body.new_password, known=True)
     with unit_of_work(sessions) as session:
         passwords.change_password(
@@ -134,27 +135,26 @@ def change_password(
             stored=stored,
             password_hash=password_hash,
             source=source,
-            asking_token=token,
+            asking_token=token or "",
             revoke_tokens=body.revoke_tokens,
         )
 
 
 @router.post("/me/close", status_code=204)
-def close_account(body: Closing, sessions: SessionsDep, credentials: BearerDep) -> None:
+def close_account(body: Closing, sessions: SessionsDep, user: AskerDep) -> None:
     """Closes one's account for good: one leaves one's teams, and all sessions, tokens and invitations end."""
-    user, _ = _proven(sessions, credentials.credentials if credentials else "", body.password)
+    _proven(sessions, user, body.password)
     with unit_of_work(sessions) as session:
         closing.close_account(session, user.id, actor=user.actor, why="by the person")
 
 
-def _proven(sessions: SessionFactory, token: str, password: str) -> tuple[User, str]:
-    """Who asks, having shown their password, and how that is stored."""
+def _proven(sessions: SessionFactory, user: User, password: str) -> str:
+    """The user's password as it is stored, once they have shown it."""
     with unit_of_work(sessions) as session:
-        user = service.authenticate_user(session, token)
         stored = passwords.stored_of(session, user)
     if not hashing.verifies(stored, password, known=True):
         raise passwords.wrong_password()
-    return user, stored
+    return stored
 
 
 @router.post("/password-resets", status_code=204)

@@ -13,9 +13,7 @@ from server.errors import Conflict
 from server.teams.membership import leave_all
 
 
-def close_account(
-    session: Session, user_id: UUID, *, actor: str, why: str | None = None, and_workers: bool = False
-) -> Account:
+def close_account(session: Session, user_id: UUID, *, actor: str, why: str | None = None) -> Account:
     """Ends sessions, tokens, codes and invitations of a person, who leaves their teams; a second time does nothing.
 
     A captain hands over to the member who has been there longest. A team whose last member this is keeps them, with
@@ -29,7 +27,7 @@ def close_account(
     if account.closed_at is not None:
         return account
     require_other_admin(session, account)
-    revoke_all(session, user_id, actor=actor, and_workers=and_workers)
+    revoke_all(session, user_id, actor=actor)
     leave_all(session, user_id, actor=actor)
     account.closed_at, account.closed_why = func.now(), why
     session.flush()

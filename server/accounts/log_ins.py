@@ -16,7 +16,7 @@ from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.principals import Scope
 from server.accounts.tallies import Bound
 from server.accounts.tokens import LIVE, issue
-from server.errors import Conflict, Forbidden, Unauthorized
+from server.errors import Conflict, Forbidden, NotNow, Unauthorized
 
 SESSION_LASTS = timedelta(hours=12)
 SESSIONS = 20
@@ -66,7 +66,7 @@ def begin(
     The caller commits this on its own: a refused log-in must not undo its count.
 
     Raises:
-        QuotaSpent: too many; known and unknown addresses alike.
+        NotNow: too many; known and unknown addresses alike.
     """
     email = email.lower()
     device = devices.known(key, email, shown)
@@ -136,10 +136,16 @@ def _count_for_stranger(session: Session, email: str, source: str, per_source: i
         if wait is None:
             continue
         if bound.name == SOURCE.name:
-            raise tallies.too_many(
-                "too_many_log_ins", "Too many wrong log-ins from your network.", wait, here
+            raise NotNow(
+                "too_many_log_ins",
+                tallies.later("Too many wrong log-ins from your network.", wait, here),
+                seconds=wait.total_seconds(),
             )
-        raise tallies.too_many("too_many_log_ins", "Too many log-ins for this address.", wait, here)
+        raise NotNow(
+            "too_many_log_ins",
+            tallies.later("Too many log-ins for this address.", wait, here),
+            seconds=wait.total_seconds(),
+        )
 
 
 def _strangers(email: str, source: str) -> list[tuple[Bound, tuple[str, ...]]]:

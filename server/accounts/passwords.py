@@ -21,7 +21,7 @@ from server.accounts.principals import Scope, User
 from server.accounts.service import locked
 from server.accounts.tallies import Bound
 from server.accounts.tokens import token_hash
-from server.errors import Conflict, Forbidden, Gone, Unauthorized
+from server.errors import Conflict, Forbidden, Gone, NotNow, Unauthorized
 
 RESET_LASTS = timedelta(hours=24)
 OWN_GUESSES = Bound("own-password", 10, timedelta(minutes=15), by_anybody=False)
@@ -36,7 +36,7 @@ def stored_of(session: Session, user: User) -> str:
 
     Raises:
         Forbidden: a token that may only read.
-        QuotaSpent: too often.
+        NotNow: too often.
     """
     if Scope.SUBMIT not in user.scopes:
         raise Forbidden(
@@ -44,7 +44,9 @@ def stored_of(session: Session, user: User) -> str:
         )
     wait = tallies.count(session, OWN_GUESSES, user.id)
     if wait is not None:
-        raise tallies.too_many("too_many_log_ins", "Too many wrong passwords.", wait)
+        raise NotNow(
+            "too_many_log_ins", tallies.later("Too many wrong passwords.", wait), seconds=wait.total_seconds()
+        )
     tallies.prune(session)
     return session.execute(select(Account.password_hash).where(Account.id == user.id)).scalar_one()
 

@@ -5,17 +5,11 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from server.accounts.principals import DEFAULT_SLOTS, Scope
 from server.bounds import Few
-from server.names import display_name, is_reserved
+from server.names import display_name
 from server.texts import BREAKS_LINES, Line, line
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
@@ -43,12 +37,6 @@ def printable(value: str) -> str:
     return value
 
 
-def _own_name(value: str) -> str:
-    if is_reserved(value):
-        raise ValueError("is kept for the organizers")
-    return value
-
-
 Label = Annotated[str, Line(100, least=1, strip=True), AfterValidator(printable)]
 """What somebody calls a thing that nobody else sees by its name, such as a token."""
 Name = Annotated[str, Line(100, least=1, strip=True), AfterValidator(display_name)]
@@ -60,9 +48,9 @@ class Registration(BaseModel):
     """A new account; `setup_token` makes it the first admin, who may have a name that others may not."""
 
     email: Email
-    setup_token: Annotated[str, Line(200)] | None = None
     name: Name
     password: Password
+    setup_token: Annotated[str, Line(200)] | None = None
 
 
 class AccountOut(BaseModel):
@@ -88,7 +76,7 @@ class Credentials(BaseModel):
 
     email: Email
     password: Annotated[str, Field(max_length=256)]
-    device: Annotated[str, Field(max_length=200)] | None = None
+    device: Annotated[str, Line(200)] | None = None
 
 
 class PasswordChange(BaseModel):

@@ -14,7 +14,8 @@ from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.principals import Admin, RunWorker, Scope, User
 from server.accounts.tallies import Bound
 from server.accounts.tokens import create_worker_token, token_hash
-from server.errors import Conflict, Forbidden, NotFound, Unauthorized
+from server.errors import Conflict, Forbidden, NotFound, NotNow, Unauthorized, Unprocessable
+from server.names import is_reserved
 
 __all__ = [
     "account_of",
@@ -29,8 +30,8 @@ __all__ = [
     "make_admin",
     "register",
     "require_other_admin",
+    "require_registrable",
     "require_scope",
-    "require_unknown",
     "set_admin",
 ]
 
@@ -43,23 +44,36 @@ def count_registration(session: Session, *, source: str, per_source: int, per_ho
     """Counts a registration before its password is hashed; the caller commits this on its own.
 
     Raises:
-        QuotaSpent: too many from this source, or in all.
+        NotNow: too many from this source, or in all.
     """
     wait = tallies.count(session, FROM_SOURCE.at(per_source), source)
     if wait is not None:
-        raise tallies.too_many("too_many_registrations", "Too many new accounts from your network.", wait)
+        raise NotNow(
+            "too_many_registrations",
+            tallies.later("Too many new accounts from your network.", wait),
+            seconds=wait.total_seconds(),
+        )
     wait = tallies.count(session, FROM_ANYWHERE.at(per_hour))
     if wait is not None:
-        raise tallies.too_many("too_many_registrations", "Too many new accounts at this time.", wait)
+        raise NotNow(
+            "too_many_registrations",
+            tallies.later("Too many new accounts at this time.", wait),
+            seconds=wait.total_seconds(),
+        )
     tallies.prune(session)
 
 
-def require_unknown(session: Session, email: str) -> None:
-    """Refuses an address that has an account, open or closed.
+def require_registrable(session: Session, *, email: str, name: str, as_admin: bool) -> None:
+    """Refuses an address that has an account, open or closed, and a name that only an admin may have.
 
     Raises:
-        Conflict: it has one.
+        Unprocessable: such a name.
+        Conflict: the address has an account.
     """
+    if is_reserved(name) and not as_admin:
+        raise Unprocessable(
+            "reserved_name", f"The name {name} is kept for the organizers. Register with your own."
+        )
     if session.scalar(select(exists().where(Account.email == email.lower()))):
         raise _taken()
 

@@ -1,6 +1,7 @@
 """Counts of what was tried lately, and their bounds. What strangers can make rows of has a bounded number of rows."""
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -9,7 +10,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from server.accounts.models import Tally
-from server.errors import QuotaSpent
 
 _PRUNED = 50
 _DIGITS = 4
@@ -88,11 +88,8 @@ def prune(session: Session) -> None:
     )
 
 
-def too_many(code: str, what: str, wait: timedelta, then: str = "") -> QuotaSpent:
-    """The refusal of one too many, which says when there is room again."""
-    seconds = max(1, round(wait.total_seconds()))
-    minutes = -(-seconds // 60)
-    said = f"{minutes} minutes" if minutes <= 120 else f"{-(-minutes // 60)} hours"
-    problem = QuotaSpent(code, f"{what} Wait {said} and try again{then}.")
-    problem.headers["Retry-After"] = str(seconds)
-    return problem
+def later(what: str, wait: timedelta, then: str = "") -> str:
+    """What was too much, in words that say when there is room again."""
+    minutes = math.ceil(wait.total_seconds() / 60)
+    said = f"{minutes} minutes" if minutes <= 120 else f"{math.ceil(minutes / 60)} hours"
+    return f"{what} Wait {said} and try again{then}."

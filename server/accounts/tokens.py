@@ -14,7 +14,7 @@ from server.accounts import tallies
 from server.accounts.models import ApiToken, TokenKind
 from server.accounts.principals import Admin, Scope, User
 from server.accounts.tallies import Bound
-from server.errors import Conflict, Forbidden, NotFound, Unauthorized
+from server.errors import Conflict, Forbidden, NotFound, NotNow, Unauthorized
 
 _PREFIXES = {TokenKind.SESSION: "prs_", TokenKind.API: "prc_", TokenKind.WORKER: "prw_"}
 _TOKENS_PER_USER = 100
@@ -60,7 +60,7 @@ def create_api_token(
     Raises:
         Forbidden: more than the asking token allows, or one that may only read.
         Conflict: too many tokens.
-        QuotaSpent: too many within a day.
+        NotNow: too many within a day.
         Unauthorized: the asking token has ended meanwhile.
     """
     wanted = {*scopes, Scope.READ}
@@ -77,7 +77,11 @@ def create_api_token(
         )
     wait = tallies.count(session, _NEW_TOKENS, user.id)
     if wait is not None:
-        raise tallies.too_many("too_many_new_tokens", "You have made too many tokens within a day.", wait)
+        raise NotNow(
+            "too_many_new_tokens",
+            tallies.later("You have made too many tokens within a day.", wait),
+            seconds=wait.total_seconds(),
+        )
     _remove_ended(session, user)
     lasts = timedelta(days=expires_in_days) if expires_in_days is not None else None
     token, row = issue(session, TokenKind.API, name=name, user_id=user.id, scopes=wanted, lasts=lasts)

@@ -65,23 +65,29 @@ def begin_password_reset(session: SessionDep, admin: AdminDep, user_id: UUID) ->
 def revoke_tokens(
     session: SessionDep,
     admin: AdminDep,
+    settings: SettingsDep,
     user_id: UUID,
-    workers: Annotated[bool, Query(description="run workers' tokens that they made end too")] = False,
+    and_workers: Annotated[
+        bool, Query(alias="workers", description="run workers' tokens that they made end too")
+    ] = False,
 ) -> EndedOut:
     """Ends all sessions, API tokens and pending codes of a person, who may log in again."""
-    ended = access.revoke_all(session, user_id, actor=admin.actor, and_workers=workers)
-    return EndedOut.model_validate(ended)
+    ended = access.revoke_all(session, user_id, actor=admin.actor)
+    made = (
+        workers.revoke_made_by(session, user_id, actor=admin.actor, settings=settings) if and_workers else 0
+    )
+    return EndedOut(sessions=ended.sessions, tokens=ended.tokens, workers=made)
 
 
 @router.post("/users/{user_id}/close")
 def close_account(
-    session: SessionDep, admin: AdminDep, user_id: UUID, body: ClosingIn | None = None
+    session: SessionDep, admin: AdminDep, settings: SettingsDep, user_id: UUID, body: ClosingIn | None = None
 ) -> PersonOut:
     """Closes an account: sessions, tokens, codes and invitations end, and the person leaves their teams."""
     body = body or ClosingIn()
-    account = closing.close_account(
-        session, user_id, actor=admin.actor, why=body.why, and_workers=body.workers
-    )
+    account = closing.close_account(session, user_id, actor=admin.actor, why=body.why)
+    if body.workers:
+        workers.revoke_made_by(session, user_id, actor=admin.actor, settings=settings)
     return people.person(session, account)
 
 

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel
 
-from server.accounts.schemas import printable
+from server.texts import Line
 
 Item = TypeVar("Item", bound=BaseModel)
 
@@ -49,17 +49,12 @@ class PersonOut(BaseModel):
 class ClosingIn(BaseModel):
     """Why an account is closed, for the organizers' records; `workers`: run workers' tokens they made end too."""
 
-    why: (
-        Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(printable)]
-        | None
-    ) = None
+    why: Annotated[str, Line(500, strip=True)] | None = None
     workers: bool = False
 
 
 class EndedOut(BaseModel):
     """How many sessions, API tokens and run workers' tokens ended."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     sessions: int
     tokens: int
@@ -178,6 +173,7 @@ class WorkerRow(BaseModel):
 
     A case that its slots did not finish was handed back, abandoned (its lease ran out), or faulted (the worker named a
     fault of the platform). `warnings`: slots that return too much of what they are leased, or hold it too long.
+    `made_by`: the admin who made the token over HTTP.
     """
 
     id: UUID
@@ -185,6 +181,7 @@ class WorkerRow(BaseModel):
     created_at: datetime
     issued_at: datetime
     revoked_at: datetime | None
+    made_by: UUID | None
     most_slots: int
     slots_present: int
     seen_at: datetime | None

@@ -82,6 +82,7 @@ def _row(token: ApiToken, did: _Sums, cases: reads.Total, images: reads.Total) -
         created_at=token.created_at,
         issued_at=token.issued_at,
         revoked_at=token.revoked_at,
+        made_by=token.made_by,
         most_slots=token.slots,
         slots_present=did.present,
         seen_at=did.seen_at,
@@ -187,6 +188,15 @@ def revoke(
         events.record(session, "worker", worker_id, actor=actor, what=what, why="its token was revoked")
     session.flush()
     return RevokedOut(put_back=put_back, answered=answered_by(session, worker_id, since=since))
+
+
+def revoke_made_by(session: Session, user_id: UUID, *, actor: str, settings: Settings) -> int:
+    """Shuts out the run workers whose tokens this admin made over HTTP; how many."""
+    made = select(ApiToken.id).where(ApiToken.made_by == user_id, ApiToken.revoked_at.is_(None))
+    found = session.scalars(made.order_by(ApiToken.id)).all()
+    for one in found:
+        revoke(session, one, actor=actor, settings=settings)
+    return len(found)
 
 
 def _require(session: Session, worker_id: UUID) -> None:

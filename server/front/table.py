@@ -71,6 +71,7 @@ _SPECIAL = {
     ("POST", "/api/v1/accounts"): _PASSWORD,
     ("POST", "/api/v1/sessions"): _PASSWORD,
     ("POST", "/api/v1/me/password"): _PASSWORD,
+    ("POST", "/api/v1/me/close"): _PASSWORD,
     ("POST", "/api/v1/password-resets"): _PASSWORD,
     ("PATCH", "/api/v1/uploads/{upload_id}"): Rule("uploads", most=None, anybody=True, to_the_end=True),
     ("POST", "/api/v1/admin/challenges"): _CHALLENGE_FILE,

@@ -14,7 +14,7 @@ from server.accounts import tallies
 from server.accounts.principals import Scope, User
 from server.accounts.service import require_scope
 from server.accounts.tallies import Bound
-from server.errors import Conflict, Gone, NotFound
+from server.errors import Conflict, Gone, NotFound, NotNow
 from server.teams.membership import join, lock_team, require_captain, require_member
 from server.teams.models import Invitation, Team
 
@@ -36,7 +36,7 @@ def invite(
         NotFound: somebody else's team.
         Forbidden: not the captain.
         Conflict: too many open invitations.
-        QuotaSpent: too many within a day.
+        NotNow: too many within a day.
     """
     require_scope(user, Scope.SUBMIT)
     require_member(session, user, team_id)
@@ -49,7 +49,11 @@ def invite(
         )
     wait = tallies.count(session, _NEW, team_id)
     if wait is not None:
-        raise tallies.too_many("too_many_invitations", "This team has invited too often within a day.", wait)
+        raise NotNow(
+            "too_many_invitations",
+            tallies.later("This team has invited too often within a day.", wait),
+            seconds=wait.total_seconds(),
+        )
     _remove_ended(session, team_id)
     code = secrets.token_urlsafe(18)
     row = Invitation(

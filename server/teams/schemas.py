@@ -77,7 +77,7 @@ class Standing(Strict):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(max_length=200)] | None = None
+    name: Annotated[str, Line(200)] | None = None
     eligible: bool | None = None
     disclaimer: Annotated[str, Field(max_length=500), AfterValidator(printable)] | None = None
     disqualified: (

@@ -89,6 +89,10 @@ OPERATIONS: dict[str, Told] = {
     "POST /tokens": SUBMIT,
     "DELETE /tokens/{token_id}": OWN_TOKEN,
     "DELETE /sessions/current": ANY_TOKEN,
+    "GET /sessions": SIGNED_IN,
+    "DELETE /sessions": SUBMIT,
+    "DELETE /sessions/{session_id}": SUBMIT,
+    "POST /me/close": SUBMIT,
     # What everybody sees
     "GET /challenges": PUBLIC,
     "GET /challenges/{slug}": PUBLIC,
@@ -105,6 +109,7 @@ OPERATIONS: dict[str, Told] = {
     "GET /teams/{team_id}": team("unknown_team"),
     "GET /teams/{team_id}/invitations": team("unknown_team"),
     "POST /teams/{team_id}/invitations": captain("unknown_team"),
+    "DELETE /teams/{team_id}/invitations/{invitation_id}": captain("unknown_team"),
     "DELETE /teams/{team_id}/members/me": team_submit("unknown_team"),
     "DELETE /teams/{team_id}/members/{user_id}": captain("unknown_team"),
     # What a team sends, and what comes of it
@@ -126,6 +131,9 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/users": ADMIN,
     "PATCH /admin/users/{user_id}": ADMIN,
     "POST /admin/users/{user_id}/password-reset": ADMIN,
+    "DELETE /admin/users/{user_id}/tokens": ADMIN,
+    "POST /admin/users/{user_id}/close": ADMIN,
+    "POST /admin/users/{user_id}/reopen": ADMIN,
     "GET /admin/teams": ADMIN,
     "PATCH /admin/teams/{team_id}": ADMIN,
     "GET /admin/workers": ADMIN,
@@ -181,6 +189,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /sessions": lambda _: {"json": {"email": f"{uuid4().hex}@example.org", "password": _PASSWORD}},
     "POST /password-resets": {"json": {"code": "x" * 32, "email": _ADDRESS, "password": _PASSWORD}},
     "POST /me/password": {"json": {"old_password": "wrong", "new_password": _PASSWORD}},
+    "POST /me/close": {"json": {"password": "wrong"}},
     "POST /tokens": {"json": {"name": "matrix", "scopes": ["read"]}},
     "POST /challenges/{slug}/teams": {"json": {"name": "!"}},
     "POST /challenges/{slug}/uploads": lambda known: {

@@ -1,15 +1,11 @@
 """Rows that strangers or one account could make without end: accounts, counts, tokens, sessions, invitations."""
 
 import secrets
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-import uvicorn
 from sqlalchemy import func, select, update
 
 from server.accounts import log_ins, service, tallies, tokens
@@ -17,10 +13,10 @@ from server.accounts.models import ApiToken, Tally, TokenKind
 from server.accounts.tallies import Bound
 from server.app import create_app
 from server.database import SessionFactory, unit_of_work
-from server.errors import QuotaSpent
+from server.errors import NotNow
 from server.settings import Settings
 from server.teams import invitations
-from tests.server.conftest import PASSWORD, Person
+from tests.server.conftest import PASSWORD, Person, serving
 
 People = Callable[..., Person]
 
@@ -30,16 +26,8 @@ def strict(settings: Settings) -> Iterator[httpx.Client]:
     """A server that lets three people register per source and hour, and five in all."""
     bounds = {"registrations_per_source": 3, "registrations_per_hour": 5}
     app = create_app(settings.model_copy(update=bounds))
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1", timeout=30) as client:
+    with serving(app) as url, httpx.Client(base_url=f"{url}/api/v1", timeout=30) as client:
         yield client
-    server.should_exit = True
-    thread.join()
     app.state.sessions.kw["bind"].dispose()
 
 
@@ -73,7 +61,7 @@ def test_refused_registrations_are_not_hashed(sessions: SessionFactory) -> None:
     with unit_of_work(sessions) as session:
         session.execute(update(Tally).values(ends=func.now()))
         service.count_registration(session, source="192.0.2.30", per_source=1, per_hour=9)
-    with pytest.raises(QuotaSpent), unit_of_work(sessions) as session:
+    with pytest.raises(NotNow), unit_of_work(sessions) as session:
         service.count_registration(session, source="192.0.2.30", per_source=1, per_hour=9)
 
 

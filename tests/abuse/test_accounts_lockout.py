@@ -17,7 +17,7 @@ from server.accounts import devices, log_ins
 from server.accounts.models import Tally
 from server.accounts.sources import network_of
 from server.database import SessionFactory, unit_of_work
-from server.errors import QuotaSpent
+from server.errors import NotNow
 from server.settings import Settings
 from tests.server.conftest import PASSWORD, Person
 
@@ -42,7 +42,7 @@ def guessed(
     with unit_of_work(sessions) as session:
         for at in range(times):
             source = f"198.51.{at % sources // 250}.{at % sources % 250}"
-            with contextlib.suppress(QuotaSpent), session.begin_nested():
+            with contextlib.suppress(NotNow), session.begin_nested():
                 log_ins.begin(session, email=email, source=source, shown=shown, key=KEY, per_source=10**6)
                 looked_at += 1
     return looked_at
@@ -55,11 +55,12 @@ def place() -> str:
 
 
 def test_the_owner_gets_in_from_a_known_device_while_others_guess(
-    person: People, nobody: httpx.Client, sessions: SessionFactory
+    person: People, nobody: httpx.Client, sessions: SessionFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(log_ins, "ADDRESS_DAILY", log_ins.ADDRESS_DAILY.at(40))
     ada = person()
     device = log_in(nobody, ada.email, source=place()).json()["device"]
-    assert guessed(sessions, ada.email, 400, sources=40) == log_ins.ADDRESS_DAILY.most
+    assert guessed(sessions, ada.email, 60, sources=40) == log_ins.ADDRESS_DAILY.most
     refused = log_in(nobody, ada.email, source=place())
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_log_ins")
     assert "device that you used" in refused.json()["detail"]
@@ -100,10 +101,15 @@ def test_one_place_has_thirty_guesses_a_day_for_an_address(sessions: SessionFact
 
 
 def test_the_owner_who_has_no_known_device_left_gets_in_with_a_code(
-    person: People, admin: Person, nobody: httpx.Client, sessions: SessionFactory
+    person: People,
+    admin: Person,
+    nobody: httpx.Client,
+    sessions: SessionFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(log_ins, "ADDRESS_DAILY", log_ins.ADDRESS_DAILY.at(20))
     ada, source = person(), place()
-    guessed(sessions, ada.email, 310, sources=40)
+    guessed(sessions, ada.email, 30, sources=40)
     assert log_in(nobody, ada.email, source=source).status_code == 429
     code = admin.http.post(f"/admin/users/{ada.id}/password-reset").json()["code"]
     body = {"email": ada.email, "code": code, "password": "another password"}
@@ -178,7 +184,7 @@ def test_a_place_has_a_bound_for_all_addresses_that_right_passwords_and_known_de
             opened = log_ins.finish(session, tried, key=KEY)
     for _ in range(20):
         begun(f"{uuid4().hex}@example.org")
-    with pytest.raises(QuotaSpent, match="from your network"):
+    with pytest.raises(NotNow, match="from your network"):
         begun(f"{uuid4().hex}@example.org")
     assert begun(ada.email, opened.device).is_known
 

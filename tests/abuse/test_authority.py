@@ -67,6 +67,7 @@ class World:
                 )
             theirs = ApiToken.user_id.in_(self.accounts.values()), ApiToken.name != "revoked"
             session.execute(update(ApiToken).where(*theirs).values(revoked_at=None))
+            session.execute(update(Account).values(closed_at=None, closed_why=None))
             session.execute(
                 update(CaseRun)
                 .where(CaseRun.id == self.known["case_run"])
@@ -131,6 +132,8 @@ def world(
             "digest": lease["image"]["digest"],
             "name": "matrix",
             "code": "no-such-code",
+            "session_id": uuid4(),
+            "invitation_id": uuid4(),
             "spec": fomo26.model_copy(update={"challenge": lab.slug}).model_dump(mode="json"),
             "metadata": _metadata(sha256="0" * 64, team=team.team),
             **ids,

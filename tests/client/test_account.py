@@ -81,6 +81,79 @@ def test_a_new_participant_registers_founds_a_team_and_brings_another(
     assert cli("team", "show", "-c", slug).exit_code == 5
 
 
+def test_invitations_are_listed_and_taken_back(
+    cli: Cli, server: Server, slug: str, participant: Participant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROCTOR_TOKEN", participant.token)
+    monkeypatch.setenv("PROCTOR_URL", server.url)
+    assert cli("team", "invitations", "-c", slug).output == "No invitation is open.\n"
+    code = cli("team", "invite", "-c", slug, "--days", "2").output.split()[-1]
+    (line,) = cli("team", "invitations", "-c", slug).output.splitlines()
+    id_ = line.split()[0]
+    refused = cli("team", "invitations", "-c", slug, "--revoke", "nonsense")
+    assert (refused.exit_code, "No open invitation has an id" in refused.output) == (2, True), refused.output
+    taken = cli("team", "invitations", "-c", slug, "--revoke", id_[-6:])
+    assert taken.exit_code == 0, taken.output
+    assert "No invitation is open." in taken.output
+    with Client(server.url, participant.token) as client, pytest.raises(Problem, match="taken back"):
+        client.accept_invitation(code)
+
+
+def test_tokens_are_made_listed_and_revoked(cli: Cli, server: Server, participant: Participant) -> None:
+    given = f"{participant.password}\n"
+    assert cli("login", server.url, "--email", participant.email, input=given).exit_code == 0
+    made = cli("token", "create", "ci", "--days", "3", "--read-only", input=given)
+    assert made.exit_code == 0, made.output
+    token = made.stdout.splitlines()[-1].split()[-1]
+    with Client(server.url, token) as client:
+        assert client.me().email == participant.email
+        listed = [line for line in cli("token", "list").output.splitlines() if "  ci  (read)" in line]
+        assert "made with" not in listed[0]
+        assert cli("logout").exit_code == 0
+        assert client.me().email == participant.email, "a token made with the password stands alone"
+        assert cli("login", server.url, "--email", participant.email, input=given).exit_code == 0
+        assert cli("token", "revoke", listed[0].split()[0]).exit_code == 0
+        with pytest.raises(Problem) as refused:
+            client.me()
+    assert refused.value.code == "token_revoked"
+    assert "ci" not in cli("token", "list").output
+    assert cli("token", "revoke", "nonsense").exit_code == 2
+
+
+def test_one_logs_out_everywhere_and_closes_the_account(cli: Cli, server: Server, config: Path) -> None:
+    email = f"{uuid4().hex}@example.org"
+    new = ["register", server.url, "--name", "Eve", "--email", email]
+    assert cli(*new, input="long password\n" * 2).exit_code == 0
+    device = json.loads((config / "devices.json").read_text())[f"{server.url} {email}"]
+    assert device.startswith("prd_")
+    with Client(server.url) as client:
+        session = client.log_in(email, "long password")
+    assert len(cli("sessions").output.splitlines()) == 1
+    assert cli("logout", "--everywhere").exit_code == 0
+    with Client(server.url, session) as client, pytest.raises(Problem, match="revoked"):
+        client.me()
+    assert cli("login", server.url, "--email", email, input="long password\n").exit_code == 0
+    assert cli("close-account", input="n\n").exit_code == 2
+    closed = cli("close-account", "--yes", input="long password\n")
+    assert closed.exit_code == 0, closed.output
+    refused = cli("login", server.url, "--email", email, input="long password\n")
+    assert (refused.exit_code, "This account is closed" in refused.output) == (5, True), refused.output
+
+
+def test_a_device_that_was_used_before_is_let_in_while_others_guess(cli: Cli, server: Server) -> None:
+    email, given = f"{uuid4().hex}@example.org", "long password\n"
+    assert cli("register", server.url, "--name", "Eve", "--email", email, input=given * 2).exit_code == 0
+    with Client(server.url) as client:
+        for _ in range(11):
+            with pytest.raises(Problem):
+                client.log_in(email, "a guess")
+        with pytest.raises(Problem) as refused:
+            client.log_in(email, "long password")
+    assert refused.value.status == 429
+    done = cli("login", server.url, "--email", email, input=given)
+    assert done.exit_code == 0, done.output
+
+
 def test_wrong_password_is_the_servers_sentence_and_exit_code_5(
     cli: Cli, server: Server, participant: Participant
 ) -> None:

@@ -15,6 +15,7 @@ from server.accounts.models import Account
 from server.accounts.schemas import Email, Name, Password
 from server.admin import people
 from server.admin.schemas import PersonOut
+from server.admin.workers import revoke_made_by
 from server.settings import Settings
 from server.words import words
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
@@ -132,9 +133,10 @@ def revoke_tokens(mail: Mail, workers: Workers = False, yes: Yes = False, data: 
         account = _account(session, mail)
     make_sure(f"The sessions and the tokens of {account.email} ({account.name}) end now.", yes=yes)
     with work(settings) as session:
-        ended = access.revoke_all(session, account.id, actor=ACTOR, and_workers=workers)
+        ended = access.revoke_all(session, account.id, actor=ACTOR)
+        made = revoke_made_by(session, account.id, actor=ACTOR, settings=settings) if workers else 0
     told = f"{ended.sessions} sessions and {ended.tokens} API tokens of {account.email} ended"
-    say(told + (f", and {ended.workers} tokens of run workers." if workers else "."))
+    say(told + (f", and {made} tokens of run workers." if workers else "."))
 
 
 @app.command("close-account")
@@ -154,7 +156,9 @@ def close_account(
         account = _account(session, mail)
     make_sure(f"The account of {account.email} ({account.name}) is closed now.", yes=yes)
     with work(settings) as session:
-        closing.close_account(session, account.id, actor=ACTOR, why=why, and_workers=workers)
+        closing.close_account(session, account.id, actor=ACTOR, why=why)
+        if workers:
+            revoke_made_by(session, account.id, actor=ACTOR, settings=settings)
     say(f"The account of {account.email} is closed.")
 
 

@@ -1,0 +1,89 @@
+"""What one has in hand: API tokens and sessions, made, listed and ended; and closing one's account."""
+
+from typing import Annotated
+
+import typer
+
+from client.app import app, chosen, err, out, signed_in
+from client.commands.account import Password, session
+from client.errors import Usage
+from client.state import forget_log_in, load_log_in
+from client.terminal import secret
+from evaluator.terminal import agreed, in_line
+
+tokens = typer.Typer(no_args_is_help=True, help="Make, list and revoke API tokens.")
+app.add_typer(tokens, name="token")
+
+
+@tokens.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What it is for, such as ci.")],
+    days: Annotated[
+        int | None, typer.Option(help="How long it lasts; until it is revoked if left out.")
+    ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="It may look, and change nothing.")] = False,
+    password: Password = None,
+) -> None:
+    """Print a new API token; your password is asked for, so that it does not end with this log-in."""
+    log_in = load_log_in()
+    with signed_in() as client:
+        email = client.me().email
+    with session(log_in.url, email, password or secret(f"Password of {in_line(email)}")) as client:
+        made = client.create_token(name, ("read",) if read_only else ("read", "submit"), days=days)
+    out.print(made.token, soft_wrap=True)
+    err.print(
+        "It is shown this once. `proctor token list` shows that it exists, `proctor token revoke` ends it."
+    )
+
+
+@tokens.command("list")
+def list_tokens() -> None:
+    """List your API tokens. One that was made with another ends with it."""
+    with signed_in() as client:
+        found = client.tokens()
+    for one in found:
+        ends = f"until {one.expires_at:%Y-%m-%d %H:%M} UTC" if one.expires_at else "until it is revoked"
+        made = f", made with {in_line(one.parent_id)}" if one.parent_id else ""
+        scopes = in_line(", ".join(one.scopes))
+        out.print(f"{in_line(one.id)}  {in_line(one.name)}  ({scopes}) {ends}{made}", soft_wrap=True)
+    if not found:
+        out.print("You have no API token.")
+
+
+@tokens.command("revoke")
+def revoke(
+    ids: Annotated[list[str], typer.Argument(help="Ids, or how they end, as the list shows them.")],
+) -> None:
+    """End API tokens, and those that were made with them."""
+    with signed_in() as client:
+        found = client.tokens()
+        for one in [chosen(found, ending, "API token of yours") for ending in ids]:
+            client.revoke_token(one.id)
+            out.print(f"{in_line(one.name)} ({in_line(one.id)}) is revoked.", soft_wrap=True)
+
+
+@app.command("sessions")
+def sessions() -> None:
+    """List where you are logged in by e-mail and password; `logout --everywhere` ends all of it."""
+    with signed_in() as client:
+        found = client.sessions()
+    for one in found:
+        ends = f", until {one.expires_at:%Y-%m-%d %H:%M} UTC" if one.expires_at else ""
+        out.print(f"{in_line(one.id)}  since {one.created_at:%Y-%m-%d %H:%M} UTC{ends}", soft_wrap=True)
+    if not found:
+        out.print("You have no session; API tokens are in `proctor token list`.")
+
+
+@app.command("close-account")
+def close_account(
+    password: Password = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Close your account: you leave your teams, and all that lets you in ends. What your team submitted stays."""
+    with signed_in() as client:
+        email = client.me().email
+        if not yes and not agreed(f"Close the account of {email} for good?", err=True):
+            raise Usage("Your account is still open.")
+        client.close_account(password or secret(f"Password of {in_line(email)}"))
+    forget_log_in()
+    out.print("Your account is closed. Only the organizers can open it again.")
