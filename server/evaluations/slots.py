@@ -50,6 +50,18 @@ class SlotState:
         return "present" if self.present else "gone"
 
 
+@dataclass(frozen=True)
+class Needs:
+    """Where an evaluation stands, and what a case of it needs of a slot; memory in bytes."""
+
+    status: str
+    needs_cpus: float
+    needs_memory: int
+    needs_gpus: int
+    needs_gpu_memory: int
+    needs_runtime: str
+
+
 def present_slots(session: Session) -> list[WorkerSlot]:
     """The slots that asked for a case, or kept a lease alive, in the last minute, and take work."""
     return [one.slot for one in _seen(session) if one.present and one.slot.unfit is None]
@@ -149,7 +161,7 @@ def fleet(session: Session) -> Fleet:
     return Fleet(at, _seen(session))
 
 
-def no_worker_note(evaluation: Evaluation, known: Fleet) -> str | None:
+def no_worker_note(evaluation: Evaluation | Needs, known: Fleet) -> str | None:
     """Why nothing happens, if no present slot could run this evaluation's cases: since when, and what is lacking."""
     if evaluation.status not in (EvaluationStatus.QUEUED, EvaluationStatus.RUNNING):
         return None
@@ -170,11 +182,27 @@ def no_worker_note(evaluation: Evaluation, known: Fleet) -> str | None:
 
 def standstill(session: Session, challenge_id: UUID) -> list[tuple[str, int]]:
     """What keeps evaluations of a challenge waiting for want of a worker, and how many, the most first."""
+    # A queue of a thousand has a few kinds of needs: these are looked at, and not each evaluation.
+    needed = (
+        Evaluation.status,
+        Evaluation.needs_cpus,
+        Evaluation.needs_memory,
+        Evaluation.needs_gpus,
+        Evaluation.needs_gpu_memory,
+        Evaluation.needs_runtime,
+    )
     active = Evaluation.status.in_([EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value])
-    waiting = session.scalars(select(Evaluation).where(Evaluation.challenge_id == challenge_id, active)).all()
-    known = fleet(session) if waiting else None
-    notes = (no_worker_note(one, known) for one in waiting if known is not None)
-    return Counter(note for note in notes if note is not None).most_common()
+    rows = session.execute(
+        select(*needed, func.count()).where(Evaluation.challenge_id == challenge_id, active).group_by(*needed)
+    ).all()
+    known = fleet(session) if rows else None
+    counts: Counter[str] = Counter()
+    for status, cpus, memory, gpus, gpu_memory, runtime, count in rows:
+        what = Needs(status, cpus, memory, gpus, gpu_memory, runtime)
+        note = None if known is None else no_worker_note(what, known)
+        if note is not None:
+            counts[note] += count
+    return counts.most_common()
 
 
 def _moment(then: datetime, now: datetime) -> str:
@@ -183,7 +211,7 @@ def _moment(then: datetime, now: datetime) -> str:
     return f"{then:%H:%M} UTC" if then.date() == now.date() else f"{then:%Y-%m-%d %H:%M} UTC"
 
 
-def needs(evaluation: Evaluation) -> str:
+def needs(evaluation: Evaluation | Needs) -> str:
     """What a slot has to offer for this evaluation, as people read it."""
     parts = [
         f"{evaluation.needs_cpus:g} CPU{'' if evaluation.needs_cpus == 1 else 's'}",
@@ -197,7 +225,7 @@ def needs(evaluation: Evaluation) -> str:
     return ", ".join(parts)
 
 
-def fits(evaluation: Evaluation, slot: WorkerSlot) -> bool:
+def fits(evaluation: Evaluation | Needs, slot: WorkerSlot) -> bool:
     """Whether `slot` offers what a case of `evaluation` needs."""
     return (
         slot.cpus >= evaluation.needs_cpus

@@ -1,13 +1,14 @@
 """The base of a board: on which cases, how and with what its values were made. Values of two bases never mix."""
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy import Text, cast, func, select, true
+from sqlalchemy.orm import Session
 
 from evaluator.bases import (
     Base,
@@ -18,7 +19,7 @@ from evaluator.bases import (
     stale_metrics,
 )
 from evaluator.spec import Challenge as Spec
-from server.challenges.models import Challenge
+from server.challenges.models import Challenge, SpecVersion
 from server.datasets.models import IN_FORCE, Case, Dataset
 from server.evaluations.models import Evaluation
 from server.evaluations.status import EvaluationStatus
@@ -33,6 +34,28 @@ class InForce:
     datasets: Mapping[str, UUID]
     runs: Mapping[str, Base]
     boards: Mapping[str, Base]
+    # Few bases scored many evaluations: what differs is found once for each.
+    known: dict[tuple[str, UUID, UUID, str | None], list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A scored evaluation with what decides on its base, and its times. `how`: `scored_with` as text."""
+
+    id: UUID
+    team_id: UUID
+    task: str
+    track: str
+    dataset_id: UUID
+    spec_version_id: UUID
+    how: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    def scored_with(self, board: str) -> Base | None:
+        """How a board was scored; None where nothing was kept of it."""
+        found: dict[str, Base] = {} if self.how is None else json.loads(self.how)
+        return found.get(board)
 
 
 @dataclass(frozen=True)
@@ -71,46 +94,64 @@ def case_counts(session: Session, now: InForce) -> dict[str, int]:
     return {task: counts.get(dataset, 0) for task, dataset in now.datasets.items()}
 
 
-def differences(evaluation: Evaluation, board: str, now: InForce) -> list[str]:
+def differences(evaluation: Scored, board: str, now: InForce) -> list[str]:
     """What keeps an evaluation from a board of its task, in words; nothing if it is of the base in force."""
+    key = (board, evaluation.dataset_id, evaluation.spec_version_id, evaluation.how)
+    if (found := now.known.get(key)) is None:
+        found = now.known[key] = _differences(evaluation, board, now)
+    return found
+
+
+def _differences(evaluation: Scored, board: str, now: InForce) -> list[str]:
     dataset = [] if now.datasets.get(evaluation.task) == evaluation.dataset_id else ["dataset"]
-    then = (evaluation.scored_with or {}).get(board)
-    run = run_differences(_run(evaluation), now.runs[evaluation.task])
-    return [*dataset, *run, *scoring_differences(then, now.boards[board])]
+    then = _RUNS[evaluation.spec_version_id][evaluation.task]
+    run = run_differences(then, now.runs[evaluation.task])
+    return [*dataset, *run, *scoring_differences(evaluation.scored_with(board), now.boards[board])]
 
 
-_RUNS: dict[tuple[UUID, str], Base] = {}  # a version is never changed: its content is parsed for this once
+_RUNS: dict[UUID, dict[str, Base]] = {}  # a version is never changed: its content is parsed for this once
 
 
-def _run(evaluation: Evaluation) -> Base:
-    key = (evaluation.spec_version_id, evaluation.task)
-    if key not in _RUNS:
-        _RUNS[key] = run_base(evaluation.spec_version.spec, evaluation.task)
-    return _RUNS[key]
-
-
-_DECIDES = [
-    getattr(Evaluation, name)
-    for name in ("team_id", "task", "track", "dataset_id", "spec_version_id", "scored_with")
-]
-
-
-def scored(
-    session: Session, challenge: Challenge, phase: str, *, shown: bool = False
-) -> Sequence[Evaluation]:
-    """The scored evaluations of a phase, the oldest first, with what decides on their base and their times.
+def scored(session: Session, challenge: Challenge, phase: str, *, shown: bool = False) -> Sequence[Scored]:
+    """The scored evaluations of a phase, the oldest first.
 
     shown: of a hidden phase only those whose teams have seen by now that they are scored.
     """
-    query = select(Evaluation).where(
-        Evaluation.challenge_id == challenge.id,
-        Evaluation.phase == phase,
-        Evaluation.status == EvaluationStatus.SCORED.value,
+    seen = (
+        is_shown(session, Evaluation.finished_at) if shown and challenge.spec.phases[phase].hidden else true()
     )
-    if shown and challenge.spec.phases[phase].hidden:
-        query = query.where(is_shown(session, Evaluation.finished_at))
-    light = load_only(*_DECIDES, Evaluation.created_at, Evaluation.finished_at)
-    return session.scalars(query.order_by(Evaluation.created_at, Evaluation.id).options(light)).all()
+    rows = session.execute(
+        select(
+            Evaluation.id,
+            Evaluation.team_id,
+            Evaluation.task,
+            Evaluation.track,
+            Evaluation.dataset_id,
+            Evaluation.spec_version_id,
+            func.nullif(
+                cast(Evaluation.scored_with, Text), "null"
+            ),  # either null means that nothing was kept
+            Evaluation.created_at,
+            Evaluation.finished_at,
+        )
+        .where(
+            Evaluation.challenge_id == challenge.id,
+            Evaluation.phase == phase,
+            Evaluation.status == EvaluationStatus.SCORED.value,
+            seen,
+        )
+        .order_by(Evaluation.created_at, Evaluation.id)
+    )
+    found = [Scored(*row) for row in rows]
+    _keep_runs(session, {one.spec_version_id for one in found} - _RUNS.keys())
+    return found
+
+
+def _keep_runs(session: Session, versions: Collection[UUID]) -> None:
+    """How each task ran under versions of the file that are not known yet."""
+    if versions:
+        for one in session.scalars(select(SpecVersion).where(SpecVersion.id.in_(versions))):
+            _RUNS[one.id] = {task: run_base(one.spec, task) for task in one.spec.tasks}
 
 
 def next_shown(session: Session, challenge: Challenge, phase: str) -> datetime | None:
@@ -140,7 +181,7 @@ def hidden_by(session: Session, challenge: Challenge, spec: Spec) -> dict[str, d
     return lost
 
 
-def _leaves(evaluation: Evaluation, phase: str, now: InForce, then: InForce) -> bool:
+def _leaves(evaluation: Scored, phase: str, now: InForce, then: InForce) -> bool:
     def stays(board: str) -> bool:
         there = board in then.spec.boards_of(evaluation.task) and phase in then.spec.phases
         return there and not differences(evaluation, board, then)
@@ -168,9 +209,9 @@ def stale(session: Session) -> list[Stale]:
     return found
 
 
-def _stale_metrics(evaluation: Evaluation, now: InForce) -> Iterator[str | None]:
-    if evaluation.scored_with is None:
+def _stale_metrics(evaluation: Scored, now: InForce) -> Iterator[str | None]:
+    if evaluation.how is None:
         yield None
         return
     for board in now.spec.boards_of(evaluation.task):
-        yield from stale_metrics(evaluation.scored_with.get(board), now.boards[board])
+        yield from stale_metrics(evaluation.scored_with(board), now.boards[board])

@@ -13,6 +13,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 from server.database import SessionFactory
 
 CHANNEL = "boards"
+_LISTENING = f"SELECT '{CHANNEL}' IN (SELECT pg_listening_channels())"
 TRUSTED_SECONDS = 10.0
 """What is heard is believed for so long after the database last answered on the connection that listens."""
 _BEAT_SECONDS = 2.0
@@ -48,8 +49,11 @@ class Changes:
     @property
     def fresh(self) -> bool:
         """Whether every change is known that this process has committed, and others' but for what is on its way."""
-        recent = time.monotonic() - self._confirmed < TRUSTED_SECONDS
-        return recent and self._asked == self._answered
+        return self._heard and self._asked == self._answered
+
+    @property
+    def _heard(self) -> bool:
+        return time.monotonic() - self._confirmed < TRUSTED_SECONDS
 
     def since(self, challenge: str, count: int) -> bool:
         """Whether the boards of `challenge` changed after the count of changes was `count`, or may have."""
@@ -57,7 +61,7 @@ class Changes:
 
     async def settled(self) -> bool:
         """Whether all is known, or is within a moment."""
-        if not self.fresh and self._loop is not None:
+        if self._heard and not self.fresh:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SETTLE_SECONDS):
                     while not self.fresh:
@@ -97,7 +101,9 @@ class Changes:
         self._wake.clear()
         asked, began = self._asked, time.monotonic()
         async with asyncio.timeout(_ANSWER_SECONDS):
-            await connection.execute("SELECT 1")
+            answer = await connection.execute(_LISTENING)
+            if (await answer.fetchone()) != (True,):
+                raise psycopg.OperationalError("a pooler gave the connection to another session")
         while (left := connection.pgconn.notifies()) is not None:
             self._hear(psycopg.Notify(left.relname.decode(), left.extra.decode(), left.be_pid))
         self._answered, self._confirmed = asked, began

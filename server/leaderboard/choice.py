@@ -12,7 +12,7 @@ from evaluator.spec import Metric
 from server.challenges.models import Challenge
 from server.evaluations.models import Evaluation, Score
 from server.evaluations.status import EvaluationStatus
-from server.leaderboard.bases import InForce, differences, scored
+from server.leaderboard.bases import InForce, Scored, differences, scored
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Chosen:
     """An evaluation that a board shows for its team; `differs` says why it is not of the base in force."""
 
     board: str
-    evaluation: Evaluation
+    evaluation: Scored
     differs: tuple[str, ...] = ()
 
 
@@ -32,7 +32,7 @@ def chosen(session: Session, challenge: Challenge, phase: str, now: InForce) -> 
 
 
 def _of_board(
-    board: str, evaluations: Sequence[Evaluation], now: InForce, best: "_Best | None"
+    board: str, evaluations: Sequence[Scored], now: InForce, best: "_Best | None"
 ) -> Iterator[Chosen]:
     """What `board` has; `evaluations` come oldest first."""
     counted: dict[tuple[UUID, str], Chosen] = {}
@@ -66,13 +66,13 @@ class _Best:
                 found = _values(session, challenge, phase, task=task, board=name, metric=primary)
                 self._values |= {evaluation: sign * value for evaluation, value in found.items()}
 
-    def replaces(self, new: Evaluation, old: Evaluation) -> bool:
+    def replaces(self, new: Scored, old: Scored) -> bool:
         """Whether `new`, which came later, is better; where the values of both are of two bases, which is in force."""
         board = next(iter(self._now.spec.boards_of(new.task)))
         of_now = [not differences(one, board, self._now) for one in (old, new)]
         if of_now[0] != of_now[1]:
             return of_now[1]
-        if not of_now[1] and (old.scored_with or {}).get(board) != (new.scored_with or {}).get(board):
+        if not of_now[1] and old.scored_with(board) != new.scored_with(board):
             return True  # neither is known to be better
         worst = float("-inf")
         return self._values.get(new.id, worst) > self._values.get(old.id, worst)

@@ -1,5 +1,6 @@
 """Boards asked for by everybody at once, and by those who want to see what is not, or no longer, to be seen."""
 
+import asyncio
 import gzip
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from server.challenges.service import apply, get_challenge, release
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import Dataset
 from server.evaluations.models import Evaluation, Score
+from server.leaderboard.changes import Changes
 from server.leaderboard.negotiation import matches, takes_gzip
 from server.settings import Settings
 from server.teams.models import Team
@@ -250,6 +252,19 @@ def test_a_server_that_no_longer_hears_the_database_shows_nothing_old(
     assert any("Said meanwhile" in get(site, lab).text for _ in range(200))
     site.settle()
     assert "Said meanwhile" in get(site, lab).text
+
+
+def test_a_connection_that_does_not_listen_is_not_believed(lab: Lab) -> None:
+    changes = Changes(lab.sessions)
+
+    async def ask() -> None:
+        connection = await psycopg.AsyncConnection.connect(plain(lab.settings), autocommit=True)
+        async with connection:
+            await changes._ask(connection)
+
+    with pytest.raises(psycopg.OperationalError, match="pooler"):
+        asyncio.run(ask())
+    assert not changes.fresh
 
 
 # What is sealed.

@@ -106,6 +106,23 @@ def test_sixty_submissions_cost_the_statements_of_one(lab: Lab, team: Entrant) -
     assert counts[0] == counts[1] <= 16
 
 
+def test_a_challenge_s_page_counts_what_waits_and_reads_none_of_it(
+    lab: Lab, team: Entrant, nobody: httpx.Client
+) -> None:
+    lab.dataset("task5", cases=1, phase="sanity")
+    address, asked_before = f"{str(nobody.base_url).removesuffix('/api/v1/')}/challenges/{lab.slug}", []
+    for wanted in (1, 12):
+        for _ in range(wanted - len(asked_before)):
+            team.submit(phase="sanity")
+        with watched(lab.sessions) as asked:
+            shown = httpx.get(address).text
+        assert f"{12 if asked_before else 1} evaluation" in shown
+        assert "Waits: no worker is there" in shown
+        asked_before.append(len(asked.said))
+        assert not asked.about("evaluations.id")
+    assert asked_before[0] == asked_before[1]
+
+
 def test_a_team_s_submissions_come_page_by_page_each_once(lab: Lab, team: Entrant, stranger: Person) -> None:
     lab.dataset("task5", cases=1, phase="sanity")
     sent = [team.post("task5", phase="sanity").json()["id"] for _ in range(7)]
