@@ -28,6 +28,7 @@ from client.models import (
     Token,
     Upload,
 )
+from client.patience import PatientClient, Waiting, wait_quietly
 
 _BASE = "/api/v1"
 _PAGE = 100
@@ -43,6 +44,7 @@ class Client:
         token: an API token or the token of a log-in.
         timeout: seconds to wait for an answer.
         transport: another way to reach the server, for tests of programs that use this client.
+        waiting: is told of each pause, in seconds, that a busy server asked for.
     """
 
     def __init__(
@@ -52,10 +54,13 @@ class Client:
         *,
         timeout: float = 30.0,
         transport: httpx.BaseTransport | None = None,
+        waiting: Waiting = wait_quietly,
     ) -> None:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout, transport=transport)
+        self._http = PatientClient(
+            base_url=self.url, headers=headers, timeout=timeout, transport=transport, waiting=waiting
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -102,11 +102,20 @@ TeamOption = Annotated[str | None, typer.Option("--team", help="The team's id, i
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
+def connect(url: str, token: str | None = None) -> Client:
+    """The server at `url`; whoever sits before a command reads why it waits."""
+    return Client(url, token, waiting=_say_waiting)
+
+
+def _say_waiting(seconds: float) -> None:
+    err.print(f"The server is busy; asking again in {seconds:.0f} s.")
+
+
 @contextmanager
 def signed_in() -> Iterator[Client]:
     """The server of the log-in, for the length of a command."""
     log_in = load_log_in()
-    with Client(log_in.url, log_in.token) as client:
+    with connect(log_in.url, log_in.token) as client:
         yield client
 
 

@@ -112,7 +112,7 @@ class DataMissing(Problem):
 
 
 class Busy(Problem):
-    """More than the server takes right now; nothing was done."""
+    """More than the server takes right now, or something that it needs does not answer: it is worth another try."""
 
     status, title = 503, "Busy"
 
@@ -122,8 +122,17 @@ _SOONEST, _SPREAD = 2, 6  # seconds: those who were refused together come back o
 
 def busy(what: str) -> Busy:
     """The refusal of a request that was not begun: `what` says why, and `Retry-After` when to come again."""
+    return _again("busy", f"{what} Nothing was done: try again in")
+
+
+def database_away() -> Busy:
+    """The database does not answer; what was asked for may have been done, or not."""
+    return _again("database_away", "The server's database does not answer. Try again in")
+
+
+def _again(code: str, sentence: str) -> Busy:
     seconds = _SOONEST + secrets.randbelow(_SPREAD)
-    problem = Busy("busy", f"{what} Nothing was done: try again in {seconds} seconds.")
+    problem = Busy(code, f"{sentence} {seconds} seconds.")
     problem.headers["Retry-After"] = str(seconds)
     return problem
 

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from server import strangers
 from server.disk import storage_full
-from server.errors import Problem, busy
+from server.errors import Problem, database_away
 from server.web.pages import error_page, wants_page
 from server.words import shortened, words
 
@@ -135,7 +135,7 @@ def _database_failed(request: Request, error: Exception) -> Response:
     if state is not None and state[:2] not in _AWAY and not getattr(error, "connection_invalidated", False):
         return _unexpected(request, error)
     _log.warning("database_away", method=request.method, path=request.url.path, error=type(error).__name__)
-    return answer_to(request, busy("The server's database does not answer."))
+    return answer_to(request, database_away())
 
 
 def _system_failed(request: Request, error: Exception) -> Response:

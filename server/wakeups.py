@@ -16,6 +16,7 @@ from celery import Celery
 from kombu.common import Broadcast
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
+from kombu.transport import redis as _transport
 
 RUN_QUEUE = "run"
 SCORE_QUEUE = "score"
@@ -26,6 +27,7 @@ WAKE_CHECK = "proctor.score.check"
 _LAST_SECONDS = 3.0  # for what a process still has to send when it ends
 
 _log = structlog.get_logger()
+_ = _transport  # kombu imports it when it first sends, which a program that ends can no longer do
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import typer
 
-from client.api import Client
 from client.app import (
     ChallengeOption,
     TeamOption,
@@ -16,6 +15,7 @@ from client.app import (
     choose_challenge,
     choose_team,
     chosen,
+    connect,
     err,
     out,
     signed_in,
@@ -59,7 +59,7 @@ def login(
     token_id = None
     if token is None:
         token, token_id = _new_token(url, email, password)
-    with Client(url, token) as client:
+    with connect(url, token) as client:
         account = client.me()
     path = store_log_in(LogIn(url, token, token_id))
     out.print(
@@ -80,10 +80,10 @@ def _new_token(url: str, email: str | None, password: str | None) -> tuple[str, 
 @contextmanager
 def session(url: str, email: str, password: str) -> Iterator[Client]:
     """A session for as long as it is needed, from a device that the server knows if it was used before."""
-    with Client(url) as client:
+    with connect(url) as client:
         opened = client.open_session(email, password, device=known_device(url, email))
     remember_device(url, email, opened.device)
-    with Client(url, opened.token) as client:
+    with connect(url, opened.token) as client:
         try:
             yield client
         finally:
@@ -114,11 +114,11 @@ def logout(
         out.print("You are not logged in.")
         return
     if everywhere:
-        with Client(log_in.url, log_in.token) as client:
+        with connect(log_in.url, log_in.token) as client:
             client.log_out_everywhere(and_tokens=True)
     elif log_in.token_id is not None:
         try:
-            with Client(log_in.url, log_in.token) as client:
+            with connect(log_in.url, log_in.token) as client:
                 client.revoke_token(log_in.token_id)
         except ClientError as error:
             err.print(f"The token is forgotten here but could not be revoked: {error.message}")
@@ -138,7 +138,7 @@ def register(
     name = name or ask("Name")
     email = email or ask("E-mail")
     password = password or secret("Password", twice=True)
-    with Client(url) as client:
+    with connect(url) as client:
         client.register(email, name, password)
     login(url, email, password, None)
 
@@ -163,7 +163,7 @@ def passwd(
         _set_forgotten(_checked(url or stored_log_in().url), email)
         return
     log_in = load_log_in()
-    with Client(_checked(url) if url else log_in.url, log_in.token) as client:
+    with connect(_checked(url) if url else log_in.url, log_in.token) as client:
         account = client.me()
         out.print(f"Another password for {account.email}.")
         old = secret("Old password")
@@ -176,7 +176,7 @@ def _set_forgotten(url: str, email: str | None) -> None:
     email = email or ask("E-mail")
     code = secret("Code")
     new = secret("New password", twice=True)
-    with Client(url) as client:
+    with connect(url) as client:
         client.reset_password(email, code, new)
     out.print(f"Your password is set. Log in: proctor login {url} --email {email}", soft_wrap=True)
 

@@ -6,6 +6,7 @@ of one address half of them, so that nobody alone keeps the others out.
 
 import asyncio
 import json
+import logging
 import resource
 import socket
 import struct
@@ -18,6 +19,8 @@ HEADER_SECONDS = (
     10.0  # from the connection, or the first byte of a further request, to the end of its headers
 )
 HEADER_BYTES = 64 * 2**10
+HEADERS = 100
+PIPELINED = 8  # further requests that wait on one connection for the answer to the first
 READ_SECONDS = 60.0  # in which a client has to take `_LEAST_READ` bytes of what waits for it
 _LEAST_READ = 64 * 2**10
 DISCARDED_BYTES = (
@@ -34,6 +37,12 @@ def most_connections() -> int:
     return max(min(_MOST, allowed - _OWN_FILES), 64)
 
 
+# What strangers send must not fill the log: a line for each would be theirs to write. Not a child of uvicorn's logger,
+# which gives its children its own level.
+_log = logging.getLogger(__name__)
+_log.setLevel(logging.ERROR)
+
+
 class Protocol(HttpToolsProtocol):
     """One connection."""
 
@@ -43,12 +52,13 @@ class Protocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.logger = _log
         self._address = ""
         self._head: asyncio.TimerHandle | None = None
         self._reading: asyncio.TimerHandle | None = None
         self._unread = 0
         self._progress = False
-        self._in_body = False
+        self._in_body = self._too_many = False
         self._discarded = 0
         self._quiet = (
             0  # bytes since anything came of them: headers without an end, trailers, extensions of chunks
@@ -86,7 +96,21 @@ class Protocol(HttpToolsProtocol):
         self._quiet += len(data)
         super().data_received(data)
         if self._quiet > HEADER_BYTES and not self.transport.is_closing():
-            self._refuse(431, "headers_too_large", "Headers too large", "Headers have at most 64 KiB.")
+            self._too_large()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._too_many = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; those that follow a body are nobody's."""
+        if self._in_body:
+            return
+        if len(self.headers) < HEADERS:
+            super().on_header(name, value)
+        else:
+            self._too_many = True
 
     def on_headers_complete(self) -> None:
         """The headers are there."""
@@ -94,10 +118,13 @@ class Protocol(HttpToolsProtocol):
             return
         self._quiet, self._in_body, self._discarded = 0, True, 0
         self._forget_headers()
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEADER_BYTES:
-            self._refuse(431, "headers_too_large", "Headers too large", "Headers have at most 64 KiB.")
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if self._too_many or size > HEADER_BYTES:
+            self._too_large()
             return
         super().on_headers_complete()
+        if len(self.pipeline) > PIPELINED:
+            self._cut_off()
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""
@@ -191,6 +218,14 @@ class Protocol(HttpToolsProtocol):
         if wire is not None:
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be read as HTTP is answered and closed."""
+        self._refuse(400, "not_http", "Bad request", "This cannot be read as a request of HTTP/1.1.")
+
+    def _too_large(self) -> None:
+        detail = f"A request has at most {HEADERS} headers, and with its address {HEADER_BYTES // 1024} KiB of them."
+        self._refuse(431, "headers_too_large", "Headers too large", detail)
 
     def _refuse(self, status: int, code: str, title: str, detail: str) -> None:
         """Answers without the application, and closes."""

@@ -21,8 +21,8 @@ LANES = (
     Terms("passwords", permits=2, waiting=512, patience=15),  # each takes a core for a tenth of a second
     Terms("strangers", permits=3, waiting=1024, patience=15),
     Terms("uploads", permits=64, waiting=1024, patience=10, each=8),
-    Terms("outputs", permits=16, waiting=64, patience=30),
-    Terms("downloads", permits=12, waiting=128, patience=60),
+    Terms("outputs", permits=16, waiting=64, patience=30, each=8),
+    Terms("downloads", permits=12, waiting=128, patience=60, each=8),
 )
 """Every lane. Another one is another line; a route comes into it by a row of `_SPECIAL`."""
 

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from evaluator.spec import Challenge as Spec
 from server.challenges import service as challenges
 from server.deps import SessionDep
-from server.errors import busy
+from server.errors import database_away
 from server.evaluations.slots import standstill
 from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
@@ -98,5 +98,5 @@ async def api_docs(request: Request) -> HTMLResponse:
 async def healthz(request: Request) -> dict[str, str]:
     """Whether the server and its database answer; asked of the database at most once a second."""
     if not await request.app.state.front.probe.answers():
-        raise busy("The server's database does not answer.")
+        raise database_away()
     return {"status": "ok"}

@@ -1,5 +1,6 @@
 """The server and its people, as in tests/server, before a database that these tests have to themselves."""
 
+import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -80,6 +81,8 @@ class Front:
 
 @pytest.fixture(scope="session")
 def front(settings: Settings) -> Iterator[Front]:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # both ends of hundreds of connections are open here
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     app = create_app(settings)
     with serving(app) as url:
         yield Front(url, app)

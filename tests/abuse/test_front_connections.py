@@ -11,6 +11,7 @@ from server.front import protocol
 from server.front.protocol import HEADER_BYTES, Protocol
 from tests.abuse.conftest import Front
 from tests.abuse.wire import Wire, chunked
+from tests.server.conftest import Person
 
 MIB = 2**20
 
@@ -105,6 +106,41 @@ def test_headers_of_more_than_64_kib_at_once_are_too_large(front: Front) -> None
     with Wire(front.url) as wire:
         wire.ask("GET /healthz", "X-Long: " + "a" * HEADER_BYTES)
         assert wire.status() in (431, 0)
+
+
+def test_more_headers_than_anybody_needs_are_refused(front: Front) -> None:
+    with Wire(front.url) as wire:
+        wire.ask("GET /healthz", *[f"X-{number}: a" for number in range(protocol.HEADERS)])
+        answer = wire.answer()
+    assert b" 431 " in answer[:20]
+    assert b"problem+json" in answer
+
+
+def test_requests_that_are_sent_ahead_are_not_kept_by_the_thousand(front: Front) -> None:
+    with Wire(front.url) as wire:
+        wire.send(b"GET /healthz HTTP/1.1\r\n\r\n" * (protocol.PIPELINED + 1))
+        got = b""
+        while got.count(b"200 OK") < protocol.PIPELINED + 1:
+            got += wire.socket.recv(1 << 16)
+    with Wire(front.url) as wire:
+        wire.send(b"GET /healthz HTTP/1.1\r\n\r\n" * 5000)
+        assert wire.answer().count(b"200 OK") <= protocol.PIPELINED + 1
+
+
+def test_trailers_are_nobodys_headers(front: Front, captain: Person) -> None:
+    trailer = f"Authorization: Bearer {captain.token}\r\n\r\n"
+    with Wire(front.url) as wire:
+        wire.ask("GET /api/v1/me", "Transfer-Encoding: chunked", "Connection: close")
+        wire.send(b"0\r\n" + trailer.encode())
+        assert wire.status() == 401
+
+
+def test_what_strangers_send_writes_no_log(front: Front, caplog: pytest.LogCaptureFixture) -> None:
+    for said in (b"nonsense\r\n\r\n", b"GET /healthz HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"):
+        with Wire(front.url) as wire:
+            wire.send(said)
+            wire.socket.recv(1 << 16)
+    assert not caplog.records
 
 
 def test_a_client_that_does_not_read_is_cut_off(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:

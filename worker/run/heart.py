@@ -14,6 +14,7 @@ from worker.run.leases import Lease, LeaseClient
 _log = structlog.get_logger()
 _ASK_AGAIN = 1.0
 _ASK_WHEN_FULL = 10.0
+_TOO_SLOW = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
 _T = TypeVar("_T")
 
 
@@ -151,5 +152,7 @@ def _lacks_room(error: httpx.HTTPError) -> bool:
 def _final(error: httpx.HTTPError) -> bool:
     """Whether asking again would bring the same answer: a refusal, or a file that the server has lost."""
     if not isinstance(error, httpx.HTTPStatusError):
+        return False
+    if error.response.status_code in _TOO_SLOW:
         return False
     return not error.response.is_server_error or '"data_missing"' in error.response.text

@@ -16,6 +16,7 @@ from sandbox import disks
 from sandbox.run import CaseOutcome
 from worker.run.bearer import Bearer
 from worker.run.config import RunConfig
+from worker.run.patience import PatientClient
 
 _MOST_SAID = 2000
 _PATIENCE, _LONGEST_PATIENCE = 5.0, 120.0
@@ -100,7 +101,7 @@ class LeaseClient:
         }
         token = config.worker_token
         self.bearer = Bearer(token.get_secret_value() if token else None, config.worker_token_file)
-        self._http = httpx.Client(
+        self._http = PatientClient(
             base_url=config.server_url.rstrip("/") + "/api/v1/worker",
             auth=self.bearer,
             timeout=httpx.Timeout(30, read=120),

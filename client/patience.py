@@ -1,0 +1,51 @@
+"""Waiting for a server that is busy, as at a deadline: it says so, and when to come again."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+Waiting = Callable[[float], None]
+
+_LONGEST = 30.0  # seconds that one pause takes, whatever the server asks for
+_ALTOGETHER = 120.0
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def wait_quietly(seconds: float) -> None:
+    """Nobody is told."""
+
+
+class PatientClient(httpx.Client):
+    """An HTTP client that asks again after a 503 with Retry-After, for up to two minutes; then the answer stands.
+
+    Only what the server did not begin is asked again: the problem `busy` says so, and reading changes nothing.
+    `waiting` is told of each pause, in seconds.
+    """
+
+    def __init__(self, *, waiting: Waiting = wait_quietly, **options: Any) -> None:
+        super().__init__(**options)
+        self._waiting = waiting
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """The answer to the request."""
+        left = _ALTOGETHER
+        while True:
+            response = super().send(request, **options)
+            seconds = _pause(response)
+            if seconds is None or seconds > left or not isinstance(request.stream, httpx.ByteStream):
+                return response
+            response.close()
+            left -= seconds
+            self._waiting(seconds)
+            time.sleep(seconds)
+
+
+def _pause(response: httpx.Response) -> float | None:
+    """How long to wait before asking again; None where that makes no sense."""
+    after = response.headers.get("Retry-After", "")
+    if response.status_code != httpx.codes.SERVICE_UNAVAILABLE or not (after.isascii() and after.isdigit()):
+        return None
+    again = response.request.method in _SAFE or b'"code":"busy"' in response.read().replace(b" ", b"")
+    return min(float(after), _LONGEST) if again else None
