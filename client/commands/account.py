@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from client.api import Client
 from client.app import (
     ChallengeOption,
     TeamOption,
