@@ -12,6 +12,9 @@ from sandbox.engine import Engine
 
 Level = Literal["ok", "warning", "problem"]
 _LEAST_FREE = 10 * 2**30
+_COUNTED_BYTES = 160
+"""No open file and no watch of epoll takes less of the kernel's memory, which control groups count."""
+_ANY_FILES = 2**63 - 1
 _CONTAINERD = "io.containerd.snapshotter.v1"
 
 
@@ -44,6 +47,7 @@ def report(engine: Engine) -> list[Finding]:
         _usage,
         _init,
         _core_dumps,
+        _counters,
         _space,
     )
     return [check(engine, info) for check in checks]
@@ -145,6 +149,43 @@ def _core_dumps(engine: Engine, info: dict[str, Any]) -> Finding:
     return Finding(
         "core dumps", "warning", message, "sysctl -w kernel.core_pattern=core on hosts that run cases."
     )
+
+
+def _counters(engine: Engine, info: dict[str, Any]) -> Finding:
+    return counters(Path("/proc/sys/fs"), int(info["MemTotal"]))
+
+
+def counters(top: Path, memory: int) -> Finding:
+    """What the kernel counts for all containers together, or by user, and one of them could use up for the others.
+
+    Each thing that is counted takes bounded memory of whoever makes it, so where more are allowed than fit into the
+    host's `memory`, in bytes, that bound is the only one that is met. top: /proc/sys/fs.
+    """
+    most = memory // _COUNTED_BYTES
+    low = {
+        "fs.file-max": (top / "file-max", _ANY_FILES),
+        "fs.epoll.max_user_watches": (top / "epoll" / "max_user_watches", most),
+    }
+    wanted = {name: value for name, (file, value) in low.items() if _setting(file, most) < most}
+    if _setting(top / "pipe-user-pages-soft", 0) > 0:
+        wanted["fs.pipe-user-pages-soft"] = 0
+    if not wanted:
+        return Finding(
+            "kernel's counters", "ok", "A container meets its bound of memory before those of the kernel."
+        )
+    message = f"One container can use up {', '.join(wanted)} for others of its user and for the host, within its memory."
+    remedy = "sysctl -w " + " ".join(f"{name}={value}" for name, value in wanted.items())
+    return Finding(
+        "kernel's counters", "warning", message, f"{remedy} (and in /etc/sysctl.d); or the profile strict."
+    )
+
+
+def _setting(file: Path, otherwise: int) -> int:
+    """A number of the kernel's; `otherwise` where this kernel does not have it."""
+    try:
+        return int(file.read_text())
+    except OSError:
+        return otherwise
 
 
 def _space(engine: Engine, info: dict[str, Any]) -> Finding:

@@ -1,6 +1,7 @@
 """A process that may only talk to the engine: no bounded disks, no control groups, the same verdicts."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,21 @@ def test_a_doubled_suffix_is_found(run: Run) -> None:
 def test_the_next_case_finds_nothing(run: Run) -> None:
     for _ in range(2):
         assert "found:\n" in run("looks_for_other_cases").log
+
+
+def test_the_doctor_names_counters_that_one_container_could_use_up(tmp_path: Path) -> None:
+    (tmp_path / "epoll").mkdir()
+    settings = {"file-max": 2_466_170, "epoll/max_user_watches": 5_491_511, "pipe-user-pages-soft": 16_384}
+    for name, value in settings.items():
+        (tmp_path / name).write_text(f"{value}\n")
+    found = doctor.counters(tmp_path, 16 * 2**30)
+    assert found.level == "warning"
+    remedy = f"fs.file-max={2**63 - 1} fs.epoll.max_user_watches={2**34 // 160} fs.pipe-user-pages-soft=0"
+    assert f"sysctl -w {remedy} " in found.remedy
+    for one in remedy.split():
+        name, _, value = one.removeprefix("fs.").partition("=")
+        (tmp_path / name.replace(".", "/")).write_text(value)
+    assert doctor.counters(tmp_path, 16 * 2**30).level == "ok"
 
 
 def test_the_doctor_says_which_bounds_do_not_hold(unprivileged: Engine, engine: Engine) -> None:
