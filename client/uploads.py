@@ -106,7 +106,9 @@ def wait_for_image(
         if upload.status == "rejected":
             raise ImageRefused(upload.code or "unknown", upload.message or "no reason was given.")
         if time.monotonic() > until:
-            raise Unfinished("The image is still being checked.", "Run the same command again later.")
+            raise Unfinished(
+                upload.message or "The image is still being checked.", "Run the same command again later."
+            )
         pause(1.0)
 
 

@@ -11,7 +11,7 @@ FROM ${PYTHON_IMAGE}
 RUN groupadd --system --gid 10001 proctor \
     && useradd --system --uid 10001 --gid proctor --home-dir /nonexistent --no-create-home proctor \
     # Volumes take over the owner of the directory they are first mounted on.
-    && for name in inputs references blobs uploads beat; do \
+    && for name in inputs references blobs uploads scoring beat; do \
         install -d -o proctor -g proctor -m 0700 /data/$name; \
     done
 # The score worker reads SIF files with them; where no package server answers, all but SIF files works without.

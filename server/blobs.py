@@ -1,10 +1,12 @@
 """A content-addressed store of bytes on a file system: a blob's name is its sha256."""
 
+import fcntl
 import hashlib
 import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -14,6 +16,8 @@ from server.errors import DataMissing
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _FOLDER = re.compile(r"[0-9a-f]{2}")
+LOCK = "lock"
+"""The name, in `incoming`, of the file by which a backup keeps the store still."""
 
 
 class BlobStore:
@@ -86,6 +90,28 @@ class BlobStore:
         """The folders that blobs lie in."""
         if self.root.is_dir():
             yield from sorted(one for one in self.root.iterdir() if _FOLDER.fullmatch(one.name))
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """While the block lasts nothing is removed from the store; it begins once nobody is at it."""
+        with self._locked() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def removing(self) -> Iterator[bool]:
+        """Whether blobs may be removed in the block: not while somebody keeps the store still."""
+        with self._locked() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def _locked(self) -> BinaryIO:
+        closed(self.root)
+        return (closed(self.root / "incoming") / LOCK).open("ab")
 
     def remove_unused(self, digest: str, *, before: float) -> int:
         """Removes a blob on which nobody relied since `before` (seconds since 1970); returns its bytes, else 0.

@@ -1,5 +1,6 @@
 """Settings of a server or score worker, from the environment only."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -58,9 +59,10 @@ class Settings(BaseSettings):
         """The content-addressed store of image layers and outputs, as outputs may fill it."""
         return BlobStore(self.data / "blobs", self.room(Share.RESULTS))
 
-    def room(self, share: Share) -> Room:
-        """What may still be written below `data` for such things."""
-        return Room(self.data, int(self.disk_reserve * share.value))
+    def room(self, share: Share, folder: Path | None = None) -> Room:
+        """What may still be written for such things, in `folder` or where they usually lie."""
+        usual = self.uploads if share is Share.UPLOADS else self.data / "blobs"
+        return Room(folder or usual, int(self.disk_reserve * share.value))
 
     @property
     def inputs(self) -> Path:
@@ -85,5 +87,5 @@ class Settings(BaseSettings):
     def close_folders(self) -> None:
         """Sees to it that nobody but this process' user may enter what holds images, inputs, labels and uploads."""
         for folder in (self.blobs.root, self.inputs, self.references, self.uploads, self.scratch):
-            if folder.is_dir():
+            if folder.is_dir() and os.access(folder, os.W_OK):
                 closed(folder)

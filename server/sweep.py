@@ -1,7 +1,7 @@
 """Removing what nothing refers to any more: blobs, uploads' files, and what killed workers were writing.
 
 A blob is named by the images that teams have and by the outputs of evaluations that may still be scored or looked at.
-It goes once no row has named it and nobody has relied on it for as long as the caller says. Between a look at the rows
+It goes once no row names it and nobody has relied on it for as long as the caller says. Between a look at the rows
 and the removal no row that names a blob is committed: whoever commits one calls `server.naming` first.
 """
 
@@ -13,11 +13,11 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT, array
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import TEXT, array
 from sqlalchemy.orm import Session
 
-from server.blobs import BlobStore
+from server.blobs import LOCK, BlobStore
 from server.database import SessionFactory, unit_of_work
 from server.errors import DataMissing
 from server.evaluations.models import CaseRun, Evaluation
@@ -29,7 +29,7 @@ from server.settings import Settings
 from server.uploads.models import Upload, UploadStatus
 
 AGE = timedelta(days=1)
-"""So long a blob stays after its last use: a backup that takes less misses nothing that its rows name."""
+"""So long a blob that no row names stays after its last use."""
 _MOMENT = 3600.0  # seconds in which a file may be there before the row that it belongs to
 _AT_ONCE = 200
 
@@ -58,34 +58,28 @@ def require_stored(session: Session, blobs: BlobStore, digests: Sequence[str]) -
         raise DataMissing("data_missing", "A layer of this image is not stored any more.")
 
 
-def discard(
-    sessions: SessionFactory, blobs: BlobStore, digests: Sequence[str], *, before: float, age: timedelta = AGE
-) -> Swept:
-    """Removes those of these blobs that no row has named for `age` and that nobody relied on since `before`."""
-    with unit_of_work(sessions) as session:
+def discard(sessions: SessionFactory, blobs: BlobStore, digests: Sequence[str], *, before: float) -> Swept:
+    """Removes those of these blobs that no row names and that nobody relied on since `before`.
+
+    None while a backup is made: what its rows name is to be there when it comes to the files.
+    """
+    with blobs.removing() as may, unit_of_work(sessions) as session:
+        if not may:
+            return Swept()
         removing(session)
-        sizes = [
-            blobs.remove_unused(one, before=before) for one in set(digests) - named(session, digests, age)
-        ]
+        sizes = [blobs.remove_unused(one, before=before) for one in set(digests) - named(session, digests)]
     return Swept(blobs=sum(map(bool, sizes)), bytes=sum(sizes))
 
 
-def named(session: Session, digests: Sequence[str], age: timedelta = AGE) -> set[str]:
-    """Those of the digests that a row names, or named until less than `age` ago."""
+def named(session: Session, digests: Sequence[str]) -> set[str]:
+    """Those of the digests that a row names."""
     wanted = array(digests, type_=TEXT)
-    had = Image.removed_at.is_(None) | (Image.removed_at > func.now() - age)
+    kept = Image.removed_at.is_(None)
     layers = select(func.jsonb_array_elements_text(Image.facts["layers"])).where(
-        had, Image.facts["layers"].has_any(wanted)
+        kept, Image.facts["layers"].has_any(wanted)
     )
-    configs = select(Image.digest).where(had, Image.digest.in_(digests))
-    outputs = (
-        select(CaseRun.output)
-        .join(Evaluation)
-        .where(
-            CaseRun.output == func.any(func.cast(wanted, ARRAY(TEXT))),
-            or_(Evaluation.status.not_in(NOT_KEPT), Evaluation.finished_at > func.now() - age),
-        )
-    )
+    configs = select(Image.digest).where(kept, Image.digest.in_(digests))
+    outputs = select(CaseRun.output).where(CaseRun.output.in_(digests))
     return {one for query in (layers, configs, outputs) for one in session.scalars(query) if one is not None}
 
 
@@ -97,7 +91,7 @@ def sweep(sessions: SessionFactory, settings: Settings, *, age: timedelta = AGE,
     age = max(age, timedelta(seconds=_MOMENT))
     before = time.time() - age.total_seconds()
     _put_back_removed(settings.blobs)
-    swept = Swept()
+    swept = _forget_outputs(sessions, settings.blobs, dry)
     for folder in settings.blobs.folders():
         old = [(f"sha256:{one.name}", found[0]) for one, found in _files(folder) if found[1] < before]
         for start in range(0, len(old), _AT_ONCE):
@@ -110,14 +104,33 @@ def sweep(sessions: SessionFactory, settings: Settings, *, age: timedelta = AGE,
     return swept
 
 
+def _forget_outputs(sessions: SessionFactory, blobs: BlobStore, dry: bool) -> Swept:
+    """Evaluations that ended for good an hour ago without scores name no outputs any more, which then go at once."""
+    ended = Evaluation.finished_at < func.now() - timedelta(seconds=_MOMENT)
+    over = select(CaseRun.id, CaseRun.output).join(Evaluation)
+    over = over.where(CaseRun.output.is_not(None), Evaluation.status.in_(NOT_KEPT), ended)
+    swept = Swept()
+    while True:
+        with unit_of_work(sessions) as session:
+            found = session.execute(over if dry else over.limit(_AT_ONCE)).all()
+            if not dry:
+                gone = CaseRun.id.in_([one.id for one in found])
+                session.execute(update(CaseRun).where(gone).values(output=None))
+        digests = {one.output for one in found}
+        if dry or not found:
+            sizes = [blobs.size(one) for one in digests if blobs.path(one).is_file()]
+            return swept + Swept(blobs=len(sizes), bytes=sum(sizes))
+        swept += discard(sessions, blobs, list(digests), before=time.time())
+
+
 def _blobs(
     sessions: SessionFactory, blobs: BlobStore, sizes: dict[str, int], age: timedelta, dry: bool
 ) -> Swept:
     if not dry:
         before = time.time() - age.total_seconds()
-        return discard(sessions, blobs, list(sizes), before=before, age=age)
+        return discard(sessions, blobs, list(sizes), before=before)
     with unit_of_work(sessions) as session:
-        unnamed = sizes.keys() - named(session, list(sizes), age)
+        unnamed = sizes.keys() - named(session, list(sizes))
     return Swept(blobs=len(unnamed), bytes=sum(sizes[one] for one in unnamed))
 
 
@@ -129,6 +142,8 @@ def _leftovers(sessions: SessionFactory, settings: Settings) -> Iterator[Path]:
             if changed < moment_ago and not _is_open(session, path.name):
                 yield path
         for path, (_, changed) in _files(settings.blobs.root / "incoming"):
+            if path.name == LOCK:
+                continue
             case_run = case_run_of(path.name)
             late = changed < moment_ago if case_run else changed < time.time() - AGE.total_seconds()
             if late and not (case_run and _runs(session, case_run)):

@@ -1,13 +1,15 @@
 """Images over HTTP."""
 
+import time
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from server.deps import SessionDep, SettingsDep, UserDep
 from server.images import service
 from server.images.schemas import ImageOut, StorageOut
+from server.sweep import discard
 
 router = APIRouter(tags=["images"])
 Digest = Annotated[str, Path(pattern="^sha256:[0-9a-f]{64}$", max_length=71)]
@@ -26,9 +28,15 @@ def list_images(
 
 
 @router.delete("/teams/{team_id}/images/{digest}", status_code=204)
-def remove_image(team_id: UUID, digest: Digest, session: SessionDep, user: UserDep) -> Response:
+def remove_image(
+    team_id: UUID, digest: Digest, request: Request, session: SessionDep, user: UserDep, settings: SettingsDep
+) -> Response:
     """Takes an image from a team, and from what it stores; not one of an evaluation that may be run again."""
-    service.remove_image(session, user, team_id, digest)
+
+    def gone(blobs: list[str]) -> None:
+        discard(request.app.state.sessions, settings.blobs, blobs, before=time.time())
+
+    service.remove_image(session, user, team_id, digest, discard=gone)
     return Response(status_code=204)
 
 

@@ -1,7 +1,7 @@
 """Images: taking complete uploads to their check, and what comes of it. The check itself is the caller's."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -214,8 +214,10 @@ def get_storage(session: Session, user: User, team_id: UUID) -> Stored:
     return stored(session, team_id)
 
 
-def remove_image(session: Session, user: User, team_id: UUID, digest: str) -> None:
-    """Takes an image from its team; what only it needs is removed from the disk a day later.
+def remove_image(
+    session: Session, user: User, team_id: UUID, digest: str, *, discard: Callable[[list[str]], None]
+) -> None:
+    """Takes an image from its team, and after the commit calls `discard` with its blobs, which others may have too.
 
     Raises:
         NotFound: somebody else's team, or it has no such image.
@@ -239,6 +241,8 @@ def remove_image(session: Session, user: User, team_id: UUID, digest: str) -> No
         )
     image.removed_at = func.now()
     events.record(session, "image", image.id, actor=user.actor, what="removed", why=digest)
+    blobs = [digest, *image.facts["layers"]]
+    after_commit(session, lambda: discard(blobs))
 
 
 def _own(team_id: UUID) -> Select[Image]:

@@ -50,7 +50,7 @@ def stored(session: Session, team_id: UUID) -> Stored:
     """What a team stores. A layer that other teams have too counts for each of them: nobody learns who has it."""
     return Stored(
         images=_layers(session, Image.team_id == team_id),
-        uploads=_uploads(session, Upload.team_id == team_id),
+        uploads=_uploads(session, Upload.team_id == team_id, Upload.length.expression),
     )
 
 
@@ -65,14 +65,9 @@ def require(session: Session, team_id: UUID, size: int, allowed: Allowed) -> Non
     images = select(func.count()).where(Image.team_id == team_id, Image.removed_at.is_(None))
     if (session.scalar(images) or 0) >= MOST_IMAGES:
         raise Conflict("too_many_images", f"The team has {MOST_IMAGES:,} images. {_HOW}")
-    used = stored(session, team_id).used + size
-    if used > allowed.team:
-        raise StorageFull(
-            "team_storage_full",
-            f"With this the team would store {gib(used)}, and it may store {gib(allowed.team)}. {_HOW}",
-            used=used - size,
-            allowed=allowed.team,
-        )
+    used = stored(session, team_id).used
+    if used + size > allowed.team:
+        raise over(used, size, allowed)
     if allowed.total is not None and total(session) + size > allowed.total:
         raise StorageFull(
             "total_storage_full",
@@ -81,15 +76,34 @@ def require(session: Session, team_id: UUID, size: int, allowed: Allowed) -> Non
         )
 
 
+def over(used: int, size: int, allowed: Allowed) -> StorageFull:
+    """The problem of `size` bytes more than a team that stores `used` bytes may store."""
+    return _over(f"With this the team would store {gib(used + size)}, more than it may", used, allowed)
+
+
+def too_large_unpacked(used: int, allowed: Allowed) -> StorageFull:
+    """The problem of an image that would be too much for its team, known before all of it is unpacked."""
+    return _over(
+        f"Unpacked, this image is larger than the {gib(max(0, allowed.team - used))} which the team may still",
+        used,
+        allowed,
+    )
+
+
+def _over(sentence: str, used: int, allowed: Allowed) -> StorageFull:
+    detail = f"{sentence} store; {gib(allowed.team)} are allowed. {_HOW}"
+    return StorageFull("team_storage_full", detail, used=used, allowed=allowed.team)
+
+
 def total(session: Session) -> int:
-    """Bytes that all teams store, a layer that several have once."""
-    return _layers(session, Image.team_id.is_not(None)) + _uploads(session, Upload.team_id.is_not(None))
+    """Bytes that all teams store, a layer that several have once, and of uploads what has come: no announcement."""
+    return _layers(session, true()) + _uploads(session, true(), Upload.offset.expression)
 
 
-def _uploads(session: Session, which: ColumnElement[bool]) -> int:
+def _uploads(session: Session, which: ColumnElement[bool], size: ColumnElement[int]) -> int:
     receiving = and_(Upload.status == UploadStatus.RECEIVING, Upload.expires_at > func.now())
     unchecked = or_(receiving, Upload.status == UploadStatus.CHECKING)
-    return int(session.scalar(select(func.coalesce(func.sum(Upload.length), 0)).where(which, unchecked)) or 0)
+    return int(session.scalar(select(func.coalesce(func.sum(size), 0)).where(which, unchecked)) or 0)
 
 
 def _layers(session: Session, which: ColumnElement[bool]) -> int:

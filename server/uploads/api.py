@@ -25,6 +25,7 @@ from server.uploads.models import Upload
 from server.uploads.problems import UnsupportedMedia, VersionMismatch
 from server.uploads.receive import receive
 from server.uploads.schemas import MOST_METADATA, Metadata, UploadOut
+from server.uploads.turns import require_turn
 from server.wakeups import wake_checkers
 
 router = APIRouter(tags=["uploads"])
@@ -200,7 +201,7 @@ class _Transfer:
                 on_complete=lambda: wake_checkers(self._settings.redis_url),
             )
         with unit_of_work(self._sessions) as session:  # only now, for what has come is to be kept
-            service.require_turn(session, self._id, room=self._settings.room(Share.UPLOADS))
+            require_turn(session, self._id, room=self._settings.room(Share.UPLOADS))
 
     def state(self) -> Upload:
         with unit_of_work(self._sessions) as session:

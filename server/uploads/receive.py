@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from server.disk import storage_full
 from server.errors import Problem, StorageFull, TooLarge
 from server.front.threads import in_stream_thread
-from server.uploads.service import WINDOW, Incoming
+from server.uploads.service import Incoming
+from server.uploads.turns import WINDOW
 
 BUFFER = 4 * 2**20  # bytes gathered before a thread writes them
 SYNC = WINDOW  # bytes at most that a crash of the machine costs

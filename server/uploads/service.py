@@ -18,19 +18,18 @@ from server import events
 from server.accounts.principals import Scope, User
 from server.accounts.service import require_scope
 from server.database import after_commit
-from server.disk import Room, closed, gib, no_room, storage_full
+from server.disk import Room, closed
 from server.errors import BadRequest, Conflict, Gone, NotFound, TooLarge
 from server.images import storage
 from server.teams.models import Team
 from server.teams.service import require_member, require_part
 from server.uploads.models import Upload, UploadStatus
 from server.uploads.problems import Locked
+from server.uploads.turns import require_room
 
 UNFINISHED_PER_TEAM = 8
 LASTS = timedelta(hours=24)  # since the last byte
 LASTS_IN_ALL = timedelta(days=7)  # however often a byte comes
-WINDOW = 64 * 2**20  # bytes that come between two looks at the disk
-STEADY = timedelta(minutes=10)  # who has sent nothing for so long has to wait for room like anybody else
 _OVER = "No byte came for a day, or it was not complete after a week. Begin a new upload."
 
 
@@ -66,7 +65,7 @@ def create_upload(
     """A new upload of `length` bytes for a team the user may act for.
 
     The disk has to have room for it now. What others only announced counts for nothing, and nothing is kept free for
-    this one either: bytes count once they are there, see `_require_turn`.
+    this one either: bytes count once they are there, see `server.uploads.turns`.
 
     Raises:
         BadRequest, TooLarge: nothing, or more than `limit` bytes.
@@ -86,7 +85,7 @@ def create_upload(
         )
     _require_few_unfinished(session, team)
     storage.require(session, team.id, length, allowed)
-    _require_turn(session, length, room=room)
+    require_room(session, length, room=room)
     upload = Upload(
         team_id=team.id,
         user_id=user.id,
@@ -118,45 +117,6 @@ def _require_few_unfinished(session: Session, team: Team) -> None:
             f"The team has {receiving} unfinished uploads and {checking} whose check has not ended, and may have "
             f"{UNFINISHED_PER_TEAM} together. Finish one, end one with DELETE, or wait for a check.",
         )
-
-
-def _require_turn(session: Session, size: int, *, room: Room, before: UUID | None = None) -> None:
-    """Returns if the disk has room for `size` bytes that are to come, beside what uploads that came earlier still get.
-
-    Of an upload that has begun the next `WINDOW` bytes have to fit. Of each earlier one that is steadily coming in as
-    much counts as it has sent already, and no more than it has left: it costs as many bytes to hold room as it holds.
-    So of many uploads that do not fit together, those that began first get through, and one that announces much and
-    sends nothing is in nobody's way.
-
-    before: the upload that asks; without one every other came earlier.
-
-    Raises:
-        StorageFull: it has not.
-    """
-    steady = Upload.status == UploadStatus.RECEIVING, Upload.updated_at > func.now() - STEADY
-    earlier = () if before is None else (Upload.id < before,)
-    coming = func.sum(func.least(Upload.offset, Upload.length - Upload.offset))
-    held = int(session.scalar(select(func.coalesce(coming, 0)).where(*steady, *earlier)) or 0)
-    next_ = size if before is None else min(size, WINDOW)
-    left = room.left()
-    if next_ > left:
-        raise no_room(size, left)
-    if next_ + held > left:
-        raise storage_full(
-            f"The server's disk has room for {gib(left)}, which uploads that began earlier are taking at present. "
-            "What was received is kept; go on in a few minutes."
-        )
-
-
-def require_turn(session: Session, upload_id: UUID, *, room: Room) -> None:
-    """Returns if an upload may go on while it comes, as it had to be when its request began.
-
-    Raises:
-        StorageFull: the disk has no room for more, or only for uploads that came earlier.
-    """
-    upload = session.get_one(Upload, upload_id)
-    if upload.status is UploadStatus.RECEIVING:
-        _require_turn(session, upload.length - upload.offset, room=room, before=upload_id)
 
 
 def get_upload(session: Session, user: User, upload_id: UUID) -> Upload:
@@ -217,7 +177,7 @@ def begin(
     with _closed_on_error(file):
         upload = _read_again(session, upload_id, uploads=uploads)
         _require_at(session, upload, offset)
-        _require_turn(session, upload.length - offset, room=room, before=upload.id)
+        require_room(session, upload.length - offset, room=room, before=upload.id)
         # Bytes behind the offset came without being acknowledged: they are sent again.
         file.truncate(offset)
         file.seek(offset)

@@ -63,13 +63,20 @@ def to_the_last_byte(path: Path) -> None:
     """Lets a file grow until nothing fits on its disk."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
+        for size in (MIB, 4096, 4096):
+            _until_full(handle, size)
+            os.fsync(handle)  # gives back what the file system keeps while blocks are not laid out yet
+    finally:
+        os.close(handle)
+
+
+def _until_full(handle: int, size: int) -> None:
+    try:
         while True:
-            os.write(handle, bytes(MIB))
+            os.write(handle, bytes(size))
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-    finally:
-        os.close(handle)
 
 
 @contextmanager

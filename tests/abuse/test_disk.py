@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import update
 
 from server.database import SessionFactory, unit_of_work
+from server.images.storage import total
 from server.settings import Settings
 from server.uploads.models import Upload, UploadStatus
 from tests.abuse.small_disk import MIB, fill, free, mounted, refused, serving
@@ -235,3 +236,39 @@ def test_a_team_stores_no_more_than_it_may(
         assert (shown["status"], shown["code"]) == ("rejected", "team_storage_full")
         files = [one for one in (bounded.root / "blobs").rglob("*") if one.is_file()]
         assert not files, "and what was unpacked for it is gone at once"
+
+
+def test_an_image_that_is_too_much_for_one_team_stays_with_those_who_have_it(
+    small: Small, captain: Person, stranger: Person, slug: str
+) -> None:
+    archive, other = _bomb(60 * MIB), small.tus(stranger)
+    theirs = other.upload(slug, archive)
+    _check(small)
+    assert other.http.get(f"/uploads/{theirs['id']}").json()["status"] == "ready"
+    own = small.settings.model_copy(update={"team_storage": 50 * MIB})
+    with serving(own) as (address, _):
+        bounded = Small(own, address, small.sessions, small.clients)
+        tus = bounded.tus(captain)
+        upload = tus.upload(slug, archive)
+        _check(bounded)
+        shown = tus.http.get(f"/uploads/{upload['id']}").json()
+    assert (shown["status"], shown["code"]) == ("rejected", "team_storage_full")
+    assert "60.0 MiB" in shown["message"]
+    (image,) = other.http.get(f"/teams/{theirs['team_id']}/images").json()
+    for digest in (image["digest"], *image["facts"]["layers"]):
+        assert own.blobs.path(digest).is_file()
+
+
+def test_announcements_of_others_do_not_use_up_what_all_teams_may_store(
+    small: Small, captain: Person, stranger: Person, slug: str
+) -> None:
+    with unit_of_work(small.sessions) as session:
+        before = total(session)
+    own = small.settings.model_copy(update={"total_storage": before + 100 * MIB})
+    with serving(own) as (address, _):
+        bounded = Small(own, address, small.sessions, small.clients)
+        for _ in range(4):
+            assert bounded.tus(captain).create(slug, b"", length=90 * MIB).status_code == 201
+        assert bounded.tus(stranger).upload(slug, b"few bytes")["status"] == "checking"
+        told = refused(bounded.tus(stranger).create(slug, b"", length=101 * MIB), "total_storage_full")
+        assert "organizers allow" in told

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
 from evaluator.spec import load_challenge
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
-from server.evaluations.models import Evaluation
+from server.evaluations.models import Evaluation, Trouble
 from server.settings import Settings
 from tests.abuse.small_disk import MIB, fill, free, mounted, refused, serving, to_the_last_byte
 from tests.server.conftest import FOMO26, PASSWORD, Tus
@@ -106,6 +107,14 @@ def test_a_full_disk_refuses_new_work_with_the_truth_and_loses_nothing(
     with unit_of_work(sessions) as session:
         row = session.get_one(Evaluation, lab.runs(evaluation)[0].evaluation_id)
         assert (row.status, row.scoring_claim, row.scoring_faults) == ("scoring", 0, 0)
+    held = _leave(root, RESERVE // 2 + 8 * MIB)
+    assert score_waiting(sessions, settings) == 1, "there is room, but not for all that scoring lays out"
+    with unit_of_work(sessions) as session:
+        row = session.get_one(Evaluation, lab.runs(evaluation)[0].evaluation_id)
+        assert (row.status, row.scoring_faults, row.scoring_until) == ("scoring", 0, None)
+        assert row.scoring_not_before is not None
+        assert session.scalar(select(func.count()).where(Trouble.evaluation_id == row.id)) == 0
+    assert not list(settings.scratch.iterdir())
     held.unlink()
     assert team.post("task5").status_code == 201
     for one in clients:

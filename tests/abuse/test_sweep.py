@@ -21,7 +21,7 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.images.models import Image
 from server.naming import naming
 from server.settings import Settings
-from server.sweep import Swept, named, sweep
+from server.sweep import Swept, sweep
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.organizer import Admin
 
@@ -97,8 +97,10 @@ def _finished(lab: Lab, team: Entrant, status: str, outputs: list[str]) -> None:
                 )
 
 
-def test_what_was_named_until_a_moment_ago_stays_for_a_day(own: Lab, team: Entrant) -> None:
-    digest = _old_blob(own.settings.blobs, b"an output of an evaluation that was cancelled just now")
+def test_outputs_of_an_evaluation_that_has_just_been_cancelled_stay_for_an_hour(
+    own: Lab, team: Entrant
+) -> None:
+    digest = _old_blob(own.settings.blobs, b"an output of an evaluation that is cancelled just now")
     _finished(own, team, "cancelled", [digest])
     with unit_of_work(own.sessions) as session:
         session.execute(
@@ -152,6 +154,14 @@ def test_a_row_that_is_about_to_name_a_blob_is_waited_for(
     thread.join()
     assert swept == [Swept()]
     assert own.settings.blobs.has(digest)
+
+
+def test_nothing_is_removed_while_a_backup_is_made(own: Lab) -> None:
+    digest = _old_blob(own.settings.blobs, b"what the rows of the backup name")
+    with own.settings.blobs.still():
+        assert _sweep(own).blobs == 0
+        assert own.settings.blobs.path(digest).is_file()
+    assert _sweep(own).blobs == 1
 
 
 def test_an_output_that_is_sent_again_takes_the_place_of_the_last(lab: Lab, team: Entrant) -> None:
@@ -212,7 +222,7 @@ def test_files_of_killed_processes_go_and_those_in_use_stay(own: Lab, team: Entr
         session.get_one(Evaluation, UUID(evaluation)).status = "cancelled"
 
 
-def test_a_removed_image_frees_its_teams_storage_and_later_the_disk(
+def test_a_removed_image_frees_its_teams_storage_and_the_disk(
     lab: Lab, team: Entrant, entrant: Callable[[str], Entrant]
 ) -> None:
     layers = [_old_blob(lab.settings.blobs, os.urandom(50)) for _ in range(3)]
@@ -233,17 +243,7 @@ def test_a_removed_image_frees_its_teams_storage_and_later_the_disk(
     assert images[0] not in [one["digest"] for one in team.http.get(f"/teams/{team.team}/images").json()]
     refused = Entrant(team.http, team.slug, team.team, images[0]).post("task5")
     assert refused.json()["code"] == "unknown_image"
-    assert _names(lab, layers) == set(layers), "for a day"
-    with unit_of_work(lab.sessions) as session:
-        past = func.now() - timedelta(days=2)
-        session.execute(update(Image).where(Image.digest == images[0]).values(removed_at=past))
-    _sweep(lab)
-    assert [lab.settings.blobs.path(one).is_file() for one in layers] == [False, True, True]
-
-
-def _names(lab: Lab, digests: list[str]) -> set[str]:
-    with unit_of_work(lab.sessions) as session:
-        return named(session, digests)
+    assert [lab.settings.blobs.path(one).is_file() for one in layers] == [False, True, True], "at once"
 
 
 def test_an_image_that_may_run_again_is_not_removed(lab: Lab, team: Entrant) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from evaluator.terminal import say
+from server.blobs import BlobStore
 from worker.admin._backup import (
     DUMP,
     IN_BACKUPS,
@@ -52,8 +53,8 @@ def backup(
         fail(f"{folder} is inside the installation. A backup belongs on another disk.")
     _refuse_other(folder)
     make_directory(folder, 0o700)
-    with _sentences(), _running(directory) as postgres:
-        # In this order: files are never removed, so no row of the dump refers to one that is missing.
+    with _sentences(), _running(directory) as postgres, BlobStore(directory / "blobs").still():
+        # In this order, and no blob is removed meanwhile: so no row of the dump refers to one that is missing.
         rows = dump(postgres, folder / DUMP)
         files = {name: _copied(directory / name, folder / name) for name in KEPT}
         Manifest(rows=rows, files=files).write(folder)

@@ -39,6 +39,10 @@ class CheckLost(Exception):  # noqa: N818 - says what holds
     """The check came to no end, for want of memory or time by the clock: no fault of the archive for certain."""
 
 
+class TooMuch(Exception):  # noqa: N818 - says what holds
+    """The archive unpacks to more than its team may store."""
+
+
 def allowance(size: int, limit: int) -> int:
     """Seconds of processor time for an upload of `size` bytes, which may unpack to `limit` bytes."""
     return _SECONDS + (size + Bounds().most(size, limit)) // _BYTES_PER_SECOND
@@ -57,22 +61,26 @@ def check(
     calls: Collection[Call],
     seconds: int | None = None,
     longest: float | None = None,
+    most: int = 2**63 - 1,
 ) -> ImageFacts:
     """`check_archive` in a process of its own, with bounded memory, time, files and bytes per file.
 
     seconds: of processor time; longest: by the clock. By default as many as the upload's size gives reason for.
 
+    most: so many bytes that are not stored yet it may store.
+
     Raises:
         ArchiveInvalid, ToolMissing: as `check_archive` does.
         CheckEnded: it took more than `seconds`.
         NoRoom: the room of `blobs` is used up.
+        TooMuch: it would store more than `most` bytes.
         CheckLost: it did not end otherwise.
     """
     seconds = seconds or allowance(path.stat().st_size, limit)
     request = {"path": str(path.absolute()), "limit": limit, "blobs": str(blobs.root.absolute())}
     request |= {"calls": [None if call is None else [*call] for call in calls]}
     request |= {"seconds": seconds, "memory": MEMORY, "parent": os.getpid()}
-    request |= {"keep": blobs.room.keep if blobs.room else 0}
+    request |= {"keep": blobs.room.keep if blobs.room else 0, "most": most}
     answer = json.loads(_asked(json.dumps(request).encode(), longest or clock(seconds)))
     if "refused" in answer:
         raise ArchiveInvalid(*answer["refused"])
@@ -80,6 +88,8 @@ def check(
         raise ToolMissing(*answer["missing"])
     if "full" in answer:
         raise NoRoom(answer["full"] + answer["full"] // 10 + _MARGIN)
+    if "too_much" in answer:
+        raise TooMuch
     if "late" in answer:
         raise CheckEnded(seconds)
     if "lost" in answer:

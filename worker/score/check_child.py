@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from sandbox.archive import ArchiveInvalid, ToolMissing, check_archive
-from server.blobs import BlobStore, BlobWriter
+from server.blobs import BlobStore
 from server.disk import Room
 from server.errors import StorageFull
 
@@ -28,20 +28,22 @@ class _LateError(Exception):
     """The check has used up its processor time."""
 
 
-class _Sink(BlobStore):
-    """A store that knows how much was written to it."""
+class _TooMuchError(Exception):
+    """The check would store more than it may."""
 
-    def __init__(self, root: Path, keep: int) -> None:
-        super().__init__(root, Room(root, keep))
-        self._writers: list[BlobWriter] = []
 
-    def writer(self) -> BlobWriter:
-        self._writers.append(super().writer())
-        return self._writers[-1]
+class _Bounded(Room):
+    """Room on the disk of which this process may take `most` bytes; `taken` is what it has."""
 
-    @property
-    def written(self) -> int:
-        return sum(one.size for one in self._writers)
+    def __init__(self, path: Path, keep: int, most: int) -> None:
+        super().__init__(path, keep)
+        self.most, self.taken = most, 0
+
+    def require(self, size: int = 1) -> None:
+        if self.taken + size > self.most:
+            raise _TooMuchError
+        super().require(size)
+        self.taken += size
 
 
 def main() -> None:
@@ -74,12 +76,13 @@ def _bound(request: dict[str, Any]) -> None:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     calls = [None if call is None else tuple(call) for call in request["calls"]]
-    sink = _Sink(Path(request["blobs"]), int(request["keep"]))
+    blobs = Path(request["blobs"])
+    room = _Bounded(blobs, int(request["keep"]), int(request["most"]))
     try:
         facts = check_archive(
             Path(request["path"]),
             limit=int(request["limit"]),
-            sink=sink,
+            sink=BlobStore(blobs, room),
             calls=calls,
         )
     except ArchiveInvalid as error:
@@ -88,6 +91,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"missing": [error.what, error.remedy]}
     except _LateError:
         return {"late": True}
+    except _TooMuchError:
+        return {"too_much": True}
     except (StorageFull, OSError, MemoryError) as error:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) not in (
             None,
@@ -95,7 +100,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
             errno.EDQUOT,
         ):
             return {"lost": f"{type(error).__name__}: {error}"}
-        return {"full": sink.written}
+        return {"full": room.taken}
     return {"facts": facts.to_json()}
 
 

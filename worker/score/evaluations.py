@@ -52,7 +52,7 @@ def score_waiting(sessions: SessionFactory, settings: Settings) -> int:
     """Scores every evaluation that waits for it; returns how many. While the disk has no room, all of them wait."""
     scored = 0
     while True:
-        if not settings.room(Share.RESULTS).left():
+        if not settings.room(Share.RESULTS, settings.scratch).left():
             _log.error("no_room_to_score", data=str(settings.data))
             return scored
         job = _claim(sessions)
@@ -122,7 +122,7 @@ def _reports(settings: Settings, job: _Job, folder: Path) -> dict[str, dict[str,
     if not references.is_dir():  # a disk that is not mounted, not references that are wrong
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(references))
     boards = job.spec.spec.boards_of(job.task)
-    room = settings.room(Share.RESULTS)
+    room = settings.room(Share.RESULTS, settings.scratch)
     reports = {board: score(folder, board=board, references=references, room=room) for board in boards}
     _require_all_read(job, reports)
     return reports
@@ -182,7 +182,7 @@ def _require_same(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 def _lay_out(folder: Path, settings: Settings, job: _Job) -> None:
     """The files that the evaluator reads. Outputs are copied: it takes no file that has a second name."""
-    room = settings.room(Share.RESULTS)
+    room = settings.room(Share.RESULTS, settings.scratch)
     room.require(_FOR_REPORTS + sum(map(settings.blobs.size, job.outputs.values())))
     (folder / "challenge.json").write_text(json.dumps(job.spec.content), encoding="utf-8")
     (folder / "manifest.json").write_text(json.dumps(job.manifest), encoding="utf-8")

@@ -13,16 +13,17 @@ from server.database import SessionFactory, unit_of_work
 from server.disk import Share
 from server.errors import Conflict, DataMissing, StorageFull
 from server.images import service as images
-from server.images.storage import Allowed
+from server.images.storage import Allowed, stored, too_large_unpacked
 from server.settings import Settings
 from server.sweep import discard, require_stored
 from server.teams.models import Team
 from server.uploads.models import Upload
 from server.uploads.service import upload_path
-from worker.score.check import CheckEnded, CheckLost, NoRoom, check
+from worker.score.check import CheckEnded, CheckLost, NoRoom, TooMuch, check
 from worker.score.leases import kept
 
 _RENEW_EVERY = 120.0
+_SMALL = 2**20  # beside its layers an image stores its configuration, which counts for nothing
 _NO_SIF = (
     "This server cannot read SIF files at present, which is not your image's fault. Tell the organizers, or "
     "upload what `docker save` writes."
@@ -80,9 +81,13 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
                 images.settle_wrong_sha256(session, upload, uploads=settings.uploads)
             return
         limit, calls = _demands(sessions, upload)
+        used, allowed = _stored(sessions, upload), Allowed.by(settings)
         path = upload_path(settings.uploads, upload.id)
         blobs = BlobStore(settings.blobs.root, settings.room(Share.NEW_WORK))
-        facts = check(path, limit=limit, blobs=blobs, calls=calls)
+        facts = check(path, limit=limit, blobs=blobs, calls=calls, most=max(0, allowed.team - used) + _SMALL)
+    except TooMuch:
+        _reject(sessions, settings, upload, too_large_unpacked(used, allowed))
+        return
     except NoRoom as error:
         _wait_for_room(sessions, settings, upload, error.needs)
         return
@@ -115,12 +120,24 @@ def _settle(sessions: SessionFactory, settings: Settings, upload: Upload, facts:
     except (StorageFull, Conflict) as problem:
         if problem.code == "check_lost":
             raise
-        with unit_of_work(sessions) as session:
-            images.settle_invalid(session, upload, problem.code, problem.detail, uploads=settings.uploads)
+        _reject(sessions, settings, upload, problem)
         discard(sessions, settings.blobs, unpacked, before=at)
-        _log.info("image_rejected", upload=str(upload.id), code=problem.code)
     else:
         _log.info("image_ready", upload=str(upload.id), digest=facts.digest)
+
+
+def _stored(sessions: SessionFactory, upload: Upload) -> int:
+    """Bytes that the team stores beside this upload, whose archive goes once it is checked."""
+    with unit_of_work(sessions) as session:
+        return stored(session, upload.team_id).used - upload.length
+
+
+def _reject(
+    sessions: SessionFactory, settings: Settings, upload: Upload, problem: StorageFull | Conflict
+) -> None:
+    with unit_of_work(sessions) as session:
+        images.settle_invalid(session, upload, problem.code, problem.detail, uploads=settings.uploads)
+    _log.info("image_rejected", upload=str(upload.id), code=problem.code)
 
 
 def _wait_for_room(sessions: SessionFactory, settings: Settings, upload: Upload, needs: int) -> None:
