@@ -1,5 +1,6 @@
 """Leasing a case out of 100,000 that wait, against 5 ms, the barest queue in the same PostgreSQL, and eight at once."""
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,9 @@ _REPEAT, _UNPLANNED = 200, 50
 _HELD, _LEAST_RENEWAL = 100, 8.0
 _CLAIMERS, _CLAIMS, _LEAST_TOGETHER = 8, 50, 0.7
 _SLOT = Slot(name="bench", cpus=64, memory=2**40, gpus=1, gpu_memory=2**40)
+_SLOTS, _HOLDS = 10_000, 4
+"""Nothing that is claimed here ends, so another slot claims as soon as one holds as much as it may."""
+_NUMBERS = itertools.count()
 _BARE = """
 UPDATE bare SET status = 'running' WHERE id =
     (SELECT id FROM bare WHERE status = 'waiting' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -58,7 +62,7 @@ def _measure(teams: int, cases: int, in_time: float | None) -> list[Comparison]:
     with installation() as settings:
         sessions = open_database(settings.database_url, pool_size=_CLAIMERS)
         with unit_of_work(sessions) as session:
-            worker = authenticate_run_worker(session, create_worker_token(session, "bench"))
+            worker = authenticate_run_worker(session, create_worker_token(session, "bench", slots=_SLOTS))
             _fill(session, teams, cases)
         unplanned = _times(lambda: _claim(sessions, worker, settings))
         url = settings.database_url.replace("postgresql+psycopg", "postgresql")
@@ -91,11 +95,10 @@ def _measure(teams: int, cases: int, in_time: float | None) -> list[Comparison]:
 
 def _renewal(sessions: SessionFactory, worker: RunWorker, settings: Settings) -> Comparison:
     """What a slot that serves batches holds at once, renewed together and one after the other, committed each time."""
-    slot = replace(_SLOT, name="bench-held")
     held: list[Claim] = []
     for _ in range(_HELD):
         with unit_of_work(sessions) as session:
-            leased = claim(session, worker, slot, settings=settings)
+            leased = claim(session, worker, _slot(), settings=settings)
             if leased is None:
                 raise RuntimeError("no case was leased")
             held += [Claim(one.id, one.claim_no, worker.id) for one in leased.runs]
@@ -113,9 +116,14 @@ def _renewal(sessions: SessionFactory, worker: RunWorker, settings: Settings) ->
     return compare(name, ("one heartbeat", lambda: renew(held)), ("one each", one_by_one), repeat=10)
 
 
-def _claim(sessions: SessionFactory, worker: RunWorker, settings: Settings, slot: Slot = _SLOT) -> UUID:
+def _slot(kind: str = "bench", number: int | None = None) -> Slot:
+    """The slot that makes this claim."""
+    return replace(_SLOT, name=f"{kind}-{(next(_NUMBERS) if number is None else number) // _HOLDS}")
+
+
+def _claim(sessions: SessionFactory, worker: RunWorker, settings: Settings, slot: Slot | None = None) -> UUID:
     with unit_of_work(sessions) as session:
-        leased = claim(session, worker, slot, settings=settings)
+        leased = claim(session, worker, slot or _slot(), settings=settings)
         if leased is None:
             raise RuntimeError("no case was leased")
         return leased.runs[0].id
@@ -135,8 +143,7 @@ def _together(sessions: SessionFactory, worker: RunWorker, settings: Settings) -
     """Seconds per claim of slots that claim at the same time, each its own cases; threads of one process."""
 
     def drain(number: int) -> list[UUID]:
-        slot = replace(_SLOT, name=f"bench-{number}")
-        return [_claim(sessions, worker, settings, slot) for _ in range(_CLAIMS)]
+        return [_claim(sessions, worker, settings, _slot(f"bench-{number}", one)) for one in range(_CLAIMS)]
 
     with ThreadPoolExecutor(_CLAIMERS) as pool:
         began = time.perf_counter()

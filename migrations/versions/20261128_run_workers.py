@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 _COUNTS = ("finished", "handed_back", "abandoned", "faulted", "strikes")
-_TIMES = ("struck_at", "paused_until")
+_TIMES = ("struck_at", "told_at", "paused_until")
 
 
 def upgrade() -> None:

@@ -4,7 +4,6 @@ A worker is in the hands of whoever has its host. Whatever it says, a slot holds
 what is being settled, and one that gives back again and again what it was leased waits longer each time.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -17,7 +16,6 @@ from server import events
 from server.accounts.principals import RunWorker
 from server.errors import NotNow
 from server.evaluations.models import CaseRun, WorkerSlot
-from server.evaluations.status import CaseStatus
 
 BEING_SETTLED = 2
 """Cases beside two batches (the one that runs and the next one) that a slot may hold: their containers have ended."""
@@ -40,10 +38,10 @@ class Return(StrEnum):
     FAULTED = "faulted"
 
 
-def admit(session: Session, worker: RunWorker, name: str) -> Mapping[str, int]:
-    """Lets a slot ask for a case: locks its row if it has one, and counts the cases that it holds by their mode.
+def admit(session: Session, worker: RunWorker, name: str) -> None:
+    """Lets a slot ask for a case, and locks its row if it has one.
 
-    Two requests of one slot at the same time come one after the other, so that together they get no more than one.
+    So two requests of one slot at the same time come one after the other, and the later one sees what the other got.
 
     Raises:
         NotNow: the slot has a pause, or its token has as many slots as it may have.
@@ -59,9 +57,6 @@ def admit(session: Session, worker: RunWorker, name: str) -> Mapping[str, int]:
         seconds = (found[0] - found[1]).total_seconds()
         why = "This slot gave back, again and again, cases that it was leased, so it has a pause"
         raise NotNow("slot_paused", f"{why}: ask again in {seconds:.0f} s.", seconds=seconds)
-    holds = CaseRun.worker_id == worker.id, CaseRun.worker == name, CaseRun.status == CaseStatus.RUNNING.value
-    rows = session.execute(select(CaseRun.mode, func.count()).where(*holds).group_by(CaseRun.mode))
-    return Counter({str(mode): count for mode, count in rows})
 
 
 def room(held: Mapping[str, int], mode: str, batch: int) -> int:
@@ -143,15 +138,26 @@ def note_returned(session: Session, run: CaseRun, how: Return) -> None:
         changed |= {"strikes": strikes, "struck_at": slot.now}
         if (pause := pause_after(strikes)) > 0:
             changed["paused_until"] = slot.now + timedelta(seconds=pause)
-            _tell_pause(session, run, pause)
     _change(session, run, **changed)
-
-
-def _tell_pause(session: Session, run: CaseRun, pause: float) -> None:
-    if run.worker_id is not None:
-        what = f"slot {run.worker} paused for {pause:g} s"
+    if "paused_until" in changed and run.worker_id is not None and run.worker is not None:
         why = "It gives back, again and again, cases that it was leased."
-        events.record(session, "worker", run.worker_id, actor="system", what=what, why=why)
+        tell(session, run.worker_id, run.worker, f"paused for {pause:g} s", why, actor="system")
+
+
+def tell(session: Session, worker_id: UUID, name: str, what: str, why: str | None, *, actor: str) -> None:
+    """Records an event of a slot, one a second at most: what it says of itself must not fill the event log."""
+    clock = func.clock_timestamp()
+    quiet = WorkerSlot.told_at.is_(None) | (WorkerSlot.told_at < clock - _MOMENT)
+    own = (WorkerSlot.worker_id == worker_id) & (WorkerSlot.name == name)
+    told = session.execute(
+        update(WorkerSlot)
+        .where(own, quiet)
+        .values(told_at=clock, seen_at=WorkerSlot.seen_at)
+        .returning(WorkerSlot.name),
+        execution_options={"synchronize_session": False},
+    )
+    if told.one_or_none() is not None:
+        events.record(session, "worker", worker_id, actor=actor, what=f"slot {name} {what}", why=why)
 
 
 def pause_after(strikes: int) -> float:

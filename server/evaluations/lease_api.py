@@ -249,7 +249,7 @@ def heartbeat(
 @router.get("/leases/{case_run}/inputs/{key}", response_class=_Download, responses=_file("application/gzip"))
 def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: Name) -> _Download:
     """One input file of the leased case."""
-    _, run = service.lock_claimed(session, claim)
+    run = service.lock_run(session, claim)
     if key not in run.case.files:
         raise NotFound("unknown_input", f"This case has no input {key!r}.")
     reads.note(session, run, "case", run.case_id, run.case.files[key]["size"])
@@ -261,12 +261,12 @@ def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: 
 )
 def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name) -> _Download:
     """A verified layer, or the config, of the leased case's image."""
-    evaluation, run = service.lock_claimed(session, claim)
-    facts = session.get_one(Image, evaluation.image_id).facts
+    run = service.lock_run(session, claim)
+    facts = session.get_one(Image, run.evaluation.image_id).facts
     if digest not in (facts["digest"], *facts["layers"]):
         raise NotFound("unknown_blob", "This blob is not part of the leased case's image.")
     file = blobs.path(digest)
-    reads.note(session, run, "image", evaluation.image_id, file.stat().st_size if file.is_file() else 0)
+    reads.note(session, run, "image", run.evaluation.image_id, file.stat().st_size if file.is_file() else 0)
     return _download(file, "application/octet-stream")
 
 

@@ -4,12 +4,13 @@ Leases live on the database's clock. Every later write names its claim_no and is
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, text, tuple_, update
+from sqlalchemy import column, func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from server.accounts.principals import RunWorker
@@ -77,14 +78,23 @@ _LEASED = """, leased AS (
         -- a slot may be leased its next case before it has finished this one: its clock then runs on
         charged_at = coalesce(old.charged_at, excluded.charged_at)
 )
-SELECT {columns} FROM leased
+SELECT {columns}, (
+    -- what the slot held before this claim, by mode
+    SELECT jsonb_object_agg(coalesce(mode, 'fresh'), cases) FROM (
+        SELECT mode, count(*) AS cases FROM case_runs
+        WHERE status = 'running' AND worker_id = :worker AND worker = :name
+        GROUP BY mode
+    ) AS had
+) AS had
+FROM leased
 """
 # With its columns in a known order, for otherwise they are looked up by name at each claim. Without comments and
 # layout: psycopg looks through the text anew each time, for it keeps only shorter ones.
 _COLUMNS = CaseRun.__table__.columns
 _STATEMENT = (CHOSEN + _LEASED).replace("{columns}", ", ".join(_COLUMNS.keys()))
 _SHORT = " ".join(re.sub("--.*", "", _STATEMENT).split())
-_CLAIMED = select(CaseRun).from_statement(text(_SHORT).columns(*_COLUMNS))
+_HAD = column("had", JSONB)
+_CLAIMED = select(CaseRun, _HAD).from_statement(text(_SHORT).columns(*_COLUMNS, _HAD))
 
 
 def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings) -> Leased | None:
@@ -93,12 +103,13 @@ def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings
     Raises:
         NotNow: the slot has a pause or holds as much as it may, or its token has too many slots; nothing is leased.
     """
-    held = conduct.admit(session, worker, slot.name)
-    first = next(
+    conduct.admit(session, worker, slot.name)
+    found = next(
         filter(None, (_claim_first(session, worker, slot, width, settings) for width in WIDTHS)), None
     )
-    if first is None:
+    if found is None:
         return None
+    first, held = found
     batch = batch_of(session, first, slot)
     wanted = 1 if first.faults else batch.most
     if wanted > 1:
@@ -115,7 +126,7 @@ def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings
 
 def _claim_first(
     session: Session, worker: RunWorker, slot: Slot, width: int, settings: Settings
-) -> CaseRun | None:
+) -> tuple[CaseRun, Mapping[str, int]] | None:
     values = parameters(worker.id, slot) | {
         "width": width,
         "offered": list(slot.runtimes),
@@ -126,8 +137,8 @@ def _claim_first(
         "event": new_id(),
         "start_event": new_id(),
     }
-    claimed = session.scalars(_CLAIMED, values, execution_options={"populate_existing": True})
-    return claimed.one_or_none()
+    claimed = session.execute(_CLAIMED, values, execution_options={"populate_existing": True}).one_or_none()
+    return None if claimed is None else (claimed[0], claimed[1] or {})
 
 
 def _more(session: Session, first: CaseRun, most: int) -> Sequence[CaseRun]:

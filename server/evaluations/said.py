@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from evaluator.verdicts import Fault
-from server import events
+from server.evaluations import conduct
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 
 MOST_RECEIPT = 64 * 2**10
@@ -79,27 +79,26 @@ def believable(session: Session, evaluation: Evaluation, run: CaseRun, said: Fin
 
 def _most(session: Session, run: CaseRun) -> dict[str, float]:
     """The largest value that each figure can have: the case's lease is so old, and its slot has so much."""
-    age = session.scalar(
-        select(func.extract("epoch", func.clock_timestamp() - CaseRun.started_at)).where(CaseRun.id == run.id)
-    )
-    seconds = max(0.0, float(age or 0)) + _MOMENT
+    age = func.extract("epoch", func.clock_timestamp() - CaseRun.started_at).label("age")
+    same = (WorkerSlot.worker_id == CaseRun.worker_id) & (WorkerSlot.name == CaseRun.worker)
+    found = session.execute(
+        select(age, WorkerSlot.cpus, WorkerSlot.memory, WorkerSlot.gpus, WorkerSlot.gpu_memory)
+        .outerjoin(WorkerSlot, same)
+        .where(CaseRun.id == run.id)
+    ).one()
+    seconds = max(0.0, float(found.age or 0)) + _MOMENT
     most: dict[str, float] = {"seconds": seconds, "wait_seconds": seconds}
-    slot = session.execute(
-        select(WorkerSlot.cpus, WorkerSlot.memory, WorkerSlot.gpus, WorkerSlot.gpu_memory).where(
-            WorkerSlot.worker_id == run.worker_id, WorkerSlot.name == run.worker
-        )
-    ).one_or_none()
-    if slot is not None and slot.cpus:
-        most["cpu_seconds"] = seconds * max(1, math.ceil(slot.cpus))
-        most["peak_memory_bytes"] = slot.memory
-        most["gpu_memory_bytes"] = slot.gpus * slot.gpu_memory
+    if found.cpus:
+        most["cpu_seconds"] = seconds * max(1, math.ceil(found.cpus))
+        most["peak_memory_bytes"] = found.memory
+        most["gpu_memory_bytes"] = found.gpus * found.gpu_memory
     return most
 
 
 def _tell(session: Session, run: CaseRun, lowered: Mapping[str, object]) -> None:
-    if run.worker_id is not None:
-        what = f"slot {run.worker} said what cannot be: {', '.join(sorted(lowered))}"
-        events.record(session, "worker", run.worker_id, actor="system", what=what, why=f"case run {run.id}")
+    if run.worker_id is not None and run.worker is not None:
+        what = f"said what cannot be: {', '.join(sorted(lowered))}"
+        conduct.tell(session, run.worker_id, run.worker, what, f"case run {run.id}", actor="system")
 
 
 def _bounded(receipt: Mapping[str, object]) -> dict[str, Any]:

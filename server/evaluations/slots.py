@@ -10,7 +10,6 @@ from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from server import events
 from server.accounts.models import ApiToken
 from server.accounts.principals import RunWorker
 from server.evaluations import conduct
@@ -130,7 +129,7 @@ def warning_of(state: SlotState, at: datetime) -> str | None:
 
 
 def note_unfit(session: Session, worker: RunWorker, name: str, why: str | None) -> None:
-    """Notes why a slot takes no work, or with None that it does again; the event log keeps each change."""
+    """Notes why a slot takes no work, or with None that it does again, and when that changed."""
     old = session.scalar(
         select(WorkerSlot.unfit).where(WorkerSlot.worker_id == worker.id, WorkerSlot.name == name)
     )
@@ -143,8 +142,8 @@ def note_unfit(session: Session, worker: RunWorker, name: str, why: str | None) 
         )
     )
     if why != old:
-        what = f"slot {name} fit again" if why is None else f"slot {name} unfit"
-        events.record(session, "worker", worker.id, actor=worker.actor, what=what, why=why)
+        what = "fit again" if why is None else "unfit"
+        conduct.tell(session, worker.id, name, what, why, actor=worker.actor)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,9 @@ class Conduct:
     faulted: Mapped[int] = mapped_column(default=0, server_default="0")
     strikes: Mapped[int] = mapped_column(default=0, server_default="0")
     struck_at: Mapped[datetime | None] = mapped_column(default=None)
+    told_at: Mapped[datetime | None] = mapped_column(
+        default=None
+    )  # when it last made an entry in the event log
     paused_until: Mapped[datetime | None] = mapped_column(default=None)
 
 

@@ -47,7 +47,8 @@ def refused(worker: FakeWorker) -> tuple[str, int]:
 def a_moment_later(lab: Lab) -> None:
     """What was returned before is another moment's; pauses go on."""
     with unit_of_work(lab.sessions) as session:
-        session.execute(update(WorkerSlot).values(struck_at=func.now() - timedelta(minutes=1)))
+        earlier = func.now() - timedelta(minutes=1)
+        session.execute(update(WorkerSlot).values(struck_at=earlier, told_at=earlier))
 
 
 # What it may hold
@@ -235,6 +236,25 @@ def test_a_case_that_is_held_for_longer_than_any_takes_is_seen(
     (shown,) = admin.http.get("/admin/slots").json()
     assert shown["running"] == 1
     assert "holds a case for 230 min" in shown["warning"]
+
+
+def test_what_a_slot_says_of_itself_does_not_fill_the_event_log(lab: Lab, team: Entrant) -> None:
+    worker = lab.worker()
+    worker.lease()
+    address, count = (
+        f"/worker/slots/{worker.name}",
+        select(func.count()).where(Event.what.contains(worker.name)),
+    )
+    for told, events in ((func.now() + timedelta(hours=1), 0), (func.now() - timedelta(hours=1), 1)):
+        with unit_of_work(lab.sessions) as session:
+            session.execute(update(WorkerSlot).values(told_at=told))
+            before = session.scalar(count) or 0
+        assert worker.http.put(address, json={"unfit": "why"}).status_code == 204
+        assert slot_of(lab, worker.name).unfit == "why", "what holds now is known all the same"
+        with lab.sessions() as session:
+            assert (session.scalar(count) or 0) - before == events
+        with unit_of_work(lab.sessions) as session:
+            session.execute(update(WorkerSlot).values(unfit=None))
 
 
 # What it may keep and say

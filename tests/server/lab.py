@@ -194,7 +194,8 @@ class Lab:
     def unpark(self) -> int:
         """Lets the pause of every parked case, and of every slot, be over; how many cases wait again."""
         with unit_of_work(self.sessions) as session:
-            session.execute(update(WorkerSlot).values(strikes=0, paused_until=None))
+            unpaused = {"strikes": 0, "paused_until": None, "seen_at": WorkerSlot.seen_at}
+            session.execute(update(WorkerSlot).values(unpaused))
             past = func.clock_timestamp() - timedelta(seconds=1)
             session.execute(update(CaseRun).where(CaseRun.not_before.is_not(None)).values(not_before=past))
         with unit_of_work(self.sessions) as session:

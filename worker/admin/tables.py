@@ -83,8 +83,14 @@ class Listing:
                 justify="right" if right else "left",
             )
         for row in self.rows:
-            table.add_row(*(_cell(row[at]) for at in shown))
+            table.add_row(*(self._cell(row, at) for at in shown))
         return table
+
+    def _cell(self, row: Sequence[str], at: int) -> Text:
+        """One cell; only prose may have lines, for a name with a line break would look like a row of its own."""
+        text = row[at]
+        shown = harmless(text) if self.heads[at] in self.prose else in_line(text)
+        return Text(shown, style=_COLOURS.get(text, ""))
 
     def _paragraphs(self, shown: Sequence[int], width: int) -> Iterator[Text | Padding]:
         for row in self.rows:
@@ -94,7 +100,7 @@ class Listing:
                 if not row[at]:
                     continue
                 part = Text(f"{self.heads[at]} " if self.heads[at] else "", style="dim")
-                part.append_text(_cell(row[at]))
+                part.append_text(self._cell(row, at))
                 if line and len(line) + len(_BETWEEN) + len(part) > width - _INDENT:
                     yield Padding(line, (0, 0, 0, _INDENT), expand=False)
                     line = Text()
@@ -104,10 +110,6 @@ class Listing:
 
 def _length(text: str) -> int:
     return max((cell_len(line) for line in text.splitlines()), default=0)
-
-
-def _cell(text: str) -> Text:
-    return Text(harmless(text), style=_COLOURS.get(text, ""))
 
 
 def console() -> Console:
