@@ -173,7 +173,10 @@ def counters(top: Path, memory: int) -> Finding:
         return Finding(
             "kernel's counters", "ok", "A container meets its bound of memory before those of the kernel."
         )
-    message = f"One container can use up {', '.join(wanted)} for others of its user and for the host, within its memory."
+    counters = ", ".join(wanted)
+    message = (
+        f"One container can use up {counters} for others of its user and for the host, within its memory."
+    )
     remedy = "sysctl -w " + " ".join(f"{name}={value}" for name, value in wanted.items())
     return Finding(
         "kernel's counters", "warning", message, f"{remedy} (and in /etc/sysctl.d); or the profile strict."

@@ -20,6 +20,7 @@ from server.front.middleware import Front, State
 from server.front.probe import Probe
 from server.front.table import Table
 from server.front.threads import CONNECTIONS
+from server.headers import SafeHeaders
 from server.images.api import router as images
 from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
@@ -89,7 +90,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.front = State(Table(_ROUTERS), Probe(settings.database_url))
     problems.install(app)
     app.add_middleware(Front, state=app.state.front)
-    app.add_middleware(BoardsFirst, memory=app.state.boards)  # the last one added is asked first
+    app.add_middleware(BoardsFirst, memory=app.state.boards)
+    app.add_middleware(SafeHeaders)  # the last one added is asked first
     for prefix, router in _ROUTERS:
         app.include_router(router, prefix=prefix)
     app.mount("/static/swagger", StaticFiles(directory=str(swagger_ui_path)), name="swagger")

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from server import strangers
 from server.disk import storage_full
 from server.errors import Problem, database_away
+from server.headers import complete
 from server.web.pages import error_page, wants_page
 from server.words import shortened, words
 
@@ -154,7 +155,9 @@ def _without_room(request: Request, error: Exception) -> Response:
 def _unexpected(request: Request, error: Exception) -> Response:
     _log.exception("unexpected_error", method=request.method, path=request.url.path)
     detail = "The server met an error of its own. Nothing was lost; try again, and tell the organizers if it stays."
-    return _answer(request, 500, "internal_error", "Internal error", detail)
+    response = _answer(request, 500, "internal_error", "Internal error", detail)
+    complete(response.headers, request.scope)  # made outside of the application's middleware
+    return response
 
 
 def install(app: FastAPI) -> None:

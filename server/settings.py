@@ -3,12 +3,37 @@
 import os
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from server.blobs import BlobStore
 from server.disk import Room, Share, closed
+
+
+def checked_url(value: str) -> str:
+    """An address that people reach a server at, without the slash at its end.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        parts = urlsplit(value)
+        well_formed = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        well_formed = False
+    if (
+        not well_formed
+        or parts.path.strip("/")
+        or parts.query
+        or parts.fragment
+        or parts.username is not None
+    ):
+        raise ValueError("has to be the address people reach the server at, as https://challenge.example")
+    if any(one.isspace() or not one.isprintable() for one in value):
+        raise ValueError("has to be an address without blanks and control characters")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class Settings(BaseSettings):
@@ -22,7 +47,8 @@ class Settings(BaseSettings):
     evaluations, and beside them checks `checks_at_once` uploads. Without `hold_ends` teams see at once what happened
     on hidden cases: for tests, where nothing is hidden.
     `log_ins_per_source`: wrong log-ins from one network within a quarter of an hour; `registrations_per_source`
-    and `registrations_per_hour`: new accounts within an hour, from one network and in all.
+    and `registrations_per_hour`: new accounts within an hour, from one network and in all. `public_url`
+    is the server's address for people: what a request calls it is never repeated to anybody.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
@@ -32,6 +58,9 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(validation_alias="DATABASE_URL")]
     redis_url: Annotated[str | None, Field(validation_alias="REDIS_URL")] = None
     setup_token: SecretStr | None = None
+    public_url: Annotated[
+        Annotated[str, AfterValidator(checked_url)] | None, BeforeValidator(lambda given: given or None)
+    ] = None
     upload_limit: int = 48 * 2**30
     disk_reserve: Annotated[int, Field(ge=0)] = 4 * 2**30
     team_storage: Annotated[int, Field(gt=0)] = 200 * 2**30

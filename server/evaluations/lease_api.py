@@ -4,15 +4,12 @@ Every call after `lease` names the case run and its claim_no, and is refused wit
 heartbeat, which is for several, answers which of them are.
 """
 
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import FileResponse
 from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy.orm import Session
-from starlette.types import Receive, Scope, Send
 
 from evaluator.terminal import in_line
 from evaluator.verdicts import Check, Fault, PlatformFault
@@ -22,9 +19,10 @@ from server.bounds import MOST_INT, BigInt, Few, Seconds
 from server.database import unit_of_work
 from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep, TokenDep
 from server.disk import Share
-from server.errors import DataMissing, NotFound, TooLarge, Unprocessable
+from server.errors import NotFound, TooLarge, Unprocessable
 from server.evaluations import batches, faults, leases, reads, service, slots
 from server.evaluations.batches import Mode
+from server.evaluations.downloads import Download, download, file_of
 from server.evaluations.outputs import waiting_name
 from server.evaluations.said import Finished
 from server.evaluations.service import Claim
@@ -55,21 +53,6 @@ def _named(name: str) -> str:
 
 SlotName = Annotated[str, Line(100, least=1), AfterValidator(_named)]
 _Runtime = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$", max_length=40)]
-
-
-class _Download(FileResponse):
-    """A whole file in large pieces: each one costs the server a change of threads, and images have gigabytes."""
-
-    chunk_size = 1 << 20
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends it, whatever part of it was asked for: no worker of ours asks for one."""
-        headers = [one for one in scope["headers"] if one[0] not in (b"range", b"if-range")]
-        await super().__call__({**scope, "headers": headers}, receive, send)
-
-
-def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {media_type: {"schema": BINARY}}}}
 
 
 class SlotIn(BaseModel):
@@ -246,20 +229,22 @@ def heartbeat(
     return HeartbeatOut(lost=[HeldLease(case_run=one.case_run, claim_no=one.claim_no) for one in lost])
 
 
-@router.get("/leases/{case_run}/inputs/{key}", response_class=_Download, responses=_file("application/gzip"))
-def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: Name) -> _Download:
+@router.get("/leases/{case_run}/inputs/{key}", response_class=Download, responses=file_of("application/gzip"))
+def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: Name) -> Download:
     """One input file of the leased case."""
     run = service.lock_run(session, claim)
     if key not in run.case.files:
         raise NotFound("unknown_input", f"This case has no input {key!r}.")
     reads.note(session, run, "case", run.case_id, run.case.files[key]["size"])
-    return _download(settings.inputs / run.case.files[key]["path"], "application/gzip")
+    return download(settings.inputs / run.case.files[key]["path"], "application/gzip")
 
 
 @router.get(
-    "/leases/{case_run}/blobs/{digest}", response_class=_Download, responses=_file("application/octet-stream")
+    "/leases/{case_run}/blobs/{digest}",
+    response_class=Download,
+    responses=file_of("application/octet-stream"),
 )
-def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name) -> _Download:
+def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name) -> Download:
     """A verified layer, or the config, of the leased case's image."""
     run = service.lock_run(session, claim)
     facts = session.get_one(Image, run.evaluation.image_id).facts
@@ -267,13 +252,7 @@ def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name
         raise NotFound("unknown_blob", "This blob is not part of the leased case's image.")
     file = blobs.path(digest)
     reads.note(session, run, "image", run.evaluation.image_id, file.stat().st_size if file.is_file() else 0)
-    return _download(file, "application/octet-stream")
-
-
-def _download(path: Path, media_type: str) -> _Download:
-    if not path.is_file():
-        raise DataMissing("data_missing", "The server no longer has this file; its admin has to restore it.")
-    return _Download(path, media_type=media_type)
+    return download(file, "application/octet-stream")
 
 
 @router.put(

@@ -15,7 +15,7 @@ from server.texts import Line
 class TeamIn(BaseModel):
     """A new team."""
 
-    name: Annotated[str, Line(200)]
+    name: Annotated[str, Field(max_length=200)]
 
 
 class MemberOut(BaseModel):

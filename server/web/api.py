@@ -3,24 +3,25 @@
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, Response
 
 from evaluator.spec import Challenge as Spec
 from server.challenges import service as challenges
-from server.deps import SessionDep
+from server.deps import SessionDep, SettingsDep
 from server.errors import database_away
 from server.evaluations.slots import standstill
 from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
 from server.texts import Name
-from server.web.pages import page
+from server.web.pages import WITH_SCRIPT, page
 
 router = APIRouter(include_in_schema=False)
 health = APIRouter(tags=["health"])
 
-_CSS = (Path(__file__).parent / "static" / "proctor.css").read_text(encoding="utf-8")
+_STATIC = Path(__file__).parent / "static"
+_CSS = (_STATIC / "proctor.css").read_text(encoding="utf-8")
+_DOCS_SCRIPT = (_STATIC / "docs.js").read_text(encoding="utf-8")
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -35,7 +36,7 @@ def index(request: Request, session: SessionDep) -> HTMLResponse:
 
 
 @router.get("/challenges/{slug}", response_class=HTMLResponse)
-def challenge_page(request: Request, session: SessionDep, slug: Name) -> HTMLResponse:
+def challenge_page(request: Request, session: SessionDep, settings: SettingsDep, slug: Name) -> HTMLResponse:
     """What a challenge asks, what it allows, and how to take part."""
     challenge, at = challenges.get_challenge(session, slug), challenges.now(session)
     spec = challenge.spec
@@ -49,7 +50,7 @@ def challenge_page(request: Request, session: SessionDep, slug: Name) -> HTMLRes
         at=at,
         waiting=standstill(session, challenge.id),
         phase=phase,
-        address=str(request.base_url).rstrip("/"),
+        address=settings.public_url,
     )
 
 
@@ -82,16 +83,16 @@ async def css() -> Response:
     return Response(_CSS, media_type="text/css", headers={"Cache-Control": "max-age=300"})
 
 
+@router.get("/static/docs.js")
+async def docs_script() -> Response:
+    """What starts the page of the API's documentation."""
+    return Response(_DOCS_SCRIPT, media_type="text/javascript", headers={"Cache-Control": "max-age=300"})
+
+
 @router.get("/docs", response_class=HTMLResponse)
 async def api_docs(request: Request) -> HTMLResponse:
     """The API's documentation, from files of this installation."""
-    return get_swagger_ui_html(
-        openapi_url="/api/v1/openapi.json",
-        title="Proctor API",
-        swagger_js_url="/static/swagger/swagger-ui-bundle.js",
-        swagger_css_url="/static/swagger/swagger-ui.css",
-        swagger_favicon_url="/static/swagger/favicon-32x32.png",
-    )
+    return page(request, "docs.html", policy=WITH_SCRIPT)
 
 
 @health.get("/healthz")

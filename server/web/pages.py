@@ -12,8 +12,11 @@ from server.leaderboard.schemas import BoardOut, Valued
 
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 _POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'"
 )
+WITH_SCRIPT = f"{_POLICY}; script-src 'self'; connect-src 'self'"
+"""The policy of the one page that needs a script, which asks this server for the API's description."""
 
 
 def moment(at: datetime) -> str:
@@ -32,12 +35,12 @@ def footnotes(board: BoardOut) -> list[str]:
 _templates.env.filters |= {"moment": moment, "footnotes": footnotes}
 
 
-def page(request: Request, name: str, *, status: int = 200, **content: object) -> HTMLResponse:
+def page(
+    request: Request, name: str, *, status: int = 200, policy: str = _POLICY, **content: object
+) -> HTMLResponse:
     """The template `name` filled with `content`."""
     response = _templates.TemplateResponse(request, name, content, status_code=status)
-    response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Content-Security-Policy"] = policy
     return response
 
 

@@ -132,3 +132,20 @@ def test_a_revoked_token_is_not_listed_for_ever(captain: Person) -> None:
         made = captain.http.post("/tokens", json={"name": "again", "scopes": ["read"]}).json()
         assert captain.http.delete(f"/tokens/{made['id']}").status_code == 204
     assert captain.http.get("/tokens").json() == []
+
+
+def test_a_file_for_a_worker_is_sent_whole_whatever_part_is_asked_for(lab: Lab, team: Entrant) -> None:
+    team.submit()
+    worker = lab.worker()
+    lease = worker.take()
+    where = f"/worker/leases/{lease['case_run']}/inputs/t1w"
+    params = {"claim_no": lease["claim_no"]}
+    whole = worker.http.get(where, params=params)
+    for part in (
+        "bytes=0-3",
+        "bytes=" + ",".join(f"{n}-{n}" for n in range(0, 2_000, 2)),
+        "bytes=9-1",
+        "lines=1",
+    ):
+        answer = worker.http.get(where, params=params, headers={"Range": part})
+        assert (answer.status_code, answer.content) == (200, whole.content), part

@@ -62,7 +62,7 @@ def test_a_challenge_has_a_page_that_says_what_it_asks_and_how_to_take_part(site
         "120 s, 32 CPU, 64 GiB of memory, 1 GPU with 80 GiB",
         f'href="/challenges/{slug}/leaderboards/validation"',
         "leaderboard sealed",
-        f"proctor register {site}",
+        "proctor register ADDRESS",
         "proctor team create",
         "proctor submit my-image --task task1 --track method",
     ):

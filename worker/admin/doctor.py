@@ -94,12 +94,28 @@ def examine(data: Path, port: int) -> list[Finding]:
         account(os.geteuid()),
         disk("data directory", data, warn=40 * _GB, fail=5 * _GB),
         free_port(port),
+        public_address(os.environ.get("PROCTOR_PUBLIC_URL", ""), port),
         *engine(Engine.connect),
         sif_files(),
         graphics(gpus()),
         *storage_lasts(data),
         *recorded(data),
     ]
+
+
+def public_address(given: str, port: int) -> Finding:
+    """What pages tell people to type; without it `up` names the address that it listens on."""
+    if not given:
+        remedy = "Before people come from elsewhere, set PROCTOR_PUBLIC_URL, or --public-url of up: https://…"
+        return Finding("public address", State.WARN, f"not set; http://127.0.0.1:{port} by default", remedy)
+    from server.settings import checked_url  # hosts of run workers have no server, and no such address
+
+    try:
+        return Finding("public address", State.OK, checked_url(given))
+    except ValueError as error:
+        return Finding(
+            "public address", State.FAIL, f"PROCTOR_PUBLIC_URL {error}", "Correct it, or unset it."
+        )
 
 
 def table(findings: list[Finding]) -> Listing:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -11,7 +11,7 @@ import httpx
 from worker.admin.slots import Slot, deal
 from worker.embedded.data import CHECKOUT, make_directory, secret, token_file, worker_directory
 from worker.embedded.migrations import migrate
-from worker.embedded.ports import free_port, reachable_as, require_free
+from worker.embedded.ports import free_port, listens_everywhere, reachable_as, require_free
 from worker.embedded.postgres import Postgres
 from worker.embedded.redis import Redis
 from worker.supervisor import Program, Service, Step
@@ -29,7 +29,10 @@ _DRAIN_SECONDS = 20  # then a run worker hands its cases back, rather than being
 
 @dataclass(frozen=True)
 class Platform:
-    """One installation: its directory, its address, and the services of its own it is built on."""
+    """One installation: its directory, its address, and the services of its own it is built on.
+
+    `public_url` is where people reach the server, None where nobody said and it listens on every address.
+    """
 
     data: Path
     host: str
@@ -37,6 +40,7 @@ class Platform:
     run_workers: int
     postgres: Postgres
     redis: Redis
+    public_url: str | None = None
 
     @classmethod
     def on(
@@ -46,6 +50,7 @@ class Platform:
         host: str = "127.0.0.1",
         port: int = 0,
         run_workers: int = 2,
+        public_url: str | None = None,
         redis_host: str = "127.0.0.1",
         redis_port: int = 0,
     ) -> "Platform":
@@ -55,7 +60,10 @@ class Platform:
         """
         require_free(host, port)
         redis = Redis(data, redis_host, redis_port)
-        return cls(data, host, port or free_port(host), run_workers, Postgres(data), redis)
+        platform = cls(data, host, port or free_port(host), run_workers, Postgres(data), redis, public_url)
+        if public_url is None and not listens_everywhere(host):
+            return replace(platform, public_url=platform.server_url)
+        return platform
 
     @property
     def server_url(self) -> str:
@@ -124,6 +132,7 @@ def server_environment(platform: Platform) -> dict[str, str]:
         "PROCTOR_DATA": str(platform.data),
         "PROCTOR_SECRET_KEY": platform.secret("secret_key"),
         "PROCTOR_SETUP_TOKEN": platform.secret("setup_token"),
+        "PROCTOR_PUBLIC_URL": platform.public_url or "",
     }
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from evaluator.terminal import Console
+from server.settings import checked_url
 from worker.admin.platform import Platform, SecretKey, WorkerToken, services
 from worker.admin.secret_key import check_secret_key
 from worker.admin.tokens import local_worker_token
@@ -28,6 +29,13 @@ def up(
         int, typer.Option(min=0, max=65535, help="Port of the server; 0 takes a free one.")
     ] = 8426,
     host: Annotated[str, typer.Option(help="Address the server listens on.")] = "127.0.0.1",
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Address that people reach the server at, such as https://challenge.example; pages name it.",
+            envvar="PROCTOR_PUBLIC_URL",
+        ),
+    ] = None,
     redis_host: Annotated[
         str, typer.Option(help="Address Redis listens on; another one lets run workers of other hosts in.")
     ] = "127.0.0.1",
@@ -54,6 +62,7 @@ def up(
             host=host,
             port=port,
             run_workers=run_workers,
+            public_url=_checked(public_url),
             redis_host=redis_host,
             redis_port=redis_port,
         )
@@ -66,6 +75,14 @@ def up(
     except (SetupError, ServiceError) as error:
         console.print(str(error), style="red", soft_wrap=True)
         raise typer.Exit(1) from error
+
+
+def _checked(public_url: str | None) -> str | None:
+    """The address as the server takes it; raises `SetupError` where it would refuse it."""
+    try:
+        return checked_url(public_url) if public_url else None
+    except ValueError as error:
+        raise SetupError(f"--public-url (or PROCTOR_PUBLIC_URL) {error}; it is {public_url!r}.") from None
 
 
 def serve(
@@ -93,6 +110,10 @@ def serve(
         platform.redis_address_file.write_text(f"{platform.redis.host}:{platform.redis.port}\n")
         written = True
         announce(f"Proctor listens on {platform.server_url}")
+        if platform.public_url is None:
+            announce(
+                "Pages do not name the server's address: say with --public-url how people reach it from outside."
+            )
 
     try:
         Supervisor(services(platform, worker_token, secret_key), announce).run(ready)

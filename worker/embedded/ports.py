@@ -26,9 +26,17 @@ def port_to_keep(host: str) -> int:
     return free_port(host)
 
 
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
+
+
+def listens_everywhere(host: str) -> bool:
+    """Whether what listens on `host` is reached at every address of this machine, so that none is the address."""
+    return host in _EVERYWHERE
+
+
 def reachable_as(host: str) -> str:
     """The address under which this machine itself reaches what listens on `host`, as it stands in a URL."""
-    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
+    own = _EVERYWHERE.get(host, host)
     return f"[{own}]" if ":" in own else own
 
 

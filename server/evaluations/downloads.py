@@ -1,0 +1,37 @@
+"""Files that run workers fetch: inputs of cases and blobs of images."""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi.responses import FileResponse
+from starlette.types import Receive, Scope, Send
+
+from server.errors import DataMissing
+from server.texts import BINARY
+
+
+class Download(FileResponse):
+    """A whole file in large pieces: each one costs the server a change of threads, and images have gigabytes."""
+
+    chunk_size = 1 << 20
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it, whatever part of it was asked for: no worker of ours asks for one."""
+        headers = [one for one in scope["headers"] if one[0] not in (b"range", b"if-range")]
+        await super().__call__({**scope, "headers": headers}, receive, send)
+
+
+def download(path: Path, media_type: str) -> Download:
+    """The file at `path`.
+
+    Raises:
+        DataMissing: it is not there.
+    """
+    if not path.is_file():
+        raise DataMissing("data_missing", "The server no longer has this file; its admin has to restore it.")
+    return Download(path, media_type=media_type)
+
+
+def file_of(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """How the API's description names an answer that is a file."""
+    return {200: {"content": {media_type: {"schema": BINARY}}}}

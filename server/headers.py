@@ -1,0 +1,55 @@
+"""Headers that every answer has, whoever made it, and redirects that do not repeat how a request calls this server."""
+
+import re
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Of answers that say nothing else: no page may be made of them, and none may frame them.
+NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": NOTHING,
+}
+
+
+class SafeHeaders:
+    """Stands before everything else. What an answer says itself stays."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hands the request on, and its answer back with its headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def completed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                complete(MutableHeaders(scope=message), scope)
+            await send(message)
+
+        await self._app(scope, receive, completed)
+
+
+def complete(headers: MutableHeaders, scope: Scope) -> None:
+    """Adds what an answer to the request `scope` does not say itself."""
+    for name, value in _ALWAYS.items():
+        headers.setdefault(name, value)
+    if scope["path"].startswith("/api/"):
+        # Only what is the same for everybody, and has a tag to ask again with, may be kept anywhere.
+        shared = "etag" in headers and "authorization" not in Headers(scope=scope)
+        headers.setdefault("Cache-Control", "no-cache" if shared else "no-store")
+    if "location" in headers:
+        headers["Location"] = _here(headers["location"])
+
+
+def _here(location: str) -> str:
+    """The path of an address of this server: the framework builds the rest of it from the Host header."""
+    parts = urlsplit(location)
+    path = re.sub("^/{2,}", "/", parts.path)
+    return f"{path}?{parts.query}" if parts.query else path
