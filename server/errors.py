@@ -122,17 +122,22 @@ _SOONEST, _SPREAD = 2, 6  # seconds: those who were refused together come back o
 
 def busy(what: str) -> Busy:
     """The refusal of a request that was not begun: `what` says why, and `Retry-After` when to come again."""
-    return _again("busy", f"{what} Nothing was done: try again in")
+    seconds = _pause()
+    return _again(Busy("busy", f"{what} Nothing was done: try again in {seconds} seconds."), seconds)
 
 
 def database_away() -> Busy:
     """The database does not answer; what was asked for may have been done, or not."""
-    return _again("database_away", "The server's database does not answer. Try again in")
+    seconds = _pause()
+    said = f"The server's database does not answer. Try again in {seconds} seconds."
+    return _again(Busy("database_away", said), seconds)
 
 
-def _again(code: str, sentence: str) -> Busy:
-    seconds = _SOONEST + secrets.randbelow(_SPREAD)
-    problem = Busy(code, f"{sentence} {seconds} seconds.")
+def _pause() -> int:
+    return _SOONEST + secrets.randbelow(_SPREAD)
+
+
+def _again(problem: Busy, seconds: int) -> Busy:
     problem.headers["Retry-After"] = str(seconds)
     return problem
 

@@ -71,17 +71,19 @@ class Site:
 
 
 @contextmanager
-def living(settings: Settings) -> Iterator[Site]:
+def living(settings: Settings, *, hears: bool = True) -> Iterator[Site]:
+    """An application of its own; one that does not hear the database has no life beside its requests."""
     app = create_app(settings)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", ws="none", lifespan="on", timeout_keep_alive=75)
+    config = uvicorn.Config(app, log_level="warning", ws="none", lifespan="on" if hears else "off", timeout_keep_alive=75)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     sessions: SessionFactory = app.state.sessions
     site = Site(f"http://127.0.0.1:{listener.getsockname()[1]}", sessions, app.state.boards.changes)
     try:
-        site.settle()
+        if hears:
+            site.settle()
         yield site
     finally:
         server.should_exit = True

@@ -92,3 +92,8 @@ def front(settings: Settings) -> Iterator[Front]:
 def postgres_url(embedded_postgres: Postgres, database_template: str) -> Iterator[str]:
     """SQLAlchemy URL of a migrated database of these tests."""
     yield from copied_database(embedded_postgres, database_template)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _admin_before_all_others(first_admin: tuple[str, str, str]) -> None:
+    """The setup token works while there is no admin, and some of these tests make their own."""
