@@ -1,4 +1,6 @@
-"""Who changes what a board shows tells so: NOTIFY boards, with the challenge's id, once per transaction.
+"""Who changes what a board shows tells so: NOTIFY boards, with the challenge's id and the phase, once per transaction.
+
+What concerns every phase (the standing of a team, the challenge file, what is released) is told without one.
 
 Only what boards read counts: scored evaluations, their scores, the standing of teams, which cases are in force, the
 present challenge file and what is released. Leases, heartbeats and cases touch none of it.
@@ -14,18 +16,22 @@ depends_on = None
 _FUNCTION = """
 CREATE FUNCTION board_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    challenge uuid;
+    told text;
 BEGIN
     IF TG_TABLE_NAME = 'challenges' THEN
-        challenge := NEW.id;
+        told := NEW.id::text;
+    ELSIF TG_TABLE_NAME = 'teams' THEN
+        told := NEW.challenge_id::text;
     ELSIF TG_TABLE_NAME = 'scores' THEN
-        SELECT challenge_id INTO challenge FROM evaluations
+        SELECT challenge_id || ' ' || phase INTO told FROM evaluations
             WHERE id = coalesce(NEW.evaluation_id, OLD.evaluation_id) AND status = 'scored';
+    ELSIF TG_OP = 'DELETE' THEN
+        told := OLD.challenge_id || ' ' || OLD.phase;
     ELSE
-        challenge := coalesce(NEW.challenge_id, OLD.challenge_id);
+        told := NEW.challenge_id || ' ' || NEW.phase;
     END IF;
-    IF challenge IS NOT NULL THEN
-        PERFORM pg_notify('boards', challenge::text);
+    IF told IS NOT NULL THEN
+        PERFORM pg_notify('boards', told);
     END IF;
     RETURN NULL;
 END $$

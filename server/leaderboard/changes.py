@@ -55,9 +55,10 @@ class Changes:
     def _heard(self) -> bool:
         return time.monotonic() - self._confirmed < TRUSTED_SECONDS
 
-    def since(self, challenge: str, count: int) -> bool:
-        """Whether the boards of `challenge` changed after the count of changes was `count`, or may have."""
-        return max(self._last.get(challenge, 0), self._forgotten) > count
+    def since(self, challenge: str, phase: str, count: int) -> bool:
+        """Whether the board of a phase changed after the count of changes was `count`, or may have."""
+        told = (self._last.get(challenge, 0), self._last.get(f"{challenge} {phase}", 0), self._forgotten)
+        return max(told) > count
 
     async def settled(self) -> bool:
         """Whether all is known, or is within a moment."""

@@ -104,7 +104,7 @@ class TrackOut(BaseModel):
 
 
 class LeaderboardOut(BaseModel):
-    """All leaderboards of a phase, as of `at`.
+    """All leaderboards of a phase, as they were made at `at` and still are.
 
     Values of another base (dataset, way to run, metrics) never mix in: boards list them as scored `otherwise`.
     released_early: why a sealed leaderboard was opened before it was final.

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from evaluator.spec import Challenge
 from server.challenges.service import apply, get_challenge, release
-from server.database import SessionFactory, unit_of_work
+from server.database import SessionFactory, session_factory, unit_of_work
 from server.datasets.models import Dataset
 from server.evaluations.models import Evaluation, Score
 from server.leaderboard.changes import Changes
@@ -213,6 +213,21 @@ def test_what_the_queue_does_makes_no_board_anew(site: Site, lab: Lab, team: Ent
         assert asked.about(_MADE) == 0
 
 
+def test_what_is_scored_in_another_phase_makes_no_board_anew_and_shows_in_none(
+    site: Site, lab: Lab, team: Entrant, one: str
+) -> None:
+    """Else a board that is open would tell when something is scored behind one that is sealed."""
+    lab.dataset(phase="sanity", cases=1)
+    before = get(site, lab)
+    with watched(site.sessions) as asked:
+        scored(lab, team, 0.1, phase="sanity")
+        site.settle()
+        for _ in range(20):
+            again = get(site, lab)
+            assert (again.content, again.headers["ETag"]) == (before.content, before.headers["ETag"])
+        assert asked.about(_MADE) == 0
+
+
 def test_a_board_says_when_its_phase_opens_and_closes(
     site: Site, lab: Lab, one: str, fomo26: Challenge
 ) -> None:
@@ -252,6 +267,35 @@ def test_a_server_that_no_longer_hears_the_database_shows_nothing_old(
     assert any("Said meanwhile" in get(site, lab).text for _ in range(200))
     site.settle()
     assert "Said meanwhile" in get(site, lab).text
+
+
+def test_what_this_process_commits_is_known_before_anything_is_believed_again(
+    lab: Lab, team: Entrant
+) -> None:
+    sessions = session_factory(lab.sessions.kw["bind"])
+    changes = Changes(sessions)
+
+    async def watch() -> None:
+        listening = asyncio.create_task(changes.listen())
+        while not changes.fresh:
+            await asyncio.sleep(0.01)
+        with unit_of_work(sessions) as session:
+            challenge = str(get_challenge(session, lab.slug).id)
+        assert changes.fresh, "who only reads changes nothing"
+        count = changes.count
+        with unit_of_work(sessions) as session:
+            session.execute(update(Team).where(Team.id == UUID(team.team)).values(disclaimer="New"))
+        assert not changes.fresh, "though nothing of it has been heard"
+        with unit_of_work(sessions) as session:
+            session.get_one(Team, UUID(team.team)).disclaimer = "Newer"
+        assert await changes.settled()
+        assert changes.since(challenge, "validation", count)
+        assert not changes.since(challenge, "validation", changes.count)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        assert not changes.fresh, "nobody listens any more"
+
+    asyncio.run(watch())
 
 
 def test_a_connection_that_does_not_listen_is_not_believed(lab: Lab) -> None:
