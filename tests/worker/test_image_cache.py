@@ -1,6 +1,7 @@
 """Images on a run host, on the real engine: held to a budget, the one used longest ago goes, one in use never does."""
 
 import io
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -87,6 +88,23 @@ def test_the_image_used_longest_ago_goes_when_another_comes(worker: Worker) -> N
     assert worker.bring(second, 2 * SIZE) == b
     assert worker.has(a, b, c) == [False, True, True]
     assert worker.cache(0).digests() == {b, c}
+
+
+def test_images_go_where_the_engines_disk_has_few_files_left_whatever_they_have_of_bytes(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image of two million empty files is a gigabyte; a few dozen of them leave no other image room."""
+    a = worker.bring(worker.made(), 9 * SIZE)
+    b = worker.bring(worker.made(), 9 * SIZE)
+    assert worker.has(a, b) == [True, True]
+    state = os.statvfs(worker.engine.host["DockerRootDir"])
+    names = [one for one in dir(state) if one.startswith("f_")]
+    few = SimpleNamespace(
+        **{one: getattr(state, one) for one in names} | {"f_files": 10**7, "f_favail": 10**6}
+    )
+    monkeypatch.setattr(os, "statvfs", lambda _: few)
+    c = worker.bring(worker.made(), 9 * SIZE)
+    assert worker.has(a, b, c) == [False, False, True]
 
 
 def test_an_image_in_use_is_not_taken_even_where_the_budget_is_passed(worker: Worker) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,6 +20,10 @@ _SHARE = 2
 _UNSEEN = 100 * 2**30
 _COPIES = 2
 """An engine unpacks an archive beside its images before it takes the layers over."""
+
+_FILES = 4_000_000
+"""Files that an image may still bring to the engine's disk, twice as many as a checked one has, for it unpacks them
+beside the others; a small disk, which never had so many, has half of them."""
 
 Layers = Mapping[str, int]
 """An image's layers by digest, with the bytes each has; layers are shared between images."""
@@ -79,6 +84,8 @@ class ImageCache:
             return False
         if not seen:
             return True
+        if _lacks_files(store):
+            return False
         copies = _COPIES + (store.stat().st_dev == beside.stat().st_dev)
         return shutil.disk_usage(store).free >= copies * coming.size
 
@@ -109,6 +116,12 @@ class ImageCache:
 
     def _path(self, digest: str) -> Path:
         return self._folder / f"{digest.removeprefix('sha256:')}.loaded"
+
+
+def _lacks_files(store: Path) -> bool:
+    """Whether the disk may have no entry left for a file while it has bytes; some count none at all."""
+    state = os.statvfs(store)
+    return state.f_files > 0 and state.f_favail < min(_FILES, state.f_files // 2)
 
 
 def used_by(images: Iterable[Layers]) -> int:
