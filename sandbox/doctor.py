@@ -173,9 +173,8 @@ def counters(top: Path, memory: int) -> Finding:
         return Finding(
             "kernel's counters", "ok", "A container meets its bound of memory before those of the kernel."
         )
-    counters = ", ".join(wanted)
     message = (
-        f"One container can use up {counters} for others of its user and for the host, within its memory."
+        f"One container can use up {', '.join(wanted)} for its user's others and the host, within its memory."
     )
     remedy = "sysctl -w " + " ".join(f"{name}={value}" for name, value in wanted.items())
     return Finding(

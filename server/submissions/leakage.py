@@ -65,6 +65,7 @@ def channels(
     yield Channel("rejected or cancelled", "the moment at which it began", log2(seen), failed)
     yield Channel("rejected or cancelled", "the moment at which it ended", log2(seen), failed)
     yield Channel("rejected or cancelled", "the moments of its progress", progress, failed)
+    yield Channel("rejected or cancelled", "whether it had ended when it was cancelled", 1.0, failed)
     times = 2 * log2(seen) + progress
     yield Channel("scored", "the same moments", times, attempts.valid)
     counts = log2(comb(cases + len(CLASSES), len(CLASSES)))

@@ -104,9 +104,10 @@ def _evaluations_out(
 def _status(evaluation: Evaluation, counts: _Counts, at: datetime | None) -> EvaluationStatus:
     """The status as its team sees it at `at`; without, as it is. What the team cancelled itself it knows of."""
     status = EvaluationStatus(evaluation.status)
-    if at is None or status is EvaluationStatus.CANCELLED or not evaluation.is_hidden:
+    queued, known = EvaluationStatus.QUEUED, (EvaluationStatus.QUEUED, EvaluationStatus.CANCELLED)
+    if at is None or status in known or not evaluation.is_hidden:
         return status
-    began, queued = evaluation.created_at, EvaluationStatus.QUEUED
+    began = evaluation.created_at
     if evaluation.finished_at is not None and ticks.shown_at(began, evaluation.finished_at) <= at:
         return status
     if evaluation.started_at is None or ticks.shown_at(began, evaluation.started_at) > at:

@@ -6,9 +6,7 @@ is one class of failure, on a grid of moments, so many times a week and no more.
 
 import random
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -19,24 +17,14 @@ from evaluator.verdicts import CLASSES
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
 from server.evaluations import scoring, ticks
-from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.models import Evaluation
 from server.settings import Settings
-from server.submissions.leakage import channels, moments
-from tests.server.conftest import FOMO26, Person
+from tests.abuse.failures import aged, fail
 from tests.server.lab import Entrant, Json, Lab
-from tests.server.organizer import Admin
-from worker.admin.leakage import cells
 
 SEED = 20260
 ONLY_OF_THIS_ONE = ("id", "image", "created_at", "finished_at")
 """What differs between any two evaluations, whatever they ran on."""
-
-
-def fail(lab: Lab, verdicts: list[tuple[str, str | None]]) -> None:
-    """Cases end as `verdicts` say, the first three of them as whatever waits is leased."""
-    worker = lab.worker()
-    for fault, check in verdicts:
-        assert worker.finish(worker.take(), fault=fault, check=check).status_code == 204
 
 
 def seen(team: Entrant, evaluation: str) -> tuple[Json, list[str]]:
@@ -165,19 +153,6 @@ def held(sessions: SessionFactory) -> Iterator[None]:
     sessions.configure(info={ticks.AT_ONCE: True})
 
 
-def aged(lab: Lab, evaluation: str, seconds: float) -> None:
-    """The evaluation and all that happened to it is `seconds` older."""
-    back, own = timedelta(seconds=seconds), Evaluation.id == UUID(evaluation)
-    with unit_of_work(lab.sessions) as session:
-        times = {
-            column: column - back
-            for column in (Evaluation.created_at, Evaluation.started_at, Evaluation.finished_at)
-        }
-        session.execute(update(Evaluation).where(own).values(times))
-        runs = CaseRun.evaluation_id == UUID(evaluation)
-        session.execute(update(CaseRun).where(runs).values({CaseRun.finished_at: CaseRun.finished_at - back}))
-
-
 def freshly(lab: Lab, evaluation: str) -> None:
     """Everything that happened to the evaluation happened at this moment, after ten minutes."""
     with unit_of_work(lab.sessions) as session:
@@ -260,122 +235,12 @@ def test_progress_on_hidden_cases_moves_in_quarters(lab: Lab, team: Entrant, hel
     assert team.evaluation(evaluation)["progress"] == 10
 
 
-def once_rejected(lab: Lab, team: Entrant, **changes: str) -> str:
-    evaluation = team.submit(**changes)
-    fail(lab, [("exit_code", None)] * 3)
-    return evaluation
-
-
-def test_a_week_has_so_many_rejections_and_the_refusal_says_when_there_is_another(
-    lab: Lab, team: Entrant
-) -> None:
-    sent = [once_rejected(lab, team, track=track) for track in ["open", "method"] * 5]
-    answer = team.post("task5")
-    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_rejected")
-    assert answer.headers["content-type"].startswith("application/problem+json")
-    quota = team.quota()
-    assert (quota["rejected_per_week"], quota["rejected"], quota["rejected_left"]) == (10, 10, 0)
-    first = datetime.fromisoformat(team.evaluation(sent[0])["created_at"])
-    assert datetime.fromisoformat(quota["rejected_next_at"]) == first + timedelta(days=7)
-    assert (first + timedelta(days=7)).isoformat(timespec="seconds") in answer.json()["detail"]
-    lab.dataset(phase="sanity", cases=3)
-    assert team.post("task5", phase="sanity").status_code == 201, "public cases tell nothing"
-    fail(lab, [("exit_code", None)] * 3)
-    aged(lab, sent[0], timedelta(days=7).total_seconds())
-    assert team.post("task5").status_code == 201
-    assert team.post("task5").json()["code"] == "too_many_rejected", "what is under way may be rejected yet"
-
-
-def test_many_at_once_on_the_last_rejection_are_one(lab: Lab, team: Entrant) -> None:
-    for _ in range(9):
-        once_rejected(lab, team)
-    with ThreadPoolExecutor(12) as pool:
-        codes = sorted(one.status_code for one in pool.map(lambda _: team.post("task5"), range(12)))
-    assert codes == [201] + [429] * 11
-
-
-def test_what_began_and_was_cancelled_counts_and_what_never_began_does_not(lab: Lab, team: Entrant) -> None:
-    team.http.post(f"/evaluations/{team.submit()}/cancel")
-    assert team.quota()["rejected"] == 0
+def test_what_is_put_back_into_the_queue_is_shown_as_queued(lab: Lab, team: Entrant, held: None) -> None:
     evaluation, worker = team.submit(), lab.worker()
-    worker.take()
-    assert team.quota()["rejected_left"] == 9, "it may be rejected yet"
-    team.http.post(f"/evaluations/{evaluation}/cancel")
-    assert (team.quota()["rejected"], team.quota()["rejected_left"]) == (1, 9)
-
-
-def test_a_fault_of_the_platform_and_a_valid_run_do_not_count(lab: Lab, team: Entrant) -> None:
-    evaluation = team.submit()
-    lab.worker().drain()
+    lease = worker.take()
+    aged(lab, evaluation, 60)
+    assert team.evaluation(evaluation)["status"] == "running"
+    assert worker.release(lease) == 204
     with unit_of_work(lab.sessions) as session:
-        session.execute(
-            update(Evaluation)
-            .where(Evaluation.id == UUID(evaluation))
-            .values(status="errored", finished_at=func.now())
-        )
-    assert (team.quota()["rejected"], team.quota()["rejected_left"]) == (0, 10)
-
-
-def test_what_ran_on_cases_that_were_replaced_is_forgiven(lab: Lab, team: Entrant) -> None:
-    once_rejected(lab, team)
-    assert team.quota()["rejected"] == 1
-    lab.dataset()
-    assert team.quota()["rejected"] == 0
-
-
-def test_an_admin_excuses_what_was_no_fault_of_the_team(
-    lab: Lab, team: Entrant, admin: Person, command: Admin
-) -> None:
-    rejected, other = once_rejected(lab, team), once_rejected(lab, team)
-    address = f"/admin/evaluations/{rejected}/excuse"
-    assert team.http.post(address).status_code == 403
-    assert admin.http.post(address, json={"why": "a damaged case"}).status_code == 204
-    assert team.quota()["rejected"] == 1
-    assert command("excuse", other, "--why", "the same").exit_code == 0
-    assert team.quota()["rejected"] == 0
-    refused = admin.http.post(f"/admin/evaluations/{team.submit()}/excuse")
-    assert (refused.status_code, refused.json()["code"]) == (409, "not_failed")
-
-
-@pytest.mark.parametrize("wanted", [2, None])
-def test_the_challenge_file_says_how_many(
-    lab: Lab, team: Entrant, fomo26: Challenge, wanted: int | None
-) -> None:
-    phase = fomo26.phases["validation"]
-    attempts = phase.attempts.model_copy(update={"rejected_per_week": wanted})
-    phases = fomo26.phases | {"validation": phase.model_copy(update={"attempts": attempts})}
-    with unit_of_work(lab.sessions) as session:
-        apply(session, fomo26.model_copy(update={"challenge": lab.slug, "phases": phases}), actor="tests")
-    for _ in range(3 if wanted is None else wanted):
-        once_rejected(lab, team)
-    assert team.quota()["rejected_left"] == (None if wanted is None else 0)
-    assert team.post("task5").status_code == (201 if wanted is None else 429)
-
-
-def documented(spec: Challenge) -> str:
-    """The table of docs/security.md."""
-    lines = ["| evaluation | what tells | bits each | evaluations | bits |", "|---|---|---|---|---|"]
-    rows = list(channels(spec, "validation", "task5", weeks=26, cases=100))
-    lines += [f"| {' | '.join(cells(one))} |" for one in rows]
-    total = sum(one.season or 0 for one in rows)
-    return "\n".join([*lines, f"| all | a team on this task | | | {total:,.0f} |"])
-
-
-def test_the_documentation_reckons_what_a_season_can_tell(fomo26: Challenge) -> None:
-    page = (Path(__file__).parents[2] / "docs/security.md").read_text()
-    between = page.split("<!-- leakage:")[1].split("-->", 1)[1].split("<!-- end of leakage -->")[0]
-    assert between.strip() == documented(fomo26)
-
-
-def test_the_reckoning_counts_every_moment_of_the_grid() -> None:
-    began = datetime(2026, 11, 3, tzinfo=UTC)
-    seconds = 7200
-    shown = {ticks.shown_at(began, began + timedelta(seconds=one)) for one in range(1, seconds + 1)}
-    assert len(shown) == moments(seconds)
-
-
-def test_the_command_says_what_a_file_allows(command: Admin) -> None:
-    done = command("leakage", FOMO26, "--weeks", "4", "--cases", "10")
-    assert done.exit_code == 0
-    assert "validation, task5, 4 weeks, 10 cases" in done.output
-    assert command("leakage", "/no/such/file.yaml").exit_code != 0
+        session.execute(update(Evaluation).where(Evaluation.id == UUID(evaluation)).values(status="queued"))
+    assert (team.evaluation(evaluation)["status"], team.evaluation(evaluation)["progress"]) == ("queued", 0)

@@ -1,7 +1,7 @@
 """A program that hands bits of its input to the next case by the page cache, which keeps the image's own files.
 
-`PROCTOR_TRACK` says what it does: `warm` reads its large file, `leave` drops its pages by every way that there is and
-reads one page for each bit that is set, `find` says which pages are in memory, by every way to see it, `uses` makes the
+`PROCTOR_TRACK` says what it does: `leave` drops the pages of its large file by every way that there is and reads one
+page for each bit that is set, `find` says which pages are in memory, by every way to see it, `uses` makes the
 calls that honest programs make of the same kind. Everything is standard library, for the base image has nothing else.
 """
 
@@ -75,7 +75,9 @@ def drop(file: int) -> None:
 
 
 def leave(file: int) -> None:
-    """Drops everything and reads a page for each bit that is set."""
+    """Drops what it has read, and reads a page for each bit that is set."""
+    while os.read(file, 2**20):
+        pass
     drop(file)
     call(221, file, 0, 0, _RANDOM)
     for number, bit in enumerate(secret()):
@@ -150,10 +152,7 @@ def main() -> None:
     """Does what the track says, and writes a valid output."""
     arguments = dict(zip(sys.argv[1::2], sys.argv[2::2], strict=True))
     file, track = os.open(STORE, os.O_RDONLY), os.environ["PROCTOR_TRACK"]
-    if track == "warm":
-        while os.read(file, 2**20):
-            pass
-    elif track == "leave":
+    if track == "leave":
         leave(file)
     elif track == "uses":
         uses(file)
