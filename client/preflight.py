@@ -29,8 +29,9 @@ def require_tasks(names: Iterable[str], spec: Mapping[str, Any]) -> None:
         if name in spec["tasks"]:
             continue
         if name in spec["boards"]:
-            task = spec["boards"][name]["task"]
-            raise Usage(f"{name} is a board of {task}: submit {task}.")
+            board = spec["boards"][name]
+            task = board.get("task") if isinstance(board, Mapping) else None
+            raise Usage(f"{name} is a board of {task or 'another task'}: submit {task or 'that one'}.")
         raise Usage(f"There is no task {name!r}.", f"Tasks: {', '.join(spec['tasks'])}.")
 
 
@@ -76,15 +77,21 @@ def require_cases(phase: Phase, tasks: Iterable[str]) -> None:
 def require_attempts(quotas: Iterable[Quota], aim: Aim, spec: Mapping[str, Any]) -> None:
     """Raises Problem unless the team has an attempt left on every task of `aim`, and may fail there."""
     rows = {(one.task, one.track, one.phase): one for one in quotas}
-    shared = (
-        "task" not in spec["phases"][aim.phase]["attempts"]["per"]
-    )  # then every task takes one of the same
+    shared = _shares_attempts(spec, aim.phase)
     for number, task in enumerate(aim.tasks):
         quota = rows.get((task, aim.track, aim.phase))
         if quota is not None and quota.left is not None and quota.left <= (number if shared else 0):
             raise _spent(quota)
         if quota is not None and quota.rejected_left == 0:
             raise _too_many_rejected(quota)
+
+
+def _shares_attempts(spec: Mapping[str, Any], phase: str) -> bool:
+    """Whether every task takes one of the same attempts; a server that does not say it decides by itself."""
+    try:
+        return "task" not in spec["phases"][phase]["attempts"]["per"]
+    except (KeyError, TypeError):
+        return False
 
 
 def _spent(quota: Quota) -> Problem:

@@ -14,12 +14,14 @@ EVIL = (
 )
 """Escape sequences of seven and of eight bits, titles, clipboards, links, hidden text, overprinting, turned order."""
 WHEN = "2026-01-01T00:00:00Z"
+ID = "an-id"
+"""What the client puts into addresses; anything else it refuses to ask for."""
 _SCORE = {"value": 1.0, "low": 0.5, "high": 1.5, "reason": EVIL, "note": EVIL, "rank": 1.0}
 _MARKED = {"team": EVIL, "disclaimer": EVIL, "first": True, "eligible": False, "disqualified": True}
 _ENTRY = _MARKED | {"metrics": {EVIL: _SCORE}, "scored_at": WHEN, "submitted_at": WHEN, "rank": 1.0}
-_TEAM = {"id": EVIL, "name": EVIL, "members": [{"id": EVIL, "name": EVIL, "is_captain": True}]}
+_TEAM = {"id": ID, "name": EVIL, "members": [{"id": ID, "name": EVIL, "is_captain": True}]}
 _EVALUATION = {
-    "id": EVIL,
+    "id": ID,
     "task": EVIL,
     "image": EVIL,
     "status": "REJECTED",
@@ -29,9 +31,9 @@ _EVALUATION = {
     "verdicts": {EVIL: 3},
     "scores": {EVIL: {EVIL: _SCORE}},
 }
-_SUBMISSION = {"id": EVIL, "track": EVIL, "phase": EVIL, "created_at": WHEN, "evaluations": [_EVALUATION]}
+_SUBMISSION = {"id": ID, "track": EVIL, "phase": EVIL, "created_at": WHEN, "evaluations": [_EVALUATION]}
 _PHASE = {
-    "name": EVIL,
+    "name": ID,
     "title": EVIL,
     "open": True,
     "hidden": False,
@@ -56,11 +58,11 @@ _STANDING = _MARKED | {
     "missing": [EVIL],
 }
 _ANSWERS: dict[str, Any] = {
-    "GET /me": {"id": EVIL, "email": EVIL, "name": EVIL, "is_admin": False},
-    "POST /accounts": {"id": EVIL, "email": EVIL, "name": EVIL, "is_admin": False},
+    "GET /me": {"id": ID, "email": EVIL, "name": EVIL, "is_admin": False},
+    "POST /accounts": {"id": ID, "email": EVIL, "name": EVIL, "is_admin": False},
     "POST /sessions": {"token": "t", "expires_at": WHEN},
     "POST /tokens": {"id": "i", "token": "t"},
-    "GET /challenges": [{"slug": EVIL, "title": EVIL, "tracks": [EVIL], "phases": [_PHASE]}],
+    "GET /challenges": [{"slug": ID, "title": EVIL, "tracks": [EVIL], "phases": [_PHASE]}],
     "GET /challenges/[^/]+": {"spec": {"tasks": {EVIL: {}}, "boards": {}, "title": EVIL, "phases": {}}},
     "(GET|POST) /challenges/[^/]+/teams(/mine)?": _TEAM,
     "GET /teams/[^/]+": _TEAM,
@@ -71,7 +73,7 @@ _ANSWERS: dict[str, Any] = {
     "POST /evaluations/.*": _EVALUATION,
     "GET /evaluations/.*": [{"case": EVIL, "verdict": EVIL, "message": EVIL, "seconds": 1, "log": EVIL}],
     "GET /challenges/[^/]+/quota": [
-        {"task": EVIL, "track": EVIL, "phase": EVIL, "valid": 2, "spent": 1, "reserved": 0, "left": 1}
+        {"task": EVIL, "track": EVIL, "phase": ID, "valid": 2, "spent": 1, "reserved": 0, "left": 1}
     ],
     "GET /challenges/[^/]+/leaderboards/.*": {
         "title": EVIL,
