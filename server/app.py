@@ -38,6 +38,8 @@ from server.web.api import router as web
 API = "/api/v1"
 
 _POOL = 12  # connections that stay open; the rest of `CONNECTIONS` are opened while a burst lasts
+_LOCK_SECONDS = 10.0  # then a request is told to come again, and its place in the lane is another's
+
 _ROUTERS = (
     *(
         (API, router)
@@ -84,7 +86,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     openapi.install(app, f"{API}/openapi.json")
     app.state.settings = settings
     settings.close_folders()
-    app.state.sessions = open_database(settings.database_url, pool_size=_POOL, overflow=CONNECTIONS - _POOL)
+    app.state.sessions = open_database(
+        settings.database_url, pool_size=_POOL, overflow=CONNECTIONS - _POOL, lock_seconds=_LOCK_SECONDS
+    )
     app.state.sessions.configure(info={AT_ONCE: not settings.hold_ends})
     app.state.boards = Memory(Changes(app.state.sessions))
     app.state.front = State(Table(_ROUTERS), Probe(settings.database_url))

@@ -48,11 +48,17 @@ class Created:
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-def connect(url: str, *, pool_size: int = 10, overflow: int = 20) -> Engine:
+def connect(
+    url: str, *, pool_size: int = 10, overflow: int = 20, lock_seconds: float | None = None
+) -> Engine:
     """An engine for PostgreSQL, the only dialect; connections are checked before use and work in UTC.
 
-    `pool_size` connections stay open, `overflow` more are opened while they are needed.
+    `pool_size` connections stay open, `overflow` more are opened while they are needed. A statement waits
+    `lock_seconds` for a lock, then it fails; by default as long as it takes.
     """
+    options = "-c timezone=UTC"
+    if lock_seconds is not None:
+        options += f" -c lock_timeout={round(lock_seconds * 1000)}"
     return create_engine(
         url,
         pool_size=pool_size,
@@ -60,7 +66,7 @@ def connect(url: str, *, pool_size: int = 10, overflow: int = 20) -> Engine:
         pool_pre_ping=True,
         hide_parameters=True,  # an error's text reaches the logs, and parameters hold case names and token hashes
         connect_args={
-            "options": "-c timezone=UTC",
+            "options": options,
             # A database that went away with its machine: noticed within seconds, not when the kernel gives up.
             "connect_timeout": 5,
             "tcp_user_timeout": 20_000,

@@ -17,13 +17,14 @@ from starlette.exceptions import HTTPException
 
 from server import strangers
 from server.disk import storage_full
-from server.errors import Problem, database_away
+from server.errors import Problem, busy, database_away
 from server.headers import complete
 from server.web.pages import error_page, wants_page
 from server.words import shortened, words
 
 _log = structlog.get_logger()
 _AWAY = ("08", "53", "57")  # SQLSTATE: of connections, of resources that are short, of shutting down
+_NO_LOCK = "55P03"  # PostgreSQL: lock_not_available
 _PARTS = ("body", "path", "query", "header")
 # What a refusal tells of what was wrong, and repeats of what was sent: as much as somebody reads.
 _TOLD = 20
@@ -127,12 +128,14 @@ def _no_such_value(request: Request, error: Exception) -> Response:
 
 
 def _database_failed(request: Request, error: Exception) -> Response:
-    """No room in the database, or a connection that was refused or lost; whatever else it answered is our defect."""
+    """No room, a connection that was refused or lost, or a lock that others keep; other answers are faults of ours."""
     assert isinstance(error, DBAPIError | PoolTimeout)  # noqa: S101 - FastAPI routes by type
     cause = getattr(error, "orig", None)
     if isinstance(cause, DiskFull):
         return _without_room(request, error)
     state = getattr(cause, "sqlstate", None)
+    if state == _NO_LOCK:
+        return answer_to(request, busy("Somebody else is changing what this request is about."))
     if state is not None and state[:2] not in _AWAY and not getattr(error, "connection_invalidated", False):
         return _unexpected(request, error)
     _log.warning("database_away", method=request.method, path=request.url.path, error=type(error).__name__)

@@ -18,6 +18,8 @@ metadata = Base.metadata
 _ = (_accounts, _challenges, _datasets, _evaluations, _Event, _images, _submissions, _teams, _uploads)
 
 
-def open_database(url: str, *, pool_size: int = 10, overflow: int = 20) -> SessionFactory:
+def open_database(
+    url: str, *, pool_size: int = 10, overflow: int = 20, lock_seconds: float | None = None
+) -> SessionFactory:
     """A session factory on the database at `url`, with every table known."""
-    return session_factory(connect(url, pool_size=pool_size, overflow=overflow))
+    return session_factory(connect(url, pool_size=pool_size, overflow=overflow, lock_seconds=lock_seconds))

@@ -46,8 +46,10 @@ _log.setLevel(logging.ERROR)
 class Protocol(HttpToolsProtocol):
     """One connection."""
 
+    _all: ClassVar[set["Protocol"]] = set()
     _addresses: ClassVar[Counter[str]] = Counter()
     _slow: ClassVar[dict["Protocol", None]] = {}  # clients that something waits for, the longest first
+    _idle: ClassVar[dict["Protocol", None]] = {}  # connections without a request, the longest first
     _most: ClassVar[int] = 0
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -60,29 +62,32 @@ class Protocol(HttpToolsProtocol):
         self._progress = False
         self._in_body = self._too_many = False
         self._discarded = 0
-        self._quiet = (
-            0  # bytes since anything came of them: headers without an end, trailers, extensions of chunks
-        )
+        # Bytes since anything came of them: headers without an end, trailers, extensions of chunks.
+        self._quiet = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes the connection, or says that there are too many."""
         super().connection_made(transport)
         self._address = self.client[0] if self.client else ""
+        self._all.add(self)
         self._addresses[self._address] += 1
         cls = type(self)
         cls._most = cls._most or most_connections()
-        if len(self.connections) > cls._most or self._addresses[self._address] > cls._most // 2:
+        if not self._has_room(cls._most):
             self._refuse(503, "busy", "Busy", "Too many connections are open. Try again in some seconds.")
             return
+        self._idle[self] = None
         self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the connection."""
         super().connection_lost(exc)
+        self._all.discard(self)
         self._addresses[self._address] -= 1
         if not self._addresses[self._address]:
             del self._addresses[self._address]
         self._slow.pop(self, None)
+        self._idle.pop(self, None)
         self._forget_headers()
         if self._reading is not None:
             self._reading.cancel()
@@ -117,6 +122,7 @@ class Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._quiet, self._in_body, self._discarded = 0, True, 0
+        self._idle.pop(self, None)
         self._forget_headers()
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if self._too_many or size > HEADER_BYTES:
@@ -165,8 +171,21 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The answer is written; the client may still have to take it."""
         super().on_response_complete()
+        if self.cycle.response_complete and not self.transport.is_closing():
+            self._idle[self] = None
         if self._waiting() and self._reading is None:
             self._expect_reading()
+
+    def _has_room(self, most: int) -> bool:
+        """Whether this connection may stay; where all are taken, the one goes that was longest without a request."""
+        if self._addresses[self._address] > most // 2:
+            return False
+        if len(self._all) > most:
+            longest = next(iter(self._idle), None)
+            if longest is None:
+                return False
+            longest._cut_off()
+        return True
 
     def _expect_headers(self) -> None:
         self._head = self.loop.call_later(HEADER_SECONDS, self._no_headers)
@@ -210,6 +229,7 @@ class Protocol(HttpToolsProtocol):
         """Ends the connection at once, with what waits for its client here and in the kernel."""
         self.pipeline.clear()
         self._slow.pop(self, None)
+        self._idle.pop(self, None)
         if self.cycle is not None:
             self.cycle.disconnected = True  # what its application still says goes nowhere
             self.cycle.message_event.set()

@@ -60,6 +60,29 @@ def test_somebody_with_a_token_is_answered_hundreds_of_times_at_once(
     assert asyncio.run(at_once(front.url, Ask("GET", "/api/v1/me", token), 200)).counted() == {200: 200}
 
 
+def test_one_person_with_hundreds_of_requests_keeps_nobody_waiting(
+    front: Front, person: Callable[..., Person]
+) -> None:
+    greedy, other = (
+        Ask("GET", "/api/v1/me", {"Authorization": f"Bearer {person().token}"}) for _ in range(2)
+    )
+
+    async def flooded() -> tuple[Burst, Burst, int]:
+        for ask in (greedy, other):  # so that both are known
+            await burst(front.url, ask, 1)
+        flood = asyncio.create_task(burst(front.url, greedy, 300))
+        while front.lanes["participants"].waiting < 100:
+            await asyncio.sleep(0.005)
+        made = await burst(front.url, other, 3)
+        waiting = front.lanes["participants"].waiting
+        return made, await flood, waiting
+
+    made, flood, waiting = asyncio.run(flooded())
+    assert made.counted() == {200: 3}
+    assert waiting > 0, "they had their turn before most of the others"
+    assert flood.counted() == {200: 300}
+
+
 def test_a_flood_of_log_ins_leaves_everything_else_quick(
     front: Front, person: Callable[..., Person], sessions: SessionFactory
 ) -> None:

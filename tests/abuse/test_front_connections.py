@@ -193,6 +193,25 @@ def test_connections_are_bounded_and_one_address_has_half_of_them(
     assert httpx.get(f"{front.url}/healthz").status_code == 200
 
 
+def test_where_all_connections_are_taken_the_longest_idle_one_goes(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Connections of other tests, which may be closing, neither count nor are at choice.
+    monkeypatch.setattr(Protocol, "_all", set())
+    monkeypatch.setattr(Protocol, "_idle", {})
+    monkeypatch.setattr(Protocol, "_most", 12)
+    wires = []
+    for number in range(12):  # from several addresses, for none may have more than half
+        wires.append(Wire(front.url, source=f"127.0.0.{2 + number // 4}"))
+        _whole_answer(wires[-1])
+    with Wire(front.url, source="127.0.0.9") as one_more:
+        _whole_answer(one_more)
+        assert not _open(wires[0])
+        assert all(_open(wire) for wire in wires[1:])
+    for wire in wires:
+        wire.socket.close()
+
+
 def test_what_is_no_http_is_answered_and_closed(front: Front) -> None:
     with Wire(front.url) as wire:
         wire.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")

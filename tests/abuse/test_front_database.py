@@ -7,9 +7,12 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
-from sqlalchemy import make_url
+import pytest
+from sqlalchemy import make_url, text
 
+from server import app as application
 from server.app import create_app
+from server.database import SessionFactory
 from server.settings import Settings
 from tests.abuse.conftest import Front
 from tests.abuse.wire import Wire
@@ -97,6 +100,26 @@ def test_an_upload_counts_for_its_sender_alone(front: Front, tus: Tus, slug: str
     for wire in wires:
         wire.socket.close()
     _until(lambda: front.lanes["uploads"].running == front.lanes["uploads"].waiting == 0)
+
+
+def test_a_request_does_not_wait_for_ever_for_a_lock(
+    settings: Settings,
+    sessions: SessionFactory,
+    captain: Person,
+    team_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(application, "_LOCK_SECONDS", 0.3)
+    app = create_app(settings)
+    with serving(app) as url, sessions() as session:
+        session.execute(text("SELECT id FROM teams WHERE id = :id FOR UPDATE"), {"id": team_id})
+        answer = httpx.post(
+            f"{url}/api/v1/teams/{team_id}/invitations",
+            headers={"Authorization": f"Bearer {captain.token}"},
+            timeout=60,
+        )
+        session.rollback()
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy"), answer.text
 
 
 @contextmanager

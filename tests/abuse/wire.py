@@ -13,13 +13,15 @@ _T = TypeVar("_T")
 class Wire:
     """One connection to a server."""
 
-    def __init__(self, url: str, *, window: int | None = None) -> None:
+    def __init__(self, url: str, *, window: int | None = None, source: str = "") -> None:
         parts = urlsplit(url)
         assert parts.hostname is not None
         assert parts.port is not None
         self.socket = socket.socket()
         if window is not None:  # a small one, so that what is not read stays with the server
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.settimeout(30)
         self.socket.connect((parts.hostname, parts.port))
 
