@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute, iter_route_contexts
 from psycopg.errors import DiskFull
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -105,6 +106,15 @@ def _field(where: Sequence[Any]) -> str:
     return ".".join(shortened(str(part), _NAME) for part in inside[:_DEPTH])
 
 
+def _methods(request: Request) -> set[str]:
+    """What a path can be asked; the framework itself names the methods of the first of its routes only."""
+    routes = iter_route_contexts(request.app.routes)
+    there = (one for one in routes if isinstance(one.original_route, APIRoute))
+    return {
+        method for one in there if one.path_regex.match(request.scope["path"]) for method in one.methods or ()
+    }
+
+
 async def _refused(request: Request) -> Response | None:
     """The refusal of whoever sent a body that cannot be read, if they could not have sent any."""
     problem = await run_in_threadpool(strangers.refusal, request)
@@ -117,7 +127,9 @@ async def _http(request: Request, error: Exception) -> Response:
         return refused
     title = HTTPStatus(error.status_code).phrase
     code = title.lower().replace(" ", "_")
-    headers = dict(error.headers) if error.headers else None
+    headers = dict(error.headers) if error.headers else {}
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
     detail = f"{title}: {request.method[:20]} {shortened(request.url.path, _PATH)}"
     return _answer(request, error.status_code, code, title, detail, headers=headers)
 

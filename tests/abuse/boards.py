@@ -75,7 +75,9 @@ def living(settings: Settings, *, hears: bool = True) -> Iterator[Site]:
     """An application of its own; one that does not hear the database has no life beside its requests."""
     app = create_app(settings)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", ws="none", lifespan="on" if hears else "off", timeout_keep_alive=75)
+    config = uvicorn.Config(
+        app, log_level="warning", ws="none", lifespan="on" if hears else "off", timeout_keep_alive=75
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

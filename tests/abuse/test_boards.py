@@ -79,10 +79,9 @@ def test_a_participant_s_token_is_looked_at_and_the_board_is_not_made_again(
 
 
 def test_without_the_database_s_word_boards_are_made_anew_and_at_most_twice_for_a_crowd(
-    served: tuple[str, SessionFactory], lab: Lab, one: str
+    settings: Settings, lab: Lab, one: str
 ) -> None:
-    deaf = Site(*served, heard=None)
-    with watched(served[1]) as asked:
+    with living(settings, hears=False) as deaf, watched(deaf.sessions) as asked:
         answers = deaf.all_at_once(deaf.url(lab.slug), 100)
         assert {answer.status_code for answer in answers} == {200}
         assert asked.about(_MADE) <= 3, (

@@ -67,13 +67,13 @@ def test_one_person_with_hundreds_of_requests_keeps_nobody_waiting(
         Ask("GET", "/api/v1/me", {"Authorization": f"Bearer {person().token}"}) for _ in range(2)
     )
 
-    async def flooded() -> tuple[Burst, Burst, int]:
+    async def flooded() -> tuple[Answers, Answers, int]:
         for ask in (greedy, other):  # so that both are known
-            await burst(front.url, ask, 1)
-        flood = asyncio.create_task(burst(front.url, greedy, 300))
+            await at_once(front.url, ask, 1)
+        flood = asyncio.create_task(at_once(front.url, greedy, 300))
         while front.lanes["participants"].waiting < 100:
             await asyncio.sleep(0.005)
-        made = await burst(front.url, other, 3)
+        made = await at_once(front.url, other, 3)
         waiting = front.lanes["participants"].waiting
         return made, await flood, waiting
 

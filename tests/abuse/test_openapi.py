@@ -144,3 +144,13 @@ def test_a_token_of_another_kind_is_refused_before_the_body(
 def test_bytes_of_an_upload_without_a_token_are_refused_for_that(nobody: httpx.Client) -> None:
     answer = nobody.patch("/uploads/00000000-0000-0000-0000-000000000000", content=b"x")
     assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
+
+
+def test_a_method_that_is_not_there_is_told_all_that_are(nobody: httpx.Client) -> None:
+    for path, methods in (
+        ("/tokens", "GET, POST"),
+        ("/challenges/x/uploads", "OPTIONS, POST"),
+        ("/me", "GET"),
+    ):
+        answer = nobody.request("TRACE", path)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, methods)
