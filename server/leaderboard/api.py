@@ -26,7 +26,7 @@ _COLUMNS += ["unranked", "scored_at", "note"]
 
 
 @router.head("/challenges/{slug}/leaderboards/{phase}.csv", include_in_schema=False)
-@router.get("/challenges/{slug}/leaderboards/{phase}.csv", response_class=Response)
+@router.get("/challenges/{slug}/leaderboards/{phase}.csv", response_class=_Csv)
 def get_csv(request: Request, session: SessionDep, viewer: ViewerDep, slug: Name, phase: Name) -> Response:
     """The values of every board as CSV; `task` names the board, `unranked` says why a row is shown and not ranked."""
     challenge = get_challenge(session, slug)

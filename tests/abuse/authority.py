@@ -115,6 +115,8 @@ OPERATIONS: dict[str, Told] = {
     # What a team sends, and what comes of it
     "GET /teams/{team_id}/uploads": team("unknown_team"),
     "GET /teams/{team_id}/images": team("unknown_team"),
+    "DELETE /teams/{team_id}/images/{digest}": team_submit("unknown_team"),
+    "GET /teams/{team_id}/storage": team("unknown_team"),
     "POST /challenges/{slug}/uploads": team_submit("unknown_team"),
     "GET /uploads/{upload_id}": team("unknown_upload"),
     "HEAD /uploads/{upload_id}": team("unknown_upload"),
@@ -126,6 +128,7 @@ OPERATIONS: dict[str, Told] = {
     "GET /submissions/{submission_id}": team("unknown_submission"),
     "GET /evaluations/{evaluation_id}": team("unknown_evaluation"),
     "GET /evaluations/{evaluation_id}/cases": team("unknown_evaluation"),
+    "GET /evaluations/{evaluation_id}/cases/{case_id}": team("unknown_evaluation"),
     "POST /evaluations/{evaluation_id}/cancel": team_submit("unknown_evaluation"),
     # Admins
     "GET /admin/users": ADMIN,
@@ -139,6 +142,8 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/workers": ADMIN,
     "POST /admin/workers": ADMIN,
     "DELETE /admin/workers/{worker_id}": ADMIN,
+    "GET /admin/workers/{worker_id}/reads": ADMIN,
+    "GET /admin/workers/{worker_id}/answered": ADMIN,
     "POST /admin/challenges": ADMIN,
     "POST /admin/challenges/plan": ADMIN,
     "GET /admin/challenges/{slug}/datasets": ADMIN,
@@ -152,6 +157,8 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/evaluations/{evaluation_id}/summary": ADMIN,
     "PUT /admin/evaluations/{evaluation_id}/priority": ADMIN,
     "POST /admin/evaluations/{evaluation_id}/retry": ADMIN,
+    "POST /admin/evaluations/{evaluation_id}/excuse": ADMIN,
+    "GET /admin/evaluations/{evaluation_id}/cases/{case_id}": ADMIN,
     "GET /admin/queue": ADMIN,
     "GET /admin/errors": ADMIN,
     "GET /admin/slots": ADMIN,
@@ -234,6 +241,9 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
 PATHS: dict[str, Json] = {
     "GET /admin/evaluations/{evaluation_id}/receipt": {"evaluation_id": "ended"},
     "POST /admin/evaluations/{evaluation_id}/retry": {"evaluation_id": "ended"},
+    "POST /admin/evaluations/{evaluation_id}/excuse": {"evaluation_id": "ended"},
+    "GET /evaluations/{evaluation_id}/cases/{case_id}": {"case_id": "case_run"},
+    "GET /admin/evaluations/{evaluation_id}/cases/{case_id}": {"case_id": "case_run"},
     "PUT /admin/evaluations/{evaluation_id}/priority": {"evaluation_id": "ended"},
     "POST /evaluations/{evaluation_id}/cancel": {"evaluation_id": "ended"},
 }
