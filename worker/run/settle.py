@@ -41,16 +41,21 @@ def counts(outcome: CaseOutcome, *, packed: int, gpu: bool) -> bool:
 
 
 class _Lane:
-    """Threads for so many cases at once; who brings one more waits."""
+    """Threads for so many cases at once; who brings one more waits. A case may take the room of several."""
 
     def __init__(self, width: int) -> None:
         self._threads = ThreadPoolExecutor(width, thread_name_prefix="settle")
         self._room = threading.BoundedSemaphore(width)
+        self._entry = threading.Lock()
 
-    def submit(self, work: Callable[..., None], *arguments: Any) -> None:
-        self._room.acquire()
+    def submit(self, work: Callable[..., None], *arguments: Any, room: int = 1) -> None:
+        with (
+            self._entry
+        ):  # one after the other, or each of several could have a part of the room and wait for the rest
+            for _ in range(room):
+                self._room.acquire()
         future: Future[None] = self._threads.submit(work, *arguments)
-        future.add_done_callback(lambda _: self._room.release())
+        future.add_done_callback(lambda _: self._room.release(room))
 
     def finish(self) -> None:
         self._threads.shutdown()
@@ -66,14 +71,18 @@ class Settler:
         self, workshop: Workshop, client: LeaseClient, heart: Heart, *, pause: Callable[[], None], most: int
     ) -> None:
         self._workshop, self._client, self._heart, self._pause = workshop, client, heart, pause
+        self._most = most
         # Apart, for cases that run once more wait until no container runs, and one that serves several runs on until
         # what it answered is taken over.
         self._concluding, self._reporting = _Lane(_BEHIND * most), _Lane(_BEHIND)
         self.stopping = threading.Event()
 
     def settle(self, running: Running, *, packed: int) -> None:
-        """Takes over a case whose container has ended; waits where too many are behind."""
-        self._concluding.submit(self._settle, running, packed)
+        """Takes over a case whose container has ended; waits where too many are behind.
+
+        A case that ran alone takes the room of a whole batch, for the server leases no more than two beside what runs.
+        """
+        self._concluding.submit(self._settle, running, packed, room=self._most if packed == 1 else 1)
 
     def settle_served(self, running: Running, outcome: CaseOutcome, *, agrees: bool | None = None) -> None:
         """Takes over a case that a container for several has answered.
