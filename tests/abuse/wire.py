@@ -1,13 +1,8 @@
 """Connections on which anything can be said, well-formed or not."""
 
-import asyncio
 import socket
 import time
-from collections.abc import Coroutine
-from typing import TypeVar
 from urllib.parse import urlsplit
-
-_T = TypeVar("_T")
 
 
 class Wire:
@@ -82,8 +77,3 @@ class Wire:
 def chunked(piece: bytes) -> bytes:
     """One chunk of a body of chunks."""
     return b"%x\r\n%b\r\n" % (len(piece), piece)
-
-
-def run(doing: Coroutine[object, object, _T]) -> _T:
-    """What it comes to."""
-    return asyncio.run(doing)
