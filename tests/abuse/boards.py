@@ -48,6 +48,7 @@ class Site:
     address: str
     sessions: SessionFactory
     heard: Any
+    http: httpx.Client
 
     def url(self, slug: str, form: str = "json", phase: str = "validation") -> str:
         """Where a board is, in one form."""
@@ -82,12 +83,15 @@ def living(settings: Settings, *, hears: bool = True) -> Iterator[Site]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     sessions: SessionFactory = app.state.sessions
-    site = Site(f"http://127.0.0.1:{listener.getsockname()[1]}", sessions, app.state.boards.changes)
+    http = httpx.Client(timeout=60)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    site = Site(address, sessions, app.state.boards.changes, http)
     try:
         if hears:
             site.settle()
         yield site
     finally:
+        http.close()
         server.should_exit = True
         thread.join()
         sessions.kw["bind"].dispose()

@@ -44,7 +44,7 @@ def one(lab: Lab, team: Entrant) -> str:
 
 
 def get(site: Site, lab: Lab, form: str = "json", **headers: str) -> httpx.Response:
-    return httpx.get(site.url(lab.slug, form), headers={"Accept-Encoding": "identity"} | headers)
+    return site.http.get(site.url(lab.slug, form), headers={"Accept-Encoding": "identity"} | headers)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -176,7 +176,7 @@ def test_whoever_is_told_that_something_changed_sees_it(
     for number in range(30):
         get(site, lab)
         text = f"Number {number}"
-        answer = httpx.patch(
+        answer = site.http.patch(
             f"{site.address}/api/v1/admin/teams/{team.team}",
             json={"disclaimer": text},
             headers={"Authorization": token},
@@ -317,16 +317,16 @@ def test_what_an_admin_sees_of_a_sealed_board_is_nobody_else_s(
     site: Site, lab: Lab, admin: Person, clients: Clients
 ) -> None:
     address = site.url(lab.slug, phase="test")
-    shown = httpx.get(address, headers={"Authorization": admin.http.headers["Authorization"]})
+    shown = site.http.get(address, headers={"Authorization": admin.http.headers["Authorization"]})
     assert shown.status_code == 200
     assert shown.headers["Cache-Control"] == "private, no-cache"
     for known in ("*", shown.headers["ETag"]):
-        refused = httpx.get(address, headers={"If-None-Match": known})
+        refused = site.http.get(address, headers={"If-None-Match": known})
         assert refused.status_code == 403
         assert "ETag" not in refused.headers
     with unit_of_work(lab.sessions) as session:
         release(session, get_challenge(session, lab.slug), "test", actor="tests")
-    assert any(httpx.get(address).status_code == 200 for _ in range(200))
+    assert any(site.http.get(address).status_code == 200 for _ in range(200))
 
 
 def test_a_board_that_is_sealed_is_shut_though_everybody_has_just_seen_it(
@@ -370,14 +370,14 @@ def test_a_board_goes_out_compressed_under_a_tag_of_its_own(
     site: Site, lab: Lab, one: str, form: str
 ) -> None:
     whole = get(site, lab, form)
-    with httpx.stream("GET", site.url(lab.slug, form), headers={"Accept-Encoding": "br, gzip"}) as packed:
+    with site.http.stream("GET", site.url(lab.slug, form), headers={"Accept-Encoding": "br, gzip"}) as packed:
         raw = b"".join(packed.iter_raw())
     assert packed.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(raw) == whole.content
     assert int(packed.headers["Content-Length"]) == len(raw) < len(whole.content)
     assert packed.headers["ETag"] != whole.headers["ETag"]
     assert get(site, lab, form, **{"If-None-Match": packed.headers["ETag"]}).status_code == 200
-    head = httpx.head(site.url(lab.slug, form), headers={"Accept-Encoding": "identity"})
+    head = site.http.head(site.url(lab.slug, form), headers={"Accept-Encoding": "identity"})
     assert head.content == b""
     assert [head.headers[name] for name in ("ETag", "Content-Length", "Content-Type")] == [
         whole.headers[name] for name in ("ETag", "Content-Length", "Content-Type")
