@@ -107,7 +107,7 @@ def test_a_flood_of_log_ins_leaves_everything_else_quick(
     made, waited, log_ins = asyncio.run(flooded())
     assert [one.statuses for one in made] == [[200]] * 4
     assert waited, "the others were answered while log-ins still waited"
-    assert set(log_ins.counted()) <= {401, 503}, log_ins.counted()
+    assert set(log_ins.counted()) <= {401, 429, 503}, log_ins.counted()
 
 
 def test_a_worker_is_heard_while_somebody_without_its_token_floods_its_api(

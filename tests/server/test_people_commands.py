@@ -135,7 +135,7 @@ def test_the_password_is_asked_for_twice_and_never_shown(
         (["no-address"], "long enough a password\n", "no address"),
         (["nobody-yet@example.org"], "short\n", "at least 10"),
         (["nobody-yet@example.org"], "", "at least 10"),
-        (["nobody-yet@example.org", "--name", "a\x1bb"], "long enough a password\n", "U+001B"),
+        (["nobody-yet@example.org", "--name", "a\x1bb"], "long enough a password\n", "control characters"),
     ],
 )
 def test_what_an_account_cannot_have_is_said_and_nothing_is_made(
