@@ -16,7 +16,7 @@ from docker import APIClient
 from evaluator.verdicts import PlatformFault
 from sandbox import cgroups, disks, refusals
 from sandbox.archive import canonical_name
-from sandbox.faults import EngineFault
+from sandbox.faults import EngineFault, shortened
 
 __all__ = ["Engine", "EngineFault"]
 
@@ -214,9 +214,10 @@ def _load_error(line: Any) -> str | None:
     if not isinstance(message, dict):
         return None
     detail = message.get("errorDetail") or {}
-    return message.get("error") or (str(detail.get("message") or detail) if detail else None)
+    said = message.get("error") or (str(detail.get("message") or detail) if detail else None)
+    return None if said is None else shortened(str(said))
 
 
 def explanation(error: APIError) -> str:
     """The engine's own sentence in an API error."""
-    return str(error.explanation or error)
+    return shortened(str(error.explanation or error))

@@ -2,6 +2,14 @@
 
 from evaluator.verdicts import PlatformFault
 
+_MOST_SAID = 4000
+
+
+def shortened(said: str) -> str:
+    """What an engine says, with the middle left out where it is long: an image may have names of a million letters."""
+    half = _MOST_SAID // 2
+    return said if len(said) <= _MOST_SAID else f"{said[:half]} … {said[-half:]}"
+
 
 class EngineFault(Exception):  # noqa: N818 - a fault, as the verdicts call it
     """The platform failed: the case goes back to the queue and nobody's attempt is spent.
@@ -10,6 +18,7 @@ class EngineFault(Exception):  # noqa: N818 - a fault, as the verdicts call it
     """
 
     def __init__(self, fault: PlatformFault, detail: str) -> None:
+        detail = shortened(detail)
         super().__init__(f"{fault}: {detail}")
         self.fault = fault
         self.detail = detail

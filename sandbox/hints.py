@@ -10,17 +10,18 @@ NETWORK = (
     "Put what it downloads into the image."
 )
 SHARED_MEMORY = "The log looks as if /dev/shm was too small: use fewer or smaller data-loader workers."
+# Bounded between two words: a container writes the log, and one line may be all of it.
 _HINTS = (
     (
         NETWORK,
         r"name resolution|name or service not known|could not resolve host|nodename nor servname|failed to resolve"
         r"|nameresolutionerror|no address associated with hostname|network is unreachable"
-        r"|getaddrinfo (?:enotfound|eai_)|lookup \S+[^\n]*: no such host",
+        r"|getaddrinfo (?:enotfound|eai_)|lookup [^\n]{1,300}: no such host",
     ),
     (
         SHARED_MEMORY,
-        r"insufficient shared memory|/dev/shm\S*['\"]?[^\n]*no space left|no space left[^\n]*/dev/shm"
-        r"|unable to (?:open|allocate|write to) shared memory|shared memory[^\n]*no space left",
+        r"insufficient shared memory|/dev/shm[^\n]{0,300}no space left|no space left[^\n]{0,300}/dev/shm"
+        r"|unable to (?:open|allocate|write to) shared memory|shared memory[^\n]{0,300}no space left",
     ),
 )
 

@@ -13,6 +13,7 @@ from sandbox.archive._facts import DIGEST, Bounds, ImageFacts
 from sandbox.archive._fields import invalid, require_types
 from sandbox.archive._programs import DEFAULT_PATH
 
+_LONGEST_USER = 512  # a user and a group, of which Linux has none longer than 32 characters
 INVOKE_LABEL = "proctor.invoke"
 """The label with which an image says that its program serves several cases; no other label is looked at."""
 
@@ -90,7 +91,7 @@ def parse_config(data: bytes, bounds: Bounds) -> Config:
         layers=layers,
         architecture="amd64",
         os="linux",
-        user=_text(running, "User"),
+        user=_user(running),
         environment=tuple(environment),
         path=environment.get("PATH", DEFAULT_PATH),
         entrypoint=_words(running, "Entrypoint"),
@@ -179,6 +180,16 @@ def _text(content: dict[str, Any], key: str) -> str:
     if not _is_text(value):
         raise invalid(f"the image config's field {key} holds what is no text; {BUILD_AGAIN}.")
     return str(value)
+
+
+def _user(running: dict[str, Any]) -> str:
+    user = _text(running, "User")
+    if len(user) > _LONGEST_USER:
+        raise invalid(
+            f"the image config's field config.User has {len(user):,} characters, at most {_LONGEST_USER} are accepted; "
+            f"{BUILD_AGAIN}."
+        )
+    return user
 
 
 def _texts(content: dict[str, Any], key: str) -> tuple[str, ...]:

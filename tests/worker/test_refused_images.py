@@ -1,6 +1,7 @@
 """An image that the engine does not load is its team's failure: case by case at once, and the slot goes on."""
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_an_image_at_which_the_engine_failed_here_is_brought_anew_until_it_has_r
     lab: LeaseServer, start: Start, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So what fails again and again is no copy that was damaged on this host."""
-    whole = facts_of(lab, created="2026-11-28T17:00:00Z")
+    whole = facts_of(lab, created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}")
     lab.facts = whole.to_json()
     failing = [True, True]
 
@@ -86,7 +87,10 @@ def test_an_image_at_which_the_engine_failed_here_is_brought_anew_until_it_has_r
     monkeypatch.setattr("sandbox.run.execute", fail)
     cases = [lab.add("answers")[0] for _ in range(3)]
     start()
-    until(lambda: len(lab.released) == 2 and len(lab.finished) == 1)
+    try:
+        until(lambda: len(lab.released) == 2 and len(lab.finished) == 1)
+    finally:
+        engine.remove_image(whole.digest)
     assert {lab.fetched[one] for one in lab.blobs} == {3}
     assert set(cases) == set(lab.released) | set(lab.finished)
 
