@@ -5,6 +5,7 @@ The API has to say the truth with 507, nothing may be lost, and all goes on by i
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
@@ -55,6 +56,12 @@ def _leave(root: Path, size: int) -> Path:
     return path
 
 
+def _status(lab: Lab, evaluation: str) -> str:
+    """Of the evaluation as it is; its team may be told later."""
+    with unit_of_work(lab.sessions) as session:
+        return session.get_one(Evaluation, UUID(evaluation)).status
+
+
 def _register(http: httpx.Client, email: str) -> httpx.Response:
     return http.post("/accounts", json={"email": email, "name": "Ada", "password": PASSWORD})
 
@@ -96,21 +103,21 @@ def test_a_full_disk_refuses_new_work_with_the_truth_and_loses_nothing(
     held = _leave(root, int(0.4 * RESERVE))  # no result
     refused(worker.call("PUT", leases[2], "output", content=b"0.5\n"))
     assert worker.heartbeat(leases[2]) == 204, "its run worker keeps the result and asks again"
-    assert team.evaluation(evaluation)["status"] == "running"
+    assert _status(lab, evaluation) == "running"
 
     held.unlink()
     assert worker.finish(leases[2]).status_code == 204
-    assert team.evaluation(evaluation)["status"] == "scoring"
+    assert _status(lab, evaluation) == "scoring"
 
     held = _leave(root, int(0.4 * RESERVE))
     assert score_waiting(sessions, settings) == 0, "scoring waits, and is no fault of anybody"
     with unit_of_work(sessions) as session:
-        row = session.get_one(Evaluation, lab.runs(evaluation)[0].evaluation_id)
+        row = session.get_one(Evaluation, UUID(evaluation))
         assert (row.status, row.scoring_claim, row.scoring_faults) == ("scoring", 0, 0)
     held = _leave(root, RESERVE // 2 + 8 * MIB)
     assert score_waiting(sessions, settings) == 1, "there is room, but not for all that scoring lays out"
     with unit_of_work(sessions) as session:
-        row = session.get_one(Evaluation, lab.runs(evaluation)[0].evaluation_id)
+        row = session.get_one(Evaluation, UUID(evaluation))
         assert (row.status, row.scoring_faults, row.scoring_until) == ("scoring", 0, None)
         assert row.scoring_not_before is not None
         assert session.scalar(select(func.count()).where(Trouble.evaluation_id == row.id)) == 0

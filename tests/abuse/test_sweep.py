@@ -181,9 +181,11 @@ def test_an_output_that_is_sent_again_takes_the_place_of_the_last(lab: Lab, team
 
 def test_leases_that_are_handed_back_pile_up_no_outputs(lab: Lab, team: Entrant) -> None:
     team.submit()
-    worker = lab.worker()
     before, cases = len(_files(lab.settings)), set[str]()
-    for number in range(20):
+    for number in range(12):
+        worker = lab.worker(
+            f"slot-{number}"
+        )  # another each time: one that hands back again and again gets a pause
         lease = worker.take()
         cases.add(lease["case_run"])
         worker.output(lease, f"{number}\n".encode())
