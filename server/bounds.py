@@ -1,9 +1,19 @@
 """Bounds of what somebody sends beside the length of its texts (`server.texts`)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
@@ -16,6 +26,21 @@ BigInt = Annotated[int, Field(ge=0, le=MOST_BIGINT)]
 """A number that fits a column of type bigint: bytes, for one."""
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 """A duration; the most is some thirty years."""
+
+
+def _written(value: Any) -> Any:
+    """A time as it is written; pydantic alone takes any number for one, in seconds or milliseconds."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return value
+    raise ValueError("has to be a time such as 2026-01-31T12:00:00Z")
+
+
+Moment = Annotated[datetime, BeforeValidator(_written)]
+"""A time in a query."""
+AwareMoment = Annotated[AwareDatetime, BeforeValidator(_written)]
+"""The same with its zone."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from server.accounts.principals import DEFAULT_SLOTS, Scope
 from server.bounds import Few
@@ -84,7 +84,7 @@ class PasswordChange(BaseModel):
 
     old_password: Annotated[str, Field(max_length=256)]
     new_password: Password
-    revoke_tokens: bool = False
+    revoke_tokens: StrictBool = False
 
 
 class PasswordResetIn(BaseModel):

@@ -1,6 +1,6 @@
 """Lists for admins over HTTP: people, teams, evaluations; and what an admin decides about a person."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from server.admin.schemas import (
     WorkerReads,
     WorkerRow,
 )
+from server.bounds import Moment
 from server.deps import AdminDep, SessionDep, SettingsDep
 from server.evaluations.status import EvaluationStatus
 from server.evaluations.waiting import Which
@@ -31,10 +32,11 @@ from server.texts import Line
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
+_BEGINNING = {"pattern": "^[0-9a-fA-F]{4}[0-9a-fA-F-]*$"}
 After = Annotated[UUID | None, Query(description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=pages.MOST)]
 Since = Annotated[
-    datetime | None, Query(description="Only what it answered from then on; UTC if it says nothing")
+    Moment | None, Query(description="Only what it answered from then on; UTC if it says nothing")
 ]
 Name = Annotated[Annotated[str, Line(200)] | None, Query()]
 
@@ -120,8 +122,8 @@ def list_evaluations(
     task: Name = None,
     team: Name = None,
     status: EvaluationStatus | None = None,
-    since: datetime | None = None,
-    id: Annotated[Annotated[str, Line(36)] | None, Query()] = None,  # noqa: A002 - the name of the parameter
+    since: Moment | None = None,
+    id: Annotated[Annotated[str, Line(36)] | None, Query(json_schema_extra=_BEGINNING)] = None,  # noqa: A002 - the name of the parameter
     after: After = None,
     limit: Limit = 50,
 ) -> Page[EvaluationRow]:

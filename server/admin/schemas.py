@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, StrictBool
 
 from server.texts import Line
 
@@ -64,7 +64,7 @@ class EndedOut(BaseModel):
 class AdminIn(BaseModel):
     """Whether a person is an admin."""
 
-    is_admin: bool
+    is_admin: StrictBool
 
 
 class TeamMember(BaseModel):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, StrictBool
 
 from server.challenges.plan import Plan
 from server.texts import Prose
@@ -45,7 +45,7 @@ class ChallengeFileIn(BaseModel):
 class ChallengeApplyIn(ChallengeFileIn):
     """A challenge file to apply. `confirmed` answers the questions of its plan with yes."""
 
-    confirmed: bool = False
+    confirmed: StrictBool = False
 
 
 class ChallengeApplied(BaseModel):

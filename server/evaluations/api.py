@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
+from server.bounds import AwareMoment
 from server.deps import AdminDep, SessionDep, SettingsDep, UserDep
 from server.evaluations import access, cases, errors, receipt_keys, receipts, service, slots, summary
 from server.evaluations.excuse import excuse
@@ -227,7 +228,10 @@ def put_priority(session: SessionDep, admin: AdminDep, evaluation_id: UUID, want
 
 @router.get("/admin/errors")
 def list_errors(
-    session: SessionDep, admin: AdminDep, challenge: Name | None = None, since: AwareDatetime | None = None
+    session: SessionDep,
+    admin: AdminDep,
+    challenge: Name | None = None,
+    since: AwareMoment | None = None,
 ) -> ErrorsOut:
     """Evaluations that ended as errored, the latest first (with `since`, from then on), and those that are parked."""
     return ErrorsOut(

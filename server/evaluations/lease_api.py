@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StrictBool
 from sqlalchemy.orm import Session
 
 from evaluator.terminal import in_line
@@ -64,7 +64,7 @@ class SlotIn(BaseModel):
     gpus: Annotated[int, Field(ge=0, le=64)] = 0
     gpu_memory: Annotated[int, Field(ge=0, le=2**42)] = 0
     most: Annotated[int, Field(ge=1, le=50, description="Cases it would run at once")] = 1
-    invoke: Annotated[bool, Field(description="It can keep one container for several cases")] = False
+    invoke: Annotated[StrictBool, Field(description="It can keep one container for several cases")] = False
     runtimes: Annotated[tuple[_Runtime, ...], Few(20)] = ("runc",)
 
 
@@ -113,7 +113,7 @@ class FinishIn(BaseModel):
     cpu_seconds: Seconds | None = None
     gpu_memory_bytes: BigInt | None = None
     wait_seconds: Seconds | None = None
-    repeat_agrees: bool | None = None
+    repeat_agrees: StrictBool | None = None
     log: Annotated[str, Cleaned(1_000_000)] = ""
     receipt: Annotated[dict[Name, Any], Few(50)] = {}
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from server.accounts.schemas import printable
 from server.bounds import Strict
@@ -75,10 +75,8 @@ class Standing(Strict):
     disqualified: the reason, which the team is told; null lets it take part again.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
     name: Annotated[str, Line(200)] | None = None
-    eligible: bool | None = None
+    eligible: StrictBool | None = None
     disclaimer: Annotated[str, Field(max_length=500), AfterValidator(printable)] | None = None
     disqualified: (
         Annotated[
@@ -88,7 +86,7 @@ class Standing(Strict):
         ]
         | None
     ) = None
-    baseline: bool | None = None
+    baseline: StrictBool | None = None
 
     def changes(self) -> dict[str, Any]:
         """The columns to change; null clears the disclaimer or the disqualification, and leaves the rest."""

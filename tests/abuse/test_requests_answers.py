@@ -98,7 +98,7 @@ LISTS_OF_FEW = {
     "/api/v1/challenges/{slug}/quota": "a row per phase, track and task of the challenge file",
     "/api/v1/receipts/keys": "one more each time the secret key is replaced",
     "/api/v1/admin/workers": "an admin makes each",
-    "/api/v1/admin/workers/{worker_id}/answered": "a row per evaluation that it answered cases of, for an admin who revokes it",
+    "/api/v1/admin/workers/{worker_id}/answered": "a row per evaluation of which it answered cases",
     "/api/v1/admin/queue": "the first 1,000",
     "/api/v1/admin/slots": "those of run workers, which an admin lets in",
     "/api/v1/admin/challenges/{slug}/datasets": "an admin imports each",

@@ -183,3 +183,23 @@ def test_a_body_that_is_no_json_says_so_in_few_words(admin: Person) -> None:
     assert answer.status_code in (400, 422)
     assert len(answer.content) < 1_000
     assert json.loads(answer.content)["code"]
+
+
+@pytest.mark.parametrize("since", ["0.5", "1e9", "-1", "nan", "99999999999999999999"])
+def test_a_number_is_no_time(admin: Person, since: str) -> None:
+    for path in ("/admin/errors", "/admin/evaluations"):
+        answer = admin.http.get(path, params={"since": since})
+        assert answer.status_code == 422, path
+        assert answer.json()["detail"] == "since: has to be a time such as 2026-01-31T12:00:00Z"
+    assert admin.http.get("/admin/errors", params={"since": "2026-01-31T12:00:00Z"}).status_code == 200
+
+
+@pytest.mark.parametrize("word", [1, 0, "yes", "true", "off"])
+def test_a_number_or_a_word_is_no_yes(admin: Person, word: object) -> None:
+    for method, path, body in (
+        ("PATCH", f"/admin/users/{admin.id}", {"is_admin": word}),
+        ("PATCH", f"/admin/teams/{admin.id}", {"baseline": word}),
+        ("POST", "/admin/challenges", {"file": "x", "confirmed": word}),
+    ):
+        answer = admin.http.request(method, path, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), path
