@@ -166,5 +166,5 @@ def revoke_worker(
     return workers.revoke(session, worker_id, actor=admin.actor, settings=settings, since=_utc(since))
 
 
-def _utc(at: datetime | None) -> datetime | None:
+def _utc(at: Moment | None) -> Moment | None:
     return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
