@@ -174,7 +174,9 @@ def locked(session: Session, user_id: UUID, *, and_admins: bool = False) -> Acco
     """
     if and_admins:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FIRST_ADMIN_LOCK})
-    account = session.get(Account, user_id, with_for_update=True, populate_existing=True)
+    # Not the key: who writes a row that names the account, perhaps with a team locked, does not have to wait.
+    lock = select(Account).where(Account.id == user_id).with_for_update(key_share=True)
+    account = session.scalar(lock.execution_options(populate_existing=True))
     if account is None:
         raise NotFound("unknown_account", "There is no such account. GET /admin/users lists them.")
     return account

@@ -68,8 +68,9 @@ def members(session: Session, team_id: UUID) -> Sequence[tuple[Membership, Accou
 
 
 def lock_team(session: Session, team_id: UUID) -> None:
-    """Nobody comes, goes or invites meanwhile."""
-    session.scalar(select(Team.id).where(Team.id == team_id).with_for_update())
+    """Nobody comes, goes or invites meanwhile; what was read of the team before is read anew."""
+    session.scalar(select(Team.id).where(Team.id == team_id).with_for_update(key_share=True))
+    session.expire_all()
 
 
 def join(session: Session, user: User, team: Team) -> None:
@@ -107,9 +108,9 @@ def remove_member(session: Session, user: User, team_id: UUID, member_id: UUID) 
     """
     require_scope(user, Scope.SUBMIT)
     require_member(session, user, team_id)
+    lock_team(session, team_id)
     if member_id != user.id:
         require_captain(session, user, team_id)
-    lock_team(session, team_id)
     if all(one.user_id != member_id for one, _ in members(session, team_id)):
         raise NotFound("unknown_member", "There is no such member in this team.")
     if not _take_out(session, team_id, member_id, actor=user.actor):

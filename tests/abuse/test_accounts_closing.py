@@ -1,5 +1,7 @@
 """What somebody whose account is closed still tries, and what others try with the means of closing."""
 
+import threading
+import time
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
@@ -12,6 +14,7 @@ from server.accounts.models import Account
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
 from server.events import Event
+from server.teams.models import Invitation
 from tests.server.conftest import PASSWORD, Person
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin as Command
@@ -104,6 +107,36 @@ def test_a_team_of_one_keeps_what_it_submitted_and_its_member_gets_it_back(
         ("Next", True),
     ]
     assert code_of(successor.http.delete(f"/teams/{team.team}/members/me"), 409) == "last_member"
+
+
+@pytest.mark.parametrize("how", ["close", "leave"])
+def test_no_invitation_outlives_its_maker_who_invites_while_going(
+    captain: Person, person: People, admin: Person, team_id: str, sessions: SessionFactory, how: str
+) -> None:
+    bob, made, refused = person("Bob"), [], []
+    first = captain.http.post(f"/teams/{team_id}/invitations").json()["code"]
+    assert bob.http.post(f"/invitations/{first}/accept").status_code == 200
+
+    def invite() -> None:
+        while (answer := captain.http.post(f"/teams/{team_id}/invitations")).status_code == 201:
+            made.append(answer.json()["id"])
+        refused.append(answer.status_code)
+
+    threads = [threading.Thread(target=invite) for _ in range(3)]
+    for one in threads:
+        one.start()
+    while len(made) < 3:
+        time.sleep(0.005)
+    if how == "close":
+        assert admin.http.post(f"/admin/users/{captain.id}/close").status_code == 200
+    else:
+        assert captain.http.delete(f"/teams/{team_id}/members/me").status_code == 204
+    for one in threads:
+        one.join()
+    assert set(refused) <= {401, 403, 404, 409}, refused
+    with sessions() as session:
+        left = select(Invitation.id).where(Invitation.team_id == UUID(team_id), Invitation.used_at.is_(None))
+        assert session.scalars(left.where(Invitation.revoked_at.is_(None))).all() == []
 
 
 def test_a_person_closes_their_own_account_with_their_password_only(
