@@ -20,11 +20,9 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 MOST_INT = 2**31 - 1
 MOST_BIGINT = 2**63 - 1
 
-Int = Annotated[int, Field(ge=0, le=MOST_INT)]
-"""A number that fits a column of type integer."""
-BigInt = Annotated[int, Field(ge=0, le=MOST_BIGINT)]
+BigInt = Annotated[int, Field(strict=True, ge=0, le=MOST_BIGINT)]
 """A number that fits a column of type bigint: bytes, for one."""
-Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(strict=True, ge=0, le=1e9, allow_inf_nan=False)]
 """A duration; the most is some thirty years."""
 
 

@@ -130,7 +130,7 @@ class TokenIn(BaseModel):
 
     name: Label
     scopes: Annotated[list[Scope], Few(len(Scope), least=1)] = [Scope.READ, Scope.SUBMIT]
-    expires_in_days: Annotated[int, Field(ge=1, le=730)] | None = None
+    expires_in_days: Annotated[int, Field(strict=True, ge=1, le=730)] | None = None
 
 
 class TokenOut(BaseModel):

@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from server.accounts import access, closing, passwords
 from server.accounts import service as accounts
@@ -32,7 +33,9 @@ from server.texts import Line
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
-_BEGINNING = {"pattern": "^[0-9a-fA-F]{4}[0-9a-fA-F-]*$"}
+_Beginning = Annotated[
+    str, Line(36), Field(json_schema_extra={"pattern": "^[0-9a-fA-F]{4}[0-9a-fA-F-]*$", "minLength": 4})
+]
 After = Annotated[UUID | None, Query(description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=pages.MOST)]
 Since = Annotated[
@@ -123,7 +126,7 @@ def list_evaluations(
     team: Name = None,
     status: EvaluationStatus | None = None,
     since: Moment | None = None,
-    id: Annotated[Annotated[str, Line(36)] | None, Query(json_schema_extra=_BEGINNING)] = None,  # noqa: A002 - the name of the parameter
+    id: Annotated[_Beginning | None, Query()] = None,  # noqa: A002 - the name of the parameter
     after: After = None,
     limit: Limit = 50,
 ) -> Page[EvaluationRow]:

@@ -59,11 +59,11 @@ class SlotIn(BaseModel):
     """What the asking slot offers, within what a machine can have; memory in bytes."""
 
     name: SlotName
-    cpus: Annotated[float, Field(gt=0, le=4096, allow_inf_nan=False)]
-    memory: Annotated[int, Field(gt=0, le=2**46)]
-    gpus: Annotated[int, Field(ge=0, le=64)] = 0
-    gpu_memory: Annotated[int, Field(ge=0, le=2**42)] = 0
-    most: Annotated[int, Field(ge=1, le=50, description="Cases it would run at once")] = 1
+    cpus: Annotated[float, Field(strict=True, gt=0, le=4096, allow_inf_nan=False)]
+    memory: Annotated[int, Field(strict=True, gt=0, le=2**46)]
+    gpus: Annotated[int, Field(strict=True, ge=0, le=64)] = 0
+    gpu_memory: Annotated[int, Field(strict=True, ge=0, le=2**42)] = 0
+    most: Annotated[int, Field(strict=True, ge=1, le=50, description="Cases it would run at once")] = 1
     invoke: Annotated[StrictBool, Field(description="It can keep one container for several cases")] = False
     runtimes: Annotated[tuple[_Runtime, ...], Few(20)] = ("runc",)
 
@@ -122,7 +122,7 @@ class HeldLease(BaseModel):
     """A lease by what it was given out as."""
 
     case_run: UUID
-    claim_no: Annotated[int, Field(ge=1, le=MOST_INT)]
+    claim_no: Annotated[int, Field(strict=True, ge=1, le=MOST_INT)]
 
 
 class HeartbeatIn(BaseModel):

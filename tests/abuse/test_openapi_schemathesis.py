@@ -35,7 +35,10 @@ class Asker:
 
 
 @pytest.fixture
-def askers(lab: Lab, team: Entrant, sessions: SessionFactory) -> dict[str, Asker]:
+def askers(
+    lab: Lab, team: Entrant, sessions: SessionFactory, first_admin: tuple[str, str, str]
+) -> dict[str, Asker]:
+    """Everybody who asks; the admin is another than the first, whom the tests to come need as they were."""
     with unit_of_work(sessions) as session:
         account = Account(
             email=f"{uuid4().hex}@example.org", name="Grace", password_hash="none", is_admin=True

@@ -183,7 +183,12 @@ def _json(value: Any) -> bytes:
 
 @pytest.fixture
 def identities(
-    sessions: SessionFactory, clients: Clients, team: Entrant, lab: Lab, person: Callable[..., Person]
+    sessions: SessionFactory,
+    clients: Clients,
+    team: Entrant,
+    lab: Lab,
+    person: Callable[..., Person],
+    first_admin: tuple[str, str, str],
 ) -> dict[str, httpx.Client]:
     """Everybody who may ask; the admin is one of this test's own, who may lose the account."""
     with unit_of_work(sessions) as session:
