@@ -170,7 +170,7 @@ class Queue:
     def _finish(self, claim: service.Claim, seconds: float) -> None:
         with unit_of_work(self.sessions) as session:
             run = session.get_one(CaseRun, claim.case_run)
-            run.output = "sha256:simulated"
+            run.output = self.settings.blobs.put(b"0.5\n")
             session.flush()
             finished = service.Finished(
                 fault=None,

@@ -73,7 +73,7 @@ def test_whatever_is_sent_is_a_plan_or_a_refusal_and_what_is_applied_has_a_page(
 ) -> None:
     site = str(nobody.base_url).removesuffix("/api/v1/")
     applied = 0
-    for seed in range(30):
+    for seed in range(45):
         file, overlay = drawn(seed)
         body = {"file": re.sub(r"(?m)^challenge: .*$", f"challenge: {slug}", file), "overlay": overlay}
         sent = json.dumps(body)
