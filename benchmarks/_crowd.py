@@ -103,6 +103,15 @@ async def at_once(url: str, one: Ask, count: int) -> Answers:
     return answers
 
 
+async def every(url: str, one: Ask, pause: float, over: asyncio.Event) -> Answers:
+    """Sends the request again and again, `pause` seconds apart, until `over`."""
+    answers = Answers()
+    while not over.is_set():
+        await ask(url, one, answers)
+        await asyncio.sleep(pause)
+    return answers
+
+
 def burst(url: str, one: Ask, count: int) -> Answers:
     """The same for whoever does nothing else meanwhile."""
     return asyncio.run(at_once(url, one, count))

@@ -14,7 +14,6 @@ from client.models import (
     CaseRun,
     Challenge,
     Evaluation,
-    Image,
     Invitation,
     Leaderboard,
     NewToken,
@@ -202,7 +201,7 @@ class Client:
 
     def images(self, team_id: str) -> list[str]:
         """Digests of the images a team has on the server."""
-        return [one.digest for one in _read_list(Image, self.request("GET", f"/teams/{team_id}/images"))]
+        return [one.digest for one in self.stored_images(team_id)]
 
     def remove_image(self, team_id: str, digest: str) -> None:
         """Takes an image from a team."""
@@ -214,7 +213,14 @@ class Client:
 
     def stored_images(self, team_id: str) -> list[StoredImage]:
         """The images a team has on the server, newest first."""
-        return _read_list(StoredImage, self.request("GET", f"/teams/{team_id}/images"))
+        where: dict[str, str | int] = {"limit": _PAGE}
+        found: list[StoredImage] = []
+        while True:
+            page = _read_list(StoredImage, self.request("GET", f"/teams/{team_id}/images", params=where))
+            found += page
+            if len(page) < _PAGE:
+                return found
+            where["after"] = page[-1].id
 
     def upload(self, upload_id: str) -> Upload:
         """The state of an upload."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 SCORED, REJECTED, ERRORED, CANCELLED = "SCORED", "REJECTED", "ERRORED", "CANCELLED"
 ENDED = frozenset({SCORED, REJECTED, ERRORED, CANCELLED})
@@ -29,16 +29,21 @@ class Account(_Answer):
     is_admin: bool = False
 
 
+_Secret = Annotated[str, Field(pattern=r"^[!-~]{1,1000}$")]
+"""What is sent back in a header: a server that gives out anything else is none of ours."""
+
+
 class NewToken(_Answer):
     """A token with its secret."""
 
     id: str
-    token: str
+    token: _Secret
 
 
 class StoredImage(_Answer):
     """An image that a team has on the server; `size` in bytes, unpacked."""
 
+    id: str
     digest: str
     size: int
     created_at: datetime
@@ -65,7 +70,7 @@ class Token(_Answer):
 class OpenedSession(_Answer):
     """A session's token, and what is sent along at the next log-in; None of an older server."""
 
-    token: str
+    token: _Secret
     device: str | None = None
 
 
@@ -136,12 +141,6 @@ class Upload(_Answer):
     image: str | None = None
     code: str | None = None
     message: str | None = None
-
-
-class Image(_Answer):
-    """An image that a team has on the server."""
-
-    digest: str
 
 
 class Score(_Answer):

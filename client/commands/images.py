@@ -10,8 +10,8 @@ from client.api import Client
 from client.app import ChallengeOption, TeamOption, app, choose_challenge, choose_team, err, out, signed_in
 from client.errors import Local
 from client.models import StoredImage
-
-_GIB = 2**30
+from client.progress import size
+from evaluator.terminal import in_line
 
 
 @app.command()
@@ -32,7 +32,7 @@ def images(
         for one in [_meant(found, beginning) for beginning in remove or ()]:
             client.remove_image(team_id, one.digest)
             found.remove(one)
-            err.print(f"{one.digest} is removed.", markup=False)
+            err.print(f"{one.digest} is removed.")
         _show(client, team_id, found)
 
 
@@ -52,8 +52,8 @@ def _show(client: Client, team_id: str, found: list[StoredImage]) -> None:
     table.add_column("size", justify="right")
     table.add_column("since (UTC)")
     for one in found:
-        table.add_row(Text(one.digest), f"{one.size / _GIB:,.1f} GiB", f"{one.created_at:%Y-%m-%d %H:%M}")
+        table.add_row(Text(in_line(one.digest)), size(one.size), f"{one.created_at:%Y-%m-%d %H:%M}")
     if found:
         out.print(table)
     storage = client.storage(team_id)
-    out.print(f"{storage.used / _GIB:,.1f} of {storage.allowed / _GIB:,.0f} GiB are used.", markup=False)
+    out.print(f"{size(storage.used)} of {size(storage.allowed)} are used.")

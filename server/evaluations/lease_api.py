@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AfterValidator, BaseModel, Field, StrictBool
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool
 from sqlalchemy.orm import Session
 
 from evaluator.terminal import in_line
@@ -24,7 +24,7 @@ from server.evaluations import batches, faults, leases, reads, service, slots
 from server.evaluations.batches import Mode
 from server.evaluations.downloads import Download, download, file_of
 from server.evaluations.outputs import waiting_name
-from server.evaluations.said import Finished
+from server.evaluations.said import MOST_KEYS, Finished, kept
 from server.evaluations.service import Claim
 from server.front.threads import in_stream_thread
 from server.images.models import Image
@@ -115,7 +115,7 @@ class FinishIn(BaseModel):
     wait_seconds: Seconds | None = None
     repeat_agrees: StrictBool | None = None
     log: Annotated[str, Cleaned(1_000_000)] = ""
-    receipt: Annotated[dict[Name, Any], Few(50)] = {}
+    receipt: Annotated[dict[Annotated[str, Cleaned(100)], Any], Few(MOST_KEYS), BeforeValidator(kept)] = {}
 
 
 class HeldLease(BaseModel):

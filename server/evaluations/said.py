@@ -20,6 +20,7 @@ from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
 
 MOST_RECEIPT = 64 * 2**10
 """Bytes of a receipt as JSON; a real one has about three thousand."""
+MOST_KEYS = 50
 _DEEPEST, _LONGEST_KEY = 8, 100
 _LOG_SLACK = 4096
 _MOMENT = 1.0
@@ -101,12 +102,17 @@ def _tell(session: Session, run: CaseRun, lowered: Mapping[str, object]) -> None
         conduct.tell(session, run.worker_id, run.worker, what, f"case run {run.id}", actor="system")
 
 
+def kept(receipt: object) -> object:
+    """A receipt as a request has it, brought to its bounds; what is none is left to whoever reads the request."""
+    return _bounded(receipt) if isinstance(receipt, Mapping) else receipt
+
+
 def _bounded(receipt: Mapping[str, object]) -> dict[str, Any]:
     """The receipt with plain values; one that is too large or too deep is left out, and that is said."""
-    kept = _plain(receipt, 0)
-    size = len(json.dumps(kept, ensure_ascii=False).encode())
-    if size <= MOST_RECEIPT:
-        return dict(kept)
+    plain = _plain(receipt, 0)
+    size = len(json.dumps(plain, ensure_ascii=False).encode())
+    if size <= MOST_RECEIPT and len(plain) <= MOST_KEYS:
+        return dict(plain)
     short = {"left_out": f"The worker's receipt had {size:,} bytes; {MOST_RECEIPT:,} are kept at most."}
     return short | {key: True for key in ("invoke",) if receipt.get(key) is True}
 

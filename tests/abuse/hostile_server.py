@@ -62,6 +62,20 @@ _ANSWERS: dict[str, Any] = {
     "POST /accounts": {"id": ID, "email": EVIL, "name": EVIL, "is_admin": False},
     "POST /sessions": {"token": "t", "expires_at": WHEN},
     "POST /tokens": {"id": "i", "token": "t"},
+    "GET /tokens": [
+        {
+            "id": EVIL,
+            "name": EVIL,
+            "scopes": [EVIL],
+            "created_at": WHEN,
+            "expires_at": WHEN,
+            "parent_id": EVIL,
+        }
+    ],
+    "GET /sessions": [{"id": EVIL, "created_at": WHEN}],
+    "GET /teams/[^/]+/images": [{"id": EVIL, "digest": EVIL, "size": 1, "created_at": WHEN}],
+    "GET /teams/[^/]+/storage": {"used": 1, "allowed": 2},
+    "GET /teams/[^/]+/invitations": [{"id": EVIL, "created_at": WHEN, "expires_at": WHEN}],
     "GET /challenges": [{"slug": ID, "title": EVIL, "tracks": [EVIL], "phases": [_PHASE]}],
     "GET /challenges/[^/]+": {"spec": {"tasks": {EVIL: {}}, "boards": {}, "title": EVIL, "phases": {}}},
     "(GET|POST) /challenges/[^/]+/teams(/mine)?": _TEAM,

@@ -8,13 +8,13 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import httpx
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from client.api import Client
 from evaluator.spec import Challenge
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
-from server.evaluations.models import Evaluation
+from server.evaluations.models import CaseRun, Evaluation
 from server.submissions.models import Submission
 from tests.abuse.boards import watched
 from tests.server.conftest import Person, Tus
@@ -45,8 +45,12 @@ def more(lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Cha
     code = team.http.post(f"/teams/{team.team}/invitations").json()["code"]
     person(f"Member {name}").http.post(f"/invitations/{code}/accept")
     team.http.post(f"/teams/{team.team}/invitations")
-    assert lease["evaluation"]
+    with lab.sessions() as session:
+        case = session.scalar(select(CaseRun.id).where(CaseRun.evaluation_id == UUID(evaluation)).limit(1))
+        host = session.get_one(CaseRun, UUID(lease["case_run"])).worker_id
     return {
+        "case_id": case,
+        "worker_id": host,
         "slug": lab.slug,
         "team_id": team.team,
         "evaluation_id": evaluation,

@@ -150,6 +150,13 @@ CLIENT = {
     "results json": ["results", "--json"],
     "submit": ["submit", f"no{EVIL}.tar"],
     "try": ["try", EVIL, "--task", EVIL, "--cases", "CASES", "--challenge", "fomo26"],
+    "images": ["images"],
+    "token create": ["token", "create", EVIL, "--password", "p" * 12],
+    "token list": ["token", "list"],
+    "token revoke": ["token", "revoke", EVIL],
+    "sessions": ["sessions"],
+    "close-account": ["close-account", "--password", "p" * 12],
+    "team invitations": ["team", "invitations"],
     "team create": ["team", "create", EVIL],
     "team invite": ["team", "invite"],
     "team join": ["team", "join", "code"],
@@ -162,7 +169,17 @@ CLIENT = {
 }
 
 
-WRONG = {"submit", "try", "cancel", "a typing error", "no such command", "no such option", "wrong value"}
+WRONG = {
+    "submit",
+    "try",
+    "cancel",
+    "token revoke",
+    "close-account",
+    "a typing error",
+    "no such command",
+    "no such option",
+    "wrong value",
+}
 SHOWN = {
     "login",
     "watch",
@@ -173,6 +190,10 @@ SHOWN = {
     "results json",
     "team show",
     "team join",
+    "images",
+    "token list",
+    "sessions",
+    "team invitations",
 }
 """Calls that are refused here, and those that show texts of the server."""
 

@@ -7,6 +7,7 @@ shut out with all of it put back.
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -268,10 +269,15 @@ def test_a_lease_has_one_output_however_often_it_is_sent(lab: Lab, team: Entrant
     assert worker.output(lease, b"0.5\n") == digest, "the same again, as after a connection that broke"
     before = sorted(path.name for path in lab.settings.blobs.root.rglob("*") if path.is_file())
     for number in range(5):
-        again = worker.call("PUT", lease, "output", content=f"0.{number}1\n".encode() * 10)
-        assert (again.status_code, again.json()["code"]) == (409, "another_output")
+        last = worker.output(lease, f"0.{number}1\n".encode() * 10)
     assert sorted(path.name for path in lab.settings.blobs.root.rglob("*") if path.is_file()) == before
-    assert worker.finish(lease).status_code == 204
+    said = {"message": "", "seconds": 0.01, "output": last}
+    assert worker.call("POST", lease, "finish", json=said).status_code == 204
+    assert run_of(lab, lease).output == last, "the last one counts"
+
+
+KNOWN_SECONDS = 1.2
+"""After which a new token is known to be a run worker's: only these may send large bodies."""
 
 
 def finished(worker: FakeWorker, lease: Json, **said: Any) -> None:
@@ -300,6 +306,7 @@ def test_a_receipt_is_small_whatever_is_sent(lab: Lab, team: Entrant, receipt: J
     team.submit()
     worker = lab.worker()
     lease = worker.take()
+    time.sleep(KNOWN_SECONDS)
     finished(worker, lease, receipt={"invoke": True, **receipt})
     run = run_of(lab, lease)
     assert run.verdict == "exit_code", "the verdict is kept"
@@ -313,7 +320,7 @@ def test_a_receipt_is_shallow_and_its_values_can_be_kept(lab: Lab, team: Entrant
     worker = lab.worker()
     lease = worker.take()
     deep: Any = 1
-    for _ in range(200):
+    for _ in range(40):
         deep = [deep]
     text = '{"fault": "exit_code", "message": "m\\ud800\\u0000", "seconds": 0.01, "log": "\\udfff\\u0000", "receipt": '
     text += '{"n": NaN, "i": Infinity, "s": "\\ud800\\u0000", "\\ud800k": 1, "big": 1' + "0" * 400 + "}}"
@@ -335,6 +342,7 @@ def test_a_log_is_as_long_as_the_challenge_says(lab: Lab, team: Entrant) -> None
     team.submit()
     worker = lab.worker()
     lease = worker.take()
+    time.sleep(KNOWN_SECONDS)
     finished(worker, lease, log="x" * 900_000 + "the end")
     log = run_of(lab, lease).log
     assert log is not None
@@ -346,7 +354,7 @@ def test_figures_that_cannot_be_are_lowered_and_the_lie_is_kept(lab: Lab, team: 
     evaluation = team.submit()
     worker = lab.worker(memory=2**40, gpu_memory=2**38, cpus=64)
     lease = worker.take()
-    lies = {"seconds": 1e9, "cpu_seconds": 1e12, "wait_seconds": 1e8}
+    lies = {"seconds": 1e9, "cpu_seconds": 1e9, "wait_seconds": 1e8}
     lies |= {"peak_memory_bytes": 2**62, "gpu_memory_bytes": 2**61}
     finished(worker, lease, **lies)
     run = run_of(lab, lease)

@@ -14,12 +14,12 @@ def test_a_team_sees_what_its_images_take_and_removes_one(mine: Cli, tmp_path: P
     shown = mine("images")
     assert shown.exit_code == 0, shown.output
     (digest,) = [line.split()[0] for line in shown.output.splitlines() if line.startswith("sha256:")]
-    assert "of 200 GiB are used" in shown.output
+    assert "of 200.0 GiB are used" in shown.output
     refused = mine("images", "--remove", digest[7:19])
     assert (refused.exit_code != 0, "is queued" in refused.output) == (True, True), refused.output
     assert mine("cancel", submitted(done.output)).exit_code == 0
     removed = mine("images", "--remove", digest[7:19])
     assert (removed.exit_code, f"{digest} is removed" in removed.output) == (0, True), removed.output
-    assert "0.0 of 200 GiB are used" in removed.output
+    assert "0 bytes of 200.0 GiB are used" in removed.output
     again = mine("images", "--remove", digest)
     assert "No image of your team begin" in again.output
