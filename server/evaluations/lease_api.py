@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from evaluator.terminal import in_line
 from evaluator.verdicts import Check, Fault, PlatformFault
+from server.accounts.principals import RunWorker
 from server.accounts.service import authenticate_run_worker
 from server.blobs import BlobWriter
 from server.bounds import MOST_INT, BigInt, Few, Seconds
@@ -43,6 +44,19 @@ async def _claim(worker: RunWorkerDep, case_run: UUID, claim_no: ClaimNo) -> Cla
 
 
 ClaimDep = Annotated[Claim, Depends(_claim)]
+
+
+async def _sender(request: Request, token: TokenDep) -> RunWorker:
+    """Who sends an output. No dependency on a session: no transaction stays open while bytes are waited for."""
+    return await in_stream_thread(_known, request, token)
+
+
+def _known(request: Request, token: str | None) -> RunWorker:
+    with unit_of_work(request.app.state.sessions) as session:
+        return authenticate_run_worker(session, token)
+
+
+SenderDep = Annotated[RunWorker, Depends(_sender)]
 
 
 def _named(name: str) -> str:
@@ -263,12 +277,12 @@ def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name
     },
 )
 async def put_output(
-    request: Request, settings: SettingsDep, token: TokenDep, case_run: UUID, claim_no: ClaimNo
+    request: Request, settings: SettingsDep, worker: SenderDep, case_run: UUID, claim_no: ClaimNo
 ) -> dict[str, str]:
     """Takes the canonical output of the leased case, in the place of an earlier one, and answers its digest."""
-    # No dependency on a session: no transaction stays open while bytes are waited for.
     settings.room(Share.RESULTS).require()
-    claim, limit = await in_stream_thread(_may_put, request, token, case_run, claim_no)
+    claim = Claim(case_run, claim_no, worker.id)
+    limit = await in_stream_thread(_may_put, request, claim)
     with settings.blobs.writer() as writer:
         async for chunk in request.stream():
             if writer.size + len(chunk) > limit:
@@ -278,12 +292,11 @@ async def put_output(
         return {"digest": writer.digest}
 
 
-def _may_put(request: Request, token: str | None, case_run: UUID, claim_no: int) -> tuple[Claim, int]:
-    """The claim that the token has, and how many bytes an output of its task may have."""
+def _may_put(request: Request, claim: Claim) -> int:
+    """How many bytes an output of the claimed case's task may have."""
     with unit_of_work(request.app.state.sessions) as session:
-        claim = Claim(case_run, claim_no, authenticate_run_worker(session, token).id)
         evaluation, _ = service.lock_claimed(session, claim)
-        return claim, evaluation.spec_version.spec.limits_of(evaluation.task).output
+        return evaluation.spec_version.spec.limits_of(evaluation.task).output
 
 
 def _keep_output(request: Request, claim: Claim, writer: BlobWriter) -> None:

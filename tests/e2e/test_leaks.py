@@ -236,7 +236,8 @@ def test_no_log_of_any_process_holds_a_mark(
 
 def test_only_admins_read_what_a_container_said_and_nobody_reads_a_name(scene: Scene, admin: Person) -> None:
     """The marks do arrive where they may: else this suite would find nothing because nothing was there."""
-    cases = admin.get(f"/admin/evaluations/{scene.rejected['evaluations'][0]['id']}/cases")
+    address = f"/admin/evaluations/{scene.rejected['evaluations'][0]['id']}/cases"
+    cases = [admin.get(f"{address}/{case['id']}") for case in admin.get(address)]
     told = " ".join(str(case["log"]) for case in cases)
     for word in ("canarystdout", "canarystderr", "canaryexception"):
         assert word in told
