@@ -15,6 +15,9 @@ _BOARD = re.compile(r"(/api/v1)?/challenges/([^/]+)/leaderboards/([^/]+?)(\.csv)
 _MADE = (200, 304)
 _FLIGHTS = 3
 """One that began before the request came, one that began after it, and one that a phase's end outran."""
+_PATIENCE = 2.0
+"""Seconds for which a board of somebody else's request is waited for: they may have to wait for a turn themselves."""
+_BODY = (b"content-length", b"transfer-encoding")
 
 Key = tuple[str, str, str]
 """A challenge's name, a phase and a form: json, csv or html."""
@@ -24,7 +27,8 @@ class BoardsFirst:
     """Answers GET and HEAD of boards by whoever sends no token, from memory where it is there.
 
     Of many who ask for a board that is not there one goes on to the application, and the others wait for what it
-    makes. While the application lives it hears what changes; without its lifespan nothing is taken from memory.
+    makes, but never for long: how fast that one gets on is not theirs to bear. While the application lives it hears
+    what changes; without its lifespan nothing is taken from memory.
     """
 
     def __init__(self, app: ASGIApp, memory: Memory) -> None:
@@ -48,7 +52,8 @@ class BoardsFirst:
             if (flight := self._flights.get(key)) is None:
                 await self._first(key, scope, receive, send)
                 return
-            if not await asyncio.shield(flight):
+            done, _ = await asyncio.wait({flight}, timeout=_PATIENCE)
+            if not done or not flight.result():
                 break
         await self._app(scope, receive, send)
 
@@ -90,11 +95,14 @@ class BoardsFirst:
 
 
 def _key(scope: Scope) -> Key | None:
-    """Which board a request is for that anybody could have sent; None for every other request."""
+    """Which board a request is for that anybody could have sent; None for every other request.
+
+    Nor for one with a body, which has to come first, and as slowly as its sender likes.
+    """
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
         return None
     found = _BOARD.fullmatch(scope["path"])
-    if found is None or any(name == b"authorization" for name, _ in scope["headers"]):
+    if found is None or any(name == b"authorization" or name in _BODY for name, _ in scope["headers"]):
         return None
     api, slug, phase, csv = found.groups()
     if api is None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import socket
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -10,6 +12,7 @@ import httpx
 import psycopg
 import pytest
 from sqlalchemy import update
+from starlette.types import Receive, Scope, Send
 
 from evaluator.spec import Challenge
 from server.challenges.service import apply, get_challenge, release
@@ -17,6 +20,8 @@ from server.database import SessionFactory, session_factory, unit_of_work
 from server.datasets.models import Dataset
 from server.evaluations.models import Evaluation, Score
 from server.leaderboard.changes import Changes
+from server.leaderboard.front import BoardsFirst
+from server.leaderboard.memory import Memory
 from server.leaderboard.negotiation import matches, takes_gzip
 from server.settings import Settings
 from server.teams.models import Team
@@ -348,6 +353,46 @@ def test_many_who_ask_for_what_is_not_there_do_not_wait_for_each_other(site: Sit
 
 
 # What goes out.
+
+
+@pytest.mark.parametrize("begun", ["Content-Length: 100", "Transfer-Encoding: chunked"])
+def test_whoever_asks_with_a_body_that_does_not_come_keeps_nobody_waiting(
+    site: Site, lab: Lab, one: str, begun: str
+) -> None:
+    url = httpx.URL(site.url(lab.slug))
+    with socket.create_connection((url.host, url.port or 80)) as slow:
+        slow.sendall(f"GET {url.path} HTTP/1.1\r\nHost: x\r\n{begun}\r\n\r\n".encode())
+        time.sleep(0.3)  # it is there first, and nobody has asked for this board before
+        began = time.monotonic()
+        assert get(site, lab).status_code == 200
+        assert time.monotonic() - began < 5
+
+
+def test_a_board_is_not_waited_for_as_long_as_whoever_asked_first_has_to(sessions: SessionFactory) -> None:
+    asked = list[str]()
+
+    async def slow_for_the_first(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append(scope["path"])
+        if len(asked) == 1:
+            await asyncio.Event().wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def both() -> httpx.Response:
+        app = BoardsFirst(slow_for_the_first, Memory(Changes(sessions)))
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://proctor") as http:
+            first = asyncio.create_task(http.get("/challenges/lab/leaderboards/validation"))
+            while not asked:
+                await asyncio.sleep(0.01)
+            try:
+                async with asyncio.timeout(10):
+                    return await http.get("/challenges/lab/leaderboards/validation")
+            finally:
+                first.cancel()
+
+    assert asyncio.run(both()).status_code == 200
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("form", FORMS)
