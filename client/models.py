@@ -190,11 +190,12 @@ class CaseRun(_Answer):
 
 
 class Submission(_Answer):
-    """A submission and its evaluations."""
+    """A submission and its evaluations; an older server does not say whether its cases are `hidden`."""
 
     id: str
     track: str
     phase: str
+    hidden: bool = False
     created_at: datetime
     evaluations: tuple[Evaluation, ...]
 

@@ -18,6 +18,12 @@ _COLOURS = {
 }
 
 
+LATE = (
+    "What happens on hidden cases shows late and in steps: every 15 seconds at first, up to 8 minutes apart in a "
+    "long evaluation."
+)
+
+
 def submission_table(submission: Submission) -> RenderableType:
     """The state of every evaluation of a submission."""
     table = _table()
@@ -25,7 +31,13 @@ def submission_table(submission: Submission) -> RenderableType:
         table.add_column(column, overflow="fold")
     for one in submission.evaluations:
         table.add_row(one.task, _status(one), _said(one))
-    return _titled(f"Submission {submission.id} · {submission.track} · {submission.phase}", table)
+    title = f"Submission {submission.id} · {submission.track} · {submission.phase}"
+    return _titled(title, table, [LATE] if shows_late(submission) else ())
+
+
+def shows_late(submission: Submission) -> bool:
+    """Whether there is more to its state, or will be, than is shown now."""
+    return submission.hidden and not submission.ended
 
 
 def _table() -> Table:
@@ -92,7 +104,8 @@ def quota_table(rows: Iterable[Quota]) -> RenderableType:
     for one in rows:
         left = "no limit" if one.left is None else f"{one.left} of {one.valid}"
         table.add_row(one.phase, one.track, one.task, str(one.spent), str(one.reserved), left, _may_fail(one))
-    return _titled("Valid attempts, and evaluations that may still be rejected this week", table)
+    title = "Valid attempts, and evaluations of all tracks together that may still be rejected this week"
+    return _titled(title, table)
 
 
 def _may_fail(quota: Quota) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from server.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[1]
 SERVICES = {"postgres", "redis", "migrate", "server", "beat", "run-worker", "score-worker"}
 SECRETS = {
@@ -99,6 +101,12 @@ def test_networks_and_volumes_that_are_used_exist(text: str) -> None:
         named = {volume.split(":")[0] for volume in service.get("volumes", []) if isinstance(volume, str)}
         assert {one for one in named if not one.startswith(("/", "$"))} <= set(parsed["volumes"]), name
         assert set(service.get("depends_on", {})) <= SERVICES, name
+
+
+def test_what_bounds_a_source_is_the_servers_to_set(services: dict[str, dict[str, Any]]) -> None:
+    for name in ("log_ins_per_source", "registrations_per_source", "registrations_per_hour"):
+        variable, usual = f"PROCTOR_{name.upper()}", Settings.model_fields[name].default
+        assert services["server"]["environment"][variable] == f"${{{variable}:-{usual}}}"
 
 
 def test_only_the_server_listens_and_only_locally_unless_told(services: dict[str, dict[str, Any]]) -> None:

@@ -22,7 +22,7 @@ from client.app import (
 from client.errors import Exit, Problem, Unfinished, Unreachable, Usage
 from client.models import CANCELLED, ERRORED, REJECTED, Submission
 from client.pace import Pace
-from client.show import scores_table, submission_table
+from client.show import LATE, scores_table, shows_late, submission_table
 from evaluator.terminal import in_line, say_json
 
 _PATIENCE = 20  # answers in a row that may fail before following is given up
@@ -103,6 +103,8 @@ def _look(live: Live, submission: Submission, seen: str) -> str:
     state = "\n".join([state, *notes])
     if state != seen:
         err.print(state, soft_wrap=True)
+    if not seen and shows_late(submission):
+        err.print(LATE, soft_wrap=True)
     return state
 
 
@@ -155,7 +157,10 @@ def _newest(client: Client, challenge: str | None, team: str | None) -> str:
 def cancel(
     which: Annotated[str, typer.Argument(metavar="SUBMISSION|EVALUATION", help="The id of either.")],
 ) -> None:
-    """Withdraw a submission, or one evaluation of it; attempts that have not been spent are given back."""
+    """Withdraw a submission, or one evaluation of it; attempts that have not been spent are given back.
+
+    An evaluation on hidden cases that has begun counts among those that may be rejected in a week.
+    """
     with signed_in() as client:
         for one in _to_cancel(client, which):
             ended = client.cancel(one)

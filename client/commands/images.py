@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from client.api import Client
@@ -41,19 +40,15 @@ def _meant(found: list[StoredImage], beginning: str) -> StoredImage:
     wanted = beginning.removeprefix("sha256:")
     meant = [one for one in found if wanted and one.digest.removeprefix("sha256:").startswith(wanted)]
     if len(meant) != 1:
-        count = "No image" if not meant else f"{len(meant)} images"
-        raise Local(f"{count} of your team begin with {beginning!r}.", "`proctor images` lists them.")
+        told = "No image of your team begins" if not meant else f"{len(meant)} images of your team begin"
+        raise Local(f"{told} with {beginning!r}.", "`proctor images` lists them.")
     return meant[0]
 
 
 def _show(client: Client, team_id: str, found: list[StoredImage]) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("image", no_wrap=True, overflow="fold")
-    table.add_column("size", justify="right")
-    table.add_column("since (UTC)")
+    """An image has a line for its digest, which is whole at 80 columns, and one for the rest."""
     for one in found:
-        table.add_row(Text(in_line(one.digest)), size(one.size), f"{one.created_at:%Y-%m-%d %H:%M}")
-    if found:
-        out.print(table)
+        out.print(Text(in_line(one.digest)))
+        out.print(Text(f"  {size(one.size)}, since {one.created_at:%Y-%m-%d %H:%M} UTC"))
     storage = client.storage(team_id)
     out.print(f"{size(storage.used)} of {size(storage.allowed)} are used.")

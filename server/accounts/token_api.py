@@ -8,10 +8,10 @@ from server.accounts import tokens
 from server.accounts.schemas import NewTokenOut, NewWorkerOut, TokenIn, TokenOut, WorkerIn
 from server.deps import AdminDep, RunWorkerDep, SessionDep, UserDep
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter()
 
 
-@router.post("/tokens", status_code=201)
+@router.post("/tokens", status_code=201, tags=["accounts"])
 def create_token(body: TokenIn, session: SessionDep, user: UserDep) -> NewTokenOut:
     """Creates an API token; the answer is the only place that shows it.
 
@@ -21,19 +21,19 @@ def create_token(body: TokenIn, session: SessionDep, user: UserDep) -> NewTokenO
     return NewTokenOut(**TokenOut.model_validate(row).model_dump(), token=token)
 
 
-@router.get("/tokens")
+@router.get("/tokens", tags=["accounts"])
 def list_tokens(session: SessionDep, user: UserDep) -> list[TokenOut]:
     """The asker's API tokens."""
     return [TokenOut.model_validate(row) for row in tokens.list_tokens(session, user)]
 
 
-@router.delete("/tokens/{token_id}", status_code=204)
+@router.delete("/tokens/{token_id}", status_code=204, tags=["accounts"])
 def revoke_token(token_id: UUID, session: SessionDep, user: UserDep) -> None:
     """Revokes an API token, and those that were made with it."""
     tokens.revoke_token(session, user, token_id)
 
 
-@router.get("/worker/me", tags=["workers"])
+@router.get("/worker/me", tags=["run workers"])
 def run_worker(worker: RunWorkerDep) -> dict[str, str]:
     """Whose token this is, for a run worker that has just started."""
     return {"name": worker.name}

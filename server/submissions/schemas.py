@@ -59,13 +59,14 @@ class EvaluationOut(BaseModel):
 
 
 class SubmissionOut(BaseModel):
-    """A submission and its evaluations."""
+    """A submission and its evaluations; of `hidden` cases what happens shows late and in steps."""
 
     id: UUID
     challenge: str
     team: UUID
     track: str
     phase: str
+    hidden: bool
     created_at: datetime
     evaluations: list[EvaluationOut]
 

@@ -60,6 +60,7 @@ def submissions_out(session: Session, submissions: Sequence[Submission]) -> list
             team=submission.team_id,
             track=submission.track,
             phase=submission.phase,
+            hidden=any(one.is_hidden for one in submission.evaluations),
             created_at=submission.created_at,
             evaluations=[shown[one.id] for one in submission.evaluations],
         )

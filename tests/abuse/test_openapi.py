@@ -46,6 +46,12 @@ def test_the_description_is_valid(description: Json) -> None:
             assert all(one["name"].lower() != "content-type" for one in operation.get("parameters", ()))
 
 
+def test_what_run_workers_call_stands_in_one_place(description: Json) -> None:
+    for path, methods in description["paths"].items():
+        if path.startswith(f"{API}/worker/"):
+            assert {tuple(one["tags"]) for one in methods.values()} == {("run workers",)}, path
+
+
 def test_every_operation_says_what_it_refuses(description: Json) -> None:
     for path, methods in description["paths"].items():
         for method, operation in methods.items():

@@ -96,6 +96,22 @@ def test_a_rejection_on_hidden_cases_shows_its_class() -> None:
     assert "timeout" in printed(80, submission_table(submission))
 
 
+def test_hidden_cases_say_that_they_show_late_until_they_have_ended() -> None:
+    for hidden, status, said in ((True, "QUEUED", True), (True, "SCORED", False), (False, "QUEUED", False)):
+        one = Evaluation(id="e", task="task1", status=status)
+        submission = Submission(
+            id="0" * 36,
+            track="method",
+            phase="validation",
+            hidden=hidden,
+            created_at=datetime.now(UTC),
+            evaluations=(one,),
+        )
+        lines = printed(80, submission_table(submission))
+        assert ("every 15 seconds at first" in " ".join(lines.split())) is said, lines
+        assert max(map(len, lines.splitlines())) <= 80
+
+
 def test_80_columns_show_what_may_still_be_rejected() -> None:
     at = datetime(2026, 12, 3, 8, 30, tzinfo=UTC)
     row = {"track": "method", "phase": "validation", "valid": 3, "spent": 0, "reserved": 0, "left": 3}
@@ -105,6 +121,7 @@ def test_80_columns_show_what_may_still_be_rejected() -> None:
     assert "0 of 10" in words
     assert "2026-12-03" in words
     assert "no limit" in words
+    assert "of all tracks together" in words
 
 
 def test_sizes_have_units_that_move() -> None:

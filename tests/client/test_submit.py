@@ -124,6 +124,7 @@ def test_watch_follows_the_newest_and_gives_up_in_time(mine: Cli, archive: Path)
     assert done.exit_code == 7
     assert submission in done.output
     assert done.stderr.count("task1 QUEUED 0 %") == 1
+    assert done.stderr.count("What happens on hidden cases shows late and in steps") == 1
     assert "Waits: no worker is there, and none has offered 32 CPUs" in done.stderr
     assert "the organizers see it" in done.stderr
     as_json = mine("watch", "--timeout", "0.3", "--interval", "0.1", "--json")

@@ -84,7 +84,7 @@ def test_the_command_shows_what_changes_and_a_plan_changes_nothing(
     refused = admin("apply", file)
     assert refused.exit_code == 1
     assert "1 scored evaluation and 1 dataset would disappear" in refused.output
-    assert "Give --yes to go on." in refused.output
+    assert "This was not done. Give --yes to go on." in refused.output
     assert count(sessions) == before
     done = admin("apply", file, "--yes")
     assert done.exit_code == 0

@@ -53,6 +53,13 @@ def test_doctor_finds_this_machine_fit() -> None:
     assert all(finding["remedy"] for finding in findings.values() if finding["state"] != "ok")
 
 
+def test_doctor_looks_at_the_port_where_the_installation_listens(tmp_path: Path) -> None:
+    (tmp_path / "address").write_text("http://127.0.0.1:8999\n")
+    found = {one.subject: one.found for one in doctor.examine(tmp_path, None)}
+    assert found["port"] == "8999, where Proctor listens"
+    assert "http://127.0.0.1:8999 by default" in found["public address"]
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_doctor_says_what_to_do_without_an_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")

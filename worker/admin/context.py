@@ -74,5 +74,5 @@ def make_sure(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        fail(f"{question}\nGive --yes to go on.")
+        fail(f"{question}\nThis was not done. Give --yes to go on.")
     agreed(f"{question}\nGo on?", abort=True)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -25,6 +26,7 @@ from worker.embedded.ports import is_free
 
 _GB = 10**9
 _DAYS = 14
+_PORT = 8426
 _OLDEST_ENGINE = (20, 10)
 app = typer.Typer()
 
@@ -59,7 +61,9 @@ class Finding:
 
 @app.command("doctor")
 def doctor(
-    port: Annotated[int, typer.Option(help="Port the server would use.")] = 8426,
+    port: Annotated[
+        int | None, typer.Option(help="Port the server would use; if left out where it listens, else 8426.")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Data directory to look at.", envvar="PROCTOR_DATA")
     ] = None,
@@ -85,22 +89,32 @@ def doctor(
         raise typer.Exit(1)
 
 
-def examine(data: Path, port: int) -> list[Finding]:
+def examine(data: Path, port: int | None) -> list[Finding]:
     """Everything that is looked at, in the order in which a person would fix it. Nothing is changed."""
+    listens = listening(data)
+    asked = port or listens or _PORT
     return [
         python(sys.version_info[:2]),
         architecture(machine.system(), machine.machine()),
         *wheels(),
         account(os.geteuid()),
         disk("data directory", data, warn=40 * _GB, fail=5 * _GB),
-        free_port(port),
-        public_address(os.environ.get("PROCTOR_PUBLIC_URL", ""), port),
+        Finding("port", State.OK, f"{asked}, where Proctor listens")
+        if asked == listens
+        else free_port(asked),
+        public_address(os.environ.get("PROCTOR_PUBLIC_URL", ""), asked),
         *engine(Engine.connect),
         sif_files(),
         graphics(gpus()),
         *storage_lasts(data),
         *recorded(data),
     ]
+
+
+def listening(data: Path) -> int | None:
+    """The port of the installation in `data`, while it is up."""
+    address = data / "address"
+    return urlsplit(address.read_text().strip()).port if address.is_file() else None
 
 
 def public_address(given: str, port: int) -> Finding:
