@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
+from uuid import uuid4
 
 from server.disk import Room, closed
 from server.errors import DataMissing
@@ -113,11 +114,11 @@ class BlobStore:
         closed(self.root)
         return (closed(self.root / "incoming") / LOCK).open("ab")
 
-    def remove_unused(self, digest: str, *, before: float) -> int:
-        """Removes a blob on which nobody relied since `before` (seconds since 1970); returns its bytes, else 0.
+    def take_unused(self, digest: str, *, before: float) -> Path | None:
+        """Takes out a blob on which nobody relied since `before` (seconds since 1970); its file, which may be deleted.
 
         It is renamed before its time is looked at: whoever finds it until then makes it young, and whoever comes
-        later does not find it and writes it anew.
+        later does not find it and writes it anew. To delete a large file takes long, so the caller does it in its time.
         """
         path = self.path(digest)
         aside = closed(self.root / "incoming") / f"removed-{path.name}"
@@ -125,14 +126,13 @@ class BlobStore:
             path.replace(aside)
             found = aside.stat()
         except FileNotFoundError:
-            return 0
+            return None
         if found.st_mtime >= before:
             if not path.exists():  # whatever came meanwhile has the same bytes
                 aside.replace(path)
             aside.unlink(missing_ok=True)
-            return 0
-        aside.unlink()
-        return found.st_size
+            return None
+        return aside.replace(aside.with_name(f"gone-{uuid4()}"))
 
 
 class BlobWriter:

@@ -25,7 +25,7 @@ from server.words import shortened, words
 
 _log = structlog.get_logger()
 _AWAY = ("08", "53", "57")  # SQLSTATE: of connections, of resources that are short, of shutting down
-_NO_LOCK = "55P03"  # PostgreSQL: lock_not_available
+_NO_LOCK = ("55P03", "40P01")  # PostgreSQL: lock_not_available, deadlock_detected; nothing was changed
 _PARTS = ("body", "path", "query", "header")
 # What a refusal tells of what was wrong, and repeats of what was sent: as much as somebody reads.
 _TOLD = 20
@@ -146,7 +146,7 @@ def _database_failed(request: Request, error: Exception) -> Response:
     if isinstance(cause, DiskFull):
         return _without_room(request, error)
     state = getattr(cause, "sqlstate", None)
-    if state == _NO_LOCK:
+    if state in _NO_LOCK:
         return answer_to(request, busy("Somebody else is changing what this request is about."))
     if state is not None and state[:2] not in _AWAY and not getattr(error, "connection_invalidated", False):
         return _unexpected(request, error)

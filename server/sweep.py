@@ -13,8 +13,10 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import TEXT, array
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from server.blobs import LOCK, BlobStore
@@ -32,6 +34,8 @@ AGE = timedelta(days=1)
 """So long a blob that no row names stays after its last use."""
 _MOMENT = 3600.0  # seconds in which a file may be there before the row that it belongs to
 _AT_ONCE = 200
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,31 @@ def discard(sessions: SessionFactory, blobs: BlobStore, digests: Sequence[str], 
 
     None while a backup is made: what its rows name is to be there when it comes to the files.
     """
-    with blobs.removing() as may, unit_of_work(sessions) as session:
+    with blobs.removing() as may:
         if not may:
             return Swept()
-        removing(session)
-        sizes = [blobs.remove_unused(one, before=before) for one in set(digests) - named(session, digests)]
-    return Swept(blobs=sum(map(bool, sizes)), bytes=sum(sizes))
+        with unit_of_work(sessions) as session:
+            removing(session)
+            taken = [blobs.take_unused(one, before=before) for one in set(digests) - named(session, digests)]
+        # Only now, for large files take seconds, and verdicts that name outputs would wait for them.
+        return sum((_deleted(one) for one in taken if one is not None), Swept())
+
+
+def _deleted(file: Path) -> Swept:
+    try:
+        size = file.lstat().st_size
+        file.unlink()
+    except FileNotFoundError:
+        return Swept()  # another sweep took it for a leftover, and counts it
+    return Swept(blobs=1, bytes=size)
+
+
+def discard_removed(sessions: SessionFactory, blobs: BlobStore, digests: Sequence[str]) -> None:
+    """Removes what only an image needed whose removal is committed: now, or by a sweep where now it cannot be."""
+    try:
+        discard(sessions, blobs, digests, before=time.time())
+    except OperationalError as error:
+        _log.warning("blobs_left_to_the_sweep", error=type(error.orig).__name__)
 
 
 def named(session: Session, digests: Sequence[str]) -> set[str]:

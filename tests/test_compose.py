@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from server.settings import Settings
+from worker.admin.platform import _KEPT
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVICES = {"postgres", "redis", "migrate", "server", "beat", "run-worker", "score-worker"}
@@ -61,6 +62,31 @@ def test_every_secret_is_required_and_none_is_written_down(text: str) -> None:
     optional = set(re.findall(r"\$\{(\w+):-", text))
     assert required == SECRETS
     assert not required & optional
+
+
+def test_every_setting_of_the_documentation_reaches_the_services_and_those_under_up(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    table = (
+        (ROOT / "docs/operations.md")
+        .read_text()
+        .partition("| | server | score worker |")[2]
+        .partition("\n\n")[0]
+    )
+    told: dict[str, set[str]] = {"server": set(), "score-worker": set()}
+    for row in table.splitlines()[2:]:
+        names, *parts = (cell.strip() for cell in row.strip("|").split("|"))
+        for service, needed in zip(told, parts[:2], strict=True):
+            told[service] |= (
+                set(re.findall(r"`([A-Z]+_[A-Z_]+)`", names)) if needed in ("yes", "optional") else set()
+            )
+    for service, names in told.items():
+        assert len(names) > 8
+        assert names <= set(services[service]["environment"]), service
+    assert told["server"] - set(_KEPT) <= {
+        *("DATABASE_URL", "REDIS_URL", "PROCTOR_DATA"),
+        *("PROCTOR_SECRET_KEY", "PROCTOR_SETUP_TOKEN", "PROCTOR_PUBLIC_URL"),
+    }, "what an installation says itself"
 
 
 def test_every_service_restarts_and_is_watched(services: dict[str, dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, and_, case, func, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from evaluator.spec import Challenge as Spec
 from server.evaluations.models import Evaluation
 from server.evaluations.status import EvaluationStatus
 
@@ -58,12 +59,14 @@ def _doublings() -> int:
     return (LONGEST_SECONDS // TICK_SECONDS).bit_length() - 1
 
 
-def unseen_end(session: Session) -> ColumnElement[bool]:
-    """Whether an evaluation of a hidden phase has ended and its team does not see it yet.
+def unseen_end(session: Session, spec: Spec) -> ColumnElement[bool]:
+    """Whether an evaluation ended in one of the hidden phases of `spec` and its team does not see it yet.
 
     What a team cancels, it knows of.
     """
+    hidden = [name for name, phase in spec.phases.items() if phase.hidden]
     ended = [
         one.value for one in (EvaluationStatus.SCORED, EvaluationStatus.REJECTED, EvaluationStatus.ERRORED)
     ]
-    return and_(Evaluation.status.in_(ended), ~is_shown(session, Evaluation.finished_at))
+    unseen = ~is_shown(session, Evaluation.finished_at)
+    return and_(Evaluation.phase.in_(hidden), Evaluation.status.in_(ended), unseen)

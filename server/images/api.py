@@ -1,6 +1,5 @@
 """Images over HTTP."""
 
-import time
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from server.deps import SessionDep, SettingsDep, UserDep
 from server.images import service
 from server.images.schemas import ImageOut, StorageOut
-from server.sweep import discard
+from server.sweep import discard_removed
 
 router = APIRouter(tags=["images"])
 Digest = Annotated[str, Path(pattern="^sha256:[0-9a-f]{64}$", max_length=71)]
@@ -34,7 +33,7 @@ def remove_image(
     """Takes an image from a team, and from what it stores; not one of an evaluation that may be run again."""
 
     def gone(blobs: list[str]) -> None:
-        discard(request.app.state.sessions, settings.blobs, blobs, before=time.time())
+        discard_removed(request.app.state.sessions, settings.blobs, blobs)
 
     service.remove_image(session, user, team_id, digest, discard=gone)
     return Response(status_code=204)

@@ -21,6 +21,7 @@ from server.evaluations.status import NOT_KEPT
 from server.images.models import Image
 from server.images.storage import Allowed, Stored, require, stored
 from server.images.turns import next_to_check
+from server.teams.membership import lock_team
 from server.teams.service import require_member
 from server.uploads.models import Upload, UploadStatus
 from server.uploads.service import reject, upload_path
@@ -136,6 +137,7 @@ def settle_valid(
         Conflict: the lease was lost to another checker.
         StorageFull: the team, or all together, would store more than they may; nothing is changed.
     """
+    lock_team(session, upload.team_id)  # before its image, as a submission does: neither waits for the other
     upload = _held(session, upload)
     new = insert(Image).values(
         team_id=upload.team_id, upload_id=upload.id, digest=digest, facts=dict(facts), size=size

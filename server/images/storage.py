@@ -61,7 +61,7 @@ def require(session: Session, team_id: UUID, size: int, allowed: Allowed) -> Non
         StorageFull: not within what it may store, or what all teams may.
         Conflict: it has too many images, however small.
     """
-    session.scalar(select(Team.id).where(Team.id == team_id).with_for_update())
+    session.scalar(select(Team.id).where(Team.id == team_id).with_for_update(key_share=True))
     images = select(func.count()).where(Image.team_id == team_id, Image.removed_at.is_(None))
     if (session.scalar(images) or 0) >= MOST_IMAGES:
         raise Conflict("too_many_images", f"The team has {MOST_IMAGES:,} images. {_HOW}")

@@ -56,8 +56,7 @@ _Counts = Mapping[tuple[str, str, str], tuple[int, int]]
 
 
 def _counts(session: Session, spec: Spec, team_id: UUID, *phases: str) -> _Counts:
-    hidden = [phase for phase in phases if spec.phases[phase].hidden]
-    unseen = and_(Evaluation.phase.in_(hidden), ticks.unseen_end(session))
+    unseen = ticks.unseen_end(session, spec)
     rows = session.execute(
         select(
             Evaluation.phase,

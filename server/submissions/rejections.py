@@ -66,7 +66,7 @@ def rejections(session: Session, spec: Spec, *, team_id: UUID) -> Mapping[tuple[
     failed: dict[tuple[str, str], list[datetime]] = defaultdict(list)
     under_way: dict[tuple[str, str], int] = defaultdict(int)
     active = Evaluation.status.in_([one.value for one in ACTIVE])
-    unseen = ticks.unseen_end(session)
+    unseen = ticks.unseen_end(session, spec)
     rows = session.execute(
         select(Evaluation.phase, Evaluation.task, Evaluation.created_at, or_(active, unseen))
         .join(Dataset, Dataset.id == Evaluation.dataset_id)

@@ -61,7 +61,7 @@ def submit(
     idempotency_key = _well_formed(idempotency_key)
     team = own_team(session, user, challenge, wanted.team)
     # The team's row lock makes counting and taking an attempt one step.
-    session.execute(select(Team.id).where(Team.id == team.id).with_for_update())
+    session.execute(select(Team.id).where(Team.id == team.id).with_for_update(key_share=True))
     old = session.scalar(
         select(Submission).where(Submission.team_id == team.id, Submission.idempotency_key == idempotency_key)
     )

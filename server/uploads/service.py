@@ -103,7 +103,7 @@ def create_upload(
 
 def _require_few_unfinished(session: Session, team: Team) -> None:
     # Creations of one team queue behind its row, so that two at once do not both take the last place.
-    session.scalar(select(Team.id).where(Team.id == team.id).with_for_update())
+    session.scalar(select(Team.id).where(Team.id == team.id).with_for_update(key_share=True))
     receiving, checking = (
         session.scalar(select(func.count()).where(Upload.team_id == team.id, state)) or 0
         for state in (

@@ -104,6 +104,7 @@ def test_a_stream_has_to_keep_up_a_rate(
             "Content-Type: application/offset+octet-stream",
             "Upload-Offset: 0",
             "Content-Length: 1000",
+            "Connection: close",
         )
         for _ in range(4):  # each well within any bound on silence
             wire.send(b"x")

@@ -4,15 +4,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import make_url, text
+from sqlalchemy.exc import OperationalError
 
 from server import app as application
+from server import problems
 from server.app import create_app
-from server.database import SessionFactory
+from server.database import SessionFactory, unit_of_work
+from server.images.models import Image
+from server.naming import naming
 from server.settings import Settings
 from tests.abuse.conftest import Front
 from tests.abuse.wire import Wire
@@ -120,6 +126,37 @@ def test_a_request_does_not_wait_for_ever_for_a_lock(
         )
         session.rollback()
     assert (answer.status_code, answer.json()["code"]) == (503, "busy"), answer.text
+
+
+def test_of_two_who_wait_for_each_other_one_is_told_to_come_again() -> None:
+    app = FastAPI()
+    problems.install(app)
+
+    @app.post("/")
+    def deadlock() -> None:
+        raise OperationalError("UPDATE", {}, DeadlockDetected())
+
+    with serving(app) as url:
+        answer = httpx.post(url, timeout=60)
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy"), answer.text
+
+
+def test_an_image_that_was_removed_is_removed_though_its_blobs_have_to_stay_for_now(
+    settings: Settings, lab: Lab, team: Entrant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "_LOCK_SECONDS", 0.3)
+    digest = settings.blobs.put(uuid4().bytes)
+    with unit_of_work(lab.sessions) as session:
+        facts = {"digest": digest, "layers": [digest], "layer_sizes": [16]}
+        session.add(Image(team_id=UUID(team.team), digest=digest, facts=facts, size=16))
+    path = f"teams/{team.team}/images/{digest}"
+    with serving(create_app(settings)) as url, lab.sessions() as session:
+        naming(session)  # as whoever settles a case does, for a moment
+        token = team.http.headers["Authorization"]
+        answer = httpx.delete(f"{url}/api/v1/{path}", headers={"Authorization": token}, timeout=60)
+        session.rollback()
+    assert answer.status_code == 204, answer.text
+    assert settings.blobs.has(digest), "a sweep takes it"
 
 
 @contextmanager

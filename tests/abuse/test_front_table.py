@@ -1,5 +1,6 @@
 """Every route has a lane and a bound for its body; none gets another's because its path looks alike."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from server.front.threads import CONNECTIONS, ENDPOINT_THREADS, STREAM_THREADS
 from server.settings import Settings
 
 KIB = 2**10
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +84,13 @@ def test_there_is_a_thread_and_a_connection_for_every_permit(sessions: SessionFa
     # The score worker, commands and the database itself need some, too.
     with sessions() as session:
         assert int(session.scalar(text("SHOW max_connections")) or 0) >= CONNECTIONS + 35
+    told = re.findall(r"the server's (\d+) connections", (ROOT / "docs/operations.md").read_text())
+    # Beside those of requests one probes whether the database answers, and one hears what boards have changed.
+    assert told == [str(CONNECTIONS + 2)]
 
 
 def test_one_command_starts_the_server_everywhere() -> None:
-    root = Path(__file__).parents[2]
     for file in ("docker/server.Dockerfile", "worker/admin/platform.py", "benchmarks/_services.py"):
-        text = (root / file).read_text()
+        text = (ROOT / file).read_text()
         assert "uvicorn" not in text, file
         assert '"server"' in text, file

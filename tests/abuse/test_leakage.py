@@ -180,6 +180,22 @@ def test_an_end_shows_nowhere_before_its_moment(lab: Lab, team: Entrant, held: N
     assert team.quota()["rejected"] == 1
 
 
+def test_an_end_on_public_cases_counts_at_once(
+    lab: Lab, team: Entrant, fomo26: Challenge, held: None
+) -> None:
+    phase = fomo26.phases["sanity"]
+    attempts = phase.attempts.model_copy(update={"rejected_per_week": 3})
+    phases = fomo26.phases | {"sanity": phase.model_copy(update={"attempts": attempts})}
+    with unit_of_work(lab.sessions) as session:
+        apply(session, fomo26.model_copy(update={"challenge": lab.slug, "phases": phases}), actor="tests")
+    lab.dataset(phase="sanity", cases=3)
+    evaluation = team.submit(phase="sanity")
+    fail(lab, [("timeout", None)] * 3)
+    freshly(lab, evaluation)
+    assert team.evaluation(evaluation)["status"] == "rejected"
+    assert team.quota(phase="sanity")["rejected"] == 1
+
+
 def test_a_score_shows_on_no_board_before_its_moment(
     lab: Lab, team: Entrant, held: None, settings: Settings
 ) -> None:

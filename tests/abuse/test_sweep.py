@@ -13,7 +13,8 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from server.blobs import BlobStore
 from server.database import SessionFactory, unit_of_work
@@ -115,12 +116,14 @@ def test_whoever_finds_a_blob_before_it_goes_keeps_it(tmp_path: Path) -> None:
     digest = _old_blob(blobs, b"a layer")
     before = time.time() - 3600
     assert blobs.has(digest)
-    assert blobs.remove_unused(digest, before=before) == 0
+    assert blobs.take_unused(digest, before=before) is None
     assert blobs.path(digest).read_bytes() == b"a layer"
     _age(blobs.path(digest))
-    assert blobs.remove_unused(digest, before=before) == 7
+    taken = blobs.take_unused(digest, before=before)
+    assert taken is not None
+    assert taken.read_bytes() == b"a layer"
     assert not blobs.has(digest)
-    assert blobs.remove_unused(digest, before=before) == 0
+    assert blobs.take_unused(digest, before=before) is None
 
 
 def test_a_sweep_that_was_killed_half_way_has_removed_nothing(own: Lab, team: Entrant) -> None:
@@ -154,6 +157,28 @@ def test_a_row_that_is_about_to_name_a_blob_is_waited_for(
     thread.join()
     assert swept == [Swept()]
     assert own.settings.blobs.has(digest)
+
+
+def test_no_verdict_waits_while_large_files_are_deleted(own: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = [_old_blob(own.settings.blobs, os.urandom(9)) for _ in range(3)]
+    waited = list[bool]()
+    unlink = Path.unlink
+
+    def slowly(path: Path, missing_ok: bool = False) -> None:
+        with own.sessions() as session:
+            session.execute(text("SET lock_timeout = 200"))
+            try:
+                naming(session)
+            except OperationalError:
+                waited.append(True)
+            else:
+                waited.append(False)
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", slowly)
+    assert _sweep(own) == Swept(blobs=3, bytes=27)
+    assert waited == [False] * 3
+    assert not any(own.settings.blobs.path(one).exists() for one in digests)
 
 
 def test_nothing_is_removed_while_a_backup_is_made(own: Lab) -> None:

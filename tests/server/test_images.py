@@ -1,5 +1,6 @@
 """From a complete upload to an image: the leases of checkers, and how they settle."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -7,7 +8,8 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
 
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict, NotFound
@@ -16,6 +18,7 @@ from server.images import service
 from server.images.models import Image
 from server.images.storage import Allowed
 from server.settings import Settings
+from server.teams.membership import lock_team
 from server.uploads.models import Upload, UploadStatus
 from server.uploads.service import upload_path
 from tests.server.conftest import Person, Tus
@@ -115,6 +118,42 @@ def test_the_same_image_twice_is_one_image(
             )
     with sessions() as session:
         assert session.scalar(select(func.count()).where(Image.team_id == UUID(team_id))) == 1
+
+
+def test_a_team_may_submit_an_image_at_the_moment_in_which_it_is_checked_again(
+    tus: Tus, slug: str, team_id: str, claim: Claim, sessions: SessionFactory, settings: Settings
+) -> None:
+    digest, team = _digest(), UUID(team_id)
+
+    def settle(upload: Upload) -> None:
+        with unit_of_work(sessions) as session:
+            service.settle_valid(
+                session, upload, FACTS, digest, size=7, uploads=settings.uploads, allowed=Allowed.by(settings)
+            )
+
+    tus.upload(slug, b"an archive")
+    first = claim()
+    assert first is not None
+    settle(first)
+    tus.upload(slug, b"an archive")
+    upload = claim()
+    assert upload is not None
+    with ThreadPoolExecutor(1) as pool, unit_of_work(sessions) as session:
+        lock_team(session, team)  # as a submission does, which then asks for the image
+        settling = pool.submit(settle, upload)
+        with sessions() as other:
+            _until_somebody_waits(other)
+        assert service.get_image(session, team, digest).digest == digest, "neither waits for the other"
+        session.commit()
+        settling.result(timeout=20)
+
+
+def _until_somebody_waits(session: Session) -> None:
+    deadline = time.monotonic() + 20
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype <> 'relation'")
+    while not session.scalar(waits):
+        assert time.monotonic() < deadline, "nobody waits"
+        time.sleep(0.02)
 
 
 def test_an_invalid_archive_says_why_and_leaves_no_bytes(
