@@ -24,7 +24,10 @@ def create(
     read_only: Annotated[bool, typer.Option("--read-only", help="It may look, and change nothing.")] = False,
     password: Password = None,
 ) -> None:
-    """Print a new API token; your password is asked for, so that it does not end with this log-in."""
+    """Print a new API token, which outlives this log-in.
+
+    Your password is asked for: a token that was made with another ends with it.
+    """
     log_in = load_log_in()
     with signed_in() as client:
         email = client.me().email
