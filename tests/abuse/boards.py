@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import uvicorn
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 
 from server.app import create_app
 from server.database import SessionFactory
@@ -62,6 +63,17 @@ class Site:
                 return await asyncio.gather(*(http.get(url) for _ in range(count)))
 
         return asyncio.run(every())
+
+    def catch_up(self) -> None:
+        """Until it has heard all that was committed before."""
+        last = uuid4().hex
+        with self.sessions() as session:
+            session.execute(text("SELECT pg_notify('boards', :last)"), {"last": last})
+            session.commit()
+        deadline = time.monotonic() + 20
+        while last not in self.heard._last:
+            assert time.monotonic() < deadline, "the database is not heard"
+            time.sleep(0.01)
 
     def settle(self) -> None:
         """Until it hears the database."""

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import delete
 
+from server.accounts.models import Tally
 from server.app import create_app
+from server.database import SessionFactory, unit_of_work
 from server.front.lanes import Lane
 from server.settings import Settings
 from tests.conftest import copied_database
@@ -97,3 +100,10 @@ def postgres_url(embedded_postgres: Postgres, database_template: str) -> Iterato
 @pytest.fixture(scope="session", autouse=True)
 def _admin_before_all_others(first_admin: tuple[str, str, str]) -> None:
     """The setup token works while there is no admin, and some of these tests make their own."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_wrong_log_ins_before(served: tuple[str, SessionFactory]) -> None:
+    """Everybody here comes from one address, and some of these tests use up all that it may try."""
+    with unit_of_work(served[1]) as session:
+        session.execute(delete(Tally))

@@ -43,9 +43,11 @@ def site(settings: Settings, served: tuple[str, SessionFactory]) -> Iterator[Sit
 
 
 @pytest.fixture
-def one(lab: Lab, team: Entrant) -> str:
-    """The evaluation of the only team of a board."""
-    return scored(lab, team, 0.9)
+def one(site: Site, lab: Lab, team: Entrant) -> str:
+    """The evaluation of the only team of a board, of which the server has heard."""
+    evaluation = scored(lab, team, 0.9)
+    site.catch_up()
+    return evaluation
 
 
 def get(site: Site, lab: Lab, form: str = "json", **headers: str) -> httpx.Response:
