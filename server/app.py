@@ -8,6 +8,7 @@ from fastapi.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
 from server import openapi, problems
+from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
@@ -89,7 +90,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.sessions = open_database(
         settings.database_url, pool_size=_POOL, overflow=CONNECTIONS - _POOL, lock_seconds=_LOCK_SECONDS
     )
-    app.state.sessions.configure(info={AT_ONCE: not settings.hold_ends})
+    secret = settings.secret_key.get_secret_value()
+    app.state.sessions.configure(info={AT_ONCE: not settings.hold_ends, tallies.ROW_KEY: secret})
     app.state.boards = Memory(Changes(app.state.sessions))
     app.state.front = State(Table(_ROUTERS), Probe(settings.database_url))
     problems.install(app)

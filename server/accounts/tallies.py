@@ -1,6 +1,7 @@
 """Counts of what was tried lately, and their bounds. What strangers can make rows of has a bounded number of rows."""
 
 import hashlib
+import hmac
 import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -11,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from server.accounts.models import Tally
 
+ROW_KEY = "tallies_key"
+"""In a session's `info`: the key under which rows are chosen. Nobody who does not have it finds two that share one."""
 _PRUNED = 50
 _DIGITS = 4
 
@@ -20,7 +23,7 @@ class Bound:
     """At most `most` of something within a window that begins with the first.
 
     `by_anybody`: strangers choose what is counted, so that it is counted in 65,536 rows and no more; two that share
-    a row share the bound.
+    a row share the bound, and which two do depends on the installation's secret.
     """
 
     name: str
@@ -32,9 +35,10 @@ class Bound:
         """The same with another number."""
         return replace(self, most=most)
 
-    def key(self, *of: object) -> str:
+    def key(self, *of: object, secret: str = "") -> str:
         """The row that this is counted in."""
-        digest = hashlib.sha256("\0".join(map(str, of)).encode(errors="replace")).hexdigest()
+        told = "\0".join(("tally", *map(str, of))).encode(errors="replace")
+        digest = hmac.new(secret.encode(), told, hashlib.sha256).hexdigest()
         return f"{self.name}:{digest[:_DIGITS] if self.by_anybody else digest}"
 
 
@@ -46,7 +50,7 @@ def count(session: Session, bound: Bound, *of: object) -> timedelta | None:
     over = Tally.ends <= func.now()
     taken, ends, now = session.execute(
         insert(Tally)
-        .values(key=bound.key(*of), count=1, ends=func.now() + bound.within)
+        .values(key=_key(session, bound, of), count=1, ends=func.now() + bound.within)
         .on_conflict_do_update(
             index_elements=[Tally.key],
             set_={
@@ -63,13 +67,19 @@ def count(session: Session, bound: Bound, *of: object) -> timedelta | None:
 def give_back(session: Session, bound: Bound, *of: object) -> None:
     """Counts one less, for it was none of those that are bounded."""
     session.execute(
-        update(Tally).where(Tally.key == bound.key(*of), Tally.count > 0).values(count=Tally.count - 1)
+        update(Tally)
+        .where(Tally.key == _key(session, bound, of), Tally.count > 0)
+        .values(count=Tally.count - 1)
     )
 
 
 def forget(session: Session, bound: Bound, *of: object) -> None:
     """Begins anew."""
-    session.execute(delete(Tally).where(Tally.key == bound.key(*of)))
+    session.execute(delete(Tally).where(Tally.key == _key(session, bound, of)))
+
+
+def _key(session: Session, bound: Bound, of: tuple[object, ...]) -> str:
+    return bound.key(*of, secret=session.info.get(ROW_KEY, ""))
 
 
 def prune(session: Session) -> None:
