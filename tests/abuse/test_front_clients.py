@@ -5,7 +5,7 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,15 @@ def test_a_verdict_that_came_too_slowly_is_sent_again(server: Busy, worker: Leas
     lease = _lease()
     insist(Held(lease), lambda: worker.release(lease, None))
     assert len(server.came) == 2
+
+
+def test_a_verdict_outlasts_a_server_that_is_busy_for_longer_than_a_lease(
+    server: Busy, worker: LeaseClient
+) -> None:
+    server.times = 6
+    lease = replace(_lease(), lease_seconds=0.1)
+    insist(Held(lease), lambda: worker.release(lease, None))
+    assert len(server.came) == 7
 
 
 def test_a_worker_does_not_wait_for_ever(server: Busy, worker: LeaseClient) -> None:

@@ -15,6 +15,7 @@ _log = structlog.get_logger()
 _ASK_AGAIN = 1.0
 _ASK_WHEN_FULL = 10.0
 _TOO_SLOW = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
+_BUSY = _TOO_SLOW | {httpx.codes.SERVICE_UNAVAILABLE}
 _T = TypeVar("_T")
 
 
@@ -126,7 +127,8 @@ class Heart:
 def insist(held: Held, call: Callable[[], _T]) -> _T:
     """What the server answers, asked again for as long as the lease is: a server that restarts costs no case.
 
-    One whose disk has no room is asked until the lease is lost: what it cannot store now has been computed already.
+    One that is busy, or whose disk has no room, is asked until the lease is lost, for it answers heartbeats meanwhile:
+    what it cannot take now has been computed already.
 
     Raises:
         LeaseLost, httpx.HTTPError: it refuses, or does not answer for that long.
@@ -137,7 +139,7 @@ def insist(held: Held, call: Callable[[], _T]) -> _T:
             return call()
         except httpx.HTTPError as error:
             full = _lacks_room(error)
-            late = not full and time.monotonic() > until
+            late = not full and not _is_busy(error) and time.monotonic() > until
             if _final(error) or late or held.stop.wait(_ASK_WHEN_FULL if full else _ASK_AGAIN):
                 raise
 
@@ -147,6 +149,10 @@ def _lacks_room(error: httpx.HTTPError) -> bool:
         isinstance(error, httpx.HTTPStatusError)
         and error.response.status_code == httpx.codes.INSUFFICIENT_STORAGE
     )
+
+
+def _is_busy(error: httpx.HTTPError) -> bool:
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in _BUSY
 
 
 def _final(error: httpx.HTTPError) -> bool:
