@@ -143,7 +143,7 @@ def memory(running: Platform) -> Iterator[list[int]]:
     server = next(
         entry
         for entry, line in lines.items()
-        if line.is_file() and b"server.app" in (read := line.read_bytes()) and port.encode() in read
+        if line.is_file() and b"-m\0server\0" in (read := line.read_bytes()) and port.encode() in read
     )
 
     def look() -> None:
