@@ -366,7 +366,7 @@ def import_words(tmp_path: Path, slug: str) -> list[list[str]]:
     ]
 
 
-@pytest.mark.parametrize("columns", ["60", "400"])
+@pytest.mark.parametrize("columns", ["60", pytest.param("400", marks=pytest.mark.long)])
 def test_no_command_of_the_admins_shows_anything_raw(
     columns: str, spoilt: str, command: Admin, slug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
