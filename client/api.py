@@ -33,6 +33,7 @@ _BASE = "/api/v1"
 _PAGE = 100
 _CASES = 200  # that one page has: the most that the server gives
 _Answer = TypeVar("_Answer", bound=BaseModel)
+_Listed = TypeVar("_Listed", StoredImage, CaseRun, Submission)
 
 
 class Client:
@@ -213,14 +214,7 @@ class Client:
 
     def stored_images(self, team_id: str) -> list[StoredImage]:
         """The images a team has on the server, newest first."""
-        where: dict[str, str | int] = {"limit": _PAGE}
-        found: list[StoredImage] = []
-        while True:
-            page = _read_list(StoredImage, self.request("GET", f"/teams/{team_id}/images", params=where))
-            found += page
-            if len(page) < _PAGE:
-                return found
-            where["after"] = page[-1].id
+        return self._pages(StoredImage, f"/teams/{team_id}/images", "after", _PAGE)
 
     def upload(self, upload_id: str) -> Upload:
         """The state of an upload."""
@@ -249,15 +243,7 @@ class Client:
 
     def cases(self, evaluation_id: str) -> list[CaseRun]:
         """Every case of an evaluation with its verdict and the end of its log; of a phase with public cases only."""
-        found: list[CaseRun] = []
-        where: dict[str, str | int] = {"limit": _CASES}
-        while True:
-            answer = self.request("GET", f"/evaluations/{evaluation_id}/cases", params=where)
-            page = _read_list(CaseRun, answer)
-            found += page
-            if len(page) != _CASES:
-                return found
-            where["after"] = page[-1].id
+        return self._pages(CaseRun, f"/evaluations/{evaluation_id}/cases", "after", _CASES)
 
     def case(self, evaluation_id: str, case_id: str) -> CaseRun:
         """One case of an evaluation with all of its log; of a phase with public cases only."""
@@ -269,15 +255,7 @@ class Client:
 
     def submissions(self, slug: str, team: str) -> list[Submission]:
         """A team's submissions, newest first: all of them, page by page."""
-        found: dict[str, Submission] = {}
-        wanted: dict[str, str | int] = {"team": team, "limit": _PAGE}
-        while True:
-            answer = self.request("GET", f"/challenges/{slug}/submissions", params=wanted)
-            page, known = _read_list(Submission, answer), len(found)
-            found |= {one.id: one for one in page}
-            if len(page) < _PAGE or len(found) == known:  # a server that knows no pages sends the same again
-                return list(found.values())
-            wanted["before"] = page[-1].id
+        return self._pages(Submission, f"/challenges/{slug}/submissions", "before", _PAGE, team=team)
 
     def newest_submission(self, slug: str, team: str) -> Submission | None:
         """A team's latest submission, if it has any."""
@@ -292,6 +270,20 @@ class Client:
     def leaderboard(self, slug: str, phase: str) -> Leaderboard:
         """The leaderboards of a phase."""
         return _read(Leaderboard, self.request("GET", f"/challenges/{slug}/leaderboards/{phase}"))
+
+    def _pages(
+        self, model: type[_Listed], path: str, cursor: str, size: int, **where: str | int
+    ) -> list[_Listed]:
+        """All of a list; each page of at most `size` is asked for by the id of the last one before it."""
+        found: list[_Listed] = []
+        while True:
+            page = _read_list(model, self.request("GET", path, params={"limit": size, **where}))
+            if page and page[-1].id == where.get(cursor):  # a server that knows no pages sends the same again
+                return found
+            found += page
+            if len(page) < size:
+                return found
+            where[cursor] = page[-1].id
 
 
 def problem_of(response: httpx.Response) -> Problem:

@@ -61,7 +61,10 @@ class Finished:
 
 
 def believable(session: Session, evaluation: Evaluation, run: CaseRun, said: Finished) -> Finished:
-    """What is kept of `said`. Figures that cannot be true are lowered, and the receipt keeps what was said instead."""
+    """What is kept of `said`, whose texts and receipt were bounded when the request was read.
+
+    Figures that cannot be true are lowered, and the receipt keeps what was said instead.
+    """
     most = _most(session, run)
     figures = {name: getattr(said, name) for name in most}
     lowered = {
@@ -69,13 +72,12 @@ def believable(session: Session, evaluation: Evaluation, run: CaseRun, said: Fin
         for name, value in figures.items()
         if value is not None and value > most[name]
     }
-    receipt = _bounded(said.receipt)
+    receipt = dict(said.receipt)
     if lowered:
         receipt["implausible"] = {name: _plain(figures[name], 0) for name in lowered}
         _tell(session, run, lowered)
     limits = evaluation.spec_version.spec.limits_of(evaluation.task)
-    kept = limits.log + _LOG_SLACK
-    return replace(said, receipt=receipt, log=storable(said.log[-kept:]), **lowered)
+    return replace(said, receipt=receipt, log=said.log[-(limits.log + _LOG_SLACK) :], **lowered)
 
 
 def _most(session: Session, run: CaseRun) -> dict[str, float]:
