@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from contract.statuses import EvaluationStatus
 from server.accounts import access, closing, passwords
 from server.accounts import service as accounts
 from server.accounts.schemas import PasswordResetOut
@@ -27,8 +28,7 @@ from server.admin.schemas import (
 )
 from server.bounds import Moment
 from server.deps import AdminDep, SessionDep, SettingsDep
-from server.evaluations.status import EvaluationStatus
-from server.evaluations.waiting import Which
+from server.queue.waiting import Which
 from server.texts import Line
 
 router = APIRouter(prefix="/admin", tags=["admin"])

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import UploadStatus
 from server import events
 from server.accounts.principals import Scope, User
 from server.accounts.service import require_scope
@@ -23,7 +24,7 @@ from server.errors import BadRequest, Conflict, Gone, NotFound, TooLarge
 from server.images import storage
 from server.teams.models import Team
 from server.teams.service import require_member, require_part
-from server.uploads.models import Upload, UploadStatus
+from server.uploads.models import Upload
 from server.uploads.problems import Locked
 from server.uploads.turns import require_room
 

@@ -9,10 +9,10 @@ from evaluator.spec import Challenge as Spec
 from server.challenges import service as challenges
 from server.deps import SessionDep, SettingsDep
 from server.errors import database_away
-from server.evaluations.slots import standstill
 from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
+from server.queue.slots import standstill
 from server.texts import Name
 from server.web.pages import WITH_SCRIPT, page
 

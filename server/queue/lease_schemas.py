@@ -5,10 +5,10 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool
 
+from contract.statuses import Mode
 from evaluator.terminal import in_line
 from evaluator.verdicts import Check, Fault, PlatformFault
 from server.bounds import MOST_INT, BigInt, Few, Seconds
-from server.evaluations.batches import Mode
 from server.evaluations.said import MOST_KEYS, kept
 from server.texts import Cleaned, Line
 
