@@ -5,7 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from server.bounds import AwareMoment
+from contract.bounds import AwareMoment
+from contract.texts import Name
 from server.deps import AdminDep, SessionDep, SettingsDep
 from server.evaluations import access, cases, errors, receipt_keys, receipts, summary
 from server.evaluations.excuse import excuse
@@ -19,7 +20,6 @@ from server.evaluations.schemas import (
     case_for_admin_out,
 )
 from server.evaluations.summary import Summary
-from server.texts import Name
 
 router = APIRouter(tags=["evaluations"])
 

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from contract.texts import Line
 from server.evaluations.cases import Shown
 from server.evaluations.errors import Failed
 from server.evaluations.models import CaseRun
-from server.texts import Line
 
 _BEGINS_LATE = "Its image met faults in earlier evaluations, so its first cases begin after a pause."
 

@@ -10,11 +10,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 
+from contract.bounds import MOST_INT
 from contract.statuses import Mode
+from contract.texts import BINARY, Name
 from server.accounts.principals import RunWorker
 from server.accounts.service import authenticate_run_worker
 from server.blobs import BlobWriter
-from server.bounds import MOST_INT
 from server.database import unit_of_work
 from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep, TokenDep
 from server.disk import Share
@@ -42,7 +43,6 @@ from server.queue.lease_schemas import (
 )
 from server.queue.policy import Slot
 from server.settings import Settings
-from server.texts import BINARY, Name
 
 router = APIRouter(prefix="/worker", tags=["run workers"])
 
