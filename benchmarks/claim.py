@@ -21,11 +21,13 @@ from server.challenges.models import Challenge
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import Case, Dataset
-from server.evaluations.leases import Slot, claim, heartbeat
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.service import Claim
 from server.ids import new_id
 from server.images.models import Image
+from server.queue.claim import claim
+from server.queue.leases import heartbeat
+from server.queue.policy import Slot
 from server.settings import Settings
 from server.submissions.models import Submission
 from server.tables import open_database

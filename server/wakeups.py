@@ -18,11 +18,7 @@ from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 from kombu.transport import redis as _transport
 
-RUN_QUEUE = "run"
-SCORE_QUEUE = "score"
-WAKE_RUN = "proctor.run.wake"
-WAKE_SCORE = "proctor.score.wake"
-WAKE_CHECK = "proctor.score.check"
+from contract.wakeups import RUN_QUEUE, SCORE_QUEUE, WAKE_CHECK, WAKE_RUN, WAKE_SCORE
 
 _LAST_SECONDS = 3.0  # for what a process still has to send when it ends
 

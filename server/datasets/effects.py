@@ -8,12 +8,13 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from server.challenges.models import Challenge, SpecVersion
 from server.datasets.difference import Difference, difference
 from server.datasets.fit import fits
 from server.datasets.models import IN_FORCE, Dataset, DatasetState
 from server.evaluations.models import Evaluation
-from server.evaluations.status import ACTIVE, EvaluationStatus
+from server.evaluations.status import ACTIVE
 from server.settings import Settings
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus
 from evaluator.verdicts import HINTS, Fault, commonest
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.status import CaseStatus
 
 OUT_OF_TIME = "evaluation_too_long"
 FAILS_IN_A_ROW = "failures_in_a_row"

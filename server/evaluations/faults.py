@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.verdicts import Fault, PlatformFault
 from server.challenges.service import now
 from server.database import after_commit
@@ -17,7 +18,6 @@ from server.evaluations import conduct, suspicion, usage
 from server.evaluations.conduct import Return
 from server.evaluations.models import CaseRun, Evaluation, Trouble
 from server.evaluations.service import SYSTEM, Claim, drop_rest, lock_claimed, lock_evaluation, reject
-from server.evaluations.status import CaseStatus, EvaluationStatus
 from server.settings import Settings
 from server.wakeups import wake_run_workers
 

@@ -8,18 +8,12 @@ from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstra
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from server import events
 from server.challenges.models import SpecVersion
 from server.database import Base, Created, Identified
 from server.datasets.models import Case, Dataset
-from server.evaluations.status import (
-    ACTIVE,
-    CASE_MOVES,
-    EVALUATION_MOVES,
-    CaseStatus,
-    EvaluationStatus,
-    IllegalMove,
-)
+from server.evaluations.status import ACTIVE, CASE_MOVES, EVALUATION_MOVES, IllegalMove
 from server.evaluations.worker_models import Conduct
 from server.images.models import Image
 

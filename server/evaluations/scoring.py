@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from evaluator.bases import scoring_base
 from evaluator.spec import Challenge as Spec
 from evaluator.verdicts import PlatformFault
@@ -22,7 +23,6 @@ from server.evaluations import receipts, suspicion
 from server.evaluations.faults import NOT_SCORED, give_up
 from server.evaluations.models import Evaluation, Receipt, Score, Trouble
 from server.evaluations.service import COUNTED, lock_evaluation, reject
-from server.evaluations.status import EvaluationStatus
 from server.settings import Settings
 
 LEASE = timedelta(minutes=2)

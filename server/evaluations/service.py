@@ -12,16 +12,16 @@ from uuid import UUID
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus, Mode
 from evaluator.verdicts import commonest
 from server import events
 from server.database import after_commit
 from server.errors import Conflict, NotFound
 from server.evaluations import budgets, conduct, usage
-from server.evaluations.batches import Mode
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.outputs import waiting_name
 from server.evaluations.said import Finished, believable
-from server.evaluations.status import ACTIVE, UNDER_WAY, CaseStatus, EvaluationStatus
+from server.evaluations.status import ACTIVE, UNDER_WAY
 from server.naming import naming
 from server.settings import Settings
 from server.wakeups import wake_run_workers, wake_score_workers

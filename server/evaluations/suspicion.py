@@ -14,10 +14,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.verdicts import Fault, PlatformFault
 from server.challenges.service import now
 from server.evaluations.models import CaseRun, Evaluation, Trouble
-from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
+from server.evaluations.status import ACTIVE
 
 FAULTS = 3
 """Faults on hosts that ran other images well meanwhile, that end an evaluation as ERRORED."""

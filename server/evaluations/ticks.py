@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, and_, case, func, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from server.evaluations.models import Evaluation
-from server.evaluations.status import EvaluationStatus
 
 TICK_SECONDS = 15
 LONGEST_SECONDS = 480

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Text, cast, func, select, true
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from evaluator.bases import (
     Base,
     run_base,
@@ -22,7 +23,6 @@ from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge, SpecVersion
 from server.datasets.models import IN_FORCE, Case, Dataset
 from server.evaluations.models import Evaluation
-from server.evaluations.status import EvaluationStatus
 from server.evaluations.ticks import is_shown, shown_at
 
 

@@ -7,11 +7,12 @@ from datetime import datetime
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session, aliased
 
+from contract.statuses import EvaluationStatus
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, now, released_event
 from server.datasets.models import IN_FORCE, Dataset
 from server.evaluations.models import Evaluation
-from server.evaluations.status import ACTIVE, EvaluationStatus
+from server.evaluations.status import ACTIVE
 from server.events import Event
 from server.teams.models import Team
 

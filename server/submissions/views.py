@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.spec import Phase
 from evaluator.verdicts import Check, Fault, commonest
 from server.challenges.models import Challenge
@@ -21,9 +22,9 @@ from server.challenges.service import is_sealed, now, spec_of_phase
 from server.datasets.models import Dataset, DatasetState
 from server.evaluations import budgets, errors, ticks
 from server.evaluations.models import CaseRun, Evaluation, Score
-from server.evaluations.slots import Fleet, fleet, no_worker_note
-from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
+from server.evaluations.status import ACTIVE
 from server.leaderboard.values import note_of
+from server.queue.slots import Fleet, fleet, no_worker_note
 from server.submissions.models import Submission
 from server.submissions.schemas import EvaluationOut, ScoreOut, SubmissionOut
 

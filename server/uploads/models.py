@@ -1,23 +1,13 @@
 """Uploads of image archives."""
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Enum, ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from contract.statuses import UploadStatus
 from server.database import Base, Created, Identified
-
-
-class UploadStatus(StrEnum):
-    """Where an upload is."""
-
-    RECEIVING = "receiving"  # bytes are missing
-    CHECKING = "checking"  # all bytes are here; a score worker checks them, or will
-    READY = "ready"  # the archive holds an image that may be submitted
-    REJECTED = "rejected"  # it does not, or it ran out; `code` and `message` say why
-
 
 MOVES: dict[UploadStatus, frozenset[UploadStatus]] = {
     UploadStatus.RECEIVING: frozenset({UploadStatus.CHECKING, UploadStatus.REJECTED}),

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import UploadStatus
 from server import events
 from server.accounts.principals import Scope, User
 from server.accounts.service import require_scope
@@ -21,7 +22,7 @@ from server.images import storage
 from server.teams.models import Team
 from server.teams.service import require_member, require_part
 from server.uploads.files import closed_on_error, open_locked, remove, upload_path
-from server.uploads.models import Upload, UploadStatus
+from server.uploads.models import Upload
 from server.uploads.turns import require_room
 
 UNFINISHED_PER_TEAM = 8

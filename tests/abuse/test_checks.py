@@ -18,11 +18,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
+from contract.statuses import UploadStatus
+from contract.wakeups import SCORE_QUEUE, TICK
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation
 from server.images import service
 from server.settings import Settings
-from server.uploads.models import Upload, UploadStatus
+from server.uploads.models import Upload
 from server.uploads.service import UNFINISHED_PER_TEAM
 from server.wakeups import WakeUp, sender, wake_checkers, wake_score_workers
 from tests.sandbox.archives import LAYER, legacy, pack, tar
@@ -30,7 +32,6 @@ from tests.server.conftest import Person, Tus
 from tests.server.lab import Entrant, Lab
 from tests.server.test_scoring_faults import in_scoring
 from tests.server.test_scoring_worker import LABELS, write_references
-from worker.app import SCORE_QUEUE, TICK
 from worker.score.check import CheckLost, allowance, check, clock
 from worker.score.images import check_waiting
 

@@ -10,12 +10,12 @@ from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from server.accounts.models import ApiToken
 from server.accounts.principals import RunWorker
 from server.evaluations import conduct
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
-from server.evaluations.policy import ANY_RUNTIME, PRESENT_SECONDS
-from server.evaluations.status import CaseStatus, EvaluationStatus
+from server.queue.policy import ANY_RUNTIME, PRESENT_SECONDS
 
 _MANY = 5
 _FETCHING, _PATIENCE = 20.0, 4.0

@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus
 from server.challenges.models import Challenge
 from server.datasets.models import Case, Dataset
 from server.errors import NotNow
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.status import CaseStatus
 from server.evaluations.worker_models import WorkerRead
 from server.teams.models import Team
 

@@ -9,17 +9,16 @@ import hmac
 import itertools
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, Mode
 from evaluator.spec import Limits
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.policy import Slot
-from server.evaluations.slots import fits, present_slots
-from server.evaluations.status import CaseStatus
+from server.queue.policy import Slot
+from server.queue.slots import fits, present_slots
 from server.settings import Settings
 
 MOST_INVOKE = 50
@@ -27,16 +26,6 @@ MEASURED_CASES = 3
 """Cases of an evaluation that are done before others are packed or given by the dozen: alone nothing but the image
 itself makes them fail."""
 _REPEATED_EVERY, _LEAST_REPEATED = 20, 2
-
-
-class Mode(StrEnum):
-    """How a leased case is to be run."""
-
-    FRESH = "fresh"
-    PACKED = "packed"
-    INVOKE = "invoke"
-    UNSERVED = "unserved"
-    """Never leased: a case that one container for many should have answered and did not, so that it ran fresh."""
 
 
 @dataclass(frozen=True)
