@@ -11,8 +11,8 @@ import psycopg
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from benchmarks._compare import Comparison, Side, compare
-from benchmarks._services import installation
+from benchmarks.support.compare import Comparison, Side, compare
+from benchmarks.support.services import installation
 from evaluator.spec import load_challenge
 from server.accounts.models import Account
 from server.accounts.principals import RunWorker

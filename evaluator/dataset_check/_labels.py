@@ -10,8 +10,7 @@ from evaluator.dataset_check._finding import Finding, error, warning
 from evaluator.manifest import ManifestError, Reference, References
 from evaluator.metrics._of_datasets import BINARY
 from evaluator.outputs import TruthError, Value, truth
-from evaluator.scoring._classes import class_of
-from evaluator.scoring._probe import cohort_of
+from evaluator.scoring import class_of, cohort_of
 from evaluator.spec import Board, EmbeddingOutput, NumberOutput, ScoresOutput, Task
 
 _APART = 10.0  # embeddings of one class lie so far from all others that any probe learns them

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from client.commands import app as client_app
-from client.commands.trial import _show
+from client.commands.trial import show
 from evaluator.cli import app as evaluator_app
 from evaluator.spec import Challenge
 from evaluator.terminal import Console, harmless, harmless_json, in_line
@@ -39,7 +39,7 @@ from tests.abuse.hostile_server import EVIL, hostile_server
 from tests.server.conftest import FOMO26
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin
-from worker.admin._commands import commands
+from worker.admin.commands import commands
 
 ROOT = Path(__file__).parents[2]
 
@@ -244,7 +244,7 @@ def test_what_a_container_wrote_is_shown_by_try_as_text(
         options={},
         detail=EVIL,
     )
-    _show(EVIL, outcome, fomo26.limits)
+    show(EVIL, outcome, fomo26.limits)
     said = capsys.readouterr()
     assert "[red]r[/red]" in said.out
     assert not marks(said.out + said.err)
