@@ -7,16 +7,16 @@ from html import escape
 import numpy as np
 
 from evaluator.comparison import step_down
+from evaluator.metrics import DatasetMetric
+from evaluator.metrics.registry import lookup
 from evaluator.report._entries import Entry
 from evaluator.report._html import Cell, figure, legend, table, title_of
 from evaluator.report._svg import group_plot
 from evaluator.scoring import FairnessReport, GroupReport
-from evaluator.spec import Board
+from evaluator.spec import Board, Metric
 
 _FEW = "†"
 _NOTED = "‡"
-_NAMES = {"ovr_auroc": "macro AUROC", "macro_f1": "macro F1", "macro_recall": "balanced accuracy"}
-"""What fairness may compare, for people."""
 
 
 def groups_of(board: Board, entries: Sequence[Entry]) -> str:
@@ -62,7 +62,7 @@ def _bias(board: Board, entries: Sequence[Entry]) -> str:
             for report in (entry.report.metrics[key] for entry in entries)
             if report.value is not None and any(one is not None for one in report.replicates)
         ]
-        if metric.metric == "fairness" and found:
+        if found and _compares(metric):
             spread = f"{min(found):+.3f} to {max(found):+.3f}".replace("-", "−")
             lines.append(
                 f'<p class="quiet">{escape(title_of(board, key))}: the mean of the resamples minus the value is '
@@ -105,7 +105,16 @@ def _compared(board: Board, key: str, entries: Sequence[Entry]) -> str:
     """What has a value within a group: of a fairness metric, the one that it compares."""
     found = [(one.report.extras.fairness or {}).get(key) for one in entries]
     reports = [one for one in found if one is not None]
-    return _NAMES.get(reports[0].of, reports[0].of) if reports else title_of(board, key)
+    return _called(reports[0].of) if reports else title_of(board, key)
+
+
+def _compares(metric: Metric) -> bool:
+    row = lookup(metric.metric)
+    return isinstance(row, DatasetMetric) and row.compares is not None
+
+
+def _called(metric: str) -> str:
+    return lookup(metric).title or metric
 
 
 def _group(entry: Entry, variable: str, name: str) -> GroupReport | None:
@@ -159,7 +168,7 @@ def _of_team(team: str, report: FairnessReport) -> list[list[Cell]]:
 def _uninformative(board: Board, entries: Sequence[Entry]) -> str:
     lines = [
         f"<li>{escape(one.team)}, {escape(title_of(board, key))}: perhaps fair only because uninformative. Its "
-        f"{escape(_NAMES.get(report.of, report.of))} over all cases{_measured(report)} is not shown to be better than "
+        f"{escape(_called(report.of))} over all cases{_measured(report)} is not shown to be better than "
         "chance, and groups are alike where nothing was learnt about anybody.</li>"
         for one in entries
         for key, report in (one.report.extras.fairness or {}).items()
