@@ -89,7 +89,7 @@ def _values(
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.task == task,
-            Evaluation.status == EvaluationStatus.SCORED.value,
+            Evaluation.status == EvaluationStatus.SCORED,
             Score.board == board,
             Score.metric == metric,
         )

@@ -21,7 +21,7 @@ import yaml
 from click.testing import Result
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
-from sqlalchemy import ColumnElement, String, Table, select, update
+from sqlalchemy import ColumnElement, Enum, String, Table, select, update
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
@@ -295,7 +295,11 @@ def spoilt(lab: Lab, team: Entrant) -> str:
 
 def spoil(session: Session, table: Table, *which: ColumnElement[bool]) -> None:
     """Writes something evil, another one in each row, into every free text of a table."""
-    texts = [one for one in table.columns if isinstance(one.type, String) and one.name not in _KEPT]
+    texts = [
+        one
+        for one in table.columns
+        if isinstance(one.type, String) and not isinstance(one.type, Enum) and one.name not in _KEPT
+    ]
     for old in session.execute(select(table).where(*which)).mappings().all():
         evil = {one.name: f"{EVIL}{uuid4().hex}" for one in texts if old[one.name] is not None}
         if evil:
