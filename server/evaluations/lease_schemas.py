@@ -96,7 +96,7 @@ class HeldLease(BaseModel):
 class HeartbeatIn(BaseModel):
     """The leases that a slot holds."""
 
-    leases: Annotated[list[HeldLease], Few(1000, least=1)]
+    leases: Annotated[list[HeldLease], Few(500, least=1)]
 
 
 class HeartbeatOut(BaseModel):
