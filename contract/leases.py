@@ -118,7 +118,7 @@ class Lease(CaseLease):
 class Heartbeat(_Said):
     """The leases that a slot holds."""
 
-    leases: Annotated[list[HeldLease], Few(1000, least=1)]
+    leases: Annotated[list[HeldLease], Few(500, least=1)]
 
 
 class LostLeases(_Said):

@@ -72,8 +72,8 @@ class Line:
     def __get_pydantic_json_schema__(
         self, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """With the characters that are allowed."""
-        return {**handler(core), "pattern": f"^[^{BREAKS_LINES}]*$"}
+        """With the characters that are allowed, unless the field says more exactly which."""
+        return {"pattern": f"^[^{BREAKS_LINES}]*$", **handler(core)}
 
 
 @dataclass(frozen=True)

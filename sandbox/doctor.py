@@ -140,8 +140,12 @@ def _init(engine: Engine, info: dict[str, Any]) -> Finding:
 
 
 def _core_dumps(engine: Engine, info: dict[str, Any]) -> Finding:
-    handler = Path("/proc/sys/kernel/core_pattern").read_text().strip()
-    if not handler.startswith("|"):
+    return core_dumps(Path("/proc/sys/kernel/core_pattern").read_text())
+
+
+def core_dumps(pattern: str) -> Finding:
+    """Whether the kernel hands the memory of crashed processes to a program; `pattern` is its own setting."""
+    if not pattern.startswith("|"):
         return Finding("core dumps", "ok", "Crashed processes of containers leave nothing.")
     message = (
         "The kernel gives the memory of every crashed process, containers' too, to a program of the host."

@@ -34,7 +34,7 @@ from server.queue.waiting import Which
 router = APIRouter(prefix="/admin", tags=["admin"])
 
 _Beginning = Annotated[
-    str, Line(36), Field(json_schema_extra={"pattern": "^[0-9a-fA-F]{4}[0-9a-fA-F-]*$", "minLength": 4})
+    str, Line(36), Field(json_schema_extra={"pattern": "^([0-9a-fA-F]-*){4,32}$", "minLength": 4})
 ]
 After = Annotated[UUID | None, Query(description="`next` of the page before")]
 Limit = Annotated[int, Query(ge=1, le=pages.MOST)]

@@ -76,7 +76,6 @@ _SPECIAL = {
     ("PATCH", "/api/v1/uploads/{upload_id}"): Rule("uploads", most=None, anybody=True, to_the_end=True),
     ("POST", "/api/v1/admin/challenges"): _CHALLENGE_FILE,
     ("POST", "/api/v1/admin/challenges/plan"): _CHALLENGE_FILE,
-    ("POST", "/api/v1/worker/heartbeat"): Rule("workers", most=256 * _KIB),
     # A log of a million characters, each escaped, has to fit.
     ("POST", f"{_LEASES}/{{case_run}}/finish"): Rule("workers", most=8 * _MIB),
     ("PUT", f"{_LEASES}/{{case_run}}/output"): Rule("outputs", most=None, to_the_end=True),

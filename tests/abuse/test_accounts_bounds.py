@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import httpx
@@ -16,6 +17,7 @@ from server.database import SessionFactory, unit_of_work
 from server.errors import NotNow
 from server.settings import Settings
 from server.teams import invitations
+from server.teams.models import Invitation
 from tests.server.conftest import PASSWORD, Person, serving
 
 People = Callable[..., Person]
@@ -151,3 +153,33 @@ def test_a_team_has_a_bounded_number_of_members(
     assert person("Bob").http.post(f"/invitations/{codes[0]}/accept").status_code == 200
     refused = person("Eve").http.post(f"/invitations/{codes[1]}/accept")
     assert (refused.status_code, refused.json()["code"]) == (409, "team_full")
+
+
+def test_rows_of_tokens_sessions_and_invitations_that_ended_long_ago_go(
+    captain: Person, team_id: str, nobody: httpx.Client, sessions: SessionFactory
+) -> None:
+    token = captain.http.post("/tokens", json={"name": "x"}).json()["id"]
+    invitation = captain.http.post(f"/teams/{team_id}/invitations").json()["id"]
+    assert captain.http.delete(f"/tokens/{token}").status_code == 204
+    assert captain.http.delete(f"/teams/{team_id}/invitations/{invitation}").status_code == 204
+    later = captain.http.post("/tokens", json={"name": "y"}).json()["id"]
+    kept = captain.http.post(f"/teams/{team_id}/invitations").json()["id"]
+    with unit_of_work(sessions) as session:
+        mine = ApiToken.user_id == UUID(captain.id), ApiToken.kind == TokenKind.SESSION
+        old = session.scalars(select(ApiToken.id).where(*mine)).all()
+        times = {
+            "created_at": func.now() - timedelta(days=91),
+            "revoked_at": ApiToken.revoked_at - timedelta(days=91),
+        }
+        session.execute(update(ApiToken).where(ApiToken.id.in_([UUID(token), *old])).values(times))
+        gone = {"revoked_at": func.now() - timedelta(days=91)}
+        session.execute(update(Invitation).where(Invitation.id == UUID(invitation)).values(gone))
+    captain.http.post("/tokens", json={"name": "z"})
+    captain.http.post(f"/teams/{team_id}/invitations")
+    assert nobody.post("/sessions", json={"email": captain.email, "password": PASSWORD}).status_code == 201
+    with sessions() as session:
+        tokens_left = set(session.scalars(select(ApiToken.id).where(ApiToken.user_id == UUID(captain.id))))
+        codes_left = set(session.scalars(select(Invitation.id).where(Invitation.team_id == UUID(team_id))))
+    assert not tokens_left & {UUID(token), *old}
+    assert UUID(later) in tokens_left
+    assert codes_left & {UUID(invitation), UUID(kept)} == {UUID(kept)}

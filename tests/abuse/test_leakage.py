@@ -5,6 +5,8 @@ is one class of failure, on a grid of moments, so many times a week and no more.
 """
 
 import random
+import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -23,6 +25,7 @@ from tests.abuse.failures import aged, fail
 from tests.server.lab import Entrant, Json, Lab
 
 SEED = 20260
+_ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 ONLY_OF_THIS_ONE = ("id", "image", "created_at", "finished_at")
 """What differs between any two evaluations, whatever they ran on."""
 
@@ -107,6 +110,30 @@ def test_cancelling_is_no_way_to_learn_what_came_of_the_cases(lab: Lab, team: En
     answer = team.http.post(f"/evaluations/{evaluation}/cancel").json()
     assert (answer["status"], answer["verdicts"], answer["failure"]) == ("cancelled", {}, None)
     assert answer["progress"] == 10
+
+
+def test_no_answer_holds_an_id_or_a_date_that_was_made_when_something_ended(lab: Lab, team: Entrant) -> None:
+    submission = team.post("task5").json()
+    evaluation = submission["evaluations"][0]["id"]
+    fail(lab, [("timeout", None)] * 2)
+    time.sleep(0.005)  # ids hold their milliseconds
+    before_it_ended = time.time()
+    fail(lab, [("timeout", None)])
+    assert team.evaluation(evaluation)["status"] == "rejected"
+    paths = (
+        f"/evaluations/{evaluation}",
+        f"/submissions/{submission['id']}",
+        f"/challenges/{lab.slug}/submissions",
+        f"/challenges/{lab.slug}/quota",
+        f"/challenges/{lab.slug}/leaderboards/validation",
+        f"/challenges/{lab.slug}/leaderboards/validation.csv",
+    )
+    for path in paths:
+        answer = team.http.get(path)
+        assert answer.status_code == 200, answer.text
+        assert "Last-Modified" not in answer.headers, path
+        made = {one: (UUID(one).int >> 80) / 1000 for one in re.findall(_ID, answer.text)}
+        assert all(moment < before_it_ended for moment in made.values()), (path, made)
 
 
 def test_every_time_that_depends_on_a_container_is_on_the_grid(lab: Lab, team: Entrant) -> None:

@@ -101,8 +101,8 @@ def test_no_list_asks_the_database_more_often_for_more(
 def test_sixty_submissions_cost_the_statements_of_one(lab: Lab, team: Entrant) -> None:
     lab.dataset("task5", cases=1, phase="sanity")
     address, counts = f"/challenges/{lab.slug}/submissions", []
-    for wanted in (1, 60):
-        while len(team.http.get(address, params={"limit": 100}).json()) < wanted:
+    for wanted, further in ((1, 1), (60, 59)):
+        for _ in range(further):
             team.submit(phase="sanity")
         with watched(lab.sessions) as asked:
             assert len(team.http.get(address, params={"limit": 100}).json()) == wanted

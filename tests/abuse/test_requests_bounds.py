@@ -6,8 +6,10 @@ is counted are errors and bytes, not seconds.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -18,6 +20,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from server.app import create_app
 from server.settings import Settings
 from tests.server.conftest import Person
+from tests.server.lab import Lab
 
 Json = dict[str, Any]
 
@@ -203,3 +206,18 @@ def test_a_number_or_a_word_is_no_yes(admin: Person, word: object) -> None:
     ):
         answer = admin.http.request(method, path, json=body)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), path
+
+
+def test_the_longest_heartbeat_fits_into_a_body_that_anybody_may_send(lab: Lab, nobody: httpx.Client) -> None:
+    held = [{"case_run": str(uuid4()), "claim_no": 2**31 - 1} for _ in range(501)]
+    worker = lab.worker().http
+    assert worker.post("/worker/heartbeat", json={"leases": held[1:]}).status_code == 200
+    assert worker.post("/worker/heartbeat", json={"leases": held}).status_code == 422
+    assert nobody.post("/worker/heartbeat", json={"leases": held[1:]}).status_code == 401
+
+
+def test_the_description_says_what_the_beginning_of_an_id_is(description: Json) -> None:
+    parameters = description["paths"]["/api/v1/admin/evaluations"]["get"]["parameters"]
+    pattern = next(one["schema"]["pattern"] for one in parameters if one["name"] == "id")
+    assert re.search(pattern, "01a2261c-119A")
+    assert not any(re.search(pattern, wrong) for wrong in ("01a", "task5", "é" * 4, "0" * 33))

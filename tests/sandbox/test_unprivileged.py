@@ -71,6 +71,12 @@ def test_the_doctor_names_counters_that_one_container_could_use_up(tmp_path: Pat
     assert doctor.counters(tmp_path, 16 * 2**30).level == "ok"
 
 
+def test_the_doctor_warns_of_a_kernel_that_gives_crashed_processes_to_a_program() -> None:
+    found = doctor.core_dumps("|/usr/share/apport/apport -p%p %P\n")
+    assert (found.level, found.remedy.split()[:2]) == ("warning", ["sysctl", "-w"])
+    assert doctor.core_dumps("core\n").level == "ok"
+
+
 def test_the_doctor_says_which_bounds_do_not_hold(unprivileged: Engine, engine: Engine) -> None:
     levels = {finding.name: finding.level for finding in doctor.report(unprivileged)}
     assert levels["/output, /tmp, working directory"] == "warning"
