@@ -8,12 +8,8 @@ from client.errors import Local
 from evaluator.spec import Task
 
 _DEPTH = 4
-_ALSO = {
-    "dwi": ("dwi_b1000",),
-    "t1w": ("t1",),
-    "t2w": ("t2",),
-    "t2s": ("t2star",),
-}  # as earlier editions wrote
+# As earlier editions wrote.
+_ALSO = {"dwi": ("dwi_b1000",), "t1w": ("t1",), "t2w": ("t2",), "t2s": ("t2star",)}
 
 
 @dataclass(frozen=True)

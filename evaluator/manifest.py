@@ -14,8 +14,9 @@ from typing import Annotated, Any, Self
 import numpy as np
 import numpy.typing as npt
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from evaluator.frozen import Model
 from evaluator.outputs import LabelMapError, TruthError, read_label_map, truth
 from evaluator.spec import NumberOutput, SegmentationOutput
 from evaluator.tables import TableError, decimal, known, text_of, text_table
@@ -30,25 +31,21 @@ class ManifestError(ValueError):
     """A manifest or a references directory that cannot be used; the message names the file and the line."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class InputFile(_Model):
+class InputFile(Model):
     """One input of a case: where it lies, relative to the manifest, and what is in it."""
 
     path: Annotated[str, Field(min_length=1)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class ManifestCase(_Model):
+class ManifestCase(Model):
     """One case: its name and its input files by modality."""
 
     case: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=200)]
     files: Annotated[dict[str, InputFile], Field(min_length=1)]
 
 
-class Manifest(_Model):
+class Manifest(Model):
     """The cases of one dataset in their order, which is the order of every report."""
 
     dataset: Annotated[str, Field(min_length=1)]

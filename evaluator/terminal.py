@@ -109,9 +109,8 @@ def say(*lines: str, err: bool = False) -> None:
 
 def say_json(content: Any, *, indent: int | None = 2) -> None:
     """Prints JSON for programs on standard output; `content` may be a pydantic model."""
-    if hasattr(
-        content, "model_dump"
-    ):  # pydantic itself takes long to load, and a list of commands needs none of it
+    # Pydantic itself takes long to load, and a list of commands needs none of it.
+    if hasattr(content, "model_dump"):
         content = content.model_dump(mode="json")
     say(harmless_json(json.dumps(content, indent=indent, ensure_ascii=False, default=str)))
 

@@ -225,9 +225,8 @@ def stage(job: CaseJob, top: Path) -> None:
     for one in job.task.inputs_of(set(job.inputs)):
         source, target = job.inputs[one.key], top / one.file
         try:
-            shutil.copyfile(
-                source, target
-            )  # a link's own times and count would tell when other cases used the file
+            # A link's own times and count would tell when other cases used the file.
+            shutil.copyfile(source, target)
             target.chmod(0o444)
             os.utime(target, (options.FILE_TIME, options.FILE_TIME))
         except FileNotFoundError as error:

@@ -84,9 +84,8 @@ def _checked(
 
     def read(case: str) -> outputs.Value | None:
         path = predictions / f"{case}{task.output.suffix}"
-        like = {
-            "reference": references / f"{case}.nii.gz"
-        }  # has the shape of the inputs, which may be elsewhere
+        # Has the shape of the inputs, which may be elsewhere.
+        like = {"reference": references / f"{case}.nii.gz"}
         try:
             result = outputs.check_output(task, path, like)
         except outputs.InputUnreadable as error:

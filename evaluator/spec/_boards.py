@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from evaluator.spec._base import EachOnce, Key, Model, Seed
+from evaluator.frozen import Model
+from evaluator.spec._base import EachOnce, Key, Seed
 
 Tie = Literal["min", "average", "dense"]
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from evaluator.spec._base import EachOnce, Key, Model
+from evaluator.frozen import Model
+from evaluator.spec._base import EachOnce, Key
 from evaluator.spec._boards import Board, Ranking
 from evaluator.spec._mistakes import wrong_names
 from evaluator.spec._tasks import Limits, Task

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBo
 from contract.bounds import MOST_INT, BigInt, Few, Seconds
 from contract.statuses import Mode
 from contract.texts import Cleaned, Line
+from evaluator.spec import MOST_AT_ONCE
 from evaluator.terminal import in_line
 from evaluator.verdicts import Check, Fault, PlatformFault
 from server.evaluations.said import MOST_KEYS, kept
@@ -31,7 +32,9 @@ class SlotIn(BaseModel):
     memory: Annotated[int, Field(strict=True, gt=0, le=2**46)]
     gpus: Annotated[int, Field(strict=True, ge=0, le=64)] = 0
     gpu_memory: Annotated[int, Field(strict=True, ge=0, le=2**42)] = 0
-    most: Annotated[int, Field(strict=True, ge=1, le=50, description="Cases it would run at once")] = 1
+    most: Annotated[
+        int, Field(strict=True, ge=1, le=MOST_AT_ONCE, description="Cases it would run at once")
+    ] = 1
     invoke: Annotated[StrictBool, Field(description="It can keep one container for several cases")] = False
     runtimes: Annotated[tuple[_Runtime, ...], Few(20)] = ("runc",)
 

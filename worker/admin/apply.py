@@ -12,6 +12,7 @@ from server.challenges.diff import Change
 from server.challenges.plan import Plan, apply_planned, plan
 from server.settings import Settings
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 
 app = typer.Typer()
 
@@ -30,9 +31,7 @@ def apply(
             help="Do not ask: also where something disappears, opens or closes, or scores leave their boards.",
         ),
     ] = False,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Make FILE the present version of its challenge, and show what changes. The same file again changes nothing.
 

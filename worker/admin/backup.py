@@ -25,6 +25,7 @@ from worker.admin._backup import (
     row_counts,
 )
 from worker.admin.context import fail
+from worker.admin.options import Data
 from worker.embedded.account import SetupError
 from worker.embedded.data import data_directory, make_directory, prepare
 from worker.embedded.postgres import AlreadyRuns, Postgres
@@ -37,9 +38,7 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of th
 @app.command("backup")
 def backup(
     folder: Folder,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Copy the installation into DIR, running or not. Into the same DIR again, only what is new is copied.
 

@@ -1,7 +1,6 @@
 """`proctor-admin datasets`, `activate-dataset` and `drop-dataset`: the versions of the cases and which is in force."""
 
 from datetime import UTC
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +11,10 @@ from server.datasets import effects, versions
 from server.datasets.models import Dataset
 from server.datasets.schemas import DatasetOut
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, counted, show, show_json
 
 app = typer.Typer()
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 Challenge = Annotated[str | None, typer.Option(help="Only of this challenge.")]
 Phase = Annotated[str | None, typer.Option(help="Only of this phase.")]
 Task = Annotated[str | None, typer.Option(help="Only of this task.")]

@@ -18,7 +18,7 @@ from sandbox.archive import ToolMissing, squashfs_tools
 from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
-from worker.admin.slots import gpus
+from sandbox.gpu import gpus
 from worker.admin.tables import Listing, show, show_json
 from worker.embedded.account import USER
 from worker.embedded.data import data_directory

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, timedelta
-from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -18,10 +17,10 @@ from server.evaluations.excuse import excuse
 from server.evaluations.schemas import ErrorsOut, FailedOut
 from server.submissions.retry import errored_like, retry
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import console
 
 app = typer.Typer()
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 Challenge = Annotated[str | None, typer.Option(help="Only of this challenge.")]
 Since = Annotated[str | None, typer.Option(help="Only what ended within this time: 30m, 12h, 1d, 2w.")]
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

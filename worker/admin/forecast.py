@@ -1,7 +1,6 @@
 """`proctor-admin forecast`: when the queue will be empty, and what would change it."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ import typer
 from evaluator.terminal import say_json
 from server.queue.forecast import Forecast, PhaseForecast, forecast
 from worker.admin.context import settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, console, moment
 
 app = typer.Typer()
@@ -17,9 +17,7 @@ app = typer.Typer()
 @app.command("forecast")
 def show_forecast(
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """When each phase's queue will be empty, from measured seconds and the slots present, and what would change it."""
     with work(settings_of(data)) as session:

@@ -2,7 +2,6 @@
 
 import getpass
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,10 +18,10 @@ from server.admin.workers import revoke_made_by
 from server.settings import Settings
 from server.words import words
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, moment, show, show_json
 
 app = typer.Typer()
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 Mail = Annotated[str, typer.Argument(metavar="MAIL", help="The person's e-mail address.")]
 _PAGE = 200
 

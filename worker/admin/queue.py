@@ -1,6 +1,5 @@
 """`proctor-admin queue` and `proctor-admin priority`: what waits, and what is to go first or last."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +11,10 @@ from server.evaluations.errors import headline
 from server.queue.schemas import WaitingOut
 from server.queue.waiting import LEAST_PRIORITY, MOST_PRIORITY, Waiting, Which, prioritize, waiting
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, console, counted, moment, show, show_json
 
 app = typer.Typer()
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 Challenge = Annotated[str | None, typer.Option(help="Only of this challenge.")]
 Phase = Annotated[str | None, typer.Option(help="Only of this phase.")]
 Track = Annotated[str | None, typer.Option(help="Only of this track.")]

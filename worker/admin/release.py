@@ -1,7 +1,6 @@
 """`proctor-admin release`: the sealed leaderboard of a phase opens to everybody."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ from evaluator.terminal import say
 from server.challenges.service import get_challenge, is_sealed, release
 from server.leaderboard.release import obstacles
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 
 app = typer.Typer()
 
@@ -26,9 +26,7 @@ def release_board(
         str | None,
         typer.Option(help="Why it opens before it is final; the board shows it.", metavar="REASON"),
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Open the sealed leaderboard of PHASE to everybody; there is no way back, so it asks first.
 

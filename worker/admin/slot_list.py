@@ -1,7 +1,6 @@
 """`proctor-admin slots`: who works on the queue, how, and why one does not."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ import typer
 from server.queue.schemas import SlotOut
 from server.queue.slots import SlotState, slot_states
 from worker.admin.context import settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, counted, moment, show, show_json
 
 app = typer.Typer()
@@ -17,9 +17,7 @@ app = typer.Typer()
 @app.command("slots")
 def show_slots(
     as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/slots answers.")] = False,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Every slot of run workers: what it offers, when it was seen, what it runs, and why it takes no work.
 

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -17,10 +16,10 @@ from server.admin.schemas import EvaluationRow, EvaluationShown
 from server.challenges.service import now
 from server.queue.waiting import Which
 from worker.admin.context import fail, settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, console, moment, show, show_json
 
 app = typer.Typer()
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 _SPAN = re.compile(r"(\d+)([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 

@@ -1,6 +1,5 @@
 """`proctor-admin teams`: who takes part, and how each team stands."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from server.admin import people
 from server.admin.schemas import TeamRow
 from worker.admin.context import settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, moment, show, show_json
 
 app = typer.Typer()
@@ -19,9 +19,7 @@ def list_teams(
     find: Annotated[str | None, typer.Argument(help="Only those with this in their name.")] = None,
     challenge: Annotated[str | None, typer.Option(help="Only of this challenge.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/teams answers, all pages.")] = False,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Every team: its id, members, standing, submissions and attempts."""
     with work(settings_of(data)) as session:

@@ -1,6 +1,5 @@
 """`proctor-admin workers` and `revoke-worker`: what each run worker's token has done and read, and shutting one out."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,12 +9,12 @@ from server.admin import workers
 from server.admin.schemas import AnsweredOut, TotalOut, WorkerReads, WorkerRow
 from server.challenges.service import now
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 from worker.admin.submissions import moment_given
 from worker.admin.tables import Listing, console, counted, moment, show, show_json
 
 app = typer.Typer()
 
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 Since = Annotated[
     str | None,
     typer.Option(help="Only what it answered since then: 2d, 6h, 30m, or a date such as 2026-12-01."),
