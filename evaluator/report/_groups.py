@@ -8,15 +8,15 @@ import numpy as np
 
 from evaluator.charts import group_plot
 from evaluator.comparison import step_down
+from evaluator.metrics import DatasetMetric
+from evaluator.metrics.registry import lookup
 from evaluator.report._entries import Entry
 from evaluator.report._parts import Cell, Figure, Table, title_of
 from evaluator.scoring import FairnessReport, GroupReport
-from evaluator.spec import Board
+from evaluator.spec import Board, Metric
 
 _FEW = "†"
 _NOTED = "‡"
-_NAMES = {"ovr_auroc": "macro AUROC", "macro_f1": "macro F1", "macro_recall": "balanced accuracy"}
-"""What fairness may compare, for people."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _bias(board: Board, entries: Sequence[Entry]) -> list[str]:
             for report in (entry.report.metrics[key] for entry in entries)
             if report.value is not None and any(value is not None for value in report.replicates)
         ]
-        if metric.metric == "fairness" and found:
+        if found and _compares(metric):
             spread = f"{min(found):+.3f} to {max(found):+.3f}".replace("-", "−")
             sentences.append(
                 f"{title_of(board, key)}: the mean of the resamples minus the value is {spread}. By about as much its "
@@ -128,7 +128,16 @@ def _compared(board: Board, key: str, entries: Sequence[Entry]) -> str:
     """What has a value within a group: of a fairness metric, the one that it compares."""
     found = [(entry.report.extras.fairness or {}).get(key) for entry in entries]
     reports = [report for report in found if report is not None]
-    return _NAMES.get(reports[0].of, reports[0].of) if reports else title_of(board, key)
+    return _called(reports[0].of) if reports else title_of(board, key)
+
+
+def _compares(metric: Metric) -> bool:
+    row = lookup(metric.metric)
+    return isinstance(row, DatasetMetric) and row.compares is not None
+
+
+def _called(metric: str) -> str:
+    return lookup(metric).title or metric
 
 
 def _group(entry: Entry, variable: str, name: str) -> GroupReport | None:
@@ -185,7 +194,7 @@ def _number(value: float | None) -> str:
 def _uninformative(board: Board, entries: Sequence[Entry]) -> list[str]:
     return [
         f"{entry.team}, {title_of(board, key)}: perhaps fair only because uninformative. Its "
-        f"{_NAMES.get(report.of, report.of)} over all cases{_measured(report)} is not shown to be better than "
+        f"{_called(report.of)} over all cases{_measured(report)} is not shown to be better than "
         "chance, and groups are alike where nothing was learnt about anybody."
         for entry in entries
         for key, report in (entry.report.extras.fairness or {}).items()
