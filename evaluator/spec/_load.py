@@ -8,7 +8,6 @@ from pydantic import ValidationError
 
 from evaluator.spec._challenge import Challenge
 from evaluator.spec._inputs import wrong_inputs
-from evaluator.spec._mistakes import wrong_attempts, wrong_metrics, wrong_names
 from evaluator.spec._source import Problem, Source, SpecError, parse_source, read_source
 from evaluator.spec._texts import wrong_texts, wrong_times
 from evaluator.spec._vocabulary import fields_at
@@ -74,6 +73,9 @@ def _loaded(sources: Sequence[Source], longest_case: float | None) -> Challenge:
 
 
 def _mistakes(content: dict[str, Any], longest_case: float | None) -> Iterator[Mistake]:
+    # Late, for metrics load numpy: whoever reads no challenge file, as a list of commands, does not wait for it.
+    from evaluator.spec._mistakes import wrong_attempts, wrong_metrics, wrong_names
+
     yield from wrong_names(content)
     yield from wrong_attempts(content)
     yield from wrong_metrics(content)
