@@ -62,7 +62,7 @@ def try_image(
         limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
         for warning in warnings:
             err.print(warning, style="yellow")
-        calls = {one.call for one in spec.tasks.values()}
+        calls = {task.call for task in spec.tasks.values()}
         with image_on_engine(engine, image, limit=limits.image, calls=calls) as digest:
             plan = Plan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
             failed = _run(engine, plan, found[:first])
