@@ -40,7 +40,7 @@ def release_board(
             early = obstacles(session, found, phase)
             if early and not (force and reason):
                 fail(_refusal(challenge, phase, early, force=force))
-            listed = "".join(f"\n  {one}" for one in early)
+            listed = "".join(f"\n  {reason}" for reason in early)
             make_sure(
                 f"{challenge} {phase}: everybody will see this leaderboard; there is no way back.{listed}",
                 yes=yes,
@@ -52,6 +52,6 @@ def release_board(
 
 
 def _refusal(challenge: str, phase: str, early: Sequence[str], *, force: bool) -> str:
-    listed = "\n".join(f"  {one}" for one in early)
+    listed = "\n".join(f"  {reason}" for reason in early)
     what = "--force needs --why REASON" if force else "To open it all the same give --force --why REASON"
     return f"{challenge} {phase} is not final:\n{listed}\n{what}; the board shows the reason."

@@ -45,8 +45,8 @@ def _folders(found: Overview) -> Listing:
 
 def _teams(found: Overview) -> Listing:
     table = Listing(("team", "challenge", "images", "uploads", "may store"), frozenset(("images", "uploads")))
-    for one in found.teams:
-        table.add(one.team, one.challenge, gib(one.images), gib(one.uploads), gib(found.team_storage))
+    for team in found.teams:
+        table.add(team.team, team.challenge, gib(team.images), gib(team.uploads), gib(found.team_storage))
     return table
 
 

@@ -53,7 +53,7 @@ def list_submissions(
             page = evaluations(session, wanted, after=page.next, limit=limit - len(found))
             found += page.items
     if as_json:
-        show_json([one.model_dump(mode="json") for one in found])
+        show_json([submission.model_dump(mode="json") for submission in found])
         return
     show(evaluations_table(found), otherwise="Nothing was submitted that this asks for.")
     if page.next is not None:
@@ -77,9 +77,9 @@ def evaluations_table(found: list[EvaluationRow]) -> Listing:
     """One row per evaluation."""
     heads = ("evaluation", "team", "of", "status", "since (UTC)")
     table = Listing(heads)
-    for one in found:
-        of = f"{one.challenge} {one.phase} {one.track} {one.task}"
-        table.add(str(one.id), one.team, of, _status(one), moment(one.created_at))
+    for submission in found:
+        of = f"{submission.challenge} {submission.phase} {submission.track} {submission.task}"
+        table.add(str(submission.id), submission.team, of, _status(submission), moment(submission.created_at))
     return table
 
 
@@ -108,11 +108,11 @@ def show_one(
     with work(settings_of(data)) as session:
         ids = evaluation_or_submission(session, id_)
         if log is not None:
-            say(*(log_of(session, one, log) for one in _only(ids)))
+            say(*(log_of(session, evaluation, log) for evaluation in _only(ids)))
             return
-        found = [shown(session, one, with_names=True) for one in ids]
+        found = [shown(session, evaluation, with_names=True) for evaluation in ids]
     if as_json:
-        content = [one.model_dump(mode="json") for one in found]
+        content = [submission.model_dump(mode="json") for submission in found]
         show_json(content if len(content) > 1 else content[0])
     elif len(found) > 1:
         show(evaluations_table(list(found)))

@@ -30,7 +30,7 @@ def list_teams(
             page = people.teams(session, challenge=challenge, find=find, after=page.next, limit=_PAGE)
             found += page.items
     if as_json:
-        show_json([one.model_dump(mode="json") for one in found])
+        show_json([team.model_dump(mode="json") for team in found])
     else:
         show(teams_table(found), otherwise="There is no such team." if find else "There is no team yet.")
 
@@ -49,16 +49,18 @@ def teams_table(found: list[TeamRow]) -> Listing:
         "id",
     )
     table = Listing(heads, frozenset(("submissions",)), prose=frozenset(("note",)))
-    for one in found:
+    for team in found:
         table.add(
-            one.name,
-            one.challenge,
-            one.standing,
-            ", ".join(f"{member.email}{' (captain)' if member.is_captain else ''}" for member in one.members),
-            f"{one.submissions:,}",
-            f"{one.spent} spent" + (f", {one.active} running" if one.active else ""),
-            moment(one.created_at),
-            one.disqualified or one.disclaimer or "",
-            str(one.id),
+            team.name,
+            team.challenge,
+            team.standing,
+            ", ".join(
+                f"{member.email}{' (captain)' if member.is_captain else ''}" for member in team.members
+            ),
+            f"{team.submissions:,}",
+            f"{team.spent} spent" + (f", {team.active} running" if team.active else ""),
+            moment(team.created_at),
+            team.disqualified or team.disclaimer or "",
+            str(team.id),
         )
     return table
