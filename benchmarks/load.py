@@ -99,11 +99,11 @@ def _bursts(running: Platform, team: Team, member: Member, submission: str) -> T
     """A thousand of each kind, while an evaluation runs."""
     titles = ("1,000 at once", "answers", "all within", "p50", "p99", "healthz p99", "healthz")
     table = Table(*titles, box=None, pad_edge=False)
-    for one in _kinds(running, team, member, submission):
+    for kind in _kinds(running, team, member, submission):
         with probed(running.url) as health:
-            answers = burst(running.url, one, COUNT)
+            answers = burst(running.url, kind, COUNT)
         table.add_row(
-            one.name,
+            kind.name,
             answers.shown,
             f"{answers.took:.1f} s",
             shown(answers.percentile(50)),
