@@ -54,23 +54,23 @@ class Manifest(Model):
     @model_validator(mode="after")
     def _each_case_once(self) -> Self:
         seen: dict[str, int] = {}
-        for position, one in enumerate(self.cases):
-            if one.case in seen:
-                raise ValueError(f"cases.{position}: same case name as entry {seen[one.case] + 1}")
-            seen[one.case] = position
+        for position, case in enumerate(self.cases):
+            if case.case in seen:
+                raise ValueError(f"cases.{position}: same case name as entry {seen[case.case] + 1}")
+            seen[case.case] = position
         return self
 
     @property
     def names(self) -> tuple[str, ...]:
         """Case names in order."""
-        return tuple(one.case for one in self.cases)
+        return tuple(case.case for case in self.cases)
 
     @property
     def digest(self) -> str:
         """sha256 over dataset, cases and file contents. Paths are left out: moved data are the same data."""
         content = [
             self.dataset,
-            [[one.case, {key: file.sha256 for key, file in one.files.items()}] for one in self.cases],
+            [[case.case, {key: file.sha256 for key, file in case.files.items()}] for case in self.cases],
         ]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
@@ -112,8 +112,8 @@ def _text(path: Path) -> str:
 
 
 def _problems(name: str, text: str, error: ValidationError) -> Iterator[str]:
-    for one in error.errors():
-        field, message = [str(part) for part in one["loc"]], one["msg"].removeprefix("Value error, ")
+    for problem in error.errors():
+        field, message = [str(part) for part in problem["loc"]], problem["msg"].removeprefix("Value error, ")
         if not field and ": " in message:  # a rule that joins fields names its field itself
             named, _, message = message.partition(": ")
             field = named.split(".")

@@ -65,7 +65,10 @@ def in_line(text: str) -> str:
 
 def harmless_json(text: str) -> str:
     """JSON in which everything that is not harmless is escaped: programs still get every character."""
-    return "".join(one if harmless(one) == one else json.dumps(one, ensure_ascii=True)[1:-1] for one in text)
+    return "".join(
+        character if harmless(character) == character else json.dumps(character, ensure_ascii=True)[1:-1]
+        for character in text
+    )
 
 
 class Console(rich.Console):

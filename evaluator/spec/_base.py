@@ -48,7 +48,7 @@ def each_once(values: T) -> T:
     Raises:
         ValueError: one does.
     """
-    twice = next((one for place, one in enumerate(values) if one in values[:place]), None)
+    twice = next((value for place, value in enumerate(values) if value in values[:place]), None)
     if twice is not None:
         raise ValueError(f"{twice!r} stands twice; keep one of them")
     return values

@@ -100,7 +100,7 @@ class Board(Model):
 
     @model_validator(mode="after")
     def _each_variable_once(self) -> Self:
-        names = [one.variable for one in self.groups]
+        names = [group.variable for group in self.groups]
         if len(set(names)) < len(names):
             raise ValueError("groups: every variable stands once")
         return self

@@ -89,7 +89,9 @@ class Challenge(Model):
 
         found = list(wrong_names(self.model_dump(include={"tasks", "boards", "ranking"})))
         if found:
-            raise ValueError("\n".join(f"{'.'.join(map(str, one.path))}: {one.message}" for one in found))
+            raise ValueError(
+                "\n".join(f"{'.'.join(map(str, mistake.path))}: {mistake.message}" for mistake in found)
+            )
         return self
 
     @property
