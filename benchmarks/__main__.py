@@ -51,11 +51,19 @@ def main(
             console.print(f"{name}: {type(error).__name__}: {error}", style="red", markup=False)
     console.print(table(found))
     if json_file is not None:
-        content = {"machine": machine, "comparisons": [one.to_json() for one in found], "failed": failed}
+        content = {
+            "machine": machine,
+            "comparisons": [comparison.to_json() for comparison in found],
+            "failed": failed,
+        }
         json_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    short = [one for one in found if not one.holds]
-    for one in short:
-        console.print(f"{one.name}: {one.ratio:.2f}× is below {one.least:g}×", style="red", markup=False)
+    short = [comparison for comparison in found if not comparison.holds]
+    for comparison in short:
+        console.print(
+            f"{comparison.name}: {comparison.ratio:.2f}× is below {comparison.least:g}×",
+            style="red",
+            markup=False,
+        )
     if failed or short:
         raise typer.Exit(1)
 
@@ -65,11 +73,21 @@ def table(found: list[Comparison]) -> Table:
     result = Table(
         "what", "Proctor", "median", "alternative", "median", "n", "speed", "least", box=None, pad_edge=False
     )
-    for one in found:
-        colour = "red" if not one.holds else "green" if one.ratio >= 1 else "yellow"
-        least = "" if one.least is None else f"{one.least:g}×"
-        sides = [word for side in (one.ours, one.other) for word in (side.label, one.shown(side))]
-        result.add_row(one.name, *sides, str(len(one.ours.seconds)), f"[{colour}]{one.ratio:.2f}×[/]", least)
+    for comparison in found:
+        colour = "red" if not comparison.holds else "green" if comparison.ratio >= 1 else "yellow"
+        least = "" if comparison.least is None else f"{comparison.least:g}×"
+        sides = [
+            word
+            for side in (comparison.ours, comparison.other)
+            for word in (side.label, comparison.shown(side))
+        ]
+        result.add_row(
+            comparison.name,
+            *sides,
+            str(len(comparison.ours.seconds)),
+            f"[{colour}]{comparison.ratio:.2f}×[/]",
+            least,
+        )
     result.caption = "speed: that of Proctor where the alternative's is 1; least: what is promised"
     result.caption_justify = "left"
     return result

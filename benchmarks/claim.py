@@ -57,7 +57,7 @@ UPDATE bare SET status = 'running' WHERE id =
 
 def run() -> list[Comparison]:
     """Choosing fairly, with lease, slot and event, committed; one claimer, a few evaluations or many."""
-    return [one for shape in _SHAPES for one in _measure(*shape)]
+    return [comparison for shape in _SHAPES for comparison in _measure(*shape)]
 
 
 def _measure(teams: int, cases: int, in_time: float | None) -> list[Comparison]:
@@ -103,7 +103,7 @@ def _renewal(sessions: SessionFactory, worker: RunWorker, settings: Settings) ->
             leased = claim(session, worker, _slot(), settings=settings)
             if leased is None:
                 raise RuntimeError("no case was leased")
-            held += [Claim(one.id, one.claim_no, worker.id) for one in leased.runs]
+            held += [Claim(leased_run.id, leased_run.claim_no, worker.id) for leased_run in leased.runs]
 
     def renew(claims: Sequence[Claim]) -> None:
         with unit_of_work(sessions) as session:
@@ -152,7 +152,7 @@ def _together(sessions: SessionFactory, worker: RunWorker, settings: Settings) -
 
     with ThreadPoolExecutor(_CLAIMERS) as pool:
         began = time.perf_counter()
-        taken = [one for mine in pool.map(drain, range(_CLAIMERS)) for one in mine]
+        taken = [seconds for mine in pool.map(drain, range(_CLAIMERS)) for seconds in mine]
         seconds = time.perf_counter() - began
     if len(set(taken)) < len(taken):
         raise RuntimeError("a case was leased twice")

@@ -67,7 +67,7 @@ def _paired(cases: int) -> Comparison:
 
 def _all_pairs(labels: np.ndarray, scores: np.ndarray) -> float:
     """Standard error of the difference from the kernel of every positive with every negative."""
-    kernels = [(one[labels == 1][:, None], one[labels == 0][None, :]) for one in scores]
+    kernels = [(score[labels == 1][:, None], score[labels == 0][None, :]) for score in scores]
     first, second = ((high > low) + 0.5 * (high == low) for high, low in kernels)
     difference = first - second
     m, n = difference.shape

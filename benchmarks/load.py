@@ -81,7 +81,7 @@ def _measure(running: Platform, team: Team) -> list[Comparison]:
     watched = _submit(team)
     console = Console(width=140)
     console.print(_bursts(running, team, _member(running, team.challenge, -1), watched))
-    _wait(running, team, watched)
+    _wait(team, watched)
     lanes = Table("lane", "requests", "answers", "p50", "p99", box=None, pad_edge=False)
     with crowd(running, team, members, watched, lanes), memory(running) as most:
         loaded = _cases(running, team)
@@ -99,11 +99,11 @@ def _bursts(running: Platform, team: Team, member: Member, submission: str) -> T
     """A thousand of each kind, while an evaluation runs."""
     titles = ("1,000 at once", "answers", "all within", "p50", "p99", "healthz p99", "healthz")
     table = Table(*titles, box=None, pad_edge=False)
-    for one in _kinds(running, team, member, submission):
+    for kind in _kinds(running, team, member, submission):
         with probed(running.url) as health:
-            answers = burst(running.url, one, COUNT)
+            answers = burst(running.url, kind, COUNT)
         table.add_row(
-            one.name,
+            kind.name,
             answers.shown,
             f"{answers.took:.1f} s",
             shown(answers.percentile(50)),
@@ -162,7 +162,7 @@ def _submit(team: Team) -> str:
     return team.client.submit(team.challenge, team=team.team, track=_TRACK, phase=PHASE, images=images).id
 
 
-def _wait(running: Platform, team: Team, submission: str) -> None:
+def _wait(team: Team, submission: str) -> None:
     deadline = time.monotonic() + 600
     while not team.client.submission(submission).ended:
         if time.monotonic() > deadline:

@@ -65,4 +65,6 @@ def _scores(running: Platform, evaluation: str) -> tuple[tuple[str, str, float |
     )
     with running.database() as session:
         found = session.scalars(query).all()
-        return tuple((one.board, one.metric, one.value, one.replicates) for one in found)
+        return tuple(
+            (standing.board, standing.metric, standing.value, standing.replicates) for standing in found
+        )

@@ -78,14 +78,16 @@ def _through_the_queue(running: Platform, team: Team) -> float:
 def _loops(spec: Challenge, image: str, scans: Path, top: Path, slots: int) -> Callable[[], float]:
     """A function that runs one loop per slot side by side and returns the seconds until the last has ended."""
     scan = next(scans.glob("preprocessed/*/*/*.nii.gz"))
-    cpusets = [one.environment()["PROCTOR_SLOT_CPUSET"] for one in deal(slots)]
-    scripts = [_loop(spec, image, scan, top / f"bare-{slots}-{n}", one) for n, one in enumerate(cpusets)]
+    cpusets = [slot.environment()["PROCTOR_SLOT_CPUSET"] for slot in deal(slots)]
+    scripts = [
+        _loop(spec, image, scan, top / f"bare-{slots}-{n}", cpuset) for n, cpuset in enumerate(cpusets)
+    ]
 
     def run() -> float:
         began = time.perf_counter()
         children = [
-            subprocess.Popen(["sh", "-ec", one.format(cases=CASES // slots)], stdout=_NULL, stderr=_NULL)
-            for one in scripts
+            subprocess.Popen(["sh", "-ec", script.format(cases=CASES // slots)], stdout=_NULL, stderr=_NULL)
+            for script in scripts
         ]
         codes = [child.wait() for child in children]
         if any(codes):
@@ -122,14 +124,16 @@ def _flags(config: dict[str, Any], top: Path) -> list[str]:
     seccomp.write_text(host["SecurityOpt"][1].removeprefix("seccomp="))
     flags = ["--network=none", "--init", "--no-healthcheck", f"--workdir={config['WorkingDir']}"]
     flags += [f"--hostname={config['Hostname']}", f"--dns={host['Dns'][0]}"]
-    flags += [f"--env={one}" for one in config["Env"]]
-    flags += [f"--cap-drop={one}" for one in host["CapDrop"]] + [f"--cap-add={one}" for one in host["CapAdd"]]
+    flags += [f"--env={variable}" for variable in config["Env"]]
+    flags += [f"--cap-drop={capability}" for capability in host["CapDrop"]] + [
+        f"--cap-add={capability}" for capability in host["CapAdd"]
+    ]
     flags += [f"--security-opt={host['SecurityOpt'][0]}", f"--security-opt=seccomp={seccomp}"]
     flags += [f"--pids-limit={host['PidsLimit']}", f"--memory={host['Memory']}"]
     flags += [f"--memory-swap={host['MemorySwap']}", f"--oom-score-adj={host['OomScoreAdj']}"]
     flags += [f"--cpuset-cpus={host['CpusetCpus']}", f"--shm-size={host['ShmSize']}"]
     flags += [f"--cpus={host['NanoCpus'] / 1e9}"] if host["NanoCpus"] else []
-    flags += [f"--ulimit={one['Name']}={one['Soft']}:{one['Hard']}" for one in host["Ulimits"]]
+    flags += [f"--ulimit={limit['Name']}={limit['Soft']}:{limit['Hard']}" for limit in host["Ulimits"]]
     flags += ["--ipc=private", "--cgroupns=private", f"--log-driver={host['LogConfig']['Type']}"]
     flags += [f"--log-opt={key}={value}" for key, value in host["LogConfig"]["Config"].items()]
     places = {"output": options.OUTPUT, "work": options.WORK, "tmp": options.TMP}

@@ -21,8 +21,8 @@ def run() -> list[Comparison]:
     rng = np.random.default_rng(26)
     skill = rng.normal(0, 0.02, (_TEAMS, 1))
     cases = {number: np.clip(rng.normal(0.7 + skill, 0.2, (_TEAMS, _CASES)), 0, 1) for number in range(2)}
-    values = np.stack([one.mean(axis=1) for one in cases.values()])
-    table = Table(tuple(f"team{one}" for one in range(_TEAMS)), _COLUMNS, values, cases)
+    values = np.stack([case.mean(axis=1) for case in cases.values()])
+    table = Table(tuple(f"team{team}" for team in range(_TEAMS)), _COLUMNS, values, cases)
     counts = draw_counts(range(_CASES), [0] * _CASES, resamples=_RESAMPLES, digest="benchmark")
     return [_compare(method, table, counts) for method in ("mean_then_rank", "rank_then_mean")]
 
@@ -61,6 +61,6 @@ def _places_one_by_one(method: str, dsc: Values, nsd: Values, counts: Values) ->
     ]
     for number, row in enumerate(counts):
         chosen = np.repeat(np.arange(len(row)), row.astype(int))
-        ranks = [rankdata(np.round(one[:, chosen].mean(axis=1), 9), method="min") for one in terms]
+        ranks = [rankdata(np.round(term[:, chosen].mean(axis=1), 9), method="min") for term in terms]
         places[number] = rankdata(np.mean(ranks, axis=0), method="min")
     return places

@@ -22,10 +22,10 @@ def run() -> list[Comparison]:
     scores = np.round(np.clip(rng.normal(0.4 + 0.2 * labels, 0.2, (_SUBMISSIONS, _CASES)), 0, 1), 3)
     counts = draw_counts(range(_CASES), labels.tolist(), resamples=_RESAMPLES, digest="sha256:benchmark")
     chosen = [np.repeat(np.arange(_CASES), row.astype(int)) for row in counts[:_SUBSET]]
-    expected = [roc_auc_score(labels[one], scores[0][one]) for one in chosen]
+    expected = [roc_auc_score(labels[drawn], scores[0][drawn]) for drawn in chosen]
     others = (
-        (40.0, "scikit-learn", lambda: [roc_auc_score(labels[one], scores[0][one]) for one in chosen]),
-        (2.0, "our own AUROC", lambda: [auroc(labels[one], scores[0][one]) for one in chosen]),
+        (40.0, "scikit-learn", lambda: [roc_auc_score(labels[drawn], scores[0][drawn]) for drawn in chosen]),
+        (2.0, "our own AUROC", lambda: [auroc(labels[drawn], scores[0][drawn]) for drawn in chosen]),
     )
     found = []
     for route in routes():

@@ -162,7 +162,7 @@ class Client:
         content = _json(response)
         spec = content.get("spec")
         if not isinstance(spec, dict) or not all(
-            isinstance(spec.get(one), dict) for one in ("tasks", "boards", "phases")
+            isinstance(spec.get(part), dict) for part in ("tasks", "boards", "phases")
         ):
             raise _not_proctor(response)
         return content
@@ -202,7 +202,7 @@ class Client:
 
     def images(self, team_id: str) -> list[str]:
         """Digests of the images a team has on the server."""
-        return [one.digest for one in self.stored_images(team_id)]
+        return [image.digest for image in self.stored_images(team_id)]
 
     def remove_image(self, team_id: str, digest: str) -> None:
         """Takes an image from a team."""

@@ -24,9 +24,11 @@ class _Group(Group):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         for (
-            one
+            command
         ) in self.commands.values():  # lists of commands show it whole, and do not cut it after 45 letters
-            one.short_help = one.short_help or " ".join((one.help or "").partition("\n\n")[0].split())
+            command.short_help = command.short_help or " ".join(
+                (command.help or "").partition("\n\n")[0].split()
+            )
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -125,7 +127,7 @@ def choose_challenge(client: Client, slug: str | None) -> Challenge:
     Raises:
         Usage: it has to be named.
     """
-    challenges = {one.slug: one for one in client.challenges()}
+    challenges = {challenge.slug: challenge for challenge in client.challenges()}
     if slug is None and len(challenges) == 1:
         return next(iter(challenges.values()))
     if slug not in challenges:
@@ -148,7 +150,7 @@ def chosen(found: Sequence[_Listed], ending: str, what: str) -> _Listed:
     Raises:
         Usage: there is none, or several.
     """
-    meant = [one for one in found if ending and one.id.endswith(ending)]
+    meant = [item for item in found if ending and item.id.endswith(ending)]
     if len(meant) != 1:
         count = f"No {what} has" if not meant else f"{len(meant)} of them have"
         raise Usage(

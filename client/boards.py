@@ -32,11 +32,11 @@ def leaderboard_tables(board: LeaderboardOut) -> Iterator[RenderableType]:
     for track in board.tracks:
         if track.unified:
             yield _unified(board, track)
-        for one in track.boards:
-            if one.entries:
-                yield _board(track, one, board.decimals)
-            if one.otherwise:
-                yield _otherwise(track, one, board.decimals)
+        for column in track.boards:
+            if column.entries:
+                yield _board(track, column, board.decimals)
+            if column.otherwise:
+                yield _otherwise(track, column, board.decimals)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _begun(first: str) -> Table:
 
 def _unified(board: LeaderboardOut, track: TrackOut) -> _Ranking:
     prized = any(row.wins for row in track.unified)
-    heads = ["overall", *(["prize"] if prized else []), *(one.board for one in track.boards)]
+    heads = ["overall", *(["prize"] if prized else []), *(board.board for board in track.boards)]
     rows = [
         (
             number(row.placement, 0),
@@ -100,12 +100,12 @@ def _unified(board: LeaderboardOut, track: TrackOut) -> _Ranking:
             [
                 number(row.overall, 3),
                 *([row.wins or "–"] if prized else []),
-                *(_board_rank(row, one.board) for one in track.boards),
+                *(_board_rank(row, board.board) for board in track.boards),
             ],
         )
         for row in track.unified
     ]
-    brackets = [_IN_BRACKETS] if any("(" in one for _, _, values in rows for one in values) else []
+    brackets = [_IN_BRACKETS] if any("(" in value for _, _, values in rows for value in values) else []
     notes = [
         " ".join([_OVERALL, *brackets]),
         *(["prize: if these standings are final and decide the prizes."] if prized else []),
@@ -174,7 +174,7 @@ def _unranked(board: BoardOut) -> list[str]:
 def _notes(listed: Sequence[Valued]) -> list[str]:
     """What is to be said of the values of a table, each once."""
     values = (one for entry in listed for one in entry.metrics.values())
-    return list(dict.fromkeys(said for one in values if (said := one.note or one.reason)))
+    return list(dict.fromkeys(said for value in values if (said := value.note or value.reason)))
 
 
 def _numbered(notes: Sequence[str]) -> list[str]:
@@ -191,7 +191,7 @@ def _value(found: ValueOut | None, decimals: int, notes: Sequence[str]) -> str:
 
 def _team(row: Marks, rows: Sequence[Marks]) -> Text:
     """The team with its marks, those in words too that a page shows by colour."""
-    leading = sum(one.first for one in rows)
+    leading = sum(row.first for row in rows)
     marks = [
         *(["tied for first" if leading > 1 else "first"] if row.first else []),
         *(["disqualified"] if row.disqualified else []),

@@ -8,12 +8,8 @@ from client.errors import Local
 from evaluator.spec import Task
 
 _DEPTH = 4
-_ALSO = {
-    "dwi": ("dwi_b1000",),
-    "t1w": ("t1",),
-    "t2w": ("t2",),
-    "t2s": ("t2star",),
-}  # as earlier editions wrote
+# As earlier editions wrote.
+_ALSO = {"dwi": ("dwi_b1000",), "t1w": ("t1",), "t2w": ("t2",), "t2s": ("t2star",)}
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ def find_cases(root: Path, task_name: str, task: Task) -> tuple[list[Case], list
         else:
             cases.append(Case(name, inputs))
     if not cases:
-        files = ", ".join(one.file for one in task.all_inputs)
+        files = ", ".join(scan.file for scan in task.all_inputs)
         raise Local(
             f"{root} holds no complete case of {task_name}.", f"A case is a folder with the files {files}."
         )
@@ -60,7 +56,7 @@ def _top(root: Path, task_name: str) -> Path:
     number = re.search(r"\d+$", task_name)
     names = (task_name, f"Task_{number[0]}" if number else task_name)
     found = next((root / name for name in names if (root / name).is_dir()), None)
-    if found is None and (others := [one.name for one in sorted(root.iterdir()) if _is_task(one)]):
+    if found is None and (others := [path.name for path in sorted(root.iterdir()) if _is_task(path)]):
         # Tasks share names of inputs: another task's cases would run, and pass for this one's.
         raise Local(
             f"{root} holds {', '.join(others)}, but not {names[-1]}.",
@@ -85,10 +81,10 @@ def _folders(root: Path, depth: int) -> list[Path]:
 
 def _inputs(folder: Path, task: Task) -> dict[str, Path]:
     found = {}
-    for one in task.all_inputs:
-        suffix = one.file[one.file.index(".") :]
-        names = [one.file, *(stem + suffix for stem in (one.key, *_ALSO.get(one.key, ())))]
+    for scan in task.all_inputs:
+        suffix = scan.file[scan.file.index(".") :]
+        names = [scan.file, *(stem + suffix for stem in (scan.key, *_ALSO.get(scan.key, ())))]
         path = next((folder / name for name in names if (folder / name).is_file()), None)
         if path is not None:
-            found[one.key] = path
+            found[scan.key] = path
     return found

@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - named for what they tell the participant, as the tree shows
 """What can go wrong for a participant, with the exit code that a script sees.
 
     ClientError

@@ -202,7 +202,7 @@ class Submission(_Answer):
     @property
     def ended(self) -> bool:
         """Whether every evaluation has ended."""
-        return all(one.ended for one in self.evaluations)
+        return all(evaluation.ended for evaluation in self.evaluations)
 
 
 class Quota(_Answer):

@@ -41,9 +41,9 @@ def require_phase(challenge: Challenge, name: str) -> Phase:
     Raises:
         Problem: the challenge has none of this name.
     """
-    found = next((one for one in challenge.phases if one.name == name), None)
+    found = next((phase for phase in challenge.phases if phase.name == name), None)
     if found is None:
-        names = ", ".join(one.name for one in challenge.phases)
+        names = ", ".join(phase.name for phase in challenge.phases)
         raise Problem(404, "unknown_phase", "Not found", f"There is no phase {name!r}. Phases: {names}.")
     return found
 
@@ -76,7 +76,7 @@ def require_cases(phase: Phase, tasks: Iterable[str]) -> None:
 
 def require_attempts(quotas: Iterable[Quota], aim: Aim, spec: Mapping[str, Any]) -> None:
     """Raises Problem unless the team has an attempt left on every task of `aim`, and may fail there."""
-    rows = {(one.task, one.track, one.phase): one for one in quotas}
+    rows = {(quota.task, quota.track, quota.phase): quota for quota in quotas}
     shared = _shares_attempts(spec, aim.phase)
     for number, task in enumerate(aim.tasks):
         quota = rows.get((task, aim.track, aim.phase))
@@ -129,8 +129,10 @@ def repeats(submissions: Sequence[Submission], aim: Aim, images: Mapping[str, st
     for submission in submissions:
         if (submission.track, submission.phase) != (aim.track, aim.phase):
             continue
-        for one in submission.evaluations:
-            if images.get(one.task) == one.image and one.status not in _GIVEN_BACK:
-                sentence = f"{one.task} has this very image already, {one.status} in {submission.id}."
-                found.setdefault(one.task, sentence)
+        for evaluation in submission.evaluations:
+            if images.get(evaluation.task) == evaluation.image and evaluation.status not in _GIVEN_BACK:
+                sentence = (
+                    f"{evaluation.task} has this very image already, {evaluation.status} in {submission.id}."
+                )
+                found.setdefault(evaluation.task, sentence)
     return found

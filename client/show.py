@@ -29,8 +29,8 @@ def submission_table(submission: Submission) -> RenderableType:
     table = _table()
     for column in ("task", "status", "cases and verdicts"):
         table.add_column(column, overflow="fold")
-    for one in submission.evaluations:
-        table.add_row(one.task, _status(one), _said(one))
+    for evaluation in submission.evaluations:
+        table.add_row(evaluation.task, _status(evaluation), _said(evaluation))
     title = f"Submission {submission.id} · {submission.track} · {submission.phase}"
     return _titled(title, table, [LATE] if shows_late(submission) else ())
 
@@ -101,9 +101,9 @@ def quota_table(rows: Iterable[Quota]) -> RenderableType:
     table = _table()
     for column in ("phase", "track", "task", "spent", "running", "left", "may be rejected"):
         table.add_column(column, justify="left" if column in ("phase", "track", "task") else "right")
-    for one in rows:
-        left = "no limit" if one.left is None else f"{one.left} of {one.valid}"
-        table.add_row(one.phase, one.track, one.task, str(one.spent), str(one.reserved), left, _may_fail(one))
+    for row in rows:
+        left = "no limit" if row.left is None else f"{row.left} of {row.valid}"
+        table.add_row(row.phase, row.track, row.task, str(row.spent), str(row.reserved), left, _may_fail(row))
     title = "Valid attempts, and evaluations of all tracks together that may still be rejected this week"
     return _titled(title, table)
 

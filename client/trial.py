@@ -1,8 +1,6 @@
 """`proctor try`: an image on public cases, through the code and the limits that the worker uses."""
 
 import os
-import shutil
-import subprocess
 import tempfile
 import uuid
 from collections.abc import Collection, Iterator
@@ -71,15 +69,6 @@ def limits_here(limits: Limits, *, memory: int, cpus: int, gpu: str | None) -> t
         changes["gpu"] = None
         warnings.append("The challenge runs cases with a GPU, here is none: the image has to work without.")
     return limits.model_copy(update=changes), warnings
-
-
-def local_gpu() -> str | None:
-    """The UUID of the first NVIDIA GPU that this machine's driver lists."""
-    if shutil.which("nvidia-smi") is None:
-        return None
-    command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return next(iter(found.stdout.split()), None) if found.returncode == 0 else None
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 MOST_INT = 2**31 - 1
 MOST_BIGINT = 2**63 - 1
+MOST_PER_CONTAINER = 50
+"""Cases that one container may be given: what a program keeps of them in its memory has an end."""
 
 BigInt = Annotated[int, Field(strict=True, ge=0, le=MOST_BIGINT)]
 """A number that fits a column of type bigint: bytes, for one."""

@@ -15,7 +15,7 @@ from contract.images import ImageFacts
 from contract.receipts import RunReceipt
 from contract.statuses import Mode
 from contract.texts import Cleaned, Line
-from evaluator.spec import Limits, Task
+from evaluator.spec import MOST_AT_ONCE, Limits, Task
 from evaluator.terminal import in_line
 from evaluator.verdicts import Check, Fault, PlatformFault, code_of
 
@@ -51,7 +51,9 @@ class SlotOffer(_Said):
     memory: Annotated[int, Field(strict=True, gt=0, le=2**46)]
     gpus: Annotated[int, Field(strict=True, ge=0, le=64)] = 0
     gpu_memory: Annotated[int, Field(strict=True, ge=0, le=2**42)] = 0
-    most: Annotated[int, Field(strict=True, ge=1, le=50, description="Cases it would run at once")] = 1
+    most: Annotated[
+        int, Field(strict=True, ge=1, le=MOST_AT_ONCE, description="Cases it would run at once")
+    ] = 1
     invoke: Annotated[StrictBool, Field(description="It can keep one container for several cases")] = False
     runtimes: Annotated[tuple[_Runtime, ...], Few(20)] = ("runc",)
 

@@ -123,10 +123,10 @@ def _results(console: Console, stages: Stages, admin: Client, running: Sequence[
     board = admin.leaderboard(CHALLENGE, "validation")
     for table in leaderboard_tables(board):
         console.print(table)
-    for one in running:
-        for evaluation in one.submission.evaluations:
+    for entrant in running:
+        for evaluation in entrant.submission.evaluations:
             if evaluation.status != "SCORED":
-                says = f"{one.entry.team}, {evaluation.task}: {evaluation.status}. {evaluation.reason}"
+                says = f"{entrant.entry.team}, {evaluation.task}: {evaluation.status}. {evaluation.reason}"
                 console.print(says, style="red", markup=False)
     console.print(stages.table())
     console.print(_cases(admin, running))
@@ -141,10 +141,10 @@ def _cases(admin: Client, running: Sequence[Running]) -> Table:
     )
     for column in ("team", "cases", "container, median", "lease to verdict, median"):
         table.add_column(column, justify="left" if column == "team" else "right")
-    for one in running:
+    for entrant in running:
         cases = [
             case
-            for evaluation in one.submission.evaluations
+            for evaluation in entrant.submission.evaluations
             for case in admin.request("GET", f"/admin/evaluations/{evaluation.id}/cases?limit=200").json()
             if case["seconds"] is not None
         ]
@@ -153,7 +153,7 @@ def _cases(admin: Client, running: Sequence[Running]) -> Table:
                 _median([case["seconds"] for case in cases]),
                 _median([case["slot"] for case in cases]),
             )
-            table.add_row(one.entry.team, str(len(cases)), f"{container:.2f} s", f"{slot:.2f} s")
+            table.add_row(entrant.entry.team, str(len(cases)), f"{container:.2f} s", f"{slot:.2f} s")
     return table
 
 

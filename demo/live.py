@@ -35,10 +35,10 @@ def watch(console: Console, running: Sequence[Running]) -> None:
     """Shows the progress until every submission has ended; without a terminal a line now and then."""
     said = time.monotonic()
     with Live(_table(running), console=console, refresh_per_second=4, transient=True) as live:
-        while not all(one.submission.ended for one in running):
+        while not all(entrant.submission.ended for entrant in running):
             time.sleep(_LOOK_EVERY)
-            for one in running:
-                one.look()
+            for entrant in running:
+                entrant.look()
             live.update(_table(running))
             if not console.is_terminal and time.monotonic() - said > _SAY_EVERY:
                 said = time.monotonic()
@@ -49,16 +49,18 @@ def _table(running: Sequence[Running]) -> Table:
     table = Table(title="Submissions under way")
     table.add_column("team")
     table.add_column("track")
-    for task in sorted({task for one in running for task in one.entry.tasks}):
+    for task in sorted({task for entrant in running for task in entrant.entry.tasks}):
         table.add_column(task, justify="center", min_width=8)
-    for one in running:
-        cells = {evaluation.task: _cell(evaluation) for evaluation in one.submission.evaluations}
-        table.add_row(one.entry.team, one.entry.track, *[cells.get(column, "") for column in _tasks(running)])
+    for entrant in running:
+        cells = {evaluation.task: _cell(evaluation) for evaluation in entrant.submission.evaluations}
+        table.add_row(
+            entrant.entry.team, entrant.entry.track, *[cells.get(column, "") for column in _tasks(running)]
+        )
     return table
 
 
 def _tasks(running: Sequence[Running]) -> list[str]:
-    return sorted({task for one in running for task in one.entry.tasks})
+    return sorted({task for entrant in running for task in entrant.entry.tasks})
 
 
 def _cell(evaluation: Evaluation) -> str:
@@ -68,7 +70,7 @@ def _cell(evaluation: Evaluation) -> str:
 
 
 def _line(running: Sequence[Running]) -> str:
-    evaluations = [evaluation for one in running for evaluation in one.submission.evaluations]
+    evaluations = [evaluation for entrant in running for evaluation in entrant.submission.evaluations]
     ended = sum(evaluation.ended for evaluation in evaluations)
     cases = sum(evaluation.cases or 0 for evaluation in evaluations)
     done = sum((evaluation.cases or 0) * evaluation.progress // 10 for evaluation in evaluations)

@@ -49,7 +49,7 @@ class Stages:
         table.add_column("stage")
         table.add_column("began at", justify="right")
         table.add_column("took", justify="right")
-        for stage in sorted(self.done, key=lambda one: one.started):
+        for stage in sorted(self.done, key=lambda stage: stage.started):
             table.add_row(stage.name, f"{stage.started:.1f} s", f"{stage.seconds:.1f} s")
         table.add_section()
         table.add_row("whole demo", "", f"{self.total:.1f} s")

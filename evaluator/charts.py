@@ -72,7 +72,7 @@ def is_drawn(value: float) -> bool:
 
 def _round_step(least: float) -> float:
     power = 10.0 ** math.floor(math.log10(least))
-    return next(one * power for one in (1, 2, 2.5, 5, 10, 20) if one * power >= least * 0.999)
+    return next(factor * power for factor in (1, 2, 2.5, 5, 10, 20) if factor * power >= least * 0.999)
 
 
 def interval_plot(title: str, rows: Sequence[Interval], *, whole: bool = False) -> Markup:
@@ -125,8 +125,8 @@ def _box(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], y: float, sc
     ordered = np.sort(values)
     shown = ordered[np.linspace(0, len(ordered) - 1, min(len(ordered), MOST_DOTS)).astype(int)]
     dots = "".join(
-        f'<circle cx="{_n(scale.at(one))}" cy="{_n(y + (number * 7 % 11 - 5) * 0.9)}" r="1.6"/>'
-        for number, one in enumerate(shown.tolist())
+        f'<circle cx="{_n(scale.at(value))}" cy="{_n(y + (number * 7 % 11 - 5) * 0.9)}" r="1.6"/>'
+        for number, value in enumerate(shown.tolist())
     )
     low, middle, high = (scale.at(float(np.quantile(values, q))) for q in (0.25, 0.5, 0.75))
     box = f'<rect class="box" x="{_n(low)}" y="{_n(y - 7)}" width="{_n(max(high - low, 1))}" height="14"/>'
@@ -193,9 +193,9 @@ def _figure(title: str, said: str, drawn: Sequence[str], scale: Scale, rows: int
     height = _TOP + rows * _ROW + _AXIS
     bottom = _TOP + rows * _ROW
     grid = "".join(
-        f'<line class="grid" x1="{_n(scale.at(one))}" x2="{_n(scale.at(one))}" y1="{_TOP}" y2="{bottom}"/>'
-        f'<text class="tick" x="{_n(scale.at(one))}" y="{bottom + 15}">{one:.6g}</text>'
-        for one in scale.ticks
+        f'<line class="grid" x1="{_n(scale.at(tick))}" x2="{_n(scale.at(tick))}" y1="{_TOP}" y2="{bottom}"/>'
+        f'<text class="tick" x="{_n(scale.at(tick))}" y="{bottom + 15}">{tick:.6g}</text>'
+        for tick in scale.ticks
     )
     return Markup(  # noqa: S704 - all text in it is escaped
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">'

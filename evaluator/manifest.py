@@ -14,8 +14,9 @@ from typing import Annotated, Any, Self
 import numpy as np
 import numpy.typing as npt
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from evaluator.frozen import Model
 from evaluator.outputs import LabelMapError, TruthError, read_label_map, truth
 from evaluator.spec import NumberOutput, SegmentationOutput
 from evaluator.tables import TableError, decimal, known, text_of, text_table
@@ -30,25 +31,21 @@ class ManifestError(ValueError):
     """A manifest or a references directory that cannot be used; the message names the file and the line."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class InputFile(_Model):
+class InputFile(Model):
     """One input of a case: where it lies, relative to the manifest, and what is in it."""
 
     path: Annotated[str, Field(min_length=1)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class ManifestCase(_Model):
+class ManifestCase(Model):
     """One case: its name and its input files by modality."""
 
     case: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=200)]
     files: Annotated[dict[str, InputFile], Field(min_length=1)]
 
 
-class Manifest(_Model):
+class Manifest(Model):
     """The cases of one dataset in their order, which is the order of every report."""
 
     dataset: Annotated[str, Field(min_length=1)]
@@ -57,23 +54,23 @@ class Manifest(_Model):
     @model_validator(mode="after")
     def _each_case_once(self) -> Self:
         seen: dict[str, int] = {}
-        for position, one in enumerate(self.cases):
-            if one.case in seen:
-                raise ValueError(f"cases.{position}: same case name as entry {seen[one.case] + 1}")
-            seen[one.case] = position
+        for position, case in enumerate(self.cases):
+            if case.case in seen:
+                raise ValueError(f"cases.{position}: same case name as entry {seen[case.case] + 1}")
+            seen[case.case] = position
         return self
 
     @property
     def names(self) -> tuple[str, ...]:
         """Case names in order."""
-        return tuple(one.case for one in self.cases)
+        return tuple(case.case for case in self.cases)
 
     @property
     def digest(self) -> str:
         """sha256 over dataset, cases and file contents. Paths are left out: moved data are the same data."""
         content = [
             self.dataset,
-            [[one.case, {key: file.sha256 for key, file in one.files.items()}] for one in self.cases],
+            [[case.case, {key: file.sha256 for key, file in case.files.items()}] for case in self.cases],
         ]
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
@@ -115,8 +112,8 @@ def _text(path: Path) -> str:
 
 
 def _problems(name: str, text: str, error: ValidationError) -> Iterator[str]:
-    for one in error.errors():
-        field, message = [str(part) for part in one["loc"]], one["msg"].removeprefix("Value error, ")
+    for problem in error.errors():
+        field, message = [str(part) for part in problem["loc"]], problem["msg"].removeprefix("Value error, ")
         if not field and ": " in message:  # a rule that joins fields names its field itself
             named, _, message = message.partition(": ")
             field = named.split(".")

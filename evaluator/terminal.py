@@ -65,7 +65,10 @@ def in_line(text: str) -> str:
 
 def harmless_json(text: str) -> str:
     """JSON in which everything that is not harmless is escaped: programs still get every character."""
-    return "".join(one if harmless(one) == one else json.dumps(one, ensure_ascii=True)[1:-1] for one in text)
+    return "".join(
+        character if harmless(character) == character else json.dumps(character, ensure_ascii=True)[1:-1]
+        for character in text
+    )
 
 
 class Console(rich.Console):
@@ -109,9 +112,8 @@ def say(*lines: str, err: bool = False) -> None:
 
 def say_json(content: Any, *, indent: int | None = 2) -> None:
     """Prints JSON for programs on standard output; `content` may be a pydantic model."""
-    if hasattr(
-        content, "model_dump"
-    ):  # pydantic itself takes long to load, and a list of commands needs none of it
+    # Pydantic itself takes long to load, and a list of commands needs none of it.
+    if hasattr(content, "model_dump"):
         content = content.model_dump(mode="json")
     say(harmless_json(json.dumps(content, indent=indent, ensure_ascii=False, default=str)))
 

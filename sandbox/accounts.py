@@ -20,9 +20,8 @@ from sandbox.faults import EngineFault
 _FILES = {"/etc/passwd": 4 * 2**20, "/etc/group": 32 * 2**10}
 """With the most bytes each may have. A user of ten thousand groups keeps runc busy for twenty seconds before anything
 starts, one of a hundred thousand for minutes, and nothing of such a container can be removed meanwhile."""
-_SPECIAL = (
-    (1 << 26) | (1 << 25) | (1 << 24) | (1 << 21) | (1 << 19)
-)  # device, pipe, socket, character device, other
+# Device, pipe, socket, character device, other.
+_SPECIAL = (1 << 26) | (1 << 25) | (1 << 24) | (1 << 21) | (1 << 19)
 _LINK = 1 << 27
 _LIVE = ("/proc", "/sys", "/dev", "/input", "/output", "/proctor", "/tmp")  # noqa: S108 - inside the container
 _known: dict[str, bool] = {}

@@ -159,12 +159,12 @@ def _groups_of(pid: int) -> dict[str, Path]:
 
 def _inherit_cores(group: Path) -> None:
     """Makes a group of version 1 that may use what its parents may; a new one has no cores, and runsc gives it none."""
-    for one in (group.parent, group):
+    for folder in (group.parent, group):
         with contextlib.suppress(OSError):
-            one.mkdir(exist_ok=True)
+            folder.mkdir(exist_ok=True)
             for name in ("cpuset.cpus", "cpuset.mems"):
-                if not (one / name).read_text().strip():
-                    (one / name).write_text((one.parent / name).read_text())
+                if not (folder / name).read_text().strip():
+                    (folder / name).write_text((folder.parent / name).read_text())
 
 
 def remove_orphans(orphan: Callable[[str], bool]) -> None:

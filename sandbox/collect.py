@@ -21,7 +21,7 @@ _CHUNK = 2**20
 _LOOKED_AT = 10_000
 
 
-class NotCollected(Exception):  # noqa: N818 - an outcome, not an error of ours
+class NotCollected(Exception):
     """There is no output file that could be checked; `verdict` says why."""
 
     def __init__(self, verdict: Verdict) -> None:

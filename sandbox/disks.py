@@ -63,11 +63,11 @@ class Disk:
 
     def clear(self) -> None:
         """Remove everything on it; nothing may run that can write to it."""
-        for one in self.path.iterdir():
-            if one.is_dir() and not one.is_symlink():
-                shutil.rmtree(one)
+        for entry in self.path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
             else:
-                one.unlink()
+                entry.unlink()
 
     def remove(self) -> None:
         """Unmount it here; the kernel detaches the device once nothing mounts it, and the file goes."""

@@ -191,8 +191,10 @@ class Engine:
         """
         ours = re.compile(rf"({re.escape(prefix)}{_JOB})(?:\..*)?")
         with translate("listing orphans"):
-            containers = [name.lstrip("/") for one in self.api.containers(all=True) for name in one["Names"]]
-            volumes = [one["Name"] for one in self.api.volumes()["Volumes"] or ()]
+            containers = [
+                name.lstrip("/") for container in self.api.containers(all=True) for name in container["Names"]
+            ]
+            volumes = [volume["Name"] for volume in self.api.volumes()["Volumes"] or ()]
 
         def orphan(name: str) -> bool:
             match = ours.fullmatch(name)

@@ -11,7 +11,7 @@ def shortened(said: str) -> str:
     return said if len(said) <= _MOST_SAID else f"{said[:half]} … {said[-half:]}"
 
 
-class EngineFault(Exception):  # noqa: N818 - a fault, as the verdicts call it
+class EngineFault(Exception):
     """The platform failed: the case goes back to the queue and nobody's attempt is spent.
 
     `fault` says which part failed; `detail` is for administrators and may hold the engine's own words.
@@ -24,5 +24,5 @@ class EngineFault(Exception):  # noqa: N818 - a fault, as the verdicts call it
         self.detail = detail
 
 
-class ImageRefused(Exception):  # noqa: N818 - an outcome, not an error of ours
+class ImageRefused(Exception):
     """The engine cannot make anything of a verified image: its config or its layers do not fit together."""

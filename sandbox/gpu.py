@@ -1,4 +1,4 @@
-"""The most memory that was in use on one GPU while a container had it, asked of the driver's own tool."""
+"""This machine's GPUs and the memory in use on one while a container had it, asked of the driver's own tool."""
 
 import contextlib
 import os
@@ -9,8 +9,24 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
+_TOOL = "nvidia-smi"
 _EVERY_MS = 500
 _MIB = 2**20
+
+
+def gpus() -> list[tuple[str, int]]:
+    """(UUID, memory in bytes) of each NVIDIA GPU the driver knows; none where there is no driver.
+
+    Where a GPU has the host's memory and the driver tells no number, that is 0.
+    """
+    if shutil.which(_TOOL) is None:
+        return []
+    query = [_TOOL, "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits"]
+    answer = subprocess.run(query, capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        return []
+    rows = [line.split(",") for line in answer.stdout.splitlines() if line.strip()]
+    return [(uuid.strip(), peak([memory]) or 0) for uuid, memory in rows]
 
 
 def peak(lines: Iterable[str]) -> int | None:
@@ -32,8 +48,8 @@ class Sampler:
         self.peak: int | None = None
 
     def __enter__(self) -> Self:
-        if self._uuid is not None and shutil.which("nvidia-smi") is not None:
-            command = ["nvidia-smi", f"--id={self._uuid}", "--query-gpu=memory.used"]
+        if self._uuid is not None and shutil.which(_TOOL) is not None:
+            command = [_TOOL, f"--id={self._uuid}", "--query-gpu=memory.used"]
             command += ["--format=csv,noheader,nounits", f"--loop-ms={_EVERY_MS}"]
             with contextlib.suppress(OSError):
                 self._tool = subprocess.Popen(

@@ -90,7 +90,7 @@ def _tree_size(top: Path, limit: int) -> int:
     return total
 
 
-class _TooDeep(Exception):  # noqa: N818 - what a container made, not an error of ours
+class _TooDeep(Exception):
     """A path is longer than any that the kernel takes."""
 
 

@@ -47,7 +47,7 @@ def _is_modified(data: bytes) -> bool:
     """Whether one of these events is a change; each is four numbers, the second its mask, and a name of that length."""
     at = 0
     while at < len(data):
-        mask, length = (int.from_bytes(data[at + one : at + one + 4], "little") for one in (4, 12))
+        mask, length = (int.from_bytes(data[at + offset : at + offset + 4], "little") for offset in (4, 12))
         if mask & _IN_MODIFY:
             return True
         at += 16 + length

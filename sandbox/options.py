@@ -125,10 +125,12 @@ def for_another(config: Mapping[str, Any], image: str, program: str) -> dict[str
     """The options of `config` for another image and a program in it, without anything that the first image chose."""
     host = config["HostConfig"]
     mounts = [
-        one if one["Target"] in (INPUT, OUTPUT, WORK, TMP) else one | {"Target": f"{_ELSEWHERE}/{number}"}
-        for number, one in enumerate(host["Mounts"])
+        mount
+        if mount["Target"] in (INPUT, OUTPUT, WORK, TMP)
+        else mount | {"Target": f"{_ELSEWHERE}/{number}"}
+        for number, mount in enumerate(host["Mounts"])
     ]
-    kept = [one for one in config["Env"] if one.startswith(_OURS)]
+    kept = [variable for variable in config["Env"] if variable.startswith(_OURS)]
     changed = {"Image": image, "Entrypoint": [program], "Cmd": [], "Env": kept}
     return {**config, **changed, "HostConfig": {**host, "Mounts": mounts}}
 
@@ -140,7 +142,7 @@ def runtime(job: CaseJob) -> str:
 
 def environment(job: CaseJob, image: Mapping[str, Any]) -> list[str]:
     """What we set over the image's environment: the task, its time, and what would steer the host's own tools."""
-    declared = dict(one.partition("=")[::2] for one in (image.get("Config") or {}).get("Env") or ())
+    declared = dict(variable.partition("=")[::2] for variable in (image.get("Config") or {}).get("Env") or ())
     steering = {name: "" for name in _STEERS_THE_HOST if name in declared}
     if _LIBRARIES in declared:
         steering[_LIBRARIES] = _only_absolute(declared[_LIBRARIES])
@@ -159,7 +161,11 @@ def environment(job: CaseJob, image: Mapping[str, Any]) -> list[str]:
 
 def _only_absolute(path: str) -> str:
     """A search path without the entries that a tool of the host would look up in the image's files."""
-    kept = [one for one in path.split(":") if one.startswith("/") and not one.startswith(("/proc/", "/dev/"))]
+    kept = [
+        folder
+        for folder in path.split(":")
+        if folder.startswith("/") and not folder.startswith(("/proc/", "/dev/"))
+    ]
     return ":".join(kept)
 
 

@@ -20,7 +20,7 @@ def require_machine(engine: Engine, image: str, calls: Collection[Call]) -> None
         EngineFault: the engine failed.
     """
     config = engine.inspect_image(image).get("Config") or {}
-    environment = dict(one.partition("=")[::2] for one in config.get("Env") or ())
+    environment = dict(variable.partition("=")[::2] for variable in config.get("Env") or ())
     path, entrypoint = environment.get("PATH", DEFAULT_PATH), config.get("Entrypoint") or ()
     with _looking(engine, image) as look:
         Programs(look).require_machine(calls, entrypoint=entrypoint, path=path)

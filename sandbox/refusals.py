@@ -98,7 +98,7 @@ def is_whole(archive: BinaryIO, digest: str) -> bool:
     archive.seek(0)
     try:
         with tarfile.open(fileobj=archive, mode="r:") as tar:
-            members = {one.name: one for one in tar}
+            members = {member.name: member for member in tar}
             (entry,) = json.loads(_read(tar, members["manifest.json"]))
             config = _read(tar, members[entry["Config"]])
             layers = [_digest(tar, members[name]) for name in entry["Layers"]]

@@ -222,16 +222,15 @@ def image_of(engine: Engine, job: CaseJob) -> dict[str, Any]:
 
 def stage(job: CaseJob, top: Path) -> None:
     """Put the case's inputs into `top`, under their canonical names and for everybody to read."""
-    for one in job.task.inputs_of(set(job.inputs)):
-        source, target = job.inputs[one.key], top / one.file
+    for scan in job.task.inputs_of(set(job.inputs)):
+        source, target = job.inputs[scan.key], top / scan.file
         try:
-            shutil.copyfile(
-                source, target
-            )  # a link's own times and count would tell when other cases used the file
+            # A link's own times and count would tell when other cases used the file.
+            shutil.copyfile(source, target)
             target.chmod(0o444)
             os.utime(target, (options.FILE_TIME, options.FILE_TIME))
         except FileNotFoundError as error:
-            raise EngineFault(PlatformFault.INPUT_MISSING, f"input {one.key}") from error
+            raise EngineFault(PlatformFault.INPUT_MISSING, f"input {scan.key}") from error
     top.chmod(0o755)
     os.utime(top, (options.FILE_TIME, options.FILE_TIME))
 

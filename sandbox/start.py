@@ -175,7 +175,7 @@ def sentence(said: str) -> str:
 
 def without_paths(engine: Engine, said: str, scratch: Path) -> str:
     """What an engine says, for whoever may read the case's log: without the host's own folders."""
-    folders = "|".join(re.escape(str(one)) for one in (engine.host["DockerRootDir"], scratch))
+    folders = "|".join(re.escape(str(folder)) for folder in (engine.host["DockerRootDir"], scratch))
     return re.sub(rf"[^\s\"']*(?:{folders})[^\s\"']*", "(a folder of the host)", said)
 
 

@@ -91,9 +91,9 @@ def _places(tree: ast.Module) -> Iterator[ast.expr]:
         if isinstance(node, ast.expr) and _mutable(node):
             yield node
         skipped = {
-            id(one) for name in ("annotation", "returns", "type_params") for one in _children(node, name)
+            id(child) for name in ("annotation", "returns", "type_params") for child in _children(node, name)
         }
-        waiting += [one for one in ast.iter_child_nodes(node) if id(one) not in skipped]
+        waiting += [child for child in ast.iter_child_nodes(node) if id(child) not in skipped]
 
 
 def _children(node: ast.AST, name: str) -> list[ast.AST]:
@@ -107,7 +107,9 @@ def _mutable(node: ast.expr) -> bool:
             return type(operator) in _COMPARED
         case ast.BinOp(op=operator) | ast.BoolOp(op=operator):
             texts = [
-                one for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)
+                constant
+                for constant in ast.walk(node)
+                if isinstance(constant, ast.Constant) and isinstance(constant.value, str)
             ]
             return type(operator) in _COMPUTED and not texts
         case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.Invert()):
@@ -156,8 +158,8 @@ def main(
             raise typer.BadParameter("the tests fail without any mutant")
         parts = [pool.submit(_survivors, tree, chosen[number::jobs]) for number, tree in enumerate(trees)]
         survivors = [mutant for part in parts for mutant in part.result()]
-    for one in sorted(survivors, key=lambda one: (one.file, one.line)):
-        typer.echo(one.shown)
+    for survivor in sorted(survivors, key=lambda mutant: (mutant.file, mutant.line)):
+        typer.echo(survivor.shown)
     typer.echo(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants noticed; {len(found)} there are")
     raise typer.Exit(1 if survivors else 0)
 
@@ -174,14 +176,14 @@ def _copied(target: Path) -> Path:
 
 def _survivors(tree: Path, mutants: list[Mutant]) -> list[Mutant]:
     found = []
-    for one in mutants:
-        path = tree / one.file
+    for mutant in mutants:
+        path = tree / mutant.file
         kept = path.read_text(encoding="utf-8")
-        path.write_text(one.source, encoding="utf-8")
-        survived = not _failure(tree, one.file)
+        path.write_text(mutant.source, encoding="utf-8")
+        survived = not _failure(tree, mutant.file)
         if survived:
-            found.append(one)
-        typer.echo(f"{'survived' if survived else 'noticed '} {one.shown}", err=True)
+            found.append(mutant)
+        typer.echo(f"{'survived' if survived else 'noticed '} {mutant.shown}", err=True)
         path.write_text(kept, encoding="utf-8")
     return found
 

@@ -23,7 +23,7 @@ import secrets
 from typing import Any
 
 
-class Problem(Exception):  # noqa: N818 - the name RFC 9457 gives it
+class Problem(Exception):
     """Something a user has to know: what was wrong, where, and what to do."""
 
     status = 500

@@ -62,12 +62,12 @@ def main(
     """Measure the committed checkpoint; exit code 1 where it is not better than chance on tasks 1, 2, 3, 5 and 6."""
     torch.set_num_threads(1)
     model, found = load_model(), []
-    for one in task or TASKS:
+    for name in task or TASKS:
         for number in seed or [11, 12, 13]:
-            quality = measure(model, one, number, cases)
+            quality = measure(model, name, number, cases)
             found.append(quality)
             bounds = f"{quality.value:7.3f} [{quality.low:7.3f}, {quality.high:7.3f}]"
-            print(f"{one} seed {number} n={quality.cases} {quality.metric:<22} {bounds}", flush=True)
+            print(f"{name} seed {number} n={quality.cases} {quality.metric:<22} {bounds}", flush=True)
     if json_file is not None:
         json_file.write_text(json.dumps([asdict(quality) for quality in found], indent=1) + "\n")
     sys.exit(not all(quality.better for quality in found if quality.task != "task4"))
@@ -149,7 +149,7 @@ def _probed(embeddings: NDArray[np.float32], hidden: list[BrainCase]) -> Score:
 
 
 def _scans(case: BrainCase) -> dict[str, Scan]:
-    return {key: Scan(one.data.astype(np.float32), one.affine) for key, one in case.inputs.items()}
+    return {key: Scan(scan.data.astype(np.float32), scan.affine) for key, scan in case.inputs.items()}
 
 
 def _without_voxels(case: BrainCase) -> BrainCase:

@@ -89,7 +89,7 @@ def _submission(
         for task, dataset in datasets.items()
     ]
     session.execute(insert(Evaluation), rows)
-    scores = [one for row in rows for one in _scores(spec, row, dice)]
+    scores = [score for row in rows for score in _scores(spec, row, dice)]
     session.execute(insert(Score), scores)
 
 

@@ -60,9 +60,9 @@ def crowd(
         finally:
             over.set()
             thread.join()
-    for name, one in {**answers, "health": health}.items():
-        numbers = [shown(one.percentile(50)), shown(one.percentile(99))]
-        table.add_row(name, f"{len(one.statuses):,}", one.shown, *numbers)
+    for name, asked in {**answers, "health": health}.items():
+        numbers = [shown(asked.percentile(50)), shown(asked.percentile(99))]
+        table.add_row(name, f"{len(asked.statuses):,}", asked.shown, *numbers)
 
 
 async def _everybody(

@@ -219,12 +219,14 @@ def invitations(
     with signed_in() as client:
         team_id = choose_team(client, choose_challenge(client, challenge).slug, team)
         found = client.invitations(team_id)
-        for one in [chosen(found, ending, "open invitation") for ending in revoke or ()]:
-            client.revoke_invitation(team_id, one.id)
-            found.remove(one)
-            err.print(f"{in_line(one.id)} is taken back.")
-    for one in found:
-        out.print(f"{in_line(one.id)}  until {one.expires_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
+        for invitation in [chosen(found, ending, "open invitation") for ending in revoke or ()]:
+            client.revoke_invitation(team_id, invitation.id)
+            found.remove(invitation)
+            err.print(f"{in_line(invitation.id)} is taken back.")
+    for invitation in found:
+        out.print(
+            f"{in_line(invitation.id)}  until {invitation.expires_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True
+        )
     if not found:
         out.print("No invitation is open.")
 

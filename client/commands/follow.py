@@ -30,7 +30,7 @@ _PATIENCE = 20  # answers in a row that may fail before following is given up
 
 def exit_code(submission: Submission) -> Exit:
     """The exit code of an ended submission: what its participant can mend counts first."""
-    statuses = {one.status for one in submission.evaluations}
+    statuses = {evaluation.status for evaluation in submission.evaluations}
     codes = {REJECTED: Exit.REJECTED, ERRORED: Exit.ERRORED, CANCELLED: Exit.CANCELLED}
     return next((code for status, code in codes.items() if status in statuses), Exit.OK)
 
@@ -98,8 +98,11 @@ def _look(live: Live, submission: Submission, seen: str) -> str:
     if err.is_terminal:
         live.update(submission_table(submission), refresh=True)
         return ""
-    state = ", ".join(f"{one.task} {one.status} {one.progress * 10} %" for one in submission.evaluations)
-    notes = dict.fromkeys(one.note for one in submission.evaluations if one.note)
+    state = ", ".join(
+        f"{evaluation.task} {evaluation.status} {evaluation.progress * 10} %"
+        for evaluation in submission.evaluations
+    )
+    notes = dict.fromkeys(evaluation.note for evaluation in submission.evaluations if evaluation.note)
     state = "\n".join([state, *notes])
     if state != seen:
         err.print(state, soft_wrap=True)
@@ -162,8 +165,8 @@ def cancel(
     An evaluation on hidden cases that has begun counts among those that may be rejected in a week.
     """
     with signed_in() as client:
-        for one in _to_cancel(client, which):
-            ended = client.cancel(one)
+        for evaluation in _to_cancel(client, which):
+            ended = client.cancel(evaluation)
             out.print(f"{ended.task}: {ended.status}")
 
 
@@ -177,4 +180,4 @@ def _to_cancel(client: Client, which: str) -> list[str]:
         return [which]
     if submission.ended:
         raise Problem(409, "already_ended", "Conflict", "This submission has ended and cannot be cancelled.")
-    return [one.id for one in submission.evaluations if not one.ended]
+    return [evaluation.id for evaluation in submission.evaluations if not evaluation.ended]

@@ -28,17 +28,17 @@ def images(
     with signed_in() as client:
         team_id = choose_team(client, choose_challenge(client, challenge).slug, team)
         found = client.stored_images(team_id)
-        for one in [_meant(found, beginning) for beginning in remove or ()]:
-            client.remove_image(team_id, one.digest)
-            found.remove(one)
-            err.print(f"{one.digest} is removed.")
+        for image in [_meant(found, beginning) for beginning in remove or ()]:
+            client.remove_image(team_id, image.digest)
+            found.remove(image)
+            err.print(f"{image.digest} is removed.")
         _show(client, team_id, found)
 
 
 def _meant(found: list[StoredImage], beginning: str) -> StoredImage:
     """The one image whose digest begins so, with or without "sha256:"."""
     wanted = beginning.removeprefix("sha256:")
-    meant = [one for one in found if wanted and one.digest.removeprefix("sha256:").startswith(wanted)]
+    meant = [image for image in found if wanted and image.digest.removeprefix("sha256:").startswith(wanted)]
     if len(meant) != 1:
         told = "No image of your team begins" if not meant else f"{len(meant)} images of your team begin"
         raise Local(f"{told} with {beginning!r}.", "`proctor images` lists them.")
@@ -47,8 +47,8 @@ def _meant(found: list[StoredImage], beginning: str) -> StoredImage:
 
 def _show(client: Client, team_id: str, found: list[StoredImage]) -> None:
     """An image has a line for its digest, which is whole at 80 columns, and one for the rest."""
-    for one in found:
-        out.print(Text(in_line(one.digest)))
-        out.print(Text(f"  {size(one.size)}, since {one.created_at:%Y-%m-%d %H:%M} UTC"))
+    for image in found:
+        out.print(Text(in_line(image.digest)))
+        out.print(Text(f"  {size(image.size)}, since {image.created_at:%Y-%m-%d %H:%M} UTC"))
     storage = client.storage(team_id)
     out.print(f"{size(storage.used)} of {size(storage.allowed)} are used.")

@@ -41,17 +41,17 @@ def quota(
         named = None if phase is None else require_phase(found, phase)
         rows = client.quota(found.slug, choose_team(client, found.slug, team))
     if named is not None:
-        rows = [one for one in rows if one.phase == named.name]
+        rows = [row for row in rows if row.phase == named.name]
     if as_json:
-        say_json([one.model_dump(mode="json") for one in rows])
+        say_json([row.model_dump(mode="json") for row in rows])
         return
-    shown = [named] if named else [one for one in found.phases if one.open]
-    names = {one.name for one in shown}
+    shown = [named] if named else [phase for phase in found.phases if phase.open]
+    names = {phase.name for phase in shown}
     if shown:
-        out.print(quota_table(one for one in rows if one.phase in names))
-    for one in found.phases:
-        if not one.open and (named is None or one == named):
-            out.print(f"{one.name}: {_why_closed(one)}")
+        out.print(quota_table(row for row in rows if row.phase in names))
+    for period in found.phases:
+        if not period.open and (named is None or period == named):
+            out.print(f"{period.name}: {_why_closed(period)}")
 
 
 def _why_closed(phase: Phase) -> str:
@@ -71,8 +71,8 @@ def results(
     """Your team's scores and the leaderboards. In brackets: the rank of a board without a scored submission."""
     with signed_in() as client:
         found = choose_challenge(client, challenge)
-        own = [one for one in _own(client, found.slug, team) if phase in (None, one.phase)]
-        phases = [phase] if phase else [one.name for one in found.phases]
+        own = [row for row in _own(client, found.slug, team) if phase in (None, row.phase)]
+        phases = [phase] if phase else [phase.name for phase in found.phases]
         shown = [
             board
             for one in phases
@@ -117,5 +117,5 @@ def _board(client: Client, slug: str, phase: str, *, named: bool) -> Leaderboard
         if named or problem.status not in (403, 404):
             raise
         return None
-    shown = any(track.unified or any(one.otherwise for one in track.boards) for track in board.tracks)
+    shown = any(track.unified or any(board.otherwise for board in track.boards) for track in board.tracks)
     return board if named or shown else None

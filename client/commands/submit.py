@@ -138,10 +138,10 @@ def _sources(
     """The image of each task that is submitted, in the challenge's order."""
     known = tuple(spec["tasks"])
     sources = dict.fromkeys(tasks or (known if image and not images else ()), image or "")
-    for one in images:
-        name, equals, source = one.partition("=")
+    for wanted in images:
+        name, equals, source = wanted.partition("=")
         if not (name and equals and source):
-            raise Usage(f"--image {one!r} is not TASK=IMAGE.", "For example: --image task1=archive.tar")
+            raise Usage(f"--image {wanted!r} is not TASK=IMAGE.", "For example: --image task1=archive.tar")
         if sources.get(name):
             raise Usage(f"{name} has two images.", "Name each task once.")
         sources[name] = source
@@ -165,7 +165,7 @@ def _track(challenge: Challenge, track: str | None) -> str:
 
 
 def _phase(challenge: Challenge, phase: str | None) -> str:
-    opened = [one.name for one in challenge.phases if one.open]
+    opened = [phase.name for phase in challenge.phases if phase.open]
     if phase is not None:
         return require_phase(challenge, phase).name
     if len(opened) != 1:

@@ -44,11 +44,11 @@ def list_tokens() -> None:
     """List your API tokens. One that was made with another ends with it."""
     with signed_in() as client:
         found = client.tokens()
-    for one in found:
-        ends = f"until {one.expires_at:%Y-%m-%d %H:%M} UTC" if one.expires_at else "until it is revoked"
-        made = f", made with {in_line(one.parent_id)}" if one.parent_id else ""
-        scopes = in_line(", ".join(one.scopes))
-        out.print(f"{in_line(one.id)}  {in_line(one.name)}  ({scopes}) {ends}{made}", soft_wrap=True)
+    for token in found:
+        ends = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "until it is revoked"
+        made = f", made with {in_line(token.parent_id)}" if token.parent_id else ""
+        scopes = in_line(", ".join(token.scopes))
+        out.print(f"{in_line(token.id)}  {in_line(token.name)}  ({scopes}) {ends}{made}", soft_wrap=True)
     if not found:
         out.print("You have no API token.")
 
@@ -60,9 +60,9 @@ def revoke(
     """End API tokens, and those that were made with them."""
     with signed_in() as client:
         found = client.tokens()
-        for one in [chosen(found, ending, "API token of yours") for ending in ids]:
-            client.revoke_token(one.id)
-            out.print(f"{in_line(one.name)} ({in_line(one.id)}) is revoked.", soft_wrap=True)
+        for token in [chosen(found, ending, "API token of yours") for ending in ids]:
+            client.revoke_token(token.id)
+            out.print(f"{in_line(token.name)} ({in_line(token.id)}) is revoked.", soft_wrap=True)
 
 
 @app.command("sessions")
@@ -70,9 +70,9 @@ def sessions() -> None:
     """List where you are logged in by e-mail and password; `logout --everywhere` ends all of it."""
     with signed_in() as client:
         found = client.sessions()
-    for one in found:
-        ends = f", until {one.expires_at:%Y-%m-%d %H:%M} UTC" if one.expires_at else ""
-        out.print(f"{in_line(one.id)}  since {one.created_at:%Y-%m-%d %H:%M} UTC{ends}", soft_wrap=True)
+    for token in found:
+        ends = f", until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else ""
+        out.print(f"{in_line(token.id)}  since {token.created_at:%Y-%m-%d %H:%M} UTC{ends}", soft_wrap=True)
     if not found:
         out.print("You have no session; API tokens are in `proctor token list`.")
 

@@ -13,11 +13,12 @@ from client.app import app, err, out, signed_in
 from client.cases import Case, find_cases
 from client.errors import Exit, Local, Unreachable, Usage
 from client.progress import size
-from client.trial import Plan, connect, host_memory, image_on_engine, limits_here, local_gpu, try_cases
+from client.trial import Plan, connect, host_memory, image_on_engine, limits_here, try_cases
 from evaluator.spec import Challenge, Limits, SpecError, load_challenge, parse_challenge
 from evaluator.terminal import in_line
 from evaluator.verdicts import Fault, Verdict
 from sandbox.engine import Engine, EngineFault
+from sandbox.gpu import gpus
 from sandbox.judge import OUTPUT_FULL, SHM_FULL
 from sandbox.run import CaseOutcome
 
@@ -57,11 +58,11 @@ def try_image(
         err.print(f"left out: {problem}", style="yellow")
     with _engine() as engine:
         memory, cpus = host_memory(engine)
-        gpu = local_gpu()
+        gpu = next((uuid for uuid, _ in gpus()), None)
         limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
         for warning in warnings:
             err.print(warning, style="yellow")
-        calls = {one.call for one in spec.tasks.values()}
+        calls = {task.call for task in spec.tasks.values()}
         with image_on_engine(engine, image, limit=limits.image, calls=calls) as digest:
             plan = Plan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
             failed = _run(engine, plan, found[:first])

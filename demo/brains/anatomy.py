@@ -11,20 +11,10 @@ from demo.brains.grid import CELL, Grid, smooth_noise
 from demo.brains.model import FloatArray
 
 CENTRE = np.array([0, -18, 10], dtype=np.float32)  # about which heads turn, template mm
-BENDS = (
-    (2.4, 28.0),
-    (1.0, 12.0),
-)  # amplitude and width in mm: the shape of the head, the course of the folds
-SHELL_MM = (
-    0.0,
-    1.0,
-    3.0,
-    5.0,
-    7.0,
-    9.0,
-    12.0,
-    14.0,
-)  # outside the hull: fluid, bone, marrow, bone, scalp, air
+# Amplitude and width in mm: the shape of the head, the course of the folds.
+BENDS = ((2.4, 28.0), (1.0, 12.0))
+# Outside the hull: fluid, bone, marrow, bone, scalp, air.
+SHELL_MM = (0.0, 1.0, 3.0, 5.0, 7.0, 9.0, 12.0, 14.0)
 TILT = 0.07  # radians, one standard deviation
 
 Warp = Callable[[FloatArray], FloatArray]

@@ -14,8 +14,8 @@ def print_comparison(console: Console, track: str, comparison: TrackComparison) 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption_justify="left")
     for heading in ("#", "team", f"{comparison.level:.0%} interval", "first in", "top 3 in", "group"):
         table.add_column(heading, justify="left" if heading == "team" else "right")
-    for one in comparison.overall:
-        table.add_row(*_place(one, comparison.replicates))
+    for place in comparison.overall:
+        table.add_row(*_place(place, comparison.replicates))
     table.caption = _caption(comparison)
     console.print(table)
     console.print(_tests(comparison))

@@ -55,7 +55,7 @@ def _inputs(task: Task, directory: Path) -> dict[str, Path]:
     """The input files that are there; which of them a case must have is for whoever runs it."""
     if not directory.is_dir():
         raise typer.BadParameter(f"{directory}: there is no such directory")
-    files = {one.key: directory / one.file for one in task.all_inputs}
+    files = {scan.key: directory / scan.file for scan in task.all_inputs}
     present = {key: file for key, file in files.items() if file.exists()}
     if not present and task.output.kind == "segmentation":
         names = ", ".join(file.name for file in files.values())

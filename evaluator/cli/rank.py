@@ -133,14 +133,14 @@ def _result(spec: Challenge, scores: Path | None, reports: Path | None) -> _Resu
     comparison = {
         track: compare_track(spec.ranking, spec.boards, entrants[track])
         for track, found in standings.tracks.items()
-        if any(one.placement is not None for one in found)
+        if any(standing.placement is not None for standing in found)
     }
-    named = {(track, one.team) for track, found in entrants.items() for one in found}
+    named = {(track, entrant.team) for track, found in entrants.items() for entrant in found}
     return _Result(rule, standings, entrants, comparison, _unscored(named, standings))
 
 
 def _unscored(named: Collection[tuple[str, str]], standings: Standings) -> dict[str, list[str]]:
-    shown = {(track, one.team) for track, found in standings.tracks.items() for one in found}
+    shown = {(track, standing.team) for track, found in standings.tracks.items() for standing in found}
     missing: dict[str, list[str]] = {}
     for track, team in sorted(set(named) - shown):
         missing.setdefault(track, []).append(team)
@@ -189,11 +189,13 @@ def _table(spec: Challenge, track: str, standings: Sequence[Standing]) -> Table:
     title = Text.assemble((spec.title, "bold"), f" · {track} track")
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption_justify="left")
     table.caption = _caption(standings)
-    prizes = any(one.prize for one in standings)
+    prizes = any(standing.prize for standing in standings)
     table.add_column("#", justify="right")
     table.add_column("team")
     shown = {
-        name: board for name, board in spec.boards.items() if any(_scored(one, name) for one in standings)
+        name: board
+        for name, board in spec.boards.items()
+        if any(_scored(standing, name) for standing in standings)
     }
     for name, board in shown.items():
         weight = spec.ranking.weights[name] / sum(spec.ranking.weights.values())
@@ -202,9 +204,9 @@ def _table(spec: Challenge, track: str, standings: Sequence[Standing]) -> Table:
     table.add_column("overall", justify="right")
     if prizes:
         table.add_column("prize")
-    for one in standings:
-        prize = [Text(one.prize or "")] if prizes else []
-        table.add_row(*_cells(one, shown), *prize, style="italic" if one.baseline else None)
+    for standing in standings:
+        prize = [Text(standing.prize or "")] if prizes else []
+        table.add_row(*_cells(standing, shown), *prize, style="italic" if standing.baseline else None)
     return table
 
 
@@ -231,4 +233,4 @@ def _scored(one: Standing, board: str) -> bool:
 
 
 def _caption(standings: Sequence[Standing]) -> str | None:
-    return "† not eligible for prizes" if any(not one.eligible for one in standings) else None
+    return "† not eligible for prizes" if any(not standing.eligible for standing in standings) else None

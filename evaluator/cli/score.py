@@ -84,9 +84,8 @@ def _checked(
 
     def read(case: str) -> outputs.Value | None:
         path = predictions / f"{case}{task.output.suffix}"
-        like = {
-            "reference": references / f"{case}.nii.gz"
-        }  # has the shape of the inputs, which may be elsewhere
+        # Has the shape of the inputs, which may be elsewhere.
+        like = {"reference": references / f"{case}.nii.gz"}
         try:
             result = outputs.check_output(task, path, like)
         except outputs.InputUnreadable as error:
@@ -147,6 +146,6 @@ def _table(report: Report, board: Board) -> Table:
         else:
             interval = "" if metric.low is None else f"{metric.low:.4f} to {metric.high:.4f}"
             table.add_row(title, f"{metric.value:.4f}", interval)
-    notes = dict.fromkeys(one.interval_note for one in report.metrics.values() if one.interval_note)
+    notes = dict.fromkeys(metric.interval_note for metric in report.metrics.values() if metric.interval_note)
     table.caption, table.caption_justify = "\n".join(notes), "left"
     return table

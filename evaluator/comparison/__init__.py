@@ -30,7 +30,7 @@ from evaluator.comparison._published import (
     schemas,
 )
 from evaluator.comparison._read import read_entrants
-from evaluator.comparison._resamples import case_counts, rank_replicates, rank_resamples
+from evaluator.comparison._resamples import case_counts, rank_resamples
 from evaluator.comparison._what_if import Reordering, Variant, WithoutTeam, leave_one_out, rule_sensitivity
 
 __all__ = [
@@ -59,7 +59,6 @@ __all__ = [
     "permutation_test",
     "probability_of_top",
     "rank_intervals",
-    "rank_replicates",
     "rank_resamples",
     "read_entrants",
     "rows_of",

@@ -23,7 +23,7 @@ def challenger_csv(challenge: Challenge, entrants: Sequence[Entrant], *, small_b
     are all cases of a team without the board, so that every team has every case; baselines take part.
     """
     boards: dict[str, Board] = dict(challenge.boards)
-    competing = [Entrant(one.team, one.reports) for one in entrants]
+    competing = [Entrant(entrant.team, entrant.reports) for entrant in entrants]
     table = Table.of(boards, rows_of("", competing))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")

@@ -100,8 +100,8 @@ def compare_track(
 def _varying(entrants: Sequence[Entrant]) -> frozenset[str]:
     return frozenset(
         board
-        for one in entrants
-        for board, report in one.reports.items()
+        for entrant in entrants
+        for board, report in entrant.reports.items()
         if any(found.replicates for found in report.metrics.values())
     )
 
@@ -120,7 +120,7 @@ def _overall(track: _Track) -> tuple[TeamPlace, ...]:
 
 def _board(track: _Track, number: int, name: str, board: Board, digest: str) -> BoardComparison:
     table, ranking = track.table, track.ranking
-    mine = [column for column, one in enumerate(table.columns) if one.board == name]
+    mine = [number for number, column in enumerate(table.columns) if column.board == name]
     has_board = np.isfinite(table.values[mine]).any(axis=0)
     full = np.where(has_board, track.ranks.boards[number], np.nan)
     drawn = None
@@ -130,10 +130,10 @@ def _board(track: _Track, number: int, name: str, board: Board, digest: str) -> 
     return BoardComparison(
         teams=_places(track, np.flatnonzero(has_board).tolist(), whole_places(full, ranking), full, drawn),
         tests={
-            table.columns[one].metric: metric_tests(
-                ranking, board, table, one, track.entrants, digest=digest, level=track.level
+            table.columns[column].metric: metric_tests(
+                ranking, board, table, column, track.entrants, digest=digest, level=track.level
             )
-            for one in mine
+            for column in mine
         },
     )
 
@@ -143,23 +143,23 @@ def _places(
 ) -> tuple[TeamPlace, ...]:
     """The teams `shown`, best first; drawn: places and what they come from in every replicate."""
     teams = track.table.teams
-    chosen = sorted(shown, key=lambda one: (places[one], teams[one]))
+    chosen = sorted(shown, key=lambda team: (places[team], teams[team]))
     if drawn is None:
-        return tuple(TeamPlace(team=teams[one], place=int(places[one])) for one in chosen)
+        return tuple(TeamPlace(team=teams[number], place=int(places[number])) for number in chosen)
     low, high = rank_intervals(drawn[0], track.level)
     first, top3 = probability_of_top(drawn[0], 1), probability_of_top(drawn[0], 3)
     groups = tie_groups(overall, told_apart(ahead(drawn[1]), track.level))
     return tuple(
         TeamPlace(
-            team=teams[one],
-            place=int(places[one]),
-            low=int(low[one]),
-            high=int(high[one]),
-            first=float(first[one]),
-            top3=float(top3[one]),
-            group=int(groups[one]),
+            team=teams[number],
+            place=int(places[number]),
+            low=int(low[number]),
+            high=int(high[number]),
+            first=float(first[number]),
+            top3=float(top3[number]),
+            group=int(groups[number]),
         )
-        for one in chosen
+        for number in chosen
     )
 
 
@@ -180,25 +180,25 @@ def _stability(track: _Track) -> Stability | None:
 def _left_out(ranking: Ranking, table: Table) -> tuple[LeftOut, ...]:
     return tuple(
         LeftOut(
-            team=one.team,
-            places=one.places,
+            team=absence.team,
+            places=absence.places,
             reordered=tuple(
                 ReorderedPair(teams=pair.teams, before=pair.before, after=pair.after)
-                for pair in one.reordered
+                for pair in absence.reordered
             ),
         )
-        for one in leave_one_out(ranking, table)
+        for absence in leave_one_out(ranking, table)
     )
 
 
 def _variants(ranking: Ranking, table: Table) -> tuple[RuleVariant, ...]:
     return tuple(
         RuleVariant(
-            change=one.change,
-            tau=one.tau if np.isfinite(one.tau) else None,
-            places={team: int(place) for team, place in zip(table.teams, one.places, strict=True)},
+            change=variant.change,
+            tau=variant.tau if np.isfinite(variant.tau) else None,
+            places={team: int(place) for team, place in zip(table.teams, variant.places, strict=True)},
         )
-        for one in rule_sensitivity(ranking, table)
+        for variant in rule_sensitivity(ranking, table)
     )
 
 

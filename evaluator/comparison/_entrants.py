@@ -28,17 +28,17 @@ def rows_of(track: str, entrants: Sequence[Entrant]) -> list[Row]:
     """The scores as `evaluator.ranking.rank` takes them; a rejected report has none."""
     return [
         Row(
-            team=one.team,
+            team=entrant.team,
             track=track,
             board=board,
             metric=metric,
             value=found.value,
-            is_baseline=one.baseline,
-            eligible=one.eligible,
+            is_baseline=entrant.baseline,
+            eligible=entrant.eligible,
             per_case=report.per_case.get(metric),
         )
-        for one in entrants
-        for board, report in one.reports.items()
+        for entrant in entrants
+        for board, report in entrant.reports.items()
         if report.rejected is None
         for metric, found in report.metrics.items()
     ]
@@ -51,11 +51,11 @@ def datasets_of(entrants: Sequence[Entrant]) -> dict[str, str]:
         RankingError: two reports of one board come from different datasets; nothing of them is paired.
     """
     found: dict[str, str] = {}
-    for one in entrants:
-        for board, report in one.reports.items():
+    for entrant in entrants:
+        for board, report in entrant.reports.items():
             if found.setdefault(board, report.extras.dataset) != report.extras.dataset:
                 raise RankingError(
-                    f"{one.team}: the report of {board} is from another dataset than the others"
+                    f"{entrant.team}: the report of {board} is from another dataset than the others"
                 )
     return found
 
@@ -77,7 +77,7 @@ def paired_replicates(table: Table, entrants: Sequence[Entrant]) -> Paired | Non
     Raises:
         RankingError: the reports of one board differ in it.
     """
-    by_team = {one.team: one for one in entrants}
+    by_team = {entrant.team: entrant for entrant in entrants}
     metrics = {
         (number, place): found
         for number, column in enumerate(table.columns)

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from evaluator.frozen import Model
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class TeamPlace(_Model):
+class TeamPlace(Model):
     """A team's place and how sure it is.
 
     low and high hold the place in `level` of the replicates; first and top3 are the shares of replicates with
@@ -27,7 +25,7 @@ class TeamPlace(_Model):
     group: int | None = None
 
 
-class PairTest(_Model):
+class PairTest(Model):
     """Two teams in one metric: value of the first minus value of the second, p before and after Holm."""
 
     teams: tuple[str, str]
@@ -36,7 +34,7 @@ class PairTest(_Model):
     adjusted: float
 
 
-class MetricTests(_Model):
+class MetricTests(Model):
     """Tests between all teams in one metric. `test` None: there is none, and `reason` says why.
 
     units: what was resampled or flipped, cases or subjects. groups: a team is in the group of a better one if
@@ -47,18 +45,18 @@ class MetricTests(_Model):
     test: str | None
     reason: str | None = None
     units: int | None = None
-    groups: dict[str, int] = {}
+    groups: dict[str, int] = Field(default={})
     pairs: tuple[PairTest, ...] = ()
 
 
-class BoardComparison(_Model):
+class BoardComparison(Model):
     """The teams of one board, best first, and the tests of its metrics."""
 
     teams: tuple[TeamPlace, ...]
     tests: dict[str, MetricTests]
 
 
-class ReorderedPair(_Model):
+class ReorderedPair(Model):
     """Two teams whose order changed: the one ahead before and after, None where they tie."""
 
     teams: tuple[str, str]
@@ -75,7 +73,7 @@ class ReorderedPair(_Model):
         return f"{self.after} would be ahead of {behind}, but {now}"
 
 
-class LeftOut(_Model):
+class LeftOut(Model):
     """The places of the others without `team`, and which pairs of them change order."""
 
     team: str
@@ -83,7 +81,7 @@ class LeftOut(_Model):
     reordered: tuple[ReorderedPair, ...]
 
 
-class RuleVariant(_Model):
+class RuleVariant(Model):
     """Places under another rule, and Kendall's tau-b with the places under the challenge's own."""
 
     change: str
@@ -91,7 +89,7 @@ class RuleVariant(_Model):
     places: dict[str, int]
 
 
-class Stability(_Model):
+class Stability(Model):
     """Kendall's tau-b between the rankings of the replicates and the full one, and how often the winner stays."""
 
     mean: float
@@ -100,7 +98,7 @@ class Stability(_Model):
     same_winner: float
 
 
-class TrackComparison(_Model):
+class TrackComparison(Model):
     """How sure the ranking of one track is. `datasets` are the digests that fix every random draw."""
 
     level: float
@@ -114,14 +112,14 @@ class TrackComparison(_Model):
     notes: tuple[str, ...]
 
 
-class Rule(_Model):
+class Rule(Model):
     """The ranking rule in sentences and the digest of everything that decides places."""
 
     digest: str
     sentences: tuple[str, ...]
 
 
-class PublishedStanding(_Model):
+class PublishedStanding(Model):
     """One team in one track; ranks by board and metric. A baseline has no ranks.
 
     eligible_placement: its place among the teams that may win a prize. first, and first_on for boards: it leads, alone
@@ -141,7 +139,7 @@ class PublishedStanding(_Model):
     first_on: tuple[str, ...]
 
 
-class RankFile(_Model):
+class RankFile(Model):
     """What `rank --json` prints. `comparison` is there when it ranks from reports."""
 
     rule: Rule
@@ -149,7 +147,7 @@ class RankFile(_Model):
     comparison: dict[str, TrackComparison] | None = None
 
 
-class ComparisonFile(_Model):
+class ComparisonFile(Model):
     """What `rank --comparison` writes."""
 
     rule: Rule

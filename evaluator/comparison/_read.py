@@ -71,7 +71,7 @@ def _refuse_misplaced(directory: Path, team: Path) -> None:
     """A report that nobody reads would cost its team a board, or the team its place, without a word."""
     tracks = _folders(team)
     attempts = [folder for track in tracks for folder in _folders(track)]
-    deeper = [path for one in attempts for folder in _folders(one) for path in folder.rglob("*")]
+    deeper = [path for attempt in attempts for folder in _folders(attempt) for path in folder.rglob("*")]
     near = [path for folder in (team, *tracks, *attempts) for path in folder.iterdir()]
     found = [path for path in (*near, *deeper) if path.suffix.lower() == ".json"]
     for path in found:
@@ -91,14 +91,14 @@ def _counting(challenge: Challenge, team: Path) -> dict[str, Report]:
     for task in challenge.tasks:
         boards = challenge.boards_of(task)
         tried = [
-            {name: one[name] for name in boards if name in one and one[name].rejected is None}
-            for one in attempts
+            {name: attempt[name] for name in boards if name in attempt and attempt[name].rejected is None}
+            for attempt in attempts
         ]
-        valid = [one for one in tried if one]
+        valid = [attempt for attempt in tried if attempt]
         if valid:
-            found |= valid[choose_entry(challenge.ranking, boards, [_values(one) for one in valid])]
+            found |= valid[choose_entry(challenge.ranking, boards, [_values(attempt) for attempt in valid])]
         else:  # rejected ones rank nobody, and say why
-            found |= {name: one[name] for one in attempts for name in boards if name in one}
+            found |= {name: attempt[name] for attempt in attempts for name in boards if name in attempt}
     return found
 
 
@@ -153,12 +153,12 @@ def _first(error: ValidationError) -> str:
 
 
 def _folders(directory: Path) -> list[Path]:
-    folders = [one for one in directory.iterdir() if one.is_dir()]
-    for one in folders:
-        _refuse_undecodable(one)
-        if not one.name.isprintable():  # would steer the terminal, or turn the line around
-            raise RankingError(f"the name {one.name!a} holds characters that cannot be printed")
-    return sorted(folders, key=lambda one: (_natural(one.name), one.name))
+    folders = [path for path in directory.iterdir() if path.is_dir()]
+    for folder in folders:
+        _refuse_undecodable(folder)
+        if not folder.name.isprintable():  # would steer the terminal, or turn the line around
+            raise RankingError(f"the name {folder.name!a} holds characters that cannot be printed")
+    return sorted(folders, key=lambda path: (_natural(path.name), path.name))
 
 
 def _refuse_undecodable(path: Path) -> None:

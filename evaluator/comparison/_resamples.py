@@ -17,19 +17,8 @@ from evaluator.resampling import draw_counts
 from evaluator.spec import Ranking
 
 
-def rank_replicates(ranking: Ranking, table: Table, replicates: Values) -> Ranks:
-    """Ranks in every replicate.
-
-    Args:
-        ranking: a rule over values, not over single cases.
-        table: the teams and columns.
-        replicates: (replicates, columns, teams), NaN where undefined; entry r is the same resample for all.
-    """
-    return rank_values(ranking, table.columns, rounded(ranking, replicates))
-
-
 def rank_resamples(ranking: Ranking, table: Table, replicates: Values, counts: Mapping[int, Values]) -> Ranks:
-    """As `rank_replicates`, with columns computed anew from single cases, as any rule may need them.
+    """Ranks in every replicate, with columns computed anew from single cases where the rule needs them.
 
     Args:
         ranking: the rule.

@@ -33,7 +33,7 @@ def leave_one_out(ranking: Ranking, table: Table) -> list[WithoutTeam]:
     full = table.ranks(ranking).places
     found = []
     for number, team in enumerate(table.teams):
-        others = [one for one in range(len(table.teams)) if one != number]
+        others = [team for team in range(len(table.teams)) if team != number]
         if not others:
             continue
         part = table.subset(others)
@@ -48,11 +48,11 @@ def _reordered(teams: tuple[str, ...], before: Places, after: Places) -> tuple[R
     old, new = np.sign(before[first] - before[second]), np.sign(after[first] - after[second])
     return tuple(
         Reordering(
-            (teams[first[one]], teams[second[one]]),
-            _ahead(teams[first[one]], teams[second[one]], int(old[one])),
-            _ahead(teams[first[one]], teams[second[one]], int(new[one])),
+            (teams[first[pair]], teams[second[pair]]),
+            _ahead(teams[first[pair]], teams[second[pair]], int(old[pair])),
+            _ahead(teams[first[pair]], teams[second[pair]], int(new[pair])),
         )
-        for one in np.flatnonzero(old != new)
+        for pair in np.flatnonzero(old != new)
     )
 
 

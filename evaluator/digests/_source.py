@@ -149,9 +149,8 @@ def _refers(module: str, imports: Mapping[str, Reference], node: ast.AST) -> Ite
         case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in imports:
             yield (*imports[name][:2], attribute)
         case ast.Name(id=name):
-            if (
-                name in imports
-            ):  # perhaps in another function only, so it may be this module's own all the same
+            # Perhaps in another function only, so it may be this module's own all the same.
+            if name in imports:
                 yield imports[name]
             yield (module, name, None)
         case ast.Import(names=names):

@@ -1,7 +1,7 @@
 """Why a metric has no value."""
 
 
-class NotScored(Exception):  # noqa: N818 - an outcome that scoring reports, not a fault
+class NotScored(Exception):
     """The metric is undefined for this data; `reason` is one sentence for the participant."""
 
     def __init__(self, reason: str) -> None:
@@ -9,7 +9,7 @@ class NotScored(Exception):  # noqa: N818 - an outcome that scoring reports, not
         super().__init__(reason)
 
 
-class MetricFailed(Exception):  # noqa: N818 - what scoring reports, not a fault of who submitted
+class MetricFailed(Exception):
     """A metric that is not built in did not keep to its declaration: the organisers' fault, never a participant's.
 
     `why` is a sentence part such as "it raised ValueError"; it holds nothing of the data.

@@ -21,7 +21,7 @@ GROUP = "evaluator.metrics"
 """Entry point group; an entry point is a `CaseMetric` or a `DatasetMetric`."""
 
 
-class UnknownMetric(Exception):  # noqa: N818 - reads as what it is at the place that catches it
+class UnknownMetric(Exception):
     """No usable metric has this name; the message says where was looked."""
 
 

@@ -28,9 +28,8 @@ def encode(output: SegmentationOutput, value: LabelMap) -> bytes:
     """
     dtype = smallest_dtype(output.labels)
     voxels = np.asfortranarray(value.array, dtype=dtype.newbyteorder("<"))
-    packer = zlib.compressobj(
-        1, zlib.DEFLATED, 31
-    )  # not isal: equal label maps must give equal bytes everywhere
+    # Not isal: equal label maps must give equal bytes everywhere.
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     head = packer.compress(_header(value.array.shape, dtype, value.affine))
     return head + packer.compress(voxels.ravel(order="K").data) + packer.flush()
 

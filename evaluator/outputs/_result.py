@@ -43,7 +43,7 @@ class CheckResult:
     detail: str = ""
 
 
-class InvalidOutput(Exception):  # noqa: N818 - says what the output is
+class InvalidOutput(Exception):
     """An output check failed; becomes a `CheckResult`."""
 
     def __init__(self, check: Check, message: str, detail: str = "") -> None:
@@ -53,9 +53,9 @@ class InvalidOutput(Exception):  # noqa: N818 - says what the output is
         super().__init__(message)
 
 
-class InputUnreadable(Exception):  # noqa: N818 - says what the input is
+class InputUnreadable(Exception):
     """An input that the output must be compared with cannot be read: the platform's fault."""
 
 
-class NotCanonical(ValueError):  # noqa: N818 - says what the bytes are
+class NotCanonical(ValueError):
     """These bytes are not what `encode` writes."""

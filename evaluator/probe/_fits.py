@@ -60,7 +60,7 @@ def _probe_arrays(result: ProbeResult) -> Arrays:
 
 
 def _probe_result(found: Arrays) -> ProbeResult:
-    validation = tuple(_number(one) for one in found["validation"])
+    validation = tuple(_number(score) for score in found["validation"])
     return ProbeResult(found.get("scores"), _number(found["rate"]), validation)
 
 

@@ -36,11 +36,11 @@ def split_cases(labels: Sequence[str], ages: Sequence[float | None], probe: Prob
     if len(classes) < 2:
         raise SplitError("a probe needs cases of at least two classes")
     parts: tuple[list[int], list[int], list[int]] = ([], [], [])
-    for one in classes:
-        members = [position for position, label in enumerate(labels) if label == one]
+    for name in classes:
+        members = [position for position, label in enumerate(labels) if label == name]
         if len(members) <= probe.n_val + probe.n_test:
             raise SplitError(
-                f"class {one!r} has {len(members)} cases; {probe.n_val} for validation and {probe.n_test} "
+                f"class {name!r} has {len(members)} cases; {probe.n_val} for validation and {probe.n_test} "
                 "for test leave none for training"
             )
         for part, found in zip(parts, _split_class(members, ages, probe), strict=True):

@@ -46,9 +46,8 @@ def run_probe(
         classes: number of classes.
         probe: seed, epochs, batch size, momentum and the learning rates.
     """
-    with np.errstate(
-        all="ignore"
-    ):  # a rate too large for these embeddings overflows: its head scores nothing
+    # A rate too large for these embeddings overflows: its head scores nothing.
+    with np.errstate(all="ignore"):
         heads = train_heads(*train, classes=classes, probe=probe)
         val_scores = probabilities(_with_bias(val[0]) @ heads, classes)
         test_scores = probabilities(_with_bias(test) @ heads, classes)

@@ -55,7 +55,7 @@ def _entry(ranking: Ranking, boards: Mapping[str, Board]) -> str:
 
 
 def _cases(ranking: Ranking, boards: Mapping[str, Board]) -> list[str]:
-    concerned = [f"{one.metric} of {one.board}" for one in columns_of(boards) if one.per_case]
+    concerned = [f"{column.metric} of {column.board}" for column in columns_of(boards) if column.per_case]
     if not concerned:
         return []
     if ranking.method == "rank_then_mean":
@@ -72,7 +72,9 @@ def _precision(ranking: Ranking) -> str:
 
 
 def _metrics(ranking: Ranking, boards: Mapping[str, Board]) -> str:
-    low = [f"{one.metric} of {one.board}" for one in columns_of(boards) if not one.higher_is_better]
+    low = [
+        f"{column.metric} of {column.board}" for column in columns_of(boards) if not column.higher_is_better
+    ]
     which = f"higher is better, but for {', '.join(low)}" if low else "higher is better"
     return f"Per metric the teams of a track are ranked ({which}); {_TIES[ranking.ties]}."
 

@@ -66,7 +66,7 @@ def _ranked(
     awards = awards_of(ranking.prizes, ranks.places, eligible & counts)
     first = leaders_of(ranks.places.astype(np.float64), eligible)
     first_on = {name: leaders_of(row, eligible) for name, row in zip(boards, ranks.boards, strict=True)}
-    by_place = sorted(enumerate(table.teams), key=lambda one: (ranks.places[one[0]], one[1]))
+    by_place = sorted(enumerate(table.teams), key=lambda pair: (ranks.places[pair[0]], pair[1]))
     return [
         Standing(
             team=team,

@@ -26,7 +26,7 @@ class RankingError(ValueError):
     """Scores that cannot be ranked; the message names the line where they come from a file."""
 
 
-class ScorerFailed(RankingError):  # noqa: N818 - as scoring calls it
+class ScorerFailed(RankingError):
     """A metric failed when the scores were made: a fault of its makers, which must not cost a participant a place."""
 
 

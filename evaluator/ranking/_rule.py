@@ -44,7 +44,7 @@ def ranked_columns(ranking: Ranking, columns: Sequence[Column]) -> tuple[Column,
     """The columns as they are ranked: under "rank_then_mean" per-case metrics are mean ranks, low is good."""
     if ranking.method == "mean_then_rank":
         return tuple(columns)
-    return tuple(replace(one, higher_is_better=False) if one.per_case else one for one in columns)
+    return tuple(replace(column, higher_is_better=False) if column.per_case else column for column in columns)
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ def rank_values(ranking: Ranking, columns: Sequence[Column], values: Values) -> 
     known = np.isfinite(values)
     metrics = np.empty(values.shape)
     for higher in (True, False):
-        chosen = [number for number, one in enumerate(columns) if one.higher_is_better == higher]
+        chosen = [number for number, column in enumerate(columns) if column.higher_is_better == higher]
         if chosen:
             part = values[..., chosen, :]
             metrics[..., chosen, :] = tied_ranks(part, ties=ranking.ties, higher_is_better=higher)
     metrics = np.where(known.any(axis=-1, keepdims=True), metrics, np.nan)
-    names = list(dict.fromkeys(one.board for one in columns))
+    names = list(dict.fromkeys(column.board for column in columns))
     boards = np.stack([_board(ranking, columns, name, metrics, known) for name in names], axis=-2)
     overall = _overall(np.array([ranking.weights.get(name, 0.0) for name in names]), boards)
     return Ranks(metrics, boards, overall, whole_places(overall, ranking))
@@ -90,7 +90,7 @@ def rank_values(ranking: Ranking, columns: Sequence[Column], values: Values) -> 
 def _board(
     ranking: Ranking, columns: Sequence[Column], name: str, metrics: Values, known: npt.NDArray[np.bool_]
 ) -> Values:
-    mine = [number for number, one in enumerate(columns) if one.board == name]
+    mine = [number for number, column in enumerate(columns) if column.board == name]
     has_board = known[..., mine, :].any(axis=-2)
     ranks = metrics[..., mine, :]
     counts = ~np.isnan(ranks)

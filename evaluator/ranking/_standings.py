@@ -58,4 +58,8 @@ class Standings:
 
     def to_json(self) -> dict[str, Any]:
         """`{"tracks": {TRACK: [{"team", "baseline", "eligible", "metric_ranks", …}]}}`."""
-        return {"tracks": {track: [one.to_json() for one in found] for track, found in self.tracks.items()}}
+        return {
+            "tracks": {
+                track: [standing.to_json() for standing in found] for track, found in self.tracks.items()
+            }
+        }

@@ -104,5 +104,5 @@ def _cases(column: Column, rows: Sequence[Row | None]) -> Values | None:
     cases = np.full((len(rows), lengths.pop()), np.nan)
     for number, row in enumerate(rows):
         if row is not None and row.per_case and row.scored is not None:
-            cases[number] = [np.nan if one is None else one for one in row.per_case]
+            cases[number] = [np.nan if value is None else value for value in row.per_case]
     return cases

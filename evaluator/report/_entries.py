@@ -18,5 +18,9 @@ class Entry:
 
 def entries_of(entrants: Sequence[Entrant], board: str) -> list[Entry]:
     """Those who have a report of the board, rejected or not, by name."""
-    found = [Entry(one.team, one.reports[board], one.baseline) for one in entrants if board in one.reports]
-    return sorted(found, key=lambda one: one.team)
+    found = [
+        Entry(entrant.team, entrant.reports[board], entrant.baseline)
+        for entrant in entrants
+        if board in entrant.reports
+    ]
+    return sorted(found, key=lambda entry: entry.team)

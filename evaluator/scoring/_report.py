@@ -2,16 +2,13 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import Field, model_validator
 
+from evaluator.frozen import Model
 from evaluator.spec import Bootstrap
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class MetricReport(_Model):
+class MetricReport(Model):
     """One metric. `value` None means not scored, and `reason` says why in a sentence for the participant.
 
     low and high bound the percentile interval; an AUROC that is the same in every resample has the exact bounds of
@@ -47,7 +44,7 @@ class MetricReport(_Model):
         return self
 
 
-class SeedReport(_Model):
+class SeedReport(Model):
     """One metric with every published seed: mean, standard deviation (n − 1), lowest and highest value.
 
     values: in the order of the seeds, None where it is undefined; the figures are over the others.
@@ -60,7 +57,7 @@ class SeedReport(_Model):
     high: float | None
 
 
-class ProbeReport(_Model):
+class ProbeReport(Model):
     """How the probe was trained. validation: macro AUROC per learning rate, None where it is undefined.
 
     learning_rate and validation are those of the seed of the score. by_seed: per metric, what other seeds give
@@ -83,7 +80,7 @@ class ProbeReport(_Model):
     reference_penalty: float | None
 
 
-class GroupReport(_Model):
+class GroupReport(Model):
     """One group of a fairness variable.
 
     size: test cases. subjects: resampling units among them. enough: whether the challenge deems so many
@@ -96,10 +93,10 @@ class GroupReport(_Model):
     enough: bool
     values: dict[str, float | None]
     intervals: dict[str, tuple[float, float] | None]
-    interval_notes: dict[str, str] = {}
+    interval_notes: dict[str, str] = Field(default={})
 
 
-class VariableReport(_Model):
+class VariableReport(Model):
     """One variable of a fairness metric.
 
     disparity: largest minus smallest value over groups, None where no group has one. expected and
@@ -118,7 +115,7 @@ class VariableReport(_Model):
     enough: bool
 
 
-class FairnessReport(_Model):
+class FairnessReport(Model):
     """What stands behind a fairness value.
 
     of: the compared metric; value, low, high: that metric over all test cases. chance: its mean when the labels
@@ -135,7 +132,7 @@ class FairnessReport(_Model):
     variables: dict[str, VariableReport]
 
 
-class Extras(_Model):
+class Extras(Model):
     """Facts that help to read the values.
 
     dataset: digest of the inputs manifest, on which alone every draw depends. bootstrap: how the cases were drawn,
@@ -156,7 +153,7 @@ class Extras(_Model):
     sampling: str = "test-case sampling only"
 
 
-class Report(_Model):
+class Report(Model):
     """The scores of one board. `rejected` is a sentence for the participant when the run itself is invalid.
 
     cases: the manifest's, in its order. per_case: for metrics of single cases, one value per case.

@@ -5,6 +5,7 @@ from evaluator.spec._challenge import Attempts, Challenge, Phase
 from evaluator.spec._load import load_challenge, merge, parse_challenge, read_challenge
 from evaluator.spec._source import Problem, SpecError
 from evaluator.spec._tasks import (
+    MOST_AT_ONCE,
     EmbeddingOutput,
     Gpu,
     Input,
@@ -18,6 +19,7 @@ from evaluator.spec._tasks import (
 )
 
 __all__ = [
+    "MOST_AT_ONCE",
     "Attempts",
     "Board",
     "Bootstrap",

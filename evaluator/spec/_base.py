@@ -1,22 +1,16 @@
-"""What every model of the challenge file shares: unknown fields are errors, values are frozen, sizes are bytes."""
+"""What models of the challenge file share: sizes in bytes, names, lists without doubles."""
 
 import re
 from collections.abc import Hashable, Sequence
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from evaluator.spec._words import KEY
 
 T = TypeVar("T", bound=Sequence[Hashable])
 
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-
-
-class Model(BaseModel):
-    """A frozen part of a challenge file in which an unknown field, an infinity or NaN is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _bytes(value: object) -> object:
@@ -54,7 +48,7 @@ def each_once(values: T) -> T:
     Raises:
         ValueError: one does.
     """
-    twice = next((one for place, one in enumerate(values) if one in values[:place]), None)
+    twice = next((value for place, value in enumerate(values) if value in values[:place]), None)
     if twice is not None:
         raise ValueError(f"{twice!r} stands twice; keep one of them")
     return values

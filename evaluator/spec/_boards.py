@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from evaluator.spec._base import EachOnce, Key, Model, Seed
+from evaluator.frozen import Model
+from evaluator.spec._base import EachOnce, Key, Seed
 
 Tie = Literal["min", "average", "dense"]
 
@@ -99,7 +100,7 @@ class Board(Model):
 
     @model_validator(mode="after")
     def _each_variable_once(self) -> Self:
-        names = [one.variable for one in self.groups]
+        names = [group.variable for group in self.groups]
         if len(set(names)) < len(names):
             raise ValueError("groups: every variable stands once")
         return self

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from evaluator.spec._base import EachOnce, Key, Model
+from evaluator.frozen import Model
+from evaluator.spec._base import EachOnce, Key
 from evaluator.spec._boards import Board, Ranking
-from evaluator.spec._mistakes import wrong_names
 from evaluator.spec._tasks import Limits, Task
 from evaluator.spec._words import SLUG
 
@@ -84,9 +84,14 @@ class Challenge(Model):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
+        # Late, for metrics load numpy: whoever reads no challenge file, as a list of commands, does not wait for it.
+        from evaluator.spec._mistakes import wrong_names
+
         found = list(wrong_names(self.model_dump(include={"tasks", "boards", "ranking"})))
         if found:
-            raise ValueError("\n".join(f"{'.'.join(map(str, one.path))}: {one.message}" for one in found))
+            raise ValueError(
+                "\n".join(f"{'.'.join(map(str, mistake.path))}: {mistake.message}" for mistake in found)
+            )
         return self
 
     @property

@@ -26,27 +26,27 @@ def wrong_inputs(content: Mapping[str, Any]) -> Iterator[Mistake]:
         ]
         if len(inputs) > _MOST_INPUTS:
             found.append(Mistake(("inputs",), f"{len(inputs)} inputs; a task takes at most {_MOST_INPUTS}"))
-        for one in found:
-            yield Mistake(("tasks", name, *one.path), one.message)
+        for mistake in found:
+            yield Mistake(("tasks", name, *mistake.path), mistake.message)
 
 
 def _inputs(inputs: object) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """Every input with its path within the task, those of one-of groups too."""
-    for position, one in enumerate(inputs if isinstance(inputs, list | tuple) else ()):
-        group = mapping(one).get("one_of")
+    for position, scan in enumerate(inputs if isinstance(inputs, list | tuple) else ()):
+        group = mapping(scan).get("one_of")
         if isinstance(group, list | tuple):
             for place, option in enumerate(group):
                 yield ("inputs", position, "one_of", place), mapping(option)
         else:
-            yield ("inputs", position), mapping(one)
+            yield ("inputs", position), mapping(scan)
 
 
 def _twice(inputs: list[tuple[Path, Mapping[str, Any]]]) -> Iterator[Mistake]:
     """Inputs with the key, flag or file of an earlier one; some disks hold names for one that differ in case only."""
     for field in ("key", "flag", "file"):
         first: dict[str, object] = {}
-        for path, one in inputs:
-            value = one.get(field)
+        for path, scan in inputs:
+            value = scan.get(field)
             if not isinstance(value, str):
                 continue
             if value.lower() in first:
@@ -55,12 +55,12 @@ def _twice(inputs: list[tuple[Path, Mapping[str, Any]]]) -> Iterator[Mistake]:
                 )
                 yield Mistake((*path, field), message)
             else:
-                first[value.lower()] = one.get("key", value)
+                first[value.lower()] = scan.get("key", value)
 
 
 def _wrong_flags(inputs: list[tuple[Path, Mapping[str, Any]]]) -> Iterator[Mistake]:
-    for path, one in inputs:
-        flag = one.get("flag")
+    for path, scan in inputs:
+        flag = scan.get("flag")
         if not isinstance(flag, str):
             continue
         if flag in _OURS:
@@ -70,8 +70,8 @@ def _wrong_flags(inputs: list[tuple[Path, Mapping[str, Any]]]) -> Iterator[Mista
 
 
 def _wrong_files(inputs: list[tuple[Path, Mapping[str, Any]]], kind: object) -> Iterator[Mistake]:
-    for path, one in inputs:
-        file = one.get("file")
+    for path, scan in inputs:
+        file = scan.get("file")
         if not isinstance(file, str):
             continue
         stem = file.split(".")[0] or "t1w"

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 
 from evaluator.spec._challenge import Challenge
 from evaluator.spec._inputs import wrong_inputs
-from evaluator.spec._mistakes import wrong_attempts, wrong_metrics, wrong_names
 from evaluator.spec._source import Problem, Source, SpecError, parse_source, read_source
 from evaluator.spec._texts import wrong_texts, wrong_times
 from evaluator.spec._vocabulary import fields_at
@@ -69,11 +68,14 @@ def _loaded(sources: Sequence[Source], longest_case: float | None) -> Challenge:
             (found if path else joining).setdefault(path, message)
     problems = [_at(sources, path, message) for path, message in (found or joining).items()]
     if challenge is None or problems:
-        raise SpecError(sorted(problems, key=lambda one: (one.file, one.line or 0)))
+        raise SpecError(sorted(problems, key=lambda problem: (problem.file, problem.line or 0)))
     return challenge
 
 
 def _mistakes(content: dict[str, Any], longest_case: float | None) -> Iterator[Mistake]:
+    # Late, for metrics load numpy: whoever reads no challenge file, as a list of commands, does not wait for it.
+    from evaluator.spec._mistakes import wrong_attempts, wrong_metrics, wrong_names
+
     yield from wrong_names(content)
     yield from wrong_attempts(content)
     yield from wrong_metrics(content)
@@ -90,7 +92,7 @@ def parse_challenge(content: dict[str, Any]) -> Challenge:
 
 def _of_fields(sources: Sequence[Source], error: ValidationError) -> Iterator[tuple[Place, str]]:
     """Each place that a model refuses, with one sentence; () for the rule that joins all fields."""
-    errors = [{**one, "loc": _written(sources, one["loc"], one["type"])} for one in error.errors()]
+    errors = [{**fault, "loc": _written(sources, fault["loc"], fault["type"])} for fault in error.errors()]
     said: dict[Place, list[str]] = {}
     for one in without_follow_ups(errors, fields_at):
         sentence = words(one, fields_at(one["loc"][:-1])) + _misspelt(sources, one)

@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from evaluator.spec._base import Bytes, EachOnce, Key, Model, each_once
+from evaluator.frozen import Model
+from evaluator.spec._base import Bytes, EachOnce, Key, each_once
 from evaluator.spec._words import FILE, FLAG
 
 
@@ -134,6 +135,8 @@ class Gpu(Model):
 
 
 _Seconds = Annotated[float, Field(gt=0, le=366 * 86400)]
+MOST_AT_ONCE = 50
+"""Cases that a slot runs beside each other."""
 _Count = Annotated[int, Field(gt=0, le=10_000_000)]
 
 
@@ -162,7 +165,7 @@ class Limits(Model):
     log: Annotated[Bytes, Field(le=1_000_000)] = 64 * 1024
     profile: Literal["compatible", "strict"] = "compatible"
     runtime: Literal["runc", "runsc"] | None = None
-    pack: Annotated[int, Field(ge=1, le=50)] | Literal["auto"] = "auto"
+    pack: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] | Literal["auto"] = "auto"
     invoke: bool = False
 
     @property

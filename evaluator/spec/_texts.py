@@ -43,7 +43,7 @@ def _of_metric(path: Path) -> bool:
 
 
 def _wrong_text(path: Path, text: str) -> Iterator[Mistake]:
-    field = next((one for one in reversed(path) if isinstance(one, str)), "")
+    field = next((part for part in reversed(path) if isinstance(part, str)), "")
     longest = _LONGEST.get(field, _LONGEST_ELSE)
     if len(text) > longest:
         yield Mistake(path, f"has {len(text):,} characters; {longest:,} are the most")

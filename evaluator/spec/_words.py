@@ -51,7 +51,7 @@ class Mistake:
 
 def guess(word: str, known: Sequence[str]) -> str:
     """`; did you mean X?` where a known word is close to `word`, else nothing."""
-    close = get_close_matches(word, [str(one) for one in known], n=1)
+    close = get_close_matches(word, [str(name) for name in known], n=1)
     return f"; did you mean {plain(close[0])}?" if close else ""
 
 
@@ -85,20 +85,20 @@ def without_follow_ups(errors: Sequence[Any], fields_at: Callable[[Path], Sequen
     fields_at: from a path to the names that may stand there.
     """
     meant, within = set(), set()
-    for one in errors:
-        path = tuple(one["loc"])
+    for error in errors:
+        path = tuple(error["loc"])
         within |= {path[:end] for end in range(len(path))}
-        if one["type"] == "extra_forbidden":
+        if error["type"] == "extra_forbidden":
             *parent, word = path
             close = get_close_matches(str(word), fields_at(tuple(parent)), n=1)
             meant |= {(*parent, name) for name in close}
             if close and close[0] in _ALTERNATIVES:
                 meant |= {(*parent, name) for name in _ALTERNATIVES[close[0]]}
     return [
-        one
-        for one in errors
-        if not (one["type"] == "missing" and tuple(one["loc"]) in meant)
-        and not (one["type"] == "too_short" and tuple(one["loc"]) in within)
+        error
+        for error in errors
+        if not (error["type"] == "missing" and tuple(error["loc"]) in meant)
+        and not (error["type"] == "too_short" and tuple(error["loc"]) in within)
     ]
 
 

@@ -50,8 +50,8 @@ def wrong_limits(content: Mapping[str, Any], *, longest_case: float | None = Non
     for name, task in mapping(content.get("tasks")).items():
         places.append((("tasks", name, "limits"), mapping(task).get("limits")))
     for path, limits in places:
-        for one in _wrong(mapping(limits), longest_case):
-            yield Mistake((*path, *one.path), one.message)
+        for mistake in _wrong(mapping(limits), longest_case):
+            yield Mistake((*path, *mistake.path), mistake.message)
 
 
 def _wrong(limits: Mapping[str, Any], longest_case: float | None) -> Iterator[Mistake]:

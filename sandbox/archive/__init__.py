@@ -1,7 +1,7 @@
 """Image archives: checked as a stream, never loaded or run, and written again in one canonical form."""
 
 from sandbox.archive._bounds import Bounds
-from sandbox.archive._canonical import canonical_name, canonical_size, write_canonical
+from sandbox.archive._canonical import canonical_name, write_canonical
 from sandbox.archive._check import check_archive, glance
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, ToolMissing
 from sandbox.archive._programs import DEFAULT_PATH, Call, Programs, first_entry
@@ -25,7 +25,6 @@ __all__ = [
     "Programs",
     "ToolMissing",
     "canonical_name",
-    "canonical_size",
     "check_archive",
     "first_entry",
     "glance",

@@ -14,13 +14,6 @@ def canonical_name(digest: str) -> str:
     return f"proctor/{digest.removeprefix('sha256:')}:run"
 
 
-def canonical_size(facts: ImageFacts, config_size: int) -> int:
-    """The exact size in bytes of what `write_canonical` writes, for a Content-Length."""
-    layers = dict(zip(facts.layers, facts.layer_sizes, strict=True))
-    sizes = [len(_manifest(facts)), config_size, *layers.values()]
-    return sum(512 + size + -size % 512 for size in sizes) + 1024
-
-
 def write_canonical(facts: ImageFacts, open_blob: Callable[[str], BinaryIO], out: BinaryIO) -> None:
     """Streams the image to `out` as an archive that `docker load` takes; equal facts give equal bytes.
 

@@ -109,17 +109,17 @@ def platform_of(content: dict[str, Any]) -> str:
 def _environment(running: dict[str, Any], bounds: Bounds) -> dict[str, str]:
     """The variables by name, of which an engine's time grows with the square."""
     texts = _texts(running, "Env")
-    size = sum(len(one.encode()) + 1 for one in texts)
+    size = sum(len(variable.encode()) + 1 for variable in texts)
     if len(texts) > bounds.variables or size > bounds.environment:
         raise invalid(
             f"the image config's field config.Env has {len(texts):,} variables of {size:,} bytes; at most "
             f"{bounds.variables:,} of together {binary_size(bounds.environment)} are accepted: keep data in files."
         )
-    return dict(one.partition("=")[::2] for one in texts)
+    return dict(variable.partition("=")[::2] for variable in texts)
 
 
 def _require_history(content: dict[str, Any], layers: int) -> None:
-    steps = [one for one in content.get("history") or () if not (one or {}).get("empty_layer")]
+    steps = [step for step in content.get("history") or () if not (step or {}).get("empty_layer")]
     if len(steps) > layers:
         raise invalid(
             f"the image config's history names {len(steps)} layers and its rootfs {layers}: no engine takes that; "
@@ -195,7 +195,7 @@ def _user(running: dict[str, Any]) -> str:
 
 def _texts(content: dict[str, Any], key: str) -> tuple[str, ...]:
     value = content.get(key) or []
-    if not isinstance(value, list) or not all(_is_text(one) for one in value):
+    if not isinstance(value, list) or not all(_is_text(item) for item in value):
         raise invalid(f"the image config's field {key} is not a list of texts; {BUILD_AGAIN}.")
     return tuple(value)
 

@@ -32,7 +32,7 @@ SAVE_AGAIN = "save the image again with `docker save IMAGE -o image.tar` and upl
 BUILD_AGAIN = "build the image again with `docker build`, and save it with `docker save IMAGE -o image.tar`"
 
 
-class ArchiveInvalid(Exception):  # noqa: N818 - says what holds, as the contract of the package names it
+class ArchiveInvalid(Exception):
     """An archive that holds no acceptable image; `message` says what was wrong, where, and what to do."""
 
     def __init__(self, code: ArchiveCode, message: str) -> None:
@@ -41,7 +41,7 @@ class ArchiveInvalid(Exception):  # noqa: N818 - says what holds, as the contrac
         self.message = message
 
 
-class ToolMissing(Exception):  # noqa: N818 - says what holds
+class ToolMissing(Exception):
     """This machine lacks a program that reading such an archive takes; `remedy` says how to get it."""
 
     def __init__(self, what: str, remedy: str) -> None:

@@ -54,12 +54,12 @@ def _is_time(value: Any) -> bool:
 
 
 def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str | None) for one in value)
+    return isinstance(value, list) and all(isinstance(item, str | None) for item in value)
 
 
 def _maps_to(kind: type) -> Callable[[Any], bool]:
     return lambda value: (
-        isinstance(value, dict) and all(isinstance(one, kind | None) for one in value.values())
+        isinstance(value, dict) and all(isinstance(item, kind | None) for item in value.values())
     )
 
 
@@ -150,9 +150,9 @@ def _require_type(value: Any, kind: "_Type | Fields | list[Fields]", place: str)
     elif not isinstance(value, list):
         raise _wrong(place, "a list", value)
     else:
-        for number, one in enumerate(value):
-            if one is not None:
-                _require(one, kind[0], f"{place}[{number}]")
+        for number, item in enumerate(value):
+            if item is not None:
+                _require(item, kind[0], f"{place}[{number}]")
 
 
 def _wrong(where: str, wanted: str, found: Any) -> ArchiveInvalid:

@@ -93,7 +93,11 @@ class Programs:
             interpreter = found[1].interpreter
             waiting += interpreter[:1]
             if interpreter and interpreter[0].endswith("/env"):
-                waiting += [one for one in interpreter[1:2] if not one.startswith("-") and "=" not in one]
+                waiting += [
+                    argument
+                    for argument in interpreter[1:2]
+                    if not argument.startswith("-") and "=" not in argument
+                ]
 
     def _found(self, word: str, path: str) -> tuple[str, Program] | None:
         """The executable file that `word` is, found along `path` where it is no path itself."""

@@ -118,18 +118,18 @@ def _rank(image: _Image) -> str:
 def _from_manifest(archive: Archive, configs: "_Configs") -> Iterator[_Image]:
     """The images by `docker save`'s own list."""
     entries = json_at(archive, "manifest.json")
-    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise invalid(f"manifest.json is not a list of images; {SAVE_AGAIN}.")
-    entries = [one for one in entries if one.get("Config")]
+    entries = [entry for entry in entries if entry.get("Config")]
     for entry in entries:
         names = [entry["Config"], *_list(entry.get("Layers"), "manifest.json's Layers")]
-        if not all(isinstance(one, str) for one in names):
+        if not all(isinstance(name, str) for name in names):
             raise invalid(
                 f"manifest.json does not name the config and the layers of its image; {SAVE_AGAIN}."
             )
-        config, *layers = (clean_name(one, "manifest.json") for one in names)
+        config, *layers = (clean_name(name, "manifest.json") for name in names)
         tags = [
-            one for one in _list(entry.get("RepoTags"), "manifest.json's RepoTags") if isinstance(one, str)
+            name for name in _list(entry.get("RepoTags"), "manifest.json's RepoTags") if isinstance(name, str)
         ]
         image = configs.image(config, tuple(layers), called=", ".join(tags))
         if image is not None:
@@ -138,7 +138,7 @@ def _from_manifest(archive: Archive, configs: "_Configs") -> Iterator[_Image]:
 
 def _from_index(archive: Archive, configs: "_Configs") -> Iterator[_Image]:
     """The images by the OCI index; each blob is read once, however often the indexes below it name it."""
-    waiting = [(one, "") for one in reversed(_descriptors(json_at(archive, "index.json")))]
+    waiting = [(descriptor, "") for descriptor in reversed(_descriptors(json_at(archive, "index.json")))]
     seen: set[str] = set()
     while waiting:
         descriptor, called = waiting.pop()
@@ -153,7 +153,7 @@ def _from_index(archive: Archive, configs: "_Configs") -> Iterator[_Image]:
             continue
         manifest = json_at(archive, name)
         if "manifests" in manifest:
-            waiting += [(one, called) for one in reversed(_descriptors(manifest))]
+            waiting += [(descriptor, called) for descriptor in reversed(_descriptors(manifest))]
         elif (image := _by_manifest(configs, manifest, stated, called)) is not None:
             yield image
 
@@ -161,12 +161,12 @@ def _from_index(archive: Archive, configs: "_Configs") -> Iterator[_Image]:
 def _by_manifest(configs: "_Configs", manifest: dict[str, Any], stated: str, called: str) -> _Image | None:
     """The image of an OCI manifest; None where it describes something else."""
     config, layers = manifest.get("config"), _list(manifest.get("layers"), "a manifest's layers")
-    if not isinstance(config, dict) or not all(isinstance(one, dict) for one in layers):
+    if not isinstance(config, dict) or not all(isinstance(layer, dict) for layer in layers):
         raise invalid(f"the image's manifest does not name its config and layers; {SAVE_AGAIN}.")
-    kinds = [str(one.get("mediaType")) for one in layers]
+    kinds = [str(layer.get("mediaType")) for layer in layers]
     if config.get("mediaType", _CONFIGS[0]) not in _CONFIGS or any("in-toto" in kind for kind in kinds):
         return None
-    names = tuple(blob_name(one.get("digest")) for one in layers)
+    names = tuple(blob_name(layer.get("digest")) for layer in layers)
     return configs.image(blob_name(config.get("digest")), names, called=called, stated=stated)
 
 
@@ -212,13 +212,13 @@ def _list(value: Any, what: str) -> list[Any]:
 
 def _called(descriptor: dict[str, Any]) -> str:
     notes = descriptor.get("annotations")
-    names = [notes.get(one) for one in _NAMES] if isinstance(notes, dict) else []
-    return next((one for one in names if isinstance(one, str)), "")
+    names = [notes.get(key) for key in _NAMES] if isinstance(notes, dict) else []
+    return next((name for name in names if isinstance(name, str)), "")
 
 
 def _descriptors(index: Any) -> list[dict[str, Any]]:
     found = index.get("manifests") if isinstance(index, dict) else None
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
         raise invalid(f"index.json is not an OCI index: it has no list of manifests; {SAVE_AGAIN}.")
     return found
 
@@ -236,13 +236,13 @@ def _platform(value: Any) -> str:
 
 def _not_whole(image: _Image, images: Sequence[_Image]) -> ArchiveInvalid:
     """The error of an image for amd64 of which the archive lacks a part."""
-    others = sorted({one.platform for one in images if one.missing is None})
+    others = sorted({image.platform for image in images if image.missing is None})
     if not others:
         return missing("a part of the image", str(image.missing))
     return ArchiveInvalid(
         ArchiveCode.MISSING_BLOB,
         f"the archive names an image for {_OURS} but lacks a part of it ({shown(str(image.missing))}); whole in it is "
-        f"{', '.join(shown(one)[1:-1] for one in others[:9])}: save the image for {_OURS} with `docker save "
+        f"{', '.join(shown(platform)[1:-1] for platform in others[:9])}: save the image for {_OURS} with `docker save "
         "--platform linux/amd64 IMAGE -o image.tar`.",
     )
 

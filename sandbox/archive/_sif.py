@@ -122,14 +122,14 @@ def _unpack(source: BinaryIO, at: int, layout: struct.Struct, total: int) -> tup
 
 def _primary(objects: list[_Object]) -> _Object:
     """The one partition that a container is started from."""
-    partitions = [one for one in objects if one.kind == _OBJECT_PARTITION]
-    primary = [one for one in partitions if one.role == _PRIMARY]
+    partitions = [part for part in objects if part.kind == _OBJECT_PARTITION]
+    primary = [partition for partition in partitions if partition.role == _PRIMARY]
     if len(primary) > 1:
         raise ArchiveInvalid(
             ArchiveCode.SEVERAL_IMAGES,
             f"{WHAT} has {len(primary)} primary partitions and it is not said which to run; {BUILD_AGAIN}.",
         )
-    if any(one.kind == _OBJECT_OCI for one in objects):
+    if any(part.kind == _OBJECT_OCI for part in objects):
         raise ArchiveInvalid(
             ArchiveCode.UNSUPPORTED_MEMBER,
             f"{WHAT} holds an OCI image; build one with a squashfs partition (without `--oci`), or upload what "
@@ -139,7 +139,7 @@ def _primary(objects: list[_Object]) -> _Object:
         raise ArchiveInvalid(
             ArchiveCode.NO_IMAGE, f"{WHAT} has no primary partition: there is nothing to run; {BUILD_AGAIN}."
         )
-    if any(one.role == _OVERLAY for one in partitions):
+    if any(partition.role == _OVERLAY for partition in partitions):
         raise ArchiveInvalid(
             ArchiveCode.UNSUPPORTED_MEMBER,
             f"{WHAT} has an overlay, which would not be used; build the changes into the image.",

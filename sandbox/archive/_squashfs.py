@@ -249,14 +249,14 @@ def parse_entry(line: bytes, position: int) -> Entry:
 
 def _device(numbers: list[bytes]) -> tuple[int, int]:
     """The two numbers of a device node."""
-    if len(numbers) != 2 or not all(one.isdigit() and len(one) < 8 for one in numbers):
+    if len(numbers) != 2 or not all(number.isdigit() and len(number) < 8 for number in numbers):
         raise damaged()
     return int(numbers[0]), int(numbers[1])
 
 
 def _size(numbers: list[bytes], position: int) -> int:
     """Of `length offset`, and whatever newer tools add: the length."""
-    if len(numbers) < 2 or not all(one.isdigit() and len(one) < 18 for one in numbers[:2]):
+    if len(numbers) < 2 or not all(number.isdigit() and len(number) < 18 for number in numbers[:2]):
         raise damaged()
     if int(numbers[1]) != position:
         raise damaged()

@@ -14,14 +14,14 @@ class Stack:
 
     def __init__(self, layers: Iterable[Unpacked]) -> None:
         self._folders: dict[str, tuple[Folder, ...]] = {
-            "": tuple(_seen(one.root for one in reversed([*layers])))
+            "": tuple(_seen(layer.root for layer in reversed([*layers])))
         }
 
     def __call__(self, name: str) -> Entry | None:
         """What stands at the path `name`."""
         folder, _, last = name.rpartition("/")
-        for one in self._at(folder):
-            entry = one.entries.get(last)
+        for below in self._at(folder):
+            entry = below.entries.get(last)
             if entry is not None:
                 return None if entry is GONE else entry
         return None
@@ -35,23 +35,26 @@ class Stack:
         for longer in reversed(missing):
             part = longer.rpartition("/")[2]
             below = self._folders[longer.rpartition("/")[0]]
-            self._folders[longer] = tuple(_seen(one.entries.get(part) for one in below))
+            self._folders[longer] = tuple(_seen(level.entries.get(part) for level in below))
         return self._folders[missing[0] if missing else path]
 
     def called(self, name: str) -> Iterator[str]:
         """The paths at which something is called `name`, with a leading slash."""
         for path, folders in self._all():
-            if any(name in one.entries for one in folders):
+            if any(name in folder.entries for folder in folders):
                 yield f"{path}/{name}"
 
     def nodes(self) -> Iterator[tuple[str, Other]]:
         """The device nodes that a container could open, outside /dev, over which the engine mounts its own."""
         for path, folders in self._all():
             names = {
-                part for one in folders for part, entry in one.entries.items() if isinstance(entry, Other)
+                part
+                for folder in folders
+                for part, entry in folder.entries.items()
+                if isinstance(entry, Other)
             }
             for name in sorted(names) if path != "/dev" and not path.startswith("/dev/") else ():
-                entry = next(one.entries[name] for one in folders if name in one.entries)
+                entry = next(folder.entries[name] for folder in folders if name in folder.entries)
                 if isinstance(entry, Other) and entry.opens:
                     yield f"{path}/{name}", entry
 
@@ -62,9 +65,12 @@ class Stack:
             path, folders = waiting.pop()
             yield path, folders
             names = {
-                part for one in folders for part, entry in one.entries.items() if isinstance(entry, Folder)
+                part
+                for folder in folders
+                for part, entry in folder.entries.items()
+                if isinstance(entry, Folder)
             }
-            merged = ((part, tuple(_seen(one.entries.get(part) for one in folders))) for part in names)
+            merged = ((part, tuple(_seen(folder.entries.get(part) for folder in folders))) for part in names)
             waiting += [(f"{path}/{part}", below) for part, below in merged if below]
 
 

@@ -262,4 +262,4 @@ def _text(data: bytes) -> str:
 def _signed(block: bytes) -> int:
     """The checksum as tars of old wrote it, with signed characters."""
     plain = block[:148] + b" " * 8 + block[156:]
-    return sum(plain) - 256 * sum(one > 127 for one in plain)
+    return sum(plain) - 256 * sum(byte > 127 for byte in plain)

@@ -79,7 +79,7 @@ def _scan() -> bytes:
     struct.pack_into("<12f", header, 280, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0)
     header[344:348] = b"n+1\0"
     voxels = _SHAPE[0] * _SHAPE[1] * _SHAPE[2]
-    return gzip.compress(bytes(header) + bytes(37 * one % 101 for one in range(voxels)), mtime=0)
+    return gzip.compress(bytes(header) + bytes(37 * voxel % 101 for voxel in range(voxels)), mtime=0)
 
 
 def _job(kind: str, image: str, bounds: Limits, folder: Path, slot: Slot, prefix: str) -> CaseJob:

@@ -122,7 +122,7 @@ def _place(path: Path, library: Path) -> str:
 
 def _layer(files: list[_File]) -> bytes:
     """All files and their directories as a tar that is equal for equal content."""
-    unique = {one.path: one for one in files}
+    unique = {file.path: file for file in files}
     directories = sorted(
         {str(parent) for path in unique for parent in Path(path).parents} | {"/var", _TEMPORARY, "/root"}
     )
@@ -136,10 +136,10 @@ def _layer(files: list[_File]) -> bytes:
                 entry = tarfile.TarInfo(path[1:])
                 entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if path == _TEMPORARY else 0o755
                 archive.addfile(entry)
-        for path, one in sorted(unique.items()):
+        for path, file in sorted(unique.items()):
             entry = tarfile.TarInfo(path[1:])
-            entry.size, entry.mode, entry.uid = len(one.content), one.mode, one.owner
-            archive.addfile(entry, io.BytesIO(one.content))
+            entry.size, entry.mode, entry.uid = len(file.content), file.mode, file.owner
+            archive.addfile(entry, io.BytesIO(file.content))
     return out.getvalue()
 
 

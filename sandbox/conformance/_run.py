@@ -43,7 +43,7 @@ class Check:
 
 def checks(profile: str, runtime: str = "runc") -> list[Check]:
     """The rows for one profile and runtime, in the order of their results."""
-    acts = [Check(one.name, one.denied) for one in ACTS if one.concerns(profile, runtime)]
+    acts = [Check(act.name, act.denied) for act in ACTS if act.concerns(profile, runtime)]
     judged = [Check(name, denied) for name, (denied, _) in JUDGES.items()]
     bounds = [Check(name, denied) for name, (denied, _) in _BOUNDS.items()]
     last = Check(_LEFT, "containers, volumes and files that stay when a case is over")
@@ -171,8 +171,12 @@ class _Suite:
     def _named_by_us(self) -> list[str]:
         mark = str(self._mark)
         with translate("looking for what is left"):
-            names = [name for one in self._engine.api.containers(all=True) for name in one["Names"] or ()]
-            names += [one["Name"] for one in self._engine.api.volumes()["Volumes"] or ()]
+            names = [
+                name
+                for container in self._engine.api.containers(all=True)
+                for name in container["Names"] or ()
+            ]
+            names += [volume["Name"] for volume in self._engine.api.volumes()["Volumes"] or ()]
         names += [text(str(file)) for file in Path("/sys/block").glob("loop*/loop/backing_file")]
         return [name for name in names if mark in name]
 

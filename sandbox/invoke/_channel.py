@@ -19,7 +19,7 @@ _PIECE = 65_536
 _LONGEST_LINE = 65_536
 
 
-class Closed(Exception):  # noqa: N818 - names what happened
+class Closed(Exception):
     """The container has closed its standard output: it has ended, or will never answer again."""
 
 

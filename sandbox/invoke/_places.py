@@ -122,7 +122,7 @@ def _path(descriptor: int) -> Path:
 
 
 def _names(folder: Path) -> set[str]:
-    return {one.name for one in folder.iterdir()}
+    return {entry.name for entry in folder.iterdir()}
 
 
 def _delete(folder: Path, *descriptors: int) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Self
 from docker.errors import APIError, DockerException
 from requests import RequestException
 
+from contract.bounds import MOST_PER_CONTAINER
 from evaluator.verdicts import PlatformFault
 from sandbox import accounts, collect, options, parse, run
 from sandbox.cgroups import Group
@@ -25,13 +26,11 @@ from sandbox.invoke._channel import Channel, Closed
 from sandbox.invoke._places import Places
 from sandbox.jobs import CaseJob, CaseOutcome
 
-MOST_CASES = 50
-"""Cases that one container may be given: what a program keeps of them in its memory has an end."""
 _CALL = ["--invoke"]
 _LOOK_EVERY = 0.5
 
 
-class NotServed(Exception):  # noqa: N818 - names what happened
+class NotServed(Exception):
     """The session did not answer a case with a valid output; it has to be run in a fresh container."""
 
 
@@ -91,7 +90,7 @@ class Session:
     @property
     def alive(self) -> bool:
         """Whether it may be given another case: it runs, and has not had as many as one container may."""
-        return self._running is not None and self._served < MOST_CASES
+        return self._running is not None and self._served < MOST_PER_CONTAINER
 
     def serve(self, case: CaseJob) -> CaseOutcome:
         """The valid outcome of one case. Before it every place that the container can write to is emptied.

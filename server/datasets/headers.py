@@ -20,13 +20,8 @@ from numpy.typing import NDArray
 from evaluator.outputs import Header, HeaderError, read_header
 
 _HEADER, _VOXELS = 348, 352
-_TEXTS = (
-    (4, 10),
-    (14, 18),
-    (148, 80),
-    (228, 24),
-    (328, 16),
-)  # data_type, db_name, descrip, aux_file, intent_name
+# The fields data_type, db_name, descrip, aux_file and intent_name.
+_TEXTS = ((4, 10), (14, 18), (148, 80), (228, 24), (328, 16))
 _MAGIC, _PAIR = b"n+1\0", b"ni1\0"
 _BLOCK = 1 << 22
 _ROUNDED = 1e-5
@@ -42,7 +37,7 @@ _OTHERS = {
 }
 
 
-class NotNifti(Exception):  # noqa: N818 - reads as the sentence it is
+class NotNifti(Exception):
     """The file is no NIfTI-1 volume that can be handed on; the message, a predicate, says what is wrong."""
 
 

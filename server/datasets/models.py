@@ -30,7 +30,7 @@ DATASET_MOVES: dict[DatasetState, frozenset[DatasetState]] = {
 }
 
 
-class IllegalDatasetMove(Exception):  # noqa: N818 - names what happened
+class IllegalDatasetMove(Exception):
     """A move that the table above does not hold: a defect of ours, never a user's."""
 
 

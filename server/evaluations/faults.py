@@ -37,9 +37,7 @@ NOT_SCORED = (
 _AT_ONCE = 1000
 
 
-def release(
-    session: Session, claim: Claim, fault: PlatformFault, *, actor: str, settings: Settings, detail: str = ""
-) -> None:
+def release(session: Session, claim: Claim, fault: PlatformFault, *, actor: str, detail: str = "") -> None:
     """Parks a case after a fault of the platform; or ends its evaluation where it is the one to blame.
 
     As REJECTED where its image is, of which no host could make a container; else as ERRORED.
@@ -48,7 +46,7 @@ def release(
         Conflict: the lease was lost.
     """
     evaluation, run = lock_claimed(session, claim)
-    _park(session, evaluation, run, fault, detail, actor=actor, settings=settings)
+    _park(session, evaluation, run, fault, detail, actor=actor)
 
 
 def _park(
@@ -59,7 +57,6 @@ def _park(
     detail: str,
     *,
     actor: str,
-    settings: Settings,
 ) -> None:
     run.faults += 1
     run.lease_until = None
@@ -150,7 +147,7 @@ def expire_leases(session: Session, *, settings: Settings) -> int:
         if run.status == CaseStatus.RUNNING:  # and not dropped with an evaluation that this loop gave up
             detail = f"{run.worker} did not renew its lease of {settings.lease_seconds:g} s."
             fault = PlatformFault.WORKER_LOST
-            _park(session, evaluation, run, fault, detail, actor=SYSTEM, settings=settings)
+            _park(session, evaluation, run, fault, detail, actor=SYSTEM)
     return len(lost)
 
 

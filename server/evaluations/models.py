@@ -147,9 +147,8 @@ class CaseRun(Identified, MeasuredColumns, Base):
     worker: Mapped[str | None] = mapped_column(default=None)
     worker_id: Mapped[UUID | None] = mapped_column(default=None)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)
-    downloads: Mapped[int] = mapped_column(
-        default=0, server_default="0"
-    )  # files that its last lease has read
+    # Files that its last lease has read.
+    downloads: Mapped[int] = mapped_column(default=0, server_default="0")
     not_before: Mapped[datetime | None] = mapped_column(default=None)  # while parked: when it waits again
     verdict: Mapped[str | None] = mapped_column(default=None)
     message: Mapped[str | None] = mapped_column(default=None)

@@ -22,9 +22,8 @@ class Conduct:
     faulted: Mapped[int] = mapped_column(default=0, server_default="0")
     strikes: Mapped[int] = mapped_column(default=0, server_default="0")
     struck_at: Mapped[datetime | None] = mapped_column(default=None)
-    told_at: Mapped[datetime | None] = mapped_column(
-        default=None
-    )  # when it last made an entry in the event log
+    # When it last made an entry in the event log.
+    told_at: Mapped[datetime | None] = mapped_column(default=None)
     paused_until: Mapped[datetime | None] = mapped_column(default=None)
 
 

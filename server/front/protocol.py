@@ -23,9 +23,8 @@ HEADERS = 100
 PIPELINED = 8  # further requests that wait on one connection for the answer to the first
 READ_SECONDS = 60.0  # in which a client has to take `_LEAST_READ` bytes of what waits for it
 _LEAST_READ = 64 * 2**10
-DISCARDED_BYTES = (
-    16 * 2**20
-)  # of a body that come after its request was answered; its sender then sees the answer
+# Of a body that come after its request was answered; its sender then sees the answer.
+DISCARDED_BYTES = 16 * 2**20
 UNREAD_BYTES = 256 * 2**20  # bytes that wait for clients, all together; beyond, the slowest reader is cut off
 _MOST = 8192
 _OWN_FILES = 512  # descriptors that are left for the database, files and everything else
@@ -149,9 +148,8 @@ class Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         super().on_message_complete()
-        if (
-            self.cycle.response_complete
-        ):  # answered before its body had come: from now on the connection is idle
+        # Answered before its body had come: from now on the connection is idle.
+        if self.cycle.response_complete:
             self._forget_headers()
             self._unset_keepalive_if_required()
             self.timeout_keep_alive_task = self.loop.call_later(

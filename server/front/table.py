@@ -12,9 +12,8 @@ from server.front.lanes import Terms
 _KIB, _MIB = 2**10, 2**20
 
 LANES = (
-    Terms(
-        "workers", permits=6, waiting=256, patience=8, room=128 * _MIB
-    ),  # a worker waits 10 s for a heartbeat
+    # A worker waits 10 s for a heartbeat.
+    Terms("workers", permits=6, waiting=256, patience=8, room=128 * _MIB),
     Terms("participants", permits=4, waiting=1024, patience=15),
     Terms("admins", permits=2, waiting=64, patience=15),
     Terms("boards", permits=3, waiting=1024, patience=15),

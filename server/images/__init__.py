@@ -1,1 +1,1 @@
-"""Images."""
+"""Images: archives that passed their check, and how uploads take turns for it."""

@@ -37,9 +37,8 @@ def next_to_check(session: Session, *, most_per_team: int, left: int) -> Upload 
             func.sum(_had()).label("had"),
         )
         .where(Upload.team_id.in_(select(Upload.team_id).where(waits)))
-        .where(
-            or_(Upload.status == UploadStatus.CHECKING, Upload.updated_at > func.now() - _REMEMBERED)
-        )  # what is older counts for nothing after so many half-lives
+        # What is older counts for nothing after so many half-lives.
+        .where(or_(Upload.status == UploadStatus.CHECKING, Upload.updated_at > func.now() - _REMEMBERED))
         .group_by(Upload.team_id)
         .subquery()
     )

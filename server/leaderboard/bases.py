@@ -128,9 +128,8 @@ def scored(session: Session, challenge: Challenge, phase: str, *, shown: bool = 
             Evaluation.track,
             Evaluation.dataset_id,
             Evaluation.spec_version_id,
-            func.nullif(
-                cast(Evaluation.scored_with, Text), "null"
-            ),  # either null means that nothing was kept
+            # Either null means that nothing was kept.
+            func.nullif(cast(Evaluation.scored_with, Text), "null"),
             Evaluation.created_at,
             Evaluation.finished_at,
         )

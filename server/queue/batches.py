@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.bounds import MOST_PER_CONTAINER
 from contract.leases import SlotOffer
 from contract.statuses import CaseStatus, Mode
 from evaluator.spec import Limits
@@ -21,7 +22,6 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.queue.slots import fits, present_slots
 from server.settings import Settings
 
-MOST_INVOKE = 50
 MEASURED_CASES = 3
 """Cases of an evaluation that are done before others are packed or given by the dozen: alone nothing but the image
 itself makes them fail."""
@@ -60,7 +60,7 @@ def most_of(mode: Mode, slot: SlotOffer) -> int:
     """How many cases one batch of this mode has at most on `slot`, whatever it says of itself."""
     if mode is Mode.FRESH:
         return 1
-    return MOST_INVOKE if mode is Mode.INVOKE else max(1, min(slot.most, math.floor(slot.cpus)))
+    return MOST_PER_CONTAINER if mode is Mode.INVOKE else max(1, min(slot.most, math.floor(slot.cpus)))
 
 
 def may_invoke(evaluation: Evaluation, limits: Limits) -> bool:
@@ -90,14 +90,14 @@ def _invoked(session: Session, evaluation: Evaluation, limits: Limits) -> int:
             CaseRun.mode == Mode.INVOKE,
         )
         .order_by(CaseRun.position.desc())
-        .limit(MOST_INVOKE)
+        .limit(MOST_PER_CONTAINER)
         .subquery()
     )
     done, mean = session.execute(select(func.count(), func.avg(recent.c.seconds)).select_from(recent)).one()
     if done < MEASURED_CASES:
         return MEASURED_CASES
     fitting: int = math.floor(limits.seconds_per_case / max(mean, 1e-3))
-    return max(1, min(MOST_INVOKE, fitting))
+    return max(1, min(MOST_PER_CONTAINER, fitting))
 
 
 def _share(session: Session, evaluation: Evaluation) -> int:
@@ -106,7 +106,7 @@ def _share(session: Session, evaluation: Evaluation) -> int:
     waiting = select(CaseRun.id).where(
         CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.WAITING
     )
-    enough = waiting.limit(MOST_INVOKE * max(slots, 1)).subquery()
+    enough = waiting.limit(MOST_PER_CONTAINER * max(slots, 1)).subquery()
     count = session.scalar(select(func.count()).select_from(enough)) or 0
     return math.ceil((count + 1) / max(slots, 1))
 

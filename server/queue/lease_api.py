@@ -228,5 +228,5 @@ def release(
     if body.fault is None:
         service.hand_back(session, claim, actor=worker.actor, settings=settings)
     else:
-        faults.release(session, claim, body.fault, actor=worker.actor, settings=settings, detail=body.detail)
+        faults.release(session, claim, body.fault, actor=worker.actor, detail=body.detail)
     return Response(status_code=204)

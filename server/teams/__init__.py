@@ -1,1 +1,1 @@
-"""Teams."""
+"""Teams: their members, invitations, and what an admin says of them."""

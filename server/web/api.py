@@ -29,9 +29,8 @@ def index(request: Request, session: SessionDep) -> HTMLResponse:
     """Every challenge and its public leaderboards."""
     at = challenges.now(session)
     listed = [(one, one.spec) for one in challenges.list_challenges(session)]
-    listed.sort(
-        key=lambda one: not any(phase.is_open(at) for phase in one[1].phases.values())
-    )  # running ones first
+    # Running ones first.
+    listed.sort(key=lambda one: not any(phase.is_open(at) for phase in one[1].phases.values()))
     return page(request, "index.html", challenges=listed, at=at)
 
 

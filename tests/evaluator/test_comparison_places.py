@@ -15,7 +15,7 @@ from evaluator.comparison import (
     leave_one_out,
     probability_of_top,
     rank_intervals,
-    rank_replicates,
+    rank_resamples,
     rule_sensitivity,
     tie_groups,
     told_apart,
@@ -129,7 +129,7 @@ def test_every_replicate_is_ranked_by_the_same_rule():
     ranking, table = fomo25()
     rng = np.random.default_rng(9)
     replicates = table.values + rng.normal(0, 0.05, (20, *table.values.shape))
-    found = rank_replicates(ranking, table, replicates)
+    found = rank_resamples(ranking, table, replicates, {})
     for number, values in enumerate(replicates):
         alone = Table(table.teams, table.columns, values).ranks(ranking)
         assert np.array_equal(found.places[number], alone.places)

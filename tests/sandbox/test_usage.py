@@ -9,7 +9,7 @@ import pytest
 
 from sandbox import cgroups
 from sandbox.cgroups import Group, Usage
-from sandbox.gpu import Sampler, peak
+from sandbox.gpu import Sampler, gpus, peak
 
 V1 = {
     "memory": {"memory.max_usage_in_bytes": "4096\n", "memory.usage_in_bytes": "100\n"},
@@ -54,6 +54,19 @@ def test_the_largest_memory_that_the_driver_tells_is_the_peak() -> None:
     assert peak(["[N/A]\n", "[Not Supported]\n", "\n"]) is None
     assert peak(["[N/A]\n", " 7\n"]) == 7 * 2**20
     assert peak([]) is None
+
+
+def test_gpus_are_those_that_the_tool_lists_also_where_it_knows_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert gpus() == []
+    tool.write_text("#!/bin/sh\necho 'GPU-1, 143771'; echo 'GPU-2, [N/A]'\n")
+    tool.chmod(0o755)
+    assert gpus() == [("GPU-1", 143771 * 2**20), ("GPU-2", 0)]
+    tool.write_text("#!/bin/sh\necho 'No devices were found'; exit 6\n")
+    assert gpus() == []
 
 
 def test_the_tool_is_asked_for_this_gpu_until_the_block_ends(

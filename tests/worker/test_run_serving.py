@@ -50,7 +50,7 @@ def test_a_batch_of_another_evaluation_gets_a_container_of_its_own(lab: LeaseSer
 def test_a_container_gets_no_more_cases_than_one_may(
     lab: LeaseServer, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox.invoke._session.MOST_CASES", 3)
+    monkeypatch.setattr("sandbox.invoke._session.MOST_PER_CONTAINER", 3)
     batches = [serve(lab, 2), serve(lab, 3)]
     start()
     assert [answers(lab, cases) for cases in batches] == [[0.01, 0.02], [0.03, 0.01, 0.02]]

@@ -28,10 +28,10 @@ def show_conformance(profile: Profile | None, as_json: bool) -> int:
         say(str(fault), err=True)
         return 1
     if as_json:
-        say_json([asdict(one) for one in results])
+        say_json([asdict(result) for result in results])
     else:
         Console().print(table(results))
-    return 0 if all(one.held for one in results) else 1
+    return 0 if all(result.held for result in results) else 1
 
 
 def _results(profiles: list[Profile]) -> list[Result]:
@@ -53,10 +53,10 @@ def _results(profiles: list[Profile]) -> list[Result]:
 
 def table(results: list[Result]) -> Table:
     """A row per check, a column per profile and runtime; what failed says what could be done."""
-    modes = list(dict.fromkeys((one.profile, one.runtime) for one in results))
+    modes = list(dict.fromkeys((result.profile, result.runtime) for result in results))
     found: dict[str, dict[tuple[str, str], Result]] = defaultdict(dict)
-    for one in results:
-        found[one.name][one.profile, one.runtime] = one
+    for result in results:
+        found[result.name][result.profile, result.runtime] = result
     shown = Table("check", "denied", *[" ".join(mode) for mode in modes], box=None, pad_edge=False)
     for name, row in found.items():
         said = next(iter(row.values())).denied

@@ -40,26 +40,26 @@ def failures(found: str | None) -> Finding:
 
 def strange(states: Sequence[SlotState]) -> Iterator[Finding]:
     """Slots that return too much of what they are leased, or hold it too long."""
-    for one in states:
-        if one.warning is not None and one.refused is None:
+    for state in states:
+        if state.warning is not None and state.refused is None:
             remedy = (
                 "Look at that host; 'proctor-admin revoke-worker' shuts a worker out and puts its cases back."
             )
-            yield Finding(f"slot {one.slot.name}", State.WARN, one.warning, remedy)
+            yield Finding(f"slot {state.slot.name}", State.WARN, state.warning, remedy)
 
 
 def metrics(found: Sequence[Stale]) -> Iterator[Finding]:
     """Whether present metrics are those that scored what the leaderboards hold."""
     if not found:
         yield Finding("metrics", State.OK, "those that scored what the leaderboards hold")
-    for one in found:
-        were = f"{one.evaluations} evaluation{'s were' if one.evaluations != 1 else ' was'} scored"
+    for check in found:
+        were = f"{check.evaluations} evaluation{'s were' if check.evaluations != 1 else ' was'} scored"
         what = (
             f"how {were} is not known"
-            if one.metric is None
-            else f"{one.metric} differs from what {were} with"
+            if check.metric is None
+            else f"{check.metric} differs from what {were} with"
         )
         remedy = (
             "The leaderboards list them as scored otherwise; what their teams submit from now on is ranked."
         )
-        yield Finding("metrics", State.WARN, f"{one.challenge}: {what}", remedy)
+        yield Finding("metrics", State.WARN, f"{check.challenge}: {what}", remedy)

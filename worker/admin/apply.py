@@ -12,6 +12,7 @@ from server.challenges.diff import Change
 from server.challenges.plan import Plan, apply_planned, plan
 from server.settings import Settings
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 
 app = typer.Typer()
 
@@ -30,9 +31,7 @@ def apply(
             help="Do not ask: also where something disappears, opens or closes, or scores leave their boards.",
         ),
     ] = False,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Make FILE the present version of its challenge, and show what changes. The same file again changes nothing.
 
@@ -69,14 +68,14 @@ def run(
             _show_questions(planned, show)
             return f"{spec.challenge}: nothing was changed; the file is version {spec.digest}"
         if planned.questions:
-            make_sure("\n".join(f"{spec.challenge}: {one}" for one in planned.questions), yes=yes)
+            make_sure("\n".join(f"{spec.challenge}: {question}" for question in planned.questions), yes=yes)
         changed = apply_planned(session, spec, planned, actor=ACTOR, confirmed=True)
     return f"{spec.challenge}: {'applied' if changed else 'unchanged'}, version {spec.digest}"
 
 
 def _show_questions(planned: Plan, show: Callable[[str], object]) -> None:
-    for one in planned.questions:
-        show(f"{planned.challenge}: {one}")
+    for question in planned.questions:
+        show(f"{planned.challenge}: {question}")
     if planned.questions:
         show("It would ask about these first, or want --yes.")
 
@@ -87,8 +86,8 @@ def _lines(planned: Plan) -> list[str]:
     against = f"compared with the present version {planned.present}" if planned.present else "a new challenge"
     return [
         f"{planned.challenge}: {against}",
-        *(f"  {_line(one)}" for one in planned.changes),
-        *(f"{planned.challenge}: {one}" for one in planned.notes),
+        *(f"  {_line(change)}" for change in planned.changes),
+        *(f"{planned.challenge}: {note}" for note in planned.notes),
     ]
 
 

@@ -25,6 +25,7 @@ from worker.admin._backup import (
     row_counts,
 )
 from worker.admin.context import fail
+from worker.admin.options import Data
 from worker.embedded.account import SetupError
 from worker.embedded.data import data_directory, make_directory, prepare
 from worker.embedded.postgres import AlreadyRuns, Postgres
@@ -37,9 +38,7 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of th
 @app.command("backup")
 def backup(
     folder: Folder,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Copy the installation into DIR, running or not. Into the same DIR again, only what is new is copied.
 
@@ -97,10 +96,10 @@ def restore(
 
 def _refuse_other(folder: Path) -> None:
     there = sorted(folder.iterdir()) if folder.is_dir() else []
-    for one in there:
-        if one.name not in IN_BACKUPS and not one.name.startswith("."):
+    for path in there:
+        if path.name not in IN_BACKUPS and not path.name.startswith("."):
             fail(
-                f"{folder} holds {one.name}, which is of no backup. Name a directory that is new, empty, or a backup."
+                f"{folder} holds {path.name}, which is of no backup. Name a directory that is new, empty, or a backup."
             )
 
 
@@ -161,5 +160,5 @@ def _signature(path: Path) -> tuple[int, int]:
 
 
 def _said(rows: dict[str, int], files: dict[str, FileCount]) -> str:
-    count, size = sum(one.count for one in files.values()), sum(one.bytes for one in files.values())
+    count, size = sum(file.count for file in files.values()), sum(file.bytes for file in files.values())
     return f"{sum(rows.values()):,} rows in {len(rows)} tables, {count:,} files with {size / 1e6:,.1f} MB"

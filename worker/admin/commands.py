@@ -52,7 +52,7 @@ class Commands(Group):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        for declared in sorted(commands(), key=lambda one: one.name):
+        for declared in sorted(commands(), key=lambda declared: declared.name):
             self.add_command(Deferred(declared, mode=self.rich_markup_mode))
 
 
@@ -67,8 +67,8 @@ def commands(folder: Path = _HERE, package: str = __package__ or "worker.admin")
 
 def _name_of(function: ast.FunctionDef) -> str | None:
     """The name in `@app.command("name")`, or None for any other function."""
-    for one in function.decorator_list:
-        match one:
+    for decorator in function.decorator_list:
+        match decorator:
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id="app"), attr="command"),
                 args=[ast.Constant(value=str(name))],

@@ -1,7 +1,6 @@
 """`proctor-admin datasets`, `activate-dataset` and `drop-dataset`: the versions of the cases and which is in force."""
 
 from datetime import UTC
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +11,10 @@ from server.datasets import effects, versions
 from server.datasets.models import Dataset
 from server.datasets.schemas import DatasetOut
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, counted, show, show_json
 
 app = typer.Typer()
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 Challenge = Annotated[str | None, typer.Option(help="Only of this challenge.")]
 Phase = Annotated[str | None, typer.Option(help="Only of this phase.")]
 Task = Annotated[str | None, typer.Option(help="Only of this task.")]
@@ -39,9 +38,9 @@ def show_datasets(
         found = versions.versions(
             session, get_challenge(session, challenge), phase=phase, task=task, settings=settings
         )
-        rows = [DatasetOut.of(one) for one in found]
+        rows = [DatasetOut.of(dataset) for dataset in found]
     if as_json:
-        show_json([one.model_dump(mode="json") for one in rows])
+        show_json([row.model_dump(mode="json") for row in rows])
     else:
         show(_table(rows), otherwise=f"{challenge} has no cases yet.")
 
@@ -49,18 +48,18 @@ def show_datasets(
 def _table(rows: list[DatasetOut]) -> Listing:
     heads = ("version", "phase", "task", "cases", "labels", "imported (UTC)", "by", "used by", "MB", "state")
     table = Listing(heads, numbers=frozenset({"cases", "used by", "MB"}))
-    for one in rows:
+    for row in rows:
         table.add(
-            one.digest[_SHORT],
-            one.phase,
-            one.task,
-            f"{one.cases:,}",
-            one.labels or "",
-            f"{one.imported_at.astimezone(UTC):%Y-%m-%d %H:%M}",
-            one.imported_by or "",
-            f"{one.evaluations:,}",
-            f"{one.size / 1e6:,.1f}",
-            one.state,
+            row.digest[_SHORT],
+            row.phase,
+            row.task,
+            f"{row.cases:,}",
+            row.labels or "",
+            f"{row.imported_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+            row.imported_by or "",
+            f"{row.evaluations:,}",
+            f"{row.size / 1e6:,.1f}",
+            row.state,
         )
     return table
 
@@ -117,8 +116,8 @@ def drop_dataset(
         else:
             within = None if challenge is None else get_challenge(session, challenge)
             found = versions.unused(session, within, phase=phase, task=task)
-        freed = sum(versions.drop(session, one, settings=settings, actor=ACTOR) for one in found)
-        names = "\n".join(_name(one) for one in found)
+        freed = sum(versions.drop(session, dataset, settings=settings, actor=ACTOR) for dataset in found)
+        names = "\n".join(_name(dataset) for dataset in found)
         if found:
             make_sure(f"{names}\nTheir files are removed, {freed / 1e6:,.1f} MB.", yes=yes)
     say(f"{counted(len(found), 'version')} dropped, {freed / 1e6:,.1f} MB freed")

@@ -18,7 +18,7 @@ from sandbox.archive import ToolMissing, squashfs_tools
 from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
-from worker.admin.slots import gpus
+from sandbox.gpu import gpus
 from worker.admin.tables import Listing, show, show_json
 from worker.embedded.account import USER
 from worker.embedded.data import data_directory
@@ -135,8 +135,8 @@ def public_address(given: str, port: int) -> Finding:
 def table(findings: list[Finding]) -> Listing:
     """The findings as a person reads them; what to do stands below what was found."""
     result = Listing(("state", "what", "found"), prose=frozenset(("found",)))
-    for one in findings:
-        result.add(one.state.value, one.subject, f"{one.found}\n{one.remedy}".strip())
+    for finding in findings:
+        result.add(finding.state.value, finding.subject, f"{finding.found}\n{finding.remedy}".strip())
     return result
 
 
@@ -225,7 +225,7 @@ def engine(connect: Callable[[], Engine]) -> Iterator[Finding]:
     yield engine_version(str(info["ServerVersion"]))
     yield storage(str(info["Driver"]))
     yield Finding("control groups", State.OK, f"version {info.get('CgroupVersion', '1')}")
-    yield from [Finding(one.name, _LEVELS[one.level], one.message, one.remedy) for one in bounds]
+    yield from [Finding(bound.name, _LEVELS[bound.level], bound.message, bound.remedy) for bound in bounds]
 
 
 def engine_version(version: str) -> Finding:

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, timedelta
-from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -18,10 +17,10 @@ from server.evaluations.excuse import excuse
 from server.evaluations.schemas import ErrorsOut, FailedOut
 from server.submissions.retry import errored_like, retry
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import console
 
 app = typer.Typer()
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 Challenge = Annotated[str | None, typer.Option(help="Only of this challenge.")]
 Since = Annotated[str | None, typer.Option(help="Only what ended within this time: 30m, 12h, 1d, 2w.")]
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -39,8 +38,10 @@ def show_errors(
     with work(settings_of(data)) as session:
         begin = None if since is None else now(session) - _span(since)
         found = ErrorsOut(
-            errored=[FailedOut.of(one) for one in errors.errored(session, challenge=challenge, since=begin)],
-            parked=[FailedOut.of(one) for one in errors.parked(session, challenge=challenge)],
+            errored=[
+                FailedOut.of(failed) for failed in errors.errored(session, challenge=challenge, since=begin)
+            ],
+            parked=[FailedOut.of(failed) for failed in errors.parked(session, challenge=challenge)],
         )
     if as_json:
         say_json(found)
@@ -81,14 +82,20 @@ def retry_errored(
             ids = set(errored_like(session, evaluations))
         else:
             begin = None if since is None else now(session) - _span(since)
-            ids = {one.evaluation.id for one in errors.errored(session, challenge=challenge, since=begin)}
+            ids = {
+                failed.evaluation.id for failed in errors.errored(session, challenge=challenge, since=begin)
+            }
     if not ids:
         fail("No evaluation that is meant is errored; 'proctor-admin errors' shows those that are.")
     if len(ids) > 1:
         make_sure(f"{len(ids)} evaluations are run again.", yes=yes)
     with work(settings) as session:
-        for one in sorted(ids):
-            say(_said(one, retry(session, one, actor=ACTOR, settings=settings, why=why).remaining))
+        for evaluation in sorted(ids):
+            say(
+                _said(
+                    evaluation, retry(session, evaluation, actor=ACTOR, settings=settings, why=why).remaining
+                )
+            )
 
 
 @app.command("excuse")
@@ -104,9 +111,9 @@ def excuse_failed(
     For example: excuse 01a2234a --why "the cases were damaged".
     """
     with work(settings_of(data)) as session:
-        for one in sorted({evaluation_id(session, prefix) for prefix in evaluations}):
-            excuse(session, one, actor=ACTOR, why=why)
-            say(f"{one}: does not count any more")
+        for evaluation in sorted({evaluation_id(session, prefix) for prefix in evaluations}):
+            excuse(session, evaluation, actor=ACTOR, why=why)
+            say(f"{evaluation}: does not count any more")
 
 
 def _said(evaluation: UUID, remaining: int) -> str:
@@ -125,16 +132,18 @@ def _show(terminal: Console, title: str, found: list[FailedOut]) -> None:
     if not found:
         return
     terminal.print(title, style="bold")
-    for one in found:
-        at = one.ended_at or one.since
+    for failed in found:
+        at = failed.ended_at or failed.since
         facts = [
-            one.code or "no reason is known",
-            f"{one.cases_done:,} of {one.cases:,} cases done",
-            f"{one.cases_parked:,} parked" if one.cases_parked else "",
-            f"on {one.worker}" if one.worker else "",
+            failed.code or "no reason is known",
+            f"{failed.cases_done:,} of {failed.cases:,} cases done",
+            f"{failed.cases_parked:,} parked" if failed.cases_parked else "",
+            f"on {failed.worker}" if failed.worker else "",
             "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         ]
-        terminal.print(f"{one.id}  {one.challenge} {one.phase} {one.track} {one.task}, {in_line(one.team)}")
-        for line in (", ".join(fact for fact in facts if fact), one.reason or ""):
+        terminal.print(
+            f"{failed.id}  {failed.challenge} {failed.phase} {failed.track} {failed.task}, {in_line(failed.team)}"
+        )
+        for line in (", ".join(fact for fact in facts if fact), failed.reason or ""):
             if line:
                 terminal.print(Padding(Text(in_line(line)), (0, 0, 0, 4), expand=False))

@@ -1,7 +1,6 @@
 """`proctor-admin forecast`: when the queue will be empty, and what would change it."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ import typer
 from evaluator.terminal import say_json
 from server.queue.forecast import Forecast, PhaseForecast, forecast
 from worker.admin.context import settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, console, moment
 
 app = typer.Typer()
@@ -17,9 +17,7 @@ app = typer.Typer()
 @app.command("forecast")
 def show_forecast(
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """When each phase's queue will be empty, from measured seconds and the slots present, and what would change it."""
     with work(settings_of(data)) as session:
@@ -43,9 +41,15 @@ def _phases(found: Forecast) -> Listing:
     heads = ("phase", "cases left", "slot time left", "empty at (UTC)", "closes", "")
     title = f"{moment(found.at)} UTC, slots present: {found.slots}"
     table = Listing(heads, frozenset(("cases left", "slot time left")), title=title)
-    for one in found.phases:
-        row = (f"{one.cases:,}", _span(one.slot_seconds), _empty(one), moment(one.closes), _judged(one))
-        table.add(f"{one.challenge} {one.phase}", *row)
+    for phase in found.phases:
+        row = (
+            f"{phase.cases:,}",
+            _span(phase.slot_seconds),
+            _empty(phase),
+            moment(phase.closes),
+            _judged(phase),
+        )
+        table.add(f"{phase.challenge} {phase.phase}", *row)
     return table
 
 
@@ -62,23 +66,23 @@ def _judged(phase: PhaseForecast) -> str:
 def _tasks(found: Forecast) -> Listing:
     heads = ("task", "evaluations", "cases left", "s per case", "known from", "slot time left", "")
     table = Listing(heads, frozenset(("evaluations", "cases left", "s per case", "slot time left")))
-    for one in found.tasks:
+    for task in found.tasks:
         table.add(
-            f"{one.challenge} {one.phase} {one.task}",
-            str(one.evaluations),
-            f"{one.cases:,}",
-            f"{one.seconds_per_case:.1f}",
-            "measured" if one.measured else "limit: nothing measured",
-            _span(one.slot_seconds),
-            "" if one.nobody_offers is None else f"no worker offers {one.nobody_offers}",
+            f"{task.challenge} {task.phase} {task.task}",
+            str(task.evaluations),
+            f"{task.cases:,}",
+            f"{task.seconds_per_case:.1f}",
+            "measured" if task.measured else "limit: nothing measured",
+            _span(task.slot_seconds),
+            "" if task.nobody_offers is None else f"no worker offers {task.nobody_offers}",
         )
     return table
 
 
 def _changes(found: Forecast) -> Listing:
     table = Listing(("what would change the end", ""))
-    for one in found.changes:
-        table.add(one.what, _sooner(one.seconds))
+    for change in found.changes:
+        table.add(change.what, _sooner(change.seconds))
     return table
 
 

@@ -18,13 +18,13 @@ from server.datasets.service import Report, Staged
 from server.datasets.versions import activate, get_version
 from server.settings import Settings
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 
 app = typer.Typer()
 Folder = Annotated[Path, typer.Argument(help="A Task_N folder in the FOMO layout.")]
 Challenge = Annotated[str, typer.Option(help="The challenge's name.")]
 Task = Annotated[str, typer.Option(help="The task these cases are for.")]
 Phase = Annotated[str, typer.Option(help="The phase these cases are for.")]
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 
 _SHOWN = 20
 

@@ -43,9 +43,9 @@ def listing(spec: Challenge, phase: str, task: str, *, weeks: int, cases: int) -
         heads, numbers=frozenset(heads[2:]), title=f"{phase}, {task}, {weeks} weeks, {cases} cases"
     )
     rows = list(channels(spec, phase, task, weeks=weeks, cases=cases))
-    for one in rows:
-        found.add(*cells(one))
-    season = [one.season for one in rows]
+    for row in rows:
+        found.add(*cells(row))
+    season = [row.season for row in rows]
     total = "no limit" if None in season else f"{sum(one for one in season if one is not None):,.0f}"
     found.add("all", "a team on this task", "", "", total)
     return found

@@ -2,7 +2,6 @@
 
 import getpass
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,10 +18,10 @@ from server.admin.workers import revoke_made_by
 from server.settings import Settings
 from server.words import words
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, moment, show, show_json
 
 app = typer.Typer()
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 Mail = Annotated[str, typer.Argument(metavar="MAIL", help="The person's e-mail address.")]
 _PAGE = 200
 
@@ -42,14 +41,22 @@ def list_people(
             page = people.people(session, find=find, after=page.next, limit=_PAGE)
             found += page.items
     if as_json:
-        show_json([one.model_dump(mode="json") for one in found])
+        show_json([person.model_dump(mode="json") for person in found])
         return
     table = Listing(("mail", "name", "admin", "teams", "last seen (UTC)", "since (UTC)", "closed (UTC)"))
-    for one in found:
-        teams = ", ".join(f"{team.name} ({team.challenge})" for team in one.teams)
-        admin = "admin" if one.is_admin else ""
-        closed = moment(one.closed_at) if one.closed_at else ""
-        table.add(one.email, one.name, admin, teams, moment(one.last_seen), moment(one.created_at), closed)
+    for person in found:
+        teams = ", ".join(f"{team.name} ({team.challenge})" for team in person.teams)
+        admin = "admin" if person.is_admin else ""
+        closed = moment(person.closed_at) if person.closed_at else ""
+        table.add(
+            person.email,
+            person.name,
+            admin,
+            teams,
+            moment(person.last_seen),
+            moment(person.created_at),
+            closed,
+        )
     show(table, otherwise="Nobody has an account." if find is None else f"Nobody has {find!r} in their name.")
 
 

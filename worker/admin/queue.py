@@ -1,6 +1,5 @@
 """`proctor-admin queue` and `proctor-admin priority`: what waits, and what is to go first or last."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +11,10 @@ from server.evaluations.errors import headline
 from server.queue.schemas import WaitingOut
 from server.queue.waiting import LEAST_PRIORITY, MOST_PRIORITY, Waiting, Which, prioritize, waiting
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, console, counted, moment, show, show_json
 
 app = typer.Typer()
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 Challenge = Annotated[str | None, typer.Option(help="Only of this challenge.")]
 Phase = Annotated[str | None, typer.Option(help="Only of this phase.")]
 Track = Annotated[str | None, typer.Option(help="Only of this track.")]
@@ -36,7 +35,7 @@ def show_queue(
     """Every evaluation that has cases to run, what an admin put first before all others."""
     with work(settings_of(data)) as session:
         found = waiting(session, Which(challenge, phase, track, task, team))
-        rows = [WaitingOut.of(one).model_dump(mode="json") for one in found]
+        rows = [WaitingOut.of(state).model_dump(mode="json") for state in found]
         table = queue_table(found)
         trouble = headline(session)
     if as_json:
@@ -79,9 +78,9 @@ def set_priority(
         fail("Say which evaluations: name them, or give --challenge, --phase, --track, --task or --team.")
     settings = settings_of(data)
     with work(settings) as session:
-        named = [evaluation_id(session, one) for one in evaluations or ()]
+        named = [evaluation_id(session, prefix) for prefix in evaluations or ()]
         which = Which(challenge, phase, track, task, team, named)
-        ids = {one.evaluation.id for one in waiting(session, which)}
+        ids = {state.evaluation.id for state in waiting(session, which)}
     if left_out := sorted(set(which.ids) - ids):
         fail(
             f"{left_out[0]} is no evaluation that has cases to run and is of what the options say. "
@@ -100,13 +99,13 @@ def queue_table(found: list[Waiting]) -> Listing:
     """One row per evaluation."""
     heads = ("evaluation", "priority", "team", "of", "status", "cases left", "since (UTC)")
     table = Listing(heads, frozenset(("priority", "cases left")))
-    for one in found:
-        evaluation = one.evaluation
+    for state in found:
+        evaluation = state.evaluation
         table.add(
             str(evaluation.id),
             str(evaluation.priority),
-            one.team,
-            f"{one.challenge} {evaluation.phase} {evaluation.track} {evaluation.task}",
+            state.team,
+            f"{state.challenge} {evaluation.phase} {evaluation.track} {evaluation.task}",
             evaluation.status,
             f"{evaluation.remaining:,}",
             moment(evaluation.created_at),

@@ -1,7 +1,6 @@
 """`proctor-admin release`: the sealed leaderboard of a phase opens to everybody."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ from evaluator.terminal import say
 from server.challenges.service import get_challenge, is_sealed, release
 from server.leaderboard.release import obstacles
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 
 app = typer.Typer()
 
@@ -26,9 +26,7 @@ def release_board(
         str | None,
         typer.Option(help="Why it opens before it is final; the board shows it.", metavar="REASON"),
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Open the sealed leaderboard of PHASE to everybody; there is no way back, so it asks first.
 
@@ -42,7 +40,7 @@ def release_board(
             early = obstacles(session, found, phase)
             if early and not (force and reason):
                 fail(_refusal(challenge, phase, early, force=force))
-            listed = "".join(f"\n  {one}" for one in early)
+            listed = "".join(f"\n  {reason}" for reason in early)
             make_sure(
                 f"{challenge} {phase}: everybody will see this leaderboard; there is no way back.{listed}",
                 yes=yes,
@@ -54,6 +52,6 @@ def release_board(
 
 
 def _refusal(challenge: str, phase: str, early: Sequence[str], *, force: bool) -> str:
-    listed = "\n".join(f"  {one}" for one in early)
+    listed = "\n".join(f"  {reason}" for reason in early)
     what = "--force needs --why REASON" if force else "To open it all the same give --force --why REASON"
     return f"{challenge} {phase} is not final:\n{listed}\n{what}; the board shows the reason."

@@ -1,7 +1,6 @@
 """`proctor-admin slots`: who works on the queue, how, and why one does not."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ import typer
 from server.queue.schemas import SlotOut
 from server.queue.slots import SlotState, slot_states
 from worker.admin.context import settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, counted, moment, show, show_json
 
 app = typer.Typer()
@@ -17,9 +17,7 @@ app = typer.Typer()
 @app.command("slots")
 def show_slots(
     as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/slots answers.")] = False,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Every slot of run workers: what it offers, when it was seen, what it runs, and why it takes no work.
 
@@ -28,7 +26,7 @@ def show_slots(
     with work(settings_of(data)) as session:
         states = slot_states(session)
         if as_json:
-            show_json([SlotOut.of(one).model_dump(mode="json") for one in states])
+            show_json([SlotOut.of(state).model_dump(mode="json") for state in states])
             return
         table = slots_table(states)
     show(table, otherwise="No run worker has asked for a case yet.")
@@ -38,20 +36,20 @@ def slots_table(states: list[SlotState]) -> Listing:
     """One row per slot."""
     heads = ("slot", "worker", "state", "seen (UTC)", "offers", "runs", "ended", "evaluation", *_PROSE)
     table = Listing(heads, prose=frozenset(_PROSE))
-    for one in states:
-        slot = one.slot
+    for state in states:
+        slot = state.slot
         back = slot.handed_back + slot.abandoned + slot.faulted
         table.add(
             slot.name,
-            one.worker if one.worker not in (None, slot.name) else "",
-            one.state,
+            state.worker if state.worker not in (None, slot.name) else "",
+            state.state,
             moment(slot.seen_at, seconds=True),
-            _offers(one),
-            _runs(one),
+            _offers(state),
+            _runs(state),
             f"{slot.finished}/{back}" if slot.finished or back else "",
-            str(one.evaluation.id) if one.evaluation else "",
+            str(state.evaluation.id) if state.evaluation else "",
             slot.unfit or "",
-            one.warning or "",
+            state.warning or "",
         )
     return table
 

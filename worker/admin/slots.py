@@ -1,9 +1,9 @@
 """What this machine offers to its run workers, dealt out so that they do not get into each other's way."""
 
 import os
-import shutil
-import subprocess
 from dataclasses import dataclass
+
+from sandbox.gpu import gpus
 
 _FOR_CONTAINERS = 0.8  # of the memory; the rest is for the database, the server and the page cache
 
@@ -43,15 +43,3 @@ def deal(workers: int) -> list[Slot]:
         uuid, gpu_memory = found[number] if number < len(found) else (None, 0)
         slots.append(Slot(own, memory // workers, uuid, gpu_memory))
     return slots
-
-
-def gpus() -> list[tuple[str, int]]:
-    """(UUID, memory in bytes) of each NVIDIA GPU the driver knows; none where there is no driver."""
-    if shutil.which("nvidia-smi") is None:
-        return []
-    query = ["nvidia-smi", "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits"]
-    answer = subprocess.run(query, capture_output=True, text=True, check=False)
-    if answer.returncode != 0:
-        return []
-    rows = [line.split(",") for line in answer.stdout.splitlines() if line.strip()]
-    return [(uuid.strip(), int(mebibytes) * 2**20) for uuid, mebibytes in rows]

@@ -1,7 +1,6 @@
 """`proctor-admin storage` and `sweep`: what lies on the data disk, whose it is, and what nothing refers to."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,10 +12,10 @@ from server.admin.storage import Overview, overview
 from server.disk import gib
 from server.tables import open_database
 from worker.admin.context import settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, show, show_json
 
 app = typer.Typer()
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 
 
 @app.command("storage")
@@ -46,8 +45,8 @@ def _folders(found: Overview) -> Listing:
 
 def _teams(found: Overview) -> Listing:
     table = Listing(("team", "challenge", "images", "uploads", "may store"), frozenset(("images", "uploads")))
-    for one in found.teams:
-        table.add(one.team, one.challenge, gib(one.images), gib(one.uploads), gib(found.team_storage))
+    for team in found.teams:
+        table.add(team.team, team.challenge, gib(team.images), gib(team.uploads), gib(found.team_storage))
     return table
 
 

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -17,10 +16,10 @@ from server.admin.schemas import EvaluationRow, EvaluationShown
 from server.challenges.service import now
 from server.queue.waiting import Which
 from worker.admin.context import fail, settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, console, moment, show, show_json
 
 app = typer.Typer()
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 _SPAN = re.compile(r"(\d+)([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
@@ -54,7 +53,7 @@ def list_submissions(
             page = evaluations(session, wanted, after=page.next, limit=limit - len(found))
             found += page.items
     if as_json:
-        show_json([one.model_dump(mode="json") for one in found])
+        show_json([submission.model_dump(mode="json") for submission in found])
         return
     show(evaluations_table(found), otherwise="Nothing was submitted that this asks for.")
     if page.next is not None:
@@ -78,9 +77,9 @@ def evaluations_table(found: list[EvaluationRow]) -> Listing:
     """One row per evaluation."""
     heads = ("evaluation", "team", "of", "status", "since (UTC)")
     table = Listing(heads)
-    for one in found:
-        of = f"{one.challenge} {one.phase} {one.track} {one.task}"
-        table.add(str(one.id), one.team, of, _status(one), moment(one.created_at))
+    for submission in found:
+        of = f"{submission.challenge} {submission.phase} {submission.track} {submission.task}"
+        table.add(str(submission.id), submission.team, of, _status(submission), moment(submission.created_at))
     return table
 
 
@@ -109,11 +108,11 @@ def show_one(
     with work(settings_of(data)) as session:
         ids = evaluation_or_submission(session, id_)
         if log is not None:
-            say(*(log_of(session, one, log) for one in _only(ids)))
+            say(*(log_of(session, evaluation, log) for evaluation in _only(ids)))
             return
-        found = [shown(session, one, with_names=True) for one in ids]
+        found = [shown(session, evaluation, with_names=True) for evaluation in ids]
     if as_json:
-        content = [one.model_dump(mode="json") for one in found]
+        content = [submission.model_dump(mode="json") for submission in found]
         show_json(content if len(content) > 1 else content[0])
     elif len(found) > 1:
         show(evaluations_table(list(found)))

@@ -1,6 +1,5 @@
 """`proctor-admin teams`: who takes part, and how each team stands."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from server.admin import people
 from server.admin.schemas import TeamRow
 from worker.admin.context import settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import Listing, moment, show, show_json
 
 app = typer.Typer()
@@ -19,9 +19,7 @@ def list_teams(
     find: Annotated[str | None, typer.Argument(help="Only those with this in their name.")] = None,
     challenge: Annotated[str | None, typer.Option(help="Only of this challenge.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/teams answers, all pages.")] = False,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Every team: its id, members, standing, submissions and attempts."""
     with work(settings_of(data)) as session:
@@ -32,7 +30,7 @@ def list_teams(
             page = people.teams(session, challenge=challenge, find=find, after=page.next, limit=_PAGE)
             found += page.items
     if as_json:
-        show_json([one.model_dump(mode="json") for one in found])
+        show_json([team.model_dump(mode="json") for team in found])
     else:
         show(teams_table(found), otherwise="There is no such team." if find else "There is no team yet.")
 
@@ -51,16 +49,18 @@ def teams_table(found: list[TeamRow]) -> Listing:
         "id",
     )
     table = Listing(heads, frozenset(("submissions",)), prose=frozenset(("note",)))
-    for one in found:
+    for team in found:
         table.add(
-            one.name,
-            one.challenge,
-            one.standing,
-            ", ".join(f"{member.email}{' (captain)' if member.is_captain else ''}" for member in one.members),
-            f"{one.submissions:,}",
-            f"{one.spent} spent" + (f", {one.active} running" if one.active else ""),
-            moment(one.created_at),
-            one.disqualified or one.disclaimer or "",
-            str(one.id),
+            team.name,
+            team.challenge,
+            team.standing,
+            ", ".join(
+                f"{member.email}{' (captain)' if member.is_captain else ''}" for member in team.members
+            ),
+            f"{team.submissions:,}",
+            f"{team.spent} spent" + (f", {team.active} running" if team.active else ""),
+            moment(team.created_at),
+            team.disqualified or team.disclaimer or "",
+            str(team.id),
         )
     return table

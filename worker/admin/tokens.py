@@ -14,6 +14,7 @@ from server.accounts.service import create_worker_token
 from server.database import unit_of_work
 from server.tables import open_database
 from worker.admin.context import fail, settings_of, work
+from worker.admin.options import Data
 from worker.admin.tables import show_json
 from worker.embedded.data import secret, store_secret, token_file, write_closed
 
@@ -36,9 +37,7 @@ def worker_token(
         typer.Option(min=1, max=1000, help="Slots it may have at once; else as many as before, or 64."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The token and the settings as JSON.")] = False,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Print a new token for the run worker NAME, and what its host is told; an older token of that name ends.
 

@@ -102,9 +102,8 @@ def serve(
 
     def ready() -> None:
         nonlocal written
-        fresh = platform.address_file.with_name(
-            ".address"
-        )  # whoever waits for the file must not find it empty
+        # Whoever waits for the file must not find it empty.
+        fresh = platform.address_file.with_name(".address")
         fresh.write_text(platform.server_url + "\n")
         fresh.replace(platform.address_file)
         platform.redis_address_file.write_text(f"{platform.redis.host}:{platform.redis.port}\n")

@@ -1,6 +1,5 @@
 """`proctor-admin workers` and `revoke-worker`: what each run worker's token has done and read, and shutting one out."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,12 +9,12 @@ from server.admin import workers
 from server.admin.schemas import AnsweredOut, TotalOut, WorkerReads, WorkerRow
 from server.challenges.service import now
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
+from worker.admin.options import Data
 from worker.admin.submissions import moment_given
 from worker.admin.tables import Listing, console, counted, moment, show, show_json
 
 app = typer.Typer()
 
-Data = Annotated[Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")]
 Since = Annotated[
     str | None,
     typer.Option(help="Only what it answered since then: 2d, 6h, 30m, or a date such as 2026-12-01."),
@@ -41,13 +40,13 @@ def show_workers(
         rows = workers.workers(session)
         if name is not None:
             token = workers.worker_named(session, name).id
-            (row,) = (one for one in rows if one.id == token)
+            (row,) = (row for row in rows if row.id == token)
             read = workers.reads_of(session, token)
             begin = None if since is None else moment_given(since, now(session))
             answered = workers.answered_by(session, token, since=begin)
     if name is None:
         if as_json:
-            show_json([one.model_dump(mode="json") for one in rows])
+            show_json([row.model_dump(mode="json") for row in rows])
         else:
             show(
                 _listed(rows),
@@ -58,7 +57,7 @@ def show_workers(
             {
                 "worker": row.model_dump(mode="json"),
                 **read.model_dump(mode="json"),
-                "answered": [one.model_dump(mode="json") for one in answered],
+                "answered": [answer.model_dump(mode="json") for answer in answered],
             }
         )
     else:
@@ -80,17 +79,17 @@ def _listed(rows: list[WorkerRow]) -> Listing:
     table = Listing(
         heads, numbers=frozenset(("runs", "cases read", "images read")), prose=frozenset(("warning",))
     )
-    for one in rows:
+    for row in rows:
         table.add(
-            one.name,
-            _state(one),
-            f"{one.slots_present} of {one.most_slots}",
-            moment(one.seen_at, seconds=True),
-            str(one.running) if one.running else "",
-            _ended(one),
-            f"{one.cases_read.count:,}",
-            f"{one.images_read.count:,}",
-            "; ".join(one.warnings),
+            row.name,
+            _state(row),
+            f"{row.slots_present} of {row.most_slots}",
+            moment(row.seen_at, seconds=True),
+            str(row.running) if row.running else "",
+            _ended(row),
+            f"{row.cases_read.count:,}",
+            f"{row.images_read.count:,}",
+            "; ".join(row.warnings),
         )
     return table
 
@@ -144,31 +143,31 @@ def _read_table(read: WorkerReads) -> Listing:
     table = Listing(
         ("inputs read of", "cases", "MB", "first (UTC)", "last (UTC)"), numbers=frozenset(("cases", "MB"))
     )
-    for one in read.tasks:
-        size = f"{one.bytes / 1e6:,.1f}"
-        place = f"{one.challenge} {one.phase} {one.task}"
-        table.add(place, f"{one.count:,}", size, moment(one.first_at), moment(one.last_at))
+    for task in read.tasks:
+        size = f"{task.bytes / 1e6:,.1f}"
+        place = f"{task.challenge} {task.phase} {task.task}"
+        table.add(place, f"{task.count:,}", size, moment(task.first_at), moment(task.last_at))
     return table
 
 
 def _ids_table(read: WorkerReads) -> Listing:
     table = Listing(("read", "id", "files", "first (UTC)", "last (UTC)"), numbers=frozenset(("files",)))
-    for one in read.read:
-        table.add(one.subject, str(one.id), str(one.files), moment(one.first_at), moment(one.last_at))
+    for item in read.read:
+        table.add(item.subject, str(item.id), str(item.files), moment(item.first_at), moment(item.last_at))
     return table
 
 
 def _answered_table(answered: list[AnsweredOut]) -> Listing:
     table = Listing(("answered in", "team", "of", "status", "cases", "last (UTC)"))
-    for one in answered:
-        of = f"{one.challenge} {one.phase} {one.track} {one.task}"
+    for answer in answered:
+        of = f"{answer.challenge} {answer.phase} {answer.track} {answer.task}"
         table.add(
-            str(one.evaluation),
-            one.team,
+            str(answer.evaluation),
+            answer.team,
             of,
-            one.status,
-            f"{one.cases} of {one.cases_of}",
-            moment(one.last_at),
+            answer.status,
+            f"{answer.cases} of {answer.cases_of}",
+            moment(answer.last_at),
         )
     return table
 

@@ -41,7 +41,7 @@ _UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writ
 _STOP = [(signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0)]  # fast, then immediate shutdown
 
 
-class AlreadyRuns(SetupError):  # noqa: N818 - names what happened
+class AlreadyRuns(SetupError):
     """Another process runs this cluster."""
 
 
@@ -189,9 +189,6 @@ class Postgres:
             fresh,
             "-U",
             ROLE,
-            f"--pwfile={password}",
-        ]
-        command += [
             f"--pwfile={password}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from evaluator.spec import MOST_AT_ONCE
+
 FORBIDDEN = ("DATABASE_URL", "PROCTOR_DATA", "PROCTOR_REFERENCES", "PROCTOR_SECRET_KEY")
 """A host that runs strangers' code must not know these; a worker refuses to start where one is set."""
 
@@ -34,7 +36,7 @@ class RunConfig(BaseSettings):
     slot_gpu: str | None = None
     slot_gpu_memory: int = 0
     runtime: Literal["runc", "runsc"] | None = None
-    slot_most: Annotated[int, Field(ge=1, le=50)] | None = None
+    slot_most: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] | None = None
     input_cache: Annotated[int, Field(ge=0)] = 20 * 2**30
     image_cache: Annotated[int, Field(ge=0)] | None = None
     drain_seconds: Annotated[float, Field(ge=0)] | None = None
@@ -42,7 +44,7 @@ class RunConfig(BaseSettings):
     @property
     def most(self) -> int:
         """How many containers the slot would run at once."""
-        return self.slot_most or min(50, max(1, int(self.slot_cpus)))
+        return self.slot_most or min(MOST_AT_ONCE, max(1, int(self.slot_cpus)))
 
     @model_validator(mode="after")
     def _one_token(self) -> Self:

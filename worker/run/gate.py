@@ -41,7 +41,7 @@ Mode = tuple[str, str]
 """A profile and a runtime."""
 
 
-class Unfit(Exception):  # noqa: N818 - names what happened
+class Unfit(Exception):
     """This slot may not run the case: another one may, and it is nobody's failure."""
 
 
@@ -53,9 +53,8 @@ class Gate:
 
     def __init__(self, config: RunConfig, host: Host, slot: Slot, client: LeaseClient) -> None:
         self._only, self._host, self._client = config.runtime, host, client
-        self._slot = replace(
-            slot, gpu_uuid=None
-        )  # the suite does not know what a GPU's toolkit puts into a container
+        # The suite does not know what a GPU's toolkit puts into a container.
+        self._slot = replace(slot, gpu_uuid=None)
         self._folder = host.root / "conformance"
         for name in ("used", "scratch"):
             (self._folder / name).mkdir(parents=True, exist_ok=True, mode=0o711)

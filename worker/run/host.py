@@ -17,7 +17,7 @@ PREFIX = "proctor-"
 _DEADLINE = "deadline"
 
 
-class SlotTaken(Exception):  # noqa: N818 - names what happened
+class SlotTaken(Exception):
     """Another living worker on this host has the same slot name."""
 
 

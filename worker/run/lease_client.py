@@ -32,15 +32,15 @@ _MOST_SAID = 2000
 _PATIENCE, _LONGEST_PATIENCE = 5.0, 120.0
 
 
-class LeaseLost(Exception):  # noqa: N818 - names what happened
+class LeaseLost(Exception):
     """The server says that the case is not ours any more: stop it and throw its output away."""
 
 
-class Damaged(Exception):  # noqa: N818 - names what happened
+class Damaged(Exception):
     """A download did not have the digest it was announced with."""
 
 
-class NotNow(Exception):  # noqa: N818 - names what happened
+class NotNow(Exception):
     """The server has nothing for this slot before so many seconds have passed; the text says why."""
 
     def __init__(self, why: str, seconds: float) -> None:

@@ -49,9 +49,8 @@ class _Lane:
         self._entry = threading.Lock()
 
     def submit(self, work: Callable[..., None], *arguments: Any, room: int = 1) -> None:
-        with (
-            self._entry
-        ):  # one after the other, or each of several could have a part of the room and wait for the rest
+        # One after the other, or each of several could have a part of the room and wait for the rest.
+        with self._entry:
             for _ in range(room):
                 self._room.acquire()
         future: Future[None] = self._threads.submit(work, *arguments)

@@ -20,7 +20,7 @@ _MOMENT, _PATIENCE = 60, 4
 """By the clock a check may take that many seconds, and that many times its processor time: machines are busy."""
 
 
-class CheckEnded(Exception):  # noqa: N818 - says what holds
+class CheckEnded(Exception):
     """The check had used up its processor time before it knew; `seconds` is how much it had."""
 
     def __init__(self, seconds: int) -> None:
@@ -28,7 +28,7 @@ class CheckEnded(Exception):  # noqa: N818 - says what holds
         self.seconds = seconds
 
 
-class NoRoom(Exception):  # noqa: N818 - says what holds
+class NoRoom(Exception):
     """The disk had no room for what the check unpacks; with `needs` bytes of room it may be tried again."""
 
     def __init__(self, needs: int) -> None:
@@ -36,11 +36,11 @@ class NoRoom(Exception):  # noqa: N818 - says what holds
         self.needs = needs
 
 
-class CheckLost(Exception):  # noqa: N818 - says what holds
+class CheckLost(Exception):
     """The check came to no end, for want of memory or time by the clock: no fault of the archive for certain."""
 
 
-class TooMuch(Exception):  # noqa: N818 - says what holds
+class TooMuch(Exception):
     """The archive unpacks to more than its team may store."""
 
 

@@ -105,9 +105,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(
-        signal.SIGXCPU, signal.SIG_IGN
-    )  # the kernel sends it each second, and what follows removes files
+    # The kernel sends it each second, and what follows removes files.
+    signal.signal(signal.SIGXCPU, signal.SIG_IGN)
     raise _LateError
 
 

@@ -26,7 +26,7 @@ _LACKING = tuple(
 )
 
 
-class ScorerFailed(Exception):  # noqa: N818 - the platform fault it becomes
+class ScorerFailed(Exception):
     """The evaluator did not produce a report: a fault of ours. The text is for admins."""
 
 

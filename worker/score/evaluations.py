@@ -136,9 +136,8 @@ def _fail(sessions: SessionFactory, job: _Job, fault: PlatformFault, error: Exce
     """Tells what came of it; where even that fails, the lease runs out by itself."""
     said = str(error) if isinstance(error, ScorerFailed) else f"{type(error).__name__}: {error}"
     named = without_case_names(said, [one["case"] for one in job.manifest["cases"]])[:_MOST_SAID]
-    detail = (
-        named.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
-    )  # as a column holds it
+    # As a column holds it.
+    detail = named.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
     try:
         with unit_of_work(sessions) as session:
             scoring.fail(session, job.evaluation_id, job.claim, fault, detail)

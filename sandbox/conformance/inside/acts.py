@@ -74,7 +74,10 @@ libc.syscall.restype = ctypes.c_long
 
 def call(number: int, *arguments: int | bytes | None) -> tuple[int, int]:
     """A system call by its number: its result and its errno (0 if it succeeded)."""
-    passed = [ctypes.c_long(one) if isinstance(one, int) else ctypes.c_char_p(one) for one in arguments]
+    passed = [
+        ctypes.c_long(argument) if isinstance(argument, int) else ctypes.c_char_p(argument)
+        for argument in arguments
+    ]
     ctypes.set_errno(0)
     result = int(libc.syscall(ctypes.c_long(number), *passed))
     return result, ctypes.get_errno() if result == -1 else 0

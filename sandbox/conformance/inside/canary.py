@@ -42,7 +42,7 @@ def _segmentation(scan: str) -> bytes:
     import gzip
 
     header, voxels = _voxels(scan)
-    return gzip.compress(header + bytes((one > 40) + (one > 80) for one in voxels))
+    return gzip.compress(header + bytes((voxel > 40) + (voxel > 80) for voxel in voxels))
 
 
 _ANSWERS = {"number": _number, "scores": _scores, "embedding": _embedding, "segmentation": _segmentation}

@@ -146,8 +146,8 @@ def _filled(path: str, most: int) -> str | None:
             return None
         return f"after {written} bytes: {error.strerror}"
     finally:
-        for one in made:
-            os.unlink(one)
+        for queue in made:
+            os.unlink(queue)
     return f"{written} bytes fit"
 
 

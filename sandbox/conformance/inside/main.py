@@ -19,9 +19,9 @@ def report(kind: str, name: str, value: object) -> None:
 
 def acts(facts: Facts) -> None:
     """Tries every denied act and then leaves something in every writable place."""
-    for one in ACTS:
-        if one.concerns(facts["profile"], facts["runtime"]):
-            report("act", one.name, tried(one, facts))
+    for act in ACTS:
+        if act.concerns(facts["profile"], facts["runtime"]):
+            report("act", act.name, tried(act, facts))
     for name in (
         "/proc/self/mountinfo",
         "/proc/self/cgroup",

@@ -32,7 +32,9 @@ def interfaces(facts: Facts) -> str | None:
 
 @act("TCP", "connections to other machines")
 def tcp(facts: Facts) -> str | None:
-    attempts = {f"connect to {one}": one for one in ("192.0.2.1", "1.1.1.1", "10.0.0.1", "172.17.0.1")}
+    attempts = {
+        f"connect to {address}": address for address in ("192.0.2.1", "1.1.1.1", "10.0.0.1", "172.17.0.1")
+    }
     return denied(
         {
             what: lambda one=address: _connect(socket.AF_INET, socket.SOCK_STREAM, (one, 443))  # type: ignore[misc]

@@ -104,8 +104,10 @@ def memory_killer(facts: Facts) -> str | None:
 @act("processes of the host", "seeing or signalling processes outside the container")
 def processes(facts: Facts) -> str | None:
     numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    parents = {one: int(text(f"/proc/{one}/stat").rpartition(")")[2].split()[1] or 0) for one in numbers}
-    strangers = [one for one in numbers if one != 1 and parents[one] == 0]
+    parents = {
+        number: int(text(f"/proc/{number}/stat").rpartition(")")[2].split()[1] or 0) for number in numbers
+    }
+    strangers = [number for number in numbers if number != 1 and parents[number] == 0]
     first = text("/proc/1/comm").strip()
     if strangers or parents.get(1) != 0:
         return f"processes {strangers} that this container did not start"
