@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluator.metrics._arrays import indices, numbers
-from evaluator.metrics._compiled import Kernels, kernels
+from evaluator.metrics.compiled import Kernels, kernels
 from evaluator.resampling import Counts
 
 _AT_ONCE = 64  # resamples: the arrays of 5,000 cases then stay in a core's cache

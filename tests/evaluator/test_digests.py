@@ -145,7 +145,7 @@ def test_words_for_people_change_nothing(package: Path, before: Digests) -> None
 
 
 def test_a_shared_piece_changes_all_that_use_it(package: Path, before: Digests) -> None:
-    change(package / "metrics" / "_pairs.py", "class MaskPair:", "class MaskPair:\n    changed = True\n")
+    change(package / "metrics" / "pairs.py", "class MaskPair:", "class MaskPair:\n    changed = True\n")
     found = changed(before, digests(package))
     assert {"dice", "surface_dice", "hausdorff", "lesion_f1"} <= found
     assert found.isdisjoint({"auroc", "mae", "macro_f1", "fairness"})
