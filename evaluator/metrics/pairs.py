@@ -77,7 +77,7 @@ class LabelPair:
         kernels(prediction.size * _SECONDS_PER_VOXEL)
         box = joined(box_of(prediction), box_of(reference))
         self._flipped = prediction.flags.f_contiguous and not prediction.flags.c_contiguous
-        self._blocks = [self._block(one, box) for one in (prediction, reference)]
+        self._blocks = [self._block(labels, box) for labels in (prediction, reference)]
         self._whole = (prediction, reference)
         self._spacing_mm = spacing_mm
         self._masks: dict[int, MaskPair] = {}

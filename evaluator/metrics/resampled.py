@@ -71,7 +71,7 @@ def _compiled_pairs_won(
 
 
 def _numpy_pairs_won(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> _PairsWon:
-    places = [_places(positive, one) for one in scores]
+    places = [_places(positive, submission) for submission in scores]
     return lambda block, row: _pairs_won(block, places[row])
 
 
