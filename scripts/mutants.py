@@ -35,7 +35,7 @@ _OF_PACKAGE = {
 }
 _ALL = (*_MASKS, *_OF_PACKAGE["metrics"], *_OF_PACKAGE["ranking"], "compiled", "resampling", "plugins")
 _OF_MODULE = {
-    **dict.fromkeys(("compiled", "kernels"), ("compiled", "resampling")),
+    **dict.fromkeys(("compiled", "kernels", "memory"), ("compiled", "resampling")),
     "plugin": ("registry", "overlap", "plugins"),
     "registry": ("registry", "plugins"), "decorators": ("registry", "plugins"),
     **dict.fromkeys(("masks", "pairs", "surfaces", "surface_steps"), (*_MASKS, "compiled")),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from evaluator.metrics._lattice import Shell
 from evaluator.metrics._surfaces import Indices, Surface
 from evaluator.metrics.compiled import Kernels, kernels
+from evaluator.metrics.memory import empty
 
 Histogram = NDArray[np.int64]
 """Elements by code, shape (256,)."""
@@ -68,7 +69,7 @@ class Inward:
         return self._left
 
     def _sorted_out(self, offsets: list[int], fast: Kernels) -> Histogram:
-        met, kept = np.zeros(256, np.int64), np.empty(len(self._left), np.int64)
+        met, kept = np.zeros(256, np.int64), empty(len(self._left), np.int64)
         steps = np.array(offsets, np.int64)
         count = fast.meet(self._own.codes, self._other.codes, self._left, steps, met, kept)
         self._left = kept[:count]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.metrics.compiled import Kernels, kernels
+from evaluator.metrics.memory import empty, zeros
 
 _WORD = 8
 _SLAB = 1 << 17
@@ -61,7 +62,7 @@ class Grid:
 
     def cells(self, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
         """The voxels in a flat array: neighbourhood (i, j, k) has its first corner at its own index."""
-        flat = np.zeros(self.size, np.uint8)
+        flat = zeros(self.size)
         inside = tuple(slice(1, length) for length in self.shape)
         self._volume(flat)[inside] = mask
         return flat
@@ -107,10 +108,10 @@ def surface_of(mask: NDArray[np.bool_], grid: Grid) -> Surface:
 
 
 def _compiled_surface(mask: NDArray[np.bool_], grid: Grid, fast: Kernels) -> Surface:
-    codes = np.zeros(grid.size, np.uint8)
+    codes = zeros(grid.size)
     histogram = np.zeros(256, np.int64)
     worth = grid.size // _DENSE
-    room = np.empty(worth + _WORD, np.int64)
+    room = empty(worth + _WORD, np.int64)
     voxels = np.ascontiguousarray(mask).view(np.uint8)
     fast.encode(voxels, codes, np.array([grid.start, grid.plane, grid.row]))
     count = fast.gather(codes, codes.view(np.uint64), histogram, room)
@@ -122,7 +123,7 @@ def _compiled_surface(mask: NDArray[np.bool_], grid: Grid, fast: Kernels) -> Sur
 
 def _numpy_surface(mask: NDArray[np.bool_], grid: Grid) -> Surface:
     cells = grid.cells(mask)
-    codes = np.zeros(grid.size, np.uint8)
+    codes = zeros(grid.size)
     histogram = np.zeros(256, np.int64)
     parts = []
     planes = max(_SLAB // grid.plane, 1)

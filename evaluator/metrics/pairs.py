@@ -12,6 +12,7 @@ from evaluator.metrics._surface_distances import OneWay
 from evaluator.metrics._surfaces import Grid, Surface, surface_of
 from evaluator.metrics.compiled import kernels
 from evaluator.metrics.masks import Box, box_of, cut, joined
+from evaluator.metrics.memory import copied, empty
 
 _SECONDS_PER_VOXEL = 1e-9
 _LEAST_STEP = 1e-6
@@ -38,7 +39,8 @@ class MaskPair:
         """Voxels that are set in both."""
         if not (self.size_a and self.size_b):
             return 0
-        return int(np.count_nonzero(self.a & self.b))
+        both = empty(self.a.size, np.bool_).reshape(self.a.shape)
+        return int(np.count_nonzero(np.logical_and(self.a, self.b, out=both)))
 
     @property
     def voxel_ml(self) -> float:
@@ -130,8 +132,8 @@ def spacing_of(spacing_mm: Sequence[float]) -> tuple[float, float, float]:
 def _mask(block: NDArray[Any], label: int) -> NDArray[np.bool_]:
     if block.dtype == np.bool_:
         # a mask in one piece is counted several times faster than one cut from an image
-        return block.copy() if label == 1 else np.zeros(block.shape, bool)
-    mask: NDArray[np.bool_] = np.empty(block.shape, np.bool_)
+        return copied(block) if label == 1 else np.zeros(block.shape, bool)
+    mask: NDArray[np.bool_] = empty(block.size, np.bool_).reshape(block.shape)
     np.equal(block, label, out=mask)
     return mask
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from evaluator.metrics import compiled
+from evaluator.metrics import compiled, memory
 from evaluator.metrics.masks import box_of
 from evaluator.metrics.overlap import dice_of
 from evaluator.metrics.pairs import LabelPair, mask_pair
@@ -112,6 +112,32 @@ def test_boxes_are_the_same_on_both_routes(dtype, shape, monkeypatch):
 def test_what_has_no_voxel_has_no_box(shape, monkeypatch):
     assert both(monkeypatch, lambda: box_of(np.zeros(shape, np.uint8))) == [None, None]
     assert box_of(np.ones((), np.uint8)) == ()
+
+
+def test_memory_is_lent_again_only_when_no_view_of_it_is_left(monkeypatch):
+    monkeypatch.setattr(memory, "_free", {})
+    first = memory.zeros(100_000)
+    view = first[10:20].view(np.uint16).reshape(5, 1)
+    where = first.ctypes.data
+    del first
+    others = [memory.empty(100_000) for _ in range(20)]
+    for other in others:
+        other[:] = 255
+    assert not view.any()
+    assert not any(np.shares_memory(view, other) for other in others)
+    del view, others, other
+    again = [memory.zeros(70_000) for _ in range(20)]
+    assert where in [one.ctypes.data for one in again]
+    assert not memory.zeros(131_072).any()  # what an earlier array left in it is gone
+
+
+@pytest.mark.parametrize("length", [0, 1, 65_535, 65_536, 65_537, 1 << 22, (1 << 22) + 1])
+def test_memory_has_the_length_and_type_that_is_asked_for(length):
+    assert memory.zeros(length).shape == (length,)
+    assert not memory.zeros(length).any()
+    numbers = memory.empty(length // 8, np.int64)
+    numbers[:] = range(length // 8)
+    assert numbers.tolist() == list(range(length // 8))
 
 
 def test_read_only_label_maps_take_the_compiled_route(monkeypatch):
