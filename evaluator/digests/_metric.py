@@ -9,11 +9,9 @@ from evaluator.digests._source import Stamp, is_settled, sha256, stamp
 from evaluator.spec import Metric
 
 _PACKAGE = Path(__file__).parents[1]
-_TABLES = (
-    "evaluator.metrics._of_cases",
-    "evaluator.metrics._of_datasets",
-    "evaluator.metrics.registry",
-)
+_TABLES = "_of_*.py"
+"""Files of the metrics' package that hold rows; the registry holds those of comparisons."""
+
 _WAYS: dict[str, tuple[Wanted, ...]] = {
     "segmentation": (
         ("evaluator.scoring._cases", "score_segmentations"),
@@ -93,10 +91,10 @@ def metric_digest(metric: Metric, kind: str, *, package: Path = _PACKAGE) -> str
     closure = Closure({"evaluator": package}, _EDGES, _UNCROSSED, _HIDDEN)
     plugins: list[Plugin] = []
     try:
-        plugins += _taken(closure, metric.metric)
+        plugins += _taken(closure, package, metric.metric)
         if closure.has(_COMPARISON):
             closure.add(*_OF_COMPARISONS)
-            plugins += _taken(closure, of) if of else ()
+            plugins += _taken(closure, package, of) if of else ()
     except _NotInstalledError:
         return None
     closure.add(*_EVERY, *_WAYS[kind])
@@ -111,9 +109,10 @@ class _NotInstalledError(Exception):
     """Neither a row nor a package has the metric."""
 
 
-def _taken(closure: Closure, name: str) -> list[Plugin]:
+def _taken(closure: Closure, package: Path, name: str) -> list[Plugin]:
     """Takes in a metric from its row, or from its package, which it then returns."""
-    if any(closure.add_row(table, name) for table in _TABLES):
+    tables = sorted(path.stem for path in (package / "metrics").glob(_TABLES))
+    if any(closure.add_row(f"evaluator.metrics.{table}", name) for table in (*tables, "registry")):
         return []
     plugin = find_plugin(name)
     if plugin is None:
