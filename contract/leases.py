@@ -115,7 +115,7 @@ class Lease(CaseLease):
         return [self.model_copy(update={"more": ()}), *others]
 
 
-class Heartbeat(_Said):
+class HeldLeases(_Said):
     """The leases that a slot holds."""
 
     leases: Annotated[list[HeldLease], Few(1000, least=1)]

@@ -15,8 +15,8 @@ from contract.images import ImageFacts
 from sandbox.archive import DirectorySink, canonical_name, check_archive
 from sandbox.engine import Engine
 from tests.sandbox.archives import config, legacy, pack, tar
-from worker.run.cache import ImageCache, used_by
 from worker.run.host import Host
+from worker.run.image_cache import ImageCache, used_by
 from worker.run.images import ensure_image
 
 SIZE = 10 * 1024  # of a tar with one small file

@@ -108,9 +108,8 @@ class ImageCache:
     def _known(self) -> dict[str, Layers]:
         found: dict[str, Layers] = {}
         for path in self._folder.glob("*.loaded"):
-            with contextlib.suppress(
-                OSError, ValueError
-            ):  # another slot forgot it, or was killed while writing
+            # Another slot forgot it, or was killed while writing.
+            with contextlib.suppress(OSError, ValueError):
                 found[f"sha256:{path.stem}"] = json.loads(path.read_text())
         return found
 
