@@ -11,9 +11,9 @@ import psycopg
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from benchmarks._compare import Comparison, Side, compare
-from benchmarks._images import image_of
-from benchmarks._services import installation
+from benchmarks.support.compare import Comparison, Side, compare
+from benchmarks.support.images import image_of
+from benchmarks.support.services import installation
 from contract.leases import SlotOffer
 from evaluator.spec import load_challenge
 from server.accounts.models import Account

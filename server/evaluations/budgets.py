@@ -58,7 +58,7 @@ def failures_of(session: Session, evaluation: Evaluation) -> dict[str, int]:
         select(CaseRun.verdict, func.count())
         .where(
             CaseRun.evaluation_id == evaluation.id,
-            CaseRun.status == CaseStatus.DONE.value,
+            CaseRun.status == CaseStatus.DONE,
             CaseRun.verdict != VALID,
         )
         .group_by(CaseRun.verdict)
@@ -71,7 +71,7 @@ def _failures_around(session: Session, run: CaseRun, most: int) -> int:
     query = select(CaseRun.position).where(
         CaseRun.evaluation_id == run.evaluation_id,
         CaseRun.position.between(run.position - most + 1, run.position + most - 1),
-        CaseRun.status == CaseStatus.DONE.value,
+        CaseRun.status == CaseStatus.DONE,
         CaseRun.verdict != VALID,
     )
     failed = set(session.scalars(query))

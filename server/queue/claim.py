@@ -66,7 +66,7 @@ def claim(session: Session, worker: RunWorker, slot: SlotOffer, *, settings: Set
     mode = Mode.FRESH if batch.mode is Mode.PACKED and not more else batch.mode
     conduct.room(held, mode, most_of(mode, slot))
     if mode is not Mode.FRESH:
-        first.mode = mode.value
+        first.mode = mode
     for one in more:
         _lease(session, one, mode, worker, slot, settings)
     return Leased([first, *more], mode)
@@ -97,7 +97,7 @@ def _more(session: Session, first: CaseRun, most: int) -> Sequence[CaseRun]:
     """
     query = select(CaseRun).where(
         CaseRun.evaluation_id == first.evaluation_id,
-        CaseRun.status == CaseStatus.WAITING.value,
+        CaseRun.status == CaseStatus.WAITING,
         CaseRun.faults == 0,
     )
     if not first.evaluation.cleared:
@@ -110,7 +110,7 @@ def _lease(
     session: Session, run: CaseRun, mode: Mode, worker: RunWorker, slot: SlotOffer, settings: Settings
 ) -> None:
     run.claim_no += 1
-    run.mode = mode.value
+    run.mode = mode
     run.output, run.downloads = None, 0  # what an earlier claim uploaded is not this one's
     run.worker, run.worker_id = slot.name, worker.id
     run.started_at = func.clock_timestamp()

@@ -132,7 +132,7 @@ class Answered:
 
 def answered(session: Session, worker_id: UUID, *, since: datetime | None = None) -> list[Answered]:
     """The evaluations whose present outputs are in part this token's: what to run again if it cannot be trusted."""
-    mine = (CaseRun.worker_id == worker_id) & (CaseRun.status == CaseStatus.DONE.value)
+    mine = (CaseRun.worker_id == worker_id) & (CaseRun.status == CaseStatus.DONE)
     if since is not None:
         mine &= CaseRun.finished_at >= since
     counted = (

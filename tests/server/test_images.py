@@ -21,8 +21,8 @@ from server.images.models import Image
 from server.images.storage import Allowed
 from server.settings import Settings
 from server.teams.membership import lock_team
+from server.uploads.files import upload_path
 from server.uploads.models import Upload
-from server.uploads.service import upload_path
 from tests.facts import image_facts
 from tests.server.conftest import Person, Tus
 

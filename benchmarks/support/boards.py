@@ -4,7 +4,7 @@ import numpy as np
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from benchmarks._images import image_of
+from benchmarks.support.images import image_of
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import load_challenge
