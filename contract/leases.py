@@ -31,8 +31,14 @@ def _set(limits: Limits) -> dict[str, Any]:
     return limits.model_dump(mode="json", exclude={"pack", "invoke"}, exclude_defaults=True)
 
 
+def _whole(task: Task) -> dict[str, Any]:
+    return task.model_dump(mode="json")
+
+
 SlotName = Annotated[str, Line(100, least=1), AfterValidator(_named)]
 _Runtime = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$", max_length=40)]
+# Plain objects in the API's description: how a challenge file is written is described elsewhere.
+_WholeTask = Annotated[Task, PlainSerializer(_whole, return_type=dict[str, Any])]
 _SetLimits = Annotated[Limits, PlainSerializer(_set, return_type=dict[str, Any])]
 
 
@@ -103,7 +109,7 @@ class Lease(CaseLease):
     evaluation: UUID
     task_name: str
     track: str
-    task: Task
+    task: _WholeTask
     limits: _SetLimits
     image: ImageFacts
     mode: Mode = Mode.FRESH

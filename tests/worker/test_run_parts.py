@@ -1,6 +1,5 @@
 """The parts of a slot: leases that are renewed, turns among the slots of a host, inputs that stay, shares, pace."""
 
-import hashlib
 import os
 import threading
 import time
@@ -26,6 +25,7 @@ from worker.run.engine_connection import EngineConnection
 from worker.run.executor import Executor
 from worker.run.heartbeat import Heartbeat
 from worker.run.host import Host
+from worker.run.image_cache import ImageCache
 from worker.run.input_cache import InputCache
 from worker.run.lease_client import LeaseClient
 from worker.run.pace import Pace
@@ -70,11 +70,12 @@ class Parts:
     ) -> None:
         self.host, self.stopping = Host(config.worker_dir), threading.Event()
         self.executor = Executor(
-            config,
             "one",
             host=self.host,
             client=client,
             connection=connection,
+            inputs=InputCache(self.host.root / "inputs", config.input_cache),
+            images=ImageCache(self.host, config.image_cache),
             whole=Slot(),
             admit=lambda limits: None,
         )
@@ -265,67 +266,6 @@ def test_a_container_is_overdue_once_its_time_is_over_and_not_after_it_ended(tmp
         host.note_deadline("one", case, seconds)
     host.forget_deadline("one", "ended-1")
     assert host.overdue() == [host.container_prefix("one") + "slow-1"]
-
-
-class Downloads:
-    """What was fetched, as from a server."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.fetched: list[str] = []
-
-    def add(self, content: bytes) -> str:
-        name = hashlib.sha256(content).hexdigest()
-        self.files[name] = content
-        return name
-
-    def bring(self, cache: InputCache, name: str, target: Path) -> bytes:
-        def fetch(part: Path) -> None:
-            self.fetched.append(name)
-            part.write_bytes(self.files[name])
-
-        cache.bring(name, target, fetch)
-        return target.read_bytes()
-
-
-def test_an_input_is_fetched_once_and_stays_within_the_bound(tmp_path: Path) -> None:
-    cache, downloads = InputCache(tmp_path / "cache", 250), Downloads()
-    names = [downloads.add(bytes([number]) * 100) for number in range(3)]
-    for turn, name in enumerate([names[0], names[1], names[0], names[2]]):
-        assert downloads.bring(cache, name, tmp_path / str(turn)) == downloads.files[name]
-        time.sleep(0.02)
-    assert downloads.fetched == names, "the second use of the first one needed no download"
-    kept = {path.name for path in (tmp_path / "cache").iterdir() if not path.suffix}
-    assert kept == {names[0], names[2]}, "what was used longest ago went"
-    assert (tmp_path / "1").read_bytes() == downloads.files[names[1]], "a case keeps what it has"
-
-
-def test_two_slots_that_want_one_input_fetch_it_once(tmp_path: Path) -> None:
-    downloads = Downloads()
-    name = downloads.add(b"scan" * 1000)
-    caches = [InputCache(tmp_path / "cache", 10**6) for _ in range(4)]
-    threads = [
-        threading.Thread(target=downloads.bring, args=[cache, name, tmp_path / str(number)])
-        for number, cache in enumerate(caches)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert downloads.fetched == [name]
-
-
-def test_a_download_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    cache = InputCache(tmp_path / "cache", 10**6)
-
-    def fetch(part: Path) -> None:
-        part.write_bytes(b"half")
-        raise ConnectionError
-
-    with pytest.raises(ConnectionError):
-        cache.bring("0" * 64, tmp_path / "target", fetch)
-    assert not (tmp_path / "target").exists()
-    assert [path for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"] == []
 
 
 def outcome(fault: Fault | None, *, late: bool = False) -> CaseOutcome:

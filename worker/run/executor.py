@@ -15,7 +15,6 @@ from sandbox import run as sandbox
 from sandbox.invoke import Session
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from worker.run.cases import LeasedCase
-from worker.run.config import RunConfig
 from worker.run.engine_connection import EngineConnection
 from worker.run.heartbeat import LeaseHandle, insist
 from worker.run.host import Host
@@ -40,19 +39,19 @@ class Executor:
 
     def __init__(
         self,
-        config: RunConfig,
         slot: str,
         *,
         host: Host,
         client: LeaseClient,
         connection: EngineConnection,
+        inputs: InputCache,
+        images: ImageCache,
         whole: Slot,
         admit: Callable[[Limits], None],
     ) -> None:
         self._slot, self._host, self._client, self._engine = slot, host, client, connection.engine
         self._whole, self._admit = whole, admit
-        self._inputs = InputCache(host.root / "inputs", config.input_cache)
-        self._images = ImageCache(host, config.image_cache)
+        self._inputs, self._images = inputs, images
         self._refusals = Refusals()
         self._doubted: set[str] = set()
         self._in_use: dict[str, IO[str]] = {}

@@ -55,6 +55,10 @@ class Host:
             raise SlotTaken(f"slot {name!r} is in use by another worker on this host") from None
         return handle
 
+    def living_slots(self) -> list[str]:
+        """Slots that have a worker now."""
+        return sorted(path.name for path in (self.root / "slots").iterdir() if not self._is_dead(path))
+
     def dead_slots(self, but: str | None = None) -> list[str]:
         """Slots whose worker is gone, all but the one that asks."""
         return [

@@ -13,6 +13,8 @@ from worker.run.fresh import FreshRuns
 from worker.run.heartbeat import Heartbeat
 from worker.run.host import Host
 from worker.run.host_check import HostCheck
+from worker.run.image_cache import ImageCache
+from worker.run.input_cache import InputCache, Wiped
 from worker.run.lease_client import LeaseClient, said_by
 from worker.run.loop import SlotLoop
 from worker.run.prefetch import Prefetch
@@ -40,12 +42,14 @@ class Runner:
         whole, memory = whole_slot(config, host, slot), config.slot_memory
         host_check = HostCheck(config, host, whole, client)
         self._readiness = readiness = Readiness(config.worker_dir, connection, self.stopping)
+        self._inputs = InputCache(host.root / "inputs", config.input_cache)
         executor = Executor(
-            config,
             slot,
             host=host,
             client=client,
             connection=connection,
+            inputs=self._inputs,
+            images=ImageCache(host, config.image_cache),
             whole=whole,
             admit=host_check.require,
         )
@@ -75,6 +79,9 @@ class Runner:
 
         A token that the server refuses ends it too: `refused` says so.
         """
+        self._note_wiped(
+            self._inputs.serve(self._config.server_url), "nothing is kept, or it was another server's"
+        )
         self._greet()
         while not self.stopping.is_set():
             self._woken.wait()
@@ -96,6 +103,8 @@ class Runner:
         self._heartbeat.stop()
         self._connection.close()
         self._client.close()
+        if self.refused:
+            self._note_wiped(self._inputs.wipe(), "the server does not take this worker's token")
 
     @property
     def refused(self) -> bool:
@@ -107,6 +116,10 @@ class Runner:
             self._client.greet()
         except httpx.HTTPError as error:
             _log.warning("server_unreachable", error=type(error).__name__)
+
+    def _note_wiped(self, wiped: Wiped, why: str) -> None:
+        if wiped.files:
+            _log.warning("inputs_wiped", files=wiped.files, bytes=wiped.size, why=why)
 
     def _refused(self) -> None:
         in_file = self._config.worker_token_file is not None
