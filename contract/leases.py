@@ -8,7 +8,7 @@ know a limit must not run the case as if there were none.
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, WithJsonSchema
 
 from contract.bounds import MOST_INT, BigInt, Few, Seconds
 from contract.images import ImageFacts
@@ -37,9 +37,10 @@ def _whole(task: Task) -> dict[str, Any]:
 
 SlotName = Annotated[str, Line(100, least=1), AfterValidator(_named)]
 _Runtime = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$", max_length=40)]
-# Plain objects in the API's description: how a challenge file is written is described elsewhere.
-_WholeTask = Annotated[Task, PlainSerializer(_whole, return_type=dict[str, Any])]
-_SetLimits = Annotated[Limits, PlainSerializer(_set, return_type=dict[str, Any])]
+# Objects of any form in the API's description: what a challenge file says is described elsewhere.
+_Any = WithJsonSchema({"type": "object", "additionalProperties": True})
+_WholeTask = Annotated[Task, PlainSerializer(_whole, return_type=dict[str, Any]), _Any]
+_SetLimits = Annotated[Limits, PlainSerializer(_set, return_type=dict[str, Any]), _Any]
 
 
 class _Said(BaseModel):

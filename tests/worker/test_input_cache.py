@@ -209,5 +209,5 @@ def test_a_worker_whose_token_is_revoked_keeps_no_input(
     runner.wake()
     until(lambda: kept(folder / "worker" / "inputs") == [])
     assert runner.refused
-    until(lambda: "inputs_wiped" in capsys.readouterr().out)
+    until(lambda: "inputs_wiped" in "".join(capsys.readouterr()))
     until(lambda: not list((folder / "worker" / "scratch").glob("*/*")))
