@@ -120,6 +120,11 @@ def test_with_a_bound_of_0_a_host_keeps_no_input(tmp_path: Path) -> None:
     for turn in range(2):
         assert downloads.bring(cache, name, tmp_path / str(turn)) == b"scan"
     assert downloads.fetched == [name] * 3
+
+    def fetch(part: Path) -> None:
+        assert part == tmp_path / "last", "it is nowhere else at any time"
+
+    cache.bring(name, tmp_path / "last", fetch)
     assert kept(tmp_path / "cache") == []
 
 
