@@ -8,7 +8,7 @@ know a limit must not run the case as if there were none.
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, WithJsonSchema
 
 from contract.bounds import MOST_INT, BigInt, Few, Seconds
 from contract.images import ImageFacts
@@ -31,9 +31,16 @@ def _set(limits: Limits) -> dict[str, Any]:
     return limits.model_dump(mode="json", exclude={"pack", "invoke"}, exclude_defaults=True)
 
 
+def _whole(task: Task) -> dict[str, Any]:
+    return task.model_dump(mode="json")
+
+
 SlotName = Annotated[str, Line(100, least=1), AfterValidator(_named)]
 _Runtime = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$", max_length=40)]
-_SetLimits = Annotated[Limits, PlainSerializer(_set, return_type=dict[str, Any])]
+# Objects of any form in the API's description: what a challenge file says is described elsewhere.
+_Any = WithJsonSchema({"type": "object", "additionalProperties": True})
+_WholeTask = Annotated[Task, PlainSerializer(_whole, return_type=dict[str, Any]), _Any]
+_SetLimits = Annotated[Limits, PlainSerializer(_set, return_type=dict[str, Any]), _Any]
 
 
 class _Said(BaseModel):
@@ -105,7 +112,7 @@ class Lease(CaseLease):
     evaluation: UUID
     task_name: str
     track: str
-    task: Task
+    task: _WholeTask
     limits: _SetLimits
     image: ImageFacts
     mode: Mode = Mode.FRESH
@@ -117,7 +124,7 @@ class Lease(CaseLease):
         return [self.model_copy(update={"more": ()}), *others]
 
 
-class Heartbeat(_Said):
+class HeldLeases(_Said):
     """The leases that a slot holds."""
 
     leases: Annotated[list[HeldLease], Few(500, least=1)]

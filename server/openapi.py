@@ -4,6 +4,7 @@ What each operation refuses is read from its code (`server.refusals`), whom it a
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from threading import Lock
@@ -24,6 +25,7 @@ PROBLEM = "application/problem+json"
 
 _NULL = {"type": "null"}
 _REF = "#/components/schemas/Problem"
+_SCHEMA = re.compile(r'"#/components/schemas/([^"]+)"')
 _PROBLEM = {
     "title": "Problem",
     "description": "What was wrong, where, and what to do (RFC 9457); some have further fields.",
@@ -82,15 +84,25 @@ def _described(app: FastAPI) -> dict[str, Any]:
     )
     schemas = made["components"]["schemas"]
     schemas["Problem"] = _PROBLEM
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
     everywhere = [one.cls for one in app.user_middleware]
     for operation, dependant in _operations(app, made):
         _mark_required(operation)
         _add_refusals(operation, dependant, everywhere)
         if depends_on(dependant, get_viewer):
             operation["security"] = [{}, *operation["security"]]
+    for unused in schemas.keys() - _referenced(made["paths"], schemas):
+        del schemas[unused]
     return made
+
+
+def _referenced(paths: Any, schemas: dict[str, Any]) -> set[str]:
+    """Names of the schemas that an operation uses; the framework lists more."""
+    found, waiting = set[str](), [paths]
+    while waiting:
+        new = set(_SCHEMA.findall(json.dumps(waiting.pop()))) - found
+        found |= new
+        waiting += [schemas[name] for name in new]
+    return found
 
 
 def _operations(app: FastAPI, made: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Dependant]]:

@@ -14,8 +14,8 @@ from contract.bounds import MOST_INT
 from contract.leases import (
     CaseLease,
     Finish,
-    Heartbeat,
     HeldLease,
+    HeldLeases,
     InputFile,
     Lease,
     LostLeases,
@@ -135,7 +135,7 @@ def put_slot(
 
 @router.post("/heartbeat")
 def heartbeat(
-    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, body: Heartbeat
+    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, body: HeldLeases
 ) -> LostLeases:
     """Renews leases, all that a slot has at once, and says which of them are lost."""
     claims = [Claim(held.case_run, held.claim_no, worker.id) for held in body.leases]

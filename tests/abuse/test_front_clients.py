@@ -20,7 +20,7 @@ from contract.leases import Lease
 from tests.facts import image_facts
 from tests.worker.slots import CHALLENGE, LIMITS
 from worker.run.config import RunConfig
-from worker.run.heart import Held, insist
+from worker.run.heartbeat import LeaseHandle, insist
 from worker.run.lease_client import LeaseClient
 
 
@@ -111,7 +111,7 @@ def test_outputs_and_verdicts_are_sent_again(server: Busy, worker: LeaseClient) 
 def test_a_verdict_that_came_too_slowly_is_sent_again(server: Busy, worker: LeaseClient) -> None:
     server.times, server.status = 1, 408
     lease = _lease()
-    insist(Held(lease), lambda: worker.release(lease, None))
+    insist(LeaseHandle(lease), lambda: worker.release(lease, None))
     assert len(server.came) == 2
 
 
@@ -120,7 +120,7 @@ def test_a_verdict_outlasts_a_server_that_is_busy_for_longer_than_a_lease(
 ) -> None:
     server.times = 6
     lease = _lease().model_copy(update={"lease_seconds": 0.1})
-    insist(Held(lease), lambda: worker.release(lease, None))
+    insist(LeaseHandle(lease), lambda: worker.release(lease, None))
     assert len(server.came) == 7
 
 

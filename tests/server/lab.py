@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 from sqlalchemy import func, update
 
-from contract.leases import Finish, Heartbeat, HeldLease, Lease, LostLeases, Release, SlotOffer, StoredOutput
+from contract.leases import Finish, HeldLease, HeldLeases, Lease, LostLeases, Release, SlotOffer, StoredOutput
 from server.accounts.service import create_worker_token
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
@@ -73,7 +73,7 @@ class FakeWorker:
 
     def heartbeats(self, *leases: Json) -> list[tuple[str, int]]:
         """Renews leases; case run and claim_no of those that are lost."""
-        held = Heartbeat(leases=[HeldLease.model_validate(lease) for lease in leases])
+        held = HeldLeases(leases=[HeldLease.model_validate(lease) for lease in leases])
         answer = self.http.post("/worker/heartbeat", json=held.model_dump(mode="json"))
         assert answer.status_code == 200, answer.text
         lost = LostLeases.model_validate_json(answer.text).lost

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from contract.leases import Finish, Heartbeat, Lease, LostLeases, Release, SlotOffer, SlotState, StoredOutput
+from contract.leases import Finish, HeldLeases, Lease, LostLeases, Release, SlotOffer, SlotState, StoredOutput
 from contract.statuses import Mode
 from server.database import unit_of_work
 from server.evaluations.models import WorkerSlot
@@ -20,7 +20,7 @@ MODELS: dict[tuple[str, str], type[BaseModel]] = {
     ("answers", "output"): StoredOutput,
     ("requests", "lease"): SlotOffer,
     ("requests", "slot"): SlotState,
-    ("requests", "heartbeat"): Heartbeat,
+    ("requests", "heartbeat"): HeldLeases,
     ("requests", "finish"): Finish,
     ("requests", "release"): Release,
 }

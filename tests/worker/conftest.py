@@ -37,7 +37,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """The workers' folder, which keeps what the gate found: one examination serves all these tests."""
+    """The workers' folder, which keeps what the check of the host found: one examination serves all these tests."""
     folder = Path(tempfile.mkdtemp(prefix="proctor-slot-"))
     folder.chmod(0o711)
     yield folder

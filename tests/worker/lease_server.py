@@ -14,8 +14,8 @@ from typing import Any
 from contract.leases import (
     CaseLease,
     Finish,
-    Heartbeat,
     HeldLease,
+    HeldLeases,
     InputFile,
     Lease,
     LostLeases,
@@ -145,7 +145,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._say(204) if lease is None else self._say(200, lease.model_dump_json().encode())
             return
         if self.path.endswith("/heartbeat"):
-            self._say(200, self.lab.beat(Heartbeat.model_validate_json(body).leases))
+            self._say(200, self.lab.beat(HeldLeases.model_validate_json(body).leases))
             return
         case, what, _ = self._call()
         if case in self.lab.lost:

@@ -9,11 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
+from typer.testing import CliRunner
 
 from tests.facts import NO_IMAGE
 from tests.worker.lease_server import LeaseServer, serving
 from tests.worker.slots import CHALLENGE, LIMITS
 from worker.embedded.data import CHECKOUT
+from worker.run.__main__ import app
 from worker.run.bearer import REFUSED, Bearer
 from worker.run.config import RunConfig
 from worker.run.lease_client import LeaseClient
@@ -101,3 +103,33 @@ def test_a_worker_that_is_not_let_in_says_so_at_once_and_leaves(
     assert "prw_of-somebody-else" not in said
     assert "Traceback" not in said
     assert lab.slots == []
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "told"),
+    [
+        ("two\nlines", {}, "--name: "),
+        ("run-1", {"PROCTOR_SLOT_CPUS": "5000"}, "PROCTOR_SLOT_CPUS: "),
+        ("run-1", {"PROCTOR_INPUT_CACHE": "-1"}, "PROCTOR_INPUT_CACHE: "),
+        (
+            "run-1",
+            {"DATABASE_URL": "postgresql://x"},
+            "environment: a run worker must not be given DATABASE_URL",
+        ),
+    ],
+)
+def test_a_worker_with_a_wrong_setting_says_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, setting: dict[str, str], told: str
+) -> None:
+    environment = {
+        "PROCTOR_SERVER_URL": "http://127.0.0.1:1",
+        "PROCTOR_WORKER_TOKEN": "prw_x",
+        "PROCTOR_WORKER_DIR": str(tmp_path),
+        "PROCTOR_SLOT_NAME": "",
+    }
+    for key, value in (environment | setting).items():
+        monkeypatch.setenv(key, value)
+    ended = CliRunner().invoke(app, ["--name", name])
+    assert ended.exit_code == 2, ended.output
+    assert ended.output.startswith(told)
+    assert "Traceback" not in ended.output

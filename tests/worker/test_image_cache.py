@@ -15,9 +15,10 @@ from contract.images import ImageFacts
 from sandbox.archive import DirectorySink, canonical_name, check_archive
 from sandbox.engine import Engine
 from tests.sandbox.archives import config, legacy, pack, tar
-from worker.run.cache import ImageCache, used_by
 from worker.run.host import Host
+from worker.run.image_cache import ImageCache, used_by
 from worker.run.images import ensure_image
+from worker.run.wipe import wipe
 
 SIZE = 10 * 1024  # of a tar with one small file
 
@@ -185,3 +186,14 @@ def test_nobody_begins_to_use_an_image_while_it_is_being_removed(worker: Worker)
             assert not again
     with worker.host.use_image(digest), worker.host.unused_image(digest) as unused:
         assert not unused
+
+
+def test_a_command_removes_the_images_that_nothing_uses(worker: Worker) -> None:
+    a, b = worker.bring(worker.made(), 9 * SIZE), worker.bring(worker.made(), 9 * SIZE)
+    with worker.host.use_image(a):
+        some = list(wipe(worker.host.root, images=True))
+    assert worker.has(a, b) == [True, False]
+    assert "Removed 1 images of participants; 1 are in use and stay." in some
+    assert "Removed 1 images of participants." in list(wipe(worker.host.root, images=True))
+    assert worker.has(a, b) == [False, False]
+    assert worker.cache(0).digests() == set()

@@ -153,7 +153,7 @@ def test_a_server_that_restarts_costs_no_case(lab: LeaseServer, start: Start) ->
 def test_a_result_waits_for_room_on_the_servers_disk(
     lab: LeaseServer, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.run.heart._ASK_WHEN_FULL", 0.5)
+    monkeypatch.setattr("worker.run.heartbeat._ASK_WHEN_FULL", 0.5)
     lab.full, lab.lease_seconds = 8, 2.0
     (case,) = lab.add("answers", data=uuid.uuid4().bytes)
     start()
@@ -255,12 +255,14 @@ def test_a_container_that_is_overdue_is_removed_by_any_slot_of_its_host(
 def test_a_host_that_cannot_run_a_case_takes_none(
     lab: LeaseServer, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.run.runner._LEAST_FREE", 2**60)
-    monkeypatch.setattr("worker.run.runner._PAUSE_AFTER_FAULT", 1.0)
+    monkeypatch.setattr("worker.run.readiness._LEAST_FREE", 2**60)
+    monkeypatch.setattr("worker.run.readiness._PAUSE_AFTER_FAULT", 1.0)
     (case,) = lab.add("answers")
     start()
     time.sleep(4)
     assert case not in lab.leased
-    monkeypatch.setattr("worker.run.runner._LEAST_FREE", 0)  # there is room again, and nobody wakes the slot
+    monkeypatch.setattr(
+        "worker.run.readiness._LEAST_FREE", 0
+    )  # there is room again, and nobody wakes the slot
     (said,) = lab.wait(case)
     assert said.fault is None

@@ -55,10 +55,14 @@ class Host:
             raise SlotTaken(f"slot {name!r} is in use by another worker on this host") from None
         return handle
 
-    def dead_slots(self, own: str) -> list[str]:
-        """Slots whose worker is gone."""
+    def living_slots(self) -> list[str]:
+        """Slots that have a worker now."""
+        return sorted(path.name for path in (self.root / "slots").iterdir() if not self._is_dead(path))
+
+    def dead_slots(self, but: str | None = None) -> list[str]:
+        """Slots whose worker is gone, all but the one that asks."""
         return [
-            path.name for path in (self.root / "slots").iterdir() if path.name != own and self._is_dead(path)
+            path.name for path in (self.root / "slots").iterdir() if path.name != but and self._is_dead(path)
         ]
 
     @staticmethod

@@ -15,7 +15,7 @@ from contract.leases import Lease
 from sandbox.archive import write_canonical
 from sandbox.engine import Engine
 from sandbox.faults import ImageRefused
-from worker.run.cache import ImageCache
+from worker.run.image_cache import ImageCache
 
 _REMEMBERED = 600.0
 
@@ -45,7 +45,7 @@ class Refusals:
             yield
         except ImageRefused as error:
             now = time.monotonic()
-            self._known = {one: known for one, known in self._known.items() if known[0] > now}
+            self._known = {image: known for image, known in self._known.items() if known[0] > now}
             self._known[digest] = now + _REMEMBERED, str(error)
             raise
 

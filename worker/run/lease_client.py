@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from contract.leases import (
     Finish,
-    Heartbeat,
     HeldLease,
+    HeldLeases,
     Lease,
     LostLeases,
     Measured,
@@ -112,7 +112,7 @@ class LeaseClient:
     def heartbeat(self, leases: Sequence[Lease]) -> set[str]:
         """Renews the leases; the names of those that are gone."""
         held = [HeldLease(case_run=lease.case_run, claim_no=lease.claim_no) for lease in leases]
-        response = self._http.post("/heartbeat", json=_json(Heartbeat(leases=held)), timeout=10)
+        response = self._http.post("/heartbeat", json=_json(HeldLeases(leases=held)), timeout=10)
         response.raise_for_status()
         return {lease.name for lease in LostLeases.model_validate_json(response.content).lost}
 

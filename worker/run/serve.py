@@ -1,6 +1,7 @@
 """A batch of cases in one container after the other's case, where challenge, image and worker allow it."""
 
 import functools
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +14,15 @@ import structlog
 from evaluator.spec import Limits
 from sandbox.invoke import NotServed, Session
 from sandbox.jobs import CaseOutcome, Slot
-from sandbox.options import cores
 from sandbox.repeat import agree
-from worker.run.ahead import Batch, share
-from worker.run.cases import Running, Workshop
+from worker.run.answers import Answers
+from worker.run.cases import Batch, LeasedCase
+from worker.run.executor import Executor
+from worker.run.fresh import FreshRuns
+from worker.run.input_prefetch import InputPrefetch
 from worker.run.lease_client import LeaseLost
 from worker.run.settle import Settler, counts
-from worker.run.supply import Supply
+from worker.run.slots import halves
 
 _log = structlog.get_logger()
 _MOST_UNANSWERED = 3
@@ -36,7 +39,7 @@ class _Container:
     remove: Callable[[], None]
     began: float
     answered: bool = False
-    repeats: list[tuple[Running, CaseOutcome]] = field(default_factory=list)
+    repeats: list[tuple[LeasedCase, CaseOutcome]] = field(default_factory=list)
 
     @property
     def may_stay(self) -> bool:
@@ -49,22 +52,22 @@ class Serving:
 
     What such a container does not answer validly runs in one of its own once it has ended, and that verdict counts.
     What the server wants repeated runs so too and is compared: never beside the container that answered, which could
-    let it know. `run_fresh` runs and settles a case in the usual way.
+    let it know.
     """
 
     def __init__(
         self,
-        workshop: Workshop,
+        executor: Executor,
+        answers: Answers,
         settler: Settler,
+        fresh: FreshRuns,
         *,
-        lent: Slot,
+        whole: Slot,
         memory: int,
-        run_fresh: Callable[[Running], None],
-        stopping: Callable[[], bool],
+        stopping: threading.Event,
     ) -> None:
-        self._workshop, self._settler = workshop, settler
-        self._lent, self._memory = lent, memory
-        self._run_fresh, self._stopping = run_fresh, stopping
+        self._executor, self._answers, self._settler, self._fresh = executor, answers, settler, fresh
+        self._whole, self._memory, self._stopping = whole, memory, stopping
         self._container: _Container | None = None
 
     @property
@@ -83,18 +86,18 @@ class Serving:
         """
         if self._container is not None and self._container.evaluation != batch.evaluation:
             self.end()
-        supply, unanswered = Supply(batch, self._settler), list[Running]()
+        coming, unanswered = InputPrefetch(batch, self._answers), list[LeasedCase]()
         until = time.monotonic() + batch.seconds_per_case
         try:
-            useful = self._serve(supply, unanswered, until)
-            if unanswered or self._stopping() or (self._container and not self._container.may_stay):
+            useful = self._serve(coming, unanswered, until)
+            if unanswered or self._stopping.is_set() or (self._container and not self._container.may_stay):
                 self.end()
             while unanswered:
-                self._run_fresh(unanswered.pop(0))
-            while not useful and self._goes_on(until) and (running := supply.next()) is not None:
-                self._run_fresh(running)
+                self._fresh.run(unanswered.pop(0))
+            while not useful and self._goes_on(until) and (case := coming.next()) is not None:
+                self._fresh.run(case)
         finally:
-            supply.hand_back(unanswered)
+            coming.hand_back(unanswered)
 
     def end(self) -> None:
         """Ends a container that was kept, and returns when what it answered has been compared."""
@@ -108,17 +111,16 @@ class Serving:
         self._compare_all(container)
 
     def _goes_on(self, until: float) -> bool:
-        return not self._stopping() and time.monotonic() < until
+        return not self._stopping.is_set() and time.monotonic() < until
 
-    def _serve(self, supply: Supply, unanswered: list[Running], until: float) -> bool:
+    def _serve(self, coming: InputPrefetch, unanswered: list[LeasedCase], until: float) -> bool:
         """Serves what there is; False if a container ended that had not answered any case."""
         while len(unanswered) < _MOST_UNANSWERED and self._goes_on(until):
-            if self._container is not None and self._workshop.wanted_alone():
+            if self._container is not None and self._executor.wanted_alone():
                 self.end()
-            if (running := supply.next()) is None:
+            if (case := coming.next()) is None:
                 break
-            if not self._served(running, unanswered):
-                self._settler.forget(running)
+            self._serve_case(case, unanswered)
             container = self._container
             if container is None:
                 if unanswered:  # it did not start
@@ -129,79 +131,61 @@ class Serving:
                     return False
         return True
 
-    def _served(self, running: Running, unanswered: list[Running]) -> bool:
-        """Whether somebody else sees to the case now; if not, it has been handed back."""
-        with self._settler.responsible(running.held):
+    def _serve_case(self, case: LeasedCase, unanswered: list[LeasedCase]) -> None:
+        """Has the case answered; one that is not valid waits in `unanswered` until it can run fresh."""
+        with self._answers.responsible(case):
             try:
-                container = self._container or self._open(running)
-                outcome = self._answer(container, running)
+                container = self._container or self._open(case)
+                outcome = self._answer(container, case)
             except NotServed as why:
-                _log.info("case_not_served", case_run=running.lease.name, why=str(why))
-                running.held.until = float("inf")  # until its turn comes
-                unanswered.append(running)
-                return True
+                _log.info("case_not_served", case_run=case.lease.name, why=str(why))
+                case.handle.waits()
+                unanswered.append(case)
+                return
             container.answered = True
-            if running.lease.repeat:
-                running.held.until = float("inf")
-                container.repeats.append((running, outcome))
+            if case.lease.repeat:
+                case.handle.waits()
+                container.repeats.append((case, outcome))
             else:
-                self._settler.settle_served(running, outcome)
-            return True
-        return False
+                self._settler.settle_served(case, outcome)
 
-    def _open(self, running: Running) -> _Container:
+    def _open(self, case: LeasedCase) -> _Container:
         """A container for this case and others; the image may have to be loaded first."""
-        if not self._workshop.image_is_ready(running.lease):
-            self._workshop.bring_image(running)
+        if not self._executor.image_is_ready(case.lease):
+            self._executor.bring_image(case)
         began, stack = time.monotonic(), ExitStack()
-        session = stack.enter_context(self._workshop.serving(running))
-        self._container = _Container(
-            running.lease.evaluation, running.job.limits, session, stack.close, began
-        )
+        session = stack.enter_context(self._executor.serving(case))
+        self._container = _Container(case.lease.evaluation, case.job.limits, session, stack.close, began)
         return self._container
 
-    def _answer(self, container: _Container, running: Running) -> CaseOutcome:
-        if running.held.stop.is_set():  # lost while it waited for its turn
-            raise LeaseLost(running.lease.name)
-        self._workshop.watch_served(running, container.session.name)
-        running.started = time.monotonic()
-        return container.session.serve(running.job)
+    def _answer(self, container: _Container, case: LeasedCase) -> CaseOutcome:
+        if case.handle.stop.is_set():  # lost while it waited for its turn
+            raise LeaseLost(case.lease.name)
+        self._executor.watch_served(case, container.session.name)
+        case.started = time.monotonic()
+        return container.session.serve(case.job)
 
     def _compare_all(self, container: _Container) -> None:
         """Two at once where the slot has twice what a container may use."""
-        parts: tuple[Slot, ...] = halves(self._lent, self._memory, container.limits) or (self._lent,)
+        parts: tuple[Slot, ...] = halves(self._whole, self._memory, container.limits) or (self._whole,)
         waiting = container.repeats
         with ThreadPoolExecutor(len(parts), thread_name_prefix="repeats") as threads:
             for number in range(0, len(waiting), len(parts)):
                 pairs = waiting[number : number + len(parts)]
-                at_once = parts if len(pairs) == len(parts) else (self._lent,)
+                at_once = parts if len(pairs) == len(parts) else (self._whole,)
                 compare = functools.partial(self._compare, packed=len(pairs))
                 list(threads.map(compare, *zip(*pairs, strict=True), at_once))
 
-    def _compare(self, running: Running, served: CaseOutcome, part: Slot, *, packed: int) -> None:
+    def _compare(self, case: LeasedCase, served: CaseOutcome, part: Slot, *, packed: int) -> None:
         """The same case in a container of its own: the server learns whether the two answers agree."""
-        with self._settler.responsible(running.held):
-            running.job = replace(running.job, slot=part)
-            self._workshop.execute(running)
-            alone = self._settler.outcome(running)
-            if not counts(alone, packed=packed, gpu=running.job.slot.gpu_uuid is not None):
-                self._workshop.execute_alone(running)
-                alone = self._settler.outcome(running)
-            agrees = alone.verdict.valid and agree(
-                running.job.task, served.output or b"", alone.output or b""
-            )
+        with self._answers.responsible(case):
+            case.job = replace(case.job, slot=part)
+            self._executor.execute(case)
+            alone = self._executor.outcome(case)
+            if not counts(alone, packed=packed, gpu=case.job.slot.gpu_uuid is not None):
+                self._executor.execute_alone(case)
+                alone = self._executor.outcome(case)
+            agrees = alone.verdict.valid and agree(case.job.task, served.output or b"", alone.output or b"")
             if not agrees:
-                _log.warning("repeat_disagrees", case_run=running.lease.name, alone=alone.verdict.code)
-            self._settler.settle_served(running, served, agrees=agrees)
-            return
-        self._settler.forget(running)
-
-
-def halves(slot: Slot, memory: int, limits: Limits) -> tuple[Slot, Slot] | None:
-    """Two parts of a slot (`memory` in bytes) that each have all that a container may use; None if it has less."""
-    if slot.gpu_uuid is not None or slot.cpuset is None:
-        return None
-    if len(cores(slot.cpuset)) < 2 * limits.cpus or memory < 2 * limits.memory:
-        return None
-    one, other = share(slot, memory, 2)
-    return None if one is None or other is None else (one, other)
+                _log.warning("repeat_disagrees", case_run=case.lease.name, alone=alone.verdict.code)
+            self._settler.settle_served(case, served, agrees=agrees)

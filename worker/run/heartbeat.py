@@ -21,27 +21,41 @@ _T = TypeVar("_T")
 
 
 @dataclass
-class Held:
-    """A lease that is renewed until it is let go; `stop` is set once it is lost.
+class LeaseHandle:
+    """A lease that is renewed until it is let go; `stop` is set once it is lost, or its case is to end otherwise.
 
-    `until` is when its container must have ended, on the monotonic clock: a slot that hangs past it loses the lease
-    by itself, for no server can tell a case that takes long from a worker that does nothing. `asked` is when it was to
-    be renewed last, `renewed` when it was.
+    `since` is when it came, `asked` when it was to be renewed last, `renewed` when it was, all on the monotonic clock.
     """
 
     lease: Lease
     stop: threading.Event = field(default_factory=threading.Event)
-    until: float = float("inf")
     since: float = field(default_factory=time.monotonic)
     asked: float = field(default_factory=time.monotonic)
     renewed: float = field(default_factory=time.monotonic)
+    _ends: float = field(default=float("inf"), init=False)
+
+    def waits(self) -> None:
+        """The case waits for its turn, for as long as that takes."""
+        self._ends = float("inf")
+
+    def must_end_in(self, seconds: float) -> None:
+        """The case has to be settled within so many seconds from now.
+
+        A slot that hangs past that loses the lease by itself, for no server can tell a case that takes long from a
+        worker that does nothing.
+        """
+        self._ends = time.monotonic() + seconds
 
     def due(self) -> float:
         """When it is renewed next: at a quarter of its length."""
         return self.asked + self.lease.lease_seconds / 4
 
+    def is_overdue(self) -> bool:
+        """Whether its case should have been settled by now."""
+        return time.monotonic() > self._ends
 
-class Heart:
+
+class Heartbeat:
     """Renews every lease that it holds at a quarter of its length, all of them in one call.
 
     A server that does not answer is not yet a lost lease; one that did not answer for a whole lease is, because
@@ -50,29 +64,29 @@ class Heart:
 
     def __init__(self, client: LeaseClient) -> None:
         self._client = client
-        self._held: dict[str, Held] = {}
+        self._handles: dict[str, LeaseHandle] = {}
         self._changed = threading.Condition()
         self._over = False
-        self._thread = threading.Thread(target=self._beat, name="heart", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()
 
-    def hold(self, lease: Lease) -> Held:
+    def hold(self, lease: Lease) -> LeaseHandle:
         """Renews `lease` from now on."""
-        held = Held(lease)
+        handle = LeaseHandle(lease)
         with self._changed:
-            self._held[lease.name] = held
+            self._handles[lease.name] = handle
             self._changed.notify()
-        return held
+        return handle
 
-    def let_go(self, held: Held) -> None:
+    def let_go(self, handle: LeaseHandle) -> None:
         """Renews it no more: the case is settled or handed back."""
         with self._changed:
-            self._held.pop(held.lease.name, None)
+            self._handles.pop(handle.lease.name, None)
 
-    def all_held(self) -> list[Held]:
+    def handles(self) -> list[LeaseHandle]:
         """Every lease that this slot has now."""
         with self._changed:
-            return list(self._held.values())
+            return list(self._handles.values())
 
     def stop(self) -> None:
         """Ends the thread; leases that are held then run out."""
@@ -86,46 +100,46 @@ class Heart:
             with self._changed:
                 if self._over:
                     return
-                due = min((one.due() for one in self._held.values()), default=None)
+                due = min((handle.due() for handle in self._handles.values()), default=None)
                 wait = None if due is None else due - time.monotonic()
                 if wait is None or wait > 0:
                     self._changed.wait(wait)
                     continue
-            self._renew(self.all_held())
+            self._renew(self.handles())
 
-    def _renew(self, leases: Collection[Held]) -> None:
-        now, kept = time.monotonic(), list[Held]()
-        for held in leases:
-            held.asked = now
-            if now > held.until:
-                self._lose(held, "its container should have ended long ago")
+    def _renew(self, handles: Collection[LeaseHandle]) -> None:
+        now, kept = time.monotonic(), list[LeaseHandle]()
+        for handle in handles:
+            handle.asked = now
+            if handle.is_overdue():
+                self._lose(handle, "its container should have ended long ago")
             else:
-                kept.append(held)
+                kept.append(handle)
         if not kept:
             return
         try:
-            lost = self._client.heartbeat([held.lease for held in kept])
-        except Exception as error:  # noqa: BLE001 - whatever stands in for the server, the heart must not stop
+            lost = self._client.heartbeat([handle.lease for handle in kept])
+        except Exception as error:  # noqa: BLE001 - whatever stands in for the server, the heartbeat must not stop
             _log.warning("heartbeat_failed", leases=len(kept), error=type(error).__name__)
-            for held in kept:
-                if now - held.renewed > held.lease.lease_seconds:
-                    self._lose(held, "server silent for a whole lease")
+            for handle in kept:
+                if now - handle.renewed > handle.lease.lease_seconds:
+                    self._lose(handle, "server silent for a whole lease")
             return
-        for held in kept:
-            if held.lease.name in lost:
-                self._lose(held, "taken back")
+        for handle in kept:
+            if handle.lease.name in lost:
+                self._lose(handle, "taken back")
             else:
-                held.renewed = now
+                handle.renewed = now
 
-    def _lose(self, held: Held, why: str) -> None:
+    def _lose(self, handle: LeaseHandle, why: str) -> None:
         with self._changed:
-            if self._held.pop(held.lease.name, None) is None:
+            if self._handles.pop(handle.lease.name, None) is None:
                 return  # settled or handed back meanwhile
-        _log.warning("lease_lost", case_run=held.lease.name, why=why)
-        held.stop.set()
+        _log.warning("lease_lost", case_run=handle.lease.name, why=why)
+        handle.stop.set()
 
 
-def insist(held: Held, call: Callable[[], _T]) -> _T:
+def insist(handle: LeaseHandle, call: Callable[[], _T]) -> _T:
     """What the server answers, asked again for as long as the lease is: a server that restarts costs no case.
 
     One that is busy, or whose disk has no room, is asked until the lease is lost, for it answers heartbeats meanwhile:
@@ -134,14 +148,14 @@ def insist(held: Held, call: Callable[[], _T]) -> _T:
     Raises:
         LeaseLost, httpx.HTTPError: it refuses, or does not answer for that long.
     """
-    until = time.monotonic() + held.lease.lease_seconds
+    until = time.monotonic() + handle.lease.lease_seconds
     while True:
         try:
             return call()
         except httpx.HTTPError as error:
             full = _lacks_room(error)
             late = not full and not _is_busy(error) and time.monotonic() > until
-            if _final(error) or late or held.stop.wait(_ASK_WHEN_FULL if full else _ASK_AGAIN):
+            if _final(error) or late or handle.stop.wait(_ASK_WHEN_FULL if full else _ASK_AGAIN):
                 raise
 
 

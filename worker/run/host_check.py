@@ -37,7 +37,7 @@ _HOLDS = 24 * 3600.0
 _AGAIN = 60.0
 _ENGINE_AGAIN = 15.0
 _NAMED = 5
-Mode = tuple[str, str]
+_Setting = tuple[str, str]
 """A profile and a runtime."""
 
 
@@ -45,10 +45,10 @@ class Unfit(Exception):
     """This slot may not run the case: another one may, and it is nobody's failure."""
 
 
-class Gate:
+class HostCheck:
     """Whether one slot may take work; the server is told why not, and once it may again.
 
-    `slot` is what the slot lends to a container.
+    `slot` is what the slot gives to a container.
     """
 
     def __init__(self, config: RunConfig, host: Host, slot: Slot, client: LeaseClient) -> None:
@@ -61,14 +61,14 @@ class Gate:
         self._unfit: str | None = None
         self._until = 0.0
         self._told = False
-        self._passed: dict[Mode, float] = {}
+        self._passed: dict[_Setting, float] = {}
 
     @property
     def is_due(self) -> bool:
-        """Whether `open` would examine the host, which takes seconds and starts containers."""
+        """Whether `passes` would examine the host, which takes seconds and starts containers."""
         return time.time() >= self._until
 
-    def open(self) -> bool:
+    def passes(self) -> bool:
         """Whether the slot may take work. Examines the host at the first call and then daily."""
         if self.is_due:
             self._settle(*self._of_engine(self._modes))
@@ -95,7 +95,7 @@ class Gate:
         self._told = self._told and unfit == self._unfit
         self._unfit, self._until = unfit, time.time() + holds
 
-    def _of_engine(self, modes: Callable[[Engine], list[Mode]]) -> tuple[str | None, float]:
+    def _of_engine(self, modes: Callable[[Engine], list[_Setting]]) -> tuple[str | None, float]:
         """Why the slot may take no work, or None, and for how many seconds that is so."""
         try:
             with contextlib.closing(Engine.connect()) as engine:
@@ -105,7 +105,7 @@ class Gate:
             _log.error("host_not_examined", fault=fault.fault, detail=fault.detail)
             return f"The container engine of this host fails: {fault.fault}.", _ENGINE_AGAIN
 
-    def _modes(self, engine: Engine) -> list[Mode]:
+    def _modes(self, engine: Engine) -> list[_Setting]:
         """What is examined ahead of any case: the usual, and what cases on this host have asked for."""
         used = [path.name.split("-") for path in (self._folder / "used").iterdir()]
         known = [name for name in runtimes(engine) if self._only in (None, name)]
@@ -113,14 +113,14 @@ class Gate:
         asked = {(profile, runtime) for profile, runtime in used if runtime in known}
         return sorted({("compatible", self._slot.runtime)} | asked)
 
-    def _sentence(self, engine: Engine, modes: list[Mode]) -> str | None:
+    def _sentence(self, engine: Engine, modes: list[_Setting]) -> str | None:
         failed = [name for mode in modes for name in self._failed(engine, mode)]
         if not failed:
             return None
         names = ", ".join(dict.fromkeys(failed[:_NAMED])) + (", …" if len(failed) > _NAMED else "")
         return f"Checks of the sandbox failed on this host ({len(failed)}): {names}."
 
-    def _failed(self, engine: Engine, mode: Mode) -> list[str]:
+    def _failed(self, engine: Engine, mode: _Setting) -> list[str]:
         """Names of the checks that fail; nothing is tried again that has passed within a day."""
         if mode[1] not in runtimes(engine):
             return [f"the engine has no runtime {mode[1]}"]
@@ -130,13 +130,13 @@ class Gate:
             if age < _HOLDS:
                 self._passed[mode] = time.time() + _HOLDS - age
                 return []
-            failed = [one.name for one in self._examine(engine, mode) if not one.held]
+            failed = [check.name for check in self._examine(engine, mode) if not check.held]
             if not failed:
                 kept.write_text("-".join(mode))
                 self._passed[mode] = time.time() + _HOLDS
             return failed
 
-    def _examine(self, engine: Engine, mode: Mode) -> list[Result]:
+    def _examine(self, engine: Engine, mode: _Setting) -> list[Result]:
         began = time.monotonic()
         prefix = self._host.container_prefix("conformance")
         engine.remove_orphans(prefix, keep=())
@@ -151,9 +151,9 @@ class Gate:
                 for result in examine(engine, *mode, scratch, slot=self._slot, prefix=prefix)
             ]
         log = _log.bind(profile=mode[0], runtime=mode[1])
-        for one in results:
-            if not one.held:
-                log.error("check_failed", check=one.name, detail=one.detail)
+        for check in results:
+            if not check.held:
+                log.error("check_failed", check=check.name, detail=check.detail)
         log.info("host_examined", checks=len(results), seconds=round(time.monotonic() - began, 3))
         return results
 
@@ -184,7 +184,7 @@ def runtimes(engine: Engine) -> list[str]:
     return [name for name in RUNTIMES if name in (engine.host.get("Runtimes") or {})]
 
 
-def _key(engine: Engine, mode: Mode) -> str:
+def _key(engine: Engine, mode: _Setting) -> str:
     """Names a result: the same engine, kernel, code, profile and runtime give the same key."""
     said = (
         "ServerVersion",

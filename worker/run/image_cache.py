@@ -70,6 +70,18 @@ class ImageCache:
             self._host.forget_warm(digest)
             self.forget(digest)
 
+    def wipe(self, engine: Engine) -> tuple[int, int]:
+        """Removes every image that nothing uses; how many, and how many stay.
+
+        Raises:
+            EngineFault: the engine does not answer.
+        """
+        with self._host.turn_of_images():
+            self._forget_gone(engine)
+            known = self._known()
+            removed = sum(self._remove(engine, digest) for digest in known)
+        return removed, len(known) - removed
+
     def digests(self) -> set[str]:
         """The images that workers of this host have loaded."""
         return set(self._known())

@@ -17,10 +17,10 @@ from evaluator.spec import Limits
 from sandbox import options
 from sandbox.conformance import limits
 from worker.run.config import RunConfig
-from worker.run.gate import Gate, Unfit
 from worker.run.host import Host
+from worker.run.host_check import HostCheck, Unfit
 from worker.run.lease_client import LeaseClient
-from worker.run.lend import lent, user_of
+from worker.run.slots import user_of, whole_slot
 
 Told = list[tuple[str, Any]]
 Build = Callable[..., dict[str, Any]]
@@ -54,38 +54,38 @@ def server() -> Iterator[tuple[type[_Server], str]]:
 
 
 @pytest.fixture
-def make_gate(server: tuple[type[_Server], str], tmp_path: Path) -> Iterator[Callable[..., Gate]]:
+def make_check(server: tuple[type[_Server], str], tmp_path: Path) -> Iterator[Callable[..., HostCheck]]:
     clients = []
 
-    def make_gate(slot: str = "run-1", **changes: Any) -> Gate:
+    def make_check(slot: str = "run-1", **changes: Any) -> HostCheck:
         config = RunConfig(server_url=server[1], worker_token=SecretStr("x"), worker_dir=tmp_path / "worker")
         clients.append(LeaseClient(config, slot))
         host = Host(config.worker_dir)
-        return Gate(config, host, replace(lent(config, host, slot), **changes), clients[-1])
+        return HostCheck(config, host, replace(whole_slot(config, host, slot), **changes), clients[-1])
 
-    yield make_gate
+    yield make_check
     for client in clients:
         client.close()
 
 
 def test_a_fit_host_is_examined_once_a_day_for_all_of_its_slots(
-    make_gate: Callable[..., Gate], server: tuple[type[_Server], str], tmp_path: Path
+    make_check: Callable[..., HostCheck], server: tuple[type[_Server], str], tmp_path: Path
 ) -> None:
-    first = make_gate()
+    first = make_check()
     note = tmp_path / "worker/conformance/image"
     note.write_text("sha256:" + "0" * 64)
-    assert first.open()
+    assert first.passes()
     assert note.read_text() != "sha256:" + "0" * 64
     began = time.process_time()
-    second = make_gate("run-2")
-    assert second.open()
+    second = make_check("run-2")
+    assert second.passes()
     second.require(limits("compatible", "runc"))
     assert time.process_time() - began < 0.5
     assert server[0].told == [("/api/v1/worker/slots/run-1", None), ("/api/v1/worker/slots/run-2", None)]
 
 
 def test_a_host_that_fails_takes_no_work_and_says_which_checks(
-    make_gate: Callable[..., Gate], server: tuple[type[_Server], str], monkeypatch: pytest.MonkeyPatch
+    make_check: Callable[..., HostCheck], server: tuple[type[_Server], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = options.build
 
@@ -96,45 +96,45 @@ def test_a_host_that_fails_takes_no_work_and_says_which_checks(
 
     monkeypatch.setattr(options, "build", without_a_bound_on_processes)
     server[0].answer = 404
-    gate = make_gate()
-    assert not gate.open()
-    assert not gate.open()
+    check = make_check()
+    assert not check.passes()
+    assert not check.passes()
     ((_, sentence),) = server[0].told
     assert sentence == "Checks of the sandbox failed on this host (1): processes."
     with pytest.raises(Unfit, match="processes"):
-        gate.require(limits("compatible", "runc"))
+        check.require(limits("compatible", "runc"))
 
 
 def test_a_runtime_that_the_engine_lacks_makes_a_slot_unfit(
-    make_gate: Callable[..., Gate], server: tuple[type[_Server], str]
+    make_check: Callable[..., HostCheck], server: tuple[type[_Server], str]
 ) -> None:
-    assert not make_gate(runtime="absent").open()
+    assert not make_check(runtime="absent").passes()
     assert "no runtime absent" in server[0].told[0][1]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_without_an_engine_a_slot_takes_no_work_and_looks_again_soon(
-    make_gate: Callable[..., Gate],
+    make_check: Callable[..., HostCheck],
     server: tuple[type[_Server], str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
-    gate = make_gate()
-    assert not gate.open()
+    check = make_check()
+    assert not check.passes()
     assert server[0].told[-1][1] == "The container engine of this host fails: engine_unavailable."
     gc.collect()  # docker-py leaves a refused socket to the collector, which warns about it
 
 
 def test_a_server_that_does_not_answer_is_told_later(
-    make_gate: Callable[..., Gate], server: tuple[type[_Server], str]
+    make_check: Callable[..., HostCheck], server: tuple[type[_Server], str]
 ) -> None:
-    gate = make_gate(runtime="absent")
+    check = make_check(runtime="absent")
     server[0].answer = 500
-    assert not gate.open()
+    assert not check.passes()
     server[0].answer = 204
-    assert not gate.open()
-    assert not gate.open()
+    assert not check.passes()
+    assert not check.passes()
     assert len(server[0].told) == 2
 
 
