@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
 from contract.statuses import CaseStatus
+from contract.submissions import SubmissionIn
 from server import events
 from server.accounts.principals import User
 from server.accounts.service import require_scope
@@ -29,7 +30,6 @@ from server.settings import Settings
 from server.submissions.models import Submission
 from server.submissions.quota import require_attempt
 from server.submissions.rejections import require_none_too_many
-from server.submissions.schemas import SubmissionIn
 from server.teams.models import Team
 from server.teams.service import choose_team, require_member, require_part
 from server.wakeups import wake_run_workers

@@ -1,25 +1,22 @@
-"""What image endpoints give."""
+"""What is answered of images and of what a team stores."""
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from contract.answers import Answer, Id
 
 
-class ImageOut(BaseModel):
+class ImageOut(Answer):
     """An image of a team."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
+    id: Id
     digest: str
     size: int
     facts: dict[str, Any]
     created_at: datetime
 
 
-class StorageOut(BaseModel):
+class StorageOut(Answer):
     """Bytes that a team stores, and may: images unpacked, each layer once, and uploads as long as they will be."""
 
     used: int
