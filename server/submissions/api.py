@@ -35,7 +35,15 @@ def submit(
     """Submits an image per task; one evaluation each is queued."""
     challenge = get_challenge(session, slug)
     submission, new = service.submit(
-        session, user, challenge, wanted, idempotency_key=idempotency_key, settings=settings
+        session,
+        user,
+        challenge,
+        team_id=wanted.team,
+        track=wanted.track,
+        phase=wanted.phase,
+        images=wanted.images,
+        idempotency_key=idempotency_key,
+        settings=settings,
     )
     response.status_code = 201 if new else 200
     return views.submission_out(session, submission)
