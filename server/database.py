@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from enum import Enum, StrEnum
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, Engine, MetaData, create_engine, func
+from pydantic import BaseModel
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, func
+from sqlalchemy import Enum as EnumType
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
@@ -23,17 +26,47 @@ _NAMES = {
 }
 
 
+def _values(members: type[StrEnum]) -> list[str]:
+    return [member.value for member in members]
+
+
 class Base(DeclarativeBase):
-    """Base of all tables: timestamps are timestamptz, JSON is jsonb, constraints have predictable names."""
+    """Base of all tables: timestamps are timestamptz, JSON is jsonb, enums are their values as text.
+
+    Constraints have predictable names.
+    """
 
     metadata = MetaData(naming_convention=_NAMES)
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads a plain class attribute
         datetime: DateTime(timezone=True),
+        StrEnum: EnumType(Enum, native_enum=False, length=None, values_callable=_values),
         dict[str, Any]: JSONB,
         dict[str, str]: JSONB,
         list[Any]: JSONB,
         list[str]: JSONB,
     }
+
+
+_Stored = TypeVar("_Stored", bound=BaseModel)
+
+
+class JsonOf(TypeDecorator[_Stored]):
+    """A column of jsonb that holds one model; what is stored and does not fit it raises pydantic's ValidationError."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def __init__(self, model: type[_Stored]) -> None:
+        super().__init__()
+        self.model = model
+
+    def process_bind_param(self, value: _Stored | None, dialect: Dialect) -> Any:
+        """What is stored of a model."""
+        return None if value is None else value.model_dump(mode="json")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> _Stored | None:
+        """The model of what is stored."""
+        return None if value is None else self.model.model_validate(value)
 
 
 class Identified:

@@ -194,7 +194,7 @@ def _is_scored(session: Session, name: str) -> bool:
         return False
     held = select(Evaluation.id).where(
         Evaluation.id == known,
-        Evaluation.status == EvaluationStatus.SCORING.value,
+        Evaluation.status == EvaluationStatus.SCORING,
         Evaluation.scoring_claim == int(claim),
         Evaluation.scoring_until > func.clock_timestamp(),
     )

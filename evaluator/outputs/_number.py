@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from evaluator._tables import decimal
 from evaluator.outputs._file import read_small
 from evaluator.outputs._result import InvalidOutput, NotCanonical
 from evaluator.spec import NumberOutput
+from evaluator.tables import decimal
 from evaluator.verdicts import Check
 
 _LIMIT = 1 << 16

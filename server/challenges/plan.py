@@ -136,7 +136,7 @@ def _held(session: Session, challenge: Challenge, section: str, name: str) -> st
     if section not in own:
         return ""
     evaluations, datasets = own[section]
-    scored = Evaluation.status == EvaluationStatus.SCORED.value
+    scored = Evaluation.status == EvaluationStatus.SCORED
     of = select(func.count()).where(Evaluation.challenge_id == challenge.id, evaluations)
     counts = [
         (session.scalar(of.where(scored)) or 0, "scored evaluation"),

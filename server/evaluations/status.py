@@ -25,10 +25,10 @@ CASE_MOVES: dict[CaseStatus, frozenset[CaseStatus]] = {
 ACTIVE = tuple(status for status in _E if status not in ENDED)
 """States that hold an attempt in reserve; SCORED has spent it, every other state gives it back."""
 
-NOT_KEPT = (_E.REJECTED.value, _E.CANCELLED.value)
+NOT_KEPT = (_E.REJECTED, _E.CANCELLED)
 """States of an evaluation that will never be run or scored again: its image and outputs need not be kept."""
 
-HAS_CASES = (_E.QUEUED.value, _E.RUNNING.value)
+HAS_CASES = (_E.QUEUED, _E.RUNNING)
 """States of an evaluation that has cases to run."""
 
 UNDER_WAY = (_C.WAITING, _C.RUNNING, _C.PARKED)

@@ -65,8 +65,6 @@ def unseen_end(session: Session, spec: Spec) -> ColumnElement[bool]:
     What a team cancels, it knows of.
     """
     hidden = [name for name, phase in spec.phases.items() if phase.hidden]
-    ended = [
-        one.value for one in (EvaluationStatus.SCORED, EvaluationStatus.REJECTED, EvaluationStatus.ERRORED)
-    ]
+    ended = (EvaluationStatus.SCORED, EvaluationStatus.REJECTED, EvaluationStatus.ERRORED)
     unseen = ~is_shown(session, Evaluation.finished_at)
     return and_(Evaluation.phase.in_(hidden), Evaluation.status.in_(ended), unseen)

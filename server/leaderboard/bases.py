@@ -137,7 +137,7 @@ def scored(session: Session, challenge: Challenge, phase: str, *, shown: bool = 
         .where(
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
-            Evaluation.status == EvaluationStatus.SCORED.value,
+            Evaluation.status == EvaluationStatus.SCORED,
             seen,
         )
         .order_by(Evaluation.created_at, Evaluation.id)
@@ -162,7 +162,7 @@ def next_shown(session: Session, challenge: Challenge, phase: str) -> datetime |
     query = select(Evaluation.created_at, Evaluation.finished_at).where(
         Evaluation.challenge_id == challenge.id,
         Evaluation.phase == phase,
-        Evaluation.status == EvaluationStatus.SCORED.value,
+        Evaluation.status == EvaluationStatus.SCORED,
         ~is_shown(session, Evaluation.finished_at),
     )
     ends = [shown_at(began, ended) for began, ended in session.execute(query) if ended is not None]

@@ -40,7 +40,7 @@ def _active(session: Session, challenge: Challenge, phase: str) -> Iterator[str]
             IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
-            Evaluation.status.in_([one.value for one in ACTIVE]),
+            Evaluation.status.in_(ACTIVE),
         )
     )
     counts = Counter((task, status) for task, status in rows)
@@ -59,7 +59,7 @@ def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str
             later.track == Evaluation.track,
             later.dataset_id == Evaluation.dataset_id,
             later.created_at > Evaluation.created_at,
-            later.status != EvaluationStatus.CANCELLED.value,
+            later.status != EvaluationStatus.CANCELLED,
         )
     )
     rows = session.execute(
@@ -70,7 +70,7 @@ def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str
             IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
-            Evaluation.status == EvaluationStatus.ERRORED.value,
+            Evaluation.status == EvaluationStatus.ERRORED,
             Team.disqualified.is_(None),
             ~again,
         )

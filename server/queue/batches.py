@@ -14,10 +14,10 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.leases import SlotOffer
 from contract.statuses import CaseStatus, Mode
 from evaluator.spec import Limits
 from server.evaluations.models import CaseRun, Evaluation
-from server.queue.policy import Slot
 from server.queue.slots import fits, present_slots
 from server.settings import Settings
 
@@ -39,7 +39,7 @@ class Batch:
 _ONE = Batch(Mode.FRESH, 1)
 
 
-def batch_of(session: Session, first: CaseRun, slot: Slot) -> Batch:
+def batch_of(session: Session, first: CaseRun, slot: SlotOffer) -> Batch:
     """How `slot` is to run `first` and how many cases it gets in all.
 
     Never so many that a slot beside it would have nothing to do.
@@ -56,7 +56,7 @@ def batch_of(session: Session, first: CaseRun, slot: Slot) -> Batch:
     return Batch(Mode.PACKED, packed) if packed > 1 else _ONE
 
 
-def most_of(mode: Mode, slot: Slot) -> int:
+def most_of(mode: Mode, slot: SlotOffer) -> int:
     """How many cases one batch of this mode has at most on `slot`, whatever it says of itself."""
     if mode is Mode.FRESH:
         return 1
@@ -65,19 +65,19 @@ def most_of(mode: Mode, slot: Slot) -> int:
 
 def may_invoke(evaluation: Evaluation, limits: Limits) -> bool:
     """Whether challenge and image let one container answer several cases, and no repeat has disagreed."""
-    return limits.invoke and not evaluation.fresh_only and evaluation.image.facts.get("invoke") is True
+    return limits.invoke and not evaluation.fresh_only and evaluation.image.facts.invoke
 
 
 def _serves(session: Session, evaluation: Evaluation) -> bool:
     """Whether the image does what its label says, as far as is known: more cases are served than are not."""
     rows = session.execute(
         select(CaseRun.mode, func.count().label("cases"))
-        .where(CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.DONE.value)
+        .where(CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.DONE)
         .group_by(CaseRun.mode)
     )
-    counts: dict[str | None, int] = {row.mode: row.cases for row in rows}
-    unserved = counts.get(Mode.UNSERVED.value, 0)
-    return unserved < MEASURED_CASES or unserved < counts.get(Mode.INVOKE.value, 0)
+    counts: dict[Mode | None, int] = {row.mode: row.cases for row in rows}
+    unserved = counts.get(Mode.UNSERVED, 0)
+    return unserved < MEASURED_CASES or unserved < counts.get(Mode.INVOKE, 0)
 
 
 def _invoked(session: Session, evaluation: Evaluation, limits: Limits) -> int:
@@ -86,8 +86,8 @@ def _invoked(session: Session, evaluation: Evaluation, limits: Limits) -> int:
         select(CaseRun.seconds)
         .where(
             CaseRun.evaluation_id == evaluation.id,
-            CaseRun.status == CaseStatus.DONE.value,
-            CaseRun.mode == Mode.INVOKE.value,
+            CaseRun.status == CaseStatus.DONE,
+            CaseRun.mode == Mode.INVOKE,
         )
         .order_by(CaseRun.position.desc())
         .limit(MOST_INVOKE)
@@ -104,7 +104,7 @@ def _share(session: Session, evaluation: Evaluation) -> int:
     """The waiting cases and the one just leased over the present slots that could run them, rounded up."""
     slots = sum(fits(evaluation, slot) for slot in present_slots(session))
     waiting = select(CaseRun.id).where(
-        CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.WAITING.value
+        CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.WAITING
     )
     enough = waiting.limit(MOST_INVOKE * max(slots, 1)).subquery()
     count = session.scalar(select(func.count()).select_from(enough)) or 0
@@ -113,13 +113,11 @@ def _share(session: Session, evaluation: Evaluation) -> int:
 
 def _done(session: Session, evaluation: Evaluation) -> int:
     """How many cases of the evaluation are done, counted no further than is of interest."""
-    done = select(CaseRun.id).where(
-        CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.DONE.value
-    )
+    done = select(CaseRun.id).where(CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.DONE)
     return session.scalar(select(func.count()).select_from(done.limit(MEASURED_CASES).subquery())) or 0
 
 
-def _packed(limits: Limits, slot: Slot) -> int:
+def _packed(limits: Limits, slot: SlotOffer) -> int:
     """As many as get what each would get alone: a core of its own, and the memory that the challenge states."""
     bounds = [slot.most, math.floor(slot.cpus), slot.memory // limits.memory]
     if limits.pack != "auto":

@@ -10,13 +10,14 @@ from sqlalchemy import column, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from contract.leases import SlotOffer
 from contract.statuses import CaseStatus, Mode
 from server.accounts.principals import RunWorker
 from server.evaluations import conduct
 from server.evaluations.models import CaseRun, Evaluation
 from server.ids import new_id
 from server.queue.batches import batch_of, most_of
-from server.queue.policy import WIDTHS, Slot, parameters
+from server.queue.policy import WIDTHS, parameters
 from server.settings import Settings
 
 
@@ -44,7 +45,7 @@ _HAD = column("had", JSONB)
 _CLAIMED = select(CaseRun, _HAD).from_statement(text(_SHORT).columns(*_COLUMNS, _HAD))
 
 
-def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings) -> Leased | None:
+def claim(session: Session, worker: RunWorker, slot: SlotOffer, *, settings: Settings) -> Leased | None:
     """Leases what `slot` should run next, fairest first, or None if nothing waits that it can run.
 
     Raises:
@@ -65,14 +66,14 @@ def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings
     mode = Mode.FRESH if batch.mode is Mode.PACKED and not more else batch.mode
     conduct.room(held, mode, most_of(mode, slot))
     if mode is not Mode.FRESH:
-        first.mode = mode.value
+        first.mode = mode
     for one in more:
         _lease(session, one, mode, worker, slot, settings)
     return Leased([first, *more], mode)
 
 
 def _claim_first(
-    session: Session, worker: RunWorker, slot: Slot, width: int, settings: Settings
+    session: Session, worker: RunWorker, slot: SlotOffer, width: int, settings: Settings
 ) -> tuple[CaseRun, Mapping[str, int]] | None:
     values = parameters(worker.id, slot) | {
         "width": width,
@@ -96,7 +97,7 @@ def _more(session: Session, first: CaseRun, most: int) -> Sequence[CaseRun]:
     """
     query = select(CaseRun).where(
         CaseRun.evaluation_id == first.evaluation_id,
-        CaseRun.status == CaseStatus.WAITING.value,
+        CaseRun.status == CaseStatus.WAITING,
         CaseRun.faults == 0,
     )
     if not first.evaluation.cleared:
@@ -106,10 +107,10 @@ def _more(session: Session, first: CaseRun, most: int) -> Sequence[CaseRun]:
 
 
 def _lease(
-    session: Session, run: CaseRun, mode: Mode, worker: RunWorker, slot: Slot, settings: Settings
+    session: Session, run: CaseRun, mode: Mode, worker: RunWorker, slot: SlotOffer, settings: Settings
 ) -> None:
     run.claim_no += 1
-    run.mode = mode.value
+    run.mode = mode
     run.output, run.downloads = None, 0  # what an earlier claim uploaded is not this one's
     run.worker, run.worker_id = slot.name, worker.id
     run.started_at = func.clock_timestamp()

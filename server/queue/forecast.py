@@ -106,7 +106,7 @@ class _Measured:
         held = func.extract("epoch", CaseRun.finished_at - func.greatest(CaseRun.started_at, before))
         each = (
             select(CaseRun.evaluation_id, CaseRun.mode, held.label("seconds"))
-            .where(CaseRun.status == CaseStatus.DONE.value, CaseRun.worker.is_not(None))
+            .where(CaseRun.status == CaseStatus.DONE, CaseRun.worker.is_not(None))
             .subquery()
         )
         rows = session.execute(
@@ -116,7 +116,7 @@ class _Measured:
                 Evaluation.task,
                 func.avg(each.c.seconds),
                 func.count(),
-                func.avg(each.c.seconds).filter(each.c.mode == Mode.INVOKE.value),
+                func.avg(each.c.seconds).filter(each.c.mode == Mode.INVOKE),
             )
             .join(each, each.c.evaluation_id == Evaluation.id)
             .group_by(Evaluation.id)

@@ -31,7 +31,7 @@ def heartbeat(
         CaseRun.id.in_([one.case_run for one in claims])  # alone, for no index helps to find pairs
         & tuple_(CaseRun.id, CaseRun.claim_no).in_([(one.case_run, one.claim_no) for one in claims])
         & (CaseRun.worker_id == worker.id)
-        & (CaseRun.status == CaseStatus.RUNNING.value)
+        & (CaseRun.status == CaseStatus.RUNNING)
         & (CaseRun.started_at > oldest)
     )
     found = session.execute(select(CaseRun.id, CaseRun.claim_no, CaseRun.worker).where(kept)).all()
@@ -59,7 +59,7 @@ def take_back(session: Session, worker_id: UUID, *, actor: str, settings: Settin
     """Ends every lease of a token at once; its cases wait again, and nobody is to blame. How many there were."""
     held = session.execute(
         select(CaseRun.id, CaseRun.claim_no)
-        .where(CaseRun.worker_id == worker_id, CaseRun.status == CaseStatus.RUNNING.value)
+        .where(CaseRun.worker_id == worker_id, CaseRun.status == CaseStatus.RUNNING)
         .order_by(CaseRun.evaluation_id, CaseRun.id)
     ).all()
     # All locks before anything is changed, in the order of every other path: evaluations, cases, slots.

@@ -31,7 +31,7 @@ def note(session: Session, run: CaseRun, subject: Literal["case", "image"], id_:
     Raises:
         NotNow: this lease has read all that it may.
     """
-    files = len(run.case.files) + len(run.evaluation.image.facts["layers"]) + 1
+    files = len(run.case.files) + len(run.evaluation.image.facts.layers) + 1
     if run.downloads >= OFTEN * files:
         why = f"This lease has read {run.downloads} files, {OFTEN} times as many as its case needs"
         raise NotNow("read_too_often", f"{why}. Hand the case back.", seconds=60)
@@ -132,7 +132,7 @@ class Answered:
 
 def answered(session: Session, worker_id: UUID, *, since: datetime | None = None) -> list[Answered]:
     """The evaluations whose present outputs are in part this token's: what to run again if it cannot be trusted."""
-    mine = (CaseRun.worker_id == worker_id) & (CaseRun.status == CaseStatus.DONE.value)
+    mine = (CaseRun.worker_id == worker_id) & (CaseRun.status == CaseStatus.DONE)
     if since is not None:
         mine &= CaseRun.finished_at >= since
     counted = (

@@ -74,8 +74,8 @@ def _put_back(session: Session, evaluation: Evaluation) -> tuple[int, int]:
     total = session.scalar(select(func.count()).where(own)) or 0
     dropped = session.scalars(
         update(CaseRun)
-        .where(own, CaseRun.status == CaseStatus.DROPPED.value)
-        .values(status=CaseStatus.WAITING.value, faults=0, lease_until=None, not_before=None, output=None)
+        .where(own, CaseRun.status == CaseStatus.DROPPED)
+        .values(status=CaseStatus.WAITING, faults=0, lease_until=None, not_before=None, output=None)
         .returning(CaseRun.id)
     ).all()
     session.execute(update(Trouble).where(Trouble.image_id == evaluation.image_id).values(counts=False))

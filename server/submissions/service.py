@@ -163,7 +163,7 @@ def _queue(
 def _place(*, parked: datetime | None) -> dict[str, object]:
     """Where a case begins: in the queue, or parked until then."""
     status = CaseStatus.WAITING if parked is None else CaseStatus.PARKED
-    return {"status": status.value, "not_before": parked}
+    return {"status": status, "not_before": parked}
 
 
 def pseudonym(settings: Settings, evaluation_id: UUID, case_id: UUID) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from contract.statuses import CaseStatus, EvaluationStatus
 from contract.submissions import EvaluationOut, ScoreOut, SubmissionOut
 from evaluator.spec import Phase
-from evaluator.verdicts import Check, Fault, commonest
+from evaluator.verdicts import VALID, Check, Fault, code_of, commonest
 from server.challenges.models import Challenge
 from server.challenges.service import is_sealed, now, spec_of_phase
 from server.datasets.models import Dataset, DatasetState
@@ -81,7 +81,7 @@ def _evaluations_out(
     evaluations = [one for _, one in pairs]
     counts = _counts(session, [one.id for one in evaluations])
     datasets = select(Dataset).where(Dataset.id.in_({one.dataset_id for one in evaluations}))
-    states = {one.id: DatasetState(one.state) for one in session.scalars(datasets)}
+    states = {one.id: one.state for one in session.scalars(datasets)}
     at = None if session.info.get(ticks.AT_ONCE) else now(session)
     shown = {one.id: _status(one, counts.get(one.id, _Counts()), at) for one in evaluations}
     active = [one for one in evaluations if shown[one.id] in ACTIVE]
@@ -102,7 +102,7 @@ def _evaluations_out(
 
 def _status(evaluation: Evaluation, counts: _Counts, at: datetime | None) -> EvaluationStatus:
     """The status as its team sees it at `at`; without, as it is. What the team cancelled itself it knows of."""
-    status = EvaluationStatus(evaluation.status)
+    status = evaluation.status
     queued, known = EvaluationStatus.QUEUED, (EvaluationStatus.QUEUED, EvaluationStatus.CANCELLED)
     if at is None or status in known or not evaluation.is_hidden:
         return status
@@ -185,8 +185,8 @@ def _evaluation(
 def _failure(evaluation: Evaluation, counts: _Counts) -> str | None:
     """The class of failure that rejected it; None where it only took too long."""
     if evaluation.reason_code == "run_invalid":
-        return f"{Fault.OUTPUT_INVALID}:{Check.EQUAL_WIDTH}"
-    failed = {code: count for code, count in counts.verdicts.items() if code != "valid"}
+        return code_of(Fault.OUTPUT_INVALID, Check.EQUAL_WIDTH)
+    failed = {code: count for code, count in counts.verdicts.items() if code != VALID}
     return commonest(failed) if failed and evaluation.reason_code != budgets.OUT_OF_TIME else None
 
 
@@ -197,7 +197,7 @@ def _finished_at(evaluation: Evaluation) -> datetime | None:
 
 
 def _counts(session: Session, evaluation_ids: Sequence[UUID]) -> dict[UUID, _Counts]:
-    done = CaseRun.status == CaseStatus.DONE.value
+    done = CaseRun.status == CaseStatus.DONE
     rows = session.execute(
         select(
             CaseRun.evaluation_id,

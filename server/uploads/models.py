@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Enum, ForeignKey, Index, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from contract.statuses import UploadStatus
@@ -32,15 +32,7 @@ class Upload(Identified, Created, Base):
     sha256: Mapped[str]
     length: Mapped[int] = mapped_column(BigInteger)
     offset: Mapped[int] = mapped_column("offset_bytes", BigInteger, default=0, server_default="0")
-    status: Mapped[UploadStatus] = mapped_column(
-        Enum(
-            UploadStatus,
-            native_enum=False,
-            length=16,
-            values_callable=lambda all_: [one.value for one in all_],
-        ),
-        default=UploadStatus.RECEIVING,
-    )
+    status: Mapped[UploadStatus] = mapped_column(default=UploadStatus.RECEIVING)
     expires_at: Mapped[datetime]
     image: Mapped[str | None] = mapped_column(default=None)
     code: Mapped[str | None] = mapped_column(default=None)

@@ -99,6 +99,17 @@ _TOKEN = {
 }
 _CHALLENGE = {"slug": ID, "title": EVIL, "description": EVIL, "tracks": [EVIL], "phases": [_PHASE]}
 _SPEC = {"tasks": {EVIL: {}}, "boards": {}, "title": EVIL, "phases": {}}
+_FACTS = {
+    "digest": "sha256:" + "0" * 64,
+    "layers": [],
+    "layer_sizes": [],
+    "size": 0,
+    "architecture": EVIL,
+    "os": EVIL,
+    "user": EVIL,
+    "environment": [EVIL],
+    "entrypoint": [EVIL],
+}
 _INVITATION = {"id": EVIL, "created_at": WHEN, "expires_at": WHEN}
 _CASE = {
     "case": EVIL,
@@ -118,7 +129,7 @@ _ANSWERS: dict[str, Any] = {
     "POST /tokens": _TOKEN | {"id": "i", "token": "t"},
     "GET /tokens": [_TOKEN],
     "GET /sessions": [{"id": EVIL, "created_at": WHEN, "expires_at": None}],
-    "GET /teams/[^/]+/images": [{"id": EVIL, "digest": EVIL, "size": 1, "facts": {}, "created_at": WHEN}],
+    "GET /teams/[^/]+/images": [{"id": EVIL, "digest": EVIL, "size": 1, "facts": _FACTS, "created_at": WHEN}],
     "GET /teams/[^/]+/storage": {"used": 1, "allowed": 2, "images": 1, "uploads": 0},
     "GET /teams/[^/]+/invitations": [_INVITATION],
     "GET /challenges": [_CHALLENGE],

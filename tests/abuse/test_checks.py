@@ -26,7 +26,7 @@ from server.images import service
 from server.settings import Settings
 from server.uploads.models import Upload
 from server.uploads.service import UNFINISHED_PER_TEAM
-from server.wakeups import _sender, _WakeUp, wake_checkers, wake_score_workers
+from server.wakeups import WakeUp, sender, wake_checkers, wake_score_workers
 from tests.sandbox.archives import LAYER, legacy, pack, tar
 from tests.server.conftest import Person, Tus
 from tests.server.lab import Entrant, Lab
@@ -221,7 +221,7 @@ def test_scores_and_the_clock_go_on_while_every_check_hangs_and_a_killed_workers
         case = UUID(lost["case_run"])
         session.execute(update(CaseRun).where(CaseRun.id == case).values(lease_until=past))
     wake_score_workers(redis_url)
-    _sender.send(_WakeUp(redis_url, TICK, SCORE_QUEUE))
+    sender.send(WakeUp(redis_url, TICK, SCORE_QUEUE))
     until(
         lambda: status(lab, select(CaseRun.status).where(CaseRun.id == case)) == "parked", "a lease expires"
     )

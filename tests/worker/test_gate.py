@@ -15,11 +15,11 @@ from pydantic import SecretStr
 
 from evaluator.spec import Limits
 from sandbox import options
-from sandbox.conformance._job import limits
+from sandbox.conformance import limits
 from worker.run.config import RunConfig
 from worker.run.gate import Gate, Unfit
 from worker.run.host import Host
-from worker.run.leases import LeaseClient
+from worker.run.lease_client import LeaseClient
 from worker.run.lend import lent, user_of
 
 Told = list[tuple[str, Any]]

@@ -6,7 +6,8 @@ from functools import partial
 import structlog
 from sqlalchemy.orm import Session
 
-from sandbox.archive import ArchiveInvalid, Call, ImageFacts, ToolMissing
+from contract.images import ImageFacts
+from sandbox.archive import ArchiveInvalid, Call, ToolMissing
 from server.blobs import BlobStore
 from server.challenges.models import Challenge
 from server.database import SessionFactory, unit_of_work
@@ -17,8 +18,8 @@ from server.images.storage import Allowed, stored, too_large_unpacked
 from server.settings import Settings
 from server.sweep import discard, require_stored
 from server.teams.models import Team
+from server.uploads.files import upload_path
 from server.uploads.models import Upload
-from server.uploads.service import upload_path
 from worker.score.check import CheckEnded, CheckLost, NoRoom, TooMuch, check
 from worker.score.leases import kept
 
@@ -109,9 +110,7 @@ def _settle(sessions: SessionFactory, settings: Settings, upload: Upload, facts:
             images.settle_valid(
                 session,
                 upload,
-                facts.to_json(),
-                facts.digest,
-                size=facts.size,
+                facts,
                 uploads=settings.uploads,
                 allowed=Allowed.by(settings),
             )
