@@ -1,8 +1,10 @@
 """What crosses the API is declared in `contract` and nowhere else."""
 
+import ast
 from collections.abc import Iterator
 from dataclasses import is_dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any, get_args
 
 from fastapi import FastAPI
@@ -13,6 +15,7 @@ from server.accounts import schemas
 from server.app import create_app
 from server.settings import Settings
 
+ROOT = Path(__file__).parents[2]
 WITHOUT_A_MODEL = {"/api/v1/receipts/key", "/api/v1/worker/me", "/healthz"}
 """Answers of a name or two that nobody parses."""
 STRICTER = {schemas.Registration}
@@ -92,3 +95,28 @@ def test_what_is_declared_elsewhere_is_found() -> None:
         inner: dict[str, list[Inner | None]]
 
     assert {name.rpartition(".")[2] for name in _strange(list[Outer])} == {"Outer", "Inner"}
+
+
+def test_no_service_takes_the_body_of_a_request(settings: Settings) -> None:
+    """What a service does has names of its own: a command or another service has no request to hand over."""
+    app = create_app(settings)
+    bodies = {
+        one.__name__
+        for route in _routes(app)
+        if route.body_field is not None
+        for one in (route.body_field.field_info.annotation, *get_args(route.body_field.field_info.annotation))
+        if isinstance(one, type)
+    }
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {alias.name}"
+        for path in sorted((ROOT / "server").rglob("*.py"))
+        if not path.name.endswith(("api.py", "schemas.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("contract")
+        and node.module
+        != "contract.leases"  # an offer and a verdict are what the queue works with, from whomever
+        for alias in node.names
+        if alias.name in bodies
+    ]
+    assert not found, "\n".join(found)
