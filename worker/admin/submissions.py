@@ -80,7 +80,7 @@ def evaluations_table(found: list[EvaluationRow]) -> Listing:
     table = Listing(heads)
     for one in found:
         of = f"{one.challenge} {one.phase} {one.track} {one.task}"
-        table.add(str(one.id), one.team, of, _status(one), moment(one.created_at))
+        table.add(one.id, one.team, of, _status(one), moment(one.created_at))
     return table
 
 
@@ -149,8 +149,8 @@ def _print(out: Console, one: EvaluationShown) -> None:
 def _facts(one: EvaluationShown) -> list[tuple[str, str]]:
     ran = f"{moment(one.started_at)} to {moment(one.finished_at) or 'now'}" if one.started_at else ""
     return [
-        ("evaluation", str(one.id)),
-        ("submission", str(one.submission)),
+        ("evaluation", one.id),
+        ("submission", one.submission),
         (
             "submitted",
             f"{moment(one.created_at)} UTC" + (f" by {one.submitted_by}" if one.submitted_by else ""),

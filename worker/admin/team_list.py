@@ -61,6 +61,6 @@ def teams_table(found: list[TeamRow]) -> Listing:
             f"{one.spent} spent" + (f", {one.active} running" if one.active else ""),
             moment(one.created_at),
             one.disqualified or one.disclaimer or "",
-            str(one.id),
+            one.id,
         )
     return table

@@ -41,7 +41,7 @@ def show_workers(
         rows = workers.workers(session)
         if name is not None:
             token = workers.worker_named(session, name).id
-            (row,) = (one for one in rows if one.id == token)
+            (row,) = (row for row in rows if row.id == str(token))
             read = workers.reads_of(session, token)
             begin = None if since is None else moment_given(since, now(session))
             answered = workers.answered_by(session, token, since=begin)
@@ -123,7 +123,7 @@ def _facts(row: WorkerRow) -> list[tuple[str, str]]:
     revoked = f"revoked {moment(row.revoked_at)} UTC" if row.revoked_at else "active"
     return [
         ("worker", row.name),
-        ("id", str(row.id)),
+        ("id", row.id),
         ("token", f"{revoked}, issued {moment(row.issued_at)} UTC"),
         ("slots", f"{row.slots_present} of {row.most_slots}, seen {moment(row.seen_at) or 'never'}"),
         ("cases", f"{row.running} held, {ended}"),
@@ -154,7 +154,7 @@ def _read_table(read: WorkerReads) -> Listing:
 def _ids_table(read: WorkerReads) -> Listing:
     table = Listing(("read", "id", "files", "first (UTC)", "last (UTC)"), numbers=frozenset(("files",)))
     for one in read.read:
-        table.add(one.subject, str(one.id), str(one.files), moment(one.first_at), moment(one.last_at))
+        table.add(one.subject, one.id, str(one.files), moment(one.first_at), moment(one.last_at))
     return table
 
 
@@ -163,7 +163,7 @@ def _answered_table(answered: list[AnsweredOut]) -> Listing:
     for one in answered:
         of = f"{one.challenge} {one.phase} {one.track} {one.task}"
         table.add(
-            str(one.evaluation),
+            one.evaluation,
             one.team,
             of,
             one.status,
