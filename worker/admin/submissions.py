@@ -8,11 +8,11 @@ from uuid import UUID
 import typer
 from rich.text import Text
 
+from contract.admin import EvaluationRow, EvaluationShown
 from contract.statuses import EvaluationStatus
 from evaluator.terminal import Console, say
 from server.admin.evaluations import Wanted, evaluations, log_of, shown
 from server.admin.find import evaluation_or_submission
-from server.admin.schemas import EvaluationRow, EvaluationShown
 from server.challenges.service import now
 from server.queue.waiting import Which
 from worker.admin.context import fail, settings_of, work
@@ -77,9 +77,9 @@ def evaluations_table(found: list[EvaluationRow]) -> Listing:
     """One row per evaluation."""
     heads = ("evaluation", "team", "of", "status", "since (UTC)")
     table = Listing(heads)
-    for submission in found:
-        of = f"{submission.challenge} {submission.phase} {submission.track} {submission.task}"
-        table.add(str(submission.id), submission.team, of, _status(submission), moment(submission.created_at))
+    for row in found:
+        of = f"{row.challenge} {row.phase} {row.track} {row.task}"
+        table.add(row.id, row.team, of, _status(row), moment(row.created_at))
     return table
 
 
@@ -148,8 +148,8 @@ def _print(out: Console, one: EvaluationShown) -> None:
 def _facts(one: EvaluationShown) -> list[tuple[str, str]]:
     ran = f"{moment(one.started_at)} to {moment(one.finished_at) or 'now'}" if one.started_at else ""
     return [
-        ("evaluation", str(one.id)),
-        ("submission", str(one.submission)),
+        ("evaluation", one.id),
+        ("submission", one.submission),
         (
             "submitted",
             f"{moment(one.created_at)} UTC" + (f" by {one.submitted_by}" if one.submitted_by else ""),

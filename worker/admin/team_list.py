@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from contract.admin import TeamRow
 from server.admin import people
-from server.admin.schemas import TeamRow
 from worker.admin.context import settings_of, work
 from worker.admin.options import Data
 from worker.admin.tables import Listing, moment, show, show_json
@@ -61,6 +61,6 @@ def teams_table(found: list[TeamRow]) -> Listing:
             f"{team.spent} spent" + (f", {team.active} running" if team.active else ""),
             moment(team.created_at),
             team.disqualified or team.disclaimer or "",
-            str(team.id),
+            team.id,
         )
     return table

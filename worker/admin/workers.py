@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from contract.admin import AnsweredOut, TotalOut, WorkerReads, WorkerRow
 from evaluator.terminal import Console, in_line, say
 from server.admin import workers
-from server.admin.schemas import AnsweredOut, TotalOut, WorkerReads, WorkerRow
 from server.challenges.service import now
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.options import Data
@@ -40,7 +40,7 @@ def show_workers(
         rows = workers.workers(session)
         if name is not None:
             token = workers.worker_named(session, name).id
-            (row,) = (row for row in rows if row.id == token)
+            (row,) = (row for row in rows if row.id == str(token))
             read = workers.reads_of(session, token)
             begin = None if since is None else moment_given(since, now(session))
             answered = workers.answered_by(session, token, since=begin)
@@ -122,7 +122,7 @@ def _facts(row: WorkerRow) -> list[tuple[str, str]]:
     revoked = f"revoked {moment(row.revoked_at)} UTC" if row.revoked_at else "active"
     return [
         ("worker", row.name),
-        ("id", str(row.id)),
+        ("id", row.id),
         ("token", f"{revoked}, issued {moment(row.issued_at)} UTC"),
         ("slots", f"{row.slots_present} of {row.most_slots}, seen {moment(row.seen_at) or 'never'}"),
         ("cases", f"{row.running} held, {ended}"),
@@ -153,7 +153,7 @@ def _read_table(read: WorkerReads) -> Listing:
 def _ids_table(read: WorkerReads) -> Listing:
     table = Listing(("read", "id", "files", "first (UTC)", "last (UTC)"), numbers=frozenset(("files",)))
     for item in read.read:
-        table.add(item.subject, str(item.id), str(item.files), moment(item.first_at), moment(item.last_at))
+        table.add(item.subject, item.id, str(item.files), moment(item.first_at), moment(item.last_at))
     return table
 
 
@@ -162,7 +162,7 @@ def _answered_table(answered: list[AnsweredOut]) -> Listing:
     for answer in answered:
         of = f"{answer.challenge} {answer.phase} {answer.track} {answer.task}"
         table.add(
-            str(answer.evaluation),
+            answer.evaluation,
             answer.team,
             of,
             answer.status,
