@@ -11,7 +11,8 @@ from contract.statuses import EvaluationStatus
 from evaluator.metrics.registry import Direction, UnknownMetric, lookup
 from evaluator.spec import Metric
 from server.challenges.models import Challenge
-from server.evaluations.models import Evaluation, Score
+from server.evaluations.models import Evaluation
+from server.evaluations.result_models import Score
 from server.leaderboard.bases import InForce, Scored, differences, scored
 
 

@@ -17,7 +17,7 @@ from server.accounts.principals import Admin, User
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, is_sealed
 from server.errors import Forbidden, NotFound
-from server.evaluations.models import Score
+from server.evaluations.result_models import Score
 from server.evaluations.ticks import shown_at
 from server.leaderboard.bases import InForce
 from server.leaderboard.choice import Chosen, chosen, direction

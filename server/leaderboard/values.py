@@ -1,7 +1,7 @@
 """Values as they are shown, with what has to be said beside them."""
 
 from contract.leaderboard import ValueOut
-from server.evaluations.models import Score
+from server.evaluations.result_models import Score
 
 OUTSIDE = (
     "The value lies outside its interval: resampling shifts this metric, so the interval says how much the "

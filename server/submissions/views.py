@@ -21,7 +21,8 @@ from server.challenges.models import Challenge
 from server.challenges.service import is_sealed, now, spec_of_phase
 from server.datasets.models import Dataset, DatasetState
 from server.evaluations import budgets, errors, ticks
-from server.evaluations.models import CaseRun, Evaluation, Score
+from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.result_models import Score
 from server.evaluations.status import ACTIVE
 from server.leaderboard.values import note_of
 from server.queue.slots import Fleet, fleet, no_worker_note

@@ -14,7 +14,7 @@ from server.challenges.service import apply, get_challenge, release
 from server.database import unit_of_work
 from server.errors import Conflict
 from server.evaluations import service
-from server.evaluations.models import Score
+from server.evaluations.result_models import Score
 from server.evaluations.scoring import bases
 from server.leaderboard.bases import hidden_by
 from tests.server.conftest import Person
