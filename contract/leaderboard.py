@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
+from pydantic import AliasChoices, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from contract.answers import Answer, Older
@@ -38,6 +39,31 @@ class Marks(Answer):
     first: Annotated[bool, Older(False)]
 
 
+_SOURCES = {
+    "test_cases": "the test cases",
+    "test_cases_and_seeds": "the test cases and the probe's seeds",
+    "test_cases_seeds_and_split": "the test cases, the probe's seeds and its split",
+}
+
+
+class BootstrapOut(Answer):
+    """How intervals were made: the share of `resamples` that each holds, and what was drawn within which strata."""
+
+    level: float
+    resamples: int
+    unit: str
+    strata: list[str]
+    sources: str
+
+    @property
+    def sentence(self) -> str:
+        """What an interval is, for people."""
+        drawn = _SOURCES.get(self.sources, self.sources)
+        within = f" within {' and '.join(self.strata)}" if self.strata else ""
+        level = f"{self.level * 100:g} %"
+        return f"the {level} interval from {self.resamples:,} resamples of {drawn}, by {self.unit}{within}."
+
+
 class Valued(Marks):
     """What a team has on a board, and since when."""
 
@@ -53,21 +79,27 @@ class EntryOut(Valued):
 
 
 class OtherwiseOut(Valued):
-    """What a team has on a board under another base: shown, and neither ranked nor compared. `differs`: in what."""
+    """What a team has on a board under another base: shown, and neither ranked nor compared.
+
+    differs: in what. bootstrap: how its intervals were made, which may be another way than the board's; None where
+    that was not kept.
+    """
 
     differs: list[str]
+    bootstrap: Annotated[BootstrapOut | None, Older(None)]
 
 
 class UnifiedOut(Marks):
-    """A team's place over all boards. `prize` is its place among the eligible teams, `wins` what that wins.
+    """A team's place over all boards.
 
-    `missing` names the boards on which it has nothing that counts: their rank is the one the rule gives to a missing
-    board, and None where nobody has anything.
+    eligible_placement: its place among the teams that may win a prize. prize: what that wins if these standings are
+    final; servers of an earlier version call it `wins`. missing: the boards on which it has nothing that counts; their
+    rank is the one the rule gives to a missing board, and None where nobody has anything.
     """
 
     placement: int | None
-    prize: int | None
-    wins: Annotated[str | None, Older(None)]
+    eligible_placement: Annotated[int | None, Older(None)]
+    prize: Annotated[str | None, Older(None), Field(validation_alias=AliasChoices("wins", "prize"))]
     overall: float | None
     board_ranks: dict[str, float | None]
     missing: Annotated[list[str], Older([])]
@@ -86,13 +118,17 @@ class MetricOut(Answer):
 
 
 class BoardOut(Answer):
-    """One board of one track. cases: of the dataset in force, 0 without one. last_scored: when its last entry was."""
+    """One board of one track. cases: of the dataset in force, 0 without one. last_scored: when its last entry was.
+
+    bootstrap: how the intervals of its entries were made.
+    """
 
     board: str
     title: str
     weight: float
     cases: Annotated[int | SkipJsonSchema[None], Older(None)]
     last_scored: Annotated[datetime | None, Older(None)]
+    bootstrap: Annotated[BootstrapOut | SkipJsonSchema[None], Older(None)]
     metrics: list[MetricOut]
     entries: list[EntryOut]
     otherwise: Annotated[list[OtherwiseOut], Older([])]

@@ -24,7 +24,6 @@ from server.evaluations import budgets, errors, ticks
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.result_models import Score
 from server.evaluations.status import ACTIVE
-from server.leaderboard.values import note_of
 from server.queue.slots import Fleet, fleet, no_worker_note
 from server.submissions.models import Submission
 from server.submissions.schemas import EvaluationOut, ScoreOut, SubmissionOut
@@ -253,4 +252,4 @@ def _score(score: Score, decimals: int) -> ScoreOut:
     value, low, high = (
         None if number is None else round(number, decimals) for number in (score.value, score.low, score.high)
     )
-    return ScoreOut(value=value, low=low, high=high, reason=score.reason, note=note_of(score))
+    return ScoreOut(value=value, low=low, high=high, reason=score.reason, note=score.note)

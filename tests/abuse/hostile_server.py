@@ -53,7 +53,7 @@ _BOARD = {
 _STANDING = _MARKED | {
     "placement": 1,
     "overall": 1.0,
-    "wins": EVIL,
+    "prize": EVIL,
     "board_ranks": {EVIL: 1.0},
     "missing": [EVIL],
 }
