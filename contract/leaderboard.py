@@ -1,9 +1,10 @@
 """What a leaderboard says."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AliasChoices, Field
+from pydantic import model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from contract.answers import Answer, Older
@@ -93,16 +94,24 @@ class UnifiedOut(Marks):
     """A team's place over all boards.
 
     eligible_placement: its place among the teams that may win a prize. prize: what that wins if these standings are
-    final; servers of an earlier version call it `wins`. missing: the boards on which it has nothing that counts; their
-    rank is the one the rule gives to a missing board, and None where nobody has anything.
+    final. missing: the boards on which it has nothing that counts; their rank is the one the rule gives to a missing
+    board, and None where nobody has anything.
     """
 
     placement: int | None
-    eligible_placement: Annotated[int | None, Older(None)]
-    prize: Annotated[str | None, Older(None), Field(validation_alias=AliasChoices("wins", "prize"))]
+    eligible_placement: int | None
+    prize: str | None
     overall: float | None
     board_ranks: dict[str, float | None]
     missing: Annotated[list[str], Older([])]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_as_now(cls, row: object) -> object:
+        """Servers of an earlier version call the place among the eligible `prize`, and the prize `wins`."""
+        if isinstance(row, Mapping) and "eligible_placement" not in row:
+            return {**row, "eligible_placement": row.get("prize"), "prize": row.get("wins")}
+        return row
 
 
 class MetricOut(Answer):

@@ -18,6 +18,7 @@ ID = "an-id"
 """What the client puts into addresses; anything else it refuses to ask for."""
 _SCORE = {"value": 1.0, "low": 0.5, "high": 1.5, "reason": EVIL, "note": EVIL, "rank": 1.0}
 _MARKED = {"team": EVIL, "disclaimer": EVIL, "first": True, "eligible": False, "disqualified": True}
+_DRAWN = {"level": 0.9, "resamples": 200, "unit": EVIL, "strata": [EVIL], "sources": EVIL}
 _ENTRY = _MARKED | {"metrics": {EVIL: _SCORE}, "scored_at": WHEN, "submitted_at": WHEN, "rank": 1.0}
 _TEAM = {"id": ID, "name": EVIL, "members": [{"id": ID, "name": EVIL, "is_captain": True}]}
 _EVALUATION = {
@@ -48,11 +49,13 @@ _BOARD = {
     "last_scored": WHEN,
     "metrics": [{"name": EVIL, "title": EVIL}],
     "entries": [_ENTRY, _ENTRY],
-    "otherwise": [_ENTRY | {"differs": [EVIL]}],
+    "bootstrap": _DRAWN,
+    "otherwise": [_ENTRY | {"differs": [EVIL], "bootstrap": _DRAWN}],
 }
 _STANDING = _MARKED | {
     "placement": 1,
     "overall": 1.0,
+    "eligible_placement": 1,
     "prize": EVIL,
     "board_ranks": {EVIL: 1.0},
     "missing": [EVIL],

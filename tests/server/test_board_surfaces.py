@@ -98,9 +98,11 @@ def test_what_an_older_server_says_of_prizes_is_read_as_it_was_meant() -> None:
     row = {"placement": 1, "overall": 1.0, "board_ranks": {}, **marks}
     old = UnifiedOut.model_validate({**row, "prize": 1, "wins": "500 USD"})
     new = UnifiedOut.model_validate({**row, "prize": "500 USD", "eligible_placement": 1})
-    assert (old.prize, old.eligible_placement) == ("500 USD", None)
+    assert (old.prize, old.eligible_placement) == ("500 USD", 1)
     assert (new.prize, new.eligible_placement) == ("500 USD", 1)
     assert UnifiedOut.model_validate({**row, "prize": 2, "wins": None}).prize is None
+    first = UnifiedOut.model_validate({**row, "prize": 2})
+    assert (first.prize, first.eligible_placement) == (None, 2)
 
 
 METRICS = (("task1", "auroc"), ("task2", "dsc"), ("task2", "nsd"), ("task3", "mae"))

@@ -72,7 +72,8 @@ def score(folder: Path, *, board: str, references: Path, room: Room) -> Report:
     try:
         return Report.model_validate_json(out.read_bytes())
     except ValidationError as error:
-        raise ScorerFailed(f"{board}: its report cannot be read: {error}") from None
+        found = "; ".join(f"{'.'.join(map(str, one['loc']))} {one['msg']}".strip() for one in error.errors())
+        raise ScorerFailed(f"{board}: its report cannot be read: {found}") from None
 
 
 def _printed(child: subprocess.Popen[bytes], room: Room) -> bytes:
