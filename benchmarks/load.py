@@ -29,10 +29,10 @@ from benchmarks.support.steady import (
     shown,
 )
 from client.api import Client
+from contract.accounts import Scope
 from demo.images import build_image, ensure_base
 from evaluator.spec import load_challenge
 from server.accounts.models import Account, TokenKind
-from server.accounts.principals import Scope
 from server.accounts.service import create_worker_token
 from server.accounts.tokens import issue
 from server.evaluations.models import CaseRun

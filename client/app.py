@@ -8,9 +8,9 @@ import typer
 
 from client.api import Client
 from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, Usage
-from client.models import Challenge
 from client.state import load_log_in
 from client.terminal import is_plain
+from contract.challenges import ChallengeOut
 from evaluator.terminal import Console, Group
 from evaluator.version import evaluator_version
 
@@ -119,7 +119,7 @@ def signed_in() -> Iterator[Client]:
         yield client
 
 
-def choose_challenge(client: Client, slug: str | None) -> Challenge:
+def choose_challenge(client: Client, slug: str | None) -> ChallengeOut:
     """The challenge that is meant: the one named, or the only one on the server.
 
     Raises:

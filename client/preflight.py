@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from client.errors import ImageRefused, Local, Problem, Usage
-from client.models import CANCELLED, ERRORED, REJECTED, Challenge, Phase, Quota, Submission
+from client.show import status_word
+from contract.challenges import ChallengeOut, PhaseOut
+from contract.statuses import ENDED, EvaluationStatus
+from contract.submissions import QuotaOut, SubmissionOut
 from sandbox.archive import ArchiveInvalid, glance
 
-_GIVEN_BACK = frozenset({REJECTED, ERRORED, CANCELLED})
+_GIVEN_BACK = ENDED - {EvaluationStatus.SCORED}
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ def require_tasks(names: Iterable[str], spec: Mapping[str, Any]) -> None:
         raise Usage(f"There is no task {name!r}.", f"Tasks: {', '.join(spec['tasks'])}.")
 
 
-def require_phase(challenge: Challenge, name: str) -> Phase:
+def require_phase(challenge: ChallengeOut, name: str) -> PhaseOut:
     """The phase called `name`.
 
     Raises:
@@ -48,13 +52,13 @@ def require_phase(challenge: Challenge, name: str) -> Phase:
     return found
 
 
-def require_open(phase: Phase) -> None:
+def require_open(phase: PhaseOut) -> None:
     """Raises Problem unless the server lists the phase as open."""
     if phase.open:
         return
     if phase.opens is None:
         when = "has no opening date yet"
-    elif phase.closes is not None and phase.has_closed:
+    elif phase.closes is not None and has_closed(phase):
         when = f"closed on {phase.closes.isoformat()}"
     else:
         when = f"opens on {phase.opens.isoformat()}"
@@ -62,7 +66,12 @@ def require_open(phase: Phase) -> None:
     raise Problem(409, "phase_closed", "Conflict", detail)
 
 
-def require_cases(phase: Phase, tasks: Iterable[str]) -> None:
+def has_closed(phase: PhaseOut) -> bool:
+    """Whether its last day is over, by this machine's clock."""
+    return phase.closes is not None and phase.closes <= datetime.now(UTC)
+
+
+def require_cases(phase: PhaseOut, tasks: Iterable[str]) -> None:
     """Raises Problem unless all `tasks` have cases in the phase."""
     lacking = [task for task in tasks if phase.tasks is not None and task not in phase.tasks]
     if lacking:
@@ -74,7 +83,7 @@ def require_cases(phase: Phase, tasks: Iterable[str]) -> None:
         raise Problem(404, "no_dataset", "Not found", detail)
 
 
-def require_attempts(quotas: Iterable[Quota], aim: Aim, spec: Mapping[str, Any]) -> None:
+def require_attempts(quotas: Iterable[QuotaOut], aim: Aim, spec: Mapping[str, Any]) -> None:
     """Raises Problem unless the team has an attempt left on every task of `aim`, and may fail there."""
     rows = {(one.task, one.track, one.phase): one for one in quotas}
     shared = _shares_attempts(spec, aim.phase)
@@ -94,7 +103,7 @@ def _shares_attempts(spec: Mapping[str, Any], phase: str) -> bool:
         return False
 
 
-def _spent(quota: Quota) -> Problem:
+def _spent(quota: QuotaOut) -> Problem:
     detail = (
         f"All {quota.valid} valid attempts on {quota.task}, track {quota.track}, phase {quota.phase} are taken: "
         f"{quota.spent} scored, {quota.reserved} under way. One under way that fails is given back."
@@ -102,7 +111,7 @@ def _spent(quota: Quota) -> Problem:
     return Problem(429, "quota_spent", "No attempts left", detail)
 
 
-def _too_many_rejected(quota: Quota) -> Problem:
+def _too_many_rejected(quota: QuotaOut) -> Problem:
     at = quota.rejected_next_at
     when = f"{at:%Y-%m-%d %H:%M} UTC" if at else "when one that is under way is scored"
     detail = (
@@ -123,7 +132,7 @@ def require_image_file(path: Path) -> None:
         raise Local(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def repeats(submissions: Sequence[Submission], aim: Aim, images: Mapping[str, str]) -> dict[str, str]:
+def repeats(submissions: Sequence[SubmissionOut], aim: Aim, images: Mapping[str, str]) -> dict[str, str]:
     """A sentence per task whose very image is under way or scored on this track and phase already."""
     found: dict[str, str] = {}
     for submission in submissions:
@@ -131,6 +140,6 @@ def repeats(submissions: Sequence[Submission], aim: Aim, images: Mapping[str, st
             continue
         for one in submission.evaluations:
             if images.get(one.task) == one.image and one.status not in _GIVEN_BACK:
-                sentence = f"{one.task} has this very image already, {one.status} in {submission.id}."
+                sentence = f"{one.task} has this very image already, {status_word(one)} in {submission.id}."
                 found.setdefault(one.task, sentence)
     return found

@@ -6,17 +6,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from client.models import Evaluation, Quota, Score, Submission
 from client.terminal import is_plain
+from contract.statuses import EvaluationStatus
+from contract.submissions import EvaluationOut, QuotaOut, ScoreOut, SubmissionOut
 
-_COLOURS = {
-    "SCORED": "green",
-    "REJECTED": "red",
-    "ERRORED": "magenta",
-    "CANCELLED": "yellow",
-    "RUNNING": "cyan",
+_COLOURS: dict[str, str] = {
+    EvaluationStatus.SCORED: "green",
+    EvaluationStatus.REJECTED: "red",
+    EvaluationStatus.ERRORED: "magenta",
+    EvaluationStatus.CANCELLED: "yellow",
+    EvaluationStatus.RUNNING: "cyan",
 }
-
 
 LATE = (
     "What happens on hidden cases shows late and in steps: every 15 seconds at first, up to 8 minutes apart in a "
@@ -24,7 +24,7 @@ LATE = (
 )
 
 
-def submission_table(submission: Submission) -> RenderableType:
+def submission_table(submission: SubmissionOut) -> RenderableType:
     """The state of every evaluation of a submission."""
     table = _table()
     for column in ("task", "status", "cases and verdicts"):
@@ -35,9 +35,14 @@ def submission_table(submission: Submission) -> RenderableType:
     return _titled(title, table, [LATE] if shows_late(submission) else ())
 
 
-def shows_late(submission: Submission) -> bool:
+def shows_late(submission: SubmissionOut) -> bool:
     """Whether there is more to its state, or will be, than is shown now."""
     return submission.hidden and not submission.ended
+
+
+def status_word(evaluation: EvaluationOut) -> str:
+    """A status as people read it: in capitals, as the documentation writes it."""
+    return evaluation.status.upper()
 
 
 def _table() -> Table:
@@ -50,18 +55,18 @@ def _titled(title: str, table: Table, notes: Iterable[str] = ()) -> RenderableTy
     return Group(Text(title, style="italic"), table, *below)
 
 
-def _status(evaluation: Evaluation) -> Text:
+def _status(evaluation: EvaluationOut) -> Text:
     below = evaluation.reason_code if evaluation.ended else _bar(evaluation)
-    shown = Text(evaluation.status, style=_COLOURS.get(evaluation.status, "white"), end="")
+    shown = Text(status_word(evaluation), style=_COLOURS.get(evaluation.status, "white"), end="")
     return Text.assemble(shown, f"\n{below}" if below else "")
 
 
-def _bar(evaluation: Evaluation) -> str:
+def _bar(evaluation: EvaluationOut) -> str:
     done = max(0, min(10, evaluation.progress))
     return "█" * done + "░" * (10 - done) + f" {done * 10:3d} %"
 
 
-def _said(evaluation: Evaluation) -> str:
+def _said(evaluation: EvaluationOut) -> str:
     """A count per verdict, each on its own line so that no code is cut, and what is to be said beside them."""
     counts = [f"{count} × {code}" for code, count in sorted(evaluation.verdicts.items())]
     counts = counts or ([evaluation.failure] if evaluation.failure else [])
@@ -69,7 +74,7 @@ def _said(evaluation: Evaluation) -> str:
     return "\n".join([*counts, *([note] if note else [])])
 
 
-def scores_table(submission: Submission) -> RenderableType | None:
+def scores_table(submission: SubmissionOut) -> RenderableType | None:
     """The scores of a submission with their intervals; None where there is none yet."""
     table = _table()
     for column in ("board", "metric", "value", "95 % interval"):
@@ -89,14 +94,14 @@ def scores_table(submission: Submission) -> RenderableType | None:
     return _titled(title, table, sorted(notes)) if table.row_count else None
 
 
-def _score(score: Score) -> tuple[str, str]:
+def _score(score: ScoreOut) -> tuple[str, str]:
     if score.value is None:
         return "–", score.reason or ""
     between = "" if score.low is None or score.high is None else f"{score.low:g} – {score.high:g}"
     return f"{score.value:g}", between + (" *" if score.note else "")
 
 
-def quota_table(rows: Iterable[Quota]) -> RenderableType:
+def quota_table(rows: Iterable[QuotaOut]) -> RenderableType:
     """What is left of the attempts."""
     table = _table()
     for column in ("phase", "track", "task", "spent", "running", "left", "may be rejected"):
@@ -108,7 +113,7 @@ def quota_table(rows: Iterable[Quota]) -> RenderableType:
     return _titled(title, table)
 
 
-def _may_fail(quota: Quota) -> str:
+def _may_fail(quota: QuotaOut) -> str:
     if quota.rejected_left is None:
         return "no limit"
     said = f"{quota.rejected_left} of {quota.rejected_per_week}"

@@ -12,8 +12,8 @@ import httpx
 
 from client.api import Client
 from client.errors import ImageRefused, Local, Problem, Unfinished, Unreachable
-from client.models import Upload
 from client.state import UploadMemory
+from contract.statuses import UploadStatus
 
 CHUNK = 1 << 20
 _TUS = {"Tus-Resumable": "1.0.0"}
@@ -100,10 +100,10 @@ def wait_for_image(
     """
     until = time.monotonic() + timeout
     while True:
-        upload: Upload = client.upload(upload_id)
-        if upload.status == "ready" and upload.image:
+        upload = client.upload(upload_id)
+        if upload.status == UploadStatus.READY and upload.image:
             return upload.image
-        if upload.status == "rejected":
+        if upload.status == UploadStatus.REJECTED:
             raise ImageRefused(upload.code or "unknown", upload.message or "no reason was given.")
         if time.monotonic() > until:
             raise Unfinished(

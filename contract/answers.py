@@ -2,11 +2,29 @@
 
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Self
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+
+def _written(value: Any) -> Any:
+    return str(value) if isinstance(value, UUID) else value
+
+
+Id = Annotated[str, BeforeValidator(_written), WithJsonSchema({"type": "string", "format": "uuid"})]
+"""An id as it is sent; whoever reads it sends it back and looks at nothing in it."""
+
+_MISSING = object()
 
 
 class Answer(BaseModel):
@@ -18,6 +36,22 @@ class Answer(BaseModel):
     model_config = ConfigDict(
         extra="ignore", frozen=True, from_attributes=True, json_schema_serialization_defaults_required=True
     )
+
+    @classmethod
+    def of(cls, *sources: object, **given: Any) -> Self:
+        """Made of what is `given`, and for the rest of the attributes of `sources`: the first one's that has it.
+
+        Raises:
+            TypeError: a field is neither given nor an attribute, or what is given is no field.
+        """
+        if unknown := given.keys() - cls.model_fields.keys():
+            raise TypeError(f"{cls.__name__} has no field {min(unknown)}")
+        for name in cls.model_fields.keys() - given.keys():
+            found = (getattr(source, name, _MISSING) for source in sources)
+            given[name] = next((value for value in found if value is not _MISSING), _MISSING)
+            if given[name] is _MISSING:
+                raise TypeError(f"{cls.__name__} needs {name}")
+        return cls.model_validate(given)
 
 
 @dataclass(frozen=True)
@@ -38,3 +72,22 @@ class Older:
     ) -> JsonSchemaValue:
         """As of a field that is always there."""
         return {key: value for key, value in handler(core).items() if key != "default"}
+
+
+@dataclass(frozen=True)
+class OrNewer:
+    """Marks a closed list `or` text: what a newer server says and this version does not know stays text.
+
+    The API's description names the members that there are.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Members first: a known text becomes its member."""
+        return {**handler(source), "mode": "left_to_right"}
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """As of the closed list."""
+        members: JsonSchemaValue = handler(core)["anyOf"][0]
+        return members

@@ -1,8 +1,11 @@
-"""What is known of an image once its archive has been checked."""
+"""What is known of an image once its archive has been checked, and what is answered of images and of storage."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from contract.answers import Answer, Id
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
@@ -32,3 +35,22 @@ class ImageFacts(BaseModel):
     def blobs(self) -> tuple[str, ...]:
         """The digests of its config and of its layers, each once."""
         return tuple(dict.fromkeys((self.digest, *self.layers)))
+
+
+class ImageOut(Answer):
+    """An image of a team."""
+
+    id: Id
+    digest: str
+    size: int
+    facts: ImageFacts
+    created_at: datetime
+
+
+class StorageOut(Answer):
+    """Bytes that a team stores, and may: images unpacked, each layer once, and uploads as long as they will be."""
+
+    used: int
+    allowed: int
+    images: int
+    uploads: int

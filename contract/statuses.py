@@ -15,6 +15,17 @@ class EvaluationStatus(StrEnum):
     CANCELLED = "cancelled"  # withdrawn by its team or an admin
 
 
+ENDED = frozenset(
+    {
+        EvaluationStatus.SCORED,
+        EvaluationStatus.REJECTED,
+        EvaluationStatus.ERRORED,
+        EvaluationStatus.CANCELLED,
+    }
+)
+"""States in which an evaluation stays, but for an errored one that an admin has retried."""
+
+
 class CaseStatus(StrEnum):
     """Where a case run stands."""
 

@@ -49,6 +49,17 @@ def prose(text: str) -> str:
     return text
 
 
+def printable(text: str) -> str:
+    """`text`, unless a character of it would break a line or a page.
+
+    Raises:
+        ValueError: it holds one.
+    """
+    if not text.isprintable():
+        raise ValueError("must consist of printable characters")
+    return text
+
+
 def cleaned(text: str) -> str:
     """`text` without what a terminal would obey; other characters that cannot be kept become U+FFFD."""
     return harmless(_COMMANDS.sub("", text))

@@ -17,6 +17,8 @@ from rich.table import Table
 from client.api import Client
 from client.boards import leaderboard_tables
 from client.errors import ClientError
+from client.show import status_word
+from contract.statuses import EvaluationStatus
 from demo.data import TASKS, make_datasets
 from demo.entries import build_entries
 from demo.images import BaseUnavailableError
@@ -125,8 +127,8 @@ def _results(console: Console, stages: Stages, admin: Client, running: Sequence[
         console.print(table)
     for one in running:
         for evaluation in one.submission.evaluations:
-            if evaluation.status != "SCORED":
-                says = f"{one.entry.team}, {evaluation.task}: {evaluation.status}. {evaluation.reason}"
+            if evaluation.status != EvaluationStatus.SCORED:
+                says = f"{one.entry.team}, {evaluation.task}: {status_word(evaluation)}. {evaluation.reason}"
                 console.print(says, style="red", markup=False)
     console.print(stages.table())
     console.print(_cases(admin, running))

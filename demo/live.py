@@ -9,12 +9,17 @@ from rich.live import Live
 from rich.table import Table
 
 from client.commands.follow import next_state
-from client.models import Evaluation, Submission
+from contract.statuses import EvaluationStatus
+from contract.submissions import EvaluationOut, SubmissionOut
 from demo.people import Entry, Participant
 
 _LOOK_EVERY = 3.0
 _SAY_EVERY = 15.0
-_SIGNS = {"QUEUED": "[dim]queued[/]", "SCORING": "[cyan]scoring[/]", "SCORED": "[green]scored[/]"}
+_SIGNS: dict[str, str] = {
+    EvaluationStatus.QUEUED: "[dim]queued[/]",
+    EvaluationStatus.SCORING: "[cyan]scoring[/]",
+    EvaluationStatus.SCORED: "[green]scored[/]",
+}
 
 
 @dataclass
@@ -23,7 +28,7 @@ class Running:
 
     entry: Entry
     participant: Participant
-    submission: Submission
+    submission: SubmissionOut
 
     def look(self) -> None:
         """Asks the server how far it is; one that restarts is waited for."""
@@ -61,15 +66,15 @@ def _tasks(running: Sequence[Running]) -> list[str]:
     return sorted({task for one in running for task in one.entry.tasks})
 
 
-def _cell(evaluation: Evaluation) -> str:
-    if evaluation.status == "RUNNING":
+def _cell(evaluation: EvaluationOut) -> str:
+    if evaluation.status == EvaluationStatus.RUNNING:
         return "█" * (evaluation.progress // 2) + "░" * (5 - evaluation.progress // 2)
-    return _SIGNS.get(evaluation.status, f"[red]{evaluation.status.lower()}[/]")
+    return _SIGNS.get(evaluation.status, f"[red]{evaluation.status}[/]")
 
 
 def _line(running: Sequence[Running]) -> str:
     evaluations = [evaluation for one in running for evaluation in one.submission.evaluations]
     ended = sum(evaluation.ended for evaluation in evaluations)
-    cases = sum(evaluation.cases or 0 for evaluation in evaluations)
-    done = sum((evaluation.cases or 0) * evaluation.progress // 10 for evaluation in evaluations)
+    cases = sum(evaluation.cases for evaluation in evaluations)
+    done = sum(evaluation.cases * evaluation.progress // 10 for evaluation in evaluations)
     return f"  {ended} of {len(evaluations)} evaluations ended, about {done} of {cases} cases run"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client.api import Client
-from client.models import Submission
 from client.uploads import read_archive, upload_archive, wait_for_image
+from contract.submissions import SubmissionOut
 from demo.installation import Installation
 
 CHALLENGE = "fomo26"
@@ -63,7 +63,7 @@ def upload(participant: Participant, entry: Entry) -> str:
     return wait_for_image(participant.client, upload_id)
 
 
-def submit(participant: Participant, entry: Entry, digest: str) -> Submission:
+def submit(participant: Participant, entry: Entry, digest: str) -> SubmissionOut:
     """Submits one image for all tasks of the entry, in phase validation."""
     return participant.client.submit(
         CHALLENGE,

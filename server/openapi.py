@@ -133,6 +133,8 @@ def as_3_0(schema: Any) -> Any:
         return [as_3_0(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"]}  # beside it 3.0 reads nothing
     made = {key: as_3_0(value) for key, value in schema.items()}
     options = made.get("anyOf")
     if isinstance(options, list) and _NULL in options:

@@ -1,6 +1,7 @@
 """Following a submission until it has ended, and withdrawing it."""
 
 import time
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -20,19 +21,26 @@ from client.app import (
     signed_in,
 )
 from client.errors import Exit, Problem, Unfinished, Unreachable, Usage
-from client.models import CANCELLED, ERRORED, REJECTED, Submission
+from client.newer import UPDATE, Unknown, notice, unknown
 from client.pace import Pace
-from client.show import LATE, scores_table, shows_late, submission_table
+from client.show import LATE, scores_table, shows_late, status_word, submission_table
+from contract.evaluations import CaseOut
+from contract.statuses import EvaluationStatus
+from contract.submissions import SubmissionOut
 from evaluator.terminal import in_line, say_json
 
 _PATIENCE = 20  # answers in a row that may fail before following is given up
+_CODES = {
+    EvaluationStatus.REJECTED: Exit.REJECTED,
+    EvaluationStatus.ERRORED: Exit.ERRORED,
+    EvaluationStatus.CANCELLED: Exit.CANCELLED,
+}
 
 
-def exit_code(submission: Submission) -> Exit:
+def exit_code(submission: SubmissionOut) -> Exit:
     """The exit code of an ended submission: what its participant can mend counts first."""
     statuses = {one.status for one in submission.evaluations}
-    codes = {REJECTED: Exit.REJECTED, ERRORED: Exit.ERRORED, CANCELLED: Exit.CANCELLED}
-    return next((code for status, code in codes.items() if status in statuses), Exit.OK)
+    return next((code for status, code in _CODES.items() if status in statuses), Exit.OK)
 
 
 def follow(
@@ -46,7 +54,7 @@ def follow(
     """Shows a submission until it has ended and returns its exit code.
 
     Raises:
-        Unfinished: it did not end within `timeout` seconds.
+        Unfinished: it did not end within `timeout` seconds, or what has not is in a status of a newer server.
     """
     with interruptible("Interrupted.", f"The submission goes on: proctor watch {submission_id}"):
         submission = _ended(client, submission_id, interval=interval, timeout=timeout, quiet=quiet)
@@ -56,32 +64,43 @@ def follow(
             out.print(submission_table(submission))
             if table := scores_table(submission):
                 out.print(table)
-            _print_failed_cases(client, submission)
+            _print_cases(client, submission)
     return exit_code(submission)
 
 
 def _ended(
     client: Client, submission_id: str, *, interval: float | None, timeout: float | None, quiet: bool
-) -> Submission:
+) -> SubmissionOut:
     """The submission once it has ended; shows it until then."""
     until = None if timeout is None else time.monotonic() + timeout
-    submission, seen, pace = client.submission(submission_id), "", Pace(interval)
+    submission, seen, pace, newer = client.submission(submission_id), "", Pace(interval), Unknown()
     with Live(console=err, auto_refresh=False, transient=True) as live:
         while not submission.ended:
             if not quiet:
                 seen = _look(live, submission, seen)
-            if until is not None and time.monotonic() > until:
+            if newer.begins(submission):
+                err.print(notice(submission), soft_wrap=True)
+            if newer.is_over() or (until is not None and time.monotonic() > until):
                 if quiet:
                     say_json(submission)
-                raise Unfinished("The submission has not ended yet.", f"proctor watch {submission_id}")
+                raise _unfinished(submission, given_up=newer.is_over())
             pause = pace.after(submission)
             time.sleep(pause)
             submission = next_state(client, submission_id, pause)
     return submission
 
 
-def _print_failed_cases(client: Client, submission: Submission) -> None:
-    """The logs of cases that failed, where the phase's cases are public."""
+def _unfinished(submission: SubmissionOut, *, given_up: bool) -> Unfinished:
+    again = f"proctor watch {submission.id}"
+    if given_up:
+        return Unfinished(
+            f"{unknown(submission)} It is not waited for any longer.", f"{UPDATE}, then: {again}"
+        )
+    return Unfinished("The submission has not ended yet.", again)
+
+
+def _print_cases(client: Client, submission: SubmissionOut) -> None:
+    """The logs of cases that failed, and what cases were warned of, where the phase's cases are public."""
     for evaluation in submission.evaluations:
         try:
             cases = client.cases(evaluation.id)
@@ -91,14 +110,28 @@ def _print_failed_cases(client: Client, submission: Submission) -> None:
             if case.verdict not in (None, "valid"):
                 out.print(in_line(f"{evaluation.task} {case.case}: {case.verdict}. {case.message or ''}"))
                 out.print(case.log or "(nothing was printed)", soft_wrap=True)
+        for warning, warned in _by_warning(cases).items():
+            count = "1 case" if len(warned) == 1 else f"{len(warned):,} cases"
+            out.print(in_line(f"{evaluation.task}, {count} such as {warned[0]}: {warning}"), style="yellow")
 
 
-def _look(live: Live, submission: Submission, seen: str) -> str:
+def _by_warning(cases: Iterable[CaseOut]) -> dict[str, list[str]]:
+    """The names of the cases that each warning is of."""
+    found: dict[str, list[str]] = {}
+    for case in cases:
+        for warning in case.warnings:
+            found.setdefault(warning, []).append(case.case)
+    return found
+
+
+def _look(live: Live, submission: SubmissionOut, seen: str) -> str:
     """Shows the present state: as a live table in a terminal, else as a line whenever it has changed."""
     if err.is_terminal:
         live.update(submission_table(submission), refresh=True)
         return ""
-    state = ", ".join(f"{one.task} {one.status} {one.progress * 10} %" for one in submission.evaluations)
+    state = ", ".join(
+        f"{one.task} {status_word(one)} {one.progress * 10} %" for one in submission.evaluations
+    )
     notes = dict.fromkeys(one.note for one in submission.evaluations if one.note)
     state = "\n".join([state, *notes])
     if state != seen:
@@ -108,7 +141,7 @@ def _look(live: Live, submission: Submission, seen: str) -> str:
     return state
 
 
-def next_state(client: Client, submission_id: str, interval: float) -> Submission:
+def next_state(client: Client, submission_id: str, interval: float) -> SubmissionOut:
     """The submission's next state; a server that restarts is waited for."""
     for _ in range(_PATIENCE):
         try:
@@ -164,7 +197,7 @@ def cancel(
     with signed_in() as client:
         for one in _to_cancel(client, which):
             ended = client.cancel(one)
-            out.print(f"{ended.task}: {ended.status}")
+            out.print(f"{ended.task}: {status_word(ended)}")
 
 
 def _to_cancel(client: Client, which: str) -> list[str]:

@@ -8,8 +8,8 @@ from rich.text import Text
 from client.api import Client
 from client.app import ChallengeOption, TeamOption, app, choose_challenge, choose_team, err, out, signed_in
 from client.errors import Local
-from client.models import StoredImage
 from client.progress import size
+from contract.images import ImageOut
 from evaluator.terminal import in_line
 
 
@@ -35,7 +35,7 @@ def images(
         _show(client, team_id, found)
 
 
-def _meant(found: list[StoredImage], beginning: str) -> StoredImage:
+def _meant(found: list[ImageOut], beginning: str) -> ImageOut:
     """The one image whose digest begins so, with or without "sha256:"."""
     wanted = beginning.removeprefix("sha256:")
     meant = [one for one in found if wanted and one.digest.removeprefix("sha256:").startswith(wanted)]
@@ -45,7 +45,7 @@ def _meant(found: list[StoredImage], beginning: str) -> StoredImage:
     return meant[0]
 
 
-def _show(client: Client, team_id: str, found: list[StoredImage]) -> None:
+def _show(client: Client, team_id: str, found: list[ImageOut]) -> None:
     """An image has a line for its digest, which is whole at 80 columns, and one for the rest."""
     for one in found:
         out.print(Text(in_line(one.digest)))

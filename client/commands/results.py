@@ -19,13 +19,14 @@ from client.app import (
 )
 from client.boards import leaderboard_tables
 from client.errors import Problem
-from client.models import Phase, Submission
-from client.preflight import require_phase
+from client.preflight import has_closed, require_phase
 from client.show import quota_table, scores_table, submission_table
+from contract.challenges import PhaseOut
 from contract.leaderboard import LeaderboardOut
+from contract.submissions import SubmissionOut
 from evaluator.terminal import say_json
 
-_RESULTS = TypeAdapter(dict[str, list[Submission] | list[LeaderboardOut]])
+_RESULTS = TypeAdapter(dict[str, list[SubmissionOut] | list[LeaderboardOut]])
 
 
 @app.command()
@@ -54,8 +55,8 @@ def quota(
             out.print(f"{one.name}: {_why_closed(one)}")
 
 
-def _why_closed(phase: Phase) -> str:
-    return "closed" if phase.has_closed else "not open yet"
+def _why_closed(phase: PhaseOut) -> str:
+    return "closed" if has_closed(phase) else "not open yet"
 
 
 @app.command()
@@ -79,7 +80,7 @@ def results(
             if boards and (board := _board(client, found.slug, one, named=bool(phase)))
         ]
     if as_json:
-        content: dict[str, list[Submission] | list[LeaderboardOut]] = {
+        content: dict[str, list[SubmissionOut] | list[LeaderboardOut]] = {
             "submissions": own,
             "leaderboards": shown,
         }
@@ -95,7 +96,7 @@ def results(
         out.print("Nothing yet.")
 
 
-def _own(client: Client, slug: str, team: str | None) -> list[Submission]:
+def _own(client: Client, slug: str, team: str | None) -> list[SubmissionOut]:
     """The team's submissions; without a team none, for the boards are public."""
     try:
         return client.submissions(slug, choose_team(client, slug, team))

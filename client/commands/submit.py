@@ -24,7 +24,6 @@ from client.app import (
 from client.commands.follow import follow
 from client.errors import Local, Usage
 from client.images import image_id, saved_image
-from client.models import Challenge
 from client.preflight import (
     Aim,
     repeats,
@@ -38,6 +37,7 @@ from client.preflight import (
 from client.progress import transfer, waiting
 from client.state import UploadMemory
 from client.uploads import read_archive, upload_archive, wait_for_image
+from contract.challenges import ChallengeOut
 from evaluator.terminal import agreed
 
 
@@ -72,7 +72,7 @@ def submit(
     """
     with signed_in() as client:
         found = choose_challenge(client, challenge)
-        spec = client.challenge(found.slug)["spec"]
+        spec = client.challenge(found.slug).spec
         sources = _sources(image, task or [], images or [], spec)
         chosen = _track(found, track), _phase(found, phase)
         aim = Aim(found.slug, choose_team(client, found.slug, team), *chosen, tuple(sources))
@@ -155,7 +155,7 @@ def _sources(
     return {name: sources[name] for name in known if name in sources}
 
 
-def _track(challenge: Challenge, track: str | None) -> str:
+def _track(challenge: ChallengeOut, track: str | None) -> str:
     if track is None and len(challenge.tracks) == 1:
         return challenge.tracks[0]
     if track not in challenge.tracks:
@@ -164,7 +164,7 @@ def _track(challenge: Challenge, track: str | None) -> str:
     return track
 
 
-def _phase(challenge: Challenge, phase: str | None) -> str:
+def _phase(challenge: ChallengeOut, phase: str | None) -> str:
     opened = [one.name for one in challenge.phases if one.open]
     if phase is not None:
         return require_phase(challenge, phase).name

@@ -95,7 +95,7 @@ def _spec(challenge: str, overlay: Path | None) -> Challenge:
 
 def _spec_of(client: Client, slug: str) -> Challenge:
     try:
-        return parse_challenge(client.challenge(slug)["spec"])
+        return parse_challenge(client.challenge(slug).spec)
     except (SpecError, ValueError):
         raise Unreachable(
             f"{client.url} describes {slug!r} in a way that this version cannot read.",

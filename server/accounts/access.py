@@ -7,9 +7,10 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from contract.accounts import Scope
 from server import events
 from server.accounts.models import ApiToken, PasswordReset, TokenKind
-from server.accounts.principals import Scope, User
+from server.accounts.principals import User
 from server.accounts.service import locked, require_scope
 from server.accounts.tokens import LIVE
 from server.errors import NotFound

@@ -5,9 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from server.accounts import access, closing, hashing, log_ins, passwords, service, sources
-from server.accounts.principals import User
-from server.accounts.schemas import (
+from contract.accounts import (
     AccountOut,
     Closing,
     Credentials,
@@ -15,9 +13,11 @@ from server.accounts.schemas import (
     OpenSession,
     PasswordChange,
     PasswordResetIn,
-    Registration,
     SessionOut,
 )
+from server.accounts import access, closing, hashing, log_ins, passwords, service, sources
+from server.accounts.principals import User
+from server.accounts.schemas import Registration
 from server.database import SessionFactory, unit_of_work
 from server.deps import AskerDep, BearerDep, SessionDep, SettingsDep, TokenDep, UserDep
 
@@ -61,7 +61,7 @@ def register(
             setup_token=body.setup_token,
             expected_setup_token=expected,
         )
-        return AccountOut.model_validate(account)
+        return AccountOut.of(account)
 
 
 @router.post("/sessions", status_code=201)
@@ -78,17 +78,14 @@ def log_in(body: Credentials, sessions: SessionsDep, source: SourceDep, settings
     renewed = hashing.hashed(body.password, known=True) if hashing.is_outdated(tried.stored) else None
     with unit_of_work(sessions) as session:
         opened = log_ins.finish(session, tried, key=key, renewed=renewed)
-    return SessionOut(token=opened.token, expires_at=opened.expires_at, device=opened.device)
+    return SessionOut.of(opened)
 
 
 @router.get("/sessions")
 def list_sessions(session: SessionDep, user: UserDep) -> list[OpenSession]:
     """The asker's sessions that have not ended."""
     return [
-        OpenSession(
-            id=row.id, created_at=row.created_at, expires_at=row.expires_at, current=row.id == user.token_id
-        )
-        for row in access.list_sessions(session, user)
+        OpenSession.of(row, current=row.id == user.token_id) for row in access.list_sessions(session, user)
     ]
 
 
@@ -117,8 +114,7 @@ def end_session(session_id: UUID, session: SessionDep, user: UserDep) -> None:
 @router.get("/me")
 def me(session: SessionDep, user: UserDep) -> Me:
     """Who is asking, and what the token allows."""
-    account = AccountOut.model_validate(service.account_of(session, user))
-    return Me(**account.model_dump(), scopes=sorted(user.scopes))
+    return Me.of(service.account_of(session, user), scopes=sorted(user.scopes))
 
 
 @router.post("/me/password", status_code=204)

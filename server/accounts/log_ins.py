@@ -11,9 +11,9 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from contract.accounts import Scope
 from server.accounts import devices, tallies
 from server.accounts.models import Account, ApiToken, TokenKind
-from server.accounts.principals import Scope
 from server.accounts.tallies import Bound
 from server.accounts.tokens import LIVE, issue
 from server.errors import Conflict, Forbidden, NotNow, Unauthorized

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.accounts.principals import DEFAULT_SLOTS
+from contract.accounts import DEFAULT_SLOTS
 from server.database import Base, Created, Identified
 
 

@@ -12,12 +12,13 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.accounts import Scope
 from server import events
 from server.accounts import tallies
 from server.accounts.access import end_access
 from server.accounts.log_ins import forget_attempts, password_changed
 from server.accounts.models import Account, PasswordReset, TokenKind
-from server.accounts.principals import Scope, User
+from server.accounts.principals import User
 from server.accounts.service import locked
 from server.accounts.tallies import Bound
 from server.accounts.tokens import token_hash

@@ -1,19 +1,9 @@
 """Who is asking. Types carry authority: a function that takes an `Admin` cannot be called for others."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
-DEFAULT_SLOTS = 64
-"""Slots that a run worker may have at once, unless its token says another number."""
-
-
-class Scope(StrEnum):
-    """What a token allows; every token may read."""
-
-    READ = "read"
-    SUBMIT = "submit"  # everything a participant changes: teams, uploads, submissions, tokens
-    ADMIN = "admin"  # an admin's powers, for admins only
+from contract.accounts import DEFAULT_SLOTS, Scope
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from sqlalchemy import exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.accounts import Scope
 from server import events
 from server.accounts import tallies
 from server.accounts.models import Account, ApiToken, TokenKind
-from server.accounts.principals import Admin, RunWorker, Scope, User
+from server.accounts.principals import Admin, RunWorker, User
 from server.accounts.tallies import Bound
 from server.accounts.tokens import create_worker_token, token_hash
 from server.errors import Conflict, Forbidden, NotFound, NotNow, Unauthorized, Unprocessable

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from contract.accounts import NewTokenOut, NewWorkerOut, TokenIn, TokenOut, WorkerIn
 from server.accounts import tokens
-from server.accounts.schemas import NewTokenOut, NewWorkerOut, TokenIn, TokenOut, WorkerIn
 from server.deps import AdminDep, RunWorkerDep, SessionDep, UserDep
 
 router = APIRouter()
@@ -18,13 +18,13 @@ def create_token(body: TokenIn, session: SessionDep, user: UserDep) -> NewTokenO
     One that is asked for with an API token ends with that token, and no later.
     """
     token, row = tokens.create_api_token(session, user, **body.model_dump())
-    return NewTokenOut(**TokenOut.model_validate(row).model_dump(), token=token)
+    return NewTokenOut.of(row, token=token)
 
 
 @router.get("/tokens", tags=["accounts"])
 def list_tokens(session: SessionDep, user: UserDep) -> list[TokenOut]:
     """The asker's API tokens."""
-    return [TokenOut.model_validate(row) for row in tokens.list_tokens(session, user)]
+    return [TokenOut.of(row) for row in tokens.list_tokens(session, user)]
 
 
 @router.delete("/tokens/{token_id}", status_code=204, tags=["accounts"])

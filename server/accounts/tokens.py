@@ -9,10 +9,11 @@ from uuid import UUID
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from contract.accounts import Scope
 from server import events
 from server.accounts import tallies
 from server.accounts.models import ApiToken, TokenKind
-from server.accounts.principals import Admin, Scope, User
+from server.accounts.principals import Admin, User
 from server.accounts.tallies import Bound
 from server.errors import Conflict, Forbidden, NotFound, NotNow, Unauthorized
 

@@ -7,14 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from contract.bounds import Moment
-from contract.statuses import EvaluationStatus
-from contract.texts import Line
-from server.accounts import access, closing, passwords
-from server.accounts import service as accounts
-from server.accounts.schemas import PasswordResetOut
-from server.admin import evaluations, pages, people, workers
-from server.admin.schemas import (
+from contract.accounts import PasswordResetOut
+from contract.admin import (
     AdminIn,
     AnsweredOut,
     ClosingIn,
@@ -28,6 +22,12 @@ from server.admin.schemas import (
     WorkerReads,
     WorkerRow,
 )
+from contract.bounds import Moment
+from contract.statuses import EvaluationStatus
+from contract.texts import Line
+from server.accounts import access, closing, passwords
+from server.accounts import service as accounts
+from server.admin import evaluations, pages, people, workers
 from server.deps import AdminDep, SessionDep, SettingsDep
 from server.queue.waiting import Which
 

@@ -3,16 +3,17 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from contract.admin import CaseShown, EvaluationRow, EvaluationShown, Page, ScoreShown
 from contract.statuses import EvaluationStatus
 from server.accounts.models import Account
 from server.admin.find import ids_between
 from server.admin.pages import page_of
-from server.admin.schemas import CaseShown, EvaluationRow, EvaluationShown, Page, ScoreShown
 from server.challenges.models import Challenge
 from server.errors import NotFound
 from server.evaluations.models import CaseRun, Evaluation
@@ -76,20 +77,16 @@ def _names(session: Session) -> dict[UUID, str]:
     return {one: name for query in names for one, name in session.execute(query)}
 
 
-def _row(one: Evaluation, names: dict[UUID, str]) -> EvaluationRow:
-    return EvaluationRow(
-        id=one.id,
-        submission=one.submission_id,
-        challenge=names[one.challenge_id],
-        team=names[one.team_id],
-        phase=one.phase,
-        track=one.track,
-        task=one.task,
-        status=one.status,
-        reason_code=one.reason_code,
-        created_at=one.created_at,
-        finished_at=one.finished_at,
-    )
+def _row(evaluation: Evaluation, names: dict[UUID, str]) -> EvaluationRow:
+    return EvaluationRow.of(evaluation, **_named(evaluation, names))
+
+
+def _named(evaluation: Evaluation, names: dict[UUID, str]) -> dict[str, Any]:
+    return {
+        "submission": evaluation.submission_id,
+        "challenge": names[evaluation.challenge_id],
+        "team": names[evaluation.team_id],
+    }
 
 
 def shown(session: Session, evaluation_id: UUID, *, with_names: bool = False) -> EvaluationShown:
@@ -102,31 +99,18 @@ def shown(session: Session, evaluation_id: UUID, *, with_names: bool = False) ->
     one = session.get(Evaluation, evaluation_id, options=named)
     if one is None:
         raise NotFound("unknown_evaluation", "There is no such evaluation.")
-    return EvaluationShown(
-        **_row(one, _names(session)).model_dump(),
-        reason=one.reason,
-        trouble=one.trouble,
+    return EvaluationShown.of(
+        one,
+        **_named(one, _names(session)),
         submitted_by=_submitter(session, one),
         image=one.image.digest,
         image_bytes=one.image.size,
         dataset=one.dataset.digest,
         spec=one.spec_version.digest,
         evaluator=one.evaluator_version,
-        priority=one.priority,
-        started_at=one.started_at,
         verdicts=dict(Counter(run.verdict or run.status for run in one.runs)),
         cases=[_case(run, with_names=with_names) for run in one.runs],
-        scores=[
-            ScoreShown(
-                board=score.board,
-                metric=score.metric,
-                value=score.value,
-                low=score.low,
-                high=score.high,
-                reason=score.reason,
-            )
-            for score in one.scores
-        ],
+        scores=[ScoreShown.of(score) for score in one.scores],
     )
 
 
@@ -140,19 +124,8 @@ def _submitter(session: Session, one: Evaluation) -> str | None:
 
 
 def _case(run: CaseRun, *, with_names: bool) -> CaseShown:
-    return CaseShown(
-        case=run.pseudonym,
-        name=run.case.name if with_names else None,
-        status=run.status,
-        verdict=run.verdict,
-        message=run.message,
-        worker=run.worker,
-        mode=run.mode,
-        seconds=run.seconds,
-        peak_memory_bytes=run.peak_memory_bytes,
-        faults=run.faults,
-        has_log=bool(run.log),
-    )
+    name = run.case.name if with_names else None
+    return CaseShown.of(run, case=run.pseudonym, name=name, has_log=bool(run.log))
 
 
 def log_of(session: Session, evaluation_id: UUID, case: str) -> str:

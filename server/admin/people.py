@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.admin import Page, PersonOut, TeamMember, TeamName, TeamRow
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.admin.pages import page_of
-from server.admin.schemas import Page, PersonOut, TeamMember, TeamName, TeamRow
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.datasets.models import Dataset
@@ -43,17 +43,11 @@ def _described(session: Session, rows: Sequence[Account]) -> list[PersonOut]:
     ids = [row.id for row in rows]
     teams, log_ins, seen = _teams_of(session, ids), _log_ins(session, ids), _changes(session, ids)
     return [
-        PersonOut(
-            id=row.id,
-            email=row.email,
-            name=row.name,
-            is_admin=row.is_admin,
+        PersonOut.of(
+            row,
             teams=teams[row.id],
             last_log_in=log_ins.get(row.id),
             last_seen=max(filter(None, (log_ins.get(row.id), seen.get(row.id))), default=None),
-            closed_at=row.closed_at,
-            closed_why=row.closed_why,
-            created_at=row.created_at,
         )
         for row in rows
     ]
@@ -69,9 +63,7 @@ def _teams_of(session: Session, ids: Collection[UUID]) -> defaultdict[UUID, list
         .order_by(Membership.created_at)
     )
     for one, name, slug in rows:
-        found[one.user_id].append(
-            TeamName(id=one.team_id, challenge=slug, name=name, is_captain=one.is_captain)
-        )
+        found[one.user_id].append(TeamName.of(one, id=one.team_id, challenge=slug, name=name))
     return found
 
 
@@ -122,20 +114,14 @@ def teams(
     for row in rows:
         spent, active = attempts.get(row.id, (0, 0))
         items.append(
-            TeamRow(
-                id=row.id,
+            TeamRow.of(
+                row,
                 challenge=slugs[row.challenge_id],
-                name=row.name,
                 standing=standing(row),
-                eligible=row.eligible,
-                is_baseline=row.is_baseline,
-                disclaimer=row.disclaimer,
-                disqualified=row.disqualified,
                 members=members[row.id],
                 submissions=counts.get(row.id, 0),
                 spent=spent,
                 active=active,
-                created_at=row.created_at,
             )
         )
     return Page(items=items, next=following)
@@ -159,9 +145,7 @@ def _members_of(session: Session, ids: Collection[UUID]) -> defaultdict[UUID, li
         .order_by(Membership.created_at, Membership.user_id)
     )
     for one, account in rows:
-        found[one.team_id].append(
-            TeamMember(id=account.id, email=account.email, name=account.name, is_captain=one.is_captain)
-        )
+        found[one.team_id].append(TeamMember.of(account, one))
     return found
 
 

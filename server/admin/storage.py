@@ -2,12 +2,11 @@
 
 import time
 from pathlib import Path
-from uuid import UUID
 
-from pydantic import BaseModel
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from contract.admin import Disk, Overview, TeamStorage
 from server.challenges.models import Challenge
 from server.disk import Room, Share, gib
 from server.images.models import Image
@@ -20,50 +19,22 @@ _FOLDERS = ("blobs", "uploads", "inputs", "references", "scoring", "logs", "work
 _WEEK = 7 * 86400.0
 
 
-class TeamStorage(BaseModel):
-    """Bytes that a team stores: its images, each layer once, and uploads as long as they will be."""
-
-    id: UUID
-    team: str
-    challenge: str
-    images: int
-    uploads: int
+def days_left(disk: Disk) -> float | None:
+    """How long the room for uploads lasts at last week's pace; None if nothing came."""
+    return 7 * disk.for_uploads / disk.last_week if disk.last_week else None
 
 
-class Disk(BaseModel):
-    """The data disk in bytes: what is free and kept, what there is room for, what came in the last week."""
-
-    free: int
-    reserve: int
-    for_uploads: int
-    for_new_work: int
-    for_results: int
-    last_week: int
-
-    def days_left(self) -> float | None:
-        """How long the room for uploads lasts at last week's pace; None if nothing came."""
-        return 7 * self.for_uploads / self.last_week if self.last_week else None
-
-    def sentence(self) -> str:
-        """What still works, and for how long if it goes on as in the last week."""
-        if not self.for_results:
-            return "The disk is full: no output or score is stored, everything waits. Make room."
-        if not self.for_new_work:
-            return "The disk is nearly full: no case is given out, no upload is taken; what runs is still stored."
-        if not self.for_uploads:
-            return "The disk is nearly full: no upload is taken; what is there goes on."
-        days = self.days_left()
-        pace = "" if days is None else f"; at last week's {gib(self.last_week)} that lasts {days:,.0f} days"
-        return f"{gib(self.for_uploads)} are free for uploads{pace}."
-
-
-class Overview(Disk):
-    """The disk, what lies on it by folder, and what each team stores, in bytes."""
-
-    team_storage: int
-    database: int
-    folders: dict[str, int]
-    teams: list[TeamStorage]
+def sentence(disk: Disk) -> str:
+    """What still works, and for how long if it goes on as in the last week."""
+    if not disk.for_results:
+        return "The disk is full: no output or score is stored, everything waits. Make room."
+    if not disk.for_new_work:
+        return "The disk is nearly full: no case is given out, no upload is taken; what runs is still stored."
+    if not disk.for_uploads:
+        return "The disk is nearly full: no upload is taken; what is there goes on."
+    days = days_left(disk)
+    pace = "" if days is None else f"; at last week's {gib(disk.last_week)} that lasts {days:,.0f} days"
+    return f"{gib(disk.for_uploads)} are free for uploads{pace}."
 
 
 def disk(data: Path, reserve: int) -> Disk:
@@ -110,11 +81,7 @@ def _teams(session: Session) -> list[TeamStorage]:
     for team_id, name, challenge in rows:
         has = stored(session, team_id)
         if has.used:
-            each.append(
-                TeamStorage(
-                    id=team_id, team=name, challenge=challenge, images=has.images, uploads=has.uploads
-                )
-            )
+            each.append(TeamStorage.of(has, id=team_id, team=name, challenge=challenge))
     return sorted(each, key=lambda one: -(one.images + one.uploads))
 
 

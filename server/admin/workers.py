@@ -8,10 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from server import events
-from server.accounts import tokens
-from server.accounts.models import ApiToken, TokenKind
-from server.admin.schemas import (
+from contract.admin import (
     AnsweredOut,
     ReadOut,
     RevokedOut,
@@ -20,6 +17,9 @@ from server.admin.schemas import (
     WorkerReads,
     WorkerRow,
 )
+from server import events
+from server.accounts import tokens
+from server.accounts.models import ApiToken, TokenKind
 from server.errors import NotFound
 from server.queue import leases, reads, slots
 from server.queue.slots import SlotState
@@ -33,7 +33,7 @@ MOST_READS = 10_000
 class _Sums:
     """What the slots of one token did together."""
 
-    present: int
+    slots_present: int
     running: int
     finished: int
     handed_back: int
@@ -64,7 +64,7 @@ def workers(session: Session) -> list[WorkerRow]:
 def _sums(states: Iterable[SlotState]) -> _Sums:
     of = list(states)
     return _Sums(
-        present=sum(one.present for one in of),
+        slots_present=sum(one.present for one in of),
         running=sum(one.running for one in of),
         finished=sum(one.slot.finished for one in of),
         handed_back=sum(one.slot.handed_back for one in of),
@@ -76,31 +76,13 @@ def _sums(states: Iterable[SlotState]) -> _Sums:
 
 
 def _row(token: ApiToken, did: _Sums, cases: reads.Total, images: reads.Total) -> WorkerRow:
-    return WorkerRow(
-        id=token.id,
-        name=token.name,
-        created_at=token.created_at,
-        issued_at=token.issued_at,
-        revoked_at=token.revoked_at,
-        made_by=token.made_by,
-        most_slots=token.slots,
-        slots_present=did.present,
-        seen_at=did.seen_at,
-        running=did.running,
-        finished=did.finished,
-        handed_back=did.handed_back,
-        abandoned=did.abandoned,
-        faulted=did.faulted,
-        warnings=did.warnings,
-        cases_read=_total(cases),
-        images_read=_total(images),
+    return WorkerRow.of(
+        token, did, most_slots=token.slots, cases_read=_total(cases), images_read=_total(images)
     )
 
 
-def _total(one: reads.Total) -> TotalOut:
-    return TotalOut(
-        count=one.count, files=one.files, bytes=one.size, first_at=one.first_at, last_at=one.last_at
-    )
+def _total(total: reads.Total) -> TotalOut:
+    return TotalOut.of(total, bytes=total.size)
 
 
 def worker_named(session: Session, name: str) -> ApiToken:
@@ -128,21 +110,12 @@ def reads_of(session: Session, worker_id: UUID) -> WorkerReads:
     _require(session, worker_id)
     return WorkerReads(
         tasks=[
-            TaskReadOut(
-                challenge=one.challenge, phase=one.phase, task=one.task, **_total(one.total).model_dump()
-            )
-            for one in reads.by_task(session, worker_id)
+            TaskReadOut.of(task, task.total, bytes=task.total.size)
+            for task in reads.by_task(session, worker_id)
         ],
         read=[
-            ReadOut(
-                subject=one.subject,
-                id=one.subject_id,
-                files=one.files,
-                bytes=one.size,
-                first_at=one.first_at,
-                last_at=one.last_at,
-            )
-            for one in reads.read(session, worker_id, most=MOST_READS)
+            ReadOut.of(read, id=read.subject_id, bytes=read.size)
+            for read in reads.read(session, worker_id, most=MOST_READS)
         ],
     )
 
@@ -155,19 +128,12 @@ def answered_by(session: Session, worker_id: UUID, *, since: datetime | None = N
     """
     _require(session, worker_id)
     return [
-        AnsweredOut(
+        AnsweredOut.of(
+            one,
+            one.evaluation,
             evaluation=one.evaluation.id,
             submission=one.evaluation.submission_id,
-            challenge=one.challenge,
-            team=one.team,
-            phase=one.evaluation.phase,
-            track=one.evaluation.track,
-            task=one.evaluation.task,
-            status=one.evaluation.status,
-            cases=one.cases,
             cases_of=one.of,
-            first_at=one.first_at,
-            last_at=one.last_at,
         )
         for one in reads.answered(session, worker_id, since=since)
     ]

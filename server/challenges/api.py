@@ -6,17 +6,18 @@ from datetime import datetime
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
-from contract.texts import Name
-from server.challenges import plan, service
-from server.challenges.models import Challenge
-from server.challenges.schemas import (
+from contract.challenges import (
     ChallengeApplied,
     ChallengeApplyIn,
     ChallengeDetail,
     ChallengeFileIn,
     ChallengeOut,
     PhaseOut,
+    Plan,
 )
+from contract.texts import Name
+from server.challenges import plan, service
+from server.challenges.models import Challenge
 from server.datasets.effects import tasks_in_force
 from server.deps import AdminDep, SessionDep, SettingsDep
 
@@ -25,12 +26,9 @@ router = APIRouter(tags=["challenges"])
 
 def _phases(challenge: Challenge, at: datetime, with_cases: Mapping[str, set[str]]) -> list[PhaseOut]:
     return [
-        PhaseOut(
+        PhaseOut.of(
+            phase,
             name=name,
-            title=phase.title,
-            opens=phase.opens,
-            closes=phase.closes,
-            hidden=phase.hidden,
             open=phase.is_open(at),
             attempts=phase.attempts.valid,
             tasks=[task for task in challenge.spec.tasks if task in with_cases.get(name, ())],
@@ -42,14 +40,13 @@ def _phases(challenge: Challenge, at: datetime, with_cases: Mapping[str, set[str
 def _summaries(session: Session, challenges: Sequence[Challenge]) -> list[ChallengeOut]:
     at, with_cases = service.now(session), tasks_in_force(session, challenges)
     return [
-        ChallengeOut(
-            slug=one.slug,
-            title=one.spec.title,
-            description=one.spec.description,
-            tracks=list(one.spec.tracks),
-            phases=_phases(one, at, with_cases[one.id]),
+        ChallengeOut.of(
+            challenge,
+            challenge.spec,
+            tracks=list(challenge.spec.tracks),
+            phases=_phases(challenge, at, with_cases[challenge.id]),
         )
-        for one in challenges
+        for challenge in challenges
     ]
 
 
@@ -64,13 +61,13 @@ def get_challenge(session: SessionDep, slug: Name) -> ChallengeDetail:
     """One challenge with its whole file."""
     challenge = service.get_challenge(session, slug)
     (summary,), spec = _summaries(session, [challenge]), challenge.spec
-    return ChallengeDetail(**summary.model_dump(), version=spec.digest, spec=spec.model_dump(mode="json"))
+    return ChallengeDetail.of(summary, version=spec.digest, spec=spec.model_dump(mode="json"))
 
 
 @router.post("/admin/challenges/plan", tags=["admin"])
 def plan_challenge(
     session: SessionDep, admin: AdminDep, settings: SettingsDep, body: ChallengeFileIn
-) -> plan.Plan:
+) -> Plan:
     """What applying this file would change, and what would be asked; nothing is changed."""
     return plan.plan(session, plan.read(body.file, body.overlay, settings=settings), settings=settings)
 

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import BaseModel
-
+from contract.challenges import Change
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
 
@@ -17,15 +16,6 @@ SECTIONS = ("tracks", "tasks", "boards", "phases")
 _SIZES = ("memory", "shm", "output", "disk", "image", "log")
 _UNITS = ((2**40, "t"), (2**30, "g"), (2**20, "m"), (2**10, "k"))
 _LONGEST = 200
-
-
-class Change(BaseModel):
-    """One field: where, what it said and what it says, null where it was or is not there; dates also in words."""
-
-    field: str
-    old: str | None
-    new: str | None
-    words: str | None = None
 
 
 def differences(old: Spec, new: Spec, *, at: datetime) -> list[Change]:

@@ -5,15 +5,16 @@ from dataclasses import asdict
 from datetime import datetime
 from difflib import get_close_matches
 
-from pydantic import BaseModel, PrivateAttr
+from pydantic import PrivateAttr
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from contract.challenges import Change, Plan
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase, SpecError, read_challenge
 from server.challenges import service
-from server.challenges.diff import SECTIONS, Change, differences, gone, is_earlier, span, state
+from server.challenges.diff import SECTIONS, differences, gone, is_earlier, span, state
 from server.challenges.models import Challenge
 from server.datasets import fit
 from server.datasets.models import Dataset
@@ -24,18 +25,9 @@ from server.leaderboard.bases import hidden_by
 from server.settings import Settings
 
 
-class Plan(BaseModel):
-    """What would change. `present`: the version that this was compared with, null for a new challenge.
+class Planned(Plan):
+    """A plan with what was looked at for it."""
 
-    `questions` have to be answered with yes; `notes` are worth knowing. Nothing has been changed.
-    """
-
-    challenge: str
-    version: str
-    present: str | None
-    changes: list[Change]
-    notes: list[str]
-    questions: list[str]
     _looked_at: list[fit.Fit] = PrivateAttr(default_factory=list)
 
     @property
@@ -44,12 +36,12 @@ class Plan(BaseModel):
         return self.present == self.version
 
 
-def plan(session: Session, spec: Spec, *, settings: Settings) -> Plan:
+def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
     """What `apply` would change. References of cases are looked at where `settings` says and they can be read."""
     at = service.now(session)
     challenge = service.find_challenge(session, spec.challenge)
     if challenge is None or challenge.current_version is None:
-        return Plan(
+        return Planned(
             challenge=spec.challenge,
             version=spec.digest,
             present=None,
@@ -60,7 +52,7 @@ def plan(session: Session, spec: Spec, *, settings: Settings) -> Plan:
     old = challenge.spec
     vanishing = list(_vanishing(session, challenge, spec))
     looked_at = list(fit.looked_at(session, challenge, spec, settings))
-    planned = Plan(
+    planned = Planned(
         challenge=spec.challenge,
         version=spec.digest,
         present=challenge.current_version.digest,
@@ -91,7 +83,7 @@ def read(file: str, overlay: str | None, *, settings: Settings) -> Spec:
         raise Unprocessable("challenge_file", str(error), problems=problems) from None
 
 
-def apply_planned(session: Session, spec: Spec, planned: Plan, *, actor: str, confirmed: bool) -> bool:
+def apply_planned(session: Session, spec: Spec, planned: Planned, *, actor: str, confirmed: bool) -> bool:
     """Makes `spec` the present version as `planned`; returns whether anything changed.
 
     Raises:
@@ -109,7 +101,8 @@ def apply_planned(session: Session, spec: Spec, planned: Plan, *, actor: str, co
 def _all_of(spec: Spec, at: datetime) -> list[Change]:
     """What a new challenge brings."""
     found = [
-        Change(field=section, old=None, new=", ".join(getattr(spec, section))) for section in SECTIONS[:3]
+        Change(field=section, old=None, new=", ".join(getattr(spec, section)), words=None)
+        for section in SECTIONS[:3]
     ]
     for name, phase in spec.phases.items():
         found.append(Change(field=f"phases.{name}", old=None, new=phase.title, words=state(phase, at)))

@@ -4,10 +4,11 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from contract.datasets import ActivateIn, DatasetOut, DifferenceOut, DroppedOut, EffectOut
 from contract.texts import Name
 from server.challenges.service import get_challenge
 from server.datasets import effects, versions
-from server.datasets.schemas import ActivateIn, DatasetOut, DifferenceOut, DroppedOut, EffectOut
+from server.datasets.views import dataset_out
 from server.deps import AdminDep, SessionDep, SettingsDep
 
 router = APIRouter(tags=["datasets"])
@@ -25,7 +26,7 @@ def list_datasets(
     """Every version of the cases, the newest of a phase and task first."""
     challenge = get_challenge(session, slug)
     found = versions.versions(session, challenge, phase=phase, task=task, settings=settings)
-    return [DatasetOut.of(one) for one in found]
+    return [dataset_out(version) for version in found]
 
 
 @router.get("/admin/datasets/{dataset_id}/effect")
@@ -34,13 +35,8 @@ def get_effect(session: SessionDep, admin: AdminDep, settings: SettingsDep, data
     dataset = versions.get_version(session, dataset_id)
     effect = effects.effect_of(session, dataset)
     changes = effects.changes_of(session, dataset, settings)
-    return EffectOut(
-        leave=effect.leave,
-        come_back=effect.come_back,
-        waiting=effect.waiting,
-        sentence=effect.sentence(),
-        difference=None if changes is None else DifferenceOut.model_validate(changes, from_attributes=True),
-    )
+    difference = None if changes is None else DifferenceOut.of(changes)
+    return EffectOut.of(effect, sentence=effect.sentence(), difference=difference)
 
 
 @router.post("/admin/datasets/{dataset_id}/activate", status_code=204)

@@ -6,20 +6,19 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from contract.bounds import AwareMoment
+from contract.evaluations import (
+    CaseAdminOut,
+    ErrorsOut,
+    ReceiptKeyOut,
+    ReceiptOut,
+    RetryIn,
+    Summary,
+)
 from contract.texts import Name
 from server.deps import AdminDep, SessionDep, SettingsDep
 from server.evaluations import access, cases, errors, receipt_keys, receipts, summary
 from server.evaluations.excuse import excuse
-from server.evaluations.schemas import (
-    CaseAdminOut,
-    ErrorsOut,
-    FailedOut,
-    ReceiptKeyOut,
-    ReceiptOut,
-    RetryIn,
-    case_for_admin_out,
-)
-from server.evaluations.summary import Summary
+from server.evaluations.views import case_for_admin_out, failed_out
 
 router = APIRouter(tags=["evaluations"])
 
@@ -37,8 +36,8 @@ def get_receipt_key(settings: SettingsDep) -> dict[str, str]:
 def list_receipt_keys(session: SessionDep) -> list[ReceiptKeyOut]:
     """Every public key that this server's receipts were signed with, the one in use first."""
     return [
-        ReceiptKeyOut(key=one.public_key, created_at=one.created_at, retired_at=one.retired_at)
-        for one in receipt_keys.receipt_keys(session)
+        ReceiptKeyOut.of(row, algorithm="Ed25519", key=row.public_key)
+        for row in receipt_keys.receipt_keys(session)
     ]
 
 
@@ -47,7 +46,7 @@ def get_receipt(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> Re
     """The signed statement of what ran on what, with what; the signature is over its canonical JSON."""
     receipt = access.receipt_of(session, admin, evaluation_id)
     key = receipt_keys.key_of(session, receipt)
-    return ReceiptOut(statement=receipt.statement, signature=receipt.signature, key=key)
+    return ReceiptOut.of(receipt, key=key)
 
 
 @router.get("/admin/evaluations/{evaluation_id}/cases")
@@ -83,8 +82,8 @@ def list_errors(
 ) -> ErrorsOut:
     """Evaluations that ended as errored, the latest first (with `since`, from then on), and those that are parked."""
     return ErrorsOut(
-        errored=[FailedOut.of(one) for one in errors.errored(session, challenge=challenge, since=since)],
-        parked=[FailedOut.of(one) for one in errors.parked(session, challenge=challenge)],
+        errored=[failed_out(one) for one in errors.errored(session, challenge=challenge, since=since)],
+        parked=[failed_out(one) for one in errors.parked(session, challenge=challenge)],
     )
 
 

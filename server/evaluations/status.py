@@ -1,6 +1,6 @@
 """The only moves between the states of evaluations and of case runs, and what groups of states mean."""
 
-from contract.statuses import CaseStatus, EvaluationStatus
+from contract.statuses import ENDED, CaseStatus, EvaluationStatus
 
 _E, _C = EvaluationStatus, CaseStatus
 
@@ -22,7 +22,7 @@ CASE_MOVES: dict[CaseStatus, frozenset[CaseStatus]] = {
     _C.DROPPED: frozenset({_C.WAITING}),  # only with an evaluation that is retried
 }
 
-ACTIVE = (_E.QUEUED, _E.RUNNING, _E.SCORING)
+ACTIVE = tuple(status for status in _E if status not in ENDED)
 """States that hold an attempt in reserve; SCORED has spent it, every other state gives it back."""
 
 NOT_KEPT = (_E.REJECTED, _E.CANCELLED)

@@ -2,38 +2,11 @@
 
 from typing import Any
 
-from pydantic import BaseModel
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from contract.evaluations import Spread, Summary
 from server.evaluations.models import CaseRun, Evaluation
-
-
-class Spread(BaseModel):
-    """Smallest, median and largest of what was measured, and the sum; null where nothing was."""
-
-    low: float | None
-    median: float | None
-    high: float | None
-    total: float | None
-
-
-class Summary(BaseModel):
-    """Counts of cases by status, verdict and way of running, and what they used.
-
-    Seconds by the wall, on processors and from lease to the start of the clock; memory in bytes. `faults` counts ours.
-    """
-
-    statuses: dict[str, int]
-    verdicts: dict[str, int]
-    modes: dict[str, int]
-    seconds: Spread
-    cpu_seconds: Spread
-    wait_seconds: Spread
-    peak_memory_bytes: int | None
-    peak_gpu_memory_bytes: int | None
-    faults: int
-    fresh_only: bool
 
 
 def summary_of(session: Session, evaluation: Evaluation) -> Summary:

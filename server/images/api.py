@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from contract.images import ImageOut, StorageOut
 from server.deps import SessionDep, SettingsDep, UserDep
 from server.images import service
-from server.images.schemas import ImageOut, StorageOut
 from server.sweep import discard_removed
 
 router = APIRouter(tags=["images"])
@@ -23,7 +23,7 @@ def list_images(
 ) -> list[ImageOut]:
     """A team's images, newest first, page by page."""
     found = service.list_images(session, user, team_id, after=after, limit=limit)
-    return [ImageOut.model_validate(row) for row in found]
+    return [ImageOut.of(row) for row in found]
 
 
 @router.delete("/teams/{team_id}/images/{digest}", status_code=204)
@@ -42,5 +42,4 @@ def remove_image(
 @router.get("/teams/{team_id}/storage")
 def get_storage(team_id: UUID, session: SessionDep, user: UserDep, settings: SettingsDep) -> StorageOut:
     """What a team stores and may store, in bytes."""
-    has = service.get_storage(session, user, team_id)
-    return StorageOut(used=has.used, allowed=settings.team_storage, images=has.images, uploads=has.uploads)
+    return StorageOut.of(service.get_storage(session, user, team_id), allowed=settings.team_storage)

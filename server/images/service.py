@@ -10,10 +10,11 @@ from sqlalchemy import Select, extract, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.accounts import Scope
 from contract.images import ImageFacts
 from contract.statuses import UploadStatus
 from server import events
-from server.accounts.principals import Scope, User
+from server.accounts.principals import User
 from server.accounts.service import require_scope
 from server.database import after_commit
 from server.errors import Conflict, NotFound

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.queue import Forecast, ForecastChange, PhaseForecast, TaskForecast
 from contract.statuses import CaseStatus, Mode
 from server.challenges.models import Challenge
 from server.challenges.service import now
@@ -20,53 +20,6 @@ from server.queue.outlook import Work, ends
 from server.queue.slots import fits, needs, present_slots
 
 _PACKED = 2
-
-
-class TaskForecast(BaseModel):
-    """What is left of one task in one phase; seconds per case are those for which one keeps a slot from the next.
-
-    `measured`: from cases that have ended; else the challenge's limit for one case, which most stay far below.
-    """
-
-    challenge: str
-    phase: str
-    task: str
-    evaluations: int
-    cases: int
-    seconds_per_case: float
-    measured: bool
-    slot_seconds: float
-    nobody_offers: str | None
-
-
-class PhaseForecast(BaseModel):
-    """When the queue of a phase will be empty; null where a case needs what no slot offers."""
-
-    challenge: str
-    phase: str
-    cases: int
-    slot_seconds: float
-    ends: datetime | None
-    closes: datetime | None
-    in_time: bool | None
-
-
-class Change(BaseModel):
-    """What would change the end of everything that waits, and by how many seconds (below 0: sooner; null: unknown)."""
-
-    what: str
-    seconds: float | None
-
-
-class Forecast(BaseModel):
-    """The whole forecast as of a moment. `note`: what stands in the way of any, if something does."""
-
-    at: datetime
-    slots: int
-    note: str | None
-    tasks: list[TaskForecast]
-    phases: list[PhaseForecast]
-    changes: list[Change]
 
 
 @dataclass(frozen=True)
@@ -249,7 +202,7 @@ def _phase(
     )
 
 
-def _changes(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot]) -> list[Change]:
+def _changes(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot]) -> list[ForecastChange]:
     """One more slot like the largest, cases packed or given to one container, and the longest image left out."""
     work = [one.work for one in waiting]
     if not work or not slots:
@@ -262,17 +215,19 @@ def _changes(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot]) -> list[C
     longest = max(work, key=lambda one: one.slot_seconds)
     rest = [one for one in work if one is not longest]
     return [
-        Change(what=f"one more slot like {slots[largest].name}", seconds=_end(more, len(slots) + 1) - before),
+        ForecastChange(
+            what=f"one more slot like {slots[largest].name}", seconds=_end(more, len(slots) + 1) - before
+        ),
         *_packed(waiting, len(slots), before),
         *_invoked(waiting, len(slots), before),
-        Change(
+        ForecastChange(
             what=f"without the evaluation with most left ({longest.evaluation})",
             seconds=_end(rest, len(slots)) - before,
         ),
     ]
 
 
-def _packed(waiting: Sequence[_Waiting], slots: int, before: float) -> list[Change]:
+def _packed(waiting: Sequence[_Waiting], slots: int, before: float) -> list[ForecastChange]:
     """Two cases at once, where any of those that wait may be packed."""
     if not any(one.packs for one in waiting):
         return []
@@ -280,10 +235,10 @@ def _packed(waiting: Sequence[_Waiting], slots: int, before: float) -> list[Chan
         replace(one.work, seconds=one.work.seconds / _PACKED) if one.packs else one.work for one in waiting
     ]
     what = "two cases at once where packing is allowed, at best"
-    return [Change(what=what, seconds=_end(work, slots) - before)]
+    return [ForecastChange(what=what, seconds=_end(work, slots) - before)]
 
 
-def _invoked(waiting: Sequence[_Waiting], slots: int, before: float) -> list[Change]:
+def _invoked(waiting: Sequence[_Waiting], slots: int, before: float) -> list[ForecastChange]:
     """One container for many cases, for those that it is known for and that do not run like that already."""
     others = [one for one in waiting if one.invoked != 0]
     known = [one for one in others if one.invoked is not None]
@@ -291,10 +246,10 @@ def _invoked(waiting: Sequence[_Waiting], slots: int, before: float) -> list[Cha
         return []
     what = "one container for many cases (limits.invoke, and images that can)"
     if not known:
-        return [Change(what=f"{what}: none has run like that yet", seconds=None)]
+        return [ForecastChange(what=f"{what}: none has run like that yet", seconds=None)]
     tasks = ", ".join(sorted({one.evaluation.task for one in known}))
     work = [replace(one.work, seconds=one.invoked or one.work.seconds) for one in waiting]
-    return [Change(what=f"{what}, as measured for {tasks}", seconds=_end(work, slots) - before)]
+    return [ForecastChange(what=f"{what}, as measured for {tasks}", seconds=_end(work, slots) - before)]
 
 
 def _end(work: Sequence[Work], slots: int) -> float:

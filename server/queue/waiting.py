@@ -15,8 +15,6 @@ from server.evaluations.status import HAS_CASES
 from server.teams.models import Team
 from server.teams.service import name_key
 
-LEAST_PRIORITY, MOST_PRIORITY = -1000, 1000
-
 
 @dataclass(frozen=True)
 class Which:

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
+from contract.submissions import QuotaOut, SubmissionIn, SubmissionOut
 from contract.texts import REQUIRED, Name
 from server.challenges.service import get_challenge
 from server.deps import SessionDep, SettingsDep, UserDep
 from server.submissions import quota, service, views
-from server.submissions.schemas import QuotaOut, SubmissionIn, SubmissionOut
 
 router = APIRouter(tags=["submissions"])
 
@@ -35,7 +35,15 @@ def submit(
     """Submits an image per task; one evaluation each is queued."""
     challenge = get_challenge(session, slug)
     submission, new = service.submit(
-        session, user, challenge, wanted, idempotency_key=idempotency_key, settings=settings
+        session,
+        user,
+        challenge,
+        team_id=wanted.team,
+        track=wanted.track,
+        phase=wanted.phase,
+        images=wanted.images,
+        idempotency_key=idempotency_key,
+        settings=settings,
     )
     response.status_code = 201 if new else 200
     return views.submission_out(session, submission)
@@ -67,18 +75,12 @@ def get_quota(session: SessionDep, user: UserDep, slug: Name, team: UUID | None 
     challenge = get_challenge(session, slug)
     own = service.own_team(session, user, challenge, team)
     return [
-        QuotaOut(
-            task=one.task,
-            track=one.track,
-            phase=one.phase,
-            valid=one.valid,
-            spent=one.spent,
-            reserved=one.reserved,
-            left=one.left,
+        QuotaOut.of(
+            attempts,
             rejected_per_week=failures.most,
             rejected=len(failures.failed),
             rejected_left=failures.left,
             rejected_next_at=failures.next_at,
         )
-        for one, failures in quota.quotas(session, challenge.spec, team_id=own.id)
+        for attempts, failures in quota.quotas(session, challenge.spec, team_id=own.id)
     ]

@@ -4,13 +4,14 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from contract.evaluations import CaseOut, RetryIn
+from contract.submissions import EvaluationOut
 from server.deps import AdminDep, SessionDep, SettingsDep, UserDep
 from server.evaluations import cases, service
 from server.evaluations.api import After, Limit
-from server.evaluations.schemas import CaseOut, RetryIn, case_out
+from server.evaluations.views import case_out
 from server.submissions import access, views
 from server.submissions.retry import retry
-from server.submissions.schemas import EvaluationOut
 
 router = APIRouter(tags=["evaluations"])
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -29,7 +29,6 @@ from server.settings import Settings
 from server.submissions.models import Submission
 from server.submissions.quota import require_attempt
 from server.submissions.rejections import require_none_too_many
-from server.submissions.schemas import SubmissionIn
 from server.teams.models import Team
 from server.teams.service import choose_team, require_member, require_part
 from server.wakeups import wake_run_workers
@@ -47,51 +46,53 @@ def submit(
     session: Session,
     user: User,
     challenge: Challenge,
-    wanted: SubmissionIn,
     *,
+    team_id: UUID | None,
+    track: str,
+    phase: str,
+    images: Mapping[str, str],
     idempotency_key: str | None,
     settings: Settings,
 ) -> tuple[Submission, bool]:
-    """Takes a submission; the same idempotency key again returns the first one's.
+    """Takes a submission of an image per task; the same idempotency key again returns the first one's.
 
     Returns the submission and whether it is new.
     """
     at = challenges.now(session)
     require_scope(user, "submit")
     idempotency_key = _well_formed(idempotency_key)
-    team = own_team(session, user, challenge, wanted.team)
+    team = own_team(session, user, challenge, team_id)
     # The team's row lock makes counting and taking an attempt one step.
     session.execute(select(Team.id).where(Team.id == team.id).with_for_update(key_share=True))
     old = session.scalar(
         select(Submission).where(Submission.team_id == team.id, Submission.idempotency_key == idempotency_key)
     )
     if old is not None:
-        return _repeated(old, wanted), False
+        _require_same(old, track, phase, images)
+        return old, False
     settings.room(Share.NEW_WORK).require()
     session.refresh(team, ["disqualified"])  # as it is now that the row is locked
     require_part(team)
     spec = challenge.spec
-    challenges.require_open(spec, wanted.phase, at=at)
-    challenges.require_track(spec, wanted.track)
-    for task in wanted.images:
+    challenges.require_open(spec, phase, at=at)
+    challenges.require_track(spec, track)
+    for task in images:
         challenges.require_task(spec, task)
-    for taken, task in enumerate(wanted.images):
-        require_none_too_many(session, spec, team_id=team.id, phase=wanted.phase, task=task)
-        require_attempt(
-            session, spec, team_id=team.id, phase=wanted.phase, task=task, track=wanted.track, taken=taken
-        )
+    for taken, task in enumerate(images):
+        require_none_too_many(session, spec, team_id=team.id, phase=phase, task=task)
+        require_attempt(session, spec, team_id=team.id, phase=phase, task=task, track=track, taken=taken)
     submission = Submission(
         challenge_id=challenge.id,
         team_id=team.id,
         created_by=user.id,
-        track=wanted.track,
-        phase=wanted.phase,
-        images=dict(wanted.images),
+        track=track,
+        phase=phase,
+        images=dict(images),
         idempotency_key=idempotency_key,
     )
     session.add(submission)
     session.flush()
-    for task, digest in sorted(wanted.images.items()):
+    for task, digest in sorted(images.items()):
         _queue(session, challenge, submission, task, digest, settings)
     events.record(session, "submission", submission.id, actor=user.actor, what="submitted")
     after_commit(session, lambda: wake_run_workers(settings.redis_url))
@@ -105,13 +106,12 @@ def _well_formed(key: str | None) -> str:
     return key
 
 
-def _repeated(old: Submission, wanted: SubmissionIn) -> Submission:
-    if (old.track, old.phase, old.images) != (wanted.track, wanted.phase, wanted.images):
+def _require_same(old: Submission, track: str, phase: str, images: Mapping[str, str]) -> None:
+    if (old.track, old.phase, old.images) != (track, phase, images):
         raise Conflict(
             "idempotency_key_reused",
             "This Idempotency-Key was used for another submission; choose a new one.",
         )
-    return old
 
 
 def _queue(

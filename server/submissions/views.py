@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from contract.statuses import CaseStatus, EvaluationStatus
+from contract.submissions import EvaluationOut, ScoreOut, SubmissionOut
 from evaluator.spec import Phase
 from evaluator.verdicts import VALID, Check, Fault, code_of, commonest
 from server.challenges.models import Challenge
@@ -26,7 +27,6 @@ from server.evaluations.result_models import Score
 from server.evaluations.status import ACTIVE
 from server.queue.slots import Fleet, fleet, no_worker_note
 from server.submissions.models import Submission
-from server.submissions.schemas import EvaluationOut, ScoreOut, SubmissionOut
 
 QUARTERS = 4
 """Parts of a hidden phase's progress: few, for each tells the moment at which it is reached."""
@@ -55,15 +55,12 @@ def submissions_out(session: Session, submissions: Sequence[Submission]) -> list
     pairs = [(submission, one) for submission in submissions for one in submission.evaluations]
     shown = {one.id: one for one in _evaluations_out(session, challenge, pairs)}
     return [
-        SubmissionOut(
-            id=submission.id,
+        SubmissionOut.of(
+            submission,
             challenge=challenge.slug,
             team=submission.team_id,
-            track=submission.track,
-            phase=submission.phase,
             hidden=any(one.is_hidden for one in submission.evaluations),
-            created_at=submission.created_at,
-            evaluations=[shown[one.id] for one in submission.evaluations],
+            evaluations=[shown[str(one.id)] for one in submission.evaluations],
         )
         for submission in submissions
     ]
@@ -169,9 +166,8 @@ def _evaluation(
 ) -> EvaluationOut:
     phase = evaluation.spec_version.spec.phases[evaluation.phase]
     active = status in ACTIVE
-    return EvaluationOut(
-        id=evaluation.id,
-        task=evaluation.task,
+    return EvaluationOut.of(
+        evaluation,
         image=image,
         status=status,
         reason_code=None if active else evaluation.reason_code,
@@ -182,7 +178,6 @@ def _evaluation(
         note=note,
         verdicts=counts.verdicts if not phase.hidden or status is EvaluationStatus.SCORED else {},
         scores={} if sealed or status is not EvaluationStatus.SCORED else _scores(evaluation, phase),
-        created_at=evaluation.created_at,
         finished_at=None if active else _finished_at(evaluation),
     )
 

@@ -5,12 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from contract.texts import Line, Name
-from server.challenges.service import get_challenge
-from server.deps import AdminDep, SessionDep, UserDep
-from server.teams import invitations, service
-from server.teams.models import Team
-from server.teams.schemas import (
+from contract.teams import (
     InvitationIn,
     InvitationOut,
     MemberOut,
@@ -20,6 +15,11 @@ from server.teams.schemas import (
     TeamIn,
     TeamOut,
 )
+from contract.texts import Line, Name
+from server.challenges.service import get_challenge
+from server.deps import AdminDep, SessionDep, UserDep
+from server.teams import invitations, service
+from server.teams.models import Team
 
 router = APIRouter(tags=["teams"])
 
@@ -47,7 +47,7 @@ def get_team(team_id: UUID, session: SessionDep, user: UserDep) -> MyTeamOut:
 @router.get("/teams/{team_id}/invitations")
 def list_invitations(team_id: UUID, session: SessionDep, user: UserDep) -> list[InvitationOut]:
     """A team's open invitations."""
-    return [InvitationOut.model_validate(row) for row in invitations.open_invitations(session, user, team_id)]
+    return [InvitationOut.of(row) for row in invitations.open_invitations(session, user, team_id)]
 
 
 @router.post("/teams/{team_id}/invitations", status_code=201)
@@ -57,7 +57,7 @@ def invite(
     """Invites one more member; the answer is the only place that shows the code."""
     wanted = body or InvitationIn()
     code, row = invitations.invite(session, user, team_id, lasts_days=wanted.expires_in_days)
-    return NewInvitationOut(**InvitationOut.model_validate(row).model_dump(), code=code)
+    return NewInvitationOut.of(row, code=code)
 
 
 @router.delete("/teams/{team_id}/invitations/{invitation_id}", status_code=204)
@@ -87,12 +87,12 @@ def remove_member(team_id: UUID, user_id: UUID, session: SessionDep, user: UserD
 @router.patch("/admin/teams/{team_id}", tags=["admin"])
 def set_standing(team_id: UUID, body: Standing, session: SessionDep, admin: AdminDep) -> TeamOut:
     """Changes a team's name, eligibility, disclaimer or being a baseline, disqualifies it or takes that back."""
-    return TeamOut.model_validate(service.set_standing(session, admin, team_id, changes=body.changes()))
+    return TeamOut.of(service.set_standing(session, admin, team_id, changes=body.changes()))
 
 
 def _with_members(session: SessionDep, team: Team) -> MyTeamOut:
     members = [
-        MemberOut(user_id=account.id, name=account.name, is_captain=membership.is_captain)
+        MemberOut.of(account, membership, user_id=account.id)
         for membership, account in service.members(session, team.id)
     ]
-    return MyTeamOut(**TeamOut.model_validate(team).model_dump(), members=members)
+    return MyTeamOut.of(team, members=members)

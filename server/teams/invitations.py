@@ -9,18 +9,17 @@ from uuid import UUID
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.accounts import Scope
+from contract.teams import LASTS_DAYS
 from server import events
 from server.accounts import tallies
-from server.accounts.principals import Scope, User
+from server.accounts.principals import User
 from server.accounts.service import require_scope
 from server.accounts.tallies import Bound
 from server.errors import Conflict, Gone, NotFound, NotNow
 from server.teams.membership import join, lock_team, require_captain, require_member
 from server.teams.models import Invitation, Team
 
-LASTS_DAYS = 7
-"""How long an invitation lasts unless another number is asked for."""
-MOST_DAYS = 30
 OPEN_INVITATIONS = 20
 NEW_INVITATIONS = Bound("invitations", 100, timedelta(days=1), by_anybody=False)
 _ENDED_KEPT = timedelta(days=90)

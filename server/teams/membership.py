@@ -7,9 +7,10 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.accounts import Scope
 from server import events
 from server.accounts.models import Account
-from server.accounts.principals import Scope, User
+from server.accounts.principals import User
 from server.accounts.service import require_scope
 from server.errors import Conflict, Forbidden, NotFound
 from server.teams.models import Invitation, Membership, Team

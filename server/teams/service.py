@@ -10,8 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from contract.accounts import Scope
 from server import events
-from server.accounts.principals import Admin, Scope, User
+from server.accounts.principals import Admin, User
 from server.accounts.service import require_scope
 from server.errors import Conflict, Forbidden, NotFound, Unprocessable
 from server.names import display_name, is_reserved, skeleton

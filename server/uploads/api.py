@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.requests import ClientDisconnect
 
 from contract.texts import BINARY, REQUIRED, Name
+from contract.uploads import UploadOut
 from server.accounts.service import authenticate_user
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
@@ -24,7 +25,7 @@ from server.uploads import service
 from server.uploads.models import Upload
 from server.uploads.problems import UnsupportedMedia, VersionMismatch
 from server.uploads.receive import receive
-from server.uploads.schemas import MOST_METADATA, Metadata, UploadOut
+from server.uploads.schemas import MOST_METADATA, Metadata
 from server.uploads.turns import require_turn
 from server.wakeups import wake_checkers
 
@@ -110,7 +111,7 @@ def create_upload(
         )
     location = request.url_for("get_upload", upload_id=upload.id).path
     response.headers.update({"Location": location, **_progress(upload)})
-    return UploadOut.model_validate(upload)
+    return UploadOut.of(upload)
 
 
 @router.head("/uploads/{upload_id}", response_class=Response, dependencies=[Depends(_version)])
@@ -125,13 +126,13 @@ def head_upload(upload_id: UUID, session: SessionDep, user: UserDep) -> Response
 @router.get("/uploads/{upload_id}")
 def get_upload(upload_id: UUID, session: SessionDep, user: UserDep) -> UploadOut:
     """How far an upload is, and what came of it."""
-    return UploadOut.model_validate(service.get_upload(session, user, upload_id))
+    return UploadOut.of(service.get_upload(session, user, upload_id))
 
 
 @router.get("/teams/{team_id}/uploads")
 def list_uploads(team_id: UUID, session: SessionDep, user: UserDep) -> list[UploadOut]:
     """A team's latest uploads."""
-    return [UploadOut.model_validate(row) for row in service.list_uploads(session, user, team_id)]
+    return [UploadOut.of(row) for row in service.list_uploads(session, user, team_id)]
 
 
 @router.delete("/uploads/{upload_id}", status_code=204, dependencies=[Depends(_version)])

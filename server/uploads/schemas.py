@@ -1,38 +1,17 @@
-"""What upload endpoints take and give."""
+"""What upload endpoints take in a header."""
 
 import base64
 import binascii
 import re
-from datetime import datetime
-from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from contract.statuses import UploadStatus
 from contract.texts import line
 from server.errors import BadRequest
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 MOST_METADATA = 4_000
 """Characters of an Upload-Metadata header."""
-
-
-class UploadOut(BaseModel):
-    """An upload and what came of it; `image` is the digest to submit once it is ready."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    team_id: UUID
-    status: UploadStatus
-    offset: int
-    length: int
-    filename: str | None
-    image: str | None
-    code: str | None
-    message: str | None
-    created_at: datetime
-    expires_at: datetime
 
 
 class Metadata(BaseModel):

@@ -11,9 +11,10 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.accounts import Scope
 from contract.statuses import UploadStatus
 from server import events
-from server.accounts.principals import Scope, User
+from server.accounts.principals import User
 from server.accounts.service import require_scope
 from server.database import after_commit
 from server.disk import Room

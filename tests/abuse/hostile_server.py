@@ -17,22 +17,49 @@ WHEN = "2026-01-01T00:00:00Z"
 ID = "an-id"
 """What the client puts into addresses; anything else it refuses to ask for."""
 _SCORE = {"value": 1.0, "low": 0.5, "high": 1.5, "reason": EVIL, "note": EVIL, "rank": 1.0}
-_MARKED = {"team": EVIL, "disclaimer": EVIL, "first": True, "eligible": False, "disqualified": True}
+_MARKED = {
+    "team": EVIL,
+    "disclaimer": EVIL,
+    "first": True,
+    "eligible": False,
+    "disqualified": True,
+    "baseline": True,
+}
 _DRAWN = {"level": 0.9, "resamples": 200, "unit": EVIL, "strata": [EVIL], "sources": EVIL}
 _ENTRY = _MARKED | {"metrics": {EVIL: _SCORE}, "scored_at": WHEN, "submitted_at": WHEN, "rank": 1.0}
-_TEAM = {"id": ID, "name": EVIL, "members": [{"id": ID, "name": EVIL, "is_captain": True}]}
+_TEAM = {
+    "id": ID,
+    "name": EVIL,
+    "eligible": False,
+    "disclaimer": EVIL,
+    "is_baseline": False,
+    "created_at": WHEN,
+    "members": [{"user_id": ID, "name": EVIL, "is_captain": True}],
+}
 _EVALUATION = {
     "id": ID,
     "task": EVIL,
     "image": EVIL,
-    "status": "REJECTED",
+    "status": "rejected",
+    "cases": 3,
+    "progress": 10,
+    "created_at": WHEN,
+    "finished_at": WHEN,
     "reason_code": EVIL,
     "reason": EVIL,
     "note": EVIL,
     "verdicts": {EVIL: 3},
     "scores": {EVIL: {EVIL: _SCORE}},
 }
-_SUBMISSION = {"id": ID, "track": EVIL, "phase": EVIL, "created_at": WHEN, "evaluations": [_EVALUATION]}
+_SUBMISSION = {
+    "id": ID,
+    "challenge": EVIL,
+    "team": ID,
+    "track": EVIL,
+    "phase": EVIL,
+    "created_at": WHEN,
+    "evaluations": [_EVALUATION],
+}
 _PHASE = {
     "name": ID,
     "title": EVIL,
@@ -40,14 +67,16 @@ _PHASE = {
     "hidden": False,
     "opens": WHEN,
     "closes": WHEN,
+    "attempts": 3,
     "tasks": [EVIL],
 }
 _BOARD = {
     "board": EVIL,
     "title": EVIL,
+    "weight": 1.0,
     "cases": 3,
     "last_scored": WHEN,
-    "metrics": [{"name": EVIL, "title": EVIL}],
+    "metrics": [{"name": EVIL, "title": EVIL, "better": None, "reason": EVIL}],
     "entries": [_ENTRY, _ENTRY],
     "bootstrap": _DRAWN,
     "otherwise": [_ENTRY | {"differs": [EVIL], "bootstrap": _DRAWN}],
@@ -60,41 +89,73 @@ _STANDING = _MARKED | {
     "board_ranks": {EVIL: 1.0},
     "missing": [EVIL],
 }
+_ACCOUNT = {"id": ID, "email": EVIL, "name": EVIL, "is_admin": False, "created_at": WHEN}
+_TOKEN = {
+    "id": EVIL,
+    "name": EVIL,
+    "scopes": [EVIL],
+    "created_at": WHEN,
+    "expires_at": WHEN,
+    "revoked_at": None,
+    "parent_id": EVIL,
+}
+_CHALLENGE = {"slug": ID, "title": EVIL, "description": EVIL, "tracks": [EVIL], "phases": [_PHASE]}
+_SPEC = {"tasks": {EVIL: {}}, "boards": {}, "title": EVIL, "phases": {}}
+_FACTS = {
+    "digest": "sha256:" + "0" * 64,
+    "layers": [],
+    "layer_sizes": [],
+    "size": 0,
+    "architecture": EVIL,
+    "os": EVIL,
+    "user": EVIL,
+    "environment": [EVIL],
+    "entrypoint": [EVIL],
+}
+_INVITATION = {"id": EVIL, "created_at": WHEN, "expires_at": WHEN}
+_CASE = {
+    "case": EVIL,
+    "status": "done",
+    "verdict": EVIL,
+    "message": EVIL,
+    "warnings": [EVIL],
+    "seconds": 1,
+    "peak_memory_bytes": 1,
+    "faults": 0,
+    "log": EVIL,
+}
 _ANSWERS: dict[str, Any] = {
-    "GET /me": {"id": ID, "email": EVIL, "name": EVIL, "is_admin": False},
-    "POST /accounts": {"id": ID, "email": EVIL, "name": EVIL, "is_admin": False},
+    "GET /me": _ACCOUNT | {"scopes": [EVIL]},
+    "POST /accounts": _ACCOUNT,
     "POST /sessions": {"token": "t", "expires_at": WHEN},
-    "POST /tokens": {"id": "i", "token": "t"},
-    "GET /tokens": [
-        {
-            "id": EVIL,
-            "name": EVIL,
-            "scopes": [EVIL],
-            "created_at": WHEN,
-            "expires_at": WHEN,
-            "parent_id": EVIL,
-        }
-    ],
-    "GET /sessions": [{"id": EVIL, "created_at": WHEN}],
-    "GET /teams/[^/]+/images": [{"id": EVIL, "digest": EVIL, "size": 1, "created_at": WHEN}],
-    "GET /teams/[^/]+/storage": {"used": 1, "allowed": 2},
-    "GET /teams/[^/]+/invitations": [{"id": EVIL, "created_at": WHEN, "expires_at": WHEN}],
-    "GET /challenges": [{"slug": ID, "title": EVIL, "tracks": [EVIL], "phases": [_PHASE]}],
-    "GET /challenges/[^/]+": {"spec": {"tasks": {EVIL: {}}, "boards": {}, "title": EVIL, "phases": {}}},
+    "POST /tokens": _TOKEN | {"id": "i", "token": "t"},
+    "GET /tokens": [_TOKEN],
+    "GET /sessions": [{"id": EVIL, "created_at": WHEN, "expires_at": None}],
+    "GET /teams/[^/]+/images": [{"id": EVIL, "digest": EVIL, "size": 1, "facts": _FACTS, "created_at": WHEN}],
+    "GET /teams/[^/]+/storage": {"used": 1, "allowed": 2, "images": 1, "uploads": 0},
+    "GET /teams/[^/]+/invitations": [_INVITATION],
+    "GET /challenges": [_CHALLENGE],
+    "GET /challenges/[^/]+": _CHALLENGE | {"version": EVIL, "spec": _SPEC},
     "(GET|POST) /challenges/[^/]+/teams(/mine)?": _TEAM,
     "GET /teams/[^/]+": _TEAM,
-    "POST /teams/.*/invitations": {"code": EVIL},
+    "POST /teams/.*/invitations": _INVITATION | {"code": EVIL},
     "POST /invitations/.*": _TEAM,
     "GET /challenges/[^/]+/submissions": [_SUBMISSION],
     "GET /submissions/.*": _SUBMISSION,
     "POST /evaluations/.*": _EVALUATION,
-    "GET /evaluations/.*": [{"case": EVIL, "verdict": EVIL, "message": EVIL, "seconds": 1, "log": EVIL}],
+    "GET /evaluations/.*": [_CASE],
     "GET /challenges/[^/]+/quota": [
         {"task": EVIL, "track": EVIL, "phase": ID, "valid": 2, "spent": 1, "reserved": 0, "left": 1}
     ],
     "GET /challenges/[^/]+/leaderboards/.*": {
+        "challenge": EVIL,
         "title": EVIL,
+        "phase": EVIL,
         "phase_title": EVIL,
+        "at": WHEN,
+        "open": True,
+        "version": EVIL,
+        "decimals": 3,
         "closes": WHEN,
         "released_early": EVIL,
         "tracks": [{"track": EVIL, "unified": [_STANDING], "boards": [_BOARD]}],

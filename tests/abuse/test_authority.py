@@ -11,10 +11,10 @@ import httpx
 import pytest
 from sqlalchemy import delete, func, update
 
+from contract.accounts import Scope
 from contract.statuses import UploadStatus
 from evaluator.spec import Challenge
 from server.accounts.models import Account, ApiToken, TokenKind
-from server.accounts.principals import Scope
 from server.accounts.tokens import issue
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation

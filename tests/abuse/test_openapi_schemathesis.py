@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import pytest
 
+from contract.accounts import Scope
 from server.accounts.models import Account, TokenKind
-from server.accounts.principals import Scope
 from server.accounts.tokens import issue
 from server.database import SessionFactory, unit_of_work
 from tests.server.lab import Entrant, Lab

@@ -12,7 +12,9 @@ import pytest
 
 from client.api import Client
 
-CASES = [{"id": f"run-{number}", "case": f"case-{number}"} for number in range(450)]
+_KNOWN = {"status": "done", "warnings": [], "faults": 0}
+_KNOWN |= dict.fromkeys(("verdict", "message", "seconds", "peak_memory_bytes", "log"))
+CASES = [{"id": f"run-{number}", "case": f"case-{number}", **_KNOWN} for number in range(450)]
 
 
 @contextmanager
@@ -56,7 +58,7 @@ def test_every_page_is_read_once(count: int) -> None:
 @pytest.mark.parametrize("count", [0, 1, 200, 450])
 @pytest.mark.parametrize("named", [True, False])
 def test_a_server_that_knows_no_pages_is_asked_twice_at_most(count: int, named: bool) -> None:
-    cases = [one if named else {"case": one["case"]} for one in CASES[:count]]
+    cases = [one if named else {**_KNOWN, "case": one["case"]} for one in CASES[:count]]
     with server(cases, pages=False) as (client, asked):
         assert [one.case for one in client.cases("e")] == [one["case"] for one in cases]
     assert len(asked) <= 2

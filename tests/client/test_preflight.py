@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import update
 
 from client.errors import Exit, Problem
-from client.models import Phase, Quota
 from client.preflight import Aim, require_attempts, require_open
+from contract.challenges import PhaseOut
 from contract.statuses import EvaluationStatus as Status
+from contract.submissions import QuotaOut
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.datasets.models import Dataset, DatasetState
@@ -79,7 +80,7 @@ def test_tasks_that_share_their_attempts_take_one_each() -> None:
     tasks = ("task1", "task2")
     aim = Aim("fomo", "team", "method", "validation", tasks)
     quotas = [
-        Quota(task=task, track="method", phase="validation", valid=3, spent=2, reserved=0, left=1)
+        QuotaOut(task=task, track="method", phase="validation", valid=3, spent=2, reserved=0, left=1)
         for task in tasks
     ]
     require_attempts(quotas, aim, {"phases": {"validation": {"attempts": {"per": ["team", "task"]}}}})
@@ -90,7 +91,7 @@ def test_tasks_that_share_their_attempts_take_one_each() -> None:
 def test_too_many_rejections_say_when_there_is_another() -> None:
     aim = Aim("fomo", "team", "method", "validation", ("task1",))
     spec = {"phases": {"validation": {"attempts": {"per": ["team", "task", "track"]}}}}
-    quota = Quota(
+    quota = QuotaOut(
         task="task1",
         track="method",
         phase="validation",
@@ -111,10 +112,11 @@ def test_too_many_rejections_say_when_there_is_another() -> None:
 
 def test_a_closed_phase_says_when() -> None:
     long_ago, far_off = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
-    over = Phase(name="old", title="Old", open=False, opens=long_ago, closes=long_ago)
+    shared = {"hidden": True, "open": False, "attempts": None}
+    over = PhaseOut(name="old", title="Old", opens=long_ago, closes=long_ago, **shared)
     with pytest.raises(Problem, match=r"'old' closed on 2020-01-01T00:00:00\+00:00"):
         require_open(over)
-    coming = Phase(name="new", title="New", open=False, opens=far_off)
+    coming = PhaseOut(name="new", title="New", opens=far_off, closes=None, **shared)
     with pytest.raises(Problem, match="'new' opens on 2999"):
         require_open(coming)
 

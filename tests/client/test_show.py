@@ -8,7 +8,6 @@ import pytest
 from rich.console import Console, RenderableType
 
 from client.boards import leaderboard_tables
-from client.models import Evaluation, Quota, Submission
 from client.progress import size
 from client.show import quota_table, submission_table
 from contract.leaderboard import (
@@ -22,6 +21,7 @@ from contract.leaderboard import (
     UnifiedOut,
     ValueOut,
 )
+from contract.submissions import EvaluationOut, QuotaOut, SubmissionOut
 
 BOARDS = tuple(f"task{number}" for number in range(1, 8))
 TEAM = "The Cortical Surface Mappers of the Northern University"
@@ -69,6 +69,19 @@ def leaderboard() -> LeaderboardOut:
     return phase("Validation", TrackOut(track="method", unified=[row], boards=boards))
 
 
+def evaluation(status: str, **more: Any) -> EvaluationOut:
+    """An evaluation of task1, as a server says it that knows only what it has to."""
+    unset = dict.fromkeys(("reason_code", "reason", "note", "finished_at"))
+    counts = {"cases": 0, "progress": 0, "verdicts": {}, "scores": {}}
+    known = {"id": "e", "task": "task1", "image": "sha256:0", "created_at": AT, **unset, **counts}
+    return EvaluationOut.model_validate(known | {"status": status, **more})
+
+
+def submission(one: EvaluationOut, **more: Any) -> SubmissionOut:
+    known = {"challenge": "fomo26", "team": "t", "track": "method", "phase": "validation"}
+    return SubmissionOut(id="0" * 36, created_at=AT, evaluations=[one], **known, **more)
+
+
 def printed(width: int, *shown: RenderableType) -> str:
     """What a terminal of this width shows."""
     console = Console(file=io.StringIO(), width=width)
@@ -101,42 +114,26 @@ def test_a_board_without_a_scored_submission_is_in_brackets_at_any_width() -> No
 
 def test_80_columns_cut_no_verdict_of_a_submission() -> None:
     code = "output_invalid:decimal_float"
-    one = Evaluation(
-        id="e",
-        task="task1",
-        status="REJECTED",
+    one = evaluation(
+        "rejected",
         reason_code="every_case_failed",
         reason="Every one of the first three cases failed by the image's own doing, so the rest did not run.",
         verdicts={code: 3, "timeout": 1},
     )
-    submission = Submission(
-        id="0" * 36, track="method", phase="validation", created_at=datetime.now(UTC), evaluations=(one,)
-    )
-    lines = printed(80, submission_table(submission))
+    lines = printed(80, submission_table(submission(one)))
     assert f"3 × {code}" in lines
     assert "every_case_failed" in lines
+    assert "REJECTED" in lines, "people read a status as the documentation writes it"
 
 
 def test_a_rejection_on_hidden_cases_shows_its_class() -> None:
-    one = Evaluation(id="e", task="task1", status="REJECTED", reason_code="all_failed", failure="timeout")
-    submission = Submission(
-        id="0" * 36, track="method", phase="validation", created_at=datetime.now(UTC), evaluations=(one,)
-    )
-    assert "timeout" in printed(80, submission_table(submission))
+    one = evaluation("rejected", reason_code="all_failed", failure="timeout")
+    assert "timeout" in printed(80, submission_table(submission(one)))
 
 
 def test_hidden_cases_say_that_they_show_late_until_they_have_ended() -> None:
-    for hidden, status, said in ((True, "QUEUED", True), (True, "SCORED", False), (False, "QUEUED", False)):
-        one = Evaluation(id="e", task="task1", status=status)
-        submission = Submission(
-            id="0" * 36,
-            track="method",
-            phase="validation",
-            hidden=hidden,
-            created_at=datetime.now(UTC),
-            evaluations=(one,),
-        )
-        lines = printed(80, submission_table(submission))
+    for hidden, status, said in ((True, "queued", True), (True, "scored", False), (False, "queued", False)):
+        lines = printed(80, submission_table(submission(evaluation(status), hidden=hidden)))
         assert ("every 15 seconds at first" in " ".join(lines.split())) is said, lines
         assert max(map(len, lines.splitlines())) <= 80
 
@@ -145,7 +142,7 @@ def test_80_columns_show_what_may_still_be_rejected() -> None:
     at = datetime(2026, 12, 3, 8, 30, tzinfo=UTC)
     row = {"track": "method", "phase": "validation", "valid": 3, "spent": 0, "reserved": 0, "left": 3}
     full = {"rejected_per_week": 10, "rejected": 10, "rejected_left": 0, "rejected_next_at": at}
-    rows = [Quota(task="task1", **row, **full), Quota(task="task2", **row)]
+    rows = [QuotaOut(task="task1", **row, **full), QuotaOut(task="task2", **row)]
     words = " ".join(printed(80, quota_table(rows)).split())
     assert "0 of 10" in words
     assert "2026-12-03" in words

@@ -116,7 +116,7 @@ def test_watch_tells_scripts_how_it_ended(mine: Cli, server: Server, archive: Pa
         done = mine("watch", submission)
         assert (done.exit_code, words in done.output) == (expected, True), done.output
     shown = mine("watch", submission, "--json")
-    assert json.loads(shown.stdout)["evaluations"][0]["status"] == "CANCELLED"
+    assert json.loads(shown.stdout)["evaluations"][0]["status"] == "cancelled"
 
 
 def test_watch_follows_the_newest_and_gives_up_in_time(mine: Cli, archive: Path) -> None:
@@ -130,7 +130,7 @@ def test_watch_follows_the_newest_and_gives_up_in_time(mine: Cli, archive: Path)
     assert "the organizers see it" in done.stderr
     as_json = mine("watch", "--timeout", "0.3", "--interval", "0.1", "--json")
     assert as_json.exit_code == 7
-    assert json.loads(as_json.stdout)["evaluations"][0]["status"] == "QUEUED"
+    assert json.loads(as_json.stdout)["evaluations"][0]["status"] == "queued"
 
 
 def test_submit_can_watch_at_once(mine: Cli, archive: Path) -> None:

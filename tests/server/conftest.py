@@ -25,10 +25,10 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
+from contract.accounts import Scope
 from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.spec import Challenge, load_challenge
 from server.accounts.models import Account, TokenKind
-from server.accounts.principals import Scope
 from server.accounts.tokens import issue
 from server.app import create_app
 from server.challenges.service import apply

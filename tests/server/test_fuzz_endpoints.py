@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from contract.accounts import Scope
 from server.accounts.models import Account, TokenKind
-from server.accounts.principals import Scope
 from server.accounts.tokens import issue
 from server.database import SessionFactory, unit_of_work
 from tests.server.conftest import Clients, Person

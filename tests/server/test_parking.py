@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 from server.database import unit_of_work
 from server.evaluations import errors, faults
 from server.evaluations.models import CaseRun, Evaluation, Trouble
-from server.evaluations.schemas import FailedOut
 from server.evaluations.suspicion import FAULTS, FAULTS_BESIDE_ITS_OWN, pause_after
+from server.evaluations.views import failed_out
 from tests.server.lab import Entrant, FakeWorker, Json, Lab
 from tests.server.test_faults import BROKEN
 
@@ -212,7 +212,7 @@ def test_an_image_that_no_host_can_stand_ends_sooner_each_time_and_begins_later(
     assert [run.status for run in lab.runs(second)][:4] == ["parked"] * 3 + ["waiting"]
     assert all(0 < left <= pause_after(FAULTS) for left in pauses(lab, second))
     with unit_of_work(lab.sessions) as session:
-        (waits,) = [FailedOut.of(one) for one in errors.parked(session, challenge=lab.slug)]
+        (waits,) = [failed_out(one) for one in errors.parked(session, challenge=lab.slug)]
     assert (waits.id, waits.cases_parked, waits.code) == (UUID(second), 3, None)
     assert waits.reason is not None
     assert waits.reason.startswith("Its image met faults in earlier evaluations")

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from contract.challenges import Change
 from evaluator.spec import SpecError, load_challenge
 from evaluator.terminal import Console
-from server.challenges.diff import Change
-from server.challenges.plan import Plan, apply_planned, plan
+from server.challenges.plan import Planned, apply_planned, plan
 from server.settings import Settings
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 
@@ -74,14 +74,14 @@ def run(
     return f"{spec.challenge}: {'applied' if changed else 'unchanged'}, version {spec.digest}"
 
 
-def _show_questions(planned: Plan, show: Callable[[str], object]) -> None:
+def _show_questions(planned: Planned, show: Callable[[str], object]) -> None:
     for one in planned.questions:
         show(f"{planned.challenge}: {one}")
     if planned.questions:
         show("It would ask about these first, or want --yes.")
 
 
-def _lines(planned: Plan) -> list[str]:
+def _lines(planned: Planned) -> list[str]:
     if planned.is_unchanged:
         return []
     against = f"compared with the present version {planned.present}" if planned.present else "a new challenge"

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from contract.datasets import DatasetOut
 from evaluator.terminal import say
 from server.challenges.service import get_challenge
 from server.datasets import effects, versions
 from server.datasets.models import Dataset
-from server.datasets.schemas import DatasetOut
+from server.datasets.views import dataset_out
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.tables import Listing, counted, show, show_json
 
@@ -39,7 +40,7 @@ def show_datasets(
         found = versions.versions(
             session, get_challenge(session, challenge), phase=phase, task=task, settings=settings
         )
-        rows = [DatasetOut.of(one) for one in found]
+        rows = [dataset_out(version) for version in found]
     if as_json:
         show_json([one.model_dump(mode="json") for one in rows])
     else:

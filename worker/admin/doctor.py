@@ -192,17 +192,17 @@ def storage_lasts(data: Path) -> Iterator[Finding]:
     """What an installation's disk has room for, and for how long at last week's pace."""
     if not (data / "blobs").is_dir():
         return
-    from server.admin.storage import disk as storage  # it needs the server's tables
+    from server.admin import storage  # it needs the server's tables
     from server.settings import Settings
 
     reserve = os.environ.get("PROCTOR_DISK_RESERVE", Settings.model_fields["disk_reserve"].default)
-    found = storage(data, int(reserve))
-    days = found.days_left()
+    found = storage.disk(data, int(reserve))
+    days = storage.days_left(found)
     state = State.OK
     if not found.for_uploads or (days is not None and days < _DAYS):
         state = State.WARN if found.for_results else State.FAIL
     remedy = "'proctor-admin storage' says what takes it; 'proctor-admin sweep' removes what nothing needs."
-    yield Finding("storage", state, found.sentence(), "" if state is State.OK else remedy)
+    yield Finding("storage", state, storage.sentence(found), "" if state is State.OK else remedy)
 
 
 def free_port(port: int) -> Finding:

@@ -10,12 +10,13 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
+from contract.evaluations import ErrorsOut, FailedOut
 from evaluator.terminal import Console, in_line, say, say_json
 from server.admin.find import evaluation_id
 from server.challenges.service import now
 from server.evaluations import errors
 from server.evaluations.excuse import excuse
-from server.evaluations.schemas import ErrorsOut, FailedOut
+from server.evaluations.views import failed_out
 from server.submissions.retry import errored_like, retry
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.tables import console
@@ -39,8 +40,8 @@ def show_errors(
     with work(settings_of(data)) as session:
         begin = None if since is None else now(session) - _span(since)
         found = ErrorsOut(
-            errored=[FailedOut.of(one) for one in errors.errored(session, challenge=challenge, since=begin)],
-            parked=[FailedOut.of(one) for one in errors.parked(session, challenge=challenge)],
+            errored=[failed_out(one) for one in errors.errored(session, challenge=challenge, since=begin)],
+            parked=[failed_out(one) for one in errors.parked(session, challenge=challenge)],
         )
     if as_json:
         say_json(found)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from contract.queue import Forecast, PhaseForecast
 from evaluator.terminal import say_json
-from server.queue.forecast import Forecast, PhaseForecast, forecast
+from server.queue.forecast import forecast
 from worker.admin.context import settings_of, work
 from worker.admin.tables import Listing, console, moment
 

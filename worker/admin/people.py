@@ -9,12 +9,13 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
+from contract.accounts import Email, Password
+from contract.admin import PersonOut
 from evaluator.terminal import say
 from server.accounts import access, closing, hashing, passwords, service
 from server.accounts.models import Account
-from server.accounts.schemas import Email, Name, Password
+from server.accounts.schemas import Name
 from server.admin import people
-from server.admin.schemas import PersonOut
 from server.admin.workers import revoke_made_by
 from server.settings import Settings
 from server.words import words

@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from contract.queue import LEAST_PRIORITY, MOST_PRIORITY
 from evaluator.terminal import say
 from server.admin.find import evaluation_id
 from server.evaluations.errors import headline
-from server.queue.schemas import WaitingOut
-from server.queue.waiting import LEAST_PRIORITY, MOST_PRIORITY, Waiting, Which, prioritize, waiting
+from server.queue.views import waiting_out
+from server.queue.waiting import Waiting, Which, prioritize, waiting
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.tables import Listing, console, counted, moment, show, show_json
 
@@ -36,7 +37,7 @@ def show_queue(
     """Every evaluation that has cases to run, what an admin put first before all others."""
     with work(settings_of(data)) as session:
         found = waiting(session, Which(challenge, phase, track, task, team))
-        rows = [WaitingOut.of(one).model_dump(mode="json") for one in found]
+        rows = [waiting_out(one).model_dump(mode="json") for one in found]
         table = queue_table(found)
         trouble = headline(session)
     if as_json:

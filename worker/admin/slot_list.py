@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from server.queue.schemas import SlotOut
 from server.queue.slots import SlotState, slot_states
+from server.queue.views import slot_out
 from worker.admin.context import settings_of, work
 from worker.admin.tables import Listing, counted, moment, show, show_json
 
@@ -28,7 +28,7 @@ def show_slots(
     with work(settings_of(data)) as session:
         states = slot_states(session)
         if as_json:
-            show_json([SlotOut.of(one).model_dump(mode="json") for one in states])
+            show_json([slot_out(one).model_dump(mode="json") for one in states])
             return
         table = slots_table(states)
     show(table, otherwise="No run worker has asked for a case yet.")

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 from sqlalchemy import func, select
 
+from contract.admin import Overview
 from evaluator.terminal import say
 from server import sweep
-from server.admin.storage import Overview, overview
+from server.admin.storage import overview, sentence
 from server.disk import gib
 from server.tables import open_database
 from worker.admin.context import settings_of, work
@@ -31,7 +32,7 @@ def show_storage(
     if as_json:
         show_json(found.model_dump(mode="json"))
         return
-    say(found.sentence())
+    say(sentence(found))
     show(_folders(found))
     show(_teams(found), otherwise="No team stores anything.")
 

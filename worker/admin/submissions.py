@@ -9,11 +9,11 @@ from uuid import UUID
 import typer
 from rich.text import Text
 
+from contract.admin import EvaluationRow, EvaluationShown
 from contract.statuses import EvaluationStatus
 from evaluator.terminal import Console, say
 from server.admin.evaluations import Wanted, evaluations, log_of, shown
 from server.admin.find import evaluation_or_submission
-from server.admin.schemas import EvaluationRow, EvaluationShown
 from server.challenges.service import now
 from server.queue.waiting import Which
 from worker.admin.context import fail, settings_of, work

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from contract.admin import TeamRow
 from server.admin import people
-from server.admin.schemas import TeamRow
 from worker.admin.context import settings_of, work
 from worker.admin.tables import Listing, moment, show, show_json
 

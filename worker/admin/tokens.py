@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from contract.accounts import DEFAULT_SLOTS
 from evaluator.terminal import say
-from server.accounts.principals import DEFAULT_SLOTS
 from server.accounts.service import create_worker_token
 from server.database import unit_of_work
 from server.tables import open_database

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from contract.admin import AnsweredOut, TotalOut, WorkerReads, WorkerRow
 from evaluator.terminal import Console, in_line, say
 from server.admin import workers
-from server.admin.schemas import AnsweredOut, TotalOut, WorkerReads, WorkerRow
 from server.challenges.service import now
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.submissions import moment_given

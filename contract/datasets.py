@@ -1,17 +1,16 @@
-"""What the API says of versions of the cases. Organizers only: labels and names of cases are in it."""
+"""What is sent and answered of versions of the cases. Organizers only: labels and names of cases are in it."""
 
 from datetime import datetime
-from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from server.datasets.versions import Version
+from contract.answers import Answer, Id
 
 
-class DatasetOut(BaseModel):
+class DatasetOut(Answer):
     """A version of the cases. `labels` is null where this process cannot read the references; `size` is in bytes."""
 
-    id: UUID
+    id: Id
     phase: str
     task: str
     digest: str
@@ -23,26 +22,8 @@ class DatasetOut(BaseModel):
     imported_at: datetime
     imported_by: str | None
 
-    @classmethod
-    def of(cls, version: Version) -> "DatasetOut":
-        """As it is shown."""
-        one = version.dataset
-        return cls(
-            id=one.id,
-            phase=one.phase,
-            task=one.task,
-            digest=one.digest,
-            state=one.state,
-            cases=version.cases,
-            labels=version.labels,
-            evaluations=version.evaluations,
-            size=version.size,
-            imported_at=one.created_at,
-            imported_by=one.imported_by,
-        )
 
-
-class DifferenceOut(BaseModel):
+class DifferenceOut(Answer):
     """Names of cases by what has changed of them."""
 
     added: list[str]
@@ -52,7 +33,7 @@ class DifferenceOut(BaseModel):
     groups: list[str]
 
 
-class EffectOut(BaseModel):
+class EffectOut(Answer):
     """What an activation does to evaluations, and what it changes in the cases."""
 
     leave: int
@@ -68,7 +49,7 @@ class ActivateIn(BaseModel):
     yes: bool = Field(default=False, strict=True)
 
 
-class DroppedOut(BaseModel):
+class DroppedOut(Answer):
     """How many bytes a dropped version took."""
 
     freed: int

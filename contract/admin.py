@@ -1,4 +1,4 @@
-"""What lists for admins give: pages of people, teams and evaluations, and one evaluation with all of it."""
+"""What is sent and answered for admins alone: people, teams, evaluations, run workers, and the data disk."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,34 +7,36 @@ from uuid import UUID
 
 from pydantic import BaseModel, StrictBool
 
+from contract.answers import Answer, Id, OrNewer
+from contract.statuses import CaseStatus, EvaluationStatus
 from contract.texts import Line
 
 Item = TypeVar("Item", bound=BaseModel)
 
 
-class Page(BaseModel, Generic[Item]):
+class Page(Answer, Generic[Item]):
     """One page of a list. `next` goes into `after` for the following one; null where nothing follows."""
 
     items: Sequence[Item]
     next: UUID | None
 
 
-class TeamName(BaseModel):
+class TeamName(Answer):
     """A team somebody is in."""
 
-    id: UUID
+    id: Id
     challenge: str
     name: str
     is_captain: bool
 
 
-class PersonOut(BaseModel):
+class PersonOut(Answer):
     """A person. `last_log_in`: when a session began; `last_seen`: that, or what they last changed.
 
     `closed_at`, `closed_why`: since when and why the account is closed, null while it is open.
     """
 
-    id: UUID
+    id: Id
     email: str
     name: str
     is_admin: bool
@@ -53,7 +55,7 @@ class ClosingIn(BaseModel):
     workers: bool = False
 
 
-class EndedOut(BaseModel):
+class EndedOut(Answer):
     """How many sessions, API tokens and run workers' tokens ended."""
 
     sessions: int
@@ -67,19 +69,19 @@ class AdminIn(BaseModel):
     is_admin: StrictBool
 
 
-class TeamMember(BaseModel):
+class TeamMember(Answer):
     """A person in a team."""
 
-    id: UUID
+    id: Id
     email: str
     name: str
     is_captain: bool
 
 
-class TeamRow(BaseModel):
+class TeamRow(Answer):
     """A team. `standing` says in a word or two how it stands; `spent` and `active`: attempts on all tasks together."""
 
-    id: UUID
+    id: Id
     challenge: str
     name: str
     standing: str
@@ -94,28 +96,28 @@ class TeamRow(BaseModel):
     created_at: datetime
 
 
-class EvaluationRow(BaseModel):
+class EvaluationRow(Answer):
     """A submission on one task."""
 
-    id: UUID
-    submission: UUID
+    id: Id
+    submission: Id
     challenge: str
     team: str
     phase: str
     track: str
     task: str
-    status: str
+    status: Annotated[EvaluationStatus | str, OrNewer()]
     reason_code: str | None
     created_at: datetime
     finished_at: datetime | None
 
 
-class CaseShown(BaseModel):
+class CaseShown(Answer):
     """One case of it. `name` is given on the server's own host only; `has_log`: its container wrote something."""
 
     case: str
     name: str | None
-    status: str
+    status: Annotated[CaseStatus | str, OrNewer()]
     verdict: str | None
     message: str | None
     worker: str | None
@@ -126,7 +128,7 @@ class CaseShown(BaseModel):
     has_log: bool
 
 
-class ScoreShown(BaseModel):
+class ScoreShown(Answer):
     """One metric of one board."""
 
     board: str
@@ -158,7 +160,7 @@ class EvaluationShown(EvaluationRow):
     scores: list[ScoreShown]
 
 
-class TotalOut(BaseModel):
+class TotalOut(Answer):
     """How many cases or images were read, in how many files and bytes, and when first and last."""
 
     count: int
@@ -168,7 +170,7 @@ class TotalOut(BaseModel):
     last_at: datetime | None
 
 
-class WorkerRow(BaseModel):
+class WorkerRow(Answer):
     """A run worker's token without its secret; what its slots did together, and what was sent to it.
 
     A case that its slots did not finish was handed back, abandoned (its lease ran out), or faulted (the worker named a
@@ -176,12 +178,12 @@ class WorkerRow(BaseModel):
     `made_by`: the admin who made the token over HTTP.
     """
 
-    id: UUID
+    id: Id
     name: str
     created_at: datetime
     issued_at: datetime
     revoked_at: datetime | None
-    made_by: UUID | None
+    made_by: Id | None
     most_slots: int
     slots_present: int
     seen_at: datetime | None
@@ -203,43 +205,73 @@ class TaskReadOut(TotalOut):
     task: str
 
 
-class ReadOut(BaseModel):
+class ReadOut(Answer):
     """A case or an image that a token has read, by its id."""
 
     subject: str
-    id: UUID
+    id: Id
     files: int
     bytes: int
     first_at: datetime
     last_at: datetime
 
 
-class WorkerReads(BaseModel):
+class WorkerReads(Answer):
     """What a token has read: by task, and every case and image, the first 10,000."""
 
     tasks: list[TaskReadOut]
     read: list[ReadOut]
 
 
-class AnsweredOut(BaseModel):
+class AnsweredOut(Answer):
     """An evaluation in which a token answered `cases` of `cases_of`: to be run again where it cannot be trusted."""
 
-    evaluation: UUID
-    submission: UUID
+    evaluation: Id
+    submission: Id
     challenge: str
     team: str
     phase: str
     track: str
     task: str
-    status: str
+    status: Annotated[EvaluationStatus | str, OrNewer()]
     cases: int
     cases_of: int
     first_at: datetime
     last_at: datetime
 
 
-class RevokedOut(BaseModel):
+class RevokedOut(Answer):
     """What a revoked token held, now back in the queue, and the evaluations in which it answered cases."""
 
     put_back: int
     answered: list[AnsweredOut]
+
+
+class TeamStorage(Answer):
+    """Bytes that a team stores: its images, each layer once, and uploads as long as they will be."""
+
+    id: Id
+    team: str
+    challenge: str
+    images: int
+    uploads: int
+
+
+class Disk(Answer):
+    """The data disk in bytes: what is free and kept, what there is room for, what came in the last week."""
+
+    free: int
+    reserve: int
+    for_uploads: int
+    for_new_work: int
+    for_results: int
+    last_week: int
+
+
+class Overview(Disk):
+    """The disk, what lies on it by folder, and what each team stores, in bytes."""
+
+    team_storage: int
+    database: int
+    folders: dict[str, int]
+    teams: list[TeamStorage]

@@ -1,15 +1,16 @@
-"""What team endpoints take and give."""
+"""What is sent and answered of teams and invitations."""
 
 from datetime import datetime
 from typing import Annotated, Any
-from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StrictBool, StringConstraints
 
+from contract.answers import Answer, Id, Older
 from contract.bounds import Strict
-from contract.texts import Line
-from server.accounts.schemas import printable
-from server.teams.invitations import LASTS_DAYS, MOST_DAYS
+from contract.texts import Line, printable
+
+LASTS_DAYS, MOST_DAYS = 7, 30
+"""How long an invitation lasts unless something else is said, and at most."""
 
 
 class TeamIn(BaseModel):
@@ -18,24 +19,22 @@ class TeamIn(BaseModel):
     name: Annotated[str, Field(max_length=200)]
 
 
-class MemberOut(BaseModel):
+class MemberOut(Answer):
     """A person in a team."""
 
-    user_id: UUID
+    user_id: Id
     name: str
     is_captain: bool
 
 
-class TeamOut(BaseModel):
+class TeamOut(Answer):
     """A team as its members see it. disqualified: why it takes part no more, null if it does."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
+    id: Id
     name: str
     eligible: bool
     disclaimer: str | None
-    disqualified: str | None
+    disqualified: Annotated[str | None, Older(None)]
     is_baseline: bool
     created_at: datetime
 
@@ -52,13 +51,11 @@ class InvitationIn(BaseModel):
     expires_in_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] = LASTS_DAYS
 
 
-class InvitationOut(BaseModel):
+class InvitationOut(Answer):
     """An open invitation without its code. `made_by`: the member or admin, null of an older one."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    made_by: UUID | None
+    id: Id
+    made_by: Annotated[Id | None, Older(None)]
     created_at: datetime
     expires_at: datetime
 

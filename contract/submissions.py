@@ -1,4 +1,4 @@
-"""What the API takes and says of submissions."""
+"""What is sent and answered of submissions and attempts."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,7 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from contract.answers import Answer, Id, Older, OrNewer
 from contract.bounds import Few
+from contract.statuses import ENDED, EvaluationStatus
 from contract.texts import Name
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
@@ -24,17 +26,17 @@ class SubmissionIn(BaseModel):
     images: Annotated[dict[Name, Digest], Few(MOST_TASKS, least=1)]
 
 
-class ScoreOut(BaseModel):
+class ScoreOut(Answer):
     """A metric's value with its interval, or the reason why there is none. note: what is to be said of the interval."""
 
     value: float | None
     low: float | None
     high: float | None
     reason: str | None
-    note: str | None = None
+    note: Annotated[str | None, Older(None)]
 
 
-class EvaluationOut(BaseModel):
+class EvaluationOut(Answer):
     """What a participant may know of an evaluation.
 
     `progress` counts tenths. `failure`: the commonest class of failure of one that was rejected. `verdicts` counts
@@ -42,13 +44,13 @@ class EvaluationOut(BaseModel):
     verdicts are counted for scored evaluations alone.
     """
 
-    id: UUID
+    id: Id
     task: str
     image: str
-    status: str
+    status: Annotated[EvaluationStatus | str, OrNewer()]
     reason_code: str | None
     reason: str | None
-    failure: str | None = None
+    failure: Annotated[str | None, Older(None)]
     cases: int
     progress: int
     note: str | None
@@ -57,21 +59,31 @@ class EvaluationOut(BaseModel):
     created_at: datetime
     finished_at: datetime | None
 
+    @property
+    def ended(self) -> bool:
+        """Whether its status is final."""
+        return self.status in ENDED
 
-class SubmissionOut(BaseModel):
+
+class SubmissionOut(Answer):
     """A submission and its evaluations; of `hidden` cases what happens shows late and in steps."""
 
-    id: UUID
+    id: Id
     challenge: str
-    team: UUID
+    team: Id
     track: str
     phase: str
-    hidden: bool
+    hidden: Annotated[bool, Older(False)]
     created_at: datetime
     evaluations: list[EvaluationOut]
 
+    @property
+    def ended(self) -> bool:
+        """Whether every evaluation has ended."""
+        return all(evaluation.ended for evaluation in self.evaluations)
 
-class QuotaOut(BaseModel):
+
+class QuotaOut(Answer):
     """Valid attempts of a team on one task, track and phase; `valid` None means without limit.
 
     `rejected` of at most `rejected_per_week` (None: without limit) were rejected in the last seven days, or cancelled
@@ -86,7 +98,7 @@ class QuotaOut(BaseModel):
     spent: int
     reserved: int
     left: int | None
-    rejected_per_week: int | None
-    rejected: int
-    rejected_left: int | None
-    rejected_next_at: datetime | None
+    rejected_per_week: Annotated[int | None, Older(None)]
+    rejected: Annotated[int, Older(0)]
+    rejected_left: Annotated[int | None, Older(None)]
+    rejected_next_at: Annotated[datetime | None, Older(None)]

@@ -1,18 +1,19 @@
-"""What the API says of challenges."""
+"""What is sent and answered of challenges."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, StrictBool
+from pydantic.json_schema import SkipJsonSchema
 
+from contract.answers import Answer, Older
 from contract.texts import Prose
-from server.challenges.plan import Plan
 
 MOST_OF_A_FILE = 2**20
 """Characters of a challenge file; FOMO26's has some 20,000."""
 
 
-class PhaseOut(BaseModel):
+class PhaseOut(Answer):
     """A phase and whether it takes submissions now. `tasks` are those that have cases in it."""
 
     name: str
@@ -22,10 +23,10 @@ class PhaseOut(BaseModel):
     hidden: bool
     open: bool
     attempts: int | None
-    tasks: list[str]
+    tasks: Annotated[list[str] | SkipJsonSchema[None], Older(None)]
 
 
-class ChallengeOut(BaseModel):
+class ChallengeOut(Answer):
     """A challenge in a list."""
 
     slug: str
@@ -48,7 +49,30 @@ class ChallengeApplyIn(ChallengeFileIn):
     confirmed: StrictBool = False
 
 
-class ChallengeApplied(BaseModel):
+class Change(Answer):
+    """One field: where, what it said and what it says, null where it was or is not there; dates also in words."""
+
+    field: str
+    old: str | None
+    new: str | None
+    words: str | None
+
+
+class Plan(Answer):
+    """What would change. `present`: the version that this was compared with, null for a new challenge.
+
+    `questions` have to be answered with yes; `notes` are worth knowing. Nothing has been changed.
+    """
+
+    challenge: str
+    version: str
+    present: str | None
+    changes: list[Change]
+    notes: list[str]
+    questions: list[str]
+
+
+class ChallengeApplied(Answer):
     """What came of a challenge file, and what it changed."""
 
     changed: bool

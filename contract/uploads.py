@@ -1,0 +1,23 @@
+"""What is answered of uploads."""
+
+from datetime import datetime
+from typing import Annotated
+
+from contract.answers import Answer, Id, OrNewer
+from contract.statuses import UploadStatus
+
+
+class UploadOut(Answer):
+    """An upload and what came of it; `image` is the digest to submit once it is ready."""
+
+    id: Id
+    team_id: Id
+    status: Annotated[UploadStatus | str, OrNewer()]
+    offset: int
+    length: int
+    filename: str | None
+    image: str | None
+    code: str | None
+    message: str | None
+    created_at: datetime
+    expires_at: datetime
