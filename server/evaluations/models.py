@@ -87,6 +87,15 @@ class Evaluation(Identified, Created, Base):
         """Whether its cases are hidden from its team."""
         return self.spec_version.spec.phases[self.phase].hidden
 
+    @property
+    def bootstraps(self) -> dict[str, Any]:
+        """How the cases of each board were drawn and at which level, as `evaluator.spec.Bootstrap` has it.
+
+        Boards of which nothing was kept are left out.
+        """
+        bases = self.scored_with or {}
+        return {board: base["bootstrap"] for board, base in bases.items() if "bootstrap" in base}
+
     def move_to(
         self,
         session: Session,

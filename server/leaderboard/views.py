@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from contract.intervals import BootstrapOut
 from contract.leaderboard import (
     BoardOut,
-    BootstrapOut,
     EntryOut,
     LeaderboardOut,
     MetricOut,

@@ -166,6 +166,7 @@ def _evaluation(
 ) -> EvaluationOut:
     phase = evaluation.spec_version.spec.phases[evaluation.phase]
     active = status in ACTIVE
+    told = status is EvaluationStatus.SCORED and not sealed
     return EvaluationOut.of(
         evaluation,
         image=image,
@@ -177,7 +178,8 @@ def _evaluation(
         progress=_tenths(status, phase, counts),
         note=note,
         verdicts=counts.verdicts if not phase.hidden or status is EvaluationStatus.SCORED else {},
-        scores={} if sealed or status is not EvaluationStatus.SCORED else _scores(evaluation, phase),
+        scores=_scores(evaluation, phase) if told else {},
+        bootstraps=evaluation.bootstraps if told else {},
         finished_at=None if active else _finished_at(evaluation),
     )
 

@@ -50,6 +50,7 @@ _EVALUATION = {
     "note": EVIL,
     "verdicts": {EVIL: 3},
     "scores": {EVIL: {EVIL: _SCORE}},
+    "bootstraps": {EVIL: _DRAWN},
 }
 _SUBMISSION = {
     "id": ID,

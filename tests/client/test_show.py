@@ -10,9 +10,9 @@ from rich.console import Console, RenderableType
 from client.boards import leaderboard_tables
 from client.progress import size
 from client.show import quota_table, submission_table
+from contract.intervals import BootstrapOut
 from contract.leaderboard import (
     BoardOut,
-    BootstrapOut,
     EntryOut,
     LeaderboardOut,
     MetricOut,

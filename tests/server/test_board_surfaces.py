@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from client.boards import leaderboard_tables
+from client.show import scores_table
 from contract.leaderboard import LeaderboardOut, UnifiedOut
+from contract.submissions import SubmissionOut
 from evaluator.ranking import Standing, rank, read_rows
+from evaluator.scoring import MetricReport
 from evaluator.spec import Bootstrap, Challenge
 from server.evaluations.result_models import Score
 from server.leaderboard.service import Attempt, Found
@@ -24,7 +27,8 @@ from server.teams.models import Team
 from tests.evaluator import reports as made
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
-from tests.server.seeded import play, settle
+from tests.server.organizer import Admin
+from tests.server.seeded import play, report, settle
 from tests.server.test_leaderboard import change, page
 
 MakeEntrant = Callable[[str], Entrant]
@@ -91,6 +95,28 @@ def test_every_surface_says_how_the_intervals_of_that_board_were_made(
     rows_now = [*csv.DictReader(io.StringIO(nobody.get(f"{address}.csv").text))]
     levels = {row["team"]: row["level"] for row in rows_now if row["task"] == "task1"}
     assert (levels["Ada"], levels["Bob"]) == ("0.8", "0.9")
+
+
+def test_a_team_and_an_admin_read_of_which_level_the_intervals_of_a_score_are(
+    lab: Lab, team: Entrant, command: Admin, fomo26: Challenge
+) -> None:
+    redrawn(lab, fomo26, level=0.9, resamples=200, unit="case", strata=["site"])
+    lab.dataset("task1", cases=3)
+    said = "The value lies outside its interval."
+    auroc = MetricReport(value=0.9, low=0.5, high=0.8, interval_note=said, lacks="It was scored before.")
+    evaluation = settle(lab, team, {"task1": report("task1", auroc=auroc)}, task="task1")
+    (submission,) = team.http.get(f"/challenges/{lab.slug}/submissions").json()
+    assert submission["evaluations"][0]["bootstraps"]["task1"]["level"] == 0.9
+    printed = io.StringIO()
+    shown = scores_table(SubmissionOut.model_validate(submission))
+    assert shown is not None
+    Console(file=printed, width=200).print(shown)
+    for words in (f"interval of task1: {SENTENCE}", said, "0.5 – 0.8"):
+        assert words in printed.getvalue()
+    listed = command("show", evaluation).output
+    for words in ("0.5 to 0.8", "90 %", "200", said, "It was scored before."):
+        assert words in listed
+    assert "95 %" not in printed.getvalue() + listed
 
 
 def test_what_an_older_server_says_of_prizes_is_read_as_it_was_meant() -> None:
