@@ -15,7 +15,7 @@ from benchmarks.support.platform import Platform, join, platform, spent
 from demo.brains.layout import write_dataset
 from demo.images import build_baseline_image, ensure_base
 from evaluator.spec import Challenge, load_challenge
-from server.evaluations.models import Score
+from server.evaluations.result_models import Score
 from worker.embedded.data import CHECKOUT
 
 CASES, ROUNDS, LEAST = 60, 1, 5.0

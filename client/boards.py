@@ -91,16 +91,16 @@ def _begun(first: str) -> Table:
 
 
 def _unified(board: LeaderboardOut, track: TrackOut) -> _Ranking:
-    prized = any(row.wins for row in track.unified)
-    heads = ["overall", *(["prize"] if prized else []), *(board.board for board in track.boards)]
+    prized = any(row.prize for row in track.unified)
+    heads = ["overall", *(["prize"] if prized else []), *(ranked.board for ranked in track.boards)]
     rows = [
         (
             number(row.placement, 0),
             _team(row, track.unified),
             [
                 number(row.overall, 3),
-                *([row.wins or "–"] if prized else []),
-                *(_board_rank(row, board.board) for board in track.boards),
+                *([row.prize or "–"] if prized else []),
+                *(_board_rank(row, ranked.board) for ranked in track.boards),
             ],
         )
         for row in track.unified
@@ -138,7 +138,13 @@ def _board(track: TrackOut, board: BoardOut, decimals: int) -> _Ranking:
         _counted(len(board.entries), "entry", "entries"),
     ]
     facts += [f"last scored {_moment(board.last_scored)}"] if board.last_scored else []
-    told = [" · ".join(facts), *_unranked(board), *_numbered(notes), *_disclaimers(board.entries)]
+    told = [
+        " · ".join(facts),
+        *_drawn(board),
+        *_unranked(board),
+        *_numbered(notes),
+        *_disclaimers(board.entries),
+    ]
     return _Ranking(f"{board.title} ({board.board}) · track {track.track}", "rank", heads, rows, told)
 
 
@@ -166,6 +172,11 @@ def _otherwise(track: TrackOut, board: BoardOut, decimals: int) -> _Ranking:
     return _Ranking(title, "", heads, rows, told)
 
 
+def _drawn(board: BoardOut) -> list[str]:
+    """What the interval of a value is."""
+    return [f"In parentheses: {board.bootstrap.sentence}"] if board.bootstrap and board.entries else []
+
+
 def _unranked(board: BoardOut) -> list[str]:
     """Why a column of a board is not ranked."""
     return [f"{column.title}: {column.reason}" for column in board.metrics if column.reason]
@@ -186,7 +197,11 @@ def _value(found: ValueOut | None, decimals: int, notes: Sequence[str]) -> str:
         return "–"
     said = found.note or found.reason
     mark = f" [{notes.index(said) + 1}]" if said else ""
-    return ("–" if found.value is None else f"{found.value:.{decimals}f}") + mark
+    if found.value is None:
+        return f"–{mark}"
+    if found.low is None or found.high is None:
+        return f"{found.value:.{decimals}f}{mark}"
+    return f"{found.value:.{decimals}f} ({found.low:.{decimals}f} to {found.high:.{decimals}f}){mark}"
 
 
 def _team(row: Marks, rows: Sequence[Marks]) -> Text:

@@ -77,8 +77,8 @@ def _said(evaluation: EvaluationOut) -> str:
 def scores_table(submission: SubmissionOut) -> RenderableType | None:
     """The scores of a submission with their intervals; None where there is none yet."""
     table = _table()
-    for column in ("board", "metric", "value", "95 % interval"):
-        table.add_column(column, justify="right" if column in ("value", "95 % interval") else "left")
+    for column in ("board", "metric", "value", "interval"):
+        table.add_column(column, justify="right" if column in ("value", "interval") else "left")
     for evaluation in submission.evaluations:
         for board, metrics in evaluation.scores.items():
             for metric, score in metrics.items():
@@ -91,7 +91,16 @@ def scores_table(submission: SubmissionOut) -> RenderableType | None:
         if score.note
     }
     title = f"{submission.track} · {submission.phase} · {submission.created_at:%Y-%m-%d %H:%M} UTC"
-    return _titled(title, table, sorted(notes)) if table.row_count else None
+    return _titled(title, table, [*_intervals(submission), *sorted(notes)]) if table.row_count else None
+
+
+def _intervals(submission: SubmissionOut) -> list[str]:
+    """What the intervals of each board are, each sentence once."""
+    boards: dict[str, list[str]] = {}
+    for evaluation in submission.evaluations:
+        for board, bootstrap in evaluation.bootstraps.items():
+            boards.setdefault(bootstrap.sentence, []).append(board)
+    return [f"interval of {', '.join(named)}: {sentence}" for sentence, named in boards.items()]
 
 
 def _score(score: ScoreOut) -> tuple[str, str]:

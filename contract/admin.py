@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, StrictBool
 
 from contract.answers import Answer, Id, OrNewer
+from contract.intervals import BootstrapOut
 from contract.statuses import CaseStatus, EvaluationStatus
 from contract.texts import Line
 
@@ -129,7 +130,7 @@ class CaseShown(Answer):
 
 
 class ScoreShown(Answer):
-    """One metric of one board."""
+    """One metric of one board. lacks: what was not kept yet when it was scored, and how to get it."""
 
     board: str
     metric: str
@@ -137,12 +138,15 @@ class ScoreShown(Answer):
     low: float | None
     high: float | None
     reason: str | None
+    note: str | None
+    lacks: str | None
 
 
 class EvaluationShown(EvaluationRow):
     """A submission on one task, with everything that explains what became of it.
 
     `reason` is what its team reads, `trouble` what the platform met, which is for admins alone.
+    bootstraps: how the intervals of each board were made.
     """
 
     reason: str | None
@@ -158,6 +162,7 @@ class EvaluationShown(EvaluationRow):
     verdicts: dict[str, int]
     cases: list[CaseShown]
     scores: list[ScoreShown]
+    bootstraps: dict[str, BootstrapOut]
 
 
 class TotalOut(Answer):

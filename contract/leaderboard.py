@@ -1,11 +1,14 @@
 """What a leaderboard says."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
+from pydantic import model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from contract.answers import Answer, Older
+from contract.intervals import BootstrapOut
 
 
 class ValueOut(Answer):
@@ -53,24 +56,38 @@ class EntryOut(Valued):
 
 
 class OtherwiseOut(Valued):
-    """What a team has on a board under another base: shown, and neither ranked nor compared. `differs`: in what."""
+    """What a team has on a board under another base: shown, and neither ranked nor compared.
+
+    differs: in what. bootstrap: how its intervals were made, which may be another way than the board's; None where
+    that was not kept.
+    """
 
     differs: list[str]
+    bootstrap: Annotated[BootstrapOut | None, Older(None)]
 
 
 class UnifiedOut(Marks):
-    """A team's place over all boards. `prize` is its place among the eligible teams, `wins` what that wins.
+    """A team's place over all boards.
 
-    `missing` names the boards on which it has nothing that counts: their rank is the one the rule gives to a missing
+    eligible_placement: its place among the teams that may win a prize. prize: what that wins if these standings are
+    final. missing: the boards on which it has nothing that counts; their rank is the one the rule gives to a missing
     board, and None where nobody has anything.
     """
 
     placement: int | None
-    prize: int | None
-    wins: Annotated[str | None, Older(None)]
+    eligible_placement: int | None
+    prize: str | None
     overall: float | None
     board_ranks: dict[str, float | None]
     missing: Annotated[list[str], Older([])]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_as_now(cls, row: object) -> object:
+        """Servers of an earlier version call the place among the eligible `prize`, and the prize `wins`."""
+        if isinstance(row, Mapping) and "eligible_placement" not in row:
+            return {**row, "eligible_placement": row.get("prize"), "prize": row.get("wins")}
+        return row
 
 
 class MetricOut(Answer):
@@ -86,13 +103,17 @@ class MetricOut(Answer):
 
 
 class BoardOut(Answer):
-    """One board of one track. cases: of the dataset in force, 0 without one. last_scored: when its last entry was."""
+    """One board of one track. cases: of the dataset in force, 0 without one. last_scored: when its last entry was.
+
+    bootstrap: how the intervals of its entries were made.
+    """
 
     board: str
     title: str
     weight: float
     cases: Annotated[int | SkipJsonSchema[None], Older(None)]
     last_scored: Annotated[datetime | None, Older(None)]
+    bootstrap: Annotated[BootstrapOut | SkipJsonSchema[None], Older(None)]
     metrics: list[MetricOut]
     entries: list[EntryOut]
     otherwise: Annotated[list[OtherwiseOut], Older([])]

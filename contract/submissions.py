@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from contract.answers import Answer, Id, Older, OrNewer
 from contract.bounds import Few
+from contract.intervals import BootstrapOut
 from contract.statuses import ENDED, EvaluationStatus
 from contract.texts import Name
 
@@ -41,7 +42,7 @@ class EvaluationOut(Answer):
 
     `progress` counts tenths. `failure`: the commonest class of failure of one that was rejected. `verdicts` counts
     cases per verdict. On hidden phases progress moves in quarters, starts and ends are shown on a grid of moments, and
-    verdicts are counted for scored evaluations alone.
+    verdicts are counted for scored evaluations alone. bootstraps: how the intervals of each board were made.
     """
 
     id: Id
@@ -56,6 +57,7 @@ class EvaluationOut(Answer):
     note: str | None
     verdicts: dict[str, int]
     scores: dict[str, dict[str, ScoreOut]]
+    bootstraps: Annotated[dict[str, BootstrapOut], Older({})]
     created_at: datetime
     finished_at: datetime | None
 

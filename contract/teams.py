@@ -66,7 +66,7 @@ class NewInvitationOut(InvitationOut):
     code: str
 
 
-class Standing(Strict):
+class TeamChangesIn(Strict):
     """What an admin may change about a team; fields left out stay.
 
     disqualified: the reason, which the team is told; null lets it take part again.

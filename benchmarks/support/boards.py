@@ -11,7 +11,8 @@ from evaluator.spec import load_challenge
 from server.challenges.models import Challenge
 from server.challenges.service import apply
 from server.datasets.models import Case, Dataset
-from server.evaluations.models import Evaluation, Score
+from server.evaluations.models import Evaluation
+from server.evaluations.result_models import Score
 from server.evaluations.scoring import bases
 from server.ids import new_id
 from server.images.models import Image

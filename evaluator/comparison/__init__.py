@@ -2,7 +2,7 @@
 
 from evaluator.comparison._challenger import challenger_csv
 from evaluator.comparison._compare import compare_track
-from evaluator.comparison._entrants import Entrant, datasets_of, paired_replicates, rows_of
+from evaluator.comparison._entrants import Entrant, bootstraps_of, datasets_of, paired_replicates, rows_of
 from evaluator.comparison._pairwise import (
     holm,
     influence_test,
@@ -47,6 +47,7 @@ __all__ = [
     "Variant",
     "WithoutTeam",
     "ahead",
+    "bootstraps_of",
     "case_counts",
     "challenger_csv",
     "compare_track",

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluator.comparison._entrants import Entrant, Paired, datasets_of, paired_replicates, rows_of
+from evaluator.comparison._entrants import (
+    Entrant,
+    Paired,
+    bootstraps_of,
+    datasets_of,
+    paired_replicates,
+    rows_of,
+)
 from evaluator.comparison._places import (
     Places,
     ahead,
@@ -63,10 +70,11 @@ def compare_track(
     Deterministic: every draw depends on the digests of the datasets alone.
 
     Raises:
-        evaluator.ranking.RankingError: nobody to rank, reports of different datasets, or a rule over single
-            cases and reports without them.
+        evaluator.ranking.RankingError: nobody to rank, reports of different datasets or made with different
+            bootstraps, or a rule over single cases and reports without them.
     """
     digests = datasets_of(entrants)
+    bootstraps_of(entrants)
     table = Table.of(boards, rows_of("", entrants))
     if not table.teams:
         raise RankingError("no team has a value, so there is nothing to compare")

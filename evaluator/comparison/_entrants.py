@@ -7,6 +7,7 @@ import numpy as np
 
 from evaluator.ranking import RankingError, Row, Table, Values
 from evaluator.scoring import MetricReport, Report
+from evaluator.spec import Bootstrap
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,25 @@ def datasets_of(entrants: Sequence[Entrant]) -> dict[str, str]:
             if found.setdefault(board, report.extras.dataset) != report.extras.dataset:
                 raise RankingError(
                     f"{entrant.team}: the report of {board} is from another dataset than the others"
+                )
+    return found
+
+
+def bootstraps_of(entrants: Sequence[Entrant]) -> dict[str, Bootstrap]:
+    """How the cases of each board were drawn, and the level of its intervals; without boards that do not say it.
+
+    Raises:
+        RankingError: two reports of one board were made with other draws, so nothing of them is paired, or with
+            intervals of other levels, which look comparable and are not.
+    """
+    found: dict[str, Bootstrap] = {}
+    for entrant in entrants:
+        for board, report in entrant.reports.items():
+            drawn = report.extras.bootstrap
+            if drawn is not None and found.setdefault(board, drawn) != drawn:
+                raise RankingError(
+                    f"{entrant.team}: the report of {board} was made with another bootstrap than the others; score "
+                    "them with one challenge file"
                 )
     return found
 

@@ -1,7 +1,7 @@
 """From scores to places: metric ranks, board ranks, their weighted mean, within each track."""
 
 from evaluator.ranking._cases import aggregate_resamples
-from evaluator.ranking._entry import choose_entry
+from evaluator.ranking._entry import choose_entry, deciding_metric
 from evaluator.ranking._explain import explain, rule_digest
 from evaluator.ranking._rank import rank
 from evaluator.ranking._rows import (
@@ -14,7 +14,15 @@ from evaluator.ranking._rows import (
     read_teams,
     same_name,
 )
-from evaluator.ranking._rule import Column, Ranks, columns_of, rank_values, ranked_columns, rounded
+from evaluator.ranking._rule import (
+    Column,
+    Ranks,
+    columns_of,
+    direction_of,
+    rank_values,
+    ranked_columns,
+    rounded,
+)
 from evaluator.ranking._standings import Standing, Standings
 from evaluator.ranking._table import Table
 from evaluator.ranking._ties import TOLERANCE, Values, tied_ranks, whole_places
@@ -35,6 +43,8 @@ __all__ = [
     "check_rows",
     "choose_entry",
     "columns_of",
+    "deciding_metric",
+    "direction_of",
     "explain",
     "rank",
     "rank_values",

@@ -3,8 +3,18 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from evaluator.metrics.registry import lookup
+from evaluator.ranking._rule import direction_of
 from evaluator.spec import Board, Ranking
+
+
+def deciding_metric(boards: Mapping[str, Board]) -> tuple[str, str]:
+    """By which board and metric the best attempt at a task is found: the primary metric of its first board.
+
+    Args:
+        boards: the boards of the task, in the order of the challenge file; at least one.
+    """
+    name, board = next(iter(boards.items()))
+    return name, board.primary or next(iter(board.metrics))
 
 
 def choose_entry(
@@ -12,8 +22,8 @@ def choose_entry(
 ) -> int:
     """The number of the attempt that counts under the rule's `entry`.
 
-    "latest": the last one. "best": the one with the best primary metric of the task's first board, a missing
-    value being worst; of equals the earliest.
+    "latest": the last one. "best": the one with the best `deciding_metric`, a missing value being worst; of equals
+    the earliest. Where the metric is not installed, higher is taken for better.
 
     Args:
         ranking: the rule.
@@ -27,14 +37,11 @@ def choose_entry(
         raise ValueError("there is no attempt to choose from")
     if ranking.entry == "latest":
         return len(attempts) - 1
-    name, board = next(iter(boards.items()))
-    primary = board.primary or next(iter(board.metrics))
-    higher = lookup(board.metrics[primary].metric).direction == "higher"
+    board, metric = deciding_metric(boards)
+    sign = -1.0 if direction_of(boards[board].metrics[metric]) == "lower" else 1.0
 
     def quality(number: int) -> float:
-        value = attempts[number].get((name, primary))
-        if value is None or math.isnan(value):
-            return -math.inf
-        return value if higher else -value
+        value = attempts[number].get((board, metric))
+        return -math.inf if value is None or math.isnan(value) else sign * value
 
     return max(range(len(attempts)), key=quality)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from evaluator.metrics.registry import lookup
+from evaluator.metrics import Direction
+from evaluator.metrics.registry import UnknownMetric, lookup
 from evaluator.ranking._ties import Values, tied_ranks, whole_places
-from evaluator.spec import Board, Ranking
+from evaluator.spec import Board, Metric, Ranking
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,14 @@ class Column:
     def key(self) -> tuple[str, str]:
         """Board and metric."""
         return (self.board, self.metric)
+
+
+def direction_of(metric: Metric) -> Direction | None:
+    """What is better in a metric of a board; None where it is not installed, and so cannot be ranked."""
+    try:
+        return lookup(metric.metric).direction
+    except UnknownMetric:
+        return None
 
 
 def columns_of(boards: Mapping[str, Board]) -> tuple[Column, ...]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evaluator.charts import mark
-from evaluator.comparison import Entrant, compare_track, datasets_of, rows_of
+from evaluator.comparison import Entrant, bootstraps_of, compare_track, datasets_of, rows_of
 from evaluator.ranking import rank
 from evaluator.report._board import LEVEL, Section, section_of
 from evaluator.report._entries import entries_of
 from evaluator.report._places import Places, places_of
-from evaluator.spec import Challenge
+from evaluator.spec import Bootstrap, Challenge
 from evaluator.version import evaluator_version
 
 _TEMPLATES = Environment(
@@ -41,8 +41,8 @@ def render(challenge: Challenge, entrants: Mapping[str, Sequence[Entrant]]) -> s
         entrants: the teams of each track, as `evaluator.comparison.read_entrants` finds them.
 
     Raises:
-        evaluator.ranking.RankingError: reports of one board that are of different datasets, or a rule over
-            single cases and reports without them.
+        evaluator.ranking.RankingError: reports of one board that are of different datasets or made with different
+            bootstraps, or a rule over single cases and reports without them.
     """
     tracks = {
         track: reported
@@ -51,13 +51,23 @@ def render(challenge: Challenge, entrants: Mapping[str, Sequence[Entrant]]) -> s
     }
     every = [entrant for reported in tracks.values() for entrant in reported]
     datasets_of(every)
+    scored = _as_scored(challenge, bootstraps_of(every))
     return _TEMPLATES.get_template("page.html").render(
         challenge=challenge,
         version=evaluator_version(),
         entries=len(every),
         reports=sum(len(entrant.reports) for entrant in every),
-        tracks=[_track(challenge, track, reported) for track, reported in tracks.items()],
+        tracks=[_track(scored, track, reported) for track, reported in tracks.items()],
     )
+
+
+def _as_scored(challenge: Challenge, bootstraps: Mapping[str, Bootstrap]) -> Challenge:
+    """The challenge with the levels and draws of its reports: the file may have changed after they were made."""
+    boards = {
+        name: board.model_copy(update={"bootstrap": bootstraps.get(name, board.bootstrap)})
+        for name, board in challenge.boards.items()
+    }
+    return challenge.model_copy(update={"boards": boards})
 
 
 def _track(challenge: Challenge, track: str, entrants: Sequence[Entrant]) -> _Track:

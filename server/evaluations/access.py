@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 
 from server.accounts.principals import Admin
 from server.errors import NotFound
-from server.evaluations.models import Evaluation, Receipt
+from server.evaluations.models import Evaluation
+from server.evaluations.result_models import Receipt
 
 
 def receipt_of(session: Session, admin: Admin, evaluation_id: UUID) -> Receipt:

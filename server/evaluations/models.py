@@ -1,11 +1,10 @@
-"""Evaluations, case runs, scores and receipts."""
+"""Evaluations and their case runs, what they met, and the slots that run them."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, false, func, text, true
-from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, false, func, text, true
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from contract.statuses import CaseStatus, EvaluationStatus, Mode
@@ -15,6 +14,7 @@ from server.challenges.models import SpecVersion
 from server.database import Base, Created, Identified
 from server.datasets.models import Case, Dataset
 from server.evaluations.measured import MeasuredColumns
+from server.evaluations.result_models import Score
 from server.evaluations.status import ACTIVE, CASE_MOVES, EVALUATION_MOVES, IllegalMove
 from server.evaluations.worker_models import Conduct
 from server.images.models import Image
@@ -80,12 +80,21 @@ class Evaluation(Identified, Created, Base):
     dataset: Mapped[Dataset] = relationship()
     image: Mapped[Image] = relationship()
     runs: Mapped[list["CaseRun"]] = relationship(order_by="CaseRun.position", back_populates="evaluation")
-    scores: Mapped[list["Score"]] = relationship(order_by="Score.board, Score.metric")
+    scores: Mapped[list[Score]] = relationship(order_by=(Score.board, Score.metric))
 
     @property
     def is_hidden(self) -> bool:
         """Whether its cases are hidden from its team."""
         return self.spec_version.spec.phases[self.phase].hidden
+
+    @property
+    def bootstraps(self) -> dict[str, Any]:
+        """How the cases of each board were drawn and at which level, as `evaluator.spec.Bootstrap` has it.
+
+        Boards of which nothing was kept are left out.
+        """
+        bases = self.scored_with or {}
+        return {board: base["bootstrap"] for board, base in bases.items() if "bootstrap" in base}
 
     def move_to(
         self,
@@ -238,58 +247,3 @@ class TeamUsage(Base):
     team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"), primary_key=True)
     seconds: Mapped[float]
     as_of: Mapped[datetime]
-
-
-class Score(Identified, Base):
-    """One metric of one board of one evaluation, with its interval and its bootstrap replicates (float64).
-
-    `note`: what the interval does not tell, or why there is none, in a sentence.
-    """
-
-    __tablename__ = "scores"
-    __table_args__ = (UniqueConstraint("evaluation_id", "board", "metric"),)
-
-    evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"))
-    board: Mapped[str]
-    metric: Mapped[str]
-    value: Mapped[float | None]
-    low: Mapped[float | None]
-    high: Mapped[float | None]
-    reason: Mapped[str | None]
-    note: Mapped[str | None] = mapped_column(default=None)
-    # Loaded only where they are read: kilobytes each, and a page that is asked for every second shows none.
-    replicates: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    per_case: Mapped[list[float | None] | None] = mapped_column(
-        ARRAY(DOUBLE_PRECISION), default=None, deferred=True
-    )
-
-
-class Receipt(Created, Base):
-    """The signed statement of what ran on what, with what, and the whole report; admins and organizers read it."""
-
-    __tablename__ = "receipts"
-
-    evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"), primary_key=True)
-    statement: Mapped[dict[str, Any]]
-    signature: Mapped[str]
-    reports: Mapped[dict[str, Any]]
-
-
-class ReceiptKey(Identified, Created, Base):
-    """A public key that receipts of this installation were signed with; one is in use, the others are retired.
-
-    It is derived from the secret key, so it also tells whether that is still the installation's.
-    """
-
-    __tablename__ = "receipt_keys"
-    __table_args__ = (
-        Index(
-            "uq_receipt_keys_present",
-            text("(retired_at IS NULL)"),
-            unique=True,
-            postgresql_where=text("retired_at IS NULL"),
-        ),
-    )
-
-    public_key: Mapped[str] = mapped_column(unique=True)
-    retired_at: Mapped[datetime | None] = mapped_column(default=None)

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from server import events
 from server.errors import Conflict
-from server.evaluations.models import Receipt, ReceiptKey
 from server.evaluations.receipts import public_key, verify
+from server.evaluations.result_models import Receipt, ReceiptKey
 from server.settings import Settings
 
 _NEWEST = 20

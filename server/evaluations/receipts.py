@@ -14,13 +14,14 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from evaluator.scoring import Report
 from server.evaluations.models import Evaluation
 from server.settings import Settings
 
 _WITH_EXPONENT = 1e16  # from here on Python writes a float, which has no fraction any more, with an exponent
 
 
-def statement(evaluation: Evaluation, reports: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def statement(evaluation: Evaluation, reports: Mapping[str, Report]) -> dict[str, Any]:
     """What is signed."""
     return {
         "receipt": 1,
@@ -36,7 +37,7 @@ def statement(evaluation: Evaluation, reports: Mapping[str, dict[str, Any]]) -> 
         "evaluator": evaluation.evaluator_version,
         "scored_with": evaluation.scored_with,
         "scores": {
-            board: {name: metric["value"] for name, metric in report["metrics"].items()}
+            board: {name: metric.value for name, metric in report.metrics.items()}
             for board, report in reports.items()
         },
         "cases": [

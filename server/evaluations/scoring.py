@@ -4,7 +4,6 @@ A scorer that is killed, or finds no disk or database, is disturbed: the evaluat
 says what it cannot score says so again, so a second time ends the evaluation as ERRORED, with its sentence.
 """
 
-from array import array
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -15,13 +14,16 @@ from sqlalchemy.orm import Session
 
 from contract.statuses import EvaluationStatus
 from evaluator.bases import scoring_base
+from evaluator.scoring import Report
 from evaluator.spec import Challenge as Spec
 from evaluator.verdicts import PlatformFault
 from evaluator.version import evaluator_version
 from server.errors import Conflict
 from server.evaluations import receipts, suspicion
 from server.evaluations.faults import NOT_SCORED, give_up
-from server.evaluations.models import Evaluation, Receipt, Score, Trouble
+from server.evaluations.models import Evaluation, Trouble
+from server.evaluations.reports import store
+from server.evaluations.result_models import Receipt
 from server.evaluations.service import COUNTED, lock_evaluation, reject
 from server.settings import Settings
 
@@ -86,12 +88,12 @@ def settle(
     session: Session,
     evaluation_id: UUID,
     claim_no: int,
-    reports: Mapping[str, dict[str, Any]],
+    reports: Mapping[str, Report],
     *,
     scored_with: Mapping[str, Any],
     settings: Settings,
 ) -> None:
-    """Stores what scoring made: SCORED with values, replicates and receipt, or REJECTED with the report's reason.
+    """Stores what scoring made, whole: SCORED with a receipt, or REJECTED with the report's reason.
 
     scored_with: what `bases` was when the reports were made.
 
@@ -101,38 +103,16 @@ def settle(
     evaluation = _locked(session, evaluation_id, claim_no)
     evaluation.evaluator_version = evaluator_version()
     evaluation.scored_with = dict(scored_with)
-    refused = next((report["rejected"] for report in reports.values() if report["rejected"]), None)
+    store(session, evaluation_id, reports)
+    refused = next((report.rejected for report in reports.values() if report.rejected is not None), None)
     if refused is not None:
         why = RUN_INVALID if evaluation.is_hidden else refused
         reject(session, evaluation, actor=_ACTOR, code="run_invalid", why=why)
         return
-    for board, report in reports.items():
-        for name, metric in report["metrics"].items():
-            session.add(_score(evaluation_id, board, name, metric, report["per_case"].get(name)))
     statement = receipts.statement(evaluation, reports)
     signature = receipts.sign(statement, settings)
-    slim = {board: {**report, "metrics": None, "per_case": None} for board, report in reports.items()}
-    session.add(Receipt(evaluation_id=evaluation_id, statement=statement, signature=signature, reports=slim))
+    session.add(Receipt(evaluation_id=evaluation_id, statement=statement, signature=signature))
     evaluation.move_to(session, EvaluationStatus.SCORED, actor=_ACTOR)
-
-
-def _score(
-    evaluation_id: UUID, board: str, name: str, metric: dict[str, Any], per_case: list[float | None] | None
-) -> Score:
-    missing = float("nan")
-    replicates = array("d", (missing if one is None else one for one in metric["replicates"]))
-    return Score(
-        evaluation_id=evaluation_id,
-        board=board,
-        metric=name,
-        value=metric["value"],
-        low=metric["low"],
-        high=metric["high"],
-        reason=metric["reason"],
-        note=metric["interval_note"],
-        replicates=replicates.tobytes(),
-        per_case=per_case,
-    )
 
 
 def fail(session: Session, evaluation_id: UUID, claim_no: int, fault: PlatformFault, detail: str) -> None:

@@ -1,19 +1,26 @@
-"""Which evaluation of each team counts on a board, decided before any score but those that decide is loaded."""
+"""Which evaluation of each team counts on a board, decided before any score but those that decide is loaded.
 
+The server says which attempts may be compared, and the rule which of these counts.
+"""
+
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from contract.statuses import EvaluationStatus
-from evaluator.metrics import Direction
-from evaluator.metrics.registry import UnknownMetric, lookup
-from evaluator.spec import Metric
+from evaluator.ranking import choose_entry, deciding_metric
 from server.challenges.models import Challenge
-from server.evaluations.models import Evaluation, Score
+from server.evaluations.models import Evaluation
+from server.evaluations.result_models import Score
 from server.leaderboard.bases import InForce, Scored, differences, scored
+
+Values = Mapping[UUID, float | None]
+"""Of each evaluation, what decides whether it is its team's best."""
 
 
 @dataclass(frozen=True)
@@ -28,61 +35,53 @@ class Chosen:
 def chosen(session: Session, challenge: Challenge, phase: str, now: InForce) -> list[Chosen]:
     """Per team, track and board the latest or best evaluation of the base in force, and the latest of another one."""
     evaluations = scored(session, challenge, phase, shown=True)
-    best = _Best(session, challenge, phase, now) if now.spec.ranking.entry == "best" else None
-    return [one for board in now.spec.boards for one in _of_board(board, evaluations, now, best)]
+    values: dict[UUID, float | None] = {}
+    if now.spec.ranking.entry == "best":
+        for task in now.spec.tasks:
+            if now.spec.boards_of(task):
+                values |= _values(session, challenge, phase, task, *deciding_metric(now.spec.boards_of(task)))
+    return [one for board in now.spec.boards for one in _of_board(board, evaluations, now, values)]
 
 
-def _of_board(
-    board: str, evaluations: Sequence[Scored], now: InForce, best: "_Best | None"
-) -> Iterator[Chosen]:
+def _of_board(board: str, evaluations: Sequence[Scored], now: InForce, values: Values) -> Iterator[Chosen]:
     """What `board` has; `evaluations` come oldest first."""
-    counted: dict[tuple[UUID, str], Chosen] = {}
+    attempts: dict[tuple[UUID, str], list[Scored]] = defaultdict(list)
     others: dict[tuple[UUID, str], Chosen] = {}
-    for one in evaluations:
-        if one.task != now.spec.boards[board].task:
+    for evaluation in evaluations:
+        if evaluation.task != now.spec.boards[board].task:
             continue
-        key = (one.team_id, one.track)
-        differs = differences(one, board, now)
-        if differs:
-            others[key] = Chosen(board, one, tuple(differs))
-        elif best is None:
-            counted[key] = Chosen(board, one)
+        key = (evaluation.team_id, evaluation.track)
+        if differs := differences(evaluation, board, now):
+            others[key] = Chosen(board, evaluation, tuple(differs))
+            continue
+        attempts[key].append(evaluation)
+        if now.spec.ranking.entry == "latest":
             others.pop(key, None)
-        elif key not in counted or best.replaces(one, counted[key].evaluation):
-            counted[key] = Chosen(board, one)
-    yield from counted.values()
+    for found in attempts.values():
+        yield Chosen(board, _counting(found, now, values))
     yield from others.values()
 
 
-class _Best:
-    """The values by which the best evaluation is found: of the primary metric of each task's first board."""
+def _counting(attempts: Sequence[Scored], now: InForce, values: Values) -> Scored:
+    boards = now.spec.boards_of(attempts[0].task)
+    decides = deciding_metric(boards)
+    compared = _comparable(attempts, decides[0], now) if now.spec.ranking.entry == "best" else attempts
+    return compared[
+        choose_entry(now.spec.ranking, boards, [{decides: values.get(one.id)} for one in compared])
+    ]
 
-    def __init__(self, session: Session, challenge: Challenge, phase: str, now: InForce) -> None:
-        self._now = now
-        self._values: dict[UUID, float] = {}
-        for task in now.spec.tasks:
-            for name, board in list(now.spec.boards_of(task).items())[:1]:
-                primary = board.primary or next(iter(board.metrics))
-                sign = -1.0 if direction(board.metrics[primary]) == "lower" else 1.0
-                found = _values(session, challenge, phase, task=task, board=name, metric=primary)
-                self._values |= {evaluation: sign * value for evaluation, value in found.items()}
 
-    def replaces(self, new: Scored, old: Scored) -> bool:
-        """Whether `new`, which came later, is better; where the values of both are of two bases, which is in force."""
-        board = next(iter(self._now.spec.boards_of(new.task)))
-        of_now = [not differences(one, board, self._now) for one in (old, new)]
-        if of_now[0] != of_now[1]:
-            return of_now[1]
-        if not of_now[1] and old.scored_with(board) != new.scored_with(board):
-            return True  # neither is known to be better
-        worst = float("-inf")
-        return self._values.get(new.id, worst) > self._values.get(old.id, worst)
+def _comparable(attempts: Sequence[Scored], board: str, now: InForce) -> Sequence[Scored]:
+    """Those whose values on the board that decides are of the base in force, else the latest ones of one base."""
+    if in_force := [one for one in attempts if not differences(one, board, now)]:
+        return in_force
+    last = attempts[-1].scored_with(board)
+    return [*takewhile(lambda one: one.scored_with(board) == last, reversed(attempts))][::-1]
 
 
 def _values(
-    session: Session, challenge: Challenge, phase: str, *, task: str, board: str, metric: str
-) -> Mapping[UUID, float]:
-    """A metric's values, without those that have none."""
+    session: Session, challenge: Challenge, phase: str, task: str, board: str, metric: str
+) -> Mapping[UUID, float | None]:
     rows = session.execute(
         select(Score.evaluation_id, Score.value)
         .join(Evaluation, Evaluation.id == Score.evaluation_id)
@@ -90,17 +89,9 @@ def _values(
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.task == task,
-            Evaluation.status == EvaluationStatus.SCORED,
+            Evaluation.status == EvaluationStatus.SCORED.value,
             Score.board == board,
             Score.metric == metric,
         )
     )
-    return {evaluation: value for evaluation, value in rows if value is not None}
-
-
-def direction(metric: Metric) -> Direction | None:
-    """What is better in a metric; None where it is no longer installed, and so cannot be ranked."""
-    try:
-        return lookup(metric.metric).direction
-    except UnknownMetric:
-        return None
+    return {row.evaluation_id: row.value for row in rows}

@@ -4,29 +4,34 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Uuid, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, undefer
 
-from evaluator.ranking import Row, Standings, rank
+from evaluator.ranking import Row, Standings, direction_of, rank
 from evaluator.spec import Board
 from evaluator.spec import Challenge as Spec
 from server.accounts.principals import Admin, User
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, is_sealed
 from server.errors import Forbidden, NotFound
-from server.evaluations.models import Score
+from server.evaluations.result_models import Score
 from server.evaluations.ticks import shown_at
 from server.leaderboard.bases import InForce
-from server.leaderboard.choice import Chosen, chosen, direction
+from server.leaderboard.choice import Chosen, chosen
 from server.teams.models import Team
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What a team has on one board of a track, by metric; `differs` says why it is not of the base in force."""
+class Attempt:
+    """What a team has on one board of a track, by metric.
+
+    differs: why it is not of the base in force. bootstrap: how its cases were drawn, and the level of its intervals;
+    None where that was not kept.
+    """
 
     team: Team
     track: str
@@ -34,6 +39,7 @@ class Entry:
     submitted_at: datetime
     scored_at: datetime | None
     scores: Mapping[str, Score]
+    bootstrap: Mapping[str, Any] | None = None
     differs: tuple[str, ...] = ()
 
     @property
@@ -46,8 +52,8 @@ class Entry:
 class Found:
     """What a phase has. otherwise: a team's latest evaluation of another base, unless one that counts came after it."""
 
-    counted: list[Entry]
-    otherwise: list[Entry]
+    counted: list[Attempt]
+    otherwise: list[Attempt]
 
 
 def require_visible(challenge: Challenge, phase: str, viewer: User | None) -> None:
@@ -60,7 +66,7 @@ def require_visible(challenge: Challenge, phase: str, viewer: User | None) -> No
         )
 
 
-def entries(session: Session, challenge: Challenge, phase: str, now: InForce) -> Found:
+def attempts(session: Session, challenge: Challenge, phase: str, now: InForce) -> Found:
     """What counts in `phase`: per team, track and board the latest or best evaluation of the base in force."""
     shown = chosen(session, challenge, phase, now)
     scores = _scores(session, shown, with_cases=now.spec.ranking.needs_cases)
@@ -69,8 +75,8 @@ def entries(session: Session, challenge: Challenge, phase: str, now: InForce) ->
     hidden = now.spec.phases[phase].hidden
     for one in shown:
         own = scores.get((one.evaluation.id, one.board), {})
-        entry = _entry(one, teams[one.evaluation.team_id], own, hidden=hidden)
-        (found.otherwise if one.differs else found.counted).append(entry)
+        attempt = _attempt(one, teams[one.evaluation.team_id], own, hidden=hidden)
+        (found.otherwise if one.differs else found.counted).append(attempt)
     return found
 
 
@@ -86,17 +92,18 @@ def _scores(
     return found
 
 
-def _entry(one: Chosen, team: Team, scores: Mapping[str, Score], *, hidden: bool) -> Entry:
+def _attempt(one: Chosen, team: Team, scores: Mapping[str, Score], *, hidden: bool) -> Attempt:
     ended = one.evaluation.finished_at
     if hidden and ended is not None:
         ended = shown_at(one.evaluation.created_at, ended)
-    return Entry(
+    return Attempt(
         team=team,
         track=one.evaluation.track,
         board=one.board,
         submitted_at=one.evaluation.created_at,
         scored_at=_to_the_minute(ended),
         scores=scores,
+        bootstrap=(one.evaluation.scored_with(one.board) or {}).get("bootstrap"),
         differs=one.differs,
     )
 
@@ -110,34 +117,34 @@ def rankable(spec: Spec) -> dict[str, Board]:
     """The boards with the metrics that are installed, and without boards that have none of them."""
     found = {}
     for name, board in spec.boards.items():
-        metrics = {key: one for key, one in board.metrics.items() if direction(one) is not None}
+        metrics = {key: one for key, one in board.metrics.items() if direction_of(one) is not None}
         if metrics:
             found[name] = board.model_copy(update={"metrics": metrics})
     return found
 
 
-def rows(found: Iterable[Entry], *, with_cases: bool = False) -> list[Row]:
+def rows(found: Iterable[Attempt], *, with_cases: bool = False) -> list[Row]:
     """The scores as the evaluator ranks them; teams go by their id, which no renaming changes.
 
     Who is disqualified is shown as a baseline is: with values, without a rank, moving nobody.
     """
     return [
         Row(
-            team=str(entry.team.id),
-            track=entry.track,
-            board=entry.board,
+            team=str(attempt.team.id),
+            track=attempt.track,
+            board=attempt.board,
             metric=metric,
             value=score.value,
-            is_baseline=not entry.ranked,
-            eligible=entry.team.eligible,
+            is_baseline=not attempt.ranked,
+            eligible=attempt.team.eligible,
             per_case=score.per_case if with_cases else None,
         )
-        for entry in found
-        for metric, score in entry.scores.items()
+        for attempt in found
+        for metric, score in attempt.scores.items()
     ]
 
 
-def standings(spec: Spec, found: Iterable[Entry]) -> Standings:
+def standings(spec: Spec, found: Iterable[Attempt]) -> Standings:
     """Places within each track, by the metrics that are installed."""
     boards = rankable(spec)
     if not sum(spec.ranking.weights[name] for name in boards) > 0:

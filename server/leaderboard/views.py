@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from contract.intervals import BootstrapOut
 from contract.leaderboard import (
     BoardOut,
     EntryOut,
@@ -17,22 +18,21 @@ from contract.leaderboard import (
     TrackOut,
     UnifiedOut,
 )
-from evaluator.ranking import Standing
+from evaluator.ranking import Standing, direction_of
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Metric
 from server.challenges.models import Challenge
 from server.challenges.service import now as now_of
 from server.leaderboard import release, service
 from server.leaderboard.bases import case_counts, in_force
-from server.leaderboard.choice import direction
-from server.leaderboard.service import Entry, Found
+from server.leaderboard.service import Attempt, Found
 from server.leaderboard.values import value_out
 from server.teams.models import Team
 
 
 @dataclass(frozen=True)
 class _Track:
-    """What is shown of a track. teams and standings go by the teams' ids, entries by team and board."""
+    """What is shown of a track. teams and standings go by the teams' ids, attempts by team and board."""
 
     name: str
     spec: Spec
@@ -40,8 +40,8 @@ class _Track:
     cases: Mapping[str, int]
     teams: Mapping[UUID, Team]
     standings: Sequence[Standing]
-    entries: Mapping[tuple[str, str], Entry]
-    otherwise: Sequence[Entry]
+    attempts: Mapping[tuple[str, str], Attempt]
+    otherwise: Sequence[Attempt]
 
 
 def leaderboard_out(session: Session, challenge: Challenge, phase: str) -> LeaderboardOut:
@@ -49,13 +49,8 @@ def leaderboard_out(session: Session, challenge: Challenge, phase: str) -> Leade
     spec, at = challenge.spec, now_of(session)
     current = spec.phases[phase]
     force = in_force(session, challenge, phase)
-    found = service.entries(session, challenge, phase, force)
-    standings = service.standings(spec, found.counted)
+    found = service.attempts(session, challenge, phase, force)
     cases = case_counts(session, force)
-    tracks = [
-        _of_track(name, spec, current.decimals, cases, found, standings.tracks.get(name, ()))
-        for name in spec.tracks
-    ]
     return LeaderboardOut(
         challenge=challenge.slug,
         title=spec.title,
@@ -70,46 +65,43 @@ def leaderboard_out(session: Session, challenge: Challenge, phase: str) -> Leade
         version=spec.digest,
         decimals=current.decimals,
         prizes=list(spec.ranking.prizes),
-        tracks=[_track(one) for one in tracks],
+        tracks=tracks_out(spec, found, decimals=current.decimals, cases=cases),
     )
 
 
-def _of_track(
-    name: str,
-    spec: Spec,
-    decimals: int,
-    cases: Mapping[str, int],
-    found: Found,
-    standings: Sequence[Standing],
-) -> _Track:
-    counted = [one for one in found.counted if one.track == name]
-    otherwise = [one for one in found.otherwise if one.track == name]
-    return _Track(
-        name=name,
-        spec=spec,
-        decimals=decimals,
-        cases=cases,
-        teams={one.team.id: one.team for one in (*counted, *otherwise)},
-        standings=standings,
-        entries={(str(one.team.id), one.board): one for one in counted},
-        otherwise=otherwise,
-    )
+def tracks_out(spec: Spec, found: Found, *, decimals: int, cases: Mapping[str, int]) -> list[TrackOut]:
+    """The leaderboards of every track, from what its teams have; cases: how many are in force, by task."""
+    standings = service.standings(spec, found.counted).tracks
+    tracks = []
+    for name in spec.tracks:
+        counted = [attempt for attempt in found.counted if attempt.track == name]
+        otherwise = [attempt for attempt in found.otherwise if attempt.track == name]
+        track = _Track(
+            name=name,
+            spec=spec,
+            decimals=decimals,
+            cases=cases,
+            teams={attempt.team.id: attempt.team for attempt in (*counted, *otherwise)},
+            standings=standings.get(name, ()),
+            attempts={(str(attempt.team.id), attempt.board): attempt for attempt in counted},
+            otherwise=otherwise,
+        )
+        tracks.append(_track(track))
+    return tracks
 
 
 def _track(track: _Track) -> TrackOut:
-    prizes = _prizes(track.standings)
-    leaders = _leaders({one.team: one.placement for one in track.standings}, track)
     return TrackOut(
         track=track.name,
         unified=[
             UnifiedOut(
-                **_marks(_team(track, one), first=one.team in leaders),
+                **_marks(_team(track, one), first=one.first),
                 placement=one.placement,
-                prize=prizes.get(one.team),
-                wins=one.prize,
+                eligible_placement=one.eligible_placement,
+                prize=one.prize,
                 overall=one.overall,
                 board_ranks={name: one.task_ranks.get(name) for name in track.spec.boards},
-                missing=[name for name in track.spec.boards if (one.team, name) not in track.entries],
+                missing=[name for name in track.spec.boards if (one.team, name) not in track.attempts],
             )
             for one in sorted(track.standings, key=lambda one: _order(track, one, one.placement))
         ],
@@ -132,37 +124,19 @@ def _marks(team: Team, *, first: bool = False) -> dict[str, Any]:
     }
 
 
-def _prizes(standings: Sequence[Standing]) -> dict[str, int]:
-    """Places among eligible teams only: an ineligible one is ranked and skipped; equal placements stay equal."""
-    eligible = [one for one in standings if one.eligible and one.placement is not None]
-    better = {
-        one.team: sum((other.placement or 0) < (one.placement or 0) for other in eligible) for one in eligible
-    }
-    return {team: count + 1 for team, count in better.items()}
-
-
-def _leaders(ranks: Mapping[str, float | None], track: _Track) -> frozenset[str]:
-    """The teams with the best rank if all of them may win, else none: a tie is shown whole or not at all."""
-    known = {team: rank for team, rank in ranks.items() if rank is not None}
-    best = min(known.values(), default=None)
-    first = [team for team, rank in known.items() if rank == best]
-    return frozenset(first if all(track.teams[UUID(one)].eligible for one in first) else ())
-
-
 def _board(track: _Track, name: str) -> BoardOut:
     board = track.spec.boards[name]
-    listed = [one for one in track.standings if (one.team, name) in track.entries]
-    leaders = _leaders({one.team: one.task_ranks.get(name) for one in listed}, track)
-    entries = [track.entries[one.team, name] for one in listed]
+    listed = [one for one in track.standings if (one.team, name) in track.attempts]
     return BoardOut(
         board=name,
         title=board.title,
         weight=track.spec.ranking.weights[name],
         cases=track.cases.get(board.task, 0),
-        last_scored=_latest(entries),
+        last_scored=_latest(track.attempts[one.team, name] for one in listed),
+        bootstrap=BootstrapOut.model_validate(board.bootstrap),
         metrics=[_metric(key, metric) for key, metric in board.metrics.items()],
         entries=[
-            _entry(track, one, track.entries[one.team, name], first=one.team in leaders)
+            _entry(track, one, track.attempts[one.team, name])
             for one in sorted(listed, key=lambda one: _order(track, one, one.task_ranks.get(name)))
         ],
         otherwise=[
@@ -179,40 +153,44 @@ def _order(track: _Track, standing: Standing, rank: float | None) -> tuple[bool,
     return team.disqualified is not None, standing.baseline, rank or 0, team.name
 
 
-def _latest(entries: Iterable[Entry]) -> datetime | None:
-    return max((one.scored_at for one in entries if one.scored_at is not None), default=None)
+def _latest(attempts: Iterable[Attempt]) -> datetime | None:
+    return max((one.scored_at for one in attempts if one.scored_at is not None), default=None)
 
 
 def _metric(key: str, metric: Metric) -> MetricOut:
-    better = direction(metric)
+    better = direction_of(metric)
     reason = (
         None if better else f"The metric {metric.metric} is not installed on this server; it is not ranked."
     )
     return MetricOut(name=key, title=metric.title or key, better=better, reason=reason)
 
 
-def _entry(track: _Track, standing: Standing, entry: Entry, *, first: bool) -> EntryOut:
-    ranks = standing.metric_ranks.get(entry.board, {})
+def _entry(track: _Track, standing: Standing, attempt: Attempt) -> EntryOut:
+    ranks = standing.metric_ranks.get(attempt.board, {})
     return EntryOut(
-        **_marks(entry.team, first=first),
-        rank=standing.task_ranks.get(entry.board),
-        metrics={
-            metric: value_out(entry.scores.get(metric), ranks.get(metric), track.decimals)
-            for metric in track.spec.boards[entry.board].metrics
-        },
-        submitted_at=entry.submitted_at,
-        scored_at=entry.scored_at,
+        **_marks(attempt.team, first=attempt.board in standing.first_on),
+        **_values(track, attempt, ranks),
+        rank=standing.task_ranks.get(attempt.board),
     )
 
 
-def _otherwise(track: _Track, entry: Entry) -> OtherwiseOut:
+def _otherwise(track: _Track, attempt: Attempt) -> OtherwiseOut:
+    drawn = attempt.bootstrap
     return OtherwiseOut(
-        **_marks(entry.team),
-        metrics={
-            metric: value_out(entry.scores.get(metric), None, track.decimals)
-            for metric in track.spec.boards[entry.board].metrics
-        },
-        submitted_at=entry.submitted_at,
-        scored_at=entry.scored_at,
-        differs=list(entry.differs),
+        **_marks(attempt.team),
+        **_values(track, attempt, {}),
+        differs=list(attempt.differs),
+        bootstrap=None if drawn is None else BootstrapOut.model_validate(drawn),
     )
+
+
+def _values(track: _Track, attempt: Attempt, ranks: Mapping[str, float | None]) -> dict[str, Any]:
+    """What the team has, with its rank per metric, and since when."""
+    return {
+        "metrics": {
+            metric: value_out(attempt.scores.get(metric), ranks.get(metric), track.decimals)
+            for metric in track.spec.boards[attempt.board].metrics
+        },
+        "submitted_at": attempt.submitted_at,
+        "scored_at": attempt.scored_at,
+    }

@@ -22,9 +22,9 @@ from server.challenges.models import Challenge
 from server.challenges.service import is_sealed, now, spec_of_phase
 from server.datasets.models import Dataset, DatasetState
 from server.evaluations import budgets, errors, ticks
-from server.evaluations.models import CaseRun, Evaluation, Score
+from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.result_models import Score
 from server.evaluations.status import ACTIVE
-from server.leaderboard.values import note_of
 from server.queue.slots import Fleet, fleet, no_worker_note
 from server.submissions.models import Submission
 
@@ -166,6 +166,7 @@ def _evaluation(
 ) -> EvaluationOut:
     phase = evaluation.spec_version.spec.phases[evaluation.phase]
     active = status in ACTIVE
+    told = status is EvaluationStatus.SCORED and not sealed
     return EvaluationOut.of(
         evaluation,
         image=image,
@@ -177,7 +178,8 @@ def _evaluation(
         progress=_tenths(status, phase, counts),
         note=note,
         verdicts=counts.verdicts if not phase.hidden or status is EvaluationStatus.SCORED else {},
-        scores={} if sealed or status is not EvaluationStatus.SCORED else _scores(evaluation, phase),
+        scores=_scores(evaluation, phase) if told else {},
+        bootstraps=evaluation.bootstraps if told else {},
         finished_at=None if active else _finished_at(evaluation),
     )
 
@@ -247,4 +249,4 @@ def _score(score: Score, decimals: int) -> ScoreOut:
     value, low, high = (
         None if number is None else round(number, decimals) for number in (score.value, score.low, score.high)
     )
-    return ScoreOut(value=value, low=low, high=high, reason=score.reason, note=note_of(score))
+    return ScoreOut(value=value, low=low, high=high, reason=score.reason, note=score.note)

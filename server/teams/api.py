@@ -11,7 +11,7 @@ from contract.teams import (
     MemberOut,
     MyTeamOut,
     NewInvitationOut,
-    Standing,
+    TeamChangesIn,
     TeamIn,
     TeamOut,
 )
@@ -85,7 +85,7 @@ def remove_member(team_id: UUID, user_id: UUID, session: SessionDep, user: UserD
 
 
 @router.patch("/admin/teams/{team_id}", tags=["admin"])
-def set_standing(team_id: UUID, body: Standing, session: SessionDep, admin: AdminDep) -> TeamOut:
+def set_standing(team_id: UUID, body: TeamChangesIn, session: SessionDep, admin: AdminDep) -> TeamOut:
     """Changes a team's name, eligibility, disclaimer or being a baseline, disqualifies it or takes that back."""
     return TeamOut.of(service.set_standing(session, admin, team_id, changes=body.changes()))
 

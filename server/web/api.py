@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from contract.texts import Name
-from evaluator.spec import Challenge as Spec
 from server.challenges import service as challenges
 from server.deps import SessionDep, SettingsDep
 from server.errors import database_away
@@ -61,19 +60,9 @@ def leaderboard(request: Request, session: SessionDep, slug: Name, phase: Name) 
     require_visible(challenge, phase, None)
 
     def shown(board: Board) -> Response:
-        intervals = _intervals(board.spec)
-        return page(request, "leaderboard.html", board=board.out, spec=board.spec, intervals=intervals)
+        return page(request, "leaderboard.html", board=board.out, spec=board.spec)
 
     return board_answer(request, session, challenge, phase, "html", shown)
-
-
-def _intervals(spec: Spec) -> str:
-    """What the numbers under a value are."""
-    kinds = {(one.bootstrap.level, one.bootstrap.resamples) for one in spec.boards.values()}
-    if len(kinds) > 1:
-        return "Under each value: its interval from resamples of the test cases, as the challenge file says."
-    ((level, resamples),) = kinds
-    return f"Under each value: the {level * 100:g} % interval from {resamples:,} resamples of the test cases."
 
 
 @router.get("/static/proctor.css")

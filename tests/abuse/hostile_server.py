@@ -25,6 +25,7 @@ _MARKED = {
     "disqualified": True,
     "baseline": True,
 }
+_DRAWN = {"level": 0.9, "resamples": 200, "unit": EVIL, "strata": [EVIL], "sources": EVIL}
 _ENTRY = _MARKED | {"metrics": {EVIL: _SCORE}, "scored_at": WHEN, "submitted_at": WHEN, "rank": 1.0}
 _TEAM = {
     "id": ID,
@@ -49,6 +50,7 @@ _EVALUATION = {
     "note": EVIL,
     "verdicts": {EVIL: 3},
     "scores": {EVIL: {EVIL: _SCORE}},
+    "bootstraps": {EVIL: _DRAWN},
 }
 _SUBMISSION = {
     "id": ID,
@@ -77,13 +79,14 @@ _BOARD = {
     "last_scored": WHEN,
     "metrics": [{"name": EVIL, "title": EVIL, "better": None, "reason": EVIL}],
     "entries": [_ENTRY, _ENTRY],
-    "otherwise": [_ENTRY | {"differs": [EVIL]}],
+    "bootstrap": _DRAWN,
+    "otherwise": [_ENTRY | {"differs": [EVIL], "bootstrap": _DRAWN}],
 }
 _STANDING = _MARKED | {
     "placement": 1,
-    "prize": 1,
     "overall": 1.0,
-    "wins": EVIL,
+    "eligible_placement": 1,
+    "prize": EVIL,
     "board_ranks": {EVIL: 1.0},
     "missing": [EVIL],
 }

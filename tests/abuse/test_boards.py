@@ -18,7 +18,8 @@ from evaluator.spec import Challenge
 from server.challenges.service import apply, get_challenge, release
 from server.database import SessionFactory, session_factory, unit_of_work
 from server.datasets.models import Dataset
-from server.evaluations.models import Evaluation, Score
+from server.evaluations.models import Evaluation
+from server.evaluations.result_models import Score
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory

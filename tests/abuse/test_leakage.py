@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import BindParameter, DateTime, func, literal, select, update
 
+from evaluator.scoring import MetricReport
 from evaluator.spec import Challenge
 from evaluator.verdicts import CLASSES
 from server.challenges.service import apply
@@ -23,6 +24,7 @@ from server.evaluations.models import Evaluation
 from server.settings import Settings
 from tests.abuse.failures import aged, fail
 from tests.server.lab import Entrant, Json, Lab
+from tests.server.seeded import report
 
 SEED = 20260
 _ID = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -93,10 +95,8 @@ def test_a_rejected_run_of_embeddings_tells_neither_counts_nor_widths(
     with unit_of_work(lab.sessions) as session:
         claimed = scoring.claim(session)
         assert claimed is not None
-        report = {"rejected": words, "metrics": {}, "per_case": {}}
-        scoring.settle(
-            session, claimed.id, claimed.scoring_claim, {"b": report}, scored_with={}, settings=settings
-        )
+        claim = claimed.id, claimed.scoring_claim
+        scoring.settle(session, *claim, {"b": report("b", rejected=words)}, scored_with={}, settings=settings)
     answer, _ = seen(team, evaluation)
     assert (answer["status"], answer["failure"]) == ("rejected", "output_invalid:equal_width")
     assert "51966" not in answer["reason"]
@@ -239,16 +239,9 @@ def test_a_score_shows_on_no_board_before_its_moment(
     with unit_of_work(lab.sessions) as session:
         claimed = scoring.claim(session)
         assert claimed is not None
-        metric = {
-            "value": 0.5,
-            "low": 0.4,
-            "high": 0.6,
-            "reason": None,
-            "interval_note": None,
-            "replicates": [0.5],
-        }
+        metric = MetricReport(value=0.5, low=0.4, high=0.6, replicates=(0.5,))
         reports = {
-            name: {"rejected": None, "metrics": dict.fromkeys(one.metrics, metric), "per_case": {}}
+            name: report(name, **dict.fromkeys(one.metrics, metric))
             for name, one in claimed.spec_version.spec.boards_of("task5").items()
         }
         with_ = scoring.bases(claimed.spec_version.spec, "task5")

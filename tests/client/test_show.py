@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 from client.boards import leaderboard_tables
 from client.progress import size
 from client.show import quota_table, submission_table
+from contract.intervals import BootstrapOut
 from contract.leaderboard import (
     BoardOut,
     EntryOut,
@@ -54,7 +55,14 @@ def leaderboard() -> LeaderboardOut:
     entry = EntryOut(team=TEAM, rank=1, metrics=metrics, submitted_at=AT, **PLAIN)
     ranks: dict[str, float | None] = dict.fromkeys(BOARDS, 1.5)
     row = UnifiedOut(
-        team=TEAM, placement=10, prize=10, overall=1.25, board_ranks=ranks, missing=["task2"], **PLAIN
+        team=TEAM,
+        placement=10,
+        eligible_placement=10,
+        prize=None,
+        overall=1.25,
+        board_ranks=ranks,
+        missing=["task2"],
+        **PLAIN,
     )
     empty = [board(name, name, [], []) for name in BOARDS[1:]]
     boards = [board("task1", "Infarcts", columns, [entry]), *empty]
@@ -153,16 +161,16 @@ def season() -> LeaderboardOut:
     outside = value(0.9, low=0.7, high=0.8, note="It lies outside its own interval.")
 
     def marked(team: str, rank: int | None, value: ValueOut, **marks: Any) -> tuple[EntryOut, UnifiedOut]:
-        wins = "500 USD" if marks.pop("wins", False) else None
+        prize = "500 USD" if marks.pop("wins", False) else None
         shared = {"team": team, **PLAIN, **marks}
         ranks = {"task1": rank, "task2": None}
         return (
             EntryOut(rank=rank, metrics={"auroc": value}, submitted_at=AT, scored_at=AT, **shared),
             UnifiedOut(
                 placement=rank,
-                prize=rank,
+                eligible_placement=rank,
                 overall=rank,
-                wins=wins,
+                prize=prize,
                 board_ranks=ranks,
                 missing=["task2"],
                 **shared,
@@ -184,8 +192,18 @@ def season() -> LeaderboardOut:
         differs=["dataset"],
         **PLAIN,
     )
+    drawn = BootstrapOut(level=0.9, resamples=200, unit="subject", strata=["site"], sources="test_cases")
     entries = [one for one, _ in rows]
-    full = board("task1", "Infarcts", [auroc, gone], entries, otherwise=[old], cases=80, last_scored=AT)
+    full = board(
+        "task1",
+        "Infarcts",
+        [auroc, gone],
+        entries,
+        otherwise=[old],
+        cases=80,
+        last_scored=AT,
+        bootstrap=drawn,
+    )
     empty = board("task2", "Tumours", [auroc], [])
     track = TrackOut(track="open", unified=[one for _, one in rows], boards=[full, empty])
     return phase("Test", track, closes=AT, last_scored=AT, released_early="A talk.")
@@ -203,7 +221,8 @@ def test_every_team_has_its_marks_and_every_value_its_reason(width: int) -> None
         "Baseline (baseline)",
         "Cheats (disqualified)",
         "500 USD",
-        "0.900 [1]",
+        "0.900 (0.700 to 0.800) [1]",
+        "In parentheses: the 90 % interval from 200 resamples of the test cases, by subject within site.",
         "[1] It lies outside its own interval.",
         "Gone: The metric is not installed; it is not ranked.",
         "80 cases · 5 entries · last scored 2026-11-28 18:56 UTC",

@@ -13,7 +13,8 @@ import pytest
 from client.api import Client
 from contract.statuses import EvaluationStatus
 from server.database import unit_of_work
-from server.evaluations.models import Evaluation, Score
+from server.evaluations.models import Evaluation
+from server.evaluations.result_models import Score
 from server.evaluations.scoring import bases
 from tests.client.archives import image_archive
 from tests.client.conftest import Cli, Participant, Server

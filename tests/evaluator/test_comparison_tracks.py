@@ -22,7 +22,7 @@ from evaluator.comparison import (
     schemas,
 )
 from evaluator.ranking import RankingError, Table, rank
-from evaluator.spec import load_challenge
+from evaluator.spec import Bootstrap, load_challenge
 from tests.evaluator import reports
 
 ROOT = Path(__file__).parents[2]
@@ -259,6 +259,19 @@ def test_reports_of_one_board_with_different_numbers_of_resamples_are_refused():
     cut = {**first.reports, "task1": report.model_copy(update={"metrics": {"auroc": short}})}
     with pytest.raises(RankingError, match="task1 has another number of resamples than the others"):
         compare([Entrant(first.team, cut), *others])
+
+
+def test_reports_of_one_board_with_different_bootstraps_are_refused():
+    def drawn(entrant, **changes):
+        report = entrant.reports["task1"]
+        extras = report.extras.model_copy(update={"bootstrap": Bootstrap(resamples=200, **changes)})
+        return Entrant(entrant.team, {"task1": report.model_copy(update={"extras": extras})})
+
+    first, second, *older = entrants()
+    assert compare([drawn(first), drawn(second), *older]).replicates == 200
+    for changes in ({"level": 0.9}, {"unit": "case"}, {"strata": ("site",)}):
+        with pytest.raises(RankingError, match=f"{second.team}: the report of task1 was made with another"):
+            compare([drawn(first), drawn(second, **changes), *older])
 
 
 def test_the_published_schemas_are_up_to_date():

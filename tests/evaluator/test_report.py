@@ -13,7 +13,8 @@ from evaluator.comparison import Entrant, compare_track, read_entrants
 from evaluator.ranking import RankingError, ScorerFailed, read_rows
 from evaluator.report import render
 from evaluator.scoring import Extras, MetricReport, Report, score_board
-from evaluator.spec import load_challenge, parse_challenge
+from evaluator.spec import Bootstrap, load_challenge, parse_challenge
+from tests.evaluator import reports as made
 from tests.evaluator.datasets import CHALLENGES, Dataset, embeddings, fomo26, numbers
 
 FOMO26 = CHALLENGES / "fomo26" / "challenge.yaml"
@@ -322,3 +323,18 @@ def test_no_number_of_a_participant_stops_a_plot(values, whole):
     drawn += charts.group_plot("t", ["g", "h"], [("a", values), ("b", values[:1] * 2)])
     assert not re.search(r'"(nan|-?inf)"', drawn)
     assert ("too large to draw" in drawn) == (not charts.is_drawn(values[0]))
+
+
+def test_the_page_says_the_level_of_its_reports_whatever_the_file_says_by_now():
+    challenge = load_challenge(FOMO26)
+    entrants = []
+    for team, found in made.season().items():
+        report = found["task1"]
+        extras = report.extras.model_copy(
+            update={"bootstrap": Bootstrap(level=0.9, resamples=200, unit="case")}
+        )
+        entrants.append(Entrant(team, {"task1": report.model_copy(update={"extras": extras})}))
+    text = Page(render(challenge, {"open": entrants})).text
+    assert "Values with 90% intervals" in text
+    assert "200 resamples by case within site and class" in text
+    assert challenge.digest in text

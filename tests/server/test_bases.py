@@ -17,7 +17,8 @@ from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.datasets.service import current_dataset
 from server.evaluations import service
-from server.evaluations.models import Evaluation, Score
+from server.evaluations.models import Evaluation
+from server.evaluations.result_models import Score
 from server.evaluations.scoring import bases
 from server.leaderboard.bases import hidden_by, stale
 from tests.server.lab import Entrant, Json, Lab

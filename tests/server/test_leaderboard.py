@@ -14,7 +14,7 @@ from server.challenges.service import apply, get_challenge, release
 from server.database import unit_of_work
 from server.errors import Conflict
 from server.evaluations import service
-from server.evaluations.models import Score
+from server.evaluations.result_models import Score
 from server.evaluations.scoring import bases
 from server.leaderboard.bases import hidden_by
 from tests.server.conftest import Person
@@ -168,7 +168,7 @@ def test_a_baseline_is_shown_without_a_rank_and_an_ineligible_team_without_a_pri
     changes = {"eligible": False, "name": "Organizers"}
     assert admin.http.patch(f"/admin/teams/{teams['Organizers'].team}", json=changes).status_code == 200
     unified = {one["team"]: one for one in board(nobody, lab)["unified"]}
-    assert {name: (one["placement"], one["prize"]) for name, one in unified.items()} == {
+    assert {name: (one["placement"], one["eligible_placement"]) for name, one in unified.items()} == {
         "Baseline": (None, None),
         "Organizers": (1, None),
         "Others": (2, 1),

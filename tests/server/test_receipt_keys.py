@@ -6,14 +6,16 @@ import httpx
 import pytest
 from sqlalchemy import delete
 
+from evaluator.scoring import MetricReport
 from server.database import unit_of_work
 from server.errors import Conflict
 from server.evaluations import receipts, scoring
-from server.evaluations.models import Receipt, ReceiptKey
 from server.evaluations.receipt_keys import require_own_key
+from server.evaluations.result_models import Receipt, ReceiptKey
 from server.settings import Settings
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
+from tests.server.seeded import report
 from tests.server.test_leaderboard import scored
 from tests.server.test_scoring_faults import claimed, in_scoring
 
@@ -26,14 +28,10 @@ def test_keys_are_noted_by_their_receipts_where_they_were_not_before_and_are_pub
     with unit_of_work(lab.sessions) as session:
         session.execute(delete(ReceiptKey))
         signature = receipts.sign(statement, settings)
-        session.add(
-            Receipt(evaluation_id=UUID(evaluation), statement=statement, signature=signature, reports={})
-        )
+        session.add(Receipt(evaluation_id=UUID(evaluation), statement=statement, signature=signature))
     unsound = scored(lab, team, 0.8)
     with unit_of_work(lab.sessions) as session:
-        session.add(
-            Receipt(evaluation_id=UUID(unsound), statement={"value": 1}, signature=signature, reports={})
-        )
+        session.add(Receipt(evaluation_id=UUID(unsound), statement={"value": 1}, signature=signature))
     other = Settings.model_validate(
         {"data": settings.data, "secret_key": "o" * 40, "DATABASE_URL": settings.database_url}
     )
@@ -54,15 +52,7 @@ def test_a_receipt_verifies_whatever_number_a_metric_gives(
     lab: Lab, team: Entrant, admin: Person, value: float | None
 ) -> None:
     evaluation = in_scoring(lab, team)
-    metric = {
-        "value": value,
-        "low": None,
-        "high": None,
-        "reason": None,
-        "interval_note": None,
-        "replicates": [],
-    }
-    reports = {"task5": {"rejected": None, "metrics": {"auroc": metric}, "per_case": {}, "extras": {}}}
+    reports = {"task5": report("task5", auroc=MetricReport(value=value))}
     auroc = {"metric": "auroc", "parameters": {"bound": value}, "code": "sha256:of another version"}
     kept = {"task5": {"metrics": {"auroc": auroc}}}
     claim = claimed(lab)

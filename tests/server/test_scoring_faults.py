@@ -13,10 +13,11 @@ from server.errors import Conflict
 from server.evaluations import scoring
 from server.evaluations.models import Evaluation
 from tests.server.lab import Entrant, Lab
+from tests.server.seeded import report
 
 MakeEntrant = Callable[[str], Entrant]
 SENTENCE = "task5: exit code 2: entry 1: its reference label map holds values that are not whole numbers"
-REPORT = {"task5": {"rejected": None, "metrics": {}, "per_case": {}}}
+REPORT = {"task5": report("task5")}
 
 
 def in_scoring(lab: Lab, entrant: Entrant) -> str:

@@ -13,13 +13,14 @@ from server.challenges.service import get_challenge, release
 from server.database import unit_of_work
 from server.evaluations import service
 from server.events import Event
-from server.leaderboard.values import OUTSIDE
 from tests.server.conftest import Person, Tus
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.test_bases import score_on
 from tests.server.test_leaderboard import board, change, entries, page, scored
 
 MakeEntrant = Callable[[str], Entrant]
+
+OUTSIDE = "The value lies outside its interval: resampling shifts this metric."
 
 
 def by_team(track: Json) -> dict[str, Json]:
@@ -134,7 +135,7 @@ def test_boards_that_nobody_has_count_for_nobody_and_prizes_are_named(
     assert {
         rank for one in unified.values() for name, rank in one["board_ranks"].items() if name != "task5"
     } == {None}
-    assert [one["wins"] for one in unified.values()] == ["500 USD", "300 USD", "200 USD", None]
+    assert [one["prize"] for one in unified.values()] == ["500 USD", "300 USD", "200 USD", None]
     shown = page(nobody, lab).text
     assert "500 USD" in shown
     assert shown.count("No scored submission yet") == 2, "a line for each track"
@@ -168,6 +169,7 @@ def test_a_value_outside_its_own_interval_never_stands_without_the_reason(
     inside, outside, told = entrant("Inside"), entrant("Outside"), entrant("Told")
     scored(lab, inside, 0.5)
     late = scored(lab, outside, 0.95)
+    with_values(lab, late, note=OUTSIDE)
     with_values(lab, scored(lab, entrant("Rounded"), 0.5), value=0.9 + 1e-12)
     with_values(lab, scored(lab, told, 0.05), note="Chance differences between groups.")
     notes = {name: one["metrics"]["auroc"]["note"] for name, one in entries(board(nobody, lab)).items()}

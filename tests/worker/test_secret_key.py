@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from server.database import unit_of_work
 from server.errors import Conflict
-from server.evaluations.models import Receipt
 from server.evaluations.receipt_keys import key_of, receipt_keys, require_own_key
 from server.evaluations.receipts import public_key, sign
+from server.evaluations.result_models import Receipt
 from server.events import Event
 from server.settings import Settings
 from server.tables import open_database
@@ -58,7 +58,6 @@ def receipt_of(platform: Platform) -> Receipt:
         evaluation_id=UUID(int=1),
         statement=statement,
         signature=sign(statement, settings_of(platform)),
-        reports={},
     )
 
 

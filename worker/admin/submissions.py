@@ -166,11 +166,15 @@ def _facts(one: EvaluationShown) -> list[tuple[str, str]]:
 
 
 def _scores(one: EvaluationShown) -> Listing:
-    table = Listing(("board", "metric", "value", "95 % interval"), frozenset(("value",)))
+    heads = ("board", "metric", "value", "interval", "holds", "resamples", "note", "lacks")
+    table = Listing(heads, frozenset(("value", "holds", "resamples")), prose=frozenset(("note", "lacks")))
     for score in one.scores:
         between = "" if score.low is None or score.high is None else f"{score.low:.4g} to {score.high:.4g}"
         value = f"{score.value:.6g}" if score.value is not None else f"none: {score.reason}"
-        table.add(score.board, score.metric, value, between)
+        drawn = one.bootstraps.get(score.board)
+        holds, resamples = (f"{drawn.level * 100:g} %", f"{drawn.resamples:,}") if drawn else ("", "")
+        said = score.note or "", score.lacks or ""
+        table.add(score.board, score.metric, value, between, holds, resamples, *said)
     return table
 
 

@@ -1,7 +1,6 @@
 """Scoring in a child process: outputs are strangers' data, so they are parsed under limits and away from us."""
 
 import errno
-import json
 import os
 import resource
 import signal
@@ -9,8 +8,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
+from pydantic import ValidationError
+
+from evaluator.scoring import Report
 from server.disk import Room
 from server.errors import StorageFull
 
@@ -34,7 +35,7 @@ class ScorerLost(ScorerFailed):
     """It was ended from outside or lacked what the machine had not: later it may well score."""
 
 
-def score(folder: Path, *, board: str, references: Path, room: Room) -> dict[str, Any]:
+def score(folder: Path, *, board: str, references: Path, room: Room) -> Report:
     """Runs `python -m evaluator score` on what lies in `folder` and returns its report.
 
     `folder` holds challenge.json, manifest.json and predictions/; `room` is what may be written to its disk.
@@ -42,7 +43,7 @@ def score(folder: Path, *, board: str, references: Path, room: Room) -> dict[str
     Raises:
         StorageFull: the room was used up meanwhile.
         ScorerLost: the child was killed, or the machine had no disk or memory for it.
-        ScorerFailed: the child failed, ran too long or wrote no report.
+        ScorerFailed: the child failed, ran too long, or wrote no report that can be read.
     """
     out = folder / f"{board}.json"
     command = [sys.executable, "-m", "evaluator", "score", "--board", board, "--json", str(out)]
@@ -68,8 +69,11 @@ def score(folder: Path, *, board: str, references: Path, room: Room) -> dict[str
             raise ScorerFailed(f"{board}: still running after {SECONDS} s") from None
     if child.returncode not in _REPORTED or not out.is_file():
         raise failure(board, child.returncode, printed.decode(errors="replace")[-2000:].strip())
-    report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    return report
+    try:
+        return Report.model_validate_json(out.read_bytes())
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, one['loc']))} {one['msg']}".strip() for one in error.errors())
+        raise ScorerFailed(f"{board}: its report cannot be read: {found}") from None
 
 
 def _printed(child: subprocess.Popen[bytes], room: Room) -> bytes:

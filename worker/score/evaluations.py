@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import exc
 from sqlalchemy.orm import Session
 
+from evaluator.scoring import Report
 from evaluator.verdicts import PlatformFault
 from server.challenges.models import SpecVersion
 from server.database import SessionFactory, unit_of_work
@@ -116,7 +117,7 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _reports(settings: Settings, job: _Job, folder: Path) -> dict[str, dict[str, Any]]:
+def _reports(settings: Settings, job: _Job, folder: Path) -> dict[str, Report]:
     _lay_out(folder, settings, job)
     references = settings.references / job.folder
     if not references.is_dir():  # a disk that is not mounted, not references that are wrong
@@ -161,11 +162,11 @@ def without_case_names(text: str, cases: Sequence[str]) -> str:
     return re.sub("|".join(longest_first), lambda found: f"case {places[found[0]]}", text) if cases else text
 
 
-def _require_all_read(job: _Job, reports: dict[str, dict[str, Any]]) -> None:
+def _require_all_read(job: _Job, reports: dict[str, Report]) -> None:
     """Raises ScorerFailed where the evaluator took a stored output for a missing one: ours to mend, never a score."""
     missing = len(job.manifest["cases"]) - len(job.outputs)
     for board, report in reports.items():
-        found = report["extras"]["missing"]
+        found = report.extras.missing
         if found != missing:
             raise ScorerFailed(
                 f"{board}: {found} outputs are missing to the evaluator and {missing} in the store"

@@ -1,0 +1,89 @@
+"""A leaderboard as CSV, in the format that `evaluator rank --scores` reads: a row per team, board and metric."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from contract.leaderboard import BoardOut, LeaderboardOut, OtherwiseOut, UnifiedOut, Valued
+
+COLUMNS = (
+    *(
+        "team",
+        "track",
+        "task",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "rank",
+        "is_baseline",
+        "eligible",
+        "unranked",
+    ),
+    *(
+        "scored_at",
+        "note",
+        "reason",
+        "level",
+        "resamples",
+        "cases",
+        "placement",
+        "eligible_placement",
+        "prize",
+    ),
+    "disclaimer",
+)
+"""`task` names the board, `unranked` says why a row is shown and not ranked; the places are those over all boards."""
+
+
+def as_csv(board: LeaderboardOut) -> str:
+    """The values of every board with all that is to be said of them."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for track in board.tracks:
+        standings = {standing.team: standing for standing in track.unified}
+        for one in track.boards:
+            listed: list[Valued] = [*one.entries, *one.otherwise]
+            for entry in listed:
+                writer.writerows(_rows(track.track, one, entry, standings.get(entry.team)))
+    return out.getvalue()
+
+
+def _rows(
+    track: str, board: BoardOut, entry: Valued, standing: UnifiedOut | None
+) -> Iterator[dict[str, object]]:
+    """A row per metric."""
+    otherwise = isinstance(entry, OtherwiseOut)
+    drawn = entry.bootstrap if isinstance(entry, OtherwiseOut) else board.bootstrap
+    standing = None if otherwise else standing
+    whole = {
+        "team": _safe(entry.team),
+        "track": track,
+        "task": board.board,
+        "is_baseline": int(entry.baseline),
+        "eligible": int(entry.eligible),
+        "unranked": "; ".join(_unranked(entry)),
+        "scored_at": entry.scored_at.isoformat() if entry.scored_at else None,
+        "level": drawn.level if drawn else None,
+        "resamples": drawn.resamples if drawn else None,
+        "cases": None if otherwise else board.cases,
+        "placement": standing.placement if standing else None,
+        "eligible_placement": standing.eligible_placement if standing else None,
+        "prize": _safe(standing.prize) if standing else None,
+        "disclaimer": _safe(entry.disclaimer),
+    }
+    for metric, value in entry.metrics.items():
+        yield {**whole, "metric": metric, **value.model_dump()}
+
+
+def _unranked(entry: Valued) -> Iterator[str]:
+    if entry.disqualified:
+        yield "disqualified"
+    if isinstance(entry, OtherwiseOut):
+        yield f"scored otherwise: {', '.join(entry.differs)}"
+
+
+def _safe(text: str | None) -> str | None:
+    """A text of people that a spreadsheet does not take for a formula."""
+    return f"'{text}" if text is not None and text.startswith(("=", "+", "-", "@")) else text
