@@ -11,7 +11,7 @@ from evaluator.dataset_check._maps import MapCheck
 from evaluator.dataset_check._perfect import perfect_findings, scored, scored_alone
 from evaluator.manifest import Manifest, ManifestError, References, load_references
 from evaluator.outputs import Header
-from evaluator.spec import Challenge, SegmentationOutput
+from evaluator.spec import Challenge, Maps
 
 
 def check_dataset(
@@ -41,10 +41,7 @@ def check_dataset(
 def _findings(
     spec: Challenge, task: str, manifest: Manifest, root: Path, references: Path, ranked: bool
 ) -> Iterator[Finding]:
-    maps = None
-    output = spec.tasks[task].output
-    if isinstance(output, SegmentationOutput):
-        maps = MapCheck(spec, task, output, references)
+    maps = MapCheck(spec, task, references) if isinstance(spec.tasks[task].kind.labels, Maps) else None
     sound = True
     for case in manifest.cases:
         headers: dict[str, Header] = {}

@@ -9,10 +9,9 @@ import numpy.typing as npt
 from evaluator.dataset_check._finding import Finding, error, warning
 from evaluator.manifest import ManifestError, Reference, References
 from evaluator.metrics._of_datasets import BINARY
-from evaluator.outputs import TruthError, Value, truth
-from evaluator.scoring._classes import class_of
+from evaluator.outputs import TruthError, Value
 from evaluator.scoring._probe import cohort_of
-from evaluator.spec import Board, EmbeddingOutput, NumberOutput, ScoresOutput, Task
+from evaluator.spec import Board, Cells, Cohorts, Task
 
 _APART = 10.0  # embeddings of one class lie so far from all others that any probe learns them
 
@@ -29,7 +28,7 @@ def read_truths(task: Task, references: References, boards: Mapping[str, Board])
     """The label of every case as the output that it asks for, and what is wrong with those that ask for none."""
     found: list[Finding] = []
     outputs: dict[str, Value] = {}
-    classes = _cohorts(references) if isinstance(task.output, EmbeddingOutput) else ()
+    classes = _cohorts(references) if isinstance(task.kind.labels, Cohorts) else ()
     for case, row in references.rows.items():
         try:
             outputs[case] = _truth(task, case, row, boards, classes, found)
@@ -50,20 +49,18 @@ def _truth(
     classes: tuple[str, ...],
     found: list[Finding],
 ) -> Value:
-    match task.output:
-        case NumberOutput():
-            if row.label is None:
-                raise TruthError("the case has no label")
-            value, doubts = truth(task.output, row.label)
-            found += [warning("reference_labels", f"{row.place}: {doubt}", case) for doubt in doubts]
+    labels = task.kind.labels
+    if isinstance(labels, Cells):
+        if row.label is None:
+            raise TruthError("the case has no label")
+        value, doubts = labels.read(task.output, row.label)
+        found += [warning("reference_labels", f"{row.place}: {doubt}", case) for doubt in doubts]
+        if task.kind.one_number:
             found += _not_binary(case, row, value, boards)
-            return value
-        case ScoresOutput():
-            return tuple(np.eye(len(task.output.classes))[class_of(row, task.output.classes)].tolist())
-        case _:
-            corner: npt.NDArray[np.float32] = np.zeros(len(classes), np.float32)
-            corner[classes.index(cohort_of(row))] = _APART
-            return corner
+        return value
+    corner: npt.NDArray[np.float32] = np.zeros(len(classes), np.float32)
+    corner[classes.index(cohort_of(row))] = _APART
+    return corner
 
 
 def _not_binary(case: str, row: Reference, value: float, boards: Mapping[str, Board]) -> Iterator[Finding]:

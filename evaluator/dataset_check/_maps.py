@@ -15,7 +15,7 @@ from evaluator.metrics.segmentation import score_case
 from evaluator.outputs import Header, LabelMap, LabelMapError, same_affine, sheared, turned
 from evaluator.scoring import ScoringError
 from evaluator.scoring._values import bound_metrics
-from evaluator.spec import Challenge, SegmentationOutput
+from evaluator.spec import Challenge
 
 _CURES = {
     "reference_map": "; write it anew",
@@ -51,9 +51,10 @@ class MapCheck:
     findings: about the boards as the challenge file has them.
     """
 
-    def __init__(self, spec: Challenge, task: str, output: SegmentationOutput, references: Path) -> None:
+    def __init__(self, spec: Challenge, task: str, references: Path) -> None:
         self.findings: list[Finding] = []
-        self._spec, self._task, self._output, self._references = spec, task, output, references
+        self._spec, self._task, self._references = spec, task, references
+        self._output: Any = spec.tasks[task].output
         self._metrics: list[_Metric] = []
         self._read = 0
         for name, board in spec.boards_of(task).items():

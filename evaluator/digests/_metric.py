@@ -6,22 +6,10 @@ from pathlib import Path
 from evaluator.digests._closure import Closure, Wanted
 from evaluator.digests._plugin import find_plugin
 from evaluator.digests._source import Stamp, is_settled, sha256, stamp
-from evaluator.spec import Metric
+from evaluator.spec import Cells, Kind, Metric, kind_of, kinds
 
 _PACKAGE = Path(__file__).parents[1]
 _TABLES = ("evaluator.metrics._of_cases", "evaluator.metrics._of_datasets")
-_WAYS: dict[str, tuple[Wanted, ...]] = {
-    "segmentation": (
-        ("evaluator.scoring._cases", "score_segmentations"),
-        ("evaluator.metrics.segmentation", None),
-        ("evaluator.outputs._labelmap", "decode"),
-        ("evaluator.outputs._reference", "read_label_map"),
-    ),
-    "number": (("evaluator.scoring._dataset", "score_numbers"), ("evaluator.outputs._number", "decode")),
-    "scores": (("evaluator.scoring._classes", "score_classes"), ("evaluator.outputs._scores", "decode")),
-    "embedding": (("evaluator.scoring._probe", "score_probe"), ("evaluator.outputs._embedding", "decode")),
-}
-"""How a board is scored, by the kind of its task's output."""
 
 _EVERY: tuple[Wanted, ...] = (
     ("evaluator.manifest", "load_references"),
@@ -64,7 +52,7 @@ _HIDDEN: tuple[Wanted, ...] = (
     ("evaluator.outputs._reference", "read_label_map"),
     ("evaluator.scoring._plugins", "with_plugin"),
     ("evaluator.scoring._replicates", "_fairness"),
-    *(("evaluator.scoring._score", one) for one in ("_KINDS", "with_plugin")),
+    ("evaluator.scoring._score", "with_plugin"),
     ("evaluator.scoring._weighted", "WEIGHTED"),
     *(
         ("evaluator.scoring._intervals", one)
@@ -93,7 +81,7 @@ def metric_digest(metric: Metric, kind: str, *, package: Path = _PACKAGE) -> str
     known = _known.get(key)
     if known is not None and all(stamp(one[0]) == one for one in known[0]):
         return known[1]
-    closure = Closure({"evaluator": package}, _EDGES, _UNCROSSED, _HIDDEN)
+    closure = Closure({"evaluator": package}, _EDGES, _UNCROSSED, (*_HIDDEN, *_models()))
     plugins = []
     for name in filter(None, (metric.metric, of)):
         if not _add_built_in(closure, name):
@@ -102,7 +90,7 @@ def metric_digest(metric: Metric, kind: str, *, package: Path = _PACKAGE) -> str
                 return None
             plugins.append(plugin)
             closure.add(*_FOREIGN, *plugin.wanted(closure))
-    closure.add(*_EVERY, *_WAYS[kind])
+    closure.add(*_EVERY, *_way(kind_of(kind)))
     digest = sha256(kind, *_said(closure), *(one.digest for one in plugins))
     stamps = (*closure.files.values(), *(one for plugin in plugins for one in plugin.stamps))
     if all(map(is_settled, stamps)):
@@ -116,6 +104,22 @@ def _add_built_in(closure: Closure, name: str) -> bool:
     closure.add_row("evaluator.scoring._weighted", name)
     closure.add(*_OWN.get(name, ()))
     return True
+
+
+def _way(kind: Kind) -> Iterator[Wanted]:
+    """How a board over outputs of this kind is scored."""
+    yield kind.decode.__module__, kind.decode.__qualname__
+    if isinstance(kind.labels, Cells):
+        yield kind.labels.read.__module__, kind.labels.read.__qualname__
+    for place in (kind.scorer, *kind.code):
+        module, _, name = place.partition(":")
+        yield module, name or None
+
+
+def _models() -> Iterator[Wanted]:
+    """The models of outputs: what a challenge file says is compared as it stands."""
+    for kind in map(kind_of, kinds()):
+        yield kind.model.__module__, kind.model.__name__
 
 
 def _said(closure: Closure) -> Iterator[str]:

@@ -95,6 +95,8 @@ class CaseMetric(_Declared):
     function: Callable[[CaseData, Any], float]
     missing: Callable[[Any], float] | None = field(default=None, kw_only=True)
 
+    material: str = field(default="single segmentations", kw_only=True)
+
     @property
     def scope(self) -> Scope:
         """Always "per_case"."""
@@ -119,6 +121,8 @@ class DatasetMetric(_Declared):
     function: Callable[[DatasetData, Any], float]
     replacement: Callable[[float, int, Any], Sequence[float]]
     influence: Callable[[DatasetData, Any], NDArray[np.float64]] | None = None
+
+    material: str = field(default="whole datasets", kw_only=True)
 
     @property
     def scope(self) -> Scope:

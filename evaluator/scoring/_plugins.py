@@ -50,7 +50,7 @@ def with_plugin(
     A metric that raises, returns no number or runs too long is in the report without a value, with the fault
     `scorer_failed` and a reason that names it.
     """
-    one_number = job.task.output.kind == "number"
+    one_number = bool(job.task.kind.one_number)
     with _Process(metric, job.board.metrics[key].parameters, one_number=one_number) as process:
         try:
             found = run(replace(job, metrics={key: process.metric}))

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from evaluator.spec._kinds import Kind, UnknownKind, kind_of
 from evaluator.spec._words import Mistake, guess, mapping, plain, shown, without_follow_ups, words
 
 
@@ -63,18 +64,24 @@ def wrong_metrics(content: Mapping[str, Any]) -> Iterator[Mistake]:
     tasks = mapping(content.get("tasks"))
     for name, board in ((name, mapping(board)) for name, board in mapping(content.get("boards")).items()):
         output = mapping(mapping(tasks.get(str(board.get("task")))).get("output"))
-        kind = output.get("kind")
-        if kind == "embedding" and board.get("probe") is None:
+        kind = _kind(output)
+        if kind is not None and kind.probed and board.get("probe") is None:
             yield Mistake(("boards", name), "a board of embeddings needs a probe")
-        if kind in ("number", "scores", "segmentation") and board.get("probe") is not None:
-            yield Mistake(
-                ("boards", name, "probe"),
-                f"a probe is for embeddings, and the task's output is {plain(kind)}",
-            )
+        if kind is not None and not kind.probed and board.get("probe") is not None:
+            message = f"a probe is for embeddings, and the task's output is {kind.name}"
+            yield Mistake(("boards", name, "probe"), message)
         for key, metric in mapping(board.get("metrics")).items():
             if isinstance(metric, Mapping) and isinstance(metric.get("metric"), str):
                 for found in _wrong_metric(metric, output, board):
                     yield Mistake(("boards", name, "metrics", key, *found.path), found.message)
+
+
+def _kind(output: Mapping[str, Any]) -> Kind | None:
+    """The kind that a task's output names; None where there is none, which is said where it stands."""
+    try:
+        return kind_of(str(output.get("kind")))
+    except UnknownKind:
+        return None
 
 
 def _wrong_metric(
@@ -89,11 +96,10 @@ def _wrong_metric(
     except UnknownMetric as error:
         yield Mistake(("metric",), _unknown(name, str(error), names()))
         return
-    kind = output.get("kind")
-    of_cases = isinstance(plugin, CaseMetric)
-    if kind is not None and of_cases != (kind == "segmentation"):
-        what = "single segmentations" if of_cases else "whole datasets"
-        yield Mistake(("metric",), f"{name} is a metric of {what}, and the task's output is {plain(kind)}")
+    kind = _kind(output)
+    if kind is not None and plugin.material not in kind.material:
+        message = f"{name} is a metric of {plugin.material}, and the task's output is {kind.name}"
+        yield Mistake(("metric",), message)
         return
     fields = {key: value for key, value in metric.items() if key not in _OWN}
     endless = [key for key, value in fields.items() if not _finite(value)]
@@ -106,7 +112,7 @@ def _wrong_metric(
         known = [*_OWN, *plugin.parameters.model_fields]
         yield from (Mistake(one["loc"], words(one, known)) for one in _told_once(error, known))
         return
-    if of_cases:
+    if isinstance(plugin, CaseMetric):
         yield from _wrong_labels(parameters, output)
     else:
         yield from _wrong_scores(name, plugin, parameters, output, board)
@@ -165,11 +171,11 @@ def _wrong_scores(
     except ValueError as error:
         yield Mistake(("of",), str(error))
         return
-    kind = output.get("kind")
-    if kind in ("number", "scores", "embedding") and per_class not in (None, kind != "number"):
+    kind = _kind(output)
+    if kind is not None and kind.one_number is not None and per_class is kind.one_number:
         reads = "one score per class" if per_class else "one number per case"
-        yield Mistake(("metric",), f"{name} reads {reads}, and the task's output is {plain(kind)}")
-    if kind == "number" and getattr(parameters, "of", name) in BINARY:
+        yield Mistake(("metric",), f"{name} reads {reads}, and the task's output is {kind.name}")
+    if kind is not None and kind.one_number and getattr(parameters, "of", name) in BINARY:
         yield from _out_of_range(name, output)
     if name == "fairness" and not board.get("groups"):
         yield Mistake(("metric",), "fairness compares groups, and the board names none in groups")

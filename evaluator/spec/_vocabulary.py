@@ -6,6 +6,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from evaluator.spec._challenge import Challenge
+from evaluator.spec._kinds import Output, kind_of, kinds
 
 
 def fields_at(path: Sequence[str | int]) -> list[str]:
@@ -23,7 +24,9 @@ def fields_at(path: Sequence[str | int]) -> list[str]:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if annotation is Output:
+        yield from (kind_of(name).model for name in kinds())
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):
         yield from _models(argument)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.outputs import decode
-from evaluator.spec import Challenge, ScoresOutput, Task
+from evaluator.outputs import ScoresOutput, decode
+from evaluator.spec import Challenge, Task
 from sandbox import parse
 from sandbox.jobs import CaseJob
 from tests.hostile.outputs import OUTPUTS, SCORES, Output

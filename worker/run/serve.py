@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from evaluator.outputs import agree
 from evaluator.spec import Limits
 from sandbox.invoke import NotServed, Session
 from sandbox.jobs import CaseOutcome, Slot
 from sandbox.options import cores
-from sandbox.repeat import agree
 from worker.run.ahead import Batch, share
 from worker.run.cases import Running, Workshop
 from worker.run.leases import LeaseLost
