@@ -42,11 +42,12 @@ test: check engine squashfs ## lint, types and the tests, on a real engine, data
 test-long: setup torch engine squashfs ## the slow tests
 	$(BIN)/python -m pytest -m long $(ARGS)
 
-check: setup torch ## lint, format, types, import rules
+check: setup torch ## lint, format, types, import rules, lengths
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.budgets
 
 bench: setup engine ## measure against named alternatives
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -12,10 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 import benchmarks
-from benchmarks._compare import Comparison
-from benchmarks._machine import facts
+from benchmarks.support.compare import Comparison
+from benchmarks.support.machine import facts
 
-NAMES = sorted(one.name for one in pkgutil.iter_modules(benchmarks.__path__) if not one.name.startswith("_"))
+NAMES = sorted(
+    module.name
+    for module in pkgutil.iter_modules(benchmarks.__path__)
+    if not (module.ispkg or module.name.startswith("_"))
+)
 _FILE_WIDTH = 140
 
 program = typer.Typer(add_completion=False)

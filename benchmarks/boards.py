@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from benchmarks._boards import PHASE, SLUG, fill
-from benchmarks._compare import Comparison, Side
-from benchmarks._services import installation, server_process
+from benchmarks.support.boards import PHASE, SLUG, fill
+from benchmarks.support.compare import Comparison, Side
+from benchmarks.support.services import installation, server_process
 from server.database import unit_of_work
 from server.tables import open_database
 

@@ -11,8 +11,8 @@ import psycopg
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from benchmarks._compare import Comparison, Side, compare
-from benchmarks._services import installation
+from benchmarks.support.compare import Comparison, Side, compare
+from benchmarks.support.services import installation
 from evaluator.spec import load_challenge
 from server.accounts.models import Account
 from server.accounts.principals import RunWorker
@@ -21,11 +21,13 @@ from server.challenges.models import Challenge
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import Case, Dataset
-from server.evaluations.leases import Slot, claim, heartbeat
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.service import Claim
 from server.ids import new_id
 from server.images.models import Image
+from server.queue.claim import claim
+from server.queue.leases import heartbeat
+from server.queue.policy import Slot
 from server.settings import Settings
 from server.submissions.models import Submission
 from server.tables import open_database

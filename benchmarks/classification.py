@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from benchmarks._compare import Action, Comparison, compare
+from benchmarks.support.compare import Action, Comparison, compare
 from evaluator.metrics.classification import auprc, auroc
 from evaluator.metrics.delong import paired_test
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from benchmarks._compare import Comparison, compare
+from benchmarks.support.compare import Comparison, compare
 from demo.images import build_image, ensure_base
 from evaluator.spec import Challenge, load_challenge
 from sandbox.archive import DirectorySink, check_archive, write_canonical

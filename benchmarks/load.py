@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
 
-from benchmarks._compare import Comparison, Side
-from benchmarks._crowd import Ask, burst, probed, request
-from benchmarks._platform import PHASE, Platform, Team, join, platform, spent, write_scans
-from benchmarks._steady import (
+from benchmarks.support.compare import Comparison, Side
+from benchmarks.support.crowd import Ask, burst, probed, request
+from benchmarks.support.platform import PHASE, Platform, Team, join, platform, spent, write_scans
+from benchmarks.support.steady import (
     API,
     BOARD_PHASE,
     UPLOADS,

@@ -7,8 +7,8 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from benchmarks._compare import Action, Comparison, compare
 from benchmarks.segmentation import tumours
+from benchmarks.support.compare import Action, Comparison, compare
 from evaluator.outputs import SegmentationOutput, check_output, read_label_map
 from evaluator.spec import load_challenge
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from benchmarks._compare import Comparison, Side
-from benchmarks._platform import Platform, join, platform, spent
+from benchmarks.support.compare import Comparison, Side
+from benchmarks.support.platform import Platform, join, platform, spent
 from demo.brains.layout import write_dataset
 from demo.images import build_baseline_image, ensure_base
 from evaluator.spec import Challenge, load_challenge

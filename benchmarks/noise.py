@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._compare import Comparison, Side
-from benchmarks._routes import Route, routes
 from benchmarks.segmentation import parsed, tumours
+from benchmarks.support.compare import Comparison, Side
+from benchmarks.support.routes import Route, routes
 from evaluator.metrics import CaseData, segmentation
 from evaluator.metrics._compiled import kernels
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks._compare import Comparison, compare
+from benchmarks.support.compare import Comparison, compare
 from evaluator.metrics.classification import ovr_auroc
 from evaluator.probe import fit_reference, run_probe
 from evaluator.spec import Probe
@@ -41,7 +41,7 @@ def run() -> list[Comparison]:
 def _reference(train: Part, val: Part, test: Part) -> Comparison:
     from sklearn.linear_model import LogisticRegression
 
-    from evaluator.probe._reference import PENALTIES
+    from evaluator.probe import PENALTIES
 
     mean, scale = train[0].mean(axis=0), train[0].std(axis=0)
     rows = (train[0] - mean) / scale

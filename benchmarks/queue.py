@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks._compare import Comparison, Side
-from benchmarks._platform import Platform, Team, join, platform, spent, write_scans
+from benchmarks.support.compare import Comparison, Side
+from benchmarks.support.platform import Platform, Team, join, platform, spent, write_scans
 from demo.images import build_image, ensure_base
 from evaluator.spec import Challenge, load_challenge
 from sandbox import options

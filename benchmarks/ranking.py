@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from benchmarks._compare import Comparison, compare
+from benchmarks.support.compare import Comparison, compare
 from evaluator.comparison import rank_intervals, rank_resamples
 from evaluator.ranking import Column, Table
 from evaluator.resampling import draw_counts

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from benchmarks._compare import Comparison, Side, compare
-from benchmarks._routes import routes
+from benchmarks.support.compare import Comparison, Side, compare
+from benchmarks.support.routes import routes
 from evaluator.metrics.classification import auroc
 from evaluator.resampling import auroc_replicates, draw_counts
 

@@ -8,8 +8,8 @@ import surface_distance
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from benchmarks._compare import Comparison, compare
-from benchmarks._routes import Route, routes
+from benchmarks.support.compare import Comparison, compare
+from benchmarks.support.routes import Route, routes
 from evaluator.metrics import CaseData, segmentation
 from evaluator.metrics.registry import lookup
 

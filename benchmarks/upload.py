@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks._compare import Comparison, compare
-from benchmarks._services import installation, server
+from benchmarks.support.compare import Comparison, compare
+from benchmarks.support.services import installation, server
 from evaluator.spec import load_challenge
 from server.challenges.service import apply
 from server.database import unit_of_work

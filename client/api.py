@@ -15,7 +15,6 @@ from client.models import (
     Challenge,
     Evaluation,
     Invitation,
-    Leaderboard,
     NewToken,
     OpenedSession,
     OpenSession,
@@ -28,6 +27,7 @@ from client.models import (
     Upload,
 )
 from client.patience import PatientClient, Waiting, wait_quietly
+from contract.leaderboard import LeaderboardOut
 
 _BASE = "/api/v1"
 _PAGE = 100
@@ -267,9 +267,9 @@ class Client:
         """What is left of a team's attempts."""
         return _read_list(Quota, self.request("GET", f"/challenges/{slug}/quota", params={"team": team}))
 
-    def leaderboard(self, slug: str, phase: str) -> Leaderboard:
+    def leaderboard(self, slug: str, phase: str) -> LeaderboardOut:
         """The leaderboards of a phase."""
-        return _read(Leaderboard, self.request("GET", f"/challenges/{slug}/leaderboards/{phase}"))
+        return _read(LeaderboardOut, self.request("GET", f"/challenges/{slug}/leaderboards/{phase}"))
 
     def _pages(
         self, model: type[_Listed], path: str, cursor: str, size: int, **where: str | int

@@ -11,8 +11,8 @@ from rich.console import ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from client.models import Board, Leaderboard, Marked, Standing, Track, Value, Valued
 from client.terminal import is_plain
+from contract.leaderboard import BoardOut, LeaderboardOut, Marks, TrackOut, UnifiedOut, Valued, ValueOut
 from evaluator.terminal import in_line
 
 _Row = tuple[str, Text, list[str]]  # place, team, and a value per column
@@ -22,7 +22,7 @@ _IN_BRACKETS = "In brackets: no scored submission."
 _OTHERWISE = "On other cases, in another way or with another metric than what counts now: not to be compared."
 
 
-def leaderboard_tables(board: Leaderboard) -> Iterator[RenderableType]:
+def leaderboard_tables(board: LeaderboardOut) -> Iterator[RenderableType]:
     """The unified leaderboard of each track, then its boards with what was scored otherwise.
 
     A rank in brackets is of a board without a scored submission.
@@ -90,7 +90,7 @@ def _begun(first: str) -> Table:
     return table
 
 
-def _unified(board: Leaderboard, track: Track) -> _Ranking:
+def _unified(board: LeaderboardOut, track: TrackOut) -> _Ranking:
     prized = any(row.wins for row in track.unified)
     heads = ["overall", *(["prize"] if prized else []), *(one.board for one in track.boards)]
     rows = [
@@ -116,13 +116,13 @@ def _unified(board: Leaderboard, track: Track) -> _Ranking:
     return _Ranking(title, "place", heads, rows, notes)
 
 
-def _board_rank(row: Standing, board: str) -> str:
+def _board_rank(row: UnifiedOut, board: str) -> str:
     found = row.board_ranks.get(board)
     rank = number(found, 2)
     return f"({rank})" if board in row.missing and found is not None else rank
 
 
-def _board(track: Track, board: Board, decimals: int) -> _Ranking:
+def _board(track: TrackOut, board: BoardOut, decimals: int) -> _Ranking:
     notes = _notes(board.entries)
     rows = [
         (
@@ -138,7 +138,7 @@ def _board(track: Track, board: Board, decimals: int) -> _Ranking:
         _counted(len(board.entries), "entry", "entries"),
     ]
     facts += [f"last scored {_moment(board.last_scored)}"] if board.last_scored else []
-    told = [" · ".join(facts), *_numbered(notes), *_disclaimers(board.entries)]
+    told = [" · ".join(facts), *_unranked(board), *_numbered(notes), *_disclaimers(board.entries)]
     return _Ranking(f"{board.title} ({board.board}) · track {track.track}", "rank", heads, rows, told)
 
 
@@ -146,7 +146,7 @@ def _counted(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
-def _otherwise(track: Track, board: Board, decimals: int) -> _Ranking:
+def _otherwise(track: TrackOut, board: BoardOut, decimals: int) -> _Ranking:
     notes = _notes(board.otherwise)
     rows = [
         (
@@ -166,6 +166,11 @@ def _otherwise(track: Track, board: Board, decimals: int) -> _Ranking:
     return _Ranking(title, "", heads, rows, told)
 
 
+def _unranked(board: BoardOut) -> list[str]:
+    """Why a column of a board is not ranked."""
+    return [f"{column.title}: {column.reason}" for column in board.metrics if column.reason]
+
+
 def _notes(listed: Sequence[Valued]) -> list[str]:
     """What is to be said of the values of a table, each once."""
     values = (one for entry in listed for one in entry.metrics.values())
@@ -176,7 +181,7 @@ def _numbered(notes: Sequence[str]) -> list[str]:
     return [f"[{place}] {note}" for place, note in enumerate(notes, 1)]
 
 
-def _value(found: Value | None, decimals: int, notes: Sequence[str]) -> str:
+def _value(found: ValueOut | None, decimals: int, notes: Sequence[str]) -> str:
     if found is None:
         return "–"
     said = found.note or found.reason
@@ -184,7 +189,7 @@ def _value(found: Value | None, decimals: int, notes: Sequence[str]) -> str:
     return ("–" if found.value is None else f"{found.value:.{decimals}f}") + mark
 
 
-def _team(row: Marked, rows: Sequence[Marked]) -> Text:
+def _team(row: Marks, rows: Sequence[Marks]) -> Text:
     """The team with its marks, those in words too that a page shows by colour."""
     leading = sum(one.first for one in rows)
     marks = [
@@ -196,11 +201,11 @@ def _team(row: Marked, rows: Sequence[Marked]) -> Text:
     return Text.assemble(in_line(row.team), (f" ({', '.join(marks)})", "dim") if marks else "")
 
 
-def _disclaimers(rows: Sequence[Marked]) -> list[str]:
+def _disclaimers(rows: Sequence[Marks]) -> list[str]:
     return [in_line(f"{row.team}: {row.disclaimer}") for row in rows if row.disclaimer]
 
 
-def _dates(board: Leaderboard) -> list[str]:
+def _dates(board: LeaderboardOut) -> list[str]:
     dates = [
         *([f"closes {_moment(board.closes)}"] if board.closes else []),
         *([f"last scored {_moment(board.last_scored)}"] if board.last_scored else []),

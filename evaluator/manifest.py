@@ -16,9 +16,9 @@ import numpy.typing as npt
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from evaluator._tables import TableError, decimal, known, text_of, text_table
 from evaluator.outputs import LabelMapError, SegmentationOutput, TruthError, Value, read_label_map
 from evaluator.spec import Cells, Output, kind_of
+from evaluator.tables import TableError, decimal, known, text_of, text_table
 
 COLUMNS = ("case", "subject", "label", "cohort", "sex", "age", "site", "scanner")
 """The columns of references.csv; only `case` must be there."""

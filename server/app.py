@@ -15,7 +15,6 @@ from server.admin.api import router as admin
 from server.challenges.api import router as challenges
 from server.datasets.api import router as datasets
 from server.evaluations.api import router as evaluations
-from server.evaluations.lease_api import router as leases
 from server.evaluations.ticks import AT_ONCE
 from server.front.middleware import Front, State
 from server.front.probe import Probe
@@ -28,8 +27,11 @@ from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
 from server.logs import configure
+from server.queue.api import router as queue
+from server.queue.lease_api import router as leases
 from server.settings import Settings
 from server.submissions.api import router as submissions
+from server.submissions.evaluation_api import router as own_evaluations
 from server.tables import open_database
 from server.teams.api import router as teams
 from server.uploads.api import router as uploads
@@ -53,7 +55,9 @@ _ROUTERS = (
             uploads,
             images,
             submissions,
+            own_evaluations,
             evaluations,
+            queue,
             leases,
             leaderboard,
             admin,

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from enum import Enum, StrEnum
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, func
+from sqlalchemy import Enum as EnumType
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
@@ -23,12 +25,20 @@ _NAMES = {
 }
 
 
+def _values(members: type[StrEnum]) -> list[str]:
+    return [member.value for member in members]
+
+
 class Base(DeclarativeBase):
-    """Base of all tables: timestamps are timestamptz, JSON is jsonb, constraints have predictable names."""
+    """Base of all tables: timestamps are timestamptz, JSON is jsonb, enums are their values as text.
+
+    Constraints have predictable names.
+    """
 
     metadata = MetaData(naming_convention=_NAMES)
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads a plain class attribute
         datetime: DateTime(timezone=True),
+        StrEnum: EnumType(Enum, native_enum=False, length=None, values_callable=_values),
         dict[str, Any]: JSONB,
         dict[str, str]: JSONB,
         list[Any]: JSONB,

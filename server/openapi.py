@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from server.bounds import MOST_BIGINT
+from contract.bounds import MOST_BIGINT
 from server.deps import get_viewer
 from server.refusals import Refusal, code_of, depends_on, refusals
 

@@ -19,16 +19,17 @@ from sqlalchemy.dialects.postgresql import TEXT, array
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus, UploadStatus
 from server.blobs import LOCK, BlobStore
 from server.database import SessionFactory, unit_of_work
 from server.errors import DataMissing
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.outputs import case_run_of
-from server.evaluations.status import NOT_KEPT, CaseStatus, EvaluationStatus
+from server.evaluations.status import NOT_KEPT
 from server.images.models import Image
 from server.naming import naming, removing
 from server.settings import Settings
-from server.uploads.models import Upload, UploadStatus
+from server.uploads.models import Upload
 
 AGE = timedelta(days=1)
 """So long a blob that no row names stays after its last use."""
@@ -193,7 +194,7 @@ def _is_scored(session: Session, name: str) -> bool:
         return False
     held = select(Evaluation.id).where(
         Evaluation.id == known,
-        Evaluation.status == EvaluationStatus.SCORING.value,
+        Evaluation.status == EvaluationStatus.SCORING,
         Evaluation.scoring_claim == int(claim),
         Evaluation.scoring_until > func.clock_timestamp(),
     )

@@ -18,11 +18,7 @@ from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 from kombu.transport import redis as _transport
 
-RUN_QUEUE = "run"
-SCORE_QUEUE = "score"
-WAKE_RUN = "proctor.run.wake"
-WAKE_SCORE = "proctor.score.wake"
-WAKE_CHECK = "proctor.score.check"
+from contract.wakeups import RUN_QUEUE, SCORE_QUEUE, WAKE_CHECK, WAKE_RUN, WAKE_SCORE
 
 _LAST_SECONDS = 3.0  # for what a process still has to send when it ends
 
@@ -31,7 +27,7 @@ _ = _transport  # kombu imports it when it first sends, which a program that end
 
 
 @dataclass(frozen=True)
-class _WakeUp:
+class WakeUp:
     """One message: its broker, task and queue."""
 
     redis_url: str
@@ -47,11 +43,11 @@ class _Sender:
 
     def begin(self) -> None:
         """Nothing is wanted and no thread runs, as in a process that was just forked."""
-        self._wanted: OrderedDict[_WakeUp, None] = OrderedDict()
+        self._wanted: OrderedDict[WakeUp, None] = OrderedDict()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def send(self, wake_up: _WakeUp) -> None:
+    def send(self, wake_up: WakeUp) -> None:
         """Sends it soon."""
         with self._changed:
             self._wanted[wake_up] = None
@@ -75,9 +71,9 @@ class _Sender:
             _deliver(wake_up)
 
 
-_sender = _Sender()
-atexit.register(_sender.finish)
-os.register_at_fork(after_in_child=_sender.begin)
+sender = _Sender()
+atexit.register(sender.finish)
+os.register_at_fork(after_in_child=sender.begin)
 
 
 @lru_cache(maxsize=4)
@@ -93,7 +89,7 @@ def _celery(redis_url: str) -> Celery:
     return app
 
 
-def _deliver(wake_up: _WakeUp) -> None:
+def _deliver(wake_up: WakeUp) -> None:
     try:
         # Celery does not declare a broadcast's exchange when it sends; undeclared, Redis would not fan it out.
         declare = [Exchange(RUN_QUEUE, type="fanout")] if wake_up.queue == RUN_QUEUE else None
@@ -108,16 +104,16 @@ def _deliver(wake_up: _WakeUp) -> None:
 def wake_run_workers(redis_url: str | None) -> None:
     """Tells run workers that cases wait."""
     if redis_url is not None:
-        _sender.send(_WakeUp(redis_url, WAKE_RUN, RUN_QUEUE))
+        sender.send(WakeUp(redis_url, WAKE_RUN, RUN_QUEUE))
 
 
 def wake_score_workers(redis_url: str | None) -> None:
     """Tells score workers that evaluations wait to be scored."""
     if redis_url is not None:
-        _sender.send(_WakeUp(redis_url, WAKE_SCORE, SCORE_QUEUE))
+        sender.send(WakeUp(redis_url, WAKE_SCORE, SCORE_QUEUE))
 
 
 def wake_checkers(redis_url: str | None) -> None:
     """Tells score workers that uploads wait to be checked."""
     if redis_url is not None:
-        _sender.send(_WakeUp(redis_url, WAKE_CHECK, SCORE_QUEUE))
+        sender.send(WakeUp(redis_url, WAKE_CHECK, SCORE_QUEUE))

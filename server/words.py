@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from server.texts import cleaned
+from contract.texts import cleaned
 
 
 def shortened(text: str, most: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from server.settings import Settings
-from worker.admin.platform import _KEPT
+from worker.admin.platform import KEPT
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVICES = {"postgres", "redis", "migrate", "server", "beat", "run-worker", "score-worker"}
@@ -83,7 +83,7 @@ def test_every_setting_of_the_documentation_reaches_the_services_and_those_under
     for service, names in told.items():
         assert len(names) > 8
         assert names <= set(services[service]["environment"]), service
-    assert told["server"] - set(_KEPT) <= {
+    assert told["server"] - set(KEPT) <= {
         *("DATABASE_URL", "REDIS_URL", "PROCTOR_DATA"),
         *("PROCTOR_SECRET_KEY", "PROCTOR_SETUP_TOKEN", "PROCTOR_PUBLIC_URL"),
     }, "what an installation says itself"

@@ -10,13 +10,7 @@ from celery import Celery
 from kombu.common import Broadcast
 from kombu.entity import Exchange, Queue
 
-RUN_QUEUE = "run"
-SCORE_QUEUE = "score"
-WAKE_RUN = "proctor.run.wake"
-WAKE_SCORE = "proctor.score.wake"
-WAKE_CHECK = "proctor.score.check"
-TICK = "proctor.score.tick"
-SWEEP = "proctor.score.sweep"
+from contract.wakeups import RUN_QUEUE, SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_RUN, WAKE_SCORE
 
 
 def make_app(*modules: str) -> Celery:

@@ -19,12 +19,13 @@ from client.app import (
 )
 from client.boards import leaderboard_tables
 from client.errors import Problem
-from client.models import Leaderboard, Phase, Submission
+from client.models import Phase, Submission
 from client.preflight import require_phase
 from client.show import quota_table, scores_table, submission_table
+from contract.leaderboard import LeaderboardOut
 from evaluator.terminal import say_json
 
-_RESULTS = TypeAdapter(dict[str, list[Submission] | list[Leaderboard]])
+_RESULTS = TypeAdapter(dict[str, list[Submission] | list[LeaderboardOut]])
 
 
 @app.command()
@@ -78,7 +79,10 @@ def results(
             if boards and (board := _board(client, found.slug, one, named=bool(phase)))
         ]
     if as_json:
-        content: dict[str, list[Submission] | list[Leaderboard]] = {"submissions": own, "leaderboards": shown}
+        content: dict[str, list[Submission] | list[LeaderboardOut]] = {
+            "submissions": own,
+            "leaderboards": shown,
+        }
         say_json(_RESULTS.dump_python(content, mode="json"))
         return
     for submission in reversed(own):
@@ -105,7 +109,7 @@ def _own(client: Client, slug: str, team: str | None) -> list[Submission]:
     return []
 
 
-def _board(client: Client, slug: str, phase: str, *, named: bool) -> Leaderboard | None:
+def _board(client: Client, slug: str, phase: str, *, named: bool) -> LeaderboardOut | None:
     """A phase's leaderboards; None where it has none for this team and was not asked for by name."""
     try:
         board = client.leaderboard(slug, phase)

@@ -113,11 +113,11 @@ def _run(engine: Engine, plan: Plan, cases: list[Case]) -> int:
     failed = 0
     for case, outcome in try_cases(engine, plan, cases):
         failed += not outcome.verdict.valid
-        _show(case.name, outcome, plan.limits)
+        show(case.name, outcome, plan.limits)
     return failed
 
 
-def _show(name: str, outcome: CaseOutcome, limits: Limits) -> None:
+def show(name: str, outcome: CaseOutcome, limits: Limits) -> None:
     verdict = outcome.verdict
     colour = "green" if verdict.valid else "red"
     peak = "" if outcome.peak_memory_bytes is None else f"  {outcome.peak_memory_bytes / 2**20:.0f} MiB"

@@ -122,7 +122,11 @@ class Rule(_Model):
 
 
 class PublishedStanding(_Model):
-    """One team in one track; ranks by board and metric. A baseline has no ranks."""
+    """One team in one track; ranks by board and metric. A baseline has no ranks.
+
+    eligible_placement: its place among the teams that may win a prize. first, and first_on for boards: it leads, alone
+    or with the others that say so.
+    """
 
     team: str
     baseline: bool
@@ -131,7 +135,10 @@ class PublishedStanding(_Model):
     task_ranks: dict[str, float | None]
     overall: float | None
     placement: int | None
+    eligible_placement: int | None
     prize: str | None
+    first: bool
+    first_on: tuple[str, ...]
 
 
 class RankFile(_Model):

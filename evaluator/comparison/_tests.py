@@ -17,6 +17,7 @@ _MEANS = {
     "mae"
 }  # metrics of whole datasets that are means over cases, so t fits better than the normal curve
 _AREAS = {"auroc"}
+_UNTOLD = "The reports do not say how much each subject moves it, which a test needs."
 
 
 def metric_tests(
@@ -48,14 +49,22 @@ def metric_tests(
         label, p = _of_cases(ranking, table, number, digest)
         return _result(ranking, table, number, label, table.cases[number].shape[1], p, level)
     if influence is None:
-        return MetricTests(
-            test=None, reason="The reports do not say how much each subject moves it, which a test needs."
-        )
+        return MetricTests(test=None, reason=_lacking(table, number, entrants) or _UNTOLD)
     name = board.metrics[column.metric].metric
     mean = lookup(name).scope == "per_case" or name in _MEANS
     p = influence_test(table.values[number], influence, distribution="t" if mean else "normal")
     label = "paired t" if mean else "DeLong" if name in _AREAS else "influence, normal"
     return _result(ranking, table, number, label, influence.shape[1], p, level)
+
+
+def _lacking(table: Table, number: int, entrants: Sequence[Entrant]) -> str | None:
+    """What the first team's score lacks that was stored before influence values were, if there is one."""
+    by_team = {entrant.team: entrant for entrant in entrants}
+    for team in table.teams:
+        metric = by_team[team].metric(*table.columns[number].key)
+        if metric is not None and metric.lacks is not None:
+            return f"{team}: {metric.lacks}"
+    return None
 
 
 def _of_cases(ranking: Ranking, table: Table, number: int, digest: str) -> tuple[str, Values]:

@@ -10,7 +10,7 @@ from evaluator.dataset_check._finding import Finding, error, warning
 from evaluator.manifest import ManifestError, Reference, References
 from evaluator.metrics._of_datasets import BINARY
 from evaluator.outputs import TruthError, Value
-from evaluator.scoring._probe import cohort_of
+from evaluator.scoring import cohort_of
 from evaluator.spec import Board, Cells, Cohorts, Task
 
 _APART = 10.0  # embeddings of one class lie so far from all others that any probe learns them

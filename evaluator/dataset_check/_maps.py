@@ -13,8 +13,7 @@ from evaluator.metrics import CaseData, CaseMetric
 from evaluator.metrics.registry import is_built_in
 from evaluator.metrics.segmentation import score_case
 from evaluator.outputs import Header, LabelMap, LabelMapError, same_affine, sheared, turned
-from evaluator.scoring import ScoringError
-from evaluator.scoring._values import bound_metrics
+from evaluator.scoring import ScoringError, bound_metrics
 from evaluator.spec import Challenge
 
 _CURES = {

@@ -3,16 +3,13 @@
 A process of its own is the one bound that holds for any code: it ends a metric that loops in C without
 releasing the interpreter, works from any thread of the caller, and takes crashes with it.
 
-- standard input, pickled: first `(name, fields)` of the metric, then a tuple per call: `("score", data)` with
-  `CaseData` or `DatasetData`, `("replace", label, classes)` or `("score_missing",)`;
-- standard output: one JSON object per call: `{"value"}`, of "replace" a list, `{"undefined": sentence}` or
-  `{"failed": why}`;
-- after SECONDS of computing in all, the import included, the process writes where it was and exits.
+Standard input is a socket: what comes is pickled, first `(name, fields)` of the metric, then a tuple per call,
+`("score", data)` with `CaseData` or `DatasetData`, `("replace", label, classes)` or `("score_missing",)`. What goes
+is one `Answer` per call, a line of JSON. After SECONDS of computing in all, the import included, the process writes
+where it was and exits.
 """
 
 import faulthandler
-import io
-import json
 import os
 import pickle
 import sys
@@ -22,16 +19,28 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any, BinaryIO
 
+from pydantic import BaseModel, ConfigDict
+
 from evaluator.metrics import DatasetMetric, NotScored
 from evaluator.metrics.registry import lookup
 
 _LEAST = 0.001  # faulthandler wants more than nothing
 
 
+class Answer(BaseModel):
+    """What came of a call: its value, of "replace" a list; why it is undefined; or how it failed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="constants")
+
+    value: float | list[float] | None = None
+    undefined: str | None = None
+    failed: str | None = None
+
+
 def main() -> None:
-    """Answers calls until standard input ends."""
-    requests, answers = _taken()
-    clock = _Clock(float(sys.argv[1]))
+    """Answers calls until nothing more comes."""
+    requests, answers = _wire()
+    left = float(sys.argv[1])
     name, fields = pickle.load(requests)  # noqa: S301 - written by the parent
     metric: Any = None
     while True:
@@ -39,64 +48,47 @@ def main() -> None:
             call = pickle.load(requests)  # noqa: S301 - as above
         except EOFError:
             return
-        with clock:
-            try:
-                metric = metric or _bound(name, fields)
-                answer: dict[str, object] = {"value": metric(*call)}
-            except NotScored as undefined:
-                answer = {"undefined": undefined.reason}
-            except BaseException as error:  # noqa: BLE001 - sys.exit in a plugin is a failure like any other
-                traceback.print_exc()
-                answer = {"failed": f"it raised {type(error).__name__}"}
-        answers.write(json.dumps(answer).encode() + b"\n")
+        began = time.monotonic()
+        # A thread in C: it needs no turn of the interpreter and works where the parent is gone.
+        faulthandler.dump_traceback_later(max(left, _LEAST), exit=True)
+        try:
+            metric = metric or _bound(name, fields)
+            answer = Answer(value=metric(*call))
+        except NotScored as undefined:
+            answer = Answer(undefined=undefined.reason)
+        except BaseException as error:  # noqa: BLE001 - sys.exit in a plugin is a failure like any other
+            traceback.print_exc()
+            answer = Answer(failed=f"it raised {type(error).__name__}")
+        faulthandler.cancel_dump_traceback_later()
+        left -= time.monotonic() - began
+        answers.write(answer.model_dump_json().encode() + b"\n")
         answers.flush()
 
 
-def _bound(name: str, fields: dict[str, Any]) -> Callable[..., object]:
+def _bound(name: str, fields: dict[str, Any]) -> Callable[..., float | list[float]]:
     metric = lookup(name)
     parameters = metric.parse(fields)
 
-    def replaced(label: float, classes: int) -> list[float]:
+    def called(what: str, *arguments: Any) -> float | list[float]:
+        if what != "replace":
+            return float(getattr(metric, what)(*arguments, parameters))
         if not isinstance(metric, DatasetMetric):
             raise TypeError("only metrics of whole datasets replace outputs")
+        label, classes = arguments
         found = metric.replacement(label, classes, parameters)
-        return [float(one) for one in islice(found, classes + 1)]  # one too many tells as much as all
-
-    def called(what: str, *arguments: Any) -> object:
-        if what == "replace":
-            return replaced(*arguments)
-        return getattr(metric, what)(*arguments, parameters)
+        return [float(number) for number in islice(found, classes + 1)]  # one too many tells as much as all
 
     return called
 
 
-def _taken() -> tuple[BinaryIO, BinaryIO]:
-    """Our two pipes; what the plugin prints goes to standard error, and it has nothing to read."""
-    pipes = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # whoever ends this process loses no printed line
+def _wire() -> tuple[BinaryIO, BinaryIO]:
+    """Both ways of the socket; the plugin has nothing to read."""
+    ends = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(0), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     # A fork would hold them open when this process is gone, or answer in its place.
-    for pipe in pipes:
-        os.register_at_fork(after_in_child=pipe.close)
-    return pipes
-
-
-class _Clock:
-    """Ends this process when the blocks under it have taken `seconds` together."""
-
-    def __init__(self, seconds: float) -> None:
-        self._left = seconds
-
-    def __enter__(self) -> None:
-        self._began = time.monotonic()
-        # A thread in C: it needs no turn of the interpreter and works where the parent is gone.
-        faulthandler.dump_traceback_later(max(self._left, _LEAST), exit=True)
-
-    def __exit__(self, *_: object) -> None:
-        faulthandler.cancel_dump_traceback_later()
-        self._left -= time.monotonic() - self._began
+    for end in ends:
+        os.register_at_fork(after_in_child=end.close)
+    return ends
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from evaluator.outputs._result import (
     NotCanonical,
     Value,
 )
-from evaluator.outputs._scores import ScoresOutput, class_of
+from evaluator.outputs._scores import ScoresOutput
 from evaluator.outputs._segmentation import content_size, input_header
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "agree",
     "check_and_encode",
     "check_output",
-    "class_of",
     "content_size",
     "decode",
     "doubled_suffix",

@@ -1,24 +1,50 @@
-"""Who wins what: prizes go down the places of the eligible teams."""
+"""Who wins what, and who leads: prizes go down the places of the eligible teams."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from evaluator.ranking._ties import Values
 
-def prizes_of(
-    prizes: Sequence[str], places: npt.NDArray[np.intp], eligible: npt.NDArray[np.bool_]
-) -> list[str | None]:
-    """The prize of each team, None where it wins none; team order as `places`.
+Marks = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Award:
+    """A team's place among the eligible teams, and what that wins; None twice for a team that may win nothing."""
+
+    eligible_placement: int | None = None
+    prize: str | None = None
+
+
+def awards_of(prizes: Sequence[str], places: npt.NDArray[np.intp], eligible: Marks) -> list[Award]:
+    """The award of each team, in the order of `places`.
 
     An ineligible team is skipped: the next eligible one wins what its place would have won. Teams that tie
     share the prizes of the places they cover, and the text says so.
     """
-    found: list[str | None] = [None] * len(places)
+    found = [Award()] * len(places)
     for number in np.flatnonzero(eligible):
         better = int((places[eligible] < places[number]).sum())
         sharing = int((places[eligible] == places[number]).sum())
         won = prizes[better : better + sharing]
-        if won:
-            found[number] = won[0] if sharing == 1 else f"{' + '.join(won)}, shared by {sharing} teams"
+        shared = won[0] if won and sharing == 1 else f"{' + '.join(won)}, shared by {sharing} teams"
+        found[number] = Award(better + 1, shared if won else None)
     return found
+
+
+def leaders_of(ranks: Values, eligible: Marks) -> Marks:
+    """Whether each team is one of the first: those with the best rank, if all of them may win.
+
+    A tie is shown whole or not at all: where one of several that share the best rank may win no prize, nobody leads.
+
+    Args:
+        ranks: (teams,) lower is better, NaN for a team without a rank.
+        eligible: (teams,) who may win.
+    """
+    if not np.isfinite(ranks).any():
+        return np.zeros(len(ranks), dtype=np.bool_)
+    first: Marks = ranks == np.nanmin(ranks)
+    return first & bool(eligible[first].all())

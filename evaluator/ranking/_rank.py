@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from evaluator.ranking._prizes import prizes_of
+from evaluator.ranking._prizes import awards_of, leaders_of
 from evaluator.ranking._rows import RankingError, Row, check_rows
 from evaluator.ranking._rule import Column
 from evaluator.ranking._standings import Standing, Standings
@@ -63,7 +63,9 @@ def _ranked(
     ranks = table.ranks(ranking)
     eligible = np.array([team not in ineligible for team in table.teams])
     counts = np.isfinite(ranks.overall)  # a team may have values on boards without weight only
-    prizes = prizes_of(ranking.prizes, ranks.places, eligible & counts)
+    awards = awards_of(ranking.prizes, ranks.places, eligible & counts)
+    first = leaders_of(ranks.places.astype(np.float64), eligible)
+    first_on = {name: leaders_of(row, eligible) for name, row in zip(boards, ranks.boards, strict=True)}
     by_place = sorted(enumerate(table.teams), key=lambda one: (ranks.places[one[0]], one[1]))
     return [
         Standing(
@@ -75,7 +77,10 @@ def _ranked(
             task_ranks=dict(zip(boards, map(_number, ranks.boards[:, number]), strict=True)),
             overall=_number(ranks.overall[number]),
             placement=int(ranks.places[number]),
-            prize=prizes[number],
+            eligible_placement=awards[number].eligible_placement,
+            prize=awards[number].prize,
+            first=bool(first[number]),
+            first_on=tuple(name for name, leads in first_on.items() if leads[number]),
         )
         for number, team in by_place
     ]

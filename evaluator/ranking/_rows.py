@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evaluator._tables import TableError, TextTable, decimal, text_of, text_table
 from evaluator.metrics.registry import lookup
 from evaluator.spec import Board
+from evaluator.tables import TableError, TextTable, decimal, text_of, text_table
 
 COLUMNS = ("team", "track", "task", "metric", "value")
 """The columns every scores file has; `task` names the board. `is_baseline`, `eligible` and `unranked` are optional."""

@@ -13,8 +13,11 @@ class Standing:
 
     values and metric_ranks: board to metric to number, a rank None where no team has a value. task_ranks: board
     to number, None where a board is left out of the team's mean: no team has it, or this one lacks it and the rule
-    says so. overall: weighted mean of the task ranks, unrounded. prize: what
-    the team wins if these standings are final.
+    says so. overall: weighted mean of the task ranks, unrounded.
+
+    eligible_placement: its place among the teams that may win a prize and have something that counts, None for all
+    others. prize: what that wins if these standings are final. first, and first_on for boards: it leads, alone or
+    with the others that say so; where one of those who share the best rank may win no prize, nobody leads.
     """
 
     team: str
@@ -25,7 +28,10 @@ class Standing:
     task_ranks: Ranks
     overall: float | None
     placement: int | None
+    eligible_placement: int | None = None
     prize: str | None = None
+    first: bool = False
+    first_on: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The published form; values are left out, they stand in the scores."""
@@ -37,7 +43,10 @@ class Standing:
             "task_ranks": dict(self.task_ranks),
             "overall": self.overall,
             "placement": self.placement,
+            "eligible_placement": self.eligible_placement,
             "prize": self.prize,
+            "first": self.first,
+            "first_on": list(self.first_on),
         }
 
 

@@ -1,5 +1,6 @@
 """Scoring one board: from canonical outputs and references to values, intervals and replicates."""
 
+from evaluator.scoring._probe import cohort_of
 from evaluator.scoring._report import (
     Extras,
     FairnessReport,
@@ -11,7 +12,7 @@ from evaluator.scoring._report import (
     VariableReport,
 )
 from evaluator.scoring._score import score_board, score_outputs
-from evaluator.scoring._values import ReadOutput, ScoringError, canonical_outputs
+from evaluator.scoring._values import ReadOutput, ScoringError, bound_metrics, canonical_outputs
 
 __all__ = [
     "Extras",
@@ -24,7 +25,9 @@ __all__ = [
     "ScoringError",
     "SeedReport",
     "VariableReport",
+    "bound_metrics",
     "canonical_outputs",
+    "cohort_of",
     "score_board",
     "score_outputs",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +33,17 @@ FAIRNESS = (
 
 @dataclass(frozen=True)
 class Bounds:
-    """An interval, or None twice; and a sentence where there is something to say."""
+    """An interval, or None twice; a sentence where there is something to say, and how the interval was made."""
 
     low: float | None = None
     high: float | None = None
     note: str | None = None
+    exact: bool = False
+
+    @property
+    def method(self) -> Literal["percentile", "exact"] | None:
+        """How the interval was made, None where there is none."""
+        return None if self.low is None else "exact" if self.exact else "percentile"
 
     @property
     def pair(self) -> tuple[float, float] | None:
@@ -68,7 +75,7 @@ def bounds_of(replicates: npt.NDArray[np.float64], sample: Sample, exact: Exact 
     finite = replicates[np.isfinite(replicates)]
     if np.ptp(finite) <= 1e-12 * np.abs(finite).max():
         known = None if exact is None else exact(sample.level)
-        return Bounds(note=UNVARYING) if known is None else Bounds(*known, EXACT)
+        return Bounds(note=UNVARYING) if known is None else Bounds(*known, EXACT, exact=True)
     if len(finite) < len(replicates):
         absent = len(replicates) - len(finite)
         return Bounds(
@@ -127,5 +134,11 @@ def metric_report(
         moved = tuple(by_unit(influence, sample.units).tolist())
     said = said_of(value, bounds, note)
     return MetricReport(
-        value=value, low=bounds.low, high=bounds.high, interval_note=said, replicates=kept, influence=moved
+        value=value,
+        low=bounds.low,
+        high=bounds.high,
+        interval_method=bounds.method,
+        interval_note=said,
+        replicates=kept,
+        influence=moved,
     )

@@ -1,11 +1,10 @@
 """Metrics that are not built in: each is computed in a process of its own, so its failures stay its own."""
 
-import json
 import math
 import os
 import pickle
-import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,10 +12,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
+
+from pydantic import ValidationError
 
 from evaluator.metrics import CaseData, DatasetData, DatasetMetric, MetricFailed, MetricPlugin, NotScored
+from evaluator.metrics.plugin_child import Answer
 from evaluator.metrics.registry import is_built_in
 from evaluator.scoring._report import GroupReport, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job
@@ -24,7 +25,7 @@ from evaluator.scoring._values import BoundMetric, Job
 _NOT_A_NUMBER = "it returned no finite number"
 _ROUNDING = 1e-9  # a mean of ones may be 1 + 2e-16
 _MARGIN = 10.0  # seconds beyond its own in which the process, which should have ended itself, is believed
-_TICK = 100  # milliseconds after which a process without an answer is looked after
+_TICK = 0.1  # seconds after which a process without an answer is looked after
 _LONGEST = 2**20  # bytes of an answer
 _UNREADABLE = "its process gave no readable answer"
 
@@ -109,11 +110,13 @@ class _Process:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        """Ends the process and those it left; none is waited for but itself, as any may hold its socket."""
         if self._child is not None:
-            _stop(self._child)
+            with suppress(OSError):
+                os.killpg(self._child.pid, signal.SIGKILL)
+            self._child.wait()
+            self._wire.close()
 
     def _passed_on(self, plugin: MetricPlugin) -> MetricPlugin:
         if isinstance(plugin, DatasetMetric):
@@ -136,12 +139,12 @@ class _Process:
     def _replacement(self, label: float, classes: int, _: Any) -> Sequence[float]:
         wanted = 1 if self._one_number else classes
         values = self._called("replace", float(label), classes)
-        if not isinstance(values, list) or not all(_is_number(one) for one in values):
+        if not isinstance(values, list):
             raise MetricFailed(self._name, _UNREADABLE)
         if len(values) != wanted:
             why = f"it replaced a missing output by {len(values)} numbers, and it takes {wanted}"
             raise MetricFailed(self._name, why)
-        if not all(math.isfinite(one) for one in values):
+        if not all(map(math.isfinite, values)):
             raise MetricFailed(self._name, "it replaced a missing output by no finite number")
         return values
 
@@ -151,39 +154,38 @@ class _Process:
         return value
 
     def _value(self, *call: object) -> float:
-        found = self._called(*call)
-        if not _is_number(found):
+        value = self._called(*call)
+        if not isinstance(value, float):
             raise MetricFailed(self._name, _UNREADABLE)
-        value = float(found)
         low, high = self._plugin.minimum, self._plugin.maximum
         if math.isfinite(value) and not low - _ROUNDING <= value <= high + _ROUNDING:
             raise MetricFailed(self._name, f"it returned a value outside its range of {low:g} to {high:g}")
         return value
 
-    def _called(self, *call: object) -> Any:
+    def _called(self, *call: object) -> float | list[float] | None:
         with self._lock:
             line = self._asked(pickle.dumps(call, protocol=5))
         try:
-            ((kind, content),) = json.loads(line).items()
-            if kind != "value":
-                content.encode()  # half a character would pass here and fail in the report
-        except (ValueError, TypeError, AttributeError, RecursionError):
+            answer = Answer.model_validate_json(line)
+        except ValidationError:
             raise MetricFailed(self._name, _UNREADABLE) from None
-        if kind == "undefined":
-            raise NotScored(content)
-        if kind == "failed":
-            raise MetricFailed(self._name, content)
-        return content if kind == "value" else None
+        if answer.undefined is not None:
+            raise NotScored(answer.undefined)
+        if answer.failed is not None:
+            raise MetricFailed(self._name, answer.failed)
+        return answer.value
 
     def _asked(self, request: bytes) -> bytes:
         child = self._started()
         until = time.monotonic() + self._plugin.seconds * 1.1 - self._taken + _MARGIN
         late, line = False, b""
         try:
-            began = _send(child, self._unsent + request, until)
+            self._wire.settimeout(max(until - time.monotonic(), _TICK))
+            self._wire.sendall(self._unsent + request)
             self._unsent = b""
+            began = time.monotonic()  # no sooner could the process begin
             try:
-                line = _line(child, until)
+                line = self._line(child, until)
             finally:
                 self._taken += time.monotonic() - began
         except TimeoutError:
@@ -194,25 +196,43 @@ class _Process:
             raise MetricFailed(self._name, self._end(child, late))
         return line
 
+    def _line(self, child: subprocess.Popen[bytes], until: float) -> bytes:
+        """What the process answers, empty if it ended before the end of a line.
+
+        Its end is asked for: a fork of it may keep the socket open.
+
+        Raises:
+            TimeoutError: it is later than `until`.
+        """
+        self._wire.settimeout(_TICK)
+        line = b""
+        while not line.endswith(b"\n") and len(line) < _LONGEST:
+            try:
+                part = self._wire.recv(_LONGEST)
+            except TimeoutError:
+                if time.monotonic() > until:
+                    raise
+                if child.poll() is None:
+                    continue
+                part = b""
+            if not part:
+                return b""
+            line += part
+        return line
+
     def _started(self) -> subprocess.Popen[bytes]:
         if self._child is None:
-            command = [
-                sys.executable,
-                "-P",
-                "-m",
-                "evaluator.metrics.plugin_child",
-                str(self._plugin.seconds),
-            ]
+            child = [sys.executable, "-P", "-u", "-m", "evaluator.metrics.plugin_child"]
             paths = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109 - a path as text
-            self._child = subprocess.Popen(
-                command,
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": paths},
-                start_new_session=True,  # so that what it starts ends with it
-            )
-            os.set_blocking(_pipe(self._child.stdin), False)
+            self._wire, theirs = socket.socketpair()
+            with theirs:
+                self._child = subprocess.Popen(
+                    [*child, str(self._plugin.seconds)],
+                    stdin=theirs.fileno(),
+                    stdout=2,  # what it prints is no part of our output
+                    env={**os.environ, "PYTHONPATH": paths},
+                    start_new_session=True,  # so that what it starts ends with it
+                )
         return self._child
 
     def _end(self, child: subprocess.Popen[bytes], late: bool) -> str:
@@ -220,62 +240,5 @@ class _Process:
             return f"it ran longer than {self._plugin.seconds:g} s"
         try:
             return f"its process ended with code {child.wait(1)}"
-        except subprocess.TimeoutExpired:  # it closed the pipe, and lives
+        except subprocess.TimeoutExpired:  # it closed the socket, and lives
             return _UNREADABLE
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, float) or (type(value) is int and abs(value) < 2**1000)
-
-
-def _pipe(end: IO[bytes] | None) -> int:
-    assert end is not None  # noqa: S101 - both pipes were asked for
-    return end.fileno()
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """Ends the process and those it left; none is waited for but itself, as any may hold its pipes."""
-    with suppress(OSError):
-        os.killpg(child.pid, signal.SIGKILL)
-    for end in (child.stdin, child.stdout):
-        if end is not None:
-            end.close()
-    child.wait()
-
-
-def _wait_for(child: subprocess.Popen[bytes], pipe: int, event: int, until: float) -> None:
-    """Returns when `pipe` is ready. The end of the process is asked for: a fork of it may keep the pipe open.
-
-    Raises:
-        BrokenPipeError: the process has ended.
-        TimeoutError: it is later than `until`.
-    """
-    poll = select.poll()
-    poll.register(pipe, event)
-    while not poll.poll(_TICK):
-        if child.poll() is not None:
-            raise BrokenPipeError
-        if time.monotonic() > until:
-            raise TimeoutError
-
-
-def _send(child: subprocess.Popen[bytes], content: bytes, until: float) -> float:
-    """Writes everything and returns when the last piece of it left: no sooner could the process begin."""
-    pipe, left, began = _pipe(child.stdin), memoryview(content), 0.0
-    while left:
-        _wait_for(child, pipe, select.POLLOUT, until)
-        began = time.monotonic()
-        left = left[os.write(pipe, left) :]
-    return began
-
-
-def _line(child: subprocess.Popen[bytes], until: float) -> bytes:
-    """What the process answers, empty if it closed the pipe before the end of a line."""
-    pipe, line = _pipe(child.stdout), b""
-    while not line.endswith(b"\n") and len(line) < _LONGEST:
-        _wait_for(child, pipe, select.POLLIN, until)
-        part = os.read(pipe, _LONGEST)
-        if not part:
-            return b""
-        line += part
-    return line

@@ -4,6 +4,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from evaluator.spec import Bootstrap
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -13,25 +15,30 @@ class MetricReport(_Model):
     """One metric. `value` None means not scored, and `reason` says why in a sentence for the participant.
 
     low and high bound the percentile interval; an AUROC that is the same in every resample has the exact bounds of
-    `evaluator.metrics.delong.unvarying_interval`, and any other such value none. interval_note: what the interval
-    does not tell, or why there is none, in a sentence. replicates: the value in each resample of the dataset, None
-    where it is undefined; the same entry belongs to the same resample in every submission.
+    `evaluator.metrics.delong.unvarying_interval`, and any other such value none. interval_method: which of both.
+    interval_note: what the interval does not tell, or why there is none, in a sentence. replicates: the value in
+    each resample of the dataset, None where it is undefined; the same entry belongs to the same resample in every
+    submission.
 
     fault: set where a metric that is not built in failed, which is never the participant's doing.
 
     influence: how much each resampling unit (subject) moves the value, units in the order in which they first
     occur among the scored cases. Σψ² estimates the value's variance, and Σ(ψ_a − ψ_b)² that of the difference
     of two submissions. None where the metric has none. It holds no label.
+
+    lacks: of a score that was stored before all of this was kept, what it lacks and how to get it, in a sentence.
     """
 
     value: float | None
     reason: str | None = None
     low: float | None = None
     high: float | None = None
+    interval_method: Literal["percentile", "exact"] | None = None
     interval_note: str | None = None
     replicates: tuple[float | None, ...] = ()
     influence: tuple[float, ...] | None = None
     fault: Literal["scorer_failed"] | None = None
+    lacks: str | None = None
 
     @model_validator(mode="after")
     def _both_bounds(self) -> Self:
@@ -131,13 +138,15 @@ class FairnessReport(_Model):
 class Extras(_Model):
     """Facts that help to read the values.
 
-    dataset: digest of the inputs manifest. missing: cases without a valid output. wrong_shape: outputs that
-    do not fit the reference, scored like missing ones. spacing_mm: per case, as the metrics used it. groups:
-    by variable and group; a case whose value is unknown is in none. fairness: per fairness metric. sampling:
-    what the replicates draw.
+    dataset: digest of the inputs manifest, on which alone every draw depends. bootstrap: how the cases were drawn,
+    and the level of every interval; None in reports from before it was kept. missing: cases without a valid output.
+    wrong_shape: outputs that do not fit the reference, scored like missing ones. spacing_mm: per case, as the
+    metrics used it. groups: by variable and group; a case whose value is unknown is in none. fairness: per fairness
+    metric. sampling: what the replicates draw.
     """
 
     dataset: str
+    bootstrap: Bootstrap | None = None
     missing: int = 0
     wrong_shape: int = 0
     spacing_mm: tuple[tuple[float, ...], ...] | None = None

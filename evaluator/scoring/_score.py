@@ -65,7 +65,9 @@ def score_outputs(
     report = _run(own)
     for key, metric in foreign.items():
         report = with_plugin(report, job, key, metric, _run)
-    return report.model_copy(update={"metrics": {key: report.metrics[key] for key in spec.metrics}})
+    metrics = {key: report.metrics[key] for key in spec.metrics}
+    extras = report.extras.model_copy(update={"bootstrap": spec.bootstrap})
+    return report.model_copy(update={"metrics": metrics, "extras": extras})
 
 
 def _run(job: Job) -> Report:

@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from evaluator.spec._challenge import Challenge
 from evaluator.spec._inputs import wrong_inputs
-from evaluator.spec._limits import wrong_limits
 from evaluator.spec._mistakes import wrong_attempts, wrong_metrics, wrong_names
 from evaluator.spec._source import Problem, Source, SpecError, parse_source, read_source
 from evaluator.spec._texts import wrong_texts, wrong_times
 from evaluator.spec._vocabulary import fields_at
 from evaluator.spec._words import Mistake, guess, plain, without_follow_ups, words
 from evaluator.spec._words import Path as Place
+from evaluator.spec.limits import wrong_limits
 
 _LONGEST = 500
 """Characters of a message."""

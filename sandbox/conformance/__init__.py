@@ -1,12 +1,14 @@
 """The conformance suite: one image, one denied act per check, under exactly the options of a real case.
 
 `run` tries everything for one profile and runtime; `canary` runs a known program on known inputs. Both take
-seconds, so a run worker does it before it takes work. `image` is the id of their image, which stays on the host.
+seconds, so a run worker does it before it takes work. `image` is the id of their image, which stays on the host, and
+`limits` are those of its containers.
 """
 
 from sandbox.conformance._canary import canary
 from sandbox.conformance._image import ensure as image
+from sandbox.conformance._job import limits
 from sandbox.conformance._result import Result
 from sandbox.conformance._run import Check, checks, run
 
-__all__ = ["Check", "Result", "canary", "checks", "image", "run"]
+__all__ = ["Check", "Result", "canary", "checks", "image", "limits", "run"]

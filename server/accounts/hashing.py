@@ -26,7 +26,7 @@ class Lane:
     def __init__(self, most: int, waiting: int) -> None:
         self._turns = threading.BoundedSemaphore(most)
         self._places = {False: most + waiting * 3 // 4, True: most + waiting}
-        self._taken = 0
+        self.taken = 0
         self._lock = threading.Lock()
 
     @contextmanager
@@ -37,9 +37,9 @@ class Lane:
             Busy: too many wait already, or it took too long.
         """
         with self._lock:
-            if self._taken >= self._places[known]:
+            if self.taken >= self._places[known]:
                 raise busy("Too many people are logging in right now.")
-            self._taken += 1
+            self.taken += 1
         try:
             if not self._turns.acquire(timeout=_WAIT_SECONDS):
                 raise busy("Too many people are logging in right now.")
@@ -49,7 +49,7 @@ class Lane:
                 self._turns.release()
         finally:
             with self._lock:
-                self._taken -= 1
+                self.taken -= 1
 
 
 LANE = Lane(max(1, len(os.sched_getaffinity(0)) // 2), waiting=16)

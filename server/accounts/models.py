@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Enum, ForeignKey, Index, false, func
+from sqlalchemy import ForeignKey, Index, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.accounts.principals import DEFAULT_SLOTS
@@ -48,14 +48,7 @@ class ApiToken(Identified, Created, Base):
         ),
     )
 
-    kind: Mapped[TokenKind] = mapped_column(
-        Enum(
-            TokenKind,
-            native_enum=False,
-            length=16,
-            values_callable=lambda kinds: [kind.value for kind in kinds],
-        )
-    )
+    kind: Mapped[TokenKind]
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     parent_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("api_tokens.id", ondelete="CASCADE"), index=True

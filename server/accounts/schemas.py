@@ -7,10 +7,10 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
+from contract.bounds import Few
+from contract.texts import BREAKS_LINES, Line, line
 from server.accounts.principals import DEFAULT_SLOTS, Scope
-from server.bounds import Few
 from server.names import display_name
-from server.texts import BREAKS_LINES, Line, line
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 

@@ -18,7 +18,7 @@ from server.errors import Conflict, Forbidden, NotFound, NotNow, Unauthorized
 
 _PREFIXES = {TokenKind.SESSION: "prs_", TokenKind.API: "prc_", TokenKind.WORKER: "prw_"}
 _TOKENS_PER_USER = 100
-_NEW_TOKENS = Bound("tokens", 200, timedelta(days=1), by_anybody=False)
+NEW_TOKENS = Bound("tokens", 200, timedelta(days=1), by_anybody=False)
 _ENDED_KEPT = timedelta(days=90)
 LIVE = (ApiToken.revoked_at.is_(None), or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now()))
 """What a token that has not ended meets."""
@@ -75,7 +75,7 @@ def create_api_token(
         raise Conflict(
             "too_many_tokens", f"You have {_TOKENS_PER_USER} valid tokens. Revoke one you do not need."
         )
-    wait = tallies.count(session, _NEW_TOKENS, user.id)
+    wait = tallies.count(session, NEW_TOKENS, user.id)
     if wait is not None:
         raise NotNow(
             "too_many_new_tokens",

@@ -7,6 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from contract.bounds import Moment
+from contract.statuses import EvaluationStatus
+from contract.texts import Line
 from server.accounts import access, closing, passwords
 from server.accounts import service as accounts
 from server.accounts.schemas import PasswordResetOut
@@ -25,11 +28,8 @@ from server.admin.schemas import (
     WorkerReads,
     WorkerRow,
 )
-from server.bounds import Moment
 from server.deps import AdminDep, SessionDep, SettingsDep
-from server.evaluations.status import EvaluationStatus
-from server.evaluations.waiting import Which
-from server.texts import Line
+from server.queue.waiting import Which
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from contract.statuses import EvaluationStatus
 from server.accounts.models import Account
 from server.admin.find import ids_between
 from server.admin.pages import page_of
@@ -15,8 +16,7 @@ from server.admin.schemas import CaseShown, EvaluationRow, EvaluationShown, Page
 from server.challenges.models import Challenge
 from server.errors import NotFound
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.status import EvaluationStatus
-from server.evaluations.waiting import Which, require_known
+from server.queue.waiting import Which, require_known
 from server.submissions.models import Submission
 from server.teams.models import Team
 from server.teams.service import name_key

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, StrictBool
 
-from server.texts import Line
+from contract.texts import Line
 
 Item = TypeVar("Item", bound=BaseModel)
 

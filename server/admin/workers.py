@@ -21,8 +21,8 @@ from server.admin.schemas import (
     WorkerRow,
 )
 from server.errors import NotFound
-from server.evaluations import leases, reads, slots
-from server.evaluations.slots import SlotState
+from server.queue import leases, reads, slots
+from server.queue.slots import SlotState
 from server.settings import Settings
 
 MOST_READS = 10_000

@@ -6,6 +6,7 @@ from datetime import datetime
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
+from contract.texts import Name
 from server.challenges import plan, service
 from server.challenges.models import Challenge
 from server.challenges.schemas import (
@@ -18,7 +19,6 @@ from server.challenges.schemas import (
 )
 from server.datasets.effects import tasks_in_force
 from server.deps import AdminDep, SessionDep, SettingsDep
-from server.texts import Name
 
 router = APIRouter(tags=["challenges"])
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, PrivateAttr
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase, SpecError, read_challenge
 from server.challenges import service
@@ -19,7 +20,6 @@ from server.datasets.models import Dataset
 from server.datasets.overlap import newly_public
 from server.errors import Conflict, Unprocessable
 from server.evaluations.models import Evaluation
-from server.evaluations.status import EvaluationStatus
 from server.leaderboard.bases import hidden_by
 from server.settings import Settings
 
@@ -143,7 +143,7 @@ def _held(session: Session, challenge: Challenge, section: str, name: str) -> st
     if section not in own:
         return ""
     evaluations, datasets = own[section]
-    scored = Evaluation.status == EvaluationStatus.SCORED.value
+    scored = Evaluation.status == EvaluationStatus.SCORED
     of = select(func.count()).where(Evaluation.challenge_id == challenge.id, evaluations)
     counts = [
         (session.scalar(of.where(scored)) or 0, "scored evaluation"),

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, StrictBool
 
+from contract.texts import Prose
 from server.challenges.plan import Plan
-from server.texts import Prose
 
 MOST_OF_A_FILE = 2**20
 """Characters of a challenge file; FOMO26's has some 20,000."""

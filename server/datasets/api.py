@@ -4,11 +4,11 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from contract.texts import Name
 from server.challenges.service import get_challenge
 from server.datasets import effects, versions
 from server.datasets.schemas import ActivateIn, DatasetOut, DifferenceOut, DroppedOut, EffectOut
 from server.deps import AdminDep, SessionDep, SettingsDep
-from server.texts import Name
 
 router = APIRouter(tags=["datasets"])
 

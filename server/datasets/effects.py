@@ -8,12 +8,13 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from server.challenges.models import Challenge, SpecVersion
 from server.datasets.difference import Difference, difference
 from server.datasets.fit import fits
 from server.datasets.models import IN_FORCE, Dataset, DatasetState
 from server.evaluations.models import Evaluation
-from server.evaluations.status import ACTIVE, EvaluationStatus
+from server.evaluations.status import ACTIVE
 from server.settings import Settings
 
 
@@ -81,8 +82,8 @@ def tasks_in_force(session: Session, challenges: Sequence[Challenge]) -> dict[UU
 def effect_of(session: Session, dataset: Dataset) -> Effect:
     """What happens if `dataset` comes into force."""
     challenge = session.get_one(Challenge, dataset.challenge_id)
-    counts: Counter[tuple[bool, bool, str]] = Counter()
-    spending: Counter[tuple[bool, bool, str]] = Counter()
+    counts: Counter[tuple[bool, bool, EvaluationStatus]] = Counter()
+    spending: Counter[tuple[bool, bool, EvaluationStatus]] = Counter()
     rows = session.execute(
         select(
             Dataset.id, Dataset.state, Evaluation.status, func.count(), func.count().filter(Evaluation.spends)
@@ -93,16 +94,16 @@ def effect_of(session: Session, dataset: Dataset) -> Effect:
         .group_by(Dataset.id, Evaluation.status)
     )
     for one, state, status, count, spend in rows:
-        key = one == dataset.id, state == DatasetState.ACTIVE.value, status
+        key = one == dataset.id, state == DatasetState.ACTIVE, status
         counts[key] += count
         spending[key] += spend
     phase = challenge.spec.phases.get(dataset.phase)
     limited = phase is not None and phase.attempts.valid is not None
-    leaving, coming = ((this, not this, EvaluationStatus.SCORED.value) for this in (False, True))
+    leaving, coming = ((this, not this, EvaluationStatus.SCORED) for this in (False, True))
     return Effect(
         leave=counts[leaving],
         come_back=counts[coming],
-        waiting=sum(counts[False, True, status.value] for status in ACTIVE),
+        waiting=sum(counts[False, True, status] for status in ACTIVE),
         given_back=spending[leaving] if limited else 0,
         spent_again=spending[coming] if limited else 0,
         limited=limited,

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from statistics import fmean
 
-from evaluator._tables import decimal
+from evaluator.tables import decimal
 
 _MOST_CLASSES = 8
 

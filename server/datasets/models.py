@@ -56,7 +56,7 @@ class Dataset(Identified, Created, Base):
     task: Mapped[str]
     digest: Mapped[str]
     folder: Mapped[str]
-    state: Mapped[str] = mapped_column(default=DatasetState.ACTIVE.value, server_default="superseded")
+    state: Mapped[DatasetState] = mapped_column(default=DatasetState.ACTIVE, server_default="superseded")
     imported_by: Mapped[str | None] = mapped_column(default=None)
     # The version of the challenge file under which they were last found to fit; None: imported before it was kept.
     fits_version_id: Mapped[UUID | None] = mapped_column(ForeignKey("spec_versions.id"), default=None)
@@ -68,14 +68,14 @@ class Dataset(Identified, Created, Base):
         Raises:
             IllegalDatasetMove: the table of moves does not hold it.
         """
-        old = DatasetState(self.state)
+        old = self.state
         if state not in DATASET_MOVES[old]:
             raise IllegalDatasetMove(f"dataset {self.id}: {old} → {state}")
-        self.state = state.value
+        self.state = state
         events.record(session, "dataset", self.id, actor=actor, what=f"{old} → {state}", why=why)
 
 
-IN_FORCE = Dataset.state == DatasetState.ACTIVE.value
+IN_FORCE = Dataset.state == DatasetState.ACTIVE
 """The one expression of which datasets count: for new submissions, on boards and for attempts."""
 
 

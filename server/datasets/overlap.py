@@ -12,7 +12,7 @@ from server.challenges.models import Challenge
 from server.datasets.findings import Findings, some
 from server.datasets.models import Case, Dataset, DatasetState
 
-_PRESENT = (DatasetState.STAGED.value, DatasetState.ACTIVE.value)
+_PRESENT = (DatasetState.STAGED, DatasetState.ACTIVE)
 
 
 def find_overlaps(

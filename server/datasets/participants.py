@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluator._tables import decimal
+from evaluator.tables import decimal
 from server.datasets.findings import Findings, no_file, some
 from server.datasets.names import SESSION, SUBJECT, Key, plain
 from server.datasets.tables import Row, Table, read_table

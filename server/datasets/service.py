@@ -128,7 +128,7 @@ def check(
                 old_references=settings.references / old.folder,
                 new_references=prepared.trees.references,
             )
-        state = None if known is None else DatasetState(known.state)
+        state = None if known is None else known.state
         return Report((), prepared.warnings, prepared.notes, len(prepared.cases), changes, state)
     finally:
         prepared.trees.remove()
@@ -162,7 +162,7 @@ def import_fomo(
         accept=accept,
         progress=progress,
     )
-    if staged.dataset.state == DatasetState.ACTIVE.value:
+    if staged.dataset.state == DatasetState.ACTIVE:
         return staged.dataset, False
     activate(session, staged.dataset, settings=settings, actor=actor)
     return staged.dataset, True
@@ -236,7 +236,7 @@ def _kept(
     """The row of what was prepared; trees that are there already are not kept twice."""
     if known is not None:
         known.fits_version_id = challenge.current_version_id
-    if known is not None and known.state != DatasetState.DROPPED.value:
+    if known is not None and known.state != DatasetState.DROPPED:
         prepared.trees.remove()
         return known
     if known is not None:
@@ -251,7 +251,7 @@ def _kept(
         digest=prepared.digest,
         folder=str(prepared.trees.folder),
         cases=prepared.cases,
-        state=DatasetState.STAGED.value,
+        state=DatasetState.STAGED,
         imported_by=actor,
         fits_version_id=challenge.current_version_id,
     )

@@ -94,7 +94,7 @@ def uses(session: Session, dataset: Dataset) -> int:
 
 def _version(dataset: Dataset, used: int, cases: int, settings: Settings) -> Version:
     trees = Trees.of(settings, Path(dataset.folder))
-    dropped = dataset.state == DatasetState.DROPPED.value
+    dropped = dataset.state == DatasetState.DROPPED
     return Version(
         dataset,
         cases=cases,
@@ -171,9 +171,9 @@ def activate(
     """
     challenge = lock(session, dataset.challenge_id)
     session.refresh(dataset)
-    if dataset.state == DatasetState.ACTIVE.value:
+    if dataset.state == DatasetState.ACTIVE:
         raise Conflict("dataset_in_force", f"{dataset.digest} is in force already.")
-    if dataset.state == DatasetState.DROPPED.value:
+    if dataset.state == DatasetState.DROPPED:
         detail = f"The files of {dataset.digest} were dropped; import its folder again to bring it back."
         raise Conflict("dataset_dropped", detail)
     _require_fit(session, dataset, challenge, settings)
@@ -211,11 +211,11 @@ def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) 
     """
     lock(session, dataset.challenge_id)  # against activations; the row's own lock is against submissions
     session.refresh(dataset, with_for_update=True)
-    if dataset.state == DatasetState.ACTIVE.value:
+    if dataset.state == DatasetState.ACTIVE:
         raise Conflict(
             "dataset_in_force", f"{dataset.digest} is in force; only other versions can be dropped."
         )
-    if dataset.state == DatasetState.DROPPED.value:
+    if dataset.state == DatasetState.DROPPED:
         raise Conflict("dataset_dropped", f"The files of {dataset.digest} were dropped already.")
     if used := uses(session, dataset):
         ran = "1 evaluation" if used == 1 else f"{used:,} evaluations"
@@ -236,7 +236,7 @@ def unused(
     session: Session, challenge: Challenge | None, *, phase: str | None = None, task: str | None = None
 ) -> list[Dataset]:
     """Every version that could be dropped: not in force, and no evaluation ran on it."""
-    states = (DatasetState.STAGED.value, DatasetState.SUPERSEDED.value)
+    states = (DatasetState.STAGED, DatasetState.SUPERSEDED)
     query = select(Dataset).where(Dataset.state.in_(states)).order_by(Dataset.created_at, Dataset.id)
     if challenge is not None:
         query = query.where(Dataset.challenge_id == challenge.id)

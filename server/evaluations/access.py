@@ -1,40 +1,12 @@
-"""Who may see which evaluation. Others' evaluations do not exist for a participant."""
+"""Evaluations as admins reach them: any one, and its receipt."""
 
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from server.accounts.principals import Admin, User
-from server.accounts.service import require_scope
-from server.errors import Forbidden, NotFound
+from server.accounts.principals import Admin
+from server.errors import NotFound
 from server.evaluations.models import Evaluation, Receipt
-from server.submissions.models import Submission
-from server.submissions.service import get_submission
-
-_MISSING = "There is no such evaluation among those of your teams."
-
-
-def own_evaluation(
-    session: Session, user: User, evaluation_id: UUID, *, scope: str = "read"
-) -> tuple[Submission, Evaluation]:
-    """An evaluation of one of the user's teams, and its submission."""
-    require_scope(user, scope)
-    evaluation = session.get(Evaluation, evaluation_id)
-    if evaluation is None:
-        raise NotFound("unknown_evaluation", _MISSING)
-    try:
-        return get_submission(session, user, evaluation.submission_id), evaluation
-    except NotFound:
-        raise NotFound("unknown_evaluation", _MISSING) from None
-
-
-def evaluation_with_public_cases(session: Session, user: User, evaluation_id: UUID) -> Evaluation:
-    """An own evaluation whose cases are public; on hidden phases nothing about single cases is shown."""
-    _, evaluation = own_evaluation(session, user, evaluation_id)
-    if evaluation.spec_version.spec.phases[evaluation.phase].hidden:
-        detail = "The cases of this phase are hidden: verdicts are counted, and logs are shown in a public phase only."
-        raise Forbidden("hidden_cases", detail)
-    return evaluation
 
 
 def receipt_of(session: Session, admin: Admin, evaluation_id: UUID) -> Receipt:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus
 from evaluator.verdicts import HINTS, Fault, commonest
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.status import CaseStatus
 
 OUT_OF_TIME = "evaluation_too_long"
 FAILS_IN_A_ROW = "failures_in_a_row"
@@ -58,7 +58,7 @@ def failures_of(session: Session, evaluation: Evaluation) -> dict[str, int]:
         select(CaseRun.verdict, func.count())
         .where(
             CaseRun.evaluation_id == evaluation.id,
-            CaseRun.status == CaseStatus.DONE.value,
+            CaseRun.status == CaseStatus.DONE,
             CaseRun.verdict != "valid",
         )
         .group_by(CaseRun.verdict)
@@ -71,7 +71,7 @@ def _failures_around(session: Session, run: CaseRun, most: int) -> int:
     query = select(CaseRun.position).where(
         CaseRun.evaluation_id == run.evaluation_id,
         CaseRun.position.between(run.position - most + 1, run.position + most - 1),
-        CaseRun.status == CaseStatus.DONE.value,
+        CaseRun.status == CaseStatus.DONE,
         CaseRun.verdict != "valid",
     )
     failed = set(session.scalars(query))

@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from server.challenges.models import Challenge
 from server.errors import NotFound
 from server.evaluations.models import CaseRun, Evaluation, Trouble
-from server.evaluations.status import CaseStatus, EvaluationStatus
+from server.evaluations.status import HAS_CASES
 from server.teams.models import Team
 
 STALLED = (
@@ -47,7 +48,7 @@ def errored(session: Session, *, challenge: str | None = None, since: datetime |
     Raises:
         NotFound: there is no such challenge.
     """
-    ended = Evaluation.status == EvaluationStatus.ERRORED.value
+    ended = Evaluation.status == EvaluationStatus.ERRORED
     query = _of(session, challenge).where(ended).order_by(Evaluation.finished_at.desc(), Evaluation.id.desc())
     return _failed(session, query if since is None else query.where(Evaluation.finished_at >= since))
 
@@ -58,8 +59,8 @@ def parked(session: Session, *, challenge: str | None = None) -> list[Failed]:
     Raises:
         NotFound: there is no such challenge.
     """
-    case = exists().where(CaseRun.evaluation_id == Evaluation.id, CaseRun.status == CaseStatus.PARKED.value)
-    active = Evaluation.status.in_([EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value])
+    case = exists().where(CaseRun.evaluation_id == Evaluation.id, CaseRun.status == CaseStatus.PARKED)
+    active = Evaluation.status.in_(HAS_CASES)
     waits = or_(and_(active, case), _scoring_waits())
     return _failed(
         session, _of(session, challenge).where(waits).order_by(Evaluation.created_at, Evaluation.id)
@@ -68,7 +69,7 @@ def parked(session: Session, *, challenge: str | None = None) -> list[Failed]:
 
 def _scoring_waits() -> ColumnElement[bool]:
     return and_(
-        Evaluation.status == EvaluationStatus.SCORING.value,
+        Evaluation.status == EvaluationStatus.SCORING,
         Evaluation.scoring_not_before > func.clock_timestamp(),
     )
 
@@ -77,7 +78,7 @@ def headline(session: Session) -> str | None:
     """One sentence on what became ERRORED in the last day and what is parked now; None if nothing is."""
     lately = func.now() - func.make_interval(0, 0, 0, 1)
     ended = select(func.count()).where(
-        Evaluation.status == EvaluationStatus.ERRORED.value, Evaluation.finished_at > lately
+        Evaluation.status == EvaluationStatus.ERRORED, Evaluation.finished_at > lately
     )
     count, waits = session.scalar(ended) or 0, parked_sentence(session)
     parts = [f"errored in the last day: {_number(count, 'evaluation')}"] if count else []
@@ -114,10 +115,8 @@ def stalled(session: Session, evaluation_ids: Collection[UUID]) -> set[UUID]:
         return set()
     own = CaseRun.evaluation_id == Evaluation.id
     may_run = or_(Evaluation.cleared, CaseRun.position < Evaluation.first_cases)
-    able = or_(
-        CaseRun.status == CaseStatus.RUNNING.value, and_(CaseRun.status == CaseStatus.WAITING.value, may_run)
-    )
-    waits = exists().where(own, CaseRun.status == CaseStatus.PARKED.value) & ~exists().where(own, able)
+    able = or_(CaseRun.status == CaseStatus.RUNNING, and_(CaseRun.status == CaseStatus.WAITING, may_run))
+    waits = exists().where(own, CaseRun.status == CaseStatus.PARKED) & ~exists().where(own, able)
     query = select(Evaluation.id).where(Evaluation.id.in_(evaluation_ids), or_(waits, _scoring_waits()))
     return set(session.scalars(query))
 
@@ -154,8 +153,8 @@ def _counts(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int,
     rows = session.execute(
         select(
             CaseRun.evaluation_id,
-            func.count().filter(CaseRun.status == CaseStatus.DONE.value),
-            func.count().filter(CaseRun.status == CaseStatus.PARKED.value),
+            func.count().filter(CaseRun.status == CaseStatus.DONE),
+            func.count().filter(CaseRun.status == CaseStatus.PARKED),
             func.count(),
         )
         .where(CaseRun.evaluation_id.in_(ids))

@@ -5,11 +5,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from server import events
 from server.errors import Conflict, NotFound
 from server.evaluations.models import Evaluation
 from server.evaluations.service import lock_evaluation
-from server.evaluations.status import EvaluationStatus
 
 _FAILED = (EvaluationStatus.REJECTED, EvaluationStatus.CANCELLED)
 

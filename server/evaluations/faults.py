@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.verdicts import Fault, PlatformFault
 from server.challenges.service import now
 from server.database import after_commit
@@ -17,7 +18,6 @@ from server.evaluations import conduct, suspicion, usage
 from server.evaluations.conduct import Return
 from server.evaluations.models import CaseRun, Evaluation, Trouble
 from server.evaluations.service import SYSTEM, Claim, drop_rest, lock_claimed, lock_evaluation, reject
-from server.evaluations.status import CaseStatus, EvaluationStatus
 from server.settings import Settings
 from server.wakeups import wake_run_workers
 
@@ -72,7 +72,7 @@ def _park(
             image_id=evaluation.image_id,
             worker_id=run.worker_id,
             worker=run.worker,
-            code=fault.value,
+            code=fault,
             detail=detail,
         )
     )
@@ -108,7 +108,7 @@ def revive_parked(session: Session, *, settings: Settings) -> int:
     """Puts back into the queue every parked case whose pause is over on the database's clock; returns how many."""
     over = session.execute(
         select(CaseRun.evaluation_id, CaseRun.id)
-        .where(CaseRun.status == CaseStatus.PARKED.value, CaseRun.not_before <= func.clock_timestamp())
+        .where(CaseRun.status == CaseStatus.PARKED, CaseRun.not_before <= func.clock_timestamp())
         .order_by(CaseRun.evaluation_id, CaseRun.id)
         .limit(_AT_ONCE)
     ).all()
@@ -116,7 +116,7 @@ def revive_parked(session: Session, *, settings: Settings) -> int:
         lock_evaluation(session, evaluation_id)
     parked = (
         select(CaseRun)
-        .where(CaseRun.id.in_([one.id for one in over]), CaseRun.status == CaseStatus.PARKED.value)
+        .where(CaseRun.id.in_([one.id for one in over]), CaseRun.status == CaseStatus.PARKED)
         .order_by(CaseRun.evaluation_id, CaseRun.id)
         .with_for_update()
     )
@@ -136,7 +136,7 @@ def expire_leases(session: Session, *, settings: Settings) -> int:
     """
     expired = session.execute(
         select(CaseRun.evaluation_id, CaseRun.id, CaseRun.claim_no)
-        .where(CaseRun.status == CaseStatus.RUNNING.value, CaseRun.lease_until < func.clock_timestamp())
+        .where(CaseRun.status == CaseStatus.RUNNING, CaseRun.lease_until < func.clock_timestamp())
         .order_by(CaseRun.evaluation_id, CaseRun.id)
     ).all()
     locked = [

@@ -8,18 +8,13 @@ from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstra
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from contract.statuses import CaseStatus, EvaluationStatus, Mode
+from evaluator.verdicts import PlatformFault
 from server import events
 from server.challenges.models import SpecVersion
 from server.database import Base, Created, Identified
 from server.datasets.models import Case, Dataset
-from server.evaluations.status import (
-    ACTIVE,
-    CASE_MOVES,
-    EVALUATION_MOVES,
-    CaseStatus,
-    EvaluationStatus,
-    IllegalMove,
-)
+from server.evaluations.status import ACTIVE, CASE_MOVES, EVALUATION_MOVES, IllegalMove
 from server.evaluations.worker_models import Conduct
 from server.images.models import Image
 
@@ -62,7 +57,7 @@ class Evaluation(Identified, Created, Base):
     peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
     peak_gpu_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
     fresh_only: Mapped[bool] = mapped_column(default=False, server_default=false())
-    status: Mapped[str] = mapped_column(default=EvaluationStatus.QUEUED.value)
+    status: Mapped[EvaluationStatus] = mapped_column(default=EvaluationStatus.QUEUED)
     reason_code: Mapped[str | None] = mapped_column(default=None)
     reason: Mapped[str | None] = mapped_column(default=None)
     # Why it is ERRORED, for admins alone: which case, on which worker, and the fault's own words.
@@ -105,10 +100,10 @@ class Evaluation(Identified, Created, Base):
         Raises:
             IllegalMove: the table of moves does not hold it.
         """
-        old = EvaluationStatus(self.status)
+        old = self.status
         if status not in EVALUATION_MOVES[old]:
             raise IllegalMove(f"evaluation {self.id}: {old} → {status}")
-        self.status = status.value
+        self.status = status
         self.reason_code, self.reason = code, why
         if status is EvaluationStatus.RUNNING:
             self.started_at = func.now()
@@ -145,7 +140,7 @@ class CaseRun(Identified, Base):
     case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
     position: Mapped[int]
     pseudonym: Mapped[str]
-    status: Mapped[str] = mapped_column(default=CaseStatus.WAITING.value)
+    status: Mapped[CaseStatus] = mapped_column(default=CaseStatus.WAITING)
     claim_no: Mapped[int] = mapped_column(default=0)
     faults: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(default=None)
@@ -164,8 +159,8 @@ class CaseRun(Identified, Base):
     cpu_seconds: Mapped[float | None] = mapped_column(default=None)
     gpu_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
     wait_seconds: Mapped[float | None] = mapped_column(default=None)  # from lease to the start of its clock
-    # Of its last lease, see batches.Mode; once done, how it ran.
-    mode: Mapped[str | None] = mapped_column(default=None)
+    # Of its last lease; once done, how it ran.
+    mode: Mapped[Mode | None] = mapped_column(default=None)
     log: Mapped[str | None] = mapped_column(default=None)
     receipt: Mapped[dict[str, Any] | None] = mapped_column(default=None)
     started_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -188,10 +183,10 @@ class CaseRun(Identified, Base):
         Raises:
             IllegalMove: the table of moves does not hold it.
         """
-        old = CaseStatus(self.status)
+        old = self.status
         if status not in CASE_MOVES[old]:
             raise IllegalMove(f"case run {self.id}: {old} → {status}")
-        self.status = status.value
+        self.status = status
         if status is CaseStatus.DONE:
             self.finished_at = func.now()
         what = f"{old} → {status} (claim {self.claim_no})"
@@ -213,7 +208,7 @@ class Trouble(Identified, Created, Base):
     image_id: Mapped[UUID] = mapped_column(ForeignKey("images.id"), index=True)
     worker_id: Mapped[UUID | None] = mapped_column(default=None)
     worker: Mapped[str | None] = mapped_column(default=None)
-    code: Mapped[str]
+    code: Mapped[PlatformFault]
     detail: Mapped[str] = mapped_column(default="")
     counts: Mapped[bool] = mapped_column(default=True, server_default=true())
 

@@ -1,47 +1,15 @@
 """What of evaluations leaves the server in more than one way."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel
 
+from contract.texts import Line
+from server.evaluations.cases import Shown
 from server.evaluations.errors import Failed
-from server.evaluations.slots import SlotState
-from server.evaluations.waiting import Waiting
-
-
-class WaitingOut(BaseModel):
-    """An evaluation that has cases to run; `priority`: 0 is usual, a higher one goes before all that have less."""
-
-    id: UUID
-    challenge: str
-    phase: str
-    track: str
-    task: str
-    team: str
-    status: str
-    priority: int
-    cases_left: int
-    created_at: datetime
-
-    @classmethod
-    def of(cls, one: Waiting) -> Self:
-        """The same with its names."""
-        evaluation = one.evaluation
-        return cls(
-            id=evaluation.id,
-            challenge=one.challenge,
-            phase=evaluation.phase,
-            track=evaluation.track,
-            task=evaluation.task,
-            team=one.team,
-            status=evaluation.status,
-            priority=evaluation.priority,
-            cases_left=evaluation.remaining,
-            created_at=evaluation.created_at,
-        )
-
+from server.evaluations.models import CaseRun
 
 _BEGINS_LATE = "Its image met faults in earlier evaluations, so its first cases begin after a pause."
 
@@ -103,65 +71,103 @@ class ErrorsOut(BaseModel):
     parked: list[FailedOut]
 
 
-class SlotOut(BaseModel):
-    """A slot of a run worker. `present`: it is let in and was seen in the last minute; memory in bytes.
+class CaseOut(BaseModel):
+    """One case run. `case` is its public name in a public phase and the container's pseudonym in a hidden one.
 
-    `state`: present, gone, unfit (and `unfit` says why it takes no work), token revoked, or token replaced and not
-    seen since. What it was leased and did not finish was handed back, abandoned (its lease ran out) or faulted;
-    `warning`: what is strange about it; `paused_until`: it is leased nothing until then; `oldest`: since when it holds
-    the oldest of its cases.
+    `log` is the end of the container's log in a list, all of it where one case is asked for; `log_length` is the whole
+    log's in characters.
     """
 
-    name: str
-    worker: str | None
-    state: str
-    present: bool
-    seen_at: datetime
-    unfit: str | None
-    running: int
-    oldest: datetime | None
-    finished: int
-    handed_back: int
-    abandoned: int
-    faulted: int
-    paused_until: datetime | None
-    warning: str | None
-    evaluation: UUID | None
-    task: str | None
-    cpus: float
-    memory: int
-    gpus: int
-    gpu_memory: int
-    runtimes: list[str]
-    most: int
-    invoke: bool
+    id: UUID
+    case: str
+    status: str
+    verdict: str | None
+    message: str | None
+    warnings: list[str]
+    seconds: float | None
+    peak_memory_bytes: int | None
+    faults: int
+    log: str | None
+    log_length: int
 
-    @classmethod
-    def of(cls, one: SlotState) -> Self:
-        """The same for programs."""
-        slot, evaluation = one.slot, one.evaluation
-        return cls(
-            name=slot.name,
-            worker=one.worker,
-            state=one.state,
-            present=one.present,
-            seen_at=slot.seen_at,
-            unfit=slot.unfit,
-            running=one.running,
-            oldest=one.oldest,
-            finished=slot.finished,
-            handed_back=slot.handed_back,
-            abandoned=slot.abandoned,
-            faulted=slot.faulted,
-            paused_until=slot.paused_until,
-            warning=one.warning,
-            evaluation=evaluation.id if evaluation else None,
-            task=evaluation.task if evaluation else None,
-            cpus=slot.cpus,
-            memory=slot.memory,
-            gpus=slot.gpus,
-            gpu_memory=slot.gpu_memory,
-            runtimes=slot.runtimes,
-            most=slot.most,
-            invoke=slot.invoke,
-        )
+
+class CaseAdminOut(CaseOut):
+    """One case run as admins see it; `slot` is the seconds from lease to verdict, `wait_seconds` until its clock."""
+
+    worker: str | None
+    claim_no: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    slot: float | None
+    mode: str | None
+    cpu_seconds: float | None
+    gpu_memory_bytes: int | None
+    wait_seconds: float | None
+
+
+def case_out(shown: Shown, name: str) -> CaseOut:
+    """A case under the name that its reader may know."""
+    run = shown.run
+    return CaseOut(
+        id=run.id,
+        case=name,
+        status=run.status,
+        verdict=run.verdict,
+        message=run.message,
+        warnings=run.warnings,
+        seconds=run.seconds,
+        peak_memory_bytes=run.peak_memory_bytes,
+        faults=run.faults,
+        log=shown.log,
+        log_length=shown.log_length,
+    )
+
+
+def case_for_admin_out(shown: Shown) -> CaseAdminOut:
+    """The same for admins, under its pseudonym."""
+    run = shown.run
+    return CaseAdminOut(
+        **case_out(shown, run.pseudonym).model_dump(),
+        worker=run.worker,
+        claim_no=run.claim_no,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        slot=_slot_seconds(run),
+        mode=run.mode,
+        cpu_seconds=run.cpu_seconds,
+        gpu_memory_bytes=run.gpu_memory_bytes,
+        wait_seconds=run.wait_seconds,
+    )
+
+
+def _slot_seconds(run: CaseRun) -> float | None:
+    """How long the case held its slot: from lease to verdict."""
+    if run.started_at is None or run.finished_at is None:
+        return None
+    return (run.finished_at - run.started_at).total_seconds()
+
+
+class RetryIn(BaseModel):
+    """Why an evaluation is retried or excused; the event keeps it."""
+
+    why: Annotated[str, Line(1000)] | None = None
+
+
+class ReceiptOut(BaseModel):
+    """A receipt: the statement and the Ed25519 signature, in base64, of its canonical JSON.
+
+    `key` is the public key that it verifies with; null where none of this server's does.
+    """
+
+    statement: dict[str, Any]
+    signature: str
+    key: str | None
+
+
+class ReceiptKeyOut(BaseModel):
+    """An Ed25519 public key of this server's receipts, in base64; `retired_at` is null for the one in use."""
+
+    algorithm: Literal["Ed25519"] = "Ed25519"
+    key: str
+    created_at: datetime
+    retired_at: datetime | None

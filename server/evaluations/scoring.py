@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from evaluator.bases import scoring_base
 from evaluator.spec import Challenge as Spec
 from evaluator.verdicts import PlatformFault
@@ -22,7 +23,6 @@ from server.evaluations import receipts, suspicion
 from server.evaluations.faults import NOT_SCORED, give_up
 from server.evaluations.models import Evaluation, Receipt, Score, Trouble
 from server.evaluations.service import COUNTED, lock_evaluation, reject
-from server.evaluations.status import EvaluationStatus
 from server.settings import Settings
 
 LEASE = timedelta(minutes=2)
@@ -57,7 +57,7 @@ def _next(session: Session) -> Evaluation | None:
     return session.scalar(
         select(Evaluation)
         .where(
-            Evaluation.status == EvaluationStatus.SCORING.value,
+            Evaluation.status == EvaluationStatus.SCORING,
             or_(Evaluation.scoring_until.is_(None), Evaluation.scoring_until < clock),
             or_(Evaluation.scoring_not_before.is_(None), Evaluation.scoring_not_before <= clock),
         )
@@ -163,9 +163,7 @@ def _park(session: Session, evaluation: Evaluation, fault: PlatformFault, detail
     evaluation.scoring_until = None
     pause = timedelta(seconds=suspicion.pause_after(evaluation.scoring_faults))
     evaluation.scoring_not_before = func.clock_timestamp() + pause
-    session.add(
-        Trouble(evaluation_id=evaluation.id, image_id=evaluation.image_id, code=fault.value, detail=detail)
-    )
+    session.add(Trouble(evaluation_id=evaluation.id, image_id=evaluation.image_id, code=fault, detail=detail))
     session.flush()
     blamed = _refused(session, evaluation, fault) or suspicion.of_scoring(session, evaluation)
     if blamed is not None:
@@ -176,7 +174,7 @@ def _refused(session: Session, evaluation: Evaluation, fault: PlatformFault) -> 
     refusals = select(func.count()).where(
         Trouble.evaluation_id == evaluation.id,
         Trouble.case_run_id.is_(None),
-        Trouble.code == PlatformFault.SCORER_FAILED.value,
+        Trouble.code == PlatformFault.SCORER_FAILED,
         Trouble.counts,
     )
     if fault is not PlatformFault.SCORER_FAILED or (session.scalar(refusals) or 0) < REFUSALS:

@@ -12,16 +12,16 @@ from uuid import UUID
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus, Mode
 from evaluator.verdicts import commonest
 from server import events
 from server.database import after_commit
 from server.errors import Conflict, NotFound
 from server.evaluations import budgets, conduct, usage
-from server.evaluations.batches import Mode
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.outputs import waiting_name
 from server.evaluations.said import Finished, believable
-from server.evaluations.status import ACTIVE, UNDER_WAY, CaseStatus, EvaluationStatus
+from server.evaluations.status import ACTIVE, UNDER_WAY
 from server.naming import naming
 from server.settings import Settings
 from server.wakeups import wake_run_workers, wake_score_workers
@@ -99,7 +99,7 @@ def finish(session: Session, claim: Claim, finished: Finished, *, actor: str, se
     if evaluation.status == EvaluationStatus.QUEUED:  # the claim that should have started it was rolled back
         evaluation.move_to(session, EvaluationStatus.RUNNING, actor=actor)
     if run.mode == Mode.INVOKE and finished.receipt.get("invoke") is not True:
-        run.mode = Mode.UNSERVED.value
+        run.mode = Mode.UNSERVED
     # Of a case in a container of its own there is nothing to compare, whatever a worker says.
     if run.mode == Mode.INVOKE and (finished.repeat_agrees is False or evaluation.fresh_only):
         _run_fresh(session, evaluation, run, actor=actor, settings=settings)
@@ -152,8 +152,8 @@ def _run_fresh(
     """Nothing that a container kept for several cases wrote counts any more: those cases run again, each in its own."""
     kept = select(CaseRun).where(
         CaseRun.evaluation_id == evaluation.id,
-        CaseRun.status == CaseStatus.DONE.value,
-        CaseRun.mode == Mode.INVOKE.value,
+        CaseRun.status == CaseStatus.DONE,
+        CaseRun.mode == Mode.INVOKE,
     )
     done = session.scalars(kept.order_by(CaseRun.position).with_for_update()).all()
     if not evaluation.fresh_only:
@@ -209,7 +209,7 @@ def _verdicts(session: Session, evaluation: Evaluation, most: int | None = None)
 def _is_through(session: Session, evaluation: Evaluation) -> bool:
     """Whether no case waits or runs any more; asked of the case runs, in a look at each of three small indexes."""
     own = CaseRun.evaluation_id == evaluation.id
-    under_way = (exists().where(own, CaseRun.status == status.value) for status in UNDER_WAY)
+    under_way = (exists().where(own, CaseRun.status == status) for status in UNDER_WAY)
     return not any(session.execute(select(*under_way)).one())
 
 
@@ -269,7 +269,7 @@ def drop_rest(session: Session, evaluation: Evaluation, *, counts: bool = True) 
             CaseRun.evaluation_id == evaluation.id,
             CaseRun.status.in_(UNDER_WAY),
         )
-        .values(status=CaseStatus.DROPPED.value)
+        .values(status=CaseStatus.DROPPED)
         .returning(CaseRun)
     ).all()
     evaluation.remaining = 0

@@ -1,29 +1,6 @@
-"""The states of evaluations and case runs, and the only moves between them."""
+"""The only moves between the states of evaluations and of case runs, and what groups of states mean."""
 
-from enum import StrEnum
-
-
-class EvaluationStatus(StrEnum):
-    """Where an evaluation stands."""
-
-    QUEUED = "queued"  # no case has been leased yet
-    RUNNING = "running"  # some case runs or has run
-    SCORING = "scoring"  # every case is done; a score worker takes it next
-    SCORED = "scored"  # has a report; the only state that spends an attempt, while its cases are in force
-    REJECTED = "rejected"  # ended by the participant's fault
-    ERRORED = "errored"  # ended by the platform's fault; an admin may have it retried
-    CANCELLED = "cancelled"  # withdrawn by its team or an admin
-
-
-class CaseStatus(StrEnum):
-    """Where a case run stands."""
-
-    WAITING = "waiting"  # in the queue
-    RUNNING = "running"  # leased to a run worker
-    PARKED = "parked"  # met a fault of the platform; back in the queue after a pause
-    DONE = "done"  # has a verdict
-    DROPPED = "dropped"  # its evaluation ended before it ran
-
+from contract.statuses import CaseStatus, EvaluationStatus
 
 _E, _C = EvaluationStatus, CaseStatus
 
@@ -48,8 +25,11 @@ CASE_MOVES: dict[CaseStatus, frozenset[CaseStatus]] = {
 ACTIVE = (_E.QUEUED, _E.RUNNING, _E.SCORING)
 """States that hold an attempt in reserve; SCORED has spent it, every other state gives it back."""
 
-NOT_KEPT = (_E.REJECTED.value, _E.CANCELLED.value)
+NOT_KEPT = (_E.REJECTED, _E.CANCELLED)
 """States of an evaluation that will never be run or scored again: its image and outputs need not be kept."""
+
+HAS_CASES = (_E.QUEUED, _E.RUNNING)
+"""States of an evaluation that has cases to run."""
 
 UNDER_WAY = (_C.WAITING, _C.RUNNING, _C.PARKED)
 """States of a case that will have a verdict if its evaluation goes on."""

@@ -14,16 +14,17 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.verdicts import Fault, PlatformFault
 from server.challenges.service import now
 from server.evaluations.models import CaseRun, Evaluation, Trouble
-from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
+from server.evaluations.status import ACTIVE
 
 FAULTS = 3
 """Faults on hosts that ran other images well meanwhile, that end an evaluation as ERRORED."""
 FAULTS_BESIDE_ITS_OWN = 6
 """The same where only other cases of its own image ran well there."""
-OF_AN_IMAGE = frozenset({PlatformFault.ENGINE_UNAVAILABLE.value, PlatformFault.IMAGE_MISSING.value})
+OF_AN_IMAGE = frozenset({PlatformFault.ENGINE_UNAVAILABLE, PlatformFault.IMAGE_MISSING})
 """Faults that an image can bring about: the engine does not load it, or makes no container of it."""
 _WELL_PER_DISTURBED = 10
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 600.0
@@ -74,7 +75,7 @@ def of_case(session: Session, evaluation: Evaluation, run: CaseRun) -> Blame | N
 
 def may_be_the_images(session: Session, evaluation: Evaluation, fault: PlatformFault) -> bool:
     """Whether a fault is one that an image can bring about, of an image no case of which has ever ended."""
-    return fault.value in OF_AN_IMAGE and not _has_run(session, evaluation.image_id, evaluation.team_id)
+    return fault in OF_AN_IMAGE and not _has_run(session, evaluation.image_id, evaluation.team_id)
 
 
 def _is_the_images(session: Session, evaluation: Evaluation, run: CaseRun) -> bool:
@@ -95,7 +96,7 @@ def _is_the_images(session: Session, evaluation: Evaluation, run: CaseRun) -> bo
         exists()
         .where(CaseRun.evaluation_id == Evaluation.id, other_images)
         .where(or_(Evaluation.status.in_(ACTIVE), Evaluation.finished_at > image.since))
-        .where(CaseRun.status == CaseStatus.DONE.value, CaseRun.verdict != Fault.NO_START.value)
+        .where(CaseRun.status == CaseStatus.DONE, CaseRun.verdict != Fault.NO_START)
     )
     return image.hosts <= _sound_hosts(session, image, run, other_images) and all(
         session.scalar(select(proved.where(CaseRun.worker_id == host, CaseRun.started_at > since)))
@@ -112,7 +113,7 @@ def of_scoring(session: Session, evaluation: Evaluation) -> str | None:
     ).one()
     if count < FAULTS:
         return None
-    others = Evaluation.id != evaluation.id, Evaluation.status == EvaluationStatus.SCORED.value
+    others = Evaluation.id != evaluation.id, Evaluation.status == EvaluationStatus.SCORED
     well = session.scalar(select(func.count()).where(*others, Evaluation.finished_at > since)) or 0
     disturbed = session.scalar(
         select(func.count())
@@ -196,7 +197,7 @@ def _has_run(session: Session, image_id: UUID, team_id: UUID) -> bool:
     """Whether any case of the image has ended, well or not: then it is not the image that hosts cannot stand."""
     ended = (
         exists()
-        .where(CaseRun.evaluation_id == Evaluation.id, CaseRun.status == CaseStatus.DONE.value)
+        .where(CaseRun.evaluation_id == Evaluation.id, CaseRun.status == CaseStatus.DONE)
         .where(Evaluation.team_id == team_id, Evaluation.image_id == image_id)
     )
     return bool(session.scalar(select(ended)))
@@ -210,7 +211,7 @@ def _sound_hosts(session: Session, own: _Troubles, run: CaseRun, others: ColumnE
         select(CaseRun.worker_id, func.count())
         .join(Evaluation, Evaluation.id == CaseRun.evaluation_id)
         .where(or_(Evaluation.status.in_(ACTIVE), Evaluation.finished_at > own.since))
-        .where(CaseRun.status == CaseStatus.DONE.value, CaseRun.finished_at > own.since, others)
+        .where(CaseRun.status == CaseStatus.DONE, CaseRun.finished_at > own.since, others)
         .where(CaseRun.worker_id.in_(own.hosts))
         .group_by(CaseRun.worker_id),
     )
@@ -219,7 +220,7 @@ def _sound_hosts(session: Session, own: _Troubles, run: CaseRun, others: ColumnE
         select(Trouble.worker_id, func.count())
         .join(CaseRun, CaseRun.id == Trouble.case_run_id)
         .where(Trouble.worker_id.in_(own.hosts), Trouble.created_at > own.since - _BEFORE)
-        .where(CaseRun.status == CaseStatus.DONE.value, CaseRun.id != run.id)
+        .where(CaseRun.status == CaseStatus.DONE, CaseRun.id != run.id)
         .group_by(Trouble.worker_id),
     )
     return {host for host, count in well.items() if count >= _WELL_PER_DISTURBED * disturbed.get(host, 0)}

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, and_, case, func, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from server.evaluations.models import Evaluation
-from server.evaluations.status import EvaluationStatus
 
 TICK_SECONDS = 15
 LONGEST_SECONDS = 480
@@ -65,8 +65,6 @@ def unseen_end(session: Session, spec: Spec) -> ColumnElement[bool]:
     What a team cancels, it knows of.
     """
     hidden = [name for name, phase in spec.phases.items() if phase.hidden]
-    ended = [
-        one.value for one in (EvaluationStatus.SCORED, EvaluationStatus.REJECTED, EvaluationStatus.ERRORED)
-    ]
+    ended = (EvaluationStatus.SCORED, EvaluationStatus.REJECTED, EvaluationStatus.ERRORED)
     unseen = ~is_shown(session, Evaluation.finished_at)
     return and_(Evaluation.phase.in_(hidden), Evaluation.status.in_(ended), unseen)

@@ -10,7 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from server.evaluations.models import CaseRun
-from server.evaluations.policy import HALF_LIFE
+
+HALF_LIFE = 3600.0
+"""Seconds after which a slot second that a team had counts half. Queries keep the exponent between 0 and 100: a power
+too small for a float is an error, and 45 days after a team's last case no slot would get any case."""
 
 # The slot's clock starts anew; it stops when the slot holds nothing more. Of several cases that a slot was leased
 # together each is charged what has passed since the last one ended, so that no second is charged twice.

@@ -19,7 +19,7 @@ from server.problems import answer_to
 _LINGER = (
     2.0  # seconds in which the rest of a refused body is read, so that its sender gets to see the answer
 )
-_LINGER_BYTES = 16 * 2**20
+LINGER_BYTES = 16 * 2**20
 _SMALL = 64 * 2**10  # bytes that are looked through at once; more would hold up the others
 
 
@@ -191,7 +191,7 @@ class _Visit:
         read = 0
         try:
             async with asyncio.timeout(_LINGER):
-                while read < _LINGER_BYTES:
+                while read < LINGER_BYTES:
                     message = await self._receive()
                     read += len(message.get("body", b""))
                     if not message.get("more_body", False):

@@ -47,7 +47,7 @@ class Protocol(HttpToolsProtocol):
     """One connection."""
 
     _all: ClassVar[set["Protocol"]] = set()
-    _addresses: ClassVar[Counter[str]] = Counter()
+    addresses: ClassVar[Counter[str]] = Counter()
     _slow: ClassVar[dict["Protocol", None]] = {}  # clients that something waits for, the longest first
     _idle: ClassVar[dict["Protocol", None]] = {}  # connections without a request, the longest first
     _most: ClassVar[int] = 0
@@ -70,7 +70,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._address = self.client[0] if self.client else ""
         self._all.add(self)
-        self._addresses[self._address] += 1
+        self.addresses[self._address] += 1
         cls = type(self)
         cls._most = cls._most or most_connections()
         if not self._has_room(cls._most):
@@ -83,9 +83,9 @@ class Protocol(HttpToolsProtocol):
         """Forgets the connection."""
         super().connection_lost(exc)
         self._all.discard(self)
-        self._addresses[self._address] -= 1
-        if not self._addresses[self._address]:
-            del self._addresses[self._address]
+        self.addresses[self._address] -= 1
+        if not self.addresses[self._address]:
+            del self.addresses[self._address]
         self._slow.pop(self, None)
         self._idle.pop(self, None)
         self._forget_headers()
@@ -178,7 +178,7 @@ class Protocol(HttpToolsProtocol):
 
     def _has_room(self, most: int) -> bool:
         """Whether this connection may stay; where all are taken, the one goes that was longest without a request."""
-        if self._addresses[self._address] > most // 2:
+        if self.addresses[self._address] > most // 2:
             return False
         if len(self._all) > most:
             longest = next(iter(self._idle), None)

@@ -11,6 +11,7 @@ from sqlalchemy import Select, extract, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.statuses import UploadStatus
 from server import events
 from server.accounts.principals import Scope, User
 from server.accounts.service import require_scope
@@ -23,8 +24,9 @@ from server.images.storage import Allowed, Stored, require, stored
 from server.images.turns import next_to_check
 from server.teams.membership import lock_team
 from server.teams.service import require_member
-from server.uploads.models import Upload, UploadStatus
-from server.uploads.service import reject, upload_path
+from server.uploads.files import upload_path
+from server.uploads.models import Upload
+from server.uploads.service import reject
 
 CHECK_LEASE = timedelta(minutes=10)
 CHECK_PAUSE = timedelta(minutes=1)

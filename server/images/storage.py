@@ -7,12 +7,13 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Integer, and_, cast, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from contract.statuses import UploadStatus
 from server.disk import gib
 from server.errors import Conflict, StorageFull
 from server.images.models import Image
 from server.settings import Settings
 from server.teams.models import Team
-from server.uploads.models import Upload, UploadStatus
+from server.uploads.models import Upload
 
 MOST_IMAGES = 1000
 _HOW = (

@@ -3,7 +3,8 @@
 from sqlalchemy import ColumnElement, and_, case, extract, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from server.uploads.models import Upload, UploadStatus
+from contract.statuses import UploadStatus
+from server.uploads.models import Upload
 
 _LOCK = 0x70726F6368656B  # any number: all who choose an upload ask for the same
 _HALF_LIFE = 3600.0

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter, Request, Response
 
+from contract.leaderboard import LeaderboardOut, OtherwiseOut, Valued
+from contract.texts import Name
 from server.challenges.service import get_challenge
 from server.deps import SessionDep, ViewerDep
 from server.leaderboard import service
 from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
-from server.leaderboard.schemas import LeaderboardOut, OtherwiseOut, Valued
-from server.texts import Name
 
 router = APIRouter(tags=["leaderboards"])
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Text, cast, func, select, true
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from evaluator.bases import (
     Base,
     run_base,
@@ -22,7 +23,6 @@ from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge, SpecVersion
 from server.datasets.models import IN_FORCE, Case, Dataset
 from server.evaluations.models import Evaluation
-from server.evaluations.status import EvaluationStatus
 from server.evaluations.ticks import is_shown, shown_at
 
 
@@ -137,7 +137,7 @@ def scored(session: Session, challenge: Challenge, phase: str, *, shown: bool = 
         .where(
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
-            Evaluation.status == EvaluationStatus.SCORED.value,
+            Evaluation.status == EvaluationStatus.SCORED,
             seen,
         )
         .order_by(Evaluation.created_at, Evaluation.id)
@@ -162,7 +162,7 @@ def next_shown(session: Session, challenge: Challenge, phase: str) -> datetime |
     query = select(Evaluation.created_at, Evaluation.finished_at).where(
         Evaluation.challenge_id == challenge.id,
         Evaluation.phase == phase,
-        Evaluation.status == EvaluationStatus.SCORED.value,
+        Evaluation.status == EvaluationStatus.SCORED,
         ~is_shown(session, Evaluation.finished_at),
     )
     ends = [shown_at(began, ended) for began, ended in session.execute(query) if ended is not None]

@@ -7,11 +7,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from evaluator.metrics.registry import Direction, UnknownMetric, lookup
 from evaluator.spec import Metric
 from server.challenges.models import Challenge
 from server.evaluations.models import Evaluation, Score
-from server.evaluations.status import EvaluationStatus
 from server.leaderboard.bases import InForce, Scored, differences, scored
 
 
@@ -89,7 +89,7 @@ def _values(
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.task == task,
-            Evaluation.status == EvaluationStatus.SCORED.value,
+            Evaluation.status == EvaluationStatus.SCORED,
             Score.board == board,
             Score.metric == metric,
         )

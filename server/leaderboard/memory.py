@@ -17,12 +17,12 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from contract.leaderboard import LeaderboardOut
 from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge
 from server.leaderboard.bases import next_shown
 from server.leaderboard.changes import Changes
 from server.leaderboard.negotiation import Rendered
-from server.leaderboard.schemas import LeaderboardOut
 from server.leaderboard.service import require_visible
 from server.leaderboard.views import leaderboard_out
 

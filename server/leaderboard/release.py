@@ -7,11 +7,12 @@ from datetime import datetime
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session, aliased
 
+from contract.statuses import EvaluationStatus
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, now, released_event
 from server.datasets.models import IN_FORCE, Dataset
 from server.evaluations.models import Evaluation
-from server.evaluations.status import ACTIVE, EvaluationStatus
+from server.evaluations.status import ACTIVE
 from server.events import Event
 from server.teams.models import Team
 
@@ -39,7 +40,7 @@ def _active(session: Session, challenge: Challenge, phase: str) -> Iterator[str]
             IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
-            Evaluation.status.in_([one.value for one in ACTIVE]),
+            Evaluation.status.in_(ACTIVE),
         )
     )
     counts = Counter((task, status) for task, status in rows)
@@ -58,7 +59,7 @@ def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str
             later.track == Evaluation.track,
             later.dataset_id == Evaluation.dataset_id,
             later.created_at > Evaluation.created_at,
-            later.status != EvaluationStatus.CANCELLED.value,
+            later.status != EvaluationStatus.CANCELLED,
         )
     )
     rows = session.execute(
@@ -69,7 +70,7 @@ def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str
             IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
-            Evaluation.status == EvaluationStatus.ERRORED.value,
+            Evaluation.status == EvaluationStatus.ERRORED,
             Team.disqualified.is_(None),
             ~again,
         )

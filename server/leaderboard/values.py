@@ -1,7 +1,7 @@
 """Values as they are shown, with what has to be said beside them."""
 
+from contract.leaderboard import ValueOut
 from server.evaluations.models import Score
-from server.leaderboard.schemas import ValueOut
 
 OUTSIDE = (
     "The value lies outside its interval: resampling shifts this metric, so the interval says how much the "
@@ -22,7 +22,7 @@ def note_of(score: Score) -> str | None:
 def value_out(score: Score | None, rank: float | None, decimals: int) -> ValueOut:
     """A score with its rank, rounded to `decimals`."""
     if score is None:
-        return ValueOut(value=None, low=None, high=None, rank=rank)
+        return ValueOut(value=None, low=None, high=None, rank=rank, reason=None, note=None)
     value, low, high = (
         None if one is None else round(one, decimals) for one in (score.value, score.low, score.high)
     )

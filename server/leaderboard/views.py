@@ -8,15 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from evaluator.ranking import Standing
-from evaluator.spec import Challenge as Spec
-from evaluator.spec import Metric
-from server.challenges.models import Challenge
-from server.challenges.service import now as now_of
-from server.leaderboard import release, service
-from server.leaderboard.bases import case_counts, in_force
-from server.leaderboard.choice import direction
-from server.leaderboard.schemas import (
+from contract.leaderboard import (
     BoardOut,
     EntryOut,
     LeaderboardOut,
@@ -25,6 +17,14 @@ from server.leaderboard.schemas import (
     TrackOut,
     UnifiedOut,
 )
+from evaluator.ranking import Standing
+from evaluator.spec import Challenge as Spec
+from evaluator.spec import Metric
+from server.challenges.models import Challenge
+from server.challenges.service import now as now_of
+from server.leaderboard import release, service
+from server.leaderboard.bases import case_counts, in_force
+from server.leaderboard.choice import direction
 from server.leaderboard.service import Entry, Found
 from server.leaderboard.values import value_out
 from server.teams.models import Team

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
+from contract.texts import REQUIRED, Name
 from server.challenges.service import get_challenge
 from server.deps import SessionDep, SettingsDep, UserDep
 from server.submissions import quota, service, views
 from server.submissions.schemas import QuotaOut, SubmissionIn, SubmissionOut
-from server.texts import REQUIRED, Name
 
 router = APIRouter(tags=["submissions"])
 

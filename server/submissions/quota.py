@@ -14,16 +14,17 @@ from uuid import UUID
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from server.datasets.models import IN_FORCE, Dataset
 from server.errors import QuotaSpent
 from server.evaluations import ticks
 from server.evaluations.models import Evaluation
-from server.evaluations.status import ACTIVE, EvaluationStatus
+from server.evaluations.status import ACTIVE
 from server.submissions.rejections import Rejections, rejections
 
-SPENT = and_(Evaluation.status == EvaluationStatus.SCORED.value, Evaluation.spends, IN_FORCE)
-HELD = and_(Evaluation.status.in_([one.value for one in ACTIVE]), Evaluation.spends)
+SPENT = and_(Evaluation.status == EvaluationStatus.SCORED, Evaluation.spends, IN_FORCE)
+HELD = and_(Evaluation.status.in_(ACTIVE), Evaluation.spends)
 """The only expressions of which evaluations, joined with their datasets, spend an attempt or hold one in reserve."""
 
 

@@ -15,12 +15,13 @@ from uuid import UUID
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from server.datasets.models import IN_FORCE, Dataset
 from server.errors import QuotaSpent
 from server.evaluations import ticks
 from server.evaluations.models import Evaluation
-from server.evaluations.status import ACTIVE, EvaluationStatus
+from server.evaluations.status import ACTIVE
 
 WEEK = timedelta(days=7)
 
@@ -29,8 +30,8 @@ FAILED = and_(
     Evaluation.spends,
     IN_FORCE,
     or_(
-        Evaluation.status == EvaluationStatus.REJECTED.value,
-        and_(Evaluation.status == EvaluationStatus.CANCELLED.value, _BEGUN),
+        Evaluation.status == EvaluationStatus.REJECTED,
+        and_(Evaluation.status == EvaluationStatus.CANCELLED, _BEGUN),
     ),
 )
 """The only expression of which evaluations, joined with their datasets, count as failed."""
@@ -65,7 +66,7 @@ def rejections(session: Session, spec: Spec, *, team_id: UUID) -> Mapping[tuple[
     """What counts of a team, by phase and task: one for each that the file has."""
     failed: dict[tuple[str, str], list[datetime]] = defaultdict(list)
     under_way: dict[tuple[str, str], int] = defaultdict(int)
-    active = Evaluation.status.in_([one.value for one in ACTIVE])
+    active = Evaluation.status.in_(ACTIVE)
     unseen = ticks.unseen_end(session, spec)
     rows = session.execute(
         select(Evaluation.phase, Evaluation.task, Evaluation.created_at, or_(active, unseen))

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
+from contract.statuses import CaseStatus
 from server import events
 from server.accounts.principals import User
 from server.accounts.service import require_scope
@@ -20,11 +21,10 @@ from server.datasets.service import current_dataset
 from server.disk import Share
 from server.errors import BadRequest, Conflict, NotFound
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.policy import ANY_RUNTIME
-from server.evaluations.status import CaseStatus
 from server.evaluations.suspicion import pause_of_image
 from server.ids import new_id
 from server.images.service import get_image
+from server.queue.policy import ANY_RUNTIME
 from server.settings import Settings
 from server.submissions.models import Submission
 from server.submissions.quota import require_attempt
@@ -163,7 +163,7 @@ def _queue(
 def _place(*, parked: datetime | None) -> dict[str, object]:
     """Where a case begins: in the queue, or parked until then."""
     status = CaseStatus.WAITING if parked is None else CaseStatus.PARKED
-    return {"status": status.value, "not_before": parked}
+    return {"status": status, "not_before": parked}
 
 
 def pseudonym(settings: Settings, evaluation_id: UUID, case_id: UUID) -> str:

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.spec import Phase
 from evaluator.verdicts import Check, Fault, commonest
 from server.challenges.models import Challenge
@@ -21,9 +22,9 @@ from server.challenges.service import is_sealed, now, spec_of_phase
 from server.datasets.models import Dataset, DatasetState
 from server.evaluations import budgets, errors, ticks
 from server.evaluations.models import CaseRun, Evaluation, Score
-from server.evaluations.slots import Fleet, fleet, no_worker_note
-from server.evaluations.status import ACTIVE, CaseStatus, EvaluationStatus
+from server.evaluations.status import ACTIVE
 from server.leaderboard.values import note_of
+from server.queue.slots import Fleet, fleet, no_worker_note
 from server.submissions.models import Submission
 from server.submissions.schemas import EvaluationOut, ScoreOut, SubmissionOut
 
@@ -83,7 +84,7 @@ def _evaluations_out(
     evaluations = [one for _, one in pairs]
     counts = _counts(session, [one.id for one in evaluations])
     datasets = select(Dataset).where(Dataset.id.in_({one.dataset_id for one in evaluations}))
-    states = {one.id: DatasetState(one.state) for one in session.scalars(datasets)}
+    states = {one.id: one.state for one in session.scalars(datasets)}
     at = None if session.info.get(ticks.AT_ONCE) else now(session)
     shown = {one.id: _status(one, counts.get(one.id, _Counts()), at) for one in evaluations}
     active = [one for one in evaluations if shown[one.id] in ACTIVE]
@@ -104,7 +105,7 @@ def _evaluations_out(
 
 def _status(evaluation: Evaluation, counts: _Counts, at: datetime | None) -> EvaluationStatus:
     """The status as its team sees it at `at`; without, as it is. What the team cancelled itself it knows of."""
-    status = EvaluationStatus(evaluation.status)
+    status = evaluation.status
     queued, known = EvaluationStatus.QUEUED, (EvaluationStatus.QUEUED, EvaluationStatus.CANCELLED)
     if at is None or status in known or not evaluation.is_hidden:
         return status
@@ -201,7 +202,7 @@ def _finished_at(evaluation: Evaluation) -> datetime | None:
 
 
 def _counts(session: Session, evaluation_ids: Sequence[UUID]) -> dict[UUID, _Counts]:
-    done = CaseRun.status == CaseStatus.DONE.value
+    done = CaseRun.status == CaseStatus.DONE
     rows = session.execute(
         select(
             CaseRun.evaluation_id,

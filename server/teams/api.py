@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from contract.texts import Line, Name
 from server.challenges.service import get_challenge
 from server.deps import AdminDep, SessionDep, UserDep
 from server.teams import invitations, service
@@ -19,7 +20,6 @@ from server.teams.schemas import (
     TeamIn,
     TeamOut,
 )
-from server.texts import Line, Name
 
 router = APIRouter(tags=["teams"])
 

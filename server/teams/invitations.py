@@ -22,7 +22,7 @@ LASTS_DAYS = 7
 """How long an invitation lasts unless another number is asked for."""
 MOST_DAYS = 30
 OPEN_INVITATIONS = 20
-_NEW = Bound("invitations", 100, timedelta(days=1), by_anybody=False)
+NEW_INVITATIONS = Bound("invitations", 100, timedelta(days=1), by_anybody=False)
 _ENDED_KEPT = timedelta(days=90)
 _OPEN = (Invitation.used_at.is_(None), Invitation.revoked_at.is_(None), Invitation.expires_at > func.now())
 
@@ -47,7 +47,7 @@ def invite(
             "too_many_invitations",
             f"{OPEN_INVITATIONS} invitations are open. Revoke one, or let them be used or run out.",
         )
-    wait = tallies.count(session, _NEW, team_id)
+    wait = tallies.count(session, NEW_INVITATIONS, team_id)
     if wait is not None:
         raise NotNow(
             "too_many_invitations",

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
+from contract.bounds import Strict
+from contract.texts import Line
 from server.accounts.schemas import printable
-from server.bounds import Strict
 from server.teams.invitations import LASTS_DAYS, MOST_DAYS
-from server.texts import Line
 
 
 class TeamIn(BaseModel):

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.requests import ClientDisconnect
 
+from contract.texts import BINARY, REQUIRED, Name
 from server.accounts.service import authenticate_user
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
@@ -19,7 +20,6 @@ from server.front.threads import in_stream_thread
 from server.images.storage import Allowed
 from server.settings import Settings
 from server.teams.service import choose_team
-from server.texts import BINARY, REQUIRED, Name
 from server.uploads import service
 from server.uploads.models import Upload
 from server.uploads.problems import UnsupportedMedia, VersionMismatch

@@ -1,23 +1,13 @@
 """Uploads of image archives."""
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Enum, ForeignKey, Index, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from contract.statuses import UploadStatus
 from server.database import Base, Created, Identified
-
-
-class UploadStatus(StrEnum):
-    """Where an upload is."""
-
-    RECEIVING = "receiving"  # bytes are missing
-    CHECKING = "checking"  # all bytes are here; a score worker checks them, or will
-    READY = "ready"  # the archive holds an image that may be submitted
-    REJECTED = "rejected"  # it does not, or it ran out; `code` and `message` say why
-
 
 MOVES: dict[UploadStatus, frozenset[UploadStatus]] = {
     UploadStatus.RECEIVING: frozenset({UploadStatus.CHECKING, UploadStatus.REJECTED}),
@@ -42,15 +32,7 @@ class Upload(Identified, Created, Base):
     sha256: Mapped[str]
     length: Mapped[int] = mapped_column(BigInteger)
     offset: Mapped[int] = mapped_column("offset_bytes", BigInteger, default=0, server_default="0")
-    status: Mapped[UploadStatus] = mapped_column(
-        Enum(
-            UploadStatus,
-            native_enum=False,
-            length=16,
-            values_callable=lambda all_: [one.value for one in all_],
-        ),
-        default=UploadStatus.RECEIVING,
-    )
+    status: Mapped[UploadStatus] = mapped_column(default=UploadStatus.RECEIVING)
     expires_at: Mapped[datetime]
     image: Mapped[str | None] = mapped_column(default=None)
     code: Mapped[str | None] = mapped_column(default=None)

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from contract.statuses import UploadStatus
+from contract.texts import line
 from server.errors import BadRequest
-from server.texts import line
-from server.uploads.models import UploadStatus
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 MOST_METADATA = 4_000

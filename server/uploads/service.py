@@ -1,9 +1,6 @@
 """Uploads: creating, resuming, ending. The bytes themselves are written by `server.uploads.receive`."""
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -14,17 +11,18 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import UploadStatus
 from server import events
 from server.accounts.principals import Scope, User
 from server.accounts.service import require_scope
 from server.database import after_commit
-from server.disk import Room, closed
+from server.disk import Room
 from server.errors import BadRequest, Conflict, Gone, NotFound, TooLarge
 from server.images import storage
 from server.teams.models import Team
 from server.teams.service import require_member, require_part
-from server.uploads.models import Upload, UploadStatus
-from server.uploads.problems import Locked
+from server.uploads.files import closed_on_error, open_locked, remove, upload_path
+from server.uploads.models import Upload
 from server.uploads.turns import require_room
 
 UNFINISHED_PER_TEAM = 8
@@ -43,11 +41,6 @@ class Incoming:
     length: int
     file: BinaryIO
     room: Room
-
-
-def upload_path(uploads: Path, upload_id: UUID) -> Path:
-    """Where an upload's bytes lie."""
-    return uploads / str(upload_id)
 
 
 def create_upload(
@@ -173,8 +166,8 @@ def begin(
     """
     require_scope(user, Scope.SUBMIT)
     _require_at(session, get_upload(session, user, upload_id), offset)
-    file = _open_locked(uploads, upload_id)
-    with _closed_on_error(file):
+    file = open_locked(uploads, upload_id)
+    with closed_on_error(file):
         upload = _read_again(session, upload_id, uploads=uploads)
         _require_at(session, upload, offset)
         require_room(session, upload.length - offset, room=room, before=upload.id)
@@ -184,28 +177,6 @@ def begin(
     return Incoming(
         id=upload.id, actor=user.actor, offset=upload.offset, length=upload.length, file=file, room=room
     )
-
-
-def _open_locked(uploads: Path, upload_id: UUID) -> BinaryIO:
-    handle = os.open(upload_path(closed(uploads), upload_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise Locked(
-            "upload_locked",
-            "Another request is writing to this upload. Wait a moment, ask for the offset, resume there.",
-        ) from None
-    return os.fdopen(handle, "r+b", buffering=0)
-
-
-@contextmanager
-def _closed_on_error(file: BinaryIO) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        file.close()
-        raise
 
 
 def _read_again(session: Session, upload_id: UUID, *, uploads: Path) -> Upload:
@@ -261,24 +232,19 @@ def terminate(session: Session, user: User, upload_id: UUID, *, uploads: Path) -
     """
     require_scope(user, Scope.SUBMIT)
     _require_endable(get_upload(session, user, upload_id))
-    file = _open_locked(uploads, upload_id)
-    with _closed_on_error(file):
+    file = open_locked(uploads, upload_id)
+    with closed_on_error(file):
         upload = _read_again(session, upload_id, uploads=uploads)
         _require_endable(upload)
         session.delete(upload)
         events.record(session, "upload", upload_id, actor=user.actor, what="terminated")
         session.flush()
-    after_commit(session, lambda: _remove(file, upload_path(uploads, upload_id)))
+    after_commit(session, lambda: remove(file, upload_path(uploads, upload_id)))
 
 
 def _require_endable(upload: Upload) -> None:
     if upload.status is not UploadStatus.RECEIVING:
         raise Conflict("upload_complete", "This upload is complete, so there is nothing to end.")
-
-
-def _remove(file: BinaryIO, path: Path) -> None:
-    path.unlink(missing_ok=True)
-    file.close()
 
 
 def expire_uploads(session: Session, *, uploads: Path) -> int:

@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import UploadStatus
 from server.disk import Room, gib, no_room, storage_full
-from server.uploads.models import Upload, UploadStatus
+from server.uploads.models import Upload
 
 WINDOW = 64 * 2**20  # bytes that come between two looks at the disk
 STEADY = timedelta(minutes=10)  # who has sent nothing for so long has to wait for room like anybody else

@@ -5,15 +5,15 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from contract.texts import Name
 from evaluator.spec import Challenge as Spec
 from server.challenges import service as challenges
 from server.deps import SessionDep, SettingsDep
 from server.errors import database_away
-from server.evaluations.slots import standstill
 from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
-from server.texts import Name
+from server.queue.slots import standstill
 from server.web.pages import WITH_SCRIPT, page
 
 router = APIRouter(include_in_schema=False)

@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 
-from server.leaderboard.schemas import BoardOut, Valued
+from contract.leaderboard import BoardOut, Valued
 
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 _POLICY = (

@@ -99,7 +99,7 @@ def test_a_count_ends_with_its_window_and_is_not_prolonged_by_those_refused(sess
 def test_an_account_makes_a_bounded_number_of_tokens_a_day(
     person: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "_NEW_TOKENS", tokens._NEW_TOKENS.at(5))
+    monkeypatch.setattr(tokens, "NEW_TOKENS", tokens.NEW_TOKENS.at(5))
     ada = person()
     for _ in range(5):
         made = ada.http.post("/tokens", json={"name": "x"})
@@ -112,7 +112,7 @@ def test_an_account_makes_a_bounded_number_of_tokens_a_day(
 def test_a_team_makes_a_bounded_number_of_invitations_a_day(
     captain: Person, team_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(invitations, "_NEW", invitations._NEW.at(5))
+    monkeypatch.setattr(invitations, "NEW_INVITATIONS", invitations.NEW_INVITATIONS.at(5))
     for _ in range(5):
         made = captain.http.post(f"/teams/{team_id}/invitations")
         assert made.status_code == 201

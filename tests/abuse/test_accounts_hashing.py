@@ -38,20 +38,20 @@ def test_so_many_work_so_many_wait_and_the_last_places_are_for_those_who_are_kno
     threads = [threading.Thread(target=work, args=(False,)) for _ in range(2 + 6)]
     for one in threads:
         one.start()
-    until(lambda: lane._taken == 8)
+    until(lambda: lane.taken == 8)
     with pytest.raises(Busy, match="try again") as refused, lane.turn():
         raise AssertionError("a stranger took a place of those who are known")
     assert int(refused.value.headers["Retry-After"]) > 0
     threads += [threading.Thread(target=work, args=(True,)) for _ in range(2)]
     for one in threads[-2:]:
         one.start()
-    until(lambda: lane._taken == 10)
+    until(lambda: lane.taken == 10)
     with pytest.raises(Busy), lane.turn(known=True):
         raise AssertionError("there was no place left")
     go.set()
     for one in threads:
         one.join()
-    assert (len(done), lane._taken) == (10, 0)
+    assert (len(done), lane.taken) == (10, 0)
     with lane.turn():
         pass
 
@@ -62,8 +62,8 @@ def test_who_waits_too_long_is_told_and_leaves_its_place(monkeypatch: pytest.Mon
     with lane.turn():
         with pytest.raises(Busy), lane.turn():
             raise AssertionError("two at once")
-        assert lane._taken == 1
-    assert lane._taken == 0
+        assert lane.taken == 1
+    assert lane.taken == 0
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_who_waits_for_a_turn_holds_no_connection(
         for _ in range(TURNS):
             held.enter_context(LANE.turn(known=True))
         thread.start()
-        until(lambda: LANE._taken == TURNS + 1)
+        until(lambda: LANE.taken == TURNS + 1)
         until(lambda: sessions.kw["bind"].pool.checkedout() == 0)
         time.sleep(0.1)
         assert sessions.kw["bind"].pool.checkedout() == 0

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import delete, func, update
 
+from contract.statuses import UploadStatus
 from evaluator.spec import Challenge
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.principals import Scope
@@ -18,7 +19,7 @@ from server.accounts.tokens import issue
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation
 from server.teams.models import Membership
-from server.uploads.models import Upload, UploadStatus
+from server.uploads.models import Upload
 from tests.abuse.authority import IDENTITIES, LET_IN, OPERATIONS, PATHS, SENT, STATUS, Json
 from tests.server.conftest import Clients, Person, Tus
 from tests.server.lab import Entrant, Lab

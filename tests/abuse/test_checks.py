@@ -18,19 +18,20 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
+from contract.statuses import UploadStatus
+from contract.wakeups import SCORE_QUEUE, TICK
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation
 from server.images import service
 from server.settings import Settings
-from server.uploads.models import Upload, UploadStatus
+from server.uploads.models import Upload
 from server.uploads.service import UNFINISHED_PER_TEAM
-from server.wakeups import _sender, _WakeUp, wake_checkers, wake_score_workers
+from server.wakeups import WakeUp, sender, wake_checkers, wake_score_workers
 from tests.sandbox.archives import LAYER, legacy, pack, tar
 from tests.server.conftest import Person, Tus
 from tests.server.lab import Entrant, Lab
 from tests.server.test_scoring_faults import in_scoring
 from tests.server.test_scoring_worker import LABELS, write_references
-from worker.app import SCORE_QUEUE, TICK
 from worker.score.check import CheckLost, allowance, check, clock
 from worker.score.images import check_waiting
 
@@ -220,7 +221,7 @@ def test_scores_and_the_clock_go_on_while_every_check_hangs_and_a_killed_workers
         case = UUID(lost["case_run"])
         session.execute(update(CaseRun).where(CaseRun.id == case).values(lease_until=past))
     wake_score_workers(redis_url)
-    _sender.send(_WakeUp(redis_url, TICK, SCORE_QUEUE))
+    sender.send(WakeUp(redis_url, TICK, SCORE_QUEUE))
     until(
         lambda: status(lab, select(CaseRun.status).where(CaseRun.id == case)) == "parked", "a lease expires"
     )

@@ -14,7 +14,7 @@ from server.accounts.tokens import create_worker_token
 from server.database import SessionFactory, unit_of_work
 from server.errors import BadRequest
 from server.front import body
-from server.front.middleware import _LINGER_BYTES
+from server.front.middleware import LINGER_BYTES
 from tests.abuse.conftest import Front
 from tests.abuse.wire import Wire, chunked
 from tests.server.conftest import Clients, Person, Tus
@@ -42,7 +42,7 @@ def test_a_body_without_end_is_refused_and_not_kept(front: Front, line: str) -> 
         went = wire.flood(chunked(b" " * MIB), 400 * MIB)
         answer = wire.answer()
     # What is not read lies in the kernel's buffers on both sides, some megabytes.
-    assert went < 3 * _LINGER_BYTES + 32 * MIB, f"{went / MIB:.0f} MiB were taken"
+    assert went < 3 * LINGER_BYTES + 32 * MIB, f"{went / MIB:.0f} MiB were taken"
     assert not answer or answer.split()[1] in (b"413", b"401"), answer[:200]
 
 

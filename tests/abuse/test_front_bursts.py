@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from benchmarks._crowd import Answers, Ask, at_once
+from benchmarks.support.crowd import Answers, Ask, at_once
 from server.accounts.tokens import create_worker_token
 from server.database import SessionFactory, unit_of_work
 from tests.abuse.conftest import Front

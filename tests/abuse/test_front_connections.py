@@ -180,7 +180,7 @@ def test_the_slowest_reader_goes_where_answers_fill_the_memory(
 def test_connections_are_bounded_and_one_address_has_half_of_them(
     front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    already = sum(Protocol._addresses.values())
+    already = sum(Protocol.addresses.values())
     monkeypatch.setattr(Protocol, "_most", 2 * (already + 20))
     wires = [Wire(front.url) for _ in range(30)]
     with Wire(front.url) as one_more:
@@ -189,7 +189,7 @@ def test_connections_are_bounded_and_one_address_has_half_of_them(
     assert b"retry-after: " in answer
     for wire in wires:
         wire.socket.close()
-    _until(lambda: sum(Protocol._addresses.values()) <= already)
+    _until(lambda: sum(Protocol.addresses.values()) <= already)
     assert httpx.get(f"{front.url}/healthz").status_code == 200
 
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from benchmarks._crowd import Answers, Ask, at_once, every
-from benchmarks._services import installation, server
+from benchmarks.support.crowd import Answers, Ask, at_once, every
+from benchmarks.support.services import installation, server
 from evaluator.spec import load_challenge
 from server.accounts.models import Account, TokenKind
 from server.accounts.tokens import create_worker_token, issue

@@ -90,7 +90,7 @@ def test_there_is_a_thread_and_a_connection_for_every_permit(sessions: SessionFa
 
 
 def test_one_command_starts_the_server_everywhere() -> None:
-    for file in ("docker/server.Dockerfile", "worker/admin/platform.py", "benchmarks/_services.py"):
+    for file in ("docker/server.Dockerfile", "worker/admin/platform.py", "benchmarks/support/services.py"):
         text = (ROOT / file).read_text()
         assert "uvicorn" not in text, file
         assert '"server"' in text, file

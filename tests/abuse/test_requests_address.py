@@ -17,9 +17,9 @@ from server.app import create_app
 from server.database import SessionFactory
 from server.settings import Settings, checked_url
 from tests.server.conftest import Person, Tus
+from worker.admin import up
 from worker.admin.doctor import State, public_address
 from worker.admin.platform import Platform, server_environment
-from worker.admin.up import _checked
 from worker.embedded.account import SetupError
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -117,7 +117,7 @@ def test_what_is_no_such_address_is_refused(bad: str, settings: Settings) -> Non
     with pytest.raises(ValidationError, match="public_url"):
         Settings.model_validate({**required, "public_url": bad})
     with pytest.raises(SetupError, match="--public-url"):
-        _checked(bad)
+        up.public_address(bad)
     assert public_address(bad, 8426).state is State.FAIL
 
 

@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from contract.texts import cleaned, line, prose
 from server.app import create_app
 from server.settings import Settings
-from server.texts import cleaned, line, prose
 from tests.server.conftest import Person, Tus
 from tests.server.lab import Entrant, FakeWorker, Lab
 

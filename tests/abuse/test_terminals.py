@@ -21,12 +21,12 @@ import yaml
 from click.testing import Result
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
-from sqlalchemy import ColumnElement, String, Table, select, update
+from sqlalchemy import ColumnElement, Enum, String, Table, select, update
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from client.commands import app as client_app
-from client.commands.trial import _show
+from client.commands.trial import show
 from evaluator.cli import app as evaluator_app
 from evaluator.spec import Challenge
 from evaluator.terminal import Console, harmless, harmless_json, in_line
@@ -39,7 +39,7 @@ from tests.abuse.hostile_server import EVIL, hostile_server
 from tests.server.conftest import FOMO26
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin
-from worker.admin._commands import commands
+from worker.admin.commands import commands
 
 ROOT = Path(__file__).parents[2]
 
@@ -244,7 +244,7 @@ def test_what_a_container_wrote_is_shown_by_try_as_text(
         options={},
         detail=EVIL,
     )
-    _show(EVIL, outcome, fomo26.limits)
+    show(EVIL, outcome, fomo26.limits)
     said = capsys.readouterr()
     assert "[red]r[/red]" in said.out
     assert not marks(said.out + said.err)
@@ -295,7 +295,11 @@ def spoilt(lab: Lab, team: Entrant) -> str:
 
 def spoil(session: Session, table: Table, *which: ColumnElement[bool]) -> None:
     """Writes something evil, another one in each row, into every free text of a table."""
-    texts = [one for one in table.columns if isinstance(one.type, String) and one.name not in _KEPT]
+    texts = [
+        one
+        for one in table.columns
+        if isinstance(one.type, String) and not isinstance(one.type, Enum) and one.name not in _KEPT
+    ]
     for old in session.execute(select(table).where(*which)).mappings().all():
         evil = {one.name: f"{EVIL}{uuid4().hex}" for one in texts if old[one.name] is not None}
         if evil:

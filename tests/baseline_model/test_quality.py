@@ -3,7 +3,7 @@
 import pytest
 
 from baseline_model.checkpoint import load_model
-from benchmarks._baseline_quality import measure
+from benchmarks.support.baseline_quality import measure
 
 
 @pytest.mark.long

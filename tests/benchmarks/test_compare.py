@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import benchmarks
 from benchmarks.__main__ import NAMES, program
-from benchmarks._compare import Comparison, Side, compare
+from benchmarks.support.compare import Comparison, Side, compare
 
 
 def test_both_sides_run_in_turn_after_one_uncounted_time_each() -> None:
@@ -30,7 +30,7 @@ def test_half_the_time_is_twice_the_speed() -> None:
 @pytest.mark.parametrize(("least", "code"), [(None, 0), (2.0, 0), (2.1, 1)])
 def test_a_ratio_below_the_promised_one_ends_with_exit_code_1(tmp_path, monkeypatch, least, code) -> None:
     (tmp_path / "promise.py").write_text(
-        "from benchmarks._compare import Comparison, Side\n"
+        "from benchmarks.support.compare import Comparison, Side\n"
         f"def run(): return [Comparison('work', Side('a', (1,)), Side('b', (2,)), least={least})]\n"
     )
     monkeypatch.setattr(benchmarks, "__path__", [*benchmarks.__path__, str(tmp_path)])

@@ -14,10 +14,10 @@ import pytest
 import redis
 from sqlalchemy import select
 
+from contract.statuses import CaseStatus
 from demo.images import ensure_base
 from evaluator.spec import Challenge, load_challenge
 from server.evaluations.models import CaseRun
-from server.evaluations.status import CaseStatus
 from tests.chaos.disturbances import ALL, World
 from tests.chaos.machines import SecondEngine, kept_worker, second_engine, small_disk
 from tests.e2e.datasets import write_task

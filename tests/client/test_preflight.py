@@ -15,10 +15,10 @@ from sqlalchemy import update
 from client.errors import Exit, Problem
 from client.models import Phase, Quota
 from client.preflight import Aim, require_attempts, require_open
+from contract.statuses import EvaluationStatus as Status
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.datasets.models import Dataset, DatasetState
-from server.evaluations.status import EvaluationStatus as Status
 from tests.client.archives import image_archive
 from tests.client.conftest import Cli, Server
 from tests.client.test_submit import OPEN, end, submitted

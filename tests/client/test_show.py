@@ -8,36 +8,57 @@ import pytest
 from rich.console import Console, RenderableType
 
 from client.boards import leaderboard_tables
-from client.models import (
-    Board,
-    Column,
-    Entry,
-    Evaluation,
-    Leaderboard,
-    Otherwise,
-    Quota,
-    Standing,
-    Submission,
-    Track,
-    Value,
-)
+from client.models import Evaluation, Quota, Submission
 from client.progress import size
 from client.show import quota_table, submission_table
+from contract.leaderboard import (
+    BoardOut,
+    EntryOut,
+    LeaderboardOut,
+    MetricOut,
+    OtherwiseOut,
+    TrackOut,
+    UnifiedOut,
+    ValueOut,
+)
 
 BOARDS = tuple(f"task{number}" for number in range(1, 8))
 TEAM = "The Cortical Surface Mappers of the Northern University"
 
 
-def leaderboard() -> Leaderboard:
+AT = datetime(2026, 11, 28, 18, 56, tzinfo=UTC)
+PLAIN: dict[str, Any] = {"baseline": False, "eligible": True, "disclaimer": None}
+
+
+def value(number: float | None, **said: Any) -> ValueOut:
+    return ValueOut(**{"value": number, "low": None, "high": None, "rank": None, **said})
+
+
+def column(name: str, title: str, **said: Any) -> MetricOut:
+    return MetricOut(**{"name": name, "title": title, "better": "higher", **said})
+
+
+def board(name: str, title: str, columns: list[MetricOut], entries: list[EntryOut], **more: Any) -> BoardOut:
+    return BoardOut(board=name, title=title, weight=1, metrics=columns, entries=entries, **more)
+
+
+def phase(title: str, track: TrackOut, **more: Any) -> LeaderboardOut:
+    named = {"challenge": "fomo26", "title": "FOMO26", "phase": "phase", "phase_title": title, "version": "0"}
+    return LeaderboardOut(**named, at=AT, open=True, decimals=3, tracks=[track], **more)
+
+
+def leaderboard() -> LeaderboardOut:
     """A track of seven boards with one team, which has no scored submission on task2."""
-    columns = (Column(name="auroc", title="AUROC"), Column(name="ap", title="Average precision"))
-    entry = Entry(team=TEAM, rank=1, metrics={"auroc": Value(value=0.875), "ap": Value(value=None)})
+    columns = [column("auroc", "AUROC"), column("ap", "Average precision")]
+    metrics = {"auroc": value(0.875), "ap": value(None)}
+    entry = EntryOut(team=TEAM, rank=1, metrics=metrics, submitted_at=AT, **PLAIN)
     ranks: dict[str, float | None] = dict.fromkeys(BOARDS, 1.5)
-    row = Standing(team=TEAM, placement=10, overall=1.25, board_ranks=ranks, missing=("task2",))
-    boards = (Board(board="task1", title="Infarcts", metrics=columns, entries=(entry,)),)
-    empty = tuple(Board(board=name, title=name, metrics=(), entries=()) for name in BOARDS[1:])
-    track = Track(track="method", unified=(row,), boards=boards + empty)
-    return Leaderboard(title="FOMO26", phase_title="Validation", tracks=(track,))
+    row = UnifiedOut(
+        team=TEAM, placement=10, prize=10, overall=1.25, board_ranks=ranks, missing=["task2"], **PLAIN
+    )
+    empty = [board(name, name, [], []) for name in BOARDS[1:]]
+    boards = [board("task1", "Infarcts", columns, [entry]), *empty]
+    return phase("Validation", TrackOut(track="method", unified=[row], boards=boards))
 
 
 def printed(width: int, *shown: RenderableType) -> str:
@@ -128,47 +149,49 @@ def test_sizes_have_units_that_move() -> None:
     assert [size(count) for count in (12, 5 << 20, 1500 << 20)] == ["12 bytes", "5 MiB", "1.5 GiB"]
 
 
-def season() -> Leaderboard:
+def season() -> LeaderboardOut:
     """A board with everything that may be said of a team: a tie, no prize, a baseline, one that is disqualified."""
-    auroc = Column(name="auroc", title="AUROC")
-    at = datetime(2026, 11, 28, 18, 56, tzinfo=UTC)
-    outside = Value(value=0.9, low=0.7, high=0.8, note="It lies outside its own interval.")
+    auroc = column("auroc", "AUROC")
+    gone = column("gone", "Gone", better=None, reason="The metric is not installed; it is not ranked.")
+    outside = value(0.9, low=0.7, high=0.8, note="It lies outside its own interval.")
 
-    def marked(team: str, rank: float | None, value: Value, **marks: Any) -> tuple[Entry, Standing]:
+    def marked(team: str, rank: int | None, value: ValueOut, **marks: Any) -> tuple[EntryOut, UnifiedOut]:
         wins = "500 USD" if marks.pop("wins", False) else None
-        shared = {"team": team, **marks}
+        shared = {"team": team, **PLAIN, **marks}
         ranks = {"task1": rank, "task2": None}
         return (
-            Entry(rank=rank, metrics={"auroc": value}, scored_at=at, **shared),
-            Standing(
-                placement=rank, overall=rank, wins=wins, board_ranks=ranks, missing=("task2",), **shared
+            EntryOut(rank=rank, metrics={"auroc": value}, submitted_at=AT, scored_at=AT, **shared),
+            UnifiedOut(
+                placement=rank,
+                prize=rank,
+                overall=rank,
+                wins=wins,
+                board_ranks=ranks,
+                missing=["task2"],
+                **shared,
             ),
         )
 
     rows = [
-        marked("Ada", 1, Value(value=0.9), first=True, wins=True),
+        marked("Ada", 1, value(0.9), first=True, wins=True),
         marked("Bob", 1, outside, first=True),
-        marked(
-            "Institute", 3, Value(value=0.8), eligible=False, disclaimer="Members of an organizing institute"
-        ),
-        marked("Baseline", None, Value(value=0.7), baseline=True),
-        marked("Cheats", None, Value(value=0.99), disqualified=True),
+        marked("Institute", 3, value(0.8), eligible=False, disclaimer="Members of an organizing institute"),
+        marked("Baseline", None, value(0.7), baseline=True),
+        marked("Cheats", None, value(0.99), disqualified=True),
     ]
-    old = Otherwise(team="Old", metrics={"auroc": Value(value=0.6)}, scored_at=at, differs=("dataset",))
-    board = Board(
-        board="task1", title="Infarcts", metrics=(auroc,), entries=[one for one, _ in rows],
-        otherwise=(old,), cases=80, last_scored=at,
-    )  # fmt: skip
-    empty = Board(board="task2", title="Tumours", metrics=(auroc,), entries=())
-    track = Track(track="open", unified=[one for _, one in rows], boards=(board, empty))
-    return Leaderboard(
-        title="FOMO26",
-        phase_title="Test",
-        tracks=(track,),
-        closes=at,
-        last_scored=at,
-        released_early="A talk.",
+    old = OtherwiseOut(
+        team="Old",
+        metrics={"auroc": value(0.6)},
+        submitted_at=AT,
+        scored_at=AT,
+        differs=["dataset"],
+        **PLAIN,
     )
+    entries = [one for one, _ in rows]
+    full = board("task1", "Infarcts", [auroc, gone], entries, otherwise=[old], cases=80, last_scored=AT)
+    empty = board("task2", "Tumours", [auroc], [])
+    track = TrackOut(track="open", unified=[one for _, one in rows], boards=[full, empty])
+    return phase("Test", track, closes=AT, last_scored=AT, released_early="A talk.")
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])
@@ -185,6 +208,7 @@ def test_every_team_has_its_marks_and_every_value_its_reason(width: int) -> None
         "500 USD",
         "0.900 [1]",
         "[1] It lies outside its own interval.",
+        "Gone: The metric is not installed; it is not ranked.",
         "80 cases · 5 entries · last scored 2026-11-28 18:56 UTC",
         "scored otherwise: 1",
         "dataset",

@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from client.api import Client
+from contract.statuses import EvaluationStatus
 from server.database import unit_of_work
 from server.evaluations.models import Evaluation, Score
 from server.evaluations.scoring import bases
-from server.evaluations.status import EvaluationStatus
 from tests.client.archives import image_archive
 from tests.client.conftest import Cli, Participant, Server
 

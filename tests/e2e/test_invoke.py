@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from contract.statuses import CaseStatus
 from evaluator.spec import Challenge
 from server.evaluations.models import CaseRun
-from server.evaluations.status import CaseStatus
 from tests.e2e.datasets import write_task
 from tests.e2e.installation import Installation
 from tests.e2e.people import Json, Person, register

@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +20,7 @@ from tests.e2e.installation import Installation
 from tests.e2e.people import Json, Person
 
 LEADERBOARD = "/challenges/fomo26/leaderboards/validation"
+SNAPSHOT = HERE / "snapshot.json"
 
 
 @pytest.fixture(scope="session")
@@ -132,3 +135,58 @@ def test_receipts_are_signed_and_say_what_ran(answers: Json, admin: Person, perf
 def test_the_admin_commands_find_the_running_installation(platform: Installation) -> None:
     said = platform.admin("apply", str(FOMO26), "--overlay", str(HERE / "overlay.yaml"))
     assert said.startswith("fomo26: unchanged, version sha256:")
+
+
+def test_verdicts_scores_ranks_and_receipts_are_those_of_the_stored_snapshot(
+    answers: Json, stranger: Person, admin: Person
+) -> None:
+    """What the platform makes of fixed answers is what it always made of them, whatever was rebuilt meanwhile."""
+    board = stranger.get(LEADERBOARD)
+    made = {
+        "evaluations": {team: _evaluations(answers[team]) for team in ("perfect", "baseline")},
+        "ranks": _ranks(next(one for one in board["tracks"] if one["track"] == "open")),
+        "receipts": {team: _receipts(answers[team], admin) for team in ("perfect", "baseline")},
+    }
+    if os.environ.get("PROCTOR_WRITE_SNAPSHOT"):
+        SNAPSHOT.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
+    assert _rounded(made) == _rounded(json.loads(SNAPSHOT.read_text()))
+
+
+def _evaluations(submission: Json) -> Json:
+    kept = ("status", "reason", "verdicts", "progress", "cases", "scores")
+    return {one["task"]: {name: one[name] for name in kept} for one in submission["evaluations"]}
+
+
+def _ranks(track: Json) -> Json:
+    boards = {
+        board["board"]: {entry["team"]: [entry["rank"], entry["metrics"]] for entry in board["entries"]}
+        for board in track["boards"]
+    }
+    return {"unified": {one["team"]: one["placement"] for one in track["unified"]}, "boards": boards}
+
+
+def _receipts(submission: Json, admin: Person) -> Json:
+    """What does not differ from one installation to the next: no ids, times, keys or digests of images."""
+    kept = ("receipt", "task", "track", "phase", "scores")
+    receipts = {}
+    for one in submission["evaluations"]:
+        statement = admin.get(f"/admin/evaluations/{one['id']}/receipt")["statement"]
+        # In the order of their outputs, for pseudonyms come from the installation's secret key.
+        cases = sorted([case["verdict"], case["output"], _said(case["run"])] for case in statement["cases"])
+        names = sorted(statement)
+        receipts[one["task"]] = {name: statement[name] for name in kept} | {"cases": cases, "names": names}
+    return receipts
+
+
+def _said(run: Json) -> list[str]:
+    """What a run worker says of a case, but for the mark that a busy machine's clocks may earn it."""
+    return sorted(set(run) - {"implausible"})
+
+
+def _rounded(value: Any) -> Any:
+    """`value` with twelve digits of each number: the last ones are the processor's."""
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return float(f"{value:.12g}") if isinstance(value, float) else value

@@ -192,6 +192,7 @@ def test_the_published_fields_of_the_ranking_stay():
     content = json.loads(run("--scores", PUBLISHED, "--json").stdout)
     assert "comparison" not in content
     fields = {"team", "baseline", "eligible", "metric_ranks", "task_ranks", "overall", "placement", "prize"}
+    fields |= {"eligible_placement", "first", "first_on"}
     assert set(content["tracks"]["open"][0]) == fields
     RankFile.model_validate(content)
 

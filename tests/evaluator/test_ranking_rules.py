@@ -314,3 +314,28 @@ def test_rows_that_say_why_they_are_not_ranked_are_left_out(tmp_path):
     path.write_text("team,track,task,metric,value,Unranked\na,open,age,mae,5,disqualified\n")
     with pytest.raises(RankingError, match="'Unranked' is written unranked"):
         read_rows(path, ["open"])
+
+
+def marks(*rows, **changes):
+    ranked = rank(rule(prizes=["gold"], **changes), BOARDS, rows).tracks["open"]
+    return {one.team: (one.eligible_placement, one.first, one.first_on) for one in ranked}
+
+
+def test_places_among_the_eligible_skip_whoever_may_win_nothing():
+    rows = dsc("host", 0.9, eligible=False), dsc("base", 0.8, is_baseline=True), dsc("a", 0.7), dsc("b", 0.7)
+    assert {team: place for team, (place, *_) in marks(*rows).items()} == {
+        "host": None,
+        "base": None,
+        "a": 1,
+        "b": 1,
+    }
+
+
+def test_nobody_leads_where_one_of_the_first_may_win_no_prize():
+    tied = marks(dsc("a", 0.9), dsc("b", 0.9), dsc("c", 0.1))
+    assert [tied[team][1] for team in "abc"] == [True, True, False]
+    assert [len(tied[team][2]) for team in "abc"] == [1, 1, 0]
+    shared = marks(dsc("a", 0.9), dsc("host", 0.9, eligible=False), dsc("c", 0.1))
+    assert not any(first or first_on for _, first, first_on in shared.values())
+    alone = marks(dsc("base", 0.99, is_baseline=True), dsc("a", 0.9))
+    assert (alone["base"][1:], alone["a"][1]) == ((False, ()), True)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from evaluator.spec import Challenge, Limits, SpecError, parse_challenge, read_challenge
-from evaluator.spec._limits import (
+from evaluator.spec.limits import (
     LEAST_CPUS,
     LEAST_DISK,
     LEAST_MEMORY,

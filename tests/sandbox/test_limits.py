@@ -2,7 +2,7 @@
 
 import pytest
 
-from evaluator.spec._limits import (
+from evaluator.spec.limits import (
     LEAST_CPUS,
     LEAST_DISK,
     LEAST_MEMORY,

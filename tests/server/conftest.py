@@ -25,6 +25,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.spec import Challenge, load_challenge
 from server.accounts.models import Account, TokenKind
 from server.accounts.principals import Scope
@@ -33,7 +34,7 @@ from server.app import create_app
 from server.challenges.service import apply
 from server.database import Base, SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
-from server.evaluations.status import ACTIVE, UNDER_WAY, CaseStatus, EvaluationStatus
+from server.evaluations.status import ACTIVE, UNDER_WAY
 from server.front.protocol import Protocol
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab

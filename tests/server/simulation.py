@@ -19,11 +19,12 @@ from server.accounts.principals import RunWorker
 from server.challenges.service import apply, get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import Case, Dataset
-from server.evaluations import leases, service
+from server.evaluations import service
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.policy import Slot
 from server.ids import new_id
 from server.images.models import Image
+from server.queue.claim import claim as lease_next
+from server.queue.policy import Slot
 from server.settings import Settings
 from server.submissions.models import Submission
 from server.teams.models import Team
@@ -154,7 +155,7 @@ class Queue:
     ) -> tuple[float, int, int, service.Claim, Held] | None:
         slot = Slot(f"slot-{number}", SLOT.cpus, SLOT.memory, SLOT.gpus, SLOT.gpu_memory)
         with unit_of_work(self.sessions) as session:
-            leased = leases.claim(session, worker, slot, settings=self.settings)
+            leased = lease_next(session, worker, slot, settings=self.settings)
             if leased is None:
                 return None
             evaluation, run = leased.evaluation, leased.runs[0]

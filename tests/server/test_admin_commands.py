@@ -13,10 +13,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.service import lock_evaluation
-from server.evaluations.status import EvaluationStatus
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab
 from tests.server.test_leaderboard import change, scored

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from contract.statuses import EvaluationStatus
 from evaluator.ranking import read_rows
 from evaluator.spec import Challenge, Metric
 from server.challenges.service import get_challenge
@@ -18,7 +19,6 @@ from server.datasets.service import current_dataset
 from server.evaluations import service
 from server.evaluations.models import Evaluation, Score
 from server.evaluations.scoring import bases
-from server.evaluations.status import EvaluationStatus
 from server.leaderboard.bases import hidden_by, stale
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.test_leaderboard import board, change, entries, page, scored

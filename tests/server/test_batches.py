@@ -12,10 +12,13 @@ from evaluator.spec import Challenge, Gpu
 from server.accounts.principals import RunWorker
 from server.challenges.service import apply
 from server.database import unit_of_work
-from server.evaluations import batches, leases, service
+from server.evaluations import service
 from server.evaluations.models import CaseRun, Evaluation, TeamUsage, WorkerSlot
 from server.ids import new_id
 from server.images.models import Image
+from server.queue import batches, leases
+from server.queue.claim import claim as claim_cases
+from server.queue.policy import Slot
 from tests.server.lab import GIB, Entrant, FakeWorker, Json, Lab
 
 Amend = Callable[..., None]
@@ -186,11 +189,11 @@ def test_a_claim_waits_for_nobody_who_ends_a_case_of_the_evaluation(
     evaluation, worker = invoked
     for one in cases(worker.take()):
         assert finish(worker, one) == 204
-    slot = leases.Slot("another", cpus=64, memory=256 * GIB, gpus=1, gpu_memory=141 * GIB, invoke=True)
+    slot = Slot("another", cpus=64, memory=256 * GIB, gpus=1, gpu_memory=141 * GIB, invoke=True)
     with unit_of_work(lab.sessions) as ending, unit_of_work(lab.sessions) as claiming:
         service.lock_evaluation(ending, UUID(evaluation))
         claiming.execute(text("SET LOCAL lock_timeout = '2s'"))
-        leased = leases.claim(claiming, RunWorker(new_id(), "another"), slot, settings=lab.settings)
+        leased = claim_cases(claiming, RunWorker(new_id(), "another"), slot, settings=lab.settings)
         assert leased is not None
         assert (str(leased.evaluation.id), leased.mode, len(leased.runs) > 1) == (evaluation, "invoke", True)
         claiming.flush()

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
@@ -26,7 +27,6 @@ from server.datasets.service import current_dataset, import_fomo
 from server.errors import Conflict
 from server.evaluations import scoring
 from server.evaluations.models import Evaluation
-from server.evaluations.status import EvaluationStatus
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin, board_of, correct, short, words

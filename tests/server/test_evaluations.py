@@ -5,16 +5,9 @@ from itertools import product
 import pytest
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.status import (
-    ACTIVE,
-    CASE_MOVES,
-    EVALUATION_MOVES,
-    UNDER_WAY,
-    CaseStatus,
-    EvaluationStatus,
-    IllegalMove,
-)
+from server.evaluations.status import ACTIVE, CASE_MOVES, EVALUATION_MOVES, UNDER_WAY, IllegalMove
 from server.ids import new_id
 from tests.server.lab import Entrant, Lab
 

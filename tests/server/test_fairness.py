@@ -12,8 +12,9 @@ from sqlalchemy import text
 
 from evaluator.spec import Challenge
 from server.database import unit_of_work
-from server.evaluations.policy import CHOSEN, USAGE_UNIT, parameters
 from server.ids import new_id
+from server.queue.claim import STATEMENT
+from server.queue.policy import USAGE_UNIT, parameters
 from server.settings import Settings
 from server.tables import open_database
 from tests.server.simulation import SLOT, Held, Queue, turn_the_clock
@@ -162,7 +163,9 @@ def test_choosing_costs_what_waits_and_not_its_square(queue: MakeQueue) -> None:
     waiting.run(slots=1, until=lambda: len(waiting.held) == 1)
     values = parameters(new_id(), SLOT) | {"width": 32}
     with unit_of_work(waiting.sessions) as session:
-        explained = " ".join(("EXPLAIN (ANALYZE, FORMAT JSON)", CHOSEN, "SELECT * FROM chosen"))
+        explained = " ".join(
+            ("EXPLAIN (ANALYZE, FORMAT JSON)", STATEMENT.partition(", leased AS")[0], "SELECT * FROM chosen")
+        )
         told = session.scalars(text(explained), values).one()[0]["Plan"]
     assert told["Actual Rows"] == 1
     assert steps(told) < 20 * evaluations

@@ -10,12 +10,13 @@ from sqlalchemy import text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from contract.statuses import UploadStatus
 from sandbox.archive import ArchiveInvalid, ImageFacts
 from server.blobs import BlobStore
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
 from server.settings import Settings
-from server.uploads.models import Upload, UploadStatus
+from server.uploads.models import Upload
 from tests.sandbox.archives import LAYER, legacy, pack, tar
 from tests.sandbox.sifs import ARM64, partition, sif, squashfs
 from tests.sandbox.test_archive_programs import AMD, ARM, layer

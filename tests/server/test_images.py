@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
+from contract.statuses import UploadStatus
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict, NotFound
 from server.events import Event
@@ -19,8 +20,8 @@ from server.images.models import Image
 from server.images.storage import Allowed
 from server.settings import Settings
 from server.teams.membership import lock_team
-from server.uploads.models import Upload, UploadStatus
-from server.uploads.service import upload_path
+from server.uploads.files import upload_path
+from server.uploads.models import Upload
 from tests.server.conftest import Person, Tus
 
 FACTS = {"architecture": "amd64", "os": "linux", "layers": []}

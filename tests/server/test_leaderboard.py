@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge
 from server.challenges.service import apply, get_challenge, release
 from server.database import unit_of_work
@@ -15,7 +16,6 @@ from server.errors import Conflict
 from server.evaluations import service
 from server.evaluations.models import Score
 from server.evaluations.scoring import bases
-from server.evaluations.status import EvaluationStatus
 from server.leaderboard.bases import hidden_by
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Json, Lab

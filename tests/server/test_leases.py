@@ -15,10 +15,10 @@ from server import wakeups
 from server.accounts.principals import RunWorker
 from server.database import unit_of_work
 from server.evaluations import faults, service
-from server.evaluations.leases import claim
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
-from server.evaluations.policy import Slot
 from server.ids import new_id
+from server.queue.claim import claim
+from server.queue.policy import Slot
 from tests.server.lab import GIB, Entrant, FakeWorker, Json, Lab
 from worker import app as worker_app
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge
 from evaluator.verdicts import PlatformFault
 from server.challenges.service import apply
@@ -15,10 +16,9 @@ from server.database import unit_of_work
 from server.errors import Conflict, NotFound
 from server.evaluations import faults
 from server.evaluations.models import Evaluation
-from server.evaluations.retry import errored_like, retry
-from server.evaluations.status import EvaluationStatus
 from server.events import Event
 from server.submissions.quota import quota_of
+from server.submissions.retry import errored_like, retry
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, FakeWorker, Lab
 from tests.server.test_faults import BROKEN

@@ -9,7 +9,7 @@ import pytest
 
 from server.database import unit_of_work
 from server.evaluations.models import Evaluation
-from server.evaluations.retry import retry
+from server.submissions.retry import retry
 from tests.server.lab import Entrant, Lab
 from tests.server.test_scoring_faults import in_scoring, turn
 from worker.score.child import ScorerFailed, ScorerLost, failure

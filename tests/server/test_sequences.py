@@ -12,11 +12,11 @@ from server.database import unit_of_work
 from server.datasets import versions
 from server.datasets.effects import effect_of
 from server.datasets.models import Dataset
-from server.evaluations import forecast
 from server.evaluations.errors import parked_sentence
 from server.evaluations.models import Evaluation
 from server.leaderboard.bases import stale
 from server.leaderboard.release import obstacles
+from server.queue import forecast
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 from tests.server.test_faults import BROKEN

@@ -8,7 +8,7 @@ from server.accounts.models import ApiToken
 from server.accounts.service import create_worker_token
 from server.database import unit_of_work
 from server.evaluations.models import WorkerSlot
-from server.evaluations.slots import present_slots
+from server.queue.slots import present_slots
 from tests.server.conftest import Person
 from tests.server.lab import Lab
 

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from contract.statuses import EvaluationStatus
 from server.database import unit_of_work
 from server.evaluations import service
 from server.evaluations.models import Evaluation
-from server.evaluations.status import EvaluationStatus
 from tests.server.lab import Entrant, Lab
 
 

@@ -12,10 +12,12 @@ import httpx
 import pytest
 from sqlalchemy import func, update
 
+from contract.statuses import UploadStatus
 from server.database import SessionFactory, unit_of_work
 from server.settings import Settings
-from server.uploads.models import MOVES, Upload, UploadStatus
-from server.uploads.service import UNFINISHED_PER_TEAM, expire_uploads, upload_path
+from server.uploads.files import upload_path
+from server.uploads.models import MOVES, Upload
+from server.uploads.service import UNFINISHED_PER_TEAM, expire_uploads
 from tests.server.conftest import Person, Tus
 
 People = Callable[..., Person]

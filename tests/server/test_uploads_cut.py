@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from server.settings import Settings
-from server.uploads.service import upload_path
+from server.uploads.files import upload_path
 from tests.server.conftest import Tus
 
 

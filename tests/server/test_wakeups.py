@@ -19,8 +19,8 @@ def test_a_broker_that_does_not_answer_delays_nobody_and_nothing_piles_up() -> N
             wakeups.wake_run_workers(url)
             wakeups.wake_score_workers(url)
         assert time.monotonic() - began < 1.5, "a broker that answers nothing takes two seconds for each"
-        assert len(wakeups._sender._wanted) <= 2
-    _until(lambda: wakeups._sender._thread is None)
+        assert len(wakeups.sender._wanted) <= 2
+    _until(lambda: wakeups.sender._thread is None)
 
 
 def test_a_wake_up_after_a_quiet_time_leaves_too(redis_url: str) -> None:
@@ -28,7 +28,7 @@ def test_a_wake_up_after_a_quiet_time_leaves_too(redis_url: str) -> None:
         broker.delete(wakeups.SCORE_QUEUE)
         for count in (1, 2):
             wakeups.wake_score_workers(redis_url)
-            _until(lambda: wakeups._sender._thread is None)
+            _until(lambda: wakeups.sender._thread is None)
             assert broker.llen(wakeups.SCORE_QUEUE) == count
         broker.delete(wakeups.SCORE_QUEUE)
 

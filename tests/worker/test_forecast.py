@@ -10,9 +10,9 @@ from sqlalchemy import select, update
 from evaluator.spec import load_challenge
 from server.challenges.service import apply
 from server.database import unit_of_work
-from server.evaluations.forecast import Forecast, forecast
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
-from server.evaluations.outlook import Work, ends
+from server.queue.forecast import Forecast, forecast
+from server.queue.outlook import Work, ends
 from tests.server.simulation import Queue
 from tests.worker.queues import SECONDS, Admin
 from tests.worker.slots import CHALLENGE

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from evaluator.spec import Limits
 from sandbox import options
-from sandbox.conformance._job import limits
+from sandbox.conformance import limits
 from worker.run.config import RunConfig
 from worker.run.gate import Gate, Unfit
 from worker.run.host import Host

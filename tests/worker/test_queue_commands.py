@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from server.database import unit_of_work
 from server.evaluations.models import Evaluation
-from server.evaluations.slots import slot_states
-from server.evaluations.waiting import Which, waiting
 from server.events import Event
+from server.queue.slots import slot_states
+from server.queue.waiting import Which, waiting
 from tests.server.simulation import Queue
 from tests.worker.queues import Admin
 from worker.admin.queue import queue_table

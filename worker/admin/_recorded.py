@@ -7,8 +7,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server.database import unit_of_work
 from server.evaluations.errors import headline
-from server.evaluations.slots import SlotState, slot_states
 from server.leaderboard.bases import Stale, stale
+from server.queue.slots import SlotState, slot_states
 from server.tables import open_database
 from worker.admin.doctor import Finding, State
 from worker.embedded.account import SetupError

@@ -15,8 +15,8 @@ from server.admin.find import evaluation_id
 from server.challenges.service import now
 from server.evaluations import errors
 from server.evaluations.excuse import excuse
-from server.evaluations.retry import errored_like, retry
 from server.evaluations.schemas import ErrorsOut, FailedOut
+from server.submissions.retry import errored_like, retry
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.tables import console
 

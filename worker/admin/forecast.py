@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from evaluator.terminal import say_json
-from server.evaluations.forecast import Forecast, PhaseForecast, forecast
+from server.queue.forecast import Forecast, PhaseForecast, forecast
 from worker.admin.context import settings_of, work
 from worker.admin.tables import Listing, console, moment
 

@@ -112,7 +112,7 @@ def run(
         _say(_warned(staged.warnings))
     if not quiet:
         _say(_noted(staged.notes) + _changed(staged.difference))
-    state = DatasetState(dataset.state)
+    state = dataset.state
     if state is DatasetState.ACTIVE:
         return f"{what}: unchanged, {count} cases, {dataset.digest}"
     with work(settings) as session:

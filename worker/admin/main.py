@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from worker.admin._commands import Commands
+from worker.admin.commands import Commands
 
 _NEEDED = ("sqlalchemy", "celery")  # one that only the server needs, one that only the worker needs
 

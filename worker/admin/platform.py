@@ -17,7 +17,7 @@ from worker.embedded.redis import Redis
 from worker.supervisor import Program, Service, Step
 
 # What a child keeps of our environment; everything else it needs is named below.
-_KEPT = (
+KEPT = (
     *("PATH", "HOME", "TMPDIR", "DOCKER_HOST", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE"),
     *("PROCTOR_LEASE_SECONDS", "PROCTOR_UPLOAD_LIMIT", "PROCTOR_IMAGE_CACHE", "PROCTOR_RUNTIME"),
     *("PROCTOR_INPUT_CACHE", "PROCTOR_SLOT_MOST", "PROCTOR_CHECKS_AT_ONCE", "PROCTOR_SCORES_AT_ONCE"),
@@ -217,7 +217,7 @@ def _python(
 
 
 def _kept(environ: Mapping[str, str]) -> dict[str, str]:
-    return {key: environ[key] for key in _KEPT if key in environ} | {
+    return {key: environ[key] for key in KEPT if key in environ} | {
         "PYTHONUNBUFFERED": "1",
         "LANG": "C.UTF-8",
     }

@@ -9,8 +9,8 @@ from rich.text import Text
 from evaluator.terminal import say
 from server.admin.find import evaluation_id
 from server.evaluations.errors import headline
-from server.evaluations.schemas import WaitingOut
-from server.evaluations.waiting import LEAST_PRIORITY, MOST_PRIORITY, Waiting, Which, prioritize, waiting
+from server.queue.schemas import WaitingOut
+from server.queue.waiting import LEAST_PRIORITY, MOST_PRIORITY, Waiting, Which, prioritize, waiting
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.tables import Listing, console, counted, moment, show, show_json
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from server.evaluations.schemas import SlotOut
-from server.evaluations.slots import SlotState, slot_states
+from server.queue.schemas import SlotOut
+from server.queue.slots import SlotState, slot_states
 from worker.admin.context import settings_of, work
 from worker.admin.tables import Listing, counted, moment, show, show_json
 

@@ -9,13 +9,13 @@ from uuid import UUID
 import typer
 from rich.text import Text
 
+from contract.statuses import EvaluationStatus
 from evaluator.terminal import Console, say
 from server.admin.evaluations import Wanted, evaluations, log_of, shown
 from server.admin.find import evaluation_or_submission
 from server.admin.schemas import EvaluationRow, EvaluationShown
 from server.challenges.service import now
-from server.evaluations.status import EvaluationStatus
-from server.evaluations.waiting import Which
+from server.queue.waiting import Which
 from worker.admin.context import fail, settings_of, work
 from worker.admin.tables import Listing, console, moment, show, show_json
 

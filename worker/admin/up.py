@@ -62,7 +62,7 @@ def up(
             host=host,
             port=port,
             run_workers=run_workers,
-            public_url=_checked(public_url),
+            public_url=public_address(public_url),
             redis_host=redis_host,
             redis_port=redis_port,
         )
@@ -77,7 +77,7 @@ def up(
         raise typer.Exit(1) from error
 
 
-def _checked(public_url: str | None) -> str | None:
+def public_address(public_url: str | None) -> str | None:
     """The address as the server takes it; raises `SetupError` where it would refuse it."""
     try:
         return checked_url(public_url) if public_url else None

@@ -17,8 +17,8 @@ from server.images.storage import Allowed, stored, too_large_unpacked
 from server.settings import Settings
 from server.sweep import discard, require_stored
 from server.teams.models import Team
+from server.uploads.files import upload_path
 from server.uploads.models import Upload
-from server.uploads.service import upload_path
 from worker.score.check import CheckEnded, CheckLost, NoRoom, TooMuch, check
 from worker.score.leases import kept
 

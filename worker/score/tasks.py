@@ -11,6 +11,7 @@ import structlog
 from celery.signals import worker_ready
 from sqlalchemy.exc import SQLAlchemyError
 
+from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_SCORE
 from server.database import SessionFactory, unit_of_work
 from server.evaluations import conduct, faults
 from server.evaluations.receipt_keys import require_own_key
@@ -19,7 +20,7 @@ from server.settings import Settings
 from server.sweep import sweep as sweep_all
 from server.tables import open_database
 from server.uploads.service import expire_uploads
-from worker.app import SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_SCORE, make_app
+from worker.app import make_app
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 from worker.score.lanes import Lane

@@ -9,17 +9,16 @@ import hmac
 import itertools
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, Mode
 from evaluator.spec import Limits
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.policy import Slot
-from server.evaluations.slots import fits, present_slots
-from server.evaluations.status import CaseStatus
+from server.queue.policy import Slot
+from server.queue.slots import fits, present_slots
 from server.settings import Settings
 
 MOST_INVOKE = 50
@@ -27,16 +26,6 @@ MEASURED_CASES = 3
 """Cases of an evaluation that are done before others are packed or given by the dozen: alone nothing but the image
 itself makes them fail."""
 _REPEATED_EVERY, _LEAST_REPEATED = 20, 2
-
-
-class Mode(StrEnum):
-    """How a leased case is to be run."""
-
-    FRESH = "fresh"
-    PACKED = "packed"
-    INVOKE = "invoke"
-    UNSERVED = "unserved"
-    """Never leased: a case that one container for many should have answered and did not, so that it ran fresh."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +72,12 @@ def _serves(session: Session, evaluation: Evaluation) -> bool:
     """Whether the image does what its label says, as far as is known: more cases are served than are not."""
     rows = session.execute(
         select(CaseRun.mode, func.count().label("cases"))
-        .where(CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.DONE.value)
+        .where(CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.DONE)
         .group_by(CaseRun.mode)
     )
-    counts: dict[str | None, int] = {row.mode: row.cases for row in rows}
-    unserved = counts.get(Mode.UNSERVED.value, 0)
-    return unserved < MEASURED_CASES or unserved < counts.get(Mode.INVOKE.value, 0)
+    counts: dict[Mode | None, int] = {row.mode: row.cases for row in rows}
+    unserved = counts.get(Mode.UNSERVED, 0)
+    return unserved < MEASURED_CASES or unserved < counts.get(Mode.INVOKE, 0)
 
 
 def _invoked(session: Session, evaluation: Evaluation, limits: Limits) -> int:
@@ -97,8 +86,8 @@ def _invoked(session: Session, evaluation: Evaluation, limits: Limits) -> int:
         select(CaseRun.seconds)
         .where(
             CaseRun.evaluation_id == evaluation.id,
-            CaseRun.status == CaseStatus.DONE.value,
-            CaseRun.mode == Mode.INVOKE.value,
+            CaseRun.status == CaseStatus.DONE,
+            CaseRun.mode == Mode.INVOKE,
         )
         .order_by(CaseRun.position.desc())
         .limit(MOST_INVOKE)
@@ -115,7 +104,7 @@ def _share(session: Session, evaluation: Evaluation) -> int:
     """The waiting cases and the one just leased over the present slots that could run them, rounded up."""
     slots = sum(fits(evaluation, slot) for slot in present_slots(session))
     waiting = select(CaseRun.id).where(
-        CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.WAITING.value
+        CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.WAITING
     )
     enough = waiting.limit(MOST_INVOKE * max(slots, 1)).subquery()
     count = session.scalar(select(func.count()).select_from(enough)) or 0
@@ -124,9 +113,7 @@ def _share(session: Session, evaluation: Evaluation) -> int:
 
 def _done(session: Session, evaluation: Evaluation) -> int:
     """How many cases of the evaluation are done, counted no further than is of interest."""
-    done = select(CaseRun.id).where(
-        CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.DONE.value
-    )
+    done = select(CaseRun.id).where(CaseRun.evaluation_id == evaluation.id, CaseRun.status == CaseStatus.DONE)
     return session.scalar(select(func.count()).select_from(done.limit(MEASURED_CASES).subquery())) or 0
 
 

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool
 
+from contract.bounds import MOST_INT, BigInt, Few, Seconds
+from contract.statuses import Mode
+from contract.texts import Cleaned, Line
 from evaluator.terminal import in_line
 from evaluator.verdicts import Check, Fault, PlatformFault
-from server.bounds import MOST_INT, BigInt, Few, Seconds
-from server.evaluations.batches import Mode
 from server.evaluations.said import MOST_KEYS, kept
-from server.texts import Cleaned, Line
 
 
 def _named(name: str) -> str:

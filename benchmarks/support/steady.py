@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from rich.table import Table
 
-from benchmarks._crowd import Answers, Ask, ask, probed, request
-from benchmarks._platform import Platform, Team
+from benchmarks.support.crowd import Answers, Ask, ask, probed, request
+from benchmarks.support.platform import Platform, Team
 
 WATCHERS, LOOK_EVERY = 500, 10.0
 UPLOADS, UPLOAD_RATE, UPLOAD_BYTES = 50, 256 * 1024, 4 * 2**20  # bytes a second and in all, each

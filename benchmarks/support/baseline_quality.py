@@ -1,7 +1,7 @@
 """How good the template is on hidden synthetic cases of institutions it has never seen, without containers.
 
-`python -m benchmarks._baseline_quality --cases 200 --seed 11 --seed 12 --seed 13 --json FILE`. Not one of the timed
-comparisons of `python -m benchmarks`: nothing here is a matter of speed.
+`python -m benchmarks.support.baseline_quality --cases 200 --seed 11 --seed 12 --seed 13 --json FILE`. Not one of
+the timed comparisons of `python -m benchmarks`: nothing here is a matter of speed.
 """
 
 import json

@@ -10,12 +10,13 @@ from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from server.accounts.models import ApiToken
 from server.accounts.principals import RunWorker
 from server.evaluations import conduct
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
-from server.evaluations.policy import ANY_RUNTIME, PRESENT_SECONDS
-from server.evaluations.status import CaseStatus, EvaluationStatus
+from server.evaluations.status import HAS_CASES
+from server.queue.policy import ANY_RUNTIME, PRESENT_SECONDS
 
 _MANY = 5
 _FETCHING, _PATIENCE = 20.0, 4.0
@@ -53,7 +54,7 @@ class SlotState:
 class Needs:
     """Where an evaluation stands, and what a case of it needs of a slot; memory in bytes."""
 
-    status: str
+    status: EvaluationStatus
     needs_cpus: float
     needs_memory: int
     needs_gpus: int
@@ -88,7 +89,7 @@ def slot_states(session: Session) -> list[SlotState]:
     """Every slot that ever asked for a case, by name; one that came back with a new token counts once."""
     at: datetime = session.execute(select(func.now())).scalar_one()
     running = select(CaseRun.worker_id, CaseRun.worker, func.count(), func.min(CaseRun.started_at)).where(
-        CaseRun.status == CaseStatus.RUNNING.value
+        CaseRun.status == CaseStatus.RUNNING
     )
     held = {
         (worker_id, name): (count, oldest)
@@ -162,7 +163,7 @@ def fleet(session: Session) -> Fleet:
 
 def no_worker_note(evaluation: Evaluation | Needs, known: Fleet) -> str | None:
     """Why nothing happens, if no present slot could run this evaluation's cases: since when, and what is lacking."""
-    if evaluation.status not in (EvaluationStatus.QUEUED, EvaluationStatus.RUNNING):
+    if evaluation.status not in HAS_CASES:
         return None
     fitting = [one for one in known.slots if fits(evaluation, one.slot)]
     if any(one.present and one.slot.unfit is None for one in fitting):
@@ -190,7 +191,7 @@ def standstill(session: Session, challenge_id: UUID) -> list[tuple[str, int]]:
         Evaluation.needs_gpu_memory,
         Evaluation.needs_runtime,
     )
-    active = Evaluation.status.in_([EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value])
+    active = Evaluation.status.in_(HAS_CASES)
     rows = session.execute(
         select(*needed, func.count()).where(Evaluation.challenge_id == challenge_id, active).group_by(*needed)
     ).all()

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
+from contract.texts import BINARY
 from server.errors import DataMissing
-from server.texts import BINARY
 
 
 class Download(FileResponse):

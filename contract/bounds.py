@@ -1,4 +1,4 @@
-"""Bounds of what somebody sends beside the length of its texts (`server.texts`)."""
+"""Bounds of what somebody sends beside the length of its texts (`contract.texts`)."""
 
 from dataclasses import dataclass
 from datetime import datetime

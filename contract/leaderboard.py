@@ -1,11 +1,14 @@
 """What a leaderboard says."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic.json_schema import SkipJsonSchema
+
+from contract.answers import Answer, Older
 
 
-class ValueOut(BaseModel):
+class ValueOut(Answer):
     """A metric's value with its interval and its rank in the track; `rank` is None where the team is not ranked.
 
     reason: why there is no value. note: what the interval does not tell, or why there is none; a value outside its
@@ -16,11 +19,11 @@ class ValueOut(BaseModel):
     low: float | None
     high: float | None
     rank: float | None
-    reason: str | None = None
-    note: str | None = None
+    reason: Annotated[str | None, Older(None)]
+    note: Annotated[str | None, Older(None)]
 
 
-class Marks(BaseModel):
+class Marks(Answer):
     """A team and what is to be said wherever it is named. `first`: it leads, alone or with the others that say so.
 
     A baseline, a team that may win no prize, or one that is disqualified never leads. Where one of several that share
@@ -30,9 +33,9 @@ class Marks(BaseModel):
     team: str
     baseline: bool
     eligible: bool
-    disqualified: bool
+    disqualified: Annotated[bool, Older(False)]
     disclaimer: str | None
-    first: bool = False
+    first: Annotated[bool, Older(False)]
 
 
 class Valued(Marks):
@@ -40,7 +43,7 @@ class Valued(Marks):
 
     metrics: dict[str, ValueOut]
     submitted_at: datetime
-    scored_at: datetime | None
+    scored_at: Annotated[datetime | None, Older(None)]
 
 
 class EntryOut(Valued):
@@ -64,13 +67,13 @@ class UnifiedOut(Marks):
 
     placement: int | None
     prize: int | None
-    wins: str | None
+    wins: Annotated[str | None, Older(None)]
     overall: float | None
     board_ranks: dict[str, float | None]
-    missing: list[str]
+    missing: Annotated[list[str], Older([])]
 
 
-class MetricOut(BaseModel):
+class MetricOut(Answer):
     """A column of a board: `better` is "higher" or "lower".
 
     It is None for a metric that is no longer installed: its values are shown and not ranked, and `reason` says so.
@@ -79,23 +82,23 @@ class MetricOut(BaseModel):
     name: str
     title: str
     better: str | None
-    reason: str | None = None
+    reason: Annotated[str | None, Older(None)]
 
 
-class BoardOut(BaseModel):
+class BoardOut(Answer):
     """One board of one track. cases: of the dataset in force, 0 without one. last_scored: when its last entry was."""
 
     board: str
     title: str
     weight: float
-    cases: int
-    last_scored: datetime | None
+    cases: Annotated[int | SkipJsonSchema[None], Older(None)]
+    last_scored: Annotated[datetime | None, Older(None)]
     metrics: list[MetricOut]
     entries: list[EntryOut]
-    otherwise: list[OtherwiseOut]
+    otherwise: Annotated[list[OtherwiseOut], Older([])]
 
 
-class TrackOut(BaseModel):
+class TrackOut(Answer):
     """One track: the unified leaderboard and one per board."""
 
     track: str
@@ -103,7 +106,7 @@ class TrackOut(BaseModel):
     boards: list[BoardOut]
 
 
-class LeaderboardOut(BaseModel):
+class LeaderboardOut(Answer):
     """All leaderboards of a phase, as they were made at `at` and still are.
 
     Values of another base (dataset, way to run, metrics) never mix in: boards list them as scored `otherwise`.
@@ -115,12 +118,12 @@ class LeaderboardOut(BaseModel):
     phase: str
     phase_title: str
     at: datetime
-    opens: datetime | None
-    closes: datetime | None
+    opens: Annotated[datetime | None, Older(None)]
+    closes: Annotated[datetime | None, Older(None)]
     open: bool
-    last_scored: datetime | None
-    released_early: str | None
+    last_scored: Annotated[datetime | None, Older(None)]
+    released_early: Annotated[str | None, Older(None)]
     version: str
     decimals: int
-    prizes: list[str]
+    prizes: Annotated[list[str], Older([])]
     tracks: list[TrackOut]

@@ -1,55 +1,9 @@
-"""Which case a slot takes next: one ordered query. It reads no row of a case but the one that it locks.
-
-Its figures are small: one row per evaluation under way, one per slot, one per team. No evaluation is locked, so
-slots that choose at the same time neither wait for each other nor get the same case.
-"""
-
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
-
-HALF_LIFE = 3600.0
-"""Seconds after which a slot second that a team had counts half. Queries keep the exponent between 0 and 100: a power
-too small for a float is an error, and 45 days after a team's last case no slot would get any case."""
-
-USAGE_UNIT, REMAINING_UNIT = 600.0, 25.0
-"""Teams are compared in steps that double from here: slot seconds lately, and cases still to run. Within a step a slot
-may stay on its image, for loading one costs minutes."""
-
-ANY_RUNTIME = "any"
-"""What an evaluation needs whose challenge leaves the container runtime to the worker."""
-
-
-PRESENT_SECONDS = 60
-"""A slot that neither asked for a case nor kept a lease alive for so long is not there."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """What a slot of a run worker offers.
-
-    Processor cores, memory in bytes, GPUs and the memory of one in bytes, runtimes of its container engine, how many
-    cases it would run at once, and whether it can keep one container for several.
-    """
-
-    name: str
-    cpus: float
-    memory: int
-    gpus: int = 0
-    gpu_memory: int = 0
-    most: int = 1
-    invoke: bool = False
-    runtimes: tuple[str, ...] = ("runc",)
-
-
-WIDTHS = (128, 1_000_000)
-"""Evaluations that are put in order and looked into: the first, for sorting them all would cost more than the rest of
-the query, and if none of these has a case to give, all. Enough that those with every case parked, as first cases are on
-a disturbed host, seldom are all of them."""
-
-# Walks the ordered evaluations and stops at the first case that nobody else holds. A case that another slot is taking
-# at this moment is passed over, never waited for.
-CHOSEN = """
+-- One statement, for each message to the database and back costs as much as choosing does. The moves and their events
+-- are those of `move_to`. An evaluation that somebody else holds is not waited for: another first claim starts it, and
+-- an end drops this case too.
+--
+-- Walks the ordered evaluations and stops at the first case that nobody else holds. A case that another slot is taking
+-- at this moment is passed over, never waited for.
 WITH slot AS (
     SELECT team_id, image_id, unfit FROM worker_slots WHERE worker_id = :worker AND name = :name
 ), held AS (
@@ -124,23 +78,47 @@ WITH slot AS (
         FOR UPDATE SKIP LOCKED
     ) AS next
     LIMIT 1
+), leased AS (
+    UPDATE case_runs SET status = 'running', claim_no = claim_no + 1, mode = 'fresh', worker = :name,
+        worker_id = :worker, output = NULL, downloads = 0, started_at = clock_timestamp(),
+        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
+    FROM chosen WHERE case_runs.id = chosen.id
+    RETURNING case_runs.*
+), started AS (
+    UPDATE evaluations SET status = 'running', started_at = now()
+    WHERE id = (
+        SELECT id FROM evaluations
+        WHERE id = (SELECT evaluation_id FROM chosen) AND status = 'queued'
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+), told AS (
+    INSERT INTO events (id, subject, subject_id, actor, what)
+    SELECT cast(:event AS uuid), 'case_run', id, :actor, 'waiting → running (claim ' || claim_no || ')' FROM leased
+    UNION ALL
+    SELECT cast(:start_event AS uuid), 'evaluation', id, :actor, 'queued → running' FROM started
+), noted AS (
+    INSERT INTO worker_slots AS old (worker_id, name, cpus, memory, gpus, gpu_memory, runtimes, most, invoke, seen_at,
+        evaluation_id, team_id, image_id, charged_at)
+    SELECT cast(:worker AS uuid), :name, :cpus, :memory, :gpus, :gpu_memory, to_jsonb(cast(:offered AS text[])), :most,
+        :invoke, now(), chosen.evaluation_id, chosen.team_id, chosen.image_id,
+        CASE WHEN chosen.id IS NOT NULL THEN clock_timestamp() END
+    FROM (SELECT) AS one LEFT JOIN chosen ON true
+    ON CONFLICT (worker_id, name) DO UPDATE SET
+        cpus = excluded.cpus, memory = excluded.memory, gpus = excluded.gpus, gpu_memory = excluded.gpu_memory,
+        runtimes = excluded.runtimes, most = excluded.most, invoke = excluded.invoke, seen_at = excluded.seen_at,
+        evaluation_id = coalesce(excluded.evaluation_id, old.evaluation_id),
+        team_id = coalesce(excluded.team_id, old.team_id),
+        image_id = coalesce(excluded.image_id, old.image_id),
+        -- a slot may be leased its next case before it has finished this one: its clock then runs on
+        charged_at = coalesce(old.charged_at, excluded.charged_at)
 )
-"""
-
-
-def parameters(worker_id: UUID, slot: Slot) -> dict[str, Any]:
-    """What `CHOSEN` is asked with."""
-    return {
-        "worker": worker_id,
-        "name": slot.name,
-        "cpus": slot.cpus,
-        "memory": slot.memory,
-        "gpus": slot.gpus,
-        "gpu_memory": slot.gpu_memory,
-        "runtimes": [*slot.runtimes, ANY_RUNTIME],
-        "any_runtime": ANY_RUNTIME,
-        "present_seconds": PRESENT_SECONDS,
-        "half_life": HALF_LIFE,
-        "usage_unit": USAGE_UNIT,
-        "remaining_unit": REMAINING_UNIT,
-    }
+SELECT {columns}, (
+    -- what the slot held before this claim, by mode
+    SELECT jsonb_object_agg(coalesce(mode, 'fresh'), cases) FROM (
+        SELECT mode, count(*) AS cases FROM case_runs
+        WHERE status = 'running' AND worker_id = :worker AND worker = :name
+        GROUP BY mode
+    ) AS had
+) AS had
+FROM leased

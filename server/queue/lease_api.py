@@ -10,18 +10,26 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 
+from contract.bounds import MOST_INT
+from contract.statuses import Mode
+from contract.texts import BINARY, Name
 from server.accounts.principals import RunWorker
 from server.accounts.service import authenticate_run_worker
 from server.blobs import BlobWriter
-from server.bounds import MOST_INT
 from server.database import unit_of_work
 from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep, TokenDep
 from server.disk import Share
 from server.errors import NotFound, TooLarge, Unprocessable
-from server.evaluations import batches, faults, leases, reads, service, slots
-from server.evaluations.batches import Mode
-from server.evaluations.downloads import Download, download, file_of
-from server.evaluations.lease_schemas import (
+from server.evaluations import faults, service
+from server.evaluations.outputs import waiting_name
+from server.evaluations.said import Finished
+from server.evaluations.service import Claim
+from server.front.threads import in_stream_thread
+from server.images.models import Image
+from server.queue import batches, leases, reads, slots
+from server.queue.claim import Leased, claim
+from server.queue.downloads import Download, download, file_of
+from server.queue.lease_schemas import (
     CaseLease,
     FinishIn,
     HeartbeatIn,
@@ -33,13 +41,8 @@ from server.evaluations.lease_schemas import (
     SlotName,
     SlotStateIn,
 )
-from server.evaluations.outputs import waiting_name
-from server.evaluations.said import Finished
-from server.evaluations.service import Claim
-from server.front.threads import in_stream_thread
-from server.images.models import Image
+from server.queue.policy import Slot
 from server.settings import Settings
-from server.texts import BINARY, Name
 
 router = APIRouter(prefix="/worker", tags=["run workers"])
 
@@ -82,13 +85,13 @@ def lease(
     """
     if not settings.room(Share.NEW_WORK).left():
         return Response(status_code=204)
-    leased = leases.claim(session, worker, leases.Slot(**slot.model_dump()), settings=settings)
+    leased = claim(session, worker, Slot(**slot.model_dump()), settings=settings)
     if leased is None:
         return Response(status_code=204)
     return _lease_out(session, leased, settings)
 
 
-def _lease_out(session: Session, leased: leases.Leased, settings: Settings) -> LeaseOut:
+def _lease_out(session: Session, leased: Leased, settings: Settings) -> LeaseOut:
     evaluation = leased.evaluation
     spec = evaluation.spec_version.spec
     first, *more = _cases(session, leased, settings)
@@ -109,7 +112,7 @@ def _lease_out(session: Session, leased: leases.Leased, settings: Settings) -> L
     )
 
 
-def _cases(session: Session, leased: leases.Leased, settings: Settings) -> list[CaseLease]:
+def _cases(session: Session, leased: Leased, settings: Settings) -> list[CaseLease]:
     repeated = batches.repeated(session, leased.evaluation, settings) if leased.mode is Mode.INVOKE else set()
     return [
         CaseLease(

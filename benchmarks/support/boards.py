@@ -4,6 +4,7 @@ import numpy as np
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import load_challenge
 from server.challenges.models import Challenge
@@ -11,7 +12,6 @@ from server.challenges.service import apply
 from server.datasets.models import Case, Dataset
 from server.evaluations.models import Evaluation, Score
 from server.evaluations.scoring import bases
-from server.evaluations.status import EvaluationStatus
 from server.ids import new_id
 from server.images.models import Image
 from server.submissions.models import Submission

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import String, cast, func, select, update
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, EvaluationStatus
 from server import events
 from server.challenges.models import Challenge
 from server.challenges.service import spec_of_phase
@@ -13,7 +14,6 @@ from server.database import after_commit
 from server.errors import Conflict, NotFound
 from server.evaluations.models import CaseRun, Evaluation, Trouble
 from server.evaluations.service import lock_evaluation
-from server.evaluations.status import CaseStatus, EvaluationStatus
 from server.settings import Settings
 from server.submissions.quota import quota_of
 from server.teams.models import Team
@@ -74,8 +74,8 @@ def _put_back(session: Session, evaluation: Evaluation) -> tuple[int, int]:
     total = session.scalar(select(func.count()).where(own)) or 0
     dropped = session.scalars(
         update(CaseRun)
-        .where(own, CaseRun.status == CaseStatus.DROPPED.value)
-        .values(status=CaseStatus.WAITING.value, faults=0, lease_until=None, not_before=None, output=None)
+        .where(own, CaseRun.status == CaseStatus.DROPPED)
+        .values(status=CaseStatus.WAITING, faults=0, lease_until=None, not_before=None, output=None)
         .returning(CaseRun.id)
     ).all()
     session.execute(update(Trouble).where(Trouble.image_id == evaluation.image_id).values(counts=False))

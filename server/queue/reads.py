@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus
 from server.challenges.models import Challenge
 from server.datasets.models import Case, Dataset
 from server.errors import NotNow
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.status import CaseStatus
 from server.evaluations.worker_models import WorkerRead
 from server.teams.models import Team
 
@@ -132,7 +132,7 @@ class Answered:
 
 def answered(session: Session, worker_id: UUID, *, since: datetime | None = None) -> list[Answered]:
     """The evaluations whose present outputs are in part this token's: what to run again if it cannot be trusted."""
-    mine = (CaseRun.worker_id == worker_id) & (CaseRun.status == CaseStatus.DONE.value)
+    mine = (CaseRun.worker_id == worker_id) & (CaseRun.status == CaseStatus.DONE)
     if since is not None:
         mine &= CaseRun.finished_at >= since
     counted = (

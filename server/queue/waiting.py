@@ -11,13 +11,11 @@ from server import events
 from server.challenges.models import Challenge
 from server.errors import Conflict, NotFound
 from server.evaluations.models import Evaluation
-from server.evaluations.status import EvaluationStatus
+from server.evaluations.status import HAS_CASES
 from server.teams.models import Team
 from server.teams.service import name_key
 
 LEAST_PRIORITY, MOST_PRIORITY = -1000, 1000
-HAS_CASES = (EvaluationStatus.QUEUED.value, EvaluationStatus.RUNNING.value)
-"""Statuses of evaluations that have cases to run."""
 
 
 @dataclass(frozen=True)

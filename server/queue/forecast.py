@@ -9,15 +9,15 @@ from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.statuses import CaseStatus, Mode
 from server.challenges.models import Challenge
 from server.challenges.service import now
-from server.evaluations.batches import Mode, may_invoke
 from server.evaluations.errors import parked_sentence
 from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
-from server.evaluations.outlook import Work, ends
-from server.evaluations.slots import fits, needs, present_slots
-from server.evaluations.status import CaseStatus
-from server.evaluations.waiting import HAS_CASES
+from server.evaluations.status import HAS_CASES
+from server.queue.batches import may_invoke
+from server.queue.outlook import Work, ends
+from server.queue.slots import fits, needs, present_slots
 
 _PACKED = 2
 
@@ -153,7 +153,7 @@ class _Measured:
         held = func.extract("epoch", CaseRun.finished_at - func.greatest(CaseRun.started_at, before))
         each = (
             select(CaseRun.evaluation_id, CaseRun.mode, held.label("seconds"))
-            .where(CaseRun.status == CaseStatus.DONE.value, CaseRun.worker.is_not(None))
+            .where(CaseRun.status == CaseStatus.DONE, CaseRun.worker.is_not(None))
             .subquery()
         )
         rows = session.execute(
@@ -163,7 +163,7 @@ class _Measured:
                 Evaluation.task,
                 func.avg(each.c.seconds),
                 func.count(),
-                func.avg(each.c.seconds).filter(each.c.mode == Mode.INVOKE.value),
+                func.avg(each.c.seconds).filter(each.c.mode == Mode.INVOKE),
             )
             .join(each, each.c.evaluation_id == Evaluation.id)
             .group_by(Evaluation.id)

@@ -1,0 +1,1 @@
+"""What several benchmarks share: installations, crowds of clients, comparisons and the machine they ran on."""

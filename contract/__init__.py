@@ -1,0 +1,4 @@
+"""What crosses a process: the one declaration of it that server, workers, client and tests share.
+
+Nothing here reads or decides. Whoever reads an answer ignores fields that it does not know.
+"""

@@ -1,0 +1,44 @@
+"""The states that evaluations, case runs and uploads are in, and the ways to run a case; stored and sent by value."""
+
+from enum import StrEnum
+
+
+class EvaluationStatus(StrEnum):
+    """Where an evaluation stands."""
+
+    QUEUED = "queued"  # no case has been leased yet
+    RUNNING = "running"  # some case runs or has run
+    SCORING = "scoring"  # every case is done; a score worker takes it next
+    SCORED = "scored"  # has a report; the only state that spends an attempt, while its cases are in force
+    REJECTED = "rejected"  # ended by the participant's fault
+    ERRORED = "errored"  # ended by the platform's fault; an admin may have it retried
+    CANCELLED = "cancelled"  # withdrawn by its team or an admin
+
+
+class CaseStatus(StrEnum):
+    """Where a case run stands."""
+
+    WAITING = "waiting"  # in the queue
+    RUNNING = "running"  # leased to a run worker
+    PARKED = "parked"  # met a fault of the platform; back in the queue after a pause
+    DONE = "done"  # has a verdict
+    DROPPED = "dropped"  # its evaluation ended before it ran
+
+
+class UploadStatus(StrEnum):
+    """Where an upload is."""
+
+    RECEIVING = "receiving"  # bytes are missing
+    CHECKING = "checking"  # all bytes are here; a score worker checks them, or will
+    READY = "ready"  # the archive holds an image that may be submitted
+    REJECTED = "rejected"  # it does not, or it ran out; `code` and `message` say why
+
+
+class Mode(StrEnum):
+    """How a leased case is to be run."""
+
+    FRESH = "fresh"
+    PACKED = "packed"
+    INVOKE = "invoke"
+    UNSERVED = "unserved"
+    """Never leased: a case that one container for many should have answered and did not, so that it ran fresh."""

@@ -1,0 +1,65 @@
+"""The figures of the order in which slots get cases; the order itself is in `claim.sql`.
+
+That reads no row of a case but the one that it locks. Its figures are small: one row per evaluation under way, one per
+slot, one per team. No evaluation is locked, so slots that choose at the same time neither wait for each other nor get
+the same case.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from server.evaluations.usage import HALF_LIFE
+
+USAGE_UNIT, REMAINING_UNIT = 600.0, 25.0
+"""Teams are compared in steps that double from here: slot seconds lately, and cases still to run. Within a step a slot
+may stay on its image, for loading one costs minutes."""
+
+ANY_RUNTIME = "any"
+"""What an evaluation needs whose challenge leaves the container runtime to the worker."""
+
+
+PRESENT_SECONDS = 60
+"""A slot that neither asked for a case nor kept a lease alive for so long is not there."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What a slot of a run worker offers.
+
+    Processor cores, memory in bytes, GPUs and the memory of one in bytes, runtimes of its container engine, how many
+    cases it would run at once, and whether it can keep one container for several.
+    """
+
+    name: str
+    cpus: float
+    memory: int
+    gpus: int = 0
+    gpu_memory: int = 0
+    most: int = 1
+    invoke: bool = False
+    runtimes: tuple[str, ...] = ("runc",)
+
+
+WIDTHS = (128, 1_000_000)
+"""Evaluations that are put in order and looked into: the first, for sorting them all would cost more than the rest of
+the query, and if none of these has a case to give, all. Enough that those with every case parked, as first cases are on
+a disturbed host, seldom are all of them."""
+
+
+def parameters(worker_id: UUID, slot: Slot) -> dict[str, Any]:
+    """What `claim.sql` chooses with."""
+    return {
+        "worker": worker_id,
+        "name": slot.name,
+        "cpus": slot.cpus,
+        "memory": slot.memory,
+        "gpus": slot.gpus,
+        "gpu_memory": slot.gpu_memory,
+        "runtimes": [*slot.runtimes, ANY_RUNTIME],
+        "any_runtime": ANY_RUNTIME,
+        "present_seconds": PRESENT_SECONDS,
+        "half_life": HALF_LIFE,
+        "usage_unit": USAGE_UNIT,
+        "remaining_unit": REMAINING_UNIT,
+    }

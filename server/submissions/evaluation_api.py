@@ -1,0 +1,62 @@
+"""Endpoints of single evaluations for their teams, and an errored one's retry."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from server.deps import AdminDep, SessionDep, SettingsDep, UserDep
+from server.evaluations import cases, service
+from server.evaluations.api import After, Limit
+from server.evaluations.schemas import CaseOut, RetryIn, case_out
+from server.submissions import access, views
+from server.submissions.retry import retry
+from server.submissions.schemas import EvaluationOut
+
+router = APIRouter(tags=["evaluations"])
+
+
+@router.get("/evaluations/{evaluation_id}")
+def get_evaluation(session: SessionDep, user: UserDep, evaluation_id: UUID) -> EvaluationOut:
+    """One evaluation of your team."""
+    submission, evaluation = access.own_evaluation(session, user, evaluation_id)
+    return views.evaluations_out(session, submission, [evaluation])[0]
+
+
+@router.post("/evaluations/{evaluation_id}/cancel")
+def cancel(session: SessionDep, user: UserDep, evaluation_id: UUID) -> EvaluationOut:
+    """Withdraws an evaluation that has not ended; its attempt is given back."""
+    submission, evaluation = access.own_evaluation(session, user, evaluation_id, scope="submit")
+    service.cancel(session, evaluation.id, actor=user.actor)
+    return views.evaluations_out(session, submission, [evaluation])[0]
+
+
+@router.get("/evaluations/{evaluation_id}/cases")
+def list_cases(
+    session: SessionDep, user: UserDep, evaluation_id: UUID, after: After = None, limit: Limit = 100
+) -> list[CaseOut]:
+    """The cases with verdict and the end of the log, page by page; of a phase with public cases only."""
+    evaluation = access.evaluation_with_public_cases(session, user, evaluation_id)
+    return [
+        case_out(one, one.run.case.name) for one in cases.page(session, evaluation, after=after, limit=limit)
+    ]
+
+
+@router.get("/evaluations/{evaluation_id}/cases/{case_id}")
+def getcase_out(session: SessionDep, user: UserDep, evaluation_id: UUID, case_id: UUID) -> CaseOut:
+    """One case with verdict and all of its log; of a phase with public cases only."""
+    evaluation = access.evaluation_with_public_cases(session, user, evaluation_id)
+    shown = cases.one(session, evaluation, case_id)
+    return case_out(shown, shown.run.case.name)
+
+
+@router.post("/admin/evaluations/{evaluation_id}/retry", status_code=204)
+def post_retry(
+    session: SessionDep,
+    settings: SettingsDep,
+    admin: AdminDep,
+    evaluation_id: UUID,
+    wanted: RetryIn | None = None,
+) -> None:
+    """Puts an errored evaluation back: cases that are done keep their outputs, and its team is never refused for it."""
+    why = None if wanted is None else wanted.why
+    retry(session, evaluation_id, actor=admin.actor, settings=settings, why=why)
