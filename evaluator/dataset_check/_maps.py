@@ -58,7 +58,7 @@ class MapCheck:
         self._read = 0
         for name, board in spec.boards_of(task).items():
             try:
-                found = bound_metrics(board)
+                found = bound_metrics(board, spec.tasks[task].kind)
             except ScoringError as problem:
                 self.findings.append(error("metric", f"board {name}: {problem}"))
                 continue

@@ -52,7 +52,8 @@ def with_plugin(
     `scorer_failed` and a reason that names it.
     """
     one_number = bool(job.task.kind.one_number)
-    with _Process(metric, job.board.metrics[key].parameters, one_number=one_number) as process:
+    own = job.task.kind.split(job.board.metrics[key].parameters)[1]
+    with _Process(metric, own, one_number=one_number) as process:
         try:
             found = run(replace(job, metrics={key: process.metric}))
             if found.rejected is None and found.metrics[key].reason == _NOT_A_NUMBER:
@@ -105,7 +106,7 @@ class _Process:
         self._lock = threading.Lock()
         # Fairness has its own way to resample, in this process; under another name it is a metric like any other.
         name = f"fairness of {fields.get('of')}" if metric.name == "fairness" else metric.name
-        self.metric = BoundMetric(self._passed_on(metric.plugin), metric.parameters, name)
+        self.metric = replace(metric, plugin=self._passed_on(metric.plugin), name=name)
 
     def __enter__(self) -> Self:
         return self

@@ -60,7 +60,7 @@ def score_outputs(
     spec = challenge.boards[board]
     task = challenge.tasks[spec.task]
     found = load_references(references, manifest)
-    job = Job(board, spec, task, manifest, found, read, bound_metrics(spec), cache)
+    job = Job(board, spec, task, manifest, found, read, bound_metrics(spec, task.kind), cache)
     own, foreign = split_metrics(job)
     report = _run(own)
     for key, metric in foreign.items():

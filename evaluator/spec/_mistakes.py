@@ -101,7 +101,8 @@ def _wrong_metric(
         message = f"{name} is a metric of {plugin.material}, and the task's output is {kind.name}"
         yield Mistake(("metric",), message)
         return
-    fields = {key: value for key, value in metric.items() if key not in _OWN}
+    given = {key: value for key, value in metric.items() if key not in _OWN}
+    chosen, fields = ({}, given) if kind is None else kind.split(given)
     endless = [key for key, value in fields.items() if not _finite(value)]
     if endless:
         yield from (Mistake((key,), "a number here is finite, neither .nan nor .inf") for key in endless)
@@ -109,13 +110,34 @@ def _wrong_metric(
     try:
         parameters = plugin.parse(fields)
     except ValidationError as error:
-        known = [*_OWN, *plugin.parameters.model_fields]
+        known = [*_OWN, *chosen, *plugin.parameters.model_fields]
         yield from (Mistake(one["loc"], words(one, known)) for one in _told_once(error, known))
         return
+    if kind is not None and kind.chooses is not None:
+        yield from _wrong_choice(kind, plugin, given, output)
     if isinstance(plugin, CaseMetric):
         yield from _wrong_labels(parameters, output)
     else:
         yield from _wrong_scores(name, plugin, parameters, output, board)
+
+
+def _wrong_choice(
+    kind: Kind, plugin: Any, given: Mapping[str, Any], output: Mapping[str, Any]
+) -> Iterator[Mistake]:
+    """What a metric is of, where the kind lets it choose; nothing while the output itself is wrong."""
+    try:
+        chosen = kind.chosen(given)
+    except ValidationError as error:
+        known = [*(kind.chooses.model_fields if kind.chooses else ())]
+        yield from (Mistake(one["loc"], words(one, known)) for one in _told_once(error, known))
+        return
+    try:
+        model = kind.model.model_validate(output)
+    except ValidationError:
+        return
+    found = kind.misfit and kind.misfit(model, chosen, plugin.material, getattr(plugin, "reads", None))
+    if found:
+        yield Mistake((found[0],), found[1])
 
 
 def _finite(value: object) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.outputs import TruthError
-from evaluator.spec import Cells, Cohorts, Maps, Task
+from evaluator.spec import Cells, Cohorts, Files, Maps, Task
 from evaluator.spec import Challenge as Spec
 from server.datasets.check import check_staged
 from server.datasets.findings import Findings, LayoutError, some
@@ -212,7 +212,7 @@ class _Writer:
             self._findings.warn(path, "every voxel has the same value")
 
     def _reference(self, one: Found, geometry: Geometry | None) -> str:
-        """The label of a case as references.csv has it; segmentations are written beside it."""
+        """The label of a case as references.csv has it; what is a file is written beside it."""
         labels = self._task.kind.labels
         if isinstance(labels, Cohorts):
             cohort = one.groups.get("cohort", "")
@@ -222,10 +222,21 @@ class _Writer:
         if one.label is None:
             self._findings.error(one.place, f"there is no labels/…/{labels.files[0]} of it")
             return ""
+        if isinstance(labels, Cells):
+            return _label(self._task, labels, one.label, self._findings)
         if isinstance(labels, Maps):
             self._segmentation(one.case, one.label, geometry)
-            return ""
-        return _label(self._task, labels, one.label, self._findings)
+        else:
+            self._file(one.case, one.label, labels)
+        return ""
+
+    def _file(self, case: str, label: Path, labels: Files) -> None:
+        try:
+            labels.read(self._task.output, label)
+        except TruthError as error:
+            self._findings.error(label, str(error))
+            return
+        shutil.copyfile(label, self._trees.references / f"{case}{labels.suffix}")
 
     def _segmentation(self, case: str, label: Path, geometry: Geometry | None) -> None:
         volume = self._clean(label, "seg.nii.gz")
