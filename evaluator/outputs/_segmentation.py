@@ -142,5 +142,9 @@ KIND = Kind(
     material=(SEGMENTATIONS,),
     one_number=None,
     shaped=True,
-    code=("evaluator.metrics.segmentation", "evaluator.outputs._reference:read_label_map"),
+    code=(
+        "evaluator.metrics.segmentation",
+        "evaluator.metrics.weighted:weighted_mean",
+        "evaluator.outputs._reference:read_label_map",
+    ),
 )

@@ -1,5 +1,6 @@
 """Scoring one board: from canonical outputs and references to values, intervals and replicates."""
 
+from evaluator.scoring._groups import groups_of
 from evaluator.scoring._probe import cohort_of
 from evaluator.scoring._report import (
     Extras,
@@ -28,6 +29,7 @@ __all__ = [
     "bound_metrics",
     "canonical_outputs",
     "cohort_of",
+    "groups_of",
     "score_board",
     "score_outputs",
 ]

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from evaluator.metrics import CaseMetric, DatasetMetric
+from evaluator.metrics.registry import UnknownMetric, lookup, names
 from evaluator.spec._kinds import Kind, UnknownKind, kind_of
 from evaluator.spec._words import Mistake, guess, mapping, plain, shown, without_follow_ups, words
 
@@ -87,9 +89,6 @@ def _kind(output: Mapping[str, Any]) -> Kind | None:
 def _wrong_metric(
     metric: Mapping[str, Any], output: Mapping[str, Any], board: Mapping[str, Any]
 ) -> Iterator[Mistake]:
-    # Here, because metrics are built on this package.
-    from evaluator.metrics.registry import CaseMetric, UnknownMetric, lookup, names
-
     name = metric["metric"]
     try:
         plugin = lookup(name)
@@ -102,7 +101,7 @@ def _wrong_metric(
         yield Mistake(("metric",), message)
         return
     given = {key: value for key, value in metric.items() if key not in _OWN}
-    chosen, fields = ({}, given) if kind is None else kind.split(given)
+    fields = given if kind is None else kind.split(given)[1]
     endless = [key for key, value in fields.items() if not _finite(value)]
     if endless:
         yield from (Mistake((key,), "a number here is finite, neither .nan nor .inf") for key in endless)
@@ -110,7 +109,7 @@ def _wrong_metric(
     try:
         parameters = plugin.parse(fields)
     except ValidationError as error:
-        known = [*_OWN, *chosen, *plugin.parameters.model_fields]
+        known = [*_OWN, *_chosen_by(kind), *plugin.parameters.model_fields]
         yield from (Mistake(one["loc"], words(one, known)) for one in _told_once(error, known))
         return
     if kind is not None and kind.chooses is not None:
@@ -121,6 +120,11 @@ def _wrong_metric(
         yield from _wrong_scores(name, plugin, parameters, output, board)
 
 
+def _chosen_by(kind: Kind | None) -> list[str]:
+    """The fields that a kind adds to each metric."""
+    return [] if kind is None or kind.chooses is None else [*kind.chooses.model_fields]
+
+
 def _wrong_choice(
     kind: Kind, plugin: Any, given: Mapping[str, Any], output: Mapping[str, Any]
 ) -> Iterator[Mistake]:
@@ -128,8 +132,9 @@ def _wrong_choice(
     try:
         chosen = kind.chosen(given)
     except ValidationError as error:
-        known = [*(kind.chooses.model_fields if kind.chooses else ())]
-        yield from (Mistake(one["loc"], words(one, known)) for one in _told_once(error, known))
+        yield from (
+            Mistake(one["loc"], words(one, _chosen_by(kind))) for one in _told_once(error, _chosen_by(kind))
+        )
         return
     try:
         model = kind.model.model_validate(output)
@@ -170,20 +175,11 @@ def _wrong_labels(parameters: Any, output: Mapping[str, Any]) -> Iterator[Mistak
 
 
 def _wrong_scores(
-    name: str, plugin: Any, parameters: Any, output: Mapping[str, Any], board: Mapping[str, Any]
+    name: str, plugin: DatasetMetric, parameters: Any, output: Mapping[str, Any], board: Mapping[str, Any]
 ) -> Iterator[Mistake]:
     """What scoring would find out when it fills in the first missing output."""
-    from evaluator.metrics._of_datasets import BINARY, compared
-    from evaluator.metrics.registry import UnknownMetric, is_built_in, names
-
-    if not is_built_in(name):
-        return
     try:
-        if name == "fairness":
-            compared(parameters)
-        per_class = (
-            _reads_classes(plugin, parameters) if is_built_in(getattr(parameters, "of", name)) else None
-        )
+        reads = plugin.compared(parameters)[0].reads
     except UnknownMetric as error:
         yield Mistake(("of",), _unknown(parameters.of, str(error), names()))
         return
@@ -194,13 +190,14 @@ def _wrong_scores(
         yield Mistake(("of",), str(error))
         return
     kind = _kind(output)
-    if kind is not None and kind.one_number is not None and per_class is kind.one_number:
-        reads = "one score per class" if per_class else "one number per case"
-        yield Mistake(("metric",), f"{name} reads {reads}, and the task's output is {kind.name}")
-    if kind is not None and kind.one_number and getattr(parameters, "of", name) in BINARY:
+    per_class = reads == "classes"
+    if reads is not None and kind is not None and per_class is kind.one_number:
+        what = "one score per class" if per_class else "one number per case"
+        yield Mistake(("metric",), f"{name} reads {what}, and the task's output is {kind.name}")
+    if kind is not None and kind.one_number and reads == "binary":
         yield from _out_of_range(name, output)
-    if name == "fairness" and not board.get("groups"):
-        yield Mistake(("metric",), "fairness compares groups, and the board names none in groups")
+    if plugin.compares is not None and not board.get("groups"):
+        yield Mistake(("metric",), f"{name} compares groups, and the board names none in groups")
 
 
 def _out_of_range(name: str, output: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -212,11 +209,6 @@ def _out_of_range(name: str, output: Mapping[str, Any]) -> Iterator[Mistake]:
                 ("metric",),
                 f"{name} needs labels 0 and 1, and the task's {bound} of {excluded:g} excludes {label}",
             )
-
-
-def _reads_classes(plugin: Any, parameters: Any) -> bool:
-    """By what stands for a missing output; never asked of a metric that is not built in, which may do anything."""
-    return len(plugin.replace(0, 3, parameters)) > 1
 
 
 def _told_once(error: ValidationError, known: Sequence[str]) -> list[Any]:
