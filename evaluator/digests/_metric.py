@@ -8,7 +8,7 @@ from evaluator.digests._closure import Closure, Wanted
 from evaluator.digests._plugin import Plugin, find_plugin
 from evaluator.digests._source import Stamp, is_settled, sha256, stamp
 from evaluator.metrics.registry import TABLES
-from evaluator.spec import Cells, Files, Kind, Metric, kind_of, kinds
+from evaluator.spec import Cells, Files, Kind, Metric, kind_of, rows
 
 _PACKAGE = Path(__file__).parents[1]
 _TABLES = (*(table.__name__ for table in TABLES), "evaluator.metrics.registry")
@@ -82,9 +82,10 @@ def metric_digest(metric: Metric, kind: str, *, package: Path = _PACKAGE) -> str
         if closure.has(_COMPARISON):
             closure.add(*_OF_COMPARISONS)
             plugins += _taken(closure, of) if of else ()
+        plugins += _taken_way(closure, kind_of(kind))
     except _NotInstalledError:
         return None
-    closure.add(*_EVERY, *_way(kind_of(kind)))
+    closure.add(*_EVERY)
     digest = sha256(kind, *_said(closure), *(one.digest for one in plugins))
     stamps = (*closure.files.values(), *(one for plugin in plugins for one in plugin.stamps))
     if all(map(is_settled, stamps)):
@@ -100,11 +101,30 @@ def _taken(closure: Closure, name: str) -> list[Plugin]:
     """Takes in a metric from its row, or from its package, which it then returns."""
     if any(closure.add_row(table, name) for table in _TABLES):
         return []
+    plugin = _package_of(name)
+    closure.add(*_FOREIGN, *plugin.wanted(closure))
+    return [plugin]
+
+
+def _package_of(name: str) -> Plugin:
     plugin = find_plugin(name)
     if plugin is None:
         raise _NotInstalledError
-    closure.add(*_FOREIGN, *plugin.wanted(closure))
-    return [plugin]
+    return plugin
+
+
+def _taken_way(closure: Closure, kind: Kind) -> list[Plugin]:
+    """Takes in how a board over outputs of a kind is scored; what is not ours of it comes with its whole package."""
+    packages = {}
+    for module, name in _way(kind):
+        top = module.partition(".")[0]
+        if top in closure.packages:
+            closure.add((module, name))
+        else:
+            packages[top] = _package_of(f"{module}:{name}")
+    for plugin in packages.values():
+        closure.add(*plugin.wanted(closure))
+    return list(packages.values())
 
 
 def _way(kind: Kind) -> Iterator[Wanted]:
@@ -125,7 +145,7 @@ def _way(kind: Kind) -> Iterator[Wanted]:
 
 def _models() -> Iterator[Wanted]:
     """The models of outputs: what a challenge file says is compared as it stands."""
-    for kind in map(kind_of, kinds()):
+    for kind in rows():
         yield kind.model.__module__, kind.model.__name__
 
 

@@ -17,6 +17,7 @@ from evaluator.spec._kinds import (
     UnknownKind,
     kind_of,
     kinds,
+    rows,
 )
 from evaluator.spec._load import load_challenge, merge, parse_challenge, read_challenge
 from evaluator.spec._source import Problem, SpecError
@@ -61,4 +62,5 @@ __all__ = [
     "merge",
     "parse_challenge",
     "read_challenge",
+    "rows",
 ]

@@ -1,6 +1,7 @@
 """Kinds of output: each is one row that holds all that is known of it, found by the name that challenge files use."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -94,6 +95,7 @@ class Files:
 
     files: names of a case's label in a folder to import, the usual one first.
     read: the truth in a file; raises `evaluator.outputs.TruthError` with a predicate. perfect: the best output for it.
+    reached: whether that gets the best value of a metric, from what the metric chose; it does where this is None.
     case: what metrics of single cases compare: the output's and the truth's side, and the mm of a step along each axis;
     None where the kind has no such metrics.
     dataset: what metrics of whole datasets compare: labels and scores of all cases, from what the metric chose, the
@@ -105,6 +107,7 @@ class Files:
     files: tuple[str, ...]
     read: Callable[[Any, Path], Any]
     perfect: Callable[[Any, Any], Any]
+    reached: Callable[[Any], bool] | None = None
     case: Callable[[Any, Any, Any], tuple[Any, Any, tuple[float, ...]]] | None = None
     dataset: Callable[[Any, Any, Sequence[Any], Sequence[Any], Missing], tuple[Any, Any]] | None = None
 
@@ -195,6 +198,13 @@ def kind_of(name: str) -> Kind:
 def kinds() -> tuple[str, ...]:
     """The names of the built-in kinds, and of those that are installed beside them."""
     return (*_BUILT_IN, *(name for name in foreign.names(GROUP) if name not in _BUILT_IN))
+
+
+def rows() -> Iterator[Kind]:
+    """The rows of all kinds that can be used here."""
+    for name in kinds():
+        with suppress(UnknownKind):  # said to whoever names it
+            yield kind_of(name)
 
 
 def _of_its_kind(value: Any, _: object) -> Output:

@@ -9,7 +9,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from evaluator.spec import Limits, Task, kind_of, kinds
+from evaluator.spec import Limits, Task, kind_of, rows
 from sandbox.conformance import _image
 from sandbox.conformance._job import PREFIX, limits
 from sandbox.conformance._result import Result
@@ -37,20 +37,18 @@ def canary(
     Raises:
         EngineFault: the suite's image cannot be made here.
     """
-    image = _image.ensure(engine)
+    image, known = _image.ensure(engine), [kind.name for kind in rows()]
     folder = scratch / f"canary-{uuid.uuid4()}"
     folder.mkdir(mode=0o711)
     try:
         scan = folder / "scan.nii.gz"
         scan.write_bytes(_scan())
-        jobs = [
-            _job(kind, image, limits(profile, runtime), folder, slot or Slot(), prefix) for kind in kinds()
-        ]
+        jobs = [_job(kind, image, limits(profile, runtime), folder, slot or Slot(), prefix) for kind in known]
         with ThreadPoolExecutor(2) as pool:
             outcomes = list(pool.map(lambda job: _outcome(engine, job), jobs))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return [_result(kind, outcome, profile, runtime) for kind, outcome in zip(kinds(), outcomes, strict=True)]
+    return [_result(kind, outcome, profile, runtime) for kind, outcome in zip(known, outcomes, strict=True)]
 
 
 def _scan() -> bytes:

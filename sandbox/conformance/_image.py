@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluator.spec import kind_of, kinds
+from evaluator.spec import rows
 from evaluator.verdicts import PlatformFault
 from sandbox import elf
 from sandbox.archive import DirectorySink, check_archive, write_canonical
@@ -103,10 +103,9 @@ def _files() -> Iterator[_File]:
 
 def _answers() -> str:
     """A module with what each kind of output answers the canary's scan, from the sources in their rows."""
-    rows = [kind_of(name) for name in kinds()]
     parts = [
-        f"{inspect.getsource(row.canary.answer)}\nANSWERS[{row.name!r}] = {row.canary.answer.__name__}\n"
-        for row in rows
+        f"{inspect.getsource(kind.canary.answer)}\nANSWERS[{kind.name!r}] = {kind.canary.answer.__name__}\n"
+        for kind in rows()
     ]
     return "\n".join(["ANSWERS = {}\n", *parts])
 
