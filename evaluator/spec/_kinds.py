@@ -23,6 +23,7 @@ _BUILT_IN = {
     "scores": "evaluator.outputs._scores:KIND",
     "segmentation": "evaluator.outputs._segmentation:KIND",
     "embedding": "evaluator.outputs._embedding:KIND",
+    "points": "evaluator.outputs._points:KIND",
 }
 """Where the rows are: by name, because a row stands on the models of this package."""
 
