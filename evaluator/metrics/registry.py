@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 from evaluator import foreign
-from evaluator.metrics import _of_cases, _of_datasets, points
+from evaluator.metrics import _of_cases, _of_datasets, points, survival
 from evaluator.metrics._plugin import CaseMetric, DatasetMetric, MetricPlugin
 from evaluator.metrics.fairness import INTERVAL_NOTE, BetweenGroups, Comparison
 
@@ -50,7 +50,7 @@ _COMPARISONS = (
 )  # fmt: skip
 """What compares any other metric, so that it has to find it."""
 
-TABLES = (_of_cases, _of_datasets, points)
+TABLES = (_of_cases, _of_datasets, points, survival)
 """The modules with the rows of metrics, as their `METRICS`."""
 
 BUILT_IN: dict[str, MetricPlugin] = {

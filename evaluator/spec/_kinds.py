@@ -24,6 +24,7 @@ _BUILT_IN = {
     "segmentation": "evaluator.outputs._segmentation:KIND",
     "embedding": "evaluator.outputs._embedding:KIND",
     "points": "evaluator.outputs._points:KIND",
+    "table": "evaluator.outputs._table:KIND",
 }
 """Where the rows are: by name, because a row stands on the models of this package."""
 

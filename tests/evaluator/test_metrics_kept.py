@@ -43,6 +43,7 @@ LANDMARKS = {
     "mean_radial_error": {"metric": "mean_radial_error", "missing": 20},
     "success_detection_rate": {"metric": "success_detection_rate", "radius_mm": 2},
 }
+SURVIVAL = {"concordance": {"metric": "concordance", "column": "risk", "truth": "months", "event": "died"}}
 FAIRNESS = {
     "fair_auroc": {"metric": "fairness", "of": "ovr_auroc"},
     "fair_f1": {"metric": "fairness", "of": "macro_f1", "uninformative": "not_scored"},
@@ -177,6 +178,25 @@ def landmarks(root, seed):
     return found
 
 
+def survival(root, seed):
+    stream = np.random.default_rng(seed)
+    columns = [{"name": "risk"}]
+    output = {
+        "kind": "table",
+        "columns": columns,
+        "known": [{"name": "months"}, {"name": "died", "type": "boolean"}],
+    }
+    found = Dataset(root, challenge("task1", SURVIVAL, output), "task1")
+    for number in range(CASES):
+        months = float(np.random.default_rng(number).integers(1, 40))
+        found.reference_file(
+            f"c{number}", {"months": months, "died": number % 3 > 0}, subject=f"s{number // 2}"
+        )
+        if number != 5:
+            found.predict(f"c{number}", (round(float(stream.normal(-months / 15, 1)), 1),))
+    return found
+
+
 SETS = {
     "binary": (binary, "task1"),
     "in_order": (in_order, "task1"),
@@ -186,6 +206,7 @@ SETS = {
     "maps": (maps, "task4"),
     "points": (points, "task1"),
     "landmarks": (landmarks, "task1"),
+    "survival": (survival, "task1"),
     "probe": (probe, "task7"),
     "probe_over_seeds": (probe_over_seeds, "task7"),
 }
@@ -253,7 +274,7 @@ def test_values_intervals_replicates_influence_and_tests_are_what_they_were(name
 
 
 def test_every_built_in_metric_is_among_the_kept_ones():
-    kept = {*BINARY, *CLASSES, *NUMBERS, *MAPS, *POINTS, *LANDMARKS, "fairness"}
+    kept = {*BINARY, *CLASSES, *NUMBERS, *MAPS, *POINTS, *LANDMARKS, *SURVIVAL, "fairness"}
     assert kept == set(registry.names())
 
 
