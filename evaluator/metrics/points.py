@@ -17,6 +17,9 @@ from evaluator.metrics._errors import NotScored
 from evaluator.metrics._plugin import CaseData, CaseMetric, DatasetData, DatasetMetric, Parameters, Values
 from evaluator.resampling import Counts
 
+MATERIAL = "points"
+"""What metrics of points declare as their material."""
+
 Points = NDArray[np.void]
 
 _CELLS = 4_000_000  # of resamples by candidates at a time: 32 MB per intermediate array
@@ -203,8 +206,6 @@ def _f1(case: CaseData, parameters: _Called) -> float:
 def _nothing(label: object, classes: int, parameters: object) -> list[float]:
     return []
 
-
-MATERIAL = "points"
 
 METRICS = (
     CaseMetric(

@@ -9,6 +9,9 @@ from evaluator.metrics._errors import NotScored
 from evaluator.metrics._plugin import DatasetData, DatasetMetric, Parameters, Values
 from evaluator.resampling import Counts
 
+MATERIAL = "survival times"
+"""What metrics of times, of which some are censored, declare as their material."""
+
 _ROWS = 256  # cases at a time that are compared with all others
 
 
@@ -79,6 +82,6 @@ def _no_prediction(label: float, classes: int, parameters: Any) -> list[float]:
 METRICS = (
     DatasetMetric(
         "concordance", "higher", 0, 1, 0, _Concordance, concordance, _no_prediction, _influence,
-        weighted=_weighted, material="survival times", title="concordance index",
+        weighted=_weighted, material=MATERIAL, title="concordance index",
     ),
 )  # fmt: skip

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from evaluator.metrics import DATASETS
 from evaluator.outputs._file import read_small
 from evaluator.outputs._result import InvalidOutput, NotCanonical
-from evaluator.spec import DATASETS, Canary, Cohorts, Kind, Output
+from evaluator.spec import Canary, Cohorts, Kind, Output
 from evaluator.verdicts import Check
 
 _MAGIC = b"\x93NUMPY"

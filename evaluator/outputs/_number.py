@@ -10,9 +10,10 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import model_validator
 
+from evaluator.metrics import DATASETS
 from evaluator.outputs._file import read_small
 from evaluator.outputs._result import InvalidOutput, NotCanonical
-from evaluator.spec import DATASETS, Canary, Cells, Kind, Output
+from evaluator.spec import Canary, Cells, Kind, Output
 from evaluator.tables import decimal
 from evaluator.verdicts import Check
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from evaluator.metrics.points import MATERIAL
 from evaluator.outputs._json import Reading, parse_json, read_json, sentence_of_label
 from evaluator.outputs._number import text_of
 from evaluator.outputs._result import InputUnreadable, InvalidOutput, NotCanonical
@@ -16,9 +17,6 @@ from evaluator.outputs._segmentation import input_header
 from evaluator.spec import Canary, EachOnce, Files, Kind, Output
 from evaluator.tables import text_of as read_text
 from evaluator.verdicts import Check
-
-MATERIAL = "points"
-"""What metrics of points declare as their material."""
 
 POINT = np.dtype(
     [("x", "<f8"), ("y", "<f8"), ("z", "<f8"), ("confidence", "<f8"), ("name", "<i4"), ("radius", "<f8")]

@@ -7,10 +7,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from evaluator.metrics import DATASETS
 from evaluator.outputs._file import read_small
 from evaluator.outputs._number import TruthError, parse_float, same, text_of
 from evaluator.outputs._result import InvalidOutput, NotCanonical
-from evaluator.spec import DATASETS, Canary, Cells, Kind, Output, each_once
+from evaluator.spec import Canary, Cells, Kind, Output, each_once
 from evaluator.verdicts import Check
 
 _LIMIT = 1 << 20

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from evaluator.metrics import SEGMENTATIONS
 from evaluator.outputs._file import opened
 from evaluator.outputs._geometry import same_affine, turned
 from evaluator.outputs._gzip import GunzipReader, GzipError
@@ -15,7 +16,7 @@ from evaluator.outputs._image import MAX_TRAILING, LabelImage, read_labels
 from evaluator.outputs._labelmap import SegmentationOutput, decode, encode
 from evaluator.outputs._nifti import MAX_DATA_OFFSET, Header, HeaderError, read_header
 from evaluator.outputs._result import InputUnreadable, InvalidOutput, LabelMap
-from evaluator.spec import SEGMENTATIONS, Canary, Kind, Maps
+from evaluator.spec import Canary, Kind, Maps
 from evaluator.verdicts import Check
 
 _GZIP = b"\x1f\x8b"

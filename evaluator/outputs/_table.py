@@ -10,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from evaluator.metrics import DATASETS
+from evaluator.metrics.survival import MATERIAL
 from evaluator.outputs._json import Reading, parse_json, read_json, sentence_of_label
 from evaluator.outputs._number import TruthError, text_of
 from evaluator.outputs._result import InvalidOutput, NotCanonical
-from evaluator.spec import DATASETS, Canary, EachOnce, Files, Kind, Model, Output, guess
+from evaluator.spec import Canary, EachOnce, Files, Kind, Model, Output, guess
 from evaluator.tables import text_of as read_text
 from evaluator.verdicts import Check
-
-MATERIAL = "survival times"
-"""What metrics of times, of which some are censored, declare as their material."""
 
 TOLERANCE = 1e-5
 """Largest difference of two numbers that are one answer, relative to the larger of 1 and the two."""

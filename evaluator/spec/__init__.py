@@ -4,8 +4,6 @@ from evaluator.spec._base import EachOnce, Model, each_once
 from evaluator.spec._boards import Board, Bootstrap, GroupVariable, Metric, Probe, Ranking
 from evaluator.spec._challenge import Attempts, Challenge, Phase
 from evaluator.spec._kinds import (
-    DATASETS,
-    SEGMENTATIONS,
     Canary,
     Cells,
     Cohorts,
@@ -25,8 +23,6 @@ from evaluator.spec._tasks import Gpu, Input, Limits, OneOf, Task
 from evaluator.spec._words import guess
 
 __all__ = [
-    "DATASETS",
-    "SEGMENTATIONS",
     "Attempts",
     "Board",
     "Bootstrap",

@@ -29,11 +29,6 @@ _BUILT_IN = {
 """Where the rows are: by name, because a row stands on the models of this package."""
 
 
-SEGMENTATIONS = "single segmentations"
-DATASETS = "whole datasets"
-"""What metrics are of, in the words of a sentence: a kind's `material` names what its outputs are enough for."""
-
-
 class UnknownKind(ValueError):  # noqa: N818 - says what the name is
     """No usable kind of output has this name; the message says where was looked."""
 
