@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from evaluator.outputs import LabelMapError, SegmentationOutput, TruthError, Value, read_label_map
-from evaluator.spec import Cells, Files, Output, kind_of
+from evaluator.spec import Cells, Output, kind_of
 from evaluator.tables import TableError, decimal, known, text_of, text_table
 
 COLUMNS = ("case", "subject", "label", "cohort", "sex", "age", "site", "scanner")
@@ -201,24 +201,6 @@ class References:
             return labels.read(output, row.label)[0]
         except TruthError as error:
             raise ManifestError(f"{row.place}: {error}") from None
-
-    def truth(self, case: str, output: Output) -> Any:
-        """What the label of a case says; the labels of the output's kind are files beside the table.
-
-        Raises:
-            ManifestError: it is missing, or no label of the task.
-        """
-        labels = kind_of(output.kind).labels
-        if not isinstance(labels, Files):
-            raise TypeError(f"labels of the kind {output.kind} are no files")
-        path = self.directory / f"{case}{labels.suffix}"
-        try:
-            if not path.is_file():
-                raise TruthError("is missing")
-            return labels.read(output, path)
-        except TruthError as error:
-            entry = list(self.rows).index(case) + 1
-            raise ManifestError(f"entry {entry} of the manifest: its label {error}") from None
 
     def label_map(self, case: str, output: SegmentationOutput) -> ReferenceMap:
         """The reference segmentation of a case.

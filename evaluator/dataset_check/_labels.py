@@ -13,7 +13,7 @@ from evaluator.manifest import ManifestCase, ManifestError, Reference, Reference
 from evaluator.metrics import DatasetMetric
 from evaluator.metrics.registry import lookup
 from evaluator.outputs import InputUnreadable, TruthError, Value, check_output, encode
-from evaluator.scoring import cohort_of
+from evaluator.scoring import cohort_of, truth_of
 from evaluator.spec import Board, Cells, Cohorts, Files, Labels, Metric, Task
 
 _APART = 10.0  # embeddings of one class lie so far from all others that any probe learns them
@@ -78,7 +78,7 @@ def _truth(
 ) -> Value:
     labels, row = task.kind.labels, references.rows[case]
     if isinstance(labels, Files):
-        return labels.perfect(task.output, references.truth(case, task.output))
+        return labels.perfect(task.output, truth_of(references, case, task.output, labels))
     if isinstance(labels, Cells):
         if row.label is None:
             raise TruthError("the case has no label")

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.optimize import linear_sum_assignment
 
 from evaluator.metrics._errors import NotScored
 from evaluator.metrics._plugin import CaseData, CaseMetric, DatasetData, DatasetMetric, Parameters, Values
@@ -85,15 +84,13 @@ def radial_errors(found: Points, truth: Points, missing: float) -> Values:
 def matched(found: Points, truth: Points, radius_mm: float) -> int:
     """How many pairs of a found and a true point within the radius there are at most, each point in one pair.
 
-    Points with names are put into pairs of one name only. Of all ways the one with the most pairs is taken.
+    Points with names are put into pairs of one name only.
     """
-    distances = _distances(found, truth, radius_mm)
-    near = np.isfinite(distances)
-    distances = distances[near.any(axis=1)]
-    # A pair that is not allowed costs more than all others together, so none is taken in place of an allowed one.
-    cost = np.where(np.isfinite(distances), 0.0, 1.0)
-    rows, columns = linear_sum_assignment(cost)
-    return int(np.isfinite(distances[rows, columns]).sum())
+    from scipy.sparse import csr_array  # whoever checks outputs imports this module, and needs no scipy
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
+    near = csr_array(np.isfinite(_distances(found, truth, radius_mm)))
+    return int((maximum_bipartite_matching(near, perm_type="column") >= 0).sum())
 
 
 def detection_f1(

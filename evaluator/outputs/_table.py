@@ -157,12 +157,8 @@ def _cell(column: Column, record: Reading) -> float:
 
 
 def _same(one: Record, other: Record) -> bool:
-    a, b = np.array(one), np.array(other)
-    return bool(np.allclose(a, b, rtol=0, atol=TOLERANCE * max(1.0, _size(a), _size(b)), equal_nan=True))
-
-
-def _size(numbers: NDArray[np.float64]) -> float:
-    return float(np.nan_to_num(np.abs(numbers)).max(initial=0))
+    size = float(np.nan_to_num(np.abs([one, other])).max())
+    return bool(np.allclose(one, other, rtol=0, atol=TOLERANCE * max(1.0, size), equal_nan=True))
 
 
 def _read_label(output: TableOutput, path: Path) -> Record:
@@ -283,30 +279,15 @@ def _known_answer(header: bytes, voxels: bytes) -> bytes:
     ).encode()
 
 
+_COLUMNS = [
+    {"name": "risk"}, {"name": "lesions", "type": "integer"}, {"name": "recurs", "type": "boolean"},
+    {"name": "grade", "type": "category", "values": ["low", "high"]},
+]  # fmt: skip
+
 KIND = Kind(
-    "table",
-    TableOutput,
-    check,
-    encode,
-    decode,
-    _same,
-    Check.JSON,
-    Canary(
-        {
-            "columns": [
-                {"name": "risk"},
-                {"name": "lesions", "type": "integer"},
-                {"name": "grade", "type": "category", "values": ["low", "high"]},
-                {"name": "recurs", "type": "boolean"},
-            ]
-        },
-        _known_answer,
-        "eb07529c63769653986a7fd33f07bdb145247a3504a7160218e1c7dfd19aa7aa",
-    ),
+    "table", TableOutput, check, encode, decode, _same, Check.JSON,
+    Canary({"columns": _COLUMNS}, _known_answer, "b33099df13e2531aa683c91d7d1067a0ac8de71af678c7ff02b034b71f3e8d35"),
     Files(".json", ("table.json", "label.json"), _read_label, _perfect, _is_reached, dataset=_of_dataset),
     "evaluator.scoring._files:score_files",
-    material=(DATASETS, MATERIAL),
-    one_number=None,
-    chooses=Chosen,
-    misfit=_misfit,
-)
+    material=(DATASETS, MATERIAL), one_number=None, chooses=Chosen, misfit=_misfit,
+)  # fmt: skip

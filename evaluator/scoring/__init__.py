@@ -1,5 +1,6 @@
 """Scoring one board: from canonical outputs and references to values, intervals and replicates."""
 
+from evaluator.scoring._files import truth_of
 from evaluator.scoring._groups import groups_of
 from evaluator.scoring._probe import cohort_of
 from evaluator.scoring._report import (
@@ -32,4 +33,5 @@ __all__ = [
     "groups_of",
     "score_board",
     "score_outputs",
+    "truth_of",
 ]

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from evaluator.manifest import ManifestError
+from evaluator.manifest import ManifestError, References
 from evaluator.metrics import CaseData, CaseMetric, DatasetData, DatasetMetric, NotScored
 from evaluator.outputs import TruthError, Value
 from evaluator.scoring._cases import finite, mean_report
 from evaluator.scoring._dataset import score_dataset
 from evaluator.scoring._report import Extras, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
-from evaluator.spec import Files
+from evaluator.spec import Files, Output
 
 
 def score_files(job: Job) -> Report:
@@ -26,7 +26,7 @@ def score_files(job: Job) -> Report:
     labels, cases = job.task.kind.labels, job.manifest.names
     if not isinstance(labels, Files):
         raise ScoringError(f"board {job.name}: the labels of its task are no files")
-    truths = [job.references.truth(case, job.task.output) for case in cases]
+    truths = [truth_of(job.references, case, job.task.output, labels) for case in cases]
     values = [job.read(case) for case in cases]
     sample = resample(job, cases, [""] * len(cases))
     per_case: dict[str, tuple[float | None, ...]] = {}
@@ -40,6 +40,22 @@ def score_files(job: Job) -> Report:
             metrics[key] = _of_dataset(job, labels, metric, truths, values, sample)
     extras = Extras(dataset=job.manifest.digest, missing=sum(value is None for value in values))
     return Report(board=job.name, cases=cases, per_case=per_case, metrics=metrics, extras=extras)
+
+
+def truth_of(references: References, case: str, output: Output, labels: Files) -> Any:
+    """What the label of a case says.
+
+    Raises:
+        evaluator.manifest.ManifestError: it is missing, or no label of the task.
+    """
+    path = references.directory / f"{case}{labels.suffix}"
+    try:
+        if not path.is_file():
+            raise TruthError("is missing")
+        return labels.read(output, path)
+    except TruthError as error:
+        entry = list(references.rows).index(case) + 1
+        raise ManifestError(f"entry {entry} of the manifest: its label {error}") from None
 
 
 def _of_case(job: Job, labels: Files, metric: BoundMetric, truth: Any, value: Value | None) -> float:

@@ -9,10 +9,10 @@ from pkgutil import resolve_name
 from typing import Annotated, Any, ClassVar
 
 from pydantic import SerializeAsAny, WrapValidator
-from pydantic_core import PydanticKnownError
 
 from evaluator import foreign
 from evaluator.spec._base import Model
+from evaluator.spec._words import guess, shown
 from evaluator.verdicts import Check
 
 GROUP = "proctor.outputs"
@@ -205,18 +205,17 @@ def rows() -> Iterator[Kind]:
 
 
 def _of_its_kind(value: Any, _: object) -> Output:
-    """The output as the model of the kind that it names; errors are those of a union that is told apart by `kind`."""
+    """The output as the model of the kind that it names."""
     if isinstance(value, Output):
         return value
     if not isinstance(value, Mapping):
-        raise PydanticKnownError("model_attributes_type")
+        raise ValueError(f"a mapping of fields is wanted, not {shown(value)}")
     name = value.get("kind")
     if name is None:
-        raise PydanticKnownError("union_tag_not_found", {"discriminator": "'kind'"})
+        raise ValueError("the field kind is missing")
     if name not in kinds():
-        expected = ", ".join(map(repr, kinds()))
-        told = {"discriminator": "'kind'", "tag": str(name), "expected_tags": expected}
-        raise PydanticKnownError("union_tag_invalid", told)
+        hint = guess(str(name), kinds()) or f"; the kinds are {', '.join(map(repr, kinds()))}"
+        raise ValueError(f"there is no kind {str(name)[:40]!r}{hint}")
     return kind_of(name).model.model_validate(value)
 
 

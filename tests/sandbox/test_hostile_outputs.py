@@ -10,7 +10,10 @@ from evaluator.outputs import decode
 from evaluator.spec import Challenge, Task
 from sandbox import parse
 from sandbox.jobs import CaseJob
-from tests.hostile.outputs import OUTPUTS, POINTS, SCORES, TABLE, Output
+from tests.hostile.json_outputs import JSON_OUTPUTS, POINTS, TABLE
+from tests.hostile.outputs import OUTPUTS, SCORES, Output
+
+ROWS = [*OUTPUTS, *JSON_OUTPUTS]
 
 _PATIENCE = 20.0
 """Seconds that no output may take; the slowest takes one."""
@@ -36,7 +39,7 @@ def task_of(row: Output, challenge: Challenge) -> Task:
     return Task.model_validate(task | {"output": STANDS_FOR[row.task]})
 
 
-@pytest.mark.parametrize("row", OUTPUTS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_hostile_output_gets_its_verdict(
     row: Output, challenge: Challenge, make_job: Callable[..., CaseJob], tmp_path: Path
 ) -> None:
@@ -59,4 +62,4 @@ def test_a_hostile_output_gets_its_verdict(
 
 
 def test_names_are_told_apart_and_there_are_enough() -> None:
-    assert len({row.name for row in OUTPUTS}) == len(OUTPUTS) > 100
+    assert len({row.name for row in ROWS}) == len(ROWS) > 100
