@@ -13,7 +13,7 @@ from benchmarks.segmentation import parsed, tumours
 from benchmarks.support.compare import Comparison, Side
 from benchmarks.support.routes import Route, routes
 from evaluator.metrics import CaseData, segmentation
-from evaluator.metrics._compiled import kernels
+from evaluator.metrics.compiled import kernels
 
 _SHAPE, _SPACING = (256, 256, 180), (1.0, 1.0, 1.0)
 _ASKED: dict[str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from evaluator.metrics._compiled import SWITCH, kernels
+from evaluator.metrics.compiled import SWITCH, kernels
 
 T = TypeVar("T")
 

@@ -76,14 +76,14 @@ def _of_cases(ranking: Ranking, table: Table, number: int, digest: str) -> tuple
 
 
 def _influence(table: Table, number: int, entrants: Sequence[Entrant]) -> Values | None:
-    by_team = {one.team: one for one in entrants}
+    by_team = {entrant.team: entrant for entrant in entrants}
     column = table.columns[number]
     found = [by_team[team].metric(*column.key) for team in table.teams]
-    vectors = [None if one is None or one.value is None else one.influence for one in found]
-    scored = [one is not None and one.value is not None for one in found]
+    scored = [report is not None and report.value is not None for report in found]
+    vectors = [None if report is None or report.value is None else report.influence for report in found]
     if any(has and not vector for has, vector in zip(scored, vectors, strict=True)) or not any(scored):
         return None
-    lengths = {len(one) for one in vectors if one is not None}
+    lengths = {len(vector) for vector in vectors if vector is not None}
     if len(lengths) > 1:
         raise RankingError(f"{column.metric} of {column.board}: influence vectors of different lengths")
     rows = np.full((len(vectors), lengths.pop()), np.nan)

@@ -87,8 +87,8 @@ class Closure:
         return None
 
     def _followed(self, module: str, part: Part) -> Iterator[Wanted]:
-        for one in part.refers:
-            yield from self.target(module, one)
+        for reference in part.refers:
+            yield from self.target(module, reference)
 
     def target(self, source: str, reference: Reference) -> Iterator[Wanted]:
         """What a reference in module `source` leads to, if that is to be followed."""
@@ -100,7 +100,11 @@ class Closure:
         if (module, name) in self.hidden:
             return
         crossed = any(_in(source, here) and _in(module, there) for here, there in self.uncrossed)
-        if not crossed and not any(_in(module, one) for one in self.edges) and self._file(module) is not None:
+        if (
+            not crossed
+            and not any(_in(module, edge) for edge in self.edges)
+            and self._file(module) is not None
+        ):
             yield (module, name)
 
 

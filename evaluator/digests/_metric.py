@@ -12,6 +12,8 @@ from evaluator.spec import Cells, Files, Kind, Metric, kind_of, rows
 
 _PACKAGE = Path(__file__).parents[1]
 _TABLES = (*(table.__name__ for table in TABLES), "evaluator.metrics.registry")
+"""Modules that hold rows of metrics; the registry holds those of comparisons."""
+
 
 _EVERY: tuple[Wanted, ...] = (
     ("evaluator.manifest", "load_references"),

@@ -29,19 +29,21 @@ class Plugin:
     def wanted(self, closure: Closure) -> Iterator[Wanted]:
         """What it takes from the packages of `closure`."""
         for module in self.modules:
-            for one in module.everything.refers:
-                yield from closure.target(module.name, one)
+            for reference in module.everything.refers:
+                yield from closure.target(module.name, reference)
 
 
 def find_plugin(name: str) -> Plugin | None:
     """The package of the metric that a challenge file calls `name`; None where there is none."""
-    target = name if ":" in name else next((one.value for one in entry_points(group=GROUP, name=name)), "")
+    target = (
+        name if ":" in name else next((entry.value for entry in entry_points(group=GROUP, name=name)), "")
+    )
     top = target.partition(":")[0].partition(".")[0]
     spec = _spec(top) if top else None
     if spec is None or not (spec.submodule_search_locations or spec.origin):
         return None
     roots = list(map(Path, spec.submodule_search_locations or [str(spec.origin)]))
-    files = sorted({one for root in roots for one in _files(root)})
+    files = sorted({path for root in roots for path in _files(root)})
     if not files:
         return None
     modules, texts = [], [_version(top)]
@@ -57,17 +59,17 @@ def find_plugin(name: str) -> Plugin | None:
 def _spec(top: str) -> ModuleSpec | None:
     """Where a package would be imported from now, which need not be where this process has it from."""
     found = (finder.find_spec(top, None) for finder in sys.meta_path if hasattr(finder, "find_spec"))
-    return next((one for one in found if one is not None), None)
+    return next((spec for spec in found if spec is not None), None)
 
 
 def _files(root: Path) -> Iterator[Path]:
     """The files of a package, or a module with those beside it that it may import, unless others installed these."""
     if root.is_dir():
-        yield from (one for one in root.rglob("*") if one.is_file() and _counts(one.relative_to(root)))
+        yield from (path for path in root.rglob("*") if path.is_file() and _counts(path.relative_to(root)))
     elif root.is_file():
         yield root
         if root.parent not in _installed():
-            yield from (one for one in root.parent.glob("*.py") if one != root)
+            yield from (path for path in root.parent.glob("*.py") if path != root)
 
 
 def _counts(path: Path) -> bool:
@@ -83,7 +85,7 @@ def _installed() -> frozenset[Path]:
 
 def _base(path: Path, roots: list[Path]) -> Path:
     folders = [root if root.is_dir() else root.parent for root in roots]
-    return next(one for one in folders if path.is_relative_to(one))
+    return next(folder for folder in folders if path.is_relative_to(folder))
 
 
 def _module(top: str, path: Path, roots: list[Path]) -> Module | None:
@@ -91,7 +93,7 @@ def _module(top: str, path: Path, roots: list[Path]) -> Module | None:
     if path.suffix != ".py":
         return None
     base = _base(path, roots)
-    below = [one for one in path.relative_to(base).with_suffix("").parts if one != "__init__"]
+    below = [part for part in path.relative_to(base).with_suffix("").parts if part != "__init__"]
     try:
         return read_module(".".join([top, *below] if base in roots else below), path)
     except (SyntaxError, ValueError, OSError):
@@ -109,7 +111,7 @@ def _content(path: Path) -> str:
 def _version(top: str) -> str:
     """The version of the distribution that a package came with, as it is installed now."""
     try:
-        return next((version(one) for one in _distributions().get(top, ())), "")
+        return next((version(name) for name in _distributions().get(top, ())), "")
     except PackageNotFoundError:
         return ""
 

@@ -59,7 +59,7 @@ class Module:
 
     def _part(self, key: str, nodes: Sequence[ast.AST]) -> Part:
         if key not in self._made:
-            refers = {one for node in nodes for one in _refers(self.name, self.imports, node)}
+            refers = {reference for node in nodes for reference in _refers(self.name, self.imports, node)}
             text = "\n".join(filter(None, map(_text, nodes)))
             self._made[key] = Part(text, frozenset(refers))
         return self._made[key]
@@ -127,21 +127,21 @@ def _bound(statement: ast.stmt) -> list[str]:
         case ast.AnnAssign(target=ast.Name(id=name)):
             return [name]
         case ast.Assign(targets=targets):
-            named = [node for one in targets for node in ast.walk(one)]
-            plain = all(isinstance(one, ast.Name | ast.Tuple | ast.List | ast.Store) for one in named)
-            return [one.id for one in named if isinstance(one, ast.Name)] if plain else []
+            named = [node for target in targets for node in ast.walk(target)]
+            plain = all(isinstance(node, ast.Name | ast.Tuple | ast.List | ast.Store) for node in named)
+            return [node.id for node in named if isinstance(node, ast.Name)] if plain else []
     return []
 
 
 def _rows(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
     for node in ast.walk(tree):
-        for one in node.elts if isinstance(node, ast.Tuple) else ():
-            if isinstance(one, ast.Call) and one.args and isinstance(one.args[0], ast.Constant):
-                yield str(one.args[0].value), one
+        for row in node.elts if isinstance(node, ast.Tuple) else ():
+            if isinstance(row, ast.Call) and row.args and isinstance(row.args[0], ast.Constant):
+                yield str(row.args[0].value), row
 
 
 def _wordless(row: ast.Call) -> ast.Call:
-    return ast.Call(row.func, row.args, [one for one in row.keywords if one.arg not in _WORDS])
+    return ast.Call(row.func, row.args, [keyword for keyword in row.keywords if keyword.arg not in _WORDS])
 
 
 def _refers(module: str, imports: Mapping[str, Reference], node: ast.AST) -> Iterator[Reference]:
@@ -198,6 +198,6 @@ def _is_text(node: object) -> bool:
 def sha256(*texts: str) -> str:
     """The digest of texts in their order."""
     digest = hashlib.sha256()
-    for one in texts:
-        digest.update(one.encode() + b"\0")
+    for text in texts:
+        digest.update(text.encode() + b"\0")
     return "sha256:" + digest.hexdigest()

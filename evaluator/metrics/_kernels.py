@@ -1,4 +1,4 @@
-"""The loops that `_compiled` has numba compile, as plain functions: what numpy does in several steps, in one.
+"""The loops that `compiled` has numba compile, as plain functions: what numpy does in several steps, in one.
 
 They are written for what compilers make of them. Every result is the one that numpy gives, whole numbers throughout.
 """

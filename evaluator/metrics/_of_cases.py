@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from evaluator.metrics._pairs import LabelPair, MaskPair
 from evaluator.metrics._plugin import CaseData, CaseMetric, Direction, Parameters
 from evaluator.metrics.lesions import lesion_f1_of, lesion_sensitivity_of
 from evaluator.metrics.overlap import dice_of
+from evaluator.metrics.pairs import LabelPair, MaskPair
 from evaluator.metrics.surface import hausdorff_of, mean_of, median_of, surface_dice_of
 from evaluator.metrics.volume import relative_volume_difference_of, volume_difference_of
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluator.metrics._lattice import Lattice, Shell, shells_of
-from evaluator.metrics._surface_area import element_areas
 from evaluator.metrics._surface_steps import Histogram, steps_between
 from evaluator.metrics._surfaces import Indices, Surface
+from evaluator.metrics.surface_area import element_areas
 
 _TIE = 1e-9
 """Shares of a surface that differ by less are told apart by rounding only."""

@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics._compiled import Kernels, kernels
 from evaluator.metrics._lattice import Shell
-from evaluator.metrics._memory import empty
 from evaluator.metrics._surfaces import Indices, Surface
+from evaluator.metrics.compiled import Kernels, kernels
+from evaluator.metrics.memory import empty
 
 Histogram = NDArray[np.int64]
 """Elements by code, shape (256,)."""

@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics._compiled import Kernels, kernels
-from evaluator.metrics._memory import empty, zeros
+from evaluator.metrics.compiled import Kernels, kernels
+from evaluator.metrics.memory import empty, zeros
 
 _WORD = 8
 _SLAB = 1 << 17

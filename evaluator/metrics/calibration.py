@@ -58,7 +58,9 @@ def ovr_calibration_error(y_true: ArrayLike, y_score: ArrayLike, *, bins: int = 
     """
     label, chance = class_probabilities(y_true, y_score)
     classes = range(chance.shape[1])
-    return float(np.mean([calibration_error(label == one, chance[:, one], bins=bins) for one in classes]))
+    return float(
+        np.mean([calibration_error(label == number, chance[:, number], bins=bins) for number in classes])
+    )
 
 
 def bin_of(chance: NDArray[np.float64], bins: int) -> NDArray[np.intp]:

@@ -95,17 +95,18 @@ class BetweenGroups:
         """Mean over variables of 1 − disparity; variables without a value left out."""
         metric, inner = self.compared(parameters)
         found = [
-            1 - disparities(metric, inner, data, [counts * one for one in members_of(groups).values()])
+            1
+            - disparities(metric, inner, data, [counts * members for members in members_of(groups).values()])
             for groups in data.groups.values()
-            if any(one is not None for one in groups)  # a variable nobody has a value of compares nothing
+            if any(group is not None for group in groups)  # a variable nobody has a value of compares nothing
         ]
         return mean_of_finite(np.array(found)) if found else np.full(len(counts), np.nan)
 
 
 def members_of(groups: Sequence[str | None]) -> dict[str, NDArray[np.bool_]]:
     """Per group, in the order of names, which cases belong to it, shape (cases,)."""
-    names = sorted({one for one in groups if one is not None})
-    return {name: np.array([one == name for one in groups], dtype=bool) for name in names}
+    names = sorted({group for group in groups if group is not None})
+    return {name: np.array([group == name for group in groups], dtype=bool) for name in names}
 
 
 def disparities(

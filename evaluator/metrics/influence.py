@@ -65,14 +65,14 @@ def of_ovr_auroc(y_true: ArrayLike, y_score: ArrayLike) -> Influence:
     label, score = class_scores(y_true, y_score)
     if score.shape[1] == 2:
         return of_auroc(label, score[:, 1])
-    usable = [one for one in range(score.shape[1]) if 0 < (label == one).sum() < len(label)]
+    usable = [column for column in range(score.shape[1]) if 0 < (label == column).sum() < len(label)]
     if not usable:
         raise NotScored("no class has both positive and negative cases")
     terms = np.zeros(len(label))
-    for one in usable:
-        own, rest = label == one, label != one
-        terms[own] += share_below(score[own, one], score[rest, one]) / own.sum()
-        terms[rest] -= share_below(score[rest, one], score[own, one]) / rest.sum()
+    for column in usable:
+        own, rest = label == column, label != column
+        terms[own] += share_below(score[own, column], score[rest, column]) / own.sum()
+        terms[rest] -= share_below(score[rest, column], score[own, column]) / rest.sum()
     return _within(label, terms / len(usable))
 
 
@@ -157,8 +157,8 @@ def share_below(values: NDArray[np.float64], others: NDArray[np.float64]) -> NDA
 def _within(label: NDArray[np.int64], terms: Influence) -> Influence:
     """Terms of a sum, centred and scaled within each class."""
     psi = np.empty(len(terms))
-    for one in np.unique(label):
-        psi[label == one] = _scaled(terms[label == one])
+    for number in np.unique(label):
+        psi[label == number] = _scaled(terms[label == number])
     return psi
 
 

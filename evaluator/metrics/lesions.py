@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from evaluator.metrics._arrays import mask
-from evaluator.metrics._pairs import MaskPair, mask_pair
+from evaluator.metrics.pairs import MaskPair, mask_pair
 
 Connectivity = Literal[6, 18, 26]
 """Voxels that belong together share a face, an edge at least, or a corner at least."""

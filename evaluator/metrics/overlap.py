@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evaluator.metrics._arrays import mask
-from evaluator.metrics._pairs import MaskPair, same_shape
+from evaluator.metrics.pairs import MaskPair, same_shape
 
 
 def dice(pred: ArrayLike, ref: ArrayLike, *, both_empty: float = 1.0) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluator.metrics._arrays import indices, numbers
-from evaluator.metrics._compiled import Kernels, kernels
+from evaluator.metrics.compiled import Kernels, kernels
 from evaluator.resampling import Counts
 
 _AT_ONCE = 64  # resamples: the arrays of 5,000 cases then stay in a core's cache
@@ -71,7 +71,7 @@ def _compiled_pairs_won(
 
 
 def _numpy_pairs_won(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> _PairsWon:
-    places = [_places(positive, one) for one in scores]
+    places = [_places(positive, submission) for submission in scores]
     return lambda block, row: _pairs_won(block, places[row])
 
 

@@ -16,8 +16,8 @@ from math import inf
 from numpy.typing import ArrayLike
 
 from evaluator.metrics._arrays import mask
-from evaluator.metrics._pairs import MaskPair, mask_pair, spacing_of
 from evaluator.metrics._surface_distances import pooled
+from evaluator.metrics.pairs import MaskPair, mask_pair, spacing_of
 
 
 def surface_dice(

@@ -6,7 +6,7 @@ from math import inf
 from numpy.typing import ArrayLike
 
 from evaluator.metrics._arrays import mask
-from evaluator.metrics._pairs import MaskPair, mask_pair, spacing_of
+from evaluator.metrics.pairs import MaskPair, mask_pair, spacing_of
 
 
 def volume_difference(pred: ArrayLike, ref: ArrayLike, *, spacing_mm: Sequence[float]) -> float:

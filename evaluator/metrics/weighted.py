@@ -54,14 +54,16 @@ def ovr_auprc(data: DatasetData, counts: Counts, _: Any) -> Values:
     if classes == 2:
         return _average_precision(data.labels == 1, data.scores[:, 1], counts)
     return mean_of_finite(
-        np.array([of_class(data.labels == one, data.scores[:, one]) for one in range(classes)])
+        np.array([of_class(data.labels == number, data.scores[:, number]) for number in range(classes)])
     )
 
 
 def _over_classes(data: DatasetData, area: Callable[[npt.NDArray[np.bool_], Values], Values]) -> Values:
     classes = data.scores.shape[1]
     columns = [1] if classes == 2 else range(classes)
-    return mean_of_finite(np.array([area(data.labels == one, data.scores[:, one]) for one in columns]))
+    return mean_of_finite(
+        np.array([area(data.labels == column, data.scores[:, column]) for column in columns])
+    )
 
 
 def _average_precision(positive: npt.NDArray[np.bool_], scores: Values, counts: Counts) -> Values:
@@ -121,8 +123,10 @@ def ovr_calibration_error(data: DatasetData, counts: Counts, parameters: Any) ->
     return mean_of_finite(
         np.array(
             [
-                _bin_errors((data.labels == one).astype(float), data.scores[:, one], counts, parameters.bins)
-                for one in classes
+                _bin_errors(
+                    (data.labels == number).astype(float), data.scores[:, number], counts, parameters.bins
+                )
+                for number in classes
             ]
         )
     )

@@ -96,7 +96,9 @@ def _is_higher_better(board: Board, key: str) -> bool:
 
 
 def _arrow(board: Board, key: str) -> str:
-    return "higher is better" if _is_higher_better(board, key) else "lower is better"
+    unit = lookup(board.metrics[key].metric).unit
+    said = "higher is better" if _is_higher_better(board, key) else "lower is better"
+    return f"{said}, in {unit}" if unit else said
 
 
 def _values(board: Board, ordered: Sequence[Entry]) -> Table:

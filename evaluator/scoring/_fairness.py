@@ -84,7 +84,7 @@ def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int
         subjects=subjects,
         enough=subjects >= enough,
         values=values,
-        intervals={key: one.pair for key, one in bounds.items()},
+        intervals={key: found.pair for key, found in bounds.items()},
         interval_notes={key: note for key, note in notes.items() if note is not None},
     )
 
@@ -144,7 +144,7 @@ def _fairness(job: Job, tested: Tested, sample: Sample, metric: BoundMetric) -> 
 
 
 def _enough(job: Job) -> dict[str, int]:
-    return {one.variable: one.enough for one in job.board.groups}
+    return {group.variable: group.enough for group in job.board.groups}
 
 
 def _beats(metric: DatasetMetric, bounds: tuple[float, float] | None, chance: float | None) -> bool:
@@ -158,14 +158,16 @@ def _chance(this: _Comparison) -> float | None:
     """The metric's mean over shuffles of the labels: what these scores earn without any relation to them."""
     stream = np.random.Generator(np.random.PCG64(seed_of(f"{this.digest} labels")))
     shuffles = (stream.permutation(this.data.labels) for _ in range(_LABEL_SHUFFLES))
-    found = [_value(this.metric, this.parameters, DatasetData(one, this.data.scores)) for one in shuffles]
+    found = [
+        _value(this.metric, this.parameters, DatasetData(labels, this.data.scores)) for labels in shuffles
+    ]
     known = [value for value in found if value is not None]
     return float(np.mean(known)) if known else None
 
 
 def _variable(this: _Comparison, variable: str, groups: Sequence[str | None], enough: int) -> VariableReport:
     members = members_of(groups)
-    found = {group: this.value(one) for group, one in members.items()}
+    found = {group: this.value(cases) for group, cases in members.items()}
     known = {group: value for group, value in found.items() if value is not None}
     if not known:
         return VariableReport(enough=False)
@@ -199,7 +201,7 @@ def _shuffled(
     number of cases of each class. The cases of a subject carry the groups of the other's cases, in order; a
     case without a group stays out.
     """
-    number = np.array([-1 if one is None else names.index(one) for one in groups])
+    number = np.array([-1 if group is None else names.index(group) for group in groups])
     kinds: dict[tuple[Any, ...], list[npt.NDArray[np.intp]]] = {}
     for unit in range(int(units.max(initial=-1)) + 1):
         cases = np.flatnonzero((units == unit) & (number >= 0))
@@ -212,4 +214,4 @@ def _shuffled(
         block = np.array(members)  # (subjects, cases of each)
         orders = stream.permuted(np.tile(np.arange(len(block)), (_SHUFFLES, 1)), axis=1)
         moved[:, block] = number[block][orders]
-    return [(moved == one).astype(np.float64) for one in range(len(names))]
+    return [(moved == group).astype(np.float64) for group in range(len(names))]

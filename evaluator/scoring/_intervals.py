@@ -56,7 +56,7 @@ def said_of(value: float, bounds: Bounds, note: str | None = None) -> str | None
         return bounds.note
     outside = not bounds.low - _ROUNDING <= value <= bounds.high + _ROUNDING
     sentences = [bounds.note, note or (OUTSIDE if outside else None)]
-    return " ".join(one for one in sentences if one is not None) or None
+    return " ".join(sentence for sentence in sentences if sentence is not None) or None
 
 
 Exact = Callable[[float], tuple[float, float] | None]
@@ -103,7 +103,7 @@ def metric_report(
         return MetricReport(value=None, reason="The metric is not a finite number for these outputs.")
     bounds = bounds_of(replicates, sample, exact)
     drawn = replicates if is_drawn(sample.counts) else ()
-    kept = tuple(float(one) if np.isfinite(one) else None for one in drawn)
+    kept = tuple(float(value) if np.isfinite(value) else None for value in drawn)
     moved = None
     if influence is not None and np.isfinite(influence).all():
         moved = tuple(by_unit(influence, sample.units).tolist())

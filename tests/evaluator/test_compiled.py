@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from evaluator.metrics import _compiled, _memory
-from evaluator.metrics._masks import box_of
-from evaluator.metrics._pairs import LabelPair, mask_pair
+from evaluator.metrics import compiled, memory
+from evaluator.metrics.masks import box_of
 from evaluator.metrics.overlap import dice_of
+from evaluator.metrics.pairs import LabelPair, mask_pair
 from evaluator.metrics.resampled import auroc_replicates
 from evaluator.metrics.surface import hausdorff_of, mean_of, median_of, surface_dice_of
 from evaluator.resampling import draw_counts
@@ -22,8 +22,8 @@ SPACINGS = [(1.0, 1.0, 1.0), (0.5, 0.5, 0.6), (0.7, 1.3, 0.9), (3.0, 0.4, 1.1)]
 
 
 def on_route(monkeypatch, switch, action):
-    monkeypatch.setenv(_compiled.SWITCH, switch)
-    assert (_compiled.kernels() is not None) == (switch == "1")
+    monkeypatch.setenv(compiled.SWITCH, switch)
+    assert (compiled.kernels() is not None) == (switch == "1")
     return action()
 
 
@@ -115,27 +115,27 @@ def test_what_has_no_voxel_has_no_box(shape, monkeypatch):
 
 
 def test_memory_is_lent_again_only_when_no_view_of_it_is_left(monkeypatch):
-    monkeypatch.setattr(_memory, "_free", {})
-    first = _memory.zeros(100_000)
+    monkeypatch.setattr(memory, "_free", {})
+    first = memory.zeros(100_000)
     view = first[10:20].view(np.uint16).reshape(5, 1)
     where = first.ctypes.data
     del first
-    others = [_memory.empty(100_000) for _ in range(20)]
+    others = [memory.empty(100_000) for _ in range(20)]
     for other in others:
         other[:] = 255
     assert not view.any()
     assert not any(np.shares_memory(view, other) for other in others)
     del view, others, other
-    again = [_memory.zeros(70_000) for _ in range(20)]
+    again = [memory.zeros(70_000) for _ in range(20)]
     assert where in [one.ctypes.data for one in again]
-    assert not _memory.zeros(131_072).any()  # what an earlier array left in it is gone
+    assert not memory.zeros(131_072).any()  # what an earlier array left in it is gone
 
 
 @pytest.mark.parametrize("length", [0, 1, 65_535, 65_536, 65_537, 1 << 22, (1 << 22) + 1])
 def test_memory_has_the_length_and_type_that_is_asked_for(length):
-    assert _memory.zeros(length).shape == (length,)
-    assert not _memory.zeros(length).any()
-    numbers = _memory.empty(length // 8, np.int64)
+    assert memory.zeros(length).shape == (length,)
+    assert not memory.zeros(length).any()
+    numbers = memory.empty(length // 8, np.int64)
     numbers[:] = range(length // 8)
     assert numbers.tolist() == list(range(length // 8))
 
@@ -166,17 +166,17 @@ def test_replicates_of_auroc_are_the_same_on_both_routes(decimals, largest, monk
 
 
 def test_numpy_works_until_compiling_pays(monkeypatch):
-    monkeypatch.delenv(_compiled.SWITCH, raising=False)
-    monkeypatch.setattr(_compiled, "_spent", _compiled._Spent())
-    assert _compiled.kernels(9.0) is None
-    assert _compiled.kernels(2.0) is None
-    assert _compiled.kernels(0.0) is not None
+    monkeypatch.delenv(compiled.SWITCH, raising=False)
+    monkeypatch.setattr(compiled, "_spent", compiled._Spent())
+    assert compiled.kernels(9.0) is None
+    assert compiled.kernels(2.0) is None
+    assert compiled.kernels(0.0) is not None
 
 
 def test_without_numba_numpy_does_all_the_work(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    monkeypatch.setenv(_compiled.SWITCH, "1")
-    assert _compiled._loaded.__wrapped__() is None
+    monkeypatch.setenv(compiled.SWITCH, "1")
+    assert compiled._loaded.__wrapped__() is None
 
 
 def test_scoring_a_case_imports_no_numba():
@@ -185,6 +185,6 @@ def test_scoring_a_case_imports_no_numba():
         "m = np.zeros((9, 9, 9), bool); m[3:5] = True;"
         "print(surface_dice(m, m, spacing_mm=(1, 1, 1), tolerance_mm=1), 'numba' in sys.modules)"
     )
-    free = {name: value for name, value in os.environ.items() if name != _compiled.SWITCH}
+    free = {name: value for name, value in os.environ.items() if name != compiled.SWITCH}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=free)
     assert done.stdout.split() == ["1.0", "False"]

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from evaluator.metrics._surface_area import element_areas
 from evaluator.metrics.surface import (
     hausdorff,
     mean_surface_distance,
     median_surface_distance,
     surface_dice,
 )
+from evaluator.metrics.surface_area import element_areas
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""What scoring makes of the same seeded outputs stays what it was, to eleven digits, for every built-in metric.
+"""What scoring makes of the same seeded outputs stays what it was: of four kinds of outputs, with all their metrics.
 
 `python -m tests.evaluator.test_metrics_kept` writes the stored values again; only what was meant to change may differ.
 """

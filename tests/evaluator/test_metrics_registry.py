@@ -7,9 +7,11 @@ import pytest
 from pydantic import ValidationError
 
 from evaluator.metrics import (
+    DATASETS,
     CaseData,
     CaseMetric,
     DatasetData,
+    DatasetMetric,
     NotScored,
     case_metric,
     dataset_metric,
@@ -19,6 +21,7 @@ from evaluator.metrics.registry import UnknownMetric
 from evaluator.spec import load_challenge
 
 CHALLENGES = Path(__file__).parents[2] / "challenges"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.parametrize("challenge", ["fomo25", "fomo26"])
@@ -34,6 +37,25 @@ def test_the_worst_value_lies_at_the_worse_end_of_the_range():
         assert metric.name == name
         assert metric.worst == (metric.minimum if metric.direction == "higher" else metric.maximum)
         assert metric.scope == ("per_case" if isinstance(metric, CaseMetric) else "per_dataset")
+
+
+def test_every_row_says_what_people_call_the_metric_and_how_it_is_resampled():
+    rows = [registry.lookup(name) for name in registry.names()]
+    assert [row.name for row in rows if not row.title] == []
+    of_datasets = [row for row in rows if isinstance(row, DatasetMetric)]
+    assert [row.name for row in of_datasets if row.weighted is None] == []
+    of_scores = [row for row in of_datasets if row.material == DATASETS]
+    assert {row.name for row in of_scores if row.reads is None} == {"fairness"}  # that of what it compares
+
+
+def test_the_tables_of_the_documentation_name_every_metric_with_its_direction():
+    said = {}
+    for page in sorted(DOCS.glob("metrics-*.md")):
+        for line in page.read_text(encoding="utf-8").splitlines():
+            cells = [cell.strip() for cell in line.split("|")]
+            if len(cells) > 3 and cells[2] in ("higher", "lower"):
+                said |= dict.fromkeys(cells[1].replace("`", "").split(), cells[2])
+    assert said == {name: registry.lookup(name).direction for name in registry.names()}
 
 
 def test_ranges_are_those_of_the_definitions():
@@ -54,6 +76,9 @@ def test_a_decorated_function_is_a_metric_named_after_it_with_the_worse_end_as_i
 
     made = decorator(direction="higher", minimum=-1, maximum=2)(spread)
     assert (made.name, made.direction, made.worst) == ("spread", "higher", -1)
+    assert (made.title, made.unit) == (None, "")
+    made = decorator(direction="lower", minimum=-1, maximum=2, title="Spread", unit="mm")(spread)
+    assert (made.title, made.unit) == ("Spread", "mm")
     made = decorator(direction="lower", minimum=-1, maximum=2, name="given")(spread)
     assert (made.name, made.minimum, made.maximum, made.worst) == ("given", -1, 2, 2)
     assert decorator(direction="lower", minimum=-1, maximum=2, worst=0)(spread).worst == 0

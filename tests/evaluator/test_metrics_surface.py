@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from surface_distance import lookup_tables
 
-from evaluator.metrics._surface_area import element_areas
 from evaluator.metrics.surface import surface_dice
+from evaluator.metrics.surface_area import element_areas
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

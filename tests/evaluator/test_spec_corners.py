@@ -13,6 +13,7 @@ from evaluator.spec import Challenge, SpecError, load_challenge
 FOMO26 = Path(__file__).parents[2] / "challenges" / "fomo26" / "challenge.yaml"
 TEXT = FOMO26.read_text()
 CONTENT = yaml.safe_load(TEXT)
+OWN = "tests.evaluator.broken_metrics"
 
 
 def refused(tmp_path, content):
@@ -152,6 +153,51 @@ def test_a_range_without_both_classes_is_refused_for_metrics_of_two(tmp_path, li
     said = refused(tmp_path, TEXT.replace(kind, f"output: {{kind: number, {limits}}}", 1))
     assert "auroc needs labels 0 and 1" in said
     assert says in said
+
+    other = TEXT.replace(kind, f"output: {{kind: number, {limits}}}", 1)
+    own = refused(tmp_path, other.replace("{metric: auroc", f'{{metric: "{OWN}:of_two"', 1))
+    assert f"{OWN}:of_two needs labels 0 and 1" in own
+
+
+@pytest.mark.parametrize(
+    ("metric", "field", "says"),
+    [
+        (
+            "{metric: ovr_auroc}",
+            "task1",
+            "ovr_auroc reads one score per class, and the task's output is number",
+        ),
+        (f'{{metric: "{OWN}:of_classes"}}', "task1", "of_classes reads one score per class"),
+        ("{metric: fairness, of: macro_f1}", "task1", "fairness reads one score per class"),
+        (
+            "{metric: fairness, of: auroc}",
+            "task1",
+            "fairness compares groups, and the board names none in groups",
+        ),
+        ("{metric: auroc}", "task6", "auroc reads one number per case, and the task's output is embedding"),
+        (f'{{metric: "{OWN}:of_two"}}', "task6", "of_two reads one number per case"),
+        (f'{{metric: fairness, of: "{OWN}:of_two"}}', "task7", "fairness reads one number per case"),
+    ],
+)
+def test_a_metric_of_other_outputs_than_the_tasks_is_refused_also_one_of_your_own(
+    tmp_path, metric, field, says
+):
+    overlay = f"boards: {{{field}: {{metrics: {{odd: {metric}}}}}}}"
+    (tmp_path / "overlay.yaml").write_text(overlay)
+    with pytest.raises(SpecError) as error:
+        load_challenge(FOMO26, tmp_path / "overlay.yaml")
+    assert f"boards.{field}.metrics.odd.metric" in str(error.value)
+    assert says in str(error.value)
+
+
+def test_a_metric_of_your_own_that_reads_what_the_task_writes_is_taken(tmp_path):
+    wanted = {"task1": f"{OWN}:of_two", "task6": f"{OWN}:of_classes"}
+    overlay = {
+        "boards": {board: {"metrics": {"odd": {"metric": metric}}} for board, metric in wanted.items()}
+    }
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(overlay))
+    boards = load_challenge(FOMO26, tmp_path / "overlay.yaml").boards
+    assert {"odd"} <= boards["task1"].metrics.keys() & boards["task6"].metrics.keys()
 
 
 def test_a_rule_that_only_whole_files_break_is_said_too(tmp_path):

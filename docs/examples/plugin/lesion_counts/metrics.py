@@ -27,7 +27,7 @@ def _cap(parameters: VolumeError) -> float:
     return parameters.cap_ml
 
 
-@case_metric(direction="lower", minimum=0, maximum=1000, missing=_cap, parameters=VolumeError)
+@case_metric(direction="lower", minimum=0, maximum=1000, missing=_cap, parameters=VolumeError, unit="mL")
 def volume_error(case: CaseData, parameters: VolumeError) -> float:
     """Absolute difference of two volumes in millilitres."""
     voxel_ml = float(np.prod(case.spacing_mm)) / 1000
@@ -47,7 +47,9 @@ def _opposite(label: float, classes: int, parameters: Kappa) -> list[float]:
     return [parameters.threshold - 1 if label == 1 else parameters.threshold]
 
 
-@dataset_metric(direction="higher", minimum=-1, maximum=1, missing=_opposite, parameters=Kappa, seconds=60)
+@dataset_metric(
+    direction="higher", minimum=-1, maximum=1, missing=_opposite, parameters=Kappa, reads="binary", seconds=60
+)
 def kappa(data: DatasetData, parameters: Kappa) -> float:
     """Cohen's kappa of yes and no against labels 1 and 0."""
     said, true = data.scores >= parameters.threshold, data.labels == 1

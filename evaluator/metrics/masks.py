@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics._compiled import kernels
+from evaluator.metrics.compiled import kernels
 
 Box = tuple[tuple[int, int], ...]
 """First voxel, and one past the last, along each axis."""

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluator.metrics._compiled import kernels
 from evaluator.metrics._lattice import Lattice, shells_of
-from evaluator.metrics._masks import Box, box_of, cut, joined
-from evaluator.metrics._memory import copied, empty
 from evaluator.metrics._surface_distances import OneWay
 from evaluator.metrics._surfaces import Grid, Surface, surface_of
+from evaluator.metrics.compiled import kernels
+from evaluator.metrics.masks import Box, box_of, cut, joined
+from evaluator.metrics.memory import copied, empty
 
 _SECONDS_PER_VOXEL = 1e-9
 _LEAST_STEP = 1e-6
@@ -79,7 +79,7 @@ class LabelPair:
         kernels(prediction.size * _SECONDS_PER_VOXEL)
         box = joined(box_of(prediction), box_of(reference))
         self._flipped = prediction.flags.f_contiguous and not prediction.flags.c_contiguous
-        self._blocks = [self._block(one, box) for one in (prediction, reference)]
+        self._blocks = [self._block(labels, box) for labels in (prediction, reference)]
         self._whole = (prediction, reference)
         self._spacing_mm = spacing_mm
         self._masks: dict[int, MaskPair] = {}
