@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.segmentation import tumours
 from benchmarks.support.compare import Action, Comparison, compare
-from evaluator.outputs import check_output, read_label_map
-from evaluator.spec import SegmentationOutput, load_challenge
+from evaluator.outputs import SegmentationOutput, check_output, read_label_map
+from evaluator.spec import load_challenge
 
 _SHAPE, _SPACING = (512, 512, 400), (0.5, 0.5, 0.6)
 _CHALLENGE = Path(__file__).parents[1] / "challenges/fomo26/challenge.yaml"

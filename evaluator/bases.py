@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluator.digests import metric_digest
 from evaluator.metrics.registry import is_built_in, lookup
-from evaluator.spec import Challenge, Metric
+from evaluator.spec import Challenge, Kind, Metric
 
 Base = Mapping[str, Any]
 
@@ -32,27 +32,32 @@ def scoring_base(challenge: Challenge, board: str) -> dict[str, Any]:
     and what else decides values and intervals. Titles, the primary metric, weights and the ranking rule do not.
     """
     spec = challenge.boards[board]
-    kind = challenge.tasks[spec.task].output.kind
+    kind = challenge.tasks[spec.task].kind
     found = spec.model_dump(mode="json", include={"bootstrap", "probe", "groups"})
     for group in found["groups"]:
         del group["enough"]  # a mark in the report
     metrics = {
-        key: {"metric": one.metric, "parameters": _parameters(one), "code": metric_digest(one, kind)}
+        key: {
+            "metric": one.metric,
+            "parameters": _parameters(one, kind),
+            "code": metric_digest(one, kind.name),
+        }
         for key, one in spec.metrics.items()
     }
     return found | {"metrics": metrics}
 
 
-def _parameters(metric: Metric) -> dict[str, Any]:
+def _parameters(metric: Metric, kind: Kind) -> dict[str, Any]:
     """Of a built-in metric with its defaults; the code of others is not asked: it may be older than its files."""
     given = metric.parameters
+    chosen, own = kind.split(given)
     if not is_built_in(metric.metric):
         return given
     try:
-        parsed: dict[str, Any] = lookup(metric.metric).parse(given).model_dump(mode="json")
+        parsed: dict[str, Any] = lookup(metric.metric).parse(own).model_dump(mode="json")
     except ValueError:  # an older file, which this version would refuse
         return given
-    return parsed
+    return parsed | chosen
 
 
 def run_differences(then: Base, now: Base) -> list[str]:

@@ -17,8 +17,8 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from evaluator.frozen import Model
-from evaluator.outputs import LabelMapError, TruthError, read_label_map, truth
-from evaluator.spec import NumberOutput, SegmentationOutput
+from evaluator.outputs import LabelMapError, SegmentationOutput, TruthError, Value, read_label_map
+from evaluator.spec import Cells, Output, kind_of
 from evaluator.tables import TableError, decimal, known, text_of, text_table
 
 COLUMNS = ("case", "subject", "label", "cohort", "sex", "age", "site", "scanner")
@@ -183,17 +183,19 @@ class References:
     directory: Path
     rows: Mapping[str, Reference]
 
-    def label(self, case: str, output: NumberOutput) -> float:
-        """The label of a case as a number that an output may have.
+    def label(self, case: str, output: Output) -> Value:
+        """The perfect output for the label of a case; the labels of the output's kind are cells of the table.
 
         Raises:
             ManifestError: there is none.
         """
-        row = self.rows[case]
+        row, labels = self.rows[case], kind_of(output.kind).labels
+        if not isinstance(labels, Cells):
+            raise TypeError(f"labels of the kind {output.kind} are no cells")
         if row.label is None:
             raise ManifestError(f"{row.place}: the case has no label")
         try:
-            return truth(output, row.label)[0]
+            return labels.read(output, row.label)[0]
         except TruthError as error:
             raise ManifestError(f"{row.place}: {error}") from None
 

@@ -58,6 +58,10 @@ class Check(StrEnum):
     NPY = "npy"
     FLOATING_DTYPE = "floating_dtype"
     VECTOR = "vector"
+    # json
+    JSON = "json"
+    FIELDS = "fields"
+    COUNT = "count"
     # across the cases of a run
     EQUAL_WIDTH = "equal_width"
 

@@ -19,12 +19,6 @@ from sandbox.jobs import CaseJob
 from sandbox.parse_child import OUR_FAULT
 
 _WALL_SECONDS = 180
-_UNREADABLE = {
-    "embedding": Check.NPY,
-    "number": Check.DECIMAL_FLOAT,
-    "scores": Check.DECIMAL_FLOAT,
-    "segmentation": Check.HEADER,
-}
 _UNREADABLE_MESSAGE = "The output file could not be read within the memory and time that a check may use."
 
 
@@ -49,7 +43,7 @@ def check(job: CaseJob, output: Path) -> Checked:
     destination = job.scratch / "canonical"
     said = _ask(job, output, destination)
     if said is None:
-        return Checked(Verdict(Fault.OUTPUT_INVALID, _UNREADABLE_MESSAGE, _UNREADABLE[job.task.output.kind]))
+        return Checked(Verdict(Fault.OUTPUT_INVALID, _UNREADABLE_MESSAGE, job.task.kind.unreadable))
     warnings = tuple(said["warnings"])
     if said["valid"]:
         return Checked(Verdict(None, str(said["message"]), warnings=warnings), destination.read_bytes())

@@ -57,7 +57,7 @@ def _inputs(task: Task, directory: Path) -> dict[str, Path]:
         raise typer.BadParameter(f"{directory}: there is no such directory")
     files = {scan.key: directory / scan.file for scan in task.all_inputs}
     present = {key: file for key, file in files.items() if file.exists()}
-    if not present and task.output.kind == "segmentation":
+    if not present and task.kind.shaped:
         names = ", ".join(file.name for file in files.values())
         raise typer.BadParameter(f"{directory}: holds none of {names}")
     return present

@@ -14,7 +14,7 @@ from evaluator.cli._ending import ended
 from evaluator.cli._progress import Advance, progress
 from evaluator.manifest import Manifest, ManifestError, load_manifest
 from evaluator.scoring import MetricReport, ReadOutput, Report, ScoringError, score_outputs
-from evaluator.spec import Board, SpecError, Task, load_challenge
+from evaluator.spec import Board, Maps, SpecError, Task, load_challenge
 from evaluator.terminal import Console, harmless_json, say
 from evaluator.verdicts import Check
 
@@ -84,8 +84,8 @@ def _checked(
 
     def read(case: str) -> outputs.Value | None:
         path = predictions / f"{case}{task.output.suffix}"
-        # Has the shape of the inputs, which may be elsewhere.
-        like = {"reference": references / f"{case}.nii.gz"}
+        # A label map has the shape of the inputs, which may be elsewhere.
+        like = {"reference": references / f"{case}.nii.gz"} if isinstance(task.kind.labels, Maps) else {}
         try:
             result = outputs.check_output(task, path, like)
         except outputs.InputUnreadable as error:

@@ -6,12 +6,12 @@ from pathlib import Path
 from evaluator.dataset_check._finding import Finding, Severity, error
 from evaluator.dataset_check._groups import age_findings, group_findings, size_findings, split_findings
 from evaluator.dataset_check._inputs import input_files, input_findings
-from evaluator.dataset_check._labels import read_truths
+from evaluator.dataset_check._labels import read_truths, refusals
 from evaluator.dataset_check._maps import MapCheck
 from evaluator.dataset_check._perfect import perfect_findings, scored, scored_alone
 from evaluator.manifest import Manifest, ManifestError, References, load_references
 from evaluator.outputs import Header
-from evaluator.spec import Challenge, SegmentationOutput
+from evaluator.spec import Challenge, Files, Maps
 
 
 def check_dataset(
@@ -41,10 +41,7 @@ def check_dataset(
 def _findings(
     spec: Challenge, task: str, manifest: Manifest, root: Path, references: Path, ranked: bool
 ) -> Iterator[Finding]:
-    maps = None
-    output = spec.tasks[task].output
-    if isinstance(output, SegmentationOutput):
-        maps = MapCheck(spec, task, output, references)
+    maps = MapCheck(spec, task, references) if isinstance(spec.tasks[task].kind.labels, Maps) else None
     sound = True
     for case in manifest.cases:
         headers: dict[str, Header] = {}
@@ -65,16 +62,19 @@ def _findings(
         if sound and not maps.findings:
             yield from maps.foreign(manifest)
     else:
-        yield from _labelled(spec, task, manifest, rows, ranked)
+        yield from _labelled(spec, task, manifest, rows, root, ranked)
 
 
 def _labelled(
-    spec: Challenge, task: str, manifest: Manifest, rows: References, ranked: bool
+    spec: Challenge, task: str, manifest: Manifest, rows: References, root: Path, ranked: bool
 ) -> Iterator[Finding]:
     boards = spec.boards_of(task)
     yield from age_findings(rows, boards)
     truths = read_truths(spec.tasks[task], rows, boards)
     yield from truths.findings
+    if isinstance(spec.tasks[task].kind.labels, Files):
+        for case in manifest.cases:
+            yield from refusals(spec.tasks[task], case, input_files(case, root), truths.outputs)
     yield from group_findings(rows, boards, ranked=ranked)
     if not truths.outputs or any(one.severity is Severity.ERROR for one in truths.findings):
         return

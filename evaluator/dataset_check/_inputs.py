@@ -9,7 +9,7 @@ from evaluator.dataset_check._finding import Finding, error, warning
 from evaluator.manifest import ManifestCase
 from evaluator.outputs import Header, InputUnreadable, content_size, input_header, same_affine
 from evaluator.outputs import spacing_problem as problem_of_spacing
-from evaluator.spec import SegmentationOutput, Task
+from evaluator.spec import Task
 
 _IMAGES = (".nii.gz", ".nii")
 _LABEL_DIMENSIONS = 3
@@ -38,7 +38,7 @@ def input_findings(
             yield error("input_missing", f"input {key} is not there; import the case again", case.case)
         elif known[key].endswith(_IMAGES):
             yield from _image(case.case, key, path, headers)
-    if isinstance(task.output, SegmentationOutput) and headers:
+    if task.kind.shaped and headers:
         shapes = [header.shape for header in headers.values()]
         if all(len(shape) != _LABEL_DIMENSIONS for shape in shapes):
             message = f"its inputs have the shape {shapes[0]}, and label maps are 3-D; remove what is more"

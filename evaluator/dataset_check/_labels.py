@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
 
 from evaluator.dataset_check._finding import Finding, error, warning
-from evaluator.manifest import ManifestError, Reference, References
+from evaluator.manifest import ManifestCase, ManifestError, Reference, References
 from evaluator.metrics import DatasetMetric
 from evaluator.metrics.registry import lookup
-from evaluator.outputs import TruthError, Value, truth
-from evaluator.scoring import class_of, cohort_of
-from evaluator.spec import Board, EmbeddingOutput, Metric, NumberOutput, ScoresOutput, Task
+from evaluator.outputs import InputUnreadable, TruthError, Value, check_output, encode
+from evaluator.scoring import cohort_of, truth_of
+from evaluator.spec import Board, Cells, Cohorts, Files, Labels, Metric, Task
 
 _APART = 10.0  # embeddings of one class lie so far from all others that any probe learns them
 
@@ -29,41 +31,65 @@ def read_truths(task: Task, references: References, boards: Mapping[str, Board])
     """The label of every case as the output that it asks for, and what is wrong with those that ask for none."""
     found: list[Finding] = []
     outputs: dict[str, Value] = {}
-    classes = _cohorts(references) if isinstance(task.output, EmbeddingOutput) else ()
+    classes = _cohorts(references) if isinstance(task.kind.labels, Cohorts) else ()
     for case, row in references.rows.items():
         try:
-            outputs[case] = _truth(task, case, row, boards, classes, found)
+            outputs[case] = _truth(task, case, references, boards, classes, found)
         except (TruthError, ManifestError) as problem:
-            found.append(error("reference_labels", f"{row.place}: {_said(problem, row)}", case))
+            found.append(error("reference_labels", _said(problem, row, task.kind.labels), case))
     return Truths(tuple(found), {} if len(outputs) < len(references.rows) else outputs)
 
 
-def _said(problem: Exception, row: Reference) -> str:
-    return str(problem).removeprefix(f"{row.place}: ")
+def _said(problem: Exception, row: Reference, labels: Labels) -> str:
+    if isinstance(labels, Files):  # its place among all cases is not needed beside its name
+        return str(problem).partition(": ")[2]
+    return f"{row.place}: {str(problem).removeprefix(f'{row.place}: ')}"
+
+
+def refusals(
+    task: Task, case: ManifestCase, inputs: Mapping[str, Path], outputs: Mapping[str, Value]
+) -> Iterator[Finding]:
+    """Whether the very output that a label asks for would be refused, as with a point outside of the image."""
+    if case.case not in outputs:
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"output{task.output.suffix}"
+        path.write_bytes(encode(task, outputs[case.case]))
+        try:
+            result = check_output(task, path, inputs)
+        except InputUnreadable as problem:
+            yield error("input_unreadable", f"{problem}; write it anew", case.case)
+            return
+    if not result.valid:
+        detail = f" ({result.detail})" if result.detail else ""
+        message = (
+            f"an output that says what the label says is refused: {result.message.removesuffix('.')}{detail}"
+        )
+        yield error("reference_labels", f"{message}; mend the label, or what the task allows", case.case)
 
 
 def _truth(
     task: Task,
     case: str,
-    row: Reference,
+    references: References,
     boards: Mapping[str, Board],
     classes: tuple[str, ...],
     found: list[Finding],
 ) -> Value:
-    match task.output:
-        case NumberOutput():
-            if row.label is None:
-                raise TruthError("the case has no label")
-            value, doubts = truth(task.output, row.label)
-            found += [warning("reference_labels", f"{row.place}: {doubt}", case) for doubt in doubts]
+    labels, row = task.kind.labels, references.rows[case]
+    if isinstance(labels, Files):
+        return labels.perfect(task.output, truth_of(references, case, task.output, labels))
+    if isinstance(labels, Cells):
+        if row.label is None:
+            raise TruthError("the case has no label")
+        value, doubts = labels.read(task.output, row.label)
+        found += [warning("reference_labels", f"{row.place}: {doubt}", case) for doubt in doubts]
+        if task.kind.one_number:
             found += _not_binary(case, row, value, boards)
-            return value
-        case ScoresOutput():
-            return tuple(np.eye(len(task.output.classes))[class_of(row, task.output.classes)].tolist())
-        case _:
-            corner: npt.NDArray[np.float32] = np.zeros(len(classes), np.float32)
-            corner[classes.index(cohort_of(row))] = _APART
-            return corner
+        return value
+    corner: npt.NDArray[np.float32] = np.zeros(len(classes), np.float32)
+    corner[classes.index(cohort_of(row))] = _APART
+    return corner
 
 
 def _not_binary(case: str, row: Reference, value: float, boards: Mapping[str, Board]) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from evaluator.metrics.registry import is_built_in
 from evaluator.metrics.segmentation import score_case
 from evaluator.outputs import Header, LabelMap, LabelMapError, same_affine, sheared, turned
 from evaluator.scoring import ScoringError, bound_metrics
-from evaluator.spec import Challenge, SegmentationOutput
+from evaluator.spec import Challenge
 
 _CURES = {
     "reference_map": "; write it anew",
@@ -50,14 +50,15 @@ class MapCheck:
     findings: about the boards as the challenge file has them.
     """
 
-    def __init__(self, spec: Challenge, task: str, output: SegmentationOutput, references: Path) -> None:
+    def __init__(self, spec: Challenge, task: str, references: Path) -> None:
         self.findings: list[Finding] = []
-        self._spec, self._task, self._output, self._references = spec, task, output, references
+        self._spec, self._task, self._references = spec, task, references
+        self._output: Any = spec.tasks[task].output
         self._metrics: list[_Metric] = []
         self._read = 0
         for name, board in spec.boards_of(task).items():
             try:
-                found = bound_metrics(board)
+                found = bound_metrics(board, spec.tasks[task].kind)
             except ScoringError as problem:
                 self.findings.append(error("metric", f"board {name}: {problem}"))
                 continue

@@ -9,7 +9,7 @@ from evaluator.manifest import Manifest, ManifestError
 from evaluator.metrics import MetricPlugin
 from evaluator.metrics.registry import lookup
 from evaluator.scoring import ReadOutput, Report, ScoringError, score_outputs
-from evaluator.spec import Board, Challenge
+from evaluator.spec import Board, Challenge, Files
 
 _RESAMPLES = 20
 _ROUNDING = 1e-6
@@ -40,7 +40,7 @@ def perfect_findings(spec: Challenge, board: str, report: Report, *, ranked: boo
             yield error("metric", f"board {board}: {found.reason}; mend the metric")
         elif found.value is None:
             yield never_defined(board, key, (found.reason or "").removesuffix("."), ranked=ranked)
-        else:
+        elif _is_reached(spec, board, key):
             metric = lookup(spec.boards[board].metrics[key].metric)
             if not reaches(metric, found.value):
                 message = (
@@ -48,6 +48,14 @@ def perfect_findings(spec: Challenge, board: str, report: Report, *, ranked: boo
                     f"board {board}, as where a class has no case; look whether that is meant"
                 )
                 yield warning("not_perfect", message)
+
+
+def _is_reached(spec: Challenge, board: str, key: str) -> bool:
+    """Whether the labels say what gets the best value of a metric."""
+    kind, metric = spec.tasks[spec.boards[board].task].kind, spec.boards[board].metrics[key]
+    if not isinstance(kind.labels, Files) or kind.labels.reached is None:
+        return True
+    return kind.labels.reached(kind.chosen(metric.parameters))
 
 
 def scored(

@@ -1,30 +1,19 @@
 """The digest of one metric: its own code, and that of the way on which a board of its kind is scored."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from evaluator.digests._closure import Closure, Wanted
 from evaluator.digests._plugin import Plugin, find_plugin
 from evaluator.digests._source import Stamp, is_settled, sha256, stamp
-from evaluator.spec import Metric
+from evaluator.metrics.registry import TABLES
+from evaluator.spec import Cells, Files, Kind, Metric, kind_of, rows
 
 _PACKAGE = Path(__file__).parents[1]
-_TABLES = "_of_*.py"
-"""Files of the metrics' package that hold rows; the registry holds those of comparisons."""
+_TABLES = (*(table.__name__ for table in TABLES), "evaluator.metrics.registry")
+"""Modules that hold rows of metrics; the registry holds those of comparisons."""
 
-_WAYS: dict[str, tuple[Wanted, ...]] = {
-    "segmentation": (
-        ("evaluator.scoring._cases", "score_segmentations"),
-        ("evaluator.metrics.segmentation", None),
-        ("evaluator.metrics.weighted", "weighted_mean"),
-        ("evaluator.outputs._labelmap", "decode"),
-        ("evaluator.outputs._reference", "read_label_map"),
-    ),
-    "number": (("evaluator.scoring._dataset", "score_numbers"), ("evaluator.outputs._number", "decode")),
-    "scores": (("evaluator.scoring._classes", "score_classes"), ("evaluator.outputs._scores", "decode")),
-    "embedding": (("evaluator.scoring._probe", "score_probe"), ("evaluator.outputs._embedding", "decode")),
-}
-"""How a board is scored, by the kind of its task's output."""
 
 _EVERY: tuple[Wanted, ...] = (
     ("evaluator.manifest", "load_references"),
@@ -63,7 +52,7 @@ _HIDDEN: tuple[Wanted, ...] = (
     ("evaluator.outputs._reference", "read_label_map"),
     ("evaluator.scoring._groups", "groups_of"),
     ("evaluator.scoring._plugins", "with_plugin"),
-    *(("evaluator.scoring._score", one) for one in ("_KINDS", "with_plugin")),
+    ("evaluator.scoring._score", "with_plugin"),
     *(("evaluator.scoring._intervals", one) for one in ("EXACT", "OUTSIDE", "UNDRAWN", "UNVARYING")),
 )
 """What only one kind or metric needs, and sentences."""
@@ -88,16 +77,17 @@ def metric_digest(metric: Metric, kind: str, *, package: Path = _PACKAGE) -> str
     known = _known.get(key)
     if known is not None and all(stamp(one[0]) == one for one in known[0]):
         return known[1]
-    closure = Closure({"evaluator": package}, _EDGES, _UNCROSSED, _HIDDEN)
+    closure = Closure({"evaluator": package}, _EDGES, _UNCROSSED, (*_HIDDEN, *_models()))
     plugins: list[Plugin] = []
     try:
-        plugins += _taken(closure, package, metric.metric)
+        plugins += _taken(closure, metric.metric)
         if closure.has(_COMPARISON):
             closure.add(*_OF_COMPARISONS)
-            plugins += _taken(closure, package, of) if of else ()
+            plugins += _taken(closure, of) if of else ()
+        plugins += _taken_way(closure, kind_of(kind))
     except _NotInstalledError:
         return None
-    closure.add(*_EVERY, *_WAYS[kind])
+    closure.add(*_EVERY)
     digest = sha256(kind, *_said(closure), *(one.digest for one in plugins))
     stamps = (*closure.files.values(), *(one for plugin in plugins for one in plugin.stamps))
     if all(map(is_settled, stamps)):
@@ -109,16 +99,56 @@ class _NotInstalledError(Exception):
     """Neither a row nor a package has the metric."""
 
 
-def _taken(closure: Closure, package: Path, name: str) -> list[Plugin]:
+def _taken(closure: Closure, name: str) -> list[Plugin]:
     """Takes in a metric from its row, or from its package, which it then returns."""
-    tables = sorted(path.stem for path in (package / "metrics").glob(_TABLES))
-    if any(closure.add_row(f"evaluator.metrics.{table}", name) for table in (*tables, "registry")):
+    if any(closure.add_row(table, name) for table in _TABLES):
         return []
+    plugin = _package_of(name)
+    closure.add(*_FOREIGN, *plugin.wanted(closure))
+    return [plugin]
+
+
+def _package_of(name: str) -> Plugin:
     plugin = find_plugin(name)
     if plugin is None:
         raise _NotInstalledError
-    closure.add(*_FOREIGN, *plugin.wanted(closure))
-    return [plugin]
+    return plugin
+
+
+def _taken_way(closure: Closure, kind: Kind) -> list[Plugin]:
+    """Takes in how a board over outputs of a kind is scored; what is not ours of it comes with its whole package."""
+    packages = {}
+    for module, name in _way(kind):
+        top = module.partition(".")[0]
+        if top in closure.packages:
+            closure.add((module, name))
+        else:
+            packages[top] = _package_of(f"{module}:{name}")
+    for plugin in packages.values():
+        closure.add(*plugin.wanted(closure))
+    return list(packages.values())
+
+
+def _way(kind: Kind) -> Iterator[Wanted]:
+    """How a board over outputs of this kind is scored."""
+    yield kind.decode.__module__, kind.decode.__qualname__
+    labels = kind.labels
+    functions: list[Callable[..., Any] | None] = []
+    if isinstance(labels, Cells):
+        functions = [labels.read]
+    elif isinstance(labels, Files):
+        functions = [labels.read, labels.case, labels.dataset]
+    for function in filter(None, functions):
+        yield function.__module__, function.__qualname__
+    for place in (kind.scorer, *kind.code):
+        module, _, name = place.partition(":")
+        yield module, name or None
+
+
+def _models() -> Iterator[Wanted]:
+    """The models of outputs: what a challenge file says is compared as it stands."""
+    for kind in rows():
+        yield kind.model.__module__, kind.model.__name__
 
 
 def _said(closure: Closure) -> Iterator[str]:

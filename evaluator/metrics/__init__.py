@@ -3,6 +3,8 @@
 from evaluator.metrics._decorators import case_metric, dataset_metric
 from evaluator.metrics._errors import MetricFailed, NotScored
 from evaluator.metrics._plugin import (
+    DATASETS,
+    SEGMENTATIONS,
     CaseData,
     CaseMetric,
     DatasetData,
@@ -17,6 +19,8 @@ from evaluator.metrics._plugin import (
 )
 
 __all__ = [
+    "DATASETS",
+    "SEGMENTATIONS",
     "CaseData",
     "CaseMetric",
     "DatasetData",

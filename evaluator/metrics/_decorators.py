@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from evaluator.metrics._plugin import (
+    DATASETS,
     SECONDS,
+    SEGMENTATIONS,
     CaseData,
     CaseMetric,
     DatasetData,
@@ -27,6 +29,7 @@ def case_metric(
     name: str | None = None,
     title: str | None = None,
     unit: str = "",
+    material: str = SEGMENTATIONS,
 ) -> Callable[[Callable[[CaseData, Any], float]], CaseMetric]:
     """Decorates a function of one case and the parsed parameters that returns the value of that case.
 
@@ -41,6 +44,7 @@ def case_metric(
         name: the metric's name; that of the function if left out.
         title: what people call it; its name if left out.
         unit: of its values, if they have one.
+        material: what the function gets, as a row of `evaluator.spec.Kind` names it.
     """
     floor = (minimum if direction == "higher" else maximum) if worst is None else worst
 
@@ -58,6 +62,7 @@ def case_metric(
             missing=missing,
             title=title,
             unit=unit,
+            material=material,
         )
 
     return declare
@@ -76,6 +81,7 @@ def dataset_metric(
     title: str | None = None,
     unit: str = "",
     reads: Reads | None = None,
+    material: str = DATASETS,
 ) -> Callable[[Callable[[DatasetData, Any], float]], DatasetMetric]:
     """Decorates a function of all cases and the parsed parameters that returns the value of the dataset.
 
@@ -93,6 +99,7 @@ def dataset_metric(
         unit: as for `case_metric`.
         reads: "binary" for labels 0 and 1 with one score, "classes" for a score per class, "numbers" for a number;
             a challenge file that asks for the metric of other outputs is then refused.
+        material: as for `case_metric`.
     """
     floor = (minimum if direction == "higher" else maximum) if worst is None else worst
     replacement = missing if callable(missing) else _always(missing)
@@ -111,6 +118,7 @@ def dataset_metric(
             title=title,
             unit=unit,
             reads=reads,
+            material=material,
         )
 
     return declare

@@ -135,7 +135,7 @@ def _row(
     )
 
 
-CASE_METRICS = (
+METRICS = (
     _row("dice", _Dice, lambda pair, given: dice_of(pair, given.both_empty), title="Dice"),
     _row(
         "surface_dice",

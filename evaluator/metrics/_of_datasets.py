@@ -191,4 +191,4 @@ _NUMBERS = (
     ),
 )  # fmt: skip
 
-DATASET_METRICS = (*_BINARY, *_CLASSES, *_NUMBERS)
+METRICS = (*_BINARY, *_CLASSES, *_NUMBERS)

@@ -19,6 +19,10 @@ Reads = Literal["binary", "classes", "numbers"]
 Test = Literal["t", "delong", "normal"]
 """How two submissions are compared by their influence: as means of cases, as areas under ROC curves, or neither."""
 
+SEGMENTATIONS = "single segmentations"
+DATASETS = "whole datasets"
+"""What metrics are of, in the words of a sentence: label maps, or one number or a score per class of all cases."""
+
 Values = NDArray[np.float64]
 Bounds = tuple[float, float]
 
@@ -111,10 +115,13 @@ class CaseMetric(_Declared):
     """A metric of one case, averaged over cases. A case without a valid output counts as `worst`.
 
     missing: what it counts as instead, from the parameters, where `worst` is no finite number.
+    material: what it is computed from; a board takes it where its task's kind of output is enough for that.
     """
 
     function: Callable[[CaseData, Any], float]
     missing: Callable[[Any], float] | None = field(default=None, kw_only=True)
+
+    material: str = field(default=SEGMENTATIONS, kw_only=True)
 
     @property
     def scope(self) -> Scope:
@@ -146,7 +153,8 @@ class DatasetMetric(_Declared):
     see `evaluator.metrics.weighted`.
     exact: bounds of a value that no resample changes, from the unit of each case and the level.
     test: how differences of two submissions are tested by their influence.
-    reads: what it is computed from; None where it takes anything.
+    reads: what of its material it is computed from; None where it takes anything.
+    material: as for `CaseMetric`.
     compares: where the metric compares another one between groups, that one and its parameters, from its own.
     interval_note: a sentence that belongs to each of its intervals.
     """
@@ -160,6 +168,8 @@ class DatasetMetric(_Declared):
     reads: Reads | None = field(default=None, kw_only=True)
     compares: Callable[[Any], tuple["DatasetMetric", Any]] | None = field(default=None, kw_only=True)
     interval_note: str | None = field(default=None, kw_only=True)
+
+    material: str = field(default=DATASETS, kw_only=True)
 
     @property
     def scope(self) -> Scope:

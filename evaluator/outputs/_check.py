@@ -1,31 +1,10 @@
-"""Checks an output by its kind, and turns it into the canonical form that score workers accept.
+"""Checks an output by its kind, and turns it into the canonical form that score workers accept."""
 
-Adding a kind of output adds a row to the table.
-"""
-
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from evaluator.outputs import _embedding, _labelmap, _number, _scores, _segmentation
 from evaluator.outputs._result import CheckResult, InvalidOutput, Value
 from evaluator.spec import Task
-
-
-@dataclass(frozen=True)
-class _Kind:
-    check: Callable[[Any, Path, Mapping[str, Path]], tuple[Value, tuple[str, ...]]]
-    encode: Callable[[Any, Any], bytes]
-    decode: Callable[[Any, bytes], Value]
-
-
-_KINDS = {
-    "number": _Kind(_number.check, _number.encode, _number.decode),
-    "scores": _Kind(_scores.check, _scores.encode, _scores.decode),
-    "segmentation": _Kind(_segmentation.check, _labelmap.encode, _labelmap.decode),
-    "embedding": _Kind(_embedding.check, _embedding.encode, _embedding.decode),
-}
 
 
 def check_output(task: Task, output: Path, inputs: Mapping[str, Path]) -> CheckResult:
@@ -41,7 +20,7 @@ def check_output(task: Task, output: Path, inputs: Mapping[str, Path]) -> CheckR
         InputUnreadable: an input that a segmentation is compared with is missing or no NIfTI image.
     """
     try:
-        value, warnings = _KINDS[task.output.kind].check(task.output, output, inputs)
+        value, warnings = task.kind.check(task.output, output, inputs)
     except InvalidOutput as error:
         return CheckResult(valid=False, check=error.check, message=error.message, detail=error.detail)
     return CheckResult(valid=True, check=None, message="The output is valid.", warnings=warnings, value=value)
@@ -49,7 +28,7 @@ def check_output(task: Task, output: Path, inputs: Mapping[str, Path]) -> CheckR
 
 def encode(task: Task, value: Value) -> bytes:
     """The canonical bytes of a checked value: the same value gives the same bytes on every platform."""
-    return _KINDS[task.output.kind].encode(task.output, value)
+    return task.kind.encode(task.output, value)
 
 
 def decode(task: Task, data: bytes) -> Value:
@@ -58,7 +37,19 @@ def decode(task: Task, data: bytes) -> Value:
     Raises:
         NotCanonical: these are other bytes.
     """
-    return _KINDS[task.output.kind].decode(task.output, data)
+    return task.kind.decode(task.output, data)
+
+
+def agree(task: Task, one: bytes, other: bytes) -> bool:
+    """Whether two canonical outputs of one case are the same answer, within the tolerance of their kind.
+
+    A case that was answered by a container that serves several is repeated now and then in a fresh one. Sums in
+    another order differ in the last digits, so equality is asked for up to what no metric or ranking notices.
+
+    Raises:
+        NotCanonical: bytes that no check of ours wrote.
+    """
+    return task.kind.same(decode(task, one), decode(task, other))
 
 
 def check_and_encode(

@@ -4,14 +4,16 @@ import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from evaluator.metrics import DATASETS
 from evaluator.outputs._file import read_small
 from evaluator.outputs._result import InvalidOutput, NotCanonical
-from evaluator.spec import EmbeddingOutput
+from evaluator.spec import Canary, Cohorts, Kind, Output
 from evaluator.verdicts import Check
 
 _MAGIC = b"\x93NUMPY"
@@ -23,6 +25,18 @@ _MAX_LENGTH = (1 << 63) - 1
 """numpy's own bounds. Beyond them Python may refuse to even print a number that a header wrote in hexadecimal."""
 _CANONICAL_HEADER = 128
 _TRAILING = "The output file has bytes after its array; they are ignored."
+
+TOLERANCE = 1e-4
+"""Largest difference in any component of two vectors that are one answer, relative to the largest component."""
+
+
+class EmbeddingOutput(Output):
+    """A NumPy file with one float vector; every case of a run has the same width."""
+
+    suffix: ClassVar[str] = ".npy"
+
+    kind: Literal["embedding"]
+    max_width: Annotated[int, Field(gt=0, le=2**24)] = 65536
 
 
 def check(
@@ -145,3 +159,35 @@ def _as_float32(vector: NDArray[np.floating]) -> NDArray[np.float32]:
         message = "The embedding has values that are not finite as float32."
         raise InvalidOutput(Check.FINITE, message, detail)
     return result
+
+
+def _same(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    if one.shape != other.shape:
+        return False
+    a, b = one.astype(np.float64), other.astype(np.float64)
+    return bool(np.abs(a - b).max() <= TOLERANCE * float(np.abs([a, b]).max()))
+
+
+def _known_answer(header: bytes, voxels: bytes) -> bytes:
+    import struct
+
+    values = [sum(voxels[start::16]) / 8 for start in range(16)]
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({len(values)},), }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode() + struct.pack("<16f", *values)
+
+
+KIND = Kind(
+    "embedding",
+    EmbeddingOutput,
+    check,
+    encode,
+    decode,
+    _same,
+    Check.NPY,
+    Canary({}, _known_answer, "717c77d5f299e7f130b12d5e553bd9eff186b954a27106d2c4c5ae7ae209d056"),
+    Cohorts(),
+    "evaluator.scoring._probe:score_probe",
+    material=(DATASETS,),
+    one_number=False,
+    probed=True,
+)

@@ -2,15 +2,17 @@
 
 import io
 import zlib
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
 
 from evaluator.outputs._gzip import GunzipReader, GzipError
 from evaluator.outputs._nifti import NIFTI_1, NUMERIC, Header, HeaderError, read_header
 from evaluator.outputs._result import LabelMap, NotCanonical
 from evaluator.outputs._voxels import only, smallest_dtype
-from evaluator.spec import SegmentationOutput
+from evaluator.spec import EachOnce, Output
 
 _MAX_VOXELS = 1 << 30
 _MAX_LENGTH = (1 << 15) - 1
@@ -18,6 +20,27 @@ _DATA_OFFSET = 352
 _MILLIMETRES = 2
 _SCANNER = 1
 _CODES = {name: code for code, name in NUMERIC.items()}
+
+
+def _with_background(labels: tuple[int, ...]) -> tuple[int, ...]:
+    if 0 not in labels:
+        raise ValueError("0, the background, is missing; list it with the others")
+    return labels
+
+
+_Label = Annotated[int, Field(ge=0, le=2**24)]  # whole numbers that every type of NIfTI voxels holds
+
+
+class SegmentationOutput(Output):
+    """A NIfTI label map with the shape of one input; `labels` lists every allowed value with 0."""
+
+    suffix: ClassVar[str] = ".nii.gz"
+
+    kind: Literal["segmentation"]
+    labels: Annotated[
+        tuple[_Label, ...], Field(min_length=2, max_length=10_000), EachOnce, AfterValidator(_with_background)
+    ]
+    same_shape_as: Literal["any_input"] = "any_input"
 
 
 def encode(output: SegmentationOutput, value: LabelMap) -> bytes:

@@ -5,17 +5,42 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
+from pydantic import model_validator
+
+from evaluator.metrics import DATASETS
 from evaluator.outputs._file import read_small
 from evaluator.outputs._result import InvalidOutput, NotCanonical
-from evaluator.spec import NumberOutput
+from evaluator.spec import Canary, Cells, Kind, Output
 from evaluator.tables import decimal
 from evaluator.verdicts import Check
 
 _LIMIT = 1 << 16
 _FLOAT32_STEP = 2.0**-23
 _CLIPPED = "The value lies outside its range by no more than rounding; the nearest bound is taken."
+TOLERANCE = 1e-5
+"""Largest difference of two numbers or class scores that are one answer, relative to the larger of 1 and the two."""
+
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
+
+
+class NumberOutput(Output):
+    """A text file with one decimal float, in `minimum` ≤ value ≤ `maximum` where these are set."""
+
+    suffix: ClassVar[str] = ".txt"
+
+    kind: Literal["number"]
+    minimum: float | None = None
+    maximum: float | None = None
+    unit: str | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}; no number fits")
+        return self
 
 
 class TruthError(ValueError):
@@ -128,3 +153,35 @@ def _slack(output: NumberOutput) -> float:
     """What rounding to float32 may add at the bounds: four of its steps at the larger of them, or at 1."""
     bounds = [abs(one) for one in (output.minimum, output.maximum) if one is not None]
     return 4 * _FLOAT32_STEP * (max(bounds, default=0.0) or 1.0)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two numbers, or two rows of scores, are one answer."""
+    a, b = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    if a.shape != b.shape:
+        return False
+    return bool(np.abs(a - b).max() <= TOLERANCE * max(1.0, float(np.abs([a, b]).max())))
+
+
+def _known_answer(header: bytes, voxels: bytes) -> bytes:
+    return f"{sum(voxels) % 1024 / 1024!r}\n".encode()
+
+
+KIND = Kind(
+    "number",
+    NumberOutput,
+    check,
+    encode,
+    decode,
+    same,
+    Check.DECIMAL_FLOAT,
+    Canary(
+        {"minimum": 0, "maximum": 1},
+        _known_answer,
+        "ac82b7a0de6a45c8a81b02fa149e0944622e35bcbc0fe77b38d67ff31590fce3",
+    ),
+    Cells(truth),
+    "evaluator.scoring._dataset:score_numbers",
+    material=(DATASETS,),
+    one_number=True,
+)

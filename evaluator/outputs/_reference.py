@@ -4,9 +4,9 @@ from pathlib import Path
 
 from evaluator.outputs._geometry import spacing_problem
 from evaluator.outputs._image import LabelImage, read_labels
+from evaluator.outputs._labelmap import SegmentationOutput
 from evaluator.outputs._nifti import Header
 from evaluator.outputs._result import InvalidOutput
-from evaluator.spec import SegmentationOutput
 from evaluator.verdicts import Check
 
 _MAX_VOXELS = 1 << 30

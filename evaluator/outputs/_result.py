@@ -1,6 +1,7 @@
 """What a check says."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,8 @@ class LabelMap:
         return np.array(self.array, dtype=dtype, copy=copy)
 
 
-Value = float | tuple[float, ...] | LabelMap | NDArray[np.float32]
-"""What an output holds: a number, one score per class, a segmentation, or an embedding."""
+Value = Any
+"""What an output holds, as its kind makes it: a float, a tuple with a score per class, a `LabelMap`, a vector."""
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,30 @@
 """Segmentations: a gzipped NIfTI label map with the shape of an input."""
 
+import gzip
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
+from evaluator.metrics import SEGMENTATIONS
 from evaluator.outputs._file import opened
 from evaluator.outputs._geometry import same_affine, turned
 from evaluator.outputs._gzip import GunzipReader, GzipError
 from evaluator.outputs._image import MAX_TRAILING, LabelImage, read_labels
+from evaluator.outputs._labelmap import SegmentationOutput, decode, encode
 from evaluator.outputs._nifti import MAX_DATA_OFFSET, Header, HeaderError, read_header
 from evaluator.outputs._result import InputUnreadable, InvalidOutput, LabelMap
-from evaluator.spec import SegmentationOutput
+from evaluator.spec import Canary, Kind, Maps
 from evaluator.verdicts import Check
 
 _GZIP = b"\x1f\x8b"
 _WIDEST_ITEM = 8
+
+TOLERANCE = 1e-4
+"""Largest share of differing voxels, among those that either map labels, of two maps that are one answer."""
+
 _OTHER_AFFINE = "The affine differs from that of the inputs."
 _OTHER_AXES = (
     "By their affine, axes are mirrored or swapped against the inputs; voxels are compared in the order in which they "
@@ -99,3 +108,44 @@ def _doubts(found: LabelImage, references: Sequence[Header]) -> list[str]:
     if not any(same_affine(affine, one) for one in like):
         doubts.append(_OTHER_AXES if all(turned(affine, one) for one in like) else _OTHER_AFFINE)
     return doubts
+
+
+def _same(one: LabelMap, other: LabelMap) -> bool:
+    a, b = one.array, other.array
+    if a.shape != b.shape:
+        return False
+    labelled = np.count_nonzero((a != 0) | (b != 0))
+    return bool(np.count_nonzero(a != b) <= TOLERANCE * labelled)
+
+
+def _known_answer(header: bytes, voxels: bytes) -> bytes:
+    import gzip
+
+    return gzip.compress(header + bytes((one > 40) + (one > 80) for one in voxels))
+
+
+KIND = Kind(
+    "segmentation",
+    SegmentationOutput,
+    check,
+    encode,
+    decode,
+    _same,
+    Check.HEADER,
+    Canary(
+        {"labels": [0, 1, 2]},
+        _known_answer,
+        "429a4288809cf58760d77a18607f38ef5a987401f6c32f5657c08f03894fb222",
+        unpacked=gzip.decompress,
+    ),
+    Maps(),
+    "evaluator.scoring._cases:score_segmentations",
+    material=(SEGMENTATIONS,),
+    one_number=None,
+    shaped=True,
+    code=(
+        "evaluator.metrics.segmentation",
+        "evaluator.metrics.weighted:weighted_mean",
+        "evaluator.outputs._reference:read_label_map",
+    ),
+)

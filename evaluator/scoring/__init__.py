@@ -1,6 +1,6 @@
 """Scoring one board: from canonical outputs and references to values, intervals and replicates."""
 
-from evaluator.scoring._classes import class_of
+from evaluator.scoring._files import truth_of
 from evaluator.scoring._groups import groups_of
 from evaluator.scoring._probe import cohort_of
 from evaluator.scoring._report import (
@@ -29,9 +29,9 @@ __all__ = [
     "VariableReport",
     "bound_metrics",
     "canonical_outputs",
-    "class_of",
     "cohort_of",
     "groups_of",
     "score_board",
     "score_outputs",
+    "truth_of",
 ]

@@ -12,11 +12,10 @@ from evaluator.metrics import CaseData, CaseMetric
 from evaluator.metrics.influence import of_mean
 from evaluator.metrics.segmentation import score_case, score_missing_case
 from evaluator.metrics.weighted import weighted_mean
-from evaluator.outputs import LabelMap, Value
+from evaluator.outputs import LabelMap, SegmentationOutput, Value
 from evaluator.scoring._intervals import metric_report
 from evaluator.scoring._report import Extras, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
-from evaluator.spec import SegmentationOutput
 
 
 def score_segmentations(job: Job) -> Report:
@@ -45,7 +44,7 @@ def score_segmentations(job: Job) -> Report:
     return Report(
         board=job.name,
         cases=job.manifest.names,
-        per_case={key: tuple(_finite(one) for one in found) for key, found in values.items()},
+        per_case={key: tuple(finite(one) for one in found) for key, found in values.items()},
         metrics=_means(values, sample),
         extras=Extras(
             dataset=job.manifest.digest,
@@ -74,15 +73,17 @@ def _values(
     return score_case(CaseData(output, reference.labels, reference.spacing_mm), plugins)
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """A value as reports have it: None where it is undefined."""
     return value if math.isfinite(value) else None
 
 
 def _means(values: Mapping[str, list[float]], sample: Sample) -> dict[str, MetricReport]:
-    return {key: _mean(np.array(found), sample) for key, found in values.items()}
+    return {key: mean_report(np.array(found), sample) for key, found in values.items()}
 
 
-def _mean(values: npt.NDArray[np.float64], sample: Sample) -> MetricReport:
+def mean_report(values: npt.NDArray[np.float64], sample: Sample) -> MetricReport:
+    """Mean over the cases, shape (cases,), in which the metric is not NaN; with interval, replicates and influence."""
     known = values[~np.isnan(values)]
     if not len(known):
         return MetricReport(value=None, reason="The metric is undefined for every case.")

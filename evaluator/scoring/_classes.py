@@ -1,15 +1,12 @@
 """Boards of whole-dataset metrics over one score per class and case."""
 
-import unicodedata
-
 import numpy as np
 
-from evaluator.manifest import ManifestError, Reference
 from evaluator.metrics import DatasetData
+from evaluator.outputs import ScoresOutput
 from evaluator.scoring._dataset import dataset_metric, score_dataset
 from evaluator.scoring._report import Extras, Report
 from evaluator.scoring._values import Job, ScoringError, resample
-from evaluator.spec import ScoresOutput
 
 
 def score_classes(job: Job) -> Report:
@@ -22,7 +19,7 @@ def score_classes(job: Job) -> Report:
     if not isinstance(job.task.output, ScoresOutput):
         raise ScoringError(f"board {job.name}: its task writes no class scores")
     classes, cases = job.task.output.classes, job.manifest.names
-    labels = np.array([class_of(job.references.rows[case], classes) for case in cases])
+    labels = np.array([np.argmax(job.references.label(case, job.task.output)) for case in cases])
     outputs = [job.read(case) for case in cases]
     sample = resample(job, cases, [classes[label] for label in labels])
     metrics = {}
@@ -35,21 +32,3 @@ def score_classes(job: Job) -> Report:
         metrics[key] = score_dataset(metric, DatasetData(labels, np.array(rows, dtype=np.float64)), sample)
     extras = Extras(dataset=job.manifest.digest, missing=sum(output is None for output in outputs))
     return Report(board=job.name, cases=cases, per_case={}, metrics=metrics, extras=extras)
-
-
-def class_of(reference: Reference, classes: tuple[str, ...]) -> int:
-    """The number of the class that a label names.
-
-    Raises:
-        evaluator.manifest.ManifestError: there is no label, or it is no class of the task.
-    """
-    if reference.label is None:
-        raise ManifestError(f"{reference.place}: the case has no label")
-    if reference.label in classes:
-        return classes.index(reference.label)
-    composed = [unicodedata.normalize("NFC", one) for one in classes]  # as the cells of the table are read
-    if reference.label not in composed:
-        raise ManifestError(
-            f"{reference.place}: {reference.label!r} is none of the classes {', '.join(classes)}"
-        )
-    return composed.index(reference.label)

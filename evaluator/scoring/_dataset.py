@@ -4,11 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluator.metrics import DatasetData, DatasetMetric, NotScored
-from evaluator.outputs import Value
+from evaluator.outputs import NumberOutput, Value
 from evaluator.scoring._intervals import exact_of, metric_report
 from evaluator.scoring._report import Extras, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
-from evaluator.spec import NumberOutput
 
 
 def score_numbers(job: Job) -> Report:

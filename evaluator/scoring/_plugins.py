@@ -52,8 +52,9 @@ def with_plugin(
     A metric that raises, returns no number or runs too long is in the report without a value, with the fault
     `scorer_failed` and a reason that names it.
     """
-    one_number = job.task.output.kind == "number"
-    with _Process(metric, job.board.metrics[key].parameters, one_number=one_number) as process:
+    one_number = bool(job.task.kind.one_number)
+    own = job.task.kind.split(job.board.metrics[key].parameters)[1]
+    with _Process(metric, own, one_number=one_number) as process:
         try:
             found = run(replace(job, metrics={key: process.metric}))
             if found.rejected is None and found.metrics[key].reason == _NOT_A_NUMBER:
@@ -104,7 +105,7 @@ class _Process:
         self._child: subprocess.Popen[bytes] | None = None
         self._taken = 0.0
         self._lock = threading.Lock()
-        self.metric = BoundMetric(self._passed_on(metric.plugin), metric.parameters, metric.name)
+        self.metric = replace(metric, plugin=self._passed_on(metric.plugin))
 
     def __enter__(self) -> Self:
         return self

@@ -1,14 +1,10 @@
 """Scoring of one board, by the kind of its task's output."""
 
-from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 
 from evaluator.manifest import Manifest, load_references
-from evaluator.scoring._cases import score_segmentations
-from evaluator.scoring._classes import score_classes
-from evaluator.scoring._dataset import score_numbers
 from evaluator.scoring._plugins import split_metrics, with_plugin
-from evaluator.scoring._probe import score_probe
 from evaluator.scoring._report import Report
 from evaluator.scoring._values import Job, ReadOutput, ScoringError, bound_metrics, canonical_outputs
 from evaluator.spec import Challenge
@@ -64,7 +60,7 @@ def score_outputs(
     spec = challenge.boards[board]
     task = challenge.tasks[spec.task]
     found = load_references(references, manifest)
-    job = Job(board, spec, task, manifest, found, read, bound_metrics(spec), cache)
+    job = Job(board, spec, task, manifest, found, read, bound_metrics(spec, task.kind), cache)
     own, foreign = split_metrics(job)
     report = _run(own)
     for key, metric in foreign.items():
@@ -75,15 +71,8 @@ def score_outputs(
 
 
 def _run(job: Job) -> Report:
-    kind = job.task.output.kind
-    if (job.board.probe is not None) != (kind == "embedding"):
+    kind = job.task.kind
+    if (job.board.probe is not None) != kind.probed:
         raise ScoringError(f"board {job.name}: a probe is for embeddings, and embeddings need a probe")
-    return _KINDS[kind](job)
-
-
-_KINDS: dict[str, Callable[[Job], Report]] = {
-    "embedding": score_probe,
-    "number": score_numbers,
-    "scores": score_classes,
-    "segmentation": score_segmentations,
-}
+    report: Report = resolve_name(kind.scorer)(job)
+    return report

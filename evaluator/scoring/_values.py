@@ -14,7 +14,7 @@ from evaluator.manifest import Manifest, References
 from evaluator.metrics import DatasetMetric, MetricPlugin
 from evaluator.metrics.registry import lookup
 from evaluator.resampling import Counts, draw_counts, is_drawn, percentile_interval, unit_numbers
-from evaluator.spec import Board, Task
+from evaluator.spec import Board, Kind, Task
 
 ReadOutput = Callable[[str], outputs.Value | None]
 """The output of a case by its name, None if it has no valid one."""
@@ -41,6 +41,7 @@ class BoundMetric:
     plugin: MetricPlugin
     parameters: Any
     name: str
+    chosen: Any = None
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Job:
     cache: Path | None = None
 
 
-def bound_metrics(board: Board) -> dict[str, BoundMetric]:
-    """Every metric of `board` by its key.
+def bound_metrics(board: Board, kind: Kind) -> dict[str, BoundMetric]:
+    """Every metric of `board`, whose task has outputs of `kind`, by its key.
 
     Raises:
         ScoringError: a metric does not exist or has parameters that do not fit.
@@ -67,10 +68,10 @@ def bound_metrics(board: Board) -> dict[str, BoundMetric]:
     for key, metric in board.metrics.items():
         try:
             plugin = lookup(metric.metric)
-            parameters = plugin.parse(metric.parameters)
+            parameters = plugin.parse(kind.split(metric.parameters)[1])
             if isinstance(plugin, DatasetMetric):
                 plugin.compared(parameters)
-            found[key] = BoundMetric(plugin, parameters, metric.metric)
+            found[key] = BoundMetric(plugin, parameters, metric.metric, kind.chosen(metric.parameters))
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"])

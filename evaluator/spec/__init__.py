@@ -1,48 +1,64 @@
 """The challenge file as typed, frozen models; a challenge is data, not code."""
 
+from evaluator.frozen import Model
+from evaluator.spec._base import EachOnce, each_once
 from evaluator.spec._boards import Board, Bootstrap, GroupVariable, Metric, Probe, Ranking
 from evaluator.spec._challenge import Attempts, Challenge, Phase
+from evaluator.spec._kinds import (
+    Canary,
+    Cells,
+    Cohorts,
+    Files,
+    Kind,
+    Labels,
+    Maps,
+    Output,
+    UnknownKind,
+    kind_of,
+    kinds,
+    rows,
+)
 from evaluator.spec._load import load_challenge, merge, parse_challenge, read_challenge
 from evaluator.spec._source import Problem, SpecError
-from evaluator.spec._tasks import (
-    MOST_AT_ONCE,
-    EmbeddingOutput,
-    Gpu,
-    Input,
-    Limits,
-    NumberOutput,
-    OneOf,
-    Output,
-    ScoresOutput,
-    SegmentationOutput,
-    Task,
-)
+from evaluator.spec._tasks import MOST_AT_ONCE, Gpu, Input, Limits, OneOf, Task
+from evaluator.spec._words import guess
 
 __all__ = [
     "MOST_AT_ONCE",
     "Attempts",
     "Board",
     "Bootstrap",
+    "Canary",
+    "Cells",
     "Challenge",
-    "EmbeddingOutput",
+    "Cohorts",
+    "EachOnce",
+    "Files",
     "Gpu",
     "GroupVariable",
     "Input",
+    "Kind",
+    "Labels",
     "Limits",
+    "Maps",
     "Metric",
-    "NumberOutput",
+    "Model",
     "OneOf",
     "Output",
     "Phase",
     "Probe",
     "Problem",
     "Ranking",
-    "ScoresOutput",
-    "SegmentationOutput",
     "SpecError",
     "Task",
+    "UnknownKind",
+    "each_once",
+    "guess",
+    "kind_of",
+    "kinds",
     "load_challenge",
     "merge",
     "parse_challenge",
     "read_challenge",
+    "rows",
 ]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from evaluator.spec._kinds import UnknownKind, kind_of
 from evaluator.spec._words import Mistake, Path, mapping
 
 _OURS = {"--output": "the container is told with it where to write", "--help": "programs answer it and end"}
@@ -83,9 +84,16 @@ def _wrong_files(inputs: list[tuple[Path, Mapping[str, Any]]], kind: object) -> 
         elif _NEARLY_NIFTI.search(file):
             message = f"{file!r} is no name that programs read as NIfTI: write {stem}.nii.gz, or {stem}.nii"
             yield Mistake((*path, "file"), message)
-        elif kind == "segmentation":
-            message = f"a segmentation has the shape of its inputs, so they are NIfTI: write {stem}.nii.gz"
+        elif _is_shaped(kind):
+            message = f"a {kind} has the shape of its inputs, so they are NIfTI: write {stem}.nii.gz"
             yield Mistake((*path, "file"), message)
+
+
+def _is_shaped(kind: object) -> bool:
+    try:
+        return kind_of(str(kind)).shaped
+    except UnknownKind:  # said where the kind stands
+        return False
 
 
 def _wrong_call(task: Mapping[str, Any]) -> Iterator[Mistake]:

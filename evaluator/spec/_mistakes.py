@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from evaluator.metrics import CaseMetric, DatasetMetric
 from evaluator.metrics.registry import UnknownMetric, lookup, names
+from evaluator.spec._kinds import Kind, UnknownKind, kind_of
 from evaluator.spec._words import Mistake, guess, mapping, plain, shown, without_follow_ups, words
 
 
@@ -65,18 +66,24 @@ def wrong_metrics(content: Mapping[str, Any]) -> Iterator[Mistake]:
     tasks = mapping(content.get("tasks"))
     for name, board in ((name, mapping(board)) for name, board in mapping(content.get("boards")).items()):
         output = mapping(mapping(tasks.get(str(board.get("task")))).get("output"))
-        kind = output.get("kind")
-        if kind == "embedding" and board.get("probe") is None:
+        kind = _kind(output)
+        if kind is not None and kind.probed and board.get("probe") is None:
             yield Mistake(("boards", name), "a board of embeddings needs a probe")
-        if kind in ("number", "scores", "segmentation") and board.get("probe") is not None:
-            yield Mistake(
-                ("boards", name, "probe"),
-                f"a probe is for embeddings, and the task's output is {plain(kind)}",
-            )
+        if kind is not None and not kind.probed and board.get("probe") is not None:
+            message = f"a probe is for embeddings, and the task's output is {kind.name}"
+            yield Mistake(("boards", name, "probe"), message)
         for key, metric in mapping(board.get("metrics")).items():
             if isinstance(metric, Mapping) and isinstance(metric.get("metric"), str):
                 for found in _wrong_metric(metric, output, board):
                     yield Mistake(("boards", name, "metrics", key, *found.path), found.message)
+
+
+def _kind(output: Mapping[str, Any]) -> Kind | None:
+    """The kind that a task's output names; None where there is none, which is said where it stands."""
+    try:
+        return kind_of(str(output.get("kind")))
+    except UnknownKind:
+        return None
 
 
 def _wrong_metric(
@@ -88,13 +95,13 @@ def _wrong_metric(
     except UnknownMetric as error:
         yield Mistake(("metric",), _unknown(name, str(error), names()))
         return
-    kind = output.get("kind")
-    of_cases = isinstance(plugin, CaseMetric)
-    if kind is not None and of_cases != (kind == "segmentation"):
-        what = "single segmentations" if of_cases else "whole datasets"
-        yield Mistake(("metric",), f"{name} is a metric of {what}, and the task's output is {plain(kind)}")
+    kind = _kind(output)
+    if kind is not None and plugin.material not in kind.material:
+        message = f"{name} is a metric of {plugin.material}, and the task's output is {kind.name}"
+        yield Mistake(("metric",), message)
         return
-    fields = {key: value for key, value in metric.items() if key not in _OWN}
+    given = {key: value for key, value in metric.items() if key not in _OWN}
+    fields = given if kind is None else kind.split(given)[1]
     endless = [key for key, value in fields.items() if not _finite(value)]
     if endless:
         yield from (Mistake((key,), "a number here is finite, neither .nan nor .inf") for key in endless)
@@ -102,13 +109,40 @@ def _wrong_metric(
     try:
         parameters = plugin.parse(fields)
     except ValidationError as error:
-        known = [*_OWN, *plugin.parameters.model_fields]
+        known = [*_OWN, *_chosen_by(kind), *plugin.parameters.model_fields]
         yield from (Mistake(one["loc"], words(one, known)) for one in _told_once(error, known))
         return
+    if kind is not None and kind.chooses is not None:
+        yield from _wrong_choice(kind, plugin, given, output)
     if isinstance(plugin, CaseMetric):
         yield from _wrong_labels(parameters, output)
     else:
         yield from _wrong_scores(name, plugin, parameters, output, board)
+
+
+def _chosen_by(kind: Kind | None) -> list[str]:
+    """The fields that a kind adds to each metric."""
+    return [] if kind is None or kind.chooses is None else [*kind.chooses.model_fields]
+
+
+def _wrong_choice(
+    kind: Kind, plugin: Any, given: Mapping[str, Any], output: Mapping[str, Any]
+) -> Iterator[Mistake]:
+    """What a metric is of, where the kind lets it choose; nothing while the output itself is wrong."""
+    try:
+        chosen = kind.chosen(given)
+    except ValidationError as error:
+        yield from (
+            Mistake(one["loc"], words(one, _chosen_by(kind))) for one in _told_once(error, _chosen_by(kind))
+        )
+        return
+    try:
+        model = kind.model.model_validate(output)
+    except ValidationError:
+        return
+    found = kind.misfit and kind.misfit(model, chosen, plugin.material, getattr(plugin, "reads", None))
+    if found:
+        yield Mistake((found[0],), found[1])
 
 
 def _finite(value: object) -> bool:
@@ -155,12 +189,12 @@ def _wrong_scores(
     except ValueError as error:
         yield Mistake(("of",), str(error))
         return
-    kind = output.get("kind")
+    kind = _kind(output)
     per_class = reads == "classes"
-    if reads is not None and kind in ("number", "scores", "embedding") and per_class != (kind != "number"):
+    if reads is not None and kind is not None and per_class is kind.one_number:
         what = "one score per class" if per_class else "one number per case"
-        yield Mistake(("metric",), f"{name} reads {what}, and the task's output is {plain(kind)}")
-    if kind == "number" and reads == "binary":
+        yield Mistake(("metric",), f"{name} reads {what}, and the task's output is {kind.name}")
+    if kind is not None and kind.one_number and reads == "binary":
         yield from _out_of_range(name, output)
     if plugin.compares is not None and not board.get("groups"):
         yield Mistake(("metric",), f"{name} compares groups, and the board names none in groups")

@@ -1,12 +1,12 @@
 """Tasks: what a container is run on, how it is called, what it has to write, and within which limits."""
 
-import unicodedata
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag
 
 from evaluator.frozen import Model
-from evaluator.spec._base import Bytes, EachOnce, Key, each_once
+from evaluator.spec._base import Bytes, Key
+from evaluator.spec._kinds import AnyOutput, Kind, kind_of
 from evaluator.spec._words import FILE, FLAG
 
 
@@ -31,98 +31,6 @@ def _which(value: object) -> str:
 
 _InputOrGroup = Annotated[
     Annotated[Input, Tag("single")] | Annotated[OneOf, Tag("group")], Discriminator(_which)
-]
-
-
-class NumberOutput(Model):
-    """A text file with one decimal float, in `minimum` ≤ value ≤ `maximum` where these are set."""
-
-    kind: Literal["number"]
-    minimum: float | None = None
-    maximum: float | None = None
-    unit: str | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}; no number fits")
-        return self
-
-    @property
-    def suffix(self) -> str:
-        """File name ending of the output."""
-        return ".txt"
-
-
-def _class_name(name: str) -> str:
-    if name != name.strip():
-        raise ValueError(f"{name!r} begins or ends with a blank, and cells of references.csv never do")
-    if name.lower() in ("", "n/a", "nan"):
-        raise ValueError(f"{name!r} says in references.csv that a label is unknown; name the class otherwise")
-    return name
-
-
-def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Cells of references.csv are read in composed characters, so names that differ in these alone are one."""
-    each_once(tuple(unicodedata.normalize("NFC", name) for name in names))
-    return names
-
-
-_ClassName = Annotated[str, AfterValidator(_class_name), Field(max_length=100)]
-
-
-class ScoresOutput(Model):
-    """A text file with one decimal float per class, in the order of `classes`, as references name them."""
-
-    kind: Literal["scores"]
-    classes: Annotated[
-        tuple[_ClassName, ...], Field(min_length=2, max_length=10_000), AfterValidator(_told_apart)
-    ]
-
-    @property
-    def suffix(self) -> str:
-        """File name ending of the output."""
-        return ".txt"
-
-
-def _with_background(labels: tuple[int, ...]) -> tuple[int, ...]:
-    if 0 not in labels:
-        raise ValueError("0, the background, is missing; list it with the others")
-    return labels
-
-
-_Label = Annotated[int, Field(ge=0, le=2**24)]  # whole numbers that every type of NIfTI voxels holds
-
-
-class SegmentationOutput(Model):
-    """A NIfTI label map with the shape of one input; `labels` lists every allowed value with 0."""
-
-    kind: Literal["segmentation"]
-    labels: Annotated[
-        tuple[_Label, ...], Field(min_length=2, max_length=10_000), EachOnce, AfterValidator(_with_background)
-    ]
-    same_shape_as: Literal["any_input"] = "any_input"
-
-    @property
-    def suffix(self) -> str:
-        """File name ending of the output."""
-        return ".nii.gz"
-
-
-class EmbeddingOutput(Model):
-    """A NumPy file with one float vector; every case of a run has the same width."""
-
-    kind: Literal["embedding"]
-    max_width: Annotated[int, Field(gt=0, le=2**24)] = 65536
-
-    @property
-    def suffix(self) -> str:
-        """File name ending of the output."""
-        return ".npy"
-
-
-Output = Annotated[
-    NumberOutput | ScoresOutput | SegmentationOutput | EmbeddingOutput, Field(discriminator="kind")
 ]
 
 
@@ -192,8 +100,13 @@ class Task(Model):
     title: str
     inputs: Annotated[tuple[_InputOrGroup, ...], Field(min_length=1)]
     call: tuple[str, ...] | None = None
-    output: Output
+    output: AnyOutput
     limits: Limits | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """All that is known of the kind of its output."""
+        return kind_of(self.output.kind)
 
     @property
     def all_inputs(self) -> tuple[Input, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from evaluator.spec._vocabulary import types_at
 from evaluator.spec._words import TIME, Mistake, Path, mapping, of_time
 
 _LONGEST = {"title": 200, "unit": 40, "prizes": 200, "description": 10_000, "url": 2_000}
@@ -17,7 +18,7 @@ _EARLIEST, _LATEST = 2000, 2199
 def wrong_texts(content: Mapping[str, Any]) -> Iterator[Mistake]:
     """Texts that are blank, too long or of several lines; yes and no where neither is meant; one title for two."""
     for path, value in _leaves(content):
-        if isinstance(value, bool) and path[-1] not in _BOOLEANS and not _of_metric(path):
+        if isinstance(value, bool) and not _takes_booleans(path):
             message = "true or false (which YAML also reads from yes, no, on and off) says nothing here; "
             yield Mistake(path, message + "if it is text, put it in quotation marks")
         elif isinstance(value, str):
@@ -37,9 +38,11 @@ def _leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
         yield path, value
 
 
-def _of_metric(path: Path) -> bool:
-    """Whether the place belongs to a metric, which reads its parameters itself."""
-    return len(path) > 4 and path[0] == "boards" and path[2] == "metrics" and path[4] != "title"
+def _takes_booleans(path: Path) -> bool:
+    """Whether true or false may stand at a place; a metric reads its parameters itself."""
+    of_metric = len(path) > 4 and path[0] == "boards" and path[2] == "metrics" and path[4] != "title"
+    of_output = path[0] == "tasks" and path[2:3] == ("output",) and bool in types_at(path)
+    return path[-1] in _BOOLEANS or of_metric or of_output
 
 
 def _wrong_text(path: Path, text: str) -> Iterator[Mistake]:

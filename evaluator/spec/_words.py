@@ -167,12 +167,6 @@ def _of_choice(kind: str, value: object, context: Mapping[str, Any]) -> str | No
     if kind == "literal_error":
         expected = str(context["expected"])
         return f"has to be {expected}, not {shown(value)}" + guess(str(value), expected.split("'")[1::2])
-    if kind == "union_tag_invalid":
-        known = str(context["expected_tags"])
-        hint = guess(str(context["tag"]), known.split("'")[1::2])
-        return f"there is no kind {str(context['tag'])[:40]!r}" + (hint or f"; the kinds are {known}")
-    if kind == "union_tag_not_found":
-        return f"the field {str(context['discriminator']).strip(chr(39))} is missing"
     return None
 
 

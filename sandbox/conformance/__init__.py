@@ -2,13 +2,14 @@
 
 `run` tries everything for one profile and runtime; `canary` runs a known program on known inputs. Both take
 seconds, so a run worker does it before it takes work. `image` is the id of their image, which stays on the host, and
-`limits` are those of its containers.
+`limits` are those of its containers, and
+`canary_scan` the gzipped volume that the known program answers.
 """
 
-from sandbox.conformance._canary import canary
+from sandbox.conformance._canary import canary, canary_scan
 from sandbox.conformance._image import ensure as image
 from sandbox.conformance._job import limits
 from sandbox.conformance._result import Result
 from sandbox.conformance._run import Check, checks, run
 
-__all__ = ["Check", "Result", "canary", "checks", "image", "limits", "run"]
+__all__ = ["Check", "Result", "canary", "canary_scan", "checks", "image", "limits", "run"]

@@ -8,9 +8,8 @@ import struct
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-from evaluator.spec import Limits, Task
+from evaluator.spec import Limits, Task, kind_of, rows
 from sandbox.conformance import _image
 from sandbox.conformance._job import PREFIX, limits
 from sandbox.conformance._result import Result
@@ -20,19 +19,6 @@ from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from sandbox.run import run_case
 
 _SHAPE = (6, 7, 8)
-_KINDS: dict[str, tuple[dict[str, Any], str]] = {
-    "number": (
-        {"minimum": 0, "maximum": 1},
-        "ac82b7a0de6a45c8a81b02fa149e0944622e35bcbc0fe77b38d67ff31590fce3",
-    ),
-    "scores": ({"classes": ["a", "b"]}, "86b8a5950760b17084182023d82a7925224d4282fefc0e9d9c63bbba5d3e10b1"),
-    "segmentation": (
-        {"labels": [0, 1, 2]},
-        "429a4288809cf58760d77a18607f38ef5a987401f6c32f5657c08f03894fb222",
-    ),
-    "embedding": ({}, "717c77d5f299e7f130b12d5e553bd9eff186b954a27106d2c4c5ae7ae209d056"),
-}
-"""Each kind's parameters, and the sha256 of the canonical output (of a label map unpacked)."""
 
 
 def canary(
@@ -51,23 +37,21 @@ def canary(
     Raises:
         EngineFault: the suite's image cannot be made here.
     """
-    image = _image.ensure(engine)
+    image, known = _image.ensure(engine), [kind.name for kind in rows()]
     folder = scratch / f"canary-{uuid.uuid4()}"
     folder.mkdir(mode=0o711)
     try:
         scan = folder / "scan.nii.gz"
-        scan.write_bytes(_scan())
-        jobs = [
-            _job(kind, image, limits(profile, runtime), folder, slot or Slot(), prefix) for kind in _KINDS
-        ]
+        scan.write_bytes(canary_scan())
+        jobs = [_job(kind, image, limits(profile, runtime), folder, slot or Slot(), prefix) for kind in known]
         with ThreadPoolExecutor(2) as pool:
             outcomes = list(pool.map(lambda job: _outcome(engine, job), jobs))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return [_result(kind, outcome, profile, runtime) for kind, outcome in zip(_KINDS, outcomes, strict=True)]
+    return [_result(kind, outcome, profile, runtime) for kind, outcome in zip(known, outcomes, strict=True)]
 
 
-def _scan() -> bytes:
+def canary_scan() -> bytes:
     """A NIfTI-1 file of one byte per voxel, 1 mm wide, in the identity's orientation."""
     header = bytearray(352)
     struct.pack_into("<i", header, 0, 348)
@@ -83,12 +67,11 @@ def _scan() -> bytes:
 
 
 def _job(kind: str, image: str, bounds: Limits, folder: Path, slot: Slot, prefix: str) -> CaseJob:
-    parameters, _ = _KINDS[kind]
     task = {
         "title": "Canary",
         "inputs": [{"key": "scan", "flag": "--scan", "file": "scan.nii.gz"}],
         "call": list(_image.CALL),
-        "output": {"kind": kind, **parameters},
+        "output": {"kind": kind, **kind_of(kind).canary.parameters},
     }
     return CaseJob(
         name=f"{prefix}{uuid.uuid4()}-1",
@@ -123,12 +106,8 @@ def _wrong(kind: str, outcome: CaseOutcome | EngineFault) -> str | None:
     if outcome.output is None:
         last = outcome.log.strip().splitlines()[-1:] or [""]
         return f"{outcome.verdict.code}: {last[0][:300]}"
-    digest = hashlib.sha256(_unpacked(kind, outcome.output)).hexdigest()
-    _, known = _KINDS[kind]
-    return (
-        None if digest == known else f"the answer's digest is {digest[:16]}…, the known one's {known[:16]}…"
-    )
-
-
-def _unpacked(kind: str, output: bytes) -> bytes:
-    return gzip.decompress(output) if kind == "segmentation" else output
+    known = kind_of(kind).canary
+    digest = hashlib.sha256(known.unpacked(outcome.output)).hexdigest()
+    if digest == known.sha256:
+        return None
+    return f"the answer's digest is {digest[:16]}…, the known one's {known.sha256[:16]}…"

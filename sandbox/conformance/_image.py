@@ -5,6 +5,7 @@ that were mapped. With the ELF loader they are the whole image, so no registry a
 """
 
 import hashlib
+import inspect
 import io
 import json
 import os
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluator.spec import rows
 from evaluator.verdicts import PlatformFault
 from sandbox import elf
 from sandbox.archive import DirectorySink, check_archive, write_canonical
@@ -93,9 +95,19 @@ def _files() -> Iterator[_File]:
         yield _File(loader, Path(loader).read_bytes(), 0o755)
     for path in sorted(inside.glob("*.py")):
         yield _File(f"{HOME}/inside/{path.name}", path.read_bytes())
+    yield _File(f"{HOME}/inside/answers.py", _answers().encode())
     yield _File(CALL[0], interpreter.read_bytes(), 0o755)
     yield _File(CALL[-1], _START.encode())
     yield _File(SETUID_PROGRAM, elf.program(_EXITS_WITH_USER), 0o4755, SETUID_OWNER)
+
+
+def _answers() -> str:
+    """A module with what each kind of output answers the canary's scan, from the sources in their rows."""
+    parts = [
+        f"{inspect.getsource(kind.canary.answer)}\nANSWERS[{kind.name!r}] = {kind.canary.answer.__name__}\n"
+        for kind in rows()
+    ]
+    return "\n".join(["ANSWERS = {}\n", *parts])
 
 
 def _used(interpreter: Path, top: Path) -> list[Path]:

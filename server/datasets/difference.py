@@ -97,5 +97,6 @@ def _cell(rows: dict[str, dict[str, str]], case: str, column: str) -> str:
 
 
 def _file(references: Path, case: str) -> str:
-    path = references / f"{case}.nii.gz"
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    """The digest of a label that is a file of its own, empty where there is none."""
+    path = next(references.glob(f"{case}.*"), None)
+    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()

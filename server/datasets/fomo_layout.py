@@ -14,15 +14,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evaluator.spec import EmbeddingOutput, SegmentationOutput, Task
+from evaluator.spec import Task
 from server.datasets.findings import Findings, LayoutError, no_file, some
 from server.datasets.names import SESSION, SUBJECT, Key, folder_name, is_litter, why_no_name
 from server.datasets.participants import is_table_of_participants, read_participants
 
 _ALIASES = {"dwi": ("dwi_b1000",), "t1w": ("t1",), "t2w": ("t2",), "t2s": ("t2star",)}
 _VOLUMES = (".nii.gz", ".nii")
-_LABELS = ("label.txt", "labels.txt")
-_SEGMENTATIONS = tuple(f"seg{suffix}" for suffix in _VOLUMES)
 _KNOWN = frozenset(
     {"preprocessed", "labels", "participants.tsv", "participants.json", "dataset_description.json"}
 )
@@ -173,7 +171,6 @@ def _labels(root: Path, task: Task, sessions: Mapping[Key, Path], findings: Find
         if root.exists() or root.is_symlink():
             findings.error(root, "is no folder")
         return {}
-    wanted = _SEGMENTATIONS if isinstance(task.output, SegmentationOutput) else _LABELS
     strangers: dict[str, list[Path]] = defaultdict(list)
     found = {}
     for key, place in _sessions(root, findings).items():
@@ -181,7 +178,7 @@ def _labels(root: Path, task: Task, sessions: Mapping[Key, Path], findings: Find
             findings.error(place, "is the label of a case that has no scan under preprocessed")
             continue
         there = {one.name: one for one in _listed(place, findings)}
-        names = [] if isinstance(task.output, EmbeddingOutput) else [name for name in wanted if name in there]
+        names = [name for name in task.kind.labels.files if name in there]
         paths = [path for path in map(there.pop, names) if _is_file(path, findings)]
         if len(paths) > 1:
             findings.error(place, f"holds more than one label: {some(path.name for path in paths)}; keep one")

@@ -19,7 +19,9 @@ def labels_of(references: Path) -> str | None:
         return None
     labels = [label for label in labels if label]
     if not labels:
-        return f"{sum(1 for _ in references.glob('*.nii.gz'))} label maps"
+        maps = sum(1 for _ in references.glob("*.nii.gz"))
+        files = sum(1 for path in references.iterdir() if path.name != "references.csv")
+        return f"{maps} label maps" if maps == files else f"{files} label files"
     counts = Counter(labels)
     classes = len(counts) <= _MOST_CLASSES and (len(counts) < len(labels) or len(counts) <= 2)
     if classes:  # numbers that are all different are no classes

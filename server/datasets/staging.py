@@ -4,16 +4,15 @@ import csv
 import hashlib
 import json
 import shutil
-import unicodedata
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluator.outputs import TruthError, truth
+from evaluator.outputs import TruthError
+from evaluator.spec import Cells, Cohorts, Files, Maps, Task
 from evaluator.spec import Challenge as Spec
-from evaluator.spec import EmbeddingOutput, NumberOutput, ScoresOutput, SegmentationOutput, Task
 from server.datasets.check import check_staged
 from server.datasets.findings import Findings, LayoutError, some
 from server.datasets.fomo_layout import Found, read
@@ -213,55 +212,54 @@ class _Writer:
             self._findings.warn(path, "every voxel has the same value")
 
     def _reference(self, one: Found, geometry: Geometry | None) -> str:
-        """The label of a case as references.csv has it; segmentations are written beside it."""
-        output = self._task.output
-        match output:
-            case EmbeddingOutput():
-                cohort = one.groups.get("cohort", "")
-                if not cohort:
-                    self._without_cohort.append(one.case)
-                return cohort
-            case SegmentationOutput():
-                self._segmentation(one, geometry)
-                return ""
-            case NumberOutput() | ScoresOutput():
-                if one.label is None:
-                    self._findings.error(one.place, "there is no labels/…/label.txt of it")
-                    return ""
-                return _label(output, one.label, self._findings)
-
-    def _segmentation(self, one: Found, geometry: Geometry | None) -> None:
+        """The label of a case as references.csv has it; what is a file is written beside it."""
+        labels = self._task.kind.labels
+        if isinstance(labels, Cohorts):
+            cohort = one.groups.get("cohort", "")
+            if not cohort:
+                self._without_cohort.append(one.case)
+            return cohort
         if one.label is None:
-            self._findings.error(one.place, "there is no labels/…/seg.nii.gz of it")
+            self._findings.error(one.place, f"there is no labels/…/{labels.files[0]} of it")
+            return ""
+        if isinstance(labels, Cells):
+            return _label(self._task, labels, one.label, self._findings)
+        if isinstance(labels, Maps):
+            self._segmentation(one.case, one.label, geometry)
+        else:
+            self._file(one.case, one.label, labels)
+        return ""
+
+    def _file(self, case: str, label: Path, labels: Files) -> None:
+        try:
+            labels.read(self._task.output, label)
+        except TruthError as error:
+            self._findings.error(label, str(error))
             return
-        volume = self._clean(one.label, "seg.nii.gz")
+        shutil.copyfile(label, self._trees.references / f"{case}{labels.suffix}")
+
+    def _segmentation(self, case: str, label: Path, geometry: Geometry | None) -> None:
+        volume = self._clean(label, "seg.nii.gz")
         if volume is None:
             return
         if volume.constant:
-            self._findings.warn(one.label, "the label map is empty, or one label everywhere")
+            self._findings.warn(label, "the label map is empty, or one label everywhere")
         if geometry is not None and volume.geometry.shape != geometry.shape:
             what = f"shape {volume.geometry.shape}, but the inputs have {geometry.shape}"
-            self._findings.error(one.label, what)
+            self._findings.error(label, what)
             return
-        (self._trees.references / f"{one.case}.nii.gz").write_bytes(volume.data)
+        (self._trees.references / f"{case}.nii.gz").write_bytes(volume.data)
 
 
-def _label(output: NumberOutput | ScoresOutput, path: Path, findings: Findings) -> str:
+def _label(task: Task, labels: Cells, path: Path, findings: Findings) -> str:
     text = read_text(path, findings, most=_LABEL_BYTES)
     if text is None:
         return ""
-    text = text.strip()
-    if isinstance(output, NumberOutput):
-        try:
-            truth(output, text)
-        except TruthError as error:
-            findings.error(path, str(error))
-    elif unicodedata.normalize("NFC", text) not in [
-        unicodedata.normalize("NFC", one) for one in output.classes
-    ]:
-        classes = some(output.classes)
-        findings.error(path, f"{text[:40]!r} is none of the task's classes, which are {classes}")
-    return text
+    try:
+        labels.read(task.output, text.strip())
+    except TruthError as error:
+        findings.error(path, str(error))
+    return text.strip()
 
 
 def _digest(cases: Sequence[Case], references: Path) -> str:

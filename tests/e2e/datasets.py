@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from evaluator.spec import Challenge, EmbeddingOutput, SegmentationOutput, Task
+from evaluator.outputs import EmbeddingOutput, SegmentationOutput
+from evaluator.spec import Challenge, Task
 
 CANARY = "canary"
 COHORTS = 3

@@ -40,6 +40,10 @@ class Dataset:
         nibabel.save(image, self.references / f"{case}.nii.gz")
         self.reference(case)
 
+    def reference_file(self, case: str, content, **row) -> None:
+        (self.references / f"{case}.json").write_text(json.dumps(content))
+        self.reference(case, **row)
+
     def predict(self, case: str, value) -> None:
         if self.task.output.kind == "segmentation":
             value = outputs.LabelMap(np.asarray(value, np.uint8), np.eye(4))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evaluator.manifest import ManifestError, load_manifest, load_references
-from evaluator.spec import NumberOutput, SegmentationOutput
+from evaluator.outputs import NumberOutput, SegmentationOutput
 
 HASH = "0" * 64
 AGE = NumberOutput(kind="number")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluator.outputs import NotCanonical, check_output, decode, encode
-from evaluator.spec import NumberOutput, Task, load_challenge
+from evaluator.outputs import NotCanonical, NumberOutput, check_output, decode, encode
+from evaluator.spec import Task, load_challenge
 
 CHALLENGE = load_challenge(Path(__file__).parents[2] / "challenges/fomo26/challenge.yaml")
 PROBABILITY = CHALLENGE.tasks["task1"]

@@ -5,8 +5,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from evaluator.outputs import LabelMapError, read_label_map
-from evaluator.spec import SegmentationOutput
+from evaluator.outputs import LabelMapError, SegmentationOutput, read_label_map
 
 SHAPE = (7, 6, 5)
 OUTPUT = SegmentationOutput(kind="segmentation", labels=(0, 1, 2))

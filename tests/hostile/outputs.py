@@ -117,14 +117,16 @@ def packed(voxels: bytes = bytes(VOXELS), **changes: Any) -> Callable[[], bytes]
 _WORDS = {
     VALID: "valid", "affine": "affine", "decimal_float": "not a decimal", "encoding": "not UTF-8",
     "finite": "not finite", "floating_dtype": "not made of floats", "gzip": "not a sound gzip",
-    "header": "header is not valid", "integer_values": "not integers", "labels": "labels other than",
+    "header": "header is not valid",
+    "json": "not valid JSON", "count": "more than 3 points",
+    "integer_values": "not integers", "labels": "labels other than",
     "npy": "not a NumPy array", "one_per_class": "exactly 3 values", "range": "between 0 and 1",
     "shape": "differs from", "too_large": "larger than", "vector": "one vector",
 }  # fmt: skip
 """What the sentence says where a row does not say it itself."""
 
 
-def _rows(task: str, defence: str, *cases: tuple[Any, ...]) -> list[Output]:
+def rows_of(task: str, defence: str, *cases: tuple[Any, ...]) -> list[Output]:
     """Rows from (name, failed check or valid, what makes the file, words where they are others than usual)."""
     found = []
     for name, check, make, *words in cases:
@@ -133,7 +135,7 @@ def _rows(task: str, defence: str, *cases: tuple[Any, ...]) -> list[Output]:
     return found
 
 
-_TEXT = _rows(
+_TEXT = rows_of(
     "task5",
     "exactly one decimal number of ASCII digits, in 64 KiB of UTF-8",
     ("text of nothing", "one_value", lambda: b"", "no value"),
@@ -166,7 +168,7 @@ _TEXT = _rows(
     ("gzip that says it is text", "encoding", lambda: gzip.compress(b"0.5")),
 )  # fmt: skip
 
-_SCORE_ROWS = _rows(
+_SCORE_ROWS = rows_of(
     SCORES,
     "one decimal number per class, in 1 MiB",
     ("scores of too many classes", "one_per_class", lambda: b"0.1 " * 4),
@@ -177,7 +179,7 @@ _SCORE_ROWS = _rows(
     ("scores parted by a line separator", VALID, lambda: "0.1\u20280.2\u20280.7".encode()),
 )  # fmt: skip
 
-_HEADERS = _rows(
+_HEADERS = rows_of(
     "task4",
     "the header is believed in nothing",
     ("more voxels than memory", "shape", packed(dim=(3, 32767, 32767, 32767, 1, 1, 1, 1))),
@@ -214,7 +216,7 @@ _HEADERS = _rows(
     ("NIfTI-2 of a million dimensions", "header", lambda: gzip.compress(nifti_2(rank=10**6))),
 )  # fmt: skip
 
-_STREAMS = _rows(
+_STREAMS = rows_of(
     "task4",
     "unpacked piece by piece, to a bound and to the last checksum",
     ("gzip bomb behind the voxels", "too_large", lambda: gzip.compress(nifti()) + _zeros(4), "long after"),
@@ -239,7 +241,7 @@ _STREAMS = _rows(
     ("noise larger than any label map", "too_large", lambda: b"\x1f\x8b" + b"\x99" * (32 << 20)),
 )  # fmt: skip
 
-_VOXELS = _rows(
+_VOXELS = rows_of(
     "task4",
     "every voxel is looked at",
     ("voxel that is no number", "finite", packed(floats("f", _NAN), type=16, bits=32)),
@@ -254,7 +256,7 @@ _VOXELS = _rows(
     ("negative zero and denormals", VALID, packed(floats("d", -0.0, 5e-324), type=64, bits=64)),
 )  # fmt: skip
 
-_NUMPY = _rows(
+_NUMPY = rows_of(
     "task6",
     "NumPy headers are read without NumPy, and nothing in them runs",
     ("pickle as an array", "npy", _exploit),

@@ -164,7 +164,7 @@ def test_doctor_tries_every_act_and_the_canary(engine: Engine) -> None:
     rows = json.loads(shown.stdout)
     assert shown.exit_code == 0, [row for row in rows if not row["held"]]
     names = [row["name"] for row in rows if row["runtime"] == "runc"]
-    kinds = ["number", "scores", "segmentation", "embedding"]
+    kinds = ["number", "scores", "segmentation", "embedding", "points", "table"]
     assert names == [one.name for one in conformance.checks("compatible")] + [
         f"canary: {one}" for one in kinds
     ]

@@ -7,23 +7,39 @@ from pathlib import Path
 import pytest
 
 from evaluator.outputs import decode
-from evaluator.spec import Challenge, ScoresOutput, Task
+from evaluator.spec import Challenge, Task
 from sandbox import parse
 from sandbox.jobs import CaseJob
+from tests.hostile.json_outputs import JSON_OUTPUTS, POINTS, TABLE
 from tests.hostile.outputs import OUTPUTS, SCORES, Output
+
+ROWS = [*OUTPUTS, *JSON_OUTPUTS]
 
 _PATIENCE = 20.0
 """Seconds that no output may take; the slowest takes one."""
 
 
+COLUMNS = [
+    {"name": "risk", "minimum": 0, "maximum": 1},
+    {"name": "lesions", "type": "integer", "minimum": 0},
+    {"name": "grade", "type": "category", "values": ["low", "high"]},
+    {"name": "recurs", "type": "boolean"},
+]
+STANDS_FOR = {
+    SCORES: {"kind": "scores", "classes": ["a", "b", "c"]},
+    POINTS: {"kind": "points", "confidence": True, "most": 3},
+    TABLE: {"kind": "table", "columns": COLUMNS},
+}
+
+
 def task_of(row: Output, challenge: Challenge) -> Task:
-    if row.task != SCORES:
+    if row.task not in STANDS_FOR:
         return challenge.tasks[row.task]
-    three = ScoresOutput(kind="scores", classes=("a", "b", "c"))
-    return challenge.tasks["task5"].model_copy(update={"output": three})
+    task = challenge.tasks["task5"].model_dump(mode="json")
+    return Task.model_validate(task | {"output": STANDS_FOR[row.task]})
 
 
-@pytest.mark.parametrize("row", OUTPUTS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_hostile_output_gets_its_verdict(
     row: Output, challenge: Challenge, make_job: Callable[..., CaseJob], tmp_path: Path
 ) -> None:
@@ -46,4 +62,4 @@ def test_a_hostile_output_gets_its_verdict(
 
 
 def test_names_are_told_apart_and_there_are_enough() -> None:
-    assert len({row.name for row in OUTPUTS}) == len(OUTPUTS) > 100
+    assert len({row.name for row in ROWS}) == len(ROWS) > 100

@@ -6,6 +6,7 @@ from tests.e2e.habits import HABITS
 from tests.hostile.archives import ARCHIVES
 from tests.hostile.configs import IMAGES
 from tests.hostile.containers import CONTAINERS
+from tests.hostile.json_outputs import JSON_OUTPUTS
 from tests.hostile.outputs import OUTPUTS
 from tests.hostile.sif_files import SIFS
 from tests.hostile.table import Row, markdown
@@ -21,7 +22,7 @@ TABLES: dict[str, tuple[str, list[Row]]] = {
     "SIF files": ("what is uploaded", [*SIFS]),
     "Images": ("what is wrong with the image", [*IMAGES]),
     "Containers": ("what the program does", [*CONTAINERS]),
-    "Outputs": ("what the program leaves", [*OUTPUTS]),
+    "Outputs": ("what the program leaves", [*OUTPUTS, *JSON_OUTPUTS]),
 }
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from evaluator.spec import Challenge, EmbeddingOutput, SegmentationOutput, load_challenge
+from evaluator.outputs import EmbeddingOutput, SegmentationOutput
+from evaluator.spec import Challenge, load_challenge
 from server.datasets.findings import LayoutError
 from server.datasets.staging import Prepared, prepare
 from server.settings import Settings

@@ -12,9 +12,16 @@ from sqlalchemy.orm import Session
 
 from evaluator.manifest import Manifest
 from evaluator.metrics.registry import lookup
-from evaluator.outputs import LabelMap, Value, check_output
+from evaluator.outputs import (
+    EmbeddingOutput,
+    LabelMap,
+    NumberOutput,
+    SegmentationOutput,
+    Value,
+    check_output,
+)
 from evaluator.scoring import score_outputs
-from evaluator.spec import Challenge, EmbeddingOutput, NumberOutput, SegmentationOutput
+from evaluator.spec import Challenge
 from server.challenges.service import get_challenge
 from server.datasets.check import manifest_of
 from server.datasets.findings import LayoutError

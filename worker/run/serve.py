@@ -11,10 +11,10 @@ from uuid import UUID
 
 import structlog
 
+from evaluator.outputs import agree
 from evaluator.spec import Limits
 from sandbox.invoke import NotServed, Session
 from sandbox.jobs import CaseOutcome, Slot
-from sandbox.repeat import agree
 from worker.run.answers import Answers
 from worker.run.cases import Batch, LeasedCase
 from worker.run.executor import Executor

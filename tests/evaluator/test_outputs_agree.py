@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluator.outputs import LabelMap, encode
+from evaluator.outputs import LabelMap, agree, encode
+from evaluator.outputs._embedding import TOLERANCE as EMBEDDING
+from evaluator.outputs._number import TOLERANCE as NUMBER
+from evaluator.outputs._segmentation import TOLERANCE as SEGMENTATION
 from evaluator.spec import load_challenge
-from sandbox.repeat import EMBEDDING, NUMBER, SEGMENTATION, agree
 
 TASKS = load_challenge(Path(__file__).parents[2] / "challenges/fomo26/challenge.yaml").tasks
 
