@@ -195,8 +195,8 @@ def _is_scored(session: Session, name: str) -> bool:
     held = select(Evaluation.id).where(
         Evaluation.id == known,
         Evaluation.status == EvaluationStatus.SCORING,
-        Evaluation.scoring_claim == int(claim),
-        Evaluation.scoring_until > func.clock_timestamp(),
+        Evaluation.scoring_claim_no == int(claim),
+        Evaluation.scoring_lease_until > func.clock_timestamp(),
     )
     return session.scalar(held) is not None
 

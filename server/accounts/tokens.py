@@ -180,7 +180,7 @@ def create_worker_token(
         if row.hash == token_hash(token):
             return token
         row.hash, row.issued_at = token_hash(token), func.now()
-    events.record(session, "worker", row.id, actor="platform", what="token issued")
+    events.record(session, "worker", row.id, actor=events.PLATFORM, what="token issued")
     return token
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server import events
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, require_task
 from server.datasets.check import manifest_of
@@ -20,6 +19,7 @@ from server.datasets.overlap import find_overlaps
 from server.datasets.staging import Prepared, Progress, prepare
 from server.datasets.versions import activate, lock
 from server.errors import NotFound
+from server.moves import begin
 from server.settings import Settings
 
 Accept = Callable[[tuple[str, ...]], bool]
@@ -257,5 +257,5 @@ def _kept(
     )
     session.add(dataset)
     session.flush()
-    events.record(session, "dataset", dataset.id, actor=actor, what="imported", why=dataset.digest)
+    begin(session, "dataset", dataset.id, dataset.state, actor=actor, why=dataset.digest)
     return dataset

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from server import events
 from server.accounts.principals import RunWorker
 from server.errors import NotNow
-from server.evaluations.models import CaseRun, WorkerSlot
+from server.evaluations.models import CaseRun
+from server.evaluations.worker_models import WorkerSlot
 
 BEING_SETTLED = 2
 """Cases beside two batches (the one that runs and the next one) that a slot may hold: their containers have ended."""
@@ -141,7 +142,7 @@ def note_returned(session: Session, run: CaseRun, how: Return) -> None:
     _change(session, run, **changed)
     if "paused_until" in changed and run.worker_id is not None and run.worker is not None:
         why = "It gives back, again and again, cases that it was leased."
-        tell(session, run.worker_id, run.worker, f"paused for {pause:g} s", why, actor="system")
+        tell(session, run.worker_id, run.worker, f"paused for {pause:g} s", why, actor=events.PLATFORM)
 
 
 def tell(session: Session, worker_id: UUID, name: str, what: str, why: str | None, *, actor: str) -> None:

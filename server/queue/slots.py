@@ -14,8 +14,9 @@ from contract.statuses import CaseStatus, EvaluationStatus
 from server.accounts.models import ApiToken
 from server.accounts.principals import RunWorker
 from server.evaluations import conduct
-from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.status import HAS_CASES
+from server.evaluations.worker_models import WorkerSlot
 from server.queue.policy import ANY_RUNTIME, PRESENT_SECONDS
 
 _MANY = 5

@@ -13,6 +13,7 @@ from server.challenges.service import spec_of_phase
 from server.database import after_commit
 from server.errors import Conflict, NotFound
 from server.evaluations.models import CaseRun, Evaluation, Trouble
+from server.evaluations.runs import move_runs
 from server.evaluations.service import lock_evaluation
 from server.settings import Settings
 from server.submissions.quota import quota_of
@@ -44,7 +45,7 @@ def retry(
             f"Evaluation {evaluation_id} is {evaluation.status}; only one that ended as errored can be retried.",
         )
     evaluation.spends = _attempt_is_left(session, evaluation)
-    waiting, total = _put_back(session, evaluation)
+    waiting, total = _put_back(session, evaluation, actor=actor)
     evaluation.move_to(session, _status(waiting, total), actor=actor)  # its `why` would be the team's to read
     what = (
         f"retried: {waiting} of {total} cases run again" if waiting else "retried: only its scoring repeats"
@@ -68,21 +69,26 @@ def _attempt_is_left(session: Session, evaluation: Evaluation) -> bool:
     return quota.left is None or quota.left > 0
 
 
-def _put_back(session: Session, evaluation: Evaluation) -> tuple[int, int]:
+def _put_back(session: Session, evaluation: Evaluation, *, actor: str) -> tuple[int, int]:
     """Dropped cases wait again, and nothing that was met counts any more; how many wait, and how many there are."""
-    own = CaseRun.evaluation_id == evaluation.id
-    total = session.scalar(select(func.count()).where(own)) or 0
-    dropped = session.scalars(
-        update(CaseRun)
-        .where(own, CaseRun.status == CaseStatus.DROPPED)
-        .values(status=CaseStatus.WAITING, faults=0, lease_until=None, not_before=None, output=None)
-        .returning(CaseRun.id)
-    ).all()
+    total = session.scalar(select(func.count()).where(CaseRun.evaluation_id == evaluation.id)) or 0
+    dropped = move_runs(
+        session,
+        evaluation,
+        (CaseStatus.DROPPED,),
+        CaseStatus.WAITING,
+        actor=actor,
+        why="The evaluation is retried.",
+        faults=0,
+        lease_until=None,
+        not_before=None,
+        output=None,
+    )
     session.execute(update(Trouble).where(Trouble.image_id == evaluation.image_id).values(counts=False))
     evaluation.trouble = None
     evaluation.remaining = len(dropped)
     evaluation.scoring_faults = 0
-    evaluation.scoring_until = evaluation.scoring_not_before = None
+    evaluation.scoring_lease_until = evaluation.scoring_not_before = None
     return len(dropped), total
 
 

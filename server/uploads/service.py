@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from contract.statuses import UploadStatus
-from server import events
+from server import events, moves
 from server.accounts.principals import Scope, User
 from server.accounts.service import require_scope
 from server.database import after_commit
@@ -90,7 +90,7 @@ def create_upload(
     session.add(upload)
     session.flush()
     session.refresh(upload)
-    events.record(session, "upload", upload.id, actor=user.actor, what=upload.status)
+    moves.begin(session, "upload", upload.id, upload.status, actor=user.actor)
     return upload
 
 
@@ -217,8 +217,7 @@ def save_offset(
     upload.offset = offset
     upload.expires_at = func.least(func.now() + LASTS, upload.created_at + LASTS_IN_ALL)
     if offset == upload.length:
-        upload.move_to(UploadStatus.CHECKING)
-        events.record(session, "upload", upload.id, actor=actor, what=upload.status)
+        upload.move_to(session, UploadStatus.CHECKING, actor=actor)
         after_commit(session, on_complete)
 
 
@@ -262,6 +261,5 @@ def expire_uploads(session: Session, *, uploads: Path) -> int:
 
 def reject(session: Session, upload: Upload, *, code: str, message: str) -> None:
     """Moves an upload to REJECTED with its reason."""
-    upload.move_to(UploadStatus.REJECTED)
+    upload.move_to(session, UploadStatus.REJECTED, actor=events.PLATFORM, code=code)
     upload.code, upload.message = code, message
-    events.record(session, "upload", upload.id, actor="platform", what=upload.status, why=code)

@@ -92,7 +92,7 @@ def test_a_rejected_run_of_embeddings_tells_neither_counts_nor_widths(
         assert claimed is not None
         report = {"rejected": words, "metrics": {}, "per_case": {}}
         scoring.settle(
-            session, claimed.id, claimed.scoring_claim, {"b": report}, scored_with={}, settings=settings
+            session, claimed.id, claimed.scoring_claim_no, {"b": report}, scored_with={}, settings=settings
         )
     answer, _ = seen(team, evaluation)
     assert (answer["status"], answer["failure"]) == ("rejected", "output_invalid:equal_width")
@@ -226,7 +226,7 @@ def test_a_score_shows_on_no_board_before_its_moment(
         }
         with_ = scoring.bases(claimed.spec_version.spec, "task5")
         scoring.settle(
-            session, claimed.id, claimed.scoring_claim, reports, scored_with=with_, settings=settings
+            session, claimed.id, claimed.scoring_claim_no, reports, scored_with=with_, settings=settings
         )
     freshly(lab, evaluation)
     hidden = team.evaluation(evaluation)

@@ -33,7 +33,8 @@ from evaluator.terminal import Console, harmless, harmless_json, in_line
 from evaluator.verdicts import Fault, Verdict
 from sandbox.run import CaseOutcome
 from server.database import Base, unit_of_work
-from server.evaluations.models import Evaluation, WorkerSlot
+from server.evaluations.models import Evaluation
+from server.evaluations.worker_models import WorkerSlot
 from server.teams.models import Membership
 from tests.abuse.hostile_server import EVIL, hostile_server
 from tests.server.conftest import FOMO26

@@ -15,7 +15,8 @@ from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import IN_FORCE, Case, Dataset
 from server.evaluations import faults
-from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.worker_models import WorkerSlot
 from server.images.models import Image
 from server.settings import Settings
 
