@@ -12,7 +12,9 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from benchmarks.support.compare import Comparison, Side, compare
+from benchmarks.support.images import image_of
 from benchmarks.support.services import installation
+from contract.leases import SlotOffer
 from evaluator.spec import load_challenge
 from server.accounts.models import Account
 from server.accounts.principals import RunWorker
@@ -24,10 +26,8 @@ from server.datasets.models import Case, Dataset
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.service import Claim
 from server.ids import new_id
-from server.images.models import Image
 from server.queue.claim import claim
 from server.queue.leases import heartbeat
-from server.queue.policy import Slot
 from server.settings import Settings
 from server.submissions.models import Submission
 from server.tables import open_database
@@ -45,7 +45,7 @@ _BOUND, _LEAST_OF_BARE = 5e-3, 0.04
 _REPEAT, _UNPLANNED = 200, 50
 _HELD, _LEAST_RENEWAL = 100, 8.0
 _CLAIMERS, _CLAIMS, _LEAST_TOGETHER = 8, 50, 0.7
-_SLOT = Slot(name="bench", cpus=64, memory=2**40, gpus=1, gpu_memory=2**40)
+_SLOT = SlotOffer(name="bench", cpus=64, memory=2**40, gpus=1, gpu_memory=2**40)
 _SLOTS, _HOLDS = 10_000, 4
 """Nothing that is claimed here ends, so another slot claims as soon as one holds as much as it may."""
 _NUMBERS = itertools.count()
@@ -118,12 +118,15 @@ def _renewal(sessions: SessionFactory, worker: RunWorker, settings: Settings) ->
     return compare(name, ("one heartbeat", lambda: renew(held)), ("one each", one_by_one), repeat=10)
 
 
-def _slot(kind: str = "bench", number: int | None = None) -> Slot:
+def _slot(kind: str = "bench", number: int | None = None) -> SlotOffer:
     """The slot that makes this claim."""
-    return replace(_SLOT, name=f"{kind}-{(next(_NUMBERS) if number is None else number) // _HOLDS}")
+    name = f"{kind}-{(next(_NUMBERS) if number is None else number) // _HOLDS}"
+    return _SLOT.model_copy(update={"name": name})
 
 
-def _claim(sessions: SessionFactory, worker: RunWorker, settings: Settings, slot: Slot | None = None) -> UUID:
+def _claim(
+    sessions: SessionFactory, worker: RunWorker, settings: Settings, slot: SlotOffer | None = None
+) -> UUID:
     with unit_of_work(sessions) as session:
         leased = claim(session, worker, slot or _slot(), settings=settings)
         if leased is None:
@@ -187,7 +190,7 @@ def _queue(session: Session, challenge: Challenge, user: Account, dataset: Datas
     team = Team(challenge_id=challenge.id, name=f"Team {number}", name_key=f"team {number}")
     session.add(team)
     session.flush()
-    image = Image(team_id=team.id, digest=f"sha256:{number}", facts={}, size=1)
+    image = image_of(team.id, number)
     submission = Submission(
         challenge_id=challenge.id,
         team_id=team.id,

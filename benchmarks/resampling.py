@@ -6,7 +6,8 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.support.compare import Comparison, Side, compare
 from benchmarks.support.routes import routes
 from evaluator.metrics.classification import auroc
-from evaluator.resampling import auroc_replicates, draw_counts
+from evaluator.metrics.resampled import auroc_replicates
+from evaluator.resampling import draw_counts
 
 _CASES, _SUBMISSIONS, _RESAMPLES = 5000, 20, 1000
 _SUBSET = 10  # resamples of one submission that the loops are given

@@ -13,17 +13,10 @@ from pathlib import Path
 from client.cases import Case
 from client.errors import ImageRefused, Local
 from client.progress import size
+from contract.images import ImageFacts
 from evaluator.spec import Challenge, Limits
 from evaluator.verdicts import PlatformFault
-from sandbox.archive import (
-    ArchiveInvalid,
-    Call,
-    DirectorySink,
-    ImageFacts,
-    ToolMissing,
-    check_archive,
-    write_canonical,
-)
+from sandbox.archive import ArchiveInvalid, Call, DirectorySink, ToolMissing, check_archive, write_canonical
 from sandbox.engine import Engine, EngineFault
 from sandbox.faults import ImageRefused as Unloadable
 from sandbox.programs import require_machine

@@ -20,6 +20,7 @@ RUN sh /opt/proctor/scripts/squashfs --optional && rm -rf /var/lib/apt/lists/*
 COPY --from=dependencies /opt/site /opt/site
 COPY alembic.ini /opt/proctor/
 COPY evaluator /opt/proctor/evaluator
+COPY contract /opt/proctor/contract
 COPY sandbox /opt/proctor/sandbox
 COPY server /opt/proctor/server
 COPY worker /opt/proctor/worker

@@ -9,6 +9,7 @@ RUN sh /build/install /opt/site worker
 FROM ${PYTHON_IMAGE}
 COPY --from=dependencies /opt/site /opt/site
 COPY evaluator /opt/proctor/evaluator
+COPY contract /opt/proctor/contract
 COPY sandbox /opt/proctor/sandbox
 COPY worker/__init__.py worker/app.py /opt/proctor/worker/
 COPY worker/run /opt/proctor/worker/run

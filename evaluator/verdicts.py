@@ -75,10 +75,30 @@ HINTS: dict[Fault, str] = {
 }
 """The platform's own sentence per participant fault; hidden phases never show container text."""
 
+VALID = "valid"
+"""The code of a case with an output that may be scored."""
+
+
+def code_of(fault: Fault | None, check: Check | None = None) -> str:
+    """How a verdict is stored and shown: `valid`, a fault, or `output_invalid:<check>`."""
+    if fault is None:
+        return VALID
+    return f"{fault}:{check}" if check else fault.value
+
+
+def fault_of(code: str) -> Fault:
+    """The fault that the code of a failure names.
+
+    Raises:
+        ValueError: the code is valid, or none.
+    """
+    return Fault(code.partition(":")[0])
+
+
 CLASSES: tuple[str, ...] = tuple(
-    code
+    code_of(fault, check)
     for fault in Fault
-    for code in (fault.value, *(f"{fault}:{one}" for one in Check if fault is Fault.OUTPUT_INVALID))
+    for check in (None, *(Check if fault is Fault.OUTPUT_INVALID else ()))
 )
 """Every class of failure in a fixed order: a fault, and for outputs the check that failed."""
 
@@ -112,7 +132,5 @@ class Verdict:
 
     @property
     def code(self) -> str:
-        """The code shown to participants: `valid`, a fault, or `output_invalid:<check>`."""
-        if self.fault is None:
-            return "valid"
-        return f"{self.fault}:{self.check}" if self.check else str(self.fault)
+        """The code shown to participants, see `code_of`."""
+        return code_of(self.fault, self.check)

@@ -134,7 +134,10 @@ class Group:
 
 
 def _groups_of(pid: int) -> dict[str, Path]:
-    """The folders of a process's groups by controller; empty unless each is seen here."""
+    """The folders of a process's groups by controller; empty unless each is seen here.
+
+    One that has just ended is said to be in the root group, whose figures are the host's.
+    """
     try:
         lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
     except OSError:
@@ -142,8 +145,8 @@ def _groups_of(pid: int) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for line in lines:
         _, names, group = line.split(":", 2)
-        for name in names.split(","):
-            found[name] = _ROOT / name / group[1:]
+        if group.strip("/"):
+            found |= {name: _ROOT / name / group[1:] for name in names.split(",")}
     if "pids" not in found and "" in found:  # version 2 has one group for all
         found |= dict.fromkeys(_CONTROLLERS, found[""])
     wanted: dict[str, Path] = {name: found[name] for name in _CONTROLLERS if name in found}

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
+from contract.logs import configure
 from server import openapi, problems
 from server.accounts import tallies
 from server.accounts.api import router as accounts
@@ -26,7 +27,6 @@ from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
-from server.logs import configure
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
 from server.settings import Settings

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, Engine, MetaData, create_engine, func
+from pydantic import BaseModel
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, func
 from sqlalchemy import Enum as EnumType
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
@@ -44,6 +45,28 @@ class Base(DeclarativeBase):
         list[Any]: JSONB,
         list[str]: JSONB,
     }
+
+
+_Stored = TypeVar("_Stored", bound=BaseModel)
+
+
+class JsonOf(TypeDecorator[_Stored]):
+    """A column of jsonb that holds one model; what is stored and does not fit it raises pydantic's ValidationError."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def __init__(self, model: type[_Stored]) -> None:
+        super().__init__()
+        self.model = model
+
+    def process_bind_param(self, value: _Stored | None, dialect: Dialect) -> Any:
+        """What is stored of a model."""
+        return None if value is None else value.model_dump(mode="json")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> _Stored | None:
+        """The model of what is stored."""
+        return None if value is None else self.model.model_validate(value)
 
 
 class Identified:

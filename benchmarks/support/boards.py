@@ -4,6 +4,7 @@ import numpy as np
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from benchmarks.support.images import image_of
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import load_challenge
@@ -35,7 +36,7 @@ def fill(session: Session, teams: int = 50, evaluations: int = 6_000) -> None:
         team = Team(challenge_id=challenge.id, name=f"Team {number}", name_key=f"team {number}")
         session.add(team)
         session.flush()
-        image = Image(team_id=team.id, digest=f"sha256:{number}", facts={}, size=1)
+        image = image_of(team.id, number)
         session.add(image)
         session.flush()
         for one in range(rounds):

@@ -13,10 +13,7 @@ from evaluator.ranking import RankingError, Table, Values, ranked_columns
 from evaluator.spec import Board, Ranking
 
 _MOST_TEAMS = 50  # of the permutation test: beyond that its smallest p is too large for Holm
-_MEANS = {
-    "mae"
-}  # metrics of whole datasets that are means over cases, so t fits better than the normal curve
-_AREAS = {"auroc"}
+_CALLED = {"t": "paired t", "delong": "DeLong", "normal": "influence, normal"}
 _UNTOLD = "The reports do not say how much each subject moves it, which a test needs."
 
 
@@ -50,11 +47,9 @@ def metric_tests(
         return _result(ranking, table, number, label, table.cases[number].shape[1], p, level)
     if influence is None:
         return MetricTests(test=None, reason=_lacking(table, number, entrants) or _UNTOLD)
-    name = board.metrics[column.metric].metric
-    mean = lookup(name).scope == "per_case" or name in _MEANS
-    p = influence_test(table.values[number], influence, distribution="t" if mean else "normal")
-    label = "paired t" if mean else "DeLong" if name in _AREAS else "influence, normal"
-    return _result(ranking, table, number, label, influence.shape[1], p, level)
+    test = lookup(board.metrics[column.metric].metric).test
+    p = influence_test(table.values[number], influence, distribution="t" if test == "t" else "normal")
+    return _result(ranking, table, number, _CALLED[test], influence.shape[1], p, level)
 
 
 def _lacking(table: Table, number: int, entrants: Sequence[Entrant]) -> str | None:

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from evaluator.dataset_check._finding import Finding, error, warning
 from evaluator.manifest import References
-from evaluator.metrics.fairness import groups_of
 from evaluator.probe import SplitError, split_cases
-from evaluator.scoring import Report, cohort_of
+from evaluator.scoring import Report, cohort_of, groups_of
 from evaluator.spec import Board, GroupVariable
 
 _SAME = ({"f", "female", "woman", "w"}, {"m", "male", "man"})

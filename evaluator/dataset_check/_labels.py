@@ -8,10 +8,11 @@ import numpy.typing as npt
 
 from evaluator.dataset_check._finding import Finding, error, warning
 from evaluator.manifest import ManifestError, Reference, References
-from evaluator.metrics._of_datasets import BINARY
+from evaluator.metrics import DatasetMetric
+from evaluator.metrics.registry import lookup
 from evaluator.outputs import TruthError, Value, truth
 from evaluator.scoring import class_of, cohort_of
-from evaluator.spec import Board, EmbeddingOutput, NumberOutput, ScoresOutput, Task
+from evaluator.spec import Board, EmbeddingOutput, Metric, NumberOutput, ScoresOutput, Task
 
 _APART = 10.0  # embeddings of one class lie so far from all others that any probe learns them
 
@@ -69,12 +70,17 @@ def _not_binary(case: str, row: Reference, value: float, boards: Mapping[str, Bo
     if value in (0, 1):
         return
     for name, board in boards.items():
-        wanting = [key for key, metric in board.metrics.items() if metric.metric in BINARY]
+        wanting = [key for key, metric in board.metrics.items() if _is_binary(metric)]
         if wanting:
             message = (
                 f"label {row.label!r} is neither 0 nor 1, as {', '.join(wanting)} of board {name} needs it"
             )
             yield error("reference_labels", f"{row.place}: {message}", case)
+
+
+def _is_binary(metric: Metric) -> bool:
+    row = lookup(metric.metric)
+    return isinstance(row, DatasetMetric) and row.reads == "binary"
 
 
 def _cohorts(references: References) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from evaluator.dataset_check._finding import Finding, error, warning
 from evaluator.manifest import Manifest, ManifestError
-from evaluator.metrics.registry import MetricPlugin, lookup
+from evaluator.metrics import MetricPlugin
+from evaluator.metrics.registry import lookup
 from evaluator.scoring import ReadOutput, Report, ScoringError, score_outputs
 from evaluator.spec import Board, Challenge
 

@@ -47,6 +47,10 @@ class Closure:
         self._take(list(self._followed(module, part)))
         return True
 
+    def has(self, wanted: Wanted) -> bool:
+        """Whether a top-level name, or a module as a whole, is among what was taken in."""
+        return f"{wanted[0]}:{wanted[1] or ''}" in self.texts
+
     def _take(self, left: list[Wanted]) -> None:
         while left:
             module, name = left.pop()

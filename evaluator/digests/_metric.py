@@ -4,16 +4,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evaluator.digests._closure import Closure, Wanted
-from evaluator.digests._plugin import find_plugin
+from evaluator.digests._plugin import Plugin, find_plugin
 from evaluator.digests._source import Stamp, is_settled, sha256, stamp
 from evaluator.spec import Metric
 
 _PACKAGE = Path(__file__).parents[1]
-_TABLES = ("evaluator.metrics._of_cases", "evaluator.metrics._of_datasets")
+_TABLES = (
+    "evaluator.metrics._of_cases",
+    "evaluator.metrics._of_datasets",
+    "evaluator.metrics.registry",
+)
 _WAYS: dict[str, tuple[Wanted, ...]] = {
     "segmentation": (
         ("evaluator.scoring._cases", "score_segmentations"),
         ("evaluator.metrics.segmentation", None),
+        ("evaluator.metrics.weighted", "weighted_mean"),
         ("evaluator.outputs._labelmap", "decode"),
         ("evaluator.outputs._reference", "read_label_map"),
     ),
@@ -30,24 +35,20 @@ _EVERY: tuple[Wanted, ...] = (
 _FOREIGN: tuple[Wanted, ...] = (
     ("evaluator.scoring._plugins", "with_plugin"),
     ("evaluator.metrics.plugin_child", None),
+    ("evaluator.metrics._plugin", None),
 )
 """How metrics that are not built in are computed."""
 
-_EXACT: tuple[Wanted, ...] = (("evaluator.metrics.delong", "unvarying_interval"),)
-_OWN: dict[str, tuple[Wanted, ...]] = {
-    "auroc": _EXACT,
-    "ovr_auroc": _EXACT,
-    "fairness": (
-        ("evaluator.scoring._fairness", "fairness_reports"),
-        ("evaluator.scoring._replicates", "_fairness"),
-    ),
-}
-"""What scoring has for single metrics."""
+_COMPARISON: Wanted = ("evaluator.metrics.fairness", "BetweenGroups")
+_OF_COMPARISONS: tuple[Wanted, ...] = (
+    ("evaluator.scoring._fairness", "fairness_reports"),
+    ("evaluator.scoring._groups", "groups_of"),
+)
+"""What scoring has for metrics that compare another one between groups."""
 
 _EDGES = (
     "evaluator.digests",
-    "evaluator.metrics._builtin",
-    "evaluator.metrics.registry",  # they name every metric
+    "evaluator.metrics.registry",  # it names every metric
     "evaluator.outputs._check",
     "evaluator.scoring._report",  # the form of what is told
     "evaluator.spec",  # what a challenge file says is compared as it stands
@@ -62,14 +63,10 @@ _UNCROSSED = (
 
 _HIDDEN: tuple[Wanted, ...] = (
     ("evaluator.outputs._reference", "read_label_map"),
+    ("evaluator.scoring._groups", "groups_of"),
     ("evaluator.scoring._plugins", "with_plugin"),
-    ("evaluator.scoring._replicates", "_fairness"),
     *(("evaluator.scoring._score", one) for one in ("_KINDS", "with_plugin")),
-    ("evaluator.scoring._weighted", "WEIGHTED"),
-    *(
-        ("evaluator.scoring._intervals", one)
-        for one in ("EXACT", "FAIRNESS", "OUTSIDE", "UNDRAWN", "UNVARYING")
-    ),
+    *(("evaluator.scoring._intervals", one) for one in ("EXACT", "OUTSIDE", "UNDRAWN", "UNVARYING")),
 )
 """What only one kind or metric needs, and sentences."""
 
@@ -84,24 +81,24 @@ def metric_digest(metric: Metric, kind: str, *, package: Path = _PACKAGE) -> str
     metric that is not built in comes with every file of its package, and its version. None where it is not installed.
 
     Args:
-        metric: of a board; of its parameters only `of` of fairness counts.
+        metric: of a board; of its parameters only what a comparison is `of` counts.
         kind: of the task's output.
         package: the folder of the evaluator's sources.
     """
-    of = str(metric.parameters.get("of", "")) if metric.metric == "fairness" else ""
+    of = str(metric.parameters.get("of", ""))
     key = (metric.metric, of, kind, package)
     known = _known.get(key)
     if known is not None and all(stamp(one[0]) == one for one in known[0]):
         return known[1]
     closure = Closure({"evaluator": package}, _EDGES, _UNCROSSED, _HIDDEN)
-    plugins = []
-    for name in filter(None, (metric.metric, of)):
-        if not _add_built_in(closure, name):
-            plugin = find_plugin(name)
-            if plugin is None:
-                return None
-            plugins.append(plugin)
-            closure.add(*_FOREIGN, *plugin.wanted(closure))
+    plugins: list[Plugin] = []
+    try:
+        plugins += _taken(closure, metric.metric)
+        if closure.has(_COMPARISON):
+            closure.add(*_OF_COMPARISONS)
+            plugins += _taken(closure, of) if of else ()
+    except _NotInstalledError:
+        return None
     closure.add(*_EVERY, *_WAYS[kind])
     digest = sha256(kind, *_said(closure), *(one.digest for one in plugins))
     stamps = (*closure.files.values(), *(one for plugin in plugins for one in plugin.stamps))
@@ -110,12 +107,19 @@ def metric_digest(metric: Metric, kind: str, *, package: Path = _PACKAGE) -> str
     return digest
 
 
-def _add_built_in(closure: Closure, name: str) -> bool:
-    if not any(closure.add_row(table, name) for table in _TABLES):
-        return False
-    closure.add_row("evaluator.scoring._weighted", name)
-    closure.add(*_OWN.get(name, ()))
-    return True
+class _NotInstalledError(Exception):
+    """Neither a row nor a package has the metric."""
+
+
+def _taken(closure: Closure, name: str) -> list[Plugin]:
+    """Takes in a metric from its row, or from its package, which it then returns."""
+    if any(closure.add_row(table, name) for table in _TABLES):
+        return []
+    plugin = find_plugin(name)
+    if plugin is None:
+        raise _NotInstalledError
+    closure.add(*_FOREIGN, *plugin.wanted(closure))
+    return [plugin]
 
 
 def _said(closure: Closure) -> Iterator[str]:

@@ -16,6 +16,7 @@ Stamp = tuple[str, int, int, int, int]
 """A path, and what changes when the file there does."""
 
 _TICK = 1_000_000_000
+_WORDS = ("interval_note", "title", "unit")
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Part:
 class Module:
     """One file, its code by what it binds; pieces are put in their normal form when they are asked for.
 
-    names: of the top level. rows: of tables, which are tuples of calls, by their first argument, or dictionaries.
+    names: of the top level. rows: of tables, which are tuples of calls, by their first argument.
     always: what runs whichever name is wanted. imports: what a name of this module stands for elsewhere.
     """
 
     name: str
     names: Mapping[str, Sequence[ast.AST]]
-    rows: Mapping[str, ast.AST]
+    rows: Mapping[str, ast.Call]
     always: Sequence[ast.AST]
     imports: Mapping[str, Reference]
     body: Sequence[ast.AST]
@@ -47,8 +48,8 @@ class Module:
         return self._part(f"name {name}", [*self.always, *self.names[name]])
 
     def row(self, name: str) -> Part:
-        """A row of a table."""
-        return self._part(f"row {name}", [self.rows[name]])
+        """A row of a table, without the words that it has for people."""
+        return self._part(f"row {name}", [_wordless(self.rows[name])])
 
     @property
     def everything(self) -> Part:
@@ -132,17 +133,15 @@ def _bound(statement: ast.stmt) -> list[str]:
     return []
 
 
-def _rows(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+def _rows(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
     for node in ast.walk(tree):
-        match node:
-            case ast.Tuple(elts=found):
-                for one in found:
-                    if isinstance(one, ast.Call) and one.args and isinstance(one.args[0], ast.Constant):
-                        yield str(one.args[0].value), one
-            case ast.Dict(keys=keys, values=values):
-                for key, value in zip(keys, values, strict=True):
-                    if isinstance(key, ast.Constant):
-                        yield str(key.value), value
+        for one in node.elts if isinstance(node, ast.Tuple) else ():
+            if isinstance(one, ast.Call) and one.args and isinstance(one.args[0], ast.Constant):
+                yield str(one.args[0].value), one
+
+
+def _wordless(row: ast.Call) -> ast.Call:
+    return ast.Call(row.func, row.args, [one for one in row.keywords if one.arg not in _WORDS])
 
 
 def _refers(module: str, imports: Mapping[str, Reference], node: ast.AST) -> Iterator[Reference]:

@@ -7,8 +7,13 @@ from evaluator.metrics._plugin import (
     CaseMetric,
     DatasetData,
     DatasetMetric,
+    Direction,
     MetricPlugin,
     Parameters,
+    Reads,
+    Scope,
+    Test,
+    Values,
 )
 
 __all__ = [
@@ -16,10 +21,15 @@ __all__ = [
     "CaseMetric",
     "DatasetData",
     "DatasetMetric",
+    "Direction",
     "MetricFailed",
     "MetricPlugin",
     "NotScored",
     "Parameters",
+    "Reads",
+    "Scope",
+    "Test",
+    "Values",
     "case_metric",
     "dataset_metric",
 ]

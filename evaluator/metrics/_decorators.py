@@ -11,6 +11,7 @@ from evaluator.metrics._plugin import (
     DatasetMetric,
     Direction,
     Parameters,
+    Reads,
 )
 
 
@@ -24,6 +25,8 @@ def case_metric(
     parameters: type[Parameters] = Parameters,
     seconds: float = SECONDS,
     name: str | None = None,
+    title: str | None = None,
+    unit: str = "",
 ) -> Callable[[Callable[[CaseData, Any], float]], CaseMetric]:
     """Decorates a function of one case and the parsed parameters that returns the value of that case.
 
@@ -36,13 +39,25 @@ def case_metric(
         parameters: model of the metric's fields in a challenge file.
         seconds: how long all calls for one board may take together, above 0 and up to a day.
         name: the metric's name; that of the function if left out.
+        title: what people call it; its name if left out.
+        unit: of its values, if they have one.
     """
     floor = (minimum if direction == "higher" else maximum) if worst is None else worst
 
     def declare(function: Callable[[CaseData, Any], float]) -> CaseMetric:
         called = name or function.__name__
         return CaseMetric(
-            called, direction, minimum, maximum, floor, parameters, function, seconds=seconds, missing=missing
+            called,
+            direction,
+            minimum,
+            maximum,
+            floor,
+            parameters,
+            function,
+            seconds=seconds,
+            missing=missing,
+            title=title,
+            unit=unit,
         )
 
     return declare
@@ -58,6 +73,9 @@ def dataset_metric(
     parameters: type[Parameters] = Parameters,
     seconds: float = SECONDS,
     name: str | None = None,
+    title: str | None = None,
+    unit: str = "",
+    reads: Reads | None = None,
 ) -> Callable[[Callable[[DatasetData, Any], float]], DatasetMetric]:
     """Decorates a function of all cases and the parsed parameters that returns the value of the dataset.
 
@@ -71,6 +89,10 @@ def dataset_metric(
         parameters: as for `case_metric`.
         seconds: as for `case_metric`.
         name: as for `case_metric`.
+        title: as for `case_metric`.
+        unit: as for `case_metric`.
+        reads: "binary" for labels 0 and 1 with one score, "classes" for a score per class, "numbers" for a number;
+            a challenge file that asks for the metric of other outputs is then refused.
     """
     floor = (minimum if direction == "higher" else maximum) if worst is None else worst
     replacement = missing if callable(missing) else _always(missing)
@@ -86,6 +108,9 @@ def dataset_metric(
             function,
             replacement,
             seconds=seconds,
+            title=title,
+            unit=unit,
+            reads=reads,
         )
 
     return declare

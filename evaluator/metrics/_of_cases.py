@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from evaluator.metrics._pairs import LabelPair, MaskPair
-from evaluator.metrics._plugin import CaseData, CaseMetric, Parameters
+from evaluator.metrics._plugin import CaseData, CaseMetric, Direction, Parameters
 from evaluator.metrics.lesions import lesion_f1_of, lesion_sensitivity_of
 from evaluator.metrics.overlap import dice_of
 from evaluator.metrics.surface import hausdorff_of, mean_of, median_of, surface_dice_of
@@ -122,55 +122,71 @@ def _row(
     parameters: type[Parameters],
     of_pair: Callable[[MaskPair, Any], float],
     missing: Callable[[Any], float] | None = None,
+    *,
+    title: str,
+    unit: str = "",
 ) -> CaseMetric:
     """Shares are better higher and lie in [0, 1]; amounts, which say what a missing one counts as, lower."""
-    function = _over_labels(of_pair)
-    if missing is None:
-        return CaseMetric(name, "higher", 0, 1, 0, parameters, function)
-    return CaseMetric(name, "lower", 0, math.inf, math.inf, parameters, function, missing=missing)
+    function, amount = _over_labels(of_pair), missing is not None
+    direction: Direction = "lower" if amount else "higher"
+    most, worst = (math.inf, math.inf) if amount else (1, 0)
+    return CaseMetric(
+        name, direction, 0, most, worst, parameters, function, missing=missing, title=title, unit=unit
+    )
 
 
 CASE_METRICS = (
-    _row("dice", _Dice, lambda pair, given: dice_of(pair, given.both_empty)),
+    _row("dice", _Dice, lambda pair, given: dice_of(pair, given.both_empty), title="Dice"),
     _row(
         "surface_dice",
         _SurfaceDice,
         lambda pair, given: surface_dice_of(pair, given.tolerance_mm, given.both_empty),
+        title="surface Dice",
     ),
     _row(
         "hausdorff",
         _Hausdorff,
         lambda pair, given: hausdorff_of(pair, given.percentile, given.both_empty, given.one_empty),
         _missing_distance,
+        title="Hausdorff distance",
+        unit="mm",
     ),
     _row(
         "mean_surface_distance",
         _Distance,
         lambda pair, given: mean_of(pair, given.both_empty, given.one_empty),
         _missing_distance,
+        title="mean surface distance",
+        unit="mm",
     ),
     _row(
         "median_surface_distance",
         _Distance,
         lambda pair, given: median_of(pair, given.both_empty, given.one_empty),
         _missing_distance,
+        title="median surface distance",
+        unit="mm",
     ),
     _row(
         "volume_difference",
         _Volume,
         lambda pair, given: volume_difference_of(pair),
         lambda given: given.missing,
+        title="volume difference",
+        unit="mL",
     ),
     _row(
         "relative_volume_difference",
         _RelativeVolume,
         lambda pair, given: relative_volume_difference_of(pair, given.both_empty, given.reference_empty),
         _missing_relative,
+        title="relative volume difference",
     ),
     _row(
         "lesion_f1",
         _Lesions,
         lambda pair, given: lesion_f1_of(pair, given.connectivity, given.min_overlap, given.both_empty),
+        title="lesion F1",
     ),
     _row(
         "lesion_sensitivity",
@@ -178,5 +194,6 @@ CASE_METRICS = (
         lambda pair, given: lesion_sensitivity_of(
             pair, given.connectivity, given.min_overlap, given.both_empty, given.reference_empty
         ),
+        title="lesion sensitivity",
     ),
 )

@@ -1,4 +1,4 @@
-"""What a metric declares about itself, and the data it is computed from."""
+"""The row of a metric, which holds all that is known of it, and the data it is computed from."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,14 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from evaluator.metrics._errors import NotScored
+from evaluator.resampling import Counts
+
 Direction = Literal["higher", "lower"]
 Scope = Literal["per_case", "per_dataset"]
+Reads = Literal["binary", "classes", "numbers"]
+"""What a metric of datasets reads: labels 0 and 1 with one score, class indices with a score per class, or numbers."""
+
+Test = Literal["t", "delong", "normal"]
+"""How two submissions are compared by their influence: as means of cases, as areas under ROC curves, or neither."""
+
+Values = NDArray[np.float64]
+Bounds = tuple[float, float]
 
 SECONDS = 600.0
 """How long a metric may compute for one board where it declares nothing else."""
 
 MOST_SECONDS = 86400.0
 """The most that it may declare: a day."""
+
+_BLOCK = 2_000_000  # count cells at a time: about 16 MB per intermediate array
 
 
 class Parameters(BaseModel):
@@ -51,12 +64,18 @@ class DatasetData:
     groups: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
 
+Influence = Callable[[DatasetData, Any], Values]
+Weighted = Callable[[DatasetData, Counts, Any], Values]
+Exact = Callable[[DatasetData, NDArray[np.intp], float], Bounds | None]
+
+
 @dataclass(frozen=True)
 class _Declared:
     """What every metric declares; `worst` is the value that a missing one counts as.
 
     seconds: how long all its calls for one board, resamples included, may take together. Only metrics that
     are not built in are held to it.
+    title: what people call it. unit: of its values, empty for a share or where the challenge knows it.
 
     Raises:
         ValueError: `seconds` is not above 0 and up to a day.
@@ -69,6 +88,8 @@ class _Declared:
     worst: float
     parameters: type[Parameters]
     seconds: float = field(default=SECONDS, kw_only=True)
+    title: str | None = field(default=None, kw_only=True)
+    unit: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         if not 0 < self.seconds <= MOST_SECONDS:
@@ -100,6 +121,11 @@ class CaseMetric(_Declared):
         """Always "per_case"."""
         return "per_case"
 
+    @property
+    def test(self) -> Test:
+        """Always "t", that of means."""
+        return "t"
+
     def score(self, case: CaseData, parameters: Any) -> float:
         """The value of one case; `parameters` come from `parse`."""
         return float(self.function(case, parameters))
@@ -111,14 +137,29 @@ class CaseMetric(_Declared):
 
 @dataclass(frozen=True)
 class DatasetMetric(_Declared):
-    """A metric of a whole dataset, with the scores that stand for a missing output.
+    """A metric of a whole dataset. What is None is not known of it, and scoring does without.
 
-    influence: how much each case moves it (see `evaluator.metrics.influence`), where that is known.
+    function: the value. replacement: the scores that stand for a missing output, from its label, the number of
+    classes and the parameters.
+    influence: how much each case moves the value, shape (cases,); see `evaluator.metrics.influence`.
+    weighted: the value of the cases repeated as each row of counts says, shape (rows,), NaN where it is undefined;
+    see `evaluator.metrics.weighted`.
+    exact: bounds of a value that no resample changes, from the unit of each case and the level.
+    test: how differences of two submissions are tested by their influence.
+    reads: what it is computed from; None where it takes anything.
+    compares: where the metric compares another one between groups, that one and its parameters, from its own.
+    interval_note: a sentence that belongs to each of its intervals.
     """
 
     function: Callable[[DatasetData, Any], float]
     replacement: Callable[[float, int, Any], Sequence[float]]
-    influence: Callable[[DatasetData, Any], NDArray[np.float64]] | None = None
+    influence: Influence | None = None
+    weighted: Weighted | None = field(default=None, kw_only=True)
+    exact: Exact | None = field(default=None, kw_only=True)
+    test: Test = field(default="normal", kw_only=True)
+    reads: Reads | None = field(default=None, kw_only=True)
+    compares: Callable[[Any], tuple["DatasetMetric", Any]] | None = field(default=None, kw_only=True)
+    interval_note: str | None = field(default=None, kw_only=True)
 
     @property
     def scope(self) -> Scope:
@@ -133,13 +174,52 @@ class DatasetMetric(_Declared):
         """
         return float(self.function(data, parameters))
 
-    def replace(self, label: float, classes: int, parameters: Any) -> NDArray[np.float64]:
+    def replace(self, label: float, classes: int, parameters: Any) -> Values:
         """The scores of a case without a valid output: one number, or a row of `classes` numbers.
 
         Returns:
             shape (1,) for metrics of one number per case, (classes,) for metrics of a score per class.
         """
         return np.asarray(self.replacement(label, classes, parameters), dtype=np.float64)
+
+    def replicates(self, data: DatasetData, counts: Counts, parameters: Any) -> Values:
+        """The value in every resample, shape (resamples,); NaN where it is undefined.
+
+        Without a weighted form the metric is computed of the repeated cases, once per resample.
+
+        Args:
+            data: the cases, missing outputs already replaced.
+            counts: how often each case is in each resample, shape (resamples, cases).
+            parameters: as `parse` gives them.
+        """
+        if self.weighted is None:
+            return np.array([self._repeated(data, row, parameters) for row in counts])
+        # A comparison of groups divides its work itself, group by group.
+        blocks = _blocks(counts) if self.compares is None else [counts]
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            return np.concatenate([self.weighted(data, block, parameters) for block in blocks])
+
+    def compared(self, parameters: Any) -> tuple["DatasetMetric", Any]:
+        """The metric whose values groups are compared by, and its parameters: what it compares, else itself.
+
+        Raises:
+            ValueError: it compares a metric that cannot be compared.
+            evaluator.metrics.registry.UnknownMetric: it compares one that does not exist.
+        """
+        return (self, parameters) if self.compares is None else self.compares(parameters)
+
+    def _repeated(self, data: DatasetData, row: Values, parameters: Any) -> float:
+        chosen = np.repeat(np.arange(len(row)), row.astype(np.intp))
+        groups = {name: [groups[case] for case in chosen.tolist()] for name, groups in data.groups.items()}
+        try:
+            return self.score(DatasetData(data.labels[chosen], data.scores[chosen], groups), parameters)
+        except NotScored:
+            return float("nan")
+
+
+def _blocks(counts: Counts) -> Sequence[Counts]:
+    rows = max(_BLOCK // max(counts.shape[1], 1), 1)
+    return [counts[start : start + rows] for start in range(0, len(counts), rows)]
 
 
 MetricPlugin = CaseMetric | DatasetMetric

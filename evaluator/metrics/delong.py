@@ -16,7 +16,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evaluator.metrics._arrays import same_length
+from evaluator.metrics._arrays import class_scores, same_length
 from evaluator.metrics.classification import auroc
 from evaluator.metrics.influence import Influence, by_unit, of_auroc
 from evaluator.resampling import unit_numbers
@@ -133,6 +133,36 @@ def unvarying_interval(
     units = np.arange(len(scores)) if subjects is None else unit_numbers(subjects)
     least = ((1 - level) / 2) ** (1 / _independent_pairs(units[positive], units[~positive]))
     return value * least, 1 - (1 - value) * least
+
+
+def ovr_unvarying_interval(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    level: float = 0.95,
+    subjects: Sequence[Hashable] | None = None,
+) -> tuple[float, float] | None:
+    """The mean of the bounds of each class against the rest: if all are in order at once, each of them is.
+
+    None where a class has none. Of two classes, column 1 is bounded alone, as `classification.ovr_auroc` scores it.
+
+    Args:
+        y_true: (n,) class indices 0..C-1.
+        y_score: (n, C) finite scores.
+        level: as for `unvarying_interval`.
+        subjects: as for `unvarying_interval`.
+    """
+    label, score = class_scores(y_true, y_score)
+    found = [
+        unvarying_interval(label == column, score[:, column], level=level, subjects=subjects)
+        for column in ([1] if score.shape[1] == 2 else range(score.shape[1]))
+        if 0 < (label == column).sum() < len(label)
+    ]
+    known = [bounds for bounds in found if bounds is not None]
+    if not known or len(known) < len(found):
+        return None
+    low, high = np.mean(known, axis=0)
+    return float(low), float(high)
 
 
 def _independent_pairs(positive: NDArray[np.intp], negative: NDArray[np.intp]) -> int:

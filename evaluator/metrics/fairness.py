@@ -1,10 +1,33 @@
 """How evenly a metric treats the groups of each variable."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from evaluator.metrics._errors import NotScored
-from evaluator.spec import GroupVariable
+from evaluator.metrics._plugin import DatasetData, DatasetMetric, MetricPlugin, Parameters, Values
+from evaluator.metrics.weighted import mean_of_finite
+from evaluator.resampling import Counts
+
+INTERVAL_NOTE = (
+    "Resampling adds chance differences between the groups, so the interval lies too low, and may even end below "
+    "the value."
+)
+
+
+class Comparison(Parameters):
+    """of: the per-dataset metric, between 0 and 1, that is compared between groups.
+
+    uninformative: what becomes of fairness where the interval of `of` over all cases does not beat chance, as
+    with a constant embedding, whose groups are all equally bad: "ranked" like any other, or "not_scored".
+    """
+
+    of: str
+    uninformative: Literal["ranked", "not_scored"] = "ranked"
 
 
 def fairness(values: Mapping[str, Mapping[str, float | None]]) -> float:
@@ -29,22 +52,75 @@ def fairness(values: Mapping[str, Mapping[str, float | None]]) -> float:
     return math.fsum(scores) / len(scores)
 
 
-def groups_of(variable: GroupVariable, values: Sequence[str | float | None]) -> list[str | None]:
-    """The group of each case: lower-cased text, or the bin with an inclusive upper bound; None if unknown.
+@dataclass(frozen=True)
+class BetweenGroups:
+    """What the row of a comparison consists of; `lookup` finds the compared metric by its name."""
 
-    A value above the last bound belongs to no bin.
+    lookup: Callable[[str], MetricPlugin]
+
+    def compared(self, parameters: Comparison) -> tuple[DatasetMetric, Any]:
+        """The metric that is compared between groups, and its parameters.
+
+        Raises:
+            ValueError: it is not one of whole datasets from 0 to 1.
+            evaluator.metrics.registry.UnknownMetric: there is none.
+        """
+        metric = self.lookup(parameters.of)
+        if not isinstance(metric, DatasetMetric) or metric.minimum < 0 or metric.maximum > 1:
+            raise ValueError(
+                f"fairness compares per-dataset metrics from 0 to 1, and {parameters.of} is none"
+            )
+        return metric, metric.parse({})
+
+    def value(self, data: DatasetData, parameters: Comparison) -> float:
+        """`fairness` of the groups of each variable."""
+        metric, inner = self.compared(parameters)
+        values: dict[str, dict[str, float | None]] = {}
+        for variable, groups in data.groups.items():
+            values[variable] = {}
+            for name, members in members_of(groups).items():
+                try:
+                    part = DatasetData(data.labels[members], data.scores[members])
+                    values[variable][name] = metric.score(part, inner)
+                except NotScored:
+                    values[variable][name] = None
+        return fairness(values)
+
+    def replacement(self, label: float, classes: int, parameters: Comparison) -> Sequence[float]:
+        """A missing output counts as it does for the compared metric."""
+        metric, inner = self.compared(parameters)
+        return metric.replacement(label, classes, inner)
+
+    def weighted(self, data: DatasetData, counts: Counts, parameters: Comparison) -> Values:
+        """Mean over variables of 1 − disparity; variables without a value left out."""
+        metric, inner = self.compared(parameters)
+        found = [
+            1 - disparities(metric, inner, data, [counts * one for one in members_of(groups).values()])
+            for groups in data.groups.values()
+            if any(one is not None for one in groups)  # a variable nobody has a value of compares nothing
+        ]
+        return mean_of_finite(np.array(found)) if found else np.full(len(counts), np.nan)
+
+
+def members_of(groups: Sequence[str | None]) -> dict[str, NDArray[np.bool_]]:
+    """Per group, in the order of names, which cases belong to it, shape (cases,)."""
+    names = sorted({one for one in groups if one is not None})
+    return {name: np.array([one == name for one in groups], dtype=bool) for name in names}
+
+
+def disparities(
+    metric: DatasetMetric, parameters: Any, data: DatasetData, counts_by_group: Sequence[Counts]
+) -> Values:
+    """Largest minus smallest value of the metric over groups, per row of counts; NaN where no group has one.
+
+    Each group has counts of shape (rows, cases) that are 0 outside the group.
     """
-    if variable.bins is None:
-        return [str(value).strip().lower() or None if value is not None else None for value in values]
-    return [_bin(value, sorted(variable.bins)) for value in values]
-
-
-def _bin(value: str | float | None, bounds: Sequence[float]) -> str | None:
-    try:
-        number = float(value) if value is not None else math.nan
-    except ValueError:
-        return None
-    for lower, upper in zip([None, *bounds], bounds, strict=False):
-        if number <= upper:
-            return f"<= {upper:g}" if lower is None else f"{lower:g} < x <= {upper:g}"
-    return None
+    rows = len(counts_by_group[0]) if counts_by_group else 0
+    highest, lowest = np.full(rows, -np.inf), np.full(rows, np.inf)
+    for counts in counts_by_group:
+        used = counts.any(axis=0)
+        part = DatasetData(data.labels[used], data.scores[used])
+        values = metric.replicates(part, counts[:, used], parameters)
+        highest, lowest = np.fmax(highest, values), np.fmin(lowest, values)
+    with np.errstate(invalid="ignore"):
+        return np.where(highest >= lowest, highest - lowest, np.nan)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from evaluator.metrics._arrays import binary_scores, class_scores, number_pair
 from evaluator.metrics._errors import NotScored
+from evaluator.metrics.regression import standardised
 
 Influence = NDArray[np.float64]
 
@@ -140,8 +141,6 @@ def of_pearson(y_true: ArrayLike, y_pred: ArrayLike) -> Influence:
         NotScored: as `regression.pearson`.
         ValueError: as `regression.pearson`.
     """
-    from evaluator.metrics.regression import standardised  # which imports nothing of this module
-
     one, other = standardised(y_true, y_pred)
     r = float(np.mean(one * other))
     return _scaled((one * other - r * (one**2 + other**2) / 2) / len(one))

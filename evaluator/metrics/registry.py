@@ -12,33 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from evaluator.metrics._builtin import BUILT_IN
-from evaluator.metrics._plugin import (
-    CaseData,
-    CaseMetric,
-    DatasetData,
-    DatasetMetric,
-    Direction,
-    MetricPlugin,
-    Parameters,
-    Scope,
-)
-
-__all__ = [
-    "GROUP",
-    "CaseData",
-    "CaseMetric",
-    "DatasetData",
-    "DatasetMetric",
-    "Direction",
-    "MetricPlugin",
-    "Parameters",
-    "Scope",
-    "UnknownMetric",
-    "is_built_in",
-    "lookup",
-    "names",
-]
+from evaluator.metrics._of_cases import CASE_METRICS
+from evaluator.metrics._of_datasets import DATASET_METRICS
+from evaluator.metrics._plugin import CaseMetric, DatasetMetric, MetricPlugin
+from evaluator.metrics.fairness import INTERVAL_NOTE, BetweenGroups, Comparison
 
 GROUP = "evaluator.metrics"
 """Entry point group; an entry point is a `CaseMetric` or a `DatasetMetric`."""
@@ -48,9 +25,9 @@ class UnknownMetric(Exception):  # noqa: N818 - reads as what it is at the place
     """No usable metric has this name; the message says where was looked."""
 
 
-def is_built_in(name: str) -> bool:
-    """Whether a challenge file that names `name` means code of this package."""
-    return name in BUILT_IN
+def is_built_in(metric: str | MetricPlugin) -> bool:
+    """Whether a name in a challenge file, or a row, means code of this package."""
+    return metric in BUILT_IN if isinstance(metric, str) else BUILT_IN.get(metric.name) is metric
 
 
 def names() -> list[str]:
@@ -71,6 +48,21 @@ def lookup(name: str) -> MetricPlugin:
     if not isinstance(found, CaseMetric | DatasetMetric):
         raise UnknownMetric(f"{name!r} is neither a CaseMetric nor a DatasetMetric")
     return found
+
+
+_COMPARISONS = (
+    DatasetMetric(
+        "fairness", "higher", 0, 1, 0, Comparison, BetweenGroups(lookup).value, BetweenGroups(lookup).replacement,
+        weighted=BetweenGroups(lookup).weighted, compares=BetweenGroups(lookup).compared,
+        title="fairness", interval_note=INTERVAL_NOTE,
+    ),
+)  # fmt: skip
+"""What compares any other metric, so that it has to find it."""
+
+BUILT_IN: dict[str, MetricPlugin] = {
+    metric.name: metric for metric in (*CASE_METRICS, *DATASET_METRICS, *_COMPARISONS)
+}
+"""Every built-in metric by its name."""
 
 
 def _installed(name: str) -> Any:

@@ -2,197 +2,224 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 
+from evaluator.charts import MOST_DOTS, Interval, box_plot, interval_plot
 from evaluator.comparison import MetricTests
 from evaluator.metrics.registry import lookup
 from evaluator.report._entries import Entry
-from evaluator.report._groups import groups_of, seeds_of
-from evaluator.report._html import Cell, figure, table, title_of
-from evaluator.report._svg import MOST_DOTS, Interval, box_plot, interval_plot
+from evaluator.report._groups import Groups, groups_of, seeds_of
+from evaluator.report._parts import Cell, Figure, Table, title_of
 from evaluator.scoring import MetricReport
-from evaluator.spec import Board, Challenge
+from evaluator.spec import Board
 
 LEVEL = 0.95
 """Of the intervals of places and of the tests between teams."""
 _TESTS = {"influence, normal": "normal approximation"}
 
 
-def section(
-    challenge: Challenge, track: str, name: str, entries: Sequence[Entry], tests: Mapping[str, MetricTests]
-) -> str:
-    """Values, distributions, groups and tests of one board; `entries` are those of the track."""
-    board = challenge.boards[name]
-    parts = [
-        f'<section id="{track}-{name}"><h3>{escape(board.title)}</h3>',
-        f'<p class="facts">{_cases(board, entries)} Dataset {_short(entries[0].report.extras.dataset)}.</p>',
-        _values(board, entries),
-        _remarks(board, entries),
-        _interval_notes(board, entries),
-        f'<div class="plots">{_intervals(board, entries)}{_distributions(board, entries)}</div>',
-        groups_of(board, _ordered(board, entries)),
-        seeds_of(board, _ordered(board, entries)),
-        *(_map(board, key, entries, found) for key, found in tests.items() if found.test),
-        _untested(board, tests),
-    ]
-    return "".join([*parts, "</section>\n"])
+@dataclass(frozen=True)
+class Remark:
+    """A sentence, and what it is said of."""
+
+    where: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """Values, distributions, groups and tests of one board.
+
+    cases: which make the score, and what intervals draw. remarks: why something has no value. notes: what intervals do
+    not tell. maps: who is better than whom in each metric that is tested. untested: metrics that are not, and why.
+    """
+
+    anchor: str
+    title: str
+    cases: str
+    dataset: str
+    dataset_short: str
+    values: Table
+    remarks: Sequence[Remark]
+    notes: Sequence[Remark]
+    plots: Sequence[Figure]
+    groups: Groups | None
+    seeds: Table | None
+    maps: Sequence[tuple[str, Table]]
+    untested: Sequence[Remark]
+
+
+def section_of(
+    board: Board, anchor: str, entries: Sequence[Entry], tests: Mapping[str, MetricTests]
+) -> Section:
+    """The section of a board; `entries` are those of the track, `tests` by metric."""
+    ordered = _ordered(board, entries)
+    dataset = entries[0].report.extras.dataset
+    kind, _, digest = dataset.rpartition(":")
+    return Section(
+        anchor=anchor,
+        title=board.title,
+        cases=_cases(board, entries),
+        dataset=dataset,
+        dataset_short=f"{kind} {digest[:12]}",
+        values=_values(board, ordered),
+        remarks=_remarks(board, entries),
+        notes=_interval_notes(board, entries),
+        plots=[*_intervals(board, ordered), *_distributions(board, ordered)],
+        groups=groups_of(board, ordered),
+        seeds=seeds_of(board, ordered),
+        maps=[_map(board, key, entries, tested) for key, tested in tests.items() if tested.test],
+        untested=_untested(board, tests),
+    )
 
 
 def _cases(board: Board, entries: Sequence[Entry]) -> str:
     """Which cases the score is made of, and what its intervals draw."""
     cases = len(entries[0].report.cases)
     said = f"{cases:,} case{'' if cases == 1 else 's'}."
-    probe = next((one.report.extras.probe for one in entries if one.report.extras.probe), None)
+    probe = next((entry.report.extras.probe for entry in entries if entry.report.extras.probe), None)
     if probe is not None:
         said = (
             f"Scored: {probe.test:,} test cases of {cases:,}; {probe.train:,} others train the probe and "
             f"{probe.val:,} choose its learning rate."
         )
-    drawn = next((one for one in entries if one.report.rejected is None), entries[0]).report.extras.sampling
+    scored = next((entry for entry in entries if entry.report.rejected is None), entries[0])
     within = " and ".join(board.bootstrap.strata)
     return (
-        f"{said} Intervals: {escape(drawn)}, {board.bootstrap.resamples:,} resamples by {board.bootstrap.unit}"
-        f"{f' within {within}' if within else ''}."
+        f"{said} Intervals: {scored.report.extras.sampling}, {board.bootstrap.resamples:,} resamples by "
+        f"{board.bootstrap.unit}{f' within {within}' if within else ''}."
     )
 
 
-def _short(digest: str) -> str:
-    kind, _, value = digest.rpartition(":")
-    return f'<span title="{escape(digest)}">{escape(kind)} {escape(value[:12])}…</span>'
+def _is_higher_better(board: Board, key: str) -> bool:
+    return lookup(board.metrics[key].metric).direction == "higher"
 
 
 def _arrow(board: Board, key: str) -> str:
-    return (
-        "higher is better" if lookup(board.metrics[key].metric).direction == "higher" else "lower is better"
+    return "higher is better" if _is_higher_better(board, key) else "lower is better"
+
+
+def _values(board: Board, ordered: Sequence[Entry]) -> Table:
+    return Table(
+        [
+            "Team",
+            *(Cell(title_of(board, key), _arrow(board, key)) for key in board.metrics),
+            "Missing outputs",
+        ],
+        [
+            [
+                entry.team + (" (baseline)" if entry.baseline else ""),
+                *(_value(entry.report.metrics[key]) for key in board.metrics),
+                str(entry.report.extras.missing + entry.report.extras.wrong_shape),
+            ]
+            for entry in ordered
+        ],
+        f"Values with {board.bootstrap.level:.0%} intervals",
+        styles=["baseline" if entry.baseline else "" for entry in ordered],
     )
 
 
-def _values(board: Board, entries: Sequence[Entry]) -> str:
-    head = ["Team"]
-    head += [
-        f"{escape(title_of(board, key))}<br><small>{_arrow(board, key)}</small>" for key in board.metrics
-    ]
-    head.append("Missing outputs")
-    ordered = _ordered(board, entries)
-    rows: list[list[Cell]] = [
-        [
-            escape(one.team) + (" (baseline)" if one.baseline else ""),
-            *(_value(one.report.metrics[key]) for key in board.metrics),
-            str(one.report.extras.missing + one.report.extras.wrong_shape),
-        ]
-        for one in ordered
-    ]
-    styles = ["baseline" if one.baseline else "" for one in ordered]
-    return table(head, rows, caption=f"Values with {board.bootstrap.level:.0%} intervals", styles=styles)
-
-
-def _value(metric: MetricReport) -> str:
+def _value(metric: MetricReport) -> str | Cell:
     if metric.value is None:
         return "failed" if metric.fault else "not scored"
-    mark = "" if metric.interval_note is None else " ‡"
-    interval = f"<small>no interval{mark}</small>"
-    if metric.low is not None:
-        interval = f"<small>{metric.low:#.4g} to {metric.high:#.4g}{mark}</small>"
-    return f"{metric.value:#.4g}{interval}"
+    interval = "no interval" if metric.low is None else f"{metric.low:#.4g} to {metric.high:#.4g}"
+    return Cell(f"{metric.value:#.4g}", interval + ("" if metric.interval_note is None else " ‡"))
 
 
 def _ordered(board: Board, entries: Sequence[Entry], metric: str | None = None) -> list[Entry]:
     """Best first on the metric, or on the board's first one; those without a value last."""
     key = metric or board.primary or next(iter(board.metrics))
-    sign = -1 if lookup(board.metrics[key].metric).direction == "higher" else 1
+    sign = -1 if _is_higher_better(board, key) else 1
 
-    def order(one: Entry) -> tuple[float, str]:
-        value = one.report.metrics[key].value
-        return (math.inf if value is None else sign * value, one.team)
+    def order(entry: Entry) -> tuple[float, str]:
+        value = entry.report.metrics[key].value
+        return (math.inf if value is None else sign * value, entry.team)
 
     return sorted(entries, key=order)
 
 
-def _remarks(board: Board, entries: Sequence[Entry]) -> str:
+def _remarks(board: Board, entries: Sequence[Entry]) -> list[Remark]:
     """Why something has no value, once per reason."""
     reasons: dict[str, list[str]] = {}
-    for one in entries:
-        for key, metric in one.report.metrics.items():
+    for entry in entries:
+        for key, metric in entry.report.metrics.items():
             if metric.value is None:
-                said = one.report.rejected or metric.reason or "It was not scored."
-                what = "" if one.report.rejected else f" ({title_of(board, key)})"
-                team = f"{one.team}{what}"
-                if team not in reasons.setdefault(said, []):
-                    reasons[said].append(team)
-    lines = "".join(f"<li>{escape(', '.join(teams))}: {escape(said)}</li>" for said, teams in reasons.items())
-    return f"<ul>{lines}</ul>" if lines else ""
+                reason = entry.report.rejected or metric.reason or "It was not scored."
+                what = "" if entry.report.rejected else f" ({title_of(board, key)})"
+                teams = reasons.setdefault(reason, [])
+                if f"{entry.team}{what}" not in teams:
+                    teams.append(f"{entry.team}{what}")
+    return [Remark(", ".join(teams), reason) for reason, teams in reasons.items()]
 
 
-def _interval_notes(board: Board, entries: Sequence[Entry]) -> str:
+def _interval_notes(board: Board, entries: Sequence[Entry]) -> list[Remark]:
     """What intervals do not tell, once per sentence, with the metrics and teams that it is said of."""
     notes: dict[str, dict[str, list[str]]] = {}
-    for one in entries:
-        for key, metric in one.report.metrics.items():
+    for entry in entries:
+        for key, metric in entry.report.metrics.items():
             if metric.value is not None and metric.interval_note is not None:
-                notes.setdefault(metric.interval_note, {}).setdefault(title_of(board, key), []).append(
-                    one.team
-                )
-    lines = []
-    for said, found in notes.items():
-        where = "; ".join(f"{title}: {', '.join(teams)}" for title, teams in found.items())
-        lines.append(f"<li>‡ {escape(said)} ({escape(where)})</li>")
-    return f'<ul class="quiet">{"".join(lines)}</ul>' if lines else ""
+                teams = notes.setdefault(metric.interval_note, {}).setdefault(title_of(board, key), [])
+                teams.append(entry.team)
+    return [
+        Remark("; ".join(f"{title}: {', '.join(teams)}" for title, teams in titles.items()), note)
+        for note, titles in notes.items()
+    ]
 
 
-def _intervals(board: Board, entries: Sequence[Entry]) -> str:
-    drawn = []
-    for key in board.metrics:
-        rows = []
-        for one in _ordered(board, entries):
-            metric = one.report.metrics[key]
-            rows.append(Interval(one.team, metric.value, metric.low, metric.high, hollow=one.baseline))
-        if any(row.value is not None for row in rows):
-            title = f"{title_of(board, key)} of {board.title}"
-            note = f"Value and {board.bootstrap.level:.0%} interval; {_arrow(board, key)}."
-            drawn.append(figure(interval_plot(title, rows), title_of(board, key), note))
-    return "".join(drawn)
-
-
-def _distributions(board: Board, entries: Sequence[Entry]) -> str:
+def _intervals(board: Board, ordered: Sequence[Entry]) -> list[Figure]:
     drawn = []
     for key in board.metrics:
         rows = [
-            (one.team, [value for value in one.report.per_case.get(key, ()) if value is not None])
-            for one in _ordered(board, entries)
+            Interval(entry.team, metric.value, metric.low, metric.high, hollow=entry.baseline)
+            for entry in ordered
+            for metric in [entry.report.metrics[key]]
+        ]
+        if any(row.value is not None for row in rows):
+            title = title_of(board, key)
+            note = f"Value and {board.bootstrap.level:.0%} interval; {_arrow(board, key)}."
+            drawn.append(Figure(interval_plot(f"{title} of {board.title}", rows), title, note))
+    return drawn
+
+
+def _distributions(board: Board, ordered: Sequence[Entry]) -> list[Figure]:
+    drawn = []
+    for key in board.metrics:
+        rows = [
+            (entry.team, [value for value in entry.report.per_case.get(key, ()) if value is not None])
+            for entry in ordered
         ]
         if any(values for _, values in rows):
             title = f"{title_of(board, key)} of single cases"
             many = max(len(values) for _, values in rows) > MOST_DOTS
             dots = f"Dots: {MOST_DOTS} of the cases" if many else "Dots: cases"
             note = f"{dots}. Box: quartiles and median. Diamond: mean."
-            drawn.append(figure(box_plot(f"{title}, {board.title}", rows), title, note))
-    return "".join(drawn)
+            drawn.append(Figure(box_plot(f"{title}, {board.title}", rows), title, note))
+    return drawn
 
 
-def _map(board: Board, key: str, entries: Sequence[Entry], tests: MetricTests) -> str:
+def _map(board: Board, key: str, entries: Sequence[Entry], tests: MetricTests) -> tuple[str, Table]:
     """The significance map: who is better than whom, as a table that needs no colour."""
-    teams = [one.team for one in _ordered(board, entries, key) if one.team in tests.groups]
-    sign = 1 if lookup(board.metrics[key].metric).direction == "higher" else -1
-    cells: dict[tuple[str, str], Cell] = {}
+    teams = [entry.team for entry in _ordered(board, entries, key) if entry.team in tests.groups]
+    sign = 1 if _is_higher_better(board, key) else -1
+    cells: dict[tuple[str, str], str | Cell] = {}
     for pair in tests.pairs:
-        one, other = pair.teams
-        cells[one, other] = _pair(pair.adjusted, sign * pair.difference)
-        cells[other, one] = _pair(pair.adjusted, -sign * pair.difference)
-    rows: list[list[Cell]] = [
+        team, other = pair.teams
+        cells[team, other] = _pair(pair.adjusted, sign * pair.difference)
+        cells[other, team] = _pair(pair.adjusted, -sign * pair.difference)
+    rows = [
         [
-            f"{number}. {escape(team)}",
-            *(("·", "self") if other == team else cells.get((team, other), "–") for other in teams),
+            f"{number}. {team}",
+            *(Cell("·", style="self") if other == team else cells.get((team, other), "–") for other in teams),
         ]
         for number, team in enumerate(teams, 1)
     ]
-    head = ["Team", *(str(number) for number in range(1, len(teams) + 1))]
-    title = f"Significance map: {title_of(board, key)}"
     caption = (
         f"p-values of the team of a row against that of a column ({_test(board, tests)}), corrected for all "
         f"{len(tests.pairs)} pairs by Holm's method. ▲: the row's team is better, ▼: worse, at p ≤ {1 - LEVEL:.2g}. "
         "No sign: no difference shown, which does not prove the two equal."
     )
-    return f"<h4>{escape(title)}</h4>{table(head, rows, caption=caption, kind='map')}"
+    head = ["Team", *(str(number) for number in range(1, len(teams) + 1))]
+    return f"Significance map: {title_of(board, key)}", Table(head, rows, caption, kind="map")
 
 
 def _test(board: Board, tests: MetricTests) -> str:
@@ -201,21 +228,18 @@ def _test(board: Board, tests: MetricTests) -> str:
     return f"{_TESTS.get(tests.test or '', tests.test)}, {tests.units:,} {unit}"
 
 
-def _pair(p: float, lead: float) -> Cell:
+def _pair(p: float, lead: float) -> str | Cell:
     """Adjusted p of two teams; `lead` is by how much the row's team is better."""
-    shown = "&lt;.001" if p < 0.001 else f"{p:.3f}".removeprefix("0") if p < 1 else "1"
+    shown = "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0") if p < 1 else "1"
     if p > 1 - LEVEL or lead == 0:
         return shown
-    return (f"▲ {shown}", "better") if lead > 0 else (f"▼ {shown}", "worse")
+    return Cell(f"▲ {shown}", style="better") if lead > 0 else Cell(f"▼ {shown}", style="worse")
 
 
-def _untested(board: Board, tests: Mapping[str, MetricTests]) -> str:
+def _untested(board: Board, tests: Mapping[str, MetricTests]) -> list[Remark]:
     """Which metrics have no test, once per reason."""
     reasons: dict[str, list[str]] = {}
-    for key, found in tests.items():
-        if found.test is None and found.reason is not None:
-            reasons.setdefault(found.reason, []).append(title_of(board, key))
-    return "".join(
-        f'<p class="quiet">No tests between teams in {escape(", ".join(titles))}. {escape(reason)}</p>'
-        for reason, titles in reasons.items()
-    )
+    for key, tested in tests.items():
+        if tested.test is None and tested.reason is not None:
+            reasons.setdefault(tested.reason, []).append(title_of(board, key))
+    return [Remark(", ".join(titles), reason) for reason, titles in reasons.items()]

@@ -1,12 +1,12 @@
 """The places of one track, how sure they are, and what would change them."""
 
 from collections.abc import Sequence
-from html import escape
+from dataclasses import dataclass
 
+from evaluator.charts import Interval, interval_plot
 from evaluator.comparison import TeamPlace, TrackComparison
 from evaluator.ranking import Standing
-from evaluator.report._html import Cell, figure, table
-from evaluator.report._svg import Interval, interval_plot
+from evaluator.report._parts import Cell, Figure, Table
 from evaluator.spec import Challenge
 
 _CHANGES = {
@@ -25,6 +25,35 @@ _CHANGES = {
 }
 
 
+@dataclass(frozen=True)
+class Rules:
+    """What other rules would change: places that move, and the rules under which none does."""
+
+    moved: Table
+    same: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Places and ranks; with a comparison also how sure they are and what would change them.
+
+    sure: whether the table has intervals, so that it needs explaining: of `drawn` resamples, three times as many as
+    `thrice`, groups agree in `agreeing`. without: None with fewer than three teams.
+    """
+
+    table: Table
+    ranks: Table
+    notes: Sequence[str] = ()
+    sure: bool = False
+    drawn: str = ""
+    thrice: str = ""
+    agreeing: str = ""
+    plot: Figure | None = None
+    stability: Table | None = None
+    without: Table | None = None
+    rules: Rules | None = None
+
+
 def _in_words(change: str) -> str:
     """A change of the rule for people, with the field of the challenge file."""
     words = _CHANGES.get(change)
@@ -33,18 +62,32 @@ def _in_words(change: str) -> str:
     return change if words is None else f"{words} ({change})"
 
 
-def places_of(challenge: Challenge, found: Sequence[Standing], comparison: TrackComparison | None) -> str:
-    """Places and ranks; with a comparison also their intervals, groups and what would change them."""
-    sure = {} if comparison is None else {one.team: one for one in comparison.overall if one.low is not None}
-    shown = _table(found, sure, comparison)
-    changes = (
-        "" if comparison is None else _stability(comparison) + _left_out(comparison) + _rules(comparison)
+def places_of(
+    challenge: Challenge, standings: Sequence[Standing], comparison: TrackComparison | None
+) -> Places:
+    """The places of a track, best first, as `standings` are."""
+    if comparison is None:
+        return Places(_table(standings, {}, None), _board_ranks(challenge, standings))
+    sure = {place.team: place for place in comparison.overall if place.low is not None}
+    return Places(
+        table=_table(standings, sure, comparison),
+        ranks=_board_ranks(challenge, standings),
+        notes=comparison.notes,
+        sure=bool(sure),
+        drawn=f"{comparison.replicates:,}",
+        thrice=f"{3 * comparison.replicates:,}",
+        agreeing=f"{(1 + comparison.level) / 2:.1%}",
+        plot=_plot(standings, sure, comparison),
+        stability=_stability(comparison),
+        without=_left_out(comparison),
+        rules=_rules(comparison),
     )
-    return f"<h3>Places</h3>{shown}{_plot(found, sure, comparison)}{_board_ranks(challenge, found)}{changes}"
 
 
-def _table(found: Sequence[Standing], sure: dict[str, TeamPlace], comparison: TrackComparison | None) -> str:
-    head, text, drawn = ["Team", "Place"], "", 0
+def _table(
+    standings: Sequence[Standing], sure: dict[str, TeamPlace], comparison: TrackComparison | None
+) -> Table:
+    head, drawn = ["Team", "Place"], 0
     if sure and comparison is not None:
         drawn = comparison.replicates
         head += [
@@ -53,127 +96,106 @@ def _table(found: Sequence[Standing], sure: dict[str, TeamPlace], comparison: Tr
             f"Top 3 in … of {drawn:,}",
             "Group",
         ]
-        text = _reading(comparison)
-    rows = [_standing(one, sure, drawn) for one in found]
-    styles = ["baseline" if one.baseline else "" for one in found]
-    notes = () if comparison is None else comparison.notes
-    said = "".join(f'<p class="quiet">{escape(note)}</p>' for note in notes)
-    return (
-        table([*head, "Weighted mean rank"], rows, caption="Places and how sure they are", styles=styles)
-        + text
-        + said
+    return Table(
+        [*head, "Weighted mean rank"],
+        [_row(standing, sure, drawn) for standing in standings],
+        "Places and how sure they are",
+        styles=["baseline" if standing.baseline else "" for standing in standings],
     )
 
 
-def _reading(comparison: TrackComparison) -> str:
-    """How to read the table of places, exactly."""
-    drawn = comparison.replicates
-    return (
-        f'<p class="quiet">The test cases were drawn anew {drawn:,} times and all teams ranked again each time. '
-        "“First” and “top 3” count the draws in which a team had that place. Teams that tie all count, so a column "
-        f"may add up to more than {drawn:,} and {3 * drawn:,}. It is not the probability of being the best.</p>"
-        '<p class="quiet">Group: going down the places, a team joins the group above unless its order with the best '
-        f"of that group is the same in at least {(1 + comparison.level) / 2:.1%} of the draws, a tie counting half. "
-        "No other pairs are compared and nothing is corrected for the number of teams: two teams of one group may "
-        "differ, and neighbours in two groups may not. The tests of each board are corrected for all pairs.</p>"
-    )
+def _row(standing: Standing, sure: dict[str, TeamPlace], drawn: int) -> list[str | Cell]:
+    placed = standing.placement is not None
+    place = Cell(f"{standing.placement}" if placed else "–", strong=placed)
+    sureness = _sureness(sure.get(standing.team), drawn) if sure else []
+    return [_name(standing), place, *sureness, "–" if standing.overall is None else f"{standing.overall:.2f}"]
 
 
-def _standing(one: Standing, sure: dict[str, TeamPlace], drawn: int) -> list[Cell]:
-    place = "–" if one.placement is None else f"<b>{one.placement}</b>"
-    row: list[Cell] = [_name(one), place, *(_sureness(sure.get(one.team), drawn) if sure else [])]
-    return [*row, "–" if one.overall is None else f"{one.overall:.2f}"]
+def _name(standing: Standing) -> str:
+    marks = {
+        "baseline": standing.baseline,
+        "not eligible for prizes": not standing.eligible and not standing.baseline,
+    }
+    return standing.team + "".join(f" ({mark})" for mark, holds in marks.items() if holds)
 
 
-def _name(one: Standing) -> str:
-    marks = [("baseline", one.baseline), ("not eligible for prizes", not one.eligible and not one.baseline)]
-    return escape(one.team) + "".join(f" ({mark})" for mark, holds in marks if holds)
-
-
-def _sureness(place: TeamPlace | None, drawn: int) -> list[Cell]:
+def _sureness(place: TeamPlace | None, drawn: int) -> list[str]:
     if place is None or place.first is None or place.top3 is None:
         return ["–"] * 4
     spread = f"{place.low}" if place.low == place.high else f"{place.low} to {place.high}"
     return [spread, f"{place.first * drawn:,.0f}", f"{place.top3 * drawn:,.0f}", str(place.group)]
 
 
-def _plot(found: Sequence[Standing], sure: dict[str, TeamPlace], comparison: TrackComparison | None) -> str:
+def _plot(
+    standings: Sequence[Standing], sure: dict[str, TeamPlace], comparison: TrackComparison
+) -> Figure | None:
     rows = [
-        Interval(one.team, one.placement, sure[one.team].low, sure[one.team].high)
-        for one in found
-        if one.team in sure
+        Interval(standing.team, standing.placement, sure[standing.team].low, sure[standing.team].high)
+        for standing in standings
+        if standing.team in sure
     ]
-    if not rows or comparison is None:
-        return ""
-    return figure(
-        interval_plot("Place of each team with its interval", rows, whole=True),
-        "Places",
+    if not rows:
+        return None
+    note = (
         f"Dot: the place. Line: the central {comparison.level:.0%} of the places when test cases are drawn anew, "
-        "the same ones for all teams.",
+        "the same ones for all teams."
     )
+    return Figure(interval_plot("Place of each team with its interval", rows, whole=True), "Places", note)
 
 
-def _board_ranks(challenge: Challenge, found: Sequence[Standing]) -> str:
-    boards = [name for name in challenge.boards if any(_scored(one, name) for one in found)]
-    ranked = [one for one in found if not one.baseline]
-    rows: list[list[Cell]] = [
-        [_name(one), *("–" if place is None else f"{place:.4g}" for place in map(one.task_ranks.get, boards))]
-        for one in ranked
+def _board_ranks(challenge: Challenge, standings: Sequence[Standing]) -> Table:
+    boards = [board for board in challenge.boards if any(_scored(standing, board) for standing in standings)]
+    rows = [
+        [
+            _name(standing),
+            *("–" if rank is None else f"{rank:.4g}" for rank in map(standing.task_ranks.get, boards)),
+        ]
+        for standing in standings
+        if not standing.baseline
     ]
-    head = ["Team", *(escape(challenge.boards[name].title) for name in boards)]
-    return table(
-        head,
+    return Table(
+        ["Team", *(challenge.boards[board].title for board in boards)],
         rows,
-        caption="Rank on each board: the mean of its metric ranks, or their rank where the rule ranks again",
+        "Rank on each board: the mean of its metric ranks, or their rank where the rule ranks again",
     )
 
 
-def _scored(one: Standing, board: str) -> bool:
-    return any(value is not None for value in one.values[board].values())
+def _scored(standing: Standing, board: str) -> bool:
+    return any(value is not None for value in standing.values[board].values())
 
 
-def _stability(comparison: TrackComparison) -> str:
+def _stability(comparison: TrackComparison) -> Table | None:
     found = comparison.stability
     if found is None:
-        return ""
-    spread = f"{found.low:.2f} to {found.high:.2f}"
-    row: list[Cell] = [
+        return None
+    row: list[str | Cell] = [
         f"{comparison.replicates:,}",
-        f"{found.mean:.2f}<small>{spread}</small>",
+        Cell(f"{found.mean:.2f}", f"{found.low:.2f} to {found.high:.2f}"),
         f"in {found.same_winner * comparison.replicates:,.0f}",
     ]
     caption = (
         f"Each resample's ranking against the one above. Kendall's tau, mean and central {comparison.level:.0%}: 1 is "
         "the same order, 0 no relation, −1 the reverse. Same winner: nobody else is first"
     )
-    head = ["Resamples", "Kendall's tau", "Same winner"]
-    return f"<h4>Stability</h4>{table(head, [row], caption=caption)}"
+    return Table(["Resamples", "Kendall's tau", "Same winner"], [row], caption)
 
 
-def _left_out(comparison: TrackComparison) -> str:
+def _left_out(comparison: TrackComparison) -> Table | None:
     if len(comparison.overall) < 3:
-        return ""
-    rows: list[list[Cell]] = [
-        [
-            escape(absent.team),
-            escape("; ".join(pair.sentence() for pair in absent.reordered)),
-        ]
+        return None
+    rows = [
+        [absent.team, "; ".join(pair.sentence() for pair in absent.reordered)]
         for absent in comparison.leave_one_out
         if absent.reordered
     ]
-    said = (
-        table(["Without", "Change"], rows, caption="Pairs whose order depends on a third team", kind="wordy")
-        if rows
-        else "<p>No two teams change order when any one other team is left out.</p>"
-    )
-    return f"<h4>Without one team</h4>{said}"
+    return Table(["Without", "Change"], rows, "Pairs whose order depends on a third team", kind="wordy")
 
 
-def _rules(comparison: TrackComparison) -> str:
-    places = {one.team: one.place for one in comparison.overall}
+def _rules(comparison: TrackComparison) -> Rules | None:
+    places = {place.team: place.place for place in comparison.overall}
     if len(places) < 2 or not comparison.sensitivity:
-        return ""
-    rows: list[list[Cell]] = []
+        return None
+    rows: list[list[str]] = []
     same: list[str] = []
     for variant in comparison.sensitivity:
         moved = [
@@ -181,15 +203,12 @@ def _rules(comparison: TrackComparison) -> str:
             for team, place in places.items()
             if variant.places[team] != place
         ]
-        tau = "–" if variant.tau is None else f"{variant.tau:.2f}"
         if moved:
-            rows.append([escape(_in_words(variant.change)), tau, escape("; ".join(moved))])
+            tau = "–" if variant.tau is None else f"{variant.tau:.2f}"
+            rows.append([_in_words(variant.change), tau, "; ".join(moved)])
         else:
             same.append(_in_words(variant.change))
     caption = (
         "What the places would be if the rule differed in one point, and Kendall's tau with the places above"
     )
-    said = table(["Rule", "Kendall's tau", "Places"], rows, caption=caption, kind="wordy") if rows else ""
-    if same:
-        said += f'<p class="quiet">No place changes under: {escape("; ".join(same))}.</p>'
-    return f"<h4>Under other rules</h4>{said}"
+    return Rules(Table(["Rule", "Kendall's tau", "Places"], rows, caption, kind="wordy"), same)

@@ -1,6 +1,7 @@
 """Scoring one board: from canonical outputs and references to values, intervals and replicates."""
 
 from evaluator.scoring._classes import class_of
+from evaluator.scoring._groups import groups_of
 from evaluator.scoring._probe import cohort_of
 from evaluator.scoring._report import (
     Extras,
@@ -30,6 +31,7 @@ __all__ = [
     "canonical_outputs",
     "class_of",
     "cohort_of",
+    "groups_of",
     "score_board",
     "score_outputs",
 ]

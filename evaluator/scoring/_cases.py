@@ -11,9 +11,9 @@ from evaluator.manifest import ReferenceMap
 from evaluator.metrics import CaseData, CaseMetric
 from evaluator.metrics.influence import of_mean
 from evaluator.metrics.segmentation import score_case, score_missing_case
+from evaluator.metrics.weighted import weighted_mean
 from evaluator.outputs import LabelMap, Value
 from evaluator.scoring._intervals import metric_report
-from evaluator.scoring._replicates import weighted_mean
 from evaluator.scoring._report import Extras, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
 from evaluator.spec import SegmentationOutput

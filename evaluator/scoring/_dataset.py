@@ -5,8 +5,7 @@ import numpy.typing as npt
 
 from evaluator.metrics import DatasetData, DatasetMetric, NotScored
 from evaluator.outputs import Value
-from evaluator.scoring._intervals import FAIRNESS, exact_of, metric_report
-from evaluator.scoring._replicates import replicates
+from evaluator.scoring._intervals import exact_of, metric_report
 from evaluator.scoring._report import Extras, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
 from evaluator.spec import NumberOutput
@@ -58,14 +57,13 @@ def score_dataset(metric: BoundMetric, data: DatasetData, sample: Sample) -> Met
         return MetricReport(value=None, reason=undefined.reason)
     except ValueError as error:  # labels that are none of this metric's: outputs are checked, references not
         raise ScoringError(f"references.csv: metric {metric.name}: {error}") from None
-    found = replicates(plugin, metric.parameters, metric.name, data, sample.counts)
     return metric_report(
         value,
-        found,
+        plugin.replicates(data, sample.counts, metric.parameters),
         sample,
         influence_of(metric, data),
-        exact=exact_of(metric.name, data, sample.units),
-        note=FAIRNESS if metric.name == "fairness" else None,
+        exact=exact_of(plugin, data, sample.units),
+        note=plugin.interval_note,
     )
 
 

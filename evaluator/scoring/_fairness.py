@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluator.metrics import DatasetData, NotScored
-from evaluator.metrics.registry import DatasetMetric, lookup
+from evaluator.metrics import DatasetData, DatasetMetric, NotScored
+from evaluator.metrics.fairness import disparities, members_of
 from evaluator.resampling import seed_of
 from evaluator.scoring._dataset import dataset_metric
 from evaluator.scoring._intervals import Bounds, bounds_of, exact_of, said_of
 from evaluator.scoring._probe_runs import Tested
-from evaluator.scoring._replicates import disparities, replicates
 from evaluator.scoring._report import FairnessReport, GroupReport, MetricReport, VariableReport
 from evaluator.scoring._values import BoundMetric, Job, Sample
 
@@ -31,7 +30,7 @@ def group_reports(job: Job, tested: Tested, sample: Sample) -> dict[str, dict[st
     return {
         variable: {
             group: _group(job, tested, sample, members, enough[variable])
-            for group, members in _members(groups).items()
+            for group, members in members_of(groups).items()
         }
         for variable, groups in tested.groups.items()
     }
@@ -42,7 +41,7 @@ def fairness_reports(job: Job, tested: Tested, sample: Sample) -> dict[str, Fair
     return {
         key: _fairness(job, tested, sample, metric)
         for key, metric in job.metrics.items()
-        if metric.name == "fairness"
+        if dataset_metric(metric.name, metric).compares is not None
     }
 
 
@@ -67,31 +66,17 @@ def withheld(
     return kept
 
 
-def _members(groups: Sequence[str | None]) -> dict[str, _Mask]:
-    names = sorted({one for one in groups if one is not None})
-    return {name: np.array([one == name for one in groups]) for name in names}
-
-
-def _compared(key: str, metric: BoundMetric) -> tuple[str, DatasetMetric, Any]:
-    """The metric whose values groups are compared by: what fairness is of, else the metric itself."""
-    if metric.name == "fairness":
-        inner = lookup(metric.parameters.of)
-        if isinstance(inner, DatasetMetric):
-            return metric.parameters.of, inner, inner.parse({})
-    return metric.name, dataset_metric(key, metric), metric.parameters
-
-
 def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int) -> GroupReport:
     values: dict[str, float | None] = {}
     bounds: dict[str, Bounds] = {}
     part = replace(sample, counts=sample.counts[:, members], units=sample.units[members])
     for key, metric in job.metrics.items():
-        name, compared, parameters = _compared(key, metric)
+        compared, parameters = dataset_metric(key, metric).compared(metric.parameters)
         data = _part(tested.data(metric), members)
         values[key] = _value(compared, parameters, data)
-        drawn = replicates(compared, parameters, name, data, part.counts)
+        drawn = compared.replicates(data, part.counts, parameters)
         known = values[key] is not None
-        bounds[key] = bounds_of(drawn, part, exact_of(name, data, part.units)) if known else Bounds()
+        bounds[key] = bounds_of(drawn, part, exact_of(compared, data, part.units)) if known else Bounds()
     subjects = len(np.unique(part.units))
     notes = {key: said_of(value, bounds[key]) for key, value in values.items() if value is not None}
     return GroupReport(
@@ -119,7 +104,6 @@ def _value(metric: DatasetMetric, parameters: Any, data: DatasetData) -> float |
 class _Comparison:
     """What is compared between groups, on which cases."""
 
-    name: str
     metric: DatasetMetric
     parameters: Any
     data: DatasetData
@@ -138,15 +122,15 @@ class _Comparison:
 
 
 def _fairness(job: Job, tested: Tested, sample: Sample, metric: BoundMetric) -> FairnessReport:
-    name, compared, parameters = _compared(metric.name, metric)
+    compared, parameters = dataset_metric(metric.name, metric).compared(metric.parameters)
     data = tested.data(metric)
-    this = _Comparison(name, compared, parameters, data, sample.units, job.manifest.digest)
-    drawn = replicates(compared, parameters, name, data, sample.counts)
-    bounds = bounds_of(drawn, sample, exact_of(name, data, sample.units))
+    this = _Comparison(compared, parameters, data, sample.units, job.manifest.digest)
+    drawn = compared.replicates(data, sample.counts, parameters)
+    bounds = bounds_of(drawn, sample, exact_of(compared, data, sample.units))
     chance = _chance(this)
     enough = _enough(job)
     return FairnessReport(
-        of=name,
+        of=metric.parameters.of,
         value=this.value(),
         low=bounds.low,
         high=bounds.high,
@@ -180,7 +164,7 @@ def _chance(this: _Comparison) -> float | None:
 
 
 def _variable(this: _Comparison, variable: str, groups: Sequence[str | None], enough: int) -> VariableReport:
-    members = _members(groups)
+    members = members_of(groups)
     found = {group: this.value(one) for group, one in members.items()}
     known = {group: value for group, value in found.items() if value is not None}
     if not known:
@@ -188,9 +172,8 @@ def _variable(this: _Comparison, variable: str, groups: Sequence[str | None], en
     disparity = max(known.values()) - min(known.values())
     worst = (min if this.metric.direction == "higher" else max)(known, key=lambda group: known[group])
     seed = seed_of(f"{this.digest} groups {variable}")
-    shuffled = disparities(
-        this.data, _shuffled(this.units, this.data.labels, groups, list(members), seed), this.name
-    )
+    moved = _shuffled(this.units, this.data.labels, groups, list(members), seed)
+    shuffled = disparities(this.metric, this.parameters, this.data, moved)
     shuffled = shuffled[np.isfinite(shuffled)]
     return VariableReport(
         disparity=disparity,

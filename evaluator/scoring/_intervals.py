@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from evaluator.metrics import DatasetData
-from evaluator.metrics.delong import unvarying_interval
+from evaluator.metrics import DatasetData, DatasetMetric
 from evaluator.metrics.influence import by_unit
 from evaluator.resampling import is_drawn
 from evaluator.scoring._report import MetricReport
@@ -25,10 +25,6 @@ OUTSIDE = (
     "value varies, not where it lies."
 )
 _ROUNDING = 1e-9  # a mean of ones may be 1 + 2e-16
-FAIRNESS = (
-    "Resampling adds chance differences between the groups, so the interval lies too low, and may even end below "
-    "the value."
-)
 
 
 @dataclass(frozen=True)
@@ -84,30 +80,9 @@ def bounds_of(replicates: npt.NDArray[np.float64], sample: Sample, exact: Exact 
     return Bounds(*found)
 
 
-def exact_of(name: str, data: DatasetData, units: npt.NDArray[np.intp]) -> Exact | None:
-    """The exact bounds of metric `name`, for areas under ROC curves; units: the subject of each case."""
-    if name == "auroc":
-        return lambda level: unvarying_interval(
-            data.labels, data.scores, level=level, subjects=units.tolist()
-        )
-    if name == "ovr_auroc":
-        return lambda level: _over_classes(data, units, level)
-    return None
-
-
-def _over_classes(data: DatasetData, units: npt.NDArray[np.intp], level: float) -> tuple[float, float] | None:
-    """The mean of the classes' bounds: if all classes are in order at once, each of them is."""
-    classes = [1] if data.scores.shape[1] == 2 else range(data.scores.shape[1])
-    found = [
-        unvarying_interval(data.labels == one, data.scores[:, one], level=level, subjects=units.tolist())
-        for one in classes
-        if 0 < (data.labels == one).sum() < len(data.labels)
-    ]
-    known = [one for one in found if one is not None]
-    if not known or len(known) < len(found):
-        return None
-    low, high = np.mean(known, axis=0)
-    return float(low), float(high)
+def exact_of(metric: DatasetMetric, data: DatasetData, units: npt.NDArray[np.intp]) -> Exact | None:
+    """The exact bounds of `metric` where it has some; units: the subject of each case."""
+    return None if metric.exact is None else partial(metric.exact, data, units)
 
 
 def metric_report(

@@ -38,9 +38,10 @@ def split_metrics(job: Job) -> tuple[Job, dict[str, BoundMetric]]:
 
 
 def _is_foreign(metric: BoundMetric) -> bool:
-    # Fairness of a metric that is not built in calls that one.
-    compared = getattr(metric.parameters, "of", metric.name) if metric.name == "fairness" else metric.name
-    return not is_built_in(compared)
+    """Also a comparison of a metric that is not built in, for it calls that one."""
+    plugin = metric.plugin
+    called = plugin.compared(metric.parameters)[0] if isinstance(plugin, DatasetMetric) else plugin
+    return not (is_built_in(plugin) and is_built_in(called))
 
 
 def with_plugin(
@@ -103,9 +104,7 @@ class _Process:
         self._child: subprocess.Popen[bytes] | None = None
         self._taken = 0.0
         self._lock = threading.Lock()
-        # Fairness has its own way to resample, in this process; under another name it is a metric like any other.
-        name = f"fairness of {fields.get('of')}" if metric.name == "fairness" else metric.name
-        self.metric = BoundMetric(self._passed_on(metric.plugin), metric.parameters, name)
+        self.metric = BoundMetric(self._passed_on(metric.plugin), metric.parameters, metric.name)
 
     def __enter__(self) -> Self:
         return self
@@ -120,7 +119,16 @@ class _Process:
 
     def _passed_on(self, plugin: MetricPlugin) -> MetricPlugin:
         if isinstance(plugin, DatasetMetric):
-            return replace(plugin, function=self._of_dataset, replacement=self._replacement, influence=None)
+            # All else that is computed, such as a comparison's way to resample, would be in this process.
+            return replace(
+                plugin,
+                function=self._of_dataset,
+                replacement=self._replacement,
+                influence=None,
+                weighted=None,
+                exact=None,
+                compares=None,
+            )
         missing = None if plugin.missing is None else self._missing
         return replace(plugin, function=self._of_case, missing=missing)
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from evaluator.manifest import Reference
 from evaluator.metrics import DatasetData
-from evaluator.metrics.fairness import groups_of
 from evaluator.probe import ProbeResult, Rows, Split, probe_of, reference_of
 from evaluator.scoring._dataset import dataset_metric
+from evaluator.scoring._groups import groups_of
 from evaluator.scoring._values import BoundMetric
 from evaluator.spec import GroupVariable, Probe
 

@@ -9,9 +9,8 @@ import numpy.typing as npt
 from evaluator.metrics import NotScored
 from evaluator.resampling import seed_of
 from evaluator.scoring._dataset import dataset_metric, influence_of
-from evaluator.scoring._intervals import FAIRNESS, metric_report
+from evaluator.scoring._intervals import metric_report
 from evaluator.scoring._probe_runs import Tested
-from evaluator.scoring._replicates import replicates
 from evaluator.scoring._report import MetricReport, SeedReport
 from evaluator.scoring._values import BoundMetric, Job, Sample
 from evaluator.spec import Probe
@@ -73,7 +72,7 @@ def over_seeds(job: Job, probe: Probe, metric: BoundMetric, runs: Runs) -> Metri
     usable = np.where(np.isfinite(found), weights.T, 0)
     with np.errstate(invalid="ignore"):
         drawn = (np.where(usable > 0, found, 0) * usable).sum(axis=0) / usable.sum(axis=0)
-    note = FAIRNESS if metric.name == "fairness" else None
+    note = dataset_metric(metric.name, metric).interval_note
     return metric_report(
         float(np.mean(known)), drawn, runs.sample, _influence(probe, metric, runs), note=note
     )
@@ -95,8 +94,7 @@ def _replicates(metric: BoundMetric, drawn: tuple[Tested, Sample] | None, weight
         tested, sample = drawn
         used = weights > 0
         plugin = dataset_metric(metric.name, metric)
-        data = tested.data(metric)
-        found[used] = replicates(plugin, metric.parameters, metric.name, data, sample.counts[used])
+        found[used] = plugin.replicates(tested.data(metric), sample.counts[used], metric.parameters)
     return found
 
 

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from evaluator import outputs
 from evaluator.manifest import Manifest, References
-from evaluator.metrics._of_datasets import compared
-from evaluator.metrics.registry import MetricPlugin, lookup
+from evaluator.metrics import DatasetMetric, MetricPlugin
+from evaluator.metrics.registry import lookup
 from evaluator.resampling import Counts, draw_counts, is_drawn, percentile_interval, unit_numbers
 from evaluator.spec import Board, Task
 
@@ -36,7 +36,7 @@ def canonical_outputs(task: Task, directory: Path) -> ReadOutput:
 
 @dataclass(frozen=True)
 class BoundMetric:
-    """A metric of a board: the plugin, its parsed parameters and the name of the built-in it may be."""
+    """A metric of a board: its row, its parsed parameters and how the challenge file calls it."""
 
     plugin: MetricPlugin
     parameters: Any
@@ -68,8 +68,8 @@ def bound_metrics(board: Board) -> dict[str, BoundMetric]:
         try:
             plugin = lookup(metric.metric)
             parameters = plugin.parse(metric.parameters)
-            if metric.metric == "fairness":
-                compared(parameters)
+            if isinstance(plugin, DatasetMetric):
+                plugin.compared(parameters)
             found[key] = BoundMetric(plugin, parameters, metric.metric)
         except ValidationError as error:
             first = error.errors()[0]

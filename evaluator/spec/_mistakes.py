@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from evaluator.metrics import CaseMetric, DatasetMetric
+from evaluator.metrics.registry import UnknownMetric, lookup, names
 from evaluator.spec._words import Mistake, guess, mapping, plain, shown, without_follow_ups, words
 
 
@@ -80,9 +82,6 @@ def wrong_metrics(content: Mapping[str, Any]) -> Iterator[Mistake]:
 def _wrong_metric(
     metric: Mapping[str, Any], output: Mapping[str, Any], board: Mapping[str, Any]
 ) -> Iterator[Mistake]:
-    # Here, because metrics are built on this package.
-    from evaluator.metrics.registry import CaseMetric, UnknownMetric, lookup, names
-
     name = metric["metric"]
     try:
         plugin = lookup(name)
@@ -106,7 +105,7 @@ def _wrong_metric(
         known = [*_OWN, *plugin.parameters.model_fields]
         yield from (Mistake(one["loc"], words(one, known)) for one in _told_once(error, known))
         return
-    if of_cases:
+    if isinstance(plugin, CaseMetric):
         yield from _wrong_labels(parameters, output)
     else:
         yield from _wrong_scores(name, plugin, parameters, output, board)
@@ -142,20 +141,11 @@ def _wrong_labels(parameters: Any, output: Mapping[str, Any]) -> Iterator[Mistak
 
 
 def _wrong_scores(
-    name: str, plugin: Any, parameters: Any, output: Mapping[str, Any], board: Mapping[str, Any]
+    name: str, plugin: DatasetMetric, parameters: Any, output: Mapping[str, Any], board: Mapping[str, Any]
 ) -> Iterator[Mistake]:
     """What scoring would find out when it fills in the first missing output."""
-    from evaluator.metrics._of_datasets import BINARY, compared
-    from evaluator.metrics.registry import UnknownMetric, is_built_in, names
-
-    if not is_built_in(name):
-        return
     try:
-        if name == "fairness":
-            compared(parameters)
-        per_class = (
-            _reads_classes(plugin, parameters) if is_built_in(getattr(parameters, "of", name)) else None
-        )
+        reads = plugin.compared(parameters)[0].reads
     except UnknownMetric as error:
         yield Mistake(("of",), _unknown(parameters.of, str(error), names()))
         return
@@ -166,13 +156,14 @@ def _wrong_scores(
         yield Mistake(("of",), str(error))
         return
     kind = output.get("kind")
-    if kind in ("number", "scores", "embedding") and per_class not in (None, kind != "number"):
-        reads = "one score per class" if per_class else "one number per case"
-        yield Mistake(("metric",), f"{name} reads {reads}, and the task's output is {plain(kind)}")
-    if kind == "number" and getattr(parameters, "of", name) in BINARY:
+    per_class = reads == "classes"
+    if reads is not None and kind in ("number", "scores", "embedding") and per_class != (kind != "number"):
+        what = "one score per class" if per_class else "one number per case"
+        yield Mistake(("metric",), f"{name} reads {what}, and the task's output is {plain(kind)}")
+    if kind == "number" and reads == "binary":
         yield from _out_of_range(name, output)
-    if name == "fairness" and not board.get("groups"):
-        yield Mistake(("metric",), "fairness compares groups, and the board names none in groups")
+    if plugin.compares is not None and not board.get("groups"):
+        yield Mistake(("metric",), f"{name} compares groups, and the board names none in groups")
 
 
 def _out_of_range(name: str, output: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -184,11 +175,6 @@ def _out_of_range(name: str, output: Mapping[str, Any]) -> Iterator[Mistake]:
                 ("metric",),
                 f"{name} needs labels 0 and 1, and the task's {bound} of {excluded:g} excludes {label}",
             )
-
-
-def _reads_classes(plugin: Any, parameters: Any) -> bool:
-    """By what stands for a missing output; never asked of a metric that is not built in, which may do anything."""
-    return len(plugin.replace(0, 3, parameters)) > 1
 
 
 def _told_once(error: ValidationError, known: Sequence[str]) -> list[Any]:

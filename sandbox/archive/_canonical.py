@@ -5,7 +5,7 @@ import tarfile
 from collections.abc import Callable
 from typing import BinaryIO
 
-from sandbox.archive._facts import ImageFacts
+from contract.images import ImageFacts
 from sandbox.archive._gzip import CHUNK
 
 

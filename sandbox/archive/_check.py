@@ -5,10 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
+from contract.images import ImageFacts
+from sandbox.archive._bounds import Bounds
 from sandbox.archive._config import facts_of
 from sandbox.archive._documents import stated_digest, wrong_digest
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid
-from sandbox.archive._facts import Bounds, ImageFacts
 from sandbox.archive._gzip import expands_too_much
 from sandbox.archive._index import WHAT, Archive, read_index
 from sandbox.archive._layers import Span, copy_layer

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contract.images import ImageFacts
+from sandbox.archive._bounds import DIGEST, Bounds
 from sandbox.archive._errors import BUILD_AGAIN, SAVE_AGAIN, ArchiveCode, ArchiveInvalid, binary_size, shown
-from sandbox.archive._facts import DIGEST, Bounds, ImageFacts
 from sandbox.archive._fields import invalid, require_types
 from sandbox.archive._programs import DEFAULT_PATH
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from sandbox.archive._bounds import DIGEST
 from sandbox.archive._config import parse, sha256
 from sandbox.archive._errors import SAVE_AGAIN, ArchiveCode, ArchiveInvalid, shown
-from sandbox.archive._facts import DIGEST
 from sandbox.archive._fields import invalid
 from sandbox.archive._index import Archive
 

@@ -6,8 +6,8 @@ from typing import BinaryIO
 
 from isal import igzip_lib
 
+from sandbox.archive._bounds import Bounds
 from sandbox.archive._errors import SAVE_AGAIN, ArchiveCode, ArchiveInvalid, binary_size
-from sandbox.archive._facts import Bounds
 
 GZIP = b"\x1f\x8b"
 CHUNK = 1 << 16  # twice as fast as 1 MiB: hashed while still in the cache, and no new pages per read

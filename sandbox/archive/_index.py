@@ -4,9 +4,9 @@ import io
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from sandbox.archive._bounds import Bounds
 from sandbox.archive._contents import Contents
 from sandbox.archive._errors import SAVE_AGAIN, ArchiveCode, ArchiveInvalid, shown
-from sandbox.archive._facts import Bounds
 from sandbox.archive._gzip import CHUNK, gunzip, is_packed, too_large
 from sandbox.archive._kinds import not_a_tar
 from sandbox.archive._tar import DIRECTORY, HARD_LINK, REGULAR, SYMBOLIC_LINK, Member, Tar

@@ -4,9 +4,9 @@ import hashlib
 import io
 from collections.abc import Callable
 
+from sandbox.archive._bounds import Bounds
 from sandbox.archive._documents import wrong_digest
 from sandbox.archive._errors import BUILD_AGAIN, ArchiveCode, ArchiveInvalid, shown
-from sandbox.archive._facts import Bounds
 from sandbox.archive._gzip import CHUNK, gunzip, is_packed, too_large
 from sandbox.archive._sink import BlobWriter
 from sandbox.archive._tar import HARD_LINK, Member, Tar

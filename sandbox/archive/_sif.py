@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from sandbox.archive._bounds import Bounds
 from sandbox.archive._config import wrong_architecture
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid
-from sandbox.archive._facts import Bounds
 
 WHAT = "the SIF file"
 BUILD_AGAIN = "build it again with `apptainer build image.sif …` and upload that file"

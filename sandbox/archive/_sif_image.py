@@ -16,9 +16,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import BinaryIO
 
+from contract.images import ImageFacts
+from sandbox.archive._bounds import Bounds
 from sandbox.archive._config import Config, facts_of, parse_config
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
-from sandbox.archive._facts import Bounds, ImageFacts
 from sandbox.archive._gzip import expands_too_much, too_large
 from sandbox.archive._layers import Span, copy_layer
 from sandbox.archive._programs import DEFAULT_PATH, Call, Programs

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from contract.statuses import CaseStatus
-from evaluator.verdicts import HINTS, Fault, commonest
+from evaluator.verdicts import HINTS, VALID, commonest, fault_of
 from server.evaluations.models import CaseRun, Evaluation
 
 OUT_OF_TIME = "evaluation_too_long"
@@ -37,7 +37,7 @@ def reason_to_stop(session: Session, evaluation: Evaluation, run: CaseRun) -> St
             "evaluation. No attempt was spent."
         )
         return Stop(OUT_OF_TIME, why)
-    if run.verdict == "valid":
+    if run.verdict == VALID:
         return None
     if (
         _failures_around(session, run, limits.stop_after_failures_in_a_row)
@@ -59,7 +59,7 @@ def failures_of(session: Session, evaluation: Evaluation) -> dict[str, int]:
         .where(
             CaseRun.evaluation_id == evaluation.id,
             CaseRun.status == CaseStatus.DONE,
-            CaseRun.verdict != "valid",
+            CaseRun.verdict != VALID,
         )
         .group_by(CaseRun.verdict)
     )
@@ -72,7 +72,7 @@ def _failures_around(session: Session, run: CaseRun, most: int) -> int:
         CaseRun.evaluation_id == run.evaluation_id,
         CaseRun.position.between(run.position - most + 1, run.position + most - 1),
         CaseRun.status == CaseStatus.DONE,
-        CaseRun.verdict != "valid",
+        CaseRun.verdict != VALID,
     )
     failed = set(session.scalars(query))
     begin = end = run.position
@@ -85,4 +85,4 @@ def _failures_around(session: Session, run: CaseRun, most: int) -> int:
 
 def hint_of(counts: Mapping[str, int]) -> str:
     """The platform's sentence on the most frequent of some failures."""
-    return HINTS[Fault(commonest(counts).partition(":")[0])]
+    return HINTS[fault_of(commonest(counts))]

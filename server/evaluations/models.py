@@ -13,6 +13,7 @@ from evaluator.verdicts import PlatformFault
 from server.challenges.models import SpecVersion
 from server.database import Base, Created, Identified
 from server.datasets.models import Case, Dataset
+from server.evaluations.measured import MeasuredColumns
 from server.evaluations.status import ACTIVE, CASE_MOVES, EVALUATION_MOVES
 from server.images.models import Image
 from server.moves import move
@@ -116,7 +117,7 @@ class Evaluation(Identified, Created, Base):
         self.finished_at = None if status in ACTIVE else func.now()
 
 
-class CaseRun(Identified, Base):
+class CaseRun(Identified, MeasuredColumns, Base):
     """One case of one evaluation. `claim_no` fences: a write that names an older one is refused."""
 
     __tablename__ = "case_runs"
@@ -158,11 +159,6 @@ class CaseRun(Identified, Base):
     message: Mapped[str | None] = mapped_column(default=None)
     warnings: Mapped[list[str]] = mapped_column(default=list)
     output: Mapped[str | None] = mapped_column(default=None)
-    seconds: Mapped[float | None] = mapped_column(default=None)
-    peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
-    cpu_seconds: Mapped[float | None] = mapped_column(default=None)
-    gpu_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
-    wait_seconds: Mapped[float | None] = mapped_column(default=None)  # from lease to the start of its clock
     # Of its last lease; once done, how it ran.
     mode: Mapped[Mode | None] = mapped_column(default=None)
     log: Mapped[str | None] = mapped_column(default=None)
@@ -176,8 +172,7 @@ class CaseRun(Identified, Base):
     def forget(self) -> None:
         """Drops what came of the last claim, for the case runs again."""
         self.verdict = self.message = self.output = self.log = self.receipt = None
-        self.seconds = self.cpu_seconds = self.wait_seconds = None
-        self.peak_memory_bytes = self.gpu_memory_bytes = None
+        self.measured = None
         self.lease_until = self.finished_at = None
         self.warnings = []
 

@@ -12,8 +12,9 @@ from uuid import UUID
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from contract.leases import Finish
 from contract.statuses import CaseStatus, EvaluationStatus, Mode
-from evaluator.verdicts import commonest
+from evaluator.verdicts import VALID, commonest
 from server import events
 from server.database import after_commit
 from server.errors import Conflict, NotFound
@@ -21,7 +22,7 @@ from server.evaluations import budgets, conduct, usage
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.outputs import waiting_name
 from server.evaluations.runs import move_runs
-from server.evaluations.said import Finished, believable
+from server.evaluations.said import believable
 from server.evaluations.status import ACTIVE, UNDER_WAY
 from server.naming import naming
 from server.settings import Settings
@@ -85,7 +86,7 @@ def _lost() -> Conflict:
     )
 
 
-def finish(session: Session, claim: Claim, finished: Finished, *, actor: str, settings: Settings) -> None:
+def finish(session: Session, claim: Claim, finished: Finish, *, actor: str, settings: Settings) -> None:
     """Settles a case with its verdict, and moves its evaluation on if this was what it waited for.
 
     Raises:
@@ -113,18 +114,11 @@ def finish(session: Session, claim: Claim, finished: Finished, *, actor: str, se
     _advance(session, evaluation, run, actor=actor, settings=settings)
 
 
-def _settle(
-    session: Session, evaluation: Evaluation, run: CaseRun, finished: Finished, *, actor: str
-) -> None:
+def _settle(session: Session, evaluation: Evaluation, run: CaseRun, finished: Finish, *, actor: str) -> None:
     """Notes what came of a case, in its own row and in the sums of its evaluation."""
     run.verdict, run.message, run.warnings = finished.code, _told(evaluation, finished), finished.warnings
     run.output, run.log, run.receipt = finished.output, finished.log, dict(finished.receipt)
-    run.seconds, run.cpu_seconds, run.wait_seconds = (
-        finished.seconds,
-        finished.cpu_seconds,
-        finished.wait_seconds,
-    )
-    run.peak_memory_bytes, run.gpu_memory_bytes = finished.peak_memory_bytes, finished.gpu_memory_bytes
+    run.measured = finished.measured
     evaluation.remaining -= 1
     evaluation.seconds += finished.seconds
     evaluation.peak_memory_bytes = _larger(evaluation.peak_memory_bytes, finished.peak_memory_bytes)
@@ -133,7 +127,7 @@ def _settle(
     session.flush()
 
 
-def _told(evaluation: Evaluation, finished: Finished) -> str:
+def _told(evaluation: Evaluation, finished: Finish) -> str:
     """The sentence on a case. What was found in its output belongs to it where everybody may see the cases."""
     return (
         finished.message
@@ -180,7 +174,7 @@ def _advance(
 ) -> None:
     """Moves the evaluation on if `run`, which has just ended, was what it waited for or one too many."""
     first = [] if evaluation.cleared else _verdicts(session, evaluation, evaluation.first_cases)
-    if first and None not in first and "valid" not in first:
+    if first and None not in first and VALID not in first:
         everything = _is_through(session, evaluation)
         which = "every case" if everything else f"the first {len(first)} cases"
         _reject_failed(session, evaluation, which, first, actor=actor)
@@ -188,12 +182,12 @@ def _advance(
         reject(session, evaluation, actor=actor, code=stop.code, why=stop.why)
     elif _is_through(session, evaluation):
         verdicts = _verdicts(session, evaluation)
-        if "valid" not in verdicts:
+        if VALID not in verdicts:
             _reject_failed(session, evaluation, "every case", verdicts, actor=actor)
         else:
             evaluation.move_to(session, EvaluationStatus.SCORING, actor=actor)
             after_commit(session, lambda: wake_score_workers(settings.redis_url))
-    elif "valid" in first:  # one is enough, and the others need not be waited for
+    elif VALID in first:  # one is enough, and the others need not be waited for
         evaluation.cleared = True
         after_commit(session, lambda: wake_run_workers(settings.redis_url))
 
@@ -224,7 +218,7 @@ def _reject_failed(
 
 def failure_sentence(which: str, verdicts: list[str]) -> str:
     """A sentence such as "The first 3 cases failed: timeout (3 of 3). The command was still running …"."""
-    counts = Counter(verdict for verdict in verdicts if verdict != "valid")
+    counts = Counter(verdict for verdict in verdicts if verdict != VALID)
     listed = ", ".join(f"{code} ({count} of {len(verdicts)})" for code, count in counts.items())
     return f"{which[0].upper()}{which[1:]} failed: {listed}. {budgets.hint_of(counts)}"
 

@@ -1,13 +1,13 @@
 """Images that passed the check."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.database import Base, Created, Identified
+from contract.images import ImageFacts
+from server.database import Base, Created, Identified, JsonOf
 
 
 class Image(Identified, Created, Base):
@@ -22,6 +22,6 @@ class Image(Identified, Created, Base):
     team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
     upload_id: Mapped[UUID | None] = mapped_column(ForeignKey("uploads.id", ondelete="SET NULL"))
     digest: Mapped[str]
-    facts: Mapped[dict[str, Any]]
+    facts: Mapped[ImageFacts] = mapped_column(JsonOf(ImageFacts))
     size: Mapped[int] = mapped_column(BigInteger)
     removed_at: Mapped[datetime | None] = mapped_column(default=None)

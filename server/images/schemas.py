@@ -1,10 +1,11 @@
 """What image endpoints give."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+
+from contract.images import ImageFacts
 
 
 class ImageOut(BaseModel):
@@ -15,7 +16,7 @@ class ImageOut(BaseModel):
     id: UUID
     digest: str
     size: int
-    facts: dict[str, Any]
+    facts: ImageFacts
     created_at: datetime
 
 

@@ -1,16 +1,16 @@
 """Images: taking complete uploads to their check, and what comes of it. The check itself is the caller's."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, extract, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.images import ImageFacts
 from contract.statuses import UploadStatus
 from server import events
 from server.accounts.principals import Scope, User
@@ -129,10 +129,8 @@ def has_promised_sha256(upload: Upload, *, uploads: Path) -> bool:
 def settle_valid(
     session: Session,
     upload: Upload,
-    facts: Mapping[str, Any],
-    digest: str,
+    facts: ImageFacts,
     *,
-    size: int,
     uploads: Path,
     allowed: Allowed,
 ) -> Image:
@@ -147,19 +145,19 @@ def settle_valid(
     lock_team(session, upload.team_id)  # before its image, as a submission does: neither waits for the other
     upload = _held(session, upload)
     new = insert(Image).values(
-        team_id=upload.team_id, upload_id=upload.id, digest=digest, facts=dict(facts), size=size
+        team_id=upload.team_id, upload_id=upload.id, digest=facts.digest, facts=facts, size=facts.size
     )
     session.execute(
         new.on_conflict_do_update(index_elements=["team_id", "digest"], set_={"removed_at": None})
     )
-    upload.image = digest
+    upload.image = facts.digest
     upload.code = upload.message = None
     _charge(upload)
-    upload.move_to(session, UploadStatus.READY, actor=events.PLATFORM, why=digest)
+    upload.move_to(session, UploadStatus.READY, actor=events.PLATFORM, why=facts.digest)
     session.flush()
     require(session, upload.team_id, 0, allowed)
     _remove_after_commit(session, upload, uploads)
-    return get_image(session, upload.team_id, digest)
+    return get_image(session, upload.team_id, facts.digest)
 
 
 def settle_invalid(session: Session, upload: Upload, code: str, message: str, *, uploads: Path) -> None:
@@ -249,7 +247,7 @@ def remove_image(
         )
     image.removed_at = func.now()
     events.record(session, "image", image.id, actor=user.actor, what="removed", why=digest)
-    blobs = [digest, *image.facts["layers"]]
+    blobs = list(image.facts.blobs)
     after_commit(session, lambda: discard(blobs))
 
 

@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from contract.statuses import EvaluationStatus
-from evaluator.metrics.registry import Direction, UnknownMetric, lookup
+from evaluator.metrics import Direction
+from evaluator.metrics.registry import UnknownMetric, lookup
 from evaluator.spec import Metric
 from server.challenges.models import Challenge
 from server.evaluations.models import Evaluation, Score

@@ -14,10 +14,10 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.leases import SlotOffer
 from contract.statuses import CaseStatus, Mode
 from evaluator.spec import Limits
 from server.evaluations.models import CaseRun, Evaluation
-from server.queue.policy import Slot
 from server.queue.slots import fits, present_slots
 from server.settings import Settings
 
@@ -39,7 +39,7 @@ class Batch:
 _ONE = Batch(Mode.FRESH, 1)
 
 
-def batch_of(session: Session, first: CaseRun, slot: Slot) -> Batch:
+def batch_of(session: Session, first: CaseRun, slot: SlotOffer) -> Batch:
     """How `slot` is to run `first` and how many cases it gets in all.
 
     Never so many that a slot beside it would have nothing to do.
@@ -56,7 +56,7 @@ def batch_of(session: Session, first: CaseRun, slot: Slot) -> Batch:
     return Batch(Mode.PACKED, packed) if packed > 1 else _ONE
 
 
-def most_of(mode: Mode, slot: Slot) -> int:
+def most_of(mode: Mode, slot: SlotOffer) -> int:
     """How many cases one batch of this mode has at most on `slot`, whatever it says of itself."""
     if mode is Mode.FRESH:
         return 1
@@ -65,7 +65,7 @@ def most_of(mode: Mode, slot: Slot) -> int:
 
 def may_invoke(evaluation: Evaluation, limits: Limits) -> bool:
     """Whether challenge and image let one container answer several cases, and no repeat has disagreed."""
-    return limits.invoke and not evaluation.fresh_only and evaluation.image.facts.get("invoke") is True
+    return limits.invoke and not evaluation.fresh_only and evaluation.image.facts.invoke
 
 
 def _serves(session: Session, evaluation: Evaluation) -> bool:
@@ -117,7 +117,7 @@ def _done(session: Session, evaluation: Evaluation) -> int:
     return session.scalar(select(func.count()).select_from(done.limit(MEASURED_CASES).subquery())) or 0
 
 
-def _packed(limits: Limits, slot: Slot) -> int:
+def _packed(limits: Limits, slot: SlotOffer) -> int:
     """As many as get what each would get alone: a core of its own, and the memory that the challenge states."""
     bounds = [slot.most, math.floor(slot.cpus), slot.memory // limits.memory]
     if limits.pack != "auto":

@@ -10,13 +10,14 @@ from sqlalchemy import column, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from contract.leases import SlotOffer
 from contract.statuses import CaseStatus, Mode
 from server.accounts.principals import RunWorker
 from server.evaluations import conduct
 from server.evaluations.models import CaseRun, Evaluation
 from server.ids import new_id
 from server.queue.batches import batch_of, most_of
-from server.queue.policy import WIDTHS, Slot, parameters
+from server.queue.policy import WIDTHS, parameters
 from server.settings import Settings
 
 
@@ -44,7 +45,7 @@ _HAD = column("had", JSONB)
 _CLAIMED = select(CaseRun, _HAD).from_statement(text(_SHORT).columns(*_COLUMNS, _HAD))
 
 
-def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings) -> Leased | None:
+def claim(session: Session, worker: RunWorker, slot: SlotOffer, *, settings: Settings) -> Leased | None:
     """Leases what `slot` should run next, fairest first, or None if nothing waits that it can run.
 
     Raises:
@@ -72,7 +73,7 @@ def claim(session: Session, worker: RunWorker, slot: Slot, *, settings: Settings
 
 
 def _claim_first(
-    session: Session, worker: RunWorker, slot: Slot, width: int, settings: Settings
+    session: Session, worker: RunWorker, slot: SlotOffer, width: int, settings: Settings
 ) -> tuple[CaseRun, Mapping[str, int]] | None:
     values = parameters(worker.id, slot) | {
         "width": width,
@@ -106,7 +107,7 @@ def _more(session: Session, first: CaseRun, most: int) -> Sequence[CaseRun]:
 
 
 def _lease(
-    session: Session, run: CaseRun, mode: Mode, worker: RunWorker, slot: Slot, settings: Settings
+    session: Session, run: CaseRun, mode: Mode, worker: RunWorker, slot: SlotOffer, settings: Settings
 ) -> None:
     run.claim_no += 1
     run.mode = mode

@@ -11,6 +11,20 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from contract.bounds import MOST_INT
+from contract.leases import (
+    CaseLease,
+    Finish,
+    Heartbeat,
+    HeldLease,
+    InputFile,
+    Lease,
+    LostLeases,
+    Release,
+    SlotName,
+    SlotOffer,
+    SlotState,
+    StoredOutput,
+)
 from contract.statuses import Mode
 from contract.texts import BINARY, Name
 from server.accounts.principals import RunWorker
@@ -22,26 +36,12 @@ from server.disk import Share
 from server.errors import NotFound, TooLarge, Unprocessable
 from server.evaluations import faults, service
 from server.evaluations.outputs import waiting_name
-from server.evaluations.said import Finished
 from server.evaluations.service import Claim
 from server.front.threads import in_stream_thread
 from server.images.models import Image
 from server.queue import batches, leases, reads, slots
 from server.queue.claim import Leased, claim
 from server.queue.downloads import Download, download, file_of
-from server.queue.lease_schemas import (
-    CaseLease,
-    FinishIn,
-    HeartbeatIn,
-    HeartbeatOut,
-    HeldLease,
-    LeaseOut,
-    ReleaseIn,
-    SlotIn,
-    SlotName,
-    SlotStateIn,
-)
-from server.queue.policy import Slot
 from server.settings import Settings
 
 router = APIRouter(prefix="/worker", tags=["run workers"])
@@ -73,42 +73,37 @@ SenderDep = Annotated[RunWorker, Depends(_sender)]
 
 @router.post(
     "/leases",
-    response_model=LeaseOut,
+    response_model=Lease,
     responses={204: {"description": "No case waits that this slot can run"}},
 )
-def lease(
-    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, slot: SlotIn, response: Response
-) -> Any:
+def lease(session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, slot: SlotOffer) -> Any:
     """Leases the next case, or as many of one evaluation as the slot can run at once.
 
     None while the server's disk has no room for new work: what comes of it could not be stored.
     """
     if not settings.room(Share.NEW_WORK).left():
         return Response(status_code=204)
-    leased = claim(session, worker, Slot(**slot.model_dump()), settings=settings)
+    leased = claim(session, worker, slot, settings=settings)
     if leased is None:
         return Response(status_code=204)
     return _lease_out(session, leased, settings)
 
 
-def _lease_out(session: Session, leased: Leased, settings: Settings) -> LeaseOut:
+def _lease_out(session: Session, leased: Leased, settings: Settings) -> Lease:
     evaluation = leased.evaluation
     spec = evaluation.spec_version.spec
     first, *more = _cases(session, leased, settings)
-    return LeaseOut(
-        **first.model_dump(),
+    return Lease(
+        **dict(first),
         lease_seconds=settings.lease_seconds,
         evaluation=evaluation.id,
         task_name=evaluation.task,
         track=evaluation.track,
-        task=spec.tasks[evaluation.task].model_dump(mode="json"),
-        # What is as it always is stays out: a worker of an older version knows no field that came later.
-        limits=spec.limits_of(evaluation.task).model_dump(
-            mode="json", exclude={"pack", "invoke"}, exclude_defaults=True
-        ),
+        task=spec.tasks[evaluation.task],
+        limits=spec.limits_of(evaluation.task),
         image=evaluation.image.facts,
         mode=leased.mode,
-        more=more,
+        more=tuple(more),
     )
 
 
@@ -119,9 +114,7 @@ def _cases(session: Session, leased: Leased, settings: Settings) -> list[CaseLea
             case_run=run.id,
             claim_no=run.claim_no,
             pseudonym=run.pseudonym,
-            inputs={
-                key: {"sha256": one["sha256"], "size": one["size"]} for key, one in run.case.files.items()
-            },
+            inputs={key: InputFile.model_validate(file) for key, file in run.case.files.items()},
             repeat=run.position in repeated,
         )
         for run in leased.runs
@@ -133,7 +126,7 @@ def put_slot(
     session: SessionDep,
     worker: RunWorkerDep,
     name: SlotName,
-    body: SlotStateIn,
+    body: SlotState,
 ) -> Response:
     """Notes why a slot takes no work, or that it does again."""
     slots.note_unfit(session, worker, name, body.unfit)
@@ -142,12 +135,12 @@ def put_slot(
 
 @router.post("/heartbeat")
 def heartbeat(
-    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, body: HeartbeatIn
-) -> HeartbeatOut:
+    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, body: Heartbeat
+) -> LostLeases:
     """Renews leases, all that a slot has at once, and says which of them are lost."""
-    claims = [Claim(one.case_run, one.claim_no, worker.id) for one in body.leases]
+    claims = [Claim(held.case_run, held.claim_no, worker.id) for held in body.leases]
     lost = leases.heartbeat(session, claims, worker, settings=settings)
-    return HeartbeatOut(lost=[HeldLease(case_run=one.case_run, claim_no=one.claim_no) for one in lost])
+    return LostLeases(lost=[HeldLease(case_run=claim.case_run, claim_no=claim.claim_no) for claim in lost])
 
 
 @router.get("/leases/{case_run}/inputs/{key}", response_class=Download, responses=file_of("application/gzip"))
@@ -169,7 +162,7 @@ def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name
     """A verified layer, or the config, of the leased case's image."""
     run = service.lock_run(session, claim)
     facts = session.get_one(Image, run.evaluation.image_id).facts
-    if digest not in (facts["digest"], *facts["layers"]):
+    if digest not in facts.blobs:
         raise NotFound("unknown_blob", "This blob is not part of the leased case's image.")
     file = blobs.path(digest)
     reads.note(session, run, "image", run.evaluation.image_id, file.stat().st_size if file.is_file() else 0)
@@ -185,7 +178,7 @@ def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name
 )
 async def put_output(
     request: Request, settings: SettingsDep, worker: SenderDep, case_run: UUID, claim_no: ClaimNo
-) -> dict[str, str]:
+) -> StoredOutput:
     """Takes the canonical output of the leased case, in the place of an earlier one, and answers its digest."""
     settings.room(Share.RESULTS).require()
     claim = Claim(case_run, claim_no, worker.id)
@@ -196,7 +189,7 @@ async def put_output(
                 raise TooLarge("output_too_large", f"An output of this task has at most {limit} bytes.")
             await in_stream_thread(writer.write, chunk)
         await in_stream_thread(_keep_output, request, claim, writer)
-        return {"digest": writer.digest}
+        return StoredOutput(digest=writer.digest)
 
 
 def _may_put(request: Request, claim: Claim) -> int:
@@ -216,21 +209,20 @@ def _keep_output(request: Request, claim: Claim, writer: BlobWriter) -> None:
 
 @router.post("/leases/{case_run}/finish", status_code=204)
 def finish(
-    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, claim: ClaimDep, body: FinishIn
+    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, claim: ClaimDep, body: Finish
 ) -> Response:
     """Settles the case with its verdict."""
     if (body.fault is None) != (body.output is not None):
         raise Unprocessable(
             "output_and_fault", "A valid case has an output and no fault, any other a fault and no output."
         )
-    finished = Finished(**body.model_dump())
-    service.finish(session, claim, finished, actor=worker.actor, settings=settings)
+    service.finish(session, claim, body, actor=worker.actor, settings=settings)
     return Response(status_code=204)
 
 
 @router.post("/leases/{case_run}/release", status_code=204)
 def release(
-    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, claim: ClaimDep, body: ReleaseIn
+    session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, claim: ClaimDep, body: Release
 ) -> Response:
     """Puts the case back into the queue: at once, or after a pause where it met a fault of the platform."""
     if body.fault is None:

@@ -5,10 +5,10 @@ slot, one per team. No evaluation is locked, so slots that choose at the same ti
 the same case.
 """
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from contract.leases import SlotOffer
 from server.evaluations.usage import HALF_LIFE
 
 USAGE_UNIT, REMAINING_UNIT = 600.0, 25.0
@@ -23,31 +23,13 @@ PRESENT_SECONDS = 60
 """A slot that neither asked for a case nor kept a lease alive for so long is not there."""
 
 
-@dataclass(frozen=True)
-class Slot:
-    """What a slot of a run worker offers.
-
-    Processor cores, memory in bytes, GPUs and the memory of one in bytes, runtimes of its container engine, how many
-    cases it would run at once, and whether it can keep one container for several.
-    """
-
-    name: str
-    cpus: float
-    memory: int
-    gpus: int = 0
-    gpu_memory: int = 0
-    most: int = 1
-    invoke: bool = False
-    runtimes: tuple[str, ...] = ("runc",)
-
-
 WIDTHS = (128, 1_000_000)
 """Evaluations that are put in order and looked into: the first, for sorting them all would cost more than the rest of
 the query, and if none of these has a case to give, all. Enough that those with every case parked, as first cases are on
 a disturbed host, seldom are all of them."""
 
 
-def parameters(worker_id: UUID, slot: Slot) -> dict[str, Any]:
+def parameters(worker_id: UUID, slot: SlotOffer) -> dict[str, Any]:
     """What `claim.sql` chooses with."""
     return {
         "worker": worker_id,

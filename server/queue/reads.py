@@ -31,7 +31,7 @@ def note(session: Session, run: CaseRun, subject: Literal["case", "image"], id_:
     Raises:
         NotNow: this lease has read all that it may.
     """
-    files = len(run.case.files) + len(run.evaluation.image.facts["layers"]) + 1
+    files = len(run.case.files) + len(run.evaluation.image.facts.layers) + 1
     if run.downloads >= OFTEN * files:
         why = f"This lease has read {run.downloads} files, {OFTEN} times as many as its case needs"
         raise NotNow("read_too_often", f"{why}. Hand the case back.", seconds=60)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.spec import Phase
-from evaluator.verdicts import Check, Fault, commonest
+from evaluator.verdicts import VALID, Check, Fault, code_of, commonest
 from server.challenges.models import Challenge
 from server.challenges.service import is_sealed, now, spec_of_phase
 from server.datasets.models import Dataset, DatasetState
@@ -190,8 +190,8 @@ def _evaluation(
 def _failure(evaluation: Evaluation, counts: _Counts) -> str | None:
     """The class of failure that rejected it; None where it only took too long."""
     if evaluation.reason_code == "run_invalid":
-        return f"{Fault.OUTPUT_INVALID}:{Check.EQUAL_WIDTH}"
-    failed = {code: count for code, count in counts.verdicts.items() if code != "valid"}
+        return code_of(Fault.OUTPUT_INVALID, Check.EQUAL_WIDTH)
+    failed = {code: count for code, count in counts.verdicts.items() if code != VALID}
     return commonest(failed) if failed and evaluation.reason_code != budgets.OUT_OF_TIME else None
 
 

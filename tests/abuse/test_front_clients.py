@@ -5,7 +5,7 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from pydantic import SecretStr
 from client.api import Client
 from client.app import connect
 from client.errors import Problem
+from contract.leases import Lease
+from tests.facts import image_facts
 from tests.worker.slots import CHALLENGE, LIMITS
 from worker.run.config import RunConfig
 from worker.run.heart import Held, insist
-from worker.run.leases import Lease, LeaseClient
+from worker.run.lease_client import LeaseClient
 
 
 @dataclass
@@ -79,17 +81,17 @@ def worker(server: Busy, tmp_path: Path) -> Iterator[LeaseClient]:
 
 def _lease() -> Lease:
     return Lease(
-        case_run=str(uuid.uuid4()),
+        case_run=uuid.uuid4(),
         claim_no=1,
         lease_seconds=30,
-        evaluation=str(uuid.uuid4()),
+        evaluation=uuid.uuid4(),
         task_name="task5",
         track="methods",
         task=CHALLENGE.tasks["task5"],
         limits=LIMITS,
         pseudonym="case",
         inputs={},
-        image={},
+        image=image_facts(),
     )
 
 
@@ -117,7 +119,7 @@ def test_a_verdict_outlasts_a_server_that_is_busy_for_longer_than_a_lease(
     server: Busy, worker: LeaseClient
 ) -> None:
     server.times = 6
-    lease = replace(_lease(), lease_seconds=0.1)
+    lease = _lease().model_copy(update={"lease_seconds": 0.1})
     insist(Held(lease), lambda: worker.release(lease, None))
     assert len(server.came) == 7
 

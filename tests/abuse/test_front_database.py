@@ -22,6 +22,7 @@ from server.naming import naming
 from server.settings import Settings
 from tests.abuse.conftest import Front
 from tests.abuse.wire import Wire
+from tests.facts import image_facts
 from tests.server.conftest import Person, Tus, serving
 from tests.server.lab import Entrant, Lab
 from worker.embedded.postgres import Postgres
@@ -147,7 +148,7 @@ def test_an_image_that_was_removed_is_removed_though_its_blobs_have_to_stay_for_
     monkeypatch.setattr(application, "_LOCK_SECONDS", 0.3)
     digest = settings.blobs.put(uuid4().bytes)
     with unit_of_work(lab.sessions) as session:
-        facts = {"digest": digest, "layers": [digest], "layer_sizes": [16]}
+        facts = image_facts(digest, [digest], sizes=16)
         session.add(Image(team_id=UUID(team.team), digest=digest, facts=facts, size=16))
     path = f"teams/{team.team}/images/{digest}"
     with serving(create_app(settings)) as url, lab.sessions() as session:

@@ -13,6 +13,7 @@ from server.evaluations.cases import LOG_END
 from server.evaluations.models import CaseRun
 from server.images.models import Image
 from server.settings import Settings
+from tests.facts import image_facts
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 
@@ -120,8 +121,8 @@ def test_every_list_has_a_limit_or_a_reason_to_be_short(settings: Settings) -> N
 def test_images_come_page_by_page(lab: Lab, team: Entrant) -> None:
     with unit_of_work(lab.sessions) as session:
         for number in range(130):
-            digest = f"sha256:{number:064x}"
-            session.add(Image(team_id=UUID(team.team), upload_id=None, digest=digest, facts={}, size=1))
+            facts = image_facts(f"sha256:{number:064x}")
+            session.add(Image(team_id=UUID(team.team), digest=facts.digest, facts=facts, size=1))
     first = team.http.get(f"/teams/{team.team}/images").json()
     assert len(first) == 100
     rest = team.http.get(f"/teams/{team.team}/images", params={"after": first[-1]["id"]}).json()

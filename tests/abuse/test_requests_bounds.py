@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 BODY = 64 * 2**10
 _BOUNDED_FORMATS = {"uuid", "date-time"}
-_ANYTHING = ("(FinishIn).receipt{}",)  # a run worker's receipt is kept as it is; its size is bounded
+_ANYTHING = ("(Finish).receipt{}",)  # a run worker's receipt is kept as it is; its size is bounded
 _METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 

@@ -23,6 +23,7 @@ from server.images.models import Image
 from server.naming import naming
 from server.settings import Settings
 from server.sweep import Swept, sweep
+from tests.facts import image_facts
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.organizer import Admin
 
@@ -62,7 +63,7 @@ def test_a_sweep_removes_what_no_row_names_and_nothing_else(own: Lab, team: Entr
         blobs.has(digest)
     with unit_of_work(own.sessions) as session:
         for config, layer in zip(layers[:6], layers[6:], strict=True):
-            facts = {"digest": config, "layers": [layer, layers[-1]], "layer_sizes": [40, 40]}
+            facts = image_facts(config, [layer, layers[-1]], sizes=40)
             session.add(Image(team_id=UUID(team.team), digest=config, facts=facts, size=80))
     for status, digests in (("scored", outputs[:6]), ("errored", outputs[6:]), ("rejected", dropped)):
         _finished(own, team, status, digests)
@@ -130,7 +131,7 @@ def test_a_sweep_that_was_killed_half_way_has_removed_nothing(own: Lab, team: En
     blobs = own.settings.blobs
     digest = _old_blob(blobs, b"a layer")
     with unit_of_work(own.sessions) as session:
-        facts = {"digest": digest, "layers": [digest], "layer_sizes": [7]}
+        facts = image_facts(digest, [digest], sizes=7)
         session.add(Image(team_id=UUID(team.team), digest=digest, facts=facts, size=7))
     blobs.path(digest).rename(blobs.root / "incoming" / f"removed-{digest[7:]}")
     assert _sweep(own).blobs == 0
@@ -148,7 +149,7 @@ def test_a_row_that_is_about_to_name_a_blob_is_waited_for(
     thread = threading.Thread(target=lambda: swept.append(_sweep(own)))
     with unit_of_work(sessions) as session:
         naming(session)
-        facts = {"digest": digest, "layers": [digest], "layer_sizes": [7]}
+        facts = image_facts(digest, [digest], sizes=7)
         session.add(Image(team_id=UUID(team.team), digest=digest, facts=facts, size=7))
         session.flush()
         thread.start()
@@ -256,7 +257,7 @@ def test_a_removed_image_frees_its_teams_storage_and_the_disk(
     images = [_old_blob(lab.settings.blobs, os.urandom(10)) for _ in range(2)]
     with unit_of_work(lab.sessions) as session:
         for digest, own in zip(images, (layers[:2], layers[1:]), strict=True):
-            facts = {"digest": digest, "layers": own, "layer_sizes": [50, 50]}
+            facts = image_facts(digest, own, sizes=50)
             session.add(Image(team_id=UUID(team.team), digest=digest, facts=facts, size=100))
     told = team.http.get(f"/teams/{team.team}/storage").json()
     assert (told["used"], told["images"], told["allowed"]) == (150, 150, lab.settings.team_storage)
@@ -292,7 +293,7 @@ def test_data_is_closed_to_other_users(lab: Lab) -> None:
 def test_an_admin_sees_who_stores_what_and_sweeps(command: Admin, lab: Lab, team: Entrant) -> None:
     digest = _old_blob(lab.settings.blobs, b"of no use to anybody" * 1000)
     with unit_of_work(lab.sessions) as session:
-        facts = {"digest": team.image, "layers": [team.image], "layer_sizes": [3 * 2**30]}
+        facts = image_facts(team.image, [team.image], sizes=3 * 2**30)
         session.execute(update(Image).where(Image.digest == team.image).values(facts=facts))
     shown = command("storage")
     assert shown.exit_code == 0, shown.output

@@ -309,7 +309,7 @@ def spoil(session: Session, table: Table, *which: ColumnElement[bool]) -> None:
             )
 
 
-SHOWN_TO_ADMINS = {"errors", "people", "queue", "slots", "submissions", "show", "teams", "workers"}
+SHOWN_TO_ADMINS = {"errors", "events", "people", "queue", "slots", "submissions", "show", "teams", "workers"}
 
 
 def words_of(command: str, evaluation: str, slug: str, tmp_path: Path) -> list[list[str]]:
@@ -325,6 +325,7 @@ def words_of(command: str, evaluation: str, slug: str, tmp_path: Path) -> list[l
         "activate-dataset": [[EVIL]],
         "drop-dataset": [[EVIL]],
         "errors": [[], ["--json"], ["--challenge", EVIL], ["--since", EVIL]],
+        "events": [[], ["--json"], ["--actor", EVIL], ["--since", EVIL], [EVIL]],
         "retry": [[EVIL], [evaluation[:-1]], []],
         "forecast": [[], ["--json"]],
         "import-dataset": import_words(tmp_path, slug),
@@ -434,16 +435,15 @@ def test_the_evaluator_shows_names_of_teams_and_files_as_text(tmp_path: Path) ->
 
 def test_logs_keep_names_in_their_line(capsys: pytest.CaptureFixture[str]) -> None:
     program = (
-        "import sys, structlog\nfrom {module} import configure\nconfigure()\nlog = structlog.get_logger()\n"
+        "import sys, structlog\nfrom contract.logs import configure\nconfigure()\nlog = structlog.get_logger()\n"
         "log.error('said', detail=sys.argv[1])\n"
         "try: raise ValueError(sys.argv[1])\n"
         "except ValueError: log.exception('failed')\n"
     )
-    for module in ("server.logs", "worker.run.logs"):
-        words = [sys.executable, "-c", program.format(module=module), EVIL]
-        ended = subprocess.run(
-            words, cwd=ROOT, capture_output=True, text=True, check=True, errors="surrogateescape"
-        )
-        assert not marks(ended.stderr), ended.stderr
-        assert ended.stderr.splitlines()[0].count("\ufffd") > 5
-        assert ended.stderr.splitlines()[1].find("failed") > 0, "one event, one line"
+    words = [sys.executable, "-c", program, EVIL]
+    ended = subprocess.run(
+        words, cwd=ROOT, capture_output=True, text=True, check=True, errors="surrogateescape"
+    )
+    assert not marks(ended.stderr), ended.stderr
+    assert ended.stderr.splitlines()[0].count("\ufffd") > 5
+    assert ended.stderr.splitlines()[1].find("failed") > 0, "one event, one line"

@@ -9,10 +9,12 @@ from evaluator.comparison import holm, influence_test, permutation_test, rank_in
 from evaluator.metrics import DatasetData
 from evaluator.metrics.classification import auroc
 from evaluator.metrics.delong import auroc_interval, paired_test
+from evaluator.metrics.fairness import disparities
 from evaluator.metrics.influence import of_auroc
-from evaluator.resampling import auroc_replicates, draw_counts, percentile_interval
+from evaluator.metrics.registry import lookup
+from evaluator.metrics.resampled import auroc_replicates
+from evaluator.resampling import draw_counts, percentile_interval
 from evaluator.scoring._fairness import _shuffled
-from evaluator.scoring._replicates import disparities
 
 TRUTH = 0.76
 DISTANCE = 0.999  # of two normal distributions with that AUROC: sqrt(2) · Φ⁻¹(0.76)
@@ -94,15 +96,15 @@ def test_intervals_of_places_hold_the_true_place():
 
 def test_groups_of_equal_performance_differ_by_what_is_expected_of_chance():
     stream, runs, names = np.random.default_rng(7), 150, ["a", "b", "c"]
-    labels = np.arange(240) % 2
+    labels, area = np.arange(240) % 2, lookup("ovr_auroc")
     found, expected, unfair = [], [], 0
     for run in range(runs):
         scores = stream.normal(size=240) + labels
         data = DatasetData(labels, np.stack([-scores, scores], axis=1))
         groups = stream.choice(names, 240, p=[0.5, 0.3, 0.2]).tolist()
         members = [np.array([[one == name for one in groups]], float) for name in names]
-        chance = disparities(data, _shuffled(np.arange(240), labels, groups, names, run), "ovr_auroc")
-        found.append(disparities(data, members, "ovr_auroc")[0])
+        chance = disparities(area, None, data, _shuffled(np.arange(240), labels, groups, names, run))
+        found.append(disparities(area, None, data, members)[0])
         expected.append(chance.mean())
         unfair += (1 + (chance >= found[-1] - 1e-9).sum()) / (1 + len(chance)) <= 0.05
     error = np.std(np.subtract(found, expected)) / math.sqrt(runs)

@@ -12,8 +12,9 @@ from evaluator.metrics import _compiled, _memory
 from evaluator.metrics._masks import box_of
 from evaluator.metrics._pairs import LabelPair, mask_pair
 from evaluator.metrics.overlap import dice_of
+from evaluator.metrics.resampled import auroc_replicates
 from evaluator.metrics.surface import hausdorff_of, mean_of, median_of, surface_dice_of
-from evaluator.resampling import auroc_replicates, draw_counts
+from evaluator.resampling import draw_counts
 
 numba = pytest.importorskip("numba")
 

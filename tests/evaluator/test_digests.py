@@ -102,6 +102,48 @@ def test_fairness_goes_with_what_it_compares(package: Path, before: Digests) -> 
     assert changed(before, digests(package)) == {"macro_f1", "fairness"}
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "touched"),
+    [
+        ("metrics/weighted.py", "def mae(", "def mae(more, ", {"mae"}),
+        ("metrics/weighted.py", "def macro_f1(", "def macro_f1(more, ", {"macro_f1", "fairness"}),
+        ("metrics/weighted.py", "def weighted_mean(", "def weighted_mean(more, ", {*FEW["segmentation"], "mae"}),
+        ("metrics/influence.py", "def of_pearson(", "def of_pearson(more, ", {"pearson"}),
+        ("metrics/delong.py", "def unvarying_interval(", "def unvarying_interval(more, ", {"auroc", "ovr_auroc"}),
+        ("metrics/delong.py", "def ovr_unvarying_interval(", "def ovr_unvarying_interval(more, ", {"ovr_auroc"}),
+        ("metrics/fairness.py", "def members_of(", "def members_of(more, ", {"fairness"}),
+        ("metrics/registry.py", '"fairness", "higher", 0', '"fairness", "higher", -1', {"fairness"}),
+        ("scoring/_fairness.py", "def fairness_reports(", "def fairness_reports(more, ", {"fairness"}),
+        ("scoring/_groups.py", "def groups_of(", "def groups_of(more, ", {"fairness"}),
+        ("metrics/_of_datasets.py", 'test="t"', 'test="normal"', {"mae"}),
+        ("metrics/_of_cases.py", "pair, given.tolerance_mm", "pair, 2 * given.tolerance_mm", {"surface_dice"}),
+    ],
+)  # fmt: skip
+def test_each_part_of_a_row_belongs_to_its_metric_only(
+    package: Path, before: Digests, file: str, old: str, new: str, touched: set[str]
+) -> None:
+    change(package / file, old, new)
+    assert changed(before, digests(package)) == touched
+
+
+def test_what_rows_have_in_common_changes_all_of_their_kind(package: Path, before: Digests) -> None:
+    change(package / "metrics" / "_plugin.py", "    def replicates(", "    def replicates(changed, ")
+    assert changed(before, digests(package)).isdisjoint(FEW["segmentation"])
+    assert changed(before, digests(package)) == {
+        name for kind in ("number", "scores", "embedding") for name in FEW[kind]
+    }
+
+
+def test_words_for_people_change_nothing(package: Path, before: Digests) -> None:
+    change(package / "metrics" / "_of_datasets.py", 'title="AUROC"', 'title="Area under the curve", unit="%"')
+    change(package / "metrics" / "_of_cases.py", 'title="Dice"', 'title="DSC"')
+    change(
+        package / "metrics" / "registry.py", "interval_note=INTERVAL_NOTE", 'interval_note="Read with care."'
+    )
+    change(package / "metrics" / "fairness.py", "INTERVAL_NOTE = (", 'INTERVAL_NOTE = ("Told otherwise. "')
+    assert changed(before, digests(package)) == set()
+
+
 def test_a_shared_piece_changes_all_that_use_it(package: Path, before: Digests) -> None:
     change(package / "metrics" / "_pairs.py", "class MaskPair:", "class MaskPair:\n    changed = True\n")
     found = changed(before, digests(package))

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluator.metrics.fairness import INTERVAL_NOTE
 from evaluator.scoring import score_outputs
-from evaluator.scoring._intervals import FAIRNESS, OUTSIDE, metric_report
+from evaluator.scoring._intervals import OUTSIDE, metric_report
 from evaluator.scoring._values import Sample
 from tests.evaluator.datasets import embeddings
 
@@ -21,7 +22,7 @@ def report(value, replicates, note=None, level=0.95):
 @given(
     NUMBER,
     st.lists(st.one_of(NUMBER, st.just(np.nan)), min_size=4, max_size=4),
-    st.sampled_from([None, FAIRNESS]),
+    st.sampled_from([None, INTERVAL_NOTE]),
 )
 def test_a_value_outside_its_interval_never_stands_without_a_sentence(value, replicates, note):
     found = report(value, replicates, note)
@@ -36,10 +37,10 @@ def test_a_value_outside_its_interval_never_stands_without_a_sentence(value, rep
 def test_what_else_is_to_be_said_is_kept(tmp_path):
     assert report(0.9, [0.1, 0.2, 0.3, 0.4]).interval_note == OUTSIDE
     assert report(0.25, [0.1, 0.2, 0.3, 0.4]).interval_note is None
-    assert report(0.25, [0.1, 0.2, 0.3, 0.4], FAIRNESS).interval_note == FAIRNESS
-    both = report(0.9, [0.1, 0.2, np.nan, 0.4], FAIRNESS).interval_note
-    assert both == f"Undefined in 1 of 4 resamples, which are left out. {FAIRNESS}"
-    assert report(0.5, [0.5, 0.5, 0.5, 0.5], FAIRNESS).low is None
+    assert report(0.25, [0.1, 0.2, 0.3, 0.4], INTERVAL_NOTE).interval_note == INTERVAL_NOTE
+    both = report(0.9, [0.1, 0.2, np.nan, 0.4], INTERVAL_NOTE).interval_note
+    assert both == f"Undefined in 1 of 4 resamples, which are left out. {INTERVAL_NOTE}"
+    assert report(0.5, [0.5, 0.5, 0.5, 0.5], INTERVAL_NOTE).low is None
 
 
 @pytest.mark.parametrize("board", ["task6", "task7"])

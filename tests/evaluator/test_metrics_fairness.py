@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluator.metrics import DatasetData, NotScored
-from evaluator.metrics.fairness import fairness, groups_of
+from evaluator.metrics.fairness import disparities, fairness
+from evaluator.metrics.registry import lookup
+from evaluator.scoring import groups_of
 from evaluator.scoring._fairness import _shuffled
-from evaluator.scoring._replicates import disparities
 from evaluator.spec import GroupVariable
 
 
@@ -105,8 +106,8 @@ def test_equal_groups_differ_by_no_more_than_chance_gives():
     scores = np.stack([-(labels + stream.normal(0, 1, 600)), labels + stream.normal(0, 1, 600)], axis=1)
     groups = stream.choice(["f", "m"], 600).tolist()
     shuffled = _shuffled(np.arange(600), labels, groups, ["f", "m"], 1)
-    by_chance = disparities(DatasetData(labels, scores), shuffled, "ovr_auroc")
+    by_chance = disparities(lookup("ovr_auroc"), None, DatasetData(labels, scores), shuffled)
     members = [np.array([[one == name for one in groups]], dtype=float) for name in ("f", "m")]
-    found = disparities(DatasetData(labels, scores), members, "ovr_auroc")[0]
+    found = disparities(lookup("ovr_auroc"), None, DatasetData(labels, scores), members)[0]
     assert found < np.quantile(by_chance, 0.99)
     assert 0.005 < by_chance.mean() < 0.08  # two groups of 300 with AUROC near 0.76

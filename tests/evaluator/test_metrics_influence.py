@@ -4,8 +4,8 @@ import pytest
 from evaluator.metrics import DatasetData, NotScored, influence
 from evaluator.metrics.delong import auroc_interval, paired_test, unvarying_interval
 from evaluator.metrics.registry import lookup
-from evaluator.resampling import auroc_replicates, draw_counts, percentile_interval
-from evaluator.scoring._replicates import replicates
+from evaluator.metrics.resampled import auroc_replicates
+from evaluator.resampling import draw_counts, percentile_interval
 
 
 def binary(cases, seed=0, effects=(1.0, 0.8)):
@@ -110,7 +110,7 @@ def test_influence_has_the_variance_of_the_bootstrap(name, classes):
     parameters = metric.parse({})
     by_class = data.labels.tolist() if classes and name not in ("brier", "ovr_brier") else [""] * 600
     counts = draw_counts(range(600), by_class, resamples=4000, digest="sha256:b")
-    drawn = replicates(metric, parameters, name, data, counts)
+    drawn = metric.replicates(data, counts, parameters)
     psi = metric.influence(data, parameters)
     assert psi.shape == (600,)
     assert psi.sum() == pytest.approx(0, abs=1e-9)

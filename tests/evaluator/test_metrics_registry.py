@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from evaluator.metrics import NotScored, case_metric, dataset_metric, registry
-from evaluator.metrics.registry import CaseData, CaseMetric, DatasetData, UnknownMetric
+from evaluator.metrics import (
+    CaseData,
+    CaseMetric,
+    DatasetData,
+    NotScored,
+    case_metric,
+    dataset_metric,
+    registry,
+)
+from evaluator.metrics.registry import UnknownMetric
 from evaluator.spec import load_challenge
 
 CHALLENGES = Path(__file__).parents[2] / "challenges"
@@ -66,7 +74,7 @@ def test_names_of_what_is_no_metric_are_unknown():
 
 def test_an_installed_metric_is_found_by_its_entry_point(monkeypatch, tmp_path):
     (tmp_path / "volume_metric.py").write_text(
-        "from evaluator.metrics.registry import CaseMetric, Parameters\n"
+        "from evaluator.metrics import CaseMetric, Parameters\n"
         "METRIC = CaseMetric('volume', 'lower', 0, 9, 9, Parameters, lambda case, _: case.prediction.sum())\n"
     )
     info = tmp_path / "volume-1.dist-info"

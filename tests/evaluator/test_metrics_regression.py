@@ -10,7 +10,6 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from evaluator.metrics import DatasetData, NotScored
 from evaluator.metrics.registry import lookup
 from evaluator.metrics.regression import mae, pearson, r2, rmse, spearman
-from evaluator.scoring._replicates import replicates
 
 AGES = st.lists(st.tuples(st.floats(0, 120), st.floats(-1e4, 1e4)), min_size=2, max_size=30)
 
@@ -142,7 +141,7 @@ def test_what_all_numbers_share_changes_no_correlation(offset):
 def test_replicates_of_huge_numbers_are_the_metric_of_the_repeated_cases(name, of_one, predicted):
     data = DatasetData(np.array([1.0, 2, 3, 5]), np.array(predicted), {})
     counts = np.array([[1.0, 1, 1, 1], [2, 0, 1, 1], [0, 2, 1, 1]])
-    found = replicates(lookup(name), lookup(name).parse({}), name, data, counts)
+    found = lookup(name).replicates(data, counts, lookup(name).parse({}))
     assert np.isfinite(found).all()
     for row, value in zip(counts, found, strict=True):
         cases = np.repeat(np.arange(4), row.astype(int))

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from evaluator import charts
 from evaluator.cli import app
 from evaluator.comparison import Entrant, compare_track, read_entrants
 from evaluator.ranking import RankingError, ScorerFailed, read_rows
-from evaluator.report import _svg, render
+from evaluator.report import render
 from evaluator.scoring import Extras, MetricReport, Report, score_board
-from evaluator.spec import load_challenge
+from evaluator.spec import load_challenge, parse_challenge
 from tests.evaluator.datasets import CHALLENGES, Dataset, embeddings, fomo26, numbers
 
 FOMO26 = CHALLENGES / "fomo26" / "challenge.yaml"
@@ -119,6 +120,17 @@ def test_names_of_teams_are_text_and_never_markup(page):
     assert "<curie>" not in page
     assert "&lt;curie&gt;" in page
     assert "<curie>" in Page(page).text
+
+
+def test_what_a_challenge_file_says_is_text_and_never_markup(reports):
+    content, bold = fomo26().model_dump(mode="json"), "<b>&</b>"
+    content["title"] = content["description"] = bold
+    content["boards"]["task1"] |= {"title": bold}
+    content["boards"]["task1"]["metrics"]["auroc"] |= {"title": bold}
+    spec = parse_challenge(content)
+    page = render(spec, read_entrants(spec, reports))
+    assert bold not in page
+    assert page.count("&lt;b&gt;&amp;&lt;/b&gt;") > 8
 
 
 def test_the_page_says_values_places_and_what_is_missing(page, reports):
@@ -275,11 +287,11 @@ def test_reports_of_different_datasets_are_not_mixed(reports, tmp_path):
     ],
 )
 def test_an_axis_holds_its_values_between_round_ticks(values, whole):
-    scale = _svg.Scale.over(values, whole=whole)
+    scale = charts.Scale.over(values, whole=whole)
     assert 2 <= len(scale.ticks) <= 12
     for value in values:
         assert scale.low <= value <= scale.high
-        assert 0 < scale.at(value) < _svg.WIDTH
+        assert 0 < scale.at(value) < charts.WIDTH
     if whole:
         assert all(tick == int(tick) for tick in scale.ticks)
 
@@ -299,14 +311,14 @@ def test_an_axis_holds_its_values_between_round_ticks(values, whole):
 )
 @pytest.mark.parametrize("whole", [False, True])
 def test_no_number_of_a_participant_stops_a_plot(values, whole):
-    scale = _svg.Scale.over(values, whole=whole)
+    scale = charts.Scale.over(values, whole=whole)
     assert scale.low < scale.high
     assert 1 <= len(scale.ticks) <= 12
     for value in values:
-        if _svg.is_drawn(value):
-            assert 0 < scale.at(value) < _svg.WIDTH
-    drawn = _svg.interval_plot("t", [_svg.Interval("a", one, -one, one) for one in values], whole=whole)
-    drawn += _svg.box_plot("t", [("a", values), ("b", values[:1])])
-    drawn += _svg.group_plot("t", ["g", "h"], [("a", values), ("b", values[:1] * 2)])
+        if charts.is_drawn(value):
+            assert 0 < scale.at(value) < charts.WIDTH
+    drawn = charts.interval_plot("t", [charts.Interval("a", one, -one, one) for one in values], whole=whole)
+    drawn += charts.box_plot("t", [("a", values), ("b", values[:1])])
+    drawn += charts.group_plot("t", ["g", "h"], [("a", values), ("b", values[:1] * 2)])
     assert not re.search(r'"(nan|-?inf)"', drawn)
-    assert ("too large to draw" in drawn) == (not _svg.is_drawn(values[0]))
+    assert ("too large to draw" in drawn) == (not charts.is_drawn(values[0]))

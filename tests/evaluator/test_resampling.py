@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from evaluator.metrics.classification import auroc
-from evaluator.resampling import auroc_replicates, draw_counts, percentile_interval
+from evaluator.metrics.resampled import auroc_replicates
+from evaluator.resampling import draw_counts, percentile_interval
 
 
 def draw(units, strata, digest="sha256:a", resamples=400):

@@ -12,7 +12,6 @@ from evaluator.metrics.registry import lookup
 from evaluator.probe import split_cases
 from evaluator.probe._cache import _memory
 from evaluator.scoring import Report, ScoringError, score_board
-from evaluator.scoring._replicates import replicates
 from tests.evaluator.datasets import Dataset, embeddings, fomo26, numbers
 
 
@@ -530,7 +529,7 @@ def test_replicates_at_once_equal_the_metric_of_the_repeated_cases(name, fields,
     )
     counts = stream.multinomial(cases, np.full(cases, 1 / cases), 200).astype(float)
     parameters = lookup(name).parse(fields)
-    at_once = replicates(lookup(name), parameters, name, data, counts)
+    at_once = lookup(name).replicates(data, counts, parameters)
     one_by_one = repeated(name, parameters, data, counts)
     assert np.array_equal(np.isnan(at_once), np.isnan(one_by_one))
     assert np.nanmax(np.abs(at_once - one_by_one), initial=0) < 1e-9
@@ -542,7 +541,7 @@ def test_one_huge_outlier_does_not_drown_the_resamples_without_it():
     counts = np.ones((2, 6))
     counts[1, 5] = 0
     metric = lookup("pearson")
-    found = replicates(metric, None, "pearson", data, counts)
+    found = metric.replicates(data, counts, None)
     assert found[0] == pytest.approx(metric.score(data, None))
     assert found[1] == pytest.approx(metric.score(DatasetData(labels[:5], data.scores[:5]), None))
 

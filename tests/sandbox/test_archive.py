@@ -15,15 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.archive import (
-    ArchiveCode,
-    ArchiveInvalid,
-    Bounds,
-    DirectorySink,
-    HashOnly,
-    ImageFacts,
-    check_archive,
-)
+from contract.images import ImageFacts
+from sandbox.archive import ArchiveCode, ArchiveInvalid, Bounds, DirectorySink, HashOnly, check_archive
 from tests.sandbox.archives import LAYER, config, digest, legacy, oci, pack, special, tar, together
 
 LIMIT = 2**30
@@ -59,7 +52,7 @@ def test_both_layouts_are_accepted_plain_and_packed(layout: Any, packed: bool, s
     assert facts.size == len(LAYER) + len(tar())
     assert (facts.user, facts.environment, facts.entrypoint) == ("nobody", ("PATH", "SECRET"), ("/run",))
     assert stored(sink, LAYER) == LAYER
-    assert ImageFacts.from_json(json.loads(json.dumps(facts.to_json()))) == facts
+    assert ImageFacts.model_validate_json(facts.model_dump_json()) == facts
 
 
 def test_layers_may_be_packed_and_are_stored_unpacked(sink: DirectorySink) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from contract.images import ImageFacts
 from sandbox.archive import (
     ArchiveCode,
     ArchiveInvalid,
     Bounds,
     DirectorySink,
-    ImageFacts,
     canonical_name,
     canonical_size,
     check_archive,

@@ -14,14 +14,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.archive import (
-    ArchiveCode,
-    ArchiveInvalid,
-    DirectorySink,
-    ImageFacts,
-    check_archive,
-    write_canonical,
-)
+from contract.images import ImageFacts
+from sandbox.archive import ArchiveCode, ArchiveInvalid, DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
 from tests.hostile.tiny import PYTHON, entry, file, layer
 from tests.sandbox.archives import Members, config, digest, legacy, oci, pack, together
@@ -259,7 +253,7 @@ def outcome(make: Maker, seed: int, folder: Path) -> tuple[ImageFacts, Directory
         sink.root.rmdir()
         own.rmdir()
         return None
-    assert ImageFacts.from_json(json.loads(json.dumps(facts.to_json()))) == facts
+    assert ImageFacts.model_validate_json(facts.model_dump_json()) == facts
     assert len(list(sink.root.iterdir())) == len(set(facts.layers)) + 1
     return facts, sink
 

@@ -18,12 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contract.images import ImageFacts
 from sandbox.archive import (
     ArchiveCode,
     ArchiveInvalid,
     Bounds,
     DirectorySink,
-    ImageFacts,
     ToolMissing,
     check_archive,
     squashfs_tools,
@@ -98,7 +98,7 @@ def test_a_sif_file_becomes_one_layer_and_a_config_of_ours(system: bytes, sink: 
             "rootfs": {"type": "layers", "diff_ids": list(facts.layers)},
         }
     assert (facts.user, facts.architecture, facts.size) == ("", "amd64", sum(facts.layer_sizes))
-    assert ImageFacts.from_json(facts.to_json()) == facts
+    assert ImageFacts.model_validate_json(facts.model_dump_json()) == facts
 
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -1,12 +1,14 @@
 """What a container used, as the kernel's and the driver's own words tell it."""
 
+import os
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from sandbox import cgroups
-from sandbox.cgroups import Group
+from sandbox.cgroups import Group, Usage
 from sandbox.gpu import Sampler, peak
 
 V1 = {
@@ -71,3 +73,12 @@ def test_the_tool_is_asked_for_this_gpu_until_the_block_ends(
     with Sampler(None) as nothing:
         pass
     assert nothing.peak is None
+
+
+def test_the_host_s_own_figures_are_never_those_of_a_container_that_has_just_ended() -> None:
+    ended = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # it stays there, without a group of its own
+    group = Group("ended", {"CgroupVersion": "1"}, privileged=False)
+    group.follow(ended.pid)
+    ended.wait()
+    assert group.read("-") == Usage()

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 from sqlalchemy import func, update
 
+from contract.leases import Finish, Heartbeat, HeldLease, Lease, LostLeases, Release, SlotOffer, StoredOutput
 from server.accounts.service import create_worker_token
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
@@ -19,6 +20,7 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.worker_models import WorkerSlot
 from server.images.models import Image
 from server.settings import Settings
+from tests.facts import image_facts
 
 Json = dict[str, Any]
 GIB = 2**30
@@ -38,9 +40,13 @@ class FakeWorker:
     sessions: SessionFactory | None = None
 
     def lease(self) -> Json | None:
-        answer = self.http.post("/worker/leases", json={"name": self.name, **self.offer})
+        offer = SlotOffer.model_validate({"name": self.name, **self.offer}).model_dump(mode="json")
+        answer = self.http.post("/worker/leases", json=offer)
         assert answer.status_code in (200, 204), answer.text
-        return answer.json() if answer.status_code == 200 else None
+        if answer.status_code == 204:
+            return None
+        Lease.model_validate_json(answer.text)
+        return dict(answer.json())
 
     def take(self) -> Json:
         """A lease that there has to be."""
@@ -68,24 +74,31 @@ class FakeWorker:
 
     def heartbeats(self, *leases: Json) -> list[tuple[str, int]]:
         """Renews leases; case run and claim_no of those that are lost."""
-        held = [{key: one[key] for key in ("case_run", "claim_no")} for one in leases]
-        answer = self.http.post("/worker/heartbeat", json={"leases": held})
+        held = Heartbeat(leases=[HeldLease.model_validate(lease) for lease in leases])
+        answer = self.http.post("/worker/heartbeat", json=held.model_dump(mode="json"))
         assert answer.status_code == 200, answer.text
-        return [(one["case_run"], one["claim_no"]) for one in answer.json()["lost"]]
+        lost = LostLeases.model_validate_json(answer.text).lost
+        return [(str(lease.case_run), lease.claim_no) for lease in lost]
 
     def output(self, lease: Json, content: bytes = b"0.5\n") -> str:
         answer = self.call("PUT", lease, "output", content=content)
         assert answer.status_code == 201, answer.text
-        return str(answer.json()["digest"])
+        return StoredOutput.model_validate_json(answer.text).digest
 
     def finish(self, lease: Json, *, fault: str | None = None, check: str | None = None) -> httpx.Response:
-        body = {"fault": fault, "check": check, "message": "As the test says.", "seconds": 1.5}
-        if fault is None:
-            body["output"] = self.output(lease)
-        return self.call("POST", lease, "finish", json=body)
+        body = Finish.model_validate(
+            {
+                "fault": fault,
+                "check": check,
+                "message": "As the test says.",
+                "seconds": 1.5,
+                "output": self.output(lease) if fault is None else None,
+            }
+        )
+        return self.call("POST", lease, "finish", json=body.model_dump(mode="json"))
 
     def release(self, lease: Json, fault: str | None = None, detail: str = "") -> int:
-        body = {"fault": fault, "detail": detail}
+        body = Release.model_validate({"fault": fault, "detail": detail}).model_dump(mode="json")
         return self.call("POST", lease, "release", json=body).status_code
 
     def drain(self, **verdict: str | None) -> int:
@@ -173,7 +186,7 @@ class Lab:
         assert answer.status_code == 201, answer.text
         team, layer = answer.json()["id"], self.settings.blobs.put(f"layer of {name}".encode())
         digest = self.settings.blobs.put(f"configuration of {name} in {self.slug}".encode())
-        facts = {"digest": digest, "layers": [layer], "size": 10, "architecture": "amd64", "os": "linux"}
+        facts = image_facts(digest, [layer])
         with unit_of_work(self.sessions) as session:
             session.add(Image(team_id=UUID(team), upload_id=None, digest=digest, facts=facts, size=10))
         return Entrant(http, self.slug, team, digest)

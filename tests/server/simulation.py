@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.orm import Session
 
+from contract.leases import Finish, SlotOffer
 from evaluator.spec import Challenge as Spec
 from server.accounts.models import Account
 from server.accounts.principals import RunWorker
@@ -24,13 +25,13 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.ids import new_id
 from server.images.models import Image
 from server.queue.claim import claim as lease_next
-from server.queue.policy import Slot
 from server.settings import Settings
 from server.submissions.models import Submission
 from server.teams.models import Team
+from tests.facts import image_facts
 
 GIB = 2**30
-SLOT = Slot("slot", cpus=64, memory=256 * GIB, gpus=1, gpu_memory=141 * GIB)
+SLOT = SlotOffer(name="slot", cpus=64, memory=256 * GIB, gpus=1, gpu_memory=141 * GIB)
 _CLOCK = """
 CREATE SCHEMA virtual;
 CREATE TABLE virtual.clock AS SELECT timestamptz '2026-06-15 00:00+00' AS at;
@@ -153,7 +154,7 @@ class Queue:
     def _lease(
         self, worker: RunWorker, number: int, images: dict[int, UUID]
     ) -> tuple[float, int, int, service.Claim, Held] | None:
-        slot = Slot(f"slot-{number}", SLOT.cpus, SLOT.memory, SLOT.gpus, SLOT.gpu_memory)
+        slot = SLOT.model_copy(update={"name": f"slot-{number}"})
         with unit_of_work(self.sessions) as session:
             leased = lease_next(session, worker, slot, settings=self.settings)
             if leased is None:
@@ -173,16 +174,8 @@ class Queue:
             run = session.get_one(CaseRun, claim.case_run)
             run.output = self.settings.blobs.put(b"0.5\n")
             session.flush()
-            finished = service.Finished(
-                fault=None,
-                check=None,
-                message="As simulated.",
-                warnings=[],
-                output=run.output,
-                seconds=seconds,
-                peak_memory_bytes=GIB,
-                log="",
-                receipt={},
+            finished = Finish(
+                message="As simulated.", output=run.output, seconds=seconds, peak_memory_bytes=GIB
             )
             service.finish(session, claim, finished, actor="simulated", settings=self.settings)
 
@@ -205,7 +198,8 @@ def _found(session: Session, slug: str, name: str) -> UUID:
 
 def _queue(session: Session, slug: str, team_id: UUID, cases: int, priority: int) -> None:
     challenge = get_challenge(session, slug)
-    image = Image(team_id=team_id, digest=f"sha256:{new_id()}", facts={}, size=1)
+    facts = image_facts()
+    image = Image(team_id=team_id, digest=facts.digest, facts=facts, size=1)
     dataset = _dataset(session, challenge.id, cases)
     session.add(image)
     session.flush()

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
+from contract.leases import SlotOffer
 from evaluator.spec import Challenge, Gpu
 from server.accounts.principals import RunWorker
 from server.challenges.service import apply
@@ -19,7 +20,6 @@ from server.ids import new_id
 from server.images.models import Image
 from server.queue import batches, leases
 from server.queue.claim import claim as claim_cases
-from server.queue.policy import Slot
 from tests.server.lab import GIB, Entrant, FakeWorker, Json, Lab
 
 Amend = Callable[..., None]
@@ -151,7 +151,7 @@ def invoked(lab: Lab, team: Entrant, amend: Amend) -> tuple[str, FakeWorker]:
     amend(invoke=True)
     with unit_of_work(lab.sessions) as session:
         image = session.scalars(select(Image).where(Image.digest == team.image)).one()
-        image.facts = image.facts | {"invoke": True}
+        image.facts = image.facts.model_copy(update={"invoke": True})
     lab.dataset(cases=60)
     evaluation = team.submit()
     only_slot(lab)
@@ -179,7 +179,7 @@ def test_invoke_needs_challenge_image_and_worker(lab: Lab, team: Entrant, amend:
     amend(invoke=lacks != "challenge")
     with unit_of_work(lab.sessions) as session:
         image = session.scalars(select(Image).where(Image.digest == team.image)).one()
-        image.facts = image.facts | {"invoke": lacks != "image"}
+        image.facts = image.facts.model_copy(update={"invoke": lacks != "image"})
     team.submit()
     assert lab.worker(invoke=lacks != "worker").take()["mode"] == "fresh"
 
@@ -190,7 +190,7 @@ def test_a_claim_waits_for_nobody_who_ends_a_case_of_the_evaluation(
     evaluation, worker = invoked
     for one in cases(worker.take()):
         assert finish(worker, one) == 204
-    slot = Slot("another", cpus=64, memory=256 * GIB, gpus=1, gpu_memory=141 * GIB, invoke=True)
+    slot = SlotOffer(name="another", cpus=64, memory=256 * GIB, gpus=1, gpu_memory=141 * GIB, invoke=True)
     with unit_of_work(lab.sessions) as ending, unit_of_work(lab.sessions) as claiming:
         service.lock_evaluation(ending, UUID(evaluation))
         claiming.execute(text("SET LOCAL lock_timeout = '2s'"))

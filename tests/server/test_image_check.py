@@ -10,8 +10,9 @@ from sqlalchemy import text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from contract.images import ImageFacts
 from contract.statuses import UploadStatus
-from sandbox.archive import ArchiveInvalid, ImageFacts
+from sandbox.archive import ArchiveInvalid
 from server.blobs import BlobStore
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
@@ -56,7 +57,7 @@ def test_a_sif_file_becomes_an_image_whose_blobs_run_workers_fetch(
     image = next(
         one for one in tus.http.get(f"/teams/{team_id}/images").json() if one["digest"] == shown["image"]
     )
-    facts = ImageFacts.from_json(image["facts"])
+    facts = ImageFacts.model_validate(image["facts"])
     assert [settings.blobs.size(one) for one in facts.layers] == [*facts.layer_sizes]
     assert settings.blobs.has(facts.digest)
     assert checked(sif(partition(squashfs({"bin/sh": AMD}))))["image"] == shown["image"]

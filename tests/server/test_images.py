@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
+from contract.images import ImageFacts
 from contract.statuses import UploadStatus
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict, NotFound
@@ -22,9 +23,10 @@ from server.settings import Settings
 from server.teams.membership import lock_team
 from server.uploads.files import upload_path
 from server.uploads.models import Upload
+from tests.facts import image_facts
 from tests.server.conftest import Person, Tus
 
-FACTS = {"architecture": "amd64", "os": "linux", "layers": []}
+LAYER = "sha256:" + "a" * 64
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +52,8 @@ def claim(sessions: SessionFactory, settings: Settings) -> Callable[[], Upload |
 Claim = Callable[[], Upload | None]
 
 
-def _digest() -> str:
-    return "sha256:" + uuid4().hex * 2
+def _facts() -> ImageFacts:
+    return image_facts(layers=[LAYER], sizes=7)
 
 
 def _expire_leases(sessions: SessionFactory) -> None:
@@ -68,19 +70,18 @@ def test_a_valid_archive_becomes_an_image_of_the_team(
     tus: Tus, slug: str, team_id: str, claim: Claim, sessions: SessionFactory, settings: Settings
 ) -> None:
     told = tus.upload(slug, b"an archive")
-    upload, digest = claim(), _digest()
+    upload, facts = claim(), _facts()
     assert upload is not None
     assert str(upload.id) == told["id"]
     assert service.has_promised_sha256(upload, uploads=settings.uploads)
     with unit_of_work(sessions) as session:
-        service.settle_valid(
-            session, upload, FACTS, digest, size=7, uploads=settings.uploads, allowed=Allowed.by(settings)
-        )
+        service.settle_valid(session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings))
     told = tus.http.get(f"/uploads/{told['id']}").json()
-    assert (told["status"], told["image"], told["code"]) == ("ready", digest, None)
+    assert (told["status"], told["image"], told["code"]) == ("ready", facts.digest, None)
     assert not upload_path(settings.uploads, upload.id).exists()
     (image,) = tus.http.get(f"/teams/{team_id}/images").json()
-    assert (image["digest"], image["size"], image["facts"]) == (digest, 7, FACTS)
+    assert (image["digest"], image["size"]) == (facts.digest, 7)
+    assert image["facts"] == facts.model_dump(mode="json")
     with sessions() as session:
         moves = session.scalars(
             select(Event.new).where(Event.subject_id == upload.id).order_by(Event.id)
@@ -93,29 +94,27 @@ def test_an_image_belongs_to_its_team_alone(
     tus: Tus, slug: str, stranger: Person, claim: Claim, sessions: SessionFactory, settings: Settings
 ) -> None:
     tus.upload(slug, b"an archive")
-    upload, digest = claim(), _digest()
+    upload, facts = claim(), _facts()
     assert upload is not None
     with unit_of_work(sessions) as session:
-        service.settle_valid(
-            session, upload, FACTS, digest, size=7, uploads=settings.uploads, allowed=Allowed.by(settings)
-        )
+        service.settle_valid(session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings))
         theirs = UUID(stranger.http.get(f"/challenges/{slug}/teams/mine").json()["id"])
-        assert service.get_image(session, upload.team_id, digest).digest == digest
+        assert service.get_image(session, upload.team_id, facts.digest).digest == facts.digest
         with pytest.raises(NotFound, match="Upload its archive first"):
-            service.get_image(session, theirs, digest)
+            service.get_image(session, theirs, facts.digest)
 
 
 def test_the_same_image_twice_is_one_image(
     tus: Tus, slug: str, team_id: str, claim: Claim, sessions: SessionFactory, settings: Settings
 ) -> None:
-    digest = _digest()
+    facts = _facts()
     for _ in range(2):
         tus.upload(slug, b"an archive")
         upload = claim()
         assert upload is not None
         with unit_of_work(sessions) as session:
             service.settle_valid(
-                session, upload, FACTS, digest, size=7, uploads=settings.uploads, allowed=Allowed.by(settings)
+                session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings)
             )
     with sessions() as session:
         assert session.scalar(select(func.count()).where(Image.team_id == UUID(team_id))) == 1
@@ -124,12 +123,12 @@ def test_the_same_image_twice_is_one_image(
 def test_a_team_may_submit_an_image_at_the_moment_in_which_it_is_checked_again(
     tus: Tus, slug: str, team_id: str, claim: Claim, sessions: SessionFactory, settings: Settings
 ) -> None:
-    digest, team = _digest(), UUID(team_id)
+    facts, team = _facts(), UUID(team_id)
 
     def settle(upload: Upload) -> None:
         with unit_of_work(sessions) as session:
             service.settle_valid(
-                session, upload, FACTS, digest, size=7, uploads=settings.uploads, allowed=Allowed.by(settings)
+                session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings)
             )
 
     tus.upload(slug, b"an archive")
@@ -144,7 +143,9 @@ def test_a_team_may_submit_an_image_at_the_moment_in_which_it_is_checked_again(
         settling = pool.submit(settle, upload)
         with sessions() as other:
             _until_somebody_waits(other)
-        assert service.get_image(session, team, digest).digest == digest, "neither waits for the other"
+        assert service.get_image(session, team, facts.digest).digest == facts.digest, (
+            "neither waits for the other"
+        )
         session.commit()
         settling.result(timeout=20)
 

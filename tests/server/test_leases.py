@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
+from contract.leases import SlotOffer
 from server import wakeups
 from server.accounts.principals import RunWorker
 from server.database import unit_of_work
@@ -19,7 +20,6 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.worker_models import WorkerSlot
 from server.ids import new_id
 from server.queue.claim import claim
-from server.queue.policy import Slot
 from tests.server.lab import GIB, Entrant, FakeWorker, Json, Lab
 from worker import app as worker_app
 
@@ -213,7 +213,13 @@ def test_eight_claimers_of_one_evaluation_take_every_case_once_and_wait_for_nobo
             taken: list[UUID] = []
             worker = RunWorker(new_id(), "host")
             while True:
-                slot = Slot(f"slot-{number}-{len(taken)}", 64, 256 * GIB, 1, 141 * GIB)
+                slot = SlotOffer(
+                    name=f"slot-{number}-{len(taken)}",
+                    cpus=64,
+                    memory=256 * GIB,
+                    gpus=1,
+                    gpu_memory=141 * GIB,
+                )
                 with unit_of_work(lab.sessions) as session:
                     leased = claim(session, worker, slot, settings=lab.settings)
                     if leased is None:

@@ -27,6 +27,7 @@ from server.images.storage import Allowed
 from server.queue.claim import STATEMENT
 from server.uploads.models import UPLOAD_MOVES, Upload
 from server.uploads.service import expire_uploads
+from tests.facts import image_facts
 from tests.server.conftest import Person, Tus
 from tests.server.lab import Entrant, FakeWorker, Json, Lab
 from tests.server.test_faults import BROKEN
@@ -218,7 +219,10 @@ def evaluations(lab: Lab, team: Entrant, admin: Person) -> None:
     assert worker.finish(worker.take()).status_code == 204
     end(lab, begun)
     assert put_back(admin, begun) == 204
+    assert team.http.post(f"/evaluations/{begun}/cancel").status_code == 200
+    failing = team.submit()
     worker.drain(fault="exit_code")
+    assert team.evaluation(failing)["status"] == "rejected"
 
 
 def uploads(lab: Lab, tus: Tus, slug: str) -> None:
@@ -229,13 +233,10 @@ def uploads(lab: Lab, tus: Tus, slug: str) -> None:
             return found
 
     tus.upload(slug, b"an archive")
-    upload, digest = claim(), "sha256:" + "0" * 64
+    upload, facts = claim(), image_facts(sizes=7)
     with unit_of_work(lab.sessions) as session:
         allowed = Allowed.by(lab.settings)
-        facts = {"digest": digest, "layers": []}
-        checks.settle_valid(
-            session, upload, facts, digest, size=7, uploads=lab.settings.uploads, allowed=allowed
-        )
+        checks.settle_valid(session, upload, facts, uploads=lab.settings.uploads, allowed=allowed)
     tus.upload(slug, b"no archive")
     with unit_of_work(lab.sessions) as session:
         checks.settle_invalid(session, claim(), "not_a_tar", "It is none.", uploads=lab.settings.uploads)
@@ -255,7 +256,7 @@ def datasets(lab: Lab, unused: UUID) -> None:
         second = session.scalars(select(Dataset).where(*own, Dataset.state == DatasetState.ACTIVE)).one()
         for one in (first, second):
             versions.activate(session, one, settings=lab.settings, actor="tests")
-        lab.settings.references.mkdir(exist_ok=True)
+        lab.settings.references.mkdir(parents=True, exist_ok=True)
         versions.drop(session, first, settings=lab.settings, actor="tests")
 
 

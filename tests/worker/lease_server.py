@@ -2,7 +2,6 @@
 
 import hashlib
 import http.server
-import json
 import re
 import threading
 import time
@@ -12,9 +11,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from contract.leases import (
+    CaseLease,
+    Finish,
+    Heartbeat,
+    HeldLease,
+    InputFile,
+    Lease,
+    LostLeases,
+    Release,
+    SlotOffer,
+    StoredOutput,
+)
+from contract.statuses import Mode
 from evaluator.spec import Challenge, Limits
+from tests.facts import image_facts
 
-Json = dict[str, Any]
 _CALL = re.compile(r"/api/v1/worker/leases/([0-9a-f-]+)/(\w+)(?:/([\w:]+))?\?claim_no=1")
 
 
@@ -23,15 +35,15 @@ class LeaseServer:
 
     def __init__(self, challenge: Challenge, limits: Limits, image: str) -> None:
         self._task, self._limits = challenge.tasks["task5"], limits
-        self.waiting: deque[list[Json]] = deque()
+        self.waiting: deque[Lease] = deque()
         self.url = ""
-        self.facts: Json = {"digest": image}
+        self.facts = image_facts(image)
         self.inputs: dict[str, bytes] = {}
         self.blobs: dict[str, bytes] = {}
         self.fetched: Counter[str] = Counter()
         self.outputs: dict[str, bytes] = {}
         self.leased: dict[str, float] = {}
-        self.finished: dict[str, Json] = {}
+        self.finished: dict[str, Finish] = {}
         self.ended: dict[str, float] = {}
         self.released: dict[str, str | None] = {}
         self.details: dict[str, str] = {}
@@ -39,7 +51,7 @@ class LeaseServer:
         self.beats, self.nonsense = 0, b""
         self.lost: set[str] = set()
         self.failures = self.fetch_failures = self.not_now = self.full = 0
-        self.slots: list[Json] = []
+        self.slots: list[SlotOffer] = []
         self.lease_seconds = 30.0
         self.tokens: set[str] | None = None  # those that are let in; all of them if None
         self.shown: list[str] = []
@@ -58,48 +70,56 @@ class LeaseServer:
         repeat: so many of them, the first ones, are to be run fresh as well.
         """
         ids = [str(uuid.uuid4()) for _ in tracks]
-        cases = []
-        for position, number in enumerate(ids):
-            self.inputs[number] = data
-            sha256 = hashlib.sha256(data).hexdigest()
-            inputs = {"t1w": {"sha256": sha256, "size": len(data)}}
-            case = {"case_run": number, "claim_no": 1, "pseudonym": "case", "inputs": inputs}
-            cases.append(case | {"repeat": position < repeat})
-        cases[0] |= {
-            "lease_seconds": self.lease_seconds,
-            "evaluation": str(uuid.UUID(int=evaluation or len(tracks))),
-            "task_name": "task5",
-            "track": tracks[0],
-            "task": self._task.model_dump(mode="json"),
-            "limits": self._limits.model_copy(update=limits).model_dump(mode="json"),
-            "image": self.facts,
-            "mode": mode or ("packed" if len(tracks) > 1 else "fresh"),
-        }
-        self.waiting.append(cases)
+        self.inputs |= dict.fromkeys(ids, data)
+        scan = InputFile(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+        first, *more = (
+            CaseLease(
+                case_run=uuid.UUID(number),
+                claim_no=1,
+                pseudonym="case",
+                inputs={"t1w": scan},
+                repeat=position < repeat,
+            )
+            for position, number in enumerate(ids)
+        )
+        lease = Lease(
+            **dict(first),
+            lease_seconds=self.lease_seconds,
+            evaluation=uuid.UUID(int=evaluation or len(tracks)),
+            task_name="task5",
+            track=tracks[0],
+            task=self._task,
+            limits=self._limits.model_copy(update=limits),
+            image=self.facts,
+            mode=Mode(mode or ("packed" if more else "fresh")),
+            more=tuple(more),
+        )
+        self.waiting.append(lease)
         return ids
 
-    def lease(self, slot: Json) -> Json | None:
+    def lease(self, slot: SlotOffer) -> Lease | None:
         self.slots.append(slot)
         if not self.waiting:
             return None
-        first, *more = self.waiting.popleft()
-        for case in (first, *more):
-            self.leased[case["case_run"]] = time.monotonic()
-        return first | {"more": more}
+        lease = self.waiting.popleft()
+        for case in lease.each():
+            self.leased[str(case.case_run)] = time.monotonic()
+        return lease
 
-    def beat(self, leases: list[Json]) -> bytes:
+    def beat(self, leases: list[HeldLease]) -> bytes:
         """Notes that leases were to be renewed; the answer, which names the lost ones."""
         self.beats += 1
         if self.nonsense:
             return self.nonsense
-        self.renewed.update({str(one["case_run"]) for one in leases} - self.lost)
-        return json.dumps({"lost": [one for one in leases if one["case_run"] in self.lost]}).encode()
+        self.renewed.update({str(lease.case_run) for lease in leases} - self.lost)
+        lost = [lease for lease in leases if str(lease.case_run) in self.lost]
+        return LostLeases(lost=lost).model_dump_json().encode()
 
     def outstanding(self) -> int:
         """Cases that are leased and neither finished nor put back."""
         return len(self.leased.keys() - self.finished.keys() - self.released.keys())
 
-    def wait(self, *cases: str, seconds: float = 60) -> list[Json]:
+    def wait(self, *cases: str, seconds: float = 60) -> list[Finish]:
         """What was said of the cases, once they are finished."""
         deadline = time.monotonic() + seconds
         while not self.finished.keys() >= set(cases):
@@ -121,11 +141,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._say(429, b'{"status":429,"code":"slot_is_full","detail":"This slot is full."}', "1")
             return
         if self.path.endswith("/leases"):
-            lease = self.lab.lease(json.loads(body))
-            self._say(204) if lease is None else self._say(200, json.dumps(lease).encode())
+            lease = self.lab.lease(SlotOffer.model_validate_json(body))
+            self._say(204) if lease is None else self._say(200, lease.model_dump_json().encode())
             return
         if self.path.endswith("/heartbeat"):
-            self._say(200, self.lab.beat(json.loads(body)["leases"]))
+            self._say(200, self.lab.beat(Heartbeat.model_validate_json(body).leases))
             return
         case, what, _ = self._call()
         if case in self.lab.lost:
@@ -136,11 +156,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._say(503)
             return
         if what == "finish":
-            self.lab.finished[case] = json.loads(body)
+            self.lab.finished[case] = Finish.model_validate_json(body)
             self.lab.ended[case] = time.monotonic()
         elif what == "release":
-            said = json.loads(body)
-            self.lab.released[case], self.lab.details[case] = said["fault"], said.get("detail", "")
+            said = Release.model_validate_json(body)
+            self.lab.released[case], self.lab.details[case] = said.fault, said.detail
         self._say(204)
 
     def do_GET(self) -> None:
@@ -174,8 +194,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         if (called := _CALL.fullmatch(self.path)) is not None:
             self.lab.outputs[called[1]] = body
-        digest = hashlib.sha256(body).hexdigest()
-        self._say(201, json.dumps({"digest": digest}).encode())
+        stored = StoredOutput(digest=hashlib.sha256(body).hexdigest())
+        self._say(201, stored.model_dump_json().encode())
 
     def _call(self) -> tuple[str, str, str]:
         match = _CALL.fullmatch(self.path)

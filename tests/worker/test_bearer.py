@@ -10,16 +10,17 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from tests.facts import NO_IMAGE
 from tests.worker.lease_server import LeaseServer, serving
 from tests.worker.slots import CHALLENGE, LIMITS
 from worker.embedded.data import CHECKOUT
 from worker.run.bearer import REFUSED, Bearer
 from worker.run.config import RunConfig
-from worker.run.leases import LeaseClient
+from worker.run.lease_client import LeaseClient
 
 
 def lab_without_image() -> LeaseServer:
-    return LeaseServer(CHALLENGE, LIMITS, "sha256:none")
+    return LeaseServer(CHALLENGE, LIMITS, NO_IMAGE)
 
 
 def test_a_token_that_was_replaced_is_read_again_and_no_call_fails(tmp_path: Path) -> None:

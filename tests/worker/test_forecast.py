@@ -14,6 +14,7 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.worker_models import WorkerSlot
 from server.queue.forecast import Forecast, forecast
 from server.queue.outlook import Work, ends
+from tests.facts import image_facts
 from tests.server.simulation import Queue
 from tests.worker.queues import SECONDS, Admin
 from tests.worker.slots import CHALLENGE
@@ -132,7 +133,7 @@ def test_what_runs_in_such_containers_already_is_no_change(queue: Queue) -> None
     queue.run(1, until=lambda: len(queue.held) == 5)
     with unit_of_work(queue.sessions) as session:
         evaluation = session.scalars(select(Evaluation)).one()
-        evaluation.image.facts = {"invoke": True}
+        evaluation.image.facts = image_facts(invoke=True)
         content = evaluation.spec_version.content
         evaluation.spec_version.content = content | {"limits": content["limits"] | {"invoke": True}}
     assert not [one for one in now(queue).changes if "one container for many" in one.what]

@@ -19,7 +19,7 @@ from sandbox.conformance import limits
 from worker.run.config import RunConfig
 from worker.run.gate import Gate, Unfit
 from worker.run.host import Host
-from worker.run.leases import LeaseClient
+from worker.run.lease_client import LeaseClient
 from worker.run.lend import lent, user_of
 
 Told = list[tuple[str, Any]]

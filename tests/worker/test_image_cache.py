@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.archive import DirectorySink, ImageFacts, canonical_name, check_archive
+from contract.images import ImageFacts
+from sandbox.archive import DirectorySink, canonical_name, check_archive
 from sandbox.engine import Engine
 from tests.sandbox.archives import config, legacy, pack, tar
 from worker.run.cache import ImageCache, used_by
@@ -49,7 +50,7 @@ class Worker:
     def bring(self, facts: ImageFacts, budget: int | None) -> str:
         """The image, used for an instant by a case and loaded for it where it is missing."""
         self.loaded.append(facts.digest)
-        lease: Any = SimpleNamespace(image=facts.to_json())
+        lease: Any = SimpleNamespace(image=facts)
         with self.host.use_image(facts.digest):
             time.sleep(0.01)  # two uses are told apart
             folder = self.folder / uuid.uuid4().hex
@@ -155,7 +156,7 @@ def test_images_that_no_worker_of_this_host_loaded_are_never_touched(
 def test_room_on_the_disk_is_made_before_an_image_comes(worker: Worker) -> None:
     a, b = (worker.bring(worker.made(), None) for _ in range(2))
     assert worker.has(a, b) == [True, True]
-    huge = ImageFacts.from_json(worker.made().to_json() | {"size": 2**60})
+    huge = worker.made().model_copy(update={"size": 2**60})
     worker.cache(2**61).make_room(worker.engine, huge, worker.folder)
     assert worker.has(a, b) == [False, False]
 

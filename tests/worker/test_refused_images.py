@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from contract.images import ImageFacts
 from evaluator.verdicts import PlatformFault
-from sandbox.archive import ImageFacts
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault, ImageRefused
 from sandbox.start import UNLOADABLE
@@ -40,16 +40,16 @@ def test_an_image_that_no_engine_loads_fails_its_cases_and_pauses_no_slot(
 ) -> None:
     good = lab.facts
     refused = facts_of(lab, created="on a Saturday")
-    lab.facts = refused.to_json()
+    lab.facts = refused
     bad = [lab.add("answers")[0] for _ in range(3)]
     lab.facts = good
     (fine,) = lab.add("answers")
     start()
     for said in lab.wait(*bad):
-        assert (said["fault"], said["message"], said["seconds"]) == ("no_start", UNLOADABLE.message, 0)
-        assert said["log"], "organizers read what the engine said"
+        assert (said.fault, said.message, said.seconds) == ("no_start", UNLOADABLE.message, 0)
+        assert said.log, "organizers read what the engine said"
     (said,) = lab.wait(fine)
-    assert said["fault"] is None
+    assert said.fault is None
     assert lab.released == {}
     assert {lab.fetched[one] for one in lab.blobs} == {1}, "what was refused is not fetched again"
     assert not engine.has_image(refused.digest)
@@ -61,7 +61,7 @@ def test_an_image_whose_blobs_are_damaged_here_is_not_its_teams_failure(
     lab: LeaseServer, start: Start, engine: Engine
 ) -> None:
     whole = facts_of(lab, created="2026-11-28T17:00:00Z")
-    lab.facts = whole.to_json()
+    lab.facts = whole
     lab.blobs[digest(LAYER)] = LAYER[::-1]
     (case,) = lab.add("answers")
     start()
@@ -76,7 +76,7 @@ def test_an_image_at_which_the_engine_failed_here_is_brought_anew_until_it_has_r
 ) -> None:
     """So what fails again and again is no copy that was damaged on this host."""
     whole = facts_of(lab, created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}")
-    lab.facts = whole.to_json()
+    lab.facts = whole
     failing = [True, True]
 
     def fail(*_: object) -> None:

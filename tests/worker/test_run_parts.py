@@ -16,6 +16,7 @@ from evaluator.verdicts import Fault, PlatformFault, Verdict
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
 from sandbox.jobs import CaseOutcome, Slot
+from tests.facts import NO_IMAGE
 from tests.worker.lease_server import LeaseServer, serving
 from worker.embedded.data import CHECKOUT
 from worker.run.ahead import Ahead, Pace, share
@@ -24,7 +25,7 @@ from worker.run.config import RunConfig
 from worker.run.heart import Heart
 from worker.run.host import Host
 from worker.run.inputs import InputCache
-from worker.run.leases import LeaseClient
+from worker.run.lease_client import LeaseClient
 from worker.run.serve import halves
 from worker.run.settle import Settler, counts
 
@@ -33,7 +34,7 @@ CHALLENGE = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml")
 
 @pytest.fixture
 def lab() -> Iterator[LeaseServer]:
-    with serving(LeaseServer(CHALLENGE, CHALLENGE.limits, "sha256:none")) as lab:
+    with serving(LeaseServer(CHALLENGE, CHALLENGE.limits, NO_IMAGE)) as lab:
         yield lab
 
 
@@ -83,8 +84,8 @@ def test_a_lease_brings_several_cases_each_with_a_claim_of_its_own(
     cases = lab.add("one", "two", "three")
     lease = client.lease()
     assert lease is not None
-    assert [one.case_run for one in lease.each()] == cases
-    assert {one.image["digest"] for one in lease.each()} == {"sha256:none"}
+    assert [str(one.case_run) for one in lease.each()] == cases
+    assert {one.image.digest for one in lease.each()} == {NO_IMAGE}
     assert all(one.more == () for one in lease.each())
 
 
@@ -144,7 +145,7 @@ def test_an_engine_that_fails_while_the_next_case_is_prepared_gives_the_case_bac
 
     config = RunConfig(server_url=lab.url, worker_token=SecretStr("token"), worker_dir=tmp_path)
     host, lent = Host(tmp_path), Slot()
-    host.mark_warm("sha256:none")
+    host.mark_warm(NO_IMAGE)
     workshop = Workshop(
         config, "one", host=host, client=client, engine=engine, lent=lent, admit=lambda limits: None
     )

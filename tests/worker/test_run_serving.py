@@ -37,7 +37,7 @@ def test_one_container_answers_several_batches_of_an_evaluation_and_ends_when_no
     found = [answers(lab, cases) for cases in batches]
 
     assert found == [[0.01, 0.02], [0.03], [0.04, 0.05]]
-    assert [lab.finished[case]["receipt"]["invoke"] for cases in batches for case in cases] == [True] * 5
+    assert [lab.finished[case].receipt["invoke"] for cases in batches for case in cases] == [True] * 5
     until(lambda: nothing_serves(engine, folder))
 
 
@@ -62,7 +62,7 @@ def test_a_case_that_ends_its_container_runs_fresh_and_the_others_are_served_on(
     cases = serve(lab, 4, what="tires-2")
     start()
     assert answers(lab, cases) == [0.01, 0.02, 0.5, 0.01]
-    assert "invoke" not in lab.finished[cases[2]]["receipt"]
+    assert "invoke" not in lab.finished[cases[2]].receipt
 
 
 def test_an_image_that_serves_nothing_runs_fresh(lab: LeaseServer, start: Start) -> None:
@@ -137,7 +137,7 @@ def test_nothing_runs_beside_the_container_that_answered_what_is_repeated(
     assert {("serves",), ("repeats", "repeats")} <= seen
     assert not [at_once for at_once in seen if "serves" in at_once and len(at_once) > 1]
     assert [float(lab.outputs[case]) for case in cases] == [0.01, 0.02, 0.03, 0.04]
-    assert [lab.finished[case]["repeat_agrees"] for case in cases] == [False, False, False, None]
+    assert [lab.finished[case].repeat_agrees for case in cases] == [False, False, False, None]
 
 
 def test_a_container_that_cannot_be_removed_keeps_no_lease(

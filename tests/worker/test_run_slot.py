@@ -24,16 +24,16 @@ def test_cases_are_run_measured_and_leave_nothing(
     cases = [lab.add("answers", data=b"one scan")[0] for _ in range(4)]
     start()
     for said in lab.wait(*cases):
-        assert (said["fault"], said["warnings"]) == (None, [])
-        assert said["output"] is not None
-        assert 0 < said["seconds"] < 20
-        assert 0 <= said["wait_seconds"] < 60
-        receipt = said["receipt"]
+        assert (said.fault, said.warnings) == (None, [])
+        assert said.output is not None
+        assert 0 < said.seconds < 20
+        assert 0 <= said.wait_seconds < 60
+        receipt = said.receipt
         assert receipt["options"]["HostConfig"]["CpusetCpus"] == "0"
-        assert receipt["cpu_seconds"] == said["cpu_seconds"]
+        assert receipt["cpu_seconds"] == said.cpu_seconds
         if engine.privileged:
-            assert said["peak_memory_bytes"] > MIB
-            assert 0 < said["cpu_seconds"] < 20
+            assert said.peak_memory_bytes > MIB
+            assert 0 < said.cpu_seconds < 20
     assert sum(lab.fetched.values()) == 1, "an input is fetched once per host"
     until(lambda: not any(containers(engine, case) for case in cases))
     until(lambda: not list((folder / "worker" / "scratch").glob("*/*")))
@@ -49,7 +49,7 @@ def test_the_next_case_is_leased_while_one_runs_and_no_more_than_one(lab: LeaseS
     assert 2 <= most <= 4, "one runs, one is ready, those before are settled"
     assert lab.leased[cases[3]] < lab.ended[cases[2]]
     first = LIMITS.seconds_per_case
-    assert all(said["seconds"] < first for said in lab.wait(*cases))
+    assert all(said.seconds < first for said in lab.wait(*cases))
 
 
 def test_a_slot_that_is_told_to_wait_asks_again_when_it_may(lab: LeaseServer, start: Start) -> None:
@@ -57,7 +57,7 @@ def test_a_slot_that_is_told_to_wait_asks_again_when_it_may(lab: LeaseServer, st
     cases = [lab.add("answers")[0] for _ in range(2)]
     begun = time.monotonic()
     start()
-    assert [said["fault"] for said in lab.wait(*cases)] == [None, None], "without another wake-up"
+    assert [said.fault for said in lab.wait(*cases)] == [None, None], "without another wake-up"
     assert time.monotonic() - begun > 2, "a second each time, as the server says"
 
 
@@ -75,20 +75,20 @@ def test_containers_that_run_at_once_have_their_own_cores_and_share_the_memory(
     lab: LeaseServer, start: Start
 ) -> None:
     said = lab_options = lab.wait(*_packed(lab, start, "counts", "counts"))
-    hosts = [one["receipt"]["options"]["HostConfig"] for one in lab_options]
+    hosts = [one.receipt["options"]["HostConfig"] for one in lab_options]
     assert {host["CpusetCpus"] for host in hosts} == {"0", "1"}
     assert {host["Memory"] for host in hosts} == {64 * MIB}
-    assert [one["receipt"]["packed"] for one in said] == [2, 2]
-    assert all("alone_after" not in one["receipt"] for one in said)
-    assert lab.slots[0]["most"] == 2
+    assert [one.receipt["packed"] for one in said] == [2, 2]
+    assert all("alone_after" not in one.receipt for one in said)
+    assert lab.slots[0].most == 2
 
 
 def test_memory_that_was_short_beside_others_is_asked_for_again_alone(lab: LeaseServer, start: Start) -> None:
     for said in lab.wait(*_packed(lab, start, "eats-90", "eats-90")):
-        assert said["fault"] is None
-        assert said["receipt"]["packed"] == 2
-        assert said["receipt"]["alone_after"] == "out_of_memory"
-        assert said["receipt"]["options"]["HostConfig"]["Memory"] == 128 * MIB
+        assert said.fault is None
+        assert said.receipt["packed"] == 2
+        assert said.receipt["alone_after"] == "out_of_memory"
+        assert said.receipt["options"]["HostConfig"]["Memory"] == 128 * MIB
 
 
 def _packed(lab: LeaseServer, start: Start, *tracks: str) -> list[str]:
@@ -101,18 +101,18 @@ def test_a_valid_output_that_came_late_is_asked_for_once_more_alone(lab: LeaseSe
     (case,) = lab.add("until", data=str(time.time() + 8.6).encode(), seconds_per_case=6)
     start()
     (said,) = lab.wait(case)
-    assert said["fault"] is None
-    assert said["seconds"] < 6
-    assert said["receipt"]["alone_after"] == "timeout"
+    assert said.fault is None
+    assert said.seconds < 6
+    assert said.receipt["alone_after"] == "timeout"
 
 
 def test_one_that_is_far_too_slow_gets_no_second_chance(lab: LeaseServer, start: Start) -> None:
     (case,) = lab.add("hangs", seconds_per_case=1)
     start()
     (said,) = lab.wait(case)
-    assert said["fault"] == "timeout"
-    assert said["seconds"] >= 1.45
-    assert "alone_after" not in said["receipt"]
+    assert said.fault == "timeout"
+    assert said.seconds >= 1.45
+    assert "alone_after" not in said.receipt
 
 
 def test_a_slot_that_is_told_to_stop_ends_its_case_and_hands_back_what_it_took_ahead(
@@ -145,7 +145,7 @@ def test_a_server_that_restarts_costs_no_case(lab: LeaseServer, start: Start) ->
     (case,) = lab.add("answers", data=uuid.uuid4().bytes)
     start()
     (said,) = lab.wait(case)
-    assert said["fault"] is None
+    assert said.fault is None
     assert lab.released == {}
     assert lab.fetched[case] == 3
 
@@ -158,7 +158,7 @@ def test_a_result_waits_for_room_on_the_servers_disk(
     (case,) = lab.add("answers", data=uuid.uuid4().bytes)
     start()
     (said,) = lab.wait(case)
-    assert said["fault"] is None, "longer than a server that does not answer is waited for"
+    assert said.fault is None, "longer than a server that does not answer is waited for"
     assert (lab.full, lab.released) == (0, {})
 
 
@@ -263,4 +263,4 @@ def test_a_host_that_cannot_run_a_case_takes_none(
     assert case not in lab.leased
     monkeypatch.setattr("worker.run.runner._LEAST_FREE", 0)  # there is room again, and nobody wakes the slot
     (said,) = lab.wait(case)
-    assert said["fault"] is None
+    assert said.fault is None

@@ -4,14 +4,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 import structlog
 
+from contract.leases import Lease
+from contract.statuses import Mode
 from sandbox.jobs import Slot
 from sandbox.options import cores
 from worker.run.cases import Running, Workshop
 from worker.run.heart import Heart, Held
-from worker.run.leases import Lease, LeaseClient, NotNow
+from worker.run.lease_client import LeaseClient, NotNow
 from worker.run.settle import Settler
 
 _log = structlog.get_logger()
@@ -26,7 +29,7 @@ class Batch:
     `served`: one container is to answer one after the other, so that `later` ones need not be begun yet.
     """
 
-    evaluation: str
+    evaluation: UUID
     seconds_per_case: float
     cases: list[Running] = field(default_factory=list)
     later: list[Held] = field(default_factory=list)
@@ -48,10 +51,10 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._shortest: dict[str, float] = {}
+        self._shortest: dict[UUID, float] = {}
         self._preparation = 0.0
 
-    def ran(self, evaluation: str, seconds: float, turns: int = 1) -> None:
+    def ran(self, evaluation: UUID, seconds: float, turns: int = 1) -> None:
         """So many cases of the evaluation, one after the other, took so long."""
         each = seconds / turns
         shortest = min(each, self._shortest.get(evaluation, each))
@@ -64,7 +67,7 @@ class Pace:
         """Making a case ready took so long; the longest of late counts."""
         self._preparation = max(seconds, 0.8 * self._preparation)
 
-    def wait(self, evaluation: str, turns: int = 1) -> float | None:
+    def wait(self, evaluation: UUID, turns: int = 1) -> float | None:
         """Seconds into the next cases until what follows them should be leased; None if nothing is known yet."""
         shortest = self._shortest.get(evaluation)
         return None if shortest is None else max(0.0, turns * shortest - 1.5 * self._preparation - _SPARE)
@@ -168,7 +171,7 @@ class Ahead:
 
     def _prepared(self, lease: Lease) -> Batch:
         held = [self._heart.hold(one) for one in lease.each()]
-        if lease.mode == "invoke":
+        if lease.mode is Mode.INVOKE:
             return self._served(lease, held)
         batch = Batch(lease.evaluation, lease.limits.seconds_per_case, packed=len(held))
         for one, lent in zip(held, share(self._lent, self._memory, len(held)), strict=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from sandbox.archive import ImageFacts
+from contract.images import ImageFacts
 from sandbox.engine import Engine
 from worker.run.host import Host
 

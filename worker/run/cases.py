@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from contract.leases import Lease
 from evaluator.spec import Limits
 from sandbox import run as sandbox
 from sandbox.engine import Engine
@@ -20,7 +21,7 @@ from worker.run.heart import Held, insist
 from worker.run.host import Host
 from worker.run.images import Refusals, ensure_image
 from worker.run.inputs import InputCache
-from worker.run.leases import Lease, LeaseClient, LeaseLost
+from worker.run.lease_client import LeaseClient, LeaseLost
 
 PATIENCE = 1.5
 """How many times its limit a container may run that had its slot to itself; what it wrote late is asked for again."""
@@ -95,7 +96,7 @@ class Workshop:
         self.wanted.add(self.container(lease))
         scratch = self._host.scratch(self._slot) / lease.name
         try:
-            self._in_use[lease.name] = self._host.use_image(lease.image["digest"])
+            self._in_use[lease.name] = self._host.use_image(lease.image.digest)
             scratch.mkdir(parents=True)
             inputs = self._bring_inputs(held, scratch)
         except BaseException:
@@ -103,7 +104,7 @@ class Workshop:
             raise
         job = CaseJob(
             name=self.container(lease),
-            image=lease.image["digest"],
+            image=lease.image.digest,
             task=lease.task,
             task_name=lease.task_name,
             track=lease.track,
@@ -122,11 +123,11 @@ class Workshop:
 
         So it is not for a copy that was damaged here that an image fails again and again.
         """
-        self._doubted.add(lease.image["digest"])
+        self._doubted.add(lease.image.digest)
 
     def image_is_ready(self, lease: Lease) -> bool:
         """Whether the image needs no uncounted run, which would take what a slot lends."""
-        return self._host.is_warm(lease.image["digest"]) and self._engine().has_image(lease.image["digest"])
+        return self._host.is_warm(lease.image.digest) and self._engine().has_image(lease.image.digest)
 
     def bring_image(self, running: Running) -> None:
         """Has the image on this host, its files in memory, before a clock starts.
@@ -265,4 +266,4 @@ class Workshop:
         def fetch(part: Path) -> None:
             insist(held, lambda: self._client.fetch_input(held.lease, key, part))
 
-        self._inputs.bring(held.lease.inputs[key]["sha256"], target, fetch)
+        self._inputs.bring(held.lease.inputs[key].sha256, target, fetch)

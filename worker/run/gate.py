@@ -30,7 +30,7 @@ from sandbox.jobs import Slot
 from sandbox.options import RUNTIMES
 from worker.run.config import RunConfig
 from worker.run.host import Host
-from worker.run.leases import LeaseClient
+from worker.run.lease_client import LeaseClient
 
 _log = structlog.get_logger()
 _HOLDS = 24 * 3600.0

@@ -9,7 +9,8 @@ from typing import TypeVar
 import httpx
 import structlog
 
-from worker.run.leases import Lease, LeaseClient
+from contract.leases import Lease
+from worker.run.lease_client import LeaseClient
 
 _log = structlog.get_logger()
 _ASK_AGAIN = 1.0

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from sandbox.archive import ImageFacts, write_canonical
+from contract.images import ImageFacts
+from contract.leases import Lease
+from sandbox.archive import write_canonical
 from sandbox.engine import Engine
 from sandbox.faults import ImageRefused
 from worker.run.cache import ImageCache
-from worker.run.leases import Lease
 
 _REMEMBERED = 600.0
 
@@ -60,7 +61,7 @@ def ensure_image(engine: Engine, fetch: Fetch, lease: Lease, folder: Path, *, ca
         EngineFault: the engine cannot load it, and that is not the image's doing.
         Damaged, LeaseLost, httpx.HTTPError: it cannot be fetched.
     """
-    facts = ImageFacts.from_json(lease.image)
+    facts = lease.image
     if not engine.has_image(facts.digest):
         folder.mkdir()
         try:

@@ -17,7 +17,7 @@ from worker.run.config import RunConfig
 from worker.run.gate import Gate
 from worker.run.heart import Heart
 from worker.run.host import Host
-from worker.run.leases import LeaseClient, said_by
+from worker.run.lease_client import LeaseClient, said_by
 from worker.run.lend import lent
 from worker.run.serve import Serving
 from worker.run.settle import Settler

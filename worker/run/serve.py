@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 import structlog
 
@@ -16,7 +17,7 @@ from sandbox.options import cores
 from sandbox.repeat import agree
 from worker.run.ahead import Batch, share
 from worker.run.cases import Running, Workshop
-from worker.run.leases import LeaseLost
+from worker.run.lease_client import LeaseLost
 from worker.run.settle import Settler, counts
 from worker.run.supply import Supply
 
@@ -29,7 +30,7 @@ _MOST_UNANSWERED = 3
 class _Container:
     """A container that serves cases of one evaluation; `remove` ends it. `repeats`: cases to be compared after that."""
 
-    evaluation: str
+    evaluation: UUID
     limits: Limits
     session: Session
     remove: Callable[[], None]

@@ -19,7 +19,7 @@ from sandbox.start import UNLOADABLE
 from worker.run.cases import Running, Workshop
 from worker.run.gate import Unfit
 from worker.run.heart import Heart, Held, insist
-from worker.run.leases import Damaged, LeaseClient, LeaseLost
+from worker.run.lease_client import Damaged, LeaseClient, LeaseLost
 
 _log = structlog.get_logger()
 

@@ -15,11 +15,11 @@ import structlog
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from celery.worker import state
 
+from contract.logs import configure
 from contract.wakeups import RUN_QUEUE, WAKE_RUN
 from worker.app import make_app
 from worker.run.bearer import REFUSED
 from worker.run.config import RunConfig
-from worker.run.logs import configure
 from worker.run.runner import Runner
 
 _REAP_EVERY = 60.0

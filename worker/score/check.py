@@ -9,7 +9,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from sandbox.archive import ArchiveInvalid, Bounds, Call, ImageFacts, ToolMissing
+from contract.images import ImageFacts
+from sandbox.archive import ArchiveInvalid, Bounds, Call, ToolMissing
 from server.blobs import BlobStore
 
 MEMORY = 4 * 2**30
@@ -94,7 +95,7 @@ def check(
         raise CheckEnded(seconds)
     if "lost" in answer:
         raise CheckLost(answer["lost"])
-    return ImageFacts.from_json(answer["facts"])
+    return ImageFacts.model_validate(answer["facts"])
 
 
 def _asked(request: bytes, longest: float) -> bytes:

@@ -101,7 +101,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         ):
             return {"lost": f"{type(error).__name__}: {error}"}
         return {"full": room.taken}
-    return {"facts": facts.to_json()}
+    return {"facts": facts.model_dump(mode="json")}
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

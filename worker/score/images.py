@@ -6,7 +6,8 @@ from functools import partial
 import structlog
 from sqlalchemy.orm import Session
 
-from sandbox.archive import ArchiveInvalid, Call, ImageFacts, ToolMissing
+from contract.images import ImageFacts
+from sandbox.archive import ArchiveInvalid, Call, ToolMissing
 from server.blobs import BlobStore
 from server.challenges.models import Challenge
 from server.database import SessionFactory, unit_of_work
@@ -109,9 +110,7 @@ def _settle(sessions: SessionFactory, settings: Settings, upload: Upload, facts:
             images.settle_valid(
                 session,
                 upload,
-                facts.to_json(),
-                facts.digest,
-                size=facts.size,
+                facts,
                 uploads=settings.uploads,
                 allowed=Allowed.by(settings),
             )

@@ -11,11 +11,11 @@ import structlog
 from celery.signals import worker_ready
 from sqlalchemy.exc import SQLAlchemyError
 
+from contract.logs import configure
 from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_SCORE
 from server.database import SessionFactory, unit_of_work
 from server.evaluations import conduct, faults
 from server.evaluations.receipt_keys import require_own_key
-from server.logs import configure
 from server.settings import Settings
 from server.sweep import sweep as sweep_all
 from server.tables import open_database

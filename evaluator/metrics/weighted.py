@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluator.metrics import DatasetData
+from evaluator.metrics._plugin import DatasetData, Values
 from evaluator.metrics.calibration import bin_of
-from evaluator.resampling import Counts, auroc_replicates
-
-Values = npt.NDArray[np.float64]
-Weighted = Callable[[DatasetData, Counts, Any], Values]
+from evaluator.metrics.resampled import auroc_replicates
+from evaluator.resampling import Counts
 
 
 def weighted_mean(values: Values, counts: Counts) -> Values:
@@ -34,20 +32,20 @@ def mean_of_finite(rows: Values) -> Values:
     return mean
 
 
-def _auroc(data: DatasetData, counts: Counts, _: Any) -> Values:
+def auroc(data: DatasetData, counts: Counts, _: Any) -> Values:
     area: Values = auroc_replicates(data.labels, data.scores[None, :], counts)[0]
     return area
 
 
-def _ovr_auroc(data: DatasetData, counts: Counts, _: Any) -> Values:
+def ovr_auroc(data: DatasetData, counts: Counts, _: Any) -> Values:
     return _over_classes(data, lambda own, scores: auroc_replicates(own, scores[None, :], counts)[0])
 
 
-def _auprc(data: DatasetData, counts: Counts, _: Any) -> Values:
+def auprc(data: DatasetData, counts: Counts, _: Any) -> Values:
     return _average_precision(data.labels == 1, data.scores, counts)
 
 
-def _ovr_auprc(data: DatasetData, counts: Counts, _: Any) -> Values:
+def ovr_auprc(data: DatasetData, counts: Counts, _: Any) -> Values:
     def of_class(own: npt.NDArray[np.bool_], scores: Values) -> Values:
         area = _average_precision(own, scores, counts)
         return np.where(counts[:, ~own].any(axis=1), area, np.nan)
@@ -76,7 +74,7 @@ def _average_precision(positive: npt.NDArray[np.bool_], scores: Values, counts: 
     return area
 
 
-def _balanced_accuracy(data: DatasetData, counts: Counts, parameters: Any) -> Values:
+def balanced_accuracy(data: DatasetData, counts: Counts, parameters: Any) -> Values:
     positive, called = data.labels == 1, data.scores >= parameters.threshold
     right = np.stack([positive & called, ~positive & ~called], axis=1).astype(float)
     size = np.stack([positive, ~positive], axis=1).astype(float)
@@ -84,7 +82,7 @@ def _balanced_accuracy(data: DatasetData, counts: Counts, parameters: Any) -> Va
     return recall
 
 
-def _f1(data: DatasetData, counts: Counts, parameters: Any) -> Values:
+def f1(data: DatasetData, counts: Counts, parameters: Any) -> Values:
     positive, called = data.labels == 1, data.scores >= parameters.threshold
     size = counts @ (positive.astype(float) + called)
     hits = counts @ (positive & called).astype(float)
@@ -92,33 +90,33 @@ def _f1(data: DatasetData, counts: Counts, parameters: Any) -> Values:
     return score
 
 
-def _macro_recall(data: DatasetData, counts: Counts, _: Any) -> Values:
+def macro_recall(data: DatasetData, counts: Counts, _: Any) -> Values:
     true = np.eye(data.scores.shape[1])[data.labels.astype(np.intp)]
     right = true * (data.scores.argmax(axis=1) == data.labels)[:, None]
     return mean_of_finite((counts @ right / (counts @ true)).T)
 
 
-def _macro_f1(data: DatasetData, counts: Counts, _: Any) -> Values:
+def macro_f1(data: DatasetData, counts: Counts, _: Any) -> Values:
     eye = np.eye(data.scores.shape[1])
     true, predicted = eye[data.labels.astype(np.intp)], eye[data.scores.argmax(axis=1)]
     hits, sizes = counts @ (true * predicted), counts @ (true + predicted)
     return mean_of_finite((2 * hits / sizes).T)
 
 
-def _brier(data: DatasetData, counts: Counts, _: Any) -> Values:
+def brier(data: DatasetData, counts: Counts, _: Any) -> Values:
     return weighted_mean((data.scores - data.labels) ** 2, counts)
 
 
-def _ovr_brier(data: DatasetData, counts: Counts, _: Any) -> Values:
+def ovr_brier(data: DatasetData, counts: Counts, _: Any) -> Values:
     true = np.eye(data.scores.shape[1])[data.labels.astype(np.intp)]
     return weighted_mean(((data.scores - true) ** 2).mean(axis=1), counts)
 
 
-def _calibration(data: DatasetData, counts: Counts, parameters: Any) -> Values:
+def calibration_error(data: DatasetData, counts: Counts, parameters: Any) -> Values:
     return _bin_errors(data.labels.astype(float), data.scores, counts, parameters.bins)
 
 
-def _ovr_calibration(data: DatasetData, counts: Counts, parameters: Any) -> Values:
+def ovr_calibration_error(data: DatasetData, counts: Counts, parameters: Any) -> Values:
     classes = range(data.scores.shape[1])
     return mean_of_finite(
         np.array(
@@ -136,11 +134,11 @@ def _bin_errors(labels: Values, scores: Values, counts: Counts, bins: int) -> Va
     return error
 
 
-def _mae(data: DatasetData, counts: Counts, _: Any) -> Values:
+def mae(data: DatasetData, counts: Counts, _: Any) -> Values:
     return weighted_mean(np.abs(data.scores - data.labels), counts)
 
 
-def _rmse(data: DatasetData, counts: Counts, _: Any) -> Values:
+def rmse(data: DatasetData, counts: Counts, _: Any) -> Values:
     errors = data.scores - data.labels
     largest = np.abs(errors).max(initial=0)
     if not 0 < largest < np.inf:
@@ -149,18 +147,18 @@ def _rmse(data: DatasetData, counts: Counts, _: Any) -> Values:
     return root
 
 
-def _r2(data: DatasetData, counts: Counts, _: Any) -> Values:
+def r2(data: DatasetData, counts: Counts, _: Any) -> Values:
     means = counts @ data.labels / counts.sum(axis=1)
     spread = (counts * (data.labels - means[:, None]) ** 2).sum(axis=1)
     explained: Values = 1 - counts @ (data.scores - data.labels) ** 2 / spread
     return np.where(_one_value(data.labels, counts), np.nan, explained)
 
 
-def _pearson(data: DatasetData, counts: Counts, _: Any) -> Values:
+def pearson(data: DatasetData, counts: Counts, _: Any) -> Values:
     return _correlation(data.labels, data.scores, counts)
 
 
-def _spearman(data: DatasetData, counts: Counts, _: Any) -> Values:
+def spearman(data: DatasetData, counts: Counts, _: Any) -> Values:
     return _correlation(_ranks(data.labels, counts), _ranks(data.scores, counts), counts)
 
 
@@ -201,25 +199,3 @@ def _one_value(values: Values, counts: Counts) -> npt.NDArray[np.bool_]:
     lowest = np.where(counts > 0, values, np.inf).min(axis=1, initial=np.inf)
     same: npt.NDArray[np.bool_] = highest <= lowest
     return same
-
-
-WEIGHTED: dict[str, Weighted] = {
-    "auprc": _auprc,
-    "auroc": _auroc,
-    "balanced_accuracy": _balanced_accuracy,
-    "brier": _brier,
-    "calibration_error": _calibration,
-    "f1": _f1,
-    "macro_f1": _macro_f1,
-    "macro_recall": _macro_recall,
-    "mae": _mae,
-    "ovr_auprc": _ovr_auprc,
-    "ovr_auroc": _ovr_auroc,
-    "ovr_brier": _ovr_brier,
-    "ovr_calibration_error": _ovr_calibration,
-    "pearson": _pearson,
-    "r2": _r2,
-    "rmse": _rmse,
-    "spearman": _spearman,
-}
-"""The built-in metrics that have a weighted form, by their name."""

@@ -1,14 +1,15 @@
 """Small plots as inline SVG. Colours come from the page's style sheet, so they follow light, dark and paper.
 
-Every mark that a colour tells apart has a shape or a text of its own as well.
+Every mark that a colour tells apart has a shape or a text of its own as well. What is returned is markup, which a
+template does not escape again; the text in it is escaped.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
+from markupsafe import Markup, escape
 
 WIDTH = 400  # of the drawing; the page scales it to its column
 _LABELS = 116
@@ -74,7 +75,7 @@ def _round_step(least: float) -> float:
     return next(one * power for one in (1, 2, 2.5, 5, 10, 20) if one * power >= least * 0.999)
 
 
-def interval_plot(title: str, rows: Sequence[Interval], *, whole: bool = False) -> str:
+def interval_plot(title: str, rows: Sequence[Interval], *, whole: bool = False) -> Markup:
     """A dot and a whisker per row."""
     values = [v for row in rows for v in (row.value, row.low, row.high) if v is not None]
     scale = Scale.over(values, whole=whole)
@@ -94,7 +95,7 @@ def interval_plot(title: str, rows: Sequence[Interval], *, whole: bool = False) 
     return _figure(title, _told(rows), drawn, scale, len(rows))
 
 
-def box_plot(title: str, rows: Sequence[tuple[str, Sequence[float]]]) -> str:
+def box_plot(title: str, rows: Sequence[tuple[str, Sequence[float]]]) -> Markup:
     """Per row the values as faint dots, the quartiles as a box, the median as a line and the mean as a diamond."""
     scale = Scale.over([value for _, values in rows for value in values])
     drawn = []
@@ -130,23 +131,25 @@ def _box(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], y: float, sc
     low, middle, high = (scale.at(float(np.quantile(values, q))) for q in (0.25, 0.5, 0.75))
     box = f'<rect class="box" x="{_n(low)}" y="{_n(y - 7)}" width="{_n(max(high - low, 1))}" height="14"/>'
     line = f'<line class="median" x1="{_n(middle)}" x2="{_n(middle)}" y1="{_n(y - 7)}" y2="{_n(y + 7)}"/>'
-    return [f'<g class="dots">{dots}</g>', box, line, shape("diamond", scale.at(float(values.mean())), y)]
+    return [f'<g class="dots">{dots}</g>', box, line, _shape("diamond", scale.at(float(values.mean())), y)]
 
 
-def group_plot(title: str, groups: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None]]]) -> str:
+def group_plot(
+    title: str, groups: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None]]]
+) -> Markup:
     """Per row one mark per group, with a line from the worst group to the best one."""
     scale = Scale.over([value for _, values in rows for value in values if value is not None])
     drawn = []
-    for number, (label, values) in enumerate(rows):
-        y, known = _middle(number), [value for value in values if value is not None and is_drawn(value)]
+    for row, (label, values) in enumerate(rows):
+        y, known = _middle(row), [value for value in values if value is not None and is_drawn(value)]
         drawn.append(_label(label, y))
         if known:
             drawn.append(f'<line class="span" {_line(scale.at(min(known)), scale.at(max(known)), y)}/>')
         elif any(value is not None for value in values):
             drawn.append(_beyond(y))
-        for mark, value in enumerate(values):
+        for number, value in enumerate(values):
             if value is not None and is_drawn(value):
-                drawn.append(shape(SHAPES[mark % len(SHAPES)], scale.at(value), y, f"group{mark % 6}"))
+                drawn.append(_group(number, scale.at(value), y))
     said = "; ".join(
         f"{label}: "
         + ", ".join(
@@ -159,7 +162,16 @@ def group_plot(title: str, groups: Sequence[str], rows: Sequence[tuple[str, Sequ
     return _figure(title, said, drawn, scale, len(rows))
 
 
-def shape(kind: str, x: float, y: float, style: str = "mark") -> str:
+def mark(number: int) -> Markup:
+    """The mark of a group by its number, as a drawing of its own for a legend."""
+    return Markup(f'<svg viewBox="0 0 12 12" aria-hidden="true">{_group(number, 6, 6)}</svg>')  # noqa: S704 - numbers
+
+
+def _group(number: int, x: float, y: float) -> str:
+    return _shape(SHAPES[number % len(SHAPES)], x, y, f"group{number % len(SHAPES)}")
+
+
+def _shape(kind: str, x: float, y: float, style: str = "mark") -> str:
     """One mark of about 8 units across."""
     match kind:
         case "square":
@@ -177,7 +189,7 @@ def shape(kind: str, x: float, y: float, style: str = "mark") -> str:
     return f'{body} class="{style}"/>'
 
 
-def _figure(title: str, said: str, drawn: Sequence[str], scale: Scale, rows: int) -> str:
+def _figure(title: str, said: str, drawn: Sequence[str], scale: Scale, rows: int) -> Markup:
     height = _TOP + rows * _ROW + _AXIS
     bottom = _TOP + rows * _ROW
     grid = "".join(
@@ -185,7 +197,7 @@ def _figure(title: str, said: str, drawn: Sequence[str], scale: Scale, rows: int
         f'<text class="tick" x="{_n(scale.at(one))}" y="{bottom + 15}">{one:.6g}</text>'
         for one in scale.ticks
     )
-    return (
+    return Markup(  # noqa: S704 - all text in it is escaped
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title><desc>{escape(said)}</desc>{grid}{''.join(drawn)}</svg>"
     )

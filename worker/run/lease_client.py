@@ -2,18 +2,28 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import httpx
-from pydantic import TypeAdapter
+from pydantic import BaseModel
 
-from evaluator.spec import Limits, Task
+from contract.leases import (
+    Finish,
+    Heartbeat,
+    HeldLease,
+    Lease,
+    LostLeases,
+    Measured,
+    Release,
+    SlotOffer,
+    SlotState,
+    StoredOutput,
+)
 from evaluator.verdicts import PlatformFault
 from sandbox import disks
-from sandbox.run import CaseOutcome
+from sandbox.jobs import CaseOutcome
 from worker.run.bearer import Bearer
 from worker.run.config import RunConfig
 from worker.run.patience import PatientClient
@@ -38,67 +48,28 @@ class NotNow(Exception):  # noqa: N818 - names what happened
         self.seconds = seconds
 
 
-@dataclass(frozen=True)
-class CaseLease:
-    """What a further case of the same evaluation has of its own."""
+def offer_of(config: RunConfig, slot: str) -> SlotOffer:
+    """What the slot of this name offers.
 
-    case_run: str
-    claim_no: int
-    pseudonym: str
-    inputs: dict[str, dict[str, Any]]
-    repeat: bool = False
-
-
-@dataclass(frozen=True)
-class Lease:
-    """One case to run, as leased; `more` are further cases of its evaluation that came with it.
-
-    `mode`: each in a fresh container one after the other, several fresh containers at once (`packed`), or one
-    container for all of them (`invoke`). A server that knows none of this leases single fresh cases.
+    Raises:
+        pydantic.ValidationError: the name, or what the slot is said to have, is none that a server takes.
     """
-
-    case_run: str
-    claim_no: int
-    lease_seconds: float
-    evaluation: str
-    task_name: str
-    track: str
-    task: Task
-    limits: Limits
-    pseudonym: str
-    inputs: dict[str, dict[str, Any]]
-    image: dict[str, Any]
-    mode: Literal["fresh", "packed", "invoke"] = "fresh"
-    repeat: bool = False
-    more: tuple[CaseLease, ...] = ()
-
-    def each(self) -> list["Lease"]:
-        """A lease for every case of this one, itself first."""
-        others = [replace(self, **vars(one), more=()) for one in self.more]
-        return [replace(self, more=()), *others]
-
-    @property
-    def name(self) -> str:
-        """A name for this claim of this case run, for files and containers."""
-        return f"{self.case_run}-{self.claim_no}"
-
-
-_LEASE = TypeAdapter(Lease)
+    return SlotOffer(
+        name=slot,
+        cpus=config.slot_cpus,
+        memory=config.slot_memory,
+        gpus=1 if config.slot_gpu else 0,
+        gpu_memory=config.slot_gpu_memory,
+        most=config.most,
+        invoke=disks.supported(),  # between two cases the worker empties what the container may write to
+    )
 
 
 class LeaseClient:
     """The calls of one slot. Connection failures raise httpx.TransportError; the caller decides what they mean."""
 
     def __init__(self, config: RunConfig, slot: str) -> None:
-        self._slot = {
-            "name": slot,
-            "cpus": config.slot_cpus,
-            "memory": config.slot_memory,
-            "gpus": 1 if config.slot_gpu else 0,
-            "gpu_memory": config.slot_gpu_memory,
-            "most": config.most,
-            "invoke": disks.supported(),  # between two cases the worker empties what the container may write to
-        }
+        self._offer = offer_of(config, slot)
         token = config.worker_token
         self.bearer = Bearer(token.get_secret_value() if token else None, config.worker_token_file)
         self._http = PatientClient(
@@ -121,28 +92,29 @@ class LeaseClient:
         Raises:
             NotNow: the slot holds as much as it may, has a pause, or is one too many.
         """
-        response = self._http.post("/leases", json=self._slot)
+        response = self._http.post("/leases", json=_json(self._offer))
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise _not_now(response)
         response.raise_for_status()
-        return None if response.status_code == 204 else _LEASE.validate_python(response.json())
+        return None if response.status_code == 204 else Lease.model_validate_json(response.content)
 
-    def offer(self, runtimes: list[str]) -> None:
+    def offer(self, runtimes: Sequence[str]) -> None:
         """The container runtimes that lease requests name from now on."""
-        self._slot["runtimes"] = runtimes
+        self._offer = self._offer.model_copy(update={"runtimes": tuple(runtimes)})
 
     def report(self, unfit: str | None) -> None:
         """Says why this slot takes no work, or with None that it does; a server that cannot note it is older."""
-        response = self._http.put(f"/slots/{quote(str(self._slot['name']), safe='')}", json={"unfit": unfit})
+        name = quote(self._offer.name, safe="")
+        response = self._http.put(f"/slots/{name}", json=_json(SlotState(unfit=unfit)))
         if response.status_code not in (404, 405):
             response.raise_for_status()
 
     def heartbeat(self, leases: Sequence[Lease]) -> set[str]:
         """Renews the leases; the names of those that are gone."""
-        held = [{"case_run": one.case_run, "claim_no": one.claim_no} for one in leases]
-        response = self._http.post("/heartbeat", json={"leases": held}, timeout=10)
+        held = [HeldLease(case_run=lease.case_run, claim_no=lease.claim_no) for lease in leases]
+        response = self._http.post("/heartbeat", json=_json(Heartbeat(leases=held)), timeout=10)
         response.raise_for_status()
-        return {f"{one['case_run']}-{one['claim_no']}" for one in response.json()["lost"]}
+        return {lease.name for lease in LostLeases.model_validate_json(response.content).lost}
 
     def finish(
         self,
@@ -157,53 +129,48 @@ class LeaseClient:
         """Settles the case with its verdict; `notes` are further lines of its receipt.
 
         repeat_agrees: whether a container of its own gave the answer that one for several gave, if it was asked.
-
-        wait_seconds: from the lease until the clock started: the image, the inputs, the preparation, its turn.
         """
         verdict = outcome.verdict
-        body = {
-            "fault": verdict.fault,
-            "check": verdict.check,
-            "message": verdict.message[:1000],
-            "detail": outcome.detail[:1000],
-            "warnings": [warning[:500] for warning in verdict.warnings[:20]],
-            "output": output,
-            "seconds": outcome.seconds,
-            "peak_memory_bytes": outcome.peak_memory_bytes,
-            "cpu_seconds": outcome.cpu_seconds,
-            "gpu_memory_bytes": outcome.gpu_memory_bytes,
-            "wait_seconds": round(wait_seconds, 3),
-            "repeat_agrees": repeat_agrees,
-            "log": outcome.log,
-            "receipt": {
-                "worker": self._slot["name"],
+        measured = Measured(
+            seconds=outcome.seconds,
+            cpu_seconds=outcome.cpu_seconds,
+            peak_memory_bytes=outcome.peak_memory_bytes,
+            gpu_memory_bytes=outcome.gpu_memory_bytes,
+            wait_seconds=round(wait_seconds, 3),
+        )
+        finish = Finish(
+            **dict(measured),
+            fault=verdict.fault,
+            check=verdict.check,
+            message=verdict.message[:1000],
+            detail=outcome.detail[:1000],
+            warnings=[warning[:500] for warning in verdict.warnings[:20]],
+            output=output,
+            repeat_agrees=repeat_agrees,
+            log=outcome.log,
+            receipt={
+                "worker": self._offer.name,
                 "exit_code": outcome.exit_code,
                 "oom_killed": outcome.oom_killed,
                 "options": outcome.options,
-                "seconds": outcome.seconds,
-                "cpu_seconds": outcome.cpu_seconds,
-                "peak_memory_bytes": outcome.peak_memory_bytes,
-                "gpu_memory_bytes": outcome.gpu_memory_bytes,
-                "wait_seconds": round(wait_seconds, 3),
+                **dict(measured),  # as this host says; what the server believes may be less
                 **(notes or {}),
             },
-        }
-        self._call("POST", lease, "finish", json=body)
+        )
+        self._call("POST", lease, "finish", json=_json(finish))
 
     def put_output(self, lease: Lease, output: bytes) -> str:
         """Uploads the canonical output; returns its digest."""
-        digest: str = self._call("PUT", lease, "output", content=output).json()["digest"]
-        return digest
+        response = self._call("PUT", lease, "output", content=output)
+        return StoredOutput.model_validate_json(response.content).digest
 
     def release(self, lease: Lease, fault: PlatformFault | None, detail: str = "") -> None:
         """Puts the case back: a platform fault and what is known of it, or None when this worker is stopping."""
-        told = detail[:_MOST_SAID].encode(errors="replace").decode()
-        body = {"fault": fault} if fault is None else {"fault": fault, "detail": told}
-        self._call("POST", lease, "release", json=body)
+        self._call("POST", lease, "release", json=_json(Release(fault=fault, detail=detail[:_MOST_SAID])))
 
     def fetch_input(self, lease: Lease, key: str, target: Path) -> None:
         """Downloads one input; Damaged unless it has the announced digest."""
-        self._download(lease, f"inputs/{key}", target, lease.inputs[key]["sha256"])
+        self._download(lease, f"inputs/{key}", target, lease.inputs[key].sha256)
 
     def fetch_blob(self, lease: Lease, digest: str, target: Path) -> None:
         """Downloads a layer or the config of the image; Damaged unless it has this digest."""
@@ -242,6 +209,10 @@ def said_by(response: httpx.Response) -> str:
     except (ValueError, httpx.ResponseNotRead):
         return ""
     return str(body.get("detail", ""))[:_MOST_SAID] if isinstance(body, dict) else ""
+
+
+def _json(body: BaseModel) -> Any:
+    return body.model_dump(mode="json")
 
 
 def _not_now(response: httpx.Response) -> NotNow:

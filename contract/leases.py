@@ -1,0 +1,182 @@
+"""What a run worker and the server say to each other: the offer of a slot, leases, heartbeats, and how a case ended.
+
+Fields are added with a default and never renamed: a worker that runs may meet a newer server, and the other way round.
+Whoever reads ignores fields that it does not know, but for those of a task and of its limits: a worker that does not
+know a limit must not run the case as if there were none.
+"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool
+
+from contract.bounds import MOST_INT, BigInt, Few, Seconds
+from contract.images import ImageFacts
+from contract.receipts import RunReceipt
+from contract.statuses import Mode
+from contract.texts import Cleaned, Line
+from evaluator.spec import Limits, Task
+from evaluator.terminal import in_line
+from evaluator.verdicts import Check, Fault, PlatformFault, code_of
+
+
+def _named(name: str) -> str:
+    if in_line(name) != name:
+        raise ValueError("has to be one line of letters, digits and signs")
+    return name
+
+
+def _set(limits: Limits) -> dict[str, Any]:
+    """What is not as it always is: a worker of an older version knows no field that came later."""
+    return limits.model_dump(mode="json", exclude={"pack", "invoke"}, exclude_defaults=True)
+
+
+SlotName = Annotated[str, Line(100, least=1), AfterValidator(_named)]
+_Runtime = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$", max_length=40)]
+_SetLimits = Annotated[Limits, PlainSerializer(_set, return_type=dict[str, Any])]
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class SlotOffer(_Said):
+    """What a slot that asks for a case offers, within what a machine can have; memory in bytes.
+
+    `gpu_memory` is that of one GPU, `runtimes` are those of its container engine.
+    """
+
+    name: SlotName
+    cpus: Annotated[float, Field(strict=True, gt=0, le=4096, allow_inf_nan=False)]
+    memory: Annotated[int, Field(strict=True, gt=0, le=2**46)]
+    gpus: Annotated[int, Field(strict=True, ge=0, le=64)] = 0
+    gpu_memory: Annotated[int, Field(strict=True, ge=0, le=2**42)] = 0
+    most: Annotated[int, Field(strict=True, ge=1, le=50, description="Cases it would run at once")] = 1
+    invoke: Annotated[StrictBool, Field(description="It can keep one container for several cases")] = False
+    runtimes: Annotated[tuple[_Runtime, ...], Few(20)] = ("runc",)
+
+
+class SlotState(_Said):
+    """Why a slot takes no work, in a sentence for admins; null where it does."""
+
+    unfit: Annotated[str, Cleaned(1000, least=1)] | None
+
+
+class HeldLease(_Said):
+    """A lease by what it was given out as."""
+
+    case_run: UUID
+    claim_no: Annotated[int, Field(strict=True, ge=1, le=MOST_INT)]
+
+    @property
+    def name(self) -> str:
+        """A name for this claim of this case run, for files and containers."""
+        return f"{self.case_run}-{self.claim_no}"
+
+
+class InputFile(_Said):
+    """One input of a case: its digest in hexadecimal digits, and its bytes."""
+
+    sha256: str
+    size: int
+
+
+class CaseLease(HeldLease):
+    """One case of a lease. It names no case: `pseudonym` is what the container is told.
+
+    `repeat`: it is also run in a fresh container, and the two outputs are compared.
+    """
+
+    pseudonym: str
+    inputs: dict[str, InputFile]
+    repeat: bool = False
+
+
+class Lease(CaseLease):
+    """One case to run, and in `more` further ones of the same evaluation, each with a lease of its own.
+
+    `mode`: each in a fresh container one after the other, several fresh containers at once (`packed`), or one
+    container for all of them (`invoke`).
+    """
+
+    lease_seconds: float
+    evaluation: UUID
+    task_name: str
+    track: str
+    task: Task
+    limits: _SetLimits
+    image: ImageFacts
+    mode: Mode = Mode.FRESH
+    more: tuple[CaseLease, ...] = ()
+
+    def each(self) -> list["Lease"]:
+        """A lease for every case of this one, itself first."""
+        others = [self.model_copy(update={**dict(case), "more": ()}) for case in self.more]
+        return [self.model_copy(update={"more": ()}), *others]
+
+
+class Heartbeat(_Said):
+    """The leases that a slot holds."""
+
+    leases: Annotated[list[HeldLease], Few(1000, least=1)]
+
+
+class LostLeases(_Said):
+    """The leases that are not the slot's any more: it stops their containers and throws their outputs away."""
+
+    lost: list[HeldLease]
+
+
+class StoredOutput(_Said):
+    """The digest of an output that was uploaded; `Finish` names it."""
+
+    digest: str
+
+
+class Measured(_Said):
+    """What running a case took, in seconds and bytes; null where the host does not show it.
+
+    `seconds` is from process start to exit, `peak_memory_bytes` includes the page cache, `wait_seconds` is from the
+    lease until the clock started: the image, the inputs, the preparation, its turn.
+    """
+
+    seconds: Seconds
+    cpu_seconds: Seconds | None = None
+    peak_memory_bytes: BigInt | None = None
+    gpu_memory_bytes: BigInt | None = None
+    wait_seconds: Seconds | None = None
+
+
+class Finish(Measured):
+    """How a case ended by the container's own doing; `output` is the digest that its upload was answered with.
+
+    `repeat_agrees`: of a case that was run fresh as well, whether both outputs agree. `detail`: what was found, with
+    values of the output; kept in public phases alone.
+    """
+
+    fault: Fault | None = None
+    check: Check | None = None
+    message: Annotated[str, Cleaned(1000)]
+    detail: Annotated[str, Cleaned(1000)] = ""
+    warnings: Annotated[list[Annotated[str, Cleaned(500)]], Few(20)] = []
+    output: Annotated[str, Line(100)] | None = None
+    repeat_agrees: StrictBool | None = None
+    log: Annotated[str, Cleaned(1_000_000)] = ""
+    receipt: RunReceipt = {}
+
+    @property
+    def code(self) -> str:
+        """The verdict's code."""
+        return code_of(self.fault, self.check)
+
+    @property
+    def measured(self) -> Measured:
+        """What running it took, alone."""
+        return Measured(**{name: getattr(self, name) for name in Measured.model_fields})
+
+
+class Release(_Said):
+    """Why a case goes back: a platform fault, or null when the worker is stopping. `detail` is for admins."""
+
+    fault: PlatformFault | None = None
+    detail: Annotated[str, Cleaned(2000)] = ""
