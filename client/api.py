@@ -28,6 +28,7 @@ from client.models import (
 )
 from client.patience import PatientClient, Waiting, wait_quietly
 from contract.leaderboard import LeaderboardOut
+from contract.problems import ErrorCode
 
 _BASE = "/api/v1"
 _PAGE = 100
@@ -88,7 +89,7 @@ class Client:
             ) from error
         if response.is_error:
             problem = problem_of(response)
-            strange = problem.code in ("", "not_found") and problem.status in (404, 405)
+            strange = problem.code in ("", ErrorCode.NOT_FOUND) and problem.status in (404, 405)
             if strange and method != "HEAD":
                 raise Unreachable(  # a Proctor that misses something says what; an answer to HEAD says nothing
                     f"There is no Proctor at {self.url}: {method} {response.request.url.path} was not found.",

@@ -7,6 +7,7 @@ from typing import Any
 
 from client.errors import ImageRefused, Local, Problem, Usage
 from client.models import CANCELLED, ERRORED, REJECTED, Challenge, Phase, Quota, Submission
+from contract.problems import ErrorCode
 from sandbox.archive import ArchiveInvalid, glance
 
 _GIVEN_BACK = frozenset({REJECTED, ERRORED, CANCELLED})
@@ -99,7 +100,7 @@ def _spent(quota: Quota) -> Problem:
         f"All {quota.valid} valid attempts on {quota.task}, track {quota.track}, phase {quota.phase} are taken: "
         f"{quota.spent} scored, {quota.reserved} under way. One under way that fails is given back."
     )
-    return Problem(429, "quota_spent", "No attempts left", detail)
+    return Problem(429, ErrorCode.QUOTA_SPENT, "No attempts left", detail)
 
 
 def _too_many_rejected(quota: Quota) -> Problem:

@@ -23,6 +23,7 @@ from client.errors import Exit, Problem, Unfinished, Unreachable, Usage
 from client.models import CANCELLED, ERRORED, REJECTED, Submission
 from client.pace import Pace
 from client.show import LATE, scores_table, shows_late, submission_table
+from contract.problems import ErrorCode
 from evaluator.terminal import in_line, say_json
 
 _PATIENCE = 20  # answers in a row that may fail before following is given up
@@ -172,7 +173,7 @@ def _to_cancel(client: Client, which: str) -> list[str]:
     try:
         submission = client.submission(which)
     except Problem as problem:
-        if problem.code != "unknown_submission":
+        if problem.code != ErrorCode.UNKNOWN_SUBMISSION:
             raise
         return [which]
     if submission.ended:

@@ -23,6 +23,7 @@ from client.models import Phase, Submission
 from client.preflight import require_phase
 from client.show import quota_table, scores_table, submission_table
 from contract.leaderboard import LeaderboardOut
+from contract.problems import ErrorCode
 from evaluator.terminal import say_json
 
 _RESULTS = TypeAdapter(dict[str, list[Submission] | list[LeaderboardOut]])
@@ -100,7 +101,7 @@ def _own(client: Client, slug: str, team: str | None) -> list[Submission]:
     try:
         return client.submissions(slug, choose_team(client, slug, team))
     except Problem as problem:
-        if problem.code != "no_team":
+        if problem.code != ErrorCode.NO_TEAM:
             raise
     err.print(
         "You are in no team yet. Found one: proctor team create NAME. Or join one: proctor team join CODE."

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from server import events
 from server.accounts.models import ApiToken, PasswordReset, TokenKind
 from server.accounts.principals import Scope, User
@@ -42,7 +43,7 @@ def end_session(session: Session, user: User, session_id: UUID) -> None:
     require_scope(user, Scope.SUBMIT)
     row = session.get(ApiToken, session_id)
     if row is None or row.user_id != user.id or row.kind is not TokenKind.SESSION:
-        raise NotFound("unknown_session", "You have no such session. GET /sessions lists yours.")
+        raise NotFound(ErrorCode.UNKNOWN_SESSION, "You have no such session. GET /sessions lists yours.")
     row.revoked_at = row.revoked_at or func.now()
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, PrivateAttr
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase, SpecError, read_challenge
@@ -88,7 +89,7 @@ def read(file: str, overlay: str | None, *, settings: Settings) -> Spec:
         return read_challenge(file, overlay, longest_case=settings.longest_case_seconds)
     except SpecError as error:
         problems = [asdict(one) for one in error.problems]
-        raise Unprocessable("challenge_file", str(error), problems=problems) from None
+        raise Unprocessable(ErrorCode.CHALLENGE_FILE, str(error), problems=problems) from None
 
 
 def apply_planned(session: Session, spec: Spec, planned: Plan, *, actor: str, confirmed: bool) -> bool:
@@ -98,7 +99,7 @@ def apply_planned(session: Session, spec: Spec, planned: Plan, *, actor: str, co
         Conflict: there are questions and nobody said yes, or the challenge changed since the plan was made.
     """
     if planned.questions and not confirmed:
-        raise Conflict("needs_confirmation", " ".join(planned.questions), questions=planned.questions)
+        raise Conflict(ErrorCode.NEEDS_CONFIRMATION, " ".join(planned.questions), questions=planned.questions)
     challenge = service.find_challenge(session, spec.challenge)
     before = None if challenge is None else challenge.current_version_id
     challenge, changed = service.apply(session, spec, actor=actor, instead_of=planned.present)

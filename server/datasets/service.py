@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, require_task
 from server.datasets.check import manifest_of
@@ -63,7 +64,7 @@ def current_dataset(
     dataset = in_force(session, challenge, phase, task, keep=keep)
     if dataset is None:
         detail = f"Phase {phase!r} has no cases for {task} yet; the organizers have to import them first."
-        raise NotFound("no_dataset", detail)
+        raise NotFound(ErrorCode.NO_DATASET, detail)
     return dataset
 
 

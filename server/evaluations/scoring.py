@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.bases import scoring_base
 from evaluator.spec import Challenge as Spec
@@ -185,5 +186,5 @@ def _refused(session: Session, evaluation: Evaluation, fault: PlatformFault) -> 
 def _locked(session: Session, evaluation_id: UUID, claim_no: int) -> Evaluation:
     evaluation = lock_evaluation(session, evaluation_id)
     if evaluation.scoring_claim_no != claim_no or evaluation.status != EvaluationStatus.SCORING:
-        raise Conflict("scoring_lost", "This evaluation is not yours to score any more.")
+        raise Conflict(ErrorCode.SCORING_LOST, "This evaluation is not yours to score any more.")
     return evaluation

@@ -13,6 +13,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from contract.leases import Finish
+from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, Mode
 from evaluator.verdicts import VALID, commonest
 from server import events
@@ -82,7 +83,7 @@ def lock_run(session: Session, claim: Claim) -> CaseRun:
 
 def _lost() -> Conflict:
     return Conflict(
-        "lease_lost", "This case is not leased to you any more; stop it and throw its output away."
+        ErrorCode.LEASE_LOST, "This case is not leased to you any more; stop it and throw its output away."
     )
 
 
@@ -95,7 +96,7 @@ def finish(session: Session, claim: Claim, finished: Finish, *, actor: str, sett
     """
     evaluation, run = lock_claimed(session, claim)
     if finished.output is not None and finished.output != run.output:
-        raise NotFound("unknown_output", "Upload the output of this case first.")
+        raise NotFound(ErrorCode.UNKNOWN_OUTPUT, "Upload the output of this case first.")
     finished = believable(session, evaluation, run, finished)
     if evaluation.status == EvaluationStatus.QUEUED:  # the claim that should have started it was rolled back
         evaluation.move_to(session, EvaluationStatus.RUNNING, actor=actor)
@@ -245,7 +246,8 @@ def cancel(session: Session, evaluation_id: UUID, *, actor: str) -> Evaluation:
     evaluation = lock_evaluation(session, evaluation_id)
     if evaluation.status not in ACTIVE:
         raise Conflict(
-            "already_ended", f"This evaluation has ended ({evaluation.status}) and cannot be cancelled."
+            ErrorCode.ALREADY_ENDED,
+            f"This evaluation has ended ({evaluation.status}) and cannot be cancelled.",
         )
     evaluation.move_to(session, EvaluationStatus.CANCELLED, actor=actor)
     drop_rest(session, evaluation, actor=actor)

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.images import ImageFacts
+from contract.problems import ErrorCode
 from contract.statuses import UploadStatus
 from server import events
 from server.accounts.principals import Scope, User
@@ -191,7 +192,7 @@ def get_image(session: Session, team_id: UUID, digest: str) -> Image:
 
 def _unknown_image() -> NotFound:
     return NotFound(
-        "unknown_image",
+        ErrorCode.UNKNOWN_IMAGE,
         "The team has no image with this digest. Upload its archive first, and take the digest that the upload shows "
         "once it is ready.",
     )
@@ -241,7 +242,7 @@ def remove_image(
     status = session.scalar(needed.limit(1))
     if status is not None:
         raise Conflict(
-            "image_in_use",
+            ErrorCode.IMAGE_IN_USE,
             f"An evaluation of this image is {status}. Images of evaluations that are under way, scored or errored are "
             "kept, so that they can be run again; others can be removed.",
         )
@@ -260,7 +261,7 @@ def _held(session: Session, upload: Upload) -> Upload:
     claim_no = upload.check_claim_no
     row = session.get(Upload, upload.id, with_for_update=True, populate_existing=True)
     if row is None or row.status is not UploadStatus.CHECKING or row.check_claim_no != claim_no:
-        raise Conflict("check_lost", "Another checker took this upload.")
+        raise Conflict(ErrorCode.CHECK_LOST, "Another checker took this upload.")
     return row
 
 

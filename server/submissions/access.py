@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from server.accounts.principals import User
 from server.accounts.service import require_scope
 from server.errors import Forbidden, NotFound
@@ -21,11 +22,11 @@ def own_evaluation(
     require_scope(user, scope)
     evaluation = session.get(Evaluation, evaluation_id)
     if evaluation is None:
-        raise NotFound("unknown_evaluation", _MISSING)
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, _MISSING)
     try:
         return get_submission(session, user, evaluation.submission_id), evaluation
     except NotFound:
-        raise NotFound("unknown_evaluation", _MISSING) from None
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, _MISSING) from None
 
 
 def evaluation_with_public_cases(session: Session, user: User, evaluation_id: UUID) -> Evaluation:
@@ -33,5 +34,5 @@ def evaluation_with_public_cases(session: Session, user: User, evaluation_id: UU
     _, evaluation = own_evaluation(session, user, evaluation_id)
     if evaluation.spec_version.spec.phases[evaluation.phase].hidden:
         detail = "The cases of this phase are hidden: verdicts are counted, and logs are shown in a public phase only."
-        raise Forbidden("hidden_cases", detail)
+        raise Forbidden(ErrorCode.HIDDEN_CASES, detail)
     return evaluation

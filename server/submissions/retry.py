@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import String, cast, func, select, update
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus
 from server import events
 from server.challenges.models import Challenge
@@ -35,13 +36,13 @@ def retry(
     """
     team_id = session.scalar(select(Evaluation.team_id).where(Evaluation.id == evaluation_id))
     if team_id is None:
-        raise NotFound("unknown_evaluation", f"There is no evaluation {evaluation_id}.")
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"There is no evaluation {evaluation_id}.")
     # As for a submission: the team's row lock makes counting and taking an attempt one step.
     session.execute(select(Team.id).where(Team.id == team_id).with_for_update(key_share=True))
     evaluation = lock_evaluation(session, evaluation_id)
     if evaluation.status != EvaluationStatus.ERRORED:
         raise Conflict(
-            "not_errored",
+            ErrorCode.NOT_ERRORED,
             f"Evaluation {evaluation_id} is {evaluation.status}; only one that ended as errored can be retried.",
         )
     evaluation.spends = _attempt_is_left(session, evaluation)
@@ -111,7 +112,7 @@ def errored_like(session: Session, prefixes: Sequence[str]) -> list[UUID]:
 def _errored_like(session: Session, prefix: str) -> UUID:
     hint = "'proctor-admin errors' shows those that can be retried."
     if not prefix:
-        raise NotFound("unknown_evaluation", f"An empty word names no evaluation; {hint}")
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"An empty word names no evaluation; {hint}")
     literal = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     found = session.execute(
         select(Evaluation.id, Evaluation.status).where(cast(Evaluation.id, String).like(f"{literal}%"))
@@ -120,10 +121,13 @@ def _errored_like(session: Session, prefix: str) -> UUID:
     if len(errored) == 1:
         return errored[0]
     if not found:
-        raise NotFound("unknown_evaluation", f"No evaluation begins with {prefix!r}; {hint}")
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"No evaluation begins with {prefix!r}; {hint}")
     if not errored:
-        raise Conflict("not_errored", f"Evaluation {found[0].id} is {found[0].status}, not errored; {hint}")
+        raise Conflict(
+            ErrorCode.NOT_ERRORED, f"Evaluation {found[0].id} is {found[0].status}, not errored; {hint}"
+        )
     listed = ", ".join(str(one) for one in errored[:5])
     raise Conflict(
-        "ambiguous", f"{len(errored)} errored evaluations begin with {prefix!r}: {listed}. Give more of it."
+        ErrorCode.AMBIGUOUS_ID,
+        f"{len(errored)} errored evaluations begin with {prefix!r}: {listed}. Give more of it.",
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
+from contract.problems import ErrorCode
 from contract.statuses import CaseStatus
 from server import events
 from server.accounts.principals import User
@@ -101,14 +102,14 @@ def submit(
 def _well_formed(key: str | None) -> str:
     if not key or len(key) > MOST_OF_A_KEY or not key.isprintable():
         detail = f"Send a header Idempotency-Key with 1 to {MOST_OF_A_KEY} characters of your choice."
-        raise BadRequest("idempotency_key", detail)
+        raise BadRequest(ErrorCode.IDEMPOTENCY_KEY, detail)
     return key
 
 
 def _repeated(old: Submission, wanted: SubmissionIn) -> Submission:
     if (old.track, old.phase, old.images) != (wanted.track, wanted.phase, wanted.images):
         raise Conflict(
-            "idempotency_key_reused",
+            ErrorCode.IDEMPOTENCY_KEY_REUSED,
             "This Idempotency-Key was used for another submission; choose a new one.",
         )
     return old
@@ -175,7 +176,7 @@ def pseudonym(settings: Settings, evaluation_id: UUID, case_id: UUID) -> str:
 def get_submission(session: Session, user: User, submission_id: UUID) -> Submission:
     """A submission of the user's own team; others' do not exist for them."""
     submission = session.get(Submission, submission_id)
-    missing = NotFound("unknown_submission", "There is no such submission among those of your teams.")
+    missing = NotFound(ErrorCode.UNKNOWN_SUBMISSION, "There is no such submission among those of your teams.")
     if submission is None:
         raise missing
     try:
@@ -199,7 +200,7 @@ def list_submissions(
     if before is not None:
         since = session.execute(select(*order).where(*own, Submission.id == before)).one_or_none()
         if since is None:
-            raise NotFound("unknown_submission", f"'before' is no submission of this team: {before}.")
+            raise NotFound(ErrorCode.UNKNOWN_SUBMISSION, f"'before' is no submission of this team: {before}.")
         query = query.where(tuple_(*order) < tuple_(*since))
     evaluations = selectinload(Submission.evaluations)
     shown = evaluations.selectinload(Evaluation.scores), evaluations.selectinload(Evaluation.spec_version)

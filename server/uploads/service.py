@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import UploadStatus
 from server import events, moves
 from server.accounts.principals import Scope, User
@@ -69,10 +70,12 @@ def create_upload(
     require_scope(user, Scope.SUBMIT)
     require_part(team)
     if length < 1:
-        raise BadRequest("empty_upload", "Upload-Length must be at least 1: the archive's size in bytes.")
+        raise BadRequest(
+            ErrorCode.EMPTY_UPLOAD, "Upload-Length must be at least 1: the archive's size in bytes."
+        )
     if length > limit:
         raise TooLarge(
-            "upload_too_large",
+            ErrorCode.UPLOAD_TOO_LARGE,
             f"{length} bytes are more than the {limit} allowed. Make the image smaller.",
             limit=limit,
         )
@@ -106,7 +109,7 @@ def _require_few_unfinished(session: Session, team: Team) -> None:
     )
     if receiving + checking >= UNFINISHED_PER_TEAM:
         raise Conflict(
-            "too_many_uploads",
+            ErrorCode.TOO_MANY_UPLOADS,
             f"The team has {receiving} unfinished uploads and {checking} whose check has not ended, and may have "
             f"{UNFINISHED_PER_TEAM} together. Finish one, end one with DELETE, or wait for a check.",
         )
@@ -130,7 +133,9 @@ def get_upload(session: Session, user: User, upload_id: UUID) -> Upload:
 
 def unknown_upload() -> NotFound:
     """The problem of an upload that is not there, or not for this asker."""
-    return NotFound("unknown_upload", "There is no such upload, or it is another team's. Begin a new one.")
+    return NotFound(
+        ErrorCode.UNKNOWN_UPLOAD, "There is no such upload, or it is another team's. Begin a new one."
+    )
 
 
 def resumable(session: Session, user: User, upload_id: UUID) -> Upload:
@@ -191,11 +196,13 @@ def _read_again(session: Session, upload_id: UUID, *, uploads: Path) -> Upload:
 def _require_at(session: Session, upload: Upload, offset: int) -> None:
     if upload.status is not UploadStatus.RECEIVING:
         _require_unexpired(session, upload)
-        raise Conflict("upload_complete", "All bytes of this upload are here. GET it to see what came of it.")
+        raise Conflict(
+            ErrorCode.UPLOAD_COMPLETE, "All bytes of this upload are here. GET it to see what came of it."
+        )
     _require_unexpired(session, upload)
     if upload.offset != offset:
         raise Conflict(
-            "wrong_offset",
+            ErrorCode.WRONG_OFFSET,
             f"The upload stands at byte {upload.offset}, not {offset}. Resume there.",
             offset=upload.offset,
         )
@@ -204,7 +211,7 @@ def _require_at(session: Session, upload: Upload, offset: int) -> None:
 def _require_unexpired(session: Session, upload: Upload) -> None:
     over = upload.status is UploadStatus.RECEIVING and session.scalar(select(func.now() >= upload.expires_at))
     if over or upload.code == "upload_expired":
-        raise Gone("upload_expired", "This upload ran out. Begin a new one.")
+        raise Gone(ErrorCode.UPLOAD_EXPIRED, "This upload ran out. Begin a new one.")
 
 
 def save_offset(
@@ -243,7 +250,7 @@ def terminate(session: Session, user: User, upload_id: UUID, *, uploads: Path) -
 
 def _require_endable(upload: Upload) -> None:
     if upload.status is not UploadStatus.RECEIVING:
-        raise Conflict("upload_complete", "This upload is complete, so there is nothing to end.")
+        raise Conflict(ErrorCode.UPLOAD_COMPLETE, "This upload is complete, so there is nothing to end.")
 
 
 def expire_uploads(session: Session, *, uploads: Path) -> int:

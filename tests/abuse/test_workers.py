@@ -20,7 +20,7 @@ from sqlalchemy import func, select, update
 
 from contract.receipts import MOST_RECEIPT
 from server.accounts.models import ApiToken
-from server.accounts.service import create_worker_token
+from server.accounts.tokens import create_worker_token
 from server.database import unit_of_work
 from server.evaluations import conduct
 from server.evaluations.models import CaseRun, Evaluation

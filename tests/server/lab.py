@@ -11,7 +11,7 @@ import httpx
 from sqlalchemy import func, update
 
 from contract.leases import Finish, Heartbeat, HeldLease, Lease, LostLeases, Release, SlotOffer, StoredOutput
-from server.accounts.service import create_worker_token
+from server.accounts.tokens import create_worker_token
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import IN_FORCE, Case, Dataset
