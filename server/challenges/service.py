@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from contract.problems import ErrorCode
@@ -115,12 +115,6 @@ def is_sealed(challenge: Challenge, phase: str, *, spec: Spec | None = None) -> 
 def spec_of_phase(challenge: Challenge, phase: str, *, version: SpecVersion) -> Spec:
     """The present version's content; where it has lost the phase that of `version`, under which something ran in it."""
     return challenge.spec if phase in challenge.spec.phases else version.spec
-
-
-def now(session: Session) -> datetime:
-    """The database's clock, the only one that decides what is in time."""
-    moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    return moment
 
 
 def get_phase(spec: Spec, name: str) -> Phase:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.verdicts import Fault, PlatformFault
-from server.challenges.service import now
+from server.clock import now
 from server.database import after_commit
 from server.errors import Conflict
 from server.evaluations import conduct, suspicion, usage

@@ -21,7 +21,7 @@ from evaluator.ranking import Standing
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Metric
 from server.challenges.models import Challenge
-from server.challenges.service import now as now_of
+from server.clock import now as now_of
 from server.leaderboard import release, service
 from server.leaderboard.bases import case_counts, in_force
 from server.leaderboard.choice import direction

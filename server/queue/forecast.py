@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from contract.statuses import CaseStatus, Mode
 from server.challenges.models import Challenge
-from server.challenges.service import now
+from server.clock import now
 from server.evaluations.errors import parked_sentence
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.status import HAS_CASES

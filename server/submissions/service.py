@@ -31,8 +31,9 @@ from server.submissions.models import Submission
 from server.submissions.quota import require_attempt
 from server.submissions.rejections import require_none_too_many
 from server.submissions.schemas import SubmissionIn
+from server.teams.membership import may_see
 from server.teams.models import Team
-from server.teams.service import choose_team, require_member, require_part
+from server.teams.service import choose_team, require_part
 from server.wakeups import wake_run_workers
 
 MOST_OF_A_KEY = 200
@@ -176,13 +177,8 @@ def pseudonym(settings: Settings, evaluation_id: UUID, case_id: UUID) -> str:
 def get_submission(session: Session, user: User, submission_id: UUID) -> Submission:
     """A submission of the user's own team; others' do not exist for them."""
     submission = session.get(Submission, submission_id)
-    missing = NotFound(ErrorCode.UNKNOWN_SUBMISSION, "There is no such submission among those of your teams.")
-    if submission is None:
-        raise missing
-    try:
-        require_member(session, user, submission.team_id)
-    except NotFound:
-        raise missing from None
+    if submission is None or not may_see(session, user, submission.team_id):
+        raise NotFound(ErrorCode.UNKNOWN_SUBMISSION, "There is no such submission among those of your teams.")
     return submission
 
 

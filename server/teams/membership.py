@@ -26,6 +26,11 @@ def find_team(session: Session, user: User, challenge_id: UUID) -> Team | None:
     )
 
 
+def may_see(session: Session, user: User, team_id: UUID) -> bool:
+    """Whether what a team has is there for the user: who is in it, or acts as an admin."""
+    return user.acts_as_admin or is_member(session, user, team_id)
+
+
 def require_member(session: Session, user: User, team_id: UUID) -> Team:
     """The team, if the user is in it or acts as an admin.
 
@@ -33,7 +38,7 @@ def require_member(session: Session, user: User, team_id: UUID) -> Team:
         NotFound: no such team, or somebody else's; the two look the same.
     """
     team = session.get(Team, team_id)
-    if team is None or not (user.acts_as_admin or is_member(session, user, team_id)):
+    if team is None or not may_see(session, user, team_id):
         raise unknown_team()
     return team
 

@@ -20,6 +20,7 @@ from server.database import after_commit
 from server.disk import Room
 from server.errors import BadRequest, Conflict, Gone, NotFound, TooLarge
 from server.images import storage
+from server.teams.membership import may_see
 from server.teams.models import Team
 from server.teams.service import require_member, require_part
 from server.uploads.files import closed_on_error, open_locked, remove, upload_path
@@ -122,12 +123,8 @@ def get_upload(session: Session, user: User, upload_id: UUID) -> Upload:
         NotFound: no such upload, or another team's.
     """
     upload = session.get(Upload, upload_id)
-    if upload is None:
+    if upload is None or not may_see(session, user, upload.team_id):
         raise unknown_upload()
-    try:
-        require_member(session, user, upload.team_id)
-    except NotFound:
-        raise unknown_upload() from None
     return upload
 
 

@@ -8,7 +8,7 @@ import typer
 from contract.events import EventOut, Subject
 from evaluator.terminal import say
 from server.admin.event_log import Asked, events
-from server.challenges.service import now
+from server.clock import now
 from worker.admin.context import settings_of, work
 from worker.admin.submissions import moment_given
 from worker.admin.tables import Listing, moment, show, show_json

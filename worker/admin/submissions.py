@@ -14,7 +14,7 @@ from evaluator.terminal import Console, say
 from server.admin.evaluations import Wanted, evaluations, log_of, shown
 from server.admin.find import evaluation_or_submission
 from server.admin.schemas import EvaluationRow, EvaluationShown
-from server.challenges.service import now
+from server.clock import now
 from server.queue.waiting import Which
 from worker.admin.context import fail, settings_of, work
 from worker.admin.tables import Listing, console, moment, show, show_json

@@ -8,7 +8,7 @@ import typer
 from evaluator.terminal import Console, in_line, say
 from server.admin import workers
 from server.admin.schemas import AnsweredOut, TotalOut, WorkerReads, WorkerRow
-from server.challenges.service import now
+from server.clock import now
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.submissions import moment_given
 from worker.admin.tables import Listing, console, counted, moment, show, show_json
