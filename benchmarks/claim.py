@@ -18,7 +18,8 @@ from contract.leases import SlotOffer
 from evaluator.spec import load_challenge
 from server.accounts.models import Account
 from server.accounts.principals import RunWorker
-from server.accounts.service import authenticate_run_worker, create_worker_token
+from server.accounts.service import authenticate_run_worker
+from server.accounts.tokens import create_worker_token
 from server.challenges.models import Challenge
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work

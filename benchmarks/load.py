@@ -33,8 +33,7 @@ from contract.accounts import Scope
 from demo.images import build_image, ensure_base
 from evaluator.spec import load_challenge
 from server.accounts.models import Account, TokenKind
-from server.accounts.service import create_worker_token
-from server.accounts.tokens import issue
+from server.accounts.tokens import create_worker_token, issue
 from server.evaluations.models import CaseRun
 from worker.embedded.data import CHECKOUT
 

@@ -10,6 +10,7 @@ from client.errors import Problem, Unreachable
 from client.patience import PatientClient, Waiting, wait_quietly
 from contract.evaluations import CaseOut
 from contract.images import ImageOut
+from contract.problems import ErrorCode
 from contract.submissions import SubmissionOut
 
 _BASE = "/api/v1"
@@ -82,7 +83,7 @@ class Connection:
             ) from error
         if response.is_error:
             problem = problem_of(response)
-            strange = problem.code in ("", "not_found") and problem.status in (404, 405)
+            strange = problem.code in ("", ErrorCode.NOT_FOUND) and problem.status in (404, 405)
             if strange and method != "HEAD":
                 raise Unreachable(  # a Proctor that misses something says what; an answer to HEAD says nothing
                     f"There is no Proctor at {self.url}: {method} {response.request.url.path} was not found.",

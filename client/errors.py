@@ -15,6 +15,8 @@ Every one of them is printed as its sentence and a hint, never as a traceback.
 
 from enum import IntEnum
 
+from contract.problems import ErrorCode
+
 
 class Exit(IntEnum):
     """Exit codes of the `proctor` command."""
@@ -118,6 +120,6 @@ class Usage(ClientError):
 def _hint(status: int, code: str) -> str:
     if status == 401:
         return "Run `proctor login` again."
-    if code == "scope_missing":
+    if code == ErrorCode.SCOPE_MISSING:
         return "Log in with a token that has the scope, or ask the organizers."
     return ""  # every other refusal says itself what to do

@@ -9,6 +9,7 @@ from typing import Any
 from client.errors import ImageRefused, Local, Problem, Usage
 from client.show import status_word
 from contract.challenges import ChallengeOut, PhaseOut
+from contract.problems import ErrorCode
 from contract.statuses import ENDED, EvaluationStatus
 from contract.submissions import QuotaOut, SubmissionOut
 from sandbox.archive import ArchiveInvalid, glance
@@ -108,7 +109,7 @@ def _spent(quota: QuotaOut) -> Problem:
         f"All {quota.valid} valid attempts on {quota.task}, track {quota.track}, phase {quota.phase} are taken: "
         f"{quota.spent} scored, {quota.reserved} under way. One under way that fails is given back."
     )
-    return Problem(429, "quota_spent", "No attempts left", detail)
+    return Problem(429, ErrorCode.QUOTA_SPENT, "No attempts left", detail)
 
 
 def _too_many_rejected(quota: QuotaOut) -> Problem:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 from uuid import uuid4
 
+from contract.problems import ErrorCode
 from server.disk import Room, closed
 from server.errors import DataMissing
 
@@ -85,7 +86,9 @@ class BlobStore:
             self.set_aside(name).replace(target)
         except FileNotFoundError:
             if not self.has(digest):
-                raise DataMissing("data_missing", "The server has lost this output. Send it again.") from None
+                raise DataMissing(
+                    ErrorCode.DATA_MISSING, "The server has lost this output. Send it again."
+                ) from None
 
     def folders(self) -> Iterator[Path]:
         """The folders that blobs lie in."""

@@ -14,6 +14,7 @@ import os
 from enum import Enum
 from pathlib import Path
 
+from contract.problems import ErrorCode
 from server.errors import StorageFull
 
 FILES_KEPT = 1000
@@ -68,7 +69,7 @@ def no_room(size: int, left: int) -> StorageFull:
 
 def storage_full(detail: str) -> StorageFull:
     """The problem of a disk without room, with its sentence."""
-    problem = StorageFull("storage_full", detail)
+    problem = StorageFull(ErrorCode.STORAGE_FULL, detail)
     problem.headers["Retry-After"] = str(TRY_AGAIN)
     return problem
 

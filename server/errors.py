@@ -22,6 +22,8 @@ import math
 import secrets
 from typing import Any
 
+from contract.problems import ErrorCode
+
 
 class Problem(Exception):
     """Something a user has to know: what was wrong, where, and what to do."""
@@ -29,7 +31,7 @@ class Problem(Exception):
     status = 500
     title = "Internal error"
 
-    def __init__(self, code: str, detail: str, **extra: Any) -> None:
+    def __init__(self, code: ErrorCode, detail: str, **extra: Any) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
@@ -48,7 +50,7 @@ class Unauthorized(Problem):
 
     status, title = 401, "Not signed in"
 
-    def __init__(self, code: str, detail: str, **extra: Any) -> None:
+    def __init__(self, code: ErrorCode, detail: str, **extra: Any) -> None:
         super().__init__(code, detail, **extra)
         self.headers["WWW-Authenticate"] = "Bearer"
 
@@ -100,7 +102,7 @@ class NotNow(Problem):
 
     status, title = 429, "Not now"
 
-    def __init__(self, code: str, detail: str, *, seconds: float) -> None:
+    def __init__(self, code: ErrorCode, detail: str, *, seconds: float) -> None:
         super().__init__(code, detail)
         self.headers["Retry-After"] = str(max(1, math.ceil(seconds)))
 
@@ -123,14 +125,14 @@ _SOONEST, _SPREAD = 2, 6  # seconds: those who were refused together come back o
 def busy(what: str) -> Busy:
     """The refusal of a request that was not begun: `what` says why, and `Retry-After` when to come again."""
     seconds = _pause()
-    return _again(Busy("busy", f"{what} Nothing was done: try again in {seconds} seconds."), seconds)
+    return _again(Busy(ErrorCode.BUSY, f"{what} Nothing was done: try again in {seconds} seconds."), seconds)
 
 
 def database_away() -> Busy:
     """The database does not answer; what was asked for may have been done, or not."""
     seconds = _pause()
     said = f"The server's database does not answer. Try again in {seconds} seconds."
-    return _again(Busy("database_away", said), seconds)
+    return _again(Busy(ErrorCode.DATABASE_AWAY, said), seconds)
 
 
 def _pause() -> int:

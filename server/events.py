@@ -2,27 +2,41 @@
 
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.database import Base, Created, Identified
 
+PLATFORM = "platform"
+"""Who acts where no person and no run worker does: the server, its score workers and its clock."""
+
 
 class Event(Identified, Created, Base):
-    """One change of one thing."""
+    """One change of one thing: of its status from `old` to `new`, or what `what` says.
+
+    `old` is null where a thing begins. `code`: what came of it or why it ended, from a closed list; `claim_no`: the
+    claim of a case run that changed it; `why`: a sentence.
+    """
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "subject", "subject_id"),)
+    __table_args__ = (
+        Index(None, "subject", "subject_id"),
+        CheckConstraint("what IS NOT NULL OR new IS NOT NULL", name="says_something"),
+    )
 
     subject: Mapped[str]
     subject_id: Mapped[UUID]
+    old: Mapped[str | None] = mapped_column(default=None)
+    new: Mapped[str | None] = mapped_column(default=None)
+    code: Mapped[str | None] = mapped_column(default=None)
+    claim_no: Mapped[int | None] = mapped_column(default=None)
     actor: Mapped[str]
-    what: Mapped[str]
+    what: Mapped[str | None] = mapped_column(default=None)
     why: Mapped[str | None] = mapped_column(default=None)
 
 
 def record(
     session: Session, subject: str, subject_id: UUID, *, actor: str, what: str, why: str | None = None
 ) -> None:
-    """Appends an event; it lasts if the unit of work does."""
+    """Appends an event of anything but a status, which `server.moves` changes; it lasts if the unit of work does."""
     session.add(Event(subject=subject, subject_id=subject_id, actor=actor, what=what, why=why))

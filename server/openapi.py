@@ -5,7 +5,7 @@ What each operation refuses is read from its code (`server.refusals`), whom it a
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from threading import Lock
 from typing import Any
@@ -17,6 +17,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from contract.bounds import MOST_BIGINT
+from contract.problems import ErrorCode
 from server.deps import get_viewer
 from server.refusals import Refusal, code_of, depends_on, refusals
 
@@ -36,7 +37,11 @@ _PROBLEM = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "A sentence for people"},
-        "code": {"type": "string", "description": "For programs; it stays as it is"},
+        "code": {
+            "type": "string",
+            "description": "For programs; it stays as it is, and newer servers may send others",
+            "enum": sorted(ErrorCode),
+        },
         "problems": {
             "description": "What was wrong with the request, field by field",
             "type": "array",
@@ -46,8 +51,10 @@ _PROBLEM = {
 }
 # What the framework and the handlers of `server.problems` answer for any operation, for one that takes anything at all,
 # and for one that takes JSON.
-_ANY: frozenset[Refusal] = frozenset({(500, "internal_error")})
-_WITH_INPUT: frozenset[Refusal] = frozenset({(400, "invalid_value"), (422, "invalid_request")})
+_ANY: frozenset[Refusal] = frozenset({(500, ErrorCode.INTERNAL_ERROR)})
+_WITH_INPUT: frozenset[Refusal] = frozenset(
+    {(400, ErrorCode.INVALID_VALUE), (422, ErrorCode.INVALID_REQUEST)}
+)
 _WITH_JSON: frozenset[Refusal] = frozenset({(400, code_of(400))})
 
 
@@ -132,7 +139,7 @@ def _add_refusals(operation: dict[str, Any], dependant: Dependant, everywhere: I
         operation["responses"][str(status)] = _answer(status, codes)
 
 
-def _answer(status: int, codes: list[str]) -> dict[str, Any]:
+def _answer(status: int, codes: Sequence[str]) -> dict[str, Any]:
     named = {"type": "object", "properties": {"code": {"type": "string", "enum": codes}}}
     schema = {"allOf": [{"$ref": _REF}, named]}
     title = HTTPStatus(status).phrase

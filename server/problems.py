@@ -16,10 +16,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from contract.problems import ErrorCode
 from server import strangers
 from server.disk import storage_full
 from server.errors import Problem, busy, database_away
 from server.headers import complete
+from server.refusals import code_of
 from server.web.pages import error_page, wants_page
 from server.words import shortened, words
 
@@ -34,7 +36,13 @@ _DEPTH = 10
 
 
 def problem_response(
-    status: int, code: str, title: str, detail: str, *, headers: dict[str, str] | None = None, **extra: Any
+    status: int,
+    code: ErrorCode,
+    title: str,
+    detail: str,
+    *,
+    headers: dict[str, str] | None = None,
+    **extra: Any,
 ) -> JSONResponse:
     """A problem+json response; `extra` fields stand beside the standard ones."""
     body = {
@@ -52,7 +60,7 @@ def problem_response(
 def _answer(
     request: Request,
     status: int,
-    code: str,
+    code: ErrorCode,
     title: str,
     detail: str,
     *,
@@ -97,7 +105,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     detail = "; ".join(f"{one['field']}: {one['message']}" for one in problems)
     if more := len(found) - len(problems):
         detail += f"; and {more:,} more"
-    return _answer(request, 422, "invalid_request", "Cannot be processed", detail, problems=problems)
+    return _answer(request, 422, ErrorCode.INVALID_REQUEST, "Cannot be processed", detail, problems=problems)
 
 
 def _field(where: Sequence[Any]) -> str:
@@ -126,7 +134,7 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.BAD_REQUEST and (refused := await _refused(request)):
         return refused
     title = HTTPStatus(error.status_code).phrase
-    code = title.lower().replace(" ", "_")
+    code = code_of(error.status_code)
     headers = dict(error.headers) if error.headers else {}
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods(request)))
@@ -136,7 +144,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 def _no_such_value(request: Request, error: Exception) -> Response:
     detail = "The request holds a value that no record can have, such as a NUL or half a surrogate pair."
-    return _answer(request, 400, "invalid_value", "Bad request", detail)
+    return _answer(request, 400, ErrorCode.INVALID_VALUE, "Bad request", detail)
 
 
 def _database_failed(request: Request, error: Exception) -> Response:
@@ -170,7 +178,7 @@ def _without_room(request: Request, error: Exception) -> Response:
 def _unexpected(request: Request, error: Exception) -> Response:
     _log.exception("unexpected_error", method=request.method, path=request.url.path)
     detail = "The server met an error of its own. Nothing was lost; try again, and tell the organizers if it stays."
-    response = _answer(request, 500, "internal_error", "Internal error", detail)
+    response = _answer(request, 500, ErrorCode.INTERNAL_ERROR, "Internal error", detail)
     complete(response.headers, request.scope)  # made outside of the application's middleware
     return response
 

@@ -2,7 +2,7 @@
 
 From an endpoint, what it depends on and the application's middleware, every function and class of this package that is
 named is followed; what counts are the problems made there. Some of them cannot come about on a certain path, but none
-that can is missing. A problem's code is written out where it is made: one that is computed is an error here.
+that can is missing. A problem's code is named where it is made: one that is computed is an error here.
 """
 
 import ast
@@ -10,7 +10,6 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from http import HTTPStatus
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -18,10 +17,16 @@ from typing import Any
 from fastapi.dependencies.models import Dependant
 from starlette.exceptions import HTTPException
 
+from contract.problems import ErrorCode
 from server.errors import Problem
 
 _PACKAGE = "server"
-Refusal = tuple[int, str]
+_FRAMEWORK = {
+    400: ErrorCode.BAD_REQUEST,
+    404: ErrorCode.NOT_FOUND,
+    405: ErrorCode.METHOD_NOT_ALLOWED,
+}
+Refusal = tuple[int, ErrorCode]
 """A status and a code."""
 
 
@@ -46,9 +51,9 @@ def depends_on(dependant: Dependant, call: Callable[..., Any]) -> bool:
     return any(one is call for one in _calls(dependant))
 
 
-def code_of(status: int) -> str:
+def code_of(status: int) -> ErrorCode:
     """The code of an error that is the framework's."""
-    return HTTPStatus(status).phrase.lower().replace(" ", "_")
+    return _FRAMEWORK.get(status, ErrorCode.BAD_REQUEST if status < 500 else ErrorCode.INTERNAL_ERROR)
 
 
 def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
@@ -90,14 +95,14 @@ def _made(call: ast.Call, module: ModuleType) -> Refusal | None:
     if not isinstance(kind, type):
         return None
     first = call.args[0] if call.args else None
-    value = first.value if isinstance(first, ast.Constant) else None
-    if issubclass(kind, HTTPException) and isinstance(value, int):
-        return value, code_of(value)
+    if issubclass(kind, HTTPException) and isinstance(first, ast.Constant) and isinstance(first.value, int):
+        return first.value, code_of(first.value)
     if not issubclass(kind, Problem):
         return None
-    if not isinstance(value, str):
-        raise TypeError(f"{module.__name__}:{call.lineno}: write the code of this {kind.__name__} out")
-    return kind.status, value
+    code = None if first is None else _meant(first, module)
+    if not isinstance(code, ErrorCode):
+        raise TypeError(f"{module.__name__}:{call.lineno}: name the ErrorCode of this {kind.__name__}")
+    return kind.status, code
 
 
 def _meant(node: ast.AST, module: ModuleType) -> object:

@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import TEXT, array
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, UploadStatus
 from server.blobs import LOCK, BlobStore
 from server.database import SessionFactory, unit_of_work
@@ -60,7 +61,7 @@ def require_stored(session: Session, blobs: BlobStore, digests: Sequence[str]) -
     """
     naming(session)
     if not all(blobs.has(digest) for digest in digests):
-        raise DataMissing("data_missing", "A layer of this image is not stored any more.")
+        raise DataMissing(ErrorCode.DATA_MISSING, "A layer of this image is not stored any more.")
 
 
 def discard(sessions: SessionFactory, blobs: BlobStore, digests: Sequence[str], *, before: float) -> Swept:
@@ -195,8 +196,8 @@ def _is_scored(session: Session, name: str) -> bool:
     held = select(Evaluation.id).where(
         Evaluation.id == known,
         Evaluation.status == EvaluationStatus.SCORING,
-        Evaluation.scoring_claim == int(claim),
-        Evaluation.scoring_until > func.clock_timestamp(),
+        Evaluation.scoring_claim_no == int(claim),
+        Evaluation.scoring_lease_until > func.clock_timestamp(),
     )
     return session.scalar(held) is not None
 

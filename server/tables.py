@@ -5,6 +5,7 @@ from server.challenges import models as _challenges
 from server.database import Base, SessionFactory, connect, session_factory
 from server.datasets import models as _datasets
 from server.evaluations import models as _evaluations
+from server.evaluations import worker_models as _workers
 from server.events import Event as _Event
 from server.images import models as _images
 from server.submissions import models as _submissions
@@ -15,7 +16,18 @@ __all__ = ["metadata", "open_database"]
 
 metadata = Base.metadata
 
-_ = (_accounts, _challenges, _datasets, _evaluations, _Event, _images, _submissions, _teams, _uploads)
+_ = (
+    _accounts,
+    _challenges,
+    _datasets,
+    _evaluations,
+    _Event,
+    _images,
+    _submissions,
+    _teams,
+    _uploads,
+    _workers,
+)
 
 
 def open_database(

@@ -25,6 +25,7 @@ from client.newer import UPDATE, Unknown, notice, unknown
 from client.pace import Pace
 from client.show import LATE, scores_table, shows_late, status_word, submission_table
 from contract.evaluations import CaseOut
+from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from contract.submissions import SubmissionOut
 from evaluator.terminal import in_line, say_json
@@ -206,7 +207,7 @@ def _to_cancel(client: Client, which: str) -> list[str]:
     try:
         submission = client.submission(which)
     except Problem as problem:
-        if problem.code != "unknown_submission":
+        if problem.code != ErrorCode.UNKNOWN_SUBMISSION:
             raise
         return [which]
     if submission.ended:

@@ -23,6 +23,7 @@ from client.preflight import has_closed, require_phase
 from client.show import quota_table, scores_table, submission_table
 from contract.challenges import PhaseOut
 from contract.leaderboard import LeaderboardOut
+from contract.problems import ErrorCode
 from contract.submissions import SubmissionOut
 from evaluator.terminal import say_json
 
@@ -101,7 +102,7 @@ def _own(client: Client, slug: str, team: str | None) -> list[SubmissionOut]:
     try:
         return client.submissions(slug, choose_team(client, slug, team))
     except Problem as problem:
-        if problem.code != "no_team":
+        if problem.code != ErrorCode.NO_TEAM:
             raise
     err.print(
         "You are in no team yet. Found one: proctor team create NAME. Or join one: proctor team join CODE."

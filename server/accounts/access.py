@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.problems import ErrorCode
 from server import events
 from server.accounts.models import ApiToken, PasswordReset, TokenKind
 from server.accounts.principals import User
@@ -43,7 +44,7 @@ def end_session(session: Session, user: User, session_id: UUID) -> None:
     require_scope(user, Scope.SUBMIT)
     row = session.get(ApiToken, session_id)
     if row is None or row.user_id != user.id or row.kind is not TokenKind.SESSION:
-        raise NotFound("unknown_session", "You have no such session. GET /sessions lists yours.")
+        raise NotFound(ErrorCode.UNKNOWN_SESSION, "You have no such session. GET /sessions lists yours.")
     row.revoked_at = row.revoked_at or func.now()
 
 

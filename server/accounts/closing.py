@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from server import events
 from server.accounts.access import revoke_all
 from server.accounts.models import Account
@@ -45,7 +46,7 @@ def reopen_account(session: Session, user_id: UUID, *, actor: str) -> Account:
     """
     account = locked(session, user_id)
     if account.closed_at is None:
-        raise Conflict("not_closed", "This account is not closed.")
+        raise Conflict(ErrorCode.NOT_CLOSED, "This account is not closed.")
     account.closed_at, account.closed_why = None, None
     events.record(session, "user", user_id, actor=actor, what="account opened again")
     return account

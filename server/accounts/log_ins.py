@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.problems import ErrorCode
 from server.accounts import devices, tallies
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.tallies import Bound
@@ -93,7 +94,8 @@ def finish(session: Session, log_in: LogIn, *, key: str, renewed: str | None = N
         raise password_changed()
     if account.closed_at is not None:
         raise Forbidden(
-            "account_closed", "This account is closed. Ask the organizers if it is to be opened again."
+            ErrorCode.ACCOUNT_CLOSED,
+            "This account is closed. Ask the organizers if it is to be opened again.",
         )
     account.password_hash = renewed or account.password_hash
     _give_back(session, log_in)
@@ -108,12 +110,14 @@ def finish(session: Session, log_in: LogIn, *, key: str, renewed: str | None = N
 
 def refused() -> Unauthorized:
     """The answer to a wrong password and to an unknown address."""
-    return Unauthorized("wrong_credentials", "The e-mail address or the password is wrong.")
+    return Unauthorized(ErrorCode.WRONG_CREDENTIALS, "The e-mail address or the password is wrong.")
 
 
 def password_changed() -> Conflict:
     """The answer where a right password was changed while it was looked at."""
-    return Conflict("password_changed", "The password was changed at this very moment. Try once more.")
+    return Conflict(
+        ErrorCode.PASSWORD_CHANGED, "The password was changed at this very moment. Try once more."
+    )
 
 
 def forget_attempts(session: Session, email: str, source: str) -> None:
@@ -137,12 +141,12 @@ def _count_for_stranger(session: Session, email: str, source: str, per_source: i
             continue
         if bound.name == SOURCE.name:
             raise NotNow(
-                "too_many_log_ins",
+                ErrorCode.TOO_MANY_LOG_INS,
                 tallies.later("Too many wrong log-ins from your network.", wait, here),
                 seconds=wait.total_seconds(),
             )
         raise NotNow(
-            "too_many_log_ins",
+            ErrorCode.TOO_MANY_LOG_INS,
             tallies.later("Too many log-ins for this address.", wait, here),
             seconds=wait.total_seconds(),
         )

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.problems import ErrorCode
 from server import events
 from server.accounts import tallies
 from server.accounts.access import end_access
@@ -41,12 +42,14 @@ def stored_of(session: Session, user: User) -> str:
     """
     if Scope.SUBMIT not in user.scopes:
         raise Forbidden(
-            "scope_missing", "A token that may only read changes no password. Log in to change it."
+            ErrorCode.SCOPE_MISSING, "A token that may only read changes no password. Log in to change it."
         )
     wait = tallies.count(session, OWN_GUESSES, user.id)
     if wait is not None:
         raise NotNow(
-            "too_many_log_ins", tallies.later("Too many wrong passwords.", wait), seconds=wait.total_seconds()
+            ErrorCode.TOO_MANY_LOG_INS,
+            tallies.later("Too many wrong passwords.", wait),
+            seconds=wait.total_seconds(),
         )
     tallies.prune(session)
     return session.execute(select(Account.password_hash).where(Account.id == user.id)).scalar_one()
@@ -55,7 +58,7 @@ def stored_of(session: Session, user: User) -> str:
 def wrong_password() -> Forbidden:
     """The answer to a wrong old password."""
     return Forbidden(
-        "wrong_password",
+        ErrorCode.WRONG_PASSWORD,
         "The old password is wrong. If it is forgotten, ask the organizers for a code that sets a new one.",
     )
 
@@ -98,7 +101,7 @@ def begin_reset(session: Session, user_id: UUID, *, actor: str) -> tuple[str, da
     """
     account = locked(session, user_id)
     if account.closed_at is not None:
-        raise Conflict("account_closed", "This account is closed. Open it again first.")
+        raise Conflict(ErrorCode.ACCOUNT_CLOSED, "This account is closed. Open it again first.")
     code = _CODE_PREFIX + secrets.token_urlsafe(24)
     values = {"code_hash": token_hash(code), "expires_at": func.now() + RESET_LASTS, "created_at": func.now()}
     expires_at: datetime = session.execute(
@@ -135,12 +138,12 @@ def require_code(session: Session, *, email: str, code: str) -> tuple[PasswordRe
     ).one_or_none()
     if found is None or not hmac.compare_digest(found[0].code_hash, token_hash(code.strip())):
         raise Unauthorized(
-            "wrong_code",
+            ErrorCode.WRONG_CODE,
             "The code is not one for this address, or it was used. Check both, or ask the organizers for a new code.",
         )
     reset, account, expired = found
     if expired:
-        raise Gone("code_over", "This code has run out. Ask the organizers for a new one.")
+        raise Gone(ErrorCode.CODE_OVER, "This code has run out. Ask the organizers for a new one.")
     return reset, account
 
 

@@ -9,32 +9,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.problems import ErrorCode
 from server import events
 from server.accounts import tallies
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.principals import Admin, RunWorker, User
 from server.accounts.tallies import Bound
-from server.accounts.tokens import create_worker_token, token_hash
+from server.accounts.tokens import token_hash
 from server.errors import Conflict, Forbidden, NotFound, NotNow, Unauthorized, Unprocessable
 from server.names import is_reserved
-
-__all__ = [
-    "account_of",
-    "account_with",
-    "authenticate_admin",
-    "authenticate_run_worker",
-    "authenticate_user",
-    "count_registration",
-    "create_worker_token",
-    "locked",
-    "log_out",
-    "make_admin",
-    "register",
-    "require_other_admin",
-    "require_registrable",
-    "require_scope",
-    "set_admin",
-]
 
 FROM_SOURCE = Bound("registrations", 200, timedelta(hours=1))
 FROM_ANYWHERE = Bound("all-registrations", 2000, timedelta(hours=1))
@@ -50,14 +33,14 @@ def count_registration(session: Session, *, source: str, per_source: int, per_ho
     wait = tallies.count(session, FROM_SOURCE.at(per_source), source)
     if wait is not None:
         raise NotNow(
-            "too_many_registrations",
+            ErrorCode.TOO_MANY_REGISTRATIONS,
             tallies.later("Too many new accounts from your network.", wait),
             seconds=wait.total_seconds(),
         )
     wait = tallies.count(session, FROM_ANYWHERE.at(per_hour))
     if wait is not None:
         raise NotNow(
-            "too_many_registrations",
+            ErrorCode.TOO_MANY_REGISTRATIONS,
             tallies.later("Too many new accounts at this time.", wait),
             seconds=wait.total_seconds(),
         )
@@ -73,7 +56,7 @@ def require_registrable(session: Session, *, email: str, name: str, as_admin: bo
     """
     if is_reserved(name) and not as_admin:
         raise Unprocessable(
-            "reserved_name", f"The name {name} is kept for the organizers. Register with your own."
+            ErrorCode.RESERVED_NAME, f"The name {name} is kept for the organizers. Register with your own."
         )
     if session.scalar(select(exists().where(Account.email == email.lower()))):
         raise _taken()
@@ -117,18 +100,21 @@ def register(
 
 
 def _taken() -> Conflict:
-    return Conflict("email_taken", "This e-mail address has an account. Log in, or register another address.")
+    return Conflict(
+        ErrorCode.EMAIL_TAKEN, "This e-mail address has an account. Log in, or register another address."
+    )
 
 
 def _check_setup_token(session: Session, given: str, expected: str | None) -> None:
     if expected is None or not hmac.compare_digest(given.encode(), expected.encode()):
         raise Forbidden(
-            "wrong_setup_token", "The setup token is wrong. Leave it out to register as a participant."
+            ErrorCode.WRONG_SETUP_TOKEN,
+            "The setup token is wrong. Leave it out to register as a participant.",
         )
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FIRST_ADMIN_LOCK})
     if session.scalar(select(exists().where(Account.is_admin))):
         raise Forbidden(
-            "setup_done",
+            ErrorCode.SETUP_DONE,
             "There is an admin already, so the setup token no longer works. Register without it.",
         )
 
@@ -179,7 +165,7 @@ def locked(session: Session, user_id: UUID, *, and_admins: bool = False) -> Acco
     lock = select(Account).where(Account.id == user_id).with_for_update(key_share=True)
     account = session.scalar(lock.execution_options(populate_existing=True))
     if account is None:
-        raise NotFound("unknown_account", "There is no such account. GET /admin/users lists them.")
+        raise NotFound(ErrorCode.UNKNOWN_ACCOUNT, "There is no such account. GET /admin/users lists them.")
     return account
 
 
@@ -191,7 +177,7 @@ def require_other_admin(session: Session, account: Account) -> None:
     """
     others = exists().where(Account.is_admin, Account.id != account.id, Account.closed_at.is_(None))
     if account.is_admin and not session.scalar(select(others)):
-        raise Conflict("last_admin", "This is the only admin. Make another person one first.")
+        raise Conflict(ErrorCode.LAST_ADMIN, "This is the only admin. Make another person one first.")
 
 
 def log_out(session: Session, token: str | None) -> None:
@@ -203,7 +189,8 @@ def log_out(session: Session, token: str | None) -> None:
     row, _ = _authenticate(session, token)
     if row.kind is not TokenKind.SESSION:
         raise Conflict(
-            "not_a_session", "This is an API token, not a session. Revoke it with DELETE /tokens/{id}."
+            ErrorCode.NOT_A_SESSION,
+            "This is an API token, not a session. Revoke it with DELETE /tokens/{id}.",
         )
     row.revoked_at = func.now()
 
@@ -212,7 +199,7 @@ def account_of(session: Session, user: User) -> Account:
     """The account of a signed-in user."""
     account = session.get(Account, user.id)
     if account is None:
-        raise NotFound("unknown_account", "This account no longer exists.")
+        raise NotFound(ErrorCode.UNKNOWN_ACCOUNT, "This account no longer exists.")
     return account
 
 
@@ -225,7 +212,8 @@ def authenticate_user(session: Session, token: str | None) -> User:
     row, account = _authenticate(session, token)
     if account is None:
         raise Unauthorized(
-            "worker_token", "This is a run worker's token. Use your own: log in or create an API token."
+            ErrorCode.WORKER_TOKEN,
+            "This is a run worker's token. Use your own: log in or create an API token.",
         )
     kind = Admin if account.is_admin and Scope.ADMIN in row.scopes else User
     scopes = frozenset(row.scopes) - (frozenset() if account.is_admin else {Scope.ADMIN})
@@ -241,7 +229,7 @@ def authenticate_admin(session: Session, token: str | None) -> Admin:
     """
     user = authenticate_user(session, token)
     if not isinstance(user, Admin):
-        raise Forbidden("admins_only", "Only an admin, with a token of scope 'admin', may do this.")
+        raise Forbidden(ErrorCode.ADMINS_ONLY, "Only an admin, with a token of scope 'admin', may do this.")
     return user
 
 
@@ -253,7 +241,9 @@ def authenticate_run_worker(session: Session, token: str | None) -> RunWorker:
     """
     row, account = _authenticate(session, token)
     if account is not None:
-        raise Unauthorized("not_a_worker", "This is a person's token. Run workers need one of their own.")
+        raise Unauthorized(
+            ErrorCode.NOT_A_WORKER, "This is a person's token. Run workers need one of their own."
+        )
     return RunWorker(id=row.id, name=row.name, slots=row.slots)
 
 
@@ -264,13 +254,15 @@ def require_scope(user: User, scope: str) -> None:
         Forbidden: the scope is missing.
     """
     if scope not in user.scopes:
-        raise Forbidden("scope_missing", f"This token lacks the scope '{scope}'. Create a token that has it.")
+        raise Forbidden(
+            ErrorCode.SCOPE_MISSING, f"This token lacks the scope '{scope}'. Create a token that has it."
+        )
 
 
 def _authenticate(session: Session, token: str | None) -> tuple[ApiToken, Account | None]:
     if not token:
         raise Unauthorized(
-            "not_signed_in", "Send a token: 'Authorization: Bearer …'. Log in or create one first."
+            ErrorCode.NOT_SIGNED_IN, "Send a token: 'Authorization: Bearer …'. Log in or create one first."
         )
     found = session.execute(
         select(ApiToken, Account, ApiToken.expires_at <= func.now())
@@ -279,15 +271,20 @@ def _authenticate(session: Session, token: str | None) -> tuple[ApiToken, Accoun
     ).one_or_none()
     if found is None:
         raise Unauthorized(
-            "invalid_token", "This token is unknown. Check that it was copied whole, or log in again."
+            ErrorCode.INVALID_TOKEN, "This token is unknown. Check that it was copied whole, or log in again."
         )
     row, account, expired = found
     if row.revoked_at is not None:
-        raise Unauthorized("token_revoked", "This token was revoked. Log in again or create a new one.")
+        raise Unauthorized(
+            ErrorCode.TOKEN_REVOKED, "This token was revoked. Log in again or create a new one."
+        )
     if account is not None and account.closed_at is not None:
         raise Unauthorized(
-            "account_closed", "This account is closed. Ask the organizers if it is to be opened again."
+            ErrorCode.ACCOUNT_CLOSED,
+            "This account is closed. Ask the organizers if it is to be opened again.",
         )
     if expired:
-        raise Unauthorized("token_expired", "This token has expired. Log in again or create a new one.")
+        raise Unauthorized(
+            ErrorCode.TOKEN_EXPIRED, "This token has expired. Log in again or create a new one."
+        )
     return row, account

@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.problems import ErrorCode
 from server import events
 from server.accounts import tallies
 from server.accounts.models import ApiToken, TokenKind
@@ -69,17 +70,18 @@ def create_api_token(
     if Scope.SUBMIT not in user.scopes or beyond:
         missing = ", ".join(beyond or [Scope.SUBMIT])
         raise Forbidden(
-            "scope_missing", f"Your own token lacks: {missing}. Log in and ask for what you may give."
+            ErrorCode.SCOPE_MISSING, f"Your own token lacks: {missing}. Log in and ask for what you may give."
         )
     parent = _asking(session, user)
     if len(list_tokens(session, user)) >= _TOKENS_PER_USER:
         raise Conflict(
-            "too_many_tokens", f"You have {_TOKENS_PER_USER} valid tokens. Revoke one you do not need."
+            ErrorCode.TOO_MANY_TOKENS,
+            f"You have {_TOKENS_PER_USER} valid tokens. Revoke one you do not need.",
         )
     wait = tallies.count(session, NEW_TOKENS, user.id)
     if wait is not None:
         raise NotNow(
-            "too_many_new_tokens",
+            ErrorCode.TOO_MANY_NEW_TOKENS,
             tallies.later("You have made too many tokens within a day.", wait),
             seconds=wait.total_seconds(),
         )
@@ -99,7 +101,9 @@ def _asking(session: Session, user: User) -> ApiToken:
         select(ApiToken).where(ApiToken.id == user.token_id, *LIVE).with_for_update(read=True)
     )
     if row is None:
-        raise Unauthorized("token_revoked", "This token was revoked. Log in again or create a new one.")
+        raise Unauthorized(
+            ErrorCode.TOKEN_REVOKED, "This token was revoked. Log in again or create a new one."
+        )
     return row
 
 
@@ -137,11 +141,11 @@ def revoke_token(session: Session, user: User, token_id: UUID) -> None:
     """
     if Scope.SUBMIT not in user.scopes:
         raise Forbidden(
-            "scope_missing", "A token that may only read revokes none. Log in to revoke this one."
+            ErrorCode.SCOPE_MISSING, "A token that may only read revokes none. Log in to revoke this one."
         )
     row = session.get(ApiToken, token_id)
     if row is None or row.user_id != user.id:
-        raise NotFound("unknown_token", "You have no such token. GET /tokens lists yours.")
+        raise NotFound(ErrorCode.UNKNOWN_TOKEN, "You have no such token. GET /tokens lists yours.")
     _end_with_children(session, row.id, actor=user.actor)
 
 
@@ -181,7 +185,7 @@ def create_worker_token(
         if row.hash == token_hash(token):
             return token
         row.hash, row.issued_at = token_hash(token), func.now()
-    events.record(session, "worker", row.id, actor="platform", what="token issued")
+    events.record(session, "worker", row.id, actor=events.PLATFORM, what="token issued")
     return token
 
 
@@ -193,7 +197,8 @@ def add_worker(session: Session, admin: Admin, *, name: str, slots: int) -> str:
     """
     if _worker(session, name) is not None:
         raise Conflict(
-            "worker_exists", "A run worker of this name exists. Revoke its token first, or take another name."
+            ErrorCode.WORKER_EXISTS,
+            "A run worker of this name exists. Revoke its token first, or take another name.",
         )
     _asking(session, admin)
     token, row = issue(session, TokenKind.WORKER, name=name)
@@ -211,7 +216,9 @@ def revoke_worker(session: Session, worker_id: UUID, *, actor: str) -> None:
     """
     row = session.get(ApiToken, worker_id)
     if row is None or row.kind is not TokenKind.WORKER:
-        raise NotFound("unknown_worker", "There is no such run worker. GET /admin/workers lists them.")
+        raise NotFound(
+            ErrorCode.UNKNOWN_WORKER, "There is no such run worker. GET /admin/workers lists them."
+        )
     if row.revoked_at is None:
         row.revoked_at = func.now()
         events.record(session, "worker", row.id, actor=actor, what="revoked")

@@ -23,11 +23,12 @@ from contract.admin import (
     WorkerRow,
 )
 from contract.bounds import Moment
+from contract.events import EventOut, Subject
 from contract.statuses import EvaluationStatus
 from contract.texts import Line
 from server.accounts import access, closing, passwords
 from server.accounts import service as accounts
-from server.admin import evaluations, pages, people, workers
+from server.admin import evaluations, event_log, pages, people, workers
 from server.deps import AdminDep, SessionDep, SettingsDep
 from server.queue.waiting import Which
 
@@ -139,6 +140,24 @@ def list_evaluations(
 def get_evaluation(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> EvaluationShown:
     """One evaluation with its cases (by pseudonym) and scores."""
     return evaluations.shown(session, evaluation_id)
+
+
+@router.get("/events")
+def list_events(
+    session: SessionDep,
+    admin: AdminDep,
+    subject: Subject | None = None,
+    id: Annotated[_Beginning | None, Query()] = None,  # noqa: A002 - the name of the parameter
+    actor: Name = None,
+    new: Name = None,
+    code: Name = None,
+    since: Moment | None = None,
+    after: After = None,
+    limit: Limit = 50,
+) -> Page[EventOut]:
+    """Who changed what, when and why, newest first; `id` is the beginning of the subject's."""
+    asked = event_log.Asked(subject, id, actor, new, code, _utc(since))
+    return event_log.events(session, asked, after=after, limit=limit)
 
 
 @router.get("/workers")

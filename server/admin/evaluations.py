@@ -10,6 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from contract.admin import CaseShown, EvaluationRow, EvaluationShown, Page, ScoreShown
+from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from server.accounts.models import Account
 from server.admin.find import ids_between
@@ -98,7 +99,7 @@ def shown(session: Session, evaluation_id: UUID, *, with_names: bool = False) ->
     named = [selectinload(Evaluation.runs).joinedload(CaseRun.case)] if with_names else []
     one = session.get(Evaluation, evaluation_id, options=named)
     if one is None:
-        raise NotFound("unknown_evaluation", "There is no such evaluation.")
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, "There is no such evaluation.")
     return EvaluationShown.of(
         one,
         **_named(one, _names(session)),
@@ -140,4 +141,4 @@ def log_of(session: Session, evaluation_id: UUID, case: str) -> str:
         if case in (run.pseudonym, run.case.name):
             return run.log or ""
     there = ", ".join(run.pseudonym for run in runs[:5]) + (", …" if len(runs) > 5 else "")
-    raise NotFound("unknown_case", f"This evaluation has no case {case!r}. It has: {there}.")
+    raise NotFound(ErrorCode.UNKNOWN_CASE, f"This evaluation has no case {case!r}. It has: {there}.")

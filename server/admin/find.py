@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from server.errors import BadRequest, Conflict, NotFound
 from server.evaluations.models import Evaluation
 
@@ -23,7 +24,7 @@ def ids_between(prefix: str) -> tuple[UUID, UUID]:
     digits = prefix.strip().replace("-", "").lower()
     if not re.fullmatch(f"[0-9a-f]{{{_LEAST},32}}", digits):
         raise BadRequest(
-            "not_an_id",
+            ErrorCode.NOT_AN_ID,
             f"{prefix!r} is no beginning of an id: at least {_LEAST} of its hexadecimal digits, from its start.",
         )
     return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
@@ -69,10 +70,11 @@ def evaluation_or_submission(session: Session, prefix: str) -> list[UUID]:
 
 def _one(prefix: str, found: list[UUID], kind: str) -> UUID:
     if not found:
-        raise NotFound(
-            f"no_such_{kind}", f"There is no {kind} {prefix}; 'proctor-admin submissions' lists them."
-        )
+        code = ErrorCode.UNKNOWN_EVALUATION if kind == "evaluation" else ErrorCode.UNKNOWN_SUBMISSION
+        raise NotFound(code, f"There is no {kind} {prefix}; 'proctor-admin submissions' lists them.")
     if len(found) > 1:
         named = ", ".join(map(str, found[:_NAMED])) + (", …" if len(found) > _NAMED else "")
-        raise Conflict("ambiguous_id", f"Several {kind}s begin with {prefix}: {named}. Give more of it.")
+        raise Conflict(
+            ErrorCode.AMBIGUOUS_ID, f"Several {kind}s begin with {prefix}: {named}. Give more of it."
+        )
     return found[0]

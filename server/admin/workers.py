@@ -17,6 +17,7 @@ from contract.admin import (
     WorkerReads,
     WorkerRow,
 )
+from contract.problems import ErrorCode
 from server import events
 from server.accounts import tokens
 from server.accounts.models import ApiToken, TokenKind
@@ -96,7 +97,7 @@ def worker_named(session: Session, name: str) -> ApiToken:
     found = found or next((one for one in session.scalars(known) if str(one.id) == name), None)
     if found is None:
         raise NotFound(
-            "unknown_worker", f"There is no run worker {name!r}; 'proctor-admin workers' lists them."
+            ErrorCode.UNKNOWN_WORKER, f"There is no run worker {name!r}; 'proctor-admin workers' lists them."
         )
     return found
 
@@ -168,4 +169,6 @@ def revoke_made_by(session: Session, user_id: UUID, *, actor: str, settings: Set
 def _require(session: Session, worker_id: UUID) -> None:
     own = ApiToken.id == worker_id, ApiToken.kind == TokenKind.WORKER
     if not session.scalar(select(func.count()).where(*own)):
-        raise NotFound("unknown_worker", "There is no such run worker. GET /admin/workers lists them.")
+        raise NotFound(
+            ErrorCode.UNKNOWN_WORKER, "There is no such run worker. GET /admin/workers lists them."
+        )

@@ -18,6 +18,7 @@ from contract.challenges import (
 from contract.texts import Name
 from server.challenges import plan, service
 from server.challenges.models import Challenge
+from server.clock import now
 from server.datasets.effects import tasks_in_force
 from server.deps import AdminDep, SessionDep, SettingsDep
 
@@ -38,7 +39,7 @@ def _phases(challenge: Challenge, at: datetime, with_cases: Mapping[str, set[str
 
 
 def _summaries(session: Session, challenges: Sequence[Challenge]) -> list[ChallengeOut]:
-    at, with_cases = service.now(session), tasks_in_force(session, challenges)
+    at, with_cases = now(session), tasks_in_force(session, challenges)
     return [
         ChallengeOut.of(
             challenge,

@@ -10,12 +10,14 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from contract.challenges import Change, Plan
+from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase, SpecError, read_challenge
 from server.challenges import service
 from server.challenges.diff import SECTIONS, differences, gone, is_earlier, span, state
 from server.challenges.models import Challenge
+from server.clock import now
 from server.datasets import fit
 from server.datasets.models import Dataset
 from server.datasets.overlap import newly_public
@@ -38,7 +40,7 @@ class Planned(Plan):
 
 def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
     """What `apply` would change. References of cases are looked at where `settings` says and they can be read."""
-    at = service.now(session)
+    at = now(session)
     challenge = service.find_challenge(session, spec.challenge)
     if challenge is None or challenge.current_version is None:
         return Planned(
@@ -80,7 +82,7 @@ def read(file: str, overlay: str | None, *, settings: Settings) -> Spec:
         return read_challenge(file, overlay, longest_case=settings.longest_case_seconds)
     except SpecError as error:
         problems = [asdict(one) for one in error.problems]
-        raise Unprocessable("challenge_file", str(error), problems=problems) from None
+        raise Unprocessable(ErrorCode.CHALLENGE_FILE, str(error), problems=problems) from None
 
 
 def apply_planned(session: Session, spec: Spec, planned: Planned, *, actor: str, confirmed: bool) -> bool:
@@ -90,7 +92,7 @@ def apply_planned(session: Session, spec: Spec, planned: Planned, *, actor: str,
         Conflict: there are questions and nobody said yes, or the challenge changed since the plan was made.
     """
     if planned.questions and not confirmed:
-        raise Conflict("needs_confirmation", " ".join(planned.questions), questions=planned.questions)
+        raise Conflict(ErrorCode.NEEDS_CONFIRMATION, " ".join(planned.questions), questions=planned.questions)
     challenge = service.find_challenge(session, spec.challenge)
     before = None if challenge is None else challenge.current_version_id
     challenge, changed = service.apply(session, spec, actor=actor, instead_of=planned.present)

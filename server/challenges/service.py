@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
 from server import events
@@ -32,7 +33,7 @@ def apply(
     present = challenge.current_version.digest if challenge and challenge.current_version else None
     if instead_of not in (ANYTHING, present):
         message = f"The file of {spec.challenge} has been changed meanwhile: look at the plan again."
-        raise Conflict("challenge_changed", message)
+        raise Conflict(ErrorCode.CHALLENGE_CHANGED, message)
     if challenge is None:
         challenge = Challenge(slug=spec.challenge)
         session.add(challenge)
@@ -70,7 +71,8 @@ def get_challenge(session: Session, slug: str) -> Challenge:
     if challenge is None:
         names = ", ".join(session.scalars(select(Challenge.slug).order_by(Challenge.slug))) or "none yet"
         raise NotFound(
-            "unknown_challenge", f"There is no challenge {slug!r} on this server. Challenges: {names}."
+            ErrorCode.UNKNOWN_CHALLENGE,
+            f"There is no challenge {slug!r} on this server. Challenges: {names}.",
         )
     return challenge
 
@@ -87,11 +89,15 @@ def release(
     """
     board = get_phase(challenge.spec, phase).board
     if board == "none":
-        raise Conflict("no_board", f"Phase {phase!r} has no leaderboard that could be released.")
+        raise Conflict(ErrorCode.NO_BOARD, f"Phase {phase!r} has no leaderboard that could be released.")
     if board == "public":
-        raise Conflict("board_public", f"The leaderboard of phase {phase!r} was never sealed: it is public.")
+        raise Conflict(
+            ErrorCode.BOARD_PUBLIC, f"The leaderboard of phase {phase!r} was never sealed: it is public."
+        )
     if phase in challenge.released:
-        raise Conflict("board_released", f"The leaderboard of phase {phase!r} has been released already.")
+        raise Conflict(
+            ErrorCode.BOARD_RELEASED, f"The leaderboard of phase {phase!r} has been released already."
+        )
     challenge.released = [*challenge.released, phase]
     events.record(session, "challenge", challenge.id, actor=actor, what=released_event(phase), why=why)
 
@@ -111,16 +117,12 @@ def spec_of_phase(challenge: Challenge, phase: str, *, version: SpecVersion) -> 
     return challenge.spec if phase in challenge.spec.phases else version.spec
 
 
-def now(session: Session) -> datetime:
-    """The database's clock, the only one that decides what is in time."""
-    moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    return moment
-
-
 def get_phase(spec: Spec, name: str) -> Phase:
     """The phase called `name`."""
     if name not in spec.phases:
-        raise NotFound("unknown_phase", f"There is no phase {name!r}. Phases: {', '.join(spec.phases)}.")
+        raise NotFound(
+            ErrorCode.UNKNOWN_PHASE, f"There is no phase {name!r}. Phases: {', '.join(spec.phases)}."
+        )
     return spec.phases[name]
 
 
@@ -135,7 +137,7 @@ def require_open(spec: Spec, name: str, *, at: datetime) -> Phase:
         when = f"opens on {phase.opens.isoformat()}"
     else:
         when = f"closed on {phase.closes.isoformat() if phase.closes else '-'}"
-    raise Conflict("phase_closed", f"Phase {name!r} {when}; it takes no submissions now.")
+    raise Conflict(ErrorCode.PHASE_CLOSED, f"Phase {name!r} {when}; it takes no submissions now.")
 
 
 def require_task(spec: Spec, name: str) -> None:
@@ -144,11 +146,13 @@ def require_task(spec: Spec, name: str) -> None:
         return
     if name in spec.boards:
         task = spec.boards[name].task
-        raise Unprocessable("board_not_task", f"{name} is a board of {task}: submit {task}.")
-    raise Unprocessable("unknown_task", f"There is no task {name!r}. Tasks: {', '.join(spec.tasks)}.")
+        raise Unprocessable(ErrorCode.BOARD_NOT_TASK, f"{name} is a board of {task}: submit {task}.")
+    raise Unprocessable(ErrorCode.UNKNOWN_TASK, f"There is no task {name!r}. Tasks: {', '.join(spec.tasks)}.")
 
 
 def require_track(spec: Spec, name: str) -> None:
     """Raises unless `name` is a track of the challenge."""
     if name not in spec.tracks:
-        raise Unprocessable("unknown_track", f"There is no track {name!r}. Tracks: {', '.join(spec.tracks)}.")
+        raise Unprocessable(
+            ErrorCode.UNKNOWN_TRACK, f"There is no track {name!r}. Tracks: {', '.join(spec.tracks)}."
+        )

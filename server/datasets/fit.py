@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from evaluator.dataset_check import Severity, check_dataset
 from evaluator.manifest import Manifest
 from evaluator.spec import Challenge as Spec
@@ -40,7 +41,7 @@ def require_fit(session: Session, dataset: Dataset, challenge: Challenge) -> Non
     """Raises Conflict unless the cases fit the present version of the file: what is run on them could not be scored."""
     if not fits(session, dataset, challenge):
         raise Conflict(
-            "cases_unfit",
+            ErrorCode.CASES_UNFIT,
             f"The cases of phase {dataset.phase!r} for {dataset.task} do not fit the challenge file as it is now; the "
             "organizers have to import others first.",
         )

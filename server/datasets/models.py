@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from server import events
 from server.database import Base, Created, Identified
+from server.moves import move
 
 
 class DatasetState(StrEnum):
@@ -28,10 +28,6 @@ DATASET_MOVES: dict[DatasetState, frozenset[DatasetState]] = {
     _S.SUPERSEDED: frozenset({_S.ACTIVE, _S.DROPPED}),
     _S.DROPPED: frozenset({_S.STAGED}),  # the same content was imported again
 }
-
-
-class IllegalDatasetMove(Exception):
-    """A move that the table above does not hold: a defect of ours, never a user's."""
 
 
 class Dataset(Identified, Created, Base):
@@ -66,13 +62,9 @@ class Dataset(Identified, Created, Base):
         """Changes the state and records the event.
 
         Raises:
-            IllegalDatasetMove: the table of moves does not hold it.
+            IllegalMove: the table of moves does not hold it.
         """
-        old = self.state
-        if state not in DATASET_MOVES[old]:
-            raise IllegalDatasetMove(f"dataset {self.id}: {old} → {state}")
-        self.state = state
-        events.record(session, "dataset", self.id, actor=actor, what=f"{old} → {state}", why=why)
+        self.state = move(session, "dataset", self.id, DATASET_MOVES, self.state, state, actor=actor, why=why)
 
 
 IN_FORCE = Dataset.state == DatasetState.ACTIVE

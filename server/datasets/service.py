@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server import events
+from contract.problems import ErrorCode
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, require_task
 from server.datasets.check import manifest_of
@@ -20,6 +20,7 @@ from server.datasets.overlap import find_overlaps
 from server.datasets.staging import Prepared, Progress, prepare
 from server.datasets.versions import activate, lock
 from server.errors import NotFound
+from server.moves import begin
 from server.settings import Settings
 
 Accept = Callable[[tuple[str, ...]], bool]
@@ -63,7 +64,7 @@ def current_dataset(
     dataset = in_force(session, challenge, phase, task, keep=keep)
     if dataset is None:
         detail = f"Phase {phase!r} has no cases for {task} yet; the organizers have to import them first."
-        raise NotFound("no_dataset", detail)
+        raise NotFound(ErrorCode.NO_DATASET, detail)
     return dataset
 
 
@@ -257,5 +258,5 @@ def _kept(
     )
     session.add(dataset)
     session.flush()
-    events.record(session, "dataset", dataset.id, actor=actor, what="imported", why=dataset.digest)
+    begin(session, "dataset", dataset.id, dataset.state, actor=actor, why=dataset.digest)
     return dataset

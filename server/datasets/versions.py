@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge, get_phase, require_task
 from server.database import after_commit
@@ -120,7 +121,7 @@ def find_version(
     digits = prefix.strip().lower().removeprefix("sha256:")
     if len(digits) < _LEAST_PREFIX or not all(one in "0123456789abcdef" for one in digits):
         raise NotFound(
-            "unknown_dataset",
+            ErrorCode.UNKNOWN_DATASET,
             f"{prefix!r} is no beginning of a digest: give at least {_LEAST_PREFIX} of its digits, as "
             "'proctor-admin datasets' shows them.",
         )
@@ -131,11 +132,13 @@ def find_version(
     query = query if task is None else query.where(Dataset.task == task)
     found = list(session.scalars(query.limit(20)))
     if not found:
-        raise NotFound("unknown_dataset", f"No version of any cases has a digest that begins with {digits}.")
+        raise NotFound(
+            ErrorCode.UNKNOWN_DATASET, f"No version of any cases has a digest that begins with {digits}."
+        )
     if len(found) > 1:
         names = ", ".join(_described(session, one) for one in found)
         raise Conflict(
-            "several_datasets",
+            ErrorCode.SEVERAL_DATASETS,
             f"Several begin with {digits}: {names}. Say more with --challenge, --phase or --task.",
         )
     return found[0]
@@ -150,7 +153,7 @@ def get_version(session: Session, dataset_id: UUID) -> Dataset:
     """The version with this id."""
     dataset = session.get(Dataset, dataset_id)
     if dataset is None:
-        raise NotFound("unknown_dataset", "There is no such version of any cases.")
+        raise NotFound(ErrorCode.UNKNOWN_DATASET, "There is no such version of any cases.")
     return dataset
 
 
@@ -172,19 +175,19 @@ def activate(
     challenge = lock(session, dataset.challenge_id)
     session.refresh(dataset)
     if dataset.state == DatasetState.ACTIVE:
-        raise Conflict("dataset_in_force", f"{dataset.digest} is in force already.")
+        raise Conflict(ErrorCode.DATASET_IN_FORCE, f"{dataset.digest} is in force already.")
     if dataset.state == DatasetState.DROPPED:
         detail = f"The files of {dataset.digest} were dropped; import its folder again to bring it back."
-        raise Conflict("dataset_dropped", detail)
+        raise Conflict(ErrorCode.DATASET_DROPPED, detail)
     _require_fit(session, dataset, challenge, settings)
     findings = Findings()
     find_overlaps(session, challenge, dataset.phase, cases=dataset.cases, findings=findings)
     if findings.errors:
-        raise Conflict("scans_public", "; ".join(findings.errors))
+        raise Conflict(ErrorCode.SCANS_PUBLIC, "; ".join(findings.errors))
     effect = effect_of(session, dataset)
     if effect.touches and not confirmed:
         detail = f"If {dataset.digest} comes into force: {effect.sentence()}. Confirm it to go on."
-        raise Conflict("not_confirmed", detail)
+        raise Conflict(ErrorCode.NEEDS_CONFIRMATION, detail)
     old = in_force(session, challenge, dataset.phase, dataset.task)
     if old is not None:
         old.move_to(session, DatasetState.SUPERSEDED, actor=actor)
@@ -199,7 +202,7 @@ def _require_fit(session: Session, dataset: Dataset, challenge: Challenge, setti
         return
     if problems := problems_of(dataset, challenge.spec, settings):
         detail = f"{dataset.digest} does not fit the challenge file as it is now: {some(problems)}."
-        raise Conflict("cases_unfit", detail)
+        raise Conflict(ErrorCode.CASES_UNFIT, detail)
     dataset.fits_version_id = challenge.current_version_id
 
 
@@ -213,18 +216,18 @@ def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) 
     session.refresh(dataset, with_for_update=True)
     if dataset.state == DatasetState.ACTIVE:
         raise Conflict(
-            "dataset_in_force", f"{dataset.digest} is in force; only other versions can be dropped."
+            ErrorCode.DATASET_IN_FORCE, f"{dataset.digest} is in force; only other versions can be dropped."
         )
     if dataset.state == DatasetState.DROPPED:
-        raise Conflict("dataset_dropped", f"The files of {dataset.digest} were dropped already.")
+        raise Conflict(ErrorCode.DATASET_DROPPED, f"The files of {dataset.digest} were dropped already.")
     if used := uses(session, dataset):
         ran = "1 evaluation" if used == 1 else f"{used:,} evaluations"
         detail = f"{ran} ran on {dataset.digest}; its files are what their scores are made of."
-        raise Conflict("dataset_used", detail)
+        raise Conflict(ErrorCode.DATASET_USED, detail)
     roots = (settings.inputs, settings.references)
     if not all(root.is_dir() and os.access(root, os.W_OK) for root in roots):
         detail = "This server cannot remove these files; use 'proctor-admin drop-dataset' where they were imported."
-        raise Conflict("files_elsewhere", detail)
+        raise Conflict(ErrorCode.FILES_ELSEWHERE, detail)
     trees = Trees.of(settings, Path(dataset.folder))
     size = trees.size()
     dataset.move_to(session, DatasetState.DROPPED, actor=actor)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from server.accounts.principals import Admin
 from server.errors import NotFound
 from server.evaluations.models import Evaluation
@@ -14,7 +15,7 @@ def receipt_of(session: Session, admin: Admin, evaluation_id: UUID) -> Receipt:
     """The receipt of a scored evaluation. It holds times of single cases, so it is for admins only."""
     receipt = session.get(Receipt, any_evaluation(session, admin, evaluation_id).id)
     if receipt is None:
-        raise NotFound("no_receipt", "This evaluation is not scored; a receipt is signed when it is.")
+        raise NotFound(ErrorCode.NO_RECEIPT, "This evaluation is not scored; a receipt is signed when it is.")
     return receipt
 
 
@@ -22,5 +23,5 @@ def any_evaluation(session: Session, admin: Admin, evaluation_id: UUID) -> Evalu
     """Any evaluation, for an admin."""
     evaluation = session.get(Evaluation, evaluation_id)
     if evaluation is None:
-        raise NotFound("unknown_evaluation", "There is no such evaluation.")
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, "There is no such evaluation.")
     return evaluation

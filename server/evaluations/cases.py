@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, contains_eager, defer
 
+from contract.problems import ErrorCode
 from server.datasets.models import Case
 from server.errors import NotFound
 from server.evaluations.models import CaseRun, Evaluation
@@ -53,6 +54,6 @@ def one(session: Session, evaluation: Evaluation, case_run: UUID) -> Shown:
     run = session.scalar(query)
     if run is None:
         raise NotFound(
-            "unknown_case", "This evaluation has no such case. The list of its cases has their ids."
+            ErrorCode.UNKNOWN_CASE, "This evaluation has no such case. The list of its cases has their ids."
         )
     return Shown(run, run.log, len(run.log or ""))

@@ -12,10 +12,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from server import events
 from server.accounts.principals import RunWorker
 from server.errors import NotNow
-from server.evaluations.models import CaseRun, WorkerSlot
+from server.evaluations.models import CaseRun
+from server.evaluations.worker_models import WorkerSlot
 
 BEING_SETTLED = 2
 """Cases beside two batches (the one that runs and the next one) that a slot may hold: their containers have ended."""
@@ -56,7 +58,7 @@ def admit(session: Session, worker: RunWorker, name: str) -> None:
     if found is not None and found[0] is not None and found[0] > found[1]:
         seconds = (found[0] - found[1]).total_seconds()
         why = "This slot gave back, again and again, cases that it was leased, so it has a pause"
-        raise NotNow("slot_paused", f"{why}: ask again in {seconds:.0f} s.", seconds=seconds)
+        raise NotNow(ErrorCode.SLOT_PAUSED, f"{why}: ask again in {seconds:.0f} s.", seconds=seconds)
 
 
 def room(held: Mapping[str, int], mode: str, batch: int) -> int:
@@ -68,7 +70,7 @@ def room(held: Mapping[str, int], mode: str, batch: int) -> int:
     left = 2 * batch + BEING_SETTLED - held.get(mode, 0)
     if left < 1:
         why = f"This slot holds {held[mode]} cases, as many as it may: finish them, or hand them back"
-        raise NotNow("slot_is_full", f"{why}.", seconds=_FULL_FOR)
+        raise NotNow(ErrorCode.SLOT_IS_FULL, f"{why}.", seconds=_FULL_FOR)
     return left
 
 
@@ -89,7 +91,7 @@ def _take_place(session: Session, worker: RunWorker) -> None:
     session.execute(delete(WorkerSlot).where(WorkerSlot.worker_id == worker.id, _idle_for(_MAKES_ROOM_AFTER)))
     if _count(session, worker.id) >= worker.slots:
         why = f"This token has {worker.slots} slots, as many as it may have; one that is gone for an hour makes room"
-        raise NotNow("too_many_slots", f"{why}. An admin can give a host more.", seconds=_CROWDED_FOR)
+        raise NotNow(ErrorCode.TOO_MANY_SLOTS, f"{why}. An admin can give a host more.", seconds=_CROWDED_FOR)
 
 
 def _slots(worker_id: UUID) -> Select[str]:
@@ -141,7 +143,7 @@ def note_returned(session: Session, run: CaseRun, how: Return) -> None:
     _change(session, run, **changed)
     if "paused_until" in changed and run.worker_id is not None and run.worker is not None:
         why = "It gives back, again and again, cases that it was leased."
-        tell(session, run.worker_id, run.worker, f"paused for {pause:g} s", why, actor="system")
+        tell(session, run.worker_id, run.worker, f"paused for {pause:g} s", why, actor=events.PLATFORM)
 
 
 def tell(session: Session, worker_id: UUID, name: str, what: str, why: str | None, *, actor: str) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus
 from server.challenges.models import Challenge
 from server.errors import NotFound
@@ -132,7 +133,9 @@ def _of(session: Session, challenge: str | None) -> Select[Evaluation, str, str]
         return query
     if session.scalar(select(Challenge.id).where(Challenge.slug == challenge)) is None:
         there = ", ".join(sorted(session.scalars(select(Challenge.slug)))) or "none"
-        raise NotFound("unknown_challenge", f"There is no challenge {challenge!r}. There are: {there}.")
+        raise NotFound(
+            ErrorCode.UNKNOWN_CHALLENGE, f"There is no challenge {challenge!r}. There are: {there}."
+        )
     return query.where(Challenge.slug == challenge)
 
 

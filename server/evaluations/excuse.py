@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from server import events
 from server.errors import Conflict, NotFound
@@ -22,11 +23,11 @@ def excuse(session: Session, evaluation_id: UUID, *, actor: str, why: str | None
         Conflict: it is neither rejected nor cancelled, so nothing of it counts.
     """
     if session.scalar(select(Evaluation.id).where(Evaluation.id == evaluation_id)) is None:
-        raise NotFound("unknown_evaluation", f"There is no evaluation {evaluation_id}.")
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"There is no evaluation {evaluation_id}.")
     evaluation = lock_evaluation(session, evaluation_id)
     if evaluation.status not in _FAILED:
         raise Conflict(
-            "not_failed",
+            ErrorCode.NOT_FAILED,
             f"Evaluation {evaluation_id} is {evaluation.status}; only one that was rejected or cancelled counts "
             "among the failures of a week, and can be excused.",
         )

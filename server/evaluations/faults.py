@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 
 from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.verdicts import Fault, PlatformFault
-from server.challenges.service import now
+from server.clock import now
 from server.database import after_commit
 from server.errors import Conflict
 from server.evaluations import conduct, suspicion, usage
 from server.evaluations.conduct import Return
 from server.evaluations.models import CaseRun, Evaluation, Trouble
-from server.evaluations.service import SYSTEM, Claim, drop_rest, lock_claimed, lock_evaluation, reject
+from server.evaluations.service import Claim, drop_rest, lock_claimed, lock_evaluation, reject
+from server.events import PLATFORM
 from server.settings import Settings
 from server.wakeups import wake_run_workers
 
@@ -61,7 +62,7 @@ def _park(
     run.faults += 1
     run.lease_until = None
     run.not_before = func.clock_timestamp() + timedelta(seconds=suspicion.pause_after(run.faults))
-    run.move_to(session, CaseStatus.PARKED, actor=actor, why=fault)
+    run.move_to(session, CaseStatus.PARKED, actor=actor, code=fault)
     session.add(
         Trouble(
             evaluation_id=evaluation.id,
@@ -98,7 +99,7 @@ def give_up(
     """
     evaluation.move_to(session, EvaluationStatus.ERRORED, actor=actor, code=code, why=why)
     evaluation.trouble = trouble
-    drop_rest(session, evaluation, counts=False)
+    drop_rest(session, evaluation, actor=actor, counts=False)
 
 
 def revive_parked(session: Session, *, settings: Settings) -> int:
@@ -120,7 +121,7 @@ def revive_parked(session: Session, *, settings: Settings) -> int:
     revived = session.scalars(parked, execution_options={"populate_existing": True}).all()
     for run in revived:
         run.not_before = None
-        run.move_to(session, CaseStatus.WAITING, actor=SYSTEM, why="its pause is over")
+        run.move_to(session, CaseStatus.WAITING, actor=PLATFORM, why="its pause is over")
     if revived:
         after_commit(session, lambda: wake_run_workers(settings.redis_url))
     return len(revived)
@@ -147,7 +148,7 @@ def expire_leases(session: Session, *, settings: Settings) -> int:
         if run.status == CaseStatus.RUNNING:  # and not dropped with an evaluation that this loop gave up
             detail = f"{run.worker} did not renew its lease of {settings.lease_seconds:g} s."
             fault = PlatformFault.WORKER_LOST
-            _park(session, evaluation, run, fault, detail, actor=SYSTEM)
+            _park(session, evaluation, run, fault, detail, actor=PLATFORM)
     return len(lost)
 
 

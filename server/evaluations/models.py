@@ -9,15 +9,14 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from contract.statuses import CaseStatus, EvaluationStatus, Mode
 from evaluator.verdicts import PlatformFault
-from server import events
 from server.challenges.models import SpecVersion
 from server.database import Base, Created, Identified
 from server.datasets.models import Case, Dataset
 from server.evaluations.measured import MeasuredColumns
 from server.evaluations.result_models import Score
-from server.evaluations.status import ACTIVE, CASE_MOVES, EVALUATION_MOVES, IllegalMove
-from server.evaluations.worker_models import Conduct
+from server.evaluations.status import ACTIVE, CASE_MOVES, EVALUATION_MOVES
 from server.images.models import Image
+from server.moves import move
 
 
 class Evaluation(Identified, Created, Base):
@@ -69,9 +68,9 @@ class Evaluation(Identified, Created, Base):
     evaluator_version: Mapped[str | None] = mapped_column(default=None)
     # How each board was scored, see evaluator.bases; null before it is, and where nothing was kept of it.
     scored_with: Mapped[dict[str, Any] | None] = mapped_column(default=None)
-    scoring_claim: Mapped[int] = mapped_column(default=0)
+    scoring_claim_no: Mapped[int] = mapped_column(default=0)
     scoring_faults: Mapped[int] = mapped_column(default=0)
-    scoring_until: Mapped[datetime | None] = mapped_column(default=None)
+    scoring_lease_until: Mapped[datetime | None] = mapped_column(default=None)
     scoring_not_before: Mapped[datetime | None] = mapped_column(default=None)
     started_at: Mapped[datetime | None] = mapped_column(default=None)
     finished_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -110,16 +109,21 @@ class Evaluation(Identified, Created, Base):
         Raises:
             IllegalMove: the table of moves does not hold it.
         """
-        old = self.status
-        if status not in EVALUATION_MOVES[old]:
-            raise IllegalMove(f"evaluation {self.id}: {old} → {status}")
-        self.status = status
+        self.status = move(
+            session,
+            "evaluation",
+            self.id,
+            EVALUATION_MOVES,
+            self.status,
+            status,
+            actor=actor,
+            code=code,
+            why=why,
+        )
         self.reason_code, self.reason = code, why
         if status is EvaluationStatus.RUNNING:
             self.started_at = func.now()
         self.finished_at = None if status in ACTIVE else func.now()
-        what = f"{old} → {status}" + (f" ({code})" if code else "")
-        events.record(session, "evaluation", self.id, actor=actor, what=what, why=why)
 
 
 class CaseRun(Identified, MeasuredColumns, Base):
@@ -180,20 +184,34 @@ class CaseRun(Identified, MeasuredColumns, Base):
         self.lease_until = self.finished_at = None
         self.warnings = []
 
-    def move_to(self, session: Session, status: CaseStatus, *, actor: str, why: str | None = None) -> None:
+    def move_to(
+        self,
+        session: Session,
+        status: CaseStatus,
+        *,
+        actor: str,
+        code: str | None = None,
+        why: str | None = None,
+    ) -> None:
         """Changes the status and records the event.
 
         Raises:
             IllegalMove: the table of moves does not hold it.
         """
-        old = self.status
-        if status not in CASE_MOVES[old]:
-            raise IllegalMove(f"case run {self.id}: {old} → {status}")
-        self.status = status
+        self.status = move(
+            session,
+            "case_run",
+            self.id,
+            CASE_MOVES,
+            self.status,
+            status,
+            actor=actor,
+            code=code,
+            claim_no=self.claim_no,
+            why=why,
+        )
         if status is CaseStatus.DONE:
             self.finished_at = func.now()
-        what = f"{old} → {status} (claim {self.claim_no})"
-        events.record(session, "case_run", self.id, actor=actor, what=what, why=why)
 
 
 class Trouble(Identified, Created, Base):
@@ -214,36 +232,3 @@ class Trouble(Identified, Created, Base):
     code: Mapped[PlatformFault]
     detail: Mapped[str] = mapped_column(default="")
     counts: Mapped[bool] = mapped_column(default=True, server_default=true())
-
-
-class WorkerSlot(Conduct, Base):
-    """What a slot of a run worker last offered and when, what it runs or ran last, and why it takes no work."""
-
-    __tablename__ = "worker_slots"
-
-    worker_id: Mapped[UUID] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(primary_key=True)
-    cpus: Mapped[float]
-    memory: Mapped[int] = mapped_column(BigInteger)
-    gpus: Mapped[int]
-    gpu_memory: Mapped[int] = mapped_column(BigInteger)
-    runtimes: Mapped[list[str]] = mapped_column(default=list, server_default='["runc"]')
-    most: Mapped[int] = mapped_column(default=1, server_default="1")
-    invoke: Mapped[bool] = mapped_column(default=False, server_default=false())
-    unfit: Mapped[str | None] = mapped_column(default=None)
-    # What it was leased last. While it holds a case, `charged_at` says up to when its time is in `team_usage`.
-    evaluation_id: Mapped[UUID | None] = mapped_column(default=None)
-    team_id: Mapped[UUID | None] = mapped_column(default=None)
-    image_id: Mapped[UUID | None] = mapped_column(default=None)
-    charged_at: Mapped[datetime | None] = mapped_column(default=None)
-    seen_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
-
-
-class TeamUsage(Base):
-    """Slot seconds that a team had lately, halved every hour: what they were worth at `as_of`."""
-
-    __tablename__ = "team_usage"
-
-    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"), primary_key=True)
-    seconds: Mapped[float]
-    as_of: Mapped[datetime]

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from server import events
 from server.errors import Conflict
 from server.evaluations.receipts import public_key, verify
@@ -44,7 +45,7 @@ def require_own_key(session: Session, settings: Settings) -> None:
         present = own if any(verify(one.statement, one.signature, own) for one in newest) else "another"
     if present is not None and present != own:
         raise Conflict(
-            "other_secret_key",
+            ErrorCode.OTHER_SECRET_KEY,
             "The secret key is not the one this installation works with: pseudonyms and the signatures of receipts "
             "come from it.",
         )

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 
 from contract.leases import Finish
 from server.evaluations import conduct
-from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.worker_models import WorkerSlot
+from server.events import PLATFORM
 
 _LOG_SLACK = 4096
 _MOMENT = 1.0
@@ -59,4 +61,4 @@ def _most(session: Session, run: CaseRun) -> dict[str, float]:
 def _tell(session: Session, run: CaseRun, lowered: Mapping[str, object]) -> None:
     if run.worker_id is not None and run.worker is not None:
         what = f"said what cannot be: {', '.join(sorted(lowered))}"
-        conduct.tell(session, run.worker_id, run.worker, what, f"case run {run.id}", actor="system")
+        conduct.tell(session, run.worker_id, run.worker, what, f"case run {run.id}", actor=PLATFORM)

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.bases import scoring_base
 from evaluator.scoring import Report
@@ -25,6 +26,7 @@ from server.evaluations.models import Evaluation, Trouble
 from server.evaluations.reports import store
 from server.evaluations.result_models import Receipt
 from server.evaluations.service import COUNTED, lock_evaluation, reject
+from server.events import PLATFORM
 from server.settings import Settings
 
 LEASE = timedelta(minutes=2)
@@ -39,15 +41,14 @@ RUN_INVALID = (
     f"trained on, and all have the same width. {COUNTED}"
 )
 """What is told of hidden cases: the report's sentence has counts and widths, which an image can choose."""
-_ACTOR = "score worker"
 
 
 def claim(session: Session) -> Evaluation | None:
     """The evaluation that has waited longest for its scores, leased to the caller."""
     while (evaluation := _next(session)) is not None:
-        if evaluation.scoring_until is None:
-            evaluation.scoring_claim += 1
-            evaluation.scoring_until = func.clock_timestamp() + LEASE
+        if evaluation.scoring_lease_until is None:
+            evaluation.scoring_claim_no += 1
+            evaluation.scoring_lease_until = func.clock_timestamp() + LEASE
             session.flush()
             return evaluation
         _park(session, evaluation, PlatformFault.SCORER_LOST, _WITHOUT_A_WORD)
@@ -60,7 +61,7 @@ def _next(session: Session) -> Evaluation | None:
         select(Evaluation)
         .where(
             Evaluation.status == EvaluationStatus.SCORING,
-            or_(Evaluation.scoring_until.is_(None), Evaluation.scoring_until < clock),
+            or_(Evaluation.scoring_lease_until.is_(None), Evaluation.scoring_lease_until < clock),
             or_(Evaluation.scoring_not_before.is_(None), Evaluation.scoring_not_before <= clock),
         )
         .order_by(Evaluation.created_at, Evaluation.id)
@@ -76,7 +77,7 @@ def renew(session: Session, evaluation_id: UUID, claim_no: int) -> None:
     Raises:
         Conflict: another has taken it, or it has ended.
     """
-    _locked(session, evaluation_id, claim_no).scoring_until = func.clock_timestamp() + LEASE
+    _locked(session, evaluation_id, claim_no).scoring_lease_until = func.clock_timestamp() + LEASE
 
 
 def bases(spec: Spec, task: str) -> dict[str, Any]:
@@ -107,12 +108,12 @@ def settle(
     refused = next((report.rejected for report in reports.values() if report.rejected is not None), None)
     if refused is not None:
         why = RUN_INVALID if evaluation.is_hidden else refused
-        reject(session, evaluation, actor=_ACTOR, code="run_invalid", why=why)
+        reject(session, evaluation, actor=PLATFORM, code="run_invalid", why=why)
         return
     statement = receipts.statement(evaluation, reports)
     signature = receipts.sign(statement, settings)
     session.add(Receipt(evaluation_id=evaluation_id, statement=statement, signature=signature))
-    evaluation.move_to(session, EvaluationStatus.SCORED, actor=_ACTOR)
+    evaluation.move_to(session, EvaluationStatus.SCORED, actor=PLATFORM)
 
 
 def fail(session: Session, evaluation_id: UUID, claim_no: int, fault: PlatformFault, detail: str) -> None:
@@ -134,20 +135,20 @@ def put_back(session: Session, evaluation_id: UUID, claim_no: int) -> None:
         evaluation = _locked(session, evaluation_id, claim_no)
     except Conflict:
         return  # somebody else's by now
-    evaluation.scoring_until = None
+    evaluation.scoring_lease_until = None
     evaluation.scoring_not_before = func.clock_timestamp() + WITHOUT_ROOM
 
 
 def _park(session: Session, evaluation: Evaluation, fault: PlatformFault, detail: str) -> None:
     evaluation.scoring_faults += 1
-    evaluation.scoring_until = None
+    evaluation.scoring_lease_until = None
     pause = timedelta(seconds=suspicion.pause_after(evaluation.scoring_faults))
     evaluation.scoring_not_before = func.clock_timestamp() + pause
     session.add(Trouble(evaluation_id=evaluation.id, image_id=evaluation.image_id, code=fault, detail=detail))
     session.flush()
     blamed = _refused(session, evaluation, fault) or suspicion.of_scoring(session, evaluation)
     if blamed is not None:
-        give_up(session, evaluation, actor=_ACTOR, code=fault, why=NOT_SCORED, trouble=f"{blamed} {detail}")
+        give_up(session, evaluation, actor=PLATFORM, code=fault, why=NOT_SCORED, trouble=f"{blamed} {detail}")
 
 
 def _refused(session: Session, evaluation: Evaluation, fault: PlatformFault) -> str | None:
@@ -164,6 +165,6 @@ def _refused(session: Session, evaluation: Evaluation, fault: PlatformFault) -> 
 
 def _locked(session: Session, evaluation_id: UUID, claim_no: int) -> Evaluation:
     evaluation = lock_evaluation(session, evaluation_id)
-    if evaluation.scoring_claim != claim_no or evaluation.status != EvaluationStatus.SCORING:
-        raise Conflict("scoring_lost", "This evaluation is not yours to score any more.")
+    if evaluation.scoring_claim_no != claim_no or evaluation.status != EvaluationStatus.SCORING:
+        raise Conflict(ErrorCode.SCORING_LOST, "This evaluation is not yours to score any more.")
     return evaluation

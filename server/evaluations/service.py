@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from contract.leases import Finish
+from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, Mode
 from evaluator.verdicts import VALID, commonest
 from server import events
@@ -21,13 +22,13 @@ from server.errors import Conflict, NotFound
 from server.evaluations import budgets, conduct, usage
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.outputs import waiting_name
+from server.evaluations.runs import move_runs
 from server.evaluations.said import believable
 from server.evaluations.status import ACTIVE, UNDER_WAY
 from server.naming import naming
 from server.settings import Settings
 from server.wakeups import wake_run_workers, wake_score_workers
 
-SYSTEM = "system"
 COUNTED = "No attempt was spent; rejected evaluations on hidden cases are counted by the week."
 
 
@@ -82,7 +83,7 @@ def lock_run(session: Session, claim: Claim) -> CaseRun:
 
 def _lost() -> Conflict:
     return Conflict(
-        "lease_lost", "This case is not leased to you any more; stop it and throw its output away."
+        ErrorCode.LEASE_LOST, "This case is not leased to you any more; stop it and throw its output away."
     )
 
 
@@ -95,7 +96,7 @@ def finish(session: Session, claim: Claim, finished: Finish, *, actor: str, sett
     """
     evaluation, run = lock_claimed(session, claim)
     if finished.output is not None and finished.output != run.output:
-        raise NotFound("unknown_output", "Upload the output of this case first.")
+        raise NotFound(ErrorCode.UNKNOWN_OUTPUT, "Upload the output of this case first.")
     finished = believable(session, evaluation, run, finished)
     if evaluation.status == EvaluationStatus.QUEUED:  # the claim that should have started it was rolled back
         evaluation.move_to(session, EvaluationStatus.RUNNING, actor=actor)
@@ -123,7 +124,7 @@ def _settle(session: Session, evaluation: Evaluation, run: CaseRun, finished: Fi
     evaluation.seconds += finished.seconds
     evaluation.peak_memory_bytes = _larger(evaluation.peak_memory_bytes, finished.peak_memory_bytes)
     evaluation.peak_gpu_memory_bytes = _larger(evaluation.peak_gpu_memory_bytes, finished.gpu_memory_bytes)
-    run.move_to(session, CaseStatus.DONE, actor=actor, why=finished.code)
+    run.move_to(session, CaseStatus.DONE, actor=actor, code=finished.code)
     session.flush()
 
 
@@ -237,7 +238,7 @@ def hidden_failure_sentence(which: str, verdicts: list[str]) -> str:
 def reject(session: Session, evaluation: Evaluation, *, actor: str, code: str, why: str) -> None:
     """Ends an evaluation by the participant's fault; no attempt is spent."""
     evaluation.move_to(session, EvaluationStatus.REJECTED, actor=actor, code=code, why=why)
-    drop_rest(session, evaluation)
+    drop_rest(session, evaluation, actor=actor)
 
 
 def cancel(session: Session, evaluation_id: UUID, *, actor: str) -> Evaluation:
@@ -245,33 +246,24 @@ def cancel(session: Session, evaluation_id: UUID, *, actor: str) -> Evaluation:
     evaluation = lock_evaluation(session, evaluation_id)
     if evaluation.status not in ACTIVE:
         raise Conflict(
-            "already_ended", f"This evaluation has ended ({evaluation.status}) and cannot be cancelled."
+            ErrorCode.ALREADY_ENDED,
+            f"This evaluation has ended ({evaluation.status}) and cannot be cancelled.",
         )
     evaluation.move_to(session, EvaluationStatus.CANCELLED, actor=actor)
-    drop_rest(session, evaluation)
+    drop_rest(session, evaluation, actor=actor)
     return evaluation
 
 
-def drop_rest(session: Session, evaluation: Evaluation, *, counts: bool = True) -> None:
-    """Takes what has not ended out of the queue; one event says it for all of them.
+def drop_rest(session: Session, evaluation: Evaluation, *, actor: str, counts: bool = True) -> None:
+    """Takes what has not ended out of the queue.
 
     `counts`: the time of the slots that are at it is the team's.
     """
-    dropped = session.scalars(
-        update(CaseRun)
-        .where(
-            CaseRun.evaluation_id == evaluation.id,
-            CaseRun.status.in_(UNDER_WAY),
-        )
-        .values(status=CaseStatus.DROPPED)
-        .returning(CaseRun)
-    ).all()
+    why = f"The evaluation is {evaluation.status}."
+    dropped = move_runs(session, evaluation, UNDER_WAY, CaseStatus.DROPPED, actor=actor, why=why)
     evaluation.remaining = 0
-    if dropped:
-        what = f"{len(dropped)} case runs dropped"
-        events.record(session, "evaluation", evaluation.id, actor=SYSTEM, what=what)
-        leased = [one for one in dropped if one.lease_until is not None]
-        usage.charge(session, evaluation.team_id, leased, counts=counts)
+    leased = [run for run in dropped if run.lease_until is not None]
+    usage.charge(session, evaluation.team_id, leased, counts=counts)
 
 
 def hand_back(

@@ -33,7 +33,3 @@ HAS_CASES = (_E.QUEUED, _E.RUNNING)
 
 UNDER_WAY = (_C.WAITING, _C.RUNNING, _C.PARKED)
 """States of a case that will have a verdict if its evaluation goes on."""
-
-
-class IllegalMove(Exception):
-    """A move that the tables above do not hold: a defect of ours, never a user's."""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.verdicts import Fault, PlatformFault
-from server.challenges.service import now
+from server.clock import now
 from server.evaluations.models import CaseRun, Evaluation, Trouble
 from server.evaluations.status import ACTIVE
 

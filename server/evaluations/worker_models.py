@@ -1,9 +1,9 @@
-"""What is kept of run workers beside what their slots offer: how these behave, and what their tokens have read."""
+"""What is kept of run workers: what their slots offer and how they behave, what tokens have read, what teams had."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, func
+from sqlalchemy import BigInteger, ForeignKey, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.database import Base
@@ -25,6 +25,39 @@ class Conduct:
     # When it last made an entry in the event log.
     told_at: Mapped[datetime | None] = mapped_column(default=None)
     paused_until: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class WorkerSlot(Conduct, Base):
+    """What a slot of a run worker last offered and when, what it runs or ran last, and why it takes no work."""
+
+    __tablename__ = "worker_slots"
+
+    worker_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    cpus: Mapped[float]
+    memory: Mapped[int] = mapped_column(BigInteger)
+    gpus: Mapped[int]
+    gpu_memory: Mapped[int] = mapped_column(BigInteger)
+    runtimes: Mapped[list[str]] = mapped_column(default=list, server_default='["runc"]')
+    most: Mapped[int] = mapped_column(default=1, server_default="1")
+    invoke: Mapped[bool] = mapped_column(default=False, server_default=false())
+    unfit: Mapped[str | None] = mapped_column(default=None)
+    # What it was leased last. While it holds a case, `charged_at` says up to when its time is in `team_usage`.
+    evaluation_id: Mapped[UUID | None] = mapped_column(default=None)
+    team_id: Mapped[UUID | None] = mapped_column(default=None)
+    image_id: Mapped[UUID | None] = mapped_column(default=None)
+    charged_at: Mapped[datetime | None] = mapped_column(default=None)
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class TeamUsage(Base):
+    """Slot seconds that a team had lately, halved every hour: what they were worth at `as_of`."""
+
+    __tablename__ = "team_usage"
+
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"), primary_key=True)
+    seconds: Mapped[float]
+    as_of: Mapped[datetime]
 
 
 class WorkerRead(Base):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
+from contract.problems import ErrorCode
 from server.errors import BadRequest, Problem, TooLarge
 
 _LEAST_RATE = 128 * 2**10  # bytes a second that a whole body has to come with, after the first seconds
@@ -36,7 +37,9 @@ def announced(scope: Scope) -> int | None:
 
 def too_large(most: int) -> TooLarge:
     """The refusal of a body that is larger than its route takes."""
-    return TooLarge("body_too_large", f"The body of this request may have at most {most} bytes.", limit=most)
+    return TooLarge(
+        ErrorCode.BODY_TOO_LARGE, f"The body of this request may have at most {most} bytes.", limit=most
+    )
 
 
 async def read(receive: Receive, most: int, hold: Callable[[int], None]) -> bytes:
@@ -66,7 +69,7 @@ async def read(receive: Receive, most: int, hold: Callable[[int], None]) -> byte
                     return b"".join(pieces)
     except TimeoutError:
         detail = f"The body of this request did not come within {seconds:.0f} seconds. Send it again, faster."
-        raise Slow("body_too_slow", detail) from None
+        raise Slow(ErrorCode.BODY_TOO_SLOW, detail) from None
 
 
 def require_shallow(body: bytes) -> None:
@@ -92,7 +95,8 @@ def require_shallow(body: bytes) -> None:
 
 def _too_deep() -> BadRequest:
     return BadRequest(
-        "nested_too_deeply", f"The body's lists and objects may lie at most {DEEPEST} deep in each other."
+        ErrorCode.NESTED_TOO_DEEPLY,
+        f"The body's lists and objects may lie at most {DEEPEST} deep in each other.",
     )
 
 
@@ -127,7 +131,7 @@ class Paced:
 
 def _too_slow() -> Slow:
     return Slow(
-        "stream_too_slow",
+        ErrorCode.STREAM_TOO_SLOW,
         f"Less than {_LEAST_IN_WINDOW // 2**20} MiB came in {_WINDOW:.0f} seconds. "
         "Ask where it stands and go on there.",
     )

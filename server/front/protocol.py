@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from contract.problems import ErrorCode
+
 HEADER_SECONDS = (
     10.0  # from the connection, or the first byte of a further request, to the end of its headers
 )
@@ -73,7 +75,9 @@ class Protocol(HttpToolsProtocol):
         cls = type(self)
         cls._most = cls._most or most_connections()
         if not self._has_room(cls._most):
-            self._refuse(503, "busy", "Busy", "Too many connections are open. Try again in some seconds.")
+            self._refuse(
+                503, ErrorCode.BUSY, "Busy", "Too many connections are open. Try again in some seconds."
+            )
             return
         self._idle[self] = None
         self._expect_headers()
@@ -199,7 +203,10 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
         elif not self.transport.is_closing():
             self._refuse(
-                408, "headers_too_slow", "Request timeout", "The request's headers did not come in time."
+                408,
+                ErrorCode.HEADERS_TOO_SLOW,
+                "Request timeout",
+                "The request's headers did not come in time.",
             )
 
     def _waiting(self) -> int:
@@ -239,13 +246,13 @@ class Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be read as HTTP is answered and closed."""
-        self._refuse(400, "not_http", "Bad request", "This cannot be read as a request of HTTP/1.1.")
+        self._refuse(400, ErrorCode.NOT_HTTP, "Bad request", "This cannot be read as a request of HTTP/1.1.")
 
     def _too_large(self) -> None:
         detail = f"A request has at most {HEADERS} headers, and with its address {HEADER_BYTES // 1024} KiB of them."
-        self._refuse(431, "headers_too_large", "Headers too large", detail)
+        self._refuse(431, ErrorCode.HEADERS_TOO_LARGE, "Headers too large", detail)
 
-    def _refuse(self, status: int, code: str, title: str, detail: str) -> None:
+    def _refuse(self, status: int, code: ErrorCode, title: str, detail: str) -> None:
         """Answers without the application, and closes."""
         problem = {"type": f"urn:proctor:problem:{code}", "title": title, "status": status, "detail": detail}
         body = json.dumps({**problem, "code": code}).encode()

@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import Select, extract, func, select
+from sqlalchemy import ColumnElement, Select, extract, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
 from contract.images import ImageFacts
+from contract.problems import ErrorCode
 from contract.statuses import UploadStatus
 from server import events
 from server.accounts.principals import User
@@ -51,16 +52,18 @@ def claim_upload_to_check(
     whose checks never ended is rejected on the way, so that it cannot take checkers down for good.
     """
     while (upload := next_to_check(session, most_per_team=most_per_team, left=left)) is not None:
-        if upload.check_no >= _CHECKS:
+        if upload.check_lease_until is not None:  # its checker ended without a word
+            upload.check_faults += 1
+        if upload.check_faults >= _CHECKS:
             message = (
                 "The check of this archive did not end. Upload it again, and tell the organizers if it stays."
             )
             _finish_rejected(session, upload, "check_failed", message, uploads=uploads)
             session.flush()
             continue
-        upload.check_no += 1
+        upload.check_claim_no += 1
         upload.check_began_at = func.clock_timestamp()
-        upload.check_expires_at = func.now() + CHECK_LEASE
+        upload.check_lease_until = func.now() + CHECK_LEASE
         session.flush()
         return upload
     return None
@@ -74,7 +77,7 @@ def renew_check(session: Session, upload: Upload) -> None:
     """
     held = _held(session, upload)
     _charge(held)
-    held.check_expires_at = func.now() + CHECK_LEASE
+    held.check_lease_until = func.now() + CHECK_LEASE
 
 
 def put_back(session: Session, upload: Upload) -> None:
@@ -84,9 +87,15 @@ def put_back(session: Session, upload: Upload) -> None:
         Conflict: the lease was lost to another checker.
     """
     held = _held(session, upload)
+    held.check_faults += 1
+    _let_go(held, func.now() + CHECK_PAUSE)
+
+
+def _let_go(held: Upload, not_before: ColumnElement[datetime]) -> None:
+    """Ends a lease; the next check begins no earlier."""
     _charge(held)
-    held.check_began_at = None
-    held.check_expires_at = func.now() + CHECK_PAUSE
+    held.check_began_at = held.check_lease_until = None
+    held.check_not_before = not_before
 
 
 def _charge(held: Upload) -> None:
@@ -108,10 +117,7 @@ def wait_for_room(session: Session, upload: Upload, *, needs: int, uploads: Path
     if session.scalar(select(func.now() > upload.expires_at)):
         _finish_rejected(session, upload, "storage_full", _NO_ROOM, uploads=uploads)
         return
-    _charge(upload)
-    upload.check_no -= 1
-    upload.check_began_at = None
-    upload.check_expires_at = func.now() + WITHOUT_ROOM * (0.5 + func.random())
+    _let_go(upload, func.now() + WITHOUT_ROOM * (0.5 + func.random()))
     upload.check_needs = needs
     upload.code, upload.message = "storage_full", _WAITS_FOR_ROOM
 
@@ -149,10 +155,9 @@ def settle_valid(
     upload.image = facts.digest
     upload.code = upload.message = None
     _charge(upload)
-    upload.move_to(UploadStatus.READY)
+    upload.move_to(session, UploadStatus.READY, actor=events.PLATFORM, why=facts.digest)
     session.flush()
     require(session, upload.team_id, 0, allowed)
-    events.record(session, "upload", upload.id, actor="platform", what=upload.status, why=facts.digest)
     _remove_after_commit(session, upload, uploads)
     return get_image(session, upload.team_id, facts.digest)
 
@@ -188,7 +193,7 @@ def get_image(session: Session, team_id: UUID, digest: str) -> Image:
 
 def _unknown_image() -> NotFound:
     return NotFound(
-        "unknown_image",
+        ErrorCode.UNKNOWN_IMAGE,
         "The team has no image with this digest. Upload its archive first, and take the digest that the upload shows "
         "once it is ready.",
     )
@@ -238,7 +243,7 @@ def remove_image(
     status = session.scalar(needed.limit(1))
     if status is not None:
         raise Conflict(
-            "image_in_use",
+            ErrorCode.IMAGE_IN_USE,
             f"An evaluation of this image is {status}. Images of evaluations that are under way, scored or errored are "
             "kept, so that they can be run again; others can be removed.",
         )
@@ -254,10 +259,10 @@ def _own(team_id: UUID) -> Select[Image]:
 
 def _held(session: Session, upload: Upload) -> Upload:
     """The upload's row, locked, if `upload` is still the claim that counts."""
-    claim = upload.check_no
+    claim_no = upload.check_claim_no
     row = session.get(Upload, upload.id, with_for_update=True, populate_existing=True)
-    if row is None or row.status is not UploadStatus.CHECKING or row.check_no != claim:
-        raise Conflict("check_lost", "Another checker took this upload.")
+    if row is None or row.status is not UploadStatus.CHECKING or row.check_claim_no != claim_no:
+        raise Conflict(ErrorCode.CHECK_LOST, "Another checker took this upload.")
     return row
 
 

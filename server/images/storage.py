@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Integer, and_, cast, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import UploadStatus
 from server.disk import gib
 from server.errors import Conflict, StorageFull
@@ -65,13 +66,13 @@ def require(session: Session, team_id: UUID, size: int, allowed: Allowed) -> Non
     session.scalar(select(Team.id).where(Team.id == team_id).with_for_update(key_share=True))
     images = select(func.count()).where(Image.team_id == team_id, Image.removed_at.is_(None))
     if (session.scalar(images) or 0) >= MOST_IMAGES:
-        raise Conflict("too_many_images", f"The team has {MOST_IMAGES:,} images. {_HOW}")
+        raise Conflict(ErrorCode.TOO_MANY_IMAGES, f"The team has {MOST_IMAGES:,} images. {_HOW}")
     used = stored(session, team_id).used
     if used + size > allowed.team:
         raise over(used, size, allowed)
     if allowed.total is not None and total(session) + size > allowed.total:
         raise StorageFull(
-            "total_storage_full",
+            ErrorCode.TOTAL_STORAGE_FULL,
             "All teams together store as much as the organizers allow on this server. Tell them, and try again "
             "later; what you have uploaded can be submitted.",
         )
@@ -93,7 +94,7 @@ def too_large_unpacked(used: int, allowed: Allowed) -> StorageFull:
 
 def _over(sentence: str, used: int, allowed: Allowed) -> StorageFull:
     detail = f"{sentence} store; {gib(allowed.team)} are allowed. {_HOW}"
-    return StorageFull("team_storage_full", detail, used=used, allowed=allowed.team)
+    return StorageFull(ErrorCode.TEAM_STORAGE_FULL, detail, used=used, allowed=allowed.team)
 
 
 def total(session: Session) -> int:

@@ -11,13 +11,10 @@ _HALF_LIFE = 3600.0
 _REMEMBERED = text("interval '1 day'")
 _FREE = and_(
     Upload.status == UploadStatus.CHECKING,
-    or_(Upload.check_expires_at.is_(None), Upload.check_expires_at < func.now()),
+    or_(Upload.check_lease_until.is_(None), Upload.check_lease_until < func.now()),
+    or_(Upload.check_not_before.is_(None), Upload.check_not_before < func.now()),
 )
-_RUNS = and_(
-    Upload.status == UploadStatus.CHECKING,
-    Upload.check_began_at.is_not(None),
-    Upload.check_expires_at >= func.now(),
-)
+_RUNS = and_(Upload.status == UploadStatus.CHECKING, Upload.check_lease_until >= func.now())
 
 
 def next_to_check(session: Session, *, most_per_team: int, left: int) -> Upload | None:

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session, aliased
 
 from contract.statuses import EvaluationStatus
 from server.challenges.models import Challenge
-from server.challenges.service import get_phase, now, released_event
+from server.challenges.service import get_phase, released_event
+from server.clock import now
 from server.datasets.models import IN_FORCE, Dataset
 from server.evaluations.models import Evaluation
 from server.evaluations.status import ACTIVE

@@ -11,6 +11,7 @@ from sqlalchemy import Uuid, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, undefer
 
+from contract.problems import ErrorCode
 from evaluator.ranking import Row, Standings, direction_of, rank
 from evaluator.spec import Board
 from evaluator.spec import Challenge as Spec
@@ -59,10 +60,11 @@ class Found:
 def require_visible(challenge: Challenge, phase: str, viewer: User | None) -> None:
     """Raises unless the phase has a board that `viewer` may see; a sealed one is for admins until released."""
     if get_phase(challenge.spec, phase).board == "none":
-        raise NotFound("no_board", f"Phase {phase!r} has no leaderboard.")
+        raise NotFound(ErrorCode.NO_BOARD, f"Phase {phase!r} has no leaderboard.")
     if is_sealed(challenge, phase) and not isinstance(viewer, Admin):
         raise Forbidden(
-            "board_sealed", f"The leaderboard of phase {phase!r} is sealed until the organizers release it."
+            ErrorCode.BOARD_SEALED,
+            f"The leaderboard of phase {phase!r} is sealed until the organizers release it.",
         )
 
 

@@ -22,7 +22,7 @@ from evaluator.ranking import Standing, direction_of
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Metric
 from server.challenges.models import Challenge
-from server.challenges.service import now as now_of
+from server.clock import now as now_of
 from server.leaderboard import release, service
 from server.leaderboard.bases import case_counts, in_force
 from server.leaderboard.service import Attempt, Found

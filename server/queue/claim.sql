@@ -93,10 +93,10 @@ WITH slot AS (
     )
     RETURNING id
 ), told AS (
-    INSERT INTO events (id, subject, subject_id, actor, what)
-    SELECT cast(:event AS uuid), 'case_run', id, :actor, 'waiting → running (claim ' || claim_no || ')' FROM leased
+    INSERT INTO events (id, subject, subject_id, actor, old, new, claim_no)
+    SELECT cast(:event AS uuid), 'case_run', id, :actor, 'waiting', 'running', claim_no FROM leased
     UNION ALL
-    SELECT cast(:start_event AS uuid), 'evaluation', id, :actor, 'queued → running' FROM started
+    SELECT cast(:start_event AS uuid), 'evaluation', id, :actor, 'queued', 'running', NULL FROM started
 ), noted AS (
     INSERT INTO worker_slots AS old (worker_id, name, cpus, memory, gpus, gpu_memory, runtimes, most, invoke, seen_at,
         evaluation_id, team_id, image_id, charged_at)

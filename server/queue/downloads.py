@@ -6,6 +6,7 @@ from typing import Any
 from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
+from contract.problems import ErrorCode
 from contract.texts import BINARY
 from server.errors import DataMissing
 
@@ -28,7 +29,9 @@ def download(path: Path, media_type: str) -> Download:
         DataMissing: it is not there.
     """
     if not path.is_file():
-        raise DataMissing("data_missing", "The server no longer has this file; its admin has to restore it.")
+        raise DataMissing(
+            ErrorCode.DATA_MISSING, "The server no longer has this file; its admin has to restore it."
+        )
     return Download(path, media_type=media_type)
 
 

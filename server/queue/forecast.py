@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from contract.queue import Forecast, ForecastChange, PhaseForecast, TaskForecast
 from contract.statuses import CaseStatus, Mode
 from server.challenges.models import Challenge
-from server.challenges.service import now
+from server.clock import now
 from server.evaluations.errors import parked_sentence
-from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.status import HAS_CASES
+from server.evaluations.worker_models import WorkerSlot
 from server.queue.batches import may_invoke
 from server.queue.outlook import Work, ends
 from server.queue.slots import fits, needs, present_slots

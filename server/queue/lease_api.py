@@ -25,6 +25,7 @@ from contract.leases import (
     SlotState,
     StoredOutput,
 )
+from contract.problems import ErrorCode
 from contract.statuses import Mode
 from contract.texts import BINARY, Name
 from server.accounts.principals import RunWorker
@@ -148,7 +149,7 @@ def get_input(session: SessionDep, settings: SettingsDep, claim: ClaimDep, key: 
     """One input file of the leased case."""
     run = service.lock_run(session, claim)
     if key not in run.case.files:
-        raise NotFound("unknown_input", f"This case has no input {key!r}.")
+        raise NotFound(ErrorCode.UNKNOWN_INPUT, f"This case has no input {key!r}.")
     reads.note(session, run, "case", run.case_id, run.case.files[key]["size"])
     return download(settings.inputs / run.case.files[key]["path"], "application/gzip")
 
@@ -163,7 +164,7 @@ def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name
     run = service.lock_run(session, claim)
     facts = session.get_one(Image, run.evaluation.image_id).facts
     if digest not in facts.blobs:
-        raise NotFound("unknown_blob", "This blob is not part of the leased case's image.")
+        raise NotFound(ErrorCode.UNKNOWN_BLOB, "This blob is not part of the leased case's image.")
     file = blobs.path(digest)
     reads.note(session, run, "image", run.evaluation.image_id, file.stat().st_size if file.is_file() else 0)
     return download(file, "application/octet-stream")
@@ -186,7 +187,9 @@ async def put_output(
     with settings.blobs.writer() as writer:
         async for chunk in request.stream():
             if writer.size + len(chunk) > limit:
-                raise TooLarge("output_too_large", f"An output of this task has at most {limit} bytes.")
+                raise TooLarge(
+                    ErrorCode.OUTPUT_TOO_LARGE, f"An output of this task has at most {limit} bytes."
+                )
             await in_stream_thread(writer.write, chunk)
         await in_stream_thread(_keep_output, request, claim, writer)
         return StoredOutput(digest=writer.digest)
@@ -214,7 +217,8 @@ def finish(
     """Settles the case with its verdict."""
     if (body.fault is None) != (body.output is not None):
         raise Unprocessable(
-            "output_and_fault", "A valid case has an output and no fault, any other a fault and no output."
+            ErrorCode.OUTPUT_AND_FAULT,
+            "A valid case has an output and no fault, any other a fault and no output.",
         )
     service.finish(session, claim, body, actor=worker.actor, settings=settings)
     return Response(status_code=204)

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from contract.statuses import CaseStatus
 from server.accounts.principals import RunWorker
 from server.errors import Conflict
-from server.evaluations.models import CaseRun, WorkerSlot
+from server.evaluations.models import CaseRun
 from server.evaluations.service import Claim, hand_back, lock_claimed
+from server.evaluations.worker_models import WorkerSlot
 from server.settings import Settings
 
 

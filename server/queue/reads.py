@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import CaseStatus
 from server.challenges.models import Challenge
 from server.datasets.models import Case, Dataset
@@ -34,7 +35,7 @@ def note(session: Session, run: CaseRun, subject: Literal["case", "image"], id_:
     files = len(run.case.files) + len(run.evaluation.image.facts.layers) + 1
     if run.downloads >= OFTEN * files:
         why = f"This lease has read {run.downloads} files, {OFTEN} times as many as its case needs"
-        raise NotNow("read_too_often", f"{why}. Hand the case back.", seconds=60)
+        raise NotNow(ErrorCode.READ_TOO_OFTEN, f"{why}. Hand the case back.", seconds=60)
     run.downloads += 1
     row = {"worker_id": run.worker_id, "subject": subject, "subject_id": id_, "files": 1, "size": size}
     session.execute(

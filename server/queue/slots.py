@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session
 from contract.statuses import CaseStatus, EvaluationStatus
 from server.accounts.models import ApiToken
 from server.accounts.principals import RunWorker
+from server.clock import now
 from server.evaluations import conduct
-from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.status import HAS_CASES
+from server.evaluations.worker_models import WorkerSlot
 from server.queue.policy import ANY_RUNTIME, PRESENT_SECONDS
 
 _MANY = 5
@@ -87,7 +89,7 @@ def _seen(session: Session) -> list[SlotState]:
 
 def slot_states(session: Session) -> list[SlotState]:
     """Every slot that ever asked for a case, by name; one that came back with a new token counts once."""
-    at: datetime = session.execute(select(func.now())).scalar_one()
+    at = now(session)
     running = select(CaseRun.worker_id, CaseRun.worker, func.count(), func.min(CaseRun.started_at)).where(
         CaseRun.status == CaseStatus.RUNNING
     )
@@ -157,7 +159,7 @@ class Fleet:
 
 def fleet(session: Session) -> Fleet:
     """The slots as they are now, without what they run."""
-    at: datetime = session.execute(select(func.now())).scalar_one()
+    at = now(session)
     return Fleet(at, _seen(session))
 
 

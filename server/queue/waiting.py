@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from server import events
 from server.challenges.models import Challenge
 from server.errors import Conflict, NotFound
@@ -90,16 +91,17 @@ def require_known(session: Session, which: Which) -> None:
     same = Team.name_key == name_key(which.team or "")
     if which.team is not None and not session.scalar(select(exists().where(same))):
         raise NotFound(
-            "unknown_team", f"There is no team {which.team!r}. 'proctor-admin teams' shows all of them."
+            ErrorCode.UNKNOWN_TEAM,
+            f"There is no team {which.team!r}. 'proctor-admin teams' shows all of them.",
         )
 
 
 def _unknown(kind: str, detail: str) -> NotFound:
     return {
-        "challenge": NotFound("unknown_challenge", detail),
-        "phase": NotFound("unknown_phase", detail),
-        "track": NotFound("unknown_track", detail),
-        "task": NotFound("unknown_task", detail),
+        "challenge": NotFound(ErrorCode.UNKNOWN_CHALLENGE, detail),
+        "phase": NotFound(ErrorCode.UNKNOWN_PHASE, detail),
+        "track": NotFound(ErrorCode.UNKNOWN_TRACK, detail),
+        "task": NotFound(ErrorCode.UNKNOWN_TASK, detail),
     }[kind]
 
 
@@ -119,10 +121,11 @@ def prioritize(session: Session, evaluation_ids: Sequence[UUID], priority: int, 
         .with_for_update(key_share=True)
     ).all()
     if missing := set(evaluation_ids) - {row.id for row in rows}:
-        raise NotFound("no_such_evaluation", f"There is no evaluation {min(missing)}.")
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"There is no evaluation {min(missing)}.")
     if ended := [row for row in rows if row.status not in HAS_CASES]:
         raise Conflict(
-            "nothing_to_run", f"Evaluation {ended[0].id} has no cases to run: it is {ended[0].status}."
+            ErrorCode.NOTHING_TO_RUN,
+            f"Evaluation {ended[0].id} has no cases to run: it is {ended[0].status}.",
         )
     changed = [(row.id, row.priority) for row in rows if row.priority != priority]
     session.execute(

@@ -4,14 +4,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from server.accounts.principals import User
 from server.accounts.service import require_scope
 from server.errors import Forbidden, NotFound
 from server.evaluations.models import Evaluation
 from server.submissions.models import Submission
 from server.submissions.service import get_submission
-
-_MISSING = "There is no such evaluation among those of your teams."
+from server.teams.membership import may_see
 
 
 def own_evaluation(
@@ -20,12 +20,9 @@ def own_evaluation(
     """An evaluation of one of the user's teams, and its submission."""
     require_scope(user, scope)
     evaluation = session.get(Evaluation, evaluation_id)
-    if evaluation is None:
-        raise NotFound("unknown_evaluation", _MISSING)
-    try:
-        return get_submission(session, user, evaluation.submission_id), evaluation
-    except NotFound:
-        raise NotFound("unknown_evaluation", _MISSING) from None
+    if evaluation is None or not may_see(session, user, evaluation.team_id):
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, "There is no such evaluation among those of your teams.")
+    return get_submission(session, user, evaluation.submission_id), evaluation
 
 
 def evaluation_with_public_cases(session: Session, user: User, evaluation_id: UUID) -> Evaluation:
@@ -33,5 +30,5 @@ def evaluation_with_public_cases(session: Session, user: User, evaluation_id: UU
     _, evaluation = own_evaluation(session, user, evaluation_id)
     if evaluation.spec_version.spec.phases[evaluation.phase].hidden:
         detail = "The cases of this phase are hidden: verdicts are counted, and logs are shown in a public phase only."
-        raise Forbidden("hidden_cases", detail)
+        raise Forbidden(ErrorCode.HIDDEN_CASES, detail)
     return evaluation

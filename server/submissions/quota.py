@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from server.datasets.models import IN_FORCE, Dataset
@@ -119,4 +120,4 @@ def require_attempt(
             f"All {quota.valid} valid attempts on {task}, track {track}, phase {phase} are taken: "
             f"{quota.spent} scored, {quota.reserved} under way. One under way that fails is given back."
         )
-        raise QuotaSpent("quota_spent", detail, task=task, track=track, phase=phase)
+        raise QuotaSpent(ErrorCode.QUOTA_SPENT, detail, task=task, track=track, phase=phase)

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from server.datasets.models import IN_FORCE, Dataset
@@ -108,4 +109,4 @@ def require_none_too_many(session: Session, spec: Spec, *, team_id: UUID, phase:
         f"{', or '.join(ways)}. 'proctor try' and phases whose cases are public have no such limit."
     )
     when = {"next_at": next_at.isoformat()} if next_at else {}
-    raise QuotaSpent("too_many_rejected", detail, task=task, phase=phase, **when)
+    raise QuotaSpent(ErrorCode.TOO_MANY_REJECTED, detail, task=task, phase=phase, **when)

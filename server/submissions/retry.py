@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import String, cast, func, select, update
 from sqlalchemy.orm import Session
 
+from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus
 from server import events
 from server.challenges.models import Challenge
@@ -13,6 +14,7 @@ from server.challenges.service import spec_of_phase
 from server.database import after_commit
 from server.errors import Conflict, NotFound
 from server.evaluations.models import CaseRun, Evaluation, Trouble
+from server.evaluations.runs import move_runs
 from server.evaluations.service import lock_evaluation
 from server.settings import Settings
 from server.submissions.quota import quota_of
@@ -34,17 +36,17 @@ def retry(
     """
     team_id = session.scalar(select(Evaluation.team_id).where(Evaluation.id == evaluation_id))
     if team_id is None:
-        raise NotFound("unknown_evaluation", f"There is no evaluation {evaluation_id}.")
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"There is no evaluation {evaluation_id}.")
     # As for a submission: the team's row lock makes counting and taking an attempt one step.
     session.execute(select(Team.id).where(Team.id == team_id).with_for_update(key_share=True))
     evaluation = lock_evaluation(session, evaluation_id)
     if evaluation.status != EvaluationStatus.ERRORED:
         raise Conflict(
-            "not_errored",
+            ErrorCode.NOT_ERRORED,
             f"Evaluation {evaluation_id} is {evaluation.status}; only one that ended as errored can be retried.",
         )
     evaluation.spends = _attempt_is_left(session, evaluation)
-    waiting, total = _put_back(session, evaluation)
+    waiting, total = _put_back(session, evaluation, actor=actor)
     evaluation.move_to(session, _status(waiting, total), actor=actor)  # its `why` would be the team's to read
     what = (
         f"retried: {waiting} of {total} cases run again" if waiting else "retried: only its scoring repeats"
@@ -68,21 +70,26 @@ def _attempt_is_left(session: Session, evaluation: Evaluation) -> bool:
     return quota.left is None or quota.left > 0
 
 
-def _put_back(session: Session, evaluation: Evaluation) -> tuple[int, int]:
+def _put_back(session: Session, evaluation: Evaluation, *, actor: str) -> tuple[int, int]:
     """Dropped cases wait again, and nothing that was met counts any more; how many wait, and how many there are."""
-    own = CaseRun.evaluation_id == evaluation.id
-    total = session.scalar(select(func.count()).where(own)) or 0
-    dropped = session.scalars(
-        update(CaseRun)
-        .where(own, CaseRun.status == CaseStatus.DROPPED)
-        .values(status=CaseStatus.WAITING, faults=0, lease_until=None, not_before=None, output=None)
-        .returning(CaseRun.id)
-    ).all()
+    total = session.scalar(select(func.count()).where(CaseRun.evaluation_id == evaluation.id)) or 0
+    dropped = move_runs(
+        session,
+        evaluation,
+        (CaseStatus.DROPPED,),
+        CaseStatus.WAITING,
+        actor=actor,
+        why="The evaluation is retried.",
+        faults=0,
+        lease_until=None,
+        not_before=None,
+        output=None,
+    )
     session.execute(update(Trouble).where(Trouble.image_id == evaluation.image_id).values(counts=False))
     evaluation.trouble = None
     evaluation.remaining = len(dropped)
     evaluation.scoring_faults = 0
-    evaluation.scoring_until = evaluation.scoring_not_before = None
+    evaluation.scoring_lease_until = evaluation.scoring_not_before = None
     return len(dropped), total
 
 
@@ -105,7 +112,7 @@ def errored_like(session: Session, prefixes: Sequence[str]) -> list[UUID]:
 def _errored_like(session: Session, prefix: str) -> UUID:
     hint = "'proctor-admin errors' shows those that can be retried."
     if not prefix:
-        raise NotFound("unknown_evaluation", f"An empty word names no evaluation; {hint}")
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"An empty word names no evaluation; {hint}")
     literal = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     found = session.execute(
         select(Evaluation.id, Evaluation.status).where(cast(Evaluation.id, String).like(f"{literal}%"))
@@ -114,10 +121,13 @@ def _errored_like(session: Session, prefix: str) -> UUID:
     if len(errored) == 1:
         return errored[0]
     if not found:
-        raise NotFound("unknown_evaluation", f"No evaluation begins with {prefix!r}; {hint}")
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"No evaluation begins with {prefix!r}; {hint}")
     if not errored:
-        raise Conflict("not_errored", f"Evaluation {found[0].id} is {found[0].status}, not errored; {hint}")
+        raise Conflict(
+            ErrorCode.NOT_ERRORED, f"Evaluation {found[0].id} is {found[0].status}, not errored; {hint}"
+        )
     listed = ", ".join(str(one) for one in errored[:5])
     raise Conflict(
-        "ambiguous", f"{len(errored)} errored evaluations begin with {prefix!r}: {listed}. Give more of it."
+        ErrorCode.AMBIGUOUS_ID,
+        f"{len(errored)} errored evaluations begin with {prefix!r}: {listed}. Give more of it.",
     )

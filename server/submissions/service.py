@@ -9,12 +9,14 @@ from uuid import UUID
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
+from contract.problems import ErrorCode
 from contract.statuses import CaseStatus
 from server import events
 from server.accounts.principals import User
 from server.accounts.service import require_scope
 from server.challenges import service as challenges
 from server.challenges.models import Challenge
+from server.clock import now
 from server.database import after_commit
 from server.datasets.fit import require_fit
 from server.datasets.service import current_dataset
@@ -29,8 +31,9 @@ from server.settings import Settings
 from server.submissions.models import Submission
 from server.submissions.quota import require_attempt
 from server.submissions.rejections import require_none_too_many
+from server.teams.membership import may_see
 from server.teams.models import Team
-from server.teams.service import choose_team, require_member, require_part
+from server.teams.service import choose_team, require_part
 from server.wakeups import wake_run_workers
 
 MOST_OF_A_KEY = 200
@@ -58,7 +61,7 @@ def submit(
 
     Returns the submission and whether it is new.
     """
-    at = challenges.now(session)
+    at = now(session)
     require_scope(user, "submit")
     idempotency_key = _well_formed(idempotency_key)
     team = own_team(session, user, challenge, team_id)
@@ -102,14 +105,14 @@ def submit(
 def _well_formed(key: str | None) -> str:
     if not key or len(key) > MOST_OF_A_KEY or not key.isprintable():
         detail = f"Send a header Idempotency-Key with 1 to {MOST_OF_A_KEY} characters of your choice."
-        raise BadRequest("idempotency_key", detail)
+        raise BadRequest(ErrorCode.IDEMPOTENCY_KEY, detail)
     return key
 
 
 def _require_same(old: Submission, track: str, phase: str, images: Mapping[str, str]) -> None:
     if (old.track, old.phase, old.images) != (track, phase, images):
         raise Conflict(
-            "idempotency_key_reused",
+            ErrorCode.IDEMPOTENCY_KEY_REUSED,
             "This Idempotency-Key was used for another submission; choose a new one.",
         )
 
@@ -145,7 +148,7 @@ def _queue(
     session.flush()
     named = sorted((pseudonym(settings, evaluation.id, case.id), case.id) for case in dataset.cases)
     pause = pause_of_image(session, image.id, image.team_id)
-    until = challenges.now(session) + timedelta(seconds=pause) if pause else None
+    until = now(session) + timedelta(seconds=pause) if pause else None
     rows = [
         {
             "id": new_id(),
@@ -175,13 +178,8 @@ def pseudonym(settings: Settings, evaluation_id: UUID, case_id: UUID) -> str:
 def get_submission(session: Session, user: User, submission_id: UUID) -> Submission:
     """A submission of the user's own team; others' do not exist for them."""
     submission = session.get(Submission, submission_id)
-    missing = NotFound("unknown_submission", "There is no such submission among those of your teams.")
-    if submission is None:
-        raise missing
-    try:
-        require_member(session, user, submission.team_id)
-    except NotFound:
-        raise missing from None
+    if submission is None or not may_see(session, user, submission.team_id):
+        raise NotFound(ErrorCode.UNKNOWN_SUBMISSION, "There is no such submission among those of your teams.")
     return submission
 
 
@@ -199,7 +197,7 @@ def list_submissions(
     if before is not None:
         since = session.execute(select(*order).where(*own, Submission.id == before)).one_or_none()
         if since is None:
-            raise NotFound("unknown_submission", f"'before' is no submission of this team: {before}.")
+            raise NotFound(ErrorCode.UNKNOWN_SUBMISSION, f"'before' is no submission of this team: {before}.")
         query = query.where(tuple_(*order) < tuple_(*since))
     evaluations = selectinload(Submission.evaluations)
     shown = evaluations.selectinload(Evaluation.scores), evaluations.selectinload(Evaluation.spec_version)

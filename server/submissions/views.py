@@ -19,7 +19,8 @@ from contract.submissions import EvaluationOut, ScoreOut, SubmissionOut
 from evaluator.spec import Phase
 from evaluator.verdicts import VALID, Check, Fault, code_of, commonest
 from server.challenges.models import Challenge
-from server.challenges.service import is_sealed, now, spec_of_phase
+from server.challenges.service import is_sealed, spec_of_phase
+from server.clock import now
 from server.datasets.models import Dataset, DatasetState
 from server.evaluations import budgets, errors, ticks
 from server.evaluations.models import CaseRun, Evaluation

@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.problems import ErrorCode
 from contract.teams import LASTS_DAYS
 from server import events
 from server.accounts import tallies
@@ -43,13 +44,13 @@ def invite(
     require_captain(session, user, team_id)
     if len(open_invitations(session, user, team_id)) >= OPEN_INVITATIONS:
         raise Conflict(
-            "too_many_invitations",
+            ErrorCode.TOO_MANY_INVITATIONS,
             f"{OPEN_INVITATIONS} invitations are open. Revoke one, or let them be used or run out.",
         )
     wait = tallies.count(session, NEW_INVITATIONS, team_id)
     if wait is not None:
         raise NotNow(
-            "too_many_invitations",
+            ErrorCode.TOO_MANY_INVITATIONS,
             tallies.later("This team has invited too often within a day.", wait),
             seconds=wait.total_seconds(),
         )
@@ -91,7 +92,7 @@ def revoke_invitation(session: Session, user: User, team_id: UUID, invitation_id
     row = session.get(Invitation, invitation_id, with_for_update=True)
     if row is None or row.team_id != team_id:
         raise NotFound(
-            "unknown_invitation", "This team has no such invitation. GET …/invitations lists them."
+            ErrorCode.UNKNOWN_INVITATION, "This team has no such invitation. GET …/invitations lists them."
         )
     if row.used_at is None and row.revoked_at is None:
         row.revoked_at = func.now()
@@ -112,7 +113,7 @@ def accept_invitation(session: Session, user: User, code: str) -> Team:
     team_id = session.scalar(select(Invitation.team_id).where(Invitation.code_hash == _hash(code)))
     if team_id is None:
         raise NotFound(
-            "unknown_invitation", "There is no such invitation. Check that the code was copied whole."
+            ErrorCode.UNKNOWN_INVITATION, "There is no such invitation. Check that the code was copied whole."
         )
     lock_team(session, team_id)  # before the invitation, as those do who leave
     invitation, team = session.execute(
@@ -123,7 +124,7 @@ def accept_invitation(session: Session, user: User, code: str) -> Team:
     ).one()
     if not session.scalar(select(Invitation.id).where(Invitation.id == invitation.id, *_OPEN)):
         raise Gone(
-            "invitation_over",
+            ErrorCode.INVITATION_OVER,
             "This invitation was used or taken back, or has run out. Ask the team's captain for a new one.",
         )
     join(session, user, team)

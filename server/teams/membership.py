@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.problems import ErrorCode
 from server import events
 from server.accounts.models import Account
 from server.accounts.principals import User
@@ -26,6 +27,11 @@ def find_team(session: Session, user: User, challenge_id: UUID) -> Team | None:
     )
 
 
+def may_see(session: Session, user: User, team_id: UUID) -> bool:
+    """Whether what a team has is there for the user: who is in it, or acts as an admin."""
+    return user.acts_as_admin or is_member(session, user, team_id)
+
+
 def require_member(session: Session, user: User, team_id: UUID) -> Team:
     """The team, if the user is in it or acts as an admin.
 
@@ -33,7 +39,7 @@ def require_member(session: Session, user: User, team_id: UUID) -> Team:
         NotFound: no such team, or somebody else's; the two look the same.
     """
     team = session.get(Team, team_id)
-    if team is None or not (user.acts_as_admin or is_member(session, user, team_id)):
+    if team is None or not may_see(session, user, team_id):
         raise unknown_team()
     return team
 
@@ -49,7 +55,7 @@ def require_captain(session: Session, user: User, team_id: UUID) -> None:
     require_member(session, user, team_id)
     membership = session.get(Membership, (team_id, user.id))
     if not user.acts_as_admin and not (membership and membership.is_captain):
-        raise Forbidden("captain_only", "Only the team's captain may do this. Ask your captain.")
+        raise Forbidden(ErrorCode.CAPTAIN_ONLY, "Only the team's captain may do this. Ask your captain.")
 
 
 def is_member(session: Session, user: User, team_id: UUID) -> bool:
@@ -82,7 +88,9 @@ def join(session: Session, user: User, team: Team) -> None:
     """
     present = members(session, team.id)
     if len(present) >= MEMBERS:
-        raise Conflict("team_full", f"A team has at most {MEMBERS} members. Ask its captain to make room.")
+        raise Conflict(
+            ErrorCode.TEAM_FULL, f"A team has at most {MEMBERS} members. Ask its captain to make room."
+        )
     captains = [one for one, account in present if one.is_captain and account.closed_at is None]
     if not captains:
         for one, _ in present:
@@ -113,10 +121,11 @@ def remove_member(session: Session, user: User, team_id: UUID, member_id: UUID) 
     if member_id != user.id:
         require_captain(session, user, team_id)
     if all(one.user_id != member_id for one, _ in members(session, team_id)):
-        raise NotFound("unknown_member", "There is no such member in this team.")
+        raise NotFound(ErrorCode.UNKNOWN_MEMBER, "There is no such member in this team.")
     if not _take_out(session, team_id, member_id, actor=user.actor):
         raise Conflict(
-            "last_member", "A team keeps at least one member. Invite somebody first, or ask the organizers."
+            ErrorCode.LAST_MEMBER,
+            "A team keeps at least one member. Invite somebody first, or ask the organizers.",
         )
 
 
@@ -163,12 +172,12 @@ def _end_invitations(
 def has_team() -> Conflict:
     """The answer to somebody who has a team in this challenge."""
     return Conflict(
-        "already_in_a_team", "You have a team in this challenge. Leave it before you join another."
+        ErrorCode.ALREADY_IN_A_TEAM, "You have a team in this challenge. Leave it before you join another."
     )
 
 
 def unknown_team() -> NotFound:
     """The answer for a team that does not exist, and for somebody else's."""
     return NotFound(
-        "unknown_team", "There is no such team, or you are not in it. GET …/teams/mine shows yours."
+        ErrorCode.UNKNOWN_TEAM, "There is no such team, or you are not in it. GET …/teams/mine shows yours."
     )

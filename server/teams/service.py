@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.problems import ErrorCode
 from server import events
 from server.accounts.principals import Admin, User
 from server.accounts.service import require_scope
@@ -83,10 +84,10 @@ def team_name(name: str, *, by_admin: bool = False) -> str:
     try:
         shown = display_name(name, least=2, most=40)
     except ValueError as error:
-        raise Unprocessable("bad_team_name", f"A team's name {error}.") from None
+        raise Unprocessable(ErrorCode.BAD_TEAM_NAME, f"A team's name {error}.") from None
     if is_reserved(shown) and not by_admin:
         raise Unprocessable(
-            "bad_team_name",
+            ErrorCode.BAD_TEAM_NAME,
             "This name, and what looks like it, is kept for the organizers. Choose another one.",
         )
     return shown
@@ -100,7 +101,9 @@ def team_of(session: Session, user: User, challenge_id: UUID) -> Team:
     """
     team = find_team(session, user, challenge_id)
     if team is None:
-        raise NotFound("no_team", "You have no team in this challenge. Create one, or accept an invitation.")
+        raise NotFound(
+            ErrorCode.NO_TEAM, "You have no team in this challenge. Create one, or accept an invitation."
+        )
     return team
 
 
@@ -150,7 +153,7 @@ def require_part(team: Team) -> None:
     """
     if team.disqualified is not None:
         raise Forbidden(
-            "team_disqualified",
+            ErrorCode.TEAM_DISQUALIFIED,
             f"{team.name} is disqualified and cannot submit. The organizers' reason: {team.disqualified.rstrip('. ')}. "
             "What was scored stays; ask them if you think that they are wrong.",
         )
@@ -163,7 +166,7 @@ def name_key(name: str) -> str:
 
 def _name_taken() -> Conflict:
     return Conflict(
-        "team_name_taken",
+        ErrorCode.TEAM_NAME_TAKEN,
         "Another team of this challenge has this name, or one that looks like it. Choose another one.",
     )
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.requests import ClientDisconnect
 
+from contract.problems import ErrorCode
 from contract.texts import BINARY, REQUIRED, Name
 from contract.uploads import UploadOut
 from server.accounts.service import authenticate_user
@@ -43,7 +44,9 @@ async def _version(
     tus_resumable: Annotated[str | None, Header(json_schema_extra={"enum": ["1.0.0"]})] = None,
 ) -> None:
     if tus_resumable not in (None, "1.0.0"):
-        problem = VersionMismatch("tus_version", "This server speaks tus 1.0.0. Send 'Tus-Resumable: 1.0.0'.")
+        problem = VersionMismatch(
+            ErrorCode.TUS_VERSION, "This server speaks tus 1.0.0. Send 'Tus-Resumable: 1.0.0'."
+        )
         problem.headers.update(_ABOUT)
         raise problem
 
@@ -185,7 +188,9 @@ class _Transfer:
         with unit_of_work(self._sessions) as session:
             user = authenticate_user(session, token)
             if content_type != _BYTES:
-                raise UnsupportedMedia("content_type", f"Send the bytes with 'Content-Type: {_BYTES}'.")
+                raise UnsupportedMedia(
+                    ErrorCode.CONTENT_TYPE, f"Send the bytes with 'Content-Type: {_BYTES}'."
+                )
             offset = _number(upload_offset, "Upload-Offset")
             room = self._settings.room(Share.UPLOADS)
             return service.begin(
@@ -211,5 +216,5 @@ class _Transfer:
 
 def _number(value: str | None, header: str) -> int:
     if value is None or not (value.isascii() and value.isdigit() and len(value) < 19):
-        raise BadRequest("bad_header", f"{header} must be a whole number of bytes.")
+        raise BadRequest(ErrorCode.BAD_HEADER, f"{header} must be a whole number of bytes.")
     return int(value)

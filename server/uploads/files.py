@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
+from contract.problems import ErrorCode
 from server.disk import closed
 from server.uploads.problems import Locked
 
@@ -29,7 +30,7 @@ def open_locked(uploads: Path, upload_id: UUID) -> BinaryIO:
     except BlockingIOError:
         os.close(handle)
         raise Locked(
-            "upload_locked",
+            ErrorCode.UPLOAD_LOCKED,
             "Another request is writing to this upload. Wait a moment, ask for the offset, resume there.",
         ) from None
     return os.fdopen(handle, "r+b", buffering=0)

@@ -4,12 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from contract.statuses import UploadStatus
 from server.database import Base, Created, Identified
+from server.moves import move
 
-MOVES: dict[UploadStatus, frozenset[UploadStatus]] = {
+UPLOAD_MOVES: dict[UploadStatus, frozenset[UploadStatus]] = {
     UploadStatus.RECEIVING: frozenset({UploadStatus.CHECKING, UploadStatus.REJECTED}),
     UploadStatus.CHECKING: frozenset({UploadStatus.READY, UploadStatus.REJECTED}),
     UploadStatus.READY: frozenset(),
@@ -39,16 +40,30 @@ class Upload(Identified, Created, Base):
     message: Mapped[str | None] = mapped_column(default=None)
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
     # The checker's lease: who took the upload last is the only one who may settle it.
-    check_no: Mapped[int] = mapped_column(default=0, server_default="0")
+    check_claim_no: Mapped[int] = mapped_column(default=0, server_default="0")
+    check_lease_until: Mapped[datetime | None] = mapped_column(default=None)
+    check_faults: Mapped[int] = mapped_column(default=0, server_default="0")  # checks that came to no end
+    check_not_before: Mapped[datetime | None] = mapped_column(default=None)
     check_began_at: Mapped[datetime | None] = mapped_column(default=None)
-    check_expires_at: Mapped[datetime | None] = mapped_column(default=None)
     # Bytes of room without which its check need not begin again, for it was put back when the disk had less.
     check_needs: Mapped[int | None] = mapped_column(BigInteger, default=None)
     # What its checks took by the clock, in seconds; one under way is not in it.
     check_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
-    def move_to(self, status: UploadStatus) -> None:
-        """Changes the status; ValueError where the table of moves does not have it."""
-        if status not in MOVES[self.status]:
-            raise ValueError(f"an upload does not go from {self.status} to {status}")
-        self.status = status
+    def move_to(
+        self,
+        session: Session,
+        status: UploadStatus,
+        *,
+        actor: str,
+        code: str | None = None,
+        why: str | None = None,
+    ) -> None:
+        """Changes the status and records the event.
+
+        Raises:
+            IllegalMove: the table of moves does not hold it.
+        """
+        self.status = move(
+            session, "upload", self.id, UPLOAD_MOVES, self.status, status, actor=actor, code=code, why=why
+        )

@@ -5,6 +5,7 @@ import errno
 import os
 from collections.abc import AsyncIterator, Callable
 
+from contract.problems import ErrorCode
 from server.disk import storage_full
 from server.errors import Problem, StorageFull, TooLarge
 from server.front.threads import in_stream_thread
@@ -57,7 +58,8 @@ async def _take(chunks: AsyncIterator[bytes], writer: "_Writer", idle_seconds: f
                 timeout.reschedule(clock.time() + idle_seconds)
     except TimeoutError:
         raise StalledUpload(
-            "upload_stalled", f"No bytes came for {idle_seconds:.0f} s. Ask for the offset and resume there."
+            ErrorCode.UPLOAD_STALLED,
+            f"No bytes came for {idle_seconds:.0f} s. Ask for the offset and resume there.",
         ) from None
 
 
@@ -79,7 +81,8 @@ class _Writer:
         self._left -= len(fits)
         if len(fits) < len(chunk):
             raise TooLarge(
-                "too_many_bytes", "More bytes came than the upload's Upload-Length. Begin a new upload."
+                ErrorCode.TOO_MANY_BYTES,
+                "More bytes came than the upload's Upload-Length. Begin a new upload.",
             )
 
     def write(self) -> None:

@@ -6,6 +6,7 @@ import re
 
 from pydantic import BaseModel
 
+from contract.problems import ErrorCode
 from contract.texts import line
 from server.errors import BadRequest
 
@@ -30,18 +31,19 @@ class Metadata(BaseModel):
         """
         if header is not None and len(header) > MOST_METADATA:
             detail = f"Upload-Metadata has {len(header):,} characters; at most {MOST_METADATA:,} are allowed."
-            raise BadRequest("bad_metadata", detail)
+            raise BadRequest(ErrorCode.BAD_METADATA, detail)
         pairs = (pair.split() for pair in (header or "").split(",") if pair.strip())
         try:
             values = {key: base64.b64decode("".join(value), validate=True).decode() for key, *value in pairs}
         except (binascii.Error, UnicodeDecodeError) as error:
             raise BadRequest(
-                "bad_metadata", "Upload-Metadata is 'key base64,key base64'; a value is not base64 of UTF-8."
+                ErrorCode.BAD_METADATA,
+                "Upload-Metadata is 'key base64,key base64'; a value is not base64 of UTF-8.",
             ) from error
         _require_lines(values)
         if not _SHA256.fullmatch(values.get("sha256", "")):
             raise BadRequest(
-                "sha256_missing",
+                ErrorCode.SHA256_MISSING,
                 "Upload-Metadata needs 'sha256': the archive's sha256 in 64 hexadecimal digits.",
             )
         filename = values.get("filename")
@@ -58,4 +60,4 @@ def _require_lines(values: dict[str, str]) -> None:
             line(value)
         except ValueError as error:
             named = key if key in ("sha256", "filename", "team") else "a value"
-            raise BadRequest("bad_metadata", f"Upload-Metadata: {named} {error}.") from None
+            raise BadRequest(ErrorCode.BAD_METADATA, f"Upload-Metadata: {named} {error}.") from None

@@ -12,14 +12,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.problems import ErrorCode
 from contract.statuses import UploadStatus
-from server import events
+from server import events, moves
 from server.accounts.principals import User
 from server.accounts.service import require_scope
 from server.database import after_commit
 from server.disk import Room
 from server.errors import BadRequest, Conflict, Gone, NotFound, TooLarge
 from server.images import storage
+from server.teams.membership import may_see
 from server.teams.models import Team
 from server.teams.service import require_member, require_part
 from server.uploads.files import closed_on_error, open_locked, remove, upload_path
@@ -70,10 +72,12 @@ def create_upload(
     require_scope(user, Scope.SUBMIT)
     require_part(team)
     if length < 1:
-        raise BadRequest("empty_upload", "Upload-Length must be at least 1: the archive's size in bytes.")
+        raise BadRequest(
+            ErrorCode.EMPTY_UPLOAD, "Upload-Length must be at least 1: the archive's size in bytes."
+        )
     if length > limit:
         raise TooLarge(
-            "upload_too_large",
+            ErrorCode.UPLOAD_TOO_LARGE,
             f"{length} bytes are more than the {limit} allowed. Make the image smaller.",
             limit=limit,
         )
@@ -91,7 +95,7 @@ def create_upload(
     session.add(upload)
     session.flush()
     session.refresh(upload)
-    events.record(session, "upload", upload.id, actor=user.actor, what=upload.status)
+    moves.begin(session, "upload", upload.id, upload.status, actor=user.actor)
     return upload
 
 
@@ -107,7 +111,7 @@ def _require_few_unfinished(session: Session, team: Team) -> None:
     )
     if receiving + checking >= UNFINISHED_PER_TEAM:
         raise Conflict(
-            "too_many_uploads",
+            ErrorCode.TOO_MANY_UPLOADS,
             f"The team has {receiving} unfinished uploads and {checking} whose check has not ended, and may have "
             f"{UNFINISHED_PER_TEAM} together. Finish one, end one with DELETE, or wait for a check.",
         )
@@ -120,18 +124,16 @@ def get_upload(session: Session, user: User, upload_id: UUID) -> Upload:
         NotFound: no such upload, or another team's.
     """
     upload = session.get(Upload, upload_id)
-    if upload is None:
+    if upload is None or not may_see(session, user, upload.team_id):
         raise unknown_upload()
-    try:
-        require_member(session, user, upload.team_id)
-    except NotFound:
-        raise unknown_upload() from None
     return upload
 
 
 def unknown_upload() -> NotFound:
     """The problem of an upload that is not there, or not for this asker."""
-    return NotFound("unknown_upload", "There is no such upload, or it is another team's. Begin a new one.")
+    return NotFound(
+        ErrorCode.UNKNOWN_UPLOAD, "There is no such upload, or it is another team's. Begin a new one."
+    )
 
 
 def resumable(session: Session, user: User, upload_id: UUID) -> Upload:
@@ -192,11 +194,13 @@ def _read_again(session: Session, upload_id: UUID, *, uploads: Path) -> Upload:
 def _require_at(session: Session, upload: Upload, offset: int) -> None:
     if upload.status is not UploadStatus.RECEIVING:
         _require_unexpired(session, upload)
-        raise Conflict("upload_complete", "All bytes of this upload are here. GET it to see what came of it.")
+        raise Conflict(
+            ErrorCode.UPLOAD_COMPLETE, "All bytes of this upload are here. GET it to see what came of it."
+        )
     _require_unexpired(session, upload)
     if upload.offset != offset:
         raise Conflict(
-            "wrong_offset",
+            ErrorCode.WRONG_OFFSET,
             f"The upload stands at byte {upload.offset}, not {offset}. Resume there.",
             offset=upload.offset,
         )
@@ -205,7 +209,7 @@ def _require_at(session: Session, upload: Upload, offset: int) -> None:
 def _require_unexpired(session: Session, upload: Upload) -> None:
     over = upload.status is UploadStatus.RECEIVING and session.scalar(select(func.now() >= upload.expires_at))
     if over or upload.code == "upload_expired":
-        raise Gone("upload_expired", "This upload ran out. Begin a new one.")
+        raise Gone(ErrorCode.UPLOAD_EXPIRED, "This upload ran out. Begin a new one.")
 
 
 def save_offset(
@@ -218,8 +222,7 @@ def save_offset(
     upload.offset = offset
     upload.expires_at = func.least(func.now() + LASTS, upload.created_at + LASTS_IN_ALL)
     if offset == upload.length:
-        upload.move_to(UploadStatus.CHECKING)
-        events.record(session, "upload", upload.id, actor=actor, what=upload.status)
+        upload.move_to(session, UploadStatus.CHECKING, actor=actor)
         after_commit(session, on_complete)
 
 
@@ -245,7 +248,7 @@ def terminate(session: Session, user: User, upload_id: UUID, *, uploads: Path) -
 
 def _require_endable(upload: Upload) -> None:
     if upload.status is not UploadStatus.RECEIVING:
-        raise Conflict("upload_complete", "This upload is complete, so there is nothing to end.")
+        raise Conflict(ErrorCode.UPLOAD_COMPLETE, "This upload is complete, so there is nothing to end.")
 
 
 def expire_uploads(session: Session, *, uploads: Path) -> int:
@@ -263,6 +266,5 @@ def expire_uploads(session: Session, *, uploads: Path) -> int:
 
 def reject(session: Session, upload: Upload, *, code: str, message: str) -> None:
     """Moves an upload to REJECTED with its reason."""
-    upload.move_to(UploadStatus.REJECTED)
+    upload.move_to(session, UploadStatus.REJECTED, actor=events.PLATFORM, code=code)
     upload.code, upload.message = code, message
-    events.record(session, "upload", upload.id, actor="platform", what=upload.status, why=code)

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from contract.texts import Name
 from server.challenges import service as challenges
+from server.clock import now
 from server.deps import SessionDep, SettingsDep
 from server.errors import database_away
 from server.leaderboard.answers import board_answer
@@ -26,7 +27,7 @@ _DOCS_SCRIPT = (_STATIC / "docs.js").read_text(encoding="utf-8")
 @router.get("/", response_class=HTMLResponse)
 def index(request: Request, session: SessionDep) -> HTMLResponse:
     """Every challenge and its public leaderboards."""
-    at = challenges.now(session)
+    at = now(session)
     listed = [(one, one.spec) for one in challenges.list_challenges(session)]
     # Running ones first.
     listed.sort(key=lambda one: not any(phase.is_open(at) for phase in one[1].phases.values()))
@@ -36,7 +37,7 @@ def index(request: Request, session: SessionDep) -> HTMLResponse:
 @router.get("/challenges/{slug}", response_class=HTMLResponse)
 def challenge_page(request: Request, session: SessionDep, settings: SettingsDep, slug: Name) -> HTMLResponse:
     """What a challenge asks, what it allows, and how to take part."""
-    challenge, at = challenges.get_challenge(session, slug), challenges.now(session)
+    challenge, at = challenges.get_challenge(session, slug), now(session)
     spec = challenge.spec
     phase = next((name for name, one in spec.phases.items() if one.is_open(at)), None)
     return page(

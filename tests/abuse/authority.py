@@ -161,6 +161,7 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/evaluations/{evaluation_id}/cases/{case_id}": ADMIN,
     "GET /admin/queue": ADMIN,
     "GET /admin/errors": ADMIN,
+    "GET /admin/events": ADMIN,
     "GET /admin/slots": ADMIN,
     # Run workers
     "GET /worker/me": WORKER,

@@ -128,7 +128,7 @@ def test_a_check_that_was_lost_is_tried_again_later_and_others_meanwhile(
     assert [tus.http.get(f"/uploads/{one}").json()["status"] for one in (lost, fine)] == ["checking", "ready"]
     assert check_waiting(sessions, settings) == 0, "a minute later"
     with unit_of_work(sessions) as session:
-        session.execute(update(Upload).values(check_expires_at=func.now() - timedelta(seconds=1)))
+        session.execute(update(Upload).values(check_not_before=func.now() - timedelta(seconds=1)))
     (settings.uploads / lost).write_bytes(ARCHIVE)
     assert check_waiting(sessions, settings) == 1
     assert tus.http.get(f"/uploads/{lost}").json()["status"] == "ready"

@@ -131,7 +131,7 @@ def test_waiting_for_room_costs_an_upload_none_of_its_tries(small: Small, captai
 
 
 def _let_pauses_end(small: Small, *, forget_needs: bool = False) -> None:
-    values: dict[str, Any] = {"check_expires_at": None} | ({"check_needs": None} if forget_needs else {})
+    values: dict[str, Any] = {"check_not_before": None} | ({"check_needs": None} if forget_needs else {})
     with unit_of_work(small.sessions) as session:
         session.execute(update(Upload).where(Upload.status == UploadStatus.CHECKING).values(**values))
 

@@ -113,12 +113,12 @@ def test_a_full_disk_refuses_new_work_with_the_truth_and_loses_nothing(
     assert score_waiting(sessions, settings) == 0, "scoring waits, and is no fault of anybody"
     with unit_of_work(sessions) as session:
         row = session.get_one(Evaluation, UUID(evaluation))
-        assert (row.status, row.scoring_claim, row.scoring_faults) == ("scoring", 0, 0)
+        assert (row.status, row.scoring_claim_no, row.scoring_faults) == ("scoring", 0, 0)
     held = _leave(root, RESERVE // 2 + 8 * MIB)
     assert score_waiting(sessions, settings) == 1, "there is room, but not for all that scoring lays out"
     with unit_of_work(sessions) as session:
         row = session.get_one(Evaluation, UUID(evaluation))
-        assert (row.status, row.scoring_faults, row.scoring_until) == ("scoring", 0, None)
+        assert (row.status, row.scoring_faults, row.scoring_lease_until) == ("scoring", 0, None)
         assert row.scoring_not_before is not None
         assert session.scalar(select(func.count()).where(Trouble.evaluation_id == row.id)) == 0
     assert not list(settings.scratch.iterdir())

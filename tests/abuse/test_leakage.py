@@ -95,7 +95,7 @@ def test_a_rejected_run_of_embeddings_tells_neither_counts_nor_widths(
     with unit_of_work(lab.sessions) as session:
         claimed = scoring.claim(session)
         assert claimed is not None
-        claim = claimed.id, claimed.scoring_claim
+        claim = claimed.id, claimed.scoring_claim_no
         scoring.settle(session, *claim, {"b": report("b", rejected=words)}, scored_with={}, settings=settings)
     answer, _ = seen(team, evaluation)
     assert (answer["status"], answer["failure"]) == ("rejected", "output_invalid:equal_width")
@@ -246,7 +246,7 @@ def test_a_score_shows_on_no_board_before_its_moment(
         }
         with_ = scoring.bases(claimed.spec_version.spec, "task5")
         scoring.settle(
-            session, claimed.id, claimed.scoring_claim, reports, scored_with=with_, settings=settings
+            session, claimed.id, claimed.scoring_claim_no, reports, scored_with=with_, settings=settings
         )
     freshly(lab, evaluation)
     hidden = team.evaluation(evaluation)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import schemathesis
 
+from contract.problems import ErrorCode
 from server.app import create_app
 from server.errors import Conflict, NotFound
 from server.refusals import refusals
@@ -106,12 +107,12 @@ def test_what_is_not_json_is_described_as_what_it_is(description: Json) -> None:
     assert set(bytes_of) == {"application/offset+octet-stream"}
 
 
-def _endpoint(code: str) -> None:
-    raise NotFound(code, "Its code is nowhere written out.")
+def _endpoint(code: ErrorCode) -> None:
+    raise NotFound(code, "Its code is nowhere named.")
 
 
 def _helper() -> Conflict:
-    return Conflict("made_by_a_helper", "As the helper says.")
+    return Conflict(ErrorCode.NOTHING_TO_RUN, "As the helper says.")
 
 
 def test_a_code_that_is_computed_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,8 +120,8 @@ def test_a_code_that_is_computed_is_an_error_of_ours(monkeypatch: pytest.MonkeyP
     from fastapi.dependencies.models import Dependant
 
     monkeypatch.setattr("server.refusals._PACKAGE", "tests")
-    assert refusals(Dependant(call=_helper)) == {(409, "made_by_a_helper")}
-    with pytest.raises(TypeError, match="write the code of this NotFound out"):
+    assert refusals(Dependant(call=_helper)) == {(409, "nothing_to_run")}
+    with pytest.raises(TypeError, match="name the ErrorCode of this NotFound"):
         refusals(Dependant(call=_endpoint))
 
 

@@ -228,8 +228,8 @@ def test_files_of_killed_processes_go_and_those_in_use_stay(own: Lab, team: Entr
     evaluation = team.submit()
     with unit_of_work(own.sessions) as session:
         row = session.get_one(Evaluation, UUID(evaluation))
-        row.status, row.scoring_claim = "scoring", 2
-        row.scoring_until = func.now() + timedelta(minutes=1)
+        row.status, row.scoring_claim_no = "scoring", 2
+        row.scoring_lease_until = func.now() + timedelta(minutes=1)
     (settings.blobs.root / "incoming").mkdir(parents=True)
     dead = [
         settings.blobs.root / "incoming" / "tmpabc",

@@ -33,7 +33,8 @@ from evaluator.terminal import Console, harmless, harmless_json, in_line
 from evaluator.verdicts import Fault, Verdict
 from sandbox.run import CaseOutcome
 from server.database import Base, unit_of_work
-from server.evaluations.models import Evaluation, WorkerSlot
+from server.evaluations.models import Evaluation
+from server.evaluations.worker_models import WorkerSlot
 from server.teams.models import Membership
 from tests.abuse.hostile_server import EVIL, hostile_server
 from tests.server.conftest import FOMO26
@@ -308,7 +309,7 @@ def spoil(session: Session, table: Table, *which: ColumnElement[bool]) -> None:
             )
 
 
-SHOWN_TO_ADMINS = {"errors", "people", "queue", "slots", "submissions", "show", "teams", "workers"}
+SHOWN_TO_ADMINS = {"errors", "events", "people", "queue", "slots", "submissions", "show", "teams", "workers"}
 
 
 def words_of(command: str, evaluation: str, slug: str, tmp_path: Path) -> list[list[str]]:
@@ -324,6 +325,7 @@ def words_of(command: str, evaluation: str, slug: str, tmp_path: Path) -> list[l
         "activate-dataset": [[EVIL]],
         "drop-dataset": [[EVIL]],
         "errors": [[], ["--json"], ["--challenge", EVIL], ["--since", EVIL]],
+        "events": [[], ["--json"], ["--actor", EVIL], ["--since", EVIL], [EVIL]],
         "retry": [[EVIL], [evaluation[:-1]], []],
         "forecast": [[], ["--json"]],
         "import-dataset": import_words(tmp_path, slug),

@@ -20,10 +20,11 @@ from sqlalchemy import func, select, update
 
 from contract.receipts import MOST_RECEIPT
 from server.accounts.models import ApiToken
-from server.accounts.service import create_worker_token
+from server.accounts.tokens import create_worker_token
 from server.database import unit_of_work
 from server.evaluations import conduct
-from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.worker_models import WorkerSlot
 from server.events import Event
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, FakeWorker, Json, Lab

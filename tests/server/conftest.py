@@ -33,8 +33,9 @@ from server.accounts.tokens import issue
 from server.app import create_app
 from server.challenges.service import apply
 from server.database import Base, SessionFactory, unit_of_work
-from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.status import ACTIVE, UNDER_WAY
+from server.evaluations.worker_models import WorkerSlot
 from server.front.protocol import Protocol
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab

@@ -11,12 +11,13 @@ import httpx
 from sqlalchemy import func, update
 
 from contract.leases import Finish, HeldLease, HeldLeases, Lease, LostLeases, Release, SlotOffer, StoredOutput
-from server.accounts.service import create_worker_token
+from server.accounts.tokens import create_worker_token
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import IN_FORCE, Case, Dataset
 from server.evaluations import faults
-from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.worker_models import WorkerSlot
 from server.images.models import Image
 from server.settings import Settings
 from tests.facts import image_facts

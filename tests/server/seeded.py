@@ -52,7 +52,7 @@ def settle(lab: Lab, entrant: Entrant, reports: Mapping[str, Report], *, task: s
         assert claimed is not None
         assert str(claimed.id) == evaluation
         bases = scoring.bases(claimed.spec_version.spec, task)
-        claim = claimed.id, claimed.scoring_claim
+        claim = claimed.id, claimed.scoring_claim_no
         scoring.settle(
             session,
             *claim,

@@ -12,8 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from evaluator.spec import Challenge
 from server.accounts.models import ApiToken
-from server.accounts.service import create_worker_token
-from server.accounts.tokens import token_hash
+from server.accounts.tokens import create_worker_token, token_hash
 from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
 from tests.server.conftest import Clients, Person

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from server.accounts import log_ins, service
 from server.accounts.models import Account, ApiToken, Tally
-from server.accounts.tokens import token_hash
+from server.accounts.tokens import create_worker_token, token_hash
 from server.database import SessionFactory, unit_of_work
 from server.errors import Unauthorized
 from tests.server.conftest import PASSWORD, SETUP_TOKEN, Person
@@ -183,9 +183,9 @@ def test_run_workers_have_tokens_of_their_own_kind(
 def test_a_worker_that_gets_a_new_token_stays_the_same_worker(sessions: SessionFactory) -> None:
     name = f"run-{uuid4().hex[:8]}"
     with unit_of_work(sessions) as session:
-        first = service.create_worker_token(session, name)
+        first = create_worker_token(session, name)
         worker = service.authenticate_run_worker(session, first)
-        second = service.create_worker_token(session, name, token="prw_" + uuid4().hex)
+        second = create_worker_token(session, name, token="prw_" + uuid4().hex)
     with sessions() as session:
         assert service.authenticate_run_worker(session, second) == worker
         with pytest.raises(Unauthorized):

@@ -14,7 +14,8 @@ from server.accounts.principals import RunWorker
 from server.challenges.service import apply
 from server.database import unit_of_work
 from server.evaluations import service
-from server.evaluations.models import CaseRun, Evaluation, TeamUsage, WorkerSlot
+from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.worker_models import TeamUsage, WorkerSlot
 from server.ids import new_id
 from server.images.models import Image
 from server.queue import batches, leases

@@ -128,7 +128,7 @@ def test_admins_see_the_effect_and_confirm_it_over_the_api(
     assert (effect["leave"], effect["difference"]["labels"]) == (1, ["sub-01"])
     activate = f"/admin/datasets/{old['id']}/activate"
     refused = admin.http.post(activate, json={})
-    assert (refused.status_code, refused.json()["code"]) == (409, "not_confirmed")
+    assert (refused.status_code, refused.json()["code"]) == (409, "needs_confirmation")
     assert "1 scored evaluations no longer count" in refused.json()["detail"]
     assert refused.headers["content-type"] == "application/problem+json"
     assert short(sessions, lab.slug) == second

@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from contract.statuses import CaseStatus, EvaluationStatus
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.status import ACTIVE, CASE_MOVES, EVALUATION_MOVES, UNDER_WAY, IllegalMove
+from server.evaluations.status import ACTIVE, CASE_MOVES, EVALUATION_MOVES, UNDER_WAY
 from server.ids import new_id
+from server.moves import IllegalMove
 from tests.server.lab import Entrant, Lab
 
 

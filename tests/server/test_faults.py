@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, update
 
 from server.database import unit_of_work
-from server.evaluations.models import WorkerSlot
+from server.evaluations.worker_models import WorkerSlot
 from tests.server.lab import GIB, Entrant, FakeWorker, Lab
 
 MakeEntrant = Callable[[str], Entrant]

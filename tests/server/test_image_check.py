@@ -127,14 +127,15 @@ def test_a_check_that_another_took_over_meanwhile_settles_nothing_and_the_next_u
         session.execute(
             text(
                 f"CREATE FUNCTION taken() RETURNS trigger LANGUAGE plpgsql AS "
-                f"$$ BEGIN IF NEW.id = '{first}' AND NEW.check_no = 1 THEN "
-                "NEW.check_no := 2; NEW.check_expires_at := now() + interval '1 hour'; END IF; RETURN NEW; END $$"
+                f"$$ BEGIN IF NEW.id = '{first}' AND NEW.check_claim_no = 1 THEN "
+                "NEW.check_claim_no := 2; NEW.check_lease_until := now() + interval '1 hour'; END IF; "
+                "RETURN NEW; END $$"
             )
         )
         session.execute(
             text(
-                "CREATE TRIGGER taken BEFORE UPDATE ON uploads FOR EACH ROW WHEN (NEW.check_no > OLD.check_no) "
-                "EXECUTE FUNCTION taken()"
+                "CREATE TRIGGER taken BEFORE UPDATE ON uploads FOR EACH ROW "
+                "WHEN (NEW.check_claim_no > OLD.check_claim_no) EXECUTE FUNCTION taken()"
             )
         )
     try:

@@ -58,7 +58,7 @@ def _facts() -> ImageFacts:
 
 def _expire_leases(sessions: SessionFactory) -> None:
     with unit_of_work(sessions) as session:
-        session.execute(update(Upload).values(check_expires_at=func.now() - timedelta(seconds=1)))
+        session.execute(update(Upload).values(check_lease_until=func.now() - timedelta(seconds=1)))
 
 
 def test_an_unfinished_upload_is_not_checked(tus: Tus, slug: str, claim: Claim) -> None:
@@ -84,7 +84,7 @@ def test_a_valid_archive_becomes_an_image_of_the_team(
     assert image["facts"] == facts.model_dump(mode="json")
     with sessions() as session:
         moves = session.scalars(
-            select(Event.what).where(Event.subject_id == upload.id).order_by(Event.id)
+            select(Event.new).where(Event.subject_id == upload.id).order_by(Event.id)
         ).all()
     assert moves == ["receiving", "checking", "ready"]
     assert claim() is None

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from contract.leases import Finish, HeldLeases, Lease, LostLeases, Release, SlotOffer, SlotState, StoredOutput
 from contract.statuses import Mode
 from server.database import unit_of_work
-from server.evaluations.models import WorkerSlot
+from server.evaluations.worker_models import WorkerSlot
 from tests.server.lab import Entrant, Json, Lab
 from worker.embedded.data import CHECKOUT
 

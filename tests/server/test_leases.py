@@ -16,7 +16,8 @@ from server import wakeups
 from server.accounts.principals import RunWorker
 from server.database import unit_of_work
 from server.evaluations import faults, service
-from server.evaluations.models import CaseRun, Evaluation, WorkerSlot
+from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.worker_models import WorkerSlot
 from server.ids import new_id
 from server.queue.claim import claim
 from tests.server.lab import GIB, Entrant, FakeWorker, Json, Lab

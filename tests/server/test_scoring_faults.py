@@ -38,7 +38,7 @@ def turn(lab: Lab, evaluation: str, name: str) -> None:
 def claimed(lab: Lab) -> tuple[UUID, int] | None:
     with unit_of_work(lab.sessions) as session:
         found = scoring.claim(session)
-        return None if found is None else (found.id, found.scoring_claim)
+        return None if found is None else (found.id, found.scoring_claim_no)
 
 
 def fail(lab: Lab, evaluation: str, fault: PlatformFault, detail: str = SENTENCE) -> None:
@@ -101,7 +101,7 @@ def test_a_score_worker_that_dies_each_time_is_held_against_it_only_where_others
         assert claimed(lab) is not None
         if others:
             score_another(lab, entrant(f"Other {number}"))
-        turn(lab, evaluation, "scoring_until")
+        turn(lab, evaluation, "scoring_lease_until")
         assert claimed(lab) is None
     seen = team.evaluation(evaluation)
     assert (seen["status"], seen["reason_code"]) == (
@@ -118,7 +118,7 @@ def test_a_score_worker_keeps_what_it_renews_and_writes_nothing_once_it_lost_it(
     with unit_of_work(lab.sessions) as session:
         scoring.renew(session, *old)
     assert claimed(lab) is None
-    turn(lab, evaluation, "scoring_until")
+    turn(lab, evaluation, "scoring_lease_until")
     assert claimed(lab) is None, "it pauses first"
     turn(lab, evaluation, "scoring_not_before")
     new = claimed(lab)

@@ -5,9 +5,9 @@ from uuid import UUID
 from sqlalchemy import select
 
 from server.accounts.models import ApiToken
-from server.accounts.service import create_worker_token
+from server.accounts.tokens import create_worker_token
 from server.database import unit_of_work
-from server.evaluations.models import WorkerSlot
+from server.evaluations.worker_models import WorkerSlot
 from server.queue.slots import present_slots
 from tests.server.conftest import Person
 from tests.server.lab import Lab

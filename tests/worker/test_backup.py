@@ -14,7 +14,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from server.accounts.models import Account
-from server.accounts.service import create_worker_token
+from server.accounts.tokens import create_worker_token
 from server.database import unit_of_work
 from server.tables import open_database
 from worker.admin._backup import row_counts

@@ -12,7 +12,7 @@ from rich.text import Text
 from contract.evaluations import ErrorsOut, FailedOut
 from evaluator.terminal import Console, in_line, say, say_json
 from server.admin.find import evaluation_id
-from server.challenges.service import now
+from server.clock import now
 from server.evaluations import errors
 from server.evaluations.excuse import excuse
 from server.evaluations.views import failed_out

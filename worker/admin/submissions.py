@@ -13,7 +13,7 @@ from contract.statuses import EvaluationStatus
 from evaluator.terminal import Console, say
 from server.admin.evaluations import Wanted, evaluations, log_of, shown
 from server.admin.find import evaluation_or_submission
-from server.challenges.service import now
+from server.clock import now
 from server.queue.waiting import Which
 from worker.admin.context import fail, settings_of, work
 from worker.admin.options import Data

@@ -10,7 +10,7 @@ import typer
 
 from contract.accounts import DEFAULT_SLOTS
 from evaluator.terminal import say
-from server.accounts.service import create_worker_token
+from server.accounts.tokens import create_worker_token
 from server.database import unit_of_work
 from server.tables import open_database
 from worker.admin.context import fail, settings_of, work

@@ -7,7 +7,7 @@ import typer
 from contract.admin import AnsweredOut, TotalOut, WorkerReads, WorkerRow
 from evaluator.terminal import Console, in_line, say
 from server.admin import workers
-from server.challenges.service import now
+from server.clock import now
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.options import Data
 from worker.admin.submissions import moment_given

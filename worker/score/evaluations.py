@@ -72,7 +72,7 @@ def _claim(sessions: SessionFactory) -> _Job | None:
 def _job(evaluation: Evaluation) -> _Job:
     return _Job(
         evaluation_id=evaluation.id,
-        claim=evaluation.scoring_claim,
+        claim=evaluation.scoring_claim_no,
         spec=evaluation.spec_version,
         task=evaluation.task,
         manifest=inputs_manifest(evaluation.dataset),

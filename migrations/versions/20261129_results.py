@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "truth"
+revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None

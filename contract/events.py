@@ -1,0 +1,44 @@
+"""What changed, as admins read it."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from contract.answers import Answer
+
+
+class Subject(StrEnum):
+    """What an event is about."""
+
+    CASE_RUN = "case_run"
+    CHALLENGE = "challenge"
+    DATASET = "dataset"
+    EVALUATION = "evaluation"
+    IMAGE = "image"
+    RECEIPT_KEY = "receipt_key"
+    SUBMISSION = "submission"
+    TEAM = "team"
+    TOKEN = "token"  # noqa: S105 - what it is about, and none itself
+    UPLOAD = "upload"
+    USER = "user"
+    WORKER = "worker"
+
+
+class EventOut(Answer):
+    """One change of one thing: of its status from `old` to `new`, or what `what` says.
+
+    `old` is null where a thing begins. `code`: what came of it or why it ended, from a closed list; `claim_no`: the
+    claim of a case run that changed it. `actor`: user:<id>, worker:<name>, proctor-admin, or platform.
+    """
+
+    id: UUID
+    created_at: datetime
+    subject: Subject
+    subject_id: UUID
+    old: str | None
+    new: str | None
+    code: str | None
+    claim_no: int | None
+    actor: str
+    what: str | None
+    why: str | None

@@ -1,0 +1,163 @@
+"""The codes of all errors that the server answers with (RFC 9457), a closed list: one meaning each, and it stays."""
+
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """A code with its `meaning`.
+
+    A newer server may send others: whoever reads one that it does not know goes by the status.
+    """
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> "ErrorCode":
+        """A member of this value."""
+        code = str.__new__(cls, value)
+        code._value_, code.meaning = value, meaning
+        return code
+
+    # the request itself
+    BAD_REQUEST = "bad_request", "the request cannot be read, as where its body is no JSON"
+    BODY_TOO_LARGE = "body_too_large", "the body has more bytes than this operation takes"
+    BODY_TOO_SLOW = "body_too_slow", "the body did not come in time"
+    BUSY = "busy", "nothing was done, for the server has too much to do; try again after Retry-After"
+    DATABASE_AWAY = (
+        "database_away",
+        "the server's database does not answer; what was asked for may have been done",
+    )
+    HEADERS_TOO_LARGE = "headers_too_large", "too many headers, or too many bytes of them"
+    HEADERS_TOO_SLOW = "headers_too_slow", "the headers did not come in time"
+    INTERNAL_ERROR = "internal_error", "an error of the server's own"
+    INVALID_REQUEST = "invalid_request", "fields are missing or wrong; `problems` names them"
+    INVALID_VALUE = "invalid_value", "a value that no record can have"
+    METHOD_NOT_ALLOWED = "method_not_allowed", "this address takes other methods; `Allow` names them"
+    NESTED_TOO_DEEPLY = "nested_too_deeply", "lists and objects of the body lie too deep in each other"
+    NOT_AN_ID = "not_an_id", "no beginning of an id"
+    NOT_FOUND = "not_found", "there is nothing at this address"
+    NOT_HTTP = "not_http", "this is no request of HTTP/1.1"
+    # who asks
+    ACCOUNT_CLOSED = "account_closed", "the organizers closed this account"
+    ADMINS_ONLY = "admins_only", "only an admin may do this, with a token of scope admin"
+    CAPTAIN_ONLY = "captain_only", "only the team's captain may do this"
+    INVALID_TOKEN = "invalid_token", "the token is unknown"
+    NOT_A_SESSION = "not_a_session", "an API token is revoked by its id and not as a session"
+    NOT_A_WORKER = "not_a_worker", "run workers need a token of their own"
+    NOT_SIGNED_IN = "not_signed_in", "no token came with the request"
+    SCOPE_MISSING = "scope_missing", "the token lacks a scope that this takes"
+    TOKEN_EXPIRED = "token_expired", "the token has expired"
+    TOKEN_REVOKED = "token_revoked", "the token was revoked"
+    WORKER_TOKEN = "worker_token", "this is for people, and the token is a run worker's"
+    # accounts
+    CODE_OVER = "code_over", "the code for a new password has run out"
+    EMAIL_TAKEN = "email_taken", "the address has an account"
+    LAST_ADMIN = "last_admin", "one admin has to stay"
+    NOT_CLOSED = "not_closed", "the account is open"
+    PASSWORD_CHANGED = "password_changed", "the password was changed at the same moment"
+    RESERVED_NAME = "reserved_name", "the name is kept for the organizers"
+    SETUP_DONE = "setup_done", "the setup token works for the first admin only"
+    TOO_MANY_LOG_INS = "too_many_log_ins", "too many log-ins or wrong passwords in a window of time"
+    TOO_MANY_NEW_TOKENS = "too_many_new_tokens", "too many tokens were made within a day"
+    TOO_MANY_REGISTRATIONS = "too_many_registrations", "too many accounts were made in a window of time"
+    TOO_MANY_TOKENS = "too_many_tokens", "one person has at most so many valid tokens"
+    UNKNOWN_ACCOUNT = "unknown_account", "there is no such account"
+    UNKNOWN_SESSION = "unknown_session", "you have no such session"
+    UNKNOWN_TOKEN = "unknown_token", "you have no such token"
+    WRONG_CODE = "wrong_code", "the code for a new password is wrong or was used"
+    WRONG_CREDENTIALS = "wrong_credentials", "the address or the password is wrong"
+    WRONG_PASSWORD = "wrong_password", "the old password is wrong"
+    WRONG_SETUP_TOKEN = "wrong_setup_token", "the setup token is wrong"
+    # teams
+    ALREADY_IN_A_TEAM = "already_in_a_team", "one person has one team in a challenge"
+    BAD_TEAM_NAME = "bad_team_name", "a team cannot have this name"
+    INVITATION_OVER = "invitation_over", "the invitation was used or taken back, or has run out"
+    LAST_MEMBER = "last_member", "a team keeps at least one member"
+    NO_TEAM = "no_team", "you have no team in this challenge"
+    TEAM_DISQUALIFIED = "team_disqualified", "the organizers disqualified the team"
+    TEAM_FULL = "team_full", "a team has at most so many members"
+    TEAM_NAME_TAKEN = "team_name_taken", "another team has this name, or one that looks like it"
+    TOO_MANY_INVITATIONS = "too_many_invitations", "too many invitations are open, or were made within a day"
+    UNKNOWN_INVITATION = "unknown_invitation", "there is no such invitation"
+    UNKNOWN_MEMBER = "unknown_member", "there is no such member in this team"
+    UNKNOWN_TEAM = "unknown_team", "there is no such team, or none that you may see"
+    # uploads and images
+    BAD_HEADER = "bad_header", "a header of the upload is no whole number of bytes"
+    BAD_METADATA = "bad_metadata", "Upload-Metadata cannot be read"
+    CHECK_LOST = "check_lost", "another checker took the upload"
+    CONTENT_TYPE = "content_type", "the bytes of an upload have a content type of their own"
+    EMPTY_UPLOAD = "empty_upload", "an upload has at least one byte"
+    IMAGE_IN_USE = "image_in_use", "an evaluation that could be run again needs the image"
+    SHA256_MISSING = "sha256_missing", "Upload-Metadata needs the archive's sha256"
+    STORAGE_FULL = "storage_full", "the server's disk has no room"
+    STREAM_TOO_SLOW = "stream_too_slow", "the bytes came too slowly while others waited"
+    TEAM_STORAGE_FULL = "team_storage_full", "the team may store no more"
+    TOO_MANY_BYTES = "too_many_bytes", "more bytes came than were announced"
+    TOO_MANY_IMAGES = "too_many_images", "the team has as many images as it may have"
+    TOO_MANY_UPLOADS = "too_many_uploads", "too many uploads of the team are unfinished or not checked"
+    TOTAL_STORAGE_FULL = "total_storage_full", "all teams together may store no more"
+    TUS_VERSION = "tus_version", "the server speaks another version of tus"
+    UNKNOWN_IMAGE = "unknown_image", "the team has no image of this digest"
+    UNKNOWN_UPLOAD = "unknown_upload", "there is no such upload, or it is another team's"
+    UPLOAD_COMPLETE = "upload_complete", "all bytes of the upload are here"
+    UPLOAD_EXPIRED = "upload_expired", "the upload ran out"
+    UPLOAD_LOCKED = "upload_locked", "another request is writing to the upload"
+    UPLOAD_STALLED = "upload_stalled", "no byte came for a while; what came is kept"
+    UPLOAD_TOO_LARGE = "upload_too_large", "an archive has at most so many bytes"
+    WRONG_OFFSET = "wrong_offset", "the upload stands at another offset, which `offset` says"
+    # challenges and cases
+    BOARD_NOT_TASK = "board_not_task", "this is a board; what is submitted is its task"
+    BOARD_PUBLIC = "board_public", "the leaderboard was never sealed"
+    BOARD_RELEASED = "board_released", "the leaderboard has been released already"
+    BOARD_SEALED = "board_sealed", "the leaderboard is sealed until the organizers release it"
+    CASES_UNFIT = "cases_unfit", "the cases do not fit the challenge file as it is now"
+    CHALLENGE_CHANGED = (
+        "challenge_changed",
+        "the challenge is another than the one that the change was planned for",
+    )
+    CHALLENGE_FILE = "challenge_file", "the challenge file is wrong"
+    DATASET_DROPPED = "dataset_dropped", "the files of these cases were dropped"
+    DATASET_IN_FORCE = "dataset_in_force", "these cases are in force"
+    DATASET_USED = "dataset_used", "evaluations ran on these cases"
+    FILES_ELSEWHERE = "files_elsewhere", "the server cannot reach the files"
+    NEEDS_CONFIRMATION = "needs_confirmation", "it has consequences, and takes a yes"
+    NO_BOARD = "no_board", "the phase has no leaderboard"
+    NO_DATASET = "no_dataset", "the phase has no cases for this task yet"
+    SCANS_PUBLIC = "scans_public", "hidden scans would be in a public phase"
+    SEVERAL_DATASETS = "several_datasets", "several versions of cases begin so"
+    UNKNOWN_CHALLENGE = "unknown_challenge", "there is no such challenge"
+    UNKNOWN_DATASET = "unknown_dataset", "there is no such version of any cases"
+    UNKNOWN_PHASE = "unknown_phase", "the challenge has no such phase"
+    UNKNOWN_TASK = "unknown_task", "the challenge has no such task"
+    UNKNOWN_TRACK = "unknown_track", "the challenge has no such track"
+    # submissions and evaluations
+    ALREADY_ENDED = "already_ended", "the evaluation has ended"
+    AMBIGUOUS_ID = "ambiguous_id", "several ids begin so"
+    HIDDEN_CASES = "hidden_cases", "the cases of this phase are not shown"
+    IDEMPOTENCY_KEY = "idempotency_key", "a submission takes an Idempotency-Key"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", "the key was used for another submission"
+    NOT_ERRORED = "not_errored", "only what ended as errored is retried"
+    NOT_FAILED = "not_failed", "only what was rejected or cancelled is excused"
+    NOTHING_TO_RUN = "nothing_to_run", "the evaluation has no cases to run"
+    NO_RECEIPT = "no_receipt", "a receipt is signed once the evaluation is scored"
+    PHASE_CLOSED = "phase_closed", "the phase takes no submissions now"
+    QUOTA_SPENT = "quota_spent", "no attempt is left"
+    SCORING_LOST = "scoring_lost", "another score worker has the evaluation, or it has ended"
+    TOO_MANY_REJECTED = "too_many_rejected", "too many evaluations of the team failed within a week"
+    UNKNOWN_CASE = "unknown_case", "the evaluation has no such case"
+    UNKNOWN_EVALUATION = "unknown_evaluation", "there is no such evaluation, or none that you may see"
+    UNKNOWN_SUBMISSION = "unknown_submission", "there is no such submission, or none that you may see"
+    # run workers and the installation
+    DATA_MISSING = "data_missing", "a file that the server should have is gone"
+    LEASE_LOST = "lease_lost", "the case is not leased to this worker any more"
+    OTHER_SECRET_KEY = "other_secret_key", "the secret key is not the one that this installation works with"
+    OUTPUT_AND_FAULT = "output_and_fault", "a valid case has an output, any other one a fault"
+    OUTPUT_TOO_LARGE = "output_too_large", "an output of this task has at most so many bytes"
+    READ_TOO_OFTEN = "read_too_often", "a lease reads each file so many times at most"
+    SLOT_IS_FULL = "slot_is_full", "the slot holds as many cases as it may"
+    SLOT_PAUSED = "slot_paused", "the slot gave back too many cases, and has a pause"
+    TOO_MANY_SLOTS = "too_many_slots", "the token has as many slots as it may"
+    UNKNOWN_BLOB = "unknown_blob", "the blob is no part of the leased case's image"
+    UNKNOWN_INPUT = "unknown_input", "the case has no such input"
+    UNKNOWN_OUTPUT = "unknown_output", "the output of the case was not uploaded under this lease"
+    UNKNOWN_WORKER = "unknown_worker", "there is no such run worker"
+    WORKER_EXISTS = "worker_exists", "a run worker of this name exists"

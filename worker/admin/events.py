@@ -1,0 +1,68 @@
+"""`proctor-admin events`: who changed what, when and why."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contract.events import EventOut, Subject
+from evaluator.terminal import say
+from server.admin.event_log import Asked, events
+from server.clock import now
+from worker.admin.context import settings_of, work
+from worker.admin.submissions import moment_given
+from worker.admin.tables import Listing, moment, show, show_json
+
+app = typer.Typer()
+
+
+@app.command("events")
+def list_events(
+    id_: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Only of what has an id that begins so.")
+    ] = None,
+    subject: Annotated[Subject | None, typer.Option(help="Only of things of this kind.")] = None,
+    actor: Annotated[
+        str | None, typer.Option(help="Only by: user:<id>, worker:<name>, proctor-admin, platform.")
+    ] = None,
+    new: Annotated[str | None, typer.Option(help="Only changes to this status, such as errored.")] = None,
+    code: Annotated[str | None, typer.Option(help="Only with this code, such as worker_lost.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only those since then: 2d, 6h, 30m, or a date such as 2026-12-01.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/events answers.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
+    ] = None,
+) -> None:
+    """Who changed what, when and why, newest first."""
+    found: list[EventOut] = []
+    with work(settings_of(data)) as session:
+        begin = None if since is None else moment_given(since, now(session))
+        asked = Asked(subject, id_, actor, new, code, begin)
+        page = events(session, asked, limit=limit)
+        found += page.items
+        while page.next is not None and len(found) < limit:
+            page = events(session, asked, after=page.next, limit=limit - len(found))
+            found += page.items
+    if as_json:
+        show_json([event.model_dump(mode="json") for event in found])
+        return
+    listing = Listing(("at (UTC)", "of", "id", "what", "by", "why"), prose=frozenset(("what", "why")))
+    for event in found:
+        at, of = moment(event.created_at, seconds=True), event.subject.replace("_", " ")
+        listing.add(at, of, str(event.subject_id), sentence(event), event.actor, event.why or "")
+    show(listing, otherwise="Nothing happened that this asks for.")
+    if page.next is not None:
+        say(f"The newest {limit} are shown; --limit shows more.", err=True)
+
+
+def sentence(event: EventOut) -> str:
+    """What an event says in a line, such as "running → parked (claim 2, worker_lost)"."""
+    if event.new is None:
+        return event.what or ""
+    change = event.new if event.old is None else f"{event.old} → {event.new}"
+    claim = None if event.claim_no is None else f"claim {event.claim_no}"
+    details = ", ".join(detail for detail in (claim, event.code) if detail)
+    return f"{change} ({details})" if details else change
