@@ -21,12 +21,12 @@ from server.datasets.models import (
     DATASET_MOVES,
     Dataset,
     DatasetState,
-    IllegalDatasetMove,
 )
 from server.datasets.service import current_dataset, import_fomo
 from server.errors import Conflict
 from server.evaluations import scoring
 from server.evaluations.models import Evaluation
+from server.moves import IllegalMove
 from server.settings import Settings
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin, board_of, correct, short, words
@@ -47,7 +47,7 @@ def test_every_state_has_its_moves_and_no_other(session: Session, lab: Lab) -> N
     for old in DatasetState:
         for new in set(DatasetState) - DATASET_MOVES[old]:
             dataset.state = old.value
-            with pytest.raises(IllegalDatasetMove):
+            with pytest.raises(IllegalMove):
                 dataset.move_to(session, new, actor="tests")
     session.rollback()
 
