@@ -6,11 +6,11 @@ know a limit must not run the case as if there were none.
 """
 
 from typing import Annotated, Any
-from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, WithJsonSchema
 
 from contract.bounds import MOST_INT, BigInt, Few, Seconds
+from contract.ids import CaseRunId, EvaluationId
 from contract.images import ImageFacts
 from contract.receipts import RunReceipt
 from contract.statuses import Mode
@@ -74,7 +74,7 @@ class SlotState(_Said):
 class HeldLease(_Said):
     """A lease by what it was given out as."""
 
-    case_run: UUID
+    case_run: CaseRunId
     claim_no: Annotated[int, Field(strict=True, ge=1, le=MOST_INT)]
 
     @property
@@ -109,7 +109,7 @@ class Lease(CaseLease):
     """
 
     lease_seconds: float
-    evaluation: UUID
+    evaluation: EvaluationId
     task_name: str
     track: str
     task: _WholeTask

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from contract.answers import Answer, Id, Older, OrNewer
 from contract.bounds import Few
+from contract.ids import TeamId
 from contract.intervals import BootstrapOut
 from contract.statuses import ENDED, EvaluationStatus
 from contract.texts import Name
@@ -21,7 +21,7 @@ MOST_TASKS = 50
 class SubmissionIn(BaseModel):
     """An image per task. `team` may be left out by a user with one team in the challenge."""
 
-    team: UUID | None = None
+    team: TeamId | None = None
     track: Name
     phase: Name
     images: Annotated[dict[Name, Digest], Few(MOST_TASKS, least=1)]

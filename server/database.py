@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, func
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, Uuid, create_engine, func
 from sqlalchemy import Enum as EnumType
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, Session, mapped_column, sessionmaker
 
+from contract import ids
 from server.ids import new_id
 
 SessionFactory = sessionmaker[Session]
@@ -37,13 +38,14 @@ class Base(DeclarativeBase):
     """
 
     metadata = MetaData(naming_convention=_NAMES)
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads a plain class attribute
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: DateTime(timezone=True),
         StrEnum: EnumType(Enum, native_enum=False, length=None, values_callable=_values),
         dict[str, Any]: JSONB,
         dict[str, str]: JSONB,
         list[Any]: JSONB,
         list[str]: JSONB,
+        **dict.fromkeys(ids.EVERY, Uuid()),
     }
 
 
@@ -69,10 +71,15 @@ class JsonOf(TypeDecorator[_Stored]):
         return None if value is None else self.model.model_validate(value)
 
 
-class Identified:
-    """Mixin: a UUIDv7 primary key."""
+def identity() -> MappedColumn[Any]:
+    """The column of a UUIDv7 primary key; its annotation says whose it is, see `contract.ids`."""
+    return mapped_column(primary_key=True, default=new_id)
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+
+class Identified:
+    """Mixin: a primary key that nothing else refers to."""
+
+    id: Mapped[UUID] = identity()
 
 
 class Created:

@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import TEXT, array
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from contract.ids import CaseRunId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, UploadStatus
 from server.blobs import LOCK, BlobStore
@@ -183,7 +184,7 @@ def _is_open(session: Session, name: str) -> bool:
     return upload is not None and upload.status in (UploadStatus.RECEIVING, UploadStatus.CHECKING)
 
 
-def _runs(session: Session, case_run: UUID) -> bool:
+def _runs(session: Session, case_run: CaseRunId) -> bool:
     return session.scalar(select(CaseRun.status).where(CaseRun.id == case_run)) == CaseStatus.RUNNING
 
 

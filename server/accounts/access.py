@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.ids import TokenId, UserId
 from contract.problems import ErrorCode
 from server import events
 from server.accounts.models import ApiToken, PasswordReset, TokenKind
@@ -34,7 +34,7 @@ def list_sessions(session: Session, user: User) -> Sequence[ApiToken]:
     ).all()
 
 
-def end_session(session: Session, user: User, session_id: UUID) -> None:
+def end_session(session: Session, user: User, session_id: TokenId) -> None:
     """Ends one of the user's own sessions; a second time does nothing.
 
     Raises:
@@ -62,7 +62,7 @@ def log_out_everywhere(session: Session, user: User, *, and_tokens: bool) -> End
     return ended
 
 
-def revoke_all(session: Session, user_id: UUID, *, actor: str) -> Ended:
+def revoke_all(session: Session, user_id: UserId, *, actor: str) -> Ended:
     """Ends a person's sessions, API tokens and pending codes.
 
     Raises:
@@ -76,7 +76,7 @@ def revoke_all(session: Session, user_id: UUID, *, actor: str) -> Ended:
     return ended
 
 
-def end_access(session: Session, user_id: UUID, *, kinds: Collection[TokenKind], but: str = "") -> Ended:
+def end_access(session: Session, user_id: UserId, *, kinds: Collection[TokenKind], but: str = "") -> Ended:
     """Ends a person's tokens of these kinds, but for the one with the hash `but`; children are a person's own too.
 
     Again until nothing is left: a token that is being made holds the row of the one that asks, which is seen next.

@@ -1,7 +1,6 @@
 """Accounts, log-ins and one's own sessions over HTTP."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 
@@ -15,6 +14,7 @@ from contract.accounts import (
     PasswordResetIn,
     SessionOut,
 )
+from contract.ids import TokenId
 from server.accounts import access, closing, hashing, log_ins, passwords, service, sources
 from server.accounts.principals import User
 from server.accounts.schemas import Registration
@@ -106,7 +106,7 @@ def log_out(session: SessionDep, credentials: BearerDep) -> None:
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
-def end_session(session_id: UUID, session: SessionDep, user: UserDep) -> None:
+def end_session(session_id: TokenId, session: SessionDep, user: UserDep) -> None:
     """Ends one of the asker's sessions."""
     access.end_session(session, user, session_id)
 

@@ -1,10 +1,9 @@
 """Closing an account: nothing of it opens anything any more, and what it did stays. An admin can open it again."""
 
-from uuid import UUID
-
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
+from contract.ids import UserId
 from contract.problems import ErrorCode
 from server import events
 from server.accounts.access import revoke_all
@@ -14,7 +13,7 @@ from server.errors import Conflict
 from server.teams.membership import leave_all
 
 
-def close_account(session: Session, user_id: UUID, *, actor: str, why: str | None = None) -> Account:
+def close_account(session: Session, user_id: UserId, *, actor: str, why: str | None = None) -> Account:
     """Ends sessions, tokens, codes and invitations of a person, who leaves their teams; a second time does nothing.
 
     A captain hands over to the member who has been there longest. A team whose last member this is keeps them, with
@@ -37,7 +36,7 @@ def close_account(session: Session, user_id: UUID, *, actor: str, why: str | Non
     return account
 
 
-def reopen_account(session: Session, user_id: UUID, *, actor: str) -> Account:
+def reopen_account(session: Session, user_id: UserId, *, actor: str) -> Account:
     """Lets a person log in again with their password; teams that they left, they have to be invited to.
 
     Raises:

@@ -6,12 +6,12 @@ it, `hashing.verifies` looks at the password, `finish` opens the session.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.ids import UserId
 from contract.problems import ErrorCode
 from server.accounts import devices, tallies
 from server.accounts.models import Account, ApiToken, TokenKind
@@ -41,7 +41,7 @@ class LogIn:
     email: str
     source: str
     device: str | None
-    account_id: UUID | None
+    account_id: UserId | None
     stored: str | None
 
     @property
@@ -174,7 +174,7 @@ def _give_back(session: Session, log_in: LogIn) -> None:
     tallies.give_back(session, daily, *address)
 
 
-def _end_surplus(session: Session, user_id: UUID) -> None:
+def _end_surplus(session: Session, user_id: UserId) -> None:
     """Makes room for one more session, and removes the rows of those that ended long ago."""
     mine = (ApiToken.user_id == user_id, ApiToken.kind == TokenKind.SESSION)
     session.execute(delete(ApiToken).where(*mine, ApiToken.created_at < func.now() - _SESSIONS_KEPT))

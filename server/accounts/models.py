@@ -2,20 +2,21 @@
 
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from contract.accounts import DEFAULT_SLOTS
-from server.database import Base, Created, Identified
+from contract.ids import TokenId, UserId
+from server.database import Base, Created, identity
 
 
-class Account(Identified, Created, Base):
+class Account(Created, Base):
     """A person; `email` is lower case. A closed account keeps its row, for what it did stays."""
 
     __tablename__ = "users"
 
+    id: Mapped[UserId] = identity()
     email: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     password_hash: Mapped[str]
@@ -32,7 +33,7 @@ class TokenKind(StrEnum):
     WORKER = "worker"  # a run worker's, belongs to nobody
 
 
-class ApiToken(Identified, Created, Base):
+class ApiToken(Created, Base):
     """A bearer token, known by its sha256 only; worker tokens have no user, but a person may have made them.
 
     `parent_id`: the API token that asked for this one, which ends with it; null for one that a session asked for.
@@ -48,12 +49,13 @@ class ApiToken(Identified, Created, Base):
         ),
     )
 
+    id: Mapped[TokenId] = identity()
     kind: Mapped[TokenKind]
-    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    parent_id: Mapped[UUID | None] = mapped_column(
+    user_id: Mapped[UserId | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    parent_id: Mapped[TokenId | None] = mapped_column(
         ForeignKey("api_tokens.id", ondelete="CASCADE"), index=True
     )
-    made_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    made_by: Mapped[UserId | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     name: Mapped[str]
     hash: Mapped[str] = mapped_column(unique=True)
     scopes: Mapped[list[str]] = mapped_column(default=list)
@@ -84,6 +86,6 @@ class PasswordReset(Created, Base):
 
     __tablename__ = "password_resets"
 
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[UserId] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     code_hash: Mapped[str]
     expires_at: Mapped[datetime]

@@ -6,13 +6,13 @@ Both have two steps with the hashing between them (`server.accounts.hashing`), w
 import hmac
 import secrets
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.ids import UserId
 from contract.problems import ErrorCode
 from server import events
 from server.accounts import tallies
@@ -90,7 +90,7 @@ def change_password(
     events.record(session, "user", account.id, actor=user.actor, what="password changed")
 
 
-def begin_reset(session: Session, user_id: UUID, *, actor: str) -> tuple[str, datetime]:
+def begin_reset(session: Session, user_id: UserId, *, actor: str) -> tuple[str, datetime]:
     """A code with which the person sets a new password once within a day, and when it runs out.
 
     Until then nobody logs in: the old password, the sessions and the API tokens end now, and an older code does too.

@@ -1,20 +1,20 @@
 """Who is asking. Types carry authority: a function that takes an `Admin` cannot be called for others."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from contract.accounts import DEFAULT_SLOTS, Scope
+from contract.ids import TokenId, UserId
 
 
 @dataclass(frozen=True)
 class User:
     """A signed-in person, with what the token `token_id` allows."""
 
-    id: UUID
+    id: UserId
     name: str
     is_admin: bool
     scopes: frozenset[str]
-    token_id: UUID
+    token_id: TokenId
 
     @property
     def actor(self) -> str:
@@ -36,7 +36,7 @@ class Admin(User):
 class RunWorker:
     """A run worker, known by its token; `slots` is how many it may have at once."""
 
-    id: UUID
+    id: TokenId
     name: str
     slots: int = DEFAULT_SLOTS
 

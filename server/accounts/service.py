@@ -2,13 +2,13 @@
 
 import hmac
 from datetime import timedelta
-from uuid import UUID
 
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.ids import UserId
 from contract.problems import ErrorCode
 from server import events
 from server.accounts import tallies
@@ -135,7 +135,7 @@ def account_with(session: Session, email: str) -> Account | None:
     return session.scalar(select(Account).where(Account.email == email.strip().lower()))
 
 
-def set_admin(session: Session, user_id: UUID, *, is_admin: bool, actor: str) -> Account:
+def set_admin(session: Session, user_id: UserId, *, is_admin: bool, actor: str) -> Account:
     """Makes a person an admin, or no longer one; tokens of theirs with the scope lose it at once.
 
     Raises:
@@ -153,7 +153,7 @@ def set_admin(session: Session, user_id: UUID, *, is_admin: bool, actor: str) ->
     return account
 
 
-def locked(session: Session, user_id: UUID, *, and_admins: bool = False) -> Account:
+def locked(session: Session, user_id: UserId, *, and_admins: bool = False) -> Account:
     """An account that nobody else changes meanwhile; `and_admins`: nor who is an admin.
 
     Raises:

@@ -1,10 +1,9 @@
 """Tokens of people and of run workers over HTTP."""
 
-from uuid import UUID
-
 from fastapi import APIRouter
 
 from contract.accounts import NewTokenOut, NewWorkerOut, TokenIn, TokenOut, WorkerIn
+from contract.ids import TokenId
 from server.accounts import tokens
 from server.deps import AdminDep, RunWorkerDep, SessionDep, UserDep
 
@@ -28,7 +27,7 @@ def list_tokens(session: SessionDep, user: UserDep) -> list[TokenOut]:
 
 
 @router.delete("/tokens/{token_id}", status_code=204, tags=["accounts"])
-def revoke_token(token_id: UUID, session: SessionDep, user: UserDep) -> None:
+def revoke_token(token_id: TokenId, session: SessionDep, user: UserDep) -> None:
     """Revokes an API token, and those that were made with it."""
     tokens.revoke_token(session, user, token_id)
 

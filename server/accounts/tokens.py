@@ -4,12 +4,12 @@ import hashlib
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from uuid import UUID
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.ids import TokenId, UserId
 from contract.problems import ErrorCode
 from server import events
 from server.accounts import tallies
@@ -36,7 +36,7 @@ def issue(
     kind: TokenKind,
     *,
     name: str,
-    user_id: UUID | None = None,
+    user_id: UserId | None = None,
     scopes: Collection[str] = (),
     lasts: timedelta | None = None,
     token: str | None = None,
@@ -132,7 +132,7 @@ def list_tokens(session: Session, user: User) -> Sequence[ApiToken]:
     ).all()
 
 
-def revoke_token(session: Session, user: User, token_id: UUID) -> None:
+def revoke_token(session: Session, user: User, token_id: TokenId) -> None:
     """Ends one of the user's own tokens and all that were made with it; a second time does nothing.
 
     Raises:
@@ -149,7 +149,7 @@ def revoke_token(session: Session, user: User, token_id: UUID) -> None:
     _end_with_children(session, row.id, actor=user.actor)
 
 
-def _end_with_children(session: Session, token_id: UUID, *, actor: str) -> None:
+def _end_with_children(session: Session, token_id: TokenId, *, actor: str) -> None:
     """One generation at a time: a child that is being made holds its parent's row, so the next look sees it."""
     generation, by_parent = [token_id], False
     while generation:
@@ -208,7 +208,7 @@ def add_worker(session: Session, admin: Admin, *, name: str, slots: int) -> str:
     return token
 
 
-def revoke_worker(session: Session, worker_id: UUID, *, actor: str) -> None:
+def revoke_worker(session: Session, worker_id: TokenId, *, actor: str) -> None:
     """Shuts a run worker out; a second time does nothing.
 
     Raises:

@@ -24,6 +24,7 @@ from contract.admin import (
 )
 from contract.bounds import Moment
 from contract.events import EventOut, Subject
+from contract.ids import EvaluationId, TokenId, UserId
 from contract.statuses import EvaluationStatus
 from contract.texts import Line
 from server.accounts import access, closing, passwords
@@ -54,14 +55,14 @@ def list_people(
 
 
 @router.patch("/users/{user_id}")
-def set_admin(session: SessionDep, admin: AdminDep, user_id: UUID, body: AdminIn) -> PersonOut:
+def set_admin(session: SessionDep, admin: AdminDep, user_id: UserId, body: AdminIn) -> PersonOut:
     """Makes a person an admin, or no longer one."""
     account = accounts.set_admin(session, user_id, is_admin=body.is_admin, actor=admin.actor)
     return people.person(session, account)
 
 
 @router.post("/users/{user_id}/password-reset", status_code=201)
-def begin_password_reset(session: SessionDep, admin: AdminDep, user_id: UUID) -> PasswordResetOut:
+def begin_password_reset(session: SessionDep, admin: AdminDep, user_id: UserId) -> PasswordResetOut:
     """A code that sets a new password once within a day; sessions, tokens and the old password end now."""
     code, expires_at = passwords.begin_reset(session, user_id, actor=admin.actor)
     return PasswordResetOut(code=code, expires_at=expires_at)
@@ -72,7 +73,7 @@ def revoke_tokens(
     session: SessionDep,
     admin: AdminDep,
     settings: SettingsDep,
-    user_id: UUID,
+    user_id: UserId,
     and_workers: Annotated[
         bool, Query(alias="workers", description="run workers' tokens that they made end too")
     ] = False,
@@ -87,7 +88,11 @@ def revoke_tokens(
 
 @router.post("/users/{user_id}/close")
 def close_account(
-    session: SessionDep, admin: AdminDep, settings: SettingsDep, user_id: UUID, body: ClosingIn | None = None
+    session: SessionDep,
+    admin: AdminDep,
+    settings: SettingsDep,
+    user_id: UserId,
+    body: ClosingIn | None = None,
 ) -> PersonOut:
     """Closes an account: sessions, tokens, codes and invitations end, and the person leaves their teams."""
     body = body or ClosingIn()
@@ -98,7 +103,7 @@ def close_account(
 
 
 @router.post("/users/{user_id}/reopen")
-def reopen_account(session: SessionDep, admin: AdminDep, user_id: UUID) -> PersonOut:
+def reopen_account(session: SessionDep, admin: AdminDep, user_id: UserId) -> PersonOut:
     """Opens a closed account again."""
     return people.person(session, closing.reopen_account(session, user_id, actor=admin.actor))
 
@@ -137,7 +142,7 @@ def list_evaluations(
 
 
 @router.get("/evaluations/{evaluation_id}")
-def get_evaluation(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> EvaluationShown:
+def get_evaluation(session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId) -> EvaluationShown:
     """One evaluation with its cases (by pseudonym) and scores."""
     return evaluations.shown(session, evaluation_id)
 
@@ -167,14 +172,14 @@ def list_workers(session: SessionDep, admin: AdminDep) -> list[WorkerRow]:
 
 
 @router.get("/workers/{worker_id}/reads")
-def get_worker_reads(session: SessionDep, admin: AdminDep, worker_id: UUID) -> WorkerReads:
+def get_worker_reads(session: SessionDep, admin: AdminDep, worker_id: TokenId) -> WorkerReads:
     """The cases and images that were sent to a run worker, by task and by id."""
     return workers.reads_of(session, worker_id)
 
 
 @router.get("/workers/{worker_id}/answered")
 def list_answered(
-    session: SessionDep, admin: AdminDep, worker_id: UUID, since: Since = None
+    session: SessionDep, admin: AdminDep, worker_id: TokenId, since: Since = None
 ) -> list[AnsweredOut]:
     """The evaluations in which a run worker answered cases: what to run again where it cannot be trusted."""
     return workers.answered_by(session, worker_id, since=_utc(since))
@@ -182,7 +187,7 @@ def list_answered(
 
 @router.delete("/workers/{worker_id}")
 def revoke_worker(
-    session: SessionDep, settings: SettingsDep, admin: AdminDep, worker_id: UUID, since: Since = None
+    session: SessionDep, settings: SettingsDep, admin: AdminDep, worker_id: TokenId, since: Since = None
 ) -> RevokedOut:
     """Revokes a run worker's token and puts its cases back; names the evaluations in which it answered cases."""
     return workers.revoke(session, worker_id, actor=admin.actor, settings=settings, since=_utc(since))

@@ -10,6 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from contract.admin import CaseShown, EvaluationRow, EvaluationShown, Page, ScoreShown
+from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from server.accounts.models import Account
@@ -90,7 +91,7 @@ def _named(evaluation: Evaluation, names: dict[UUID, str]) -> dict[str, Any]:
     }
 
 
-def shown(session: Session, evaluation_id: UUID, *, with_names: bool = False) -> EvaluationShown:
+def shown(session: Session, evaluation_id: EvaluationId, *, with_names: bool = False) -> EvaluationShown:
     """One evaluation with its cases and scores; `with_names`: with the real names of its cases.
 
     Raises:
@@ -129,7 +130,7 @@ def _case(run: CaseRun, *, with_names: bool) -> CaseShown:
     return CaseShown.of(run, case=run.pseudonym, name=name, has_log=bool(run.log))
 
 
-def log_of(session: Session, evaluation_id: UUID, case: str) -> str:
+def log_of(session: Session, evaluation_id: EvaluationId, case: str) -> str:
     """What the container of one case wrote; the case is named by its pseudonym, or by its own name.
 
     Raises:

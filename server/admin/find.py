@@ -1,11 +1,13 @@
 """Evaluations and submissions by the beginning of their id, as people type it."""
 
 import re
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from server.errors import BadRequest, Conflict, NotFound
 from server.evaluations.models import Evaluation
@@ -13,6 +15,7 @@ from server.evaluations.models import Evaluation
 _LEAST = 4
 _NAMED = 5
 _MOST = 200
+_Id = TypeVar("_Id", bound=UUID)
 
 
 def ids_between(prefix: str) -> tuple[UUID, UUID]:
@@ -30,7 +33,7 @@ def ids_between(prefix: str) -> tuple[UUID, UUID]:
     return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 
-def evaluation_id(session: Session, prefix: str) -> UUID:
+def evaluation_id(session: Session, prefix: str) -> EvaluationId:
     """The one evaluation whose id begins so.
 
     Raises:
@@ -46,7 +49,7 @@ def evaluation_id(session: Session, prefix: str) -> UUID:
     return _one(prefix, list(found), "evaluation")
 
 
-def evaluation_or_submission(session: Session, prefix: str) -> list[UUID]:
+def evaluation_or_submission(session: Session, prefix: str) -> list[EvaluationId]:
     """The evaluation whose id begins so, or all evaluations of the submission whose id does; oldest first.
 
     Raises:
@@ -68,7 +71,7 @@ def evaluation_or_submission(session: Session, prefix: str) -> list[UUID]:
     return [_one(prefix, own or submissions, "evaluation" if own else "submission")]
 
 
-def _one(prefix: str, found: list[UUID], kind: str) -> UUID:
+def _one(prefix: str, found: list[_Id], kind: str) -> _Id:
     if not found:
         code = ErrorCode.UNKNOWN_EVALUATION if kind == "evaluation" else ErrorCode.UNKNOWN_SUBMISSION
         raise NotFound(code, f"There is no {kind} {prefix}; 'proctor-admin submissions' lists them.")

@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from contract.admin import Page, PersonOut, TeamMember, TeamName, TeamRow
+from contract.ids import TeamId, UserId
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.admin.pages import page_of
 from server.challenges.models import Challenge
@@ -53,8 +54,8 @@ def _described(session: Session, rows: Sequence[Account]) -> list[PersonOut]:
     ]
 
 
-def _teams_of(session: Session, ids: Collection[UUID]) -> defaultdict[UUID, list[TeamName]]:
-    found = defaultdict[UUID, list[TeamName]](list)
+def _teams_of(session: Session, ids: Collection[UserId]) -> defaultdict[UserId, list[TeamName]]:
+    found = defaultdict[UserId, list[TeamName]](list)
     rows = session.execute(
         select(Membership, Team.name, Challenge.slug)
         .join(Team, Team.id == Membership.team_id)
@@ -67,7 +68,7 @@ def _teams_of(session: Session, ids: Collection[UUID]) -> defaultdict[UUID, list
     return found
 
 
-def _log_ins(session: Session, ids: Collection[UUID]) -> dict[UUID, datetime]:
+def _log_ins(session: Session, ids: Collection[UserId]) -> dict[UserId, datetime]:
     rows = session.execute(
         select(ApiToken.user_id, func.max(ApiToken.created_at))
         .where(ApiToken.user_id.in_(ids), ApiToken.kind == TokenKind.SESSION)
@@ -76,7 +77,7 @@ def _log_ins(session: Session, ids: Collection[UUID]) -> dict[UUID, datetime]:
     return {user_id: at for user_id, at in rows if user_id is not None}
 
 
-def _changes(session: Session, ids: Collection[UUID]) -> dict[UUID, datetime]:
+def _changes(session: Session, ids: Collection[UserId]) -> dict[UserId, datetime]:
     by_actor = {f"user:{one}": one for one in ids}
     rows = session.execute(
         select(Event.actor, func.max(Event.created_at)).where(Event.actor.in_(by_actor)).group_by(Event.actor)
@@ -136,8 +137,8 @@ def standing(team: Team) -> str:
     return "eligible" if team.eligible else "no prize"
 
 
-def _members_of(session: Session, ids: Collection[UUID]) -> defaultdict[UUID, list[TeamMember]]:
-    found = defaultdict[UUID, list[TeamMember]](list)
+def _members_of(session: Session, ids: Collection[TeamId]) -> defaultdict[TeamId, list[TeamMember]]:
+    found = defaultdict[TeamId, list[TeamMember]](list)
     rows = session.execute(
         select(Membership, Account)
         .join(Account, Account.id == Membership.user_id)
@@ -149,7 +150,7 @@ def _members_of(session: Session, ids: Collection[UUID]) -> defaultdict[UUID, li
     return found
 
 
-def _submissions_of(session: Session, ids: Collection[UUID]) -> dict[UUID, int]:
+def _submissions_of(session: Session, ids: Collection[TeamId]) -> dict[TeamId, int]:
     rows = session.execute(
         select(Submission.team_id, func.count())
         .where(Submission.team_id.in_(ids))
@@ -158,7 +159,7 @@ def _submissions_of(session: Session, ids: Collection[UUID]) -> dict[UUID, int]:
     return dict(rows.all())
 
 
-def _attempts(session: Session, ids: Collection[UUID]) -> dict[UUID, tuple[int, int]]:
+def _attempts(session: Session, ids: Collection[TeamId]) -> dict[TeamId, tuple[int, int]]:
     """(spent, active) attempts of each team."""
     rows = session.execute(
         select(Evaluation.team_id, func.count().filter(SPENT), func.count().filter(HELD))

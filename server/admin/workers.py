@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -17,6 +16,7 @@ from contract.admin import (
     WorkerReads,
     WorkerRow,
 )
+from contract.ids import TokenId, UserId
 from contract.problems import ErrorCode
 from server import events
 from server.accounts import tokens
@@ -47,7 +47,7 @@ class _Sums:
 def workers(session: Session) -> list[WorkerRow]:
     """Every run worker's token, the revoked ones too, oldest first."""
     query = select(ApiToken).where(ApiToken.kind == TokenKind.WORKER).order_by(ApiToken.id)
-    by_token: dict[UUID, list[SlotState]] = {}
+    by_token: dict[TokenId, list[SlotState]] = {}
     for one in slots.slot_states(session):
         by_token.setdefault(one.slot.worker_id, []).append(one)
     totals = reads.totals(session)
@@ -102,7 +102,7 @@ def worker_named(session: Session, name: str) -> ApiToken:
     return found
 
 
-def reads_of(session: Session, worker_id: UUID) -> WorkerReads:
+def reads_of(session: Session, worker_id: TokenId) -> WorkerReads:
     """What a token has read: by task, and each case and image by its id.
 
     Raises:
@@ -121,7 +121,7 @@ def reads_of(session: Session, worker_id: UUID) -> WorkerReads:
     )
 
 
-def answered_by(session: Session, worker_id: UUID, *, since: datetime | None = None) -> list[AnsweredOut]:
+def answered_by(session: Session, worker_id: TokenId, *, since: datetime | None = None) -> list[AnsweredOut]:
     """The evaluations in which a token answered cases (from `since` on) whose outputs are still in use.
 
     Raises:
@@ -141,7 +141,7 @@ def answered_by(session: Session, worker_id: UUID, *, since: datetime | None = N
 
 
 def revoke(
-    session: Session, worker_id: UUID, *, actor: str, settings: Settings, since: datetime | None = None
+    session: Session, worker_id: TokenId, *, actor: str, settings: Settings, since: datetime | None = None
 ) -> RevokedOut:
     """Shuts a run worker out and puts back what it holds; names what it answered. A second time only names it.
 
@@ -157,7 +157,7 @@ def revoke(
     return RevokedOut(put_back=put_back, answered=answered_by(session, worker_id, since=since))
 
 
-def revoke_made_by(session: Session, user_id: UUID, *, actor: str, settings: Settings) -> int:
+def revoke_made_by(session: Session, user_id: UserId, *, actor: str, settings: Settings) -> int:
     """Shuts out the run workers whose tokens this admin made over HTTP; how many."""
     made = select(ApiToken.id).where(ApiToken.made_by == user_id, ApiToken.revoked_at.is_(None))
     found = session.scalars(made.order_by(ApiToken.id)).all()
@@ -166,7 +166,7 @@ def revoke_made_by(session: Session, user_id: UUID, *, actor: str, settings: Set
     return len(found)
 
 
-def _require(session: Session, worker_id: UUID) -> None:
+def _require(session: Session, worker_id: TokenId) -> None:
     own = ApiToken.id == worker_id, ApiToken.kind == TokenKind.WORKER
     if not session.scalar(select(func.count()).where(*own)):
         raise NotFound(

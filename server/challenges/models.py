@@ -2,24 +2,25 @@
 
 from functools import cached_property
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import JSON, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from contract.ids import ChallengeId, SpecVersionId
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import parse_challenge
-from server.database import Base, Created, Identified
+from server.database import Base, Created, identity
 
 
-class Challenge(Identified, Created, Base):
+class Challenge(Created, Base):
     """A challenge; its present version is the one applied last. `released` names phases whose seal is broken."""
 
     __tablename__ = "challenges"
 
+    id: Mapped[ChallengeId] = identity()
     slug: Mapped[str] = mapped_column(unique=True)
     released: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
-    current_version_id: Mapped[UUID | None] = mapped_column(
+    current_version_id: Mapped[SpecVersionId | None] = mapped_column(
         ForeignKey("spec_versions.id", use_alter=True), default=None
     )
     # One query for those of all challenges of a list: almost whoever reads a challenge reads its file.
@@ -35,13 +36,14 @@ class Challenge(Identified, Created, Base):
         return self.current_version.spec
 
 
-class SpecVersion(Identified, Created, Base):
+class SpecVersion(Created, Base):
     """One version of a challenge file: its digest and its parsed content."""
 
     __tablename__ = "spec_versions"
     __table_args__ = (UniqueConstraint("challenge_id", "digest"),)
 
-    challenge_id: Mapped[UUID] = mapped_column(ForeignKey("challenges.id"))
+    id: Mapped[SpecVersionId] = identity()
+    challenge_id: Mapped[ChallengeId] = mapped_column(ForeignKey("challenges.id"))
     digest: Mapped[str]
     # json, not jsonb, which would lose the file's order of boards, metrics and phases
     content: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -1,10 +1,9 @@
 """Endpoints of versions of the cases, for admins; folders are imported with `proctor-admin`, on the server's host."""
 
-from uuid import UUID
-
 from fastapi import APIRouter
 
 from contract.datasets import ActivateIn, DatasetOut, DifferenceOut, DroppedOut, EffectOut
+from contract.ids import DatasetId
 from contract.texts import Name
 from server.challenges.service import get_challenge
 from server.datasets import effects, versions
@@ -30,7 +29,9 @@ def list_datasets(
 
 
 @router.get("/admin/datasets/{dataset_id}/effect")
-def get_effect(session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: UUID) -> EffectOut:
+def get_effect(
+    session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: DatasetId
+) -> EffectOut:
     """What would happen if this version came into force."""
     dataset = versions.get_version(session, dataset_id)
     effect = effects.effect_of(session, dataset)
@@ -41,7 +42,7 @@ def get_effect(session: SessionDep, admin: AdminDep, settings: SettingsDep, data
 
 @router.post("/admin/datasets/{dataset_id}/activate", status_code=204)
 def activate(
-    session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: UUID, wanted: ActivateIn
+    session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: DatasetId, wanted: ActivateIn
 ) -> None:
     """Brings this version into force. Where evaluations are concerned it answers 409 and says which, unless `yes`."""
     dataset = versions.get_version(session, dataset_id)
@@ -49,7 +50,7 @@ def activate(
 
 
 @router.delete("/admin/datasets/{dataset_id}")
-def drop(session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: UUID) -> DroppedOut:
+def drop(session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: DatasetId) -> DroppedOut:
     """Removes the files of a version that is not in force and that no evaluation ran on."""
     dataset = versions.get_version(session, dataset_id)
     return DroppedOut(freed=versions.drop(session, dataset, settings=settings, actor=admin.actor))

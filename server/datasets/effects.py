@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.ids import ChallengeId
 from contract.statuses import EvaluationStatus
 from server.challenges.models import Challenge, SpecVersion
 from server.datasets.difference import Difference, difference
@@ -64,14 +64,16 @@ def in_force(
     return session.scalar(query.with_for_update(read=True, key_share=True) if keep else query)
 
 
-def tasks_in_force(session: Session, challenges: Sequence[Challenge]) -> dict[UUID, dict[str, set[str]]]:
+def tasks_in_force(
+    session: Session, challenges: Sequence[Challenge]
+) -> dict[ChallengeId, dict[str, set[str]]]:
     """By challenge and phase the tasks with cases that fit the challenge file, so that they can be submitted to."""
     by_id = {one.id: one for one in challenges}
     datasets = session.scalars(select(Dataset).where(IN_FORCE, Dataset.challenge_id.in_(by_id))).all()
     older = {one.fits_version_id for one in datasets} - {one.current_version_id for one in challenges}
     # Held while it is asked whether each fits, so that none is read twice.
     versions = session.scalars(select(SpecVersion).where(SpecVersion.id.in_(older))).all() if older else ()
-    found: dict[UUID, dict[str, set[str]]] = {one: {} for one in by_id}
+    found: dict[ChallengeId, dict[str, set[str]]] = {one: {} for one in by_id}
     for dataset in datasets:
         if fits(session, dataset, by_id[dataset.challenge_id]):
             found[dataset.challenge_id].setdefault(dataset.phase, set()).add(dataset.task)

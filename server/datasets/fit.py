@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.ids import DatasetId, SpecVersionId
 from contract.problems import ErrorCode
 from evaluator.dataset_check import Severity, check_dataset
 from evaluator.manifest import Manifest
@@ -25,7 +25,7 @@ from server.settings import Settings
 class Fit:
     """Whether cases that a changed file asks something else of fit it: they do if there is no `misfit`."""
 
-    dataset: UUID
+    dataset: DatasetId
     misfit: str | None
 
 
@@ -68,7 +68,7 @@ def looked_at(session: Session, challenge: Challenge, spec: Spec, settings: Sett
         yield Fit(dataset.id, sentence if problems else None)
 
 
-def note(session: Session, challenge: Challenge, before: UUID | None, found: Iterable[Fit]) -> None:
+def note(session: Session, challenge: Challenge, before: SpecVersionId | None, found: Iterable[Fit]) -> None:
     """Keeps what was found when the version of the file that is present now took the place of `before`."""
     for one in found:
         dataset = session.get_one(Dataset, one.dataset)

@@ -2,12 +2,12 @@
 
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from server.database import Base, Created, Identified
+from contract.ids import CaseId, ChallengeId, DatasetId, SpecVersionId
+from server.database import Base, Created, identity
 from server.moves import move
 
 
@@ -30,7 +30,7 @@ DATASET_MOVES: dict[DatasetState, frozenset[DatasetState]] = {
 }
 
 
-class Dataset(Identified, Created, Base):
+class Dataset(Created, Base):
     """A version of the cases of one task for one phase."""
 
     __tablename__ = "datasets"
@@ -47,7 +47,8 @@ class Dataset(Identified, Created, Base):
         ),
     )
 
-    challenge_id: Mapped[UUID] = mapped_column(ForeignKey("challenges.id"))
+    id: Mapped[DatasetId] = identity()
+    challenge_id: Mapped[ChallengeId] = mapped_column(ForeignKey("challenges.id"))
     phase: Mapped[str]
     task: Mapped[str]
     digest: Mapped[str]
@@ -55,7 +56,9 @@ class Dataset(Identified, Created, Base):
     state: Mapped[DatasetState] = mapped_column(default=DatasetState.ACTIVE, server_default="superseded")
     imported_by: Mapped[str | None] = mapped_column(default=None)
     # The version of the challenge file under which they were last found to fit; None: imported before it was kept.
-    fits_version_id: Mapped[UUID | None] = mapped_column(ForeignKey("spec_versions.id"), default=None)
+    fits_version_id: Mapped[SpecVersionId | None] = mapped_column(
+        ForeignKey("spec_versions.id"), default=None
+    )
     cases: Mapped[list["Case"]] = relationship(order_by="Case.ordinal", back_populates="dataset")
 
     def move_to(self, session: Session, state: DatasetState, *, actor: str, why: str | None = None) -> None:
@@ -71,7 +74,7 @@ IN_FORCE = Dataset.state == DatasetState.ACTIVE
 """The one expression of which datasets count: for new submissions, on boards and for attempts."""
 
 
-class Case(Identified, Base):
+class Case(Base):
     """One case: its inputs as {key: {"path", "sha256", "size", "voxels"}}, paths relative to the inputs tree.
 
     `voxels` is the digest of the image whatever its file looks like; imports before it existed have none.
@@ -80,7 +83,8 @@ class Case(Identified, Base):
     __tablename__ = "cases"
     __table_args__ = (UniqueConstraint("dataset_id", "ordinal"), UniqueConstraint("dataset_id", "name"))
 
-    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
+    id: Mapped[CaseId] = identity()
+    dataset_id: Mapped[DatasetId] = mapped_column(ForeignKey("datasets.id"))
     ordinal: Mapped[int]
     name: Mapped[str]
     files: Mapped[dict[str, Any]]

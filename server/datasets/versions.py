@@ -4,11 +4,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.ids import ChallengeId, DatasetId
 from contract.problems import ErrorCode
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge, get_phase, require_task
@@ -70,7 +70,7 @@ def _index(names: list[str], name: str) -> int:
     return names.index(name) if name in names else len(names)
 
 
-def _used(session: Session, datasets: Sequence[Dataset]) -> dict[UUID, int]:
+def _used(session: Session, datasets: Sequence[Dataset]) -> dict[DatasetId, int]:
     rows = session.execute(
         select(Evaluation.dataset_id, func.count())
         .where(Evaluation.dataset_id.in_([one.id for one in datasets]))
@@ -79,7 +79,7 @@ def _used(session: Session, datasets: Sequence[Dataset]) -> dict[UUID, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def _cases(session: Session, datasets: Sequence[Dataset]) -> dict[UUID, int]:
+def _cases(session: Session, datasets: Sequence[Dataset]) -> dict[DatasetId, int]:
     rows = session.execute(
         select(Case.dataset_id, func.count())
         .where(Case.dataset_id.in_([one.id for one in datasets]))
@@ -149,7 +149,7 @@ def _described(session: Session, dataset: Dataset) -> str:
     return f"{dataset.digest[7:19]} ({challenge.slug} {dataset.phase} {dataset.task}, {dataset.state})"
 
 
-def get_version(session: Session, dataset_id: UUID) -> Dataset:
+def get_version(session: Session, dataset_id: DatasetId) -> Dataset:
     """The version with this id."""
     dataset = session.get(Dataset, dataset_id)
     if dataset is None:
@@ -157,7 +157,7 @@ def get_version(session: Session, dataset_id: UUID) -> Dataset:
     return dataset
 
 
-def lock(session: Session, challenge_id: UUID) -> Challenge:
+def lock(session: Session, challenge_id: ChallengeId) -> Challenge:
     """One change of a challenge's versions at a time, until the commit; submissions are not held up."""
     query = select(Challenge).where(Challenge.id == challenge_id)
     return session.scalars(query.with_for_update(key_share=True)).one()

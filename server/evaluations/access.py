@@ -1,9 +1,8 @@
 """Evaluations as admins reach them: any one, and its receipt."""
 
-from uuid import UUID
-
 from sqlalchemy.orm import Session
 
+from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from server.accounts.principals import Admin
 from server.errors import NotFound
@@ -11,7 +10,7 @@ from server.evaluations.models import Evaluation
 from server.evaluations.result_models import Receipt
 
 
-def receipt_of(session: Session, admin: Admin, evaluation_id: UUID) -> Receipt:
+def receipt_of(session: Session, admin: Admin, evaluation_id: EvaluationId) -> Receipt:
     """The receipt of a scored evaluation. It holds times of single cases, so it is for admins only."""
     receipt = session.get(Receipt, any_evaluation(session, admin, evaluation_id).id)
     if receipt is None:
@@ -19,7 +18,7 @@ def receipt_of(session: Session, admin: Admin, evaluation_id: UUID) -> Receipt:
     return receipt
 
 
-def any_evaluation(session: Session, admin: Admin, evaluation_id: UUID) -> Evaluation:
+def any_evaluation(session: Session, admin: Admin, evaluation_id: EvaluationId) -> Evaluation:
     """Any evaluation, for an admin."""
     evaluation = session.get(Evaluation, evaluation_id)
     if evaluation is None:

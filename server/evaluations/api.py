@@ -1,7 +1,6 @@
 """Endpoints of evaluations for admins: their cases, what they cost, receipts, and what the platform failed at."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Query
 
@@ -14,6 +13,7 @@ from contract.evaluations import (
     RetryIn,
     Summary,
 )
+from contract.ids import CaseRunId, EvaluationId
 from contract.texts import Name
 from server.deps import AdminDep, SessionDep, SettingsDep
 from server.evaluations import access, cases, errors, receipt_keys, receipts, summary
@@ -22,7 +22,7 @@ from server.evaluations.views import case_for_admin_out, failed_out
 
 router = APIRouter(tags=["evaluations"])
 
-After = Annotated[UUID | None, Query(description="`id` of the last case of the page before")]
+After = Annotated[CaseRunId | None, Query(description="`id` of the last case of the page before")]
 Limit = Annotated[int, Query(ge=1, le=cases.MOST, description="Fewer come only where the list ends")]
 
 
@@ -42,7 +42,7 @@ def list_receipt_keys(session: SessionDep) -> list[ReceiptKeyOut]:
 
 
 @router.get("/admin/evaluations/{evaluation_id}/receipt")
-def get_receipt(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> ReceiptOut:
+def get_receipt(session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId) -> ReceiptOut:
     """The signed statement of what ran on what, with what; the signature is over its canonical JSON."""
     receipt = access.receipt_of(session, admin, evaluation_id)
     key = receipt_keys.key_of(session, receipt)
@@ -51,7 +51,7 @@ def get_receipt(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> Re
 
 @router.get("/admin/evaluations/{evaluation_id}/cases")
 def list_cases_for_admin(
-    session: SessionDep, admin: AdminDep, evaluation_id: UUID, after: After = None, limit: Limit = 100
+    session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId, after: After = None, limit: Limit = 100
 ) -> list[CaseAdminOut]:
     """The cases of any evaluation, under their pseudonyms, with the ends of the containers' logs, page by page."""
     evaluation = access.any_evaluation(session, admin, evaluation_id)
@@ -60,7 +60,7 @@ def list_cases_for_admin(
 
 @router.get("/admin/evaluations/{evaluation_id}/cases/{case_id}")
 def getcase_for_admin_out(
-    session: SessionDep, admin: AdminDep, evaluation_id: UUID, case_id: UUID
+    session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId, case_id: CaseRunId
 ) -> CaseAdminOut:
     """One case of any evaluation, under its pseudonym, with all of the container's log."""
     evaluation = access.any_evaluation(session, admin, evaluation_id)
@@ -68,7 +68,7 @@ def getcase_for_admin_out(
 
 
 @router.get("/admin/evaluations/{evaluation_id}/summary")
-def get_summary(session: SessionDep, admin: AdminDep, evaluation_id: UUID) -> Summary:
+def get_summary(session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId) -> Summary:
     """What an evaluation has cost: verdicts, ways of running, seconds, memory, faults."""
     return summary.summary_of(session, access.any_evaluation(session, admin, evaluation_id))
 
@@ -89,7 +89,7 @@ def list_errors(
 
 @router.post("/admin/evaluations/{evaluation_id}/excuse", status_code=204)
 def post_excuse(
-    session: SessionDep, admin: AdminDep, evaluation_id: UUID, wanted: RetryIn | None = None
+    session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId, wanted: RetryIn | None = None
 ) -> None:
     """Takes a rejected or cancelled evaluation out of its team's failures of the week."""
     excuse(session, evaluation_id, actor=admin.actor, why=None if wanted is None else wanted.why)

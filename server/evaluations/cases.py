@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, contains_eager, defer
 
+from contract.ids import CaseRunId
 from contract.problems import ErrorCode
 from server.datasets.models import Case
 from server.errors import NotFound
@@ -27,7 +27,7 @@ class Shown:
     log_length: int
 
 
-def page(session: Session, evaluation: Evaluation, *, after: UUID | None, limit: int) -> Sequence[Shown]:
+def page(session: Session, evaluation: Evaluation, *, after: CaseRunId | None, limit: int) -> Sequence[Shown]:
     """Up to `limit` cases in order, those after the case run `after` where it is given; logs come shortened."""
     length = func.coalesce(func.length(CaseRun.log), 0)
     query = (
@@ -44,7 +44,7 @@ def page(session: Session, evaluation: Evaluation, *, after: UUID | None, limit:
     return [Shown(run, log, length) for run, log, length in session.execute(query)]
 
 
-def one(session: Session, evaluation: Evaluation, case_run: UUID) -> Shown:
+def one(session: Session, evaluation: Evaluation, case_run: CaseRunId) -> Shown:
     """One case of the evaluation, with all of its log.
 
     Raises:

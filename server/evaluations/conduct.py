@@ -7,11 +7,11 @@ what is being settled, and one that gives back again and again what it was lease
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
+from contract.ids import TokenId
 from contract.problems import ErrorCode
 from server import events
 from server.accounts.principals import RunWorker
@@ -94,11 +94,11 @@ def _take_place(session: Session, worker: RunWorker) -> None:
         raise NotNow(ErrorCode.TOO_MANY_SLOTS, f"{why}. An admin can give a host more.", seconds=_CROWDED_FOR)
 
 
-def _slots(worker_id: UUID) -> Select[str]:
+def _slots(worker_id: TokenId) -> Select[str]:
     return select(WorkerSlot.name).where(WorkerSlot.worker_id == worker_id)
 
 
-def _count(session: Session, worker_id: UUID) -> int:
+def _count(session: Session, worker_id: TokenId) -> int:
     return session.scalar(select(func.count()).where(WorkerSlot.worker_id == worker_id)) or 0
 
 
@@ -146,7 +146,7 @@ def note_returned(session: Session, run: CaseRun, how: Return) -> None:
         tell(session, run.worker_id, run.worker, f"paused for {pause:g} s", why, actor=events.PLATFORM)
 
 
-def tell(session: Session, worker_id: UUID, name: str, what: str, why: str | None, *, actor: str) -> None:
+def tell(session: Session, worker_id: TokenId, name: str, what: str, why: str | None, *, actor: str) -> None:
     """Records an event of a slot, one a second at most: what it says of itself must not fill the event log."""
     clock = func.clock_timestamp()
     quiet = WorkerSlot.told_at.is_(None) | (WorkerSlot.told_at < clock - _MOMENT)

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus
 from server.challenges.models import Challenge
@@ -110,7 +110,7 @@ def _number(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def stalled(session: Session, evaluation_ids: Collection[UUID]) -> set[UUID]:
+def stalled(session: Session, evaluation_ids: Collection[EvaluationId]) -> set[EvaluationId]:
     """Those of the evaluations that wait for nothing but the end of a pause after a fault of the platform."""
     if not evaluation_ids:
         return set()
@@ -152,7 +152,7 @@ def _failed(session: Session, query: Select[Evaluation, str, str]) -> list[Faile
     return found
 
 
-def _counts(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int, int]]:
+def _counts(session: Session, ids: Sequence[EvaluationId]) -> dict[EvaluationId, tuple[int, int, int]]:
     rows = session.execute(
         select(
             CaseRun.evaluation_id,
@@ -166,10 +166,10 @@ def _counts(session: Session, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int,
     return {evaluation_id: (done, waiting, total) for evaluation_id, done, waiting, total in rows}
 
 
-def _troubles(session: Session, ids: Sequence[UUID]) -> dict[UUID, list[Trouble]]:
+def _troubles(session: Session, ids: Sequence[EvaluationId]) -> dict[EvaluationId, list[Trouble]]:
     """The faults that each evaluation met, oldest first."""
     query = select(Trouble).where(Trouble.evaluation_id.in_(ids))
-    found: dict[UUID, list[Trouble]] = {}
+    found: dict[EvaluationId, list[Trouble]] = {}
     for one in session.scalars(query.order_by(Trouble.created_at, Trouble.id)):
         found.setdefault(one.evaluation_id, []).append(one)
     return found

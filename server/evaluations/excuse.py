@@ -1,10 +1,9 @@
 """An evaluation that failed and shall not count among its team's failures of the week, because an admin says so."""
 
-from uuid import UUID
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from server import events
@@ -15,7 +14,9 @@ from server.evaluations.service import lock_evaluation
 _FAILED = (EvaluationStatus.REJECTED, EvaluationStatus.CANCELLED)
 
 
-def excuse(session: Session, evaluation_id: UUID, *, actor: str, why: str | None = None) -> Evaluation:
+def excuse(
+    session: Session, evaluation_id: EvaluationId, *, actor: str, why: str | None = None
+) -> Evaluation:
     """Takes an evaluation out of what counts against its team; once is as good as twice.
 
     Raises:

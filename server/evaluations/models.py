@@ -2,15 +2,26 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, false, func, text, true
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from contract.ids import (
+    CaseId,
+    CaseRunId,
+    ChallengeId,
+    DatasetId,
+    EvaluationId,
+    ImageId,
+    SpecVersionId,
+    SubmissionId,
+    TeamId,
+    TokenId,
+)
 from contract.statuses import CaseStatus, EvaluationStatus, Mode
 from evaluator.verdicts import PlatformFault
 from server.challenges.models import SpecVersion
-from server.database import Base, Created, Identified
+from server.database import Base, Created, Identified, identity
 from server.datasets.models import Case, Dataset
 from server.evaluations.measured import MeasuredColumns
 from server.evaluations.result_models import Score
@@ -19,7 +30,7 @@ from server.images.models import Image
 from server.moves import move
 
 
-class Evaluation(Identified, Created, Base):
+class Evaluation(Created, Base):
     """One submission on one task, against one dataset, spec version and evaluator version."""
 
     __tablename__ = "evaluations"
@@ -32,12 +43,13 @@ class Evaluation(Identified, Created, Base):
         ),
     )
 
-    submission_id: Mapped[UUID] = mapped_column(ForeignKey("submissions.id"), index=True)
-    challenge_id: Mapped[UUID] = mapped_column(ForeignKey("challenges.id"))
-    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
-    spec_version_id: Mapped[UUID] = mapped_column(ForeignKey("spec_versions.id"))
-    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"))
-    image_id: Mapped[UUID] = mapped_column(ForeignKey("images.id"))
+    id: Mapped[EvaluationId] = identity()
+    submission_id: Mapped[SubmissionId] = mapped_column(ForeignKey("submissions.id"), index=True)
+    challenge_id: Mapped[ChallengeId] = mapped_column(ForeignKey("challenges.id"))
+    team_id: Mapped[TeamId] = mapped_column(ForeignKey("teams.id"))
+    spec_version_id: Mapped[SpecVersionId] = mapped_column(ForeignKey("spec_versions.id"))
+    dataset_id: Mapped[DatasetId] = mapped_column(ForeignKey("datasets.id"))
+    image_id: Mapped[ImageId] = mapped_column(ForeignKey("images.id"))
     task: Mapped[str]
     track: Mapped[str]
     phase: Mapped[str]
@@ -126,7 +138,7 @@ class Evaluation(Identified, Created, Base):
         self.finished_at = None if status in ACTIVE else func.now()
 
 
-class CaseRun(Identified, MeasuredColumns, Base):
+class CaseRun(MeasuredColumns, Base):
     """One case of one evaluation. `claim_no` fences: a write that names an older one is refused."""
 
     __tablename__ = "case_runs"
@@ -150,15 +162,16 @@ class CaseRun(Identified, MeasuredColumns, Base):
         Index("ix_case_runs_output", "output", postgresql_where=text("output IS NOT NULL")),
     )
 
-    evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"))
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    id: Mapped[CaseRunId] = identity()
+    evaluation_id: Mapped[EvaluationId] = mapped_column(ForeignKey("evaluations.id"))
+    case_id: Mapped[CaseId] = mapped_column(ForeignKey("cases.id"))
     position: Mapped[int]
     pseudonym: Mapped[str]
     status: Mapped[CaseStatus] = mapped_column(default=CaseStatus.WAITING)
     claim_no: Mapped[int] = mapped_column(default=0)
     faults: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(default=None)
-    worker_id: Mapped[UUID | None] = mapped_column(default=None)
+    worker_id: Mapped[TokenId | None] = mapped_column(default=None)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)
     # Files that its last lease has read.
     downloads: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -224,10 +237,10 @@ class Trouble(Identified, Created, Base):
     __tablename__ = "troubles"
     __table_args__ = (Index(None, "worker_id", "created_at"),)
 
-    evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"), index=True)
-    case_run_id: Mapped[UUID | None] = mapped_column(ForeignKey("case_runs.id"), default=None)
-    image_id: Mapped[UUID] = mapped_column(ForeignKey("images.id"), index=True)
-    worker_id: Mapped[UUID | None] = mapped_column(default=None)
+    evaluation_id: Mapped[EvaluationId] = mapped_column(ForeignKey("evaluations.id"), index=True)
+    case_run_id: Mapped[CaseRunId | None] = mapped_column(ForeignKey("case_runs.id"), default=None)
+    image_id: Mapped[ImageId] = mapped_column(ForeignKey("images.id"), index=True)
+    worker_id: Mapped[TokenId | None] = mapped_column(default=None)
     worker: Mapped[str | None] = mapped_column(default=None)
     code: Mapped[PlatformFault]
     detail: Mapped[str] = mapped_column(default="")

@@ -6,19 +6,21 @@ back or answered again leave nothing behind.
 
 from uuid import UUID
 
+from contract.ids import CaseRunId
+
 _PREFIX = "output-"
 
 
-def waiting_name(case_run: UUID) -> str:
+def waiting_name(case_run: CaseRunId) -> str:
     """Under which name a case's output is set aside in the blob store."""
     return f"{_PREFIX}{case_run}"
 
 
-def case_run_of(name: str) -> UUID | None:
+def case_run_of(name: str) -> CaseRunId | None:
     """Whose output is set aside under this name; None where it is no such name."""
     if not name.startswith(_PREFIX):
         return None
     try:
-        return UUID(name.removeprefix(_PREFIX))
+        return CaseRunId(UUID(name.removeprefix(_PREFIX)))
     except ValueError:
         return None

@@ -8,16 +8,16 @@ from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import isnan, nan
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
+from contract.ids import EvaluationId
 from evaluator.scoring import MetricReport, Report
 from server.evaluations.result_models import BoardReport, Score
 
 
-def store(session: Session, evaluation_id: UUID, reports: Mapping[str, Report]) -> None:
+def store(session: Session, evaluation_id: EvaluationId, reports: Mapping[str, Report]) -> None:
     """Keeps the reports of an evaluation by board. A rejected one has no scores: it is kept in one piece."""
     for board, report in reports.items():
         apart = set() if report.rejected is not None else {"metrics", "per_case"}
@@ -27,10 +27,10 @@ def store(session: Session, evaluation_id: UUID, reports: Mapping[str, Report]) 
             session.add_all(_scores(evaluation_id, board, report))
 
 
-def stored(session: Session, evaluations: Collection[UUID]) -> dict[UUID, dict[str, Report]]:
+def stored(session: Session, evaluations: Collection[EvaluationId]) -> dict[EvaluationId, dict[str, Report]]:
     """The reports of evaluations by board, as they were stored; an evaluation without any is left out."""
-    found: dict[UUID, dict[str, Report]] = {}
-    scores: dict[tuple[UUID, str], list[Score]] = {}
+    found: dict[EvaluationId, dict[str, Report]] = {}
+    scores: dict[tuple[EvaluationId, str], list[Score]] = {}
     whole = (undefer(Score.replicates), undefer(Score.influence), undefer(Score.per_case))
     query = select(Score).where(Score.evaluation_id.in_(evaluations)).order_by(Score.id)
     for score in session.scalars(query.options(*whole)):
@@ -42,7 +42,7 @@ def stored(session: Session, evaluations: Collection[UUID]) -> dict[UUID, dict[s
     return found
 
 
-def _scores(evaluation_id: UUID, board: str, report: Report) -> Iterator[Score]:
+def _scores(evaluation_id: EvaluationId, board: str, report: Report) -> Iterator[Score]:
     for name, metric in report.metrics.items():
         per_case = report.per_case.get(name)
         yield Score(

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
 from sqlalchemy.orm import Mapped, mapped_column
 
+from contract.ids import EvaluationId
 from server.database import Base, Created, Identified
 
 
@@ -21,7 +21,7 @@ class Score(Identified, Base):
     __tablename__ = "scores"
     __table_args__ = (UniqueConstraint("evaluation_id", "board", "metric"),)
 
-    evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"))
+    evaluation_id: Mapped[EvaluationId] = mapped_column(ForeignKey("evaluations.id"))
     board: Mapped[str]
     metric: Mapped[str]
     value: Mapped[float | None]
@@ -45,7 +45,7 @@ class BoardReport(Base):
 
     __tablename__ = "reports"
 
-    evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"), primary_key=True)
+    evaluation_id: Mapped[EvaluationId] = mapped_column(ForeignKey("evaluations.id"), primary_key=True)
     board: Mapped[str] = mapped_column(primary_key=True)
     content: Mapped[dict[str, Any]]
 
@@ -55,7 +55,7 @@ class Receipt(Created, Base):
 
     __tablename__ = "receipts"
 
-    evaluation_id: Mapped[UUID] = mapped_column(ForeignKey("evaluations.id"), primary_key=True)
+    evaluation_id: Mapped[EvaluationId] = mapped_column(ForeignKey("evaluations.id"), primary_key=True)
     statement: Mapped[dict[str, Any]]
     signature: Mapped[str]
 

@@ -7,11 +7,11 @@ says what it cannot score says so again, so a second time ends the evaluation as
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.bases import scoring_base
@@ -71,7 +71,7 @@ def _next(session: Session) -> Evaluation | None:
     )
 
 
-def renew(session: Session, evaluation_id: UUID, claim_no: int) -> None:
+def renew(session: Session, evaluation_id: EvaluationId, claim_no: int) -> None:
     """Keeps an evaluation for its score worker.
 
     Raises:
@@ -87,7 +87,7 @@ def bases(spec: Spec, task: str) -> dict[str, Any]:
 
 def settle(
     session: Session,
-    evaluation_id: UUID,
+    evaluation_id: EvaluationId,
     claim_no: int,
     reports: Mapping[str, Report],
     *,
@@ -116,7 +116,9 @@ def settle(
     evaluation.move_to(session, EvaluationStatus.SCORED, actor=PLATFORM)
 
 
-def fail(session: Session, evaluation_id: UUID, claim_no: int, fault: PlatformFault, detail: str) -> None:
+def fail(
+    session: Session, evaluation_id: EvaluationId, claim_no: int, fault: PlatformFault, detail: str
+) -> None:
     """Scoring failed by our fault: again after a pause, or ERRORED where that would bring the same.
 
     fault: SCORER_FAILED where the scorer itself said what it cannot score, SCORER_LOST where it was disturbed.
@@ -129,7 +131,7 @@ def fail(session: Session, evaluation_id: UUID, claim_no: int, fault: PlatformFa
     _park(session, evaluation, fault, detail)
 
 
-def put_back(session: Session, evaluation_id: UUID, claim_no: int) -> None:
+def put_back(session: Session, evaluation_id: EvaluationId, claim_no: int) -> None:
     """Scoring waits a minute because the disk has no room for it, which is held against nobody."""
     try:
         evaluation = _locked(session, evaluation_id, claim_no)
@@ -163,7 +165,7 @@ def _refused(session: Session, evaluation: Evaluation, fault: PlatformFault) -> 
     return "It cannot be scored:"
 
 
-def _locked(session: Session, evaluation_id: UUID, claim_no: int) -> Evaluation:
+def _locked(session: Session, evaluation_id: EvaluationId, claim_no: int) -> Evaluation:
     evaluation = lock_evaluation(session, evaluation_id)
     if evaluation.scoring_claim_no != claim_no or evaluation.status != EvaluationStatus.SCORING:
         raise Conflict(ErrorCode.SCORING_LOST, "This evaluation is not yours to score any more.")

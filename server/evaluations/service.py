@@ -7,11 +7,11 @@ and all paths take the locks in one order.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from contract.ids import CaseRunId, EvaluationId, TokenId
 from contract.leases import Finish
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, Mode
@@ -32,7 +32,7 @@ from server.wakeups import wake_run_workers, wake_score_workers
 COUNTED = "No attempt was spent; rejected evaluations on hidden cases are counted by the week."
 
 
-def lock_evaluation(session: Session, evaluation_id: UUID) -> Evaluation:
+def lock_evaluation(session: Session, evaluation_id: EvaluationId) -> Evaluation:
     """The evaluation as it is now, locked until the unit of work ends.
 
     Not its key: a claim that changes one of its cases only asks whether it is there, and must not wait for that.
@@ -48,9 +48,9 @@ class Claim:
     `worker` None is the server itself, which puts back what any worker lost.
     """
 
-    case_run: UUID
+    case_run: CaseRunId
     claim_no: int
-    worker: UUID | None = None
+    worker: TokenId | None = None
 
 
 def lock_claimed(session: Session, claim: Claim) -> tuple[Evaluation, CaseRun]:
@@ -241,7 +241,7 @@ def reject(session: Session, evaluation: Evaluation, *, actor: str, code: str, w
     drop_rest(session, evaluation, actor=actor)
 
 
-def cancel(session: Session, evaluation_id: UUID, *, actor: str) -> Evaluation:
+def cancel(session: Session, evaluation_id: EvaluationId, *, actor: str) -> Evaluation:
     """Withdraws an evaluation that has not ended; its attempt is given back."""
     evaluation = lock_evaluation(session, evaluation_id)
     if evaluation.status not in ACTIVE:

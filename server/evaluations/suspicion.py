@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.ids import EvaluationId, ImageId, TeamId, TokenId
 from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.verdicts import Fault, PlatformFault
 from server.clock import now
@@ -126,7 +126,7 @@ def of_scoring(session: Session, evaluation: Evaluation) -> str | None:
     return f"Its scoring ended {count} times before it was through, while {well} others were scored."
 
 
-def pause_of_image(session: Session, image_id: UUID, team_id: UUID) -> float:
+def pause_of_image(session: Session, image_id: ImageId, team_id: TeamId) -> float:
     """Seconds for which the first cases of a new evaluation are parked; 0 as a rule.
 
     Above it where no case of the image ever ended and they met faults in several rounds lately, so that an image that
@@ -148,7 +148,7 @@ class _Troubles:
         self.evaluations = len({one.evaluation_id for one in found})
         if found:
             self.since, self.until = found[0].created_at, found[-1].created_at
-        self.first: dict[UUID, datetime] = {}
+        self.first: dict[TokenId, datetime] = {}
         for one in found:
             if one.worker_id is not None:
                 self.first.setdefault(one.worker_id, one.created_at)
@@ -165,7 +165,7 @@ class _Troubles:
         """The faults themselves."""
         return set(self._codes)
 
-    def on(self, hosts: Collection[UUID]) -> int:
+    def on(self, hosts: Collection[TokenId]) -> int:
         """How many of them were met on these hosts."""
         return sum(one.worker_id in hosts for one in self._found)
 
@@ -174,10 +174,10 @@ class _Troubles:
         """How often the image was tried in vain: first cases that fail beside one another are one try."""
         return self.rounds_on(self.hosts)
 
-    def rounds_on(self, hosts: Collection[UUID]) -> int:
+    def rounds_on(self, hosts: Collection[TokenId]) -> int:
         """The same of tries on these hosts."""
         cases = Counter((one.evaluation_id, one.case_run_id) for one in self._found if one.worker_id in hosts)
-        most: dict[UUID, int] = {}
+        most: dict[EvaluationId, int] = {}
         for (evaluation, _), count in cases.items():
             most[evaluation] = max(most.get(evaluation, 0), count)
         return sum(most.values())
@@ -188,12 +188,12 @@ def _troubles(session: Session, *which: ColumnElement[bool]) -> _Troubles:
     return _Troubles(session.scalars(query).all())
 
 
-def _of_image(session: Session, image_id: UUID) -> _Troubles:
+def _of_image(session: Session, image_id: ImageId) -> _Troubles:
     lately = Trouble.created_at > func.now() - _REMEMBERED
     return _troubles(session, Trouble.image_id == image_id, Trouble.case_run_id.is_not(None), lately)
 
 
-def _has_run(session: Session, image_id: UUID, team_id: UUID) -> bool:
+def _has_run(session: Session, image_id: ImageId, team_id: TeamId) -> bool:
     """Whether any case of the image has ended, well or not: then it is not the image that hosts cannot stand."""
     ended = (
         exists()
@@ -203,7 +203,7 @@ def _has_run(session: Session, image_id: UUID, team_id: UUID) -> bool:
     return bool(session.scalar(select(ended)))
 
 
-def _sound_hosts(session: Session, own: _Troubles, run: CaseRun, others: ColumnElement[bool]) -> set[UUID]:
+def _sound_hosts(session: Session, own: _Troubles, run: CaseRun, others: ColumnElement[bool]) -> set[TokenId]:
     """Of the hosts where these faults were met those that ran others well since the first of them."""
     # Only evaluations that can have such cases are looked into: case runs have no index by time.
     well = _by_host(
@@ -226,7 +226,7 @@ def _sound_hosts(session: Session, own: _Troubles, run: CaseRun, others: ColumnE
     return {host for host, count in well.items() if count >= _WELL_PER_DISTURBED * disturbed.get(host, 0)}
 
 
-def _by_host(session: Session, query: Select[UUID | None, int]) -> dict[UUID, int]:
+def _by_host(session: Session, query: Select[TokenId | None, int]) -> dict[TokenId, int]:
     return {host: count for host, count in session.execute(query) if host is not None}
 
 

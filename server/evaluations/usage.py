@@ -4,11 +4,11 @@ What a slot holds right now is in its own row and counts from there, so that a c
 """
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from contract.ids import TeamId
 from server.evaluations.models import CaseRun
 
 HALF_LIFE = 3600.0
@@ -42,7 +42,7 @@ ON CONFLICT (team_id) DO UPDATE SET
 """)
 
 
-def charge(session: Session, team_id: UUID, runs: Sequence[CaseRun], *, counts: bool = True) -> None:
+def charge(session: Session, team_id: TeamId, runs: Sequence[CaseRun], *, counts: bool = True) -> None:
     """Charges a team for the slots that held `runs`, whose new status has been flushed.
 
     Without `counts` the time was lost by our fault and is nobody's.

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKey, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from contract.ids import EvaluationId, ImageId, TeamId, TokenId
 from server.database import Base
 
 
@@ -32,7 +33,7 @@ class WorkerSlot(Conduct, Base):
 
     __tablename__ = "worker_slots"
 
-    worker_id: Mapped[UUID] = mapped_column(primary_key=True)
+    worker_id: Mapped[TokenId] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     cpus: Mapped[float]
     memory: Mapped[int] = mapped_column(BigInteger)
@@ -43,9 +44,9 @@ class WorkerSlot(Conduct, Base):
     invoke: Mapped[bool] = mapped_column(default=False, server_default=false())
     unfit: Mapped[str | None] = mapped_column(default=None)
     # What it was leased last. While it holds a case, `charged_at` says up to when its time is in `team_usage`.
-    evaluation_id: Mapped[UUID | None] = mapped_column(default=None)
-    team_id: Mapped[UUID | None] = mapped_column(default=None)
-    image_id: Mapped[UUID | None] = mapped_column(default=None)
+    evaluation_id: Mapped[EvaluationId | None] = mapped_column(default=None)
+    team_id: Mapped[TeamId | None] = mapped_column(default=None)
+    image_id: Mapped[ImageId | None] = mapped_column(default=None)
     charged_at: Mapped[datetime | None] = mapped_column(default=None)
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
@@ -55,7 +56,7 @@ class TeamUsage(Base):
 
     __tablename__ = "team_usage"
 
-    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"), primary_key=True)
+    team_id: Mapped[TeamId] = mapped_column(ForeignKey("teams.id"), primary_key=True)
     seconds: Mapped[float]
     as_of: Mapped[datetime]
 
@@ -68,7 +69,7 @@ class WorkerRead(Base):
 
     __tablename__ = "worker_reads"
 
-    worker_id: Mapped[UUID] = mapped_column(primary_key=True)
+    worker_id: Mapped[TokenId] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)  # "case" or "image"
     subject_id: Mapped[UUID] = mapped_column(primary_key=True)
     first_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, extract, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.ids import ImageId, TeamId
 from contract.images import ImageFacts
 from contract.problems import ErrorCode
 from contract.statuses import UploadStatus
@@ -179,7 +179,7 @@ def settle_wrong_sha256(session: Session, upload: Upload, *, uploads: Path) -> N
     settle_invalid(session, upload, "wrong_sha256", message, uploads=uploads)
 
 
-def get_image(session: Session, team_id: UUID, digest: str) -> Image:
+def get_image(session: Session, team_id: TeamId, digest: str) -> Image:
     """A team's image, which is not removed while the unit of work lasts.
 
     Raises:
@@ -200,7 +200,7 @@ def _unknown_image() -> NotFound:
 
 
 def list_images(
-    session: Session, user: User, team_id: UUID, *, after: UUID | None = None, limit: int = MOST_LISTED
+    session: Session, user: User, team_id: TeamId, *, after: ImageId | None = None, limit: int = MOST_LISTED
 ) -> Sequence[Image]:
     """Up to `limit` of a team's images, newest first; with `after` those older than it.
 
@@ -212,7 +212,7 @@ def list_images(
     return session.scalars(query if after is None else query.where(Image.id < after)).all()
 
 
-def get_storage(session: Session, user: User, team_id: UUID) -> Stored:
+def get_storage(session: Session, user: User, team_id: TeamId) -> Stored:
     """What a team stores.
 
     Raises:
@@ -223,7 +223,7 @@ def get_storage(session: Session, user: User, team_id: UUID) -> Stored:
 
 
 def remove_image(
-    session: Session, user: User, team_id: UUID, digest: str, *, discard: Callable[[list[str]], None]
+    session: Session, user: User, team_id: TeamId, digest: str, *, discard: Callable[[list[str]], None]
 ) -> None:
     """Takes an image from its team, and after the commit calls `discard` with its blobs, which others may have too.
 
@@ -253,7 +253,7 @@ def remove_image(
     after_commit(session, lambda: discard(blobs))
 
 
-def _own(team_id: UUID) -> Select[Image]:
+def _own(team_id: TeamId) -> Select[Image]:
     return select(Image).where(Image.team_id == team_id, Image.removed_at.is_(None))
 
 

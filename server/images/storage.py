@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Self
-from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, and_, cast, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from contract.ids import TeamId
 from contract.problems import ErrorCode
 from contract.statuses import UploadStatus
 from server.disk import gib
@@ -48,7 +48,7 @@ class Stored:
         return self.images + self.uploads
 
 
-def stored(session: Session, team_id: UUID) -> Stored:
+def stored(session: Session, team_id: TeamId) -> Stored:
     """What a team stores. A layer that other teams have too counts for each of them: nobody learns who has it."""
     return Stored(
         images=_layers(session, Image.team_id == team_id),
@@ -56,7 +56,7 @@ def stored(session: Session, team_id: UUID) -> Stored:
     )
 
 
-def require(session: Session, team_id: UUID, size: int, allowed: Allowed) -> None:
+def require(session: Session, team_id: TeamId, size: int, allowed: Allowed) -> None:
     """Returns if a team may store `size` more bytes. Who asks for one team waits for who asked before.
 
     Raises:

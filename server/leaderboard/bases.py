@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import Text, cast, func, select, true
 from sqlalchemy.orm import Session
 
+from contract.ids import DatasetId, EvaluationId, SpecVersionId, TeamId
 from contract.statuses import EvaluationStatus
 from evaluator.bases import (
     Base,
@@ -31,23 +31,23 @@ class InForce:
     """What counts in a phase now: the dataset of each task, how tasks run, and how boards are scored."""
 
     spec: Spec
-    datasets: Mapping[str, UUID]
+    datasets: Mapping[str, DatasetId]
     runs: Mapping[str, Base]
     boards: Mapping[str, Base]
     # Few bases scored many evaluations: what differs is found once for each.
-    known: dict[tuple[str, UUID, UUID, str | None], list[str]] = field(default_factory=dict)
+    known: dict[tuple[str, DatasetId, SpecVersionId, str | None], list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
     """A scored evaluation with what decides on its base, and its times. `how`: `scored_with` as text."""
 
-    id: UUID
-    team_id: UUID
+    id: EvaluationId
+    team_id: TeamId
     task: str
     track: str
-    dataset_id: UUID
-    spec_version_id: UUID
+    dataset_id: DatasetId
+    spec_version_id: SpecVersionId
     how: str | None
     created_at: datetime
     finished_at: datetime | None
@@ -109,7 +109,9 @@ def _differences(evaluation: Scored, board: str, now: InForce) -> list[str]:
     return [*dataset, *run, *scoring_differences(evaluation.scored_with(board), now.boards[board])]
 
 
-_RUNS: dict[UUID, dict[str, Base]] = {}  # a version is never changed: its content is parsed for this once
+_RUNS: dict[
+    SpecVersionId, dict[str, Base]
+] = {}  # a version is never changed: its content is parsed for this once
 
 
 def scored(session: Session, challenge: Challenge, phase: str, *, shown: bool = False) -> Sequence[Scored]:
@@ -146,7 +148,7 @@ def scored(session: Session, challenge: Challenge, phase: str, *, shown: bool = 
     return found
 
 
-def _keep_runs(session: Session, versions: Collection[UUID]) -> None:
+def _keep_runs(session: Session, versions: Collection[SpecVersionId]) -> None:
     """How each task ran under versions of the file that are not known yet."""
     if versions:
         for one in session.scalars(select(SpecVersion).where(SpecVersion.id.in_(versions))):

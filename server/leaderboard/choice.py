@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.ids import EvaluationId, TeamId
 from contract.statuses import EvaluationStatus
 from evaluator.ranking import choose_entry, deciding_metric
 from server.challenges.models import Challenge
@@ -19,7 +19,7 @@ from server.evaluations.models import Evaluation
 from server.evaluations.result_models import Score
 from server.leaderboard.bases import InForce, Scored, differences, scored
 
-Values = Mapping[UUID, float | None]
+Values = Mapping[EvaluationId, float | None]
 """Of each evaluation, what decides whether it is its team's best."""
 
 
@@ -35,7 +35,7 @@ class Chosen:
 def chosen(session: Session, challenge: Challenge, phase: str, now: InForce) -> list[Chosen]:
     """Per team, track and board the latest or best evaluation of the base in force, and the latest of another one."""
     evaluations = scored(session, challenge, phase, shown=True)
-    values: dict[UUID, float | None] = {}
+    values: dict[EvaluationId, float | None] = {}
     if now.spec.ranking.entry == "best":
         for task in now.spec.tasks:
             if now.spec.boards_of(task):
@@ -45,8 +45,8 @@ def chosen(session: Session, challenge: Challenge, phase: str, now: InForce) -> 
 
 def _of_board(board: str, evaluations: Sequence[Scored], now: InForce, values: Values) -> Iterator[Chosen]:
     """What `board` has; `evaluations` come oldest first."""
-    attempts: dict[tuple[UUID, str], list[Scored]] = defaultdict(list)
-    others: dict[tuple[UUID, str], Chosen] = {}
+    attempts: dict[tuple[TeamId, str], list[Scored]] = defaultdict(list)
+    others: dict[tuple[TeamId, str], Chosen] = {}
     for evaluation in evaluations:
         if evaluation.task != now.spec.boards[board].task:
             continue
@@ -81,7 +81,7 @@ def _comparable(attempts: Sequence[Scored], board: str, now: InForce) -> Sequenc
 
 def _values(
     session: Session, challenge: Challenge, phase: str, task: str, board: str, metric: str
-) -> Mapping[UUID, float | None]:
+) -> Mapping[EvaluationId, float | None]:
     rows = session.execute(
         select(Score.evaluation_id, Score.value)
         .join(Evaluation, Evaluation.id == Score.evaluation_id)

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Uuid, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, undefer
 
+from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from evaluator.ranking import Row, Standings, direction_of, rank
 from evaluator.spec import Board
@@ -84,11 +84,11 @@ def attempts(session: Session, challenge: Challenge, phase: str, now: InForce) -
 
 def _scores(
     session: Session, shown: Iterable[Chosen], *, with_cases: bool
-) -> Mapping[tuple[UUID, str], Mapping[str, Score]]:
+) -> Mapping[tuple[EvaluationId, str], Mapping[str, Score]]:
     """The scores of what is shown, by evaluation and board; of everything else none is loaded."""
     ids = list({one.evaluation.id for one in shown})
     query = select(Score).where(Score.evaluation_id == any_(literal(ids, ARRAY(Uuid))))
-    found: dict[tuple[UUID, str], dict[str, Score]] = defaultdict(dict)
+    found: dict[tuple[EvaluationId, str], dict[str, Score]] = defaultdict(dict)
     for score in session.scalars(query.options(undefer(Score.per_case)) if with_cases else query):
         found[score.evaluation_id, score.board][score.metric] = score
     return found

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from contract.ids import TeamId
 from contract.intervals import BootstrapOut
 from contract.leaderboard import (
     BoardOut,
@@ -38,7 +39,7 @@ class _Track:
     spec: Spec
     decimals: int
     cases: Mapping[str, int]
-    teams: Mapping[UUID, Team]
+    teams: Mapping[TeamId, Team]
     standings: Sequence[Standing]
     attempts: Mapping[tuple[str, str], Attempt]
     otherwise: Sequence[Attempt]
@@ -110,7 +111,7 @@ def _track(track: _Track) -> TrackOut:
 
 
 def _team(track: _Track, standing: Standing) -> Team:
-    return track.teams[UUID(standing.team)]
+    return track.teams[TeamId(UUID(standing.team))]
 
 
 def _marks(team: Team, *, first: bool = False) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """Endpoints of the queue for admins: what waits, what goes first, and the slots that take from it."""
 
-from uuid import UUID
-
 from fastapi import APIRouter
 
+from contract.ids import EvaluationId
 from contract.queue import PriorityIn, SlotOut, WaitingOut
 from server.deps import AdminDep, SessionDep
 from server.queue import slots
@@ -20,7 +19,9 @@ def list_queue(session: SessionDep, admin: AdminDep) -> list[WaitingOut]:
 
 
 @router.put("/admin/evaluations/{evaluation_id}/priority", status_code=204)
-def put_priority(session: SessionDep, admin: AdminDep, evaluation_id: UUID, wanted: PriorityIn) -> None:
+def put_priority(
+    session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId, wanted: PriorityIn
+) -> None:
     """Puts an evaluation before or behind all others; cases that run go on."""
     prioritize(session, [evaluation_id], wanted.priority, actor=admin.actor)
 

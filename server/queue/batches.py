@@ -9,12 +9,12 @@ import hmac
 import itertools
 import math
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from contract.bounds import MOST_PER_CONTAINER
+from contract.ids import EvaluationId
 from contract.leases import SlotOffer
 from contract.statuses import CaseStatus, Mode
 from evaluator.spec import Limits
@@ -138,7 +138,7 @@ def repeated(session: Session, evaluation: Evaluation, settings: Settings) -> se
     return {_drawn(key, evaluation.id, begin, end) for begin, end in itertools.pairwise(edges)}
 
 
-def _drawn(key: bytes, evaluation_id: UUID, begin: int, end: int) -> int:
+def _drawn(key: bytes, evaluation_id: EvaluationId, begin: int, end: int) -> int:
     """One of the positions from `begin` to before `end`."""
     drawn = hmac.digest(key, b"repeat" + evaluation_id.bytes + begin.to_bytes(4, "big"), hashlib.sha256)
     return begin + int.from_bytes(drawn[:8], "big") % (end - begin)

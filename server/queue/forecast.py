@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.ids import ChallengeId, EvaluationId
 from contract.queue import Forecast, ForecastChange, PhaseForecast, TaskForecast
 from contract.statuses import CaseStatus, Mode
 from server.challenges.models import Challenge
@@ -122,9 +122,9 @@ class _Measured:
             .join(each, each.c.evaluation_id == Evaluation.id)
             .group_by(Evaluation.id)
         )
-        self._own: dict[UUID, float] = {}
-        self._invoked: dict[tuple[UUID, str], list[float]] = {}
-        alike: dict[tuple[UUID, str], list[tuple[float, int]]] = {}
+        self._own: dict[EvaluationId, float] = {}
+        self._invoked: dict[tuple[ChallengeId, str], list[float]] = {}
+        alike: dict[tuple[ChallengeId, str], list[tuple[float, int]]] = {}
         for evaluation, challenge, task, mean, count, invoked in rows:
             self._own[evaluation] = float(mean)
             alike.setdefault((challenge, task), []).append((float(mean), count))
@@ -171,7 +171,7 @@ def _task(challenge: str, phase: str, task: str, group: Sequence[_Waiting]) -> T
 
 
 def _phases(
-    session: Session, waiting: Sequence[_Waiting], found: dict[UUID, float], at: datetime
+    session: Session, waiting: Sequence[_Waiting], found: dict[EvaluationId, float], at: datetime
 ) -> list[PhaseForecast]:
     groups: dict[tuple[str, str], list[_Waiting]] = {}
     for one in waiting:
@@ -184,7 +184,7 @@ def _phase(
     challenge: str,
     phase: str,
     group: Sequence[_Waiting],
-    found: dict[UUID, float],
+    found: dict[EvaluationId, float],
     at: datetime,
 ) -> PhaseForecast:
     spec = session.get_one(Challenge, group[0].evaluation.challenge_id).spec

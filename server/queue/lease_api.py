@@ -5,12 +5,12 @@ heartbeat, which is for several, answers which of them are.
 """
 
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from contract.bounds import MOST_INT
+from contract.ids import CaseRunId
 from contract.leases import (
     CaseLease,
     Finish,
@@ -51,7 +51,7 @@ router = APIRouter(prefix="/worker", tags=["run workers"])
 ClaimNo = Annotated[int, Query(ge=1, le=MOST_INT)]
 
 
-async def _claim(worker: RunWorkerDep, case_run: UUID, claim_no: ClaimNo) -> Claim:
+async def _claim(worker: RunWorkerDep, case_run: CaseRunId, claim_no: ClaimNo) -> Claim:
     """What the asking worker claims to hold; a lease that another token took does not count."""
     return Claim(case_run, claim_no, worker.id)
 
@@ -178,7 +178,7 @@ def get_blob(session: SessionDep, blobs: BlobsDep, claim: ClaimDep, digest: Name
     },
 )
 async def put_output(
-    request: Request, settings: SettingsDep, worker: SenderDep, case_run: UUID, claim_no: ClaimNo
+    request: Request, settings: SettingsDep, worker: SenderDep, case_run: CaseRunId, claim_no: ClaimNo
 ) -> StoredOutput:
     """Takes the canonical output of the leased case, in the place of an earlier one, and answers its digest."""
     settings.room(Share.RESULTS).require()

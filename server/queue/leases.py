@@ -5,11 +5,11 @@ They live on the database's clock. Every later write names its claim_no and is r
 
 from collections.abc import Sequence
 from datetime import timedelta
-from uuid import UUID
 
 from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from contract.ids import TokenId
 from contract.statuses import CaseStatus
 from server.accounts.principals import RunWorker
 from server.errors import Conflict
@@ -56,7 +56,7 @@ def _note_seen(session: Session, worker: RunWorker, name: str) -> None:
     session.execute(seen.values(seen_at=func.now()), execution_options={"synchronize_session": False})
 
 
-def take_back(session: Session, worker_id: UUID, *, actor: str, settings: Settings) -> int:
+def take_back(session: Session, worker_id: TokenId, *, actor: str, settings: Settings) -> int:
     """Ends every lease of a token at once; its cases wait again, and nobody is to blame. How many there were."""
     held = session.execute(
         select(CaseRun.id, CaseRun.claim_no)

@@ -8,7 +8,8 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
+
+from contract.ids import EvaluationId, TeamId
 
 _PIECES = 20_000
 """Cases are dealt one by one up to this many, and in equal bundles beyond."""
@@ -21,8 +22,8 @@ class Work:
     `slots` are the positions of the slots that can run them; `priority` is the evaluation's.
     """
 
-    evaluation: UUID
-    team: UUID
+    evaluation: EvaluationId
+    team: TeamId
     cases: int
     seconds: float
     slots: frozenset[int]
@@ -34,16 +35,16 @@ class Work:
         return self.cases * self.seconds
 
 
-def ends(work: Sequence[Work], slots: int) -> dict[UUID, float]:
+def ends(work: Sequence[Work], slots: int) -> dict[EvaluationId, float]:
     """Seconds from now to the last verdict of each evaluation; one that no slot can run is left out.
 
     A slot that is free takes from the highest priority, there from the team that has had the least slot time.
     """
     bundle = max(1, math.ceil(sum(one.cases for one in work) / _PIECES))
     left = [one.cases for one in work]
-    served: dict[UUID, float] = defaultdict(float)
+    served: dict[TeamId, float] = defaultdict(float)
     queues = _queues(work)
-    found: dict[UUID, float] = {}
+    found: dict[EvaluationId, float] = {}
     free = [(0.0, number) for number in range(slots)]
     while free:
         at, number = heapq.heappop(free)
@@ -77,7 +78,7 @@ def _take(
     slot: int,
     work: Sequence[Work],
     left: Sequence[int],
-    served: dict[UUID, float],
+    served: dict[TeamId, float],
 ) -> int | None:
     """The position of the work that comes first for a slot; None if there is none."""
     own = [queue for slots, queue in queues.items() if slot in slots]
@@ -87,7 +88,7 @@ def _take(
     return None if first is None else first[2]
 
 
-def _settle(queue: _Queue, work: Sequence[Work], left: Sequence[int], served: dict[UUID, float]) -> None:
+def _settle(queue: _Queue, work: Sequence[Work], left: Sequence[int], served: dict[TeamId, float]) -> None:
     """Brings a heap's first entry up to date: what a team had only grows, so the others are no better than noted."""
     while queue:
         order, noted, position = queue[0]

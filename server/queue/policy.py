@@ -6,8 +6,8 @@ the same case.
 """
 
 from typing import Any
-from uuid import UUID
 
+from contract.ids import TokenId
 from contract.leases import SlotOffer
 from server.evaluations.usage import HALF_LIFE
 
@@ -29,7 +29,7 @@ the query, and if none of these has a case to give, all. Enough that those with 
 a disturbed host, seldom are all of them."""
 
 
-def parameters(worker_id: UUID, slot: SlotOffer) -> dict[str, Any]:
+def parameters(worker_id: TokenId, slot: SlotOffer) -> dict[str, Any]:
     """What `claim.sql` chooses with."""
     return {
         "worker": worker_id,

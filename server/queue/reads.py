@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.ids import TokenId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus
 from server.challenges.models import Challenge
@@ -73,7 +74,7 @@ class TaskRead:
     total: Total
 
 
-def totals(session: Session) -> dict[tuple[UUID, str], Total]:
+def totals(session: Session) -> dict[tuple[TokenId, str], Total]:
     """What every token has read, by token and "case" or "image"."""
     rows = session.execute(
         select(WorkerRead.worker_id, WorkerRead.subject, *_SUMS).group_by(
@@ -96,7 +97,7 @@ def _total(row: Any) -> Total:
     return Total(row.number, int(row.files), int(row.size), row.first_at, row.last_at)
 
 
-def by_task(session: Session, worker_id: UUID) -> list[TaskRead]:
+def by_task(session: Session, worker_id: TokenId) -> list[TaskRead]:
     """The cases that a token has read, by challenge, phase and task."""
     named = (Challenge.slug, Dataset.phase, Dataset.task)
     rows = session.execute(
@@ -111,7 +112,7 @@ def by_task(session: Session, worker_id: UUID) -> list[TaskRead]:
     return [TaskRead(row.slug, row.phase, row.task, _total(row)) for row in rows]
 
 
-def read(session: Session, worker_id: UUID, *, most: int) -> Sequence[WorkerRead]:
+def read(session: Session, worker_id: TokenId, *, most: int) -> Sequence[WorkerRead]:
     """The cases and images that a token has read, by their ids, the first one first; `most` of them."""
     own = WorkerRead.worker_id == worker_id
     order = (WorkerRead.first_at, WorkerRead.subject, WorkerRead.subject_id)
@@ -131,7 +132,7 @@ class Answered:
     last_at: datetime
 
 
-def answered(session: Session, worker_id: UUID, *, since: datetime | None = None) -> list[Answered]:
+def answered(session: Session, worker_id: TokenId, *, since: datetime | None = None) -> list[Answered]:
     """The evaluations whose present outputs are in part this token's: what to run again if it cannot be trusted."""
     mine = (CaseRun.worker_id == worker_id) & (CaseRun.status == CaseStatus.DONE)
     if since is not None:

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from uuid import UUID
 
 from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from contract.ids import ChallengeId
 from contract.statuses import CaseStatus, EvaluationStatus
 from server.accounts.models import ApiToken
 from server.accounts.principals import RunWorker
@@ -182,7 +182,7 @@ def no_worker_note(evaluation: Evaluation | Needs, known: Fleet) -> str | None:
     return f"{what}; the organizers see it. Nothing is lost: it starts when one is there."
 
 
-def standstill(session: Session, challenge_id: UUID) -> list[tuple[str, int]]:
+def standstill(session: Session, challenge_id: ChallengeId) -> list[tuple[str, int]]:
     """What keeps evaluations of a challenge waiting for want of a worker, and how many, the most first."""
     # A queue of a thousand has a few kinds of needs: these are looked at, and not each evaluation.
     needed = (

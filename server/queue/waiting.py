@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from server import events
 from server.challenges.models import Challenge
@@ -26,7 +26,7 @@ class Which:
     track: str | None = None
     task: str | None = None
     team: str | None = None
-    ids: Collection[UUID] = ()
+    ids: Collection[EvaluationId] = ()
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _unknown(kind: str, detail: str) -> NotFound:
     }[kind]
 
 
-def prioritize(session: Session, evaluation_ids: Sequence[UUID], priority: int, *, actor: str) -> int:
+def prioritize(session: Session, evaluation_ids: Sequence[EvaluationId], priority: int, *, actor: str) -> int:
     """Gives evaluations a place before (above 0) or behind (below) all others; returns how many changed.
 
     Cases that run go on.

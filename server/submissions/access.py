@@ -1,9 +1,8 @@
 """Who may see which evaluation. Others' evaluations do not exist for a participant."""
 
-from uuid import UUID
-
 from sqlalchemy.orm import Session
 
+from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from server.accounts.principals import User
 from server.accounts.service import require_scope
@@ -15,7 +14,7 @@ from server.teams.membership import may_see
 
 
 def own_evaluation(
-    session: Session, user: User, evaluation_id: UUID, *, scope: str = "read"
+    session: Session, user: User, evaluation_id: EvaluationId, *, scope: str = "read"
 ) -> tuple[Submission, Evaluation]:
     """An evaluation of one of the user's teams, and its submission."""
     require_scope(user, scope)
@@ -25,7 +24,7 @@ def own_evaluation(
     return get_submission(session, user, evaluation.submission_id), evaluation
 
 
-def evaluation_with_public_cases(session: Session, user: User, evaluation_id: UUID) -> Evaluation:
+def evaluation_with_public_cases(session: Session, user: User, evaluation_id: EvaluationId) -> Evaluation:
     """An own evaluation whose cases are public; on hidden phases nothing about single cases is shown."""
     _, evaluation = own_evaluation(session, user, evaluation_id)
     if evaluation.spec_version.spec.phases[evaluation.phase].hidden:

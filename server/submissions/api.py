@@ -1,10 +1,10 @@
 """Endpoints of submissions and quotas."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
+from contract.ids import SubmissionId, TeamId
 from contract.submissions import QuotaOut, SubmissionIn, SubmissionOut
 from contract.texts import REQUIRED, Name
 from server.challenges.service import get_challenge
@@ -13,7 +13,7 @@ from server.submissions import quota, service, views
 
 router = APIRouter(tags=["submissions"])
 
-Before = Annotated[UUID | None, Query(description="The last submission of the page before")]
+Before = Annotated[SubmissionId | None, Query(description="The last submission of the page before")]
 
 
 @router.post(
@@ -54,7 +54,7 @@ def list_submissions(
     session: SessionDep,
     user: UserDep,
     slug: Name,
-    team: UUID | None = None,
+    team: TeamId | None = None,
     before: Before = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> list[SubmissionOut]:
@@ -64,13 +64,13 @@ def list_submissions(
 
 
 @router.get("/submissions/{submission_id}")
-def get_submission(session: SessionDep, user: UserDep, submission_id: UUID) -> SubmissionOut:
+def get_submission(session: SessionDep, user: UserDep, submission_id: SubmissionId) -> SubmissionOut:
     """One submission with the state of its evaluations."""
     return views.submission_out(session, service.get_submission(session, user, submission_id))
 
 
 @router.get("/challenges/{slug}/quota")
-def get_quota(session: SessionDep, user: UserDep, slug: Name, team: UUID | None = None) -> list[QuotaOut]:
+def get_quota(session: SessionDep, user: UserDep, slug: Name, team: TeamId | None = None) -> list[QuotaOut]:
     """What is left of your team's attempts, and of the evaluations that may be rejected in seven days."""
     challenge = get_challenge(session, slug)
     own = service.own_team(session, user, challenge, team)

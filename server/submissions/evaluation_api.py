@@ -1,10 +1,9 @@
 """Endpoints of single evaluations for their teams, and an errored one's retry."""
 
-from uuid import UUID
-
 from fastapi import APIRouter
 
 from contract.evaluations import CaseOut, RetryIn
+from contract.ids import CaseRunId, EvaluationId
 from contract.submissions import EvaluationOut
 from server.deps import AdminDep, SessionDep, SettingsDep, UserDep
 from server.evaluations import cases, service
@@ -17,14 +16,14 @@ router = APIRouter(tags=["evaluations"])
 
 
 @router.get("/evaluations/{evaluation_id}")
-def get_evaluation(session: SessionDep, user: UserDep, evaluation_id: UUID) -> EvaluationOut:
+def get_evaluation(session: SessionDep, user: UserDep, evaluation_id: EvaluationId) -> EvaluationOut:
     """One evaluation of your team."""
     submission, evaluation = access.own_evaluation(session, user, evaluation_id)
     return views.evaluations_out(session, submission, [evaluation])[0]
 
 
 @router.post("/evaluations/{evaluation_id}/cancel")
-def cancel(session: SessionDep, user: UserDep, evaluation_id: UUID) -> EvaluationOut:
+def cancel(session: SessionDep, user: UserDep, evaluation_id: EvaluationId) -> EvaluationOut:
     """Withdraws an evaluation that has not ended; its attempt is given back."""
     submission, evaluation = access.own_evaluation(session, user, evaluation_id, scope="submit")
     service.cancel(session, evaluation.id, actor=user.actor)
@@ -33,7 +32,7 @@ def cancel(session: SessionDep, user: UserDep, evaluation_id: UUID) -> Evaluatio
 
 @router.get("/evaluations/{evaluation_id}/cases")
 def list_cases(
-    session: SessionDep, user: UserDep, evaluation_id: UUID, after: After = None, limit: Limit = 100
+    session: SessionDep, user: UserDep, evaluation_id: EvaluationId, after: After = None, limit: Limit = 100
 ) -> list[CaseOut]:
     """The cases with verdict and the end of the log, page by page; of a phase with public cases only."""
     evaluation = access.evaluation_with_public_cases(session, user, evaluation_id)
@@ -43,7 +42,9 @@ def list_cases(
 
 
 @router.get("/evaluations/{evaluation_id}/cases/{case_id}")
-def getcase_out(session: SessionDep, user: UserDep, evaluation_id: UUID, case_id: UUID) -> CaseOut:
+def getcase_out(
+    session: SessionDep, user: UserDep, evaluation_id: EvaluationId, case_id: CaseRunId
+) -> CaseOut:
     """One case with verdict and all of its log; of a phase with public cases only."""
     evaluation = access.evaluation_with_public_cases(session, user, evaluation_id)
     shown = cases.one(session, evaluation, case_id)
@@ -55,7 +56,7 @@ def post_retry(
     session: SessionDep,
     settings: SettingsDep,
     admin: AdminDep,
-    evaluation_id: UUID,
+    evaluation_id: EvaluationId,
     wanted: RetryIn | None = None,
 ) -> None:
     """Puts an errored evaluation back: cases that are done keep their outputs, and its team is never refused for it."""

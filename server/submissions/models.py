@@ -1,15 +1,14 @@
 """Submissions. What comes of one lies in its evaluations."""
 
-from uuid import UUID
-
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from server.database import Base, Created, Identified
+from contract.ids import ChallengeId, SubmissionId, TeamId, UserId
+from server.database import Base, Created, identity
 from server.evaluations.models import Evaluation
 
 
-class Submission(Identified, Created, Base):
+class Submission(Created, Base):
     """One POST of {task: image}. The idempotency key makes a repeated POST return the first one's result."""
 
     __tablename__ = "submissions"
@@ -18,9 +17,10 @@ class Submission(Identified, Created, Base):
         Index(None, "challenge_id", "team_id", "created_at"),
     )
 
-    challenge_id: Mapped[UUID] = mapped_column(ForeignKey("challenges.id"))
-    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"))
-    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    id: Mapped[SubmissionId] = identity()
+    challenge_id: Mapped[ChallengeId] = mapped_column(ForeignKey("challenges.id"))
+    team_id: Mapped[TeamId] = mapped_column(ForeignKey("teams.id"))
+    created_by: Mapped[UserId | None] = mapped_column(ForeignKey("users.id"))
     track: Mapped[str]
     phase: Mapped[str]
     images: Mapped[dict[str, str]]

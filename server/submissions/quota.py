@@ -9,11 +9,11 @@ an end counts from when the team sees it (`ticks`), for what is left would tell 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
-from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.ids import TeamId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
@@ -57,7 +57,7 @@ _Counts = Mapping[tuple[str, str, str], tuple[int, int]]
 """Attempts that are spent and held, by phase, track and task."""
 
 
-def _counts(session: Session, spec: Spec, team_id: UUID, *phases: str) -> _Counts:
+def _counts(session: Session, spec: Spec, team_id: TeamId, *phases: str) -> _Counts:
     unseen = ticks.unseen_end(session, spec)
     rows = session.execute(
         select(
@@ -89,12 +89,12 @@ def _quota(counts: _Counts, spec: Spec, *, phase: str, track: str, task: str) ->
     )
 
 
-def quota_of(session: Session, spec: Spec, *, team_id: UUID, phase: str, task: str, track: str) -> Quota:
+def quota_of(session: Session, spec: Spec, *, team_id: TeamId, phase: str, task: str, track: str) -> Quota:
     """The quota of one team on one task and track of a phase."""
     return _quota(_counts(session, spec, team_id, phase), spec, phase=phase, track=track, task=task)
 
 
-def quotas(session: Session, spec: Spec, *, team_id: UUID) -> list[TeamQuota]:
+def quotas(session: Session, spec: Spec, *, team_id: TeamId) -> list[TeamQuota]:
     """Every quota of a team, by phase, track and task."""
     counts, failed = _counts(session, spec, team_id, *spec.phases), rejections(session, spec, team_id=team_id)
     return [
@@ -106,7 +106,7 @@ def quotas(session: Session, spec: Spec, *, team_id: UUID) -> list[TeamQuota]:
 
 
 def require_attempt(
-    session: Session, spec: Spec, *, team_id: UUID, phase: str, task: str, track: str, taken: int = 0
+    session: Session, spec: Spec, *, team_id: TeamId, phase: str, task: str, track: str, taken: int = 0
 ) -> None:
     """Raises QuotaSpent unless an attempt is left; the caller holds the team's row lock.
 

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from contract.ids import TeamId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
@@ -63,7 +63,7 @@ class Rejections:
         return self.failed[over] + WEEK if over < len(self.failed) else None
 
 
-def rejections(session: Session, spec: Spec, *, team_id: UUID) -> Mapping[tuple[str, str], Rejections]:
+def rejections(session: Session, spec: Spec, *, team_id: TeamId) -> Mapping[tuple[str, str], Rejections]:
     """What counts of a team, by phase and task: one for each that the file has."""
     failed: dict[tuple[str, str], list[datetime]] = defaultdict(list)
     under_way: dict[tuple[str, str], int] = defaultdict(int)
@@ -95,7 +95,7 @@ def rejections(session: Session, spec: Spec, *, team_id: UUID) -> Mapping[tuple[
     }
 
 
-def require_none_too_many(session: Session, spec: Spec, *, team_id: UUID, phase: str, task: str) -> None:
+def require_none_too_many(session: Session, spec: Spec, *, team_id: TeamId, phase: str, task: str) -> None:
     """Raises QuotaSpent if too many evaluations failed this week; the caller holds the team's row lock."""
     found = rejections(session, spec, team_id=team_id)[phase, task]
     if found.left != 0:

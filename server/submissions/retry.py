@@ -1,11 +1,11 @@
 """Evaluations that ended by the platform's fault, run again because an admin says so."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from sqlalchemy import String, cast, func, select, update
 from sqlalchemy.orm import Session
 
+from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus
 from server import events
@@ -23,7 +23,7 @@ from server.wakeups import wake_run_workers, wake_score_workers
 
 
 def retry(
-    session: Session, evaluation_id: UUID, *, actor: str, settings: Settings, why: str | None = None
+    session: Session, evaluation_id: EvaluationId, *, actor: str, settings: Settings, why: str | None = None
 ) -> Evaluation:
     """Puts an ERRORED evaluation back: cases that are done keep their outputs, the others run; then it is scored.
 
@@ -99,7 +99,7 @@ def _status(waiting: int, total: int) -> EvaluationStatus:
     return EvaluationStatus.QUEUED if waiting == total else EvaluationStatus.RUNNING
 
 
-def errored_like(session: Session, prefixes: Sequence[str]) -> list[UUID]:
+def errored_like(session: Session, prefixes: Sequence[str]) -> list[EvaluationId]:
     """The ERRORED evaluations whose ids begin so, one for each prefix.
 
     Raises:
@@ -109,7 +109,7 @@ def errored_like(session: Session, prefixes: Sequence[str]) -> list[UUID]:
     return [_errored_like(session, prefix.strip().lower()) for prefix in prefixes]
 
 
-def _errored_like(session: Session, prefix: str) -> UUID:
+def _errored_like(session: Session, prefix: str) -> EvaluationId:
     hint = "'proctor-admin errors' shows those that can be retried."
     if not prefix:
         raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"An empty word names no evaluation; {hint}")
@@ -117,7 +117,7 @@ def _errored_like(session: Session, prefix: str) -> UUID:
     found = session.execute(
         select(Evaluation.id, Evaluation.status).where(cast(Evaluation.id, String).like(f"{literal}%"))
     ).all()
-    errored: list[UUID] = [one.id for one in found if one.status == EvaluationStatus.ERRORED]
+    errored: list[EvaluationId] = [one.id for one in found if one.status == EvaluationStatus.ERRORED]
     if len(errored) == 1:
         return errored[0]
     if not found:

@@ -4,11 +4,11 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
+from contract.ids import CaseId, EvaluationId, SubmissionId, TeamId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus
 from server import events
@@ -40,7 +40,7 @@ MOST_OF_A_KEY = 200
 """Characters of an idempotency key."""
 
 
-def own_team(session: Session, user: User, challenge: Challenge, team_id: UUID | None) -> Team:
+def own_team(session: Session, user: User, challenge: Challenge, team_id: TeamId | None) -> Team:
     """The team that is meant: the named one if the user may act for it, else the user's own."""
     return choose_team(session, user, challenge.id, named=None if team_id is None else str(team_id))
 
@@ -50,7 +50,7 @@ def submit(
     user: User,
     challenge: Challenge,
     *,
-    team_id: UUID | None,
+    team_id: TeamId | None,
     track: str,
     phase: str,
     images: Mapping[str, str],
@@ -169,13 +169,13 @@ def _place(*, parked: datetime | None) -> dict[str, object]:
     return {"status": status, "not_before": parked}
 
 
-def pseudonym(settings: Settings, evaluation_id: UUID, case_id: UUID) -> str:
+def pseudonym(settings: Settings, evaluation_id: EvaluationId, case_id: CaseId) -> str:
     """A case's name inside the container: HMAC(server key, evaluation, case); it tells nothing and stays."""
     key = settings.secret_key.get_secret_value().encode()
     return "case_" + hmac.new(key, evaluation_id.bytes + case_id.bytes, hashlib.sha256).hexdigest()[:16]
 
 
-def get_submission(session: Session, user: User, submission_id: UUID) -> Submission:
+def get_submission(session: Session, user: User, submission_id: SubmissionId) -> Submission:
     """A submission of the user's own team; others' do not exist for them."""
     submission = session.get(Submission, submission_id)
     if submission is None or not may_see(session, user, submission.team_id):
@@ -184,7 +184,7 @@ def get_submission(session: Session, user: User, submission_id: UUID) -> Submiss
 
 
 def list_submissions(
-    session: Session, team: Team, *, limit: int, before: UUID | None = None
+    session: Session, team: Team, *, limit: int, before: SubmissionId | None = None
 ) -> Sequence[Submission]:
     """A team's submissions with all that is shown of them, newest first; `before`: only those that came earlier.
 

@@ -9,11 +9,11 @@ attempt. What a season can tell all the same is in docs/security.md.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.ids import EvaluationId
 from contract.statuses import CaseStatus, EvaluationStatus
 from contract.submissions import EvaluationOut, ScoreOut, SubmissionOut
 from evaluator.spec import Phase
@@ -137,7 +137,7 @@ def _note(
     evaluation: Evaluation,
     status: EvaluationStatus,
     state: DatasetState,
-    stalled: Collection[UUID],
+    stalled: Collection[EvaluationId],
     known: Fleet | None,
 ) -> str | None:
     """What its team has to know of an evaluation beside its status; the weightiest only."""
@@ -199,7 +199,7 @@ def _finished_at(evaluation: Evaluation) -> datetime | None:
     return ticks.shown_at(evaluation.created_at, evaluation.finished_at)
 
 
-def _counts(session: Session, evaluation_ids: Sequence[UUID]) -> dict[UUID, _Counts]:
+def _counts(session: Session, evaluation_ids: Sequence[EvaluationId]) -> dict[EvaluationId, _Counts]:
     done = CaseRun.status == CaseStatus.DONE
     rows = session.execute(
         select(
@@ -214,7 +214,7 @@ def _counts(session: Session, evaluation_ids: Sequence[UUID]) -> dict[UUID, _Cou
         .group_by(CaseRun.evaluation_id, CaseRun.verdict)
         .order_by(func.count().desc(), CaseRun.verdict)
     )
-    found: dict[UUID, _Counts] = {}
+    found: dict[EvaluationId, _Counts] = {}
     for evaluation_id, verdict, total, ended, shown in rows:
         counts = found.setdefault(evaluation_id, _Counts())
         counts.total += total

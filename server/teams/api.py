@@ -1,10 +1,10 @@
 """Teams and invitations over HTTP."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter
 
+from contract.ids import InvitationId, TeamId, UserId
 from contract.teams import (
     InvitationIn,
     InvitationOut,
@@ -39,20 +39,20 @@ def my_team(slug: Name, session: SessionDep, user: UserDep) -> MyTeamOut:
 
 
 @router.get("/teams/{team_id}")
-def get_team(team_id: UUID, session: SessionDep, user: UserDep) -> MyTeamOut:
+def get_team(team_id: TeamId, session: SessionDep, user: UserDep) -> MyTeamOut:
     """A team, for its members."""
     return _with_members(session, service.require_member(session, user, team_id))
 
 
 @router.get("/teams/{team_id}/invitations")
-def list_invitations(team_id: UUID, session: SessionDep, user: UserDep) -> list[InvitationOut]:
+def list_invitations(team_id: TeamId, session: SessionDep, user: UserDep) -> list[InvitationOut]:
     """A team's open invitations."""
     return [InvitationOut.of(row) for row in invitations.open_invitations(session, user, team_id)]
 
 
 @router.post("/teams/{team_id}/invitations", status_code=201)
 def invite(
-    team_id: UUID, session: SessionDep, user: UserDep, body: InvitationIn | None = None
+    team_id: TeamId, session: SessionDep, user: UserDep, body: InvitationIn | None = None
 ) -> NewInvitationOut:
     """Invites one more member; the answer is the only place that shows the code."""
     wanted = body or InvitationIn()
@@ -61,7 +61,9 @@ def invite(
 
 
 @router.delete("/teams/{team_id}/invitations/{invitation_id}", status_code=204)
-def revoke_invitation(team_id: UUID, invitation_id: UUID, session: SessionDep, user: UserDep) -> None:
+def revoke_invitation(
+    team_id: TeamId, invitation_id: InvitationId, session: SessionDep, user: UserDep
+) -> None:
     """Takes an invitation back."""
     invitations.revoke_invitation(session, user, team_id, invitation_id)
 
@@ -73,19 +75,19 @@ def accept_invitation(code: Annotated[str, Line(100)], session: SessionDep, user
 
 
 @router.delete("/teams/{team_id}/members/me", status_code=204)
-def leave(team_id: UUID, session: SessionDep, user: UserDep) -> None:
+def leave(team_id: TeamId, session: SessionDep, user: UserDep) -> None:
     """Leaves a team."""
     service.remove_member(session, user, team_id, user.id)
 
 
 @router.delete("/teams/{team_id}/members/{user_id}", status_code=204)
-def remove_member(team_id: UUID, user_id: UUID, session: SessionDep, user: UserDep) -> None:
+def remove_member(team_id: TeamId, user_id: UserId, session: SessionDep, user: UserDep) -> None:
     """Takes a member out of a team."""
     service.remove_member(session, user, team_id, user_id)
 
 
 @router.patch("/admin/teams/{team_id}", tags=["admin"])
-def set_standing(team_id: UUID, body: TeamChangesIn, session: SessionDep, admin: AdminDep) -> TeamOut:
+def set_standing(team_id: TeamId, body: TeamChangesIn, session: SessionDep, admin: AdminDep) -> TeamOut:
     """Changes a team's name, eligibility, disclaimer or being a baseline, disqualifies it or takes that back."""
     return TeamOut.of(service.set_standing(session, admin, team_id, changes=body.changes()))
 

@@ -4,12 +4,12 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
-from uuid import UUID
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.ids import InvitationId, TeamId
 from contract.problems import ErrorCode
 from contract.teams import LASTS_DAYS
 from server import events
@@ -28,7 +28,7 @@ _OPEN = (Invitation.used_at.is_(None), Invitation.revoked_at.is_(None), Invitati
 
 
 def invite(
-    session: Session, user: User, team_id: UUID, *, lasts_days: int = LASTS_DAYS
+    session: Session, user: User, team_id: TeamId, *, lasts_days: int = LASTS_DAYS
 ) -> tuple[str, Invitation]:
     """A one-use code for one more member, and its row.
 
@@ -69,7 +69,7 @@ def invite(
     return code, row
 
 
-def open_invitations(session: Session, user: User, team_id: UUID) -> Sequence[Invitation]:
+def open_invitations(session: Session, user: User, team_id: TeamId) -> Sequence[Invitation]:
     """Invitations that can still be accepted.
 
     Raises:
@@ -81,7 +81,7 @@ def open_invitations(session: Session, user: User, team_id: UUID) -> Sequence[In
     ).all()
 
 
-def revoke_invitation(session: Session, user: User, team_id: UUID, invitation_id: UUID) -> None:
+def revoke_invitation(session: Session, user: User, team_id: TeamId, invitation_id: InvitationId) -> None:
     """Takes an invitation back; a second time, or once it is used, does nothing.
 
     Raises:
@@ -135,7 +135,7 @@ def accept_invitation(session: Session, user: User, code: str) -> Team:
     return team
 
 
-def _remove_ended(session: Session, team_id: UUID) -> None:
+def _remove_ended(session: Session, team_id: TeamId) -> None:
     """Removes invitations that ended long ago; the event log keeps that they were."""
     old = func.now() - _ENDED_KEPT
     ended = or_(Invitation.used_at < old, Invitation.revoked_at < old, Invitation.expires_at < old)

@@ -1,13 +1,13 @@
 """Who is in a team: joining, leaving, and what ends with it."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.ids import ChallengeId, TeamId, UserId
 from contract.problems import ErrorCode
 from server import events
 from server.accounts.models import Account
@@ -20,19 +20,19 @@ MEMBERS = 100
 """People that a team may have."""
 
 
-def find_team(session: Session, user: User, challenge_id: UUID) -> Team | None:
+def find_team(session: Session, user: User, challenge_id: ChallengeId) -> Team | None:
     """The user's team in a challenge, or None."""
     return session.scalar(
         select(Team).join(Membership).where(Membership.user_id == user.id, Team.challenge_id == challenge_id)
     )
 
 
-def may_see(session: Session, user: User, team_id: UUID) -> bool:
+def may_see(session: Session, user: User, team_id: TeamId) -> bool:
     """Whether what a team has is there for the user: who is in it, or acts as an admin."""
     return user.acts_as_admin or is_member(session, user, team_id)
 
 
-def require_member(session: Session, user: User, team_id: UUID) -> Team:
+def require_member(session: Session, user: User, team_id: TeamId) -> Team:
     """The team, if the user is in it or acts as an admin.
 
     Raises:
@@ -44,7 +44,7 @@ def require_member(session: Session, user: User, team_id: UUID) -> Team:
     return team
 
 
-def require_captain(session: Session, user: User, team_id: UUID) -> None:
+def require_captain(session: Session, user: User, team_id: TeamId) -> None:
     """Refuses whoever is neither the team's captain nor an admin.
 
     Raises:
@@ -58,12 +58,12 @@ def require_captain(session: Session, user: User, team_id: UUID) -> None:
         raise Forbidden(ErrorCode.CAPTAIN_ONLY, "Only the team's captain may do this. Ask your captain.")
 
 
-def is_member(session: Session, user: User, team_id: UUID) -> bool:
+def is_member(session: Session, user: User, team_id: TeamId) -> bool:
     """Whether the user is in the team."""
     return session.get(Membership, (team_id, user.id)) is not None
 
 
-def members(session: Session, team_id: UUID) -> Sequence[tuple[Membership, Account]]:
+def members(session: Session, team_id: TeamId) -> Sequence[tuple[Membership, Account]]:
     """Who is in a team, in the order they came."""
     rows = session.execute(
         select(Membership, Account)
@@ -74,7 +74,7 @@ def members(session: Session, team_id: UUID) -> Sequence[tuple[Membership, Accou
     return [(membership, account) for membership, account in rows]
 
 
-def lock_team(session: Session, team_id: UUID) -> None:
+def lock_team(session: Session, team_id: TeamId) -> None:
     """Nobody comes, goes or invites meanwhile; what was read of the team before is read anew."""
     session.scalar(select(Team.id).where(Team.id == team_id).with_for_update(key_share=True))
     session.expire_all()
@@ -105,7 +105,7 @@ def join(session: Session, user: User, team: Team) -> None:
         raise has_team()
 
 
-def remove_member(session: Session, user: User, team_id: UUID, member_id: UUID) -> None:
+def remove_member(session: Session, user: User, team_id: TeamId, member_id: UserId) -> None:
     """Takes a member out: oneself, or anybody if one is the captain or an admin.
 
     A captain who leaves hands over to whoever has been in the team longest. Invitations that the member made end.
@@ -129,7 +129,7 @@ def remove_member(session: Session, user: User, team_id: UUID, member_id: UUID) 
         )
 
 
-def leave_all(session: Session, user_id: UUID, *, actor: str) -> None:
+def leave_all(session: Session, user_id: UserId, *, actor: str) -> None:
     """Takes a person out of all their teams but those that they are the last of; all their invitations end."""
     teams = session.scalars(
         select(Membership.team_id).where(Membership.user_id == user_id).order_by(Membership.team_id)
@@ -140,7 +140,7 @@ def leave_all(session: Session, user_id: UUID, *, actor: str) -> None:
     _end_invitations(session, user_id)
 
 
-def _take_out(session: Session, team_id: UUID, member_id: UUID, *, actor: str) -> bool:
+def _take_out(session: Session, team_id: TeamId, member_id: UserId, *, actor: str) -> bool:
     """Takes a member out of a team that is locked; False where nobody would be left who can act for it."""
     present = members(session, team_id)
     leaving = next(one for one, _ in present if one.user_id == member_id)
@@ -156,7 +156,7 @@ def _take_out(session: Session, team_id: UUID, member_id: UUID, *, actor: str) -
 
 
 def _end_invitations(
-    session: Session, user_id: UUID, *, team_id: UUID | None = None, and_of_unknown: bool = False
+    session: Session, user_id: UserId, *, team_id: TeamId | None = None, and_of_unknown: bool = False
 ) -> None:
     """Ends what a person has made; `and_of_unknown`: what is older than the record of who made it, too."""
     made = Invitation.made_by == user_id

@@ -1,15 +1,15 @@
 """Teams of a challenge, who is in them, and invitations."""
 
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import ForeignKey, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.database import Base, Created, Identified
+from contract.ids import ChallengeId, InvitationId, TeamId, UserId
+from server.database import Base, Created, identity
 
 
-class Team(Identified, Created, Base):
+class Team(Created, Base):
     """A team; `name_key` is the name as it is looked up: folded, spaces joined.
 
     `skeleton`: what the name looks like (`server.names`); null for one of several alike that are older than this rule.
@@ -22,7 +22,8 @@ class Team(Identified, Created, Base):
         UniqueConstraint("challenge_id", "skeleton"),
     )
 
-    challenge_id: Mapped[UUID] = mapped_column(ForeignKey("challenges.id"))
+    id: Mapped[TeamId] = identity()
+    challenge_id: Mapped[ChallengeId] = mapped_column(ForeignKey("challenges.id"))
     name: Mapped[str]
     name_key: Mapped[str]
     skeleton: Mapped[str | None]
@@ -38,13 +39,13 @@ class Membership(Created, Base):
     __tablename__ = "memberships"
     __table_args__ = (UniqueConstraint("user_id", "challenge_id"),)
 
-    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    challenge_id: Mapped[UUID] = mapped_column(ForeignKey("challenges.id"))
+    team_id: Mapped[TeamId] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[UserId] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    challenge_id: Mapped[ChallengeId] = mapped_column(ForeignKey("challenges.id"))
     is_captain: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
-class Invitation(Identified, Created, Base):
+class Invitation(Created, Base):
     """A code that lets one person in once; only its sha256 is kept.
 
     It ends when it is used, revoked, or out of date, and when whoever made it may invite no more.
@@ -52,9 +53,10 @@ class Invitation(Identified, Created, Base):
 
     __tablename__ = "invitations"
 
-    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), index=True)
+    id: Mapped[InvitationId] = identity()
+    team_id: Mapped[TeamId] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), index=True)
     code_hash: Mapped[str] = mapped_column(unique=True)
-    made_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    made_by: Mapped[UserId | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

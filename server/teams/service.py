@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.ids import ChallengeId, TeamId
 from contract.problems import ErrorCode
 from server import events
 from server.accounts.principals import Admin, User
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 
-def create_team(session: Session, user: User, challenge_id: UUID, *, name: str) -> Team:
+def create_team(session: Session, user: User, challenge_id: ChallengeId, *, name: str) -> Team:
     """A new team with `user` as its captain.
 
     Raises:
@@ -93,7 +94,7 @@ def team_name(name: str, *, by_admin: bool = False) -> str:
     return shown
 
 
-def team_of(session: Session, user: User, challenge_id: UUID) -> Team:
+def team_of(session: Session, user: User, challenge_id: ChallengeId) -> Team:
     """The user's team in a challenge.
 
     Raises:
@@ -107,7 +108,7 @@ def team_of(session: Session, user: User, challenge_id: UUID) -> Team:
     return team
 
 
-def choose_team(session: Session, user: User, challenge_id: UUID, *, named: str | None = None) -> Team:
+def choose_team(session: Session, user: User, challenge_id: ChallengeId, *, named: str | None = None) -> Team:
     """The team of this challenge that is meant: by id or name, or the user's own where none is named.
 
     Raises:
@@ -122,7 +123,7 @@ def choose_team(session: Session, user: User, challenge_id: UUID, *, named: str 
     return require_member(session, user, team.id)
 
 
-def set_standing(session: Session, admin: Admin, team_id: UUID, *, changes: Mapping[str, Any]) -> Team:
+def set_standing(session: Session, admin: Admin, team_id: TeamId, *, changes: Mapping[str, Any]) -> Team:
     """Changes what an admin decides: `name`, `eligible`, `disclaimer`, `is_baseline`, `disqualified`.
 
     Raises:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import format_datetime
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from starlette.requests import ClientDisconnect
 
+from contract.ids import TeamId, UploadId
 from contract.problems import ErrorCode
 from contract.texts import BINARY, REQUIRED, Name
 from contract.uploads import UploadOut
@@ -74,7 +74,7 @@ async def about_uploads(slug: Name, settings: SettingsDep) -> Response:
 
 
 @router.options("/uploads/{upload_id}", status_code=204)
-async def about_upload(upload_id: UUID, settings: SettingsDep) -> Response:
+async def about_upload(upload_id: UploadId, settings: SettingsDep) -> Response:
     """What the server supports of tus."""
     return _about(settings)
 
@@ -118,7 +118,7 @@ def create_upload(
 
 
 @router.head("/uploads/{upload_id}", response_class=Response, dependencies=[Depends(_version)])
-def head_upload(upload_id: UUID, session: SessionDep, user: UserDep) -> Response:
+def head_upload(upload_id: UploadId, session: SessionDep, user: UserDep) -> Response:
     """Where to resume."""
     with _tus_problems():
         upload = service.resumable(session, user, upload_id)
@@ -127,19 +127,19 @@ def head_upload(upload_id: UUID, session: SessionDep, user: UserDep) -> Response
 
 
 @router.get("/uploads/{upload_id}")
-def get_upload(upload_id: UUID, session: SessionDep, user: UserDep) -> UploadOut:
+def get_upload(upload_id: UploadId, session: SessionDep, user: UserDep) -> UploadOut:
     """How far an upload is, and what came of it."""
     return UploadOut.of(service.get_upload(session, user, upload_id))
 
 
 @router.get("/teams/{team_id}/uploads")
-def list_uploads(team_id: UUID, session: SessionDep, user: UserDep) -> list[UploadOut]:
+def list_uploads(team_id: TeamId, session: SessionDep, user: UserDep) -> list[UploadOut]:
     """A team's latest uploads."""
     return [UploadOut.of(row) for row in service.list_uploads(session, user, team_id)]
 
 
 @router.delete("/uploads/{upload_id}", status_code=204, dependencies=[Depends(_version)])
-def terminate(upload_id: UUID, session: SessionDep, user: UserDep, settings: SettingsDep) -> Response:
+def terminate(upload_id: UploadId, session: SessionDep, user: UserDep, settings: SettingsDep) -> Response:
     """Ends an unfinished upload."""
     with _tus_problems():
         service.terminate(session, user, upload_id, uploads=settings.uploads)
@@ -153,7 +153,7 @@ def terminate(upload_id: UUID, session: SessionDep, user: UserDep, settings: Set
     openapi_extra={"requestBody": {"required": True, "content": {_BYTES: {"schema": BINARY}}}},
 )
 async def append(
-    upload_id: UUID,
+    upload_id: UploadId,
     request: Request,
     settings: SettingsDep,
     credentials: BearerDep,
@@ -177,7 +177,7 @@ async def append(
 class _Transfer:
     """The units of work of one PATCH."""
 
-    def __init__(self, request: Request, settings: Settings, upload_id: UUID) -> None:
+    def __init__(self, request: Request, settings: Settings, upload_id: UploadId) -> None:
         self._sessions = request.app.state.sessions
         self._settings = settings
         self._id = upload_id

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
-from uuid import UUID
 
+from contract.ids import UploadId
 from contract.problems import ErrorCode
 from server.disk import closed
 from server.uploads.problems import Locked
 
 
-def upload_path(uploads: Path, upload_id: UUID) -> Path:
+def upload_path(uploads: Path, upload_id: UploadId) -> Path:
     """Where an upload's bytes lie."""
     return uploads / str(upload_id)
 
 
-def open_locked(uploads: Path, upload_id: UUID) -> BinaryIO:
+def open_locked(uploads: Path, upload_id: UploadId) -> BinaryIO:
     """The upload's file, made if it is not there, which nobody else may write to until it is closed.
 
     Raises:

@@ -1,13 +1,13 @@
 """Uploads of image archives."""
 
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from contract.ids import TeamId, UploadId, UserId
 from contract.statuses import UploadStatus
-from server.database import Base, Created, Identified
+from server.database import Base, Created, identity
 from server.moves import move
 
 UPLOAD_MOVES: dict[UploadStatus, frozenset[UploadStatus]] = {
@@ -18,7 +18,7 @@ UPLOAD_MOVES: dict[UploadStatus, frozenset[UploadStatus]] = {
 }
 
 
-class Upload(Identified, Created, Base):
+class Upload(Created, Base):
     """One archive on its way in. The first `offset` bytes of its file are on the disk for good."""
 
     __tablename__ = "uploads"
@@ -27,8 +27,9 @@ class Upload(Identified, Created, Base):
         Index("ix_uploads_open", "status", postgresql_where="status IN ('receiving', 'checking')"),
     )
 
-    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id"), index=True)
-    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    id: Mapped[UploadId] = identity()
+    team_id: Mapped[TeamId] = mapped_column(ForeignKey("teams.id"), index=True)
+    user_id: Mapped[UserId | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     filename: Mapped[str | None]
     sha256: Mapped[str]
     length: Mapped[int] = mapped_column(BigInteger)

@@ -6,12 +6,12 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
-from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.ids import TeamId, UploadId
 from contract.problems import ErrorCode
 from contract.statuses import UploadStatus
 from server import events, moves
@@ -38,7 +38,7 @@ _OVER = "No byte came for a day, or it was not complete after a week. Begin a ne
 class Incoming:
     """An upload that this process, and nobody else, may append to until `file` is closed."""
 
-    id: UUID
+    id: UploadId
     actor: str
     offset: int
     length: int
@@ -117,7 +117,7 @@ def _require_few_unfinished(session: Session, team: Team) -> None:
         )
 
 
-def get_upload(session: Session, user: User, upload_id: UUID) -> Upload:
+def get_upload(session: Session, user: User, upload_id: UploadId) -> Upload:
     """An upload of one of the user's teams.
 
     Raises:
@@ -136,7 +136,7 @@ def unknown_upload() -> NotFound:
     )
 
 
-def resumable(session: Session, user: User, upload_id: UUID) -> Upload:
+def resumable(session: Session, user: User, upload_id: UploadId) -> Upload:
     """An upload whose offset is worth telling.
 
     Raises:
@@ -148,7 +148,7 @@ def resumable(session: Session, user: User, upload_id: UUID) -> Upload:
     return upload
 
 
-def list_uploads(session: Session, user: User, team_id: UUID) -> Sequence[Upload]:
+def list_uploads(session: Session, user: User, team_id: TeamId) -> Sequence[Upload]:
     """A team's uploads, newest first."""
     require_member(session, user, team_id)
     return session.scalars(
@@ -157,7 +157,7 @@ def list_uploads(session: Session, user: User, team_id: UUID) -> Sequence[Upload
 
 
 def begin(
-    session: Session, user: User, upload_id: UUID, *, offset: int, uploads: Path, room: Room
+    session: Session, user: User, upload_id: UploadId, *, offset: int, uploads: Path, room: Room
 ) -> Incoming:
     """The upload, opened for appending at `offset`; the file's lock ends with its process at the latest.
 
@@ -182,7 +182,7 @@ def begin(
     )
 
 
-def _read_again(session: Session, upload_id: UUID, *, uploads: Path) -> Upload:
+def _read_again(session: Session, upload_id: UploadId, *, uploads: Path) -> Upload:
     """The row behind the lock: whoever held it before may have moved the offset, or ended the upload."""
     upload = session.get(Upload, upload_id, populate_existing=True)
     if upload is None:
@@ -213,7 +213,7 @@ def _require_unexpired(session: Session, upload: Upload) -> None:
 
 
 def save_offset(
-    session: Session, upload_id: UUID, offset: int, *, actor: str, on_complete: Callable[[], None]
+    session: Session, upload_id: UploadId, offset: int, *, actor: str, on_complete: Callable[[], None]
 ) -> None:
     """Notes that the first `offset` bytes are on the disk; with the last one the check is due."""
     upload = session.get_one(Upload, upload_id, with_for_update=True)
@@ -226,7 +226,7 @@ def save_offset(
         after_commit(session, on_complete)
 
 
-def terminate(session: Session, user: User, upload_id: UUID, *, uploads: Path) -> None:
+def terminate(session: Session, user: User, upload_id: UploadId, *, uploads: Path) -> None:
     """Ends an unfinished upload and forgets it.
 
     Raises:

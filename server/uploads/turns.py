@@ -1,11 +1,11 @@
 """Whose bytes come first where the disk has no room for all uploads together."""
 
 from datetime import timedelta
-from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from contract.ids import UploadId
 from contract.statuses import UploadStatus
 from server.disk import Room, gib, no_room, storage_full
 from server.uploads.models import Upload
@@ -14,7 +14,7 @@ WINDOW = 64 * 2**20  # bytes that come between two looks at the disk
 STEADY = timedelta(minutes=10)  # who has sent nothing for so long has to wait for room like anybody else
 
 
-def require_room(session: Session, size: int, *, room: Room, before: UUID | None = None) -> None:
+def require_room(session: Session, size: int, *, room: Room, before: UploadId | None = None) -> None:
     """Returns if the disk has room for `size` bytes that are to come, beside what uploads that came earlier still get.
 
     Of an upload that has begun the next `WINDOW` bytes have to fit. Of each earlier one that is steadily coming in as
@@ -42,7 +42,7 @@ def require_room(session: Session, size: int, *, room: Room, before: UUID | None
         )
 
 
-def require_turn(session: Session, upload_id: UUID, *, room: Room) -> None:
+def require_turn(session: Session, upload_id: UploadId, *, room: Room) -> None:
     """Returns if an upload may go on while it comes, as it had to be when its request began.
 
     Raises:

@@ -3,13 +3,13 @@
 import re
 from datetime import UTC, timedelta
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from rich.padding import Padding
 from rich.text import Text
 
 from contract.evaluations import ErrorsOut, FailedOut
+from contract.ids import EvaluationId
 from evaluator.terminal import Console, in_line, say, say_json
 from server.admin.find import evaluation_id
 from server.clock import now
@@ -117,7 +117,7 @@ def excuse_failed(
             say(f"{evaluation}: does not count any more")
 
 
-def _said(evaluation: UUID, remaining: int) -> str:
+def _said(evaluation: EvaluationId, remaining: int) -> str:
     return f"{evaluation}: {f'{remaining:,} cases run again' if remaining else 'is scored again'}"
 
 

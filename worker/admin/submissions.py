@@ -3,12 +3,12 @@
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from rich.text import Text
 
 from contract.admin import EvaluationRow, EvaluationShown
+from contract.ids import EvaluationId
 from contract.statuses import EvaluationStatus
 from evaluator.terminal import Console, say
 from server.admin.evaluations import Wanted, evaluations, log_of, shown
@@ -120,7 +120,7 @@ def show_one(
         _print(console(), found[0])
 
 
-def _only(ids: list[UUID]) -> list[UUID]:
+def _only(ids: list[EvaluationId]) -> list[EvaluationId]:
     if len(ids) > 1:
         fail(
             "This is a submission of several evaluations; 'proctor-admin show' lists them. Name one of them."

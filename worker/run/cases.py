@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import UUID
 
+from contract.ids import EvaluationId
 from contract.leases import Lease
 from sandbox import run as sandbox
 from sandbox.jobs import CaseJob
@@ -42,7 +42,7 @@ class Batch:
     `served`: one container is to answer one after the other, so that `later` ones need not be begun yet.
     """
 
-    evaluation: UUID
+    evaluation: EvaluationId
     seconds_per_case: float
     cases: list[LeasedCase] = field(default_factory=list)
     later: list[LeaseHandle] = field(default_factory=list)

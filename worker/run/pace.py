@@ -1,6 +1,6 @@
 """When to ask for the next case."""
 
-from uuid import UUID
+from contract.ids import EvaluationId
 
 _SPARE = 0.3
 _REMEMBERED = 64
@@ -15,10 +15,10 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._shortest: dict[UUID, float] = {}
+        self._shortest: dict[EvaluationId, float] = {}
         self._preparation = 0.0
 
-    def ran(self, evaluation: UUID, seconds: float, turns: int = 1) -> None:
+    def ran(self, evaluation: EvaluationId, seconds: float, turns: int = 1) -> None:
         """So many cases of the evaluation, one after the other, took so long."""
         each = seconds / turns
         shortest = min(each, self._shortest.get(evaluation, each))
@@ -31,7 +31,7 @@ class Pace:
         """Making a case ready took so long; the longest of late counts."""
         self._preparation = max(seconds, 0.8 * self._preparation)
 
-    def wait(self, evaluation: UUID, turns: int = 1) -> float | None:
+    def wait(self, evaluation: EvaluationId, turns: int = 1) -> float | None:
         """Seconds into the next cases until what follows them should be leased; None if nothing is known yet."""
         shortest = self._shortest.get(evaluation)
         return None if shortest is None else max(0.0, turns * shortest - 1.5 * self._preparation - _SPARE)

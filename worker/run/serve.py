@@ -7,10 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from uuid import UUID
 
 import structlog
 
+from contract.ids import EvaluationId
 from evaluator.outputs import agree
 from evaluator.spec import Limits
 from sandbox.invoke import NotServed, Session
@@ -33,7 +33,7 @@ _MOST_UNANSWERED = 3
 class _Container:
     """A container that serves cases of one evaluation; `remove` ends it. `repeats`: cases to be compared after that."""
 
-    evaluation: UUID
+    evaluation: EvaluationId
     limits: Limits
     session: Session
     remove: Callable[[], None]

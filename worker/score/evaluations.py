@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import structlog
 from sqlalchemy import exc
 from sqlalchemy.orm import Session
 
+from contract.ids import EvaluationId
 from evaluator.scoring import Report
 from evaluator.verdicts import PlatformFault
 from server.challenges.models import SpecVersion
@@ -40,7 +40,7 @@ _log = structlog.get_logger()
 class _Job:
     """What is needed to score one evaluation, read in one short unit of work."""
 
-    evaluation_id: UUID
+    evaluation_id: EvaluationId
     claim: int
     spec: SpecVersion
     task: str
