@@ -93,7 +93,7 @@ class BlobStore:
     def folders(self) -> Iterator[Path]:
         """The folders that blobs lie in."""
         if self.root.is_dir():
-            yield from sorted(one for one in self.root.iterdir() if _FOLDER.fullmatch(one.name))
+            yield from sorted(path for path in self.root.iterdir() if _FOLDER.fullmatch(path.name))
 
     @contextmanager
     def still(self) -> Iterator[None]:

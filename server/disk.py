@@ -40,7 +40,7 @@ class Room:
 
     def left(self) -> int:
         """Bytes that may be taken now; 0 where files do not fit any more."""
-        state = os.statvfs(next(one for one in (self.path, *self.path.parents) if one.exists()))
+        state = os.statvfs(next(folder for folder in (self.path, *self.path.parents) if folder.exists()))
         if state.f_files and state.f_favail < FILES_KEPT:
             return 0
         return max(0, state.f_bavail * state.f_frsize - self.keep)

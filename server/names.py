@@ -56,13 +56,13 @@ def display_name(name: str, *, least: int = 1, most: int = 100) -> str:
     Raises:
         ValueError: the rest of a sentence that begins with what was named, saying what is wrong with it.
     """
-    shown = " ".join(one for one in _composed(name).strip().split(" ") if one)
+    shown = " ".join(word for word in _composed(name).strip().split(" ") if word)
     if not least <= len(shown) <= most:
         raise ValueError(f"has to have {least} to {most} characters")
-    if not (shown[0].isalnum() or shown[0] in _FIRST) or not any(one.isalnum() for one in shown):
+    if not (shown[0].isalnum() or shown[0] in _FIRST) or not any(character.isalnum() for character in shown):
         raise ValueError(f"has to begin with a letter or digit, and consist of {_ALLOWED}")
-    for at, one in enumerate(shown):
-        _check_character(shown, at, one)
+    for at, character in enumerate(shown):
+        _check_character(shown, at, character)
     _check_marks(shown)
     for word in _BETWEEN_WORDS.split(shown):
         _check_scripts(word)
@@ -74,7 +74,9 @@ def skeleton(name: str) -> str:
 
     After Unicode Technical Standard #39, but without capitals and dots, and with i, l and 1 as one.
     """
-    plain = "".join(one for one in unicodedata.normalize("NFKC", name) if not _HARDLY_SEEN.match(one))
+    plain = "".join(
+        character for character in unicodedata.normalize("NFKC", name) if not _HARDLY_SEEN.match(character)
+    )
     as_written = _looks(plain)
     in_small_letters = _looks(as_written.casefold())
     return " ".join(in_small_letters.casefold().replace("i", "l").split())
@@ -87,7 +89,9 @@ def is_reserved(name: str) -> bool:
 
 def _composed(name: str) -> str:
     parts = _AS_TYPED.split(name)
-    return "".join(one if _AS_TYPED.fullmatch(one) else unicodedata.normalize("NFKC", one) for one in parts)
+    return "".join(
+        part if _AS_TYPED.fullmatch(part) else unicodedata.normalize("NFKC", part) for part in parts
+    )
 
 
 def _check_character(shown: str, at: int, one: str) -> None:
@@ -118,22 +122,22 @@ def _called(one: str) -> str:
 
 def _check_marks(shown: str) -> None:
     base, run = "", ""
-    for one in f"{shown} ":
-        if unicodedata.category(one) == "Mn":
-            run += one
+    for character in f"{shown} ":
+        if unicodedata.category(character) == "Mn":
+            run += character
             continue
         if run and not base.isalnum() and not unicodedata.category(base).startswith("M"):
             raise ValueError(f"must not hold {_called(run[0])} without a letter before it")
         accents = sum(unicodedata.name(mark, "").startswith("COMBINING") for mark in run)
         if len(run) > _MARKS or accents > _ACCENTS or any(map(operator.eq, run, run[1:])):
             raise ValueError("must not have more accents on one letter than any language has")
-        base, run = one, ""
+        base, run = character, ""
 
 
 def _check_scripts(word: str) -> None:
-    found = {one for one in map(_script, word) if one}
+    found = {script for script in map(_script, word) if script}
     if len(found) > 1 and not (found - _EAST_ASIAN <= {"latin"}):
-        named = " and ".join(sorted(one.capitalize() for one in found))
+        named = " and ".join(sorted(script.capitalize() for script in found))
         raise ValueError(
             f"must not mix letters of {named} in one word ({word}), which would look like another name"
         )
@@ -150,7 +154,7 @@ def _script(one: str) -> str:
 def _looks(name: str) -> str:
     table = _confusables()
     plain = _IGNORABLE.sub("", unicodedata.normalize("NFKD", name))
-    return unicodedata.normalize("NFKD", "".join(table.get(one, one) for one in plain))
+    return unicodedata.normalize("NFKD", "".join(table.get(character, character) for character in plain))
 
 
 @cache
@@ -163,13 +167,13 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
         if line.startswith("#"):
             continue
         shape, _, sources = line.partition(":")
-        looks = "".join(chr(int(one, 16)) for one in shape.split())
-        for one in sources.split():
-            yield chr(int(one, 16)), looks
+        looks = "".join(chr(int(code, 16)) for code in shape.split())
+        for source in sources.split():
+            yield chr(int(source, 16)), looks
 
 
 def _letters(name: str) -> str:
-    return "".join(one for one in skeleton(name) if one.isalnum())
+    return "".join(character for character in skeleton(name) if character.isalnum())
 
 
 @cache

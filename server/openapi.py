@@ -91,7 +91,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     )
     schemas = made["components"]["schemas"]
     schemas["Problem"] = _PROBLEM
-    everywhere = [one.cls for one in app.user_middleware]
+    everywhere = [middleware.cls for middleware in app.user_middleware]
     for operation, dependant in _operations(app, made):
         _mark_required(operation)
         _add_refusals(operation, dependant, everywhere)
@@ -120,10 +120,10 @@ def _operations(app: FastAPI, made: dict[str, Any]) -> Iterator[tuple[dict[str, 
 
 
 def _mark_required(operation: dict[str, Any]) -> None:
-    for one in operation.get("parameters", ()):
-        if one["schema"].pop("x-required", False):
-            one["required"] = True
-            one["schema"].pop("nullable", None)
+    for parameter in operation.get("parameters", ()):
+        if parameter["schema"].pop("x-required", False):
+            parameter["required"] = True
+            parameter["schema"].pop("nullable", None)
 
 
 def _add_refusals(operation: dict[str, Any], dependant: Dependant, everywhere: Iterable[object]) -> None:
@@ -135,7 +135,7 @@ def _add_refusals(operation: dict[str, Any], dependant: Dependant, everywhere: I
         found |= _WITH_JSON
     operation["responses"].pop("422", None)
     for status in sorted({status for status, _ in found}):
-        codes = sorted(code for one, code in found if one == status)
+        codes = sorted(code for refused, code in found if refused == status)
         operation["responses"][str(status)] = _answer(status, codes)
 
 
@@ -149,7 +149,7 @@ def _answer(status: int, codes: Sequence[str]) -> dict[str, Any]:
 def as_3_0(schema: Any) -> Any:
     """`schema` without what only 3.1 can say: the type null, bounds that are numbers of their own, constants."""
     if isinstance(schema, list):
-        return [as_3_0(one) for one in schema]
+        return [as_3_0(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
@@ -158,7 +158,7 @@ def as_3_0(schema: Any) -> Any:
     options = made.get("anyOf")
     if isinstance(options, list) and _NULL in options:
         del made["anyOf"]
-        made |= _nullable([one for one in options if one != _NULL])
+        made |= _nullable([option for option in options if option != _NULL])
     for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if isinstance(made.get(exclusive), int | float) and not isinstance(made[exclusive], bool):
             made |= {bound: made[exclusive], exclusive: True}

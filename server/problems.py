@@ -96,13 +96,13 @@ def _problem(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - FastAPI routes by type
     found = error.errors()
-    if any(one["type"] == "json_invalid" for one in found) and (refused := await _refused(request)):
+    if any(error["type"] == "json_invalid" for error in found) and (refused := await _refused(request)):
         return refused
     problems = [
-        {"field": _field(one["loc"]) or "the request", "message": shortened(words(one), _MESSAGE)}
-        for one in found[:_TOLD]
+        {"field": _field(error["loc"]) or "the request", "message": shortened(words(error), _MESSAGE)}
+        for error in found[:_TOLD]
     ]
-    detail = "; ".join(f"{one['field']}: {one['message']}" for one in problems)
+    detail = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems)
     if more := len(found) - len(problems):
         detail += f"; and {more:,} more"
     return _answer(request, 422, ErrorCode.INVALID_REQUEST, "Cannot be processed", detail, problems=problems)
@@ -117,9 +117,12 @@ def _field(where: Sequence[Any]) -> str:
 def _methods(request: Request) -> set[str]:
     """What a path can be asked; the framework itself names the methods of the first of its routes only."""
     routes = iter_route_contexts(request.app.routes)
-    there = (one for one in routes if isinstance(one.original_route, APIRoute))
+    there = (route for route in routes if isinstance(route.original_route, APIRoute))
     return {
-        method for one in there if one.path_regex.match(request.scope["path"]) for method in one.methods or ()
+        method
+        for route in there
+        if route.path_regex.match(request.scope["path"])
+        for method in route.methods or ()
     }
 
 

@@ -48,7 +48,7 @@ def refusals(dependant: Dependant, also: Iterable[object] = ()) -> frozenset[Ref
 
 def depends_on(dependant: Dependant, call: Callable[..., Any]) -> bool:
     """Whether a route has `call` among its dependencies."""
-    return any(one is call for one in _calls(dependant))
+    return any(called is call for called in _calls(dependant))
 
 
 def code_of(status: int) -> ErrorCode:
@@ -59,8 +59,8 @@ def code_of(status: int) -> ErrorCode:
 def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
     if dependant.call is not None:
         yield dependant.call
-    for one in dependant.dependencies:
-        yield from _calls(one)
+    for inner in dependant.dependencies:
+        yield from _calls(inner)
 
 
 def _unwrapped(one: object) -> FunctionType | type | None:
@@ -126,11 +126,11 @@ def _nodes(module: ModuleType) -> dict[str, ast.AST]:
 
 
 def _within(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
-    for one in ast.iter_child_nodes(node):
-        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield prefix + one.name, one
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield prefix + child.name, child
             yield from _within(
-                one, f"{prefix}{one.name}." + ("" if isinstance(one, ast.ClassDef) else "<locals>.")
+                child, f"{prefix}{child.name}." + ("" if isinstance(child, ast.ClassDef) else "<locals>.")
             )
         else:
-            yield from _within(one, prefix)
+            yield from _within(child, prefix)

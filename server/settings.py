@@ -31,7 +31,7 @@ def checked_url(value: str) -> str:
         or parts.username is not None
     ):
         raise ValueError("has to be the address people reach the server at, as https://challenge.example")
-    if any(one.isspace() or not one.isprintable() for one in value):
+    if any(character.isspace() or not character.isprintable() for character in value):
         raise ValueError("has to be an address without blanks and control characters")
     return f"{parts.scheme}://{parts.netloc}"
 

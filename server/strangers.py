@@ -41,5 +41,5 @@ def _guard(request: Request) -> _Authenticate | None:
     endpoint = request.scope.get("endpoint")
     for route in iter_route_contexts(request.app.routes):
         if isinstance(route.original_route, APIRoute) and route.endpoint is endpoint:
-            return next((one for call, one in _GUARDS if depends_on(route.dependant, call)), None)
+            return next((guard for call, guard in _GUARDS if depends_on(route.dependant, call)), None)
     return None

@@ -75,9 +75,11 @@ def discard(sessions: SessionFactory, blobs: BlobStore, digests: Sequence[str], 
             return Swept()
         with unit_of_work(sessions) as session:
             removing(session)
-            taken = [blobs.take_unused(one, before=before) for one in set(digests) - named(session, digests)]
+            taken = [
+                blobs.take_unused(digest, before=before) for digest in set(digests) - named(session, digests)
+            ]
         # Only now, for large files take seconds, and verdicts that name outputs would wait for them.
-        return sum((_deleted(one) for one in taken if one is not None), Swept())
+        return sum((_deleted(path) for path in taken if path is not None), Swept())
 
 
 def _deleted(file: Path) -> Swept:
@@ -106,7 +108,12 @@ def named(session: Session, digests: Sequence[str]) -> set[str]:
     )
     configs = select(Image.digest).where(kept, Image.digest.in_(digests))
     outputs = select(CaseRun.output).where(CaseRun.output.in_(digests))
-    return {one for query in (layers, configs, outputs) for one in session.scalars(query) if one is not None}
+    return {
+        digest
+        for query in (layers, configs, outputs)
+        for digest in session.scalars(query)
+        if digest is not None
+    }
 
 
 def sweep(sessions: SessionFactory, settings: Settings, *, age: timedelta = AGE, dry: bool = False) -> Swept:
@@ -119,7 +126,7 @@ def sweep(sessions: SessionFactory, settings: Settings, *, age: timedelta = AGE,
     _put_back_removed(settings.blobs)
     swept = _forget_outputs(sessions, settings.blobs, dry)
     for folder in settings.blobs.folders():
-        old = [(f"sha256:{one.name}", found[0]) for one, found in _files(folder) if found[1] < before]
+        old = [(f"sha256:{file.name}", found[0]) for file, found in _files(folder) if found[1] < before]
         for start in range(0, len(old), _AT_ONCE):
             swept += _blobs(sessions, settings.blobs, dict(old[start : start + _AT_ONCE]), age, dry)
     for path in _leftovers(sessions, settings):
@@ -140,11 +147,11 @@ def _forget_outputs(sessions: SessionFactory, blobs: BlobStore, dry: bool) -> Sw
         with unit_of_work(sessions) as session:
             found = session.execute(over if dry else over.limit(_AT_ONCE)).all()
             if not dry:
-                gone = CaseRun.id.in_([one.id for one in found])
+                gone = CaseRun.id.in_([run.id for run in found])
                 session.execute(update(CaseRun).where(gone).values(output=None))
-        digests = {one.output for one in found}
+        digests = {run.output for run in found}
         if dry or not found:
-            sizes = [blobs.size(one) for one in digests if blobs.path(one).is_file()]
+            sizes = [blobs.size(digest) for digest in digests if blobs.path(digest).is_file()]
             return swept + Swept(blobs=len(sizes), bytes=sum(sizes))
         swept += discard(sessions, blobs, list(digests), before=time.time())
 
@@ -157,7 +164,7 @@ def _blobs(
         return discard(sessions, blobs, list(sizes), before=before)
     with unit_of_work(sessions) as session:
         unnamed = sizes.keys() - named(session, list(sizes))
-    return Swept(blobs=len(unnamed), bytes=sum(sizes[one] for one in unnamed))
+    return Swept(blobs=len(unnamed), bytes=sum(sizes[digest] for digest in unnamed))
 
 
 def _leftovers(sessions: SessionFactory, settings: Settings) -> Iterator[Path]:
@@ -175,7 +182,7 @@ def _leftovers(sessions: SessionFactory, settings: Settings) -> Iterator[Path]:
             if late and not (case_run and _runs(session, case_run)):
                 yield path
         if settings.scratch.is_dir():
-            yield from (one for one in settings.scratch.iterdir() if not _is_scored(session, one.name))
+            yield from (path for path in settings.scratch.iterdir() if not _is_scored(session, path.name))
 
 
 def _is_open(session: Session, name: str) -> bool:
@@ -225,7 +232,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, tuple[int, float]]]:
 
 def _size(path: Path) -> int:
     inside = path.rglob("*") if path.is_dir() else (path,)
-    return sum(one.lstat().st_size for one in inside if one.is_file())
+    return sum(path.lstat().st_size for path in inside if path.is_file())
 
 
 def _uuid(name: str) -> UUID | None:

@@ -160,10 +160,10 @@ def _end_with_children(session: Session, token_id: TokenId, *, actor: str) -> No
             .values(revoked_at=func.coalesce(ApiToken.revoked_at, func.now()))
             .returning(ApiToken.id, ApiToken.revoked_at == func.now())
         ).all()
-        for one, now in ended:
+        for token, now in ended:
             if now:
-                events.record(session, "token", one, actor=actor, what="revoked")
-        generation, by_parent = [one for one, _ in ended], True
+                events.record(session, "token", token, actor=actor, what="revoked")
+        generation, by_parent = [token for token, _ in ended], True
 
 
 def create_worker_token(

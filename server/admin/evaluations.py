@@ -76,7 +76,7 @@ def evaluations(
 def _names(session: Session) -> dict[UUID, str]:
     """Names of all challenges and teams: far fewer than evaluations."""
     names = (select(Challenge.id, Challenge.slug), select(Team.id, Team.name))
-    return {one: name for query in names for one, name in session.execute(query)}
+    return {key: name for query in names for key, name in session.execute(query)}
 
 
 def _row(evaluation: Evaluation, names: dict[UUID, str]) -> EvaluationRow:
@@ -98,29 +98,29 @@ def shown(session: Session, evaluation_id: EvaluationId, *, with_names: bool = F
         NotFound: there is none.
     """
     named = [selectinload(Evaluation.runs).joinedload(CaseRun.case)] if with_names else []
-    one = session.get(Evaluation, evaluation_id, options=named)
-    if one is None:
+    evaluation = session.get(Evaluation, evaluation_id, options=named)
+    if evaluation is None:
         raise NotFound(ErrorCode.UNKNOWN_EVALUATION, "There is no such evaluation.")
     return EvaluationShown.of(
-        one,
-        **_named(one, _names(session)),
-        submitted_by=_submitter(session, one),
-        image=one.image.digest,
-        image_bytes=one.image.size,
-        dataset=one.dataset.digest,
-        spec=one.spec_version.digest,
-        evaluator=one.evaluator_version,
-        verdicts=dict(Counter(run.verdict or run.status for run in one.runs)),
-        cases=[_case(run, with_names=with_names) for run in one.runs],
-        scores=[ScoreShown.of(score) for score in one.scores],
+        evaluation,
+        **_named(evaluation, _names(session)),
+        submitted_by=_submitter(session, evaluation),
+        image=evaluation.image.digest,
+        image_bytes=evaluation.image.size,
+        dataset=evaluation.dataset.digest,
+        spec=evaluation.spec_version.digest,
+        evaluator=evaluation.evaluator_version,
+        verdicts=dict(Counter(run.verdict or run.status for run in evaluation.runs)),
+        cases=[_case(run, with_names=with_names) for run in evaluation.runs],
+        scores=[ScoreShown.of(score) for score in evaluation.scores],
     )
 
 
-def _submitter(session: Session, one: Evaluation) -> str | None:
+def _submitter(session: Session, evaluation: Evaluation) -> str | None:
     account = session.scalar(
         select(Account)
         .join(Submission, Submission.created_by == Account.id)
-        .where(Submission.id == one.submission_id)
+        .where(Submission.id == evaluation.submission_id)
     )
     return None if account is None else f"{account.name} <{account.email}>"
 

@@ -63,8 +63,8 @@ def _teams_of(session: Session, ids: Collection[UserId]) -> defaultdict[UserId, 
         .where(Membership.user_id.in_(ids))
         .order_by(Membership.created_at)
     )
-    for one, name, slug in rows:
-        found[one.user_id].append(TeamName.of(one, id=one.team_id, challenge=slug, name=name))
+    for user_id, name, slug in rows:
+        found[user_id.user_id].append(TeamName.of(user_id, id=user_id.team_id, challenge=slug, name=name))
     return found
 
 
@@ -78,7 +78,7 @@ def _log_ins(session: Session, ids: Collection[UserId]) -> dict[UserId, datetime
 
 
 def _changes(session: Session, ids: Collection[UserId]) -> dict[UserId, datetime]:
-    by_actor = {f"user:{one}": one for one in ids}
+    by_actor = {f"user:{user_id}": user_id for user_id in ids}
     rows = session.execute(
         select(Event.actor, func.max(Event.created_at)).where(Event.actor.in_(by_actor)).group_by(Event.actor)
     )
@@ -145,8 +145,8 @@ def _members_of(session: Session, ids: Collection[TeamId]) -> defaultdict[TeamId
         .where(Membership.team_id.in_(ids))
         .order_by(Membership.created_at, Membership.user_id)
     )
-    for one, account in rows:
-        found[one.team_id].append(TeamMember.of(account, one))
+    for member, account in rows:
+        found[member.team_id].append(TeamMember.of(account, member))
     return found
 
 
@@ -167,4 +167,4 @@ def _attempts(session: Session, ids: Collection[TeamId]) -> dict[TeamId, tuple[i
         .where(Evaluation.team_id.in_(ids))
         .group_by(Evaluation.team_id)
     )
-    return {team_id: (one, other) for team_id, one, other in rows}
+    return {team_id: (spent, other) for team_id, spent, other in rows}

@@ -82,7 +82,7 @@ def _teams(session: Session) -> list[TeamStorage]:
         has = stored(session, team_id)
         if has.used:
             each.append(TeamStorage.of(has, id=team_id, team=name, challenge=challenge))
-    return sorted(each, key=lambda one: -(one.images + one.uploads))
+    return sorted(each, key=lambda team: -(team.images + team.uploads))
 
 
 def _tree(folder: Path) -> tuple[int, int]:

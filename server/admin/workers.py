@@ -48,8 +48,8 @@ def workers(session: Session) -> list[WorkerRow]:
     """Every run worker's token, the revoked ones too, oldest first."""
     query = select(ApiToken).where(ApiToken.kind == TokenKind.WORKER).order_by(ApiToken.id)
     by_token: dict[TokenId, list[SlotState]] = {}
-    for one in slots.slot_states(session):
-        by_token.setdefault(one.slot.worker_id, []).append(one)
+    for state in slots.slot_states(session):
+        by_token.setdefault(state.slot.worker_id, []).append(state)
     totals = reads.totals(session)
     return [
         _row(
@@ -65,14 +65,14 @@ def workers(session: Session) -> list[WorkerRow]:
 def _sums(states: Iterable[SlotState]) -> _Sums:
     of = list(states)
     return _Sums(
-        slots_present=sum(one.present for one in of),
-        running=sum(one.running for one in of),
-        finished=sum(one.slot.finished for one in of),
-        handed_back=sum(one.slot.handed_back for one in of),
-        abandoned=sum(one.slot.abandoned for one in of),
-        faulted=sum(one.slot.faulted for one in of),
-        seen_at=max((one.slot.seen_at for one in of), default=None),
-        warnings=[f"{one.slot.name}: {one.warning}" for one in of if one.warning],
+        slots_present=sum(state.present for state in of),
+        running=sum(state.running for state in of),
+        finished=sum(state.slot.finished for state in of),
+        handed_back=sum(state.slot.handed_back for state in of),
+        abandoned=sum(state.slot.abandoned for state in of),
+        faulted=sum(state.slot.faulted for state in of),
+        seen_at=max((state.slot.seen_at for state in of), default=None),
+        warnings=[f"{state.slot.name}: {state.warning}" for state in of if state.warning],
     )
 
 
@@ -94,7 +94,7 @@ def worker_named(session: Session, name: str) -> ApiToken:
     """
     known = select(ApiToken).where(ApiToken.kind == TokenKind.WORKER)
     found = session.scalar(known.where(ApiToken.name == name).order_by(ApiToken.id.desc()).limit(1))
-    found = found or next((one for one in session.scalars(known) if str(one.id) == name), None)
+    found = found or next((token for token in session.scalars(known) if str(token.id) == name), None)
     if found is None:
         raise NotFound(
             ErrorCode.UNKNOWN_WORKER, f"There is no run worker {name!r}; 'proctor-admin workers' lists them."
@@ -130,13 +130,13 @@ def answered_by(session: Session, worker_id: TokenId, *, since: datetime | None 
     _require(session, worker_id)
     return [
         AnsweredOut.of(
-            one,
-            one.evaluation,
-            evaluation=one.evaluation.id,
-            submission=one.evaluation.submission_id,
-            cases_of=one.of,
+            answered,
+            answered.evaluation,
+            evaluation=answered.evaluation.id,
+            submission=answered.evaluation.submission_id,
+            cases_of=answered.of,
         )
-        for one in reads.answered(session, worker_id, since=since)
+        for answered in reads.answered(session, worker_id, since=since)
     ]
 
 
@@ -161,8 +161,8 @@ def revoke_made_by(session: Session, user_id: UserId, *, actor: str, settings: S
     """Shuts out the run workers whose tokens this admin made over HTTP; how many."""
     made = select(ApiToken.id).where(ApiToken.made_by == user_id, ApiToken.revoked_at.is_(None))
     found = session.scalars(made.order_by(ApiToken.id)).all()
-    for one in found:
-        revoke(session, one, actor=actor, settings=settings)
+    for token in found:
+        revoke(session, token, actor=actor, settings=settings)
     return len(found)
 
 

@@ -106,7 +106,7 @@ def _alike(before: Any, after: Any) -> bool:
     """Whether both are lists of as many mappings, which are told entry by entry."""
     if not isinstance(before, list) or not isinstance(after, list) or len(before) != len(after):
         return False
-    return all(isinstance(one, dict) for one in (*before, *after))
+    return all(isinstance(side, dict) for side in (*before, *after))
 
 
 def _shown(field: tuple[str, ...], value: Any) -> str | None:
@@ -119,10 +119,10 @@ def _shown(field: tuple[str, ...], value: Any) -> str | None:
 
 def _written(value: Any, name: str, *, sizes: bool) -> str:
     if isinstance(value, Mapping):
-        inner = (f"{key}: {_written(one, key, sizes=sizes)}" for key, one in value.items())
+        inner = (f"{key}: {_written(part, key, sizes=sizes)}" for key, part in value.items())
         return "{" + ", ".join(inner) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(_written(one, name, sizes=sizes) for one in value) + "]"
+        return "[" + ", ".join(_written(item, name, sizes=sizes) for item in value) + "]"
     if sizes and name in _SIZES and isinstance(value, int):
         return next((f"{value // unit}{sign}" for unit, sign in _UNITS if value % unit == 0), str(value))
     if isinstance(value, float):

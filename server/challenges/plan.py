@@ -64,7 +64,7 @@ def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
             *(text for text, asks in vanishing if asks),
             *_of_phases(challenge, spec, at),
             *newly_public(session, challenge, spec),
-            *(one.misfit for one in looked_at if one.misfit is not None),
+            *(fit.misfit for fit in looked_at if fit.misfit is not None),
             *_hidden(session, challenge, spec),
         ],
     )
@@ -81,7 +81,7 @@ def read(file: str, overlay: str | None, *, settings: Settings) -> Spec:
     try:
         return read_challenge(file, overlay, longest_case=settings.longest_case_seconds)
     except SpecError as error:
-        problems = [asdict(one) for one in error.problems]
+        problems = [asdict(problem) for problem in error.problems]
         raise Unprocessable(ErrorCode.CHALLENGE_FILE, str(error), problems=problems) from None
 
 
@@ -113,7 +113,7 @@ def _all_of(spec: Spec, at: datetime) -> list[Change]:
 
 def _similar(session: Session, spec: Spec) -> list[str]:
     """A hint where the name of a new challenge is nearly that of another: everybody sees it at once."""
-    known = [one.slug for one in service.list_challenges(session)]
+    known = [challenge.slug for challenge in service.list_challenges(session)]
     close = get_close_matches(spec.challenge, known, n=1, cutoff=0.8)
     return [f"{spec.challenge} is a new challenge; is {close[0]} meant?"] if close else []
 

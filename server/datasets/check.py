@@ -37,16 +37,16 @@ def check_staged(
     """Adds what the evaluator finds in the staged trees, by the organizer's own files."""
     manifest = Manifest.model_validate(manifest_of("staged", cases))
     ranked = spec.phases[phase].board != "none"
-    places = {one.case: one for one in found}
-    for one in check_dataset(
+    places = {finding.case: finding for finding in found}
+    for finding in check_dataset(
         spec, task, manifest, root=settings.inputs, references=references, ranked=ranked
     ):
-        add = findings.error if one.severity is Severity.ERROR else findings.warn
-        if one.severity is Severity.WARNING and (
-            one.code in _NOTES or (not ranked and one.code in _UNRANKED)
+        add = findings.error if finding.severity is Severity.ERROR else findings.warn
+        if finding.severity is Severity.WARNING and (
+            finding.code in _NOTES or (not ranked and finding.code in _UNRANKED)
         ):
             add = findings.note
-        add(_place(one, places.get(one.case or ""), f"{phase} {task}"), _ROW.sub("", one.message))
+        add(_place(finding, places.get(finding.case or ""), f"{phase} {task}"), _ROW.sub("", finding.message))
 
 
 def _place(finding: Finding, found: Found | None, dataset: str) -> str:
@@ -61,7 +61,10 @@ def manifest_of(dataset: str, cases: Sequence[Case]) -> dict[str, Any]:
     entries = [
         {
             "case": case.name,
-            "files": {key: {"path": one["path"], "sha256": one["sha256"]} for key, one in case.files.items()},
+            "files": {
+                key: {"path": finding["path"], "sha256": finding["sha256"]}
+                for key, finding in case.files.items()
+            },
         }
         for case in cases
     ]

@@ -30,7 +30,7 @@ class Difference:
             "labels": "with another label",
             "groups": "with other groups",
         }
-        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
         return [f"{_cases(len(names))} {what[key]}: {some(names)}" for key, names in found.items() if names]
 
 
@@ -58,7 +58,10 @@ def difference(
         groups=tuple(
             name
             for name in both
-            if any(_cell(old_rows, name, one) != _cell(new_rows, name, one) for one in ("subject", *GROUPS))
+            if any(
+                _cell(old_rows, name, column) != _cell(new_rows, name, column)
+                for column in ("subject", *GROUPS)
+            )
         ),
     )
 
@@ -67,19 +70,19 @@ def groups_lost(old_references: Path, new_references: Path) -> tuple[str, ...]:
     """The groups that some case of the old references is in, and no case of the new ones."""
     old, new = _rows(old_references), _rows(new_references)
     return tuple(
-        one
-        for one in GROUPS
-        if any(row.get(one) for row in old.values()) and not any(row.get(one) for row in new.values())
+        column
+        for column in GROUPS
+        if any(row.get(column) for row in old.values()) and not any(row.get(column) for row in new.values())
     )
 
 
 def _images_differ(old: Case, new: Case) -> bool:
     if old.files.keys() != new.files.keys():
         return True
-    for key, one in new.files.items():
+    for key, file in new.files.items():
         other = old.files[key]
-        kind = "voxels" if "voxels" in one and "voxels" in other else "sha256"
-        if one.get(kind) != other.get(kind):
+        kind = "voxels" if "voxels" in file and "voxels" in other else "sha256"
+        if file.get(kind) != other.get(kind):
             return True
     return False
 

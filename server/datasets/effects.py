@@ -68,12 +68,14 @@ def tasks_in_force(
     session: Session, challenges: Sequence[Challenge]
 ) -> dict[ChallengeId, dict[str, set[str]]]:
     """By challenge and phase the tasks with cases that fit the challenge file, so that they can be submitted to."""
-    by_id = {one.id: one for one in challenges}
+    by_id = {challenge.id: challenge for challenge in challenges}
     datasets = session.scalars(select(Dataset).where(IN_FORCE, Dataset.challenge_id.in_(by_id))).all()
-    older = {one.fits_version_id for one in datasets} - {one.current_version_id for one in challenges}
+    older = {dataset.fits_version_id for dataset in datasets} - {
+        challenge.current_version_id for challenge in challenges
+    }
     # Held while it is asked whether each fits, so that none is read twice.
     versions = session.scalars(select(SpecVersion).where(SpecVersion.id.in_(older))).all() if older else ()
-    found: dict[ChallengeId, dict[str, set[str]]] = {one: {} for one in by_id}
+    found: dict[ChallengeId, dict[str, set[str]]] = {challenge_id: {} for challenge_id in by_id}
     for dataset in datasets:
         if fits(session, dataset, by_id[dataset.challenge_id]):
             found[dataset.challenge_id].setdefault(dataset.phase, set()).add(dataset.task)
@@ -95,8 +97,8 @@ def effect_of(session: Session, dataset: Dataset) -> Effect:
         .where(Dataset.phase == dataset.phase, Dataset.task == dataset.task)
         .group_by(Dataset.id, Evaluation.status)
     )
-    for one, state, status, count, spend in rows:
-        key = one == dataset.id, state == DatasetState.ACTIVE, status
+    for evaluation_id, state, status, count, spend in rows:
+        key = evaluation_id == dataset.id, state == DatasetState.ACTIVE, status
         counts[key] += count
         spending[key] += spend
     phase = challenge.spec.phases.get(dataset.phase)

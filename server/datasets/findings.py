@@ -32,15 +32,18 @@ class LayoutError(Exception):
     """Cases that cannot be imported; `problems` lists everything that is wrong, `warnings` what is odd besides."""
 
     def __init__(self, problems: list[str], warnings: Iterable[str] = ()) -> None:
-        self.problems = [printable(one) for one in problems]
-        self.warnings = tuple(printable(one) for one in warnings)
+        self.problems = [printable(problem) for problem in problems]
+        self.warnings = tuple(printable(warning) for warning in warnings)
         super().__init__("\n".join([*self.problems, *self.warnings]))
 
 
 def printable(text: str) -> str:
     """The text as it can be shown anywhere: what is no printable character is written as an escape."""
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
 
 
 def some(names: Iterable[object]) -> str:

@@ -70,9 +70,9 @@ def looked_at(session: Session, challenge: Challenge, spec: Spec, settings: Sett
 
 def note(session: Session, challenge: Challenge, before: SpecVersionId | None, found: Iterable[Fit]) -> None:
     """Keeps what was found when the version of the file that is present now took the place of `before`."""
-    for one in found:
-        dataset = session.get_one(Dataset, one.dataset)
-        if one.misfit is None:
+    for fit in found:
+        dataset = session.get_one(Dataset, fit.dataset)
+        if fit.misfit is None:
             dataset.fits_version_id = challenge.current_version_id
         elif dataset.fits_version_id is None:
             dataset.fits_version_id = before
@@ -91,9 +91,9 @@ def _wanted(spec: Spec, dataset: Dataset) -> Any:
     task = spec.tasks[dataset.task]
     boards = {
         name: (
-            [(one.metric, one.parameters) for one in board.metrics.values()],
+            [(metric.metric, metric.parameters) for metric in board.metrics.values()],
             board.probe,
-            [(one.variable, one.bins) for one in board.groups],
+            [(group.variable, group.bins) for group in board.groups],
         )
         for name, board in spec.boards_of(dataset.task).items()
     }
@@ -108,10 +108,10 @@ def _inputs(task: Task, cases: Sequence[Case]) -> Iterator[str]:
         except ValueError as problem:
             yield f"{case.name}: {problem}"
             continue
-        for one in wanted:
-            stored = str(case.files[one.key]["path"]).rpartition("/")[2]
-            if stored.endswith(".gz") != one.file.endswith(".gz"):
-                yield f"{case.name}: {one.key} was imported as {stored}, not as {one.file}"
+        for need in wanted:
+            stored = str(case.files[need.key]["path"]).rpartition("/")[2]
+            if stored.endswith(".gz") != need.file.endswith(".gz"):
+                yield f"{case.name}: {need.key} was imported as {stored}, not as {need.file}"
 
 
 def _references(spec: Spec, dataset: Dataset, settings: Settings) -> list[str]:
@@ -127,7 +127,7 @@ def _references(spec: Spec, dataset: Dataset, settings: Settings) -> list[str]:
         ranked=spec.phases[dataset.phase].board != "none",
     )
     return [
-        printable(f"{one.case}: {one.message}" if one.case else one.message)
-        for one in found
-        if one.severity is Severity.ERROR
+        printable(f"{finding.case}: {finding.message}" if finding.case else finding.message)
+        for finding in found
+        if finding.severity is Severity.ERROR
     ]

@@ -65,11 +65,11 @@ def read(root: Path, task: Task, findings: Findings) -> list[Found]:
         row = participants.get(key)
         found.append(Found(case, key[0], place, inputs, labels.get(key), row.groups if row else {}))
     _name_strangers(preprocessed, strangers, findings)
-    return sorted(found, key=lambda one: one.case)
+    return sorted(found, key=lambda case: case.case)
 
 
 def _require_volumes(task: Task) -> None:
-    other = next((one.file for one in task.all_inputs if not one.file.endswith(_VOLUMES)), None)
+    other = next((wanted.file for wanted in task.all_inputs if not wanted.file.endswith(_VOLUMES)), None)
     if other is not None:
         raise LayoutError(
             [
@@ -81,18 +81,18 @@ def _require_volumes(task: Task) -> None:
 
 def _listed(folder: Path, findings: Findings) -> list[Path]:
     try:
-        return sorted(one for one in folder.iterdir() if not is_litter(one.name))
+        return sorted(path for path in folder.iterdir() if not is_litter(path.name))
     except OSError as error:
         findings.error(folder, f"cannot be read: {error.strerror or error}")
         return []
 
 
 def _beside(root: Path, findings: Findings) -> None:
-    for one in _listed(root, findings):
-        known = one.name in _KNOWN or one.name.lower().startswith(_TEXTS)
-        named_there = is_table_of_participants(one) and not (root / "participants.tsv").is_file()
+    for path in _listed(root, findings):
+        known = path.name in _KNOWN or path.name.lower().startswith(_TEXTS)
+        named_there = is_table_of_participants(path) and not (root / "participants.tsv").is_file()
         if not known and not named_there:
-            findings.warn(one, "is not part of the layout and is not read")
+            findings.warn(path, "is not part of the layout and is not read")
 
 
 def _sessions(root: Path, findings: Findings) -> dict[Key, Path]:
@@ -102,7 +102,7 @@ def _sessions(root: Path, findings: Findings) -> dict[Key, Path]:
         before = len(found)
         for session, place in _folders(folder, SESSION, findings):
             found[subject, session] = place
-        if len(found) == before and not any(is_volume(one) for one in _listed(folder, findings)):
+        if len(found) == before and not any(is_volume(path) for path in _listed(folder, findings)):
             findings.error(folder, "holds no session folder, such as ses-01")
     return found
 
@@ -115,38 +115,40 @@ def is_volume(path: Path) -> bool:
 def _folders(root: Path, kind: str, findings: Findings) -> Iterator[tuple[str, Path]]:
     """The folders of one kind in `root` with their plain names; everything else there is an error."""
     seen: dict[str, Path] = {}
-    for one in _listed(root, findings):
-        if kind == SESSION and one.is_file() and (is_volume(one) or one.suffix == ".txt"):
-            findings.error(one, "lies in the subject's folder; move it into a session folder, such as ses-01")
+    for path in _listed(root, findings):
+        if kind == SESSION and path.is_file() and (is_volume(path) or path.suffix == ".txt"):
+            findings.error(
+                path, "lies in the subject's folder; move it into a session folder, such as ses-01"
+            )
             continue
-        if not one.is_dir():
-            findings.error(one, f"is no folder {kind}-…, and nothing else belongs here; move it away")
+        if not path.is_dir():
+            findings.error(path, f"is no folder {kind}-…, and nothing else belongs here; move it away")
             continue
-        name = folder_name(one.name, kind)
+        name = folder_name(path.name, kind)
         if name is None:
-            findings.error(one, why_no_name(one.name, kind))
+            findings.error(path, why_no_name(path.name, kind))
         elif name in seen:
-            findings.error(one, f"is {name}, and so is {seen[name].name}; keep one of the two")
+            findings.error(path, f"is {name}, and so is {seen[name].name}; keep one of the two")
         else:
-            seen[name] = one
-            yield name, one
+            seen[name] = path
+            yield name, path
 
 
 def _inputs(place: Path, task: Task, strangers: dict[str, list[Path]], findings: Findings) -> dict[str, Path]:
     """The task's inputs in a session folder; other files are gathered in `strangers`."""
-    there = {one.name: one for one in _listed(place, findings)}
+    there = {path.name: path for path in _listed(place, findings)}
     found = {}
-    for one in task.all_inputs:
-        stem = re.sub(r"\.nii(\.gz)?$", "", one.file)
-        stems = dict.fromkeys((stem, one.key, *_ALIASES.get(one.key, ())))
+    for wanted in task.all_inputs:
+        stem = re.sub(r"\.nii(\.gz)?$", "", wanted.file)
+        stems = dict.fromkeys((stem, wanted.key, *_ALIASES.get(wanted.key, ())))
         names = [stem + suffix for stem in stems for suffix in _VOLUMES if stem + suffix in there]
         paths = [path for path in map(there.pop, names) if _is_file(path, findings)]
         if len(paths) > 1:
             findings.error(
-                place, f"holds {one.key} more than once: {some(path.name for path in paths)}; keep one"
+                place, f"holds {wanted.key} more than once: {some(path.name for path in paths)}; keep one"
             )
         if paths:
-            found[one.key] = paths[0]
+            found[wanted.key] = paths[0]
     for name, path in there.items():
         if not name.endswith(".json"):  # what BIDS says of a scan; it is never handed on
             strangers[name].append(path)
@@ -177,7 +179,7 @@ def _labels(root: Path, task: Task, sessions: Mapping[Key, Path], findings: Find
         if key not in sessions:
             findings.error(place, "is the label of a case that has no scan under preprocessed")
             continue
-        there = {one.name: one for one in _listed(place, findings)}
+        there = {path.name: path for path in _listed(place, findings)}
         names = [name for name in task.kind.labels.files if name in there]
         paths = [path for path in map(there.pop, names) if _is_file(path, findings)]
         if len(paths) > 1:

@@ -30,8 +30,8 @@ def find_overlaps(
     phases = challenge.spec.phases
     if phase not in phases:
         return
-    scans = {one["voxels"]: case.name for case in cases for one in case.files.values() if "voxels" in one}
-    files = {one["sha256"]: case.name for case in cases for one in case.files.values() if "voxels" in one}
+    scans = {file["voxels"]: case.name for case in cases for file in case.files.values() if "voxels" in file}
+    files = {file["sha256"]: case.name for case in cases for file in case.files.values() if "voxels" in file}
     found: dict[tuple[str, str, bool], dict[str, None]] = defaultdict(dict)
     rows = session.execute(
         select(Dataset.phase, Dataset.task, Dataset.state, Case.name, Case.files)
@@ -42,8 +42,8 @@ def find_overlaps(
     for other, task, state, name, stored in rows:
         if other not in phases or not (phases[phase].hidden or phases[other].hidden):
             continue
-        for one in stored.values():
-            own = scans.get(one.get("voxels", "")) or files.get(one.get("sha256", ""))
+        for holder in stored.values():
+            own = scans.get(holder.get("voxels", "")) or files.get(holder.get("sha256", ""))
             if own is not None:
                 found[other, task, state in _PRESENT][f"{own} ({name} there)"] = None
     for (other, task, present), names in found.items():
@@ -102,5 +102,5 @@ def _scans(session: Session, challenge: Challenge) -> dict[str, set[str]]:
         .where(Dataset.challenge_id == challenge.id, Dataset.state.in_(_PRESENT))
     )
     for phase, files in rows:
-        found[phase].update(one["voxels"] for one in files.values() if "voxels" in one)
+        found[phase].update(file["voxels"] for file in files.values() if "voxels" in file)
     return found

@@ -63,7 +63,7 @@ def read_participants(path: Path, cases: Iterable[Key], findings: Findings) -> d
 
 
 def _other_name(path: Path, findings: Findings) -> None:
-    others = [one for one in sorted(path.parent.iterdir()) if is_table_of_participants(one)]
+    others = [other for other in sorted(path.parent.iterdir()) if is_table_of_participants(other)]
     for other in others:
         what = "is not read; save it as participants.tsv, tab-separated text in UTF-8"
         if other.name == path.name:
@@ -147,12 +147,12 @@ def _normalise(path: Path, rows: dict[Key, Participant], columns: dict[str, str]
         if name not in columns:
             continue
         odd = []
-        for one in rows.values():
-            text = one.groups[name]
+        for row in rows.values():
+            text = row.groups[name]
             value, fits = known("" if text.lower() in _NO_VALUE else text)
-            one.groups[name] = value
+            row.groups[name] = value
             if not fits:
-                odd.append(f"{text[:20]!r} on line {one.line}")
+                odd.append(f"{text[:20]!r} on line {row.line}")
         if odd:
             findings.warn(path, f"{name} is {what}: {some(odd)}")
 
@@ -161,8 +161,8 @@ def _spellings(path: Path, rows: dict[Key, Participant], columns: dict[str, str]
     """Names values that differ in capitals, blanks or the way to write one number, and would be groups of their own."""
     for name in ("cohort", "site", "scanner"):
         alike: dict[str | float, dict[str, None]] = {}
-        for one in rows.values() if name in columns else ():
-            text = one.groups[name]
+        for row in rows.values() if name in columns else ():
+            text = row.groups[name]
             number = decimal(text)
             spelt = "".join(text.casefold().split()) if number is None else number
             alike.setdefault(spelt, {})[text] = None
@@ -199,11 +199,11 @@ def _matched(
             found[case] = row
     bare = [case for case in cases if case not in found]
     subjects = {subject for subject, _ in cases}
-    spare = {key: one for key, one in rows.items() if key not in found and (key[1] or key[0] not in subjects)}
+    spare = {key: row for key, row in rows.items() if key not in found and (key[1] or key[0] not in subjects)}
     for key in _padded(path, spare, bare, findings):
         spare.pop(key)
     if spare:
-        lines = some(f"{_name(key)} on line {one.line}" for key, one in spare.items())
+        lines = some(f"{_name(key)} on line {row.line}" for key, row in spare.items())
         findings.warn(path, f"{_are(len(spare), 'row')} of no case in this folder: {lines}")
     if bare:
         findings.warn(
@@ -221,11 +221,11 @@ def _padded(path: Path, spare: dict[Key, Participant], bare: list[Key], findings
     sessions = {_loose(case): case for case in bare}
     subjects = {_loose(case)[0]: case for case in bare}
     found = []
-    for key, one in spare.items():
+    for key, row in spare.items():
         case = sessions.get(_loose(key)) if key[1] else subjects.get(_loose(key)[0])
         if case is not None:
             what = f"{_name(key)} is no folder, but {_name(case)} is, and has no row; write it alike"
-            findings.error(f"{path}:{one.line}", what)
+            findings.error(f"{path}:{row.line}", what)
             found.append(key)
     return found
 

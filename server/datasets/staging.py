@@ -88,8 +88,8 @@ def prepare(
     writer = _Writer(trees, spec.tasks[task], findings)
     try:
         trees.make(settings)
-        for number, one in enumerate(found, 1):
-            writer.add(one)
+        for number, volume in enumerate(found, 1):
+            writer.add(volume)
             progress(number, len(found))
         writer.close()
         if not findings.errors:
@@ -264,7 +264,9 @@ def _label(task: Task, labels: Cells, path: Path, findings: Findings) -> str:
 
 def _digest(cases: Sequence[Case], references: Path) -> str:
     """sha256 over both manifests: the inputs' digests in case order, and every file of the references tree."""
-    inputs = [[case.name, {key: one["sha256"] for key, one in sorted(case.files.items())}] for case in cases]
+    inputs = [
+        [case.name, {key: file["sha256"] for key, file in sorted(case.files.items())}] for case in cases
+    ]
     labels = [
         [path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in sorted(references.iterdir())
     ]

@@ -62,7 +62,8 @@ def versions(
         return _index(phases, one.phase), _index(tasks, one.task)
 
     return [
-        _version(one, used.get(one.id, 0), cases.get(one.id, 0), settings) for one in sorted(found, key=place)
+        _version(dataset, used.get(dataset.id, 0), cases.get(dataset.id, 0), settings)
+        for dataset in sorted(found, key=place)
     ]
 
 
@@ -73,7 +74,7 @@ def _index(names: list[str], name: str) -> int:
 def _used(session: Session, datasets: Sequence[Dataset]) -> dict[DatasetId, int]:
     rows = session.execute(
         select(Evaluation.dataset_id, func.count())
-        .where(Evaluation.dataset_id.in_([one.id for one in datasets]))
+        .where(Evaluation.dataset_id.in_([dataset.id for dataset in datasets]))
         .group_by(Evaluation.dataset_id)
     )
     return {row[0]: row[1] for row in rows}
@@ -82,7 +83,7 @@ def _used(session: Session, datasets: Sequence[Dataset]) -> dict[DatasetId, int]
 def _cases(session: Session, datasets: Sequence[Dataset]) -> dict[DatasetId, int]:
     rows = session.execute(
         select(Case.dataset_id, func.count())
-        .where(Case.dataset_id.in_([one.id for one in datasets]))
+        .where(Case.dataset_id.in_([dataset.id for dataset in datasets]))
         .group_by(Case.dataset_id)
     )
     return {row[0]: row[1] for row in rows}
@@ -119,7 +120,7 @@ def find_version(
         NotFound, Conflict: none or several begin so.
     """
     digits = prefix.strip().lower().removeprefix("sha256:")
-    if len(digits) < _LEAST_PREFIX or not all(one in "0123456789abcdef" for one in digits):
+    if len(digits) < _LEAST_PREFIX or not all(digit in "0123456789abcdef" for digit in digits):
         raise NotFound(
             ErrorCode.UNKNOWN_DATASET,
             f"{prefix!r} is no beginning of a digest: give at least {_LEAST_PREFIX} of its digits, as "
@@ -136,7 +137,7 @@ def find_version(
             ErrorCode.UNKNOWN_DATASET, f"No version of any cases has a digest that begins with {digits}."
         )
     if len(found) > 1:
-        names = ", ".join(_described(session, one) for one in found)
+        names = ", ".join(_described(session, dataset) for dataset in found)
         raise Conflict(
             ErrorCode.SEVERAL_DATASETS,
             f"Several begin with {digits}: {names}. Say more with --challenge, --phase or --task.",
@@ -245,4 +246,4 @@ def unused(
         query = query.where(Dataset.challenge_id == challenge.id)
     query = query if phase is None else query.where(Dataset.phase == phase)
     query = query if task is None else query.where(Dataset.task == task)
-    return [one for one in session.scalars(query) if not uses(session, one)]
+    return [dataset for dataset in session.scalars(query) if not uses(session, dataset)]

@@ -55,7 +55,7 @@ def list_cases_for_admin(
 ) -> list[CaseAdminOut]:
     """The cases of any evaluation, under their pseudonyms, with the ends of the containers' logs, page by page."""
     evaluation = access.any_evaluation(session, admin, evaluation_id)
-    return [case_for_admin_out(one) for one in cases.page(session, evaluation, after=after, limit=limit)]
+    return [case_for_admin_out(case) for case in cases.page(session, evaluation, after=after, limit=limit)]
 
 
 @router.get("/admin/evaluations/{evaluation_id}/cases/{case_id}")
@@ -82,8 +82,8 @@ def list_errors(
 ) -> ErrorsOut:
     """Evaluations that ended as errored, the latest first (with `since`, from then on), and those that are parked."""
     return ErrorsOut(
-        errored=[failed_out(one) for one in errors.errored(session, challenge=challenge, since=since)],
-        parked=[failed_out(one) for one in errors.parked(session, challenge=challenge)],
+        errored=[failed_out(failed) for failed in errors.errored(session, challenge=challenge, since=since)],
+        parked=[failed_out(failed) for failed in errors.parked(session, challenge=challenge)],
     )
 
 

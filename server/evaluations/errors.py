@@ -91,15 +91,17 @@ def parked_sentence(session: Session) -> str | None:
     waits = parked(session)
     if not waits:
         return None
-    first = min((one.since for one in waits if one.since), default=None)
-    last = max((one.last for one in waits if one.last), key=lambda one: one.created_at, default=None)
+    first = min((wait.since for wait in waits if wait.since), default=None)
+    last = max(
+        (wait.last for wait in waits if wait.last), key=lambda trouble: trouble.created_at, default=None
+    )
     said = f"parked: {' and '.join(_what_waits(waits))}"
     said += f", since {first:%Y-%m-%d %H:%M} UTC" if first else ""
     return said + (f", because of {last.code}" if last else "")
 
 
 def _what_waits(waits: Sequence[Failed]) -> Iterator[str]:
-    cases = [one.parked for one in waits if one.parked]
+    cases = [wait.parked for wait in waits if wait.parked]
     if cases:
         yield f"{_number(sum(cases), 'case')} of {_number(len(cases), 'evaluation')}"
     if scorings := len(waits) - len(cases):
@@ -146,7 +148,9 @@ def _failed(session: Session, query: Select[Evaluation, str, str]) -> list[Faile
     found = []
     for evaluation, slug, team in rows:
         met = troubles.get(evaluation.id, [])
-        since = next((one.created_at for one in met if one.counts), met[-1].created_at if met else None)
+        since = next(
+            (trouble.created_at for trouble in met if trouble.counts), met[-1].created_at if met else None
+        )
         last = met[-1] if met else None
         found.append(Failed(evaluation, slug, team, *counts[evaluation.id], since=since, last=last))
     return found
@@ -170,6 +174,6 @@ def _troubles(session: Session, ids: Sequence[EvaluationId]) -> dict[EvaluationI
     """The faults that each evaluation met, oldest first."""
     query = select(Trouble).where(Trouble.evaluation_id.in_(ids))
     found: dict[EvaluationId, list[Trouble]] = {}
-    for one in session.scalars(query.order_by(Trouble.created_at, Trouble.id)):
-        found.setdefault(one.evaluation_id, []).append(one)
+    for trouble in session.scalars(query.order_by(Trouble.created_at, Trouble.id)):
+        found.setdefault(trouble.evaluation_id, []).append(trouble)
     return found

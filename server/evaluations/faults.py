@@ -110,11 +110,11 @@ def revive_parked(session: Session, *, settings: Settings) -> int:
         .order_by(CaseRun.evaluation_id, CaseRun.id)
         .limit(_AT_ONCE)
     ).all()
-    for evaluation_id in dict.fromkeys(one.evaluation_id for one in over):
+    for evaluation_id in dict.fromkeys(run.evaluation_id for run in over):
         lock_evaluation(session, evaluation_id)
     parked = (
         select(CaseRun)
-        .where(CaseRun.id.in_([one.id for one in over]), CaseRun.status == CaseStatus.PARKED)
+        .where(CaseRun.id.in_([run.id for run in over]), CaseRun.status == CaseStatus.PARKED)
         .order_by(CaseRun.evaluation_id, CaseRun.id)
         .with_for_update()
     )

@@ -29,7 +29,7 @@ def receipt_keys(session: Session) -> Sequence[ReceiptKey]:
 
 def key_of(session: Session, receipt: Receipt) -> str | None:
     """The public key that this receipt verifies with; None if it was changed, or its key is not known here."""
-    keys = [one.public_key for one in receipt_keys(session)]
+    keys = [key.public_key for key in receipt_keys(session)]
     return next((key for key in keys if verify(receipt.statement, receipt.signature, key)), None)
 
 
@@ -42,7 +42,9 @@ def require_own_key(session: Session, settings: Settings) -> None:
     own = public_key(settings)
     present = _present(session)
     if present is None and (newest := _newest(session)):
-        present = own if any(verify(one.statement, one.signature, own) for one in newest) else "another"
+        present = (
+            own if any(verify(receipt.statement, receipt.signature, own) for receipt in newest) else "another"
+        )
     if present is not None and present != own:
         raise Conflict(
             ErrorCode.OTHER_SECRET_KEY,

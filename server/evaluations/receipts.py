@@ -62,9 +62,9 @@ def canonical(content: Mapping[str, Any]) -> bytes:
 def _stored(value: Any) -> Any:
     """`value` after a way through jsonb, which writes no exponents and knows no zero with a sign."""
     if isinstance(value, Mapping):
-        return {key: _stored(one) for key, one in value.items()}
+        return {key: _stored(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_stored(one) for one in value]
+        return [_stored(item) for item in value]
     if isinstance(value, float) and math.isfinite(value):
         return int(Decimal(repr(value))) if abs(value) >= _WITH_EXPONENT else value + 0.0  # no -0.0
     return value

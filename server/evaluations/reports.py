@@ -36,9 +36,9 @@ def stored(session: Session, evaluations: Collection[EvaluationId]) -> dict[Eval
     for score in session.scalars(query.options(*whole)):
         scores.setdefault((score.evaluation_id, score.board), []).append(score)
     kept = select(BoardReport).where(BoardReport.evaluation_id.in_(evaluations)).order_by(BoardReport.board)
-    for one in session.scalars(kept):
-        own = scores.get((one.evaluation_id, one.board), ())
-        found.setdefault(one.evaluation_id, {})[one.board] = _report(one.content, own)
+    for report in session.scalars(kept):
+        own = scores.get((report.evaluation_id, report.board), ())
+        found.setdefault(report.evaluation_id, {})[report.board] = _report(report.content, own)
     return found
 
 

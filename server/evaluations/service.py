@@ -158,12 +158,12 @@ def _run_fresh(
             session, "evaluation", evaluation.id, actor=actor, what="fresh containers only", why=why
         )
     evaluation.remaining += len(done)
-    evaluation.seconds -= sum(one.seconds or 0.0 for one in done)
-    for one in (*done, run):
-        if one.position < evaluation.first_cases:
+    evaluation.seconds -= sum(other.seconds or 0.0 for other in done)
+    for other in (*done, run):
+        if other.position < evaluation.first_cases:
             evaluation.cleared = False
-        one.forget()
-        one.move_to(session, CaseStatus.WAITING, actor=actor, why="runs fresh")
+        other.forget()
+        other.move_to(session, CaseStatus.WAITING, actor=actor, why="runs fresh")
     session.flush()
     usage.charge(session, evaluation.team_id, [run], counts=False)
     conduct.note_finished(session, run)

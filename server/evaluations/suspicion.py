@@ -144,16 +144,16 @@ class _Troubles:
 
     def __init__(self, found: Sequence[Trouble]) -> None:
         self.count = len(found)
-        self.hosts = {one.worker_id for one in found if one.worker_id is not None}
-        self.evaluations = len({one.evaluation_id for one in found})
+        self.hosts = {trouble.worker_id for trouble in found if trouble.worker_id is not None}
+        self.evaluations = len({trouble.evaluation_id for trouble in found})
         if found:
             self.since, self.until = found[0].created_at, found[-1].created_at
         self.first: dict[TokenId, datetime] = {}
-        for one in found:
-            if one.worker_id is not None:
-                self.first.setdefault(one.worker_id, one.created_at)
-        self._codes = Counter(one.code for one in found)
-        self._workers = sorted({one.worker for one in found if one.worker})
+        for trouble in found:
+            if trouble.worker_id is not None:
+                self.first.setdefault(trouble.worker_id, trouble.created_at)
+        self._codes = Counter(trouble.code for trouble in found)
+        self._workers = sorted({trouble.worker for trouble in found if trouble.worker})
         self._found = found
 
     def __str__(self) -> str:
@@ -167,7 +167,7 @@ class _Troubles:
 
     def on(self, hosts: Collection[TokenId]) -> int:
         """How many of them were met on these hosts."""
-        return sum(one.worker_id in hosts for one in self._found)
+        return sum(trouble.worker_id in hosts for trouble in self._found)
 
     @property
     def rounds(self) -> int:
@@ -176,7 +176,11 @@ class _Troubles:
 
     def rounds_on(self, hosts: Collection[TokenId]) -> int:
         """The same of tries on these hosts."""
-        cases = Counter((one.evaluation_id, one.case_run_id) for one in self._found if one.worker_id in hosts)
+        cases = Counter(
+            (trouble.evaluation_id, trouble.case_run_id)
+            for trouble in self._found
+            if trouble.worker_id in hosts
+        )
         most: dict[EvaluationId, int] = {}
         for (evaluation, _), count in cases.items():
             most[evaluation] = max(most.get(evaluation, 0), count)

@@ -47,7 +47,7 @@ def charge(session: Session, team_id: TeamId, runs: Sequence[CaseRun], *, counts
 
     Without `counts` the time was lost by our fault and is nobody's.
     """
-    held = sorted({(one.worker_id, one.worker) for one in runs if one.worker_id and one.worker})
+    held = sorted({(run.worker_id, run.worker) for run in runs if run.worker_id and run.worker})
     if not held:
         return
     values = {

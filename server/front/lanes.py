@@ -122,7 +122,7 @@ class Lane:
             self._admit(source, turn)
 
     def _drop_for(self, source: str) -> None:
-        longest = max(self._queues, key=lambda one: len(self._queues[one]))
+        longest = max(self._queues, key=lambda source: len(self._queues[source]))
         if len(self._queues[longest]) <= len(self._queues.get(source, ())) + 1:
             raise self.full()
         queue = self._queues[longest]

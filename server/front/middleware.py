@@ -30,7 +30,7 @@ class State:
     table: Table
     probe: Probe
     people: People = field(default_factory=People)
-    lanes: dict[str, Lane] = field(default_factory=lambda: {one.name: Lane(one) for one in LANES})
+    lanes: dict[str, Lane] = field(default_factory=lambda: {bounds.name: Lane(bounds) for bounds in LANES})
 
 
 @dataclass

@@ -217,8 +217,8 @@ class Protocol(HttpToolsProtocol):
         if self._reading is None:
             self._unread, self._progress = self._waiting(), False
             self._reading = self.loop.call_later(READ_SECONDS, self._look_at_reader)
-        if sum(one._waiting() for one in self._slow) > UNREAD_BYTES:
-            next(one for one in self._slow if one._waiting())._cut_off()
+        if sum(connection._waiting() for connection in self._slow) > UNREAD_BYTES:
+            next(connection for connection in self._slow if connection._waiting())._cut_off()
 
     def _look_at_reader(self) -> None:
         self._reading = None

@@ -144,15 +144,15 @@ def scored(session: Session, challenge: Challenge, phase: str, *, shown: bool = 
         .order_by(Evaluation.created_at, Evaluation.id)
     )
     found = [Scored(*row) for row in rows]
-    _keep_runs(session, {one.spec_version_id for one in found} - _RUNS.keys())
+    _keep_runs(session, {entry.spec_version_id for entry in found} - _RUNS.keys())
     return found
 
 
 def _keep_runs(session: Session, versions: Collection[SpecVersionId]) -> None:
     """How each task ran under versions of the file that are not known yet."""
     if versions:
-        for one in session.scalars(select(SpecVersion).where(SpecVersion.id.in_(versions))):
-            _RUNS[one.id] = {task: run_base(one.spec, task) for task in one.spec.tasks}
+        for version in session.scalars(select(SpecVersion).where(SpecVersion.id.in_(versions))):
+            _RUNS[version.id] = {task: run_base(version.spec, task) for task in version.spec.tasks}
 
 
 def next_shown(session: Session, challenge: Challenge, phase: str) -> datetime | None:
@@ -175,8 +175,8 @@ def hidden_by(session: Session, challenge: Challenge, spec: Spec) -> dict[str, d
     lost: dict[str, dict[str, int]] = {}
     for phase in challenge.spec.phases:
         now, then = in_force(session, challenge, phase), in_force(session, challenge, phase, spec)
-        leaving = (one for one in scored(session, challenge, phase) if _leaves(one, phase, now, then))
-        counts = Counter(one.task for one in leaving)
+        leaving = (entry for entry in scored(session, challenge, phase) if _leaves(entry, phase, now, then))
+        counts = Counter(entry.task for entry in leaving)
         if counts:
             lost[phase] = {task: counts[task] for task in challenge.spec.tasks if counts[task]}
     return lost
@@ -203,9 +203,9 @@ def stale(session: Session) -> list[Stale]:
         counts: Counter[str | None] = Counter()
         for phase in challenge.spec.phases:
             now = in_force(session, challenge, phase)
-            for one in scored(session, challenge, phase):
-                if now.datasets.get(one.task) == one.dataset_id:
-                    counts.update(set(_stale_metrics(one, now)))
+            for entry in scored(session, challenge, phase):
+                if now.datasets.get(entry.task) == entry.dataset_id:
+                    counts.update(set(_stale_metrics(entry, now)))
         found += [Stale(challenge.slug, metric, count) for metric, count in sorted(counts.items(), key=str)]
     return found
 

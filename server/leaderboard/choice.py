@@ -40,7 +40,7 @@ def chosen(session: Session, challenge: Challenge, phase: str, now: InForce) -> 
         for task in now.spec.tasks:
             if now.spec.boards_of(task):
                 values |= _values(session, challenge, phase, task, *deciding_metric(now.spec.boards_of(task)))
-    return [one for board in now.spec.boards for one in _of_board(board, evaluations, now, values)]
+    return [choice for board in now.spec.boards for choice in _of_board(board, evaluations, now, values)]
 
 
 def _of_board(board: str, evaluations: Sequence[Scored], now: InForce, values: Values) -> Iterator[Chosen]:
@@ -67,16 +67,16 @@ def _counting(attempts: Sequence[Scored], now: InForce, values: Values) -> Score
     decides = deciding_metric(boards)
     compared = _comparable(attempts, decides[0], now) if now.spec.ranking.entry == "best" else attempts
     return compared[
-        choose_entry(now.spec.ranking, boards, [{decides: values.get(one.id)} for one in compared])
+        choose_entry(now.spec.ranking, boards, [{decides: values.get(attempt.id)} for attempt in compared])
     ]
 
 
 def _comparable(attempts: Sequence[Scored], board: str, now: InForce) -> Sequence[Scored]:
     """Those whose values on the board that decides are of the base in force, else the latest ones of one base."""
-    if in_force := [one for one in attempts if not differences(one, board, now)]:
+    if in_force := [attempt for attempt in attempts if not differences(attempt, board, now)]:
         return in_force
     last = attempts[-1].scored_with(board)
-    return [*takewhile(lambda one: one.scored_with(board) == last, reversed(attempts))][::-1]
+    return [*takewhile(lambda attempt: attempt.scored_with(board) == last, reversed(attempts))][::-1]
 
 
 def _values(

@@ -118,5 +118,7 @@ class Memory:
 
 def _seconds_left(out: LeaderboardOut, shown: datetime | None) -> float:
     """Until the clock alone changes what the board says."""
-    ahead = [(one - out.at).total_seconds() for one in (out.opens, out.closes, shown) if one is not None]
-    return min((one for one in ahead if one > 0), default=MOST_SECONDS)
+    ahead = [
+        (moment - out.at).total_seconds() for moment in (out.opens, out.closes, shown) if moment is not None
+    ]
+    return min((seconds for seconds in ahead if seconds > 0), default=MOST_SECONDS)

@@ -88,8 +88,8 @@ def matches(known: bytes, tag: bytes) -> bool:
 def takes_gzip(accepts: bytes) -> bool:
     """Whether an Accept-Encoding takes gzip, and does not like the plain form better."""
     weights: dict[bytes, float] = {}
-    for one in accepts.lower().split(b","):
-        name, *parameters = (part.strip() for part in one.split(b";"))
+    for coding in accepts.lower().split(b","):
+        name, *parameters = (part.strip() for part in coding.split(b";"))
         weights[name] = min((_weight(part) for part in parameters if part.startswith(b"q=")), default=1.0)
     gzipped = weights.get(b"gzip", weights.get(b"x-gzip", weights.get(b"*", 0.0)))
     return gzipped > 0 and gzipped >= weights.get(b"identity", 0.0)

@@ -75,10 +75,10 @@ def attempts(session: Session, challenge: Challenge, phase: str, now: InForce) -
     teams = {team.id: team for team in session.scalars(select(Team).where(Team.challenge_id == challenge.id))}
     found = Found([], [])
     hidden = now.spec.phases[phase].hidden
-    for one in shown:
-        own = scores.get((one.evaluation.id, one.board), {})
-        attempt = _attempt(one, teams[one.evaluation.team_id], own, hidden=hidden)
-        (found.otherwise if one.differs else found.counted).append(attempt)
+    for choice in shown:
+        own = scores.get((choice.evaluation.id, choice.board), {})
+        attempt = _attempt(choice, teams[choice.evaluation.team_id], own, hidden=hidden)
+        (found.otherwise if choice.differs else found.counted).append(attempt)
     return found
 
 
@@ -86,7 +86,7 @@ def _scores(
     session: Session, shown: Iterable[Chosen], *, with_cases: bool
 ) -> Mapping[tuple[EvaluationId, str], Mapping[str, Score]]:
     """The scores of what is shown, by evaluation and board; of everything else none is loaded."""
-    ids = list({one.evaluation.id for one in shown})
+    ids = list({choice.evaluation.id for choice in shown})
     query = select(Score).where(Score.evaluation_id == any_(literal(ids, ARRAY(Uuid))))
     found: dict[tuple[EvaluationId, str], dict[str, Score]] = defaultdict(dict)
     for score in session.scalars(query.options(undefer(Score.per_case)) if with_cases else query):
@@ -119,7 +119,7 @@ def rankable(spec: Spec) -> dict[str, Board]:
     """The boards with the metrics that are installed, and without boards that have none of them."""
     found = {}
     for name, board in spec.boards.items():
-        metrics = {key: one for key, one in board.metrics.items() if direction_of(one) is not None}
+        metrics = {key: metric for key, metric in board.metrics.items() if direction_of(metric) is not None}
         if metrics:
             found[name] = board.model_copy(update={"metrics": metrics})
     return found

@@ -43,10 +43,10 @@ def as_csv(board: LeaderboardOut) -> str:
     writer.writeheader()
     for track in board.tracks:
         standings = {standing.team: standing for standing in track.unified}
-        for one in track.boards:
-            listed: list[Valued] = [*one.entries, *one.otherwise]
+        for ranked in track.boards:
+            listed: list[Valued] = [*ranked.entries, *ranked.otherwise]
             for entry in listed:
-                writer.writerows(_rows(track.track, one, entry, standings.get(entry.team)))
+                writer.writerows(_rows(track.track, ranked, entry, standings.get(entry.team)))
     return out.getvalue()
 
 

@@ -9,6 +9,6 @@ def value_out(score: Score | None, rank: float | None, decimals: int) -> ValueOu
     if score is None:
         return ValueOut(value=None, low=None, high=None, rank=rank, reason=None, note=None)
     value, low, high = (
-        None if one is None else round(one, decimals) for one in (score.value, score.low, score.high)
+        None if number is None else round(number, decimals) for number in (score.value, score.low, score.high)
     )
     return ValueOut(value=value, low=low, high=high, rank=rank, reason=score.reason, note=score.note)

@@ -96,15 +96,17 @@ def _track(track: _Track) -> TrackOut:
         track=track.name,
         unified=[
             UnifiedOut(
-                **_marks(_team(track, one), first=one.first),
-                placement=one.placement,
-                eligible_placement=one.eligible_placement,
-                prize=one.prize,
-                overall=one.overall,
-                board_ranks={name: one.task_ranks.get(name) for name in track.spec.boards},
-                missing=[name for name in track.spec.boards if (one.team, name) not in track.attempts],
+                **_marks(_team(track, standing), first=standing.first),
+                placement=standing.placement,
+                eligible_placement=standing.eligible_placement,
+                prize=standing.prize,
+                overall=standing.overall,
+                board_ranks={name: standing.task_ranks.get(name) for name in track.spec.boards},
+                missing=[name for name in track.spec.boards if (standing.team, name) not in track.attempts],
             )
-            for one in sorted(track.standings, key=lambda one: _order(track, one, one.placement))
+            for standing in sorted(
+                track.standings, key=lambda standing: _order(track, standing, standing.placement)
+            )
         ],
         boards=[_board(track, name) for name in track.spec.boards],
     )
@@ -127,23 +129,25 @@ def _marks(team: Team, *, first: bool = False) -> dict[str, Any]:
 
 def _board(track: _Track, name: str) -> BoardOut:
     board = track.spec.boards[name]
-    listed = [one for one in track.standings if (one.team, name) in track.attempts]
+    listed = [standing for standing in track.standings if (standing.team, name) in track.attempts]
     return BoardOut(
         board=name,
         title=board.title,
         weight=track.spec.ranking.weights[name],
         cases=track.cases.get(board.task, 0),
-        last_scored=_latest(track.attempts[one.team, name] for one in listed),
+        last_scored=_latest(track.attempts[standing.team, name] for standing in listed),
         bootstrap=BootstrapOut.model_validate(board.bootstrap),
         metrics=[_metric(key, metric) for key, metric in board.metrics.items()],
         entries=[
-            _entry(track, one, track.attempts[one.team, name])
-            for one in sorted(listed, key=lambda one: _order(track, one, one.task_ranks.get(name)))
+            _entry(track, standing, track.attempts[standing.team, name])
+            for standing in sorted(
+                listed, key=lambda standing: _order(track, standing, standing.task_ranks.get(name))
+            )
         ],
         otherwise=[
-            _otherwise(track, one)
-            for one in sorted(track.otherwise, key=lambda one: one.team.name)
-            if one.board == name
+            _otherwise(track, entry)
+            for entry in sorted(track.otherwise, key=lambda entry: entry.team.name)
+            if entry.board == name
         ],
     )
 
@@ -155,7 +159,7 @@ def _order(track: _Track, standing: Standing, rank: float | None) -> tuple[bool,
 
 
 def _latest(attempts: Iterable[Attempt]) -> datetime | None:
-    return max((one.scored_at for one in attempts if one.scored_at is not None), default=None)
+    return max((attempt.scored_at for attempt in attempts if attempt.scored_at is not None), default=None)
 
 
 def _metric(key: str, metric: Metric) -> MetricOut:

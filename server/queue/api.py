@@ -15,7 +15,7 @@ router = APIRouter(tags=["evaluations"])
 @router.get("/admin/queue")
 def list_queue(session: SessionDep, admin: AdminDep) -> list[WaitingOut]:
     """The next 1,000 evaluations that have cases to run, what an admin put first before all others."""
-    return [waiting_out(one) for one in waiting(session, Which(), most=1_000)]
+    return [waiting_out(state) for state in waiting(session, Which(), most=1_000)]
 
 
 @router.put("/admin/evaluations/{evaluation_id}/priority", status_code=204)
@@ -29,4 +29,4 @@ def put_priority(
 @router.get("/admin/slots")
 def list_slots(session: SessionDep, admin: AdminDep) -> list[SlotOut]:
     """Every slot that ever asked for a case: what it offers, what it runs, and why it takes no work if so."""
-    return [slot_out(one) for one in slots.slot_states(session)]
+    return [slot_out(state) for state in slots.slot_states(session)]

@@ -67,8 +67,8 @@ def claim(session: Session, worker: RunWorker, slot: SlotOffer, *, settings: Set
     conduct.room(held, mode, most_of(mode, slot))
     if mode is not Mode.FRESH:
         first.mode = mode
-    for one in more:
-        _lease(session, one, mode, worker, slot, settings)
+    for run in more:
+        _lease(session, run, mode, worker, slot, settings)
     return Leased([first, *more], mode)
 
 

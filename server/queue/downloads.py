@@ -18,7 +18,7 @@ class Download(FileResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends it, whatever part of it was asked for: no worker of ours asks for one."""
-        headers = [one for one in scope["headers"] if one[0] not in (b"range", b"if-range")]
+        headers = [header for header in scope["headers"] if header[0] not in (b"range", b"if-range")]
         await super().__call__({**scope, "headers": headers}, receive, send)
 
 

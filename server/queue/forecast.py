@@ -43,7 +43,7 @@ def forecast(session: Session) -> Forecast:
     """The forecast from what the database holds now."""
     at, slots = now(session), present_slots(session)
     waiting = _waiting(session, slots)
-    found = ends([one.work for one in waiting], len(slots))
+    found = ends([state.work for state in waiting], len(slots))
     return Forecast(
         at=at,
         slots=len(slots),
@@ -60,7 +60,7 @@ def _note(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot], parked: str 
         return f"No case waits. {said}".strip()
     if slots:
         return said or None
-    cases = sum(one.work.cases for one in waiting)
+    cases = sum(state.work.cases for state in waiting)
     missing = f"No slot is present that takes work: none of {cases:,} cases runs until a run worker is there and fit."
     return f"{missing} {said}".strip()
 
@@ -148,15 +148,15 @@ class _Measured:
 
 def _tasks(waiting: Sequence[_Waiting]) -> list[TaskForecast]:
     groups: dict[tuple[str, str, str], list[_Waiting]] = {}
-    for one in waiting:
-        groups.setdefault((one.challenge, one.evaluation.phase, one.evaluation.task), []).append(one)
+    for state in waiting:
+        groups.setdefault((state.challenge, state.evaluation.phase, state.evaluation.task), []).append(state)
     return [_task(*names, group) for names, group in groups.items()]
 
 
 def _task(challenge: str, phase: str, task: str, group: Sequence[_Waiting]) -> TaskForecast:
-    cases = sum(one.work.cases for one in group)
-    seconds = sum(one.work.slot_seconds for one in group)
-    stuck = next((one for one in group if not one.work.slots), None)
+    cases = sum(state.work.cases for state in group)
+    seconds = sum(state.work.slot_seconds for state in group)
+    stuck = next((state for state in group if not state.work.slots), None)
     return TaskForecast(
         challenge=challenge,
         phase=phase,
@@ -164,7 +164,7 @@ def _task(challenge: str, phase: str, task: str, group: Sequence[_Waiting]) -> T
         evaluations=len(group),
         cases=cases,
         seconds_per_case=seconds / cases,
-        measured=all(one.measured for one in group),
+        measured=all(state.measured for state in group),
         slot_seconds=seconds,
         nobody_offers=None if stuck is None else needs(stuck.evaluation),
     )
@@ -174,8 +174,8 @@ def _phases(
     session: Session, waiting: Sequence[_Waiting], found: dict[EvaluationId, float], at: datetime
 ) -> list[PhaseForecast]:
     groups: dict[tuple[str, str], list[_Waiting]] = {}
-    for one in waiting:
-        groups.setdefault((one.challenge, one.evaluation.phase), []).append(one)
+    for state in waiting:
+        groups.setdefault((state.challenge, state.evaluation.phase), []).append(state)
     return [_phase(session, *names, group, found, at) for names, group in groups.items()]
 
 
@@ -189,14 +189,14 @@ def _phase(
 ) -> PhaseForecast:
     spec = session.get_one(Challenge, group[0].evaluation.challenge_id).spec
     closes = spec.phases[phase].closes if phase in spec.phases else None
-    last = [found.get(one.evaluation.id) for one in group]
+    last = [found.get(state.evaluation.id) for state in group]
     known = [seconds for seconds in last if seconds is not None]
     end = at + timedelta(seconds=max(known)) if len(known) == len(last) else None
     return PhaseForecast(
         challenge=challenge,
         phase=phase,
-        cases=sum(one.work.cases for one in group),
-        slot_seconds=sum(one.work.slot_seconds for one in group),
+        cases=sum(state.work.cases for state in group),
+        slot_seconds=sum(state.work.slot_seconds for state in group),
         ends=end,
         closes=closes,
         in_time=None if end is None or closes is None else end <= closes,
@@ -205,16 +205,19 @@ def _phase(
 
 def _changes(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot]) -> list[ForecastChange]:
     """One more slot like the largest, cases packed or given to one container, and the longest image left out."""
-    work = [one.work for one in waiting]
+    work = [state.work for state in waiting]
     if not work or not slots:
         return []
     before = _end(work, len(slots))
     largest = max(
-        range(len(slots)), key=lambda number: (sum(number in one.slots for one in work), slots[number].memory)
+        range(len(slots)),
+        key=lambda number: (sum(number in item.slots for item in work), slots[number].memory),
     )
-    more = [replace(one, slots=one.slots | {len(slots)}) if largest in one.slots else one for one in work]
-    longest = max(work, key=lambda one: one.slot_seconds)
-    rest = [one for one in work if one is not longest]
+    more = [
+        replace(item, slots=item.slots | {len(slots)}) if largest in item.slots else item for item in work
+    ]
+    longest = max(work, key=lambda item: item.slot_seconds)
+    rest = [item for item in work if item is not longest]
     return [
         ForecastChange(
             what=f"one more slot like {slots[largest].name}", seconds=_end(more, len(slots) + 1) - before
@@ -230,10 +233,11 @@ def _changes(waiting: Sequence[_Waiting], slots: Sequence[WorkerSlot]) -> list[F
 
 def _packed(waiting: Sequence[_Waiting], slots: int, before: float) -> list[ForecastChange]:
     """Two cases at once, where any of those that wait may be packed."""
-    if not any(one.packs for one in waiting):
+    if not any(state.packs for state in waiting):
         return []
     work = [
-        replace(one.work, seconds=one.work.seconds / _PACKED) if one.packs else one.work for one in waiting
+        replace(state.work, seconds=state.work.seconds / _PACKED) if state.packs else state.work
+        for state in waiting
     ]
     what = "two cases at once where packing is allowed, at best"
     return [ForecastChange(what=what, seconds=_end(work, slots) - before)]
@@ -241,15 +245,15 @@ def _packed(waiting: Sequence[_Waiting], slots: int, before: float) -> list[Fore
 
 def _invoked(waiting: Sequence[_Waiting], slots: int, before: float) -> list[ForecastChange]:
     """One container for many cases, for those that it is known for and that do not run like that already."""
-    others = [one for one in waiting if one.invoked != 0]
-    known = [one for one in others if one.invoked is not None]
+    others = [state for state in waiting if state.invoked != 0]
+    known = [state for state in others if state.invoked is not None]
     if not others:
         return []
     what = "one container for many cases (limits.invoke, and images that can)"
     if not known:
         return [ForecastChange(what=f"{what}: none has run like that yet", seconds=None)]
-    tasks = ", ".join(sorted({one.evaluation.task for one in known}))
-    work = [replace(one.work, seconds=one.invoked or one.work.seconds) for one in waiting]
+    tasks = ", ".join(sorted({state.evaluation.task for state in known}))
+    work = [replace(state.work, seconds=state.invoked or state.work.seconds) for state in waiting]
     return [ForecastChange(what=f"{what}, as measured for {tasks}", seconds=_end(work, slots) - before)]
 
 

@@ -29,8 +29,8 @@ def heartbeat(
     """
     oldest = func.clock_timestamp() - timedelta(seconds=settings.longest_lease_seconds)
     kept = (
-        CaseRun.id.in_([one.case_run for one in claims])  # alone, for no index helps to find pairs
-        & tuple_(CaseRun.id, CaseRun.claim_no).in_([(one.case_run, one.claim_no) for one in claims])
+        CaseRun.id.in_([claim.case_run for claim in claims])  # alone, for no index helps to find pairs
+        & tuple_(CaseRun.id, CaseRun.claim_no).in_([(claim.case_run, claim.claim_no) for claim in claims])
         & (CaseRun.worker_id == worker.id)
         & (CaseRun.status == CaseStatus.RUNNING)
         & (CaseRun.started_at > oldest)
@@ -42,10 +42,10 @@ def heartbeat(
         update(CaseRun).where(CaseRun.id.in_(free)).values(lease_until=until),
         execution_options={"synchronize_session": False},
     )
-    for name in {one.worker for one in found if one.worker}:
+    for name in {run.worker for run in found if run.worker}:
         _note_seen(session, worker, name)
-    held = {(one.id, one.claim_no) for one in found}
-    return [one for one in claims if (one.case_run, one.claim_no) not in held]
+    held = {(run.id, run.claim_no) for run in found}
+    return [run for run in claims if (run.case_run, run.claim_no) not in held]
 
 
 def _note_seen(session: Session, worker: RunWorker, name: str) -> None:
@@ -64,9 +64,9 @@ def take_back(session: Session, worker_id: TokenId, *, actor: str, settings: Set
         .order_by(CaseRun.evaluation_id, CaseRun.id)
     ).all()
     # All locks before anything is changed, in the order of every other path: evaluations, cases, slots.
-    locked = [claim for one in held if _is_locked(session, claim := Claim(one.id, one.claim_no))]
-    for one in locked:
-        hand_back(session, one, actor=actor, settings=settings, why="token revoked")
+    locked = [claim for run in held if _is_locked(session, claim := Claim(run.id, run.claim_no))]
+    for run in locked:
+        hand_back(session, run, actor=actor, settings=settings, why="token revoked")
     return len(locked)
 
 

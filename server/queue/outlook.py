@@ -40,8 +40,8 @@ def ends(work: Sequence[Work], slots: int) -> dict[EvaluationId, float]:
 
     A slot that is free takes from the highest priority, there from the team that has had the least slot time.
     """
-    bundle = max(1, math.ceil(sum(one.cases for one in work) / _PIECES))
-    left = [one.cases for one in work]
+    bundle = max(1, math.ceil(sum(item.cases for item in work) / _PIECES))
+    left = [item.cases for item in work]
     served: dict[TeamId, float] = defaultdict(float)
     queues = _queues(work)
     found: dict[EvaluationId, float] = {}
@@ -66,8 +66,8 @@ _Queue = list[tuple[int, float, int]]
 def _queues(work: Sequence[Work]) -> dict[frozenset[int], _Queue]:
     """A heap of (priority, what its team had, position) for all work that the same slots can run."""
     queues: dict[frozenset[int], _Queue] = defaultdict(list)
-    for position, one in enumerate(work):
-        queues[one.slots].append((-one.priority, 0.0, position))
+    for position, item in enumerate(work):
+        queues[item.slots].append((-item.priority, 0.0, position))
     for queue in queues.values():
         heapq.heapify(queue)
     return queues

@@ -66,7 +66,7 @@ class Needs:
 
 def present_slots(session: Session) -> list[WorkerSlot]:
     """The slots that asked for a case, or kept a lease alive, in the last minute, and take work."""
-    return [one.slot for one in _seen(session) if one.present and one.slot.unfit is None]
+    return [state.slot for state in _seen(session) if state.present and state.slot.unfit is None]
 
 
 def _seen(session: Session) -> list[SlotState]:
@@ -100,14 +100,17 @@ def slot_states(session: Session) -> list[SlotState]:
         )
     }
     seen = _seen(session)
-    ids = {one.slot.evaluation_id for one in seen if (one.slot.worker_id, one.slot.name) in held}
-    leased = {one.id: one for one in session.scalars(select(Evaluation).where(Evaluation.id.in_(ids)))}
+    ids = {state.slot.evaluation_id for state in seen if (state.slot.worker_id, state.slot.name) in held}
+    leased = {
+        evaluation.id: evaluation
+        for evaluation in session.scalars(select(Evaluation).where(Evaluation.id.in_(ids)))
+    }
     found = []
-    for one in seen:
-        count, oldest = held.get((one.slot.worker_id, one.slot.name), (0, None))
-        holds = one.slot.evaluation_id if count else None
+    for state in seen:
+        count, oldest = held.get((state.slot.worker_id, state.slot.name), (0, None))
+        holds = state.slot.evaluation_id if count else None
         evaluation = None if holds is None else leased.get(holds)
-        state = replace(one, running=count, evaluation=evaluation, oldest=oldest)
+        state = replace(state, running=count, evaluation=evaluation, oldest=oldest)
         found.append(replace(state, warning=warning_of(state, at)))
     return found
 
@@ -167,15 +170,15 @@ def no_worker_note(evaluation: Evaluation | Needs, known: Fleet) -> str | None:
     """Why nothing happens, if no present slot could run this evaluation's cases: since when, and what is lacking."""
     if evaluation.status not in HAS_CASES:
         return None
-    fitting = [one for one in known.slots if fits(evaluation, one.slot)]
-    if any(one.present and one.slot.unfit is None for one in fitting):
+    fitting = [state for state in known.slots if fits(evaluation, state.slot)]
+    if any(state.present and state.slot.unfit is None for state in fitting):
         return None
-    if any(one.present for one in fitting):
+    if any(state.present for state in fitting):
         what = "Waits: the worker that could run it takes no work at present"
     elif fitting:
-        last = max(one.slot.seen_at for one in fitting)
+        last = max(state.slot.seen_at for state in fitting)
         what = f"Waits: no worker that could run it is there since {_moment(last, known.at)}"
-    elif any(one.present for one in known.slots):
+    elif any(state.present for state in known.slots):
         what = f"Waits: no worker offers {needs(evaluation)}"
     else:
         what = f"Waits: no worker is there, and none has offered {needs(evaluation)} so far"

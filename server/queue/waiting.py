@@ -77,9 +77,9 @@ def require_known(session: Session, which: Which) -> None:
         NotFound: there is no such challenge, phase, track, task or team.
     """
     challenges = session.scalars(select(Challenge)).all()
-    specs = [one.spec for one in challenges if which.challenge in (None, one.slug)]
+    specs = [challenge.spec for challenge in challenges if which.challenge in (None, challenge.slug)]
     known = (
-        ("challenge", which.challenge, {one.slug for one in challenges}),
+        ("challenge", which.challenge, {challenge.slug for challenge in challenges}),
         ("phase", which.phase, {name for spec in specs for name in spec.phases}),
         ("track", which.track, {name for spec in specs for name in spec.tracks}),
         ("task", which.task, {name for spec in specs for name in spec.tasks}),

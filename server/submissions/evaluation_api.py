@@ -37,7 +37,8 @@ def list_cases(
     """The cases with verdict and the end of the log, page by page; of a phase with public cases only."""
     evaluation = access.evaluation_with_public_cases(session, user, evaluation_id)
     return [
-        case_out(one, one.run.case.name) for one in cases.page(session, evaluation, after=after, limit=limit)
+        case_out(case, case.run.case.name)
+        for case in cases.page(session, evaluation, after=after, limit=limit)
     ]
 
 

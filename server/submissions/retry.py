@@ -117,7 +117,9 @@ def _errored_like(session: Session, prefix: str) -> EvaluationId:
     found = session.execute(
         select(Evaluation.id, Evaluation.status).where(cast(Evaluation.id, String).like(f"{literal}%"))
     ).all()
-    errored: list[EvaluationId] = [one.id for one in found if one.status == EvaluationStatus.ERRORED]
+    errored: list[EvaluationId] = [
+        evaluation.id for evaluation in found if evaluation.status == EvaluationStatus.ERRORED
+    ]
     if len(errored) == 1:
         return errored[0]
     if not found:
@@ -126,7 +128,7 @@ def _errored_like(session: Session, prefix: str) -> EvaluationId:
         raise Conflict(
             ErrorCode.NOT_ERRORED, f"Evaluation {found[0].id} is {found[0].status}, not errored; {hint}"
         )
-    listed = ", ".join(str(one) for one in errored[:5])
+    listed = ", ".join(str(evaluation_id) for evaluation_id in errored[:5])
     raise Conflict(
         ErrorCode.AMBIGUOUS_ID,
         f"{len(errored)} errored evaluations begin with {prefix!r}: {listed}. Give more of it.",

@@ -193,7 +193,7 @@ def list_submissions(
     """
     order = Submission.created_at, Submission.id
     own = Submission.challenge_id == team.challenge_id, Submission.team_id == team.id
-    query = select(Submission).where(*own).order_by(*(one.desc() for one in order)).limit(limit)
+    query = select(Submission).where(*own).order_by(*(column.desc() for column in order)).limit(limit)
     if before is not None:
         since = session.execute(select(*order).where(*own, Submission.id == before)).one_or_none()
         if since is None:

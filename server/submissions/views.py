@@ -53,15 +53,15 @@ def submissions_out(session: Session, submissions: Sequence[Submission]) -> list
     if not submissions:
         return []
     challenge = session.get_one(Challenge, submissions[0].challenge_id)
-    pairs = [(submission, one) for submission in submissions for one in submission.evaluations]
-    shown = {one.id: one for one in _evaluations_out(session, challenge, pairs)}
+    pairs = [(submission, evaluation) for submission in submissions for evaluation in submission.evaluations]
+    shown = {evaluation.id: evaluation for evaluation in _evaluations_out(session, challenge, pairs)}
     return [
         SubmissionOut.of(
             submission,
             challenge=challenge.slug,
             team=submission.team_id,
-            hidden=any(one.is_hidden for one in submission.evaluations),
-            evaluations=[shown[str(one.id)] for one in submission.evaluations],
+            hidden=any(evaluation.is_hidden for evaluation in submission.evaluations),
+            evaluations=[shown[str(evaluation.id)] for evaluation in submission.evaluations],
         )
         for submission in submissions
     ]
@@ -72,32 +72,35 @@ def evaluations_out(
 ) -> list[EvaluationOut]:
     """Evaluations of one submission as its team sees them."""
     challenge = session.get_one(Challenge, submission.challenge_id)
-    return _evaluations_out(session, challenge, [(submission, one) for one in evaluations])
+    return _evaluations_out(session, challenge, [(submission, evaluation) for evaluation in evaluations])
 
 
 def _evaluations_out(
     session: Session, challenge: Challenge, pairs: Sequence[tuple[Submission, Evaluation]]
 ) -> list[EvaluationOut]:
     """A handful of queries, however many there are."""
-    evaluations = [one for _, one in pairs]
-    counts = _counts(session, [one.id for one in evaluations])
-    datasets = select(Dataset).where(Dataset.id.in_({one.dataset_id for one in evaluations}))
-    states = {one.id: one.state for one in session.scalars(datasets)}
+    evaluations = [evaluation for _, evaluation in pairs]
+    counts = _counts(session, [evaluation.id for evaluation in evaluations])
+    datasets = select(Dataset).where(Dataset.id.in_({evaluation.dataset_id for evaluation in evaluations}))
+    states = {dataset.id: dataset.state for dataset in session.scalars(datasets)}
     at = None if session.info.get(ticks.AT_ONCE) else now(session)
-    shown = {one.id: _status(one, counts.get(one.id, _Counts()), at) for one in evaluations}
-    active = [one for one in evaluations if shown[one.id] in ACTIVE]
+    shown = {
+        evaluation.id: _status(evaluation, counts.get(evaluation.id, _Counts()), at)
+        for evaluation in evaluations
+    }
+    active = [evaluation for evaluation in evaluations if shown[evaluation.id] in ACTIVE]
     known = fleet(session) if active else None
-    stalled = errors.stalled(session, [one.id for one in active])
+    stalled = errors.stalled(session, [evaluation.id for evaluation in active])
     return [
         _evaluation(
-            one,
-            submission.images[one.task],
-            counts.get(one.id, _Counts()),
-            shown[one.id],
-            note=_note(one, shown[one.id], states[one.dataset_id], stalled, known),
-            sealed=_is_sealed(challenge, one),
+            evaluation,
+            submission.images[evaluation.task],
+            counts.get(evaluation.id, _Counts()),
+            shown[evaluation.id],
+            note=_note(evaluation, shown[evaluation.id], states[evaluation.dataset_id], stalled, known),
+            sealed=_is_sealed(challenge, evaluation),
         )
-        for submission, one in pairs
+        for submission, evaluation in pairs
     ]
 
 

@@ -91,10 +91,12 @@ def join(session: Session, user: User, team: Team) -> None:
         raise Conflict(
             ErrorCode.TEAM_FULL, f"A team has at most {MEMBERS} members. Ask its captain to make room."
         )
-    captains = [one for one, account in present if one.is_captain and account.closed_at is None]
+    captains = [
+        membership for membership, account in present if membership.is_captain and account.closed_at is None
+    ]
     if not captains:
-        for one, _ in present:
-            one.is_captain = False
+        for membership, _ in present:
+            membership.is_captain = False
     joined = session.scalar(
         insert(Membership)
         .values(team_id=team.id, user_id=user.id, challenge_id=team.challenge_id, is_captain=not captains)
@@ -120,7 +122,7 @@ def remove_member(session: Session, user: User, team_id: TeamId, member_id: User
     lock_team(session, team_id)
     if member_id != user.id:
         require_captain(session, user, team_id)
-    if all(one.user_id != member_id for one, _ in members(session, team_id)):
+    if all(membership.user_id != member_id for membership, _ in members(session, team_id)):
         raise NotFound(ErrorCode.UNKNOWN_MEMBER, "There is no such member in this team.")
     if not _take_out(session, team_id, member_id, actor=user.actor):
         raise Conflict(
@@ -143,8 +145,12 @@ def leave_all(session: Session, user_id: UserId, *, actor: str) -> None:
 def _take_out(session: Session, team_id: TeamId, member_id: UserId, *, actor: str) -> bool:
     """Takes a member out of a team that is locked; False where nobody would be left who can act for it."""
     present = members(session, team_id)
-    leaving = next(one for one, _ in present if one.user_id == member_id)
-    staying = [one for one, account in present if one is not leaving and account.closed_at is None]
+    leaving = next(membership for membership, _ in present if membership.user_id == member_id)
+    staying = [
+        membership
+        for membership, account in present
+        if membership is not leaving and account.closed_at is None
+    ]
     if not staying:
         return False
     session.delete(leaving)

@@ -28,9 +28,9 @@ _DOCS_SCRIPT = (_STATIC / "docs.js").read_text(encoding="utf-8")
 def index(request: Request, session: SessionDep) -> HTMLResponse:
     """Every challenge and its public leaderboards."""
     at = now(session)
-    listed = [(one, one.spec) for one in challenges.list_challenges(session)]
+    listed = [(challenge, challenge.spec) for challenge in challenges.list_challenges(session)]
     # Running ones first.
-    listed.sort(key=lambda one: not any(phase.is_open(at) for phase in one[1].phases.values()))
+    listed.sort(key=lambda pair: not any(phase.is_open(at) for phase in pair[1].phases.values()))
     return page(request, "index.html", challenges=listed, at=at)
 
 
@@ -39,7 +39,7 @@ def challenge_page(request: Request, session: SessionDep, settings: SettingsDep,
     """What a challenge asks, what it allows, and how to take part."""
     challenge, at = challenges.get_challenge(session, slug), now(session)
     spec = challenge.spec
-    phase = next((name for name, one in spec.phases.items() if one.is_open(at)), None)
+    phase = next((name for name, phase in spec.phases.items() if phase.is_open(at)), None)
     return page(
         request,
         "challenge.html",

@@ -27,8 +27,8 @@ def moment(at: datetime) -> str:
 def footnotes(board: BoardOut) -> list[str]:
     """What is said of a board's values, each once, in the order in which it is met."""
     listed: list[Valued] = [*board.entries, *board.otherwise]
-    values = (one for entry in listed for one in entry.metrics.values())
-    said = (one.note or one.reason for one in values)
+    values = (metric for entry in listed for metric in entry.metrics.values())
+    said = (metric.note or metric.reason for metric in values)
     return list(dict.fromkeys(note for note in said if note))
 
 
