@@ -16,8 +16,9 @@ from contract.teams import (
     TeamOut,
 )
 from contract.texts import Line, Name
+from server.accounts.deps import AdminDep, UserDep
 from server.challenges.service import get_challenge
-from server.deps import AdminDep, SessionDep, UserDep
+from server.deps import SessionDep
 from server.teams import invitations, service
 from server.teams.models import Team
 

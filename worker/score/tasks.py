@@ -17,7 +17,7 @@ from server.database import SessionFactory, unit_of_work
 from server.evaluations import conduct, faults
 from server.evaluations.receipt_keys import require_own_key
 from server.settings import Settings
-from server.sweep import sweep as sweep_all
+from server.storage.sweep import sweep as sweep_all
 from server.tables import open_database
 from server.uploads.service import expire_uploads
 from worker.app import make_app
