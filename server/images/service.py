@@ -10,7 +10,7 @@ from contract.problems import ErrorCode
 from server.accounts.principals import User
 from server.errors import NotFound
 from server.images.models import Image
-from server.teams.service import require_member
+from server.teams.membership import require_member
 
 MOST_LISTED = 100  # images that one page of a list may have
 

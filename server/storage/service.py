@@ -17,7 +17,7 @@ from server.evaluations.models import Evaluation
 from server.evaluations.status import NOT_KEPT
 from server.images.models import Image
 from server.images.service import own, unknown_image
-from server.teams.service import require_member
+from server.teams.membership import require_member
 from server.uploads.stored import Stored, stored
 
 

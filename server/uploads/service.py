@@ -20,9 +20,9 @@ from server.accounts.service import require_scope
 from server.database import after_commit
 from server.disk import Room
 from server.errors import BadRequest, Conflict, Gone, NotFound, TooLarge
-from server.teams.membership import may_see
+from server.teams.membership import may_see, require_member
 from server.teams.models import Team
-from server.teams.service import require_member, require_part
+from server.teams.service import require_part
 from server.uploads import stored
 from server.uploads.files import closed_on_error, open_locked, remove, upload_path
 from server.uploads.models import Upload

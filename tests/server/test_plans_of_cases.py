@@ -9,13 +9,14 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 
+from contract.challenges import Plan
 from evaluator.spec import Challenge, parse_challenge
 from server.challenges.service import apply, get_challenge
 from server.database import SessionFactory, unit_of_work
 from server.datasets.current import in_force
 from server.datasets.models import Dataset
 from server.errors import Conflict
-from server.plans.service import Plan, apply_planned, plan
+from server.plans.service import apply_planned, plan
 from server.settings import Settings
 from server.versions.service import activate
 from tests.server.lab import Entrant, Lab
