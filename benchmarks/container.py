@@ -17,6 +17,7 @@ from evaluator.spec import Challenge, load_challenge
 from sandbox.archive import DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
 from sandbox.jobs import CaseJob, Slot
+from sandbox.loading import load_image
 from sandbox.run import run_case
 from worker.embedded.data import CHECKOUT
 
@@ -61,7 +62,7 @@ def _loaded(engine: Engine, code: bytes) -> Iterator[str]:
         with canonical.open("wb") as out:
             write_canonical(facts, sink.open, out)
         with canonical.open("rb") as stored:
-            engine.load(stored, facts.digest)
+            load_image(engine, stored, facts.digest)
     archive.unlink()
     try:
         yield facts.digest

@@ -15,10 +15,13 @@ from contract.images import ImageFacts
 from evaluator.spec import Challenge, Limits
 from evaluator.verdicts import PlatformFault
 from sandbox.archive import ArchiveInvalid, Call, DirectorySink, ToolMissing, check_archive, write_canonical
-from sandbox.engine import Engine, EngineFault
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
 from sandbox.faults import ImageRefused as Unloadable
+from sandbox.jobs import CaseJob, CaseOutcome, Slot
+from sandbox.loading import load_image
 from sandbox.programs import require_machine
-from sandbox.run import CaseJob, CaseOutcome, Slot, run_case
+from sandbox.run import run_case
 from sandbox.start import UNLOADABLE
 
 
@@ -107,7 +110,7 @@ def _load(engine: Engine, facts: ImageFacts, sink: DirectorySink) -> None:
         write_canonical(facts, sink.open, archive)
         archive.seek(0)
         try:
-            engine.load(archive, facts.digest)
+            load_image(engine, archive, facts.digest)
         except Unloadable as error:
             message = f"{UNLOADABLE.message} The engine says: {error}"
             raise ImageRefused(UNLOADABLE.code, message) from None

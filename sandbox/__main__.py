@@ -4,7 +4,8 @@ import sys
 
 from evaluator.terminal import say
 from sandbox.doctor import report
-from sandbox.engine import Engine, EngineFault
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
 
 
 def main(arguments: list[str]) -> int:

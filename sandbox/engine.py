@@ -14,11 +14,9 @@ from docker.utils import kwargs_from_env
 
 from docker import APIClient
 from evaluator.verdicts import PlatformFault
-from sandbox import cgroups, disks, refusals
+from sandbox import cgroups, disks
 from sandbox.archive import canonical_name
 from sandbox.faults import EngineFault, shortened
-
-__all__ = ["Engine", "EngineFault"]
 
 NO_ANSWER = frozenset({401, 403, 407, 409, 502, 503, 504})
 """Statuses that say nothing of an image: who asks may not, the name is taken, or a gateway finds no engine."""
@@ -95,20 +93,6 @@ class Engine:
             if fault.fault is PlatformFault.IMAGE_MISSING:
                 return False
             raise
-
-    def load(self, archive: BinaryIO, digest: str) -> None:
-        """Load an archive that our own code wrote under its canonical name and compare the id it got.
-
-        `archive` can seek, and is read from its start.
-
-        Raises:
-            ImageRefused: the image's config or layers are such that this engine cannot load them.
-            EngineFault: the archive is not that of `digest`, or the engine failed.
-        """
-        said = self.try_load(archive, digest)
-        if said is not None:
-            again = functools.partial(self.try_load, archive, digest)
-            refusals.judge_load(self, archive, digest, said, again=again)
 
     def try_load(self, archive: BinaryIO, digest: str) -> str | None:
         """Give an archive to the engine; what it says if the image is not there afterwards, else None.

@@ -11,7 +11,7 @@ import secrets
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from docker.errors import APIError, DockerException
 from requests import RequestException
@@ -19,10 +19,8 @@ from requests import RequestException
 from evaluator.verdicts import PlatformFault
 from sandbox import elf, options
 from sandbox.archive import canonical_name
+from sandbox.engine import Engine
 from sandbox.faults import EngineFault
-
-if TYPE_CHECKING:
-    from sandbox.engine import Engine
 
 _PROGRAM = "/known"
 _EXITS_WITH_0 = bytes.fromhex("b83c00000031ff0f05")
@@ -30,7 +28,7 @@ _SECONDS = 60
 
 
 @contextmanager
-def loaded(engine: "Engine") -> Iterator[str]:
+def loaded(engine: Engine) -> Iterator[str]:
     """The id of a known image, which is on the engine for as long as the block runs.
 
     Raises:
@@ -47,7 +45,7 @@ def loaded(engine: "Engine") -> Iterator[str]:
         engine.remove_image(digest)
 
 
-def refused(engine: "Engine", config: Mapping[str, Any], name: str) -> str | None:
+def refused(engine: Engine, config: Mapping[str, Any], name: str) -> str | None:
     """Why the engine does not run the known image with the options of `config`; None where it does.
 
     `name` is a container's; the one that is made here is called after it, and is gone afterwards.

@@ -10,16 +10,13 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from evaluator.verdicts import PlatformFault
 from sandbox import known
+from sandbox.engine import Engine
 from sandbox.faults import EngineFault, ImageRefused
-
-if TYPE_CHECKING:
-    from sandbox.engine import Engine
 
 _END = r"[\s.:]*(?:unknown[\s.:]*)?$"  # containerd puts the kind of an error, of which it has none, behind it
 _FULL = re.compile(rf"(?P<words>no space left on device|disk quota exceeded){_END}", re.IGNORECASE)
@@ -36,12 +33,10 @@ _LEAST_FILES = 10_000
 _CHUNK = 2**20
 
 
-def judge_load(
-    engine: "Engine", archive: BinaryIO, digest: str, said: str, *, again: Callable[[], str | None]
-) -> None:
+def judge_load(engine: Engine, archive: BinaryIO, digest: str, said: str) -> None:
     """Returns if the engine loads the image after all, which it had refused with the words `said`.
 
-    `archive` is what it was given, and can seek. `again` gives it once more; what the engine says then, or None.
+    `archive` is what it was given, and can seek; it is given once more.
 
     Raises:
         ImageRefused: the image's config or layers are such that this engine cannot load them.
@@ -55,12 +50,12 @@ def judge_load(
         raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"loading an image: {said}")
     with known.loaded(engine):
         pass
-    twice = again()
+    twice = engine.try_load(archive, digest)
     if twice is not None:
         raise ImageRefused(twice)
 
 
-def ran_out(engine: "Engine", said: str, size: int = 0, *, image: str | None = None) -> bool:
+def ran_out(engine: Engine, said: str, size: int = 0, *, image: str | None = None) -> bool:
     """Whether the engine's sentence ends with something that its host lacks, as far as can be seen here.
 
     A file system says "no space left" also of an extended attribute that is too long. So where there is room for the
@@ -72,11 +67,11 @@ def ran_out(engine: "Engine", said: str, size: int = 0, *, image: str | None = N
     return found is not None and (image is None or not _says(engine, image, found["words"]))
 
 
-def _says(engine: "Engine", image: str, words: str) -> bool:
+def _says(engine: Engine, image: str, words: str) -> bool:
     return words.lower() in json.dumps(engine.inspect_image(image)).lower()
 
 
-def _has_room(engine: "Engine", size: int) -> bool:
+def _has_room(engine: Engine, size: int) -> bool:
     store = Path(str(engine.host["DockerRootDir"]))
     if not store.is_dir():
         return False
@@ -85,7 +80,7 @@ def _has_room(engine: "Engine", size: int) -> bool:
     return not few and state.f_bavail * state.f_frsize >= _COPIES * size + _LEAST_FREE
 
 
-def _names_its_store(engine: "Engine", said: str) -> bool:
+def _names_its_store(engine: Engine, said: str) -> bool:
     """Whether the sentence is about a file of the engine's own folder: layers are unpacked as if there were none.
 
     But where a name is too long, the image brought all of it but the beginning.

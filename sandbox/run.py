@@ -24,10 +24,8 @@ from sandbox.disks import Disk
 from sandbox.engine import Engine, explanation, translate
 from sandbox.faults import EngineFault
 from sandbox.hints import hints
-from sandbox.jobs import CaseJob, CaseOutcome, Slot
+from sandbox.jobs import CaseJob, CaseOutcome
 from sandbox.watch import Ending, Watch
-
-__all__ = ["Case", "CaseJob", "CaseOutcome", "Slot", "conclude", "execute", "prepare", "remove", "run_case"]
 
 _FILES_PER_DISK = 500_000
 _OUTPUT_SLACK = 8 * 2**20  # a file of exactly the limit has to fit beside the file system's own blocks

@@ -13,8 +13,8 @@ from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
-from server.challenges.api import router as challenges
-from server.datasets.api import router as datasets
+from server.catalog.api import router as catalog
+from server.closing.api import router as closing
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
 from server.front.middleware import Front, State
@@ -27,14 +27,17 @@ from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
+from server.plans.api import router as plans
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
 from server.settings import Settings
+from server.storage.api import router as storage
 from server.submissions.api import router as submissions
 from server.submissions.evaluation_api import router as own_evaluations
 from server.tables import open_database
 from server.teams.api import router as teams
 from server.uploads.api import router as uploads
+from server.versions.api import router as datasets
 from server.web.api import health
 from server.web.api import router as web
 
@@ -49,11 +52,14 @@ _ROUTERS = (
         for router in (
             accounts,
             tokens,
-            challenges,
+            closing,
+            catalog,
+            plans,
             datasets,
             teams,
             uploads,
             images,
+            storage,
             submissions,
             own_evaluations,
             evaluations,

@@ -26,7 +26,7 @@ class BlobStore:
     """Blobs under `root`, one file each, written once and never changed; `room` bounds what may be written.
 
     A blob's time of change says when somebody last relied on it: it was written then, or found instead of being
-    written. One that no row names and that nobody relied on lately may be removed, see `server.sweep`.
+    written. One that no row names and that nobody relied on lately may be removed, see `server.storage.sweep`.
     """
 
     def __init__(self, root: Path, room: Room | None = None) -> None:

@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from contract.bounds import MOST_BIGINT
 from contract.problems import ErrorCode
-from server.deps import get_viewer
+from server.accounts.deps import get_viewer
 from server.refusals import Refusal, code_of, depends_on, refusals
 
 VERSION = "3.0.3"

@@ -21,8 +21,8 @@ from server import strangers
 from server.disk import storage_full
 from server.errors import Problem, busy, database_away
 from server.headers import complete
+from server.pages import error_page, wants_page
 from server.refusals import code_of
-from server.web.pages import error_page, wants_page
 from server.words import shortened, words
 
 _log = structlog.get_logger()

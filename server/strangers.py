@@ -9,8 +9,8 @@ from fastapi.security.utils import get_authorization_scheme_param
 from sqlalchemy.orm import Session
 
 from server.accounts import service as accounts
+from server.accounts.deps import get_admin, get_asker, get_run_worker, get_user
 from server.database import unit_of_work
-from server.deps import get_admin, get_asker, get_run_worker, get_user
 from server.errors import Problem
 from server.refusals import depends_on
 

@@ -25,9 +25,9 @@ from demo.brains.layout import encode_nifti
 from evaluator.spec import Challenge
 from server.challenges.service import apply, get_challenge
 from server.database import connect, session_factory, unit_of_work
-from server.datasets.service import import_fomo
 from server.evaluations.models import CaseRun, Evaluation
 from server.settings import Settings
+from server.versions.service import import_fomo
 from worker.embedded.data import CHECKOUT, secret
 from worker.embedded.postgres import Postgres
 from worker.embedded.process import spawn

@@ -17,10 +17,11 @@ from client.trial import Plan, connect, host_memory, image_on_engine, limits_her
 from evaluator.spec import Challenge, Limits, SpecError, load_challenge, parse_challenge
 from evaluator.terminal import in_line
 from evaluator.verdicts import Fault, Verdict
-from sandbox.engine import Engine, EngineFault
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
 from sandbox.gpu import gpus
+from sandbox.jobs import CaseOutcome
 from sandbox.judge import OUTPUT_FULL, SHM_FULL
-from sandbox.run import CaseOutcome
 
 
 @app.command("try")

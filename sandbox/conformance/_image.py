@@ -24,6 +24,7 @@ from sandbox.archive import DirectorySink, check_archive, write_canonical
 from sandbox.conformance.inside.privileges import SETUID_OWNER, SETUID_PROGRAM
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
+from sandbox.loading import load_image
 
 HOME = "/conformance"
 CALL = (f"{HOME}/python", "-I", "-S", "-B", f"{HOME}/start.py")
@@ -187,4 +188,4 @@ def _load(engine: Engine, config: bytes, layer: bytes, digest: str) -> None:
         with tempfile.TemporaryFile(dir=folder) as canonical:
             write_canonical(facts, sink.open, canonical)
             canonical.seek(0)
-            engine.load(canonical, digest)
+            load_image(engine, canonical, digest)

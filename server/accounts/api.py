@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
 from contract.accounts import (
     AccountOut,
-    Closing,
     Credentials,
     Me,
     OpenSession,
@@ -15,22 +14,15 @@ from contract.accounts import (
     SessionOut,
 )
 from contract.ids import TokenId
-from server.accounts import access, closing, hashing, log_ins, passwords, service, sources
-from server.accounts.principals import User
+from server.accounts import access, hashing, log_ins, passwords, service, sources
+from server.accounts.deps import AskerDep, BearerDep, TokenDep, UserDep
 from server.accounts.schemas import Registration
-from server.database import SessionFactory, unit_of_work
-from server.deps import AskerDep, BearerDep, SessionDep, SettingsDep, TokenDep, UserDep
+from server.database import unit_of_work
+from server.deps import SessionDep, SessionsDep, SettingsDep
 
 router = APIRouter(tags=["accounts"])
 
 
-def _sessions(request: Request) -> SessionFactory:
-    sessions: SessionFactory = request.app.state.sessions
-    return sessions
-
-
-# For endpoints that hash: their units of work are apart, and no connection is held in between.
-SessionsDep = Annotated[SessionFactory, Depends(_sessions)]
 SourceDep = Annotated[str, Depends(sources.source_of)]
 
 
@@ -122,7 +114,7 @@ def change_password(
     body: PasswordChange, sessions: SessionsDep, source: SourceDep, user: AskerDep, token: TokenDep
 ) -> None:
     """Changes one's password; one's other sessions end."""
-    stored = _proven(sessions, user, body.old_password)
+    stored = passwords.proven(sessions, user, body.old_password)
     password_hash = hashing.hashed(body.new_password, known=True)
     with unit_of_work(sessions) as session:
         passwords.change_password(
@@ -134,23 +126,6 @@ def change_password(
             asking_token=token or "",
             revoke_tokens=body.revoke_tokens,
         )
-
-
-@router.post("/me/close", status_code=204)
-def close_account(body: Closing, sessions: SessionsDep, user: AskerDep) -> None:
-    """Closes one's account for good: one leaves one's teams, and all sessions, tokens and invitations end."""
-    _proven(sessions, user, body.password)
-    with unit_of_work(sessions) as session:
-        closing.close_account(session, user.id, actor=user.actor, why="by the person")
-
-
-def _proven(sessions: SessionFactory, user: User, password: str) -> str:
-    """The user's password as it is stored, once they have shown it."""
-    with unit_of_work(sessions) as session:
-        stored = passwords.stored_of(session, user)
-    if not hashing.verifies(stored, password, known=True):
-        raise passwords.wrong_password()
-    return stored
 
 
 @router.post("/password-resets", status_code=204)

@@ -15,7 +15,7 @@ from contract.accounts import Scope
 from contract.ids import UserId
 from contract.problems import ErrorCode
 from server import events
-from server.accounts import tallies
+from server.accounts import hashing, tallies
 from server.accounts.access import end_access
 from server.accounts.log_ins import forget_attempts, password_changed
 from server.accounts.models import Account, PasswordReset, TokenKind
@@ -23,6 +23,7 @@ from server.accounts.principals import User
 from server.accounts.service import locked
 from server.accounts.tallies import Bound
 from server.accounts.tokens import token_hash
+from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict, Forbidden, Gone, NotNow, Unauthorized
 
 RESET_LASTS = timedelta(hours=24)
@@ -31,7 +32,21 @@ _CODE_PREFIX = "prp_"
 _NO_PASSWORD = "!"  # noqa: S105 - no password has this hash
 
 
-def stored_of(session: Session, user: User) -> str:
+def proven(sessions: SessionFactory, user: User, password: str) -> str:
+    """The user's password as it is stored, once they have shown it.
+
+    Raises:
+        Forbidden: it is another one, or the token may only read.
+        NotNow: too often.
+    """
+    with unit_of_work(sessions) as session:
+        stored = _stored(session, user)
+    if not hashing.verifies(stored, password, known=True):
+        raise _wrong_password()
+    return stored
+
+
+def _stored(session: Session, user: User) -> str:
     """The user's password as it is stored, to hold an old one against; counted, for somebody may have their token.
 
     The caller commits this on its own: a wrong password must not undo its count.
@@ -55,7 +70,7 @@ def stored_of(session: Session, user: User) -> str:
     return session.execute(select(Account.password_hash).where(Account.id == user.id)).scalar_one()
 
 
-def wrong_password() -> Forbidden:
+def _wrong_password() -> Forbidden:
     """The answer to a wrong old password."""
     return Forbidden(
         ErrorCode.WRONG_PASSWORD,

@@ -5,7 +5,8 @@ from fastapi import APIRouter
 from contract.accounts import NewTokenOut, NewWorkerOut, TokenIn, TokenOut, WorkerIn
 from contract.ids import TokenId
 from server.accounts import tokens
-from server.deps import AdminDep, RunWorkerDep, SessionDep, UserDep
+from server.accounts.deps import AdminDep, RunWorkerDep, UserDep
+from server.deps import SessionDep
 
 router = APIRouter()
 

@@ -27,10 +27,12 @@ from contract.events import EventOut, Subject
 from contract.ids import EvaluationId, TokenId, UserId
 from contract.statuses import EvaluationStatus
 from contract.texts import Line
-from server.accounts import access, closing, passwords
+from server.accounts import access, passwords
 from server.accounts import service as accounts
+from server.accounts.deps import AdminDep
 from server.admin import evaluations, event_log, pages, people, workers
-from server.deps import AdminDep, SessionDep, SettingsDep
+from server.closing import service as closing
+from server.deps import SessionDep, SettingsDep
 from server.queue.waiting import Which
 
 router = APIRouter(prefix="/admin", tags=["admin"])

@@ -10,10 +10,10 @@ from contract.admin import Disk, Overview, TeamStorage
 from server.challenges.models import Challenge
 from server.disk import Room, Share, gib
 from server.images.models import Image
-from server.images.storage import stored
 from server.settings import Settings
 from server.teams.models import Team
 from server.uploads.models import Upload
+from server.uploads.stored import stored
 
 _FOLDERS = ("blobs", "uploads", "inputs", "references", "scoring", "logs", "worker")
 _WEEK = 7 * 86400.0

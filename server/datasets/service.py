@@ -1,4 +1,4 @@
-"""Importing cases, and bringing versions of them into force and out of the way."""
+"""Importing cases as a version that is not in force yet, which `server.versions` brings there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,13 +12,12 @@ from contract.problems import ErrorCode
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, require_task
 from server.datasets.check import manifest_of
+from server.datasets.current import changes_of, in_force, lock
 from server.datasets.difference import Difference, difference, groups_lost
-from server.datasets.effects import changes_of, in_force
 from server.datasets.findings import Findings, LayoutError
 from server.datasets.models import Dataset, DatasetState
 from server.datasets.overlap import find_overlaps
 from server.datasets.staging import Prepared, Progress, prepare
-from server.datasets.versions import activate, lock
 from server.errors import NotFound
 from server.moves import begin
 from server.settings import Settings
@@ -133,40 +132,6 @@ def check(
         return Report((), prepared.warnings, prepared.notes, len(prepared.cases), changes, state)
     finally:
         prepared.trees.remove()
-
-
-def import_fomo(
-    session: Session,
-    challenge: Challenge,
-    *,
-    phase: str,
-    task: str,
-    source: Path,
-    settings: Settings,
-    actor: str,
-    accept: Accept = never,
-    progress: Progress = lambda done, of: None,
-) -> tuple[Dataset, bool]:
-    """Stages a folder and brings it into force unasked; the dataset, and whether anything changed.
-
-    Raises:
-        LayoutError: see `stage`.
-    """
-    staged = stage(
-        session,
-        challenge,
-        phase=phase,
-        task=task,
-        source=source,
-        settings=settings,
-        actor=actor,
-        accept=accept,
-        progress=progress,
-    )
-    if staged.dataset.state == DatasetState.ACTIVE:
-        return staged.dataset, False
-    activate(session, staged.dataset, settings=settings, actor=actor)
-    return staged.dataset, True
 
 
 def inputs_manifest(dataset: Dataset) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Evaluations and their case runs: the queue, the leases, the verdicts and the scores."""
+"""An evaluation's life: its status and its cases', verdicts, faults, budgets, scoring and receipts."""

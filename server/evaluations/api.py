@@ -15,7 +15,8 @@ from contract.evaluations import (
 )
 from contract.ids import CaseRunId, EvaluationId
 from contract.texts import Name
-from server.deps import AdminDep, SessionDep, SettingsDep
+from server.accounts.deps import AdminDep
+from server.deps import SessionDep, SettingsDep
 from server.evaluations import access, cases, errors, receipt_keys, receipts, summary
 from server.evaluations.excuse import excuse
 from server.evaluations.views import case_for_admin_out, failed_out

@@ -1,48 +1,10 @@
 """Whom a request is counted for. It decides about places in queues only: whether a token is good, endpoints ask."""
 
 import ipaddress
-import threading
-import time
-from collections import OrderedDict
-from dataclasses import dataclass
 
 from starlette.types import Scope
 
 from server.accounts.tokens import token_hash
-
-_MOST_KNOWN = 8192
-_LASTS = 3600.0
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody whose token was good of late."""
-
-    source: str
-    is_admin: bool
-
-
-class People:
-    """Who showed a good token of late, by the token's hash: so many at most, the latest. Called from any thread."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[float, Person]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def note(self, token: str, person: Person) -> None:
-        """Remembers that this token was good."""
-        hashed = token_hash(token)
-        with self._lock:
-            self._known[hashed] = time.monotonic(), person
-            self._known.move_to_end(hashed)
-            if len(self._known) > _MOST_KNOWN:
-                self._known.popitem(last=False)
-
-    def whose(self, hashed: str) -> Person | None:
-        """Whose token has this hash, if it was good within the last hour."""
-        with self._lock:
-            since, person = self._known.get(hashed, (0.0, None))
-        return person if time.monotonic() - since < _LASTS else None
 
 
 def bearer(scope: Scope) -> str | None:

@@ -7,9 +7,9 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.accounts.known import People
 from server.errors import Problem
 from server.front import body, callers
-from server.front.callers import People
 from server.front.lanes import Lane
 from server.front.probe import Probe
 from server.front.table import LANES, Rule, Table

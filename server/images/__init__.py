@@ -1,1 +1,1 @@
-"""Images: archives that passed their check, and how uploads take turns for it."""
+"""Images: what archives became that passed their check."""

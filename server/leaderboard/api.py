@@ -4,8 +4,9 @@ from fastapi import APIRouter, Request, Response
 
 from contract.leaderboard import LeaderboardOut
 from contract.texts import Name
+from server.accounts.deps import ViewerDep
 from server.challenges.service import get_challenge
-from server.deps import SessionDep, ViewerDep
+from server.deps import SessionDep
 from server.leaderboard import service
 from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board

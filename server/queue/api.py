@@ -4,7 +4,8 @@ from fastapi import APIRouter
 
 from contract.ids import EvaluationId
 from contract.queue import PriorityIn, SlotOut, WaitingOut
-from server.deps import AdminDep, SessionDep
+from server.accounts.deps import AdminDep
+from server.deps import SessionDep
 from server.queue import slots
 from server.queue.views import slot_out, waiting_out
 from server.queue.waiting import Which, prioritize, waiting

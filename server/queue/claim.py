@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from contract.leases import SlotOffer
 from contract.statuses import CaseStatus, Mode
 from server.accounts.principals import RunWorker
-from server.evaluations import conduct
 from server.evaluations.models import CaseRun, Evaluation
 from server.ids import new_id
+from server.queue.admission import admit, room
 from server.queue.batches import batch_of, most_of
 from server.queue.policy import WIDTHS, parameters
 from server.settings import Settings
@@ -51,7 +51,7 @@ def claim(session: Session, worker: RunWorker, slot: SlotOffer, *, settings: Set
     Raises:
         NotNow: the slot has a pause or holds as much as it may, or its token has too many slots; nothing is leased.
     """
-    conduct.admit(session, worker, slot.name)
+    admit(session, worker, slot.name)
     found = next(
         filter(None, (_claim_first(session, worker, slot, width, settings) for width in WIDTHS)), None
     )
@@ -61,10 +61,10 @@ def claim(session: Session, worker: RunWorker, slot: SlotOffer, *, settings: Set
     batch = batch_of(session, first, slot)
     wanted = 1 if first.faults else batch.most
     if wanted > 1:
-        wanted = min(wanted, conduct.room(held, batch.mode, most_of(batch.mode, slot)))
+        wanted = min(wanted, room(held, batch.mode, most_of(batch.mode, slot)))
     more = _more(session, first, wanted - 1) if wanted > 1 else ()
     mode = Mode.FRESH if batch.mode is Mode.PACKED and not more else batch.mode
-    conduct.room(held, mode, most_of(mode, slot))
+    room(held, mode, most_of(mode, slot))
     if mode is not Mode.FRESH:
         first.mode = mode
     for run in more:

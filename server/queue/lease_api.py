@@ -28,11 +28,12 @@ from contract.leases import (
 from contract.problems import ErrorCode
 from contract.statuses import Mode
 from contract.texts import BINARY, Name
+from server.accounts.deps import RunWorkerDep, TokenDep
 from server.accounts.principals import RunWorker
 from server.accounts.service import authenticate_run_worker
 from server.blobs import BlobWriter
 from server.database import unit_of_work
-from server.deps import BlobsDep, RunWorkerDep, SessionDep, SettingsDep, TokenDep
+from server.deps import BlobsDep, SessionDep, SettingsDep
 from server.disk import Share
 from server.errors import NotFound, TooLarge, Unprocessable
 from server.evaluations import faults, service

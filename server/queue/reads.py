@@ -20,7 +20,7 @@ from server.challenges.models import Challenge
 from server.datasets.models import Case, Dataset
 from server.errors import NotNow
 from server.evaluations.models import CaseRun, Evaluation
-from server.evaluations.worker_models import WorkerRead
+from server.queue.models import WorkerRead
 from server.teams.models import Team
 
 OFTEN = 8

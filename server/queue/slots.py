@@ -18,6 +18,7 @@ from server.evaluations import conduct
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.status import HAS_CASES
 from server.evaluations.worker_models import WorkerSlot
+from server.queue.admission import make_place
 from server.queue.policy import ANY_RUNTIME, PRESENT_SECONDS
 
 _MANY = 5
@@ -139,7 +140,7 @@ def note_unfit(session: Session, worker: RunWorker, name: str, why: str | None) 
     old = session.scalar(
         select(WorkerSlot.unfit).where(WorkerSlot.worker_id == worker.id, WorkerSlot.name == name)
     )
-    conduct.make_place(session, worker, name)
+    make_place(session, worker, name)
     nothing = {"cpus": 0.0, "memory": 0, "gpus": 0, "gpu_memory": 0, "seen_at": func.now()}
     query = insert(WorkerSlot).values(worker_id=worker.id, name=name, unfit=why, **nothing)
     session.execute(

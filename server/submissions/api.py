@@ -7,8 +7,9 @@ from fastapi import APIRouter, Header, Query, Response
 from contract.ids import SubmissionId, TeamId
 from contract.submissions import QuotaOut, SubmissionIn, SubmissionOut
 from contract.texts import REQUIRED, Name
+from server.accounts.deps import UserDep
 from server.challenges.service import get_challenge
-from server.deps import SessionDep, SettingsDep, UserDep
+from server.deps import SessionDep, SettingsDep
 from server.submissions import quota, service, views
 
 router = APIRouter(tags=["submissions"])

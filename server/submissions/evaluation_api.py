@@ -5,7 +5,8 @@ from fastapi import APIRouter
 from contract.evaluations import CaseOut, RetryIn
 from contract.ids import CaseRunId, EvaluationId
 from contract.submissions import EvaluationOut
-from server.deps import AdminDep, SessionDep, SettingsDep, UserDep
+from server.accounts.deps import AdminDep, UserDep
+from server.deps import SessionDep, SettingsDep
 from server.evaluations import cases, service
 from server.evaluations.api import After, Limit
 from server.evaluations.views import case_out

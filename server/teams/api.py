@@ -16,9 +16,10 @@ from contract.teams import (
     TeamOut,
 )
 from contract.texts import Line, Name
+from server.accounts.deps import AdminDep, UserDep
 from server.challenges.service import get_challenge
-from server.deps import AdminDep, SessionDep, UserDep
-from server.teams import invitations, service
+from server.deps import SessionDep
+from server.teams import invitations, membership, service
 from server.teams.models import Team
 
 router = APIRouter(tags=["teams"])
@@ -41,7 +42,7 @@ def my_team(slug: Name, session: SessionDep, user: UserDep) -> MyTeamOut:
 @router.get("/teams/{team_id}")
 def get_team(team_id: TeamId, session: SessionDep, user: UserDep) -> MyTeamOut:
     """A team, for its members."""
-    return _with_members(session, service.require_member(session, user, team_id))
+    return _with_members(session, membership.require_member(session, user, team_id))
 
 
 @router.get("/teams/{team_id}/invitations")
@@ -77,13 +78,13 @@ def accept_invitation(code: Annotated[str, Line(100)], session: SessionDep, user
 @router.delete("/teams/{team_id}/members/me", status_code=204)
 def leave(team_id: TeamId, session: SessionDep, user: UserDep) -> None:
     """Leaves a team."""
-    service.remove_member(session, user, team_id, user.id)
+    membership.remove_member(session, user, team_id, user.id)
 
 
 @router.delete("/teams/{team_id}/members/{user_id}", status_code=204)
 def remove_member(team_id: TeamId, user_id: UserId, session: SessionDep, user: UserDep) -> None:
     """Takes a member out of a team."""
-    service.remove_member(session, user, team_id, user_id)
+    membership.remove_member(session, user, team_id, user_id)
 
 
 @router.patch("/admin/teams/{team_id}", tags=["admin"])
@@ -94,7 +95,7 @@ def set_standing(team_id: TeamId, body: TeamChangesIn, session: SessionDep, admi
 
 def _with_members(session: SessionDep, team: Team) -> MyTeamOut:
     members = [
-        MemberOut.of(account, membership, user_id=account.id)
-        for membership, account in service.members(session, team.id)
+        MemberOut.of(account, row, user_id=account.id)
+        for row, account in membership.members(session, team.id)
     ]
     return MyTeamOut.of(team, members=members)

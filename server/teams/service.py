@@ -21,28 +21,10 @@ from server.names import display_name, is_reserved, skeleton
 from server.teams.membership import (
     find_team,
     has_team,
-    is_member,
-    members,
-    remove_member,
     require_member,
     unknown_team,
 )
 from server.teams.models import Membership, Team
-
-__all__ = [
-    "choose_team",
-    "create_team",
-    "find_team",
-    "is_member",
-    "members",
-    "name_key",
-    "remove_member",
-    "require_member",
-    "require_part",
-    "set_standing",
-    "team_name",
-    "team_of",
-]
 
 
 def create_team(session: Session, user: User, challenge_id: ChallengeId, *, name: str) -> Team:

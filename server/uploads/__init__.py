@@ -1,1 +1,1 @@
-"""Uploads: archives that come in pieces (tus), until all their bytes are here."""
+"""Uploads: archives that come in pieces (tus), and their check, of which an image comes or a reason why not."""

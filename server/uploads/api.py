@@ -12,14 +12,14 @@ from contract.ids import TeamId, UploadId
 from contract.problems import ErrorCode
 from contract.texts import BINARY, REQUIRED, Name
 from contract.uploads import UploadOut
+from server.accounts.deps import BearerDep, UserDep
 from server.accounts.service import authenticate_user
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
-from server.deps import BearerDep, SessionDep, SettingsDep, UserDep
+from server.deps import SessionDep, SettingsDep
 from server.disk import Share
 from server.errors import BadRequest, Problem
 from server.front.threads import in_stream_thread
-from server.images.storage import Allowed
 from server.settings import Settings
 from server.teams.service import choose_team
 from server.uploads import service
@@ -27,6 +27,7 @@ from server.uploads.models import Upload
 from server.uploads.problems import UnsupportedMedia, VersionMismatch
 from server.uploads.receive import receive
 from server.uploads.schemas import MOST_METADATA, Metadata
+from server.uploads.stored import Allowed
 from server.uploads.turns import require_turn
 from server.wakeups import wake_checkers
 

@@ -20,12 +20,13 @@ from server.accounts.service import require_scope
 from server.database import after_commit
 from server.disk import Room
 from server.errors import BadRequest, Conflict, Gone, NotFound, TooLarge
-from server.images import storage
-from server.teams.membership import may_see
+from server.teams.membership import may_see, require_member
 from server.teams.models import Team
-from server.teams.service import require_member, require_part
+from server.teams.service import require_part
+from server.uploads import stored
 from server.uploads.files import closed_on_error, open_locked, remove, upload_path
 from server.uploads.models import Upload
+from server.uploads.stored import Allowed
 from server.uploads.turns import require_room
 
 UNFINISHED_PER_TEAM = 8
@@ -56,7 +57,7 @@ def create_upload(
     filename: str | None,
     limit: int,
     room: Room,
-    allowed: storage.Allowed,
+    allowed: Allowed,
 ) -> Upload:
     """A new upload of `length` bytes for a team the user may act for.
 
@@ -82,7 +83,7 @@ def create_upload(
             limit=limit,
         )
     _require_few_unfinished(session, team)
-    storage.require(session, team.id, length, allowed)
+    stored.require(session, team.id, length, allowed)
     require_room(session, length, room=room)
     upload = Upload(
         team_id=team.id,

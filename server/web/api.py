@@ -13,8 +13,8 @@ from server.errors import database_away
 from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
+from server.pages import WITH_SCRIPT, page
 from server.queue.slots import standstill
-from server.web.pages import WITH_SCRIPT, page
 
 router = APIRouter(include_in_schema=False)
 health = APIRouter(tags=["health"])

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
-from server.accounts.closing import close_account
 from server.accounts.models import Account
+from server.closing.service import close_account
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
 from server.events import Event

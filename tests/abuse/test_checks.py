@@ -22,8 +22,8 @@ from contract.statuses import UploadStatus
 from contract.wakeups import SCORE_QUEUE, TICK
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation
-from server.images import service
 from server.settings import Settings
+from server.uploads import checks
 from server.uploads.models import Upload
 from server.uploads.service import UNFINISHED_PER_TEAM
 from server.wakeups import WakeUp, sender, wake_checkers, wake_score_workers
@@ -54,7 +54,7 @@ def claim(sessions: SessionFactory, settings: Settings) -> Callable[..., Upload 
 
     def take(most_per_team: int = 1) -> Upload | None:
         with unit_of_work(sessions) as session:
-            return service.claim_upload_to_check(
+            return checks.claim_upload_to_check(
                 session, uploads=settings.uploads, most_per_team=most_per_team
             )
 
@@ -70,7 +70,7 @@ def settle(sessions: SessionFactory, settings: Settings) -> Callable[..., None]:
             began = func.clock_timestamp() - timedelta(seconds=seconds)
             session.execute(update(Upload).where(Upload.id == upload.id).values(check_began_at=began))
         with unit_of_work(sessions) as session:
-            service.settle_invalid(session, upload, "not_a_tar", "It is none.", uploads=settings.uploads)
+            checks.settle_invalid(session, upload, "not_a_tar", "It is none.", uploads=settings.uploads)
 
     return end
 

@@ -18,9 +18,9 @@ from sqlalchemy import update
 
 from contract.statuses import UploadStatus
 from server.database import SessionFactory, unit_of_work
-from server.images.storage import total
 from server.settings import Settings
 from server.uploads.models import Upload
+from server.uploads.stored import total
 from tests.abuse.small_disk import MIB, fill, free, mounted, refused, serving
 from tests.sandbox.archives import legacy, pack, tar
 from tests.server.conftest import Person, Tus

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import func, update
 
 from evaluator.spec import Challenge
-from server.challenges.diff import differences
 from server.challenges.service import apply
 from server.database import unit_of_work
 from server.evaluations import ticks
 from server.evaluations.models import Evaluation
+from server.plans.diff import differences
 from server.submissions.leakage import channels, moments
 from tests.abuse.failures import aged, fail
 from tests.server.conftest import FOMO26, Person

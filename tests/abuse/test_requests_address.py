@@ -18,7 +18,8 @@ from server.database import SessionFactory
 from server.settings import Settings, checked_url
 from tests.server.conftest import Person, Tus
 from worker.admin import up
-from worker.admin.doctor import State, public_address
+from worker.admin.doctor import public_address
+from worker.admin.findings import State
 from worker.admin.platform import Platform, server_environment
 from worker.embedded.account import SetupError
 

@@ -22,7 +22,7 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.images.models import Image
 from server.naming import naming
 from server.settings import Settings
-from server.sweep import Swept, sweep
+from server.storage.sweep import Swept, sweep
 from tests.facts import image_facts
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.organizer import Admin

@@ -26,6 +26,7 @@ from server.evaluations import conduct
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.worker_models import WorkerSlot
 from server.events import Event
+from server.queue.admission import forget_old_slots
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, FakeWorker, Json, Lab
 from tests.server.organizer import Admin
@@ -124,7 +125,7 @@ def test_slots_that_were_not_seen_for_a_month_are_forgotten(lab: Lab, team: Entr
     with unit_of_work(lab.sessions) as session:
         old = func.now() - timedelta(days=31)
         session.execute(update(WorkerSlot).where(WorkerSlot.name == gone.name).values(seen_at=old))
-        assert conduct.forget_old_slots(session) == 1
+        assert forget_old_slots(session) == 1
         assert session.scalars(select(WorkerSlot.name)).all() == [there.name]
 
 

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from evaluator.spec import Challenge
 from server.challenges.service import apply, get_challenge
 from server.database import connect, session_factory, unit_of_work
-from server.datasets.service import import_fomo
 from server.settings import Settings
+from server.versions.service import import_fomo
 from worker.embedded.data import CHECKOUT, secret
 from worker.embedded.postgres import Postgres
 

@@ -13,6 +13,7 @@ from evaluator.spec import Challenge, Limits, load_challenge
 from sandbox.archive import DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
+from sandbox.loading import load_image
 from sandbox.run import run_case
 from tests.hostile.containers import SMALL
 from tests.hostile.images import BY_TRACK, build
@@ -41,7 +42,7 @@ def load(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
         with (folder / "canonical.tar").open("wb") as out:
             write_canonical(facts, sink.open, out)
         with (folder / "canonical.tar").open("rb") as canonical:
-            engine.load(canonical, facts.digest)
+            load_image(engine, canonical, facts.digest)
         loaded.append(facts.digest)
         return facts.digest
 

@@ -12,6 +12,7 @@ from evaluator.spec import Challenge, Limits
 from sandbox.archive import ArchiveInvalid, Bounds, DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
 from sandbox.jobs import CaseJob, Slot
+from sandbox.loading import load_image
 from sandbox.run import run_case
 from tests.hostile.tiny import Entry, entry, file, layer
 from tests.sandbox.archives import config, legacy, pack
@@ -67,7 +68,7 @@ def test_no_node_of_an_image_can_be_opened(
     with (tmp_path / "canonical.tar").open("w+b") as canonical:
         write_canonical(facts, sink.open, canonical)
         canonical.seek(0)
-        engine.load(canonical, facts.digest)
+        load_image(engine, canonical, facts.digest)
     task = challenge.tasks["task5"]
     job = CaseJob(
         name=f"proctor-{uuid.uuid4()}-1",

@@ -25,6 +25,7 @@ from sandbox.archive import (
 )
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault, ImageRefused
+from sandbox.loading import load_image
 from sandbox.programs import require_machine
 from tests.sandbox.archives import LAYER, config, digest, legacy, pack, special, tar
 from tests.sandbox.test_archive_programs import AMD, ARM_AT_THE_END, FINE, PYTHON, layer
@@ -134,7 +135,7 @@ def test_an_image_that_no_engine_loads_is_refused_by_the_check_and_by_the_engine
     with pytest.raises(ArchiveInvalid, match=r"docker build|damaged|build the image again"):
         check_archive(io.BytesIO(data), limit=2**20, sink=DirectorySink(tmp_path / "blobs"))
     with pytest.raises(ImageRefused):
-        engine.load(io.BytesIO(data), digest(image))
+        load_image(engine, io.BytesIO(data), digest(image))
 
 
 OTHER = "sha256:" + "1" * 64
@@ -188,7 +189,7 @@ def test_check_and_engine_agree_on_configs(changes: dict[str, Any], tmp_path: Pa
     except ArchiveInvalid as error:
         said[0] = error.code
     try:
-        engine.load(io.BytesIO(data), digest(image))
+        load_image(engine, io.BytesIO(data), digest(image))
     except (ImageRefused, EngineFault) as error:
         said[1] = str(error)
     engine.remove_image(digest(image))
@@ -202,7 +203,7 @@ def test_an_image_that_names_no_operating_system_is_one_for_linux(tmp_path: Path
     sink = DirectorySink(tmp_path / "blobs")
     data = pack(legacy(LAYER, image=json.dumps(content).encode()))
     facts = check_archive(io.BytesIO(data), limit=2**20, sink=sink)
-    engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)
+    load_image(engine, io.BytesIO(canonical(facts, sink)), facts.digest)
     assert engine.inspect_image(facts.digest)["Os"] in ("linux", "")
     engine.remove_image(facts.digest)
 
@@ -222,7 +223,7 @@ def test_what_the_check_lets_pass_of_names_and_attributes_the_engine_loads(
     sink = DirectorySink(tmp_path / "blobs")
     image = config(layer, author=uuid.uuid4().hex)
     facts = check_archive(io.BytesIO(pack(legacy(layer, image=image))), limit=2**20, sink=sink)
-    engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)
+    load_image(engine, io.BytesIO(canonical(facts, sink)), facts.digest)
     engine.remove_image(facts.digest)
 
 
@@ -231,7 +232,7 @@ def test_as_many_layers_as_the_check_lets_pass_can_be_loaded_and_run(tmp_path: P
     sink = DirectorySink(tmp_path / "blobs")
     layers = [tar((f"f{number}", uuid.uuid4().bytes)) for number in range(Bounds().layers)]
     facts = check_archive(io.BytesIO(pack(legacy(*layers))), limit=2**30, sink=sink)
-    engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)
+    load_image(engine, io.BytesIO(canonical(facts, sink)), facts.digest)
     try:
         name = f"proctor-layers-{uuid.uuid4()}"
         engine.api.create_container(facts.digest, command=["x"], entrypoint=["x"], name=name)
@@ -246,7 +247,7 @@ def test_a_load_that_fails_otherwise_is_the_platforms_fault(tmp_path: Path, engi
     archive, other = canonical(facts, sink), "sha256:" + "0" * 64
     for data, wanted in ((archive[:3000], facts.digest), (b"", facts.digest), (archive, other)):
         with pytest.raises(EngineFault) as caught:
-            engine.load(io.BytesIO(data), wanted)
+            load_image(engine, io.BytesIO(data), wanted)
         assert caught.value.fault in ("image_missing", "engine_unavailable")
     engine.remove_image(canonical_name(facts.digest))
 
@@ -272,7 +273,7 @@ def said(engine: Engine, layers: list[bytes], folder: Path) -> str | None:
     )
     data = io.BytesIO(pack(legacy(*layers, image=image)))
     facts = check_archive(data, limit=2**20, sink=sink, calls=())
-    engine.load(io.BytesIO(canonical(facts, sink)), facts.digest)
+    load_image(engine, io.BytesIO(canonical(facts, sink)), facts.digest)
     try:
         require_machine(engine, facts.digest, [PYTHON, None])
     except ArchiveInvalid as error:

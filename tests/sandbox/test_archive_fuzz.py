@@ -17,6 +17,7 @@ import pytest
 from contract.images import ImageFacts
 from sandbox.archive import ArchiveCode, ArchiveInvalid, DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
+from sandbox.loading import load_image
 from tests.hostile.tiny import PYTHON, entry, file, layer
 from tests.sandbox.archives import Members, config, digest, legacy, oci, pack, together
 from tests.sandbox.sifs import partition, sif, squashfs
@@ -279,7 +280,7 @@ def run(maker: Maker, seeds: range, folder: Path, engine: Engine, loads: int) ->
         write_canonical(facts, sink.open, out)
         out.seek(0)
         try:
-            engine.load(out, facts.digest)
+            load_image(engine, out, facts.digest)
         except Exception as error:
             raise AssertionError(f"{maker.__name__}, seed {seed} is accepted: {error!r}") from error
         finally:

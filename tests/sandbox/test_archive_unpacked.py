@@ -12,6 +12,7 @@ import pytest
 from sandbox.archive import ArchiveInvalid, DirectorySink, canonical_name, check_archive
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault, ImageRefused
+from sandbox.loading import load_image
 from tests.hostile.tiny import Entry, entry, file, layer
 from tests.sandbox.archives import config, digest, legacy, pack
 
@@ -116,7 +117,7 @@ def agreed(engine: Engine, tmp_path: Path) -> Agreed:
             refusal = error.message
         said: str | None = None
         try:
-            engine.load(io.BytesIO(data), digest(image))
+            load_image(engine, io.BytesIO(data), digest(image))
         except (ImageRefused, EngineFault) as error:
             said = str(error)
         engine.remove_image(digest(image))

@@ -12,7 +12,9 @@ from sandbox import parse
 from sandbox.archive import ArchiveInvalid, DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
 from sandbox.faults import ImageRefused
-from sandbox.run import CaseJob, run_case
+from sandbox.jobs import CaseJob
+from sandbox.loading import load_image
+from sandbox.run import run_case
 from tests.hostile.configs import IMAGES, Image
 from tests.hostile.containers import CONTAINERS, Container
 from tests.hostile.images import build_all
@@ -85,7 +87,7 @@ def verdict_of(engine: Engine, row: Image, hostile: Callable[..., CaseJob], fold
         with archive.open("w+b") as canonical:
             write_canonical(facts, sink.open, canonical)
             canonical.seek(0)
-            engine.load(canonical, facts.digest)
+            load_image(engine, canonical, facts.digest)
         return run_case(engine, hostile(image=facts.digest)).verdict.code
     except ImageRefused:
         return "no_start"

@@ -10,7 +10,8 @@ import pytest
 
 from demo.images import build_image
 from evaluator.outputs import decode
-from sandbox.engine import Engine, EngineFault
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
 from sandbox.invoke import NotServed, Session
 from sandbox.jobs import CaseJob
 from sandbox.run import run_case

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from evaluator.spec import Challenge, Limits
 from sandbox import disks
-from sandbox.engine import Engine, EngineFault
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob
 from sandbox.run import prepare, remove, run_case
 from tests.sandbox.conftest import Run

@@ -18,6 +18,7 @@ from sandbox.archive import canonical_name
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault, ImageRefused
 from sandbox.jobs import CaseJob, Slot
+from sandbox.loading import load_image
 from sandbox.refusals import is_whole, ran_out
 from sandbox.run import run_case
 from sandbox.start import sentence
@@ -74,7 +75,7 @@ def test_an_image_that_this_engine_cannot_load_is_the_participants(
     data, name = archive(*layers, **changes)
     assert is_whole(io.BytesIO(data), name)
     with pytest.raises(ImageRefused):
-        engine.load(io.BytesIO(data), name)
+        load_image(engine, io.BytesIO(data), name)
     assert not engine.has_image(name)
 
 
@@ -84,7 +85,7 @@ def test_whatever_an_engine_says_of_one_image_only_is_the_images_fault(said: str
     data, name = archive(GOOD)
     recorded = (status, stream(said) if status == 200 else failure(said))
     with engine_that(loads(recorded, only=name)) as engine, pytest.raises(ImageRefused) as caught:
-        engine.load(io.BytesIO(data), name)
+        load_image(engine, io.BytesIO(data), name)
     assert said in str(caught.value)
 
 
@@ -92,7 +93,7 @@ def test_whatever_an_engine_says_of_one_image_only_is_the_images_fault(said: str
 def test_what_it_says_of_every_image_is_the_platforms(said: str) -> None:
     data, name = archive(GOOD)
     with engine_that(loads((200, stream(said)))) as engine, pytest.raises(EngineFault) as caught:
-        engine.load(io.BytesIO(data), name)
+        load_image(engine, io.BytesIO(data), name)
     assert caught.value.fault is PlatformFault.ENGINE_UNAVAILABLE
     assert "known image" in caught.value.detail
 
@@ -117,7 +118,7 @@ def test_what_a_host_has_run_out_of_is_the_platforms_though_other_images_load(
     data, name = archive(GOOD)
     recorded = stream(said.format(store=engine.host["DockerRootDir"]))
     with engine_that(loads((200, recorded), only=name)) as asked, pytest.raises(EngineFault) as caught:
-        asked.load(io.BytesIO(data), name)
+        load_image(asked, io.BytesIO(data), name)
     assert caught.value.fault is PlatformFault.ENGINE_UNAVAILABLE
 
 
@@ -125,7 +126,7 @@ def test_what_a_host_has_run_out_of_is_the_platforms_though_other_images_load(
 def test_a_gateway_that_finds_no_engine_says_nothing_of_an_image(status: int) -> None:
     data, name = archive(GOOD)
     with engine_that(loads((status, failure("gone")), only=name)) as engine, pytest.raises(EngineFault):
-        engine.load(io.BytesIO(data), name)
+        load_image(engine, io.BytesIO(data), name)
 
 
 def test_an_image_that_is_loaded_at_the_second_try_is_nobodys_fault() -> None:
@@ -134,7 +135,7 @@ def test_an_image_that_is_loaded_at_the_second_try_is_nobodys_fault() -> None:
     said = "rename /tmp/write-set-1 /tmp/sha256/0a: file exists"
     with engine_that(loads((200, stream(said)), only=name, times=1)) as engine:
         try:
-            engine.load(io.BytesIO(data), name)
+            load_image(engine, io.BytesIO(data), name)
             assert engine.has_image(name)
         finally:
             engine.remove_image(name)
@@ -152,7 +153,7 @@ def test_an_engine_that_gives_other_ids_is_told_to_the_organizers(engine: Engine
         engine_that(other_ids) as elsewhere,
         pytest.raises(EngineFault, match="containerd-snapshotter") as caught,
     ):
-        elsewhere.load(io.BytesIO(data), name)
+        load_image(elsewhere, io.BytesIO(data), name)
     assert caught.value.fault is PlatformFault.ENGINE_UNAVAILABLE
     assert not engine.has_image(name)
 
@@ -182,7 +183,7 @@ def test_an_archive_that_was_damaged_on_this_host_is_the_platforms(engine: Engin
     broken = data.replace(mark, mark[::-1])
     for given, wanted in ((broken, name), (data[:3000], name), (b"", name), (data, "sha256:" + "0" * 64)):
         with pytest.raises(EngineFault) as caught:
-            engine.load(io.BytesIO(given), wanted)
+            load_image(engine, io.BytesIO(given), wanted)
         assert caught.value.fault is PlatformFault.IMAGE_MISSING
     engine.remove_image(name)
 
@@ -291,7 +292,7 @@ def test_the_image_is_refused_not_the_disk_that_its_files_fill(
     large = layer_of(file("tmp/large", bytes(50 << 20)), entry("tmp", tarfile.DIRTYPE))
     data, name = archive(large, config={"Entrypoint": ["/x"]})
     path.write_bytes(data)
-    engine.load(io.BytesIO(data), name)
+    load_image(engine, io.BytesIO(data), name)
     try:
         outcome = run_case(engine, make_job(image=name))
     finally:
@@ -309,7 +310,7 @@ def test_an_image_that_says_the_words_of_a_broken_host_is_refused_all_the_same(
     """Its VOLUME is a link in a circle, with whose name the engine ends its sentence."""
     circle = layer_of(entry(name, tarfile.SYMTYPE, f"/{name}"), file("mark", uuid.uuid4().bytes))
     data, image = archive(circle, config={"Entrypoint": ["/x"], "Volumes": {f"/{name}": {}}})
-    engine.load(io.BytesIO(data), image)
+    load_image(engine, io.BytesIO(data), image)
     try:
         outcome = run_case(engine, make_job(image=image))
     finally:

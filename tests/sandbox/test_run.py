@@ -10,7 +10,8 @@ import pytest
 from evaluator.outputs import decode
 from evaluator.spec import Challenge
 from evaluator.verdicts import PlatformFault
-from sandbox.engine import Engine, EngineFault
+from sandbox.engine import Engine
+from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob
 from sandbox.run import run_case
 from tests.hostile.images import NO_PYTHON, build

@@ -11,6 +11,7 @@ from evaluator.verdicts import Fault
 from sandbox.archive import DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
+from sandbox.loading import load_image
 from sandbox.run import run_case
 from tests.hostile.tiny import ARM64, program
 from tests.sandbox.sifs import Files, partition, shell, sif, squashfs
@@ -55,7 +56,7 @@ def run(
         with (tmp_path / "canonical.tar").open("w+b") as archive:
             write_canonical(facts, sink.open, archive)
             archive.seek(0)
-            engine.load(archive, facts.digest)
+            load_image(engine, archive, facts.digest)
         loaded.append(facts.digest)
         task = challenge.tasks["task5"].model_copy(update={"call": call})
         job = CaseJob(

@@ -14,6 +14,7 @@ import pytest
 
 from sandbox.archive import ArchiveInvalid, DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
+from sandbox.loading import load_image
 from tests.hostile.tiny import Entry, entry, file, layer, program
 from tests.sandbox.archives import config, legacy, pack
 from tests.sandbox.sifs import partition, sif, squashfs
@@ -65,7 +66,7 @@ def exported(engine: Engine, tmp_path: Path) -> Iterator[Callable[[bytes], Tree]
         canonical = io.BytesIO()
         write_canonical(facts, sink.open, canonical)
         canonical.seek(0)
-        engine.load(canonical, facts.digest)
+        load_image(engine, canonical, facts.digest)
         loaded.append(facts.digest)
         name = f"proctor-tree-{uuid.uuid4()}"
         engine.api.create_container(facts.digest, command=["x"], entrypoint=["x"], name=name)

@@ -12,12 +12,12 @@ from sqlalchemy import func, select
 from evaluator.spec import Challenge
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
-from server.datasets import versions
 from server.datasets.models import (
     Dataset,
 )
 from server.datasets.service import current_dataset
 from server.settings import Settings
+from server.versions import service as versions
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin, correct, files_of, short, words

@@ -16,18 +16,19 @@ from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge
 from server.challenges.service import get_challenge
 from server.database import SessionFactory, unit_of_work
-from server.datasets import versions
 from server.datasets.models import (
     DATASET_MOVES,
     Dataset,
     DatasetState,
 )
-from server.datasets.service import current_dataset, import_fomo
+from server.datasets.service import current_dataset
 from server.errors import Conflict
 from server.evaluations import scoring
 from server.evaluations.models import Evaluation
 from server.moves import IllegalMove
 from server.settings import Settings
+from server.versions import service as versions
+from server.versions.service import import_fomo
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin, board_of, correct, short, words
 from tests.server.phantoms import FOMO26, phantom

@@ -16,8 +16,9 @@ from server.datasets.findings import Findings, LayoutError
 from server.datasets.fomo_layout import Found, read
 from server.datasets.headers import NotNifti, clean
 from server.datasets.models import Dataset
-from server.datasets.service import current_dataset, import_fomo, inputs_manifest
+from server.datasets.service import current_dataset, inputs_manifest
 from server.settings import Settings
+from server.versions.service import import_fomo
 from tests.e2e.datasets import CANARY, nifti, write_task
 from tests.server.phantoms import FOMO26
 

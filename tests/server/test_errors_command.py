@@ -10,7 +10,8 @@ from server.evaluations.errors import headline
 from tests.server.lab import Entrant, FakeWorker, Lab
 from tests.server.test_admin_commands import Admin, admin  # noqa: F401 - a fixture
 from tests.server.test_retry import end, half  # noqa: F401 - a fixture
-from worker.admin.doctor import State, recorded
+from worker.admin.doctor import recorded
+from worker.admin.findings import State
 
 Half = tuple[str, FakeWorker]
 

@@ -16,13 +16,14 @@ from contract.statuses import UploadStatus
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict, NotFound
 from server.events import Event
-from server.images import service
 from server.images.models import Image
-from server.images.storage import Allowed
+from server.images.service import get_image
 from server.settings import Settings
 from server.teams.membership import lock_team
+from server.uploads import checks
 from server.uploads.files import upload_path
 from server.uploads.models import Upload
+from server.uploads.stored import Allowed
 from tests.facts import image_facts
 from tests.server.conftest import Person, Tus
 
@@ -44,7 +45,7 @@ def claim(sessions: SessionFactory, settings: Settings) -> Callable[[], Upload |
 
     def take() -> Upload | None:
         with unit_of_work(sessions) as session:
-            return service.claim_upload_to_check(session, uploads=settings.uploads, most_per_team=8)
+            return checks.claim_upload_to_check(session, uploads=settings.uploads, most_per_team=8)
 
     return take
 
@@ -73,9 +74,9 @@ def test_a_valid_archive_becomes_an_image_of_the_team(
     upload, facts = claim(), _facts()
     assert upload is not None
     assert str(upload.id) == told["id"]
-    assert service.has_promised_sha256(upload, uploads=settings.uploads)
+    assert checks.has_promised_sha256(upload, uploads=settings.uploads)
     with unit_of_work(sessions) as session:
-        service.settle_valid(session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings))
+        checks.settle_valid(session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings))
     told = tus.http.get(f"/uploads/{told['id']}").json()
     assert (told["status"], told["image"], told["code"]) == ("ready", facts.digest, None)
     assert not upload_path(settings.uploads, upload.id).exists()
@@ -97,11 +98,11 @@ def test_an_image_belongs_to_its_team_alone(
     upload, facts = claim(), _facts()
     assert upload is not None
     with unit_of_work(sessions) as session:
-        service.settle_valid(session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings))
+        checks.settle_valid(session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings))
         theirs = UUID(stranger.http.get(f"/challenges/{slug}/teams/mine").json()["id"])
-        assert service.get_image(session, upload.team_id, facts.digest).digest == facts.digest
+        assert get_image(session, upload.team_id, facts.digest).digest == facts.digest
         with pytest.raises(NotFound, match="Upload its archive first"):
-            service.get_image(session, theirs, facts.digest)
+            get_image(session, theirs, facts.digest)
 
 
 def test_the_same_image_twice_is_one_image(
@@ -113,7 +114,7 @@ def test_the_same_image_twice_is_one_image(
         upload = claim()
         assert upload is not None
         with unit_of_work(sessions) as session:
-            service.settle_valid(
+            checks.settle_valid(
                 session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings)
             )
     with sessions() as session:
@@ -127,7 +128,7 @@ def test_a_team_may_submit_an_image_at_the_moment_in_which_it_is_checked_again(
 
     def settle(upload: Upload) -> None:
         with unit_of_work(sessions) as session:
-            service.settle_valid(
+            checks.settle_valid(
                 session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings)
             )
 
@@ -143,9 +144,7 @@ def test_a_team_may_submit_an_image_at_the_moment_in_which_it_is_checked_again(
         settling = pool.submit(settle, upload)
         with sessions() as other:
             _until_somebody_waits(other)
-        assert service.get_image(session, team, facts.digest).digest == facts.digest, (
-            "neither waits for the other"
-        )
+        assert get_image(session, team, facts.digest).digest == facts.digest, "neither waits for the other"
         session.commit()
         settling.result(timeout=20)
 
@@ -165,7 +164,7 @@ def test_an_invalid_archive_says_why_and_leaves_no_bytes(
     upload = claim()
     assert upload is not None
     with unit_of_work(sessions) as session:
-        service.settle_invalid(
+        checks.settle_invalid(
             session, upload, "not_a_tar", "This is no tar archive.", uploads=settings.uploads
         )
     told = tus.http.get(f"/uploads/{told['id']}").json()
@@ -184,9 +183,9 @@ def test_other_bytes_than_announced_are_noticed(
     assert tus.patch(location, 0, b"9876543210").status_code == 204
     upload = claim()
     assert upload is not None
-    assert not service.has_promised_sha256(upload, uploads=settings.uploads)
+    assert not checks.has_promised_sha256(upload, uploads=settings.uploads)
     with unit_of_work(sessions) as session:
-        service.settle_wrong_sha256(session, upload, uploads=settings.uploads)
+        checks.settle_wrong_sha256(session, upload, uploads=settings.uploads)
     told = tus.http.get(location).json()
     assert (told["status"], told["code"]) == ("rejected", "wrong_sha256")
 
@@ -204,12 +203,12 @@ def test_one_checker_at_a_time_and_a_dead_ones_upload_is_taken_again(
     assert second.id == first.id
     with unit_of_work(sessions) as session:
         with pytest.raises(Conflict):
-            service.renew_check(session, first)
+            checks.renew_check(session, first)
         with pytest.raises(Conflict):
-            service.settle_invalid(session, first, "late", "Too late.", uploads=settings.uploads)
+            checks.settle_invalid(session, first, "late", "Too late.", uploads=settings.uploads)
     with unit_of_work(sessions) as session:
-        service.renew_check(session, second)
-        service.settle_invalid(session, second, "broken", "It is broken.", uploads=settings.uploads)
+        checks.renew_check(session, second)
+        checks.settle_invalid(session, second, "broken", "It is broken.", uploads=settings.uploads)
     assert tus.http.get(f"/uploads/{first.id}").json()["code"] == "broken"
 
 

@@ -16,17 +16,17 @@ import server
 from contract.statuses import CaseStatus, EvaluationStatus, Mode, UploadStatus
 from evaluator.verdicts import PlatformFault
 from server.database import Base, unit_of_work
-from server.datasets import versions
 from server.datasets.models import DATASET_MOVES, Dataset, DatasetState
 from server.evaluations import service
 from server.evaluations.models import CaseRun
 from server.evaluations.status import CASE_MOVES, EVALUATION_MOVES
 from server.events import PLATFORM, Event
-from server.images import service as checks
-from server.images.storage import Allowed
 from server.queue.claim import STATEMENT
+from server.uploads import checks
 from server.uploads.models import UPLOAD_MOVES, Upload
 from server.uploads.service import expire_uploads
+from server.uploads.stored import Allowed
+from server.versions import service as versions
 from tests.facts import image_facts
 from tests.server.conftest import Person, Tus
 from tests.server.lab import Entrant, FakeWorker, Json, Lab

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from contract.challenges import Plan
 from evaluator.spec import Challenge, parse_challenge
 from server.challenges import service
-from server.challenges.diff import differences, span
-from server.challenges.plan import Plan, apply_planned, plan
 from server.database import SessionFactory, unit_of_work
 from server.errors import Conflict
+from server.plans.diff import differences, span
+from server.plans.service import apply_planned, plan
 from tests.server.lab import Entrant, Lab
 from tests.server.phantoms import trees
 from tests.server.test_leaderboard import scored

@@ -9,15 +9,16 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 
+from contract.challenges import Plan
 from evaluator.spec import Challenge, parse_challenge
-from server.challenges.plan import Plan, apply_planned, plan
 from server.challenges.service import apply, get_challenge
 from server.database import SessionFactory, unit_of_work
-from server.datasets.effects import in_force
+from server.datasets.current import in_force
 from server.datasets.models import Dataset
-from server.datasets.versions import activate
 from server.errors import Conflict
+from server.plans.service import apply_planned, plan
 from server.settings import Settings
+from server.versions.service import activate
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin
 from tests.server.phantoms import FOMO26, phantom

@@ -9,14 +9,14 @@ from evaluator.spec import Challenge
 from evaluator.verdicts import PlatformFault
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
-from server.datasets import versions
-from server.datasets.effects import effect_of
 from server.datasets.models import Dataset
 from server.evaluations.errors import parked_sentence
 from server.evaluations.models import Evaluation
 from server.leaderboard.bases import stale
 from server.leaderboard.release import obstacles
 from server.queue import forecast
+from server.versions import service as versions
+from server.versions.effects import effect_of
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 from tests.server.test_faults import BROKEN

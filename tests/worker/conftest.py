@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from demo.images import build_image, ensure_base
 from sandbox.archive import DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
+from sandbox.loading import load_image
 from server.settings import Settings
 from server.tables import open_database
 from tests.server.simulation import Queue, turn_the_clock
@@ -53,7 +54,7 @@ def image(engine: Engine, folder: Path) -> Iterator[str]:
     with (folder / "canonical.tar").open("w+b") as canonical:
         write_canonical(facts, sink.open, canonical)
         canonical.seek(0)
-        engine.load(canonical, facts.digest)
+        load_image(engine, canonical, facts.digest)
     archive.unlink()
     shutil.rmtree(folder / "blobs")
     yield facts.digest

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from sandbox.engine import Engine
 from worker.admin import doctor
-from worker.admin.doctor import State
+from worker.admin.findings import Finding, State
 from worker.admin.main import collect
 from worker.admin.platform import Platform, run_worker_environment, server_environment, services
 from worker.admin.slots import Slot, deal
@@ -81,7 +81,7 @@ def test_doctor_says_what_to_do_without_an_engine(monkeypatch: pytest.MonkeyPatc
         (doctor.disk("disk", Path("/tmp"), warn=10**18, fail=1), State.WARN),
     ],
 )
-def test_doctor_judges(finding: doctor.Finding, state: State) -> None:
+def test_doctor_judges(finding: Finding, state: State) -> None:
     assert finding.state is state
     assert state is State.OK or finding.remedy
 

@@ -7,12 +7,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select, update
 
+from contract.queue import Forecast
 from evaluator.spec import load_challenge
 from server.challenges.service import apply
 from server.database import unit_of_work
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.worker_models import WorkerSlot
-from server.queue.forecast import Forecast, forecast
+from server.queue.forecast import forecast
 from server.queue.outlook import Work, ends
 from tests.facts import image_facts
 from tests.server.simulation import Queue

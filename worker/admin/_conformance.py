@@ -14,7 +14,7 @@ from sandbox.conformance import Result
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
 from sandbox.options import RUNTIMES
-from worker.admin.doctor import Profile
+from worker.admin.findings import Profile
 
 
 def show_conformance(profile: Profile | None, as_json: bool) -> int:

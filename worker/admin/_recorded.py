@@ -10,7 +10,7 @@ from server.evaluations.errors import headline
 from server.leaderboard.bases import Stale, stale
 from server.queue.slots import SlotState, slot_states
 from server.tables import open_database
-from worker.admin.doctor import Finding, State
+from worker.admin.findings import Finding, State
 from worker.embedded.account import SetupError
 from worker.embedded.postgres import Postgres
 

@@ -9,7 +9,7 @@ import typer
 from contract.challenges import Change
 from evaluator.spec import SpecError, load_challenge
 from evaluator.terminal import Console
-from server.challenges.plan import Planned, apply_planned, plan
+from server.plans.service import Planned, apply_planned, plan
 from server.settings import Settings
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.options import Data

@@ -8,9 +8,11 @@ import typer
 from contract.datasets import DatasetOut
 from evaluator.terminal import say
 from server.challenges.service import get_challenge
-from server.datasets import effects, versions
+from server.datasets.current import changes_of
 from server.datasets.models import Dataset
-from server.datasets.views import dataset_out
+from server.versions import effects
+from server.versions import service as versions
+from server.versions.views import dataset_out
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.options import Data
 from worker.admin.tables import Listing, counted, show, show_json
@@ -82,7 +84,7 @@ def activate_dataset(
     with work(settings) as session:
         dataset = versions.find_version(session, digest, challenge=challenge, phase=phase, task=task)
         effect = effects.effect_of(session, dataset)
-        changes = effects.changes_of(session, dataset, settings)
+        changes = changes_of(session, dataset, settings)
         if changes is not None:
             said = "; ".join(changes.lines()) or "no difference"
             say(f"Against the cases in force: {said}", err=True)

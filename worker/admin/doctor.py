@@ -5,8 +5,7 @@ import platform as machine
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +18,7 @@ from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
 from sandbox.gpu import gpus
+from worker.admin.findings import Finding, Profile, State
 from worker.admin.tables import Listing, show, show_json
 from worker.embedded.account import USER
 from worker.embedded.data import data_directory
@@ -29,34 +29,7 @@ _DAYS = 14
 _PORT = 8426
 _OLDEST_ENGINE = (20, 10)
 app = typer.Typer()
-
-
-class Profile(StrEnum):
-    """A profile of the container options."""
-
-    COMPATIBLE = "compatible"
-    STRICT = "strict"
-
-
-class State(StrEnum):
-    """How a finding is to be taken."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
 _LEVELS = {"ok": State.OK, "warning": State.WARN, "problem": State.FAIL}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: what was found, and what to do about it unless it is fine."""
-
-    subject: str
-    state: State
-    found: str
-    remedy: str = ""
 
 
 @app.command("doctor")

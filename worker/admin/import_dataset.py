@@ -11,12 +11,12 @@ from evaluator.terminal import Console, agreed, say
 from server.challenges.service import get_challenge
 from server.datasets import service
 from server.datasets.difference import Difference
-from server.datasets.effects import effect_of
 from server.datasets.findings import LayoutError
 from server.datasets.models import DatasetState
 from server.datasets.service import Report, Staged
-from server.datasets.versions import activate, get_version
 from server.settings import Settings
+from server.versions.effects import effect_of
+from server.versions.service import activate, get_version
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
 from worker.admin.options import Data
 

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from contract.accounts import Email, Password
 from contract.admin import PersonOut
 from evaluator.terminal import say
-from server.accounts import access, closing, hashing, passwords, service
+from server.accounts import access, hashing, passwords, service
 from server.accounts.models import Account
 from server.accounts.schemas import Name
 from server.admin import people
 from server.admin.workers import revoke_made_by
+from server.closing import service as closing
 from server.settings import Settings
 from server.words import words
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work

@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 
 from contract.admin import Overview
 from evaluator.terminal import say
-from server import sweep
 from server.admin.storage import overview, sentence
 from server.disk import gib
+from server.storage import sweep
 from server.tables import open_database
 from worker.admin.context import settings_of, work
 from worker.admin.options import Data

@@ -15,6 +15,7 @@ from contract.leases import Lease
 from sandbox.archive import write_canonical
 from sandbox.engine import Engine
 from sandbox.faults import ImageRefused
+from sandbox.loading import load_image
 from worker.run.image_cache import ImageCache
 
 _REMEMBERED = 600.0
@@ -84,7 +85,7 @@ def _load(engine: Engine, fetch: Fetch, facts: ImageFacts, folder: Path) -> None
     with archive.open("wb") as out:
         write_canonical(facts, lambda digest: _opened_once(blobs[digest]), out)
     with archive.open("rb") as file:
-        engine.load(file, facts.digest)
+        load_image(engine, file, facts.digest)
 
 
 def _opened_once(blob: Path) -> BinaryIO:

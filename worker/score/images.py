@@ -13,13 +13,13 @@ from server.challenges.models import Challenge
 from server.database import SessionFactory, unit_of_work
 from server.disk import Share
 from server.errors import Conflict, DataMissing, StorageFull
-from server.images import service as images
-from server.images.storage import Allowed, stored, too_large_unpacked
 from server.settings import Settings
-from server.sweep import discard, require_stored
+from server.storage.sweep import discard, require_stored
 from server.teams.models import Team
+from server.uploads import checks
 from server.uploads.files import upload_path
 from server.uploads.models import Upload
+from server.uploads.stored import Allowed, stored, too_large_unpacked
 from worker.score.check import CheckEnded, CheckLost, NoRoom, TooMuch, check
 from worker.score.leases import kept
 
@@ -42,7 +42,7 @@ def check_waiting(sessions: SessionFactory, settings: Settings) -> int:
     checked = 0
     while True:
         with unit_of_work(sessions) as session:
-            upload = images.claim_upload_to_check(
+            upload = checks.claim_upload_to_check(
                 session,
                 uploads=settings.uploads,
                 most_per_team=most_per_team(settings),
@@ -64,7 +64,7 @@ def check_waiting(sessions: SessionFactory, settings: Settings) -> int:
 def _put_back(sessions: SessionFactory, upload: Upload) -> None:
     try:
         with unit_of_work(sessions) as session:
-            images.put_back(session, upload)
+            checks.put_back(session, upload)
     except Conflict:
         _log.warning("check_taken", upload=str(upload.id))
 
@@ -77,9 +77,9 @@ def most_per_team(settings: Settings) -> int:
 def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None:
     log = _log.bind(upload=str(upload.id))
     try:
-        if not images.has_promised_sha256(upload, uploads=settings.uploads):
+        if not checks.has_promised_sha256(upload, uploads=settings.uploads):
             with unit_of_work(sessions) as session:
-                images.settle_wrong_sha256(session, upload, uploads=settings.uploads)
+                checks.settle_wrong_sha256(session, upload, uploads=settings.uploads)
             return
         limit, calls = _demands(sessions, upload)
         used, allowed = _stored(sessions, upload), Allowed.by(settings)
@@ -95,7 +95,7 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
     except (ArchiveInvalid, ToolMissing, CheckEnded) as error:
         code, sentence = _refusal(error)
         with unit_of_work(sessions) as session:
-            images.settle_invalid(session, upload, code, sentence, uploads=settings.uploads)
+            checks.settle_invalid(session, upload, code, sentence, uploads=settings.uploads)
         log.info("image_rejected", code=code)
         return
     _settle(sessions, settings, upload, facts)
@@ -107,7 +107,7 @@ def _settle(sessions: SessionFactory, settings: Settings, upload: Upload, facts:
     try:
         with unit_of_work(sessions) as session:
             require_stored(session, settings.blobs, unpacked)
-            images.settle_valid(
+            checks.settle_valid(
                 session,
                 upload,
                 facts,
@@ -135,13 +135,13 @@ def _reject(
     sessions: SessionFactory, settings: Settings, upload: Upload, problem: StorageFull | Conflict
 ) -> None:
     with unit_of_work(sessions) as session:
-        images.settle_invalid(session, upload, problem.code, problem.detail, uploads=settings.uploads)
+        checks.settle_invalid(session, upload, problem.code, problem.detail, uploads=settings.uploads)
     _log.info("image_rejected", upload=str(upload.id), code=problem.code)
 
 
 def _wait_for_room(sessions: SessionFactory, settings: Settings, upload: Upload, needs: int) -> None:
     with unit_of_work(sessions) as session:
-        images.wait_for_room(session, upload, needs=needs, uploads=settings.uploads)
+        checks.wait_for_room(session, upload, needs=needs, uploads=settings.uploads)
     _log.warning("check_waits_for_room", upload=str(upload.id), needs=needs)
 
 
@@ -165,4 +165,4 @@ def _demands(sessions: SessionFactory, upload: Upload) -> tuple[int, set[Call]]:
 
 
 def _renew(upload: Upload, session: Session) -> None:
-    images.renew_check(session, upload)
+    checks.renew_check(session, upload)

@@ -14,10 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from contract.logs import configure
 from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_SCORE
 from server.database import SessionFactory, unit_of_work
-from server.evaluations import conduct, faults
+from server.evaluations import faults
 from server.evaluations.receipt_keys import require_own_key
+from server.queue.admission import forget_old_slots
 from server.settings import Settings
-from server.sweep import sweep as sweep_all
+from server.storage.sweep import sweep as sweep_all
 from server.tables import open_database
 from server.uploads.service import expire_uploads
 from worker.app import make_app
@@ -92,7 +93,7 @@ def tick() -> None:
     with unit_of_work(sessions()) as session:
         expired = faults.expire_leases(session, settings=settings())
         faults.revive_parked(session, settings=settings())
-        conduct.forget_old_slots(session)
+        forget_old_slots(session)
         expire_uploads(session, uploads=settings().uploads)
     if expired:
         _log.warning("leases_expired", count=expired)

@@ -8,21 +8,23 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from contract.ids import ChallengeId, DatasetId
+from contract.ids import DatasetId
 from contract.problems import ErrorCode
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge, get_phase, require_task
 from server.database import after_commit
-from server.datasets.effects import effect_of, in_force
+from server.datasets.current import in_force, lock
 from server.datasets.findings import Findings, some
 from server.datasets.fit import fits, problems_of
 from server.datasets.labels import labels_of
 from server.datasets.models import Case, Dataset, DatasetState
 from server.datasets.overlap import find_overlaps
-from server.datasets.staging import Trees
+from server.datasets.service import Accept, never, stage
+from server.datasets.staging import Progress, Trees
 from server.errors import Conflict, NotFound
 from server.evaluations.models import Evaluation
 from server.settings import Settings
+from server.versions.effects import effect_of
 
 _LEAST_PREFIX = 4
 
@@ -158,12 +160,6 @@ def get_version(session: Session, dataset_id: DatasetId) -> Dataset:
     return dataset
 
 
-def lock(session: Session, challenge_id: ChallengeId) -> Challenge:
-    """One change of a challenge's versions at a time, until the commit; submissions are not held up."""
-    query = select(Challenge).where(Challenge.id == challenge_id)
-    return session.scalars(query.with_for_update(key_share=True)).one()
-
-
 def activate(
     session: Session, dataset: Dataset, *, settings: Settings, actor: str, confirmed: bool = True
 ) -> None:
@@ -205,6 +201,40 @@ def _require_fit(session: Session, dataset: Dataset, challenge: Challenge, setti
         detail = f"{dataset.digest} does not fit the challenge file as it is now: {some(problems)}."
         raise Conflict(ErrorCode.CASES_UNFIT, detail)
     dataset.fits_version_id = challenge.current_version_id
+
+
+def import_fomo(
+    session: Session,
+    challenge: Challenge,
+    *,
+    phase: str,
+    task: str,
+    source: Path,
+    settings: Settings,
+    actor: str,
+    accept: Accept = never,
+    progress: Progress = lambda done, of: None,
+) -> tuple[Dataset, bool]:
+    """Stages a folder and brings it into force unasked; the dataset, and whether anything changed.
+
+    Raises:
+        LayoutError: see `stage`.
+    """
+    staged = stage(
+        session,
+        challenge,
+        phase=phase,
+        task=task,
+        source=source,
+        settings=settings,
+        actor=actor,
+        accept=accept,
+        progress=progress,
+    )
+    if staged.dataset.state == DatasetState.ACTIVE:
+        return staged.dataset, False
+    activate(session, staged.dataset, settings=settings, actor=actor)
+    return staged.dataset, True
 
 
 def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) -> int:

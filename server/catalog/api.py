@@ -1,4 +1,4 @@
-"""Endpoints of challenges: the public ones, and for admins those that apply a file."""
+"""Challenges over HTTP, for everybody."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,21 +6,13 @@ from datetime import datetime
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
-from contract.challenges import (
-    ChallengeApplied,
-    ChallengeApplyIn,
-    ChallengeDetail,
-    ChallengeFileIn,
-    ChallengeOut,
-    PhaseOut,
-    Plan,
-)
+from contract.challenges import ChallengeDetail, ChallengeOut, PhaseOut
 from contract.texts import Name
-from server.challenges import plan, service
+from server.challenges import service
 from server.challenges.models import Challenge
 from server.clock import now
-from server.datasets.effects import tasks_in_force
-from server.deps import AdminDep, SessionDep, SettingsDep
+from server.datasets.current import tasks_in_force
+from server.deps import SessionDep
 
 router = APIRouter(tags=["challenges"])
 
@@ -63,22 +55,3 @@ def get_challenge(session: SessionDep, slug: Name) -> ChallengeDetail:
     challenge = service.get_challenge(session, slug)
     (summary,), spec = _summaries(session, [challenge]), challenge.spec
     return ChallengeDetail.of(summary, version=spec.digest, spec=spec.model_dump(mode="json"))
-
-
-@router.post("/admin/challenges/plan", tags=["admin"])
-def plan_challenge(
-    session: SessionDep, admin: AdminDep, settings: SettingsDep, body: ChallengeFileIn
-) -> Plan:
-    """What applying this file would change, and what would be asked; nothing is changed."""
-    return plan.plan(session, plan.read(body.file, body.overlay, settings=settings), settings=settings)
-
-
-@router.post("/admin/challenges", tags=["admin"])
-def apply_challenge(
-    session: SessionDep, admin: AdminDep, settings: SettingsDep, body: ChallengeApplyIn
-) -> ChallengeApplied:
-    """Make this file the present version of its challenge; 409 with its `questions` where these are not confirmed."""
-    spec = plan.read(body.file, body.overlay, settings=settings)
-    planned = plan.plan(session, spec, settings=settings)
-    changed = plan.apply_planned(session, spec, planned, actor=admin.actor, confirmed=body.confirmed)
-    return ChallengeApplied(changed=changed, plan=planned)

@@ -14,8 +14,7 @@ from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase, SpecError, read_challenge
-from server.challenges import service
-from server.challenges.diff import SECTIONS, differences, gone, is_earlier, span, state
+from server.challenges import service as challenges
 from server.challenges.models import Challenge
 from server.clock import now
 from server.datasets import fit
@@ -24,6 +23,7 @@ from server.datasets.overlap import newly_public
 from server.errors import Conflict, Unprocessable
 from server.evaluations.models import Evaluation
 from server.leaderboard.bases import hidden_by
+from server.plans.diff import SECTIONS, differences, gone, is_earlier, span, state
 from server.settings import Settings
 
 
@@ -41,7 +41,7 @@ class Planned(Plan):
 def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
     """What `apply` would change. References of cases are looked at where `settings` says and they can be read."""
     at = now(session)
-    challenge = service.find_challenge(session, spec.challenge)
+    challenge = challenges.find_challenge(session, spec.challenge)
     if challenge is None or challenge.current_version is None:
         return Planned(
             challenge=spec.challenge,
@@ -93,9 +93,9 @@ def apply_planned(session: Session, spec: Spec, planned: Planned, *, actor: str,
     """
     if planned.questions and not confirmed:
         raise Conflict(ErrorCode.NEEDS_CONFIRMATION, " ".join(planned.questions), questions=planned.questions)
-    challenge = service.find_challenge(session, spec.challenge)
+    challenge = challenges.find_challenge(session, spec.challenge)
     before = None if challenge is None else challenge.current_version_id
-    challenge, changed = service.apply(session, spec, actor=actor, instead_of=planned.present)
+    challenge, changed = challenges.apply(session, spec, actor=actor, instead_of=planned.present)
     fit.note(session, challenge, before, planned._looked_at)
     return changed
 
@@ -113,7 +113,7 @@ def _all_of(spec: Spec, at: datetime) -> list[Change]:
 
 def _similar(session: Session, spec: Spec) -> list[str]:
     """A hint where the name of a new challenge is nearly that of another: everybody sees it at once."""
-    known = [challenge.slug for challenge in service.list_challenges(session)]
+    known = [challenge.slug for challenge in challenges.list_challenges(session)]
     close = get_close_matches(spec.challenge, known, n=1, cutoff=0.8)
     return [f"{spec.challenge} is a new challenge; is {close[0]} meant?"] if close else []
 

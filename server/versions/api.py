@@ -5,10 +5,12 @@ from fastapi import APIRouter
 from contract.datasets import ActivateIn, DatasetOut, DifferenceOut, DroppedOut, EffectOut
 from contract.ids import DatasetId
 from contract.texts import Name
+from server.accounts.deps import AdminDep
 from server.challenges.service import get_challenge
-from server.datasets import effects, versions
-from server.datasets.views import dataset_out
-from server.deps import AdminDep, SessionDep, SettingsDep
+from server.datasets.current import changes_of
+from server.deps import SessionDep, SettingsDep
+from server.versions import effects, service
+from server.versions.views import dataset_out
 
 router = APIRouter(tags=["datasets"])
 
@@ -24,7 +26,7 @@ def list_datasets(
 ) -> list[DatasetOut]:
     """Every version of the cases, the newest of a phase and task first."""
     challenge = get_challenge(session, slug)
-    found = versions.versions(session, challenge, phase=phase, task=task, settings=settings)
+    found = service.versions(session, challenge, phase=phase, task=task, settings=settings)
     return [dataset_out(version) for version in found]
 
 
@@ -33,9 +35,9 @@ def get_effect(
     session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: DatasetId
 ) -> EffectOut:
     """What would happen if this version came into force."""
-    dataset = versions.get_version(session, dataset_id)
+    dataset = service.get_version(session, dataset_id)
     effect = effects.effect_of(session, dataset)
-    changes = effects.changes_of(session, dataset, settings)
+    changes = changes_of(session, dataset, settings)
     difference = None if changes is None else DifferenceOut.of(changes)
     return EffectOut.of(effect, sentence=effect.sentence(), difference=difference)
 
@@ -45,12 +47,12 @@ def activate(
     session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: DatasetId, wanted: ActivateIn
 ) -> None:
     """Brings this version into force. Where evaluations are concerned it answers 409 and says which, unless `yes`."""
-    dataset = versions.get_version(session, dataset_id)
-    versions.activate(session, dataset, settings=settings, actor=admin.actor, confirmed=wanted.yes)
+    dataset = service.get_version(session, dataset_id)
+    service.activate(session, dataset, settings=settings, actor=admin.actor, confirmed=wanted.yes)
 
 
 @router.delete("/admin/datasets/{dataset_id}")
 def drop(session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: DatasetId) -> DroppedOut:
     """Removes the files of a version that is not in force and that no evaluation ran on."""
-    dataset = versions.get_version(session, dataset_id)
-    return DroppedOut(freed=versions.drop(session, dataset, settings=settings, actor=admin.actor))
+    dataset = service.get_version(session, dataset_id)
+    return DroppedOut(freed=service.drop(session, dataset, settings=settings, actor=admin.actor))

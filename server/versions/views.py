@@ -1,7 +1,7 @@
 """Versions of the cases as programs read them."""
 
 from contract.datasets import DatasetOut
-from server.datasets.versions import Version
+from server.versions.service import Version
 
 
 def dataset_out(version: Version) -> DatasetOut:

@@ -1,0 +1,1 @@
+"""Closing accounts: it ends what accounts hold and what teams hold of them, so it stands on both."""

@@ -1,0 +1,39 @@
+"""What a team stores, and taking an image from it, over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+
+from contract.ids import TeamId
+from contract.images import StorageOut
+from server.accounts.deps import UserDep
+from server.deps import SessionDep, SettingsDep
+from server.storage import service
+from server.storage.sweep import discard_removed
+
+router = APIRouter(tags=["images"])
+Digest = Annotated[str, Path(pattern="^sha256:[0-9a-f]{64}$", max_length=71)]
+
+
+@router.delete("/teams/{team_id}/images/{digest}", status_code=204)
+def remove_image(
+    team_id: TeamId,
+    digest: Digest,
+    request: Request,
+    session: SessionDep,
+    user: UserDep,
+    settings: SettingsDep,
+) -> Response:
+    """Takes an image from a team, and from what it stores; not one of an evaluation that may be run again."""
+
+    def gone(blobs: list[str]) -> None:
+        discard_removed(request.app.state.sessions, settings.blobs, blobs)
+
+    service.remove_image(session, user, team_id, digest, discard=gone)
+    return Response(status_code=204)
+
+
+@router.get("/teams/{team_id}/storage")
+def get_storage(team_id: TeamId, session: SessionDep, user: UserDep, settings: SettingsDep) -> StorageOut:
+    """What a team stores and may store, in bytes."""
+    return StorageOut.of(service.get_storage(session, user, team_id), allowed=settings.team_storage)

@@ -1,0 +1,29 @@
+"""What `proctor-admin doctor` says of one thing that it looked at."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Profile(StrEnum):
+    """A profile of the container options."""
+
+    COMPATIBLE = "compatible"
+    STRICT = "strict"
+
+
+class State(StrEnum):
+    """How a finding is to be taken."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: what was found, and what to do about it unless it is fine."""
+
+    subject: str
+    state: State
+    found: str
+    remedy: str = ""
