@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from benchmarks.support.compare import Comparison, Side
-from benchmarks.support.platform import Platform, join, platform, spent
+from benchmarks.support.compare import Side, SideBySide
+from benchmarks.support.platform import RunningPlatform, join, platform, spent
 from demo.brains.layout import write_dataset
 from demo.images import build_baseline_image, ensure_base
 from evaluator.spec import Challenge, load_challenge
@@ -27,7 +27,7 @@ _WAYS: dict[str, dict[str, object]] = {
 }
 
 
-def run() -> list[Comparison]:
+def run() -> list[SideBySide]:
     """Seconds per case of each way; the alternative is one fresh container per case."""
     spec = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml", CHECKOUT / "demo/overlay.yaml")
     with tempfile.TemporaryDirectory(prefix="proctor-bench-") as folder, platform(1) as running:
@@ -49,8 +49,8 @@ def run() -> list[Comparison]:
     name = f"a case of {_TASK}, PyTorch, {CASES} in a row"
     fresh = Side("fresh container each", tuple(seconds["fresh"]))
     return [
-        Comparison(name, Side("two fresh at once", tuple(seconds["packed"])), fresh),
-        Comparison(name, Side("one for many", tuple(seconds["invoke"])), fresh, least=LEAST),
+        SideBySide(name, Side("two fresh at once", tuple(seconds["packed"])), fresh),
+        SideBySide(name, Side("one for many", tuple(seconds["invoke"])), fresh, least=LEAST),
     ]
 
 
@@ -58,7 +58,7 @@ def _with(spec: Challenge, limits: dict[str, object]) -> Challenge:
     return spec.model_copy(update={"limits": spec.limits.model_copy(update=limits)})
 
 
-def _scores(running: Platform, evaluation: str) -> tuple[tuple[str, str, float | None, bytes], ...]:
+def _scores(running: RunningPlatform, evaluation: str) -> tuple[tuple[str, str, float | None, bytes], ...]:
     """Every value with its replicates, to the last bit."""
     query = (
         select(Score).where(Score.evaluation_id == uuid.UUID(evaluation)).order_by(Score.board, Score.metric)

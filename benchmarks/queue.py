@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.support.compare import Comparison, Side
-from benchmarks.support.platform import Platform, Team, join, platform, spent, write_scans
+from benchmarks.support.compare import Side, SideBySide
+from benchmarks.support.platform import RunningPlatform, SubmittingTeam, join, platform, spent, write_scans
 from demo.images import build_image, ensure_base
 from evaluator.spec import Challenge, load_challenge
 from sandbox import options
@@ -36,7 +36,7 @@ with open(arguments["--output"], "wb") as file:
 """
 
 
-def run() -> list[Comparison]:
+def run() -> list[SideBySide]:
     """One slot against one loop, and two slots against two loops side by side."""
     spec = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml", CHECKOUT / "demo/overlay.yaml")
     limits = spec.limits.model_copy(update={"pack": 1})  # a loop runs one container at a time, too
@@ -52,7 +52,7 @@ def run() -> list[Comparison]:
             archive.unlink()
 
 
-def _compare(spec: Challenge, scans: Path, archive: Path, top: Path, slots: int) -> Comparison:
+def _compare(spec: Challenge, scans: Path, archive: Path, top: Path, slots: int) -> SideBySide:
     with platform(slots) as running:
         running.prepare(spec, _TASK, scans)
         team = join(running, spec.challenge, archive)
@@ -66,10 +66,10 @@ def _compare(spec: Challenge, scans: Path, archive: Path, top: Path, slots: int)
     subprocess.run(["docker", "image", "rm", "--force", team.image], check=True, capture_output=True)
     name = f"{CASES} cases, {slots} slot{'s' * (slots > 1)}"
     other = "docker run loop" if slots == 1 else f"{slots} docker run loops"
-    return Comparison(name, Side("queue", tuple(ours)), Side(other, tuple(bare)), least=LEAST)
+    return SideBySide(name, Side("queue", tuple(ours)), Side(other, tuple(bare)), least=LEAST)
 
 
-def _through_the_queue(running: Platform, team: Team) -> float:
+def _through_the_queue(running: RunningPlatform, team: SubmittingTeam) -> float:
     took, own = spent(running, team.run(running, _TASK, _TRACK))
     print(f"  slot time less container time: {(took - own) / CASES * 1e3:.0f} ms a case")
     return took

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.support.compare import Comparison, Side, compare
+from benchmarks.support.compare import Side, SideBySide, compare
 from benchmarks.support.routes import routes
 from evaluator.metrics.classification import auroc
 from evaluator.metrics.resampled import auroc_replicates
@@ -15,7 +15,7 @@ _NAME = f"bootstrap of AUROC, {_RESAMPLES:,} resamples × {_SUBMISSIONS} submiss
 _GAIN = 3  # compiled, the least ratios are so many times larger
 
 
-def run() -> list[Comparison]:
+def run() -> list[SideBySide]:
     """AUROC of 20 submissions in 1,000 resamples of 5,000 cases; the loops do a part, and are extrapolated."""
     rng = np.random.default_rng(26)
     labels = rng.integers(0, 2, _CASES)
@@ -40,7 +40,7 @@ def run() -> list[Comparison]:
     return found
 
 
-def _extrapolated(found: Comparison, least: float) -> Comparison:
+def _extrapolated(found: SideBySide, least: float) -> SideBySide:
     parts = _RESAMPLES * _SUBMISSIONS // _SUBSET
     other = Side(found.other.label, tuple(seconds * parts for seconds in found.other.seconds))
-    return Comparison(found.name, found.ours, other, least=least)
+    return SideBySide(found.name, found.ours, other, least=least)

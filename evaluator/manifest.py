@@ -31,7 +31,7 @@ class ManifestError(ValueError):
     """A manifest or a references directory that cannot be used; the message names the file and the line."""
 
 
-class InputFile(Model):
+class ManifestInput(Model):
     """One input of a case: where it lies, relative to the manifest, and what is in it."""
 
     path: Annotated[str, Field(min_length=1)]
@@ -42,7 +42,7 @@ class ManifestCase(Model):
     """One case: its name and its input files by modality."""
 
     case: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=200)]
-    files: Annotated[dict[str, InputFile], Field(min_length=1)]
+    files: Annotated[dict[str, ManifestInput], Field(min_length=1)]
 
 
 class Manifest(Model):

@@ -133,7 +133,7 @@ def agreed(question: str, *, err: bool = False, abort: bool = False) -> bool:
 _UsageError: Any = typer.BadParameter.__mro__[1]  # typer has no public name for it
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """Commands whose usage errors, which repeat what was typed or what a pattern of the shell found, are harmless."""
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:

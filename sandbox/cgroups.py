@@ -31,7 +31,7 @@ class Usage:
     """Whether the kernel has refused it a process."""
 
 
-class Group:
+class Cgroup:
     """The parent group of one container; `path` is what the engine is told, None where there is none."""
 
     def __init__(self, name: str, info: dict[str, Any], *, privileged: bool) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from evaluator.verdicts import PlatformFault
 from sandbox import seccomp
-from sandbox.disks import Disk
+from sandbox.disks import BoundedDisk
 from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob, Slot
 
@@ -66,7 +66,7 @@ class Mounts:
     """Where a case's files are: the staged inputs, and a disk per writable path where disks can be made."""
 
     inputs: Path
-    disks: Mapping[str, Disk]
+    disks: Mapping[str, BoundedDisk]
 
 
 def volumes_to_bound(image: Mapping[str, Any]) -> list[str]:

@@ -21,9 +21,9 @@ from client.app import (
     out,
     signed_in,
 )
-from client.errors import ClientError, NotSignedIn, Usage
+from client.errors import ClientError, NotSignedIn, WrongUsage
 from client.state import (
-    LogIn,
+    StoredLogIn,
     forget_log_in,
     known_device,
     load_log_in,
@@ -62,7 +62,7 @@ def login(
         token, token_id = _new_token(url, email, password)
     with connect(url, token) as client:
         account = client.me()
-    path = store_log_in(LogIn(url, token, token_id))
+    path = store_log_in(StoredLogIn(url, token, token_id))
     out.print(
         f"Logged in at {url} as {in_line(account.name)} ({in_line(account.email)}). Stored in {path}",
         soft_wrap=True,
@@ -94,7 +94,7 @@ def session(url: str, email: str, password: str) -> Iterator[Client]:
 def _checked(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Usage(f"{url!r} is not a server's address.", "Write it as https://challenge.example.")
+        raise WrongUsage(f"{url!r} is not a server's address.", "Write it as https://challenge.example.")
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         err.print(
             "http:// sends your password and token unencrypted; use https:// if you can.", style="yellow"
@@ -261,6 +261,6 @@ def leave_team(
         slug = choose_challenge(client, challenge).slug
         found = client.team(team) if team else client.my_team(slug)
         if not yes and not agreed(f"Leave team {found.name}?", err=True):
-            raise Usage("You are still in the team.")
+            raise WrongUsage("You are still in the team.")
         client.leave_team(found.id)
     out.print(f"You have left team {found.name}.")

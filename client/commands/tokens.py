@@ -6,7 +6,7 @@ import typer
 
 from client.app import app, chosen, err, out, signed_in
 from client.commands.account import Password, session
-from client.errors import Usage
+from client.errors import WrongUsage
 from client.state import forget_log_in, load_log_in
 from client.terminal import secret
 from evaluator.terminal import agreed, in_line
@@ -86,7 +86,7 @@ def close_account(
     with signed_in() as client:
         email = client.me().email
         if not yes and not agreed(f"Close the account of {email} for good?", err=True):
-            raise Usage("Your account is still open.")
+            raise WrongUsage("Your account is still open.")
         client.close_account(password or secret(f"Password of {in_line(email)}"))
     forget_log_in()
     out.print("Your account is closed. Only the organizers can open it again.")

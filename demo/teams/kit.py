@@ -75,7 +75,7 @@ class Scan:
 
 
 @dataclass(frozen=True)
-class Team:
+class Solution:
     """A team's answer to each task, as functions of the scans by sequence."""
 
     infarct: Callable[[dict[str, Scan]], float]
@@ -86,7 +86,7 @@ class Team:
     embedding: Callable[[dict[str, Scan]], FloatArray]
 
 
-def run(team: Team) -> None:
+def run(team: Solution) -> None:
     """The whole of a container: reads the call, asks the team, writes the output."""
     parser = argparse.ArgumentParser()
     for flag in SEQUENCES:
@@ -112,7 +112,7 @@ def guess_task(sequences: set[str], output: Path) -> str:
     return "task6" if output.suffix == ".npy" else "task3"
 
 
-def _answer(team: Team, task: str, scans: dict[str, Scan], output: Path) -> None:
+def _answer(team: Solution, task: str, scans: dict[str, Scan], output: Path) -> None:
     numbers = {"task1": team.infarct, "task3": team.age, "task5": team.folding}
     if task in numbers:
         output.write_text(f"{numbers[task](scans):.6f}\n")

@@ -25,7 +25,7 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class Interval:
+class AurocInterval:
     """AUROC with its standard error and the interval, cut at 0 and 1.
 
     exact: the estimated standard error is 0, and the bounds are those of `unvarying_interval`.
@@ -54,7 +54,7 @@ def auroc_interval(
     *,
     level: float = 0.95,
     subjects: Sequence[Hashable] | None = None,
-) -> Interval:
+) -> AurocInterval:
     """DeLong's interval of AUROC, or `unvarying_interval` where its standard error is 0.
 
     Args:
@@ -71,9 +71,9 @@ def auroc_interval(
     error = float(np.sqrt(np.sum(_influence(y_true, y_score, subjects) ** 2)))
     bounds = unvarying_interval(y_true, y_score, level=level, subjects=subjects)
     if bounds is not None:
-        return Interval(value, 0.0, *bounds, exact=True)
+        return AurocInterval(value, 0.0, *bounds, exact=True)
     reach = NormalDist().inv_cdf((1 + level) / 2) * error
-    return Interval(value, error, max(value - reach, 0.0), min(value + reach, 1.0))
+    return AurocInterval(value, error, max(value - reach, 0.0), min(value + reach, 1.0))
 
 
 def paired_test(

@@ -11,7 +11,7 @@ from evaluator.metrics import DatasetData, DatasetMetric, NotScored
 from evaluator.metrics.fairness import disparities, members_of
 from evaluator.resampling import seed_of
 from evaluator.scoring._dataset import dataset_metric
-from evaluator.scoring._intervals import Bounds, bounds_of, exact_of, said_of
+from evaluator.scoring._intervals import MetricInterval, bounds_of, exact_of, said_of
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._report import FairnessReport, GroupReport, MetricReport, VariableReport
 from evaluator.scoring._values import BoundMetric, Job, Sample
@@ -68,7 +68,7 @@ def withheld(
 
 def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int) -> GroupReport:
     values: dict[str, float | None] = {}
-    bounds: dict[str, Bounds] = {}
+    bounds: dict[str, MetricInterval] = {}
     part = replace(sample, counts=sample.counts[:, members], units=sample.units[members])
     for key, metric in job.metrics.items():
         compared, parameters = dataset_metric(key, metric).compared(metric.parameters)
@@ -76,7 +76,9 @@ def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int
         values[key] = _value(compared, parameters, data)
         drawn = compared.replicates(data, part.counts, parameters)
         known = values[key] is not None
-        bounds[key] = bounds_of(drawn, part, exact_of(compared, data, part.units)) if known else Bounds()
+        bounds[key] = (
+            bounds_of(drawn, part, exact_of(compared, data, part.units)) if known else MetricInterval()
+        )
     subjects = len(np.unique(part.units))
     notes = {key: said_of(value, bounds[key]) for key, value in values.items() if value is not None}
     return GroupReport(

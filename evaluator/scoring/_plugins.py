@@ -17,7 +17,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from evaluator.metrics import CaseData, DatasetData, DatasetMetric, MetricFailed, MetricPlugin, NotScored
-from evaluator.metrics.plugin_child import Answer
+from evaluator.metrics.plugin_child import CallResult
 from evaluator.metrics.registry import is_built_in
 from evaluator.scoring._report import GroupReport, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job
@@ -175,7 +175,7 @@ class _Process:
         with self._lock:
             line = self._asked(pickle.dumps(call, protocol=5))
         try:
-            answer = Answer.model_validate_json(line)
+            answer = CallResult.model_validate_json(line)
         except ValidationError:
             raise MetricFailed(self._name, _UNREADABLE) from None
         if answer.undefined is not None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from evaluator.spec._challenge import Challenge
 from evaluator.spec._inputs import wrong_inputs
-from evaluator.spec._source import Problem, Source, SpecError, parse_source, read_source
+from evaluator.spec._source import Source, SpecError, SpecProblem, parse_source, read_source
 from evaluator.spec._texts import wrong_texts, wrong_times
 from evaluator.spec._vocabulary import fields_at
 from evaluator.spec._words import Mistake, guess, plain, without_follow_ups, words
@@ -114,9 +114,9 @@ def _misspelt(sources: Sequence[Source], error: Any) -> str:
     return guess(str(name), list(known)) if isinstance(known, dict) and name not in known else ""
 
 
-def _at(sources: Sequence[Source], path: Sequence[str | int], message: str) -> Problem:
+def _at(sources: Sequence[Source], path: Sequence[str | int], message: str) -> SpecProblem:
     best = max(sources, key=lambda source: (source.depth(path), source is sources[0]))
-    return Problem(best.file, best.line_of(path), ".".join(map(plain, path)), _one_line(message))
+    return SpecProblem(best.file, best.line_of(path), ".".join(map(plain, path)), _one_line(message))
 
 
 def _one_line(message: str) -> str:

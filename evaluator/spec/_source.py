@@ -24,7 +24,7 @@ _OF_SIXTY, _OF_EIGHT = re.compile(r"[-+]?[0-9_]+(:[0-9.]+)+"), re.compile(r"[-+]
 
 
 @dataclass(frozen=True)
-class Problem:
+class SpecProblem:
     """One thing wrong with a challenge file; `line` counts from 1 and is None where no line is to blame."""
 
     file: str
@@ -40,7 +40,7 @@ class Problem:
 class SpecError(Exception):
     """A challenge file that cannot be used; `problems` lists everything that is wrong with it."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[SpecProblem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
@@ -109,7 +109,7 @@ def parse_source(name: str, text: str) -> Source:
 
 
 def _refused(file: str, line: int | None, message: str) -> SpecError:
-    return SpecError([Problem(file, line, "", message)])
+    return SpecError([SpecProblem(file, line, "", message)])
 
 
 def _text(path: Path) -> str:

@@ -17,7 +17,7 @@ from sandbox.archive._documents import blob_name, json_at, missing, verified
 from sandbox.archive._errors import SAVE_AGAIN, ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._fields import invalid
 from sandbox.archive._index import Archive, clean_name
-from sandbox.archive._tar import Member
+from sandbox.archive._tar import TarMember
 
 _OURS = "linux/amd64"
 _UNKNOWN = "unknown/unknown"
@@ -30,11 +30,11 @@ _MOST_NAMES = 4
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenImage:
     """The one image of an archive: its config, and the member that holds each layer, from the bottom up."""
 
     config: Config
-    layers: tuple[Member, ...]
+    layers: tuple[TarMember, ...]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class _Image:
     missing: str | None = None
 
 
-def choose(archive: Archive) -> Chosen:
+def choose(archive: Archive) -> ChosenImage:
     """The one image.
 
     Of several variants of amd64 the plainest counts, which every host can run.
@@ -68,7 +68,7 @@ def choose(archive: Archive) -> Chosen:
             f"the archive lists {len(image.layers)} layers and the image config {len(config.layers)}; "
             f"{SAVE_AGAIN}."
         )
-    return Chosen(config, tuple(_layer(archive, name) for name in image.layers))
+    return ChosenImage(config, tuple(_layer(archive, name) for name in image.layers))
 
 
 def _images(archive: Archive) -> list[_Image]:
@@ -85,7 +85,7 @@ def _images(archive: Archive) -> list[_Image]:
         raise
 
 
-def _layer(archive: Archive, name: str) -> Member:
+def _layer(archive: Archive, name: str) -> TarMember:
     member = archive.find(name)
     if member is None:
         raise missing("a layer", name)

@@ -39,7 +39,7 @@ _REMEDY = "On Debian and Ubuntu: apt-get install squashfs-tools (4.5 or newer)."
 
 
 @dataclass(frozen=True)
-class Entry:
+class SquashfsEntry:
     """One entry. `kind` is D, R, S, L, C, B or I; `target` a link's, `size` a file's in bytes, `device` its numbers."""
 
     name: str
@@ -218,7 +218,7 @@ _LINE = re.compile(rb"((?:[^\\ ]|\\.)+) ([DRSLCBI]) (.*)\n", re.DOTALL)
 _DETAILS = re.compile(rb"(\d+) ([0-7]+) (\d+) (\d+) (.*)", re.DOTALL)
 
 
-def parse_entry(line: bytes, position: int) -> Entry:
+def parse_entry(line: bytes, position: int) -> SquashfsEntry:
     """The entry that a definition line states; `position` is how many bytes of data the files before it have.
 
     Raises:
@@ -229,13 +229,13 @@ def parse_entry(line: bytes, position: int) -> Entry:
         raise damaged()
     name, kind, rest = _unescaped(match[1]), match[2].decode(), match[3]
     if kind == "L":
-        return Entry(name, kind, target=_unescaped(rest))
+        return SquashfsEntry(name, kind, target=_unescaped(rest))
     found = _DETAILS.fullmatch(rest if kind != "D" else rest + b" ")
     if found is None or len(found[2]) > 6 or max(map(len, (found[1], found[3], found[4]))) > 10:
         raise damaged()
     numbers = found[5].split()
     size = _size(numbers, position) if kind == "R" else 0
-    return Entry(
+    return SquashfsEntry(
         name,
         kind if kind != "I" or numbers == [b"f"] else "socket",
         int(found[2], 8) & 0o7777,

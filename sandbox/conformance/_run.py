@@ -34,20 +34,20 @@ _BOUNDS = {
 
 
 @dataclass(frozen=True)
-class Check:
+class ConformanceCheck:
     """A row of the suite: its name and what is denied, in words."""
 
     name: str
     denied: str
 
 
-def checks(profile: str, runtime: str = "runc") -> list[Check]:
+def checks(profile: str, runtime: str = "runc") -> list[ConformanceCheck]:
     """The rows for one profile and runtime, in the order of their results."""
-    acts = [Check(act.name, act.denied) for act in ACTS if act.concerns(profile, runtime)]
-    judged = [Check(name, denied) for name, (denied, _) in JUDGES.items()]
-    bounds = [Check(name, denied) for name, (denied, _) in _BOUNDS.items()]
-    last = Check(_LEFT, "containers, volumes and files that stay when a case is over")
-    return [*acts, Check(previous.NAME, previous.DENIED), *judged, *bounds, last]
+    acts = [ConformanceCheck(act.name, act.denied) for act in ACTS if act.concerns(profile, runtime)]
+    judged = [ConformanceCheck(name, denied) for name, (denied, _) in JUDGES.items()]
+    bounds = [ConformanceCheck(name, denied) for name, (denied, _) in _BOUNDS.items()]
+    last = ConformanceCheck(_LEFT, "containers, volumes and files that stay when a case is over")
+    return [*acts, ConformanceCheck(previous.NAME, previous.DENIED), *judged, *bounds, last]
 
 
 def run(
@@ -98,7 +98,7 @@ class _Suite:
         rows = checks(self._profile, self._runtime)
         return [self._result(row, found.get(row.name, "it was not tried")) for row in rows]
 
-    def _result(self, row: Check, got: str | None) -> Result:
+    def _result(self, row: ConformanceCheck, got: str | None) -> Result:
         return Result(row.name, row.denied, got is None, got or "", self._profile, self._runtime)
 
     def _facts(self, image: str) -> dict[str, object]:

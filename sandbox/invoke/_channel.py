@@ -23,7 +23,7 @@ class Closed(Exception):
     """The container has closed its standard output: it has ended, or will never answer again."""
 
 
-class Channel:
+class StandardStreams:
     """Standard input and output of one container, attached before it starts."""
 
     def __init__(self, engine: Engine, container: str) -> None:

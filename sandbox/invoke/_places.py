@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.disks import Disk
+from sandbox.disks import BoundedDisk
 
 _EMPTY = ("/dev/shm", "/dev/mqueue")  # noqa: S108 - paths inside the container
 _LISTED = ("/dev", "/sys/fs/cgroup")
@@ -31,11 +31,11 @@ _SECONDS = 30
 
 
 @dataclass
-class Places:
+class WritablePlaces:
     """The writable places of one running container: `pid` is its first process on this host."""
 
     pid: int
-    disks: Mapping[str, Disk]
+    disks: Mapping[str, BoundedDisk]
     kept: Path
     _listed: dict[str, set[str]] = field(default_factory=dict)
 

@@ -31,7 +31,7 @@ from evaluator.cli import app as evaluator_app
 from evaluator.spec import Challenge
 from evaluator.terminal import Console, harmless, harmless_json, in_line
 from evaluator.verdicts import Fault, Verdict
-from sandbox.run import CaseOutcome
+from sandbox.jobs import CaseOutcome
 from server.database import Base, unit_of_work
 from server.evaluations.models import Evaluation
 from server.evaluations.worker_models import WorkerSlot

@@ -12,7 +12,8 @@ from sandbox import parse
 from sandbox.archive import ArchiveInvalid, DirectorySink, check_archive, write_canonical
 from sandbox.engine import Engine
 from sandbox.faults import ImageRefused
-from sandbox.run import CaseJob, run_case
+from sandbox.jobs import CaseJob
+from sandbox.run import run_case
 from tests.hostile.configs import IMAGES, Image
 from tests.hostile.containers import CONTAINERS, Container
 from tests.hostile.images import build_all

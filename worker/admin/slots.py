@@ -9,7 +9,7 @@ _FOR_CONTAINERS = 0.8  # of the memory; the rest is for the database, the server
 
 
 @dataclass(frozen=True)
-class Slot:
+class SlotShare:
     """One run worker's share: cores, memory in bytes, and a GPU (its UUID and bytes) if there is one."""
 
     cores: tuple[int, ...]
@@ -29,7 +29,7 @@ class Slot:
         return named
 
 
-def deal(workers: int) -> list[Slot]:
+def deal(workers: int) -> list[SlotShare]:
     """One slot per worker: cores and memory in equal shares, a GPU each while there are any.
 
     With fewer cores than workers, some share a core.
@@ -41,5 +41,5 @@ def deal(workers: int) -> list[Slot]:
     for number in range(workers):
         own = tuple(cores[number::workers]) or (cores[number % len(cores)],)
         uuid, gpu_memory = found[number] if number < len(found) else (None, 0)
-        slots.append(Slot(own, memory // workers, uuid, gpu_memory))
+        slots.append(SlotShare(own, memory // workers, uuid, gpu_memory))
     return slots

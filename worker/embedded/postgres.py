@@ -16,7 +16,7 @@ from urllib.parse import quote
 import psycopg
 
 from worker.embedded import binaries, process
-from worker.embedded.account import Account, SetupError, require_passage, service_account
+from worker.embedded.account import SetupError, SystemUser, require_passage, service_account
 from worker.embedded.data import make_directory, path_digest, prepare, secret
 from worker.embedded.process import ServiceError
 
@@ -167,7 +167,7 @@ class Postgres:
         while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    def _initialise(self, home: Path, account: Account | None) -> None:
+    def _initialise(self, home: Path, account: SystemUser | None) -> None:
         """Make the cluster beside its final place, so that an interrupted run leaves nothing half made."""
         fresh = self.data / "postgres.new"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -182,7 +182,7 @@ class Postgres:
             password.unlink()
         fresh.rename(self.cluster)
 
-    def _initdb(self, home: Path, account: Account | None, fresh: Path, password: Path) -> None:
+    def _initdb(self, home: Path, account: SystemUser | None, fresh: Path, password: Path) -> None:
         command: list[str | Path] = [
             home / "bin" / "initdb",
             "-D",
@@ -210,7 +210,7 @@ class Postgres:
                 "Dump it with the old version, or move the directory away to start afresh."
             )
 
-    def _launch(self, home: Path, account: Account | None) -> None:
+    def _launch(self, home: Path, account: SystemUser | None) -> None:
         settings = _SETTINGS | {"unix_socket_directories": str(self.socket_directory)}
         settings |= {} if self.durable else _UNSAFE_BUT_FAST
         command: list[str | Path] = [home / "bin" / "postgres", "-D", self.cluster]
@@ -252,7 +252,7 @@ class Postgres:
                 connection.execute(f'CREATE DATABASE "{DATABASE}"')
 
 
-def _private_directory(directory: Path, account: Account | None) -> None:
+def _private_directory(directory: Path, account: SystemUser | None) -> None:
     """Create a 0700 directory for `account`; one that exists must already be exactly that.
 
     Raises `SetupError` where somebody else made it, since /tmp is open to all.

@@ -21,7 +21,7 @@ class SlotTaken(Exception):
     """Another living worker on this host has the same slot name."""
 
 
-class Host:
+class HostFolder:
     """The shared folder of all run workers on a host."""
 
     def __init__(self, root: Path) -> None:

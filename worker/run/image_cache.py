@@ -11,7 +11,7 @@ import structlog
 
 from contract.images import ImageFacts
 from sandbox.engine import Engine
-from worker.run.host import Host
+from worker.run.host import HostFolder
 
 _log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ class ImageCache:
     that cannot be seen.
     """
 
-    def __init__(self, host: Host, budget: int | None) -> None:
+    def __init__(self, host: HostFolder, budget: int | None) -> None:
         self._host, self._budget = host, budget
         self._folder = host.root / "images"
 
