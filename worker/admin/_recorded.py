@@ -30,12 +30,12 @@ def findings(data: Path, url: str | None) -> list[DoctorFinding]:
         sessions.kw["bind"].dispose()
 
 
-def failures(found: str | None) -> DoctorFinding:
+def failures(counted: str | None) -> DoctorFinding:
     """What the platform failed at lately and what waits for a fault to pass."""
-    if found is None:
+    if counted is None:
         return DoctorFinding("evaluations", FindingState.OK, "none errored in the last day, none parked")
     remedy = "'proctor-admin errors' says why; 'proctor-admin retry' runs again what is errored."
-    return DoctorFinding("evaluations", FindingState.WARN, found, remedy)
+    return DoctorFinding("evaluations", FindingState.WARN, counted, remedy)
 
 
 def strange(states: Sequence[SlotState]) -> Iterator[DoctorFinding]:
@@ -48,11 +48,11 @@ def strange(states: Sequence[SlotState]) -> Iterator[DoctorFinding]:
             yield DoctorFinding(f"slot {state.slot.name}", FindingState.WARN, state.warning, remedy)
 
 
-def metrics(found: Sequence[Stale]) -> Iterator[DoctorFinding]:
+def metrics(differing: Sequence[Stale]) -> Iterator[DoctorFinding]:
     """Whether present metrics are those that scored what the leaderboards hold."""
-    if not found:
+    if not differing:
         yield DoctorFinding("metrics", FindingState.OK, "those that scored what the leaderboards hold")
-    for check in found:
+    for check in differing:
         were = f"{check.evaluations} evaluation{'s were' if check.evaluations != 1 else ' was'} scored"
         what = (
             f"how {were} is not known"

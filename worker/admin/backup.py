@@ -155,8 +155,8 @@ def _copy(source: str, target: str) -> str:
 
 
 def _signature(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, int(found.st_mtime)
+    state = path.stat()
+    return state.st_size, int(state.st_mtime)
 
 
 def _said(rows: dict[str, int], files: dict[str, FileCount]) -> str:

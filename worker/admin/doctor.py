@@ -144,18 +144,18 @@ def table(findings: list[DoctorFinding]) -> Listing:
 
 def python(version: tuple[int, ...]) -> DoctorFinding:
     """Python 3.11 or newer."""
-    found = ".".join(map(str, version))
+    shown = ".".join(map(str, version))
     if version >= (3, 11):
-        return DoctorFinding("Python", FindingState.OK, found)
-    return DoctorFinding("Python", FindingState.FAIL, found, "Install Python 3.11 or newer.")
+        return DoctorFinding("Python", FindingState.OK, shown)
+    return DoctorFinding("Python", FindingState.FAIL, shown, "Install Python 3.11 or newer.")
 
 
 def architecture(system: str, processor: str) -> DoctorFinding:
     """Linux on x86-64, which participants' images are made for."""
-    found = f"{system} {processor}"
+    shown = f"{system} {processor}"
     if (system, processor) == ("Linux", "x86_64"):
-        return DoctorFinding("machine", FindingState.OK, found)
-    return DoctorFinding("machine", FindingState.FAIL, found, "Run workers need Linux on x86-64.")
+        return DoctorFinding("machine", FindingState.OK, shown)
+    return DoctorFinding("machine", FindingState.FAIL, shown, "Run workers need Linux on x86-64.")
 
 
 def wheels() -> Iterator[DoctorFinding]:
@@ -180,16 +180,16 @@ def disk(subject: str, path: Path, *, warn: int, fail: int) -> DoctorFinding:
     """Free bytes where `path` is or will be."""
     existing = next(parent for parent in [path, *path.parents] if parent.exists())
     free = shutil.disk_usage(existing).free
-    found = f"{path}: {free / _GB:.0f} GB free"
+    shown = f"{path}: {free / _GB:.0f} GB free"
     if free < fail:
         return DoctorFinding(
-            subject, FindingState.FAIL, found, f"Free at least {fail / _GB:.0f} GB, or set PROCTOR_DATA."
+            subject, FindingState.FAIL, shown, f"Free at least {fail / _GB:.0f} GB, or set PROCTOR_DATA."
         )
     if free < warn:
         return DoctorFinding(
-            subject, FindingState.WARN, found, "Images of participants are large: plan for 40 GB and more."
+            subject, FindingState.WARN, shown, "Images of participants are large: plan for 40 GB and more."
         )
-    return DoctorFinding(subject, FindingState.OK, found)
+    return DoctorFinding(subject, FindingState.OK, shown)
 
 
 def storage_lasts(data: Path) -> Iterator[DoctorFinding]:
@@ -200,13 +200,13 @@ def storage_lasts(data: Path) -> Iterator[DoctorFinding]:
     from server.settings import Settings
 
     reserve = os.environ.get("PROCTOR_DISK_RESERVE", Settings.model_fields["disk_reserve"].default)
-    found = storage.disk(data, int(reserve))
-    days = storage.days_left(found)
+    room = storage.disk(data, int(reserve))
+    days = storage.days_left(room)
     state = FindingState.OK
-    if not found.for_uploads or (days is not None and days < _DAYS):
-        state = FindingState.WARN if found.for_results else FindingState.FAIL
+    if not room.for_uploads or (days is not None and days < _DAYS):
+        state = FindingState.WARN if room.for_results else FindingState.FAIL
     remedy = "'proctor-admin storage' says what takes it; 'proctor-admin sweep' removes what nothing needs."
-    yield DoctorFinding("storage", state, storage.sentence(found), "" if state is FindingState.OK else remedy)
+    yield DoctorFinding("storage", state, storage.sentence(room), "" if state is FindingState.OK else remedy)
 
 
 def free_port(port: int) -> DoctorFinding:
@@ -263,12 +263,12 @@ def sif_files() -> DoctorFinding:
         return DoctorFinding("SIF files", FindingState.WARN, f"refused: {missing.what}", missing.remedy)
 
 
-def graphics(found: list[tuple[str, int]]) -> DoctorFinding:
+def graphics(cards: list[tuple[str, int]]) -> DoctorFinding:
     """NVIDIA GPUs: optional, but a challenge may ask for one."""
-    if not found:
+    if not cards:
         return DoctorFinding("GPU", FindingState.OK, "none; challenges that require one cannot run here")
-    sizes = ", ".join(f"{memory / 2**30:.0f} GiB" for _, memory in found)
-    return DoctorFinding("GPU", FindingState.OK, f"{len(found)} ({sizes})")
+    sizes = ", ".join(f"{memory / 2**30:.0f} GiB" for _, memory in cards)
+    return DoctorFinding("GPU", FindingState.OK, f"{len(cards)} ({sizes})")
 
 
 def recorded(data: Path) -> Iterator[DoctorFinding]:

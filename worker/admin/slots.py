@@ -36,10 +36,10 @@ def deal(workers: int) -> list[SlotShare]:
     """
     cores = sorted(os.sched_getaffinity(0))
     memory = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _FOR_CONTAINERS)
-    found = gpus()
+    graphics = gpus()
     slots = []
     for number in range(workers):
         own = tuple(cores[number::workers]) or (cores[number % len(cores)],)
-        uuid, gpu_memory = found[number] if number < len(found) else (None, 0)
+        uuid, gpu_memory = graphics[number] if number < len(graphics) else (None, 0)
         slots.append(SlotShare(own, memory // workers, uuid, gpu_memory))
     return slots

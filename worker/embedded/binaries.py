@@ -41,10 +41,10 @@ def _programs(data: Path, account: SystemUser | None, package: str) -> Path:
 
 def _in_wheel(package: str) -> Path:
     """Find the package without importing it: its import looks for directories and warns about them."""
-    found = util.find_spec(package)
-    if found is None or found.origin is None:
+    spec = util.find_spec(package)
+    if spec is None or spec.origin is None:
         raise SetupError(f"{package} is not installed; {_EXTRA}")
-    return Path(found.origin).parent
+    return Path(spec.origin).parent
 
 
 def _copy(sources: list[Path], target: Path) -> None:

@@ -203,10 +203,10 @@ class Postgres:
     def _require_major(self, home: Path) -> None:
         """Refuse a cluster of another major version: PostgreSQL would, with a worse message."""
         wanted = subprocess.run([home / "bin" / "postgres", "-V"], capture_output=True, text=True, check=True)
-        found = (self.cluster / "PG_VERSION").read_text().strip()
-        if wanted.stdout.split()[2].split(".")[0] != found:
+        version = (self.cluster / "PG_VERSION").read_text().strip()
+        if wanted.stdout.split()[2].split(".")[0] != version:
             raise SetupError(
-                f"{self.cluster} was made by PostgreSQL {found}, but {wanted.stdout.strip()} is installed. "
+                f"{self.cluster} was made by PostgreSQL {version}, but {wanted.stdout.strip()} is installed. "
                 "Dump it with the old version, or move the directory away to start afresh."
             )
 
@@ -259,8 +259,8 @@ def _private_directory(directory: Path, account: SystemUser | None) -> None:
     """
     owner = account.owner if account else (os.geteuid(), os.getegid())
     make_directory(directory, 0o700, owner)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner[0] or found.st_mode & 0o077:
+    state = directory.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != owner[0] or state.st_mode & 0o077:
         raise SetupError(f"{directory} exists and is not Proctor's own private directory; remove it")
 
 

@@ -118,12 +118,12 @@ class ImageCache:
                         self.forget(digest)
 
     def _known(self) -> dict[str, Layers]:
-        found: dict[str, Layers] = {}
+        known: dict[str, Layers] = {}
         for path in self._folder.glob("*.loaded"):
             # Another slot forgot it, or was killed while writing.
             with contextlib.suppress(OSError, ValueError):
-                found[f"sha256:{path.stem}"] = json.loads(path.read_text())
-        return found
+                known[f"sha256:{path.stem}"] = json.loads(path.read_text())
+        return known
 
     def _path(self, digest: str) -> Path:
         return self._folder / f"{digest.removeprefix('sha256:')}.loaded"

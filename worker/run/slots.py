@@ -64,5 +64,5 @@ def halves(slot: Slot, memory: int, limits: Limits) -> tuple[Slot, Slot] | None:
         return None
     if len(cores(slot.cpuset)) < 2 * limits.cpus or memory < 2 * limits.memory:
         return None
-    one, other = split(slot, memory, 2)
-    return None if one is None or other is None else (one, other)
+    first, second = split(slot, memory, 2)
+    return None if first is None or second is None else (first, second)

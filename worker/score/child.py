@@ -22,8 +22,10 @@ _REPORTED = (0, 1)  # scored, or the run was rejected: both wrote a report
 # Sent by others, as by the kernel when memory is short; a crash of the child's own is none of them.
 _ENDED_BY = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _LACKING = tuple(
-    os.strerror(one)
-    for one in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+    map(
+        os.strerror,
+        (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+    )
 )
 
 
@@ -72,8 +74,10 @@ def score(folder: Path, *, board: str, references: Path, room: Room) -> Report:
     try:
         return Report.model_validate_json(out.read_bytes())
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, one['loc']))} {one['msg']}".strip() for one in error.errors())
-        raise ScoringFailed(f"{board}: its report cannot be read: {found}") from None
+        told = "; ".join(
+            f"{'.'.join(map(str, flaw['loc']))} {flaw['msg']}".strip() for flaw in error.errors()
+        )
+        raise ScoringFailed(f"{board}: its report cannot be read: {told}") from None
 
 
 def _printed(child: subprocess.Popen[bytes], room: Room) -> bytes:

@@ -136,7 +136,7 @@ def _renew(job: _Job, session: Session) -> None:
 def _fail(sessions: SessionFactory, job: _Job, fault: PlatformFault, error: Exception) -> None:
     """Tells what came of it; where even that fails, the lease runs out by itself."""
     said = str(error) if isinstance(error, ScoringFailed) else f"{type(error).__name__}: {error}"
-    named = without_case_names(said, [one["case"] for one in job.manifest["cases"]])[:_MOST_SAID]
+    named = without_case_names(said, [case["case"] for case in job.manifest["cases"]])[:_MOST_SAID]
     # As a column holds it.
     detail = named.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
     try:
@@ -152,24 +152,24 @@ def _sayable(error: Exception, job: _Job) -> str:
         return f"{type(error).__name__}: {error.strerror}"
     if isinstance(error, exc.SQLAlchemyError):
         return type(error).__name__
-    return without_case_names(str(error), [one["case"] for one in job.manifest["cases"]])
+    return without_case_names(str(error), [case["case"] for case in job.manifest["cases"]])
 
 
 def without_case_names(text: str, cases: Sequence[str]) -> str:
     """`text` with every case named by its place in the manifest, from 1, which an admin can look up."""
     places = {name: place for place, name in enumerate(cases, 1)}
     longest_first = sorted(map(re.escape, cases), key=len, reverse=True)  # sub-1 is a part of sub-12
-    return re.sub("|".join(longest_first), lambda found: f"case {places[found[0]]}", text) if cases else text
+    return re.sub("|".join(longest_first), lambda match: f"case {places[match[0]]}", text) if cases else text
 
 
 def _require_all_read(job: _Job, reports: dict[str, Report]) -> None:
     """Raises ScoringFailed where the evaluator took a stored output for a missing one: ours to mend, never a score."""
     missing = len(job.manifest["cases"]) - len(job.outputs)
     for board, report in reports.items():
-        found = report.extras.missing
-        if found != missing:
+        unread = report.extras.missing
+        if unread != missing:
             raise ScoringFailed(
-                f"{board}: {found} outputs are missing to the evaluator and {missing} in the store"
+                f"{board}: {unread} outputs are missing to the evaluator and {missing} in the store"
             )
 
 
