@@ -99,8 +99,8 @@ def infarct_signs(scans: Mapping[str, Scan]) -> Tensor:
         return torch.zeros(2 * len(SHARES) + 1)
     bright = normalise(dwi)
     restricted = diffusion_restriction(bright, adc, mask)
-    found = [_share(restricted[None], q) for q in SHARES] + [_share(bright[mask][None], q) for q in SHARES]
-    return torch.cat([*found, restricted.mean()[None]]).clamp(min=0).log1p()
+    shares = [_share(restricted[None], q) for q in SHARES] + [_share(bright[mask][None], q) for q in SHARES]
+    return torch.cat([*shares, restricted.mean()[None]]).clamp(min=0).log1p()
 
 
 def _share(values: Tensor, share: float) -> Tensor:

@@ -78,8 +78,8 @@ def segment(
     """Labels in the voxels of the first sequence."""
     volumes, centre = segmentation_volumes(scans, keys, grid)
     chances: Tensor = head(stack_features(trunk, volumes)[None]).softmax(dim=1)[0]
-    found = from_grid(chances[1:], grid, centre, scans[keys[0]])
-    return np.where(found.sum(axis=0) >= 0.5, found.argmax(axis=0) + 1, 0).astype(np.uint8)
+    classes = from_grid(chances[1:], grid, centre, scans[keys[0]])
+    return np.where(classes.sum(axis=0) >= 0.5, classes.argmax(axis=0) + 1, 0).astype(np.uint8)
 
 
 def write(answer: float | NDArray[np.generic], output: Path, *, like: Scan) -> None:

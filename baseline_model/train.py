@@ -76,8 +76,10 @@ def _volumes(sessions: list[dict[str, Path]]) -> list[Tensor]:
 
 
 def _norms(trunk: Trunk, paths: list[Path]) -> Norms:
-    seen = [anatomy(trunk, load(path)) for path in paths]
-    return Norms.of(torch.stack([one.maps for one in seen]), torch.stack([one.descriptor for one in seen]))
+    scans = [anatomy(trunk, load(path)) for path in paths]
+    return Norms.of(
+        torch.stack([scan.maps for scan in scans]), torch.stack([scan.descriptor for scan in scans])
+    )
 
 
 if __name__ == "__main__":

@@ -146,13 +146,13 @@ class _WithId(Protocol):
 _Listed = TypeVar("_Listed", bound=_WithId)
 
 
-def chosen(found: Sequence[_Listed], ending: str, what: str) -> _Listed:
+def chosen(listed: Sequence[_Listed], ending: str, what: str) -> _Listed:
     """The one of a list whose id is or ends with `ending`: ids of one moment begin alike.
 
     Raises:
         WrongUsage: there is none, or several.
     """
-    meant = [item for item in found if ending and item.id.endswith(ending)]
+    meant = [item for item in listed if ending and item.id.endswith(ending)]
     if len(meant) != 1:
         count = f"No {what} has" if not meant else f"{len(meant)} of them have"
         raise WrongUsage(

@@ -71,20 +71,20 @@ def _is_task(folder: Path) -> bool:
 
 
 def _folders(root: Path, depth: int) -> list[Path]:
-    found = [root]
+    folders = [root]
     if depth:
         for child in sorted(root.iterdir()):
             if child.is_dir():
-                found += _folders(child, depth - 1)
-    return found
+                folders += _folders(child, depth - 1)
+    return folders
 
 
 def _inputs(folder: Path, task: Task) -> dict[str, Path]:
-    found = {}
+    paths = {}
     for scan in task.all_inputs:
         suffix = scan.file[scan.file.index(".") :]
         names = [scan.file, *(stem + suffix for stem in (scan.key, *_ALSO.get(scan.key, ())))]
         path = next((folder / name for name in names if (folder / name).is_file()), None)
         if path is not None:
-            found[scan.key] = path
-    return found
+            paths[scan.key] = path
+    return paths

@@ -135,7 +135,7 @@ def require_image_file(path: Path) -> None:
 
 def repeats(submissions: Sequence[SubmissionOut], aim: Aim, images: Mapping[str, str]) -> dict[str, str]:
     """A sentence per task whose very image is under way or scored on this track and phase already."""
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for submission in submissions:
         if (submission.track, submission.phase) != (aim.track, aim.phase):
             continue
@@ -145,5 +145,5 @@ def repeats(submissions: Sequence[SubmissionOut], aim: Aim, images: Mapping[str,
                     f"{evaluation.task} has this very image already, "
                     f"{status_word(evaluation)} in {submission.id}."
                 )
-                found.setdefault(evaluation.task, sentence)
-    return found
+                sentences.setdefault(evaluation.task, sentence)
+    return sentences

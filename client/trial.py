@@ -116,24 +116,24 @@ def _load(engine: Engine, facts: ImageFacts, sink: DirectorySink) -> None:
 
 def _local(engine: Engine, image: str, calls: Collection[Call]) -> str:
     try:
-        found = engine.inspect_image(image)
+        config = engine.inspect_image(image)
     except EngineFault as fault:
         if fault.fault is not PlatformFault.IMAGE_MISSING:
             raise
         raise Local(
             f"There is no local image or file {image!r}.", "`docker images` lists what the engine has."
         ) from None
-    machine = f"{found.get('Os')}/{found.get('Architecture')}"
+    machine = f"{config.get('Os')}/{config.get('Architecture')}"
     if machine != "linux/amd64":
         raise ArchiveRefused(
             "wrong_architecture",
             f"built for {machine}; build it with `docker build --platform linux/amd64 …`.",
         )
     try:
-        require_machine(engine, str(found["Id"]), calls)
+        require_machine(engine, str(config["Id"]), calls)
     except ArchiveInvalid as error:
         raise ArchiveRefused(error.code, error.message) from None
-    return str(found["Id"])
+    return str(config["Id"])
 
 
 def host_memory(engine: Engine) -> tuple[int, int]:

@@ -118,11 +118,11 @@ def _print_cases(client: Client, submission: SubmissionOut) -> None:
 
 def _by_warning(cases: Iterable[CaseOut]) -> dict[str, list[str]]:
     """The names of the cases that each warning is of."""
-    found: dict[str, list[str]] = {}
+    by_warning: dict[str, list[str]] = {}
     for case in cases:
         for warning in case.warnings:
-            found.setdefault(warning, []).append(case.case)
-    return found
+            by_warning.setdefault(warning, []).append(case.case)
+    return by_warning
 
 
 def _look(live: Live, submission: SubmissionOut, seen: str) -> str:

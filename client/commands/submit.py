@@ -71,13 +71,13 @@ def submit(
     server already is not uploaded again.
     """
     with signed_in() as client:
-        found = choose_challenge(client, challenge)
-        spec = client.challenge(found.slug).spec
+        listed = choose_challenge(client, challenge)
+        spec = client.challenge(listed.slug).spec
         sources = _sources(image, task or [], images or [], spec)
-        chosen = _track(found, track), _phase(found, phase)
-        aim = Aim(found.slug, choose_team(client, found.slug, team), *chosen, tuple(sources))
+        chosen = _track(listed, track), _phase(listed, phase)
+        aim = Aim(listed.slug, choose_team(client, listed.slug, team), *chosen, tuple(sources))
         if key is None:  # the same key again is an earlier submission, whatever is open or left by now
-            entered = require_phase(found, aim.phase)
+            entered = require_phase(listed, aim.phase)
             require_open(entered)
             require_cases(entered, aim.tasks)
             require_attempts(client.quota(aim.slug, aim.team), aim, spec)
@@ -96,11 +96,11 @@ def _digests(client: Client, aim: Aim, sources: Mapping[str, str]) -> dict[str, 
         "Interrupted before anything was submitted.",
         "What was uploaded is kept; the same command goes on there.",
     ):
-        found = {
+        digests = {
             source: _on_server(client, aim.slug, aim.team, source)
             for source in dict.fromkeys(sources.values())
         }
-    return {task: found[source] for task, source in sources.items()}
+    return {task: digests[source] for task, source in sources.items()}
 
 
 def _agree(repeated: Mapping[str, str]) -> None:

@@ -55,7 +55,7 @@ def try_image(
         )
     if track is not None and track not in spec.tracks:
         raise WrongUsage(f"There is no track {track!r}.", f"Tracks: {', '.join(spec.tracks)}.")
-    found, problems = find_cases(cases, task, spec.tasks[task])
+    ready, problems = find_cases(cases, task, spec.tasks[task])
     for problem in problems:
         err.print(f"left out: {problem}", style="yellow")
     with _engine() as engine:
@@ -67,8 +67,8 @@ def try_image(
         calls = {task.call for task in spec.tasks.values()}
         with image_on_engine(engine, image, limit=limits.image, calls=calls) as digest:
             plan = TrialPlan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
-            failed = _run(engine, plan, found[:first])
-    total = len(found[:first])
+            failed = _run(engine, plan, ready[:first])
+    total = len(ready[:first])
     out.print(f"{total - failed} of {total} cases valid.")
     raise typer.Exit(Exit.REJECTED if failed else Exit.OK)
 

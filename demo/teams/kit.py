@@ -39,12 +39,12 @@ class Scan:
     def axes(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Coordinates of the voxels from the head's middle in mm, broadcastable along the three axes."""
         few = self.data[::2, ::2, ::2]
-        found = 2 * np.argwhere(few > threshold(few))
-        if not len(found):
-            found = np.array([self.data.shape]) // 2
-        middle = found.mean(axis=0)
-        top = np.percentile(found[:, 2], 99.5) * self.spacing[2]
-        if top - np.percentile(found[:, 2], 0.5) * self.spacing[2] > 120:
+        inside = 2 * np.argwhere(few > threshold(few))
+        if not len(inside):
+            inside = np.array([self.data.shape]) // 2
+        middle = inside.mean(axis=0)
+        top = np.percentile(inside[:, 2], 99.5) * self.spacing[2]
+        if top - np.percentile(inside[:, 2], 0.5) * self.spacing[2] > 120:
             middle[2] = (top - 78) / self.spacing[2]  # the neck's length differs, the top does not
         axes = [(np.arange(n) - m) * s for n, m, s in zip(self.data.shape, middle, self.spacing, strict=True)]
         x, y, z = (axis.astype(np.float32) for axis in axes)

@@ -27,11 +27,11 @@ class Nifti:
     @property
     def order(self) -> list[int]:
         """The stored axis that runs most along right, anterior and superior."""
-        found: list[int] = []
+        axes: list[int] = []
         for world in range(3):
             along = np.abs(self.affine[world, :3])
-            found.append(max((axis for axis in range(3) if axis not in found), key=lambda axis: along[axis]))
-        return found
+            axes.append(max((axis for axis in range(3) if axis not in axes), key=lambda axis: along[axis]))
+        return axes
 
     @property
     def flips(self) -> tuple[int, ...]:
