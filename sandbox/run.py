@@ -262,8 +262,8 @@ def _check(case: PreparedCase) -> parse.Checked:
             collect.from_disk(case.disks[options.OUTPUT].path, job.output_name, suffix, limit, target)
         else:
             collect.from_engine(case.engine, case.container, job.output_name, suffix, limit, target)
-    except collect.NotCollected as found:
-        return parse.Checked(found.verdict)
+    except collect.NotCollected as refusal:
+        return parse.Checked(refusal.verdict)
     return parse.check(case.job, target)
 
 

@@ -131,10 +131,10 @@ def _read(tar: Tar, archive: Archive, contents: Contents) -> tuple[int, ArchiveI
     What holds no image at all is told so, whatever else is odd about it.
     """
     kept, objection = 0, None
-    for found in tar:
-        contents.add(found.name)
+    for entry in tar:
+        contents.add(entry.name)
         try:
-            member = _add(archive, found)
+            member = _add(archive, entry)
         except ArchiveInvalid as error:
             objection = objection or error
             continue
@@ -143,9 +143,9 @@ def _read(tar: Tar, archive: Archive, contents: Contents) -> tuple[int, ArchiveI
     return kept, objection
 
 
-def _add(archive: Archive, found: TarMember) -> TarMember | None:
+def _add(archive: Archive, entry: TarMember) -> TarMember | None:
     """Enters a member under its clean name; directories do not matter."""
-    member = replace(found, name=clean_name(found.name, WHAT))
+    member = replace(entry, name=clean_name(entry.name, WHAT))
     if member.kind not in (REGULAR, DIRECTORY, SYMBOLIC_LINK, HARD_LINK):
         raise ArchiveInvalid(
             ArchiveCode.UNSUPPORTED_MEMBER,

@@ -36,9 +36,9 @@ class Span:
         """
         while self.read(CHUNK):
             pass
-        found = "sha256:" + self._hash.hexdigest()
-        if self._stated and found != self._stated:
-            raise wrong_digest(what, self._stated, found)
+        digest = "sha256:" + self._hash.hexdigest()
+        if self._stated and digest != self._stated:
+            raise wrong_digest(what, self._stated, digest)
 
 
 class _Copy(io.RawIOBase):

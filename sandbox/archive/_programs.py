@@ -31,11 +31,11 @@ def first_entry(stream: BinaryIO, name: str) -> Entry | None:
         ArchiveInvalid: it is no tar.
     """
     tar = Tar(stream, what="the answer", most=8, marked=False)
-    found = Unpacked(Allowance(), "the answer")
+    layer = Unpacked(Allowance(), "the answer")
     for member in tar:
-        found.add(replace(member, name=name), tar.read)
+        layer.add(replace(member, name=name), tar.read)
         break
-    return Stack([found])(name)
+    return Stack([layer])(name)
 
 
 class Programs:
@@ -57,9 +57,9 @@ class Programs:
         for call in calls:
             words = entrypoint if call is None else call
             self._left = _MOST_STEPS
-            for name, found in self._started(words[0], path) if words else ():
-                if found.machine not in (None, "linux/amd64"):
-                    raise _wrong_machine(words[0], name, str(found.machine))
+            for name, program in self._started(words[0], path) if words else ():
+                if program.machine not in (None, "linux/amd64"):
+                    raise _wrong_machine(words[0], name, str(program.machine))
 
     def require_machine_everywhere(self, name: str, places: Iterable[str]) -> None:
         """Returns unless every program at `places` is certainly for another machine, wherever PATH leads `name`.
@@ -69,8 +69,8 @@ class Programs:
         """
         wrong: ArchiveInvalid | None = None
         for place in places:
-            started = [found for _, found in self._started(place, "")]
-            others = [found.machine for found in started if found.machine not in (None, "linux/amd64")]
+            started = [program for _, program in self._started(place, "")]
+            others = [program.machine for program in started if program.machine not in (None, "linux/amd64")]
             if started and not others:
                 return
             if others:

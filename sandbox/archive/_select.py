@@ -97,8 +97,8 @@ def _one(images: Sequence[_Image]) -> _Image:
         raise no_image()
     ours = [image for image in images if image.platform.startswith(_OURS)]
     if not ours:
-        found = sorted({image.platform for image in images})
-        raise wrong_architecture(", ".join(found[:9]))
+        platforms = sorted({image.platform for image in images})
+        raise wrong_architecture(", ".join(platforms[:9]))
     whole = [image for image in ours if image.missing is None]
     if not whole:
         raise _not_whole(ours[0], images)
@@ -217,10 +217,10 @@ def _called(descriptor: dict[str, Any]) -> str:
 
 
 def _descriptors(index: Any) -> list[dict[str, Any]]:
-    found = index.get("manifests") if isinstance(index, dict) else None
-    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+    manifests = index.get("manifests") if isinstance(index, dict) else None
+    if not isinstance(manifests, list) or not all(isinstance(entry, dict) for entry in manifests):
         raise invalid(f"index.json is not an OCI index: it has no list of manifests; {SAVE_AGAIN}.")
-    return found
+    return manifests
 
 
 def _attests(descriptor: dict[str, Any]) -> bool:

@@ -230,12 +230,12 @@ class Unpacked:
                     raise _NoRoomError
                 entry = at[-1].entries[part] = Folder()
             if isinstance(entry, Link):
-                found = self._walk([part], at)
-                if not isinstance(found, Folder):
+                target = self._walk([part], at)
+                if not isinstance(target, Folder):
                     raise self._unpackable(
                         member, f"the link {shown(part)} in its path leads to no folder of the layer"
                     )
-                entry = found
+                entry = target
             if not isinstance(entry, Folder):
                 raise self._unpackable(member, f"{shown(part)} in its path is no folder")
             at.append(entry)

@@ -91,12 +91,12 @@ class _Suite:
                 facts.write_text(repr(self._facts(image) | told))
                 bounds = pool.submit(lambda: {name: self._outcome(image, facts, name) for name in _BOUNDS})
                 acts, later = (self._outcome(image, facts, part) for part in ("acts", "next"))
-                found = self._judge(acts, later, bounds.result())
+                outcomes = self._judge(acts, later, bounds.result())
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
-        found[_LEFT] = self._left()
+        outcomes[_LEFT] = self._left()
         rows = checks(self._profile, self._runtime)
-        return [self._result(row, found.get(row.name, "it was not tried")) for row in rows]
+        return [self._result(row, outcomes.get(row.name, "it was not tried")) for row in rows]
 
     def _result(self, row: ConformanceCheck, got: str | None) -> Result:
         return Result(row.name, row.denied, got is None, got or "", self._profile, self._runtime)
@@ -147,17 +147,19 @@ class _Suite:
     ) -> dict[str, str | None]:
         """What could be done, by check; None where it was denied."""
         first = said(_log(acts))
-        found: dict[str, str | None] = dict.fromkeys(
+        outcomes: dict[str, str | None] = dict.fromkeys(
             (row.name for row in checks(self._profile, self._runtime)), _why(acts)
         )
-        found |= first.acts
+        outcomes |= first.acts
         left = set(first.world.get("left", ())) >= _ALWAYS_WRITABLE
-        found[previous.NAME] = said(_log(later)).acts.get(previous.NAME, _why(later)) if left else _why(acts)
+        outcomes[previous.NAME] = (
+            said(_log(later)).acts.get(previous.NAME, _why(later)) if left else _why(acts)
+        )
         for name, (_, judge) in JUDGES.items():
-            found[name] = _judged(judge, first.world, self._canary, _why(acts))
+            outcomes[name] = _judged(judge, first.world, self._canary, _why(acts))
         for name, (_, faults) in _BOUNDS.items():
-            found[name] = _bounded(name, bounds[name], faults)
-        return found
+            outcomes[name] = _bounded(name, bounds[name], faults)
+        return outcomes
 
     def _left(self) -> str | None:
         """What is still there after a while: a container that starts meanwhile holds every mount for a moment."""

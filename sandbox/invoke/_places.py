@@ -79,15 +79,15 @@ class WritablePlaces:
 
 def _writable(pid: int) -> set[str]:
     """Mount points that this process may write to, but those of the kernel's own file systems."""
-    found = set()
+    targets = set()
     for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
         target, options = before.split()[4:6]
         kind, _, whole = after.split()[:3]
         read_only = "ro" in options.split(",") or "ro" in whole.split(",")
         if not read_only and kind not in _KERNEL and not _is_device(pid, target):
-            found.add(target)
-    return found
+            targets.add(target)
+    return targets
 
 
 def _is_device(pid: int, target: str) -> bool:
