@@ -132,9 +132,9 @@ class OneWay:
         return float(distances[order][min(at, len(order) - 1)])
 
     def _near_profile(self) -> DistanceProfile:
-        found = [(length, met) for length, met in self._near if met.any()]
-        lengths = np.array([length for length, _ in found])
-        areas = np.array([met @ self._areas for _, met in found])
+        near = [(length, met) for length, met in self._near if met.any()]
+        lengths = np.array([length for length, _ in near])
+        areas = np.array([met @ self._areas for _, met in near])
         return DistanceProfile(lengths, areas, self.total)
 
     @property

@@ -131,9 +131,9 @@ def _numpy_surface(mask: NDArray[np.bool_], grid: CodeLayout) -> Surface:
         begin = grid.start + first * grid.plane
         end = min(begin + planes * grid.plane, grid.start + grid.shape[0] * grid.plane)
         if np.count_nonzero(cells[begin : end + grid.plane]):
-            found = _encode(cells, codes, begin, end, grid)
-            histogram += found[0]
-            parts.append(found[1])
+            encoded = _encode(cells, codes, begin, end, grid)
+            histogram += encoded[0]
+            parts.append(encoded[1])
     surface = Surface(grid, codes, histogram)
     if not any(part is None for part in parts):
         listed = [part for part in parts if part is not None]

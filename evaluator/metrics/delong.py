@@ -153,13 +153,13 @@ def ovr_unvarying_interval(
         subjects: as for `unvarying_interval`.
     """
     label, score = class_scores(y_true, y_score)
-    found = [
+    intervals = [
         unvarying_interval(label == column, score[:, column], level=level, subjects=subjects)
         for column in ([1] if score.shape[1] == 2 else range(score.shape[1]))
         if 0 < (label == column).sum() < len(label)
     ]
-    known = [bounds for bounds in found if bounds is not None]
-    if not known or len(known) < len(found):
+    known = [bounds for bounds in intervals if bounds is not None]
+    if not known or len(known) < len(intervals):
         return None
     low, high = np.mean(known, axis=0)
     return float(low), float(high)

@@ -94,13 +94,13 @@ class BetweenGroups:
     def weighted(self, data: DatasetData, counts: Counts, parameters: GroupComparison) -> Values:
         """Mean over variables of 1 − disparity; variables without a value left out."""
         metric, inner = self.compared(parameters)
-        found = [
+        values = [
             1
             - disparities(metric, inner, data, [counts * members for members in members_of(groups).values()])
             for groups in data.groups.values()
             if any(group is not None for group in groups)  # a variable nobody has a value of compares nothing
         ]
-        return mean_of_finite(np.array(found)) if found else np.full(len(counts), np.nan)
+        return mean_of_finite(np.array(values)) if values else np.full(len(counts), np.nan)
 
 
 def members_of(groups: Sequence[str | None]) -> dict[str, NDArray[np.bool_]]:

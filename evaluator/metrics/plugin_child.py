@@ -75,8 +75,8 @@ def _bound(name: str, fields: dict[str, Any]) -> Callable[..., float | list[floa
         if not isinstance(metric, DatasetMetric):
             raise TypeError("only metrics of whole datasets replace outputs")
         label, classes = arguments
-        found = metric.replacement(label, classes, parameters)
-        return [float(number) for number in islice(found, classes + 1)]  # one too many tells as much as all
+        scores = metric.replacement(label, classes, parameters)
+        return [float(number) for number in islice(scores, classes + 1)]  # one too many tells as much as all
 
     return called
 

@@ -35,10 +35,10 @@ def lookup(name: str) -> MetricPlugin:
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
-    found = _found(name)
-    if not isinstance(found, CaseMetric | DatasetMetric):
+    plugin = _found(name)
+    if not isinstance(plugin, CaseMetric | DatasetMetric):
         raise UnknownMetric(f"{name!r} is neither a CaseMetric nor a DatasetMetric")
-    return found
+    return plugin
 
 
 _COMPARISONS = (

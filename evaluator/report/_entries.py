@@ -18,9 +18,9 @@ class TeamReport:
 
 def entries_of(entrants: Sequence[Entrant], board: str) -> list[TeamReport]:
     """Those who have a report of the board, rejected or not, by name."""
-    found = [
+    entries = [
         TeamReport(entrant.team, entrant.reports[board], entrant.baseline)
         for entrant in entrants
         if board in entrant.reports
     ]
-    return sorted(found, key=lambda entry: entry.team)
+    return sorted(entries, key=lambda entry: entry.team)

@@ -79,13 +79,13 @@ def _bias(board: Board, entries: Sequence[TeamReport]) -> list[str]:
     """How far the resamples of fairness lie below its values."""
     sentences = []
     for key, metric in board.metrics.items():
-        found = [
+        shifts = [
             float(np.mean([value for value in report.replicates if value is not None])) - report.value
             for report in (entry.report.metrics[key] for entry in entries)
             if report.value is not None and any(value is not None for value in report.replicates)
         ]
-        if found and _compares(metric):
-            spread = f"{min(found):+.3f} to {max(found):+.3f}".replace("-", "−")
+        if shifts and _compares(metric):
+            spread = f"{min(shifts):+.3f} to {max(shifts):+.3f}".replace("-", "−")
             sentences.append(
                 f"{title_of(board, key)}: the mean of the resamples minus the value is {spread}. By about as much its "
                 "intervals lie too low; the value itself lies too low by what chance alone gives (table above)."
@@ -101,14 +101,14 @@ def _bounds(group: str) -> tuple[list[float], str]:
 def _variable(
     board: Board, key: str, variable: str, groups: list[str], entries: Sequence[TeamReport]
 ) -> tuple[Figure, HtmlTable] | None:
-    found = [[_group(entry, variable, name) for name in groups] for entry in entries]
+    lines = [[_group(entry, variable, name) for name in groups] for entry in entries]
     rows = [
         (entry.team, [None if group is None else group.values.get(key) for group in line])
-        for entry, line in zip(entries, found, strict=True)
+        for entry, line in zip(entries, lines, strict=True)
     ]
     if not any(value is not None for _, values in rows for value in values):
         return None
-    sizes = [max((group.size for group in column if group), default=0) for column in zip(*found, strict=True)]
+    sizes = [max((group.size for group in column if group), default=0) for column in zip(*lines, strict=True)]
     title = f"{_compared(board, key, entries)} by {variable}"
     plot = Figure(
         group_plot(title, groups, rows), title, "Line: from the worst group to the best.", marks=groups
@@ -117,7 +117,7 @@ def _variable(
         ["Team", *(Cell(name, f"{size} cases") for name, size in zip(groups, sizes, strict=True))],
         [
             [entry.team, *(_cell(group, key) for group in line)]
-            for entry, line in zip(entries, found, strict=True)
+            for entry, line in zip(entries, lines, strict=True)
         ],
         f"{title}: value within each group, with its {board.bootstrap.level:.0%} interval",
     )
@@ -126,8 +126,8 @@ def _variable(
 
 def _compared(board: Board, key: str, entries: Sequence[TeamReport]) -> str:
     """What has a value within a group: of a fairness metric, the one that it compares."""
-    found = [(entry.report.extras.fairness or {}).get(key) for entry in entries]
-    reports = [report for report in found if report is not None]
+    known = [(entry.report.extras.fairness or {}).get(key) for entry in entries]
+    reports = [report for report in known if report is not None]
     return _called(reports[0].of) if reports else title_of(board, key)
 
 
@@ -171,21 +171,19 @@ def _disparities(board: Board, key: str, entries: Sequence[TeamReport]) -> HtmlT
 
 
 def _of_team(team: str, report: FairnessReport) -> list[list[str]]:
-    tested = [name for name, found in report.variables.items() if found.p_value is not None]
+    tested = [name for name, row in report.variables.items() if row.p_value is not None]
     raw = np.array([report.variables[name].p_value for name in tested], dtype=np.float64)
     adjusted = dict(zip(tested, step_down(raw).tolist(), strict=True))
     return [
         [
             team,
-            variable + ("" if found.enough else f" {_FEW}"),
-            _number(found.disparity),
-            _number(found.expected),
+            variable + ("" if row.enough else f" {_FEW}"),
+            _number(row.disparity),
+            _number(row.expected),
             _number(adjusted.get(variable)),
-            "–"
-            if found.worst is None or found.worst_value is None
-            else f"{found.worst} ({found.worst_value:.3f})",
+            "–" if row.worst is None or row.worst_value is None else f"{row.worst} ({row.worst_value:.3f})",
         ]
-        for variable, found in report.variables.items()
+        for variable, row in report.variables.items()
     ]
 
 
@@ -219,13 +217,13 @@ def seeds_of(board: Board, entries: Sequence[TeamReport]) -> HtmlTable | None:
         if (probe := entry.report.extras.probe) is None:
             continue
         seeds = seeds or len(probe.seeds)
-        for key, found in probe.by_seed.items():
-            if found.mean is None or key not in board.metrics:
+        for key, score in probe.by_seed.items():
+            if score.mean is None or key not in board.metrics:
                 continue
             spread = (
-                "–" if found.low is None or found.high is None else f"{found.low:.3f} to {found.high:.3f}"
+                "–" if score.low is None or score.high is None else f"{score.low:.3f} to {score.high:.3f}"
             )
-            numbers = [f"{found.mean:.3f}", _number(found.sd), spread, _number(probe.reference.get(key))]
+            numbers = [f"{score.mean:.3f}", _number(score.sd), spread, _number(probe.reference.get(key))]
             rows.append([entry.team, title_of(board, key), *numbers])
     if not rows:
         return None

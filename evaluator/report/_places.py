@@ -165,13 +165,13 @@ def _scored(standing: Standing, board: str) -> bool:
 
 
 def _stability(comparison: TrackComparison) -> HtmlTable | None:
-    found = comparison.stability
-    if found is None:
+    stability = comparison.stability
+    if stability is None:
         return None
     row: list[str | Cell] = [
         f"{comparison.replicates:,}",
-        Cell(f"{found.mean:.2f}", f"{found.low:.2f} to {found.high:.2f}"),
-        f"in {found.same_winner * comparison.replicates:,.0f}",
+        Cell(f"{stability.mean:.2f}", f"{stability.low:.2f} to {stability.high:.2f}"),
+        f"in {stability.same_winner * comparison.replicates:,.0f}",
     ]
     caption = (
         f"Each resample's ranking against the one above. Kendall's tau, mean and central {comparison.level:.0%}: 1 is "

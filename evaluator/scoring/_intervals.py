@@ -67,8 +67,8 @@ def bounds_of(
     replicates: npt.NDArray[np.float64], sample: Sample, exact: Exact | None = None
 ) -> MetricInterval:
     """The percentile interval of the replicates; where they are all the same, what `exact` gives."""
-    found = sample.interval(replicates)
-    if found is None:
+    interval = sample.interval(replicates)
+    if interval is None:
         return MetricInterval() if is_drawn(sample.counts) else MetricInterval(note=UNDRAWN)
     finite = replicates[np.isfinite(replicates)]
     if np.ptp(finite) <= 1e-12 * np.abs(finite).max():
@@ -77,9 +77,9 @@ def bounds_of(
     if len(finite) < len(replicates):
         absent = len(replicates) - len(finite)
         return MetricInterval(
-            *found, f"Undefined in {absent:,} of {len(replicates):,} resamples, which are left out."
+            *interval, f"Undefined in {absent:,} of {len(replicates):,} resamples, which are left out."
         )
-    return MetricInterval(*found)
+    return MetricInterval(*interval)
 
 
 def exact_of(metric: DatasetMetric, data: DatasetData, units: npt.NDArray[np.intp]) -> Exact | None:

@@ -57,16 +57,16 @@ def _loaded(sources: Sequence[Source], longest_case: float | None) -> Challenge:
     content: dict[str, Any] = {}
     for source in reversed(sources):
         content = merge(content, source.content)
-    challenge, found, joining = None, dict[Place, str](), dict[Place, str]()
+    challenge, mistakes, joining = None, dict[Place, str](), dict[Place, str]()
     # The rules that join fields run only where every field is right, and here they run beside them.
     for mistake in _mistakes(content, longest_case):
-        found.setdefault(mistake.path, mistake.message)
+        mistakes.setdefault(mistake.path, mistake.message)
     try:
         challenge = Challenge.model_validate(content)
     except ValidationError as error:
         for path, message in _of_fields(sources, error):
-            (found if path else joining).setdefault(path, message)
-    problems = [_at(sources, path, message) for path, message in (found or joining).items()]
+            (mistakes if path else joining).setdefault(path, message)
+    problems = [_at(sources, path, message) for path, message in (mistakes or joining).items()]
     if challenge is None or problems:
         raise SpecError(sorted(problems, key=lambda problem: (problem.file, problem.line or 0)))
     return challenge
@@ -94,9 +94,9 @@ def _of_fields(sources: Sequence[Source], error: ValidationError) -> Iterator[tu
     """Each place that a model refuses, with one sentence; () for the rule that joins all fields."""
     errors = [{**fault, "loc": _written(sources, fault["loc"], fault["type"])} for fault in error.errors()]
     said: dict[Place, list[str]] = {}
-    for one in without_follow_ups(errors, fields_at):
-        sentence = words(one, fields_at(one["loc"][:-1])) + _misspelt(sources, one)
-        sentences = said.setdefault(one["loc"], [])
+    for fault in without_follow_ups(errors, fields_at):
+        sentence = words(fault, fields_at(fault["loc"][:-1])) + _misspelt(sources, fault)
+        sentences = said.setdefault(fault["loc"], [])
         if sentence not in sentences:
             sentences.append(sentence)
     for path, sentences in said.items():

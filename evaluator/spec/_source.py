@@ -57,10 +57,10 @@ class Source:
         """The line of the deepest part of `path` that this file holds, or None if it holds none of it."""
         node, line = self.node, None
         for part in path:
-            found = _child(node, part)
-            if found is None:
+            child = _child(node, part)
+            if child is None:
                 break
-            node, line = found, found.start_mark.line + 1
+            node, line = child, child.start_mark.line + 1
         return line
 
     def depth(self, path: Sequence[str | int]) -> int:
@@ -103,8 +103,8 @@ def parse_source(name: str, text: str) -> Source:
         line = text.count("\n", 0, error.position) + 1
         raise _refused(name, line, f"holds the character {error.character:#x}, which is no text") from None
     if not isinstance(content, dict) or node is None:
-        found = "a list" if isinstance(content, list) else "one value"
-        raise _refused(name, 1, f"holds {found}; a challenge file is a mapping of fields")
+        held = "a list" if isinstance(content, list) else "one value"
+        raise _refused(name, 1, f"holds {held}; a challenge file is a mapping of fields")
     return Source(name, content, node)
 
 
