@@ -64,7 +64,7 @@ def _scores(running: RunningPlatform, evaluation: str) -> tuple[tuple[str, str, 
         select(Score).where(Score.evaluation_id == uuid.UUID(evaluation)).order_by(Score.board, Score.metric)
     )
     with running.database() as session:
-        found = session.scalars(query).all()
+        standings = session.scalars(query).all()
         return tuple(
-            (standing.board, standing.metric, standing.value, standing.replicates) for standing in found
+            (standing.board, standing.metric, standing.value, standing.replicates) for standing in standings
         )

@@ -105,8 +105,8 @@ def _loop(spec: Challenge, image: str, scan: Path, top: Path, cpuset: str) -> st
     file = task.all_inputs[0].file
     (inputs / file).write_bytes(scan.read_bytes())
     slot, limits = Slot(cpuset), spec.limits_of(_TASK)
-    found = {task.all_inputs[0].key: inputs / file}
-    job = CaseJob("bare", image, task, _TASK, _TRACK, found, "case", limits, slot, top)
+    files = {task.all_inputs[0].key: inputs / file}
+    job = CaseJob("bare", image, task, _TASK, _TRACK, files, "case", limits, slot, top)
     host = options.Host(os.cpu_count() or 1, None)
     config = options.build(job, host, options.Mounts(inputs, {}))
     flags = [*_flags(config, top), "--entrypoint", config["Entrypoint"][0], image]

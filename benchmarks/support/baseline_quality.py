@@ -61,16 +61,16 @@ def main(
 ) -> None:
     """Measure the committed checkpoint; exit code 1 where it is not better than chance on tasks 1, 2, 3, 5 and 6."""
     torch.set_num_threads(1)
-    model, found = load_model(), []
+    model, qualities = load_model(), []
     for name in task or TASKS:
         for number in seed or [11, 12, 13]:
             quality = measure(model, name, number, cases)
-            found.append(quality)
+            qualities.append(quality)
             bounds = f"{quality.value:7.3f} [{quality.low:7.3f}, {quality.high:7.3f}]"
             print(f"{name} seed {number} n={quality.cases} {quality.metric:<22} {bounds}", flush=True)
     if json_file is not None:
-        json_file.write_text(json.dumps([asdict(quality) for quality in found], indent=1) + "\n")
-    sys.exit(not all(quality.better for quality in found if quality.task != "task4"))
+        json_file.write_text(json.dumps([asdict(quality) for quality in qualities], indent=1) + "\n")
+    sys.exit(not all(quality.better for quality in qualities if quality.task != "task4"))
 
 
 def measure(model: TrainedModel, task: str, seed: int, cases: int) -> Quality:
@@ -121,10 +121,10 @@ def _auroc(rows: Array) -> float:
 
 
 def _dice(answer: object, case: BrainCase, labels: tuple[int, ...]) -> float:
-    found, reference = np.asarray(answer), case.seg
+    predicted, reference = np.asarray(answer), case.seg
     if reference is None:
         raise ValueError("a case without a reference mask")
-    return float(np.mean([dice(found == label, reference == label) for label in labels]))
+    return float(np.mean([dice(predicted == label, reference == label) for label in labels]))
 
 
 def _probed(embeddings: NDArray[np.float32], hidden: list[BrainCase]) -> ScoredRows:

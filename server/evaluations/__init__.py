@@ -1,1 +1,1 @@
-"""Evaluations and their case runs: the queue, the leases, the verdicts and the scores."""
+"""Evaluations: the life of one, from its case runs over verdicts, faults and scoring to its receipt."""
