@@ -111,12 +111,12 @@ def _result(
         },
         pairs=tuple(
             PairTest(
-                teams=(table.teams[one], table.teams[other]),
-                difference=float(values[one] - values[other]),
-                p=float(p[one, other]),
-                adjusted=float(adjusted[one, other]),
+                teams=(table.teams[first], table.teams[second]),
+                difference=float(values[first] - values[second]),
+                p=float(p[first, second]),
+                adjusted=float(adjusted[first, second]),
             )
-            for one, other in zip(rows, columns, strict=True)
-            if np.isfinite(p[one, other])
+            for first, second in zip(rows, columns, strict=True)
+            if np.isfinite(p[first, second])
         ),
     )

@@ -50,7 +50,7 @@ def encode(voxels: _Bytes, codes: _Bytes, grid: _Indices) -> None:
 
     Args:
         voxels: the mask, 0 or 1.
-        codes: zeros, laid out as a `Grid`.
+        codes: zeros, laid out as a `CodeLayout`.
         grid: the grid's start, plane and row.
     """
     start, plane, row = grid[0], grid[1], grid[2]

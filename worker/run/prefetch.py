@@ -111,7 +111,7 @@ class Prefetch:
         return None
 
     def _prepared(self, lease: Lease) -> LeasedBatch:
-        handles = [self._heartbeat.hold(each) for each in lease.each()]
+        handles = [self._heartbeat.hold(case_lease) for case_lease in lease.each()]
         if lease.mode is Mode.INVOKE:
             return self._served(lease, handles)
         parts = split(self._whole, self._memory, len(handles))
