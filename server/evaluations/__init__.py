@@ -1,1 +1,1 @@
-"""Evaluations: the life of one, from its case runs over verdicts, faults and scoring to its receipt."""
+"""Evaluations and their case runs: the queue, the leases, the verdicts and the scores."""
