@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 import benchmarks
-from benchmarks.support.compare import SideBySide
+from benchmarks.support.compare import Comparison
 from benchmarks.support.machine import facts
 
 NAMES = sorted(
@@ -41,7 +41,7 @@ def main(
     machine = facts()
     console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
     console.print("  ".join(f"{key} {value}" for key, value in machine.items()), highlight=False)
-    results: list[SideBySide] = []
+    results: list[Comparison] = []
     failed: list[str] = []
     for name in names or NAMES:
         try:
@@ -68,7 +68,7 @@ def main(
         raise typer.Exit(1)
 
 
-def table(results: list[SideBySide]) -> Table:
+def table(results: list[Comparison]) -> Table:
     """One row per comparison."""
     result = Table(
         "what", "Proctor", "median", "alternative", "median", "n", "speed", "least", box=None, pad_edge=False

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from benchmarks.support.boards import PHASE, SLUG, fill
-from benchmarks.support.compare import Side, SideBySide
+from benchmarks.support.compare import Comparison, Side
 from benchmarks.support.services import installation, server_process
 from server.database import unit_of_work
 from server.tables import open_database
@@ -27,7 +27,7 @@ _ROUNDS, _REQUESTS, _MADE = 5, 2_000, 5
 _FORMS = ("json", "csv", "html")
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """Unchanged, in each form and for who knows it already; and changed before each request."""
     with installation() as settings:
         sessions = open_database(settings.database_url)
@@ -42,7 +42,7 @@ def run() -> list[SideBySide]:
             return _measure(Asker(address, process), database)
 
 
-def _measure(asker: "Asker", database: psycopg.Connection) -> list[SideBySide]:
+def _measure(asker: "Asker", database: psycopg.Connection) -> list[Comparison]:
     def changed() -> None:
         database.execute("SELECT pg_notify('boards', id::text) FROM challenges")
         time.sleep(0.05)  # it is on its way
@@ -60,12 +60,12 @@ def _measure(asker: "Asker", database: psycopg.Connection) -> list[SideBySide]:
             asker.ask(form, *headers)
             seconds = [asker.processor(_asks(asker, form, *headers), _REQUESTS) for _ in range(_ROUNDS)]
             ours = Side("from memory", tuple(seconds))
-            results.append(SideBySide(f"board, {label}, processor", ours, bound, least=1.0))
+            results.append(Comparison(f"board, {label}, processor", ours, bound, least=1.0))
             if not headers and form == "json":
-                results.append(SideBySide(f"board, {label}, processor", ours, anew, least=50.0))
+                results.append(Comparison(f"board, {label}, processor", ours, anew, least=50.0))
     known = (f"If-None-Match: {asker.tag('json')}",)
     results.append(
-        SideBySide(
+        Comparison(
             "board, known, by the clock",
             Side("from memory", tuple(asker.seconds("json", *known) for _ in range(_REQUESTS))),
             Side("the bound", (_IN_TIME,)),

@@ -11,7 +11,7 @@ import psycopg
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from benchmarks.support.compare import Side, SideBySide, compare
+from benchmarks.support.compare import Comparison, Side, compare
 from benchmarks.support.images import image_of
 from benchmarks.support.services import installation
 from contract.leases import SlotOffer
@@ -56,12 +56,12 @@ UPDATE bare SET status = 'running' WHERE id =
 """
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """Choosing fairly, with lease, slot and event, committed; one claimer, a few evaluations or many."""
     return [comparison for shape in _SHAPES for comparison in _measure(*shape)]
 
 
-def _measure(teams: int, cases: int, in_time: float | None) -> list[SideBySide]:
+def _measure(teams: int, cases: int, in_time: float | None) -> list[Comparison]:
     with installation() as settings:
         sessions = open_database(settings.database_url, pool_size=_CLAIMERS)
         with unit_of_work(sessions) as session:
@@ -84,19 +84,19 @@ def _measure(teams: int, cases: int, in_time: float | None) -> list[SideBySide]:
     shared = f"{result.name}, {_CLAIMERS} claimers at once"
     return [
         replace(result, least=_LEAST_OF_BARE),
-        SideBySide(f"{result.name}, in time", result.ours, bound, least=in_time),
-        SideBySide(
+        Comparison(f"{result.name}, in time", result.ours, bound, least=in_time),
+        Comparison(
             f"{result.name}, planned without statistics",
             unplanned,
             Side("with them", result.ours.seconds),
             least=0.5,
         ),
-        SideBySide(shared, together, Side("one claimer", result.ours.seconds), least=_LEAST_TOGETHER),
+        Comparison(shared, together, Side("one claimer", result.ours.seconds), least=_LEAST_TOGETHER),
         replace(renewal, name=f"{renewal.name}, {teams:,} evaluations", least=_LEAST_RENEWAL),
     ]
 
 
-def _renewal(sessions: SessionFactory, worker: RunWorker, settings: Settings) -> SideBySide:
+def _renewal(sessions: SessionFactory, worker: RunWorker, settings: Settings) -> Comparison:
     """What a slot that serves batches holds at once, renewed together and one after the other, committed each time."""
     held: list[Claim] = []
     for _ in range(_HELD):

@@ -3,14 +3,14 @@
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from benchmarks.support.compare import Action, SideBySide, compare
+from benchmarks.support.compare import Action, Comparison, compare
 from evaluator.metrics.classification import auprc, auroc
 from evaluator.metrics.delong import paired_test
 
 _TIMES = 20
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """The test set of FOMO26's task 1, and one of 5,000 cases."""
     return [_auroc(320, None), _auroc(5000, 8.0), _auprc(5000), _paired(5000)]
 
@@ -23,7 +23,7 @@ def _cases(cases: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return labels, first, second
 
 
-def _auroc(cases: int, least: float | None) -> SideBySide:
+def _auroc(cases: int, least: float | None) -> Comparison:
     labels, scores, _ = _cases(cases)
     if abs(auroc(labels, scores) - roc_auc_score(labels, scores)) > 1e-12:
         raise RuntimeError("the two disagree")
@@ -36,7 +36,7 @@ def _auroc(cases: int, least: float | None) -> SideBySide:
     )
 
 
-def _auprc(cases: int) -> SideBySide:
+def _auprc(cases: int) -> Comparison:
     labels, scores, _ = _cases(cases)
     if abs(auprc(labels, scores) - average_precision_score(labels, scores)) > 1e-12:
         raise RuntimeError("the two disagree")
@@ -48,7 +48,7 @@ def _auprc(cases: int) -> SideBySide:
     )
 
 
-def _paired(cases: int) -> SideBySide:
+def _paired(cases: int) -> Comparison:
     labels, first, second = _cases(cases)
     ours: Action = lambda: paired_test(labels, first, second).standard_error  # noqa: E731
     plain: Action = lambda: _all_pairs(labels, np.array([first, second]))  # noqa: E731

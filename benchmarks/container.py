@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 
-from benchmarks.support.compare import SideBySide, compare
+from benchmarks.support.compare import Comparison, compare
 from demo.images import build_image, ensure_base
 from evaluator.spec import Challenge, load_challenge
 from sandbox.archive import DirectorySink, check_archive, write_canonical
@@ -24,7 +24,7 @@ _PREDICT = b"import sys\nopen(sys.argv[sys.argv.index('--output') + 1], 'w').wri
 _NUMPY = b"import numpy, nibabel\n" + _PREDICT
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """A command that only writes its output, and one that imports numpy and nibabel first."""
     spec = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml", CHECKOUT / "demo/overlay.yaml")
     engine = Engine.connect()
@@ -35,7 +35,7 @@ def run() -> list[SideBySide]:
         engine.close()
 
 
-def _compare(engine: Engine, spec: Challenge, name: str, code: bytes) -> SideBySide:
+def _compare(engine: Engine, spec: Challenge, name: str, code: bytes) -> Comparison:
     with tempfile.TemporaryDirectory(prefix="proctor-bench-") as folder, _loaded(engine, code) as image:
         top = Path(folder)
         top.chmod(0o711)

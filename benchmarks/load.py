@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
 
-from benchmarks.support.compare import Side, SideBySide
+from benchmarks.support.compare import Comparison, Side
 from benchmarks.support.crowd import Ask, burst, probed, request
 from benchmarks.support.platform import (
     PHASE,
@@ -61,7 +61,7 @@ with open(arguments["--output"], "wb") as file:
 """
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """Bursts, then cases per minute beside a steady crowd against a quiet run."""
     spec = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml", CHECKOUT / "demo/overlay.yaml")
     with tempfile.TemporaryDirectory(prefix="proctor-bench-") as folder:
@@ -82,7 +82,7 @@ def run() -> list[SideBySide]:
             archive.unlink()
 
 
-def _measure(running: RunningPlatform, team: SubmittingTeam) -> list[SideBySide]:
+def _measure(running: RunningPlatform, team: SubmittingTeam) -> list[Comparison]:
     members = [_member(running, team.challenge, number) for number in range(-(-UPLOADS // UPLOADS_PER_TEAM))]
     quiet = _cases(running, team)
     watched = _submit(team)
@@ -99,7 +99,7 @@ def _measure(running: RunningPlatform, team: SubmittingTeam) -> list[SideBySide]
     if faults or claims:
         raise RuntimeError("a run worker lost a lease")
     name = f"{CASES} cases on {SLOTS} slots"
-    return [SideBySide(name, Side("beside the crowd", (loaded,)), Side("quiet", (quiet,)), least=LEAST)]
+    return [Comparison(name, Side("beside the crowd", (loaded,)), Side("quiet", (quiet,)), least=LEAST)]
 
 
 def _bursts(running: RunningPlatform, team: SubmittingTeam, member: Member, submission: str) -> Table:

@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 
 from benchmarks.segmentation import tumours
-from benchmarks.support.compare import Action, SideBySide, compare
+from benchmarks.support.compare import Action, Comparison, compare
 from evaluator.outputs import SegmentationOutput, check_output, read_label_map
 from evaluator.spec import load_challenge
 
@@ -16,7 +16,7 @@ _SHAPE, _SPACING = (512, 512, 400), (0.5, 0.5, 0.6)
 _CHALLENGE = Path(__file__).parents[1] / "challenges/fomo26/challenge.yaml"
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """Our two ways in: a participant's mask with every check, and a reference."""
     task = load_challenge(_CHALLENGE).tasks["task2"]
     output = SegmentationOutput.model_validate(task.output.model_dump())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from benchmarks.support.compare import Side, SideBySide
+from benchmarks.support.compare import Comparison, Side
 from benchmarks.support.platform import RunningPlatform, join, platform, spent
 from demo.brains.layout import write_dataset
 from demo.images import build_baseline_image, ensure_base
@@ -27,7 +27,7 @@ _WAYS: dict[str, dict[str, object]] = {
 }
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """Seconds per case of each way; the alternative is one fresh container per case."""
     spec = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml", CHECKOUT / "demo/overlay.yaml")
     with tempfile.TemporaryDirectory(prefix="proctor-bench-") as folder, platform(1) as running:
@@ -49,8 +49,8 @@ def run() -> list[SideBySide]:
     name = f"a case of {_TASK}, PyTorch, {CASES} in a row"
     fresh = Side("fresh container each", tuple(seconds["fresh"]))
     return [
-        SideBySide(name, Side("two fresh at once", tuple(seconds["packed"])), fresh),
-        SideBySide(name, Side("one for many", tuple(seconds["invoke"])), fresh, least=LEAST),
+        Comparison(name, Side("two fresh at once", tuple(seconds["packed"])), fresh),
+        Comparison(name, Side("one for many", tuple(seconds["invoke"])), fresh, least=LEAST),
     ]
 
 

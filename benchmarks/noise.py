@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.segmentation import parsed, tumours
-from benchmarks.support.compare import Side, SideBySide
+from benchmarks.support.compare import Comparison, Side
 from benchmarks.support.routes import Route, routes
 from evaluator.metrics import CaseData, segmentation
 from evaluator.metrics.compiled import kernels
@@ -32,19 +32,19 @@ _MEGABYTES = 1000
 _REPEAT = 3
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """The bounds stand where other benchmarks have an alternative: a ratio below 1 is a bound that was missed."""
     return [_measured(count, bound, route) for route in routes() for count, bound in _BOUNDS.items()]
 
 
-def _measured(count: int, bound: float, route: Route) -> SideBySide:
+def _measured(count: int, bound: float, route: Route) -> Comparison:
     samples = [route.taken_by(lambda: _child(count))() for _ in range(_REPEAT)]
     peak = max(sample["megabytes"] for sample in samples)
     if peak > _MEGABYTES:
         raise RuntimeError(f"{count} metrics of noise took {peak:.0f} MB")
     name = f"{' + '.join(list(_ASKED)[:count])}, half of 256×256×180 set at random, {peak:.0f} MB"
     ours = Side(f"evaluator{route.suffix}, processor time", tuple(sample["seconds"] for sample in samples))
-    return SideBySide(name, ours, Side("bound", (bound,) * _REPEAT), least=1)
+    return Comparison(name, ours, Side("bound", (bound,) * _REPEAT), least=1)
 
 
 def _child(count: int) -> dict[str, float]:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.support.compare import SideBySide, compare
+from benchmarks.support.compare import Comparison, compare
 from evaluator.metrics.classification import ovr_auroc
 from evaluator.probe import fit_reference, run_probe
 from evaluator.spec import Probe
@@ -16,7 +16,7 @@ Array = npt.NDArray[np.float64]
 Part = tuple[Array, npt.NDArray[np.intp]]
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """One sweep over 240 embeddings of width 768, and the convex reference fit on them."""
     stream = np.random.default_rng(26)
     centres = stream.normal(0, 0.1, (_CLASSES, _WIDTH))
@@ -38,7 +38,7 @@ def run() -> list[SideBySide]:
     return [sweep, _reference(train, val, test)]
 
 
-def _reference(train: Part, val: Part, test: Part) -> SideBySide:
+def _reference(train: Part, val: Part, test: Part) -> Comparison:
     from sklearn.linear_model import LogisticRegression
 
     from evaluator.probe import PENALTIES

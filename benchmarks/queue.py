@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.support.compare import Side, SideBySide
+from benchmarks.support.compare import Comparison, Side
 from benchmarks.support.platform import RunningPlatform, SubmittingTeam, join, platform, spent, write_scans
 from demo.images import build_image, ensure_base
 from evaluator.spec import Challenge, load_challenge
@@ -36,7 +36,7 @@ with open(arguments["--output"], "wb") as file:
 """
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """One slot against one loop, and two slots against two loops side by side."""
     spec = load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml", CHECKOUT / "demo/overlay.yaml")
     limits = spec.limits.model_copy(update={"pack": 1})  # a loop runs one container at a time, too
@@ -52,7 +52,7 @@ def run() -> list[SideBySide]:
             archive.unlink()
 
 
-def _compare(spec: Challenge, scans: Path, archive: Path, top: Path, slots: int) -> SideBySide:
+def _compare(spec: Challenge, scans: Path, archive: Path, top: Path, slots: int) -> Comparison:
     with platform(slots) as running:
         running.prepare(spec, _TASK, scans)
         team = join(running, spec.challenge, archive)
@@ -66,7 +66,7 @@ def _compare(spec: Challenge, scans: Path, archive: Path, top: Path, slots: int)
     subprocess.run(["docker", "image", "rm", "--force", team.image], check=True, capture_output=True)
     name = f"{CASES} cases, {slots} slot{'s' * (slots > 1)}"
     other = "docker run loop" if slots == 1 else f"{slots} docker run loops"
-    return SideBySide(name, Side("queue", tuple(ours)), Side(other, tuple(bare)), least=LEAST)
+    return Comparison(name, Side("queue", tuple(ours)), Side(other, tuple(bare)), least=LEAST)
 
 
 def _through_the_queue(running: RunningPlatform, team: SubmittingTeam) -> float:

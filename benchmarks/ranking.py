@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from benchmarks.support.compare import SideBySide, compare
+from benchmarks.support.compare import Comparison, compare
 from evaluator.comparison import rank_intervals, rank_resamples
 from evaluator.ranking import Column, Table
 from evaluator.resampling import draw_counts
@@ -16,7 +16,7 @@ _COLUMNS = (Column("task2", "dsc", True, True), Column("task2", "nsd", True, Tru
 Values = npt.NDArray[np.float64]
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """FOMO26's rule over the single cases of two metrics: from values per case to intervals of places."""
     rng = np.random.default_rng(26)
     skill = rng.normal(0, 0.02, (_TEAMS, 1))
@@ -27,7 +27,7 @@ def run() -> list[SideBySide]:
     return [_compare(method, table, counts) for method in ("mean_then_rank", "rank_then_mean")]
 
 
-def _compare(method: str, table: Table, counts: Values) -> SideBySide:
+def _compare(method: str, table: Table, counts: Values) -> Comparison:
     ranking = Ranking.model_validate({"method": method, "weights": {"task2": 1}})
     drawn = dict.fromkeys(table.cases, counts)
     empty = np.full((_RESAMPLES, *table.values.shape), np.nan)

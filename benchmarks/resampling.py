@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.support.compare import Side, SideBySide, compare
+from benchmarks.support.compare import Comparison, Side, compare
 from benchmarks.support.routes import routes
 from evaluator.metrics.classification import auroc
 from evaluator.metrics.resampled import auroc_replicates
@@ -15,7 +15,7 @@ _NAME = f"bootstrap of AUROC, {_RESAMPLES:,} resamples × {_SUBMISSIONS} submiss
 _GAIN = 3  # compiled, the least ratios are so many times larger
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """AUROC of 20 submissions in 1,000 resamples of 5,000 cases; the loops do a part, and are extrapolated."""
     rng = np.random.default_rng(26)
     labels = rng.integers(0, 2, _CASES)
@@ -40,7 +40,7 @@ def run() -> list[SideBySide]:
     return results
 
 
-def _extrapolated(measured: SideBySide, least: float) -> SideBySide:
+def _extrapolated(measured: Comparison, least: float) -> Comparison:
     parts = _RESAMPLES * _SUBMISSIONS // _SUBSET
     other = Side(measured.other.label, tuple(seconds * parts for seconds in measured.other.seconds))
-    return SideBySide(measured.name, measured.ours, other, least=least)
+    return Comparison(measured.name, measured.ours, other, least=least)

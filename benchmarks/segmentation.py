@@ -8,7 +8,7 @@ import surface_distance
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from benchmarks.support.compare import SideBySide, compare
+from benchmarks.support.compare import Comparison, compare
 from benchmarks.support.routes import Route, routes
 from evaluator.metrics import CaseData, segmentation
 from evaluator.metrics.registry import lookup
@@ -36,7 +36,7 @@ _COMPILED: dict[str, tuple[float, float]] = {
 """The least ratios where numba is installed."""
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """One tumour in three images, which favours neither side, and vessels that fill a region."""
     results = []
     for name, shape, spacing, share, *least in _TUMOURS:
@@ -77,7 +77,7 @@ def vessels(shift: int) -> Mask:
 
 def _compare(
     name: str, masks: tuple[Mask, Mask], spacing: Spacing, hd95: bool, least: float | None, route: Route
-) -> SideBySide:
+) -> Comparison:
     asked: dict[str, dict[str, Any]] = {"dice": {}, "surface_dice": {"tolerance_mm": TOLERANCE}}
     if hd95:
         asked["hausdorff"] = {"percentile": 95, "one_empty": 0}

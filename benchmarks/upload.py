@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.support.compare import SideBySide, compare
+from benchmarks.support.compare import Comparison, compare
 from benchmarks.support.services import installation, server
 from evaluator.spec import load_challenge
 from server.challenges.service import apply
@@ -21,7 +21,7 @@ _MEGABYTES = 256
 _CHUNK = 2**20
 
 
-def run() -> list[SideBySide]:
+def run() -> list[Comparison]:
     """A whole upload over the loopback interface, to bytes on the disk, into a server process of its own."""
     with installation() as settings:
         _challenge(settings)

@@ -23,7 +23,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class SideBySide:
+class Comparison:
     """The same work done by us and by the alternative; `megabytes` of it per repetition, where that says more.
 
     least: the ratio that is promised; None where the figure is only shown.
@@ -77,7 +77,7 @@ def compare(
     repeat: int,
     megabytes: float | None = None,
     least: float | None = None,
-) -> SideBySide:
+) -> Comparison:
     """Runs both in turn `repeat` times after one uncounted time each, so that a busy moment hits both.
 
     least: the ratio below which `python -m benchmarks` fails.
@@ -92,4 +92,4 @@ def compare(
             action()
             taken.append(time.perf_counter() - began)
     measured = (Side(ours[0], tuple(seconds[0])), Side(other[0], tuple(seconds[1])))
-    return SideBySide(name, *measured, megabytes=megabytes, least=least)
+    return Comparison(name, *measured, megabytes=megabytes, least=least)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import benchmarks
 from benchmarks.__main__ import NAMES, program
-from benchmarks.support.compare import Side, SideBySide, compare
+from benchmarks.support.compare import Comparison, Side, compare
 
 
 def test_both_sides_run_in_turn_after_one_uncounted_time_each() -> None:
@@ -22,7 +22,7 @@ def test_both_sides_run_in_turn_after_one_uncounted_time_each() -> None:
 
 
 def test_half_the_time_is_twice_the_speed() -> None:
-    result = SideBySide("work", Side("a", (1.0, 9.0, 1.0)), Side("b", (2.0, 2.0, 2.0)), megabytes=100)
+    result = Comparison("work", Side("a", (1.0, 9.0, 1.0)), Side("b", (2.0, 2.0, 2.0)), megabytes=100)
     assert result.ratio == 2
     assert result.shown(result.ours) == "100 MB/s"
 
@@ -30,8 +30,8 @@ def test_half_the_time_is_twice_the_speed() -> None:
 @pytest.mark.parametrize(("least", "code"), [(None, 0), (2.0, 0), (2.1, 1)])
 def test_a_ratio_below_the_promised_one_ends_with_exit_code_1(tmp_path, monkeypatch, least, code) -> None:
     (tmp_path / "promise.py").write_text(
-        "from benchmarks.support.compare import SideBySide, Side\n"
-        f"def run(): return [SideBySide('work', Side('a', (1,)), Side('b', (2,)), least={least})]\n"
+        "from benchmarks.support.compare import Comparison, Side\n"
+        f"def run(): return [Comparison('work', Side('a', (1,)), Side('b', (2,)), least={least})]\n"
     )
     monkeypatch.setattr(benchmarks, "__path__", [*benchmarks.__path__, str(tmp_path)])
     monkeypatch.setattr("benchmarks.__main__.NAMES", ["promise"])
