@@ -14,7 +14,7 @@ DEFAULT = Path(__file__).with_name("checkpoint.pt")
 
 
 @dataclass(frozen=True)
-class Model:
+class TrainedModel:
     """All that training made."""
 
     trunk: Trunk
@@ -31,7 +31,7 @@ def untrained_heads() -> tuple[SegmentationHead, SegmentationHead]:
     return SegmentationHead(2, 2), SegmentationHead(1, 3)
 
 
-def save(model: Model, path: Path) -> None:
+def save(model: TrainedModel, path: Path) -> None:
     """Writes the checkpoint; weights of the networks as 16-bit floats."""
     norms = dict(zip((field.name for field in fields(Norms)), astuple(model.norms), strict=True))
     modules = {"trunk": model.trunk, "meningioma": model.meningioma, "nerve": model.nerve}
@@ -46,7 +46,7 @@ def save(model: Model, path: Path) -> None:
     )
 
 
-def load_model(path: Path = DEFAULT) -> Model:
+def load_model(path: Path = DEFAULT) -> TrainedModel:
     """Reads a checkpoint that `save` wrote.
 
     Raises:
@@ -59,7 +59,7 @@ def load_model(path: Path = DEFAULT) -> Model:
         module.load_state_dict({key: value.float() for key, value in stored[name].items()})
         module.eval()
     infarct, age, folding = (LinearHead(**stored[name]) for name in ("infarct", "age", "folding"))
-    return Model(trunk, Norms(**stored["norms"]), infarct, age, folding, meningioma, nerve)
+    return TrainedModel(trunk, Norms(**stored["norms"]), infarct, age, folding, meningioma, nerve)
 
 
 def _halved(module: nn.Module) -> dict[str, Tensor]:

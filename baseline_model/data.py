@@ -36,15 +36,15 @@ def examples(data: Path, task: int) -> list[Example]:
         FileNotFoundError: the task has none.
     """
     root = data / f"Task_{task}"
-    found: list[Example] = []
+    labelled: list[Example] = []
     for session in _sessions(root / "preprocessed"):
         place = root / "labels" / session.relative_to(root / "preprocessed")
         labels = sorted(place.glob("label*.txt")) + sorted(place.glob("seg.nii.gz"))
         if labels:
-            found.append(Example(_sequences(session), labels[0]))
-    if not found:
+            labelled.append(Example(_sequences(session), labels[0]))
+    if not labelled:
         raise FileNotFoundError(f"no labelled sessions in {root}")
-    return found
+    return labelled
 
 
 def unlabelled(data: Path) -> list[dict[str, Path]]:
@@ -53,10 +53,10 @@ def unlabelled(data: Path) -> list[dict[str, Path]]:
     Raises:
         FileNotFoundError: there are none.
     """
-    found = [_sequences(session) for session in _sessions(data / "pretraining")]
-    if not found:
+    sessions = [_sequences(session) for session in _sessions(data / "pretraining")]
+    if not sessions:
         raise FileNotFoundError(f"no sessions in {data / 'pretraining'}")
-    return found
+    return sessions
 
 
 def _sessions(root: Path) -> Iterator[Path]:

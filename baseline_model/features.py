@@ -50,7 +50,7 @@ def _spread(maps: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Anatomy:
+class T1Features:
     """A T1-weighted scan before it is compared with others."""
 
     maps: Tensor
@@ -58,13 +58,13 @@ class Anatomy:
 
 
 @torch.no_grad()
-def anatomy(trunk: Trunk, scan: Scan) -> Anatomy:
+def anatomy(trunk: Trunk, scan: Scan) -> T1Features:
     """Tissue maps and the trunk's descriptor of a T1-weighted scan."""
     volume = onto_grid(scan, HEAD, head_centre(scan)).clamp(min=0)
-    return Anatomy(tissue_maps(volume), describe(trunk.encode(normalise(volume)[None, None]))[0])
+    return T1Features(tissue_maps(volume), describe(trunk.encode(normalise(volume)[None, None]))[0])
 
 
-def oddities(seen: Anatomy, norms: Norms) -> Tensor:
+def oddities(seen: T1Features, norms: Norms) -> Tensor:
     """How unusual the most unusual places are, per map: against other scans and against the other side."""
     inside = norms.maps_mean.sum(dim=0).flatten() > 0.3
     against = ((seen.maps - norms.maps_mean) / norms.maps_scale).clamp(-6, 6).flatten(1)[:, inside]
@@ -74,12 +74,12 @@ def oddities(seen: Anatomy, norms: Norms) -> Tensor:
     return torch.cat([*parts, _share(mirrored, 0.97), _share(mirrored, 0.995)])
 
 
-def folding_signs(seen: Anatomy, norms: Norms) -> Tensor:
+def folding_signs(seen: T1Features, norms: Norms) -> Tensor:
     """Task 5: the odd places and the scan as a whole, which says how much of them is age."""
     return torch.cat([oddities(seen, norms), whole(seen, norms)])
 
 
-def whole(seen: Anatomy, norms: Norms) -> Tensor:
+def whole(seen: T1Features, norms: Norms) -> Tensor:
     """The scan as a whole: tissue by region compared with the norm, and the trunk's main components."""
     against = ((seen.maps - norms.maps_mean) / norms.maps_scale).clamp(-6, 6)[[0, 3, 4]]
     regions = functional.adaptive_avg_pool3d(against, (2, 4, 3))
@@ -99,8 +99,8 @@ def infarct_signs(scans: Mapping[str, Scan]) -> Tensor:
         return torch.zeros(2 * len(SHARES) + 1)
     bright = normalise(dwi)
     restricted = diffusion_restriction(bright, adc, mask)
-    found = [_share(restricted[None], q) for q in SHARES] + [_share(bright[mask][None], q) for q in SHARES]
-    return torch.cat([*found, restricted.mean()[None]]).clamp(min=0).log1p()
+    shares = [_share(restricted[None], q) for q in SHARES] + [_share(bright[mask][None], q) for q in SHARES]
+    return torch.cat([*shares, restricted.mean()[None]]).clamp(min=0).log1p()
 
 
 def _share(values: Tensor, share: float) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baseline_model.checkpoint import Model, load_model
+from baseline_model.checkpoint import TrainedModel, load_model
 from baseline_model.features import SLAB, anatomy, folding_signs, infarct_signs, segmentation_volumes, whole
 from baseline_model.network import SegmentationHead, Trunk, stack_features
 from baseline_model.volumes import HEAD, Grid, Scan, from_grid, load
@@ -27,7 +27,7 @@ USED = {
 """The sequences that a task's answer is made of; the others are not read."""
 
 
-def main(arguments: list[str] | None = None, model: Model | None = None) -> None:
+def main(arguments: list[str] | None = None, model: TrainedModel | None = None) -> None:
     """One case: reads the call, predicts, writes the output file. The model is loaded unless it is given."""
     parser = argparse.ArgumentParser()
     for flag in FLAGS:
@@ -49,7 +49,7 @@ def guess_task(sequences: set[str], output: Path) -> str:
     return "task6" if output.suffix == ".npy" else "task3"
 
 
-def predict(model: Model, task: str, scans: Mapping[str, Scan]) -> float | NDArray[np.generic]:
+def predict(model: TrainedModel, task: str, scans: Mapping[str, Scan]) -> float | NDArray[np.generic]:
     """The answer to a task: a number (1, 3, 5), a label map in the scan's own voxels (2, 4), a vector (6).
 
     Raises:
@@ -78,8 +78,8 @@ def segment(
     """Labels in the voxels of the first sequence."""
     volumes, centre = segmentation_volumes(scans, keys, grid)
     chances: Tensor = head(stack_features(trunk, volumes)[None]).softmax(dim=1)[0]
-    found = from_grid(chances[1:], grid, centre, scans[keys[0]])
-    return np.where(found.sum(axis=0) >= 0.5, found.argmax(axis=0) + 1, 0).astype(np.uint8)
+    classes = from_grid(chances[1:], grid, centre, scans[keys[0]])
+    return np.where(classes.sum(axis=0) >= 0.5, classes.argmax(axis=0) + 1, 0).astype(np.uint8)
 
 
 def write(answer: float | NDArray[np.generic], output: Path, *, like: Scan) -> None:

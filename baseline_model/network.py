@@ -64,8 +64,8 @@ def unfold(channels: Tensor) -> Tensor:
 def describe(maps: list[Tensor]) -> Tensor:
     """One vector per volume, [n, DESCRIPTOR]: mean and spread of every map, and the deepest map by region."""
     parts: list[Tensor] = []
-    for one in maps:
-        flat = one.flatten(2)
+    for level in maps:
+        flat = level.flatten(2)
         parts += [flat.mean(dim=2), flat.std(dim=2)]
     parts.append(functional.adaptive_avg_pool3d(maps[-1], (2, 3, 2)).flatten(1))
     return torch.cat(parts, dim=1)

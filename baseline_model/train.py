@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from baseline_model.checkpoint import DEFAULT, Model, load_model, save, untrained_heads
+from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model, save, untrained_heads
 from baseline_model.data import unlabelled
 from baseline_model.features import Norms, anatomy
 from baseline_model.finetune import age_head, folding_head, infarct_head, segmentation_head
@@ -43,7 +43,9 @@ def main() -> None:
     log.info("wrote %s, %.1f MB", given.output.name, given.output.stat().st_size / 1e6)
 
 
-def train(data: Path, *, epochs: int, head_epochs: int, seed: int, trunk: Trunk | None = None) -> Model:
+def train(
+    data: Path, *, epochs: int, head_epochs: int, seed: int, trunk: Trunk | None = None
+) -> TrainedModel:
     """The whole training, or that of the heads on a given trunk; on a GPU where there is one."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     sessions = unlabelled(data)
@@ -52,7 +54,7 @@ def train(data: Path, *, epochs: int, head_epochs: int, seed: int, trunk: Trunk 
     norms = _norms(trunk, [session["t1w"] for session in sessions if "t1w" in session])
     log.info("fitting heads")
     meningioma, nerve = untrained_heads()
-    return Model(
+    return TrainedModel(
         trunk=trunk,
         norms=norms,
         infarct=infarct_head(data),
@@ -74,8 +76,10 @@ def _volumes(sessions: list[dict[str, Path]]) -> list[Tensor]:
 
 
 def _norms(trunk: Trunk, paths: list[Path]) -> Norms:
-    seen = [anatomy(trunk, load(path)) for path in paths]
-    return Norms.of(torch.stack([one.maps for one in seen]), torch.stack([one.descriptor for one in seen]))
+    scans = [anatomy(trunk, load(path)) for path in paths]
+    return Norms.of(
+        torch.stack([scan.maps for scan in scans]), torch.stack([scan.descriptor for scan in scans])
+    )
 
 
 if __name__ == "__main__":

@@ -66,10 +66,10 @@ def head_centre(scan: Scan) -> NDArray[np.float64]:
     small = scan.data[:: step[0], :: step[1], :: step[2]]
     bright = small[small > small.mean()]
     threshold = 0.3 * float(bright.mean()) if bright.size else 0.0
-    found = np.argwhere(small > threshold) * step
-    if len(found) == 0:
-        found = np.array([scan.data.shape]) / 2
-    places = found @ scan.affine[:3, :3].T + scan.affine[:3, 3]
+    inside = np.argwhere(small > threshold) * step
+    if len(inside) == 0:
+        inside = np.array([scan.data.shape]) / 2
+    places = inside @ scan.affine[:3, :3].T + scan.affine[:3, 3]
     centre = places.mean(axis=0)
     top = float(np.percentile(places[:, 2], 99.5))
     bottom = float(np.percentile(places[:, 2], 0.5))

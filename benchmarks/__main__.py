@@ -41,23 +41,23 @@ def main(
     machine = facts()
     console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
     console.print("  ".join(f"{key} {value}" for key, value in machine.items()), highlight=False)
-    found: list[Comparison] = []
+    results: list[Comparison] = []
     failed: list[str] = []
     for name in names or NAMES:
         try:
-            found += importlib.import_module(f"benchmarks.{name}").run()
+            results += importlib.import_module(f"benchmarks.{name}").run()
         except Exception as error:  # noqa: BLE001 - what one needs may be missing here; the others still count
             failed.append(name)
             console.print(f"{name}: {type(error).__name__}: {error}", style="red", markup=False)
-    console.print(table(found))
+    console.print(table(results))
     if json_file is not None:
         content = {
             "machine": machine,
-            "comparisons": [comparison.to_json() for comparison in found],
+            "comparisons": [comparison.to_json() for comparison in results],
             "failed": failed,
         }
         json_file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    short = [comparison for comparison in found if not comparison.holds]
+    short = [comparison for comparison in results if not comparison.holds]
     for comparison in short:
         console.print(
             f"{comparison.name}: {comparison.ratio:.2f}× is below {comparison.least:g}×",
@@ -68,12 +68,12 @@ def main(
         raise typer.Exit(1)
 
 
-def table(found: list[Comparison]) -> Table:
+def table(results: list[Comparison]) -> Table:
     """One row per comparison."""
     result = Table(
         "what", "Proctor", "median", "alternative", "median", "n", "speed", "least", box=None, pad_edge=False
     )
-    for comparison in found:
+    for comparison in results:
         colour = "red" if not comparison.holds else "green" if comparison.ratio >= 1 else "yellow"
         least = "" if comparison.least is None else f"{comparison.least:g}×"
         sides = [

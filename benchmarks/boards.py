@@ -49,7 +49,7 @@ def _measure(asker: "Asker", database: psycopg.Connection) -> list[Comparison]:
         asker.ask("json")
 
     anew = Side("made for each", tuple(asker.processor(changed, 1) for _ in range(_MADE)))
-    bound, found = Side("the bound", (_BOUND,)), []
+    bound, results = Side("the bound", (_BOUND,)), []
     for form in _FORMS:
         tag = asker.tag(form)
         for label, headers in (
@@ -60,11 +60,11 @@ def _measure(asker: "Asker", database: psycopg.Connection) -> list[Comparison]:
             asker.ask(form, *headers)
             seconds = [asker.processor(_asks(asker, form, *headers), _REQUESTS) for _ in range(_ROUNDS)]
             ours = Side("from memory", tuple(seconds))
-            found.append(Comparison(f"board, {label}, processor", ours, bound, least=1.0))
+            results.append(Comparison(f"board, {label}, processor", ours, bound, least=1.0))
             if not headers and form == "json":
-                found.append(Comparison(f"board, {label}, processor", ours, anew, least=50.0))
+                results.append(Comparison(f"board, {label}, processor", ours, anew, least=50.0))
     known = (f"If-None-Match: {asker.tag('json')}",)
-    found.append(
+    results.append(
         Comparison(
             "board, known, by the clock",
             Side("from memory", tuple(asker.seconds("json", *known) for _ in range(_REQUESTS))),
@@ -72,7 +72,7 @@ def _measure(asker: "Asker", database: psycopg.Connection) -> list[Comparison]:
             least=1.0,
         )
     )
-    return found
+    return results
 
 
 def _asks(asker: "Asker", form: str, *headers: str) -> Callable[[], object]:
@@ -106,10 +106,10 @@ class Asker:
 
     def tag(self, form: str) -> str:
         """The entity tag of a form as it is now."""
-        found = re.search(rb"etag: (\S+)", self.ask(form))
-        if found is None:
+        tag = re.search(rb"etag: (\S+)", self.ask(form))
+        if tag is None:
             raise RuntimeError("the board has no entity tag")
-        return found.group(1).decode()
+        return tag.group(1).decode()
 
     def seconds(self, form: str, *headers: str) -> float:
         """By the clock, from the request to the whole answer."""

@@ -112,8 +112,8 @@ def _renewal(sessions: SessionFactory, worker: RunWorker, settings: Settings) ->
                 raise RuntimeError("a lease was lost")
 
     def one_by_one() -> None:
-        for one in held:
-            renew([one])
+        for lease in held:
+            renew([lease])
 
     name = f"renew {_HELD} leases"
     return compare(name, ("one heartbeat", lambda: renew(held)), ("one each", one_by_one), repeat=10)
@@ -149,7 +149,9 @@ def _together(sessions: SessionFactory, worker: RunWorker, settings: Settings) -
     """Seconds per claim of slots that claim at the same time, each its own cases; threads of one process."""
 
     def drain(number: int) -> list[UUID]:
-        return [_claim(sessions, worker, settings, _slot(f"bench-{number}", one)) for one in range(_CLAIMS)]
+        return [
+            _claim(sessions, worker, settings, _slot(f"bench-{number}", place)) for place in range(_CLAIMS)
+        ]
 
     with ThreadPoolExecutor(_CLAIMERS) as pool:
         began = time.perf_counter()

@@ -19,8 +19,8 @@ def _cases(cases: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labels, and the scores of two submissions."""
     rng = np.random.default_rng(26)
     labels = rng.integers(0, 2, cases)
-    one, other = (np.round(np.clip(rng.normal(0.4 + 0.2 * labels, 0.2), 0, 1), 3) for _ in range(2))
-    return labels, one, other
+    first, second = (np.round(np.clip(rng.normal(0.4 + 0.2 * labels, 0.2), 0, 1), 3) for _ in range(2))
+    return labels, first, second
 
 
 def _auroc(cases: int, least: float | None) -> Comparison:
@@ -49,11 +49,11 @@ def _auprc(cases: int) -> Comparison:
 
 
 def _paired(cases: int) -> Comparison:
-    labels, one, other = _cases(cases)
-    ours: Action = lambda: paired_test(labels, one, other).standard_error  # noqa: E731
-    plain: Action = lambda: _all_pairs(labels, np.array([one, other]))  # noqa: E731
+    labels, first, second = _cases(cases)
+    ours: Action = lambda: paired_test(labels, first, second).standard_error  # noqa: E731
+    plain: Action = lambda: _all_pairs(labels, np.array([first, second]))  # noqa: E731
     if (
-        abs(paired_test(labels, one, other).standard_error - _all_pairs(labels, np.array([one, other])))
+        abs(paired_test(labels, first, second).standard_error - _all_pairs(labels, np.array([first, second])))
         > 1e-12
     ):
         raise RuntimeError("the two disagree")

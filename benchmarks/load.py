@@ -16,7 +16,15 @@ from sqlalchemy import func, select
 
 from benchmarks.support.compare import Comparison, Side
 from benchmarks.support.crowd import Ask, burst, probed, request
-from benchmarks.support.platform import PHASE, Platform, Team, join, platform, spent, write_scans
+from benchmarks.support.platform import (
+    PHASE,
+    RunningPlatform,
+    SubmittingTeam,
+    join,
+    platform,
+    spent,
+    write_scans,
+)
 from benchmarks.support.steady import (
     API,
     BOARD_PHASE,
@@ -74,7 +82,7 @@ def run() -> list[Comparison]:
             archive.unlink()
 
 
-def _measure(running: Platform, team: Team) -> list[Comparison]:
+def _measure(running: RunningPlatform, team: SubmittingTeam) -> list[Comparison]:
     members = [_member(running, team.challenge, number) for number in range(-(-UPLOADS // UPLOADS_PER_TEAM))]
     quiet = _cases(running, team)
     watched = _submit(team)
@@ -94,7 +102,7 @@ def _measure(running: Platform, team: Team) -> list[Comparison]:
     return [Comparison(name, Side("beside the crowd", (loaded,)), Side("quiet", (quiet,)), least=LEAST)]
 
 
-def _bursts(running: Platform, team: Team, member: Member, submission: str) -> Table:
+def _bursts(running: RunningPlatform, team: SubmittingTeam, member: Member, submission: str) -> Table:
     """A thousand of each kind, while an evaluation runs."""
     titles = ("1,000 at once", "answers", "all within", "p50", "p99", "healthz p99", "healthz")
     table = Table(*titles, box=None, pad_edge=False)
@@ -114,7 +122,7 @@ def _bursts(running: Platform, team: Team, member: Member, submission: str) -> T
     return table
 
 
-def _kinds(running: Platform, team: Team, member: Member, submission: str) -> Iterator[Ask]:
+def _kinds(running: RunningPlatform, team: SubmittingTeam, member: Member, submission: str) -> Iterator[Ask]:
     slug = team.challenge
     with running.database() as session:
         worker = create_worker_token(session, "bench")
@@ -140,7 +148,7 @@ def _kinds(running: Platform, team: Team, member: Member, submission: str) -> It
 _SLOT = {"name": "bench", "cpus": 0.01, "memory": 1}
 
 
-def _member(running: Platform, slug: str, number: int) -> Member:
+def _member(running: RunningPlatform, slug: str, number: int) -> Member:
     with running.database() as session:
         account = Account(email=f"bench-{number}@example.org", name=f"Bench {number}", password_hash="")
         session.add(account)
@@ -150,18 +158,18 @@ def _member(running: Platform, slug: str, number: int) -> Member:
     return Member(token, Client(running.url, token=token).create_team(slug, f"Crowd {number}").id)
 
 
-def _cases(running: Platform, team: Team) -> float:
+def _cases(running: RunningPlatform, team: SubmittingTeam) -> float:
     """Seconds from the first lease to the last finish of one evaluation."""
     took, _ = spent(running, team.run(running, _TASK, _TRACK))
     return took
 
 
-def _submit(team: Team) -> str:
+def _submit(team: SubmittingTeam) -> str:
     images = {_TASK: team.image}
     return team.client.submit(team.challenge, team=team.team, track=_TRACK, phase=PHASE, images=images).id
 
 
-def _wait(team: Team, submission: str) -> None:
+def _wait(team: SubmittingTeam, submission: str) -> None:
     deadline = time.monotonic() + 600
     while not team.client.submission(submission).ended:
         if time.monotonic() > deadline:
@@ -169,7 +177,7 @@ def _wait(team: Team, submission: str) -> None:
         time.sleep(1)
 
 
-def _faults(running: Platform) -> tuple[int, int]:
+def _faults(running: RunningPlatform) -> tuple[int, int]:
     with running.database() as session:
         faults, again = session.execute(
             select(func.sum(CaseRun.faults), func.count().filter(CaseRun.claim_no > 1))

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from benchmarks.support.compare import Comparison, Side
-from benchmarks.support.platform import Platform, join, platform, spent
+from benchmarks.support.platform import RunningPlatform, join, platform, spent
 from demo.brains.layout import write_dataset
 from demo.images import build_baseline_image, ensure_base
 from evaluator.spec import Challenge, load_challenge
@@ -58,13 +58,13 @@ def _with(spec: Challenge, limits: dict[str, object]) -> Challenge:
     return spec.model_copy(update={"limits": spec.limits.model_copy(update=limits)})
 
 
-def _scores(running: Platform, evaluation: str) -> tuple[tuple[str, str, float | None, bytes], ...]:
+def _scores(running: RunningPlatform, evaluation: str) -> tuple[tuple[str, str, float | None, bytes], ...]:
     """Every value with its replicates, to the last bit."""
     query = (
         select(Score).where(Score.evaluation_id == uuid.UUID(evaluation)).order_by(Score.board, Score.metric)
     )
     with running.database() as session:
-        found = session.scalars(query).all()
+        standings = session.scalars(query).all()
         return tuple(
-            (standing.board, standing.metric, standing.value, standing.replicates) for standing in found
+            (standing.board, standing.metric, standing.value, standing.replicates) for standing in standings
         )

@@ -38,12 +38,12 @@ def run() -> list[Comparison]:
 
 
 def _measured(count: int, bound: float, route: Route) -> Comparison:
-    found = [route.taken_by(lambda: _child(count))() for _ in range(_REPEAT)]
-    peak = max(sample["megabytes"] for sample in found)
+    samples = [route.taken_by(lambda: _child(count))() for _ in range(_REPEAT)]
+    peak = max(sample["megabytes"] for sample in samples)
     if peak > _MEGABYTES:
         raise RuntimeError(f"{count} metrics of noise took {peak:.0f} MB")
     name = f"{' + '.join(list(_ASKED)[:count])}, half of 256×256×180 set at random, {peak:.0f} MB"
-    ours = Side(f"evaluator{route.suffix}, processor time", tuple(sample["seconds"] for sample in found))
+    ours = Side(f"evaluator{route.suffix}, processor time", tuple(sample["seconds"] for sample in samples))
     return Comparison(name, ours, Side("bound", (bound,) * _REPEAT), least=1)
 
 

@@ -22,11 +22,11 @@ def run() -> list[Comparison]:
     centres = stream.normal(0, 0.1, (_CLASSES, _WIDTH))
     train, val, test = (_part(stream, centres, size) for size in (_PER_CLASS, 20, 100))
     probe = Probe()
-    found = run_probe(train, val, test[0], classes=_CLASSES, probe=probe)
+    result = run_probe(train, val, test[0], classes=_CLASSES, probe=probe)
     rate, scores = _loop(train, val, test[0], probe)
-    if found.scores is None or found.learning_rate != rate:
+    if result.scores is None or result.learning_rate != rate:
         raise RuntimeError("the two choose different heads")
-    if abs(ovr_auroc(test[1], found.scores) - ovr_auroc(test[1], scores)) > 1e-9:
+    if abs(ovr_auroc(test[1], result.scores) - ovr_auroc(test[1], scores)) > 1e-9:
         raise RuntimeError("the two disagree")
     sweep = compare(
         f"probe sweep, {_CLASSES * _PER_CLASS} × {_WIDTH}, 13 heads",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.support.compare import Comparison, Side
-from benchmarks.support.platform import Platform, Team, join, platform, spent, write_scans
+from benchmarks.support.platform import RunningPlatform, SubmittingTeam, join, platform, spent, write_scans
 from demo.images import build_image, ensure_base
 from evaluator.spec import Challenge, load_challenge
 from sandbox import options
@@ -69,7 +69,7 @@ def _compare(spec: Challenge, scans: Path, archive: Path, top: Path, slots: int)
     return Comparison(name, Side("queue", tuple(ours)), Side(other, tuple(bare)), least=LEAST)
 
 
-def _through_the_queue(running: Platform, team: Team) -> float:
+def _through_the_queue(running: RunningPlatform, team: SubmittingTeam) -> float:
     took, own = spent(running, team.run(running, _TASK, _TRACK))
     print(f"  slot time less container time: {(took - own) / CASES * 1e3:.0f} ms a case")
     return took
@@ -105,8 +105,8 @@ def _loop(spec: Challenge, image: str, scan: Path, top: Path, cpuset: str) -> st
     file = task.all_inputs[0].file
     (inputs / file).write_bytes(scan.read_bytes())
     slot, limits = Slot(cpuset), spec.limits_of(_TASK)
-    found = {task.all_inputs[0].key: inputs / file}
-    job = CaseJob("bare", image, task, _TASK, _TRACK, found, "case", limits, slot, top)
+    files = {task.all_inputs[0].key: inputs / file}
+    job = CaseJob("bare", image, task, _TASK, _TRACK, files, "case", limits, slot, top)
     host = options.Host(os.cpu_count() or 1, None)
     config = options.build(job, host, options.Mounts(inputs, {}))
     flags = [*_flags(config, top), "--entrypoint", config["Entrypoint"][0], image]

@@ -27,7 +27,7 @@ def run() -> list[Comparison]:
         (40.0, "scikit-learn", lambda: [roc_auc_score(labels[drawn], scores[0][drawn]) for drawn in chosen]),
         (2.0, "our own AUROC", lambda: [auroc(labels[drawn], scores[0][drawn]) for drawn in chosen]),
     )
-    found = []
+    results = []
     for route in routes():
         part = route.taken_by(lambda: auroc_replicates(labels, scores[:1], counts[:_SUBSET]))
         if np.abs(part()[0] - expected).max() > 1e-12:
@@ -36,11 +36,11 @@ def run() -> list[Comparison]:
         for least, what, other in others:
             label = f"loop over {what}, extrapolated from {_SUBSET} resamples of one"
             measured = compare(_NAME, (f"evaluator{route.suffix}", ours), (label, other), repeat=5)
-            found.append(_extrapolated(measured, least * (_GAIN if route.compiled else 1)))
-    return found
+            results.append(_extrapolated(measured, least * (_GAIN if route.compiled else 1)))
+    return results
 
 
-def _extrapolated(found: Comparison, least: float) -> Comparison:
+def _extrapolated(measured: Comparison, least: float) -> Comparison:
     parts = _RESAMPLES * _SUBMISSIONS // _SUBSET
-    other = Side(found.other.label, tuple(seconds * parts for seconds in found.other.seconds))
-    return Comparison(found.name, found.ours, other, least=least)
+    other = Side(measured.other.label, tuple(seconds * parts for seconds in measured.other.seconds))
+    return Comparison(measured.name, measured.ours, other, least=least)

@@ -38,17 +38,17 @@ _COMPILED: dict[str, tuple[float, float]] = {
 
 def run() -> list[Comparison]:
     """One tumour in three images, which favours neither side, and vessels that fill a region."""
-    found = []
+    results = []
     for name, shape, spacing, share, *least in _TUMOURS:
         masks = tumours(shape, spacing, share)
         for route in routes():
             ratios = _COMPILED[name] if route.compiled else least
             for least_of_route, hd95 in zip(ratios, (False, True), strict=True):
                 asked = "DSC + NSD + HD95" if hd95 else "DSC + NSD"
-                found.append(_compare(f"{asked}, {name}", masks, spacing, hd95, least_of_route, route))
+                results.append(_compare(f"{asked}, {name}", masks, spacing, hd95, least_of_route, route))
     masks, name = (vessels(0), vessels(1)), "DSC + NSD, vessels, 96×128×64 at 1 mm"
-    found += [_compare(name, masks, (1.0, 1.0, 1.0), False, None, route) for route in routes()]
-    return found
+    results += [_compare(name, masks, (1.0, 1.0, 1.0), False, None, route) for route in routes()]
+    return results
 
 
 def tumours(shape: Shape, spacing: Spacing, share: float) -> tuple[Mask, Mask]:

@@ -192,8 +192,8 @@ class Client(Connection):
 
     def newest_submission(self, slug: str, team: str) -> SubmissionOut | None:
         """A team's latest submission, if it has any."""
-        found = self.get_list(SubmissionOut, f"/challenges/{slug}/submissions", team=team, limit=1)
-        return next(iter(found), None)
+        newest = self.get_list(SubmissionOut, f"/challenges/{slug}/submissions", team=team, limit=1)
+        return next(iter(newest), None)
 
     def quota(self, slug: str, team: str) -> list[QuotaOut]:
         """What is left of a team's attempts."""

@@ -7,18 +7,18 @@ from typing import Annotated, Any, Protocol, TypeVar
 import typer
 
 from client.api import Client
-from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, Usage
+from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, WrongUsage
 from client.state import load_log_in
 from client.terminal import is_plain
 from contract.challenges import ChallengeOut
-from evaluator.terminal import Console, Group
+from evaluator.terminal import CommandGroup, Console
 from evaluator.version import evaluator_version
 
 out = Console()
 err = Console(stderr=True)
 
 
-class _Group(Group):
+class _Group(CommandGroup):
     """Prints what went wrong as a sentence and what to do, and leaves with its exit code."""
 
     def __init__(self, **settings: Any) -> None:
@@ -40,7 +40,9 @@ class _Group(Group):
             raise typer.Exit(Exit.UNREACHABLE) from None
         except typer.Abort as abort:  # a question without an answer: click hides why, but keeps it
             if isinstance(abort.__context__, EOFError):
-                raise _told(Usage("Nobody is there to answer.", "Give the answers as options.")) from None
+                raise _told(
+                    WrongUsage("Nobody is there to answer.", "Give the answers as options.")
+                ) from None
             raise _told(Interrupted("Interrupted.")) from None
         except KeyboardInterrupt:
             raise _told(Interrupted("Interrupted.")) from None
@@ -125,14 +127,14 @@ def choose_challenge(client: Client, slug: str | None) -> ChallengeOut:
     """The challenge that is meant: the one named, or the only one on the server.
 
     Raises:
-        Usage: it has to be named.
+        WrongUsage: it has to be named.
     """
     challenges = {challenge.slug: challenge for challenge in client.challenges()}
     if slug is None and len(challenges) == 1:
         return next(iter(challenges.values()))
     if slug not in challenges:
         what = "Name a challenge with --challenge" if slug is None else f"There is no challenge {slug!r}"
-        raise Usage(f"{what}.", "On this server: " + (", ".join(challenges) or "none yet") + ".")
+        raise WrongUsage(f"{what}.", "On this server: " + (", ".join(challenges) or "none yet") + ".")
     return challenges[slug]
 
 
@@ -144,16 +146,16 @@ class _WithId(Protocol):
 _Listed = TypeVar("_Listed", bound=_WithId)
 
 
-def chosen(found: Sequence[_Listed], ending: str, what: str) -> _Listed:
+def chosen(listed: Sequence[_Listed], ending: str, what: str) -> _Listed:
     """The one of a list whose id is or ends with `ending`: ids of one moment begin alike.
 
     Raises:
-        Usage: there is none, or several.
+        WrongUsage: there is none, or several.
     """
-    meant = [item for item in found if ending and item.id.endswith(ending)]
+    meant = [item for item in listed if ending and item.id.endswith(ending)]
     if len(meant) != 1:
         count = f"No {what} has" if not meant else f"{len(meant)} of them have"
-        raise Usage(
+        raise WrongUsage(
             f"{count} an id that ends with {ending!r}.", "The list without options shows all of them."
         )
     return meant[0]

@@ -117,9 +117,9 @@ def _unified(board: LeaderboardOut, track: TrackOut) -> _Ranking:
 
 
 def _board_rank(row: UnifiedOut, board: str) -> str:
-    found = row.board_ranks.get(board)
-    rank = number(found, 2)
-    return f"({rank})" if board in row.missing and found is not None else rank
+    place = row.board_ranks.get(board)
+    rank = number(place, 2)
+    return f"({rank})" if board in row.missing and place is not None else rank
 
 
 def _board(track: TrackOut, board: BoardOut, decimals: int) -> _Ranking:
@@ -184,7 +184,7 @@ def _unranked(board: BoardOut) -> list[str]:
 
 def _notes(listed: Sequence[Valued]) -> list[str]:
     """What is to be said of the values of a table, each once."""
-    values = (one for entry in listed for one in entry.metrics.values())
+    values = (value for entry in listed for value in entry.metrics.values())
     return list(dict.fromkeys(said for value in values if (said := value.note or value.reason)))
 
 
@@ -192,16 +192,16 @@ def _numbered(notes: Sequence[str]) -> list[str]:
     return [f"[{place}] {note}" for place, note in enumerate(notes, 1)]
 
 
-def _value(found: ValueOut | None, decimals: int, notes: Sequence[str]) -> str:
-    if found is None:
+def _value(value: ValueOut | None, decimals: int, notes: Sequence[str]) -> str:
+    if value is None:
         return "–"
-    said = found.note or found.reason
+    said = value.note or value.reason
     mark = f" [{notes.index(said) + 1}]" if said else ""
-    if found.value is None:
+    if value.value is None:
         return f"–{mark}"
-    if found.low is None or found.high is None:
-        return f"{found.value:.{decimals}f}{mark}"
-    return f"{found.value:.{decimals}f} ({found.low:.{decimals}f} to {found.high:.{decimals}f}){mark}"
+    if value.low is None or value.high is None:
+        return f"{value.value:.{decimals}f}{mark}"
+    return f"{value.value:.{decimals}f} ({value.low:.{decimals}f} to {value.high:.{decimals}f}){mark}"
 
 
 def _team(row: Marks, rows: Sequence[Marks]) -> Text:

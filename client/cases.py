@@ -13,14 +13,14 @@ _ALSO = {"dwi": ("dwi_b1000",), "t1w": ("t1",), "t2w": ("t2",), "t2s": ("t2star"
 
 
 @dataclass(frozen=True)
-class Case:
+class LocalCase:
     """One case: its name for this terminal, and its input files by key."""
 
     name: str
     inputs: dict[str, Path]
 
 
-def find_cases(root: Path, task_name: str, task: Task) -> tuple[list[Case], list[str]]:
+def find_cases(root: Path, task_name: str, task: Task) -> tuple[list[LocalCase], list[str]]:
     """The cases of a task below `root`, by name, and a sentence for each folder that lacks an input.
 
     `root` is a folder with one folder per case (`<case>/<file>`), or data in the released layout: a folder of
@@ -43,7 +43,7 @@ def find_cases(root: Path, task_name: str, task: Task) -> tuple[list[Case], list
         except ValueError as error:
             problems.append(f"{name}: {error}")
         else:
-            cases.append(Case(name, inputs))
+            cases.append(LocalCase(name, inputs))
     if not cases:
         files = ", ".join(scan.file for scan in task.all_inputs)
         raise Local(
@@ -71,20 +71,20 @@ def _is_task(folder: Path) -> bool:
 
 
 def _folders(root: Path, depth: int) -> list[Path]:
-    found = [root]
+    folders = [root]
     if depth:
         for child in sorted(root.iterdir()):
             if child.is_dir():
-                found += _folders(child, depth - 1)
-    return found
+                folders += _folders(child, depth - 1)
+    return folders
 
 
 def _inputs(folder: Path, task: Task) -> dict[str, Path]:
-    found = {}
+    paths = {}
     for scan in task.all_inputs:
         suffix = scan.file[scan.file.index(".") :]
         names = [scan.file, *(stem + suffix for stem in (scan.key, *_ALSO.get(scan.key, ())))]
         path = next((folder / name for name in names if (folder / name).is_file()), None)
         if path is not None:
-            found[scan.key] = path
-    return found
+            paths[scan.key] = path
+    return paths

@@ -112,14 +112,14 @@ class Connection:
         self, model: type[_Listed], path: str, *, cursor: str, size: int, **where: str | int
     ) -> list[_Listed]:
         """All of a list; each page of at most `size` is asked for by the id of the last one before it."""
-        found: list[_Listed] = []
+        rows: list[_Listed] = []
         while True:
             page = self.get_list(model, path, limit=size, **where)
             if page and page[-1].id == where.get(cursor):  # a server that knows no pages sends the same again
-                return found
-            found += page
+                return rows
+            rows += page
             if len(page) < size:
-                return found
+                return rows
             where[cursor] = page[-1].id
 
 

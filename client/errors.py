@@ -5,10 +5,10 @@
     ├── NotSignedIn    no token is stored                                    5
     ├── Unreachable    no server answered                                    6
     ├── Local          something on this machine: a file, the engine         6
-    ├── ImageRefused   the image check refused the archive                   1
+    ├── ArchiveRefused the image check refused the archive                   1
     ├── Unfinished     it did not end in time                                7
     ├── Interrupted    somebody pressed Ctrl-C                             130
-    └── Usage          the command cannot mean anything                      2
+    └── WrongUsage     the command cannot mean anything                      2
 
 Every one of them is printed as its sentence and a hint, never as a traceback.
 """
@@ -89,7 +89,7 @@ class Local(ClientError):
     """Something on this machine is missing or does not work."""
 
 
-class ImageRefused(ClientError):
+class ArchiveRefused(ClientError):
     """The image check refused an archive; `code` is from its closed list."""
 
     exit_code = Exit.REJECTED
@@ -111,7 +111,7 @@ class Interrupted(ClientError):
     exit_code = Exit.INTERRUPTED
 
 
-class Usage(ClientError):
+class WrongUsage(ClientError):
     """The command cannot mean anything."""
 
     exit_code = Exit.USAGE

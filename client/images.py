@@ -18,13 +18,13 @@ def image_id(name: str) -> str | None:
     Raises:
         Local: there is no `docker` command.
     """
-    found = subprocess.run(
+    inspected = subprocess.run(
         [_docker(), "image", "inspect", "--format", "{{.Id}}", name],
         capture_output=True,
         text=True,
         check=False,
     )
-    return found.stdout.strip() or None if found.returncode == 0 else None
+    return inspected.stdout.strip() or None if inspected.returncode == 0 else None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ _FIRST, _GROWTH, _LONGEST, _JITTER = 2.0, 1.2, 10.0, 0.2
 
 
 @dataclass
-class Pace:
+class PollPace:
     """Seconds until the next look; `fixed` is what somebody asked for, and holds.
 
     Hundreds follow their submissions before a deadline. Where nothing changes the pause grows from 2 s to 10 s, for a

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from client.errors import ImageRefused, Local, Problem, Usage
+from client.errors import ArchiveRefused, Local, Problem, WrongUsage
 from client.show import status_word
 from contract.challenges import ChallengeOut, PhaseOut
 from contract.problems import ErrorCode
@@ -29,15 +29,15 @@ class Aim:
 
 
 def require_tasks(names: Iterable[str], spec: Mapping[str, Any]) -> None:
-    """Raises Usage unless all `names` are tasks of the challenge; a board's name gets told its task."""
+    """Raises WrongUsage unless all `names` are tasks of the challenge; a board's name gets told its task."""
     for name in names:
         if name in spec["tasks"]:
             continue
         if name in spec["boards"]:
             board = spec["boards"][name]
             task = board.get("task") if isinstance(board, Mapping) else None
-            raise Usage(f"{name} is a board of {task or 'another task'}: submit {task or 'that one'}.")
-        raise Usage(f"There is no task {name!r}.", f"Tasks: {', '.join(spec['tasks'])}.")
+            raise WrongUsage(f"{name} is a board of {task or 'another task'}: submit {task or 'that one'}.")
+        raise WrongUsage(f"There is no task {name!r}.", f"Tasks: {', '.join(spec['tasks'])}.")
 
 
 def require_phase(challenge: ChallengeOut, name: str) -> PhaseOut:
@@ -124,18 +124,18 @@ def _too_many_rejected(quota: QuotaOut) -> Problem:
 
 
 def require_image_file(path: Path) -> None:
-    """Raises ImageRefused where the server would certainly refuse the file: no gigabyte of it has to be sent then."""
+    """Raises ArchiveRefused where the server would certainly refuse the file: no gigabyte of it has to be sent then."""
     try:
         glance(path)
     except ArchiveInvalid as error:
-        raise ImageRefused(error.code, error.message) from None
+        raise ArchiveRefused(error.code, error.message) from None
     except OSError as error:
         raise Local(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def repeats(submissions: Sequence[SubmissionOut], aim: Aim, images: Mapping[str, str]) -> dict[str, str]:
     """A sentence per task whose very image is under way or scored on this track and phase already."""
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for submission in submissions:
         if (submission.track, submission.phase) != (aim.track, aim.phase):
             continue
@@ -145,5 +145,5 @@ def repeats(submissions: Sequence[SubmissionOut], aim: Aim, images: Mapping[str,
                     f"{evaluation.task} has this very image already, "
                     f"{status_word(evaluation)} in {submission.id}."
                 )
-                found.setdefault(evaluation.task, sentence)
-    return found
+                sentences.setdefault(evaluation.task, sentence)
+    return sentences

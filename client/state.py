@@ -16,7 +16,7 @@ _DIRECTORY = "PROCTOR_CONFIG_DIR"
 
 
 @dataclass(frozen=True)
-class LogIn:
+class StoredLogIn:
     """A server and the token to use there. `token_id` is None where the token was brought along."""
 
     url: str
@@ -30,7 +30,7 @@ def config_dir() -> Path:
     return Path(named) if named else user_config_path("proctor")
 
 
-def load_log_in() -> LogIn:
+def load_log_in() -> StoredLogIn:
     """The log-in: PROCTOR_URL and PROCTOR_TOKEN, the token alone at the stored address, or the stored one.
 
     Raises:
@@ -44,10 +44,10 @@ def load_log_in() -> LogIn:
         raise NotSignedIn(
             "PROCTOR_TOKEN is set, but no server is known.", "Set PROCTOR_URL, or run `proctor login URL`."
         )
-    return LogIn(url, token)
+    return StoredLogIn(url, token)
 
 
-def stored_log_in() -> LogIn:
+def stored_log_in() -> StoredLogIn:
     """The log-in that `proctor login` stored.
 
     Raises:
@@ -58,10 +58,10 @@ def stored_log_in() -> LogIn:
         raise NotSignedIn(
             "You are not logged in.", "Run `proctor login URL`, or set PROCTOR_URL and PROCTOR_TOKEN."
         )
-    return LogIn(content["url"], content["token"], content.get("token_id"))
+    return StoredLogIn(content["url"], content["token"], content.get("token_id"))
 
 
-def store_log_in(log_in: LogIn) -> Path:
+def store_log_in(log_in: StoredLogIn) -> Path:
     """Stores the log-in with mode 0600 and returns where."""
     path = config_dir() / "login.json"
     _write(path, asdict(log_in))

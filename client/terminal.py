@@ -3,7 +3,7 @@
 import os
 import sys
 
-from client.errors import Usage
+from client.errors import WrongUsage
 from evaluator.terminal import ask
 
 
@@ -16,15 +16,15 @@ def secret(what: str, *, twice: bool = False) -> str:
     """What a person types unseen, or the next line of a pipe.
 
     Raises:
-        Usage: the pipe has no line left, or the second one differs.
+        WrongUsage: the pipe has no line left, or the second one differs.
     """
     if sys.stdin.isatty():
         return ask(what, unseen=True, twice=twice)
     given = sys.stdin.readline().rstrip("\r\n")
     if not given:
-        raise Usage(
+        raise WrongUsage(
             "Nobody is there to answer.", "Give the answers as options, or a line each on standard input."
         )
     if twice and sys.stdin.readline().rstrip("\r\n") != given:
-        raise Usage("It is asked for twice, and the two lines differ.")
+        raise WrongUsage("It is asked for twice, and the two lines differ.")
     return given

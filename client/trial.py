@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.cases import Case
-from client.errors import ImageRefused, Local
+from client.cases import LocalCase
+from client.errors import ArchiveRefused, Local
 from client.progress import size
 from contract.images import ImageFacts
 from evaluator.spec import Challenge, Limits
 from evaluator.verdicts import PlatformFault
 from sandbox.archive import ArchiveInvalid, Call, DirectorySink, ToolMissing, check_archive, write_canonical
 from sandbox.engine import Engine
-from sandbox.faults import EngineFault
-from sandbox.faults import ImageRefused as Unloadable
+from sandbox.faults import EngineFault, ImageRefused
 from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from sandbox.loading import load_image
 from sandbox.programs import require_machine
@@ -26,7 +25,7 @@ from sandbox.start import UNLOADABLE
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrialPlan:
     """What is tried: an image id on one task of a challenge, within limits that this machine can hold."""
 
     image: str
@@ -82,7 +81,7 @@ def image_on_engine(engine: Engine, image: str, *, limit: int, calls: Collection
 
     Raises:
         Local: the engine has no such image, or it is a SIF file and squashfs-tools are missing.
-        ImageRefused: the archive fails the check, no engine can load it, or the image is for another machine.
+        ArchiveRefused: the archive fails the check, no engine can load it, or the image is for another machine.
     """
     if not Path(image).is_file():
         yield _local(engine, image, calls)
@@ -92,7 +91,7 @@ def image_on_engine(engine: Engine, image: str, *, limit: int, calls: Collection
         try:
             facts = check_archive(Path(image), limit=limit, sink=sink, calls=calls)
         except ArchiveInvalid as error:
-            raise ImageRefused(error.code, error.message) from None
+            raise ArchiveRefused(error.code, error.message) from None
         except ToolMissing as error:
             raise Local(error.what, error.remedy) from None
         loaded = not engine.has_image(facts.digest)
@@ -111,31 +110,31 @@ def _load(engine: Engine, facts: ImageFacts, sink: DirectorySink) -> None:
         archive.seek(0)
         try:
             load_image(engine, archive, facts.digest)
-        except Unloadable as error:
+        except ImageRefused as error:
             message = f"{UNLOADABLE.message} The engine says: {error}"
-            raise ImageRefused(UNLOADABLE.code, message) from None
+            raise ArchiveRefused(UNLOADABLE.code, message) from None
 
 
 def _local(engine: Engine, image: str, calls: Collection[Call]) -> str:
     try:
-        found = engine.inspect_image(image)
+        config = engine.inspect_image(image)
     except EngineFault as fault:
         if fault.fault is not PlatformFault.IMAGE_MISSING:
             raise
         raise Local(
             f"There is no local image or file {image!r}.", "`docker images` lists what the engine has."
         ) from None
-    machine = f"{found.get('Os')}/{found.get('Architecture')}"
+    machine = f"{config.get('Os')}/{config.get('Architecture')}"
     if machine != "linux/amd64":
-        raise ImageRefused(
+        raise ArchiveRefused(
             "wrong_architecture",
             f"built for {machine}; build it with `docker build --platform linux/amd64 …`.",
         )
     try:
-        require_machine(engine, str(found["Id"]), calls)
+        require_machine(engine, str(config["Id"]), calls)
     except ArchiveInvalid as error:
-        raise ImageRefused(error.code, error.message) from None
-    return str(found["Id"])
+        raise ArchiveRefused(error.code, error.message) from None
+    return str(config["Id"])
 
 
 def host_memory(engine: Engine) -> tuple[int, int]:
@@ -144,7 +143,9 @@ def host_memory(engine: Engine) -> tuple[int, int]:
     return int(info["MemTotal"]), int(info["NCPU"])
 
 
-def try_cases(engine: Engine, plan: Plan, cases: list[Case]) -> Iterator[tuple[Case, CaseOutcome]]:
+def try_cases(
+    engine: Engine, plan: TrialPlan, cases: list[LocalCase]
+) -> Iterator[tuple[LocalCase, CaseOutcome]]:
     """Runs one case after the other, each in a fresh container.
 
     Raises:

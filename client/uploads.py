@@ -11,7 +11,7 @@ from typing import BinaryIO
 import httpx
 
 from client.api import Client
-from client.errors import ImageRefused, Local, Problem, Unfinished, Unreachable
+from client.errors import ArchiveRefused, Local, Problem, Unfinished, Unreachable
 from client.state import UploadMemory
 from contract.statuses import UploadStatus
 
@@ -30,7 +30,7 @@ def ignore(position: int) -> None:
 
 
 @dataclass(frozen=True)
-class Archive:
+class ArchiveFile:
     """A file to upload, with the sha256 (hexadecimal) and size in bytes that are announced."""
 
     path: Path
@@ -38,7 +38,7 @@ class Archive:
     size: int
 
 
-def read_archive(path: Path, advance: Advance = ignore) -> Archive:
+def read_archive(path: Path, advance: Advance = ignore) -> ArchiveFile:
     """The archive at `path`, hashed; `advance` gets the bytes read so far.
 
     Raises:
@@ -55,14 +55,14 @@ def read_archive(path: Path, advance: Advance = ignore) -> Archive:
         raise Local(f"{path} cannot be read: {error.strerror}") from None
     if size == 0:
         raise Local(f"{path} is empty.", "Write it again with `docker save IMAGE -o image.tar`.")
-    return Archive(path, digest.hexdigest(), size)
+    return ArchiveFile(path, digest.hexdigest(), size)
 
 
 def upload_archive(
     client: Client,
     slug: str,
     team: str,
-    archive: Archive,
+    archive: ArchiveFile,
     *,
     memory: UploadMemory | None = None,
     advance: Advance = ignore,
@@ -95,7 +95,7 @@ def wait_for_image(
     """The digest of the image in a complete upload, once the server has checked it.
 
     Raises:
-        ImageRefused: with the check's code and sentence.
+        ArchiveRefused: with the check's code and sentence.
         Unfinished: the check did not end within `timeout` seconds.
     """
     until = time.monotonic() + timeout
@@ -104,7 +104,7 @@ def wait_for_image(
         if upload.status == UploadStatus.READY and upload.image:
             return upload.image
         if upload.status == UploadStatus.REJECTED:
-            raise ImageRefused(upload.code or "unknown", upload.message or "no reason was given.")
+            raise ArchiveRefused(upload.code or "unknown", upload.message or "no reason was given.")
         if time.monotonic() > until:
             raise Unfinished(
                 upload.message or "The image is still being checked.", "Run the same command again later."
@@ -112,7 +112,7 @@ def wait_for_image(
         pause(1.0)
 
 
-def _create(client: Client, slug: str, team: str, archive: Archive) -> str:
+def _create(client: Client, slug: str, team: str, archive: ArchiveFile) -> str:
     pairs = {"filename": archive.path.name, "sha256": archive.sha256, "team": team}
     metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in pairs.items())
     headers = {**_TUS, "Upload-Length": str(archive.size), "Upload-Metadata": metadata}
@@ -137,7 +137,7 @@ def _offset(client: Client, location: str) -> int | None:
 def _send_all(
     client: Client,
     location: str,
-    archive: Archive,
+    archive: ArchiveFile,
     offset: int,
     advance: Advance,
     pause: Callable[[float], None],
@@ -177,7 +177,7 @@ def _stands(client: Client, location: str) -> int | None:
     return offset
 
 
-def _send(client: Client, location: str, archive: Archive, offset: int, advance: Advance) -> None:
+def _send(client: Client, location: str, archive: ArchiveFile, offset: int, advance: Advance) -> None:
     headers = {
         **_TUS,
         "Upload-Offset": str(offset),

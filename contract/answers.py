@@ -47,8 +47,8 @@ class Answer(BaseModel):
         if unknown := given.keys() - cls.model_fields.keys():
             raise TypeError(f"{cls.__name__} has no field {min(unknown)}")
         for name in cls.model_fields.keys() - given.keys():
-            found = (getattr(source, name, _MISSING) for source in sources)
-            given[name] = next((value for value in found if value is not _MISSING), _MISSING)
+            values = (getattr(source, name, _MISSING) for source in sources)
+            given[name] = next((value for value in values if value is not _MISSING), _MISSING)
             if given[name] is _MISSING:
                 raise TypeError(f"{cls.__name__} needs {name}")
         return cls.model_validate(given)

@@ -24,7 +24,7 @@ from demo.entries import build_entries
 from demo.images import BaseUnavailableError
 from demo.installation import DemoError, Installation, installation
 from demo.live import Running, watch
-from demo.people import CHALLENGE, Entry, join, make_admin, submit, upload
+from demo.people import CHALLENGE, TeamEntry, join, make_admin, submit, upload
 from demo.stages import Stages
 from server.settings import Settings
 from worker.admin.apply import run as apply
@@ -71,7 +71,7 @@ def _datasets(stages: Stages, spacing: float) -> dict[str, dict[str, Path]]:
         return {phase: make_datasets(phase, spacing_mm=spacing) for phase in PHASES}
 
 
-def _entries(stages: Stages) -> list[Entry]:
+def _entries(stages: Stages) -> list[TeamEntry]:
     with stages.stage("container images: baseline, four teams, one broken"):
         return build_entries(TASKS)
 
@@ -82,7 +82,7 @@ def _show(
     place: Installation,
     pool: ThreadPoolExecutor,
     data: "Future[dict[str, dict[str, Path]]]",
-    entries: "Future[list[Entry]]",
+    entries: "Future[list[TeamEntry]]",
 ) -> None:
     settings = settings_of(place.data)
     with stages.stage("challenge applied, admin registered"):
@@ -109,9 +109,9 @@ def _import(stages: Stages, settings: Settings, data: "Future[dict[str, dict[str
 
 
 def _submit_all(
-    place: Installation, admin: Client, entries: Sequence[Entry], imported: "Future[None]"
+    place: Installation, admin: Client, entries: Sequence[TeamEntry], imported: "Future[None]"
 ) -> list[Running]:
-    def enter(entry: Entry) -> Running:
+    def enter(entry: TeamEntry) -> Running:
         participant = join(place, admin, entry)
         digest = upload(participant, entry)
         imported.result()  # nothing can be submitted to a phase without cases

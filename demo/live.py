@@ -11,7 +11,7 @@ from rich.table import Table
 from client.commands.follow import next_state
 from contract.statuses import EvaluationStatus
 from contract.submissions import EvaluationOut, SubmissionOut
-from demo.people import Entry, Participant
+from demo.people import SignedInTeam, TeamEntry
 
 _LOOK_EVERY = 3.0
 _SAY_EVERY = 15.0
@@ -26,8 +26,8 @@ _SIGNS: dict[str, str] = {
 class Running:
     """A submission under way, as its team sees it."""
 
-    entry: Entry
-    participant: Participant
+    entry: TeamEntry
+    participant: SignedInTeam
     submission: SubmissionOut
 
     def look(self) -> None:

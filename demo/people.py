@@ -14,7 +14,7 @@ CHALLENGE = "fomo26"
 
 
 @dataclass(frozen=True)
-class Entry:
+class TeamEntry:
     """What one team submits: its image's archive, on one track, for some tasks."""
 
     team: str
@@ -25,7 +25,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Participant:
+class SignedInTeam:
     """A team's member, signed in with an API token that may read and submit."""
 
     client: Client
@@ -42,7 +42,7 @@ def make_admin(installation: Installation) -> Client:
     return Client(installation.url, token=client.log_in("admin@proctor.example", password))
 
 
-def join(installation: Installation, admin: Client, entry: Entry) -> Participant:
+def join(installation: Installation, admin: Client, entry: TeamEntry) -> SignedInTeam:
     """Registers a member, makes an API token and the team; the admin marks a baseline as such, and names it so."""
     email, password = f"{entry.team.lower()}@teams.example", secrets.token_urlsafe(12)
     visitor = Client(installation.url)
@@ -53,17 +53,17 @@ def join(installation: Installation, admin: Client, entry: Entry) -> Participant
     team = client.create_team(CHALLENGE, "Our method" if entry.baseline else entry.team)
     if entry.baseline:
         admin.request("PATCH", f"/admin/teams/{team.id}", json={"baseline": True, "name": entry.team})
-    return Participant(client, team.id)
+    return SignedInTeam(client, team.id)
 
 
-def upload(participant: Participant, entry: Entry) -> str:
+def upload(participant: SignedInTeam, entry: TeamEntry) -> str:
     """Uploads the entry's image and waits for its check; returns the image's digest."""
     archive = read_archive(entry.archive)
     upload_id = upload_archive(participant.client, CHALLENGE, participant.team, archive)
     return wait_for_image(participant.client, upload_id)
 
 
-def submit(participant: Participant, entry: Entry, digest: str) -> SubmissionOut:
+def submit(participant: SignedInTeam, entry: TeamEntry, digest: str) -> SubmissionOut:
     """Submits one image for all tasks of the entry, in phase validation."""
     return participant.client.submit(
         CHALLENGE,

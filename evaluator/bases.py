@@ -20,9 +20,9 @@ _UNKNOWN = "how it was scored is not known"
 
 def run_base(challenge: Challenge, task: str) -> dict[str, Any]:
     """What containers of a task are run on and with: inputs, call, output and the limits that a value may depend on."""
-    found = challenge.tasks[task].model_dump(mode="json", include={"inputs", "call", "output"})
+    base = challenge.tasks[task].model_dump(mode="json", include={"inputs", "call", "output"})
     limits = challenge.limits_of(task).model_dump(mode="json")
-    return found | {"limits": {name: value for name, value in limits.items() if name not in _HARMLESS}}
+    return base | {"limits": {name: value for name, value in limits.items() if name not in _HARMLESS}}
 
 
 def scoring_base(challenge: Challenge, board: str) -> dict[str, Any]:
@@ -33,18 +33,18 @@ def scoring_base(challenge: Challenge, board: str) -> dict[str, Any]:
     """
     spec = challenge.boards[board]
     kind = challenge.tasks[spec.task].kind
-    found = spec.model_dump(mode="json", include={"bootstrap", "probe", "groups"})
-    for group in found["groups"]:
+    base = spec.model_dump(mode="json", include={"bootstrap", "probe", "groups"})
+    for group in base["groups"]:
         del group["enough"]  # a mark in the report
     metrics = {
         key: {
-            "metric": one.metric,
-            "parameters": _parameters(one, kind),
-            "code": metric_digest(one, kind.name),
+            "metric": metric.metric,
+            "parameters": _parameters(metric, kind),
+            "code": metric_digest(metric, kind.name),
         }
-        for key, one in spec.metrics.items()
+        for key, metric in spec.metrics.items()
     }
-    return found | {"metrics": metrics}
+    return base | {"metrics": metrics}
 
 
 def _parameters(metric: Metric, kind: Kind) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def run_differences(then: Base, now: Base) -> list[str]:
     fields = [_changed(name, then.get(name), now.get(name)) for name in ("inputs", "call", "output")]
     old, new = then.get("limits", {}), now.get("limits", {})
     limits = [_told(f"limits.{name}", old.get(name), new.get(name)) for name in sorted({*old, *new})]
-    return [one for one in (*fields, *limits) if one]
+    return [difference for difference in (*fields, *limits) if difference]
 
 
 def scoring_differences(then: Base | None, now: Base) -> list[str]:
@@ -82,13 +82,15 @@ def scoring_differences(then: Base | None, now: Base) -> list[str]:
     if then == now:
         return []
     settings = [
-        one
+        difference
         for name in ("bootstrap", "probe")
-        for one in _fields(name, then.get(name) or {}, now.get(name) or {})
+        for difference in _fields(name, then.get(name) or {}, now.get(name) or {})
     ]
     groups = _changed("groups", then.get("groups"), now.get("groups"))
     metrics = [
-        one for key, new in now["metrics"].items() for one in _metric(key, then["metrics"].get(key), new)
+        difference
+        for key, new in now["metrics"].items()
+        for difference in _metric(key, then["metrics"].get(key), new)
     ]
     return [*metrics, *settings, *([groups] if groups else [])]
 
@@ -118,8 +120,8 @@ def _metric(key: str, old: Base | None, new: Base) -> Iterator[str]:
 
 
 def _fields(place: str, old: Base, new: Base) -> list[str]:
-    found = [_told(f"{place}.{name}", old.get(name), new.get(name)) for name in sorted({*old, *new})]
-    return [one for one in found if one]
+    told = [_told(f"{place}.{name}", old.get(name), new.get(name)) for name in sorted({*old, *new})]
+    return [sentence for sentence in told if sentence]
 
 
 def _changed(name: str, old: object, new: object) -> str:
@@ -129,7 +131,7 @@ def _changed(name: str, old: object, new: object) -> str:
 def _same(old: object, new: object) -> bool:
     """Whether both say the same; a database may give a float back as a whole number, which is not as exact."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        return old.keys() == new.keys() and all(_same(one, new[key]) for key, one in old.items())
+        return old.keys() == new.keys() and all(_same(value, new[key]) for key, value in old.items())
     if isinstance(old, list) and isinstance(new, list):
         return len(old) == len(new) and all(map(_same, old, new))
     if isinstance(old, int) and isinstance(new, float):

@@ -26,7 +26,7 @@ SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
 
 
 @dataclass(frozen=True)
-class Interval:
+class PlotRow:
     """One row of an interval plot; without an interval only the dot is drawn, without a value nothing is."""
 
     label: str
@@ -75,7 +75,7 @@ def _round_step(least: float) -> float:
     return next(factor * power for factor in (1, 2, 2.5, 5, 10, 20) if factor * power >= least * 0.999)
 
 
-def interval_plot(title: str, rows: Sequence[Interval], *, whole: bool = False) -> Markup:
+def interval_plot(title: str, rows: Sequence[PlotRow], *, whole: bool = False) -> Markup:
     """A dot and a whisker per row."""
     values = [v for row in rows for v in (row.value, row.low, row.high) if v is not None]
     scale = Scale.over(values, whole=whole)
@@ -203,7 +203,7 @@ def _figure(title: str, said: str, drawn: Sequence[str], scale: Scale, rows: int
     )
 
 
-def _told(rows: Sequence[Interval]) -> str:
+def _told(rows: Sequence[PlotRow]) -> str:
     parts = []
     for row in rows:
         if row.value is None:

@@ -31,7 +31,7 @@ class ManifestError(ValueError):
     """A manifest or a references directory that cannot be used; the message names the file and the line."""
 
 
-class InputFile(Model):
+class ManifestInput(Model):
     """One input of a case: where it lies, relative to the manifest, and what is in it."""
 
     path: Annotated[str, Field(min_length=1)]
@@ -42,7 +42,7 @@ class ManifestCase(Model):
     """One case: its name and its input files by modality."""
 
     case: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=200)]
-    files: Annotated[dict[str, InputFile], Field(min_length=1)]
+    files: Annotated[dict[str, ManifestInput], Field(min_length=1)]
 
 
 class Manifest(Model):
@@ -96,12 +96,12 @@ def load_manifest(path: Path) -> Manifest:
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    merged = dict(pairs)
+    if len(merged) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for place, key in enumerate(keys) if key in keys[:place])
         raise ValueError(f"the key {twice[:40]!r} stands twice in one object")
-    return found
+    return merged
 
 
 def _text(path: Path) -> str:
@@ -230,14 +230,14 @@ def load_references(directory: Path, manifest: Manifest) -> References:
     path = directory / "references.csv"
     if not path.exists():
         return References(directory, {case: Reference(_subject(case)) for case in manifest.names})
-    found = dict(_rows(path))
-    lacking = [position for position, case in enumerate(manifest.names, 1) if case not in found]
+    rows = dict(_rows(path))
+    lacking = [position for position, case in enumerate(manifest.names, 1) if case not in rows]
     if lacking:
         raise ManifestError(
             f"{path.name}: {len(lacking)} of {len(manifest.cases)} cases of the manifest have no row, "
             f"the first is entry {lacking[0]}"
         )
-    return References(directory, {case: found[case] for case in manifest.names})
+    return References(directory, {case: rows[case] for case in manifest.names})
 
 
 def _subject(case: str) -> str:

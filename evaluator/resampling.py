@@ -44,8 +44,8 @@ def draw_counts(
     for unit, stratum in zip(unit_of_case, strata, strict=True):
         combination[unit].add(stratum)
     members: dict[frozenset[Hashable], list[int]] = {}
-    for number, found in enumerate(combination):
-        members.setdefault(frozenset(found), []).append(number)
+    for number, of_unit in enumerate(combination):
+        members.setdefault(frozenset(of_unit), []).append(number)
     stream = np.random.Generator(np.random.PCG64(seed_of(digest)))
     counts = np.zeros((resamples, len(combination)))
     for group in members.values():  # in the order in which strata first occur

@@ -49,8 +49,8 @@ def text_of(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        found = f"the byte 0x{content[error.start]:02x} in line {line} is no UTF-8"
-        raise TableError(f"{path}: {found} (Latin-1, perhaps); save the file as UTF-8") from None
+        problem = f"the byte 0x{content[error.start]:02x} in line {line} is no UTF-8"
+        raise TableError(f"{path}: {problem} (Latin-1, perhaps); save the file as UTF-8") from None
 
 
 def text_table(name: str, text: str) -> TextTable:

@@ -41,20 +41,20 @@ def harmless(text: str) -> str:
     return _MARKS.sub(_without_towers, "".join(map(_sign, lines)))
 
 
-def _sign(one: str) -> str:
-    if one in _BLANKS:
+def _sign(character: str) -> str:
+    if character in _BLANKS:
         return _UNSEEN
-    if one.isprintable() or one in "\n\t":
-        return one
-    return " " if unicodedata.category(one) == "Zs" else _UNSEEN
+    if character.isprintable() or character in "\n\t":
+        return character
+    return " " if unicodedata.category(character) == "Zs" else _UNSEEN
 
 
-def _without_towers(found: re.Match[str]) -> str:
+def _without_towers(tower: re.Match[str]) -> str:
     kept, height = [], 0
-    for one in found[0]:
-        height = height + 1 if unicodedata.combining(one) else 0
+    for character in tower[0]:
+        height = height + 1 if unicodedata.combining(character) else 0
         if height <= _MOST_MARKS:
-            kept.append(one)
+            kept.append(character)
     return "".join(kept)
 
 
@@ -133,7 +133,7 @@ def agreed(question: str, *, err: bool = False, abort: bool = False) -> bool:
 _UsageError: Any = typer.BadParameter.__mro__[1]  # typer has no public name for it
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """Commands whose usage errors, which repeat what was typed or what a pattern of the shell found, are harmless."""
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:

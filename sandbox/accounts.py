@@ -52,19 +52,19 @@ def _dangerous(engine: Engine, container: str) -> bool:
 
 def _leads_astray(engine: Engine, container: str, path: str) -> bool:
     """Whether a link leads to where something else will stand once the container runs."""
-    found = _stat(engine, container, path)
-    if found is None or not found["mode"] & _LINK:
+    entry = _stat(engine, container, path)
+    if entry is None or not entry["mode"] & _LINK:
         return False
-    target = posixpath.normpath(found["linkTarget"])
+    target = posixpath.normpath(entry["linkTarget"])
     return any(target == top or target.startswith(top + "/") for top in _LIVE)
 
 
 def _special(engine: Engine, container: str, path: str, most: int) -> bool:
     """Whether this is something else than a file of at most `most` bytes, through links."""
-    found = _stat(engine, container, path)
-    if found is not None and found["mode"] & _LINK:  # the engine tells where a link ends, through all others
-        found = _stat(engine, container, found["linkTarget"])
-    return found is not None and (bool(found["mode"] & (_SPECIAL | _LINK)) or found["size"] > most)
+    entry = _stat(engine, container, path)
+    if entry is not None and entry["mode"] & _LINK:  # the engine tells where a link ends, through all others
+        entry = _stat(engine, container, entry["linkTarget"])
+    return entry is not None and (bool(entry["mode"] & (_SPECIAL | _LINK)) or entry["size"] > most)
 
 
 def _stat(engine: Engine, container: str, path: str) -> dict[str, Any] | None:

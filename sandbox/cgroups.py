@@ -31,7 +31,7 @@ class Usage:
     """Whether the kernel has refused it a process."""
 
 
-class Group:
+class Cgroup:
     """The parent group of one container; `path` is what the engine is told, None where there is none."""
 
     def __init__(self, name: str, info: dict[str, Any], *, privileged: bool) -> None:
@@ -142,14 +142,14 @@ def _groups_of(pid: int) -> dict[str, Path]:
         lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
     except OSError:
         return {}
-    found: dict[str, Path] = {}
+    groups: dict[str, Path] = {}
     for line in lines:
         _, names, group = line.split(":", 2)
         if group.strip("/"):
-            found |= {name: _ROOT / name / group[1:] for name in names.split(",")}
-    if "pids" not in found and "" in found:  # version 2 has one group for all
-        found |= dict.fromkeys(_CONTROLLERS, found[""])
-    wanted: dict[str, Path] = {name: found[name] for name in _CONTROLLERS if name in found}
+            groups |= {name: _ROOT / name / group[1:] for name in names.split(",")}
+    if "pids" not in groups and "" in groups:  # version 2 has one group for all
+        groups |= dict.fromkeys(_CONTROLLERS, groups[""])
+    wanted: dict[str, Path] = {name: groups[name] for name in _CONTROLLERS if name in groups}
     return (
         wanted
         if len(wanted) == len(_CONTROLLERS) and all(folder.is_dir() for folder in wanted.values())

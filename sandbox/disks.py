@@ -38,7 +38,7 @@ _FREE_LEFT = 2 * 2**20  # a write of one large page fails as a whole, before the
 
 
 @dataclass(frozen=True)
-class Disk:
+class BoundedDisk:
     """One bounded file system: `volume` is its name in the engine, `path` where this process sees it."""
 
     volume: str
@@ -86,7 +86,7 @@ def supported() -> bool:
     )
 
 
-def make(volume: str, size: int, files: int, directory: Path) -> Disk:
+def make(volume: str, size: int, files: int, directory: Path) -> BoundedDisk:
     """A fresh empty disk of `size` bytes and at most about `files` files, writable for everybody.
 
     Raises:
@@ -103,7 +103,7 @@ def make(volume: str, size: int, files: int, directory: Path) -> Disk:
     except OSError as error:
         _umount(path)
         raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"making a bounded disk: {error}") from error
-    return Disk(volume, device, path)
+    return BoundedDisk(volume, device, path)
 
 
 def _write_file_system(backing: Path, size: int, files: int) -> None:

@@ -19,7 +19,7 @@ _CONTAINERD = "io.containerd.snapshotter.v1"
 
 
 @dataclass(frozen=True)
-class Finding:
+class BoundFinding:
     """One bound: whether it holds, in words, and what helps where it does not."""
 
     name: str
@@ -28,14 +28,14 @@ class Finding:
     remedy: str = ""
 
 
-def report(engine: Engine) -> list[Finding]:
+def report(engine: Engine) -> list[BoundFinding]:
     """Look at the engine and at this host; nothing is started or changed.
 
     Raises:
         EngineFault: the engine does not answer.
     """
     info = engine.info()
-    checks: tuple[Callable[[Engine, dict[str, Any]], Finding], ...] = (
+    checks: tuple[Callable[[Engine, dict[str, Any]], BoundFinding], ...] = (
         _platform,
         _image_store,
         _seccomp,
@@ -53,113 +53,115 @@ def report(engine: Engine) -> list[Finding]:
     return [check(engine, info) for check in checks]
 
 
-def _platform(engine: Engine, info: dict[str, Any]) -> Finding:
+def _platform(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     text = f"Docker {info['ServerVersion']} on {info['OSType']}/{info['Architecture']}"
     if info["OSType"] == "linux" and info["Architecture"] in ("x86_64", "amd64"):
-        return Finding("engine", "ok", text)
-    return Finding("engine", "problem", text, "Images are built for linux/amd64: use such a host.")
+        return BoundFinding("engine", "ok", text)
+    return BoundFinding("engine", "problem", text, "Images are built for linux/amd64: use such a host.")
 
 
-def _image_store(engine: Engine, info: dict[str, Any]) -> Finding:
+def _image_store(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     kept = {str(value) for _, value in info.get("DriverStatus") or ()}
     if _CONTAINERD not in kept:
-        return Finding("images", "ok", "The engine knows images by the digest of their configuration.")
+        return BoundFinding("images", "ok", "The engine knows images by the digest of their configuration.")
     message = (
         "The engine keeps images in containerd's store, where their ids are others: no image can be run."
     )
     remedy = 'Set {"features": {"containerd-snapshotter": false}} in /etc/docker/daemon.json and restart the engine.'
-    return Finding("images", "problem", message, remedy)
+    return BoundFinding("images", "problem", message, remedy)
 
 
-def _seccomp(engine: Engine, info: dict[str, Any]) -> Finding:
+def _seccomp(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     if any("name=seccomp" in option for option in info.get("SecurityOptions") or ()):
-        return Finding("system calls", "ok", "Containers may make listed system calls only.")
-    return Finding(
+        return BoundFinding("system calls", "ok", "Containers may make listed system calls only.")
+    return BoundFinding(
         "system calls", "problem", "The engine has no seccomp.", "Use a kernel and an engine with seccomp."
     )
 
 
-def _memory(engine: Engine, info: dict[str, Any]) -> Finding:
+def _memory(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     if info.get("MemoryLimit") and info.get("SwapLimit"):
-        return Finding("memory", "ok", "Memory and swap are bounded by control groups.")
+        return BoundFinding("memory", "ok", "Memory and swap are bounded by control groups.")
     remedy = "Enable the memory controller with swap accounting (kernel option swapaccount=1)."
     level: Level = "warning" if info.get("MemoryLimit") else "problem"
-    return Finding("memory", level, "Swap, or memory as well, is not bounded.", remedy)
+    return BoundFinding("memory", level, "Swap, or memory as well, is not bounded.", remedy)
 
 
-def _processes(engine: Engine, info: dict[str, Any]) -> Finding:
+def _processes(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     if info.get("PidsLimit"):
-        return Finding("processes", "ok", "The number of processes is bounded by control groups.")
-    return Finding("processes", "problem", "Processes are not bounded.", "Enable the pids controller.")
+        return BoundFinding("processes", "ok", "The number of processes is bounded by control groups.")
+    return BoundFinding("processes", "problem", "Processes are not bounded.", "Enable the pids controller.")
 
 
-def _cores(engine: Engine, info: dict[str, Any]) -> Finding:
+def _cores(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     if info.get("CPUSet") and info.get("CpuCfsQuota"):
-        return Finding("cores", "ok", f"Processor time is bounded; the host has {info['NCPU']} cores.")
-    return Finding(
+        return BoundFinding("cores", "ok", f"Processor time is bounded; the host has {info['NCPU']} cores.")
+    return BoundFinding(
         "cores", "warning", "Processor time is not bounded.", "Enable the cpu and cpuset controllers."
     )
 
 
-def _output_disk(engine: Engine, info: dict[str, Any]) -> Finding:
+def _output_disk(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     name = "/output, /tmp, working directory"
     if engine.privileged:
-        return Finding(name, "ok", "Each is a file system of its own with a fixed size and number of files.")
+        return BoundFinding(
+            name, "ok", "Each is a file system of its own with a fixed size and number of files."
+        )
     message = "They are part of the container's layer, which a watchdog measures from time to time."
-    return Finding(name, "warning", message, "Run the worker as root with mkfs.ext4 and loop devices.")
+    return BoundFinding(name, "warning", message, "Run the worker as root with mkfs.ext4 and loop devices.")
 
 
-def _root_layer(engine: Engine, info: dict[str, Any]) -> Finding:
+def _root_layer(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     upper = Path(info["DockerRootDir"]) / "overlay2"
     if engine.privileged and info["Driver"] == "overlay2" and os.access(upper, os.R_OK | os.X_OK):
-        return Finding("root file system", "ok", "A watchdog measures the layer twice a second.")
+        return BoundFinding("root file system", "ok", "A watchdog measures the layer twice a second.")
     message = (
         "A watchdog asks the engine for the layer's size every two seconds; deleted open files are not seen."
     )
-    return Finding(
+    return BoundFinding(
         "root file system", "warning", message, "Run the worker as root beside the engine, with overlay2."
     )
 
 
-def _usage(engine: Engine, info: dict[str, Any]) -> Finding:
+def _usage(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     if engine.privileged and cgroups.usable(info):
-        return Finding("measurements", "ok", "Peak memory and processes are read from control groups.")
+        return BoundFinding("measurements", "ok", "Peak memory and processes are read from control groups.")
     if engine.privileged:
         message = (
             "Peaks are read while a container runs: those of its last quarter of a second may be missed."
         )
-        return Finding("measurements", "warning", message, "Use the cgroupfs driver.")
+        return BoundFinding("measurements", "warning", message, "Use the cgroupfs driver.")
     message = "Peak memory is not recorded, and a container with too many processes is only seen to fail."
-    return Finding("measurements", "warning", message, "Run the worker as root.")
+    return BoundFinding("measurements", "warning", message, "Run the worker as root.")
 
 
-def _init(engine: Engine, info: dict[str, Any]) -> Finding:
+def _init(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     if info.get("InitBinary"):
-        return Finding("init", "ok", "Left processes are reaped by the engine's init.")
-    return Finding("init", "problem", "The engine has no init program.", "Install docker-init (tini).")
+        return BoundFinding("init", "ok", "Left processes are reaped by the engine's init.")
+    return BoundFinding("init", "problem", "The engine has no init program.", "Install docker-init (tini).")
 
 
-def _core_dumps(engine: Engine, info: dict[str, Any]) -> Finding:
+def _core_dumps(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     return core_dumps(Path("/proc/sys/kernel/core_pattern").read_text())
 
 
-def core_dumps(pattern: str) -> Finding:
+def core_dumps(pattern: str) -> BoundFinding:
     """Whether the kernel hands the memory of crashed processes to a program; `pattern` is its own setting."""
     if not pattern.startswith("|"):
-        return Finding("core dumps", "ok", "Crashed processes of containers leave nothing.")
+        return BoundFinding("core dumps", "ok", "Crashed processes of containers leave nothing.")
     message = (
         "The kernel gives the memory of every crashed process, containers' too, to a program of the host."
     )
-    return Finding(
+    return BoundFinding(
         "core dumps", "warning", message, "sysctl -w kernel.core_pattern=core on hosts that run cases."
     )
 
 
-def _counters(engine: Engine, info: dict[str, Any]) -> Finding:
+def _counters(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     return counters(Path("/proc/sys/fs"), int(info["MemTotal"]))
 
 
-def counters(top: Path, memory: int) -> Finding:
+def counters(top: Path, memory: int) -> BoundFinding:
     """What the kernel counts for all containers together, or by user, and one of them could use up for the others.
 
     Each thing that is counted takes bounded memory of whoever makes it, so where more are allowed than fit into the
@@ -174,14 +176,14 @@ def counters(top: Path, memory: int) -> Finding:
     if _setting(top / "pipe-user-pages-soft", 0) > 0:
         wanted["fs.pipe-user-pages-soft"] = 0
     if not wanted:
-        return Finding(
+        return BoundFinding(
             "kernel's counters", "ok", "A container meets its bound of memory before those of the kernel."
         )
     message = (
         f"One container can use up {', '.join(wanted)} for its user's others and the host, within its memory."
     )
     remedy = "sysctl -w " + " ".join(f"{name}={value}" for name, value in wanted.items())
-    return Finding(
+    return BoundFinding(
         "kernel's counters", "warning", message, f"{remedy} (and in /etc/sysctl.d); or the profile strict."
     )
 
@@ -194,12 +196,12 @@ def _setting(file: Path, otherwise: int) -> int:
         return otherwise
 
 
-def _space(engine: Engine, info: dict[str, Any]) -> Finding:
+def _space(engine: Engine, info: dict[str, Any]) -> BoundFinding:
     root = Path(info["DockerRootDir"])
     if not root.is_dir():
-        return Finding("space", "warning", "The engine's directory cannot be seen from here.")
+        return BoundFinding("space", "warning", "The engine's directory cannot be seen from here.")
     free = shutil.disk_usage(root).free
     text = f"{free / 2**30:.0f} GiB are free where the engine keeps images."
     if free >= _LEAST_FREE:
-        return Finding("space", "ok", text)
-    return Finding("space", "problem", text, "Free some space: images alone take up to 20 GB each.")
+        return BoundFinding("space", "ok", text)
+    return BoundFinding("space", "problem", text, "Free some space: images alone take up to 20 GB each.")

@@ -130,14 +130,14 @@ def _deleted(pid: int, upper: Path) -> int:
 
 def _held(process: Path) -> Iterator[os.stat_result]:
     """The open files of a process and the deleted ones it has mapped, as far as they are still there."""
-    found: list[Path] = []
+    paths: list[Path] = []
     with contextlib.suppress(OSError):
-        found += (process / "fd").iterdir()
+        paths += (process / "fd").iterdir()
     with contextlib.suppress(OSError), (process / "maps").open("rb") as lines:
-        found += [
+        paths += [
             process / "map_files" / os.fsdecode(line.split()[0]) for line in lines if line.endswith(_DELETED)
         ]
-    for path in found:
+    for path in paths:
         with contextlib.suppress(OSError):
             yield path.stat()
 

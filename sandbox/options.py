@@ -15,7 +15,7 @@ from typing import Any
 
 from evaluator.verdicts import PlatformFault
 from sandbox import seccomp
-from sandbox.disks import Disk
+from sandbox.disks import BoundedDisk
 from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob, Slot
 
@@ -66,7 +66,7 @@ class Mounts:
     """Where a case's files are: the staged inputs, and a disk per writable path where disks can be made."""
 
     inputs: Path
-    disks: Mapping[str, Disk]
+    disks: Mapping[str, BoundedDisk]
 
 
 def volumes_to_bound(image: Mapping[str, Any]) -> list[str]:
@@ -217,11 +217,11 @@ def _processors(cpus: float, slot: Slot, host_cpus: int) -> dict[str, Any]:
 
 def cores(cpuset: str) -> set[int]:
     """The cores in a list such as `0-3,8`."""
-    found: set[int] = set()
+    numbers: set[int] = set()
     for part in cpuset.split(","):
         first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    return found
+        numbers.update(range(int(first), int(last or first) + 1))
+    return numbers
 
 
 def largest_file(disk: int) -> int:
@@ -246,7 +246,7 @@ def _log_config(tail: int) -> dict[str, Any]:
 
 
 def _mounts(mounts: Mounts, *, executable: bool) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
+    binds: list[dict[str, Any]] = [
         {
             "Type": "bind",
             "Source": str(mounts.inputs),
@@ -258,8 +258,8 @@ def _mounts(mounts: Mounts, *, executable: bool) -> list[dict[str, Any]]:
     for target, disk in mounts.disks.items():
         driver = disk.driver_config if executable else _without_programs(disk.driver_config)
         options = {"NoCopy": target in (OUTPUT, WORK), "DriverConfig": driver}
-        found.append({"Type": "volume", "Source": disk.volume, "Target": target, "VolumeOptions": options})
-    return found
+        binds.append({"Type": "volume", "Source": disk.volume, "Target": target, "VolumeOptions": options})
+    return binds
 
 
 def _without_programs(driver: dict[str, Any]) -> dict[str, Any]:

@@ -63,8 +63,8 @@ def ran_out(engine: Engine, said: str, size: int = 0, *, image: str | None = Non
     `image` of the sentence has in its own config: as a VOLUME, say, whose name ends a sentence.
     """
     full = _FULL.search(said)
-    found = _HOST.search(said) or (None if full and _has_room(engine, size) else full)
-    return found is not None and (image is None or not _says(engine, image, found["words"]))
+    matched = _HOST.search(said) or (None if full and _has_room(engine, size) else full)
+    return matched is not None and (image is None or not _says(engine, image, matched["words"]))
 
 
 def _says(engine: Engine, image: str, words: str) -> bool:
@@ -108,10 +108,10 @@ def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 def _digest(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
-    file, found = tar.extractfile(member), hashlib.sha256()
+    file, digest = tar.extractfile(member), hashlib.sha256()
     while file is not None and (data := file.read(_CHUNK)):
-        found.update(data)
-    return "sha256:" + found.hexdigest()
+        digest.update(data)
+    return "sha256:" + digest.hexdigest()
 
 
 def _sha256(data: bytes) -> str:

@@ -19,8 +19,8 @@ from requests import RequestException, Timeout
 
 from evaluator.verdicts import HINTS, Fault, PlatformFault, Verdict
 from sandbox import accounts, collect, disks, judge, options, parse, start
-from sandbox.cgroups import Group
-from sandbox.disks import Disk
+from sandbox.cgroups import Cgroup
+from sandbox.disks import BoundedDisk
 from sandbox.engine import Engine, explanation, translate
 from sandbox.faults import EngineFault
 from sandbox.hints import hints
@@ -32,7 +32,7 @@ _OUTPUT_SLACK = 8 * 2**20  # a file of exactly the limit has to fit beside the f
 
 
 @dataclass
-class Case:
+class PreparedCase:
     """A case whose container is made but not started.
 
     `refused` is the verdict where none could be made or started, `said` what the engine said then.
@@ -41,8 +41,8 @@ class Case:
     engine: Engine
     job: CaseJob
     cleanup: ExitStack
-    group: Group
-    disks: Mapping[str, Disk] = field(default_factory=dict)
+    group: Cgroup
+    disks: Mapping[str, BoundedDisk] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     container: str = ""
     refused: Verdict | None = None
@@ -65,7 +65,7 @@ def run_case(engine: Engine, job: CaseJob) -> CaseOutcome:
         remove(case)
 
 
-def prepare(engine: Engine, job: CaseJob) -> Case:
+def prepare(engine: Engine, job: CaseJob) -> PreparedCase:
     """Everything up to the start: staged inputs, disks, the created container. `remove` undoes it.
 
     Nothing is left behind where it raises.
@@ -77,9 +77,9 @@ def prepare(engine: Engine, job: CaseJob) -> Case:
     with _our_fault():
         image = image_of(engine, job)
         with ExitStack() as cleanup:
-            group = Group(job.name, engine.host, privileged=engine.privileged)
+            group = Cgroup(job.name, engine.host, privileged=engine.privileged)
             cleanup.callback(group.remove)
-            case = Case(engine, job, cleanup, group)
+            case = PreparedCase(engine, job, cleanup, group)
             message = options.refused_volumes(image)
             case.refused = start.known_slow(job.image)
             if message is not None:
@@ -90,7 +90,7 @@ def prepare(engine: Engine, job: CaseJob) -> Case:
     return case
 
 
-def execute(case: Case) -> None:
+def execute(case: PreparedCase) -> None:
     """Start the container and wait until its processes are gone; what they held is free then.
 
     Raises:
@@ -111,7 +111,7 @@ def execute(case: Case) -> None:
         case.watch.until_gone(case.container)
 
 
-def conclude(case: Case) -> CaseOutcome:
+def conclude(case: PreparedCase) -> CaseOutcome:
     """The outcome of a case that was executed: what the container left behind is collected and checked.
 
     Raises:
@@ -147,7 +147,7 @@ def _detail(verdict: Verdict, checked: parse.Checked | None, log: str) -> str:
     return " ".join(hints(log))
 
 
-def remove(case: Case) -> None:
+def remove(case: PreparedCase) -> None:
     """Remove the container, running or not, and everything that was made for it.
 
     Raises:
@@ -164,7 +164,7 @@ def _our_fault() -> Iterator[None]:
         raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"on this host: {error}") from error
 
 
-def _make(case: Case, image: Mapping[str, Any]) -> None:
+def _make(case: PreparedCase, image: Mapping[str, Any]) -> None:
     """Fill in `case`, whose clean-up grows with every step."""
     engine, job, cleanup = case.engine, case.job, case.cleanup
     job.scratch.mkdir(parents=True, exist_ok=True, mode=0o711)
@@ -183,7 +183,7 @@ def _make(case: Case, image: Mapping[str, Any]) -> None:
         raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"making a container: {error}") from error
 
 
-def _create(case: Case) -> None:
+def _create(case: PreparedCase) -> None:
     engine, job = case.engine, case.job
     case.container = str(engine.api.create_container_from_config(case.config, name=job.name)["Id"])
     if options.OUTPUT not in case.disks:
@@ -191,7 +191,7 @@ def _create(case: Case) -> None:
     case.refused = accounts.refused(engine, case.container, job.image)
 
 
-def _create_again(case: Case) -> None:
+def _create_again(case: PreparedCase) -> None:
     """As the first time: an engine copies what an image holds to empty disks only, and never looks again."""
     case.engine.remove_container(case.job.name)
     for disk in case.disks.values():
@@ -199,7 +199,7 @@ def _create_again(case: Case) -> None:
     _create(case)
 
 
-def _asked(case: Case, act: Callable[[], object], again: Callable[[], object]) -> None:
+def _asked(case: PreparedCase, act: Callable[[], object], again: Callable[[], object]) -> None:
     """Does what the engine may refuse; `case.refused` is the verdict where that is the image's doing."""
     try:
         act()
@@ -233,7 +233,9 @@ def stage(job: CaseJob, top: Path) -> None:
     os.utime(top, (options.FILE_TIME, options.FILE_TIME))
 
 
-def make_disks(engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: ExitStack) -> dict[str, Disk]:
+def make_disks(
+    engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: ExitStack
+) -> dict[str, BoundedDisk]:
     """A bounded disk for every path that the container may write to; `cleanup` removes them."""
     limits = job.limits
     sizes = {
@@ -242,22 +244,16 @@ def make_disks(engine: Engine, job: CaseJob, image: Mapping[str, Any], cleanup: 
         options.TMP: (limits.disk, _FILES_PER_DISK),
     }
     sizes |= dict.fromkeys(options.volumes_to_bound(image), (limits.disk, _FILES_PER_DISK))
-    made: dict[str, Disk] = {}
+    made: dict[str, BoundedDisk] = {}
     for number, (target, (size, files)) in enumerate(sizes.items()):
         disk = disks.make(f"{job.name}.{number}", size, files, job.scratch)
-        cleanup.callback(_remove_disk, engine, disk)
+        cleanup.callback(disk.remove)  # also where the engine keeps its volume
+        cleanup.callback(engine.remove_volume, disk.volume)
         made[target] = disk
     return made
 
 
-def _remove_disk(engine: Engine, disk: Disk) -> None:
-    try:
-        engine.remove_volume(disk.volume)
-    finally:
-        disk.remove()
-
-
-def _check(case: Case) -> parse.Checked:
+def _check(case: PreparedCase) -> parse.Checked:
     """The verdict on the output file and, if it is valid, its canonical encoding."""
     job, target = case.job, case.job.scratch / f"output{case.job.task.output.suffix}"
     suffix, limit = job.task.output.suffix, job.limits.output
@@ -266,8 +262,8 @@ def _check(case: Case) -> parse.Checked:
             collect.from_disk(case.disks[options.OUTPUT].path, job.output_name, suffix, limit, target)
         else:
             collect.from_engine(case.engine, case.container, job.output_name, suffix, limit, target)
-    except collect.NotCollected as found:
-        return parse.Checked(found.verdict)
+    except collect.NotCollected as refusal:
+        return parse.Checked(refusal.verdict)
     return parse.check(case.job, target)
 
 
@@ -281,7 +277,12 @@ def _log(engine: Engine, container: str, tail: int) -> str:
 
 
 def _outcome(
-    case: Case, verdict: Verdict, *, log: str, output: bytes | None = None, ending: Ending | None = None
+    case: PreparedCase,
+    verdict: Verdict,
+    *,
+    log: str,
+    output: bytes | None = None,
+    ending: Ending | None = None,
 ) -> CaseOutcome:
     return CaseOutcome(
         verdict=verdict,

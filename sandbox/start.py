@@ -151,8 +151,8 @@ def too_slow(engine: Engine, config: Mapping[str, Any], name: str, error: Reques
 
 def known_slow(image: str) -> Verdict | None:
     """The verdict on an image, by its id, that was found to be too slow in the last minutes; None on others."""
-    found = _found_slow.get(image)
-    if found is None or time.monotonic() - found > _REMEMBERED:
+    since = _found_slow.get(image)
+    if since is None or time.monotonic() - since > _REMEMBERED:
         return None
     return Verdict(Fault.NO_START, SLOW)
 

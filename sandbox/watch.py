@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.verdicts import PlatformFault
-from sandbox.cgroups import Group
-from sandbox.disks import Disk
+from sandbox.cgroups import Cgroup
+from sandbox.disks import BoundedDisk
 from sandbox.engine import Engine, translate
 from sandbox.faults import EngineFault
 from sandbox.gpu import Sampler
@@ -121,7 +121,7 @@ def _pidfd(pid: int, container: str) -> int | None:
 class Watch:
     """One running container, watched until it ends."""
 
-    def __init__(self, engine: Engine, job: CaseJob, group: Group, disks: Mapping[str, Disk]) -> None:
+    def __init__(self, engine: Engine, job: CaseJob, group: Cgroup, disks: Mapping[str, BoundedDisk]) -> None:
         self._engine, self._job, self._group = engine, job, group
         self._disks, self._output = disks.values(), disks.get(OUTPUT)
         self._disk_full = self._output_full = self._shm_full = False

@@ -1,14 +1,15 @@
-"""`python -m scripts.budgets`: how long files and functions may be, and who may import what is private.
+"""`python -m scripts.budgets`: how long files and functions may be, who may import what is private, what names mean.
 
 What is private (a module or a name with an underscore in front) belongs to the package that holds it, the tests of
-that package's area included: `tests/evaluator` may look inside `evaluator`. Bounds and exemptions stand in
+that package's area included: `tests/evaluator` may look inside `evaluator`. A public class has a name that no class of
+another module has, so that a name means one thing. Bounds and exemptions stand in
 pyproject.toml under `[tool.budgets]`; an exemption that nothing needs any more is a breach itself.
 """
 
 import ast
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,18 @@ TESTS = "tests"
 
 @dataclass(frozen=True)
 class Breach:
-    """One place that holds no bound: `rule` is the name of its table of exemptions."""
+    """One place that holds no bound: `rule` is the name of its table of exemptions, `key` what it is called there."""
 
     rule: str
     file: str
     line: int
     text: str
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """The file, or of a name that means two things the name."""
+        return self.name or self.file
 
     @property
     def shown(self) -> str:
@@ -34,8 +41,9 @@ class Breach:
 def breaches(root: Path, settings: Mapping[str, Any]) -> list[Breach]:
     """Every breach in the packages that `settings` names, in the order of files and lines.
 
-    `settings` holds `packages`, `lines` and `function_lines` (`tests` may have `test_lines`), and `exempt`: for each
-    rule (`lines`, `functions`, `private`) files with the reason why it does not bind them.
+    `settings` holds `packages`, `lines` and `function_lines` (`tests` may have `test_lines`), `one_meaning` (packages
+    whose classes have names of their own), and `exempt`: for each rule (`lines`, `functions`, `private`: files;
+    `names`: names of classes) what it does not bind, with the reason.
     """
     packages: list[str] = settings["packages"]
     sources = {
@@ -49,8 +57,9 @@ def breaches(root: Path, settings: Mapping[str, Any]) -> list[Breach]:
         for file, source in sources.items()
         for breach in (*_of_lengths(file, source, settings), *_of_imports(file, source, modules))
     ]
+    every += _of_names(sources, settings.get("one_meaning", []))
     exempt: Mapping[str, Mapping[str, str]] = settings.get("exempt", {})
-    kept = [breach for breach in every if breach.file not in exempt.get(breach.rule, {})]
+    kept = [breach for breach in every if breach.key not in exempt.get(breach.rule, {})]
     return kept + list(_needless(exempt, every))
 
 
@@ -78,6 +87,16 @@ def _of_imports(file: Path, source: str, modules: set[str]) -> Iterator[Breach]:
             continue
         text = f"{name} is private to {owner}: import it from a public name of {owner}, or make it public"
         yield Breach("private", str(file), line, text)
+
+
+def _of_names(sources: Mapping[Path, str], packages: Sequence[str]) -> Iterator[Breach]:
+    places: dict[str, Path] = {}
+    for file, source in sources.items():
+        body = ast.parse(source).body if file.parts[0] in packages else ()
+        for node in (node for node in body if isinstance(node, ast.ClassDef) and not _is_private(node.name)):
+            if (other := places.setdefault(node.name, file)) != file:
+                text = f"{node.name} is a class of {other} too: give one of them a name of its own"
+                yield Breach("names", str(file), node.lineno, text, node.name)
 
 
 def _names(tree: ast.Module, importer: str) -> Iterator[tuple[int, str]]:
@@ -145,9 +164,9 @@ def _package(file: Path) -> str:
 
 
 def _needless(exempt: Mapping[str, Mapping[str, str]], every: list[Breach]) -> Iterator[Breach]:
-    for rule, files in exempt.items():
-        for file in sorted(set(files) - {breach.file for breach in every if breach.rule == rule}):
-            text = f"{file} keeps the bound: take it out of [tool.budgets.exempt.{rule}]"
+    for rule, keys in exempt.items():
+        for key in sorted(set(keys) - {breach.key for breach in every if breach.rule == rule}):
+            text = f"{key} keeps the bound: take it out of [tool.budgets.exempt.{rule}]"
             yield Breach(rule, "pyproject.toml", 1, text)
 
 

@@ -97,8 +97,8 @@ def _places(tree: ast.Module) -> Iterator[ast.expr]:
 
 
 def _children(node: ast.AST, name: str) -> list[ast.AST]:
-    found = getattr(node, name, None)
-    return [found] if isinstance(found, ast.AST) else list(found or [])
+    child = getattr(node, name, None)
+    return [child] if isinstance(child, ast.AST) else list(child or [])
 
 
 def _mutable(node: ast.expr) -> bool:
@@ -148,8 +148,8 @@ def main(
         for path in sorted((ROOT / package).glob("*.py"))
         if path.name not in _LEFT_OUT and only in str(path)
     ]
-    found = [(path, number) for path in files for number in range(places_in(path))]
-    drawn = random.Random(seed).sample(found, min(limit or len(found), len(found)))  # noqa: S311 - a sample
+    places = [(path, number) for path in files for number in range(places_in(path))]
+    drawn = random.Random(seed).sample(places, min(limit or len(places), len(places)))  # noqa: S311 - a sample
     chosen = [mutant_of(path, number) for path, number in drawn]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         trees = [_copied(Path(folder) / str(number)) for number in range(jobs)]
@@ -160,7 +160,7 @@ def main(
         survivors = [mutant for part in parts for mutant in part.result()]
     for survivor in sorted(survivors, key=lambda mutant: (mutant.file, mutant.line)):
         typer.echo(survivor.shown)
-    typer.echo(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants noticed; {len(found)} there are")
+    typer.echo(f"{len(chosen) - len(survivors)} of {len(chosen)} mutants noticed; {len(places)} there are")
     raise typer.Exit(1 if survivors else 0)
 
 
@@ -175,17 +175,17 @@ def _copied(target: Path) -> Path:
 
 
 def _survivors(tree: Path, mutants: list[Mutant]) -> list[Mutant]:
-    found = []
+    survivors = []
     for mutant in mutants:
         path = tree / mutant.file
         kept = path.read_text(encoding="utf-8")
         path.write_text(mutant.source, encoding="utf-8")
         survived = not _failure(tree, mutant.file)
         if survived:
-            found.append(mutant)
+            survivors.append(mutant)
         typer.echo(f"{'survived' if survived else 'noticed '} {mutant.shown}", err=True)
         path.write_text(kept, encoding="utf-8")
-    return found
+    return survivors
 
 
 def _words(file: Path) -> tuple[str, ...]:

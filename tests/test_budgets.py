@@ -100,6 +100,17 @@ def test_an_exemption_holds_for_its_rule_and_is_named_once_nothing_needs_it(root
     ]
 
 
+def test_a_public_class_has_a_name_of_its_own_among_the_packages_that_ask_for_it(root: Path) -> None:
+    write(root, {"app/main.py": "class Lock: ...\nclass _Own: ...\n", "lib/own.py": "class _Own: ...\n"})
+    assert shown(root) == []
+    asked = {**SETTINGS, "one_meaning": ["lib", "app"]}
+    assert [breach.shown for breach in breaches(root, asked)] == [
+        "app/main.py:1: Lock is a class of lib/inner/door.py too: give one of them a name of its own"
+    ]
+    assert breaches(root, {**asked, "exempt": {"names": {"Lock": "why"}}}) == []
+    assert len(breaches(root, {**asked, "exempt": {"names": {"Lock": "why", "Door": "why"}}})) == 1
+
+
 def test_the_check_ends_with_one_where_a_bound_is_broken(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

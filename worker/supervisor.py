@@ -248,8 +248,8 @@ class Supervisor:
         self._pauses[service.name] = min(pause * 2, _LONGEST_PAUSE)
         self._restarts[service.name] = _Restart(now + pause, pause)
         silent = isinstance(service, Program) and service.silent
-        found = "runs and does not answer" if silent else "stopped by itself"
-        self._announce(f"{service.name}: {found}, starting it again in {pause:g} s")
+        state = "runs and does not answer" if silent else "stopped by itself"
+        self._announce(f"{service.name}: {state}, starting it again in {pause:g} s")
 
     def _start_again(self, service: Service) -> None:
         del self._restarts[service.name]

@@ -16,7 +16,7 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from baseline_model.checkpoint import Model, load_model
+from baseline_model.checkpoint import TrainedModel, load_model
 from baseline_model.inference import predict
 from baseline_model.volumes import Scan
 from demo.brains import BrainCase, make_case
@@ -61,19 +61,19 @@ def main(
 ) -> None:
     """Measure the committed checkpoint; exit code 1 where it is not better than chance on tasks 1, 2, 3, 5 and 6."""
     torch.set_num_threads(1)
-    model, found = load_model(), []
+    model, qualities = load_model(), []
     for name in task or TASKS:
         for number in seed or [11, 12, 13]:
             quality = measure(model, name, number, cases)
-            found.append(quality)
+            qualities.append(quality)
             bounds = f"{quality.value:7.3f} [{quality.low:7.3f}, {quality.high:7.3f}]"
             print(f"{name} seed {number} n={quality.cases} {quality.metric:<22} {bounds}", flush=True)
     if json_file is not None:
-        json_file.write_text(json.dumps([asdict(quality) for quality in found], indent=1) + "\n")
-    sys.exit(not all(quality.better for quality in found if quality.task != "task4"))
+        json_file.write_text(json.dumps([asdict(quality) for quality in qualities], indent=1) + "\n")
+    sys.exit(not all(quality.better for quality in qualities if quality.task != "task4"))
 
 
-def measure(model: Model, task: str, seed: int, cases: int) -> Quality:
+def measure(model: TrainedModel, task: str, seed: int, cases: int) -> Quality:
     """Quality on `cases` hidden cases of the test split's institutions."""
     answers, hidden = [], []
     for index in range(cases):
@@ -89,26 +89,26 @@ def measure(model: Model, task: str, seed: int, cases: int) -> Quality:
 
 
 @dataclass(frozen=True)
-class Score:
+class ScoredRows:
     """Rows, one per scored case, and the function from some of them to the metric."""
 
     rows: Array
     of: Callable[[Array], float]
 
 
-def _score(task: str, answers: Sequence[object], hidden: list[BrainCase]) -> tuple[str, float, Score]:
+def _score(task: str, answers: Sequence[object], hidden: list[BrainCase]) -> tuple[str, float, ScoredRows]:
     if task in ("task2", "task4"):
         labels = (1,) if task == "task2" else (1, 2)
         overlaps = [_dice(answer, case, labels) for answer, case in zip(answers, hidden, strict=True)]
-        return "mean DSC", 0.0, Score(np.array(overlaps)[:, None], lambda rows: float(rows.mean()))
+        return "mean DSC", 0.0, ScoredRows(np.array(overlaps)[:, None], lambda rows: float(rows.mean()))
     if task == "task6":
         return "OvR AUROC of the probe", 0.5, _probed(np.array(answers), hidden)
     truth = np.array([float(str(case.label)) for case in hidden])
     rows = np.stack([truth, np.array(answers, dtype=float)], axis=1)
     if task == "task3":
         mean = truth.mean()
-        return "years better than mean", 0.0, Score(rows, lambda some: _gain(some, mean))
-    return "AUROC", 0.5, Score(rows, _auroc)
+        return "years better than mean", 0.0, ScoredRows(rows, lambda some: _gain(some, mean))
+    return "AUROC", 0.5, ScoredRows(rows, _auroc)
 
 
 def _gain(rows: Array, mean: float) -> float:
@@ -121,13 +121,13 @@ def _auroc(rows: Array) -> float:
 
 
 def _dice(answer: object, case: BrainCase, labels: tuple[int, ...]) -> float:
-    found, reference = np.asarray(answer), case.seg
+    predicted, reference = np.asarray(answer), case.seg
     if reference is None:
         raise ValueError("a case without a reference mask")
-    return float(np.mean([dice(found == label, reference == label) for label in labels]))
+    return float(np.mean([dice(predicted == label, reference == label) for label in labels]))
 
 
-def _probed(embeddings: NDArray[np.float32], hidden: list[BrainCase]) -> Score:
+def _probed(embeddings: NDArray[np.float32], hidden: list[BrainCase]) -> ScoredRows:
     """A fifth of each class trains the probe, a tenth chooses the head, the others are scored."""
     labels = [str(case.label) for case in hidden]
     share = min(labels.count(label) for label in set(labels)) // 10
@@ -145,7 +145,7 @@ def _probed(embeddings: NDArray[np.float32], hidden: list[BrainCase]) -> Score:
     if result.scores is None:
         raise ValueError("no head of the probe could be trained")
     rows = np.column_stack([classes[test], result.scores])
-    return Score(rows, lambda some: ovr_auroc(some[:, 0].astype(int), some[:, 1:]))
+    return ScoredRows(rows, lambda some: ovr_auroc(some[:, 0].astype(int), some[:, 1:]))
 
 
 def _scans(case: BrainCase) -> dict[str, Scan]:

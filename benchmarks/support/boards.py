@@ -40,8 +40,8 @@ def fill(session: Session, teams: int = 50, evaluations: int = 6_000) -> None:
         image = image_of(team.id, number)
         session.add(image)
         session.flush()
-        for one in range(rounds):
-            _submission(session, challenge, team, image, datasets, key=str(one), dice=dice)
+        for attempt in range(rounds):
+            _submission(session, challenge, team, image, datasets, key=str(attempt), dice=dice)
 
 
 def _cases(session: Session, challenge: Challenge, task: str) -> Dataset:

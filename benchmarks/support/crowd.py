@@ -37,7 +37,7 @@ class Ask:
 
 
 @dataclass
-class Answers:
+class Timings:
     """Status (0 where none came) and seconds of each request, and the seconds until the last of them."""
 
     statuses: list[int] = field(default_factory=list)
@@ -76,7 +76,7 @@ def request(
     return Ask(method, path, sent, b"" if body is None else json.dumps(body).encode(), name)
 
 
-async def ask(url: str, one: Ask, answers: Answers) -> None:
+async def ask(url: str, asked: Ask, answers: Timings) -> None:
     """Sends one request on a connection of its own and notes what came of it."""
     parts = urlsplit(url)
     began = time.perf_counter()
@@ -84,7 +84,7 @@ async def ask(url: str, one: Ask, answers: Answers) -> None:
     try:
         async with asyncio.timeout(_PATIENCE):
             reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-            writer.write(one.wire(url))
+            writer.write(asked.wire(url))
             status = int((await reader.read(65536)).split(b" ", 2)[1])
             while await reader.read(65536):
                 pass
@@ -94,44 +94,44 @@ async def ask(url: str, one: Ask, answers: Answers) -> None:
     answers.add(status, time.perf_counter() - began)
 
 
-async def at_once(url: str, one: Ask, count: int) -> Answers:
+async def at_once(url: str, asked: Ask, count: int) -> Timings:
     """Sends the same request so many times at once and waits for every answer."""
-    answers = Answers()
+    answers = Timings()
     began = time.perf_counter()
-    await asyncio.gather(*(ask(url, one, answers) for _ in range(count)))
+    await asyncio.gather(*(ask(url, asked, answers) for _ in range(count)))
     answers.took = time.perf_counter() - began
     return answers
 
 
-async def every(url: str, one: Ask, pause: float, over: asyncio.Event) -> Answers:
+async def every(url: str, asked: Ask, pause: float, over: asyncio.Event) -> Timings:
     """Sends the request again and again, `pause` seconds apart, until `over`."""
-    answers = Answers()
+    answers = Timings()
     while not over.is_set():
-        await ask(url, one, answers)
+        await ask(url, asked, answers)
         await asyncio.sleep(pause)
     return answers
 
 
-def burst(url: str, one: Ask, count: int) -> Answers:
+def burst(url: str, asked: Ask, count: int) -> Timings:
     """The same for whoever does nothing else meanwhile."""
-    return asyncio.run(at_once(url, one, count))
+    return asyncio.run(at_once(url, asked, count))
 
 
 @contextmanager
-def probed(url: str) -> Iterator[Answers]:
+def probed(url: str) -> Iterator[Timings]:
     """Asks for /healthz twenty times a second from a process of its own while the block runs."""
     context = multiprocessing.get_context("spawn")
     over, results = context.Event(), context.Queue()
     child = context.Process(target=_probe, args=(url, over, results), daemon=True)
     child.start()
     results.get()  # it has asked once
-    answers = Answers()
+    answers = Timings()
     try:
         yield answers
     finally:
         over.set()
-        found: Sequence[tuple[int, float]] = results.get()
-        for status, seconds in found:
+        samples: Sequence[tuple[int, float]] = results.get()
+        for status, seconds in samples:
             answers.add(status, seconds)
         child.join()
 
@@ -139,11 +139,11 @@ def probed(url: str) -> Iterator[Answers]:
 def _probe(
     url: str, over: "multiprocessing.synchronize.Event", results: "multiprocessing.Queue[object]"
 ) -> None:
-    found = [_health(url)]
+    samples = [_health(url)]
     results.put(None)
     while not over.wait(_PROBE_EVERY):
-        found.append(_health(url))
-    results.put(found)
+        samples.append(_health(url))
+    results.put(samples)
 
 
 def _health(url: str) -> tuple[int, float]:
@@ -152,9 +152,11 @@ def _health(url: str) -> tuple[int, float]:
     began = time.perf_counter()
     status = 0
     try:
-        with socket.create_connection((str(parts.hostname), int(parts.port or 80)), timeout=_PATIENCE) as one:
-            one.sendall(content)
-            status = int(one.recv(65536).split(b" ", 2)[1])
+        with socket.create_connection(
+            (str(parts.hostname), int(parts.port or 80)), timeout=_PATIENCE
+        ) as connection:
+            connection.sendall(content)
+            status = int(connection.recv(65536).split(b" ", 2)[1])
     except (OSError, IndexError, ValueError):
         pass
     return status, time.perf_counter() - began

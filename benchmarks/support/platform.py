@@ -38,7 +38,7 @@ _ENDED_SECONDS = 600
 
 
 @dataclass(frozen=True)
-class Platform:
+class RunningPlatform:
     """A running installation in `data`."""
 
     data: Path
@@ -76,7 +76,7 @@ class Platform:
 
 
 @dataclass(frozen=True)
-class Team:
+class SubmittingTeam:
     """Who submits: a signed-in member, the team's id and the image's digest."""
 
     client: Client
@@ -84,7 +84,7 @@ class Team:
     team: str
     image: str
 
-    def run(self, platform: Platform, task: str, track: str) -> str:
+    def run(self, platform: RunningPlatform, task: str, track: str) -> str:
         """Submits the image on `track` and waits until it is scored; the evaluation's id."""
         images = {task: self.image}
         sent = self.client.submit(self.challenge, team=self.team, track=track, phase=PHASE, images=images)
@@ -99,7 +99,7 @@ class Team:
         return wanted
 
 
-def spent(platform: Platform, evaluation: str) -> tuple[float, float]:
+def spent(platform: RunningPlatform, evaluation: str) -> tuple[float, float]:
     """Seconds from the first lease of an evaluation to its last finish, and the sum of its containers' own."""
     with platform.database() as session:
         begun, ended, own, valid, all_of_them = session.execute(
@@ -116,7 +116,7 @@ def spent(platform: Platform, evaluation: str) -> tuple[float, float]:
     return (ended - begun).total_seconds(), float(own)
 
 
-def join(platform: Platform, challenge: str, archive: Path) -> Team:
+def join(platform: RunningPlatform, challenge: str, archive: Path) -> SubmittingTeam:
     """A new team with one checked image."""
     email, password = f"{uuid.uuid4().hex}@example.org", secrets.token_urlsafe(12)
     visitor = Client(platform.url)
@@ -124,11 +124,11 @@ def join(platform: Platform, challenge: str, archive: Path) -> Team:
     client = Client(platform.url, token=visitor.log_in(email, password))
     team = client.create_team(challenge, f"Bench {uuid.uuid4().hex[:6]}")
     upload = upload_archive(client, challenge, team.id, read_archive(archive))
-    return Team(client, challenge, team.id, wait_for_image(client, upload))
+    return SubmittingTeam(client, challenge, team.id, wait_for_image(client, upload))
 
 
 @contextmanager
-def platform(run_workers: int) -> Iterator[Platform]:
+def platform(run_workers: int) -> Iterator[RunningPlatform]:
     """Starts everything with that many slots; stopped and removed afterwards."""
     top = Path(tempfile.mkdtemp(prefix="proctor-bench-"))
     top.chmod(0o711)
@@ -137,7 +137,7 @@ def platform(run_workers: int) -> Iterator[Platform]:
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
     child = spawn([*command, "--run-workers", str(run_workers)], log=log, env=environment, cwd=CHECKOUT)
     try:
-        yield Platform(data, _address(child, data / "address", log))
+        yield RunningPlatform(data, _address(child, data / "address", log))
     finally:
         child.send_signal(signal.SIGTERM)
         child.wait(120)
@@ -161,7 +161,7 @@ def write_scans(folder: Path, cases: int, side: int = 64) -> Path:
     return folder
 
 
-def _status(platform: Platform, evaluation: str) -> str:
+def _status(platform: RunningPlatform, evaluation: str) -> str:
     with platform.database() as session:
         return session.get_one(Evaluation, uuid.UUID(evaluation)).status
 
@@ -175,5 +175,5 @@ def _address(child: subprocess.Popen[bytes], file: Path, log: Path) -> str:
     raise RuntimeError(f"the platform did not come up:\n{log.read_text()[-3000:]}")
 
 
-def _logs(platform: Platform) -> str:
+def _logs(platform: RunningPlatform) -> str:
     return "\n".join(path.read_text(errors="replace")[-1500:] for path in (platform.data / "logs").iterdir())

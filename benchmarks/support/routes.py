@@ -33,5 +33,5 @@ class Route:
 
 def routes() -> list[Route]:
     """Those that can be measured here."""
-    found = Route(True).taken_by(kernels)()
-    return [Route(False), Route(True)] if found else [Route(False)]
+    compiled = Route(True).taken_by(kernels)()
+    return [Route(False), Route(True)] if compiled else [Route(False)]

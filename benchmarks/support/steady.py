@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from rich.table import Table
 
-from benchmarks.support.crowd import Answers, Ask, ask, probed, request
-from benchmarks.support.platform import Platform, Team
+from benchmarks.support.crowd import Ask, Timings, ask, probed, request
+from benchmarks.support.platform import RunningPlatform, SubmittingTeam
 
 WATCHERS, LOOK_EVERY = 500, 10.0
 UPLOADS, UPLOAD_RATE, UPLOAD_BYTES = 50, 256 * 1024, 4 * 2**20  # bytes a second and in all, each
@@ -45,10 +45,10 @@ def creation(slug: str, member: Member, name: str) -> Ask:
 
 @contextmanager
 def crowd(
-    running: Platform, team: Team, members: Sequence[Member], submission: str, table: Table
+    running: RunningPlatform, team: SubmittingTeam, members: Sequence[Member], submission: str, table: Table
 ) -> Iterator[None]:
     """Everybody who watches and uploads, in a thread, until the block ends; `table` gets a row per lane."""
-    answers = {"watchers": Answers(), "boards": Answers(), "uploads": Answers()}
+    answers = {"watchers": Timings(), "boards": Timings(), "uploads": Timings()}
     over = threading.Event()
     thread = threading.Thread(
         target=lambda: asyncio.run(_everybody(running, team, members, submission, answers, over))
@@ -66,11 +66,11 @@ def crowd(
 
 
 async def _everybody(
-    running: Platform,
-    team: Team,
+    running: RunningPlatform,
+    team: SubmittingTeam,
     members: Sequence[Member],
     submission: str,
-    answers: dict[str, Answers],
+    answers: dict[str, Timings],
     over: threading.Event,
 ) -> None:
     own = str(team.client._http.headers["Authorization"]).removeprefix("Bearer ")
@@ -86,7 +86,7 @@ async def _everybody(
 
 
 async def _watch(
-    url: str, submission: Ask, board: Ask, answers: dict[str, Answers], over: threading.Event
+    url: str, submission: Ask, board: Ask, answers: dict[str, Timings], over: threading.Event
 ) -> None:
     """Looks at a submission as `proctor watch` does, and at the board each third time."""
     looks = random.randrange(3)  # noqa: S311 - they did not begin together
@@ -98,13 +98,13 @@ async def _watch(
         await asyncio.sleep(LOOK_EVERY * random.uniform(0.8, 1.2))  # noqa: S311
 
 
-async def _upload(url: str, slug: str, member: Member, answers: Answers, over: threading.Event) -> None:
+async def _upload(url: str, slug: str, member: Member, answers: Timings, over: threading.Event) -> None:
     """Sends one archive after the other at a steady rate; what they hold does not matter."""
     while not over.is_set():
         await _upload_one(url, slug, member, answers, over)
 
 
-async def _upload_one(url: str, slug: str, member: Member, answers: Answers, over: threading.Event) -> None:
+async def _upload_one(url: str, slug: str, member: Member, answers: Timings, over: threading.Event) -> None:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     writer.write(creation(slug, member, "new upload").wire(url))
@@ -135,7 +135,7 @@ async def _upload_one(url: str, slug: str, member: Member, answers: Answers, ove
 
 
 @contextmanager
-def memory(running: Platform) -> Iterator[list[int]]:
+def memory(running: RunningPlatform) -> Iterator[list[int]]:
     """The most memory (bytes, resident) that the server was seen to have while the block runs."""
     most, over = [0], threading.Event()
     port = str(urlsplit(running.url).port)

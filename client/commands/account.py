@@ -21,9 +21,9 @@ from client.app import (
     out,
     signed_in,
 )
-from client.errors import ClientError, NotSignedIn, Usage
+from client.errors import ClientError, NotSignedIn, WrongUsage
 from client.state import (
-    LogIn,
+    StoredLogIn,
     forget_log_in,
     known_device,
     load_log_in,
@@ -62,7 +62,7 @@ def login(
         token, token_id = _new_token(url, email, password)
     with connect(url, token) as client:
         account = client.me()
-    path = store_log_in(LogIn(url, token, token_id))
+    path = store_log_in(StoredLogIn(url, token, token_id))
     out.print(
         f"Logged in at {url} as {in_line(account.name)} ({in_line(account.email)}). Stored in {path}",
         soft_wrap=True,
@@ -94,7 +94,7 @@ def session(url: str, email: str, password: str) -> Iterator[Client]:
 def _checked(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Usage(f"{url!r} is not a server's address.", "Write it as https://challenge.example.")
+        raise WrongUsage(f"{url!r} is not a server's address.", "Write it as https://challenge.example.")
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
         err.print(
             "http:// sends your password and token unencrypted; use https:// if you can.", style="yellow"
@@ -218,16 +218,16 @@ def invitations(
     """List your team's open invitations. They end when whoever made them leaves the team."""
     with signed_in() as client:
         team_id = choose_team(client, choose_challenge(client, challenge).slug, team)
-        found = client.invitations(team_id)
-        for invitation in [chosen(found, ending, "open invitation") for ending in revoke or ()]:
+        waiting = client.invitations(team_id)
+        for invitation in [chosen(waiting, ending, "open invitation") for ending in revoke or ()]:
             client.revoke_invitation(team_id, invitation.id)
-            found.remove(invitation)
+            waiting.remove(invitation)
             err.print(f"{in_line(invitation.id)} is taken back.")
-    for invitation in found:
+    for invitation in waiting:
         out.print(
             f"{in_line(invitation.id)}  until {invitation.expires_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True
         )
-    if not found:
+    if not waiting:
         out.print("No invitation is open.")
 
 
@@ -244,9 +244,9 @@ def show_team(challenge: ChallengeOption = None, team: TeamOption = None) -> Non
     """Show your team and who is in it."""
     with signed_in() as client:
         slug = choose_challenge(client, challenge).slug
-        found = client.team(team) if team else client.my_team(slug)
-    out.print(f"{in_line(found.name)} ({in_line(found.id)})", soft_wrap=True)
-    for member in found.members:
+        row = client.team(team) if team else client.my_team(slug)
+    out.print(f"{in_line(row.name)} ({in_line(row.id)})", soft_wrap=True)
+    for member in row.members:
         out.print(f"  {in_line(member.name)}{' (captain)' if member.is_captain else ''}")
 
 
@@ -259,8 +259,8 @@ def leave_team(
     """Leave your team; only an invitation brings you back. A captain hands over to the longest member."""
     with signed_in() as client:
         slug = choose_challenge(client, challenge).slug
-        found = client.team(team) if team else client.my_team(slug)
-        if not yes and not agreed(f"Leave team {found.name}?", err=True):
-            raise Usage("You are still in the team.")
-        client.leave_team(found.id)
-    out.print(f"You have left team {found.name}.")
+        row = client.team(team) if team else client.my_team(slug)
+        if not yes and not agreed(f"Leave team {row.name}?", err=True):
+            raise WrongUsage("You are still in the team.")
+        client.leave_team(row.id)
+    out.print(f"You have left team {row.name}.")

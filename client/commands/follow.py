@@ -20,9 +20,9 @@ from client.app import (
     out,
     signed_in,
 )
-from client.errors import Exit, Problem, Unfinished, Unreachable, Usage
+from client.errors import Exit, Problem, Unfinished, Unreachable, WrongUsage
 from client.newer import UPDATE, Unknown, notice, unknown
-from client.pace import Pace
+from client.pace import PollPace
 from client.show import LATE, scores_table, shows_late, status_word, submission_table
 from contract.evaluations import CaseOut
 from contract.problems import ErrorCode
@@ -74,7 +74,7 @@ def _ended(
 ) -> SubmissionOut:
     """The submission once it has ended; shows it until then."""
     until = None if timeout is None else time.monotonic() + timeout
-    submission, seen, pace, newer = client.submission(submission_id), "", Pace(interval), Unknown()
+    submission, seen, pace, newer = client.submission(submission_id), "", PollPace(interval), Unknown()
     with Live(console=err, auto_refresh=False, transient=True) as live:
         while not submission.ended:
             if not quiet:
@@ -118,11 +118,11 @@ def _print_cases(client: Client, submission: SubmissionOut) -> None:
 
 def _by_warning(cases: Iterable[CaseOut]) -> dict[str, list[str]]:
     """The names of the cases that each warning is of."""
-    found: dict[str, list[str]] = {}
+    by_warning: dict[str, list[str]] = {}
     for case in cases:
         for warning in case.warnings:
-            found.setdefault(warning, []).append(case.case)
-    return found
+            by_warning.setdefault(warning, []).append(case.case)
+    return by_warning
 
 
 def _look(live: Live, submission: SubmissionOut, seen: str) -> str:
@@ -184,7 +184,7 @@ def _newest(client: Client, challenge: str | None, team: str | None) -> str:
     slug = choose_challenge(client, challenge).slug
     newest = client.newest_submission(slug, choose_team(client, slug, team))
     if newest is None:
-        raise Usage("Your team has not submitted anything yet.", "Begin with `proctor submit IMAGE`.")
+        raise WrongUsage("Your team has not submitted anything yet.", "Begin with `proctor submit IMAGE`.")
     return newest.id
 
 

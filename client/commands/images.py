@@ -27,27 +27,27 @@ def images(
     """
     with signed_in() as client:
         team_id = choose_team(client, choose_challenge(client, challenge).slug, team)
-        found = client.stored_images(team_id)
-        for image in [_meant(found, beginning) for beginning in remove or ()]:
+        stored = client.stored_images(team_id)
+        for image in [_meant(stored, beginning) for beginning in remove or ()]:
             client.remove_image(team_id, image.digest)
-            found.remove(image)
+            stored.remove(image)
             err.print(f"{image.digest} is removed.")
-        _show(client, team_id, found)
+        _show(client, team_id, stored)
 
 
-def _meant(found: list[ImageOut], beginning: str) -> ImageOut:
+def _meant(stored: list[ImageOut], beginning: str) -> ImageOut:
     """The one image whose digest begins so, with or without "sha256:"."""
     wanted = beginning.removeprefix("sha256:")
-    meant = [image for image in found if wanted and image.digest.removeprefix("sha256:").startswith(wanted)]
+    meant = [image for image in stored if wanted and image.digest.removeprefix("sha256:").startswith(wanted)]
     if len(meant) != 1:
         told = "No image of your team begins" if not meant else f"{len(meant)} images of your team begin"
         raise Local(f"{told} with {beginning!r}.", "`proctor images` lists them.")
     return meant[0]
 
 
-def _show(client: Client, team_id: str, found: list[ImageOut]) -> None:
+def _show(client: Client, team_id: str, stored: list[ImageOut]) -> None:
     """An image has a line for its digest, which is whole at 80 columns, and one for the rest."""
-    for image in found:
+    for image in stored:
         out.print(Text(in_line(image.digest)))
         out.print(Text(f"  {size(image.size)}, since {image.created_at:%Y-%m-%d %H:%M} UTC"))
     storage = client.storage(team_id)

@@ -39,19 +39,19 @@ def quota(
 ) -> None:
     """What is left of your team's attempts. With --json every phase, unless one is named."""
     with signed_in() as client:
-        found = choose_challenge(client, challenge)
-        named = None if phase is None else require_phase(found, phase)
-        rows = client.quota(found.slug, choose_team(client, found.slug, team))
+        listed = choose_challenge(client, challenge)
+        named = None if phase is None else require_phase(listed, phase)
+        rows = client.quota(listed.slug, choose_team(client, listed.slug, team))
     if named is not None:
         rows = [row for row in rows if row.phase == named.name]
     if as_json:
         say_json([row.model_dump(mode="json") for row in rows])
         return
-    shown = [named] if named else [phase for phase in found.phases if phase.open]
+    shown = [named] if named else [phase for phase in listed.phases if phase.open]
     names = {phase.name for phase in shown}
     if shown:
         out.print(quota_table(row for row in rows if row.phase in names))
-    for period in found.phases:
+    for period in listed.phases:
         if not period.open and (named is None or period == named):
             out.print(f"{period.name}: {_why_closed(period)}")
 
@@ -72,13 +72,13 @@ def results(
 ) -> None:
     """Your team's scores and the leaderboards. In brackets: the rank of a board without a scored submission."""
     with signed_in() as client:
-        found = choose_challenge(client, challenge)
-        own = [row for row in _own(client, found.slug, team) if phase in (None, row.phase)]
-        phases = [phase] if phase else [phase.name for phase in found.phases]
+        listed = choose_challenge(client, challenge)
+        own = [row for row in _own(client, listed.slug, team) if phase in (None, row.phase)]
+        phases = [phase] if phase else [phase.name for phase in listed.phases]
         shown = [
             board
-            for one in phases
-            if boards and (board := _board(client, found.slug, one, named=bool(phase)))
+            for name in phases
+            if boards and (board := _board(client, listed.slug, name, named=bool(phase)))
         ]
     if as_json:
         content: dict[str, list[SubmissionOut] | list[LeaderboardOut]] = {

@@ -22,7 +22,7 @@ from client.app import (
     signed_in,
 )
 from client.commands.follow import follow
-from client.errors import Local, Usage
+from client.errors import Local, WrongUsage
 from client.images import image_id, saved_image
 from client.preflight import (
     Aim,
@@ -71,13 +71,13 @@ def submit(
     server already is not uploaded again.
     """
     with signed_in() as client:
-        found = choose_challenge(client, challenge)
-        spec = client.challenge(found.slug).spec
+        listed = choose_challenge(client, challenge)
+        spec = client.challenge(listed.slug).spec
         sources = _sources(image, task or [], images or [], spec)
-        chosen = _track(found, track), _phase(found, phase)
-        aim = Aim(found.slug, choose_team(client, found.slug, team), *chosen, tuple(sources))
+        chosen = _track(listed, track), _phase(listed, phase)
+        aim = Aim(listed.slug, choose_team(client, listed.slug, team), *chosen, tuple(sources))
         if key is None:  # the same key again is an earlier submission, whatever is open or left by now
-            entered = require_phase(found, aim.phase)
+            entered = require_phase(listed, aim.phase)
             require_open(entered)
             require_cases(entered, aim.tasks)
             require_attempts(client.quota(aim.slug, aim.team), aim, spec)
@@ -96,11 +96,11 @@ def _digests(client: Client, aim: Aim, sources: Mapping[str, str]) -> dict[str, 
         "Interrupted before anything was submitted.",
         "What was uploaded is kept; the same command goes on there.",
     ):
-        found = {
+        digests = {
             source: _on_server(client, aim.slug, aim.team, source)
             for source in dict.fromkeys(sources.values())
         }
-    return {task: found[source] for task, source in sources.items()}
+    return {task: digests[source] for task, source in sources.items()}
 
 
 def _agree(repeated: Mapping[str, str]) -> None:
@@ -110,10 +110,10 @@ def _agree(repeated: Mapping[str, str]) -> None:
     said = "\n".join(repeated.values())
     costs = "Running the identical image once more takes an attempt where these are counted."
     if not sys.stdin.isatty():
-        raise Usage(f"{said}\n{costs}", "Nothing was submitted. Add --again to submit it all the same.")
+        raise WrongUsage(f"{said}\n{costs}", "Nothing was submitted. Add --again to submit it all the same.")
     err.print(f"{said}\n{costs}", style="yellow")
     if not agreed("Submit it again?", err=True):
-        raise Usage("Nothing was submitted.")
+        raise WrongUsage("Nothing was submitted.")
 
 
 def _submit(client: Client, aim: Aim, digests: Mapping[str, str], key: str | None) -> str:
@@ -141,16 +141,18 @@ def _sources(
     for wanted in images:
         name, equals, source = wanted.partition("=")
         if not (name and equals and source):
-            raise Usage(f"--image {wanted!r} is not TASK=IMAGE.", "For example: --image task1=archive.tar")
+            raise WrongUsage(
+                f"--image {wanted!r} is not TASK=IMAGE.", "For example: --image task1=archive.tar"
+            )
         if sources.get(name):
-            raise Usage(f"{name} has two images.", "Name each task once.")
+            raise WrongUsage(f"{name} has two images.", "Name each task once.")
         sources[name] = source
     if not sources or not all(sources.values()):
-        raise Usage(
+        raise WrongUsage(
             "Name an image.", "`proctor submit IMAGE`, or `proctor submit --image task1=archive.tar`."
         )
     if image and image not in sources.values():
-        raise Usage(f"No task is left for {image}.", "Say which with --task.")
+        raise WrongUsage(f"No task is left for {image}.", "Say which with --task.")
     require_tasks(sources, spec)
     return {name: sources[name] for name in known if name in sources}
 
@@ -160,7 +162,7 @@ def _track(challenge: ChallengeOut, track: str | None) -> str:
         return challenge.tracks[0]
     if track not in challenge.tracks:
         what = "Name a track with --track." if track is None else f"There is no track {track!r}."
-        raise Usage(what, f"Tracks: {', '.join(challenge.tracks)}.")
+        raise WrongUsage(what, f"Tracks: {', '.join(challenge.tracks)}.")
     return track
 
 
@@ -169,7 +171,7 @@ def _phase(challenge: ChallengeOut, phase: str | None) -> str:
     if phase is not None:
         return require_phase(challenge, phase).name
     if len(opened) != 1:
-        raise Usage("Name a phase with --phase.", f"Open now: {', '.join(opened) or 'none'}.")
+        raise WrongUsage("Name a phase with --phase.", f"Open now: {', '.join(opened) or 'none'}.")
     return opened[0]
 
 

@@ -6,7 +6,7 @@ import typer
 
 from client.app import app, chosen, err, out, signed_in
 from client.commands.account import Password, session
-from client.errors import Usage
+from client.errors import WrongUsage
 from client.state import forget_log_in, load_log_in
 from client.terminal import secret
 from evaluator.terminal import agreed, in_line
@@ -43,13 +43,13 @@ def create(
 def list_tokens() -> None:
     """List your API tokens. One that was made with another ends with it."""
     with signed_in() as client:
-        found = client.tokens()
-    for token in found:
+        listed = client.tokens()
+    for token in listed:
         ends = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "until it is revoked"
         made = f", made with {in_line(token.parent_id)}" if token.parent_id else ""
         scopes = in_line(", ".join(token.scopes))
         out.print(f"{in_line(token.id)}  {in_line(token.name)}  ({scopes}) {ends}{made}", soft_wrap=True)
-    if not found:
+    if not listed:
         out.print("You have no API token.")
 
 
@@ -59,8 +59,8 @@ def revoke(
 ) -> None:
     """End API tokens, and those that were made with them."""
     with signed_in() as client:
-        found = client.tokens()
-        for token in [chosen(found, ending, "API token of yours") for ending in ids]:
+        listed = client.tokens()
+        for token in [chosen(listed, ending, "API token of yours") for ending in ids]:
             client.revoke_token(token.id)
             out.print(f"{in_line(token.name)} ({in_line(token.id)}) is revoked.", soft_wrap=True)
 
@@ -69,11 +69,11 @@ def revoke(
 def sessions() -> None:
     """List where you are logged in by e-mail and password; `logout --everywhere` ends all of it."""
     with signed_in() as client:
-        found = client.sessions()
-    for token in found:
+        listed = client.sessions()
+    for token in listed:
         ends = f", until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else ""
         out.print(f"{in_line(token.id)}  since {token.created_at:%Y-%m-%d %H:%M} UTC{ends}", soft_wrap=True)
-    if not found:
+    if not listed:
         out.print("You have no session; API tokens are in `proctor token list`.")
 
 
@@ -86,7 +86,7 @@ def close_account(
     with signed_in() as client:
         email = client.me().email
         if not yes and not agreed(f"Close the account of {email} for good?", err=True):
-            raise Usage("Your account is still open.")
+            raise WrongUsage("Your account is still open.")
         client.close_account(password or secret(f"Password of {in_line(email)}"))
     forget_log_in()
     out.print("Your account is closed. Only the organizers can open it again.")

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from client.api import Client
 from client.app import app, err, out, signed_in
-from client.cases import Case, find_cases
-from client.errors import Exit, Local, Unreachable, Usage
+from client.cases import LocalCase, find_cases
+from client.errors import Exit, Local, Unreachable, WrongUsage
 from client.progress import size
-from client.trial import Plan, connect, host_memory, image_on_engine, limits_here, try_cases
+from client.trial import TrialPlan, connect, host_memory, image_on_engine, limits_here, try_cases
 from evaluator.spec import Challenge, Limits, SpecError, load_challenge, parse_challenge
 from evaluator.terminal import in_line
 from evaluator.verdicts import Fault, Verdict
@@ -51,10 +51,12 @@ def try_image(
     """
     spec = _spec(challenge, overlay)
     if task not in spec.tasks:
-        raise Usage(f"There is no task {task!r}.", f"Tasks: {', '.join(spec.tasks)}.{_board_of(spec, task)}")
+        raise WrongUsage(
+            f"There is no task {task!r}.", f"Tasks: {', '.join(spec.tasks)}.{_board_of(spec, task)}"
+        )
     if track is not None and track not in spec.tracks:
-        raise Usage(f"There is no track {track!r}.", f"Tracks: {', '.join(spec.tracks)}.")
-    found, problems = find_cases(cases, task, spec.tasks[task])
+        raise WrongUsage(f"There is no track {track!r}.", f"Tracks: {', '.join(spec.tracks)}.")
+    ready, problems = find_cases(cases, task, spec.tasks[task])
     for problem in problems:
         err.print(f"left out: {problem}", style="yellow")
     with _engine() as engine:
@@ -65,9 +67,9 @@ def try_image(
             err.print(warning, style="yellow")
         calls = {task.call for task in spec.tasks.values()}
         with image_on_engine(engine, image, limit=limits.image, calls=calls) as digest:
-            plan = Plan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
-            failed = _run(engine, plan, found[:first])
-    total = len(found[:first])
+            plan = TrialPlan(digest, task, spec, track or spec.tracks[0], limits, gpu if limits.gpu else None)
+            failed = _run(engine, plan, ready[:first])
+    total = len(ready[:first])
     out.print(f"{total - failed} of {total} cases valid.")
     raise typer.Exit(Exit.REJECTED if failed else Exit.OK)
 
@@ -92,7 +94,7 @@ def _spec(challenge: str, overlay: Path | None) -> Challenge:
     try:
         return load_challenge(Path(challenge), overlay)
     except SpecError as error:
-        raise Usage(f"The challenge file cannot be used:\n{error}") from None
+        raise WrongUsage(f"The challenge file cannot be used:\n{error}") from None
 
 
 def _spec_of(client: Client, slug: str) -> Challenge:
@@ -110,7 +112,7 @@ def _board_of(spec: Challenge, name: str) -> str:
     return f" {name} is a board of {board.task}: try {board.task}." if board else ""
 
 
-def _run(engine: Engine, plan: Plan, cases: list[Case]) -> int:
+def _run(engine: Engine, plan: TrialPlan, cases: list[LocalCase]) -> int:
     """Runs and prints every case; how many are not valid."""
     failed = 0
     for case, outcome in try_cases(engine, plan, cases):

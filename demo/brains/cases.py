@@ -38,7 +38,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Subject:
+class ScannedSubject:
     """Who is scanned, with anatomy: ready to be acquired."""
 
     anatomy: Anatomy
@@ -169,54 +169,54 @@ def _vascular(draft: Draft, anatomy: Anatomy, extra: float = 0.0) -> Lesion:
     return pathology.white_matter_lesions(anatomy, draft.rng, float(np.clip(load, 0, 1.4)))
 
 
-def _infarct(draft: Draft) -> Subject:
+def _infarct(draft: Draft) -> ScannedSubject:
     anatomy = _aged(draft)
     lesions = [_vascular(draft, anatomy), pathology.skull_base_artefact(anatomy, draft.rng)]
     if draft.rng.random() < (0.3 if draft.truth else 0.7):
         lesions.append(pathology.old_infarct(anatomy, draft.rng))
     if not draft.truth:
-        return Subject(anatomy, lesions, mask(anatomy, np.zeros_like(anatomy.depth)))
+        return ScannedSubject(anatomy, lesions, mask(anatomy, np.zeros_like(anatomy.depth)))
     infarct = pathology.acute_infarct(anatomy, draft.rng)
-    return Subject(anatomy, [*lesions, infarct], mask(anatomy, infarct.weight))
+    return ScannedSubject(anatomy, [*lesions, infarct], mask(anatomy, infarct.weight))
 
 
-def _meningioma(draft: Draft) -> Subject:
+def _meningioma(draft: Draft) -> ScannedSubject:
     tumour = pathology.place_meningioma(draft.atlas, draft.rng)
     anatomy = _aged(draft, warp=tumour.warp)
     lesions = [_vascular(draft, anatomy), *pathology.meningioma_lesions(anatomy, tumour, draft.rng)]
-    return Subject(anatomy, lesions, mask(anatomy, pathology.meningioma_weight(anatomy, tumour)))
+    return ScannedSubject(anatomy, lesions, mask(anatomy, pathology.meningioma_weight(anatomy, tumour)))
 
 
-def _brain_age(draft: Draft) -> Subject:
+def _brain_age(draft: Draft) -> ScannedSubject:
     anatomy = _aged(draft)
-    return Subject(anatomy, [_vascular(draft, anatomy)])
+    return ScannedSubject(anatomy, [_vascular(draft, anatomy)])
 
 
-def _trigeminal(draft: Draft) -> Subject:
+def _trigeminal(draft: Draft) -> ScannedSubject:
     tubes = nerves.draw_tubes(draft.rng)
     anatomy = _aged(draft, room=lambda points: nerves.room(points, tubes))
     lesions, seg = nerves.paint(anatomy, tubes, draft.rng)
-    return Subject(anatomy, lesions, seg)
+    return ScannedSubject(anatomy, lesions, seg)
 
 
-def _polymicrogyria(draft: Draft) -> Subject:
+def _polymicrogyria(draft: Draft) -> ScannedSubject:
     anatomy = _aged(draft)
     if draft.truth:
         pathology.fold_cortex(anatomy, draft.atlas, draft.rng)
-    return Subject(anatomy, [])
+    return ScannedSubject(anatomy, [])
 
 
-def _cohort(draft: Draft) -> Subject:
+def _cohort(draft: Draft) -> ScannedSubject:
     cohort = COHORTS[draft.truth]
     sick = cohort == "neurodegenerative"
     anatomy = _aged(draft, ventricles=2.0 * sick, sulci=0.5 * sick)
     if sick:
         anatomy.widen_sulci(pathology.temporal_atrophy(anatomy, draft.rng))
     extra = draft.rng.uniform(0.6, 1.0) if cohort == "white_matter_disease" else 0.0
-    return Subject(anatomy, [_vascular(draft, anatomy, extra)])
+    return ScannedSubject(anatomy, [_vascular(draft, anatomy, extra)])
 
 
-_BUILDERS: dict[str, Callable[[Draft], Subject]] = {
+_BUILDERS: dict[str, Callable[[Draft], ScannedSubject]] = {
     "task1": _infarct,
     "task2": _meningioma,
     "task3": _brain_age,

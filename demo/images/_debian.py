@@ -56,11 +56,11 @@ def _archive_of_host() -> tuple[str, str, str]:
         ["apt-get", "indextargets", "--format", fields], capture_output=True, text=True, check=True
     )
     rows = [line.split() for line in listed.stdout.splitlines()]
-    found = [row for row in rows if len(row) == 4 and row[:2] == ["Packages", codename[1]]]
-    mirrors = [row[3] for row in found if row[2] == "main"]
+    sources = [row for row in rows if len(row) == 4 and row[:2] == ["Packages", codename[1]]]
+    mirrors = [row[3] for row in sources if row[2] == "main"]
     if not mirrors:
         raise BaseUnavailableError(HELP.format(reason="apt is not configured for this release"))
-    components = {row[2] for row in found if row[3] == mirrors[0]} & {"main", "universe"}
+    components = {row[2] for row in sources if row[3] == mirrors[0]} & {"main", "universe"}
     return codename[1], mirrors[0], ",".join(sorted(components))
 
 
@@ -82,8 +82,8 @@ def _environment() -> dict[str, str]:
     asked = subprocess.run(
         ["apt-config", "shell", "PROXY", "Acquire::http::Proxy"], capture_output=True, text=True
     )
-    if found := re.match(r"PROXY='([^']+)'", asked.stdout):
-        env.setdefault("http_proxy", found[1])
+    if proxy := re.match(r"PROXY='([^']+)'", asked.stdout):
+        env.setdefault("http_proxy", proxy[1])
     return env
 
 

@@ -51,7 +51,7 @@ def embedding(scans: dict[str, kit.Scan]) -> NDArray[np.float32]:
     return np.concatenate([kit.histogram(scans["t1w"], 32), kit.regions(scans["t1w"], 12)])
 
 
-TEAM = kit.Team(infarct, meningioma, age, nerve, folding, embedding)
+TEAM = kit.Solution(infarct, meningioma, age, nerve, folding, embedding)
 
 if __name__ == "__main__":
     kit.run(TEAM)

@@ -41,7 +41,7 @@ def embedding(scans: dict[str, kit.Scan]) -> NDArray[np.float32]:
     return np.concatenate([middle, kit.histogram(scans["t1w"], 12)])
 
 
-TEAM = kit.Team(infarct, meningioma, age, nerve, folding, embedding)
+TEAM = kit.Solution(infarct, meningioma, age, nerve, folding, embedding)
 
 if __name__ == "__main__":
     kit.run(TEAM)

@@ -39,12 +39,12 @@ class Scan:
     def axes(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Coordinates of the voxels from the head's middle in mm, broadcastable along the three axes."""
         few = self.data[::2, ::2, ::2]
-        found = 2 * np.argwhere(few > threshold(few))
-        if not len(found):
-            found = np.array([self.data.shape]) // 2
-        middle = found.mean(axis=0)
-        top = np.percentile(found[:, 2], 99.5) * self.spacing[2]
-        if top - np.percentile(found[:, 2], 0.5) * self.spacing[2] > 120:
+        inside = 2 * np.argwhere(few > threshold(few))
+        if not len(inside):
+            inside = np.array([self.data.shape]) // 2
+        middle = inside.mean(axis=0)
+        top = np.percentile(inside[:, 2], 99.5) * self.spacing[2]
+        if top - np.percentile(inside[:, 2], 0.5) * self.spacing[2] > 120:
             middle[2] = (top - 78) / self.spacing[2]  # the neck's length differs, the top does not
         axes = [(np.arange(n) - m) * s for n, m, s in zip(self.data.shape, middle, self.spacing, strict=True)]
         x, y, z = (axis.astype(np.float32) for axis in axes)
@@ -75,7 +75,7 @@ class Scan:
 
 
 @dataclass(frozen=True)
-class Team:
+class Solution:
     """A team's answer to each task, as functions of the scans by sequence."""
 
     infarct: Callable[[dict[str, Scan]], float]
@@ -86,7 +86,7 @@ class Team:
     embedding: Callable[[dict[str, Scan]], FloatArray]
 
 
-def run(team: Team) -> None:
+def run(team: Solution) -> None:
     """The whole of a container: reads the call, asks the team, writes the output."""
     parser = argparse.ArgumentParser()
     for flag in SEQUENCES:
@@ -112,7 +112,7 @@ def guess_task(sequences: set[str], output: Path) -> str:
     return "task6" if output.suffix == ".npy" else "task3"
 
 
-def _answer(team: Team, task: str, scans: dict[str, Scan], output: Path) -> None:
+def _answer(team: Solution, task: str, scans: dict[str, Scan], output: Path) -> None:
     numbers = {"task1": team.infarct, "task3": team.age, "task5": team.folding}
     if task in numbers:
         output.write_text(f"{numbers[task](scans):.6f}\n")

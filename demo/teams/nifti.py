@@ -17,7 +17,7 @@ _VOXELS = 352
 
 
 @dataclass(frozen=True)
-class Image:
+class Nifti:
     """A file: its header's 348 bytes, the voxels as stored (scaled), and the 4×4 affine to millimetres."""
 
     header: bytes
@@ -27,11 +27,11 @@ class Image:
     @property
     def order(self) -> list[int]:
         """The stored axis that runs most along right, anterior and superior."""
-        found: list[int] = []
+        axes: list[int] = []
         for world in range(3):
             along = np.abs(self.affine[world, :3])
-            found.append(max((axis for axis in range(3) if axis not in found), key=lambda axis: along[axis]))
-        return found
+            axes.append(max((axis for axis in range(3) if axis not in axes), key=lambda axis: along[axis]))
+        return axes
 
     @property
     def flips(self) -> tuple[int, ...]:
@@ -53,7 +53,7 @@ class Image:
         return np.flip(canonical, self.flips).transpose(np.argsort(self.order))
 
 
-def load(path: Path) -> Image:
+def load(path: Path) -> Nifti:
     """The image in a gzipped NIfTI-1 file."""
     raw = gzip.decompress(path.read_bytes())
     end = _byte_order(raw)
@@ -66,7 +66,7 @@ def load(path: Path) -> Image:
     data = voxels.reshape(shape, order="F").astype(np.float32)
     if slope not in (0.0, 1.0) or intercept != 0.0:
         data = data * np.float32(slope or 1.0) + np.float32(intercept)
-    return Image(raw[:348], data, _affine(raw, end))
+    return Nifti(raw[:348], data, _affine(raw, end))
 
 
 def _byte_order(raw: bytes) -> Literal["<", ">"]:
@@ -80,7 +80,7 @@ def _affine(raw: bytes, end: str) -> NDArray[np.float64]:
     return np.diag([*struct.unpack_from(f"{end}3f", raw, 80), 1.0])
 
 
-def save_labels(labels: NDArray[np.uint8], like: Image, path: Path) -> None:
+def save_labels(labels: NDArray[np.uint8], like: Nifti, path: Path) -> None:
     """Writes labels in canonical axes as unsigned bytes, in the orientation and with the affine of `like`."""
     stored = like.stored(labels).astype(np.uint8)
     end = _byte_order(like.header)

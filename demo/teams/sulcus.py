@@ -44,7 +44,7 @@ def embedding(scans: dict[str, kit.Scan]) -> NDArray[np.float32]:
     return kit.regions(scans["t1w"], 15)
 
 
-TEAM = kit.Team(infarct, meningioma, age, nerve, folding, embedding)
+TEAM = kit.Solution(infarct, meningioma, age, nerve, folding, embedding)
 
 if __name__ == "__main__":
     kit.run(TEAM)

@@ -43,7 +43,7 @@ def embedding(scans: dict[str, kit.Scan]) -> NDArray[np.float32]:
     return kit.histogram(scans["t1w"], 16)
 
 
-TEAM = kit.Team(infarct, meningioma, age, nerve, folding, embedding)
+TEAM = kit.Solution(infarct, meningioma, age, nerve, folding, embedding)
 
 if __name__ == "__main__":
     kit.run(TEAM)

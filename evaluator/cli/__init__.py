@@ -10,7 +10,7 @@ from evaluator.cli.check import check_command
 from evaluator.cli.rank import rank_command
 from evaluator.cli.report import report_command
 from evaluator.cli.score import score_command
-from evaluator.terminal import Group
+from evaluator.terminal import CommandGroup
 
 _HELP = """Check outputs, score them, rank scores, and report.
 
@@ -18,7 +18,7 @@ Exit code 0: done. 1: the outputs or scores are not acceptable. 2: the call, the
 Each command's help says more.
 """
 
-app = typer.Typer(cls=Group, no_args_is_help=True, add_completion=False, help=_HELP)
+app = typer.Typer(cls=CommandGroup, no_args_is_help=True, add_completion=False, help=_HELP)
 app.command("check")(check_command)
 app.command("score")(score_command)
 app.command("rank")(rank_command)

@@ -26,29 +26,29 @@ def print_comparison(console: Console, track: str, comparison: TrackComparison) 
         console.print(Text(note, style="dim"))
 
 
-def _place(one: TeamPlace, replicates: int) -> list[Text]:
-    if one.low is None or one.high is None or one.first is None or one.top3 is None:
-        return [Text(str(one.place)), Text(one.team), *(Text("–") for _ in range(4))]
+def _place(row: TeamPlace, replicates: int) -> list[Text]:
+    if row.low is None or row.high is None or row.first is None or row.top3 is None:
+        return [Text(str(row.place)), Text(row.team), *(Text("–") for _ in range(4))]
     return [
-        Text(str(one.place), style="bold"),
-        Text(one.team),
-        Text(str(one.low) if one.low == one.high else f"{one.low}–{one.high}"),
-        Text(f"{one.first * replicates:,.0f}"),
-        Text(f"{one.top3 * replicates:,.0f}"),
-        Text(str(one.group)),
+        Text(str(row.place), style="bold"),
+        Text(row.team),
+        Text(str(row.low) if row.low == row.high else f"{row.low}–{row.high}"),
+        Text(f"{row.first * replicates:,.0f}"),
+        Text(f"{row.top3 * replicates:,.0f}"),
+        Text(str(row.group)),
     ]
 
 
 def _caption(comparison: TrackComparison) -> str | None:
     if comparison.stability is None:
         return None
-    found = comparison.stability
+    stable = comparison.stability
     return (
         f"First in, top 3 in: of {comparison.replicates:,} resamples of the cases; teams that tie all count.\n"
         f"Group: the order with the group's best is the same in less than {(1 + comparison.level) / 2:.1%} of them; "
         "other pairs are not compared.\n"
-        f"Kendall's tau with the full ranking {found.mean:.2f} ({found.low:.2f} to {found.high:.2f}); the winner "
-        f"stays in {found.same_winner * comparison.replicates:,.0f}."
+        f"Kendall's tau with the full ranking {stable.mean:.2f} ({stable.low:.2f} to {stable.high:.2f}); the winner "
+        f"stays in {stable.same_winner * comparison.replicates:,.0f}."
     )
 
 

@@ -31,8 +31,8 @@ def check_command(
     Exit codes: 0 valid, 1 invalid, 2 the call, the challenge file or an input is wrong.
     """
     try:
-        found = _task(load_challenge(challenge, overlay), task)
-        result = check_output(found, output, _inputs(found, inputs))
+        asked = _task(load_challenge(challenge, overlay), task)
+        result = check_output(asked, output, _inputs(asked, inputs))
     except (SpecError, InputUnreadable, typer.BadParameter, OSError) as error:
         raise ended(error, 2) from None
     if sys.stdout.isatty() and not as_json:

@@ -16,8 +16,8 @@ from evaluator.cli._ending import ended
 from evaluator.comparison import (
     ComparisonFile,
     Entrant,
+    PublishedRule,
     RankFile,
-    Rule,
     TrackComparison,
     challenger_csv,
     compare_track,
@@ -104,7 +104,7 @@ def rank_command(
 class _Result:
     """What there is to show; `comparison` is None where the scores came as a CSV file."""
 
-    rule: Rule
+    rule: PublishedRule
     standings: Standings
     entrants: Mapping[str, Sequence[Entrant]]
     comparison: dict[str, TrackComparison] | None
@@ -118,7 +118,7 @@ class _Result:
 
 
 def _result(spec: Challenge, scores: Path | None, reports: Path | None) -> _Result:
-    rule = Rule(
+    rule = PublishedRule(
         digest=rule_digest(spec.ranking, spec.boards), sentences=tuple(explain(spec.ranking, spec.boards))
     )
     if reports is None:
@@ -128,19 +128,19 @@ def _result(spec: Challenge, scores: Path | None, reports: Path | None) -> _Resu
             rule, standings, {}, None, _unscored({(row.track, row.team) for row in rows}, standings)
         )
     entrants = read_entrants(spec, reports)
-    rows = [row for track, found in entrants.items() for row in rows_of(track, found)]
+    rows = [row for track, entered in entrants.items() for row in rows_of(track, entered)]
     standings = rank(spec.ranking, spec.boards, rows)
     comparison = {
         track: compare_track(spec.ranking, spec.boards, entrants[track])
-        for track, found in standings.tracks.items()
-        if any(standing.placement is not None for standing in found)
+        for track, ranked in standings.tracks.items()
+        if any(standing.placement is not None for standing in ranked)
     }
-    named = {(track, entrant.team) for track, found in entrants.items() for entrant in found}
+    named = {(track, entrant.team) for track, entered in entrants.items() for entrant in entered}
     return _Result(rule, standings, entrants, comparison, _unscored(named, standings))
 
 
 def _unscored(named: Collection[tuple[str, str]], standings: Standings) -> dict[str, list[str]]:
-    shown = {(track, standing.team) for track, found in standings.tracks.items() for standing in found}
+    shown = {(track, standing.team) for track, ranked in standings.tracks.items() for standing in ranked}
     missing: dict[str, list[str]] = {}
     for track, team in sorted(set(named) - shown):
         missing.setdefault(track, []).append(team)
@@ -181,8 +181,8 @@ def print_standings(spec: Challenge, standings: Standings, console: Console | No
     if not standings.tracks:
         say("There are no scores to rank.")
     wide = console or Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
-    for track, found in standings.tracks.items():
-        wide.print(_table(spec, track, found))
+    for track, ranked in standings.tracks.items():
+        wide.print(_table(spec, track, ranked))
 
 
 def _table(spec: Challenge, track: str, standings: Sequence[Standing]) -> Table:
@@ -210,26 +210,26 @@ def _table(spec: Challenge, track: str, standings: Sequence[Standing]) -> Table:
     return table
 
 
-def _cells(one: Standing, boards: Mapping[str, Board]) -> list[Text]:
-    place = "–" if one.placement is None else str(one.placement)
-    name = one.team + (" (baseline)" if one.baseline else "") + ("" if one.eligible else " †")
-    overall = "–" if one.overall is None else f"{one.overall:.2f}"
+def _cells(standing: Standing, boards: Mapping[str, Board]) -> list[Text]:
+    place = "–" if standing.placement is None else str(standing.placement)
+    name = standing.team + (" (baseline)" if standing.baseline else "") + ("" if standing.eligible else " †")
+    overall = "–" if standing.overall is None else f"{standing.overall:.2f}"
     return [
-        Text(place, style="bold green" if one.placement == 1 else "bold"),
+        Text(place, style="bold green" if standing.placement == 1 else "bold"),
         Text(name),
-        *(_board_cell(one, board) for board in boards),
+        *(_board_cell(standing, board) for board in boards),
         Text(overall, style="bold"),
     ]
 
 
-def _board_cell(one: Standing, board: str) -> Text:
-    place = one.task_ranks[board]
-    values = " / ".join("–" if value is None else f"{value:.3f}" for value in one.values[board].values())
+def _board_cell(standing: Standing, board: str) -> Text:
+    place = standing.task_ranks[board]
+    values = " / ".join("–" if value is None else f"{value:.3f}" for value in standing.values[board].values())
     return Text.assemble("–" if place is None else f"{place:g}", ("\n" + values, "dim"))
 
 
-def _scored(one: Standing, board: str) -> bool:
-    return any(value is not None for value in one.values[board].values())
+def _scored(standing: Standing, board: str) -> bool:
+    return any(value is not None for value in standing.values[board].values())
 
 
 def _caption(standings: Sequence[Standing]) -> str | None:

@@ -45,7 +45,7 @@ def report_command(
     except RankingError as error:
         raise ended(error, 3 if isinstance(error, ScorerFailed) else 1) from None
     size = len(page.encode())
-    count = sum(len(entrant.reports) for found in entrants.values() for entrant in found)
+    count = sum(len(entrant.reports) for entered in entrants.values() for entrant in entered)
     if as_json:
         say_json({"file": str(out), "reports": count, "bytes": size}, indent=None)
     else:

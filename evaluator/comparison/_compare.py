@@ -110,7 +110,7 @@ def _varying(entrants: Sequence[Entrant]) -> frozenset[str]:
         board
         for entrant in entrants
         for board, report in entrant.reports.items()
-        if any(found.replicates for found in report.metrics.values())
+        if any(metric.replicates for metric in report.metrics.values())
     )
 
 

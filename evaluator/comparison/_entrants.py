@@ -33,7 +33,7 @@ def rows_of(track: str, entrants: Sequence[Entrant]) -> list[Row]:
             track=track,
             board=board,
             metric=metric,
-            value=found.value,
+            value=score.value,
             is_baseline=entrant.baseline,
             eligible=entrant.eligible,
             per_case=report.per_case.get(metric),
@@ -41,7 +41,7 @@ def rows_of(track: str, entrants: Sequence[Entrant]) -> list[Row]:
         for entrant in entrants
         for board, report in entrant.reports.items()
         if report.rejected is None
-        for metric, found in report.metrics.items()
+        for metric, score in report.metrics.items()
     ]
 
 
@@ -51,14 +51,14 @@ def datasets_of(entrants: Sequence[Entrant]) -> dict[str, str]:
     Raises:
         RankingError: two reports of one board come from different datasets; nothing of them is paired.
     """
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for entrant in entrants:
         for board, report in entrant.reports.items():
-            if found.setdefault(board, report.extras.dataset) != report.extras.dataset:
+            if digests.setdefault(board, report.extras.dataset) != report.extras.dataset:
                 raise RankingError(
                     f"{entrant.team}: the report of {board} is from another dataset than the others"
                 )
-    return found
+    return digests
 
 
 def bootstraps_of(entrants: Sequence[Entrant]) -> dict[str, Bootstrap]:
@@ -68,16 +68,16 @@ def bootstraps_of(entrants: Sequence[Entrant]) -> dict[str, Bootstrap]:
         RankingError: two reports of one board were made with other draws, so nothing of them is paired, or with
             intervals of other levels, which look comparable and are not.
     """
-    found: dict[str, Bootstrap] = {}
+    bootstraps: dict[str, Bootstrap] = {}
     for entrant in entrants:
         for board, report in entrant.reports.items():
             drawn = report.extras.bootstrap
-            if drawn is not None and found.setdefault(board, drawn) != drawn:
+            if drawn is not None and bootstraps.setdefault(board, drawn) != drawn:
                 raise RankingError(
                     f"{entrant.team}: the report of {board} was made with another bootstrap than the others; score "
                     "them with one challenge file"
                 )
-    return found
+    return bootstraps
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,14 @@ def paired_replicates(table: Table, entrants: Sequence[Entrant]) -> Paired | Non
     """
     by_team = {entrant.team: entrant for entrant in entrants}
     metrics = {
-        (number, place): found
+        (number, place): score
         for number, column in enumerate(table.columns)
         for place, team in enumerate(table.teams)
-        if (found := by_team[team].metric(*column.key)) is not None and found.value is not None
+        if (score := by_team[team].metric(*column.key)) is not None and score.value is not None
     }
     by_board: dict[str, int] = {}
-    for (number, place), found in metrics.items():
-        board, drawn = table.columns[number].board, len(found.replicates)
+    for (number, place), score in metrics.items():
+        board, drawn = table.columns[number].board, len(score.replicates)
         if drawn and by_board.setdefault(board, drawn) != drawn:
             raise RankingError(
                 f"{table.teams[place]}: the report of {board} has another number of resamples than the others"
@@ -116,9 +116,9 @@ def paired_replicates(table: Table, entrants: Sequence[Entrant]) -> Paired | Non
         return None
     values = np.full((min(lengths), *table.values.shape), np.nan)
     fixed: dict[str, None] = {}
-    for (number, place), found in metrics.items():
-        if found.replicates:
-            values[:, number, place] = np.array(found.replicates[: min(lengths)], dtype=np.float64)
+    for (number, place), score in metrics.items():
+        if score.replicates:
+            values[:, number, place] = np.array(score.replicates[: min(lengths)], dtype=np.float64)
         else:
             values[:, number, place] = table.values[number, place]
             fixed[f"{table.columns[number].metric} of {table.columns[number].board}"] = None

@@ -38,7 +38,7 @@ def influence_test(values: Values, influence: Values, *, distribution: Literal["
     """
     from scipy.special import ndtr, stdtr
 
-    found = _empty(len(values))
+    pairs = _empty(len(values))
     units = influence.shape[1]
     for first in range(len(values)):
         difference = np.abs(values - values[first])
@@ -49,8 +49,8 @@ def influence_test(values: Values, influence: Values, *, distribution: Literal["
             score = np.where(fixed, 0, difference / error)
         tail = ndtr(-score) if distribution == "normal" else stdtr(units - 1, -score)
         p = np.where(fixed & (difference > 0), 2.0 * 0.5 ** min(units, 1000), 2 * tail)
-        found[first] = np.where(difference == 0, 1.0, p)
-    return _only_between(found, np.isfinite(values) & np.isfinite(influence).all(axis=1))
+        pairs[first] = np.where(difference == 0, 1.0, p)
+    return _only_between(pairs, np.isfinite(values) & np.isfinite(influence).all(axis=1))
 
 
 def permutation_test(cases: Values, *, digest: str, permutations: int = PERMUTATIONS) -> Values:
@@ -64,10 +64,10 @@ def permutation_test(cases: Values, *, digest: str, permutations: int = PERMUTAT
         digest: of the dataset.
         permutations: random patterns; p is (1 + those at least as extreme) / (1 + permutations).
     """
-    found = _empty(len(cases))
+    pairs = _empty(len(cases))
     scored = np.isfinite(cases).any(axis=1)
     if scored.sum() < 2:
-        return found
+        return pairs
     rows, count = _in_range(cases[scored]), cases.shape[1]
     few = count - 1 <= _EXHAUSTIVE
     extreme, total = np.zeros((len(rows), len(rows))), 0
@@ -76,9 +76,9 @@ def permutation_test(cases: Values, *, digest: str, permutations: int = PERMUTAT
         total += signs.shape[1]
     # Among all patterns is the one that was seen, so no p is below one of them.
     p = np.maximum(extreme, 1) / total if few else (1 + extreme) / (1 + total)
-    found[np.ix_(scored, scored)] = np.maximum(p, p.T)
-    np.fill_diagonal(found, np.nan)
-    return found
+    pairs[np.ix_(scored, scored)] = np.maximum(p, p.T)
+    np.fill_diagonal(pairs, np.nan)
+    return pairs
 
 
 def _in_range(rows: Values) -> Values:
@@ -135,15 +135,15 @@ def signed_rank_test(cases: Values) -> Values:
     """
     from scipy.stats import wilcoxon
 
-    found = _empty(len(cases))
+    pairs = _empty(len(cases))
     for first in range(len(cases)):
         for second in range(first + 1, len(cases)):
             differences = np.round(cases[first] - cases[second], 12)  # ties are ties in spite of rounding
             differences = differences[np.isfinite(differences) & (differences != 0)]
             p = float(wilcoxon(differences).pvalue) if len(differences) else 1.0
-            found[first, second] = found[second, first] = p
+            pairs[first, second] = pairs[second, first] = p
     scored = np.asarray(np.isfinite(cases).any(axis=1), dtype=np.bool_)
-    return _only_between(found, scored)
+    return _only_between(pairs, scored)
 
 
 def holm(p: Values) -> Values:

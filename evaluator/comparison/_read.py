@@ -48,23 +48,23 @@ def read_entrants(challenge: Challenge, directory: Path) -> dict[str, list[Entra
                 )
             entrant = Entrant(name, _counting(challenge, folder), baseline, eligible)
             tracks[folder.name].append(entrant)
-    found = {track: entrants for track, entrants in tracks.items() if entrants}
-    if not found:
+    entered = {track: entrants for track, entrants in tracks.items() if entrants}
+    if not entered:
         raise RankingError(f"{directory.name}: no reports; they are expected at TEAM/TRACK/BOARD.json")
-    return found
+    return entered
 
 
 def _teams(directory: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+    teams: dict[str, Path] = {}
     for folder in _folders(directory):
         name = same_name(folder.name)
-        if name in found:
+        if name in teams:
             raise RankingError(
                 f"{directory.name}: two directories are called {name!r}, in other code points "
-                f"({found[name].name!a} and {folder.name!a}); put the reports of a team into one"
+                f"({teams[name].name!a} and {folder.name!a}); put the reports of a team into one"
             )
-        found[name] = folder
-    return found
+        teams[name] = folder
+    return teams
 
 
 def _refuse_misplaced(directory: Path, team: Path) -> None:
@@ -87,7 +87,7 @@ def _refuse_misplaced(directory: Path, team: Path) -> None:
 def _counting(challenge: Challenge, team: Path) -> dict[str, Report]:
     """The reports of the attempt that counts, task by task; a rejected report is no valid attempt."""
     attempts = [_attempt(challenge, folder) for folder in (team, *_folders(team))]
-    found: dict[str, Report] = {}
+    counting: dict[str, Report] = {}
     for task in challenge.tasks:
         boards = challenge.boards_of(task)
         tried = [
@@ -96,22 +96,24 @@ def _counting(challenge: Challenge, team: Path) -> dict[str, Report]:
         ]
         valid = [attempt for attempt in tried if attempt]
         if valid:
-            found |= valid[choose_entry(challenge.ranking, boards, [_values(attempt) for attempt in valid])]
+            counting |= valid[
+                choose_entry(challenge.ranking, boards, [_values(attempt) for attempt in valid])
+            ]
         else:  # rejected ones rank nobody, and say why
-            found |= {name: attempt[name] for attempt in attempts for name in boards if name in attempt}
-    return found
+            counting |= {name: attempt[name] for attempt in attempts for name in boards if name in attempt}
+    return counting
 
 
 def _values(reports: Mapping[str, Report]) -> dict[tuple[str, str], float | None]:
     return {
-        (board, metric): found.value
+        (board, metric): score.value
         for board, report in reports.items()
-        for metric, found in report.metrics.items()
+        for metric, score in report.metrics.items()
     }
 
 
 def _attempt(challenge: Challenge, folder: Path) -> dict[str, Report]:
-    found = {}
+    reports = {}
     for path in sorted(folder.glob("*.json")):
         _refuse_undecodable(path)
         if path.stem not in challenge.boards:
@@ -119,8 +121,8 @@ def _attempt(challenge: Challenge, folder: Path) -> dict[str, Report]:
                 f"{folder.name}/{path.name}: there is no board {path.stem!r}; "
                 f"the boards are {', '.join(challenge.boards)}"
             )
-        found[path.stem] = _report(challenge, path)
-    return found
+        reports[path.stem] = _report(challenge, path)
+    return reports
 
 
 def _report(challenge: Challenge, path: Path) -> Report:

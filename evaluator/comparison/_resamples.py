@@ -46,15 +46,15 @@ def case_counts(table: Table, resamples: int, digests: Mapping[str, str]) -> dic
         digests: by board, the digest of its dataset.
     """
     drawn: dict[tuple[str, int], Values] = {}
-    found: dict[int, Values] = {}
+    resampled: dict[int, Values] = {}
     for number, cases in table.cases.items():
         column = table.columns[number]
         if column.per_case and np.isfinite(table.values[number]).any():
             key = (digests[column.board], cases.shape[1])
             if key not in drawn:
                 drawn[key] = _simple(key[1], resamples, key[0])
-            found[number] = drawn[key]
-    return found
+            resampled[number] = drawn[key]
+    return resampled
 
 
 def _simple(cases: int, resamples: int, digest: str) -> Values:

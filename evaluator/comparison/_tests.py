@@ -78,9 +78,9 @@ def _of_cases(ranking: Ranking, table: Table, number: int, digest: str) -> tuple
 def _influence(table: Table, number: int, entrants: Sequence[Entrant]) -> Values | None:
     by_team = {entrant.team: entrant for entrant in entrants}
     column = table.columns[number]
-    found = [by_team[team].metric(*column.key) for team in table.teams]
-    scored = [report is not None and report.value is not None for report in found]
-    vectors = [None if report is None or report.value is None else report.influence for report in found]
+    reports = [by_team[team].metric(*column.key) for team in table.teams]
+    scored = [report is not None and report.value is not None for report in reports]
+    vectors = [None if report is None or report.value is None else report.influence for report in reports]
     if any(has and not vector for has, vector in zip(scored, vectors, strict=True)) or not any(scored):
         return None
     lengths = {len(vector) for vector in vectors if vector is not None}
@@ -111,12 +111,12 @@ def _result(
         },
         pairs=tuple(
             PairTest(
-                teams=(table.teams[one], table.teams[other]),
-                difference=float(values[one] - values[other]),
-                p=float(p[one, other]),
-                adjusted=float(adjusted[one, other]),
+                teams=(table.teams[first], table.teams[second]),
+                difference=float(values[first] - values[second]),
+                p=float(p[first, second]),
+                adjusted=float(adjusted[first, second]),
             )
-            for one, other in zip(rows, columns, strict=True)
-            if np.isfinite(p[one, other])
+            for first, second in zip(rows, columns, strict=True)
+            if np.isfinite(p[first, second])
         ),
     )

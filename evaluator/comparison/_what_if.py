@@ -31,7 +31,7 @@ class WithoutTeam:
 def leave_one_out(ranking: Ranking, table: Table) -> list[WithoutTeam]:
     """Each team in turn left out: a ranking of ranks may reorder two teams when a third one leaves."""
     full = table.ranks(ranking).places
-    found = []
+    changes = []
     for number, team in enumerate(table.teams):
         others = [team for team in range(len(table.teams)) if team != number]
         if not others:
@@ -39,8 +39,8 @@ def leave_one_out(ranking: Ranking, table: Table) -> list[WithoutTeam]:
         part = table.subset(others)
         places = part.ranks(ranking).places
         by_team = {name: int(place) for name, place in zip(part.teams, places, strict=True)}
-        found.append(WithoutTeam(team, by_team, _reordered(part.teams, full[others], places)))
-    return found
+        changes.append(WithoutTeam(team, by_team, _reordered(part.teams, full[others], places)))
+    return changes
 
 
 def _reordered(teams: tuple[str, ...], before: Places, after: Places) -> tuple[Reordering, ...]:
@@ -72,14 +72,14 @@ class Variant:
 def rule_sensitivity(ranking: Ranking, table: Table) -> list[Variant]:
     """How places change with the rule, one point at a time; rules that the scores do not allow are left out."""
     full = table.ranks(ranking).places
-    found = []
+    effects = []
     for change, rule in _variants(ranking):
         try:
             places = table.ranks(rule).places
         except RankingError:  # scores without the values of single cases
             continue
-        found.append(Variant(change, places, float(kendall_tau(places[None], full)[0])))
-    return found
+        effects.append(Variant(change, places, float(kendall_tau(places[None], full)[0])))
+    return effects
 
 
 def _variants(ranking: Ranking) -> Iterator[tuple[str, Ranking]]:

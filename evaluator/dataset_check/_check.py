@@ -34,8 +34,8 @@ def check_dataset(
         case by case in the order of the manifest, then of the dataset; each finding once. Without an ERROR, every
         submission can be scored, and a perfect one gets the best value but for what a WARNING names.
     """
-    found = _findings(spec, task, manifest, root, references, ranked)
-    return tuple(dict.fromkeys(found))
+    findings = _findings(spec, task, manifest, root, references, ranked)
+    return tuple(dict.fromkeys(findings))
 
 
 def _findings(
@@ -48,9 +48,9 @@ def _findings(
         files = input_files(case, root)
         yield from input_findings(spec.tasks[task], case, files, headers)
         if maps is not None:
-            for one in maps.case(case.case, headers):
-                sound = sound and one.severity is not Severity.ERROR
-                yield one
+            for finding in maps.case(case.case, headers):
+                sound = sound and finding.severity is not Severity.ERROR
+                yield finding
     try:
         rows = load_references(references, manifest)
     except ManifestError as problem:
@@ -76,7 +76,7 @@ def _labelled(
         for case in manifest.cases:
             yield from refusals(spec.tasks[task], case, input_files(case, root), truths.outputs)
     yield from group_findings(rows, boards, ranked=ranked)
-    if not truths.outputs or any(one.severity is Severity.ERROR for one in truths.findings):
+    if not truths.outputs or any(finding.severity is Severity.ERROR for finding in truths.findings):
         return
     small = list(split_findings(rows, boards, ranked=ranked))
     yield from small

@@ -50,7 +50,7 @@ def _variable(
 ) -> Iterator[Finding]:
     rows = list(references.rows.values())
     groups = groups_of(variable, [getattr(row, variable.variable) for row in rows])
-    known = Counter(one for one in groups if one is not None)
+    known = Counter(group for group in groups if group is not None)
     if not known:
         message = (
             f"no case has a group of {variable.variable}, which board {board} compares: is its column there, and "
@@ -67,7 +67,7 @@ def _variable(
     for same in _SAME if variable.bins is None else ():
         spelt = sorted(same & set(known))
         if len(spelt) > 1:
-            listed = ", ".join(f"{one} ({known[one]})" for one in spelt)
+            listed = ", ".join(f"{group} ({known[group]})" for group in spelt)
             message = (
                 f"{variable.variable} is written in several ways that count as groups of their own: {listed}"
             )
@@ -77,11 +77,11 @@ def _variable(
 def size_findings(report: Report, board: str) -> Iterator[Finding]:
     """Groups of the test cases that are too small to say something."""
     for variable, groups in (report.extras.groups or {}).items():
-        small = [f"{name} ({one.subjects})" for name, one in groups.items() if not one.enough]
+        small = [f"{name} ({group.subjects})" for name, group in groups.items() if not group.enough]
         if small:
             message = f"few subjects of {variable} among the test cases of board {board}: {', '.join(small)}"
             yield warning("group_small", f"{message}; differences between such groups are mostly chance")
 
 
 def _variables(board: Board) -> set[str]:
-    return {one.variable for one in board.groups}
+    return {group.variable for group in board.groups}

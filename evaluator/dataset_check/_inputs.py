@@ -17,14 +17,14 @@ _LABEL_DIMENSIONS = 3
 
 def input_files(case: ManifestCase, root: Path) -> dict[str, Path]:
     """The files of a case by their keys."""
-    return {key: root / one.path for key, one in case.files.items()}
+    return {key: root / file.path for key, file in case.files.items()}
 
 
 def input_findings(
     task: Task, case: ManifestCase, files: Mapping[str, Path], headers: dict[str, Header]
 ) -> Iterator[Finding]:
     """What is wrong with the inputs of one case; `headers` takes those of the images that can be read."""
-    known = {one.key: one.file for one in task.all_inputs}
+    known = {scan.key: scan.file for scan in task.all_inputs}
     try:
         task.inputs_of(set(files))
     except ValueError as problem:

@@ -29,15 +29,15 @@ class Truths:
 
 def read_truths(task: Task, references: References, boards: Mapping[str, Board]) -> Truths:
     """The label of every case as the output that it asks for, and what is wrong with those that ask for none."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     outputs: dict[str, Value] = {}
     classes = _cohorts(references) if isinstance(task.kind.labels, Cohorts) else ()
     for case, row in references.rows.items():
         try:
-            outputs[case] = _truth(task, case, references, boards, classes, found)
+            outputs[case] = _truth(task, case, references, boards, classes, findings)
         except (TruthError, ManifestError) as problem:
-            found.append(error("reference_labels", _said(problem, row, task.kind.labels), case))
-    return Truths(tuple(found), {} if len(outputs) < len(references.rows) else outputs)
+            findings.append(error("reference_labels", _said(problem, row, task.kind.labels), case))
+    return Truths(tuple(findings), {} if len(outputs) < len(references.rows) else outputs)
 
 
 def _said(problem: Exception, row: Reference, labels: Labels) -> str:
@@ -74,7 +74,7 @@ def _truth(
     references: References,
     boards: Mapping[str, Board],
     classes: tuple[str, ...],
-    found: list[Finding],
+    findings: list[Finding],
 ) -> Value:
     labels, row = task.kind.labels, references.rows[case]
     if isinstance(labels, Files):
@@ -83,9 +83,9 @@ def _truth(
         if row.label is None:
             raise TruthError("the case has no label")
         value, doubts = labels.read(task.output, row.label)
-        found += [warning("reference_labels", f"{row.place}: {doubt}", case) for doubt in doubts]
+        findings += [warning("reference_labels", f"{row.place}: {doubt}", case) for doubt in doubts]
         if task.kind.one_number:
-            found += _not_binary(case, row, value, boards)
+            findings += _not_binary(case, row, value, boards)
         return value
     corner: npt.NDArray[np.float32] = np.zeros(len(classes), np.float32)
     corner[classes.index(cohort_of(row))] = _APART
@@ -111,5 +111,7 @@ def _is_binary(metric: Metric) -> bool:
 
 def _cohorts(references: References) -> tuple[str, ...]:
     return tuple(
-        sorted({one for row in references.rows.values() if (one := row.cohort or row.label) is not None})
+        sorted(
+            {cohort for row in references.rows.values() if (cohort := row.cohort or row.label) is not None}
+        )
     )

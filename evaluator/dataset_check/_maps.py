@@ -58,11 +58,11 @@ class MapCheck:
         self._read = 0
         for name, board in spec.boards_of(task).items():
             try:
-                found = bound_metrics(board, spec.tasks[task].kind)
+                metrics = bound_metrics(board, spec.tasks[task].kind)
             except ScoringError as problem:
                 self.findings.append(error("metric", f"board {name}: {problem}"))
                 continue
-            for key, metric in found.items():
+            for key, metric in metrics.items():
                 if not isinstance(metric.plugin, CaseMetric):
                     message = f"board {name}: metric {key}: {metric.name} is not a metric of segmentations"
                     self.findings.append(error("metric", message))
@@ -72,36 +72,38 @@ class MapCheck:
     def case(self, name: str, headers: Mapping[str, Header]) -> Iterator[Finding]:
         """What is wrong with the reference of one case, whose readable inputs have these headers."""
         try:
-            found = read_reference_map(self._output, self._references / f"{name}.nii.gz")
+            truth = read_reference_map(self._output, self._references / f"{name}.nii.gz")
         except LabelMapError as problem:
             yield error(
                 problem.code, f"its reference label map {problem}{_CURES.get(problem.code, '')}", name
             )
             return
         self._read += 1
-        for doubt in found.warnings:
+        for doubt in truth.warnings:
             yield warning("reference_map", f"its reference label map: {doubt}", name)
-        if sheared(found.affine):
+        if sheared(truth.affine):
             yield warning("reference_spacing", f"its reference label map {_SHEARED}", name)
         if headers:
-            yield from _place(name, found, list(headers.values()))
-        plugins = {str(place): (one.plugin, one.parameters) for place, one in enumerate(self._metrics)}
-        values = score_case(CaseData(found.labels, found.labels, found.spacing_mm), plugins)
-        for place, one in enumerate(self._metrics):
-            one.take(name, values[str(place)])
+            yield from _place(name, truth, list(headers.values()))
+        plugins = {
+            str(place): (metric.plugin, metric.parameters) for place, metric in enumerate(self._metrics)
+        }
+        values = score_case(CaseData(truth.labels, truth.labels, truth.spacing_mm), plugins)
+        for place, metric in enumerate(self._metrics):
+            metric.take(name, values[str(place)])
 
     def boards(self, *, ranked: bool) -> Iterator[Finding]:
         """What the boards cannot make of the references that were read."""
-        for one in self._metrics:
-            if self._read and one.undefined == self._read:
-                yield never_defined(one.board, one.key, "it is undefined for every case", ranked=ranked)
-            elif one.short:
-                case, value = next(iter(one.short.items()))
+        for metric in self._metrics:
+            if self._read and metric.undefined == self._read:
+                yield never_defined(metric.board, metric.key, "it is undefined for every case", ranked=ranked)
+            elif metric.short:
+                case, value = next(iter(metric.short.items()))
                 yield warning(
                     "not_perfect",
-                    f"the best possible submission gets {value:.6g} instead of {best(one.plugin):g} for {one.key} of "
-                    f"board {one.board} in {len(one.short)} of {self._read} cases, as for a label that the reference "
-                    "lacks; look whether that is meant",
+                    f"the best possible submission gets {value:.6g} instead of {best(metric.plugin):g} for "
+                    f"{metric.key} of board {metric.board} in {len(metric.short)} of {self._read} cases, as for a "
+                    "label that the reference lacks; look whether that is meant",
                     case,
                 )
 
@@ -110,22 +112,22 @@ class MapCheck:
         first = manifest.model_copy(update={"cases": manifest.cases[:1]})
 
         def read(case: str) -> LabelMap:
-            found = read_reference_map(self._output, self._references / f"{case}.nii.gz")
-            return LabelMap(found.labels, found.affine)
+            truth = read_reference_map(self._output, self._references / f"{case}.nii.gz")
+            return LabelMap(truth.labels, truth.affine)
 
         for name, board in self._spec.boards_of(self._task).items():
-            if not all(is_built_in(one.metric) for one in board.metrics.values()):
+            if not all(is_built_in(metric.metric) for metric in board.metrics.values()):
                 yield from scored_alone(self._spec, name, first, self._references, read)
                 yield from scored_alone(self._spec, name, first, self._references, lambda case: None)
 
 
-def _place(case: str, found: ReferenceMap, inputs: list[Header]) -> Iterator[Finding]:
-    like = [header for header in inputs if header.shape == found.labels.shape]
+def _place(case: str, truth: ReferenceMap, inputs: list[Header]) -> Iterator[Finding]:
+    like = [header for header in inputs if header.shape == truth.labels.shape]
     if not like:
-        message = f"its reference label map has the shape {found.labels.shape}, and its inputs have {inputs[0].shape}"
+        message = f"its reference label map has the shape {truth.labels.shape}, and its inputs have {inputs[0].shape}"
         yield error("reference_shape", f"{message}; resample it onto them", case)
-    elif not any(same_affine(found.affine, header.affine) for header in like):
-        if all(turned(found.affine, header.affine) for header in like):
+    elif not any(same_affine(truth.affine, header.affine) for header in like):
+        if all(turned(truth.affine, header.affine) for header in like):
             how = "its axes mirrored or swapped against its inputs; store it in their order"
         else:
             how = "another affine than its inputs; resample it, or copy theirs if only the header is wrong"

@@ -35,16 +35,16 @@ def never_defined(board: str, key: str, why: str, *, ranked: bool) -> Finding:
 
 def perfect_findings(spec: Challenge, board: str, report: Report, *, ranked: bool) -> Iterator[Finding]:
     """What the perfect submission did not get, from its report."""
-    for key, found in report.metrics.items():
-        if found.fault is not None:
-            yield error("metric", f"board {board}: {found.reason}; mend the metric")
-        elif found.value is None:
-            yield never_defined(board, key, (found.reason or "").removesuffix("."), ranked=ranked)
+    for key, score in report.metrics.items():
+        if score.fault is not None:
+            yield error("metric", f"board {board}: {score.reason}; mend the metric")
+        elif score.value is None:
+            yield never_defined(board, key, (score.reason or "").removesuffix("."), ranked=ranked)
         elif _is_reached(spec, board, key):
             metric = lookup(spec.boards[board].metrics[key].metric)
-            if not reaches(metric, found.value):
+            if not reaches(metric, score.value):
                 message = (
-                    f"the best possible submission gets {found.value:.6g} instead of {best(metric):g} for {key} of "
+                    f"the best possible submission gets {score.value:.6g} instead of {best(metric):g} for {key} of "
                     f"board {board}, as where a class has no case; look whether that is meant"
                 )
                 yield warning("not_perfect", message)
@@ -77,9 +77,9 @@ def scored_alone(
     if isinstance(report, Finding):
         yield report
         return
-    for found in report.metrics.values():
-        if found.fault is not None:
-            yield error("metric", f"board {board}: {found.reason}; mend the metric")
+    for score in report.metrics.values():
+        if score.fault is not None:
+            yield error("metric", f"board {board}: {score.reason}; mend the metric")
 
 
 def _light(board: Board) -> Board:

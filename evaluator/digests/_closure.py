@@ -32,17 +32,17 @@ class Closure:
             LookupError: there is no such module or name.
         """
         for module, name in wanted:
-            found = self.module(module)
-            if found is None or not (name is None or name in found.names or name in found.imports):
+            code = self.module(module)
+            if code is None or not (name is None or name in code.names or name in code.imports):
                 raise LookupError(f"there is no {name or 'code'} in {module}")
         self._take(list(wanted))
 
     def add_row(self, module: str, name: str) -> bool:
         """Takes in the row called `name` of a table in `module`; whether there is one."""
-        found = self.module(module)
-        if found is None or name not in found.rows:
+        code = self.module(module)
+        if code is None or name not in code.rows:
             return False
-        part = found.row(name)
+        part = code.row(name)
         self.texts[f"{module}[{name}]"] = part.text
         self._take(list(self._followed(module, part)))
         return True
@@ -55,15 +55,15 @@ class Closure:
         while left:
             module, name = left.pop()
             key = f"{module}:{name or ''}"
-            found = None if key in self.texts else self.module(module)
-            if found is None:
+            code = None if key in self.texts else self.module(module)
+            if code is None:
                 continue
-            if name is None or name in found.names:
-                part = found.everything if name is None else found.part(name)
+            if name is None or name in code.names:
+                part = code.everything if name is None else code.part(name)
                 self.texts[key] = part.text
                 left += self._followed(module, part)
-            elif name in found.imports:
-                left += self.target(module, found.imports[name])
+            elif name in code.imports:
+                left += self.target(module, code.imports[name])
 
     def module(self, name: str) -> Module | None:
         """A module of the packages, None if it is none of them or has no file."""

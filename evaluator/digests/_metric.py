@@ -53,7 +53,7 @@ _HIDDEN: tuple[Wanted, ...] = (
     ("evaluator.scoring._groups", "groups_of"),
     ("evaluator.scoring._plugins", "with_plugin"),
     ("evaluator.scoring._score", "with_plugin"),
-    *(("evaluator.scoring._intervals", one) for one in ("EXACT", "OUTSIDE", "UNDRAWN", "UNVARYING")),
+    *(("evaluator.scoring._intervals", name) for name in ("EXACT", "OUTSIDE", "UNDRAWN", "UNVARYING")),
 )
 """What only one kind or metric needs, and sentences."""
 
@@ -75,7 +75,7 @@ def metric_digest(metric: Metric, kind: str, *, package: Path = _PACKAGE) -> str
     of = str(metric.parameters.get("of", ""))
     key = (metric.metric, of, kind, package)
     known = _known.get(key)
-    if known is not None and all(stamp(one[0]) == one for one in known[0]):
+    if known is not None and all(stamp(at[0]) == at for at in known[0]):
         return known[1]
     closure = Closure({"evaluator": package}, _EDGES, _UNCROSSED, (*_HIDDEN, *_models()))
     plugins: list[Plugin] = []
@@ -88,8 +88,8 @@ def metric_digest(metric: Metric, kind: str, *, package: Path = _PACKAGE) -> str
     except _NotInstalledError:
         return None
     closure.add(*_EVERY)
-    digest = sha256(kind, *_said(closure), *(one.digest for one in plugins))
-    stamps = (*closure.files.values(), *(one for plugin in plugins for one in plugin.stamps))
+    digest = sha256(kind, *_said(closure), *(plugin.digest for plugin in plugins))
+    stamps = (*closure.files.values(), *(at for plugin in plugins for at in plugin.stamps))
     if all(map(is_settled, stamps)):
         _known[key] = (stamps, digest)
     return digest

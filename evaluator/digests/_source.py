@@ -54,8 +54,8 @@ class Module:
     @property
     def everything(self) -> Part:
         """The whole file; what it imports it may hand on."""
-        found = self._part("", self.body)
-        return Part(found.text, found.refers | frozenset(self.imports.values()))
+        part = self._part("", self.body)
+        return Part(part.text, part.refers | frozenset(self.imports.values()))
 
     def _part(self, key: str, nodes: Sequence[ast.AST]) -> Part:
         if key not in self._made:
@@ -68,15 +68,15 @@ class Module:
 def stamp(path: Path | str) -> Stamp:
     """The state of a file or folder; zeros where there is none."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - called for every file of every metric, on each request
+        state = os.stat(path)  # noqa: PTH116 - called for every file of every metric, on each request
     except OSError:
         return (str(path), 0, 0, 0, 0)
-    return (str(path), found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+    return (str(path), state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino)
 
 
-def is_settled(one: Stamp) -> bool:
+def is_settled(at: Stamp) -> bool:
     """Whether the stamp tells of every later change: one at the same tick of the file system's clock looks the same."""
-    return time.time_ns() - max(one[1], one[2]) > _TICK
+    return time.time_ns() - max(at[1], at[2]) > _TICK
 
 
 def read_module(name: str, path: Path) -> Module:
@@ -98,8 +98,8 @@ def _parsed(name: str, is_package: bool, at: Stamp) -> Module:
     always: list[ast.stmt] = []
     for statement in tree.body:
         bound = _bound(statement)
-        for one in bound:
-            names.setdefault(one, []).append(statement)
+        for bound_name in bound:
+            names.setdefault(bound_name, []).append(statement)
         if not bound and not isinstance(statement, ast.Import | ast.ImportFrom):
             always.append(statement)
     imports = dict(_imports(tree, name if is_package else name.rpartition(".")[0]))
@@ -110,13 +110,13 @@ def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, Reference]]:
     """What names stand for, those that functions import too."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for one in node.names:
-                yield one.asname or one.name, (one.name, None, None)
+            for alias in node.names:
+                yield alias.asname or alias.name, (alias.name, None, None)
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
-            for one in node.names:
-                yield one.asname or one.name, (module, None if one.name == "*" else one.name, None)
+            for alias in node.names:
+                yield alias.asname or alias.name, (module, None if alias.name == "*" else alias.name, None)
 
 
 def _bound(statement: ast.stmt) -> list[str]:
@@ -154,7 +154,9 @@ def _refers(module: str, imports: Mapping[str, Reference], node: ast.AST) -> Ite
                 yield imports[name]
             yield (module, name, None)
         case ast.Import(names=names):
-            yield from ((one.name, None, None) for one in names if "." in one.name and one.asname is None)
+            yield from (
+                (alias.name, None, None) for alias in names if "." in alias.name and alias.asname is None
+            )
         case _:
             for child in ast.iter_child_nodes(node):
                 yield from _refers(module, imports, child)
@@ -181,7 +183,7 @@ def _shape(node: object) -> object:
         ]
         return (type(node).__name__, *((name, value) for name, value in fields if value not in (None, ())))
     if isinstance(node, list):
-        return tuple(_shape(one) for one in node if not _is_text(one))
+        return tuple(_shape(part) for part in node if not _is_text(part))
     return node
 
 

@@ -50,7 +50,7 @@ def encode(voxels: _Bytes, codes: _Bytes, grid: _Indices) -> None:
 
     Args:
         voxels: the mask, 0 or 1.
-        codes: zeros, laid out as a `Grid`.
+        codes: zeros, laid out as a `CodeLayout`.
         grid: the grid's start, plane and row.
     """
     start, plane, row = grid[0], grid[1], grid[2]
@@ -163,8 +163,8 @@ def tick(own: _Bytes, still: _Bytes, others: _Indices, offsets: _Indices, histog
         histogram: zeros, shape (256,); receives the codes of the elements that are ticked off.
     """
     for offset in offsets:
-        for one in others:
-            at = one + offset
+        for element in others:
+            at = element + offset
             if still[at]:
                 still[at] = 0
                 histogram[own[at]] += 1
@@ -194,14 +194,14 @@ def pairs_won(
     for place in range(len(order)):
         row = counts[order[place]]
         if positive[place]:
-            for one in range(resamples):
-                pending[one] += row[one]
+            for draw in range(resamples):
+                pending[draw] += row[draw]
         else:
-            for one in range(resamples):
-                here[one] += row[one]
+            for draw in range(resamples):
+                here[draw] += row[draw]
         if ends[place]:
-            for one in range(resamples):
-                won[one] += np.float64(pending[one]) * np.float64(lower[one] + lower[one] + here[one])
-                lower[one] += here[one]
-                here[one] = 0
-                pending[one] = 0
+            for draw in range(resamples):
+                won[draw] += np.float64(pending[draw]) * np.float64(lower[draw] + lower[draw] + here[draw])
+                lower[draw] += here[draw]
+                here[draw] = 0
+                pending[draw] = 0

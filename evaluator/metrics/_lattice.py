@@ -71,5 +71,5 @@ def shells_of(lattice: Lattice) -> Shells:
         Shell(float(lengths[start]), part)
         for start, part in zip(starts, np.split(steps, starts[1:]), strict=True)
     )
-    first, second, third = (int(one) for one in np.abs(steps).max(axis=0))
+    first, second, third = (int(step) for step in np.abs(steps).max(axis=0))
     return Shells(shells, (first, second, third), shells[-1].length)

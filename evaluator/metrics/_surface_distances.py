@@ -29,7 +29,7 @@ _ALWAYS = 60
 
 
 @dataclass(frozen=True)
-class Profile:
+class DistanceProfile:
     """Distances in mm, ascending, and the area in mm² that lies at each; `total` is the whole surface's."""
 
     distances: NDArray[np.float64]
@@ -58,20 +58,20 @@ class Profile:
         return float(self.areas[self.distances <= distance].sum())
 
 
-def pooled(one: Profile, other: Profile) -> Profile:
+def pooled(one: DistanceProfile, other: DistanceProfile) -> DistanceProfile:
     """The profile of both surfaces together."""
     distances = np.concatenate([one.distances, other.distances])
     areas = np.concatenate([one.areas, other.areas])
     return _profile(distances, areas, one.total + other.total)
 
 
-def _profile(distances: NDArray[np.float64], areas: NDArray[np.float64], total: float) -> Profile:
+def _profile(distances: NDArray[np.float64], areas: NDArray[np.float64], total: float) -> DistanceProfile:
     order = np.argsort(distances)
     distances = distances[order]
     starts = np.flatnonzero(np.diff(distances, prepend=-1.0))
     if not len(starts):
-        return Profile(distances, areas, total)
-    return Profile(distances[starts], np.add.reduceat(areas[order], starts), total)
+        return DistanceProfile(distances, areas, total)
+    return DistanceProfile(distances[starts], np.add.reduceat(areas[order], starts), total)
 
 
 class OneWay:
@@ -111,12 +111,14 @@ class OneWay:
         return self._one_by_one(share) if share < 1 and profile.is_tied(share) else profile.quantile(share)
 
     @cached_property
-    def profile(self) -> Profile:
+    def profile(self) -> DistanceProfile:
         """All distances."""
         distances, codes = self._far
         near = self._near_profile()
         far = _profile(distances, self._areas[codes], self.total)
-        return Profile(np.append(near.distances, far.distances), np.append(near.areas, far.areas), self.total)
+        return DistanceProfile(
+            np.append(near.distances, far.distances), np.append(near.areas, far.areas), self.total
+        )
 
     def _one_by_one(self, share: float) -> float:
         far, codes = self._far
@@ -129,11 +131,11 @@ class OneWay:
         at = int(np.searchsorted(np.cumsum(areas) / np.sum(areas), share))
         return float(distances[order][min(at, len(order) - 1)])
 
-    def _near_profile(self) -> Profile:
-        found = [(length, met) for length, met in self._near if met.any()]
-        lengths = np.array([length for length, _ in found])
-        areas = np.array([met @ self._areas for _, met in found])
-        return Profile(lengths, areas, self.total)
+    def _near_profile(self) -> DistanceProfile:
+        near = [(length, met) for length, met in self._near if met.any()]
+        lengths = np.array([length for length, _ in near])
+        areas = np.array([met @ self._areas for _, met in near])
+        return DistanceProfile(lengths, areas, self.total)
 
     @property
     def _ahead(self) -> tuple[Shell, ...]:

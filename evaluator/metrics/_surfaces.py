@@ -25,7 +25,7 @@ Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Grid:
+class CodeLayout:
     """How neighbourhoods lie in the flat array: number (i, j, k) at `start + i·plane + j·row + k`.
 
     shape: neighbourhoods along each axis, one more than voxels.
@@ -38,7 +38,7 @@ class Grid:
     size: int
 
     @classmethod
-    def around(cls, voxels: tuple[int, int, int], reach: tuple[int, int, int]) -> "Grid":
+    def around(cls, voxels: tuple[int, int, int], reach: tuple[int, int, int]) -> "CodeLayout":
         """A grid for masks of this shape, in which steps of `reach` along each axis stay inside."""
         first, second, third = (length + 1 for length in voxels)
         row = _whole_words(third + max(reach[2], 1))
@@ -81,7 +81,7 @@ def _whole_words(length: int) -> int:
 class Surface:
     """The codes of one mask, 0 where there is no element, and how often each of the 256 codes occurs."""
 
-    grid: Grid
+    grid: CodeLayout
     codes: NDArray[np.uint8]
     histogram: NDArray[np.int64]
 
@@ -101,13 +101,13 @@ class Surface:
         return np.flatnonzero(self.codes != 0)
 
 
-def surface_of(mask: NDArray[np.bool_], grid: Grid) -> Surface:
+def surface_of(mask: NDArray[np.bool_], grid: CodeLayout) -> Surface:
     """The surface of a mask of the grid's shape, closed where the mask touches the border."""
     fast = kernels()
     return _compiled_surface(mask, grid, fast) if fast else _numpy_surface(mask, grid)
 
 
-def _compiled_surface(mask: NDArray[np.bool_], grid: Grid, fast: Kernels) -> Surface:
+def _compiled_surface(mask: NDArray[np.bool_], grid: CodeLayout, fast: Kernels) -> Surface:
     codes = zeros(grid.size)
     histogram = np.zeros(256, np.int64)
     worth = grid.size // _DENSE
@@ -121,7 +121,7 @@ def _compiled_surface(mask: NDArray[np.bool_], grid: Grid, fast: Kernels) -> Sur
     return surface
 
 
-def _numpy_surface(mask: NDArray[np.bool_], grid: Grid) -> Surface:
+def _numpy_surface(mask: NDArray[np.bool_], grid: CodeLayout) -> Surface:
     cells = grid.cells(mask)
     codes = zeros(grid.size)
     histogram = np.zeros(256, np.int64)
@@ -131,9 +131,9 @@ def _numpy_surface(mask: NDArray[np.bool_], grid: Grid) -> Surface:
         begin = grid.start + first * grid.plane
         end = min(begin + planes * grid.plane, grid.start + grid.shape[0] * grid.plane)
         if np.count_nonzero(cells[begin : end + grid.plane]):
-            found = _encode(cells, codes, begin, end, grid)
-            histogram += found[0]
-            parts.append(found[1])
+            encoded = _encode(cells, codes, begin, end, grid)
+            histogram += encoded[0]
+            parts.append(encoded[1])
     surface = Surface(grid, codes, histogram)
     if not any(part is None for part in parts):
         listed = [part for part in parts if part is not None]
@@ -142,7 +142,7 @@ def _numpy_surface(mask: NDArray[np.bool_], grid: Grid) -> Surface:
 
 
 def _encode(
-    cells: NDArray[np.uint8], codes: NDArray[np.uint8], begin: int, end: int, grid: Grid
+    cells: NDArray[np.uint8], codes: NDArray[np.uint8], begin: int, end: int, grid: CodeLayout
 ) -> tuple[NDArray[np.int64], Indices | None]:
     """Write the codes of one slab; their histogram, and the elements where they are few.
 

@@ -25,7 +25,7 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class Interval:
+class AurocInterval:
     """AUROC with its standard error and the interval, cut at 0 and 1.
 
     exact: the estimated standard error is 0, and the bounds are those of `unvarying_interval`.
@@ -54,7 +54,7 @@ def auroc_interval(
     *,
     level: float = 0.95,
     subjects: Sequence[Hashable] | None = None,
-) -> Interval:
+) -> AurocInterval:
     """DeLong's interval of AUROC, or `unvarying_interval` where its standard error is 0.
 
     Args:
@@ -71,9 +71,9 @@ def auroc_interval(
     error = float(np.sqrt(np.sum(_influence(y_true, y_score, subjects) ** 2)))
     bounds = unvarying_interval(y_true, y_score, level=level, subjects=subjects)
     if bounds is not None:
-        return Interval(value, 0.0, *bounds, exact=True)
+        return AurocInterval(value, 0.0, *bounds, exact=True)
     reach = NormalDist().inv_cdf((1 + level) / 2) * error
-    return Interval(value, error, max(value - reach, 0.0), min(value + reach, 1.0))
+    return AurocInterval(value, error, max(value - reach, 0.0), min(value + reach, 1.0))
 
 
 def paired_test(
@@ -153,13 +153,13 @@ def ovr_unvarying_interval(
         subjects: as for `unvarying_interval`.
     """
     label, score = class_scores(y_true, y_score)
-    found = [
+    intervals = [
         unvarying_interval(label == column, score[:, column], level=level, subjects=subjects)
         for column in ([1] if score.shape[1] == 2 else range(score.shape[1]))
         if 0 < (label == column).sum() < len(label)
     ]
-    known = [bounds for bounds in found if bounds is not None]
-    if not known or len(known) < len(found):
+    known = [bounds for bounds in intervals if bounds is not None]
+    if not known or len(known) < len(intervals):
         return None
     low, high = np.mean(known, axis=0)
     return float(low), float(high)

@@ -19,7 +19,7 @@ INTERVAL_NOTE = (
 )
 
 
-class Comparison(Parameters):
+class GroupComparison(Parameters):
     """of: the per-dataset metric, between 0 and 1, that is compared between groups.
 
     uninformative: what becomes of fairness where the interval of `of` over all cases does not beat chance, as
@@ -58,7 +58,7 @@ class BetweenGroups:
 
     lookup: Callable[[str], MetricPlugin]
 
-    def compared(self, parameters: Comparison) -> tuple[DatasetMetric, Any]:
+    def compared(self, parameters: GroupComparison) -> tuple[DatasetMetric, Any]:
         """The metric that is compared between groups, and its parameters.
 
         Raises:
@@ -72,7 +72,7 @@ class BetweenGroups:
             )
         return metric, metric.parse({})
 
-    def value(self, data: DatasetData, parameters: Comparison) -> float:
+    def value(self, data: DatasetData, parameters: GroupComparison) -> float:
         """`fairness` of the groups of each variable."""
         metric, inner = self.compared(parameters)
         values: dict[str, dict[str, float | None]] = {}
@@ -86,21 +86,21 @@ class BetweenGroups:
                     values[variable][name] = None
         return fairness(values)
 
-    def replacement(self, label: float, classes: int, parameters: Comparison) -> Sequence[float]:
+    def replacement(self, label: float, classes: int, parameters: GroupComparison) -> Sequence[float]:
         """A missing output counts as it does for the compared metric."""
         metric, inner = self.compared(parameters)
         return metric.replacement(label, classes, inner)
 
-    def weighted(self, data: DatasetData, counts: Counts, parameters: Comparison) -> Values:
+    def weighted(self, data: DatasetData, counts: Counts, parameters: GroupComparison) -> Values:
         """Mean over variables of 1 − disparity; variables without a value left out."""
         metric, inner = self.compared(parameters)
-        found = [
+        values = [
             1
             - disparities(metric, inner, data, [counts * members for members in members_of(groups).values()])
             for groups in data.groups.values()
             if any(group is not None for group in groups)  # a variable nobody has a value of compares nothing
         ]
-        return mean_of_finite(np.array(found)) if found else np.full(len(counts), np.nan)
+        return mean_of_finite(np.array(values)) if values else np.full(len(counts), np.nan)
 
 
 def members_of(groups: Sequence[str | None]) -> dict[str, NDArray[np.bool_]]:

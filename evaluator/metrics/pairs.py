@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from evaluator.metrics._lattice import Lattice, shells_of
 from evaluator.metrics._surface_distances import OneWay
-from evaluator.metrics._surfaces import Grid, Surface, surface_of
+from evaluator.metrics._surfaces import CodeLayout, Surface, surface_of
 from evaluator.metrics.compiled import kernels
 from evaluator.metrics.masks import Box, box_of, cut, joined
 from evaluator.metrics.memory import copied, empty
@@ -50,7 +50,7 @@ class MaskPair:
     @cached_property
     def surfaces(self) -> tuple[Surface, Surface]:
         """The surfaces of both masks, on one grid."""
-        grid = Grid.around(_three(self.a.shape), shells_of(self._lattice).reach)
+        grid = CodeLayout.around(_three(self.a.shape), shells_of(self._lattice).reach)
         return surface_of(self.a, grid), surface_of(self.b, grid)
 
     @cached_property

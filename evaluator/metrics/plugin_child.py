@@ -5,7 +5,7 @@ releasing the interpreter, works from any thread of the caller, and takes crashe
 
 Standard input is a socket: what comes is pickled, first `(name, fields)` of the metric, then a tuple per call,
 `("score", data)` with `CaseData` or `DatasetData`, `("replace", label, classes)` or `("score_missing",)`. What goes
-is one `Answer` per call, a line of JSON. After SECONDS of computing in all, the import included, the process writes
+is one `CallResult` per call, a line of JSON. After SECONDS of computing in all, the import included, the process writes
 where it was and exits.
 """
 
@@ -27,7 +27,7 @@ from evaluator.metrics.registry import lookup
 _LEAST = 0.001  # faulthandler wants more than nothing
 
 
-class Answer(BaseModel):
+class CallResult(BaseModel):
     """What came of a call: its value, of "replace" a list; why it is undefined; or how it failed."""
 
     model_config = ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="constants")
@@ -53,12 +53,12 @@ def main() -> None:
         faulthandler.dump_traceback_later(max(left, _LEAST), exit=True)
         try:
             metric = metric or _bound(name, fields)
-            answer = Answer(value=metric(*call))
+            answer = CallResult(value=metric(*call))
         except NotScored as undefined:
-            answer = Answer(undefined=undefined.reason)
+            answer = CallResult(undefined=undefined.reason)
         except BaseException as error:  # noqa: BLE001 - sys.exit in a plugin is a failure like any other
             traceback.print_exc()
-            answer = Answer(failed=f"it raised {type(error).__name__}")
+            answer = CallResult(failed=f"it raised {type(error).__name__}")
         faulthandler.cancel_dump_traceback_later()
         left -= time.monotonic() - began
         answers.write(answer.model_dump_json().encode() + b"\n")
@@ -75,8 +75,8 @@ def _bound(name: str, fields: dict[str, Any]) -> Callable[..., float | list[floa
         if not isinstance(metric, DatasetMetric):
             raise TypeError("only metrics of whole datasets replace outputs")
         label, classes = arguments
-        found = metric.replacement(label, classes, parameters)
-        return [float(number) for number in islice(found, classes + 1)]  # one too many tells as much as all
+        scores = metric.replacement(label, classes, parameters)
+        return [float(number) for number in islice(scores, classes + 1)]  # one too many tells as much as all
 
     return called
 

@@ -168,21 +168,23 @@ def sensitivities(data: DatasetData, counts: Counts, radius_mm: float, rates: tu
 
 
 def _at_rate(data: DatasetData, counts: Counts, parameters: _AtRate) -> Values:
-    found: Values = sensitivities(data, counts, parameters.radius_mm, (parameters.false_positives,))[0]
-    return found
+    sensitivity: Values = sensitivities(data, counts, parameters.radius_mm, (parameters.false_positives,))[0]
+    return sensitivity
 
 
 def _at_rates(data: DatasetData, counts: Counts, parameters: _AtRates) -> Values:
-    found: Values = sensitivities(data, counts, parameters.radius_mm, parameters.false_positives).mean(axis=0)
-    return found
+    sensitivity: Values = sensitivities(data, counts, parameters.radius_mm, parameters.false_positives).mean(
+        axis=0
+    )
+    return sensitivity
 
 
 def _of_all(weighted: Callable[[DatasetData, Counts, Any], Values]) -> Callable[[DatasetData, Any], float]:
     def value(data: DatasetData, parameters: Any) -> float:
-        found = float(weighted(data, np.ones((1, len(data.labels))), parameters)[0])
-        if math.isnan(found):
+        score = float(weighted(data, np.ones((1, len(data.labels))), parameters)[0])
+        if math.isnan(score):
             raise NotScored("No case has a point to find.")
-        return found
+        return score
 
     return value
 

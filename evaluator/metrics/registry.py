@@ -6,7 +6,7 @@ from typing import Any
 from evaluator import foreign
 from evaluator.metrics import _of_cases, _of_datasets, points, survival
 from evaluator.metrics._plugin import CaseMetric, DatasetMetric, MetricPlugin
-from evaluator.metrics.fairness import INTERVAL_NOTE, BetweenGroups, Comparison
+from evaluator.metrics.fairness import INTERVAL_NOTE, BetweenGroups, GroupComparison
 
 GROUP = "evaluator.metrics"
 """Entry point group; an entry point is a `CaseMetric` or a `DatasetMetric`."""
@@ -35,15 +35,15 @@ def lookup(name: str) -> MetricPlugin:
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
-    found = _found(name)
-    if not isinstance(found, CaseMetric | DatasetMetric):
+    plugin = _found(name)
+    if not isinstance(plugin, CaseMetric | DatasetMetric):
         raise UnknownMetric(f"{name!r} is neither a CaseMetric nor a DatasetMetric")
-    return found
+    return plugin
 
 
 _COMPARISONS = (
     DatasetMetric(
-        "fairness", "higher", 0, 1, 0, Comparison, BetweenGroups(lookup).value, BetweenGroups(lookup).replacement,
+        "fairness", "higher", 0, 1, 0, GroupComparison, BetweenGroups(lookup).value, BetweenGroups(lookup).replacement,
         weighted=BetweenGroups(lookup).weighted, compares=BetweenGroups(lookup).compared,
         title="fairness", interval_note=INTERVAL_NOTE,
     ),

@@ -42,7 +42,7 @@ def _parts(corners: set[int]) -> list[set[int]]:
     """The edge-connected parts of a set of corners."""
     parts: list[set[int]] = []
     for corner in corners:
-        touching = [part for part in parts if any(one ^ corner in (1, 2, 4) for one in part)]
+        touching = [part for part in parts if any(member ^ corner in (1, 2, 4) for member in part)]
         parts = [part for part in parts if part not in touching]
         parts.append({corner}.union(*touching))
     return parts

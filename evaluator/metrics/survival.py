@@ -55,10 +55,10 @@ def concordance(data: DatasetData, parameters: _Concordance) -> float:
     Raises:
         NotScored: no pair can be ordered.
     """
-    found = float(_weighted(data, np.ones((1, len(data.labels))), parameters)[0])
-    if np.isnan(found):
+    index = float(_weighted(data, np.ones((1, len(data.labels))), parameters)[0])
+    if np.isnan(index):
         raise NotScored("No two cases can be ordered by their times.")
-    return found
+    return index
 
 
 def _influence(data: DatasetData, parameters: _Concordance) -> NDArray[np.float64]:

@@ -133,9 +133,9 @@ def _dtype(descr: object) -> np.dtype[Any]:
     if isinstance(descr, str) and re.fullmatch(r"[<>|=]?O\d*", descr):
         raise InvalidOutput(Check.NPY, "The output file holds Python objects (a pickle), which are not read.")
     if not isinstance(descr, str) or not re.fullmatch(r"[<>=]?f(2|4|8|16)", descr):
-        found = descr[:40] if isinstance(descr, str) else "fields or another structure"
+        named = descr[:40] if isinstance(descr, str) else "fields or another structure"
         message = "The embedding is not made of floats."
-        raise InvalidOutput(Check.FLOATING_DTYPE, message, f"found {found}")
+        raise InvalidOutput(Check.FLOATING_DTYPE, message, f"found {named}")
     try:
         return np.dtype(descr)
     except TypeError:

@@ -85,9 +85,9 @@ def _read(reader: GunzipReader, labels: Sequence[int], accept: Callable[[Header]
     if reader.skip(gap) < gap:
         raise _too_short()
     sieve = VoxelSieve(labels, header)
-    found = _voxels(reader, header, sieve, smallest_dtype(labels))
+    voxels = _voxels(reader, header, sieve, smallest_dtype(labels))
     warnings = (*_trailing(reader), *[_ROUNDED] * sieve.rounded)
-    return LabelImage(found.reshape(header.shape, order="F"), header, warnings)
+    return LabelImage(voxels.reshape(header.shape, order="F"), header, warnings)
 
 
 def _check(header: Header) -> None:
@@ -118,9 +118,9 @@ def _voxels(
         part = block if block.dtype == header.dtype else stored[: len(block)]
         if reader.readinto(part.view(np.uint8).data) < part.nbytes:
             raise _too_short()
-        found = sieve.labels(part)
-        if found is not block:
-            block[:] = found
+        sieved = sieve.labels(part)
+        if sieved is not block:
+            block[:] = sieved
     sieve.raise_if_invalid()
     return labels
 

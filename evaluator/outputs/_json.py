@@ -55,14 +55,14 @@ def _not_finite(token: str) -> NoReturn:
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    merged = dict(pairs)
+    if len(merged) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for place, key in enumerate(keys) if key in keys[:place])
         raise InvalidOutput(
             Check.JSON, "A key stands twice in one object of the output file.", f"{twice[:40]!r}"
         )
-    return found
+    return merged
 
 
 @contextmanager

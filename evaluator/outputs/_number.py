@@ -87,8 +87,8 @@ def text_of(content: bytes) -> str:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        found = "it is UTF-16, as PowerShell writes it" if wide else f"found the bytes {content[:8]!r}"
-        raise InvalidOutput(Check.ENCODING, "The output file is not UTF-8 text.", found) from None
+        detail = "it is UTF-16, as PowerShell writes it" if wide else f"found the bytes {content[:8]!r}"
+        raise InvalidOutput(Check.ENCODING, "The output file is not UTF-8 text.", detail) from None
     if text.startswith("\ufeff"):
         raise InvalidOutput(Check.ENCODING, "The output file starts with a byte order mark.")
     if "\0" in text:
@@ -100,7 +100,7 @@ def _parse(text: str) -> float:
     tokens = text.split()
     if len(tokens) != 1:
         what = "no value" if not tokens else "more than one value"
-        shown = " ".join(one[:20] for one in tokens[:3]) + (" …" if len(tokens) > 3 else "")
+        shown = " ".join(token[:20] for token in tokens[:3]) + (" …" if len(tokens) > 3 else "")
         detail = f"found {len(tokens)} values: {shown!r}" if tokens else f"found {len(text)} blank characters"
         message = f"The output file holds {what}; it must hold exactly one."
         raise InvalidOutput(Check.ONE_VALUE, message, detail)
@@ -151,7 +151,7 @@ def _in_range(output: NumberOutput, value: float, *, slack: float = 0.0) -> tupl
 
 def _slack(output: NumberOutput) -> float:
     """What rounding to float32 may add at the bounds: four of its steps at the larger of them, or at 1."""
-    bounds = [abs(one) for one in (output.minimum, output.maximum) if one is not None]
+    bounds = [abs(bound) for bound in (output.minimum, output.maximum) if bound is not None]
     return 4 * _FLOAT32_STEP * (max(bounds, default=0.0) or 1.0)
 
 

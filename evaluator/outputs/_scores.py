@@ -59,7 +59,7 @@ def check(
 
 def encode(output: ScoresOutput, value: tuple[float, ...]) -> bytes:
     """The shortest ASCII texts that read back as the same floats, one space between them."""
-    return " ".join(repr(float(one)) for one in value).encode("ascii")
+    return " ".join(repr(float(score)) for score in value).encode("ascii")
 
 
 def decode(output: ScoresOutput, data: bytes) -> tuple[float, ...]:

@@ -47,8 +47,8 @@ def check(
         raise InputUnreadable("a segmentation is compared with its inputs, and there is none")
     with opened(path, output.suffix) as (file, size):
         _bounded(size, max(reference.voxels for reference in references))
-        found = read_labels(file, output.labels, lambda header: _require_shape(header, references))
-    return LabelMap(found.labels, found.header.affine), (*found.warnings, *_doubts(found, references))
+        image = read_labels(file, output.labels, lambda header: _require_shape(header, references))
+    return LabelMap(image.labels, image.header.affine), (*image.warnings, *_doubts(image, references))
 
 
 def input_header(path: Path) -> Header:
@@ -101,12 +101,12 @@ def _require_shape(header: Header, references: Sequence[Header]) -> None:
         raise InvalidOutput(Check.SHAPE, "The shape of the image differs from that of the inputs.", detail)
 
 
-def _doubts(found: LabelImage, references: Sequence[Header]) -> list[str]:
-    affine = found.header.affine
-    like = [one.affine for one in references if one.shape == found.header.shape]
-    doubts = [] if found.labels.any() else [_EMPTY]
-    if not any(same_affine(affine, one) for one in like):
-        doubts.append(_OTHER_AXES if all(turned(affine, one) for one in like) else _OTHER_AFFINE)
+def _doubts(image: LabelImage, references: Sequence[Header]) -> list[str]:
+    affine = image.header.affine
+    like = [reference.affine for reference in references if reference.shape == image.header.shape]
+    doubts = [] if image.labels.any() else [_EMPTY]
+    if not any(same_affine(affine, expected) for expected in like):
+        doubts.append(_OTHER_AXES if all(turned(affine, expected) for expected in like) else _OTHER_AFFINE)
     return doubts
 
 
@@ -121,7 +121,7 @@ def _same(one: LabelMap, other: LabelMap) -> bool:
 def _known_answer(header: bytes, voxels: bytes) -> bytes:
     import gzip
 
-    return gzip.compress(header + bytes((one > 40) + (one > 80) for one in voxels))
+    return gzip.compress(header + bytes((voxel > 40) + (voxel > 80) for voxel in voxels))
 
 
 KIND = Kind(

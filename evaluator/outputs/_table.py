@@ -31,7 +31,7 @@ Record = tuple[float, ...]
 _Text = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Column(Model):
+class TableColumn(Model):
     """One column: its name, type and, of numbers, unit and inclusive bounds; of a category the `values`.
 
     required: whether an output without it is invalid; what is not required may be left out, and then counts as missing.
@@ -63,8 +63,8 @@ class TableOutput(Output):
     suffix: ClassVar[str] = ".json"
 
     kind: Literal["table"]
-    columns: Annotated[tuple[Column, ...], Field(min_length=1, max_length=1000)]
-    known: Annotated[tuple[Column, ...], Field(max_length=1000)] = ()
+    columns: Annotated[tuple[TableColumn, ...], Field(min_length=1, max_length=1000)]
+    known: Annotated[tuple[TableColumn, ...], Field(max_length=1000)] = ()
 
     @model_validator(mode="after")
     def _each_name_once(self) -> Self:
@@ -75,7 +75,7 @@ class TableOutput(Output):
         return self
 
 
-class Chosen(Model):
+class ChosenColumns(Model):
     """What a metric of a board of tables is of.
 
     column: of outputs. truth: of labels, the same one where it is left out. event: a boolean of labels that says
@@ -122,7 +122,7 @@ def decode(output: TableOutput, data: bytes) -> Record:
     return record
 
 
-def _told(column: Column, number: float) -> object:
+def _told(column: TableColumn, number: float) -> object:
     match column.type:
         case "category":
             return column.values[int(number)]
@@ -134,14 +134,14 @@ def _told(column: Column, number: float) -> object:
             return number
 
 
-def _record(columns: Sequence[Column], record: Reading, *, partial: bool) -> Record:
+def _record(columns: Sequence[TableColumn], record: Reading, *, partial: bool) -> Record:
     """The numbers of a record; a `partial` one need not have what is required."""
     required = [] if partial else [column.name for column in columns if column.required]
     record.require(required, optional=[column.name for column in columns if column.name not in required])
     return tuple(_cell(column, record) for column in columns)
 
 
-def _cell(column: Column, record: Reading) -> float:
+def _cell(column: TableColumn, record: Reading) -> float:
     if not record.has(column.name):
         return math.nan
     low, high = _bounds(column)
@@ -181,25 +181,25 @@ def _perfect(output: TableOutput, truth: Record) -> Record:
     )
 
 
-def _valid(column: Column) -> float:
+def _valid(column: TableColumn) -> float:
     """The number nearest to 0 that the column may hold."""
     low, high = _bounds(column)
     return min(max(0.0, low), high)
 
 
-def _bounds(column: Column) -> tuple[float, float]:
+def _bounds(column: TableColumn) -> tuple[float, float]:
     low = -math.inf if column.minimum is None else column.minimum
     return low, math.inf if column.maximum is None else column.maximum
 
 
-def _is_reached(chosen: Chosen) -> bool:
+def _is_reached(chosen: ChosenColumns) -> bool:
     """Where the label's column is another one, it does not say which output is best."""
     return chosen.truth in (None, chosen.column)
 
 
 def _of_dataset(
     output: TableOutput,
-    chosen: Chosen,
+    chosen: ChosenColumns,
     truths: Sequence[Record],
     values: Sequence[Record | None],
     missing: Callable[[float, int], NDArray[np.float64]],
@@ -239,11 +239,13 @@ def _known(output: TableOutput, name: str, truth: Record) -> float:
     return value
 
 
-def _place(columns: Sequence[Column], name: str) -> int:
+def _place(columns: Sequence[TableColumn], name: str) -> int:
     return [column.name for column in columns].index(name)
 
 
-def _misfit(output: TableOutput, chosen: Chosen, material: str, reads: str | None) -> tuple[str, str] | None:
+def _misfit(
+    output: TableOutput, chosen: ChosenColumns, material: str, reads: str | None
+) -> tuple[str, str] | None:
     """Why a metric cannot be of these columns: the field, and a sentence."""
     own = {column.name: column for column in output.columns}
     labels = own | {column.name: column for column in output.known}
@@ -289,5 +291,5 @@ KIND = Kind(
     Canary({"columns": _COLUMNS}, _known_answer, "b33099df13e2531aa683c91d7d1067a0ac8de71af678c7ff02b034b71f3e8d35"),
     Files(".json", ("table.json", "label.json"), _read_label, _perfect, _is_reached, dataset=_of_dataset),
     "evaluator.scoring._files:score_files",
-    material=(DATASETS, MATERIAL), one_number=None, chooses=Chosen, misfit=_misfit,
+    material=(DATASETS, MATERIAL), one_number=None, chooses=ChosenColumns, misfit=_misfit,
 )  # fmt: skip

@@ -67,9 +67,9 @@ class VoxelSieve:
 
     def labels(self, stored: NDArray[Any]) -> NDArray[Any]:
         """The labels of the next block; where a check failed they mean nothing."""
-        found = self._labels(stored)
+        labels = self._labels(stored)
         self._seen += len(stored)
-        return found
+        return labels
 
     def raise_if_invalid(self) -> None:
         """Raise InvalidOutput for the first check, in their order, that failed in any block."""
@@ -85,7 +85,7 @@ class VoxelSieve:
 
     def _detail(self, failed: _Failed) -> str:
         place = np.unravel_index(failed.place, self._header.shape, order="F")
-        where = ", ".join(str(int(one)) for one in place)
+        where = ", ".join(str(int(index)) for index in place)
         voxels = "1 voxel" if failed.count == 1 else f"{failed.count} voxels"
         return f"found {failed.value:.9g}, {voxels} in all, the first at ({where})"
 

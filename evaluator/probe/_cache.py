@@ -39,15 +39,15 @@ def remembered(key: str, make: Callable[[], Arrays], directory: Path | None) -> 
         _memory.move_to_end(key)
         return _memory[key]
     path = directory / f"{key}.npz" if directory is not None else None
-    found = _read(path) if path is not None else None
-    if found is None:
-        found = make()
+    arrays = _read(path) if path is not None else None
+    if arrays is None:
+        arrays = make()
         if path is not None:
-            _write(path, found)
-    _memory[key] = found
+            _write(path, arrays)
+    _memory[key] = arrays
     while len(_memory) > _KEPT:
         _memory.popitem(last=False)
-    return found
+    return arrays
 
 
 def _read(path: Path) -> Arrays | None:

@@ -47,8 +47,8 @@ def reference_of(rows: Rows) -> ReferenceFit:
     def make() -> Arrays:
         return _reference_arrays(fit_reference(rows.train, rows.val, rows.test, classes=rows.classes))
 
-    found = remembered(key_of((), rows.digest, "reference", PENALTIES), make, rows.cache)
-    return ReferenceFit(found.get("scores"), _number(found["penalty"]), _number(found["validation"]))
+    arrays = remembered(key_of((), rows.digest, "reference", PENALTIES), make, rows.cache)
+    return ReferenceFit(arrays.get("scores"), _number(arrays["penalty"]), _number(arrays["validation"]))
 
 
 def _probe_arrays(result: ProbeResult) -> Arrays:
@@ -59,9 +59,9 @@ def _probe_arrays(result: ProbeResult) -> Arrays:
     return numbers if result.scores is None else numbers | {"scores": result.scores}
 
 
-def _probe_result(found: Arrays) -> ProbeResult:
-    validation = tuple(_number(score) for score in found["validation"])
-    return ProbeResult(found.get("scores"), _number(found["rate"]), validation)
+def _probe_result(arrays: Arrays) -> ProbeResult:
+    validation = tuple(_number(score) for score in arrays["validation"])
+    return ProbeResult(arrays.get("scores"), _number(arrays["rate"]), validation)
 
 
 def _reference_arrays(fit: ReferenceFit) -> Arrays:

@@ -43,8 +43,8 @@ def split_cases(labels: Sequence[str], ages: Sequence[float | None], probe: Prob
                 f"class {name!r} has {len(members)} cases; {probe.n_val} for validation and {probe.n_test} "
                 "for test leave none for training"
             )
-        for part, found in zip(parts, _split_class(members, ages, probe), strict=True):
-            part.extend(found)
+        for part, cases in zip(parts, _split_class(members, ages, probe), strict=True):
+            part.extend(cases)
     return Split(classes, *(tuple(part) for part in parts))
 
 

@@ -25,14 +25,14 @@ def awards_of(prizes: Sequence[str], places: npt.NDArray[np.intp], eligible: Mar
     An ineligible team is skipped: the next eligible one wins what its place would have won. Teams that tie
     share the prizes of the places they cover, and the text says so.
     """
-    found = [Award()] * len(places)
+    awards = [Award()] * len(places)
     for number in np.flatnonzero(eligible):
         better = int((places[eligible] < places[number]).sum())
         sharing = int((places[eligible] == places[number]).sum())
         won = prizes[better : better + sharing]
         shared = won[0] if won and sharing == 1 else f"{' + '.join(won)}, shared by {sharing} teams"
-        found[number] = Award(better + 1, shared if won else None)
-    return found
+        awards[number] = Award(better + 1, shared if won else None)
+    return awards
 
 
 def leaders_of(ranks: Values, eligible: Marks) -> Marks:

@@ -33,7 +33,7 @@ def rank(ranking: Ranking, boards: Mapping[str, Board], rows: Sequence[Row]) -> 
     tracks: dict[str, list[Row]] = {}
     for row in rows:
         tracks.setdefault(row.track, []).append(row)
-    return Standings({track: _standings(ranking, boards, found) for track, found in tracks.items()})
+    return Standings({track: _standings(ranking, boards, scores) for track, scores in tracks.items()})
 
 
 def _standings(ranking: Ranking, boards: Mapping[str, Board], rows: Sequence[Row]) -> tuple[Standing, ...]:
@@ -87,10 +87,10 @@ def _ranked(
 
 
 def _by_board(columns: Sequence[Column], ranks: Values) -> dict[str, dict[str, float | None]]:
-    found: dict[str, dict[str, float | None]] = {}
+    boards: dict[str, dict[str, float | None]] = {}
     for column, place in zip(columns, ranks, strict=True):
-        found.setdefault(column.board, {})[column.metric] = _number(place)
-    return found
+        boards.setdefault(column.board, {})[column.metric] = _number(place)
+    return boards
 
 
 def _number(value: float) -> float | None:

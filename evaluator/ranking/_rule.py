@@ -41,12 +41,12 @@ def columns_of(boards: Mapping[str, Board]) -> tuple[Column, ...]:
     Raises:
         evaluator.metrics.registry.UnknownMetric: a metric does not exist.
     """
-    found = []
+    columns = []
     for name, board in boards.items():
         for key, metric in board.metrics.items():
             plugin = lookup(metric.metric)
-            found.append(Column(name, key, plugin.direction == "higher", plugin.scope == "per_case"))
-    return tuple(found)
+            columns.append(Column(name, key, plugin.direction == "higher", plugin.scope == "per_case"))
+    return tuple(columns)
 
 
 def ranked_columns(ranking: Ranking, columns: Sequence[Column]) -> tuple[Column, ...]:
@@ -124,5 +124,5 @@ def rounded(ranking: Ranking, values: Values) -> Values:
     if ranking.round is None:
         return values
     with np.errstate(over="ignore"):  # NumPy multiplies first, and 1e308 has no room for that
-        found = np.round(values, ranking.round)
-    return np.where(np.isinf(found), values, found)
+        nearest = np.round(values, ranking.round)
+    return np.where(np.isinf(nearest), values, nearest)

@@ -60,6 +60,7 @@ class Standings:
         """`{"tracks": {TRACK: [{"team", "baseline", "eligible", "metric_ranks", …}]}}`."""
         return {
             "tracks": {
-                track: [standing.to_json() for standing in found] for track, found in self.tracks.items()
+                track: [standing.to_json() for standing in standings]
+                for track, standings in self.tracks.items()
             }
         }

@@ -40,9 +40,9 @@ class Table:
             [[_value(entries.get((*column.key, team))) for team in teams] for column in columns]
         )
         cases = {
-            number: found
+            number: scores
             for number, column in enumerate(columns)
-            if (found := _cases(column, [entries.get((*column.key, team)) for team in teams])) is not None
+            if (scores := _cases(column, [entries.get((*column.key, team)) for team in teams])) is not None
         }
         return cls(teams, columns, values.reshape(len(columns), len(teams)), cases)
 

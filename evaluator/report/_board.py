@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluator.charts import MOST_DOTS, Interval, box_plot, interval_plot
+from evaluator.charts import MOST_DOTS, PlotRow, box_plot, interval_plot
 from evaluator.comparison import MetricTests
 from evaluator.metrics.registry import lookup
-from evaluator.report._entries import Entry
+from evaluator.report._entries import TeamReport
 from evaluator.report._groups import Groups, groups_of, seeds_of
-from evaluator.report._parts import Cell, Figure, Table, title_of
+from evaluator.report._parts import Cell, Figure, HtmlTable, title_of
 from evaluator.scoring import MetricReport
 from evaluator.spec import Board
 
@@ -39,18 +39,18 @@ class Section:
     cases: str
     dataset: str
     dataset_short: str
-    values: Table
+    values: HtmlTable
     remarks: Sequence[Remark]
     notes: Sequence[Remark]
     plots: Sequence[Figure]
     groups: Groups | None
-    seeds: Table | None
-    maps: Sequence[tuple[str, Table]]
+    seeds: HtmlTable | None
+    maps: Sequence[tuple[str, HtmlTable]]
     untested: Sequence[Remark]
 
 
 def section_of(
-    board: Board, anchor: str, entries: Sequence[Entry], tests: Mapping[str, MetricTests]
+    board: Board, anchor: str, entries: Sequence[TeamReport], tests: Mapping[str, MetricTests]
 ) -> Section:
     """The section of a board; `entries` are those of the track, `tests` by metric."""
     ordered = _ordered(board, entries)
@@ -73,7 +73,7 @@ def section_of(
     )
 
 
-def _cases(board: Board, entries: Sequence[Entry]) -> str:
+def _cases(board: Board, entries: Sequence[TeamReport]) -> str:
     """Which cases the score is made of, and what its intervals draw."""
     cases = len(entries[0].report.cases)
     said = f"{cases:,} case{'' if cases == 1 else 's'}."
@@ -101,8 +101,8 @@ def _arrow(board: Board, key: str) -> str:
     return f"{said}, in {unit}" if unit else said
 
 
-def _values(board: Board, ordered: Sequence[Entry]) -> Table:
-    return Table(
+def _values(board: Board, ordered: Sequence[TeamReport]) -> HtmlTable:
+    return HtmlTable(
         [
             "Team",
             *(Cell(title_of(board, key), _arrow(board, key)) for key in board.metrics),
@@ -128,19 +128,19 @@ def _value(metric: MetricReport) -> str | Cell:
     return Cell(f"{metric.value:#.4g}", interval + ("" if metric.interval_note is None else " ‡"))
 
 
-def _ordered(board: Board, entries: Sequence[Entry], metric: str | None = None) -> list[Entry]:
+def _ordered(board: Board, entries: Sequence[TeamReport], metric: str | None = None) -> list[TeamReport]:
     """Best first on the metric, or on the board's first one; those without a value last."""
     key = metric or board.primary or next(iter(board.metrics))
     sign = -1 if _is_higher_better(board, key) else 1
 
-    def order(entry: Entry) -> tuple[float, str]:
+    def order(entry: TeamReport) -> tuple[float, str]:
         value = entry.report.metrics[key].value
         return (math.inf if value is None else sign * value, entry.team)
 
     return sorted(entries, key=order)
 
 
-def _remarks(board: Board, entries: Sequence[Entry]) -> list[Remark]:
+def _remarks(board: Board, entries: Sequence[TeamReport]) -> list[Remark]:
     """Why something has no value, once per reason."""
     reasons: dict[str, list[str]] = {}
     for entry in entries:
@@ -154,7 +154,7 @@ def _remarks(board: Board, entries: Sequence[Entry]) -> list[Remark]:
     return [Remark(", ".join(teams), reason) for reason, teams in reasons.items()]
 
 
-def _interval_notes(board: Board, entries: Sequence[Entry]) -> list[Remark]:
+def _interval_notes(board: Board, entries: Sequence[TeamReport]) -> list[Remark]:
     """What intervals do not tell, once per sentence, with the metrics and teams that it is said of."""
     notes: dict[str, dict[str, list[str]]] = {}
     for entry in entries:
@@ -168,11 +168,11 @@ def _interval_notes(board: Board, entries: Sequence[Entry]) -> list[Remark]:
     ]
 
 
-def _intervals(board: Board, ordered: Sequence[Entry]) -> list[Figure]:
+def _intervals(board: Board, ordered: Sequence[TeamReport]) -> list[Figure]:
     drawn = []
     for key in board.metrics:
         rows = [
-            Interval(entry.team, metric.value, metric.low, metric.high, hollow=entry.baseline)
+            PlotRow(entry.team, metric.value, metric.low, metric.high, hollow=entry.baseline)
             for entry in ordered
             for metric in [entry.report.metrics[key]]
         ]
@@ -183,7 +183,7 @@ def _intervals(board: Board, ordered: Sequence[Entry]) -> list[Figure]:
     return drawn
 
 
-def _distributions(board: Board, ordered: Sequence[Entry]) -> list[Figure]:
+def _distributions(board: Board, ordered: Sequence[TeamReport]) -> list[Figure]:
     drawn = []
     for key in board.metrics:
         rows = [
@@ -199,7 +199,7 @@ def _distributions(board: Board, ordered: Sequence[Entry]) -> list[Figure]:
     return drawn
 
 
-def _map(board: Board, key: str, entries: Sequence[Entry], tests: MetricTests) -> tuple[str, Table]:
+def _map(board: Board, key: str, entries: Sequence[TeamReport], tests: MetricTests) -> tuple[str, HtmlTable]:
     """The significance map: who is better than whom, as a table that needs no colour."""
     teams = [entry.team for entry in _ordered(board, entries, key) if entry.team in tests.groups]
     sign = 1 if _is_higher_better(board, key) else -1
@@ -221,7 +221,7 @@ def _map(board: Board, key: str, entries: Sequence[Entry], tests: MetricTests) -
         "No sign: no difference shown, which does not prove the two equal."
     )
     head = ["Team", *(str(number) for number in range(1, len(teams) + 1))]
-    return f"Significance map: {title_of(board, key)}", Table(head, rows, caption, kind="map")
+    return f"Significance map: {title_of(board, key)}", HtmlTable(head, rows, caption, kind="map")
 
 
 def _test(board: Board, tests: MetricTests) -> str:

@@ -8,7 +8,7 @@ from evaluator.scoring import Report
 
 
 @dataclass(frozen=True)
-class Entry:
+class TeamReport:
     """One team's report of one board in one track."""
 
     team: str
@@ -16,11 +16,11 @@ class Entry:
     baseline: bool = False
 
 
-def entries_of(entrants: Sequence[Entrant], board: str) -> list[Entry]:
+def entries_of(entrants: Sequence[Entrant], board: str) -> list[TeamReport]:
     """Those who have a report of the board, rejected or not, by name."""
-    found = [
-        Entry(entrant.team, entrant.reports[board], entrant.baseline)
+    entries = [
+        TeamReport(entrant.team, entrant.reports[board], entrant.baseline)
         for entrant in entrants
         if board in entrant.reports
     ]
-    return sorted(found, key=lambda entry: entry.team)
+    return sorted(entries, key=lambda entry: entry.team)

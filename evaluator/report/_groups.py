@@ -10,8 +10,8 @@ from evaluator.charts import group_plot
 from evaluator.comparison import step_down
 from evaluator.metrics import DatasetMetric
 from evaluator.metrics.registry import lookup
-from evaluator.report._entries import Entry
-from evaluator.report._parts import Cell, Figure, Table, title_of
+from evaluator.report._entries import TeamReport
+from evaluator.report._parts import Cell, Figure, HtmlTable, title_of
 from evaluator.scoring import FairnessReport, GroupReport
 from evaluator.spec import Board, Metric
 
@@ -27,15 +27,15 @@ class Groups:
     intervals do not tell. bias: how far resamples lie below the values.
     """
 
-    variables: Sequence[tuple[Figure, Table]]
+    variables: Sequence[tuple[Figure, HtmlTable]]
     few: str
     notes: Sequence[str]
     uninformative: Sequence[str]
-    disparities: Sequence[Table]
+    disparities: Sequence[HtmlTable]
     bias: Sequence[str]
 
 
-def groups_of(board: Board, entries: Sequence[Entry]) -> Groups | None:
+def groups_of(board: Board, entries: Sequence[TeamReport]) -> Groups | None:
     """Values within groups as plots and tables; None where nobody's report has any."""
     with_groups = [entry for entry in entries if entry.report.extras.groups]
     if not with_groups:
@@ -63,7 +63,7 @@ def _few(board: Board, variables: Sequence[str]) -> str:
     return f"{_FEW} too few subjects to say anything (fewer than: {bounds})."
 
 
-def _noted(entries: Sequence[Entry]) -> list[str]:
+def _noted(entries: Sequence[TeamReport]) -> list[str]:
     """What the marked intervals do not tell, once per sentence."""
     notes = {
         re.sub(r"in [\d,]+ of [\d,]+ resamples", "in some resamples", note)
@@ -75,17 +75,17 @@ def _noted(entries: Sequence[Entry]) -> list[str]:
     return [f"{_NOTED} {note}" for note in sorted(notes)]
 
 
-def _bias(board: Board, entries: Sequence[Entry]) -> list[str]:
+def _bias(board: Board, entries: Sequence[TeamReport]) -> list[str]:
     """How far the resamples of fairness lie below its values."""
     sentences = []
     for key, metric in board.metrics.items():
-        found = [
+        shifts = [
             float(np.mean([value for value in report.replicates if value is not None])) - report.value
             for report in (entry.report.metrics[key] for entry in entries)
             if report.value is not None and any(value is not None for value in report.replicates)
         ]
-        if found and _compares(metric):
-            spread = f"{min(found):+.3f} to {max(found):+.3f}".replace("-", "−")
+        if shifts and _compares(metric):
+            spread = f"{min(shifts):+.3f} to {max(shifts):+.3f}".replace("-", "−")
             sentences.append(
                 f"{title_of(board, key)}: the mean of the resamples minus the value is {spread}. By about as much its "
                 "intervals lie too low; the value itself lies too low by what chance alone gives (table above)."
@@ -99,35 +99,35 @@ def _bounds(group: str) -> tuple[list[float], str]:
 
 
 def _variable(
-    board: Board, key: str, variable: str, groups: list[str], entries: Sequence[Entry]
-) -> tuple[Figure, Table] | None:
-    found = [[_group(entry, variable, name) for name in groups] for entry in entries]
+    board: Board, key: str, variable: str, groups: list[str], entries: Sequence[TeamReport]
+) -> tuple[Figure, HtmlTable] | None:
+    lines = [[_group(entry, variable, name) for name in groups] for entry in entries]
     rows = [
         (entry.team, [None if group is None else group.values.get(key) for group in line])
-        for entry, line in zip(entries, found, strict=True)
+        for entry, line in zip(entries, lines, strict=True)
     ]
     if not any(value is not None for _, values in rows for value in values):
         return None
-    sizes = [max((group.size for group in column if group), default=0) for column in zip(*found, strict=True)]
+    sizes = [max((group.size for group in column if group), default=0) for column in zip(*lines, strict=True)]
     title = f"{_compared(board, key, entries)} by {variable}"
     plot = Figure(
         group_plot(title, groups, rows), title, "Line: from the worst group to the best.", marks=groups
     )
-    table = Table(
+    table = HtmlTable(
         ["Team", *(Cell(name, f"{size} cases") for name, size in zip(groups, sizes, strict=True))],
         [
             [entry.team, *(_cell(group, key) for group in line)]
-            for entry, line in zip(entries, found, strict=True)
+            for entry, line in zip(entries, lines, strict=True)
         ],
         f"{title}: value within each group, with its {board.bootstrap.level:.0%} interval",
     )
     return plot, table
 
 
-def _compared(board: Board, key: str, entries: Sequence[Entry]) -> str:
+def _compared(board: Board, key: str, entries: Sequence[TeamReport]) -> str:
     """What has a value within a group: of a fairness metric, the one that it compares."""
-    found = [(entry.report.extras.fairness or {}).get(key) for entry in entries]
-    reports = [report for report in found if report is not None]
+    known = [(entry.report.extras.fairness or {}).get(key) for entry in entries]
+    reports = [report for report in known if report is not None]
     return _called(reports[0].of) if reports else title_of(board, key)
 
 
@@ -140,7 +140,7 @@ def _called(metric: str) -> str:
     return lookup(metric).title or metric
 
 
-def _group(entry: Entry, variable: str, name: str) -> GroupReport | None:
+def _group(entry: TeamReport, variable: str, name: str) -> GroupReport | None:
     return (entry.report.extras.groups or {}).get(variable, {}).get(name)
 
 
@@ -154,7 +154,7 @@ def _cell(group: GroupReport | None, key: str) -> str | Cell:
     return Cell(f"{value:.3f}{'' if group.enough else _FEW}", f"{said}{mark}")
 
 
-def _disparities(board: Board, key: str, entries: Sequence[Entry]) -> Table | None:
+def _disparities(board: Board, key: str, entries: Sequence[TeamReport]) -> HtmlTable | None:
     reports = [(entry.team, (entry.report.extras.fairness or {}).get(key)) for entry in entries]
     rows = [row for team, report in reports if report is not None for row in _of_team(team, report)]
     if not rows:
@@ -165,25 +165,25 @@ def _disparities(board: Board, key: str, entries: Sequence[Entry]) -> Table | No
         "difference found, corrected for a team's variables by Holm's method, not for the number of teams. A small "
         "p: more than chance. A large p proves no equality."
     )
-    return Table(["Team", "Variable", "Difference", "Expected by chance", "p", "Worst group"], rows, caption)
+    return HtmlTable(
+        ["Team", "Variable", "Difference", "Expected by chance", "p", "Worst group"], rows, caption
+    )
 
 
 def _of_team(team: str, report: FairnessReport) -> list[list[str]]:
-    tested = [name for name, found in report.variables.items() if found.p_value is not None]
+    tested = [name for name, row in report.variables.items() if row.p_value is not None]
     raw = np.array([report.variables[name].p_value for name in tested], dtype=np.float64)
     adjusted = dict(zip(tested, step_down(raw).tolist(), strict=True))
     return [
         [
             team,
-            variable + ("" if found.enough else f" {_FEW}"),
-            _number(found.disparity),
-            _number(found.expected),
+            variable + ("" if row.enough else f" {_FEW}"),
+            _number(row.disparity),
+            _number(row.expected),
             _number(adjusted.get(variable)),
-            "–"
-            if found.worst is None or found.worst_value is None
-            else f"{found.worst} ({found.worst_value:.3f})",
+            "–" if row.worst is None or row.worst_value is None else f"{row.worst} ({row.worst_value:.3f})",
         ]
-        for variable, found in report.variables.items()
+        for variable, row in report.variables.items()
     ]
 
 
@@ -191,7 +191,7 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _uninformative(board: Board, entries: Sequence[Entry]) -> list[str]:
+def _uninformative(board: Board, entries: Sequence[TeamReport]) -> list[str]:
     return [
         f"{entry.team}, {title_of(board, key)}: perhaps fair only because uninformative. Its "
         f"{_called(report.of)} over all cases{_measured(report)} is not shown to be better than "
@@ -209,7 +209,7 @@ def _measured(report: FairnessReport) -> str:
     return f" ({report.value:.3f}{interval}; chance {report.chance:.3f})"
 
 
-def seeds_of(board: Board, entries: Sequence[Entry]) -> Table | None:
+def seeds_of(board: Board, entries: Sequence[TeamReport]) -> HtmlTable | None:
     """How much the seed of a probe alone moves each metric, and what a convex fit gives."""
     rows: list[list[str]] = []
     seeds = 0
@@ -217,13 +217,13 @@ def seeds_of(board: Board, entries: Sequence[Entry]) -> Table | None:
         if (probe := entry.report.extras.probe) is None:
             continue
         seeds = seeds or len(probe.seeds)
-        for key, found in probe.by_seed.items():
-            if found.mean is None or key not in board.metrics:
+        for key, score in probe.by_seed.items():
+            if score.mean is None or key not in board.metrics:
                 continue
             spread = (
-                "–" if found.low is None or found.high is None else f"{found.low:.3f} to {found.high:.3f}"
+                "–" if score.low is None or score.high is None else f"{score.low:.3f} to {score.high:.3f}"
             )
-            numbers = [f"{found.mean:.3f}", _number(found.sd), spread, _number(probe.reference.get(key))]
+            numbers = [f"{score.mean:.3f}", _number(score.sd), spread, _number(probe.reference.get(key))]
             rows.append([entry.team, title_of(board, key), *numbers])
     if not rows:
         return None
@@ -231,4 +231,4 @@ def seeds_of(board: Board, entries: Sequence[Entry]) -> Table | None:
         f"How much the training seed alone moves a value: the probe trained with {seeds} seeds on the same split. "
         "Convex fit: a logistic regression that needs no seed, for comparison only"
     )
-    return Table(["Team", "Metric", "Mean", "SD", "Range", "Convex fit"], rows, caption)
+    return HtmlTable(["Team", "Metric", "Mean", "SD", "Range", "Convex fit"], rows, caption)

@@ -19,7 +19,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class HtmlTable:
     """A table whose first column names its rows; it scrolls alone where it is wider than the page.
 
     caption: what it shows. kind: its class. styles: the class of each row, if any.

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaluator.charts import Interval, interval_plot
+from evaluator.charts import PlotRow, interval_plot
 from evaluator.comparison import TeamPlace, TrackComparison
 from evaluator.ranking import Standing
-from evaluator.report._parts import Cell, Figure, Table
+from evaluator.report._parts import Cell, Figure, HtmlTable
 from evaluator.spec import Challenge
 
 _CHANGES = {
@@ -29,7 +29,7 @@ _CHANGES = {
 class Rules:
     """What other rules would change: places that move, and the rules under which none does."""
 
-    moved: Table
+    moved: HtmlTable
     same: Sequence[str]
 
 
@@ -41,16 +41,16 @@ class Places:
     `thrice`, groups agree in `agreeing`. without: None with fewer than three teams.
     """
 
-    table: Table
-    ranks: Table
+    table: HtmlTable
+    ranks: HtmlTable
     notes: Sequence[str] = ()
     sure: bool = False
     drawn: str = ""
     thrice: str = ""
     agreeing: str = ""
     plot: Figure | None = None
-    stability: Table | None = None
-    without: Table | None = None
+    stability: HtmlTable | None = None
+    without: HtmlTable | None = None
     rules: Rules | None = None
 
 
@@ -86,7 +86,7 @@ def places_of(
 
 def _table(
     standings: Sequence[Standing], sure: dict[str, TeamPlace], comparison: TrackComparison | None
-) -> Table:
+) -> HtmlTable:
     head, drawn = ["Team", "Place"], 0
     if sure and comparison is not None:
         drawn = comparison.replicates
@@ -96,7 +96,7 @@ def _table(
             f"Top 3 in … of {drawn:,}",
             "Group",
         ]
-    return Table(
+    return HtmlTable(
         [*head, "Weighted mean rank"],
         [_row(standing, sure, drawn) for standing in standings],
         "Places and how sure they are",
@@ -130,7 +130,7 @@ def _plot(
     standings: Sequence[Standing], sure: dict[str, TeamPlace], comparison: TrackComparison
 ) -> Figure | None:
     rows = [
-        Interval(standing.team, standing.placement, sure[standing.team].low, sure[standing.team].high)
+        PlotRow(standing.team, standing.placement, sure[standing.team].low, sure[standing.team].high)
         for standing in standings
         if standing.team in sure
     ]
@@ -143,7 +143,7 @@ def _plot(
     return Figure(interval_plot("Place of each team with its interval", rows, whole=True), "Places", note)
 
 
-def _board_ranks(challenge: Challenge, standings: Sequence[Standing]) -> Table:
+def _board_ranks(challenge: Challenge, standings: Sequence[Standing]) -> HtmlTable:
     boards = [board for board in challenge.boards if any(_scored(standing, board) for standing in standings)]
     rows = [
         [
@@ -153,7 +153,7 @@ def _board_ranks(challenge: Challenge, standings: Sequence[Standing]) -> Table:
         for standing in standings
         if not standing.baseline
     ]
-    return Table(
+    return HtmlTable(
         ["Team", *(challenge.boards[board].title for board in boards)],
         rows,
         "Rank on each board: the mean of its metric ranks, or their rank where the rule ranks again",
@@ -164,23 +164,23 @@ def _scored(standing: Standing, board: str) -> bool:
     return any(value is not None for value in standing.values[board].values())
 
 
-def _stability(comparison: TrackComparison) -> Table | None:
-    found = comparison.stability
-    if found is None:
+def _stability(comparison: TrackComparison) -> HtmlTable | None:
+    stability = comparison.stability
+    if stability is None:
         return None
     row: list[str | Cell] = [
         f"{comparison.replicates:,}",
-        Cell(f"{found.mean:.2f}", f"{found.low:.2f} to {found.high:.2f}"),
-        f"in {found.same_winner * comparison.replicates:,.0f}",
+        Cell(f"{stability.mean:.2f}", f"{stability.low:.2f} to {stability.high:.2f}"),
+        f"in {stability.same_winner * comparison.replicates:,.0f}",
     ]
     caption = (
         f"Each resample's ranking against the one above. Kendall's tau, mean and central {comparison.level:.0%}: 1 is "
         "the same order, 0 no relation, −1 the reverse. Same winner: nobody else is first"
     )
-    return Table(["Resamples", "Kendall's tau", "Same winner"], [row], caption)
+    return HtmlTable(["Resamples", "Kendall's tau", "Same winner"], [row], caption)
 
 
-def _left_out(comparison: TrackComparison) -> Table | None:
+def _left_out(comparison: TrackComparison) -> HtmlTable | None:
     if len(comparison.overall) < 3:
         return None
     rows = [
@@ -188,7 +188,7 @@ def _left_out(comparison: TrackComparison) -> Table | None:
         for absent in comparison.leave_one_out
         if absent.reordered
     ]
-    return Table(["Without", "Change"], rows, "Pairs whose order depends on a third team", kind="wordy")
+    return HtmlTable(["Without", "Change"], rows, "Pairs whose order depends on a third team", kind="wordy")
 
 
 def _rules(comparison: TrackComparison) -> Rules | None:
@@ -211,4 +211,4 @@ def _rules(comparison: TrackComparison) -> Rules | None:
     caption = (
         "What the places would be if the rule differed in one point, and Kendall's tau with the places above"
     )
-    return Rules(Table(["Rule", "Kendall's tau", "Places"], rows, caption, kind="wordy"), same)
+    return Rules(HtmlTable(["Rule", "Kendall's tau", "Places"], rows, caption, kind="wordy"), same)

@@ -44,7 +44,7 @@ def score_segmentations(job: Job) -> Report:
     return Report(
         board=job.name,
         cases=job.manifest.names,
-        per_case={key: tuple(finite(one) for one in found) for key, found in values.items()},
+        per_case={key: tuple(finite(value) for value in row) for key, row in values.items()},
         metrics=_means(values, sample),
         extras=Extras(
             dataset=job.manifest.digest,
@@ -79,7 +79,7 @@ def finite(value: float) -> float | None:
 
 
 def _means(values: Mapping[str, list[float]], sample: Sample) -> dict[str, MetricReport]:
-    return {key: mean_report(np.array(found), sample) for key, found in values.items()}
+    return {key: mean_report(np.array(row), sample) for key, row in values.items()}
 
 
 def mean_report(values: npt.NDArray[np.float64], sample: Sample) -> MetricReport:

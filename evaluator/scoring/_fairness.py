@@ -11,7 +11,7 @@ from evaluator.metrics import DatasetData, DatasetMetric, NotScored
 from evaluator.metrics.fairness import disparities, members_of
 from evaluator.resampling import seed_of
 from evaluator.scoring._dataset import dataset_metric
-from evaluator.scoring._intervals import Bounds, bounds_of, exact_of, said_of
+from evaluator.scoring._intervals import MetricInterval, bounds_of, exact_of, said_of
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._report import FairnessReport, GroupReport, MetricReport, VariableReport
 from evaluator.scoring._values import BoundMetric, Job, Sample
@@ -54,13 +54,13 @@ def withheld(
     and those that the challenge does not rank because nothing was learnt.
     """
     kept = dict(metrics)
-    for key, found in reports.items():
+    for key, report in reports.items():
         if all(row is None for row in tested.rows):
             kept[key] = MetricReport(value=None, reason=_UNANSWERED)
             continue
-        if found.uninformative and job.metrics[key].parameters.uninformative == "not_scored":
+        if report.uninformative and job.metrics[key].parameters.uninformative == "not_scored":
             reason = (
-                f"Fairness counts only where {found.of} over all cases is better than chance, and it is not."
+                f"Fairness counts only where {report.of} over all cases is better than chance, and it is not."
             )
             kept[key] = MetricReport(value=None, reason=reason)
     return kept
@@ -68,7 +68,7 @@ def withheld(
 
 def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int) -> GroupReport:
     values: dict[str, float | None] = {}
-    bounds: dict[str, Bounds] = {}
+    bounds: dict[str, MetricInterval] = {}
     part = replace(sample, counts=sample.counts[:, members], units=sample.units[members])
     for key, metric in job.metrics.items():
         compared, parameters = dataset_metric(key, metric).compared(metric.parameters)
@@ -76,7 +76,9 @@ def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int
         values[key] = _value(compared, parameters, data)
         drawn = compared.replicates(data, part.counts, parameters)
         known = values[key] is not None
-        bounds[key] = bounds_of(drawn, part, exact_of(compared, data, part.units)) if known else Bounds()
+        bounds[key] = (
+            bounds_of(drawn, part, exact_of(compared, data, part.units)) if known else MetricInterval()
+        )
     subjects = len(np.unique(part.units))
     notes = {key: said_of(value, bounds[key]) for key, value in values.items() if value is not None}
     return GroupReport(
@@ -84,7 +86,7 @@ def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int
         subjects=subjects,
         enough=subjects >= enough,
         values=values,
-        intervals={key: found.pair for key, found in bounds.items()},
+        intervals={key: interval.pair for key, interval in bounds.items()},
         interval_notes={key: note for key, note in notes.items() if note is not None},
     )
 
@@ -158,17 +160,17 @@ def _chance(this: _Comparison) -> float | None:
     """The metric's mean over shuffles of the labels: what these scores earn without any relation to them."""
     stream = np.random.Generator(np.random.PCG64(seed_of(f"{this.digest} labels")))
     shuffles = (stream.permutation(this.data.labels) for _ in range(_LABEL_SHUFFLES))
-    found = [
+    values = [
         _value(this.metric, this.parameters, DatasetData(labels, this.data.scores)) for labels in shuffles
     ]
-    known = [value for value in found if value is not None]
+    known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
 
 def _variable(this: _Comparison, variable: str, groups: Sequence[str | None], enough: int) -> VariableReport:
     members = members_of(groups)
-    found = {group: this.value(cases) for group, cases in members.items()}
-    known = {group: value for group, value in found.items() if value is not None}
+    values = {group: this.value(cases) for group, cases in members.items()}
+    known = {group: value for group, value in values.items() if value is not None}
     if not known:
         return VariableReport(enough=False)
     disparity = max(known.values()) - min(known.values())

@@ -28,7 +28,7 @@ _ROUNDING = 1e-9  # a mean of ones may be 1 + 2e-16
 
 
 @dataclass(frozen=True)
-class Bounds:
+class MetricInterval:
     """An interval, or None twice; a sentence where there is something to say, and how the interval was made."""
 
     low: float | None = None
@@ -47,7 +47,7 @@ class Bounds:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 
-def said_of(value: float, bounds: Bounds, note: str | None = None) -> str | None:
+def said_of(value: float, bounds: MetricInterval, note: str | None = None) -> str | None:
     """What an interval does not tell; where the value lies outside of it there always is a sentence.
 
     `note` is said of every interval of a metric, and explains a value outside of it.
@@ -63,21 +63,23 @@ Exact = Callable[[float], tuple[float, float] | None]
 """The bounds at a level of a value that no resample changes, None if they are unknown."""
 
 
-def bounds_of(replicates: npt.NDArray[np.float64], sample: Sample, exact: Exact | None = None) -> Bounds:
+def bounds_of(
+    replicates: npt.NDArray[np.float64], sample: Sample, exact: Exact | None = None
+) -> MetricInterval:
     """The percentile interval of the replicates; where they are all the same, what `exact` gives."""
-    found = sample.interval(replicates)
-    if found is None:
-        return Bounds() if is_drawn(sample.counts) else Bounds(note=UNDRAWN)
+    interval = sample.interval(replicates)
+    if interval is None:
+        return MetricInterval() if is_drawn(sample.counts) else MetricInterval(note=UNDRAWN)
     finite = replicates[np.isfinite(replicates)]
     if np.ptp(finite) <= 1e-12 * np.abs(finite).max():
         known = None if exact is None else exact(sample.level)
-        return Bounds(note=UNVARYING) if known is None else Bounds(*known, EXACT, exact=True)
+        return MetricInterval(note=UNVARYING) if known is None else MetricInterval(*known, EXACT, exact=True)
     if len(finite) < len(replicates):
         absent = len(replicates) - len(finite)
-        return Bounds(
-            *found, f"Undefined in {absent:,} of {len(replicates):,} resamples, which are left out."
+        return MetricInterval(
+            *interval, f"Undefined in {absent:,} of {len(replicates):,} resamples, which are left out."
         )
-    return Bounds(*found)
+    return MetricInterval(*interval)
 
 
 def exact_of(metric: DatasetMetric, data: DatasetData, units: npt.NDArray[np.intp]) -> Exact | None:

@@ -17,7 +17,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from evaluator.metrics import CaseData, DatasetData, DatasetMetric, MetricFailed, MetricPlugin, NotScored
-from evaluator.metrics.plugin_child import Answer
+from evaluator.metrics.plugin_child import CallResult
 from evaluator.metrics.registry import is_built_in
 from evaluator.scoring._report import GroupReport, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job
@@ -56,13 +56,13 @@ def with_plugin(
     own = job.task.kind.split(job.board.metrics[key].parameters)[1]
     with _Process(metric, own, one_number=one_number) as process:
         try:
-            found = run(replace(job, metrics={key: process.metric}))
-            if found.rejected is None and found.metrics[key].reason == _NOT_A_NUMBER:
+            scored = run(replace(job, metrics={key: process.metric}))
+            if scored.rejected is None and scored.metrics[key].reason == _NOT_A_NUMBER:
                 raise MetricFailed(metric.name, _NOT_A_NUMBER)
         except MetricFailed as failed:
             failure = MetricReport(value=None, reason=str(failed), fault="scorer_failed")
             return report.model_copy(update={"metrics": {**report.metrics, key: failure}})
-    return _joined(report, found)
+    return _joined(report, scored)
 
 
 def _joined(report: Report, other: Report) -> Report:
@@ -88,8 +88,8 @@ def _joined_groups(report: Report, other: Report) -> dict[str, dict[str, GroupRe
         return one.model_copy(update={"values": values, "intervals": intervals, "interval_notes": notes})
 
     return {
-        variable: {name: joined(group, more[variable][name]) for name, group in found.items()}
-        for variable, found in mine.items()
+        variable: {name: joined(group, more[variable][name]) for name, group in groups.items()}
+        for variable, groups in mine.items()
     }
 
 
@@ -175,7 +175,7 @@ class _Process:
         with self._lock:
             line = self._asked(pickle.dumps(call, protocol=5))
         try:
-            answer = Answer.model_validate_json(line)
+            answer = CallResult.model_validate_json(line)
         except ValidationError:
             raise MetricFailed(self._name, _UNREADABLE) from None
         if answer.undefined is not None:

@@ -38,19 +38,19 @@ def score_probe(job: Job) -> Report:
         evaluator.manifest.ManifestError: a case has no cohort.
     """
     probe = job.board.probe or Probe()
-    found = [_vector(job.read(case)) for case in job.manifest.names]
-    missing = sum(one is None for one in found)
+    vectors = [_vector(job.read(case)) for case in job.manifest.names]
+    missing = sum(vector is None for vector in vectors)
     try:
         split = _split(job, probe, probe.seed)
     except SplitError:
         unscored = {key: MetricReport(value=None, reason=_TOO_FEW) for key in job.metrics}
         return _report(job, unscored, Extras(dataset=job.manifest.digest, missing=missing))
-    sentence = _rejection(split, found)
+    sentence = _rejection(split, vectors)
     if sentence is not None:
         metrics = {key: MetricReport(value=None, reason=sentence) for key in job.metrics}
         extras = Extras(dataset=job.manifest.digest, missing=missing)
         return _report(job, metrics, extras, rejected=sentence)
-    bench = Bench(_material(job, split, found), split)
+    bench = Bench(_material(job, split, vectors), split)
     result, own = bench.train(probe, probe.seed)
     runs = _runs(job, probe, bench, own)
     fairness = fairness_reports(job, own, runs.sample) if own.trained else {}
@@ -80,7 +80,7 @@ def _probe_report(job: Job, probe: Probe, bench: Bench, result: ProbeResult, run
         seed=probe.seed,
         seeds=probe.seeds,
         by_seed={
-            key: seed_report([value_of(metric, one) for one in runs.by_seed])
+            key: seed_report([value_of(metric, run) for run in runs.by_seed])
             for key, metric in job.metrics.items()
         },
         reference={key: value_of(metric, convex) for key, metric in job.metrics.items()},
@@ -92,7 +92,7 @@ def _runs(job: Job, probe: Probe, bench: Bench, own: Tested) -> Runs:
     sample = resample(job, own.cases, own.class_names)
     by_seed = [bench.train(probe, seed)[1] for seed in probe.seeds]
     if job.board.bootstrap.sources != "test_cases_seeds_and_split":
-        return Runs(own, sample, by_seed, [(one, sample) for one in by_seed])
+        return Runs(own, sample, by_seed, [(run, sample) for run in by_seed])
     return Runs(own, sample, by_seed, [_elsewhere(job, bench.material, probe, seed) for seed in probe.seeds])
 
 
@@ -140,10 +140,10 @@ def cohort_of(reference: Reference) -> str:
     Raises:
         evaluator.manifest.ManifestError: it has neither.
     """
-    found = reference.cohort or reference.label
-    if found is None:
+    cohort = reference.cohort or reference.label
+    if cohort is None:
         raise ManifestError(f"references.csv:{reference.line or 1}: the case has no cohort")
-    return found
+    return cohort
 
 
 def _rejection(split: Split, embeddings: Sequence[Embedding | None]) -> str | None:
@@ -154,7 +154,7 @@ def _rejection(split: Split, embeddings: Sequence[Embedding | None]) -> str | No
             f"{absent} of the {len(split.train + split.val)} embeddings that the probe is trained and validated "
             "on are missing; the probe needs all of them."
         )
-    widths = Counter(len(one) for one in embeddings if one is not None)
+    widths = Counter(len(vector) for vector in embeddings if vector is not None)
     if len(widths) > 1:
         listed = ", ".join(f"{width} ({count} cases)" for width, count in sorted(widths.items()))
         return f"The embeddings of a run must all have the same width, but these have {listed}."

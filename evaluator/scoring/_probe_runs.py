@@ -36,7 +36,7 @@ class Material:
     @property
     def width(self) -> int:
         """The width of the first embedding."""
-        return next(len(one) for one in self.embeddings if one is not None)
+        return next(len(vector) for vector in self.embeddings if vector is not None)
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,10 @@ class Bench:
     def _groups(self) -> Groups:
         references = [self.material.references[case] for case in self.split.test]
         return {
-            one.variable: groups_of(one, [getattr(found, one.variable) for found in references])
-            for one in self.material.groups
+            variable.variable: groups_of(
+                variable, [getattr(reference, variable.variable) for reference in references]
+            )
+            for variable in self.material.groups
         }
 
 

@@ -63,15 +63,15 @@ def over_seeds(job: Job, probe: Probe, metric: BoundMetric, runs: Runs) -> Metri
     Replicates are paired: the same one draws the same seeds, and splits, in every submission. `influence` is
     that of the test cases alone.
     """
-    values = [value_of(metric, one) for one in (runs.by_seed if probe.score == "mean" else [runs.own])]
+    values = [value_of(metric, run) for run in (runs.by_seed if probe.score == "mean" else [runs.own])]
     known = [value for value in values if value is not None]
     if not known:
         return MetricReport(value=None, reason="The metric is undefined with every seed of the probe.")
     weights = _weights(job, probe, len(runs.drawn), len(runs.sample.counts))
-    found = np.array([_replicates(metric, one, weights[:, k]) for k, one in enumerate(runs.drawn)])
-    usable = np.where(np.isfinite(found), weights.T, 0)
+    replicates = np.array([_replicates(metric, run, weights[:, k]) for k, run in enumerate(runs.drawn)])
+    usable = np.where(np.isfinite(replicates), weights.T, 0)
     with np.errstate(invalid="ignore"):
-        drawn = (np.where(usable > 0, found, 0) * usable).sum(axis=0) / usable.sum(axis=0)
+        drawn = (np.where(usable > 0, replicates, 0) * usable).sum(axis=0) / usable.sum(axis=0)
     note = dataset_metric(metric.name, metric).interval_note
     return metric_report(
         float(np.mean(known)), drawn, runs.sample, _influence(probe, metric, runs), note=note
@@ -89,18 +89,18 @@ def _weights(job: Job, probe: Probe, seeds: int, resamples: int) -> _Values:
 
 
 def _replicates(metric: BoundMetric, drawn: tuple[Tested, Sample] | None, weights: _Values) -> _Values:
-    found = np.full(len(weights), np.nan)
+    replicates = np.full(len(weights), np.nan)
     if drawn is not None and drawn[0].trained:
         tested, sample = drawn
         used = weights > 0
         plugin = dataset_metric(metric.name, metric)
-        found[used] = plugin.replicates(tested.data(metric), sample.counts[used], metric.parameters)
-    return found
+        replicates[used] = plugin.replicates(tested.data(metric), sample.counts[used], metric.parameters)
+    return replicates
 
 
 def _influence(probe: Probe, metric: BoundMetric, runs: Runs) -> _Values | None:
     if probe.score == "seed":
         return influence_of(metric, runs.own.data(metric))
-    found = [influence_of(metric, one.data(metric)) for one in runs.by_seed if one.trained]
-    known = [one for one in found if one is not None]
-    return np.mean(known, axis=0) if known and len(known) == len(found) else None
+    influences = [influence_of(metric, run.data(metric)) for run in runs.by_seed if run.trained]
+    known = [influence for influence in influences if influence is not None]
+    return np.mean(known, axis=0) if known and len(known) == len(influences) else None

@@ -59,8 +59,8 @@ def score_outputs(
         raise ScoringError(f"there is no board {board!r}; the boards are {', '.join(challenge.boards)}")
     spec = challenge.boards[board]
     task = challenge.tasks[spec.task]
-    found = load_references(references, manifest)
-    job = Job(board, spec, task, manifest, found, read, bound_metrics(spec, task.kind), cache)
+    truth = load_references(references, manifest)
+    job = Job(board, spec, task, manifest, truth, read, bound_metrics(spec, task.kind), cache)
     own, foreign = split_metrics(job)
     report = _run(own)
     for key, metric in foreign.items():

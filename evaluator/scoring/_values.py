@@ -64,21 +64,21 @@ def bound_metrics(board: Board, kind: Kind) -> dict[str, BoundMetric]:
     Raises:
         ScoringError: a metric does not exist or has parameters that do not fit.
     """
-    found: dict[str, BoundMetric] = {}
+    bound: dict[str, BoundMetric] = {}
     for key, metric in board.metrics.items():
         try:
             plugin = lookup(metric.metric)
             parameters = plugin.parse(kind.split(metric.parameters)[1])
             if isinstance(plugin, DatasetMetric):
                 plugin.compared(parameters)
-            found[key] = BoundMetric(plugin, parameters, metric.metric, kind.chosen(metric.parameters))
+            bound[key] = BoundMetric(plugin, parameters, metric.metric, kind.chosen(metric.parameters))
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"])
             raise ScoringError(f"metric {key}: {field}: {first['msg']}") from None
         except Exception as error:  # noqa: BLE001 - metrics that are not built in are anybody's code
             raise ScoringError(f"metric {key}: {error}") from None
-    return found
+    return bound
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def resample(job: Job, cases: Sequence[str], classes: Sequence[str], salt: str =
     rows = [job.references.rows[case] for case in cases]
     units = [row.subject for row in rows] if bootstrap.unit == "subject" else list(cases)
     strata = [
-        tuple({"site": row.site, "cohort": row.cohort, "class": label}[one] for one in bootstrap.strata)
+        tuple({"site": row.site, "cohort": row.cohort, "class": label}[key] for key in bootstrap.strata)
         for row, label in zip(rows, classes, strict=True)
     ]
     counts = draw_counts(units, strata, resamples=bootstrap.resamples, digest=job.manifest.digest + salt)

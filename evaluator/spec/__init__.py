@@ -19,7 +19,7 @@ from evaluator.spec._kinds import (
     rows,
 )
 from evaluator.spec._load import load_challenge, merge, parse_challenge, read_challenge
-from evaluator.spec._source import Problem, SpecError
+from evaluator.spec._source import SpecError, SpecProblem
 from evaluator.spec._tasks import MOST_AT_ONCE, Gpu, Input, Limits, OneOf, Task
 from evaluator.spec._words import guess
 
@@ -47,9 +47,9 @@ __all__ = [
     "Output",
     "Phase",
     "Probe",
-    "Problem",
     "Ranking",
     "SpecError",
+    "SpecProblem",
     "Task",
     "UnknownKind",
     "each_once",

@@ -87,10 +87,10 @@ class Challenge(Model):
         # Late, for metrics load numpy: whoever reads no challenge file, as a list of commands, does not wait for it.
         from evaluator.spec._mistakes import wrong_names
 
-        found = list(wrong_names(self.model_dump(include={"tasks", "boards", "ranking"})))
-        if found:
+        mistakes = list(wrong_names(self.model_dump(include={"tasks", "boards", "ranking"})))
+        if mistakes:
             raise ValueError(
-                "\n".join(f"{'.'.join(map(str, mistake.path))}: {mistake.message}" for mistake in found)
+                "\n".join(f"{'.'.join(map(str, mistake.path))}: {mistake.message}" for mistake in mistakes)
             )
         return self
 

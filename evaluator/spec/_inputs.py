@@ -19,15 +19,17 @@ def wrong_inputs(content: Mapping[str, Any]) -> Iterator[Mistake]:
     for name, task in mapping(content.get("tasks")).items():
         inputs = list(_inputs(mapping(task).get("inputs")))
         kind = mapping(mapping(task).get("output")).get("kind")
-        found = [
+        mistakes = [
             *_twice(inputs),
             *_wrong_flags(inputs),
             *_wrong_files(inputs, kind),
             *_wrong_call(mapping(task)),
         ]
         if len(inputs) > _MOST_INPUTS:
-            found.append(Mistake(("inputs",), f"{len(inputs)} inputs; a task takes at most {_MOST_INPUTS}"))
-        for mistake in found:
+            mistakes.append(
+                Mistake(("inputs",), f"{len(inputs)} inputs; a task takes at most {_MOST_INPUTS}")
+            )
+        for mistake in mistakes:
             yield Mistake(("tasks", name, *mistake.path), mistake.message)
 
 

@@ -179,17 +179,17 @@ def kind_of(name: str) -> Kind:
         UnknownKind: there is none, or what was found is no row of that name.
     """
     if name in _BUILT_IN:
-        found = resolve_name(_BUILT_IN[name])
+        kind = resolve_name(_BUILT_IN[name])
     else:
         try:
-            found = foreign.installed(GROUP, name)
+            kind = foreign.installed(GROUP, name)
         except foreign.Unusable as error:
             raise UnknownKind(f"kind of output {name!r} {error}") from None
         except LookupError:
             raise UnknownKind(f"there is no kind {name!r}; the kinds are {', '.join(kinds())}") from None
-    if not isinstance(found, Kind) or found.name != name:
+    if not isinstance(kind, Kind) or kind.name != name:
         raise UnknownKind(f"what is installed as kind of output {name!r} is no Kind of that name")
-    return found
+    return kind
 
 
 def kinds() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from evaluator.spec._challenge import Challenge
 from evaluator.spec._inputs import wrong_inputs
-from evaluator.spec._source import Problem, Source, SpecError, parse_source, read_source
+from evaluator.spec._source import Source, SpecError, SpecProblem, parse_source, read_source
 from evaluator.spec._texts import wrong_texts, wrong_times
 from evaluator.spec._vocabulary import fields_at
 from evaluator.spec._words import Mistake, guess, plain, without_follow_ups, words
@@ -57,16 +57,16 @@ def _loaded(sources: Sequence[Source], longest_case: float | None) -> Challenge:
     content: dict[str, Any] = {}
     for source in reversed(sources):
         content = merge(content, source.content)
-    challenge, found, joining = None, dict[Place, str](), dict[Place, str]()
+    challenge, mistakes, joining = None, dict[Place, str](), dict[Place, str]()
     # The rules that join fields run only where every field is right, and here they run beside them.
     for mistake in _mistakes(content, longest_case):
-        found.setdefault(mistake.path, mistake.message)
+        mistakes.setdefault(mistake.path, mistake.message)
     try:
         challenge = Challenge.model_validate(content)
     except ValidationError as error:
         for path, message in _of_fields(sources, error):
-            (found if path else joining).setdefault(path, message)
-    problems = [_at(sources, path, message) for path, message in (found or joining).items()]
+            (mistakes if path else joining).setdefault(path, message)
+    problems = [_at(sources, path, message) for path, message in (mistakes or joining).items()]
     if challenge is None or problems:
         raise SpecError(sorted(problems, key=lambda problem: (problem.file, problem.line or 0)))
     return challenge
@@ -94,9 +94,9 @@ def _of_fields(sources: Sequence[Source], error: ValidationError) -> Iterator[tu
     """Each place that a model refuses, with one sentence; () for the rule that joins all fields."""
     errors = [{**fault, "loc": _written(sources, fault["loc"], fault["type"])} for fault in error.errors()]
     said: dict[Place, list[str]] = {}
-    for one in without_follow_ups(errors, fields_at):
-        sentence = words(one, fields_at(one["loc"][:-1])) + _misspelt(sources, one)
-        sentences = said.setdefault(one["loc"], [])
+    for fault in without_follow_ups(errors, fields_at):
+        sentence = words(fault, fields_at(fault["loc"][:-1])) + _misspelt(sources, fault)
+        sentences = said.setdefault(fault["loc"], [])
         if sentence not in sentences:
             sentences.append(sentence)
     for path, sentences in said.items():
@@ -114,9 +114,9 @@ def _misspelt(sources: Sequence[Source], error: Any) -> str:
     return guess(str(name), list(known)) if isinstance(known, dict) and name not in known else ""
 
 
-def _at(sources: Sequence[Source], path: Sequence[str | int], message: str) -> Problem:
+def _at(sources: Sequence[Source], path: Sequence[str | int], message: str) -> SpecProblem:
     best = max(sources, key=lambda source: (source.depth(path), source is sources[0]))
-    return Problem(best.file, best.line_of(path), ".".join(map(plain, path)), _one_line(message))
+    return SpecProblem(best.file, best.line_of(path), ".".join(map(plain, path)), _one_line(message))
 
 
 def _one_line(message: str) -> str:

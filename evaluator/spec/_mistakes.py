@@ -50,7 +50,7 @@ def _wrong_weights(weights: Mapping[str, Any], boards: list[str]) -> Iterator[Mi
         if name not in boards:
             hint = guess(str(name), lacking) or f"; the boards are {', '.join(map(plain, boards))}"
             yield Mistake(("ranking", "weights", name), f"there is no board {shown(name)}" + hint)
-    numbers = [one for one in weights.values() if isinstance(one, int | float)]
+    numbers = [weight for weight in weights.values() if isinstance(weight, int | float)]
     if len(numbers) == len(weights) and not any(numbers):
         yield Mistake(("ranking", "weights"), "the weights add up to 0")
     if lacking:
@@ -74,8 +74,8 @@ def wrong_metrics(content: Mapping[str, Any]) -> Iterator[Mistake]:
             yield Mistake(("boards", name, "probe"), message)
         for key, metric in mapping(board.get("metrics")).items():
             if isinstance(metric, Mapping) and isinstance(metric.get("metric"), str):
-                for found in _wrong_metric(metric, output, board):
-                    yield Mistake(("boards", name, "metrics", key, *found.path), found.message)
+                for mistake in _wrong_metric(metric, output, board):
+                    yield Mistake(("boards", name, "metrics", key, *mistake.path), mistake.message)
 
 
 def _kind(output: Mapping[str, Any]) -> Kind | None:
@@ -110,7 +110,7 @@ def _wrong_metric(
         parameters = plugin.parse(fields)
     except ValidationError as error:
         known = [*_OWN, *_chosen_by(kind), *plugin.parameters.model_fields]
-        yield from (Mistake(one["loc"], words(one, known)) for one in _told_once(error, known))
+        yield from (Mistake(fault["loc"], words(fault, known)) for fault in _told_once(error, known))
         return
     if kind is not None and kind.chooses is not None:
         yield from _wrong_choice(kind, plugin, given, output)
@@ -133,23 +133,24 @@ def _wrong_choice(
         chosen = kind.chosen(given)
     except ValidationError as error:
         yield from (
-            Mistake(one["loc"], words(one, _chosen_by(kind))) for one in _told_once(error, _chosen_by(kind))
+            Mistake(fault["loc"], words(fault, _chosen_by(kind)))
+            for fault in _told_once(error, _chosen_by(kind))
         )
         return
     try:
         model = kind.model.model_validate(output)
     except ValidationError:
         return
-    found = kind.misfit and kind.misfit(model, chosen, plugin.material, getattr(plugin, "reads", None))
-    if found:
-        yield Mistake((found[0],), found[1])
+    misfit = kind.misfit and kind.misfit(model, chosen, plugin.material, getattr(plugin, "reads", None))
+    if misfit:
+        yield Mistake((misfit[0],), misfit[1])
 
 
 def _finite(value: object) -> bool:
     if isinstance(value, Mapping):
-        return all(_finite(one) for one in value.values())
+        return all(_finite(part) for part in value.values())
     if isinstance(value, list | tuple):
-        return all(_finite(one) for one in value)
+        return all(_finite(part) for part in value)
     return not isinstance(value, float) or isfinite(value)
 
 

@@ -24,7 +24,7 @@ _OF_SIXTY, _OF_EIGHT = re.compile(r"[-+]?[0-9_]+(:[0-9.]+)+"), re.compile(r"[-+]
 
 
 @dataclass(frozen=True)
-class Problem:
+class SpecProblem:
     """One thing wrong with a challenge file; `line` counts from 1 and is None where no line is to blame."""
 
     file: str
@@ -40,7 +40,7 @@ class Problem:
 class SpecError(Exception):
     """A challenge file that cannot be used; `problems` lists everything that is wrong with it."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[SpecProblem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
@@ -57,10 +57,10 @@ class Source:
         """The line of the deepest part of `path` that this file holds, or None if it holds none of it."""
         node, line = self.node, None
         for part in path:
-            found = _child(node, part)
-            if found is None:
+            child = _child(node, part)
+            if child is None:
                 break
-            node, line = found, found.start_mark.line + 1
+            node, line = child, child.start_mark.line + 1
         return line
 
     def depth(self, path: Sequence[str | int]) -> int:
@@ -103,13 +103,13 @@ def parse_source(name: str, text: str) -> Source:
         line = text.count("\n", 0, error.position) + 1
         raise _refused(name, line, f"holds the character {error.character:#x}, which is no text") from None
     if not isinstance(content, dict) or node is None:
-        found = "a list" if isinstance(content, list) else "one value"
-        raise _refused(name, 1, f"holds {found}; a challenge file is a mapping of fields")
+        held = "a list" if isinstance(content, list) else "one value"
+        raise _refused(name, 1, f"holds {held}; a challenge file is a mapping of fields")
     return Source(name, content, node)
 
 
 def _refused(file: str, line: int | None, message: str) -> SpecError:
-    return SpecError([Problem(file, line, "", message)])
+    return SpecError([SpecProblem(file, line, "", message)])
 
 
 def _text(path: Path) -> str:

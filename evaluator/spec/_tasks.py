@@ -111,10 +111,10 @@ class Task(Model):
     @property
     def all_inputs(self) -> tuple[Input, ...]:
         """Every input, those of one-of groups too, in the file's order."""
-        found: list[Input] = []
-        for one in self.inputs:
-            found.extend(one.one_of if isinstance(one, OneOf) else (one,))
-        return tuple(found)
+        scans: list[Input] = []
+        for entry in self.inputs:
+            scans.extend(entry.one_of if isinstance(entry, OneOf) else (entry,))
+        return tuple(scans)
 
     def inputs_of(self, present: set[str]) -> tuple[Input, ...]:
         """The inputs a case is called with, in order: of a one-of group the first modality present.
@@ -123,17 +123,17 @@ class Task(Model):
             ValueError: naming the input, or group of inputs, that the case lacks.
         """
         chosen: list[Input] = []
-        for one in self.inputs:
-            options = one.one_of if isinstance(one, OneOf) else (one,)
-            found = next((option for option in options if option.key in present), None)
-            if found is None:
+        for entry in self.inputs:
+            options = entry.one_of if isinstance(entry, OneOf) else (entry,)
+            scan = next((option for option in options if option.key in present), None)
+            if scan is None:
                 raise ValueError("no file for " + " or ".join(option.key for option in options))
-            chosen.append(found)
+            chosen.append(scan)
         return tuple(chosen)
 
     def arguments(self, present: set[str], output_name: str) -> list[str]:
         """The flags of the call inside the container for a case with the modalities `present`."""
         arguments: list[str] = []
-        for one in self.inputs_of(present):
-            arguments += [one.flag, f"/input/{one.file}"]
+        for scan in self.inputs_of(present):
+            arguments += [scan.flag, f"/input/{scan.file}"]
         return [*arguments, "--output", f"/output/{output_name}{self.output.suffix}"]

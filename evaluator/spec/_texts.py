@@ -72,8 +72,8 @@ def _titles_twice(content: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def _twice(path: Path, named: Mapping[str, Any]) -> Iterator[Mistake]:
     first: dict[str, str] = {}
-    for name, one in named.items():
-        title = mapping(one).get("title")
+    for name, section in named.items():
+        title = mapping(section).get("title")
         if not isinstance(title, str):
             continue
         key = " ".join(title.casefold().split())
@@ -109,7 +109,7 @@ def _wrong_time(value: object) -> str | None:
 def _meant(value: int | float | str) -> str:
     """The time that seconds since 1970 stand for, where one is likely meant; else how any time is written."""
     try:
-        found = datetime.fromtimestamp(float(str(value).replace("_", "")), UTC)
+        moment = datetime.fromtimestamp(float(str(value).replace("_", "")), UTC)
     except (ValueError, OverflowError, OSError):
         return TIME
-    return found.isoformat() if _EARLIEST <= found.year <= _LATEST else TIME
+    return moment.isoformat() if _EARLIEST <= moment.year <= _LATEST else TIME

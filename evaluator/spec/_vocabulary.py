@@ -18,17 +18,17 @@ def types_at(path: Sequence[str | int]) -> list[Any]:
     """The types of the field at `path`; of all alternatives, where it has any."""
     *parent, name = path
     fields = [model.model_fields for model in _models_at(parent)]
-    return [found[str(name)].annotation for found in fields if name in found]
+    return [known[str(name)].annotation for known in fields if name in known]
 
 
 def _models_at(path: Sequence[str | int]) -> list[type[BaseModel]]:
     models: list[type[BaseModel]] = [Challenge]
     for part in path:
         inner = [
-            one
+            nested
             for model in models
             if part in model.model_fields
-            for one in _models(model.model_fields[str(part)].annotation)
+            for nested in _models(model.model_fields[str(part)].annotation)
         ]
         models = inner or models  # names of tasks and positions in lists stay at the same models
     return models

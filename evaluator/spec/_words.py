@@ -114,8 +114,8 @@ def words(error: Any, known: Sequence[str]) -> str:
         return str(error["msg"]).removeprefix("Value error, ")
     if kind.startswith(("datetime", "date", "timezone")):
         return of_time(value)
-    found = _of_kind(kind, value) or _of_bounds(kind, value, context) or _of_choice(kind, value, context)
-    return found or str(error["msg"]).replace("Input should be", "has to be")
+    sentence = _of_kind(kind, value) or _of_bounds(kind, value, context) or _of_choice(kind, value, context)
+    return sentence or str(error["msg"]).replace("Input should be", "has to be")
 
 
 def of_time(value: object) -> str:

@@ -14,13 +14,13 @@ from sandbox.archive._gzip import expands_too_much
 from sandbox.archive._index import WHAT, Archive, read_index
 from sandbox.archive._layers import Span, copy_layer
 from sandbox.archive._programs import Call, Programs
-from sandbox.archive._select import Chosen, choose
+from sandbox.archive._select import ChosenImage, choose
 from sandbox.archive._sif import is_sif, read_partition
 from sandbox.archive._sif_image import check_sif
 from sandbox.archive._sink import BlobSink, BlobWriter, HashOnly
 from sandbox.archive._stack import Stack, require_closed
-from sandbox.archive._tar import Member
-from sandbox.archive._unpacked import Room, Unpacked
+from sandbox.archive._tar import TarMember
+from sandbox.archive._unpacked import Allowance, Unpacked
 
 
 def check_archive(
@@ -51,7 +51,7 @@ def check_archive(
         return check_sif(source, limit=limit, sink=sink, calls=calls, bounds=bounds)
     archive = read_index(source, limit=limit, bounds=bounds)
     chosen = choose(archive)
-    room = Room(names=bounds.names)
+    room = Allowance(names=bounds.names)
     layers = chosen.config.layers
     trees = {
         digest: Unpacked(room, f"layer {number} of {len(layers)}")
@@ -90,14 +90,14 @@ def glance(path: Path, *, bounds: Bounds | None = None) -> None:
 
 def _copy_layers(
     archive: Archive,
-    chosen: Chosen,
+    chosen: ChosenImage,
     sink: BlobSink,
     trees: Mapping[str, Unpacked],
     held: ExitStack,
     writers: list[BlobWriter],
 ) -> dict[str, int]:
     """Verifies every layer, in the order they lie in; returns the unpacked sizes by digest."""
-    by_digest: dict[str, tuple[int, Member]] = {}
+    by_digest: dict[str, tuple[int, TarMember]] = {}
     for number, (digest, member) in enumerate(zip(chosen.config.layers, chosen.layers, strict=True), 1):
         by_digest.setdefault(digest, (number, member))
     sizes: dict[str, int] = {}

@@ -55,11 +55,11 @@ def parse(data: bytes, what: str) -> Any:
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):  # Go merges such objects, other readers take the last
+    merged = dict(pairs)
+    if len(merged) < len(pairs):  # Go merges such objects, other readers take the last
         names = Counter(name for name, _ in pairs)
         raise _TwiceError(max(names, key=lambda name: names[name]))
-    return found
+    return merged
 
 
 class _TwiceError(ValueError):

@@ -53,11 +53,11 @@ def stated_digest(name: str) -> str | None:
     return digest if DIGEST.fullmatch(digest) else None
 
 
-def wrong_digest(what: str, stated: str, found: str) -> ArchiveInvalid:
+def wrong_digest(what: str, stated: str, actual: str) -> ArchiveInvalid:
     """The error of bytes that are not what the archive says they are."""
     return ArchiveInvalid(
         ArchiveCode.WRONG_DIGEST,
-        f"{what} should have the digest {stated[:19]}… but has {found[:19]}…: it was damaged or changed; "
+        f"{what} should have the digest {stated[:19]}… but has {actual[:19]}…: it was damaged or changed; "
         f"{SAVE_AGAIN}.",
     )
 

@@ -19,19 +19,19 @@ _MACHINES = {
 
 
 @dataclass(frozen=True)
-class Program:
+class Executable:
     """An executable file: `machine` of an ELF file, `interpreter` (path and argument) of a script, or neither."""
 
     machine: str | None = None
     interpreter: tuple[str, ...] = ()
 
 
-def program(head: bytes) -> Program:
+def program(head: bytes) -> Executable:
     """What the first `HEAD` bytes of an executable file tell."""
     if head[:4] == b"\x7fELF" and len(head) >= 20 and head[4] in (1, 2) and head[5] in (1, 2):
         number = int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
-        return Program(machine=_MACHINES.get((head[4], number), f"another machine (ELF {number})"))
+        return Executable(machine=_MACHINES.get((head[4], number), f"another machine (ELF {number})"))
     if head[:2] == b"#!":
         line = head[2:].partition(b"\n")[0].decode("utf-8", "surrogateescape")
-        return Program(interpreter=tuple(line.strip(" \t\r").split(None, 1)[:2]))
-    return Program()
+        return Executable(interpreter=tuple(line.strip(" \t\r").split(None, 1)[:2]))
+    return Executable()

@@ -42,10 +42,10 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    found = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    parts = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if parts is None:
         return False
-    year, month, day = (int(found[number]) for number in (1, 2, 3))
+    year, month, day = (int(parts[number]) for number in (1, 2, 3))
     try:
         date(year or 4, month, day)  # the year 0 is a leap year that Python does not have
     except ValueError:
@@ -155,8 +155,8 @@ def _require_type(value: Any, kind: "_Type | Fields | list[Fields]", place: str)
                 _require(item, kind[0], f"{place}[{number}]")
 
 
-def _wrong(where: str, wanted: str, found: Any) -> ArchiveInvalid:
-    said = shown(found) if isinstance(found, str) else _SORTS.get(type(found), "something else")
+def _wrong(where: str, wanted: str, value: Any) -> ArchiveInvalid:
+    said = shown(value) if isinstance(value, str) else _SORTS.get(type(value), "something else")
     return invalid(
         f"the image config's field {shown(where)[1:-1]} is not {wanted} but {said}: no engine takes that; "
         f"{BUILD_AGAIN}."

@@ -9,7 +9,7 @@ from sandbox.archive._contents import Contents
 from sandbox.archive._errors import SAVE_AGAIN, ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._gzip import CHUNK, gunzip, is_packed, too_large
 from sandbox.archive._kinds import not_a_tar
-from sandbox.archive._tar import DIRECTORY, HARD_LINK, REGULAR, SYMBOLIC_LINK, Member, Tar
+from sandbox.archive._tar import DIRECTORY, HARD_LINK, REGULAR, SYMBOLIC_LINK, Tar, TarMember
 
 WHAT = "the archive"
 _OVERHEAD = 64 * 2**20  # headers, padding and JSON beside the layers
@@ -27,10 +27,10 @@ class Archive:
     limit: int
     most: int
     bounds: Bounds
-    members: dict[str, Member]
+    members: dict[str, TarMember]
     documents: dict[str, bytes]
 
-    def find(self, name: str) -> Member | None:
+    def find(self, name: str) -> TarMember | None:
         """The regular file called `name`, through the links that `docker save`, and whoever packs it anew, writes.
 
         Raises:
@@ -131,10 +131,10 @@ def _read(tar: Tar, archive: Archive, contents: Contents) -> tuple[int, ArchiveI
     What holds no image at all is told so, whatever else is odd about it.
     """
     kept, objection = 0, None
-    for found in tar:
-        contents.add(found.name)
+    for entry in tar:
+        contents.add(entry.name)
         try:
-            member = _add(archive, found)
+            member = _add(archive, entry)
         except ArchiveInvalid as error:
             objection = objection or error
             continue
@@ -143,9 +143,9 @@ def _read(tar: Tar, archive: Archive, contents: Contents) -> tuple[int, ArchiveI
     return kept, objection
 
 
-def _add(archive: Archive, found: Member) -> Member | None:
+def _add(archive: Archive, entry: TarMember) -> TarMember | None:
     """Enters a member under its clean name; directories do not matter."""
-    member = replace(found, name=clean_name(found.name, WHAT))
+    member = replace(entry, name=clean_name(entry.name, WHAT))
     if member.kind not in (REGULAR, DIRECTORY, SYMBOLIC_LINK, HARD_LINK):
         raise ArchiveInvalid(
             ArchiveCode.UNSUPPORTED_MEMBER,
@@ -165,7 +165,7 @@ def _add(archive: Archive, found: Member) -> Member | None:
     return member
 
 
-def _keep(tar: Tar, archive: Archive, member: Member | None) -> int:
+def _keep(tar: Tar, archive: Archive, member: TarMember | None) -> int:
     if member is None or member.kind != REGULAR or not 2 <= member.size <= archive.bounds.config:
         return 0
     first = tar.read(1)

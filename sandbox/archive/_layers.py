@@ -9,7 +9,7 @@ from sandbox.archive._documents import wrong_digest
 from sandbox.archive._errors import BUILD_AGAIN, ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._gzip import CHUNK, gunzip, is_packed, too_large
 from sandbox.archive._sink import BlobWriter
-from sandbox.archive._tar import HARD_LINK, Member, Tar
+from sandbox.archive._tar import HARD_LINK, Tar, TarMember
 from sandbox.archive._unpacked import Unpacked
 
 
@@ -36,9 +36,9 @@ class Span:
         """
         while self.read(CHUNK):
             pass
-        found = "sha256:" + self._hash.hexdigest()
-        if self._stated and found != self._stated:
-            raise wrong_digest(what, self._stated, found)
+        digest = "sha256:" + self._hash.hexdigest()
+        if self._stated and digest != self._stated:
+            raise wrong_digest(what, self._stated, digest)
 
 
 class _Copy(io.RawIOBase):
@@ -98,14 +98,14 @@ def _after(head: bytes, read: Callable[[int], bytes]) -> Callable[[int], bytes]:
     return lambda size: first.pop() if first else read(size)
 
 
-def _look(member: Member, what: str) -> None:
+def _look(member: TarMember, what: str) -> None:
     """Refuses names that leave the image; where a symbolic link leads counts inside a container only."""
     parts = member.name.split("/")
     if ".." in parts or (member.kind == HARD_LINK and ".." in member.link.split("/")):
         raise _unsafe(member, what)
 
 
-def _unsafe(member: Member, what: str) -> ArchiveInvalid:
+def _unsafe(member: TarMember, what: str) -> ArchiveInvalid:
     link = f" → {shown(member.link)}" if member.link else ""
     return ArchiveInvalid(
         ArchiveCode.UNSAFE_PATH,

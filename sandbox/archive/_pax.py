@@ -28,7 +28,7 @@ def read_records(data: bytes, what: str, *, layer: bool) -> dict[str, str]:
         ValueError: they are damaged.
         ArchiveInvalid: unsupported_member, for a sparse file; layer_invalid, for attributes that no host can keep.
     """
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     attributes = position = 0
     while position < len(data):
         length = _LENGTH.match(data, position)
@@ -47,9 +47,9 @@ def read_records(data: bytes, what: str, *, layer: bool) -> dict[str, str]:
         if value:  # an empty one leaves what the header says
             _require_number(key, value)
             if (name := key.decode("utf-8", "surrogateescape")) in _USED:
-                found[name] = value.decode("utf-8", "surrogateescape")
+                fields[name] = value.decode("utf-8", "surrogateescape")
         position = end
-    return found
+    return fields
 
 
 def _require_number(key: bytes, value: bytes) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
-from sandbox.archive._elf import Program
+from sandbox.archive._elf import Executable
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._stack import Lookup, Stack
 from sandbox.archive._tar import Tar
-from sandbox.archive._unpacked import LINKS, Entry, Folder, Link, Room, Unpacked
+from sandbox.archive._unpacked import LINKS, Allowance, Entry, Folder, Link, Unpacked
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MOUNTED = frozenset({"dev", "proc", "sys", "input", "output", "proctor"})
@@ -31,18 +31,18 @@ def first_entry(stream: BinaryIO, name: str) -> Entry | None:
         ArchiveInvalid: it is no tar.
     """
     tar = Tar(stream, what="the answer", most=8, marked=False)
-    found = Unpacked(Room(), "the answer")
+    layer = Unpacked(Allowance(), "the answer")
     for member in tar:
-        found.add(replace(member, name=name), tar.read)
+        layer.add(replace(member, name=name), tar.read)
         break
-    return Stack([found])(name)
+    return Stack([layer])(name)
 
 
 class Programs:
     """The programs of an image."""
 
-    def __init__(self, look: Lookup, room: Room | None = None) -> None:
-        self._look, self._room, self._left = look, room or Room(), _MOST_STEPS
+    def __init__(self, look: Lookup, room: Allowance | None = None) -> None:
+        self._look, self._room, self._left = look, room or Allowance(), _MOST_STEPS
 
     def require_machine(self, calls: Iterable[Call], *, entrypoint: Sequence[str], path: str) -> None:
         """Returns unless one of the calls certainly starts a program for another machine.
@@ -57,9 +57,9 @@ class Programs:
         for call in calls:
             words = entrypoint if call is None else call
             self._left = _MOST_STEPS
-            for name, found in self._started(words[0], path) if words else ():
-                if found.machine not in (None, "linux/amd64"):
-                    raise _wrong_machine(words[0], name, str(found.machine))
+            for name, program in self._started(words[0], path) if words else ():
+                if program.machine not in (None, "linux/amd64"):
+                    raise _wrong_machine(words[0], name, str(program.machine))
 
     def require_machine_everywhere(self, name: str, places: Iterable[str]) -> None:
         """Returns unless every program at `places` is certainly for another machine, wherever PATH leads `name`.
@@ -69,8 +69,8 @@ class Programs:
         """
         wrong: ArchiveInvalid | None = None
         for place in places:
-            started = [found for _, found in self._started(place, "")]
-            others = [found.machine for found in started if found.machine not in (None, "linux/amd64")]
+            started = [program for _, program in self._started(place, "")]
+            others = [program.machine for program in started if program.machine not in (None, "linux/amd64")]
             if started and not others:
                 return
             if others:
@@ -82,7 +82,7 @@ class Programs:
         """Whether there is an executable file at the absolute path `name`, as far as it is known."""
         return not self._room.enough or self._file(name) is not None
 
-    def _started(self, word: str, path: str) -> Iterator[tuple[str, Program]]:
+    def _started(self, word: str, path: str) -> Iterator[tuple[str, Executable]]:
         """The files that are executed for `word`: a program, or a script and what its `#!` line names."""
         waiting = [word]
         for _ in range(_SCRIPTS):
@@ -99,7 +99,7 @@ class Programs:
                     if not argument.startswith("-") and "=" not in argument
                 ]
 
-    def _found(self, word: str, path: str) -> tuple[str, Program] | None:
+    def _found(self, word: str, path: str) -> tuple[str, Executable] | None:
         """The executable file that `word` is, found along `path` where it is no path itself."""
         if "/" in word:
             return self._file(word)
@@ -110,10 +110,10 @@ class Programs:
                 return found
         return None
 
-    def _file(self, path: str) -> tuple[str, Program] | None:
+    def _file(self, path: str) -> tuple[str, Executable] | None:
         name = self._real(path)
         entry = None if name is None else self._look(name)
-        return (f"/{name}", entry) if isinstance(entry, Program) else None
+        return (f"/{name}", entry) if isinstance(entry, Executable) else None
 
     def _real(self, path: str) -> str | None:
         """Where an absolute path leads through symbolic links; None where there is nothing, or who knows what."""
@@ -133,7 +133,7 @@ class Programs:
                 links += 1
                 at = [] if entry.target.startswith("/") else at
                 rest.extendleft(reversed(entry.target.split("/")))
-            elif isinstance(entry, Program | Folder):
+            elif isinstance(entry, Executable | Folder):
                 at.append(part)
             else:
                 return None

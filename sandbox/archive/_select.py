@@ -17,7 +17,7 @@ from sandbox.archive._documents import blob_name, json_at, missing, verified
 from sandbox.archive._errors import SAVE_AGAIN, ArchiveCode, ArchiveInvalid, shown
 from sandbox.archive._fields import invalid
 from sandbox.archive._index import Archive, clean_name
-from sandbox.archive._tar import Member
+from sandbox.archive._tar import TarMember
 
 _OURS = "linux/amd64"
 _UNKNOWN = "unknown/unknown"
@@ -30,11 +30,11 @@ _MOST_NAMES = 4
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenImage:
     """The one image of an archive: its config, and the member that holds each layer, from the bottom up."""
 
     config: Config
-    layers: tuple[Member, ...]
+    layers: tuple[TarMember, ...]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class _Image:
     missing: str | None = None
 
 
-def choose(archive: Archive) -> Chosen:
+def choose(archive: Archive) -> ChosenImage:
     """The one image.
 
     Of several variants of amd64 the plainest counts, which every host can run.
@@ -68,7 +68,7 @@ def choose(archive: Archive) -> Chosen:
             f"the archive lists {len(image.layers)} layers and the image config {len(config.layers)}; "
             f"{SAVE_AGAIN}."
         )
-    return Chosen(config, tuple(_layer(archive, name) for name in image.layers))
+    return ChosenImage(config, tuple(_layer(archive, name) for name in image.layers))
 
 
 def _images(archive: Archive) -> list[_Image]:
@@ -85,7 +85,7 @@ def _images(archive: Archive) -> list[_Image]:
         raise
 
 
-def _layer(archive: Archive, name: str) -> Member:
+def _layer(archive: Archive, name: str) -> TarMember:
     member = archive.find(name)
     if member is None:
         raise missing("a layer", name)
@@ -97,8 +97,8 @@ def _one(images: Sequence[_Image]) -> _Image:
         raise no_image()
     ours = [image for image in images if image.platform.startswith(_OURS)]
     if not ours:
-        found = sorted({image.platform for image in images})
-        raise wrong_architecture(", ".join(found[:9]))
+        platforms = sorted({image.platform for image in images})
+        raise wrong_architecture(", ".join(platforms[:9]))
     whole = [image for image in ours if image.missing is None]
     if not whole:
         raise _not_whole(ours[0], images)
@@ -217,10 +217,10 @@ def _called(descriptor: dict[str, Any]) -> str:
 
 
 def _descriptors(index: Any) -> list[dict[str, Any]]:
-    found = index.get("manifests") if isinstance(index, dict) else None
-    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+    manifests = index.get("manifests") if isinstance(index, dict) else None
+    if not isinstance(manifests, list) or not all(isinstance(entry, dict) for entry in manifests):
         raise invalid(f"index.json is not an OCI index: it has no list of manifests; {SAVE_AGAIN}.")
-    return found
+    return manifests
 
 
 def _attests(descriptor: dict[str, Any]) -> bool:

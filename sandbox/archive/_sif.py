@@ -78,14 +78,14 @@ def read_partition(source: BinaryIO, bounds: Bounds) -> Partition:
     """
     total = source.seek(0, io.SEEK_END)
     machine, objects = _read(source, total)
-    found = _primary(objects)
-    for stated in (machine, found.machine):
+    primary = _primary(objects)
+    for stated in (machine, primary.machine):
         if stated not in (_AMD64, _UNSAID):
             raise wrong_architecture(_MACHINES.get(stated, "another machine"), _FOR_AMD64)
-    if found.machine != _AMD64:
+    if primary.machine != _AMD64:
         raise wrong_architecture("a machine that the file does not state", _FOR_AMD64)
-    partition = Partition(found.offset, found.size)
-    if not 0 <= found.offset <= total or not _SUPERBLOCK.size <= found.size <= total - found.offset:
+    partition = Partition(primary.offset, primary.size)
+    if not 0 <= primary.offset <= total or not _SUPERBLOCK.size <= primary.size <= total - primary.offset:
         raise _cut()
     _require_squashfs(source, partition, bounds)
     return partition
@@ -107,10 +107,10 @@ def _read(source: BinaryIO, total: int) -> tuple[bytes, list[_Object]]:
 
 def _objects(source: BinaryIO, total: int, count: int, at: int) -> Iterator[_Object]:
     for number in range(count):
-        one = _unpack(source, at + number * _DESCRIPTOR.size, _DESCRIPTOR, total)
-        if one[1]:
-            file_system, role, machine = _PARTITION.unpack_from(one[13])
-            yield _Object(one[0], one[5], one[6], file_system, role, machine.rstrip(b"\0"))
+        fields = _unpack(source, at + number * _DESCRIPTOR.size, _DESCRIPTOR, total)
+        if fields[1]:
+            file_system, role, machine = _PARTITION.unpack_from(fields[13])
+            yield _Object(fields[0], fields[5], fields[6], file_system, role, machine.rstrip(b"\0"))
 
 
 def _unpack(source: BinaryIO, at: int, layout: struct.Struct, total: int) -> tuple[Any, ...]:

@@ -25,9 +25,9 @@ from sandbox.archive._layers import Span, copy_layer
 from sandbox.archive._programs import DEFAULT_PATH, Call, Programs
 from sandbox.archive._sif import WHAT, Partition, read_partition
 from sandbox.archive._sink import BlobSink
-from sandbox.archive._squashfs import Entry, Squashfs, damaged, opened, parse_entry
+from sandbox.archive._squashfs import Squashfs, SquashfsEntry, damaged, opened, parse_entry
 from sandbox.archive._stack import Stack, require_closed
-from sandbox.archive._unpacked import WHITEOUT, Room, Unpacked
+from sandbox.archive._unpacked import WHITEOUT, Allowance, Unpacked
 
 _OURS = ".proctor"
 _WRAPPERS = f"{_OURS}/bin"
@@ -89,7 +89,7 @@ def check_sif(
         OSError: the source cannot be read or the sink not written.
     """
     partition = read_partition(source, bounds)
-    room = Room(names=bounds.names)
+    room = Allowance(names=bounds.names)
     tree = Unpacked(room, WHAT)
     with ExitStack() as stack:
         layer = stack.enter_context(sink.writer())
@@ -152,7 +152,7 @@ def _layer(
 ) -> Iterator[bytes]:
     """The layer's tar, piece by piece. What it will take is known, and bounded, before its first file is read."""
     with tempfile.TemporaryFile() as lines:
-        linked: dict[str, Entry | None] = dict.fromkeys(
+        linked: dict[str, SquashfsEntry | None] = dict.fromkeys(
             _copy_lines(squashfs, lines, partition, limit, bounds)
         )
         lines.seek(0)
@@ -172,7 +172,7 @@ def _layer(
     yield bytes(1024)
 
 
-def _as_linked(link: Entry, linked: Mapping[str, Entry | None]) -> Entry:
+def _as_linked(link: SquashfsEntry, linked: Mapping[str, SquashfsEntry | None]) -> SquashfsEntry:
     """A hard link with the permissions, owner and time of the file that it is another name of.
 
     squashfs has them once per file, a tar in every header, and an engine applies each header to the file.
@@ -210,7 +210,7 @@ def _copy_lines(
     return linked
 
 
-def _is_left_out(entry: Entry, left_out: Collection[str]) -> bool:
+def _is_left_out(entry: SquashfsEntry, left_out: Collection[str]) -> bool:
     """Whether the layer does without this: sockets, and devices in dev/, which a container has of its own.
 
     Raises:
@@ -234,7 +234,7 @@ def _is_left_out(entry: Entry, left_out: Collection[str]) -> bool:
     return entry.kind == "socket" or (entry.kind in "CB" and name.startswith("dev/"))
 
 
-def _header(entry: Entry) -> bytes:
+def _header(entry: SquashfsEntry) -> bytes:
     member = tarfile.TarInfo("./" if entry.name == "/" else entry.name)
     member.type, member.mode, member.mtime = _TYPES[entry.kind], entry.mode, entry.time
     member.uid, member.gid = entry.owner
@@ -260,11 +260,11 @@ def _names(calls: Collection[Call]) -> list[str]:
 def _wrappers(calls: Collection[Call]) -> Iterator[bytes]:
     """A folder of ours with a wrapper for each program that is called by its name, and one for the runscript."""
     for folder in (_OURS, _WRAPPERS):
-        yield _header(Entry(folder, "D", 0o755))
+        yield _header(SquashfsEntry(folder, "D", 0o755))
     scripts = {_RUN: _RUNSCRIPT} | {f"{_WRAPPERS}/{name}": '"${0##*/}"' for name in _names(calls)}
     for name, program in scripts.items():
         script = (_ENVIRONMENT % program).encode()
-        yield _header(Entry(name, "R", 0o755, size=len(script)))
+        yield _header(SquashfsEntry(name, "R", 0o755, size=len(script)))
         yield script + bytes(-len(script) % 512)
 
 

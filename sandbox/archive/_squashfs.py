@@ -39,7 +39,7 @@ _REMEDY = "On Debian and Ubuntu: apt-get install squashfs-tools (4.5 or newer)."
 
 
 @dataclass(frozen=True)
-class Entry:
+class SquashfsEntry:
     """One entry. `kind` is D, R, S, L, C, B or I; `target` a link's, `size` a file's in bytes, `device` its numbers."""
 
     name: str
@@ -127,10 +127,10 @@ def tools() -> str:
     if (program := shutil.which("unsquashfs")) is None:
         raise ToolMissing("squashfs-tools are not installed.", _REMEDY)
     said = subprocess.run([program, "-v"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"version (\d+)\.(\d+)[.\d]*", said)
-    if found is None or (int(found[1]), int(found[2])) < (4, 5):
+    version = re.search(r"version (\d+)\.(\d+)[.\d]*", said)
+    if version is None or (int(version[1]), int(version[2])) < (4, 5):
         raise ToolMissing("squashfs-tools are too old to read SIF files.", _REMEDY)
-    return found[0].removeprefix("version ")
+    return version[0].removeprefix("version ")
 
 
 def _program() -> str:
@@ -218,7 +218,7 @@ _LINE = re.compile(rb"((?:[^\\ ]|\\.)+) ([DRSLCBI]) (.*)\n", re.DOTALL)
 _DETAILS = re.compile(rb"(\d+) ([0-7]+) (\d+) (\d+) (.*)", re.DOTALL)
 
 
-def parse_entry(line: bytes, position: int) -> Entry:
+def parse_entry(line: bytes, position: int) -> SquashfsEntry:
     """The entry that a definition line states; `position` is how many bytes of data the files before it have.
 
     Raises:
@@ -229,19 +229,19 @@ def parse_entry(line: bytes, position: int) -> Entry:
         raise damaged()
     name, kind, rest = _unescaped(match[1]), match[2].decode(), match[3]
     if kind == "L":
-        return Entry(name, kind, target=_unescaped(rest))
-    found = _DETAILS.fullmatch(rest if kind != "D" else rest + b" ")
-    if found is None or len(found[2]) > 6 or max(map(len, (found[1], found[3], found[4]))) > 10:
+        return SquashfsEntry(name, kind, target=_unescaped(rest))
+    details = _DETAILS.fullmatch(rest if kind != "D" else rest + b" ")
+    if details is None or len(details[2]) > 6 or max(map(len, (details[1], details[3], details[4]))) > 10:
         raise damaged()
-    numbers = found[5].split()
+    numbers = details[5].split()
     size = _size(numbers, position) if kind == "R" else 0
-    return Entry(
+    return SquashfsEntry(
         name,
         kind if kind != "I" or numbers == [b"f"] else "socket",
-        int(found[2], 8) & 0o7777,
-        (int(found[3]), int(found[4])),
-        int(found[1]),
-        _text(found[5]) if kind == "S" else "",
+        int(details[2], 8) & 0o7777,
+        (int(details[3]), int(details[4])),
+        int(details[1]),
+        _text(details[5]) if kind == "S" else "",
         size,
         _device(numbers) if kind in "CB" else (0, 0),
     )

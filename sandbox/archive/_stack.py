@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from sandbox.archive._errors import ArchiveCode, ArchiveInvalid, shown
-from sandbox.archive._unpacked import GONE, Entry, Folder, Other, Room, Unpacked
+from sandbox.archive._unpacked import GONE, Allowance, Entry, Folder, Other, Unpacked
 
 Lookup = Callable[[str], Entry | None]
 """What stands at a path without leading slash, itself no link's target; None is nothing."""
@@ -74,7 +74,7 @@ class Stack:
             waiting += [(f"{path}/{part}", below) for part, below in merged if below]
 
 
-def require_closed(stack: Stack, layers: Iterable[Unpacked], room: Room) -> None:
+def require_closed(stack: Stack, layers: Iterable[Unpacked], room: Allowance) -> None:
     """Returns unless the image has a device node that a container could open.
 
     Raises:

@@ -31,7 +31,7 @@ _EXTENSION = 2**20  # as much as Go's reader takes for one extended header
 
 
 @dataclass(frozen=True)
-class Member:
+class TarMember:
     """One entry of a tar. `offset` is where its data begins in the stream, `size` how many bytes it has.
 
     `mode` holds the permissions, `device` the two numbers of a device node.
@@ -53,7 +53,7 @@ class _Extensions:
     long: dict[str, str] = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
 
-    def apply(self, member: Member) -> Member:
+    def apply(self, member: TarMember) -> TarMember:
         values = self.records | self.long
         self.long, self.records = {}, {}
         size = values.get("size")
@@ -81,7 +81,7 @@ class Tar:
         self.count = 0
         self._extensions = _Extensions()
 
-    def __iter__(self) -> Iterator[Member]:
+    def __iter__(self) -> Iterator[TarMember]:
         """Every member that is not an extended header; ends at the end-of-archive mark.
 
         Raises:
@@ -133,7 +133,7 @@ class Tar:
         if second.count(0) < len(second):
             raise self._damaged()
 
-    def _parse(self, block: bytes) -> Member:
+    def _parse(self, block: bytes) -> TarMember:
         total = sum(block) - sum(block[148:156]) + 8 * 32
         try:
             stated, size, mode = (_number(block[start:end]) for start, end in (_CHECKSUM, _SIZE, _MODE))
@@ -157,9 +157,9 @@ class Tar:
                 f"(tar type {kind!r}, for example a sparse file); {SAVE_AGAIN}.",
             )
         size = 0 if kind in _WITHOUT_DATA else size
-        return Member(name, kind, _text(block[157:257]), self._position, size, mode, device)
+        return TarMember(name, kind, _text(block[157:257]), self._position, size, mode, device)
 
-    def _extend(self, member: Member) -> None:
+    def _extend(self, member: TarMember) -> None:
         if not 0 <= member.size <= _EXTENSION:
             raise self._damaged()
         self._left = member.size
@@ -214,7 +214,7 @@ class Tar:
         return not_a_tar(self._what, block, layer=not self._marked)
 
 
-def _settled(member: Member) -> Member:
+def _settled(member: TarMember) -> TarMember:
     """A member of the oldest kind is a directory where its name, at last, ends as one."""
     if member.kind != b"\0":
         return member

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from sandbox.archive._elf import HEAD, Program, program
+from sandbox.archive._elf import HEAD, Executable, program
 from sandbox.archive._errors import BUILD_AGAIN, ArchiveCode, ArchiveInvalid, shown
-from sandbox.archive._tar import CHARACTER, DIRECTORY, HARD_LINK, REGULAR, SYMBOLIC_LINK, Member
+from sandbox.archive._tar import CHARACTER, DIRECTORY, HARD_LINK, REGULAR, SYMBOLIC_LINK, TarMember
 
 LINKS: Final = 40
 """As many symbolic links as the kernel follows in one path."""
@@ -52,7 +52,7 @@ class Folder:
     opaque: bool = False
 
 
-Entry = Folder | Link | Program | Other
+Entry = Folder | Link | Executable | Other
 """What stands at a path."""
 
 PLAIN: Final = Other()
@@ -65,7 +65,7 @@ _OPENED: Final = {
 
 
 @dataclass
-class Room:
+class Allowance:
     """How much may be kept of an image, and done for it; beyond that nothing is said of it.
 
     `names` and `characters` of them, and `steps` along links.
@@ -102,7 +102,7 @@ class Unpacked:
     `opening` is the name of a device node, if it holds any, that a container could open.
     """
 
-    def __init__(self, room: Room, what: str = "the layer") -> None:
+    def __init__(self, room: Allowance, what: str = "the layer") -> None:
         self._room, self._what = room, what
         self.root = Folder()
         self.opening: str | None = None
@@ -111,7 +111,7 @@ class Unpacked:
         self._replaced = False
         self._last: tuple[list[str], Folder] = ([], self.root)
 
-    def add(self, member: Member, read: Callable[[int], bytes]) -> None:
+    def add(self, member: TarMember, read: Callable[[int], bytes]) -> None:
         """Takes the layer's next entry; `read` gives its content.
 
         Raises:
@@ -149,7 +149,7 @@ class Unpacked:
                     raise self._unpackable(name, "something else of the layer takes its place")
         self._folders = []
 
-    def _require_names(self, member: Member, parts: list[str]) -> None:
+    def _require_names(self, member: TarMember, parts: list[str]) -> None:
         name = "/".join(parts)
         longest = max(len(part.encode("utf-8", "surrogateescape")) for part in parts)
         whole = len(name.encode("utf-8", "surrogateescape")) + 1
@@ -161,7 +161,7 @@ class Unpacked:
             raise self._unpackable(member, "its name stands twice in the layer")
         self._seen.add(key)
 
-    def _put(self, member: Member, folder: Folder, name: str, read: Callable[[int], bytes]) -> None:
+    def _put(self, member: TarMember, folder: Folder, name: str, read: Callable[[int], bytes]) -> None:
         if name.startswith(WHITEOUT):
             self._remove(member, folder, name.removeprefix(WHITEOUT))
         elif member.kind != DIRECTORY or not isinstance(folder.entries.get(name), Folder):
@@ -169,7 +169,7 @@ class Unpacked:
                 self._last, self._replaced = ([], self.root), True
             folder.entries[name] = self._entry(member, read)
 
-    def _empty(self, member: Member, parts: list[str]) -> None:
+    def _empty(self, member: TarMember, parts: list[str]) -> None:
         """Hides what layers below have in a folder; of a file that takes the mark it means nothing."""
         folder = self._into(member, parts[:-1])
         entry: Entry | None = folder.entries.get(parts[-1]) if parts else self.root
@@ -183,14 +183,14 @@ class Unpacked:
         if isinstance(entry, Folder):
             entry.opaque = True
 
-    def _remove(self, member: Member, folder: Folder, name: str) -> None:
+    def _remove(self, member: TarMember, folder: Folder, name: str) -> None:
         if name in ("", ".", ".."):
             raise self._unpackable(member, "it is the mark of something removed that has no name")
         if name in folder.entries:
             raise self._unpackable(member, "it removes what the same layer holds")
         folder.entries[name] = GONE
 
-    def _entry(self, member: Member, read: Callable[[int], bytes]) -> Entry:
+    def _entry(self, member: TarMember, read: Callable[[int], bytes]) -> Entry:
         if member.kind == DIRECTORY:
             return Folder()
         if member.kind == SYMBOLIC_LINK:
@@ -205,7 +205,7 @@ class Unpacked:
             return GONE if _device(member) == (0, 0) else _OPENED.get(_device(member), PLAIN)
         return PLAIN
 
-    def _linked(self, member: Member) -> Entry:
+    def _linked(self, member: TarMember) -> Entry:
         """What a hard link is another name of."""
         parts = _parts(member.link)
         if not parts:
@@ -218,7 +218,7 @@ class Unpacked:
             raise self._unpackable(member, "a hard link cannot lead to a directory")
         return entry
 
-    def _into(self, member: Member, parts: list[str]) -> Folder:
+    def _into(self, member: TarMember, parts: list[str]) -> Folder:
         """The folder that an entry is written to; what is missing of it is made, but not what links lead to."""
         if self._last[0] == parts:
             return self._last[1]
@@ -230,12 +230,12 @@ class Unpacked:
                     raise _NoRoomError
                 entry = at[-1].entries[part] = Folder()
             if isinstance(entry, Link):
-                found = self._walk([part], at)
-                if not isinstance(found, Folder):
+                target = self._walk([part], at)
+                if not isinstance(target, Folder):
                     raise self._unpackable(
                         member, f"the link {shown(part)} in its path leads to no folder of the layer"
                     )
-                entry = found
+                entry = target
             if not isinstance(entry, Folder):
                 raise self._unpackable(member, f"{shown(part)} in its path is no folder")
             at.append(entry)
@@ -266,7 +266,7 @@ class Unpacked:
                 return None if rest or isinstance(entry, Link) else entry
         return at[-1]
 
-    def _unpackable(self, member: Member | str, why: str) -> ArchiveInvalid:
+    def _unpackable(self, member: TarMember | str, why: str) -> ArchiveInvalid:
         name, link = (member, "") if isinstance(member, str) else (member.name, member.link)
         leads = f" → {shown(link)}" if link else ""
         return ArchiveInvalid(
@@ -275,7 +275,7 @@ class Unpacked:
         )
 
 
-def _device(member: Member) -> tuple[int, int]:
+def _device(member: TarMember) -> tuple[int, int]:
     """The numbers of a device as engines and the kernel cut them."""
     return member.device[0] & 0xFFF, member.device[1] & 0xFFFFF
 

@@ -10,6 +10,6 @@ from sandbox.conformance._canary import canary, canary_scan
 from sandbox.conformance._image import ensure as image
 from sandbox.conformance._job import limits
 from sandbox.conformance._result import Result
-from sandbox.conformance._run import Check, checks, run
+from sandbox.conformance._run import ConformanceCheck, checks, run
 
-__all__ = ["Check", "Result", "canary", "canary_scan", "checks", "image", "limits", "run"]
+__all__ = ["ConformanceCheck", "Result", "canary", "canary_scan", "checks", "image", "limits", "run"]

@@ -85,9 +85,9 @@ def ensure(engine: Engine) -> str:
 def _files() -> Iterator[_File]:
     inside = Path(__file__).with_name("inside")
     interpreter = Path(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))
-    found = _used(interpreter, inside.parent)
-    library = _library(found)
-    for path in found:
+    files = _used(interpreter, inside.parent)
+    library = _library(files)
+    for path in files:
         if path == interpreter or inside in path.parents:
             continue
         yield _File(_place(path, library), path.read_bytes(), 0o755 if ".so" in path.name else 0o644)
@@ -121,9 +121,9 @@ def _used(interpreter: Path, top: Path) -> list[Path]:
     return sorted({Path(line) for line in done.stdout.splitlines()})
 
 
-def _library(found: Iterable[Path]) -> Path:
+def _library(files: Iterable[Path]) -> Path:
     """The folder of the standard library."""
-    return next(path.parent for path in found if path.name == "os.py")
+    return next(path.parent for path in files if path.name == "os.py")
 
 
 def _place(path: Path, library: Path) -> str:

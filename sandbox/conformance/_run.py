@@ -34,20 +34,20 @@ _BOUNDS = {
 
 
 @dataclass(frozen=True)
-class Check:
+class ConformanceCheck:
     """A row of the suite: its name and what is denied, in words."""
 
     name: str
     denied: str
 
 
-def checks(profile: str, runtime: str = "runc") -> list[Check]:
+def checks(profile: str, runtime: str = "runc") -> list[ConformanceCheck]:
     """The rows for one profile and runtime, in the order of their results."""
-    acts = [Check(act.name, act.denied) for act in ACTS if act.concerns(profile, runtime)]
-    judged = [Check(name, denied) for name, (denied, _) in JUDGES.items()]
-    bounds = [Check(name, denied) for name, (denied, _) in _BOUNDS.items()]
-    last = Check(_LEFT, "containers, volumes and files that stay when a case is over")
-    return [*acts, Check(previous.NAME, previous.DENIED), *judged, *bounds, last]
+    acts = [ConformanceCheck(act.name, act.denied) for act in ACTS if act.concerns(profile, runtime)]
+    judged = [ConformanceCheck(name, denied) for name, (denied, _) in JUDGES.items()]
+    bounds = [ConformanceCheck(name, denied) for name, (denied, _) in _BOUNDS.items()]
+    last = ConformanceCheck(_LEFT, "containers, volumes and files that stay when a case is over")
+    return [*acts, ConformanceCheck(previous.NAME, previous.DENIED), *judged, *bounds, last]
 
 
 def run(
@@ -91,14 +91,14 @@ class _Suite:
                 facts.write_text(repr(self._facts(image) | told))
                 bounds = pool.submit(lambda: {name: self._outcome(image, facts, name) for name in _BOUNDS})
                 acts, later = (self._outcome(image, facts, part) for part in ("acts", "next"))
-                found = self._judge(acts, later, bounds.result())
+                outcomes = self._judge(acts, later, bounds.result())
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
-        found[_LEFT] = self._left()
+        outcomes[_LEFT] = self._left()
         rows = checks(self._profile, self._runtime)
-        return [self._result(row, found.get(row.name, "it was not tried")) for row in rows]
+        return [self._result(row, outcomes.get(row.name, "it was not tried")) for row in rows]
 
-    def _result(self, row: Check, got: str | None) -> Result:
+    def _result(self, row: ConformanceCheck, got: str | None) -> Result:
         return Result(row.name, row.denied, got is None, got or "", self._profile, self._runtime)
 
     def _facts(self, image: str) -> dict[str, object]:
@@ -147,17 +147,19 @@ class _Suite:
     ) -> dict[str, str | None]:
         """What could be done, by check; None where it was denied."""
         first = said(_log(acts))
-        found: dict[str, str | None] = dict.fromkeys(
+        outcomes: dict[str, str | None] = dict.fromkeys(
             (row.name for row in checks(self._profile, self._runtime)), _why(acts)
         )
-        found |= first.acts
+        outcomes |= first.acts
         left = set(first.world.get("left", ())) >= _ALWAYS_WRITABLE
-        found[previous.NAME] = said(_log(later)).acts.get(previous.NAME, _why(later)) if left else _why(acts)
+        outcomes[previous.NAME] = (
+            said(_log(later)).acts.get(previous.NAME, _why(later)) if left else _why(acts)
+        )
         for name, (_, judge) in JUDGES.items():
-            found[name] = _judged(judge, first.world, self._canary, _why(acts))
+            outcomes[name] = _judged(judge, first.world, self._canary, _why(acts))
         for name, (_, faults) in _BOUNDS.items():
-            found[name] = _bounded(name, bounds[name], faults)
-        return found
+            outcomes[name] = _bounded(name, bounds[name], faults)
+        return outcomes
 
     def _left(self) -> str | None:
         """What is still there after a while: a container that starts meanwhile holds every mount for a moment."""

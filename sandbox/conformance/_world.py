@@ -42,14 +42,14 @@ class Said:
 
 def said(log: str) -> Said:
     """The report in a container's log; lines that are none of it are passed over."""
-    found = Said()
+    report = Said()
     for line in log.splitlines():
         try:
             kind, name, value = ast.literal_eval(line)
         except (ValueError, SyntaxError, TypeError):
             continue
-        (found.acts if kind == "act" else found.world)[name] = value
-    return found
+        (report.acts if kind == "act" else report.world)[name] = value
+    return report
 
 
 def _mounts(world: World, canary: str) -> str | None:

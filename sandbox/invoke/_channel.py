@@ -23,7 +23,7 @@ class Closed(Exception):
     """The container has closed its standard output: it has ended, or will never answer again."""
 
 
-class Channel:
+class StandardStreams:
     """Standard input and output of one container, attached before it starts."""
 
     def __init__(self, engine: Engine, container: str) -> None:
@@ -81,16 +81,16 @@ class Channel:
 
     def _unpacked(self) -> list[bytes]:
         """The standard output in the frames that are complete; the engine makes frames of 32 KiB at most."""
-        found = []
+        pieces = []
         while len(self._frames) >= _HEADER.size:
             stream, length = _HEADER.unpack_from(self._frames)
             end = _HEADER.size + length
             if len(self._frames) < end:
                 break
             if stream == _STDOUT:
-                found.append(bytes(self._frames[_HEADER.size : end]))
+                pieces.append(bytes(self._frames[_HEADER.size : end]))
             del self._frames[:end]
-        return found
+        return pieces
 
     def _lines(self, data: bytes) -> list[bytes]:
         """The lines that `data` ends; one that grows past every answer is dropped as it comes."""

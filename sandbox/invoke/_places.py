@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.disks import Disk
+from sandbox.disks import BoundedDisk
 
 _EMPTY = ("/dev/shm", "/dev/mqueue")  # noqa: S108 - paths inside the container
 _LISTED = ("/dev", "/sys/fs/cgroup")
@@ -31,11 +31,11 @@ _SECONDS = 30
 
 
 @dataclass
-class Places:
+class WritablePlaces:
     """The writable places of one running container: `pid` is its first process on this host."""
 
     pid: int
-    disks: Mapping[str, Disk]
+    disks: Mapping[str, BoundedDisk]
     kept: Path
     _listed: dict[str, set[str]] = field(default_factory=dict)
 
@@ -79,15 +79,15 @@ class Places:
 
 def _writable(pid: int) -> set[str]:
     """Mount points that this process may write to, but those of the kernel's own file systems."""
-    found = set()
+    targets = set()
     for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
         target, options = before.split()[4:6]
         kind, _, whole = after.split()[:3]
         read_only = "ro" in options.split(",") or "ro" in whole.split(",")
         if not read_only and kind not in _KERNEL and not _is_device(pid, target):
-            found.add(target)
-    return found
+            targets.add(target)
+    return targets
 
 
 def _is_device(pid: int, target: str) -> bool:

@@ -18,12 +18,12 @@ from requests import RequestException
 from contract.bounds import MOST_PER_CONTAINER
 from evaluator.verdicts import PlatformFault
 from sandbox import accounts, collect, options, parse, run
-from sandbox.cgroups import Group
-from sandbox.disks import Disk
+from sandbox.cgroups import Cgroup
+from sandbox.disks import BoundedDisk
 from sandbox.engine import Engine, explanation, translate
 from sandbox.faults import EngineFault
-from sandbox.invoke._channel import Channel, Closed
-from sandbox.invoke._places import Places
+from sandbox.invoke._channel import Closed, StandardStreams
+from sandbox.invoke._places import WritablePlaces
 from sandbox.jobs import CaseJob, CaseOutcome
 
 _CALL = ["--invoke"]
@@ -39,9 +39,9 @@ class _Running:
     """A started container with everything that is looked at while it serves."""
 
     container: str
-    channel: Channel
-    places: Places
-    group: Group
+    channel: StandardStreams
+    places: WritablePlaces
+    group: Cgroup
     config: dict[str, Any]
     started: float
 
@@ -129,7 +129,7 @@ class Session:
         self._cleanup.callback(shutil.rmtree, self._job.scratch, ignore_errors=True)
         parse.start()
         self._inputs.mkdir(mode=0o755)
-        group = Group(self._job.name, info, privileged=True)
+        group = Cgroup(self._job.name, info, privileged=True)
         self._cleanup.callback(group.remove)
         made = run.make_disks(self._engine, self._job, image, self._cleanup)
         host = options.Host(int(info["NCPU"]), group.path)
@@ -140,7 +140,7 @@ class Session:
             container = str(created["Id"])
             if accounts.refused(self._engine, container, self._job.image) is not None:
                 raise NotServed("the image's accounts are no ordinary files")
-            channel = Channel(self._engine, container)
+            channel = StandardStreams(self._engine, container)
             self._cleanup.callback(channel.close)
             started = time.monotonic()
             self._engine.api.start(container)
@@ -150,7 +150,7 @@ class Session:
             raise EngineFault(PlatformFault.ENGINE_UNAVAILABLE, f"making a container: {error}") from error
         with translate("inspecting a container"):
             pid = int(self._engine.api.inspect_container(container)["State"]["Pid"])
-        places = Places(pid, made, self._job.scratch / "kept")
+        places = WritablePlaces(pid, made, self._job.scratch / "kept")
         if pid == 0:
             raise NotServed("the container ended at once")
         stopped = time.monotonic()
@@ -159,7 +159,7 @@ class Session:
         return _Running(container, channel, places, group, config, started + time.monotonic() - stopped)
 
     @contextmanager
-    def _frozen(self, container: str, group: Group) -> Iterator[None]:
+    def _frozen(self, container: str, group: Cgroup) -> Iterator[None]:
         """None of the container's processes runs meanwhile: nothing moves while root of this host walks there."""
         if options.runtime(self._job) == "runc" and group.freeze(container):
             try:
@@ -193,7 +193,7 @@ class Session:
         running.channel.send({"case": case.pseudonym, "arguments": arguments})
         return began
 
-    def _ask(self, channel: Channel, case: CaseJob, deadline: float) -> dict[str, Any]:
+    def _ask(self, channel: StandardStreams, case: CaseJob, deadline: float) -> dict[str, Any]:
         while time.monotonic() < deadline:
             said = channel.answer(case.pseudonym, min(deadline, time.monotonic() + _LOOK_EVERY))
             if case.stop is not None and case.stop.is_set():
@@ -218,7 +218,7 @@ class Session:
             options=options.receipt(running.config),
         )
 
-    def _collected(self, disk: Disk, case: CaseJob) -> parse.Checked:
+    def _collected(self, disk: BoundedDisk, case: CaseJob) -> parse.Checked:
         folder, suffix = self._job.scratch / str(self._served), case.task.output.suffix
         folder.mkdir()
         try:

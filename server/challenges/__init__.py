@@ -1,1 +1,1 @@
-"""Challenges and the versions of their files."""
+"""Challenges: what an organizer's file says, kept in every version that was in force."""

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from benchmarks.support.crowd import Answers, Ask, at_once
+from benchmarks.support.crowd import Ask, Timings, at_once
 from server.accounts.tokens import create_worker_token
 from server.database import SessionFactory, unit_of_work
 from tests.abuse.conftest import Front
@@ -68,7 +68,7 @@ def test_one_person_with_hundreds_of_requests_keeps_nobody_waiting(
         Ask("GET", "/api/v1/me", {"Authorization": f"Bearer {person().token}"}) for _ in range(2)
     )
 
-    async def flooded() -> tuple[Answers, Answers, int]:
+    async def flooded() -> tuple[Timings, Timings, int]:
         for ask in (greedy, other):  # so that both are known
             await at_once(front.url, ask, 1)
         flood = asyncio.create_task(at_once(front.url, greedy, 300))
@@ -97,7 +97,7 @@ def test_a_flood_of_log_ins_leaves_everything_else_quick(
         Ask("POST", "/api/v1/worker/heartbeat", worker, BEAT),
     ]
 
-    async def flooded() -> tuple[list[Answers], bool, Answers]:
+    async def flooded() -> tuple[list[Timings], bool, Timings]:
         flood = asyncio.gather(*[at_once(front.url, _log_in(), 1) for _ in range(100)])
         while front.lanes["passwords"].waiting < 50:
             await asyncio.sleep(0.01)
@@ -174,8 +174,8 @@ def test_requests_of_clients_that_left_are_not_run(front: Front) -> None:
     assert lane.admitted == before + 1
 
 
-def _joined(made: list[Answers]) -> Answers:
-    return Answers([status for one in made for status in one.statuses])
+def _joined(made: list[Timings]) -> Timings:
+    return Timings([status for one in made for status in one.statuses])
 
 
 def _quiet(front: Front) -> bool:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from benchmarks.support.crowd import Answers, Ask, at_once, every
+from benchmarks.support.crowd import Ask, Timings, at_once, every
 from benchmarks.support.services import installation, server
 from evaluator.spec import load_challenge
 from server.accounts.models import Account, TokenKind
@@ -85,7 +85,7 @@ def test_a_thousand_at_once_end_soon_and_leave_workers_and_health_alone(world: W
     assert set(health.counted()) == {200}, health.counted()
 
 
-async def _flooded(world: World, ask: Ask) -> tuple[Answers, Answers, Answers]:
+async def _flooded(world: World, ask: Ask) -> tuple[Timings, Timings, Timings]:
     over = asyncio.Event()
     held = json.dumps({"leases": [{"case_run": str(uuid4()), "claim_no": 1}]}).encode()
     beat = Ask("POST", "/api/v1/worker/heartbeat", {**JSON, **world.worker}, held)

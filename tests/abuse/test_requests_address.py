@@ -19,7 +19,7 @@ from server.settings import Settings, checked_url
 from tests.server.conftest import Person, Tus
 from worker.admin import up
 from worker.admin.doctor import public_address
-from worker.admin.findings import State
+from worker.admin.findings import FindingState
 from worker.admin.platform import Platform, server_environment
 from worker.embedded.account import SetupError
 
@@ -119,7 +119,7 @@ def test_what_is_no_such_address_is_refused(bad: str, settings: Settings) -> Non
         Settings.model_validate({**required, "public_url": bad})
     with pytest.raises(SetupError, match="--public-url"):
         up.public_address(bad)
-    assert public_address(bad, 8426).state is State.FAIL
+    assert public_address(bad, 8426).state is FindingState.FAIL
 
 
 def test_up_names_its_own_address_where_there_is_one_and_doctor_says_when_none_is_set(tmp_path: Path) -> None:
@@ -131,8 +131,8 @@ def test_up_names_its_own_address_where_there_is_one_and_doctor_says_when_none_i
         Platform.on(tmp_path, host="0.0.0.0", public_url="https://c.example").public_url
         == "https://c.example"
     )
-    assert public_address("", 8426).state is State.WARN
-    assert public_address("https://c.example", 8426).state is State.OK
+    assert public_address("", 8426).state is FindingState.WARN
+    assert public_address("https://c.example", 8426).state is FindingState.OK
 
 
 def test_every_answer_keeps_browsers_from_being_used_against_people(

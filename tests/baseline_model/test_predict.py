@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from baseline_model import inference
-from baseline_model.checkpoint import DEFAULT, Model, load_model, save
+from baseline_model.checkpoint import DEFAULT, TrainedModel, load_model, save
 from baseline_model.heads import fit_logistic, fit_ridge
 from baseline_model.network import fold, unfold
 from baseline_model.volumes import HEAD, Scan, box_mean, from_grid, onto_grid
@@ -20,7 +20,7 @@ CHALLENGE = load_challenge(Path(__file__).parents[2] / "challenges" / "fomo26" /
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
+def model() -> TrainedModel:
     return load_model()
 
 
@@ -56,7 +56,7 @@ def test_without_a_named_task_the_flags_decide() -> None:
         assert inference.guess_task(sequences, Path(output)) == task
 
 
-def test_an_empty_scan_still_gets_an_answer(model: Model) -> None:
+def test_an_empty_scan_still_gets_an_answer(model: TrainedModel) -> None:
     scan = Scan(np.zeros((40, 40, 20), dtype=np.float32), np.diag([2.0, 2.0, 5.0, 1.0]))
 
     assert np.isfinite(inference.predict(model, "task3", {"t1w": scan}))
@@ -65,12 +65,12 @@ def test_an_empty_scan_still_gets_an_answer(model: Model) -> None:
     assert mask.shape == (40, 40, 20)
 
 
-def test_an_unknown_task_is_refused(model: Model) -> None:
+def test_an_unknown_task_is_refused(model: TrainedModel) -> None:
     with pytest.raises(ValueError, match="unknown task"):
         inference.predict(model, "task7", {})
 
 
-def test_the_checkpoint_is_small_and_survives_a_round_trip(model: Model, tmp_path: Path) -> None:
+def test_the_checkpoint_is_small_and_survives_a_round_trip(model: TrainedModel, tmp_path: Path) -> None:
     assert DEFAULT.stat().st_size < 5_000_000
 
     save(model, tmp_path / "again.pt")

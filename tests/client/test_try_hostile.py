@@ -7,9 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from client.cases import Case
-from client.errors import ImageRefused
-from client.trial import Plan, connect, image_on_engine, try_cases
+from client.cases import LocalCase
+from client.errors import ArchiveRefused
+from client.trial import TrialPlan, connect, image_on_engine, try_cases
 from demo.images import ensure_base
 from evaluator.spec import Challenge
 from sandbox.engine import Engine
@@ -69,8 +69,8 @@ def calls(spec: Challenge) -> set[tuple[str, ...] | None]:
 def tried(engine: Engine, spec: Challenge, image: str, scan: Path, row: Container) -> str:
     limits = spec.limits.model_copy(update=SMALL | row.limits)
     inputs = {one.key: scan for one in spec.tasks[row.task].all_inputs}
-    plan = Plan(image, row.task, spec, row.name, limits, None)
-    ((_, outcome),) = try_cases(engine, plan, [Case("public", inputs)])
+    plan = TrialPlan(image, row.task, spec, row.name, limits, None)
+    ((_, outcome),) = try_cases(engine, plan, [LocalCase("public", inputs)])
     return outcome.verdict.code
 
 
@@ -93,6 +93,6 @@ def test_an_image_gets_the_servers_or_the_workers_verdict(
             code = VALID
             if isinstance(row, Image):
                 code = tried(engine, spec, image, scan, Container("any", "", "", "task5"))
-    except ImageRefused as error:
+    except ArchiveRefused as error:
         code = error.code
     assert row.expects(code), code

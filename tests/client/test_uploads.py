@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from client.api import Client
-from client.errors import ImageRefused, Local, Problem, Unreachable
+from client.errors import ArchiveRefused, Local, Problem, Unreachable
 from client.state import UploadMemory
 from client.uploads import read_archive, upload_archive, wait_for_image
 from tests.client.archives import image_archive
@@ -138,7 +138,7 @@ def test_a_refused_image_carries_the_checks_code(
     image_archive(tmp_path / "image.tar", architecture="arm64")
     with Client(server.url, participant.token) as client:
         upload = upload_archive(client, slug, participant.team, read_archive(tmp_path / "image.tar"))
-        with pytest.raises(ImageRefused, match="--platform linux/amd64") as refused:
+        with pytest.raises(ArchiveRefused, match="--platform linux/amd64") as refused:
             wait_for_image(client, upload, pause=soon)
     assert refused.value.code == "wrong_architecture"
 

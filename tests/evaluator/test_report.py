@@ -318,7 +318,7 @@ def test_no_number_of_a_participant_stops_a_plot(values, whole):
     for value in values:
         if charts.is_drawn(value):
             assert 0 < scale.at(value) < charts.WIDTH
-    drawn = charts.interval_plot("t", [charts.Interval("a", one, -one, one) for one in values], whole=whole)
+    drawn = charts.interval_plot("t", [charts.PlotRow("a", one, -one, one) for one in values], whole=whole)
     drawn += charts.box_plot("t", [("a", values), ("b", values[:1])])
     drawn += charts.group_plot("t", ["g", "h"], [("a", values), ("b", values[:1] * 2)])
     assert not re.search(r'"(nan|-?inf)"', drawn)

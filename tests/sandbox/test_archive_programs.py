@@ -11,7 +11,7 @@ from sandbox.archive import ArchiveCode, ArchiveInvalid, Bounds, DirectorySink, 
 from sandbox.archive._programs import Programs
 from sandbox.archive._stack import Stack
 from sandbox.archive._tar import Tar
-from sandbox.archive._unpacked import Room, Unpacked
+from sandbox.archive._unpacked import Allowance, Unpacked
 from tests.sandbox.archives import config, legacy, pack, special, tar
 
 PYTHON = ("python", "/app/predict.py")
@@ -177,7 +177,11 @@ def test_without_a_path_the_engines_own_is_taken(tmp_path: Any) -> None:
 
 def test_an_image_of_very_many_names_is_not_judged() -> None:
     data = layer(*[(f"f{number}", b"") for number in range(50)], ("bin/python", ARM))
-    for room, judged in ((Room(), True), (Room(names=40), False), (Room(characters=99), False)):
+    for room, judged in (
+        (Allowance(), True),
+        (Allowance(names=40), False),
+        (Allowance(characters=99), False),
+    ):
         tree = Unpacked(room)
         reader = Tar(io.BytesIO(data), what="it", most=Bounds().layer_members)
         for member in reader:
@@ -195,7 +199,7 @@ def test_an_image_of_very_many_names_is_not_judged() -> None:
 
 def test_a_maze_of_links_in_every_folder_of_path_costs_a_bounded_number_of_looks() -> None:
     maze = [special(f"l{number}", LINK, "d/../" * 200 + f"l{number + 1}") for number in range(39)]
-    tree = Unpacked(Room())
+    tree = Unpacked(Allowance())
     reader = Tar(io.BytesIO(layer(folder("d"), *maze, ("l39/python", ARM))), what="it", most=99)
     for member in reader:
         tree.add(member, reader.read)
@@ -211,7 +215,7 @@ def test_a_maze_of_links_in_every_folder_of_path_costs_a_bounded_number_of_looks
 
 
 def test_a_maze_of_links_costs_a_layer_a_bounded_number_of_steps() -> None:
-    room = Room(steps=50_000)
+    room = Allowance(steps=50_000)
     tree = Unpacked(room)
     maze = [special(f"l{number}", LINK, "d/../" * 200 + f"l{number + 1}") for number in range(39)]
     files = [(f"l0/f{number}/g", b"") for number in range(100)]

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import options, seccomp
 from sandbox.conformance.inside.files import MASKED
-from sandbox.disks import Disk
+from sandbox.disks import BoundedDisk
 from sandbox.faults import EngineFault
 from sandbox.jobs import CaseJob, Slot
 from sandbox.options import Host, Mounts, build, cores, receipt, refused_volumes, volumes_to_bound
@@ -45,7 +45,7 @@ def test_every_bound_is_set(job: CaseJob, tmp_path: Path) -> None:
 
 
 def test_inputs_are_read_only_and_nothing_else_is_mounted_but_disks(job: CaseJob, tmp_path: Path) -> None:
-    disk = Disk("proctor-x.0", "/dev/loop7", tmp_path)
+    disk = BoundedDisk("proctor-x.0", "/dev/loop7", tmp_path)
     mounts = build(job, HOST, Mounts(tmp_path, {"/output": disk, "/tmp": disk}))["HostConfig"]["Mounts"]
     assert [mount["Target"] for mount in mounts] == ["/input", "/output", "/tmp"]
     assert mounts[0]["ReadOnly"]
@@ -94,7 +94,7 @@ def test_no_more_processors_are_asked_for_than_the_host_has(
 
 
 def test_the_strict_profile_has_no_root(make_job: Callable[..., CaseJob], tmp_path: Path) -> None:
-    disk = Disk("proctor-x.0", "/dev/loop7", tmp_path)
+    disk = BoundedDisk("proctor-x.0", "/dev/loop7", tmp_path)
     job = make_job(profile="strict", slot=Slot(uid=61_005))
     config = build(job, HOST, Mounts(tmp_path, {"/output": disk}))
     assert config["User"] == "61005:61005"
@@ -234,7 +234,7 @@ def test_a_container_is_told_its_time_and_python_keeps_nothing_back(
 def test_options_for_another_image_hold_nothing_that_this_one_chose(
     make_job: Callable[..., CaseJob], tmp_path: Path
 ) -> None:
-    disk = Disk("proctor-x.0", "/dev/loop7", tmp_path)
+    disk = BoundedDisk("proctor-x.0", "/dev/loop7", tmp_path)
     long = "/" + "x" * 300
     image = {"Config": {"Env": [f"LD_LIBRARY_PATH=/{'y' * 200_000}", "GCONV_PATH=/x"], "Volumes": {long: {}}}}
     config = build(make_job(), HOST, Mounts(tmp_path, {"/output": disk, long: disk}), image)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import cgroups
-from sandbox.cgroups import Group, Usage
+from sandbox.cgroups import Cgroup, Usage
 from sandbox.gpu import Sampler, gpus, peak
 
 V1 = {
@@ -38,14 +38,14 @@ def test_both_versions_of_control_groups_are_read(tmp_path: Path, monkeypatch: p
         write(tmp_path / controller / "proctor" / "old", files)
     write(tmp_path / "proctor" / "new", V2)
     host = {"CgroupDriver": "cgroupfs", "CgroupVersion": "1"}
-    old = Group("old", host, privileged=True).read("container")
+    old = Cgroup("old", host, privileged=True).read("container")
     assert (old.memory, old.cpu_seconds, old.processes, old.oom_kills) == (4096, 1.5, 3, 0)
-    new = Group("new", host | {"CgroupVersion": "2"}, privileged=True).read("container")
+    new = Cgroup("new", host | {"CgroupVersion": "2"}, privileged=True).read("container")
     assert (new.memory, new.cpu_seconds, new.processes, new.oom_kills) == (8192, 2.5, 7, 1)
 
 
 def test_what_the_host_hides_is_not_known() -> None:
-    usage = Group("hidden", {"CgroupDriver": "systemd", "CgroupVersion": "2"}, privileged=True).read("x")
+    usage = Cgroup("hidden", {"CgroupDriver": "systemd", "CgroupVersion": "2"}, privileged=True).read("x")
     assert (usage.memory, usage.cpu_seconds, usage.processes) == (None, None, None)
 
 
@@ -91,7 +91,7 @@ def test_the_tool_is_asked_for_this_gpu_until_the_block_ends(
 def test_the_host_s_own_figures_are_never_those_of_a_container_that_has_just_ended() -> None:
     ended = subprocess.Popen(["true"])
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # it stays there, without a group of its own
-    group = Group("ended", {"CgroupVersion": "1"}, privileged=False)
+    group = Cgroup("ended", {"CgroupVersion": "1"}, privileged=False)
     group.follow(ended.pid)
     ended.wait()
     assert group.read("-") == Usage()

@@ -11,7 +11,7 @@ from tests.server.lab import Entrant, FakeWorker, Lab
 from tests.server.test_admin_commands import Admin, admin  # noqa: F401 - a fixture
 from tests.server.test_retry import end, half  # noqa: F401 - a fixture
 from worker.admin.doctor import recorded
-from worker.admin.findings import State
+from worker.admin.findings import FindingState
 
 Half = tuple[str, FakeWorker]
 
@@ -128,7 +128,7 @@ def test_queue_forecast_and_doctor_say_what_is_parked_and_errored(
         in json.loads(admin("forecast", "--json").output)["note"]
     )
     finding, *_ = recorded(tmp_path)
-    assert (finding.state, finding.found) == (State.WARN, said)
+    assert (finding.state, finding.found) == (FindingState.WARN, said)
 
 
 def test_a_doctor_without_an_installation_says_nothing_of_evaluations(

@@ -12,7 +12,7 @@ from server.evaluations.models import Evaluation
 from server.submissions.retry import retry
 from tests.server.lab import Entrant, Lab
 from tests.server.test_scoring_faults import in_scoring, turn
-from worker.score.child import ScorerFailed, ScorerLost, failure
+from worker.score.child import ScorerLost, ScoringFailed, failure
 from worker.score.evaluations import score_waiting
 
 LABELS = ["0", "1", "0", "1", "0"]
@@ -66,9 +66,9 @@ def test_references_that_are_gone_park_the_scoring_until_they_are_back(lab: Lab,
 @pytest.mark.parametrize(
     ("code", "text", "kind"),
     [
-        (2, "references.csv:4: label '89+' is no number", ScorerFailed),
-        (1, "Traceback (most recent call last): …", ScorerFailed),
-        (-signal.SIGSEGV, "", ScorerFailed),
+        (2, "references.csv:4: label '89+' is no number", ScoringFailed),
+        (1, "Traceback (most recent call last): …", ScoringFailed),
+        (-signal.SIGSEGV, "", ScoringFailed),
         (-signal.SIGKILL, "", ScorerLost),
         (-signal.SIGTERM, "", ScorerLost),
         (2, f"report.json: {os.strerror(errno.ENOSPC)}", ScorerLost),
@@ -76,7 +76,7 @@ def test_references_that_are_gone_park_the_scoring_until_they_are_back(lab: Lab,
     ],
 )
 def test_a_scorer_that_was_killed_or_had_no_disk_is_disturbed_and_any_other_has_failed(
-    code: int, text: str, kind: type[ScorerFailed]
+    code: int, text: str, kind: type[ScoringFailed]
 ) -> None:
     found = failure("task5", code, text)
     assert type(found) is kind

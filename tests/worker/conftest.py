@@ -23,7 +23,7 @@ from tests.worker.queues import SECONDS, Admin
 from tests.worker.slots import CHALLENGE, LIMITS, MIB, Start
 from worker.admin.main import collect
 from worker.run.config import RunConfig
-from worker.run.host import Host
+from worker.run.host import HostFolder
 from worker.run.runner import Runner
 
 HERE = Path(__file__).parent
@@ -71,7 +71,7 @@ def lab(image: str) -> Iterator[LeaseServer]:
 def start(lab: LeaseServer, folder: Path, image: str) -> Iterator[Start]:
     """Starts a slot of two cores that looks at the queue; all are stopped at the end, their cases handed back."""
     started: list[tuple[Runner, threading.Thread]] = []
-    Host(folder / "worker").mark_warm(image)
+    HostFolder(folder / "worker").mark_warm(image)
 
     def start(**changes: object) -> Runner:
         config = RunConfig(

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from sandbox.engine import Engine
 from worker.admin import doctor
-from worker.admin.findings import Finding, State
+from worker.admin.findings import DoctorFinding, FindingState
 from worker.admin.main import collect
 from worker.admin.platform import Platform, run_worker_environment, server_environment, services
-from worker.admin.slots import Slot, deal
+from worker.admin.slots import SlotShare, deal
 from worker.admin.up import serve
 from worker.embedded.account import SetupError
 from worker.embedded.data import CHECKOUT, data_directory, path_digest, prepare
@@ -65,29 +65,29 @@ def test_doctor_says_what_to_do_without_an_engine(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
     (finding,) = doctor.engine(Engine.connect)
     gc.collect()  # docker-py leaves a refused socket to the collector, which warns about it
-    assert finding.state is State.FAIL
+    assert finding.state is FindingState.FAIL
     assert "make engine" in finding.remedy
 
 
 @pytest.mark.parametrize(
     ("finding", "state"),
     [
-        (doctor.python((3, 10)), State.FAIL),
-        (doctor.architecture("Linux", "aarch64"), State.FAIL),
-        (doctor.engine_version("19.03.8"), State.FAIL),
-        (doctor.engine_version("20.10.24+dfsg1"), State.OK),
-        (doctor.storage("vfs"), State.WARN),
-        (doctor.disk("disk", Path("/tmp"), warn=1, fail=10**18), State.FAIL),
-        (doctor.disk("disk", Path("/tmp"), warn=10**18, fail=1), State.WARN),
+        (doctor.python((3, 10)), FindingState.FAIL),
+        (doctor.architecture("Linux", "aarch64"), FindingState.FAIL),
+        (doctor.engine_version("19.03.8"), FindingState.FAIL),
+        (doctor.engine_version("20.10.24+dfsg1"), FindingState.OK),
+        (doctor.storage("vfs"), FindingState.WARN),
+        (doctor.disk("disk", Path("/tmp"), warn=1, fail=10**18), FindingState.FAIL),
+        (doctor.disk("disk", Path("/tmp"), warn=10**18, fail=1), FindingState.WARN),
     ],
 )
-def test_doctor_judges(finding: Finding, state: State) -> None:
+def test_doctor_judges(finding: DoctorFinding, state: FindingState) -> None:
     assert finding.state is state
-    assert state is State.OK or finding.remedy
+    assert state is FindingState.OK or finding.remedy
 
 
 def test_run_workers_are_told_neither_database_nor_data_directory(platform: Platform) -> None:
-    env = run_worker_environment(platform, Slot((0,), 2**30))
+    env = run_worker_environment(platform, SlotShare((0,), 2**30))
     server = server_environment(platform)
     assert not {"DATABASE_URL", "PROCTOR_DATA", "PROCTOR_SECRET_KEY", "PROCTOR_SETUP_TOKEN"} & set(env)
     assert not any(server["PROCTOR_SECRET_KEY"] in value for value in env.values())

@@ -17,7 +17,7 @@ from evaluator.spec import Limits
 from sandbox import options
 from sandbox.conformance import limits
 from worker.run.config import RunConfig
-from worker.run.host import Host
+from worker.run.host import HostFolder
 from worker.run.host_check import HostCheck, Unfit
 from worker.run.lease_client import LeaseClient
 from worker.run.slots import user_of, whole_slot
@@ -60,7 +60,7 @@ def make_check(server: tuple[type[_Server], str], tmp_path: Path) -> Iterator[Ca
     def make_check(slot: str = "run-1", **changes: Any) -> HostCheck:
         config = RunConfig(server_url=server[1], worker_token=SecretStr("x"), worker_dir=tmp_path / "worker")
         clients.append(LeaseClient(config, slot))
-        host = Host(config.worker_dir)
+        host = HostFolder(config.worker_dir)
         return HostCheck(config, host, replace(whole_slot(config, host, slot), **changes), clients[-1])
 
     yield make_check
@@ -139,11 +139,11 @@ def test_a_server_that_does_not_answer_is_told_later(
 
 
 def test_every_slot_of_a_host_has_a_user_of_its_own_and_keeps_it(tmp_path: Path) -> None:
-    host = Host(tmp_path)
+    host = HostFolder(tmp_path)
     users = [user_of(host, f"run-{number}") for number in range(8)]
     assert len(set(users)) == 8
     assert all(61_000 <= user < 61_184 for user in users)
-    assert [user_of(Host(tmp_path), f"run-{number}") for number in range(8)] == users
+    assert [user_of(HostFolder(tmp_path), f"run-{number}") for number in range(8)] == users
 
 
 def test_limits_name_a_runtime_or_none() -> None:

@@ -15,7 +15,7 @@ from contract.images import ImageFacts
 from sandbox.archive import DirectorySink, canonical_name, check_archive
 from sandbox.engine import Engine
 from tests.sandbox.archives import config, legacy, pack, tar
-from worker.run.host import Host
+from worker.run.host import HostFolder
 from worker.run.image_cache import ImageCache, used_by
 from worker.run.images import ensure_image
 from worker.run.wipe import wipe
@@ -28,7 +28,7 @@ class Worker:
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine, self.folder = engine, folder
-        self.host = Host(folder / "worker")
+        self.host = HostFolder(folder / "worker")
         self.sink = DirectorySink(folder / "blobs")
         self.loaded: list[str] = []
 

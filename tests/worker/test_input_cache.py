@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tests.worker.lease_server import LeaseServer
 from tests.worker.slots import Start, until
 from worker.run.__main__ import app
-from worker.run.host import Host
+from worker.run.host import HostFolder
 from worker.run.input_cache import InputCache, Wiped
 
 HERE, THERE = "https://here.example", "https://there.example"
@@ -157,7 +157,7 @@ def test_what_a_killed_worker_was_fetching_goes_and_what_a_living_one_fetches_st
 
 
 def test_a_command_empties_the_cache_and_what_killed_workers_left(tmp_path: Path) -> None:
-    host, downloads = Host(tmp_path), Downloads()
+    host, downloads = HostFolder(tmp_path), Downloads()
     downloads.bring(InputCache(tmp_path / "inputs", 10**6), downloads.add(b"scan"), tmp_path / "target")
     os.close(host.take_slot("killed"))
     left = host.scratch("killed") / "case-1" / "inputs" / "t1w.nii.gz"

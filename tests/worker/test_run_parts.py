@@ -24,11 +24,11 @@ from worker.run.config import RunConfig
 from worker.run.engine_connection import EngineConnection
 from worker.run.executor import Executor
 from worker.run.heartbeat import Heartbeat
-from worker.run.host import Host
+from worker.run.host import HostFolder
 from worker.run.image_cache import ImageCache
 from worker.run.input_cache import InputCache
 from worker.run.lease_client import LeaseClient
-from worker.run.pace import Pace
+from worker.run.pace import PrefetchPace
 from worker.run.prefetch import Prefetch
 from worker.run.readiness import Readiness
 from worker.run.settle import Settler, counts
@@ -68,7 +68,7 @@ class Parts:
     def __init__(
         self, client: LeaseClient, heartbeat: Heartbeat, config: RunConfig, connection: EngineConnection
     ) -> None:
-        self.host, self.stopping = Host(config.worker_dir), threading.Event()
+        self.host, self.stopping = HostFolder(config.worker_dir), threading.Event()
         self.executor = Executor(
             "one",
             host=self.host,
@@ -96,7 +96,7 @@ class Parts:
 class RunAlone:
     """Containers that each have to run once more, alone on the host, once `ended` is set."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: HostFolder) -> None:
         self.host, self.ended = host, threading.Event()
 
     def outcome(self, case: LeasedCase) -> CaseOutcome:
@@ -225,7 +225,7 @@ def test_an_engine_that_fails_while_the_next_case_is_prepared_gives_the_case_bac
 
 
 def test_who_runs_alone_waits_for_the_others_and_lets_none_in_before_it(tmp_path: Path) -> None:
-    hosts = [Host(tmp_path) for _ in range(3)]
+    hosts = [HostFolder(tmp_path) for _ in range(3)]
     order: list[str] = []
     entered, leave = threading.Event(), threading.Event()
 
@@ -259,7 +259,7 @@ def test_who_runs_alone_waits_for_the_others_and_lets_none_in_before_it(tmp_path
 
 
 def test_a_container_is_overdue_once_its_time_is_over_and_not_after_it_ended(tmp_path: Path) -> None:
-    host = Host(tmp_path)
+    host = HostFolder(tmp_path)
     os.close(host.take_slot("one"))
     for case, seconds in (("slow-1", -1.0), ("quick-1", 60.0), ("ended-1", -1.0)):
         (host.scratch("one") / case).mkdir(parents=True)
@@ -305,7 +305,7 @@ def test_a_slot_is_dealt_out_in_cores_and_memory() -> None:
 
 
 def test_the_next_case_is_leased_as_late_as_it_can_be_ready_in_time() -> None:
-    pace, one, two, three = Pace(), *(UUID(int=number) for number in range(3))
+    pace, one, two, three = PrefetchPace(), *(UUID(int=number) for number in range(3))
     assert pace.wait(one) is None, "nobody knows yet how long its cases take"
     pace.prepared(2.0)
     pace.ran(one, 60.0)

@@ -11,7 +11,7 @@ from sandbox.engine import Engine
 from sandbox.invoke import Session
 from tests.worker.lease_server import LeaseServer
 from tests.worker.slots import MIB, Start, until
-from worker.run.host import Host
+from worker.run.host import HostFolder
 
 
 def answers(lab: LeaseServer, cases: list[str]) -> list[float]:
@@ -25,7 +25,7 @@ def serve(lab: LeaseServer, count: int, *, what: str = "answers", **settings: in
 
 
 def nothing_serves(engine: Engine, folder: Path) -> bool:
-    prefix = Host(folder / "worker").container_prefix("slot")
+    prefix = HostFolder(folder / "worker").container_prefix("slot")
     return not engine.api.containers(filters={"name": prefix})
 
 
@@ -80,7 +80,7 @@ def test_whoever_wants_to_be_alone_on_the_host_waits_for_no_kept_container_for_l
     alone = threading.Event()
 
     def want() -> None:
-        with Host(folder / "worker").alone():
+        with HostFolder(folder / "worker").alone():
             alone.set()
 
     waiting = threading.Thread(target=want)
@@ -99,7 +99,7 @@ def test_it_is_ended_within_a_batch_where_somebody_wants_to_be_alone(
     start()
     until(lambda: len(lab.finished) >= 1)
     began = time.monotonic()
-    with Host(folder / "worker").alone():
+    with HostFolder(folder / "worker").alone():
         assert time.monotonic() - began < 4
         assert len(lab.finished) < 5
     found = answers(lab, cases)
@@ -130,7 +130,7 @@ def test_nothing_runs_beside_the_container_that_answered_what_is_repeated(
 ) -> None:
     cases = serve(lab, 4, what="sleeps-0.5", repeat=3)
     start(slot_memory=256 * MIB)
-    prefix, seen = Host(folder / "worker").container_prefix("slot"), set()
+    prefix, seen = HostFolder(folder / "worker").container_prefix("slot"), set()
     while len(lab.finished) < len(cases):
         running = engine.api.containers(filters={"name": prefix})
         seen.add(tuple(sorted("serves" if one["Names"][0].endswith("-0") else "repeats" for one in running)))

@@ -15,7 +15,7 @@ from server.wakeups import wake_run_workers
 from tests.worker.lease_server import LeaseServer
 from tests.worker.slots import LIMITS, MIB, Start, containers, until
 from worker.embedded.data import CHECKOUT
-from worker.run.host import Host
+from worker.run.host import HostFolder
 
 
 def test_cases_are_run_measured_and_leave_nothing(
@@ -192,7 +192,7 @@ def _wakes_up(redis_url: str, engine: Engine, case: str) -> bool:
 def test_a_second_signal_hands_back_what_the_first_let_run(
     lab: LeaseServer, engine: Engine, folder: Path, image: str, redis_url: str
 ) -> None:
-    Host(folder / "worker").mark_warm(image)
+    HostFolder(folder / "worker").mark_warm(image)
     (case,) = lab.add("hangs")
     environment = {
         "PATH": os.environ["PATH"],

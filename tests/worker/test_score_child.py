@@ -8,7 +8,7 @@ import pytest
 from evaluator.spec import merge
 from server.disk import Room
 from tests.evaluator.datasets import numbers
-from worker.score.child import ScorerFailed, score
+from worker.score.child import ScoringFailed, score
 
 
 def test_a_metric_of_ours_that_fails_is_a_fault_of_ours_and_names_itself(tmp_path):
@@ -17,7 +17,7 @@ def test_a_metric_of_ours_that_fails_is_a_fault_of_ours_and_names_itself(tmp_pat
     broken = {"odd": {"metric": "tests.evaluator.broken_metrics:raises"}}
     content = merge(dataset.challenge.model_dump(mode="json"), {"boards": {"task1": {"metrics": broken}}})
     (tmp_path / "challenge.json").write_text(json.dumps(content))
-    with pytest.raises(ScorerFailed, match=r"broken_metrics:raises failed: it raised KeyError"):
+    with pytest.raises(ScoringFailed, match=r"broken_metrics:raises failed: it raised KeyError"):
         score(tmp_path, board="task1", references=dataset.references, room=Room(tmp_path, 0))
 
 
@@ -30,6 +30,6 @@ def test_a_report_that_cannot_be_read_is_a_fault_of_ours_and_says_why(tmp_path, 
     script.write_text(f"#!/bin/sh\nprintf '%s' '{written}' > {tmp_path}/task1.json\n")
     script.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(script))
-    with pytest.raises(ScorerFailed, match=rf"task1: its report cannot be read: .*{said}") as failed:
+    with pytest.raises(ScoringFailed, match=rf"task1: its report cannot be read: .*{said}") as failed:
         score(tmp_path, board="task1", references=tmp_path, room=Room(tmp_path, 0))
     assert "https://" not in str(failed.value)

@@ -31,7 +31,7 @@ class FileCount(BaseModel):
     bytes: int
 
 
-class Manifest(BaseModel):
+class BackupManifest(BaseModel):
     """What a backup holds: rows by table, of one moment, and files by directory."""
 
     rows: dict[str, int]
@@ -44,7 +44,7 @@ class Manifest(BaseModel):
         fresh.replace(folder / _MANIFEST)
 
     @classmethod
-    def read(cls, folder: Path) -> "Manifest | None":
+    def read(cls, folder: Path) -> "BackupManifest | None":
         """The list of a backup; None if it has none that can be read."""
         try:
             return cls.model_validate_json((folder / _MANIFEST).read_text())

@@ -54,11 +54,11 @@ def _results(profiles: list[Profile]) -> list[Result]:
 def table(results: list[Result]) -> Table:
     """A row per check, a column per profile and runtime; what failed says what could be done."""
     modes = list(dict.fromkeys((result.profile, result.runtime) for result in results))
-    found: dict[str, dict[tuple[str, str], Result]] = defaultdict(dict)
+    by_check: dict[str, dict[tuple[str, str], Result]] = defaultdict(dict)
     for result in results:
-        found[result.name][result.profile, result.runtime] = result
+        by_check[result.name][result.profile, result.runtime] = result
     shown = Table("check", "denied", *[" ".join(mode) for mode in modes], box=None, pad_edge=False)
-    for name, row in found.items():
+    for name, row in by_check.items():
         said = next(iter(row.values())).denied
         shown.add_row(name, said, *[_cell(row.get(mode)) for mode in modes])
     return shown

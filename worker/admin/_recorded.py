@@ -10,12 +10,12 @@ from server.evaluations.errors import headline
 from server.leaderboard.bases import Stale, stale
 from server.queue.slots import SlotState, slot_states
 from server.tables import open_database
-from worker.admin.findings import Finding, State
+from worker.admin.findings import DoctorFinding, FindingState
 from worker.embedded.account import SetupError
 from worker.embedded.postgres import Postgres
 
 
-def findings(data: Path, url: str | None) -> list[Finding]:
+def findings(data: Path, url: str | None) -> list[DoctorFinding]:
     """What the database at `url`, or the embedded one of `data`, tells; nothing where it does not answer."""
     try:
         sessions = open_database(url or Postgres(data).url(), pool_size=1)
@@ -30,29 +30,29 @@ def findings(data: Path, url: str | None) -> list[Finding]:
         sessions.kw["bind"].dispose()
 
 
-def failures(found: str | None) -> Finding:
+def failures(counted: str | None) -> DoctorFinding:
     """What the platform failed at lately and what waits for a fault to pass."""
-    if found is None:
-        return Finding("evaluations", State.OK, "none errored in the last day, none parked")
+    if counted is None:
+        return DoctorFinding("evaluations", FindingState.OK, "none errored in the last day, none parked")
     remedy = "'proctor-admin errors' says why; 'proctor-admin retry' runs again what is errored."
-    return Finding("evaluations", State.WARN, found, remedy)
+    return DoctorFinding("evaluations", FindingState.WARN, counted, remedy)
 
 
-def strange(states: Sequence[SlotState]) -> Iterator[Finding]:
+def strange(states: Sequence[SlotState]) -> Iterator[DoctorFinding]:
     """Slots that return too much of what they are leased, or hold it too long."""
     for state in states:
         if state.warning is not None and state.refused is None:
             remedy = (
                 "Look at that host; 'proctor-admin revoke-worker' shuts a worker out and puts its cases back."
             )
-            yield Finding(f"slot {state.slot.name}", State.WARN, state.warning, remedy)
+            yield DoctorFinding(f"slot {state.slot.name}", FindingState.WARN, state.warning, remedy)
 
 
-def metrics(found: Sequence[Stale]) -> Iterator[Finding]:
+def metrics(differing: Sequence[Stale]) -> Iterator[DoctorFinding]:
     """Whether present metrics are those that scored what the leaderboards hold."""
-    if not found:
-        yield Finding("metrics", State.OK, "those that scored what the leaderboards hold")
-    for check in found:
+    if not differing:
+        yield DoctorFinding("metrics", FindingState.OK, "those that scored what the leaderboards hold")
+    for check in differing:
         were = f"{check.evaluations} evaluation{'s were' if check.evaluations != 1 else ' was'} scored"
         what = (
             f"how {were} is not known"
@@ -62,4 +62,4 @@ def metrics(found: Sequence[Stale]) -> Iterator[Finding]:
         remedy = (
             "The leaderboards list them as scored otherwise; what their teams submit from now on is ranked."
         )
-        yield Finding("metrics", State.WARN, f"{check.challenge}: {what}", remedy)
+        yield DoctorFinding("metrics", FindingState.WARN, f"{check.challenge}: {what}", remedy)

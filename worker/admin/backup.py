@@ -17,8 +17,8 @@ from worker.admin._backup import (
     IN_BACKUPS,
     KEPT,
     UNFINISHED,
+    BackupManifest,
     FileCount,
-    Manifest,
     counted_files,
     dump,
     load,
@@ -56,7 +56,7 @@ def backup(
         # In this order, and no blob is removed meanwhile: so no row of the dump refers to one that is missing.
         rows = dump(postgres, folder / DUMP)
         files = {name: _copied(directory / name, folder / name) for name in KEPT}
-        Manifest(rows=rows, files=files).write(folder)
+        BackupManifest(rows=rows, files=files).write(folder)
     say(f"{folder}: {_said(rows, files)}")
 
 
@@ -72,7 +72,7 @@ def restore(
     Rows and files are counted against what the backup says it holds. Start it with 'proctor-admin up'.
     """
     directory = _embedded(data)
-    manifest = Manifest.read(folder)
+    manifest = BackupManifest.read(folder)
     if manifest is None:
         fail(f"{folder} is no whole backup: manifest.json is missing or cannot be read. It is written last.")
     there = [name for name in ("postgres", *KEPT) if (directory / name).exists()]
@@ -155,8 +155,8 @@ def _copy(source: str, target: str) -> str:
 
 
 def _signature(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, int(found.st_mtime)
+    state = path.stat()
+    return state.st_size, int(state.st_mtime)
 
 
 def _said(rows: dict[str, int], files: dict[str, FileCount]) -> str:

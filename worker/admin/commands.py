@@ -15,7 +15,7 @@ from typing import Any
 from typer.core import MarkupMode, TyperCommand
 from typer.main import get_group
 
-from evaluator.terminal import Group
+from evaluator.terminal import CommandGroup
 
 _HERE = Path(__file__).parent
 
@@ -47,7 +47,7 @@ class Deferred(TyperCommand):
         return get_group(app).commands[str(self.name)].make_context(*arguments, **more)
 
 
-class Commands(Group):
+class Commands(CommandGroup):
     """All commands that modules of this package declare, in alphabetical order."""
 
     def __init__(self, **settings: Any) -> None:

@@ -38,10 +38,10 @@ def show_datasets(
     """Every version of a challenge's cases: its labels, who imported it, what ran on it, its size and its state."""
     settings = settings_of(data)
     with work(settings) as session:
-        found = versions.versions(
+        datasets = versions.versions(
             session, get_challenge(session, challenge), phase=phase, task=task, settings=settings
         )
-        rows = [dataset_out(dataset) for dataset in found]
+        rows = [dataset_out(dataset) for dataset in datasets]
     if as_json:
         show_json([row.model_dump(mode="json") for row in rows])
     else:
@@ -115,15 +115,15 @@ def drop_dataset(
     settings = settings_of(data)
     with work(settings) as session:
         if digest is not None:
-            found = [versions.find_version(session, digest, challenge=challenge, phase=phase, task=task)]
+            chosen = [versions.find_version(session, digest, challenge=challenge, phase=phase, task=task)]
         else:
             within = None if challenge is None else get_challenge(session, challenge)
-            found = versions.unused(session, within, phase=phase, task=task)
-        freed = sum(versions.drop(session, dataset, settings=settings, actor=ACTOR) for dataset in found)
-        names = "\n".join(_name(dataset) for dataset in found)
-        if found:
+            chosen = versions.unused(session, within, phase=phase, task=task)
+        freed = sum(versions.drop(session, dataset, settings=settings, actor=ACTOR) for dataset in chosen)
+        names = "\n".join(_name(dataset) for dataset in chosen)
+        if chosen:
             make_sure(f"{names}\nTheir files are removed, {freed / 1e6:,.1f} MB.", yes=yes)
-    say(f"{counted(len(found), 'version')} dropped, {freed / 1e6:,.1f} MB freed")
+    say(f"{counted(len(chosen), 'version')} dropped, {freed / 1e6:,.1f} MB freed")
 
 
 def _name(dataset: Dataset) -> str:

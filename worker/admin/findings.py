@@ -11,7 +11,7 @@ class Profile(StrEnum):
     STRICT = "strict"
 
 
-class State(StrEnum):
+class FindingState(StrEnum):
     """How a finding is to be taken."""
 
     OK = "ok"
@@ -20,10 +20,10 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class DoctorFinding:
     """One thing looked at: what was found, and what to do about it unless it is fine."""
 
     subject: str
-    state: State
+    state: FindingState
     found: str
     remedy: str = ""

@@ -22,27 +22,27 @@ def show_forecast(
 ) -> None:
     """When each phase's queue will be empty, from measured seconds and the slots present, and what would change it."""
     with work(settings_of(data)) as session:
-        found = forecast(session)
+        outlook = forecast(session)
     if as_json:
-        say_json(found)
+        say_json(outlook)
         return
     out = console()
-    if found.note is not None:
-        out.print(found.note)
-    if not found.tasks:
+    if outlook.note is not None:
+        out.print(outlook.note)
+    if not outlook.tasks:
         return
-    tables = (_phases(found), _tasks(found), _changes(found)) if found.slots else (_tasks(found),)
+    tables = (_phases(outlook), _tasks(outlook), _changes(outlook)) if outlook.slots else (_tasks(outlook),)
     for number, table in enumerate(tables):
         if number:
             out.print()
         out.print(table)
 
 
-def _phases(found: Forecast) -> Listing:
+def _phases(outlook: Forecast) -> Listing:
     heads = ("phase", "cases left", "slot time left", "empty at (UTC)", "closes", "")
-    title = f"{moment(found.at)} UTC, slots present: {found.slots}"
+    title = f"{moment(outlook.at)} UTC, slots present: {outlook.slots}"
     table = Listing(heads, frozenset(("cases left", "slot time left")), title=title)
-    for phase in found.phases:
+    for phase in outlook.phases:
         row = (
             f"{phase.cases:,}",
             _span(phase.slot_seconds),
@@ -64,10 +64,10 @@ def _judged(phase: PhaseForecast) -> str:
     return "in time" if phase.in_time else "after the phase closes"
 
 
-def _tasks(found: Forecast) -> Listing:
+def _tasks(outlook: Forecast) -> Listing:
     heads = ("task", "evaluations", "cases left", "s per case", "known from", "slot time left", "")
     table = Listing(heads, frozenset(("evaluations", "cases left", "s per case", "slot time left")))
-    for task in found.tasks:
+    for task in outlook.tasks:
         table.add(
             f"{task.challenge} {task.phase} {task.task}",
             str(task.evaluations),
@@ -80,9 +80,9 @@ def _tasks(found: Forecast) -> Listing:
     return table
 
 
-def _changes(found: Forecast) -> Listing:
+def _changes(outlook: Forecast) -> Listing:
     table = Listing(("what would change the end", ""))
-    for change in found.changes:
+    for change in outlook.changes:
         table.add(change.what, _sooner(change.seconds))
     return table
 

@@ -39,20 +39,20 @@ def reckon(
 def listing(spec: Challenge, phase: str, task: str, *, weeks: int, cases: int) -> Listing:
     """The channels of one phase and task, and their sum."""
     heads = ("evaluation", "what tells", "bits each", "evaluations", "bits")
-    found = Listing(
+    table = Listing(
         heads, numbers=frozenset(heads[2:]), title=f"{phase}, {task}, {weeks} weeks, {cases} cases"
     )
     rows = list(channels(spec, phase, task, weeks=weeks, cases=cases))
     for row in rows:
-        found.add(*cells(row))
+        table.add(*cells(row))
     season = [row.season for row in rows]
-    total = "no limit" if None in season else f"{sum(one for one in season if one is not None):,.0f}"
-    found.add("all", "a team on this task", "", "", total)
-    return found
+    total = "no limit" if None in season else f"{sum(bits for bits in season if bits is not None):,.0f}"
+    table.add("all", "a team on this task", "", "", total)
+    return table
 
 
-def cells(one: Channel) -> tuple[str, str, str, str, str]:
+def cells(row: Channel) -> tuple[str, str, str, str, str]:
     """A channel as a row."""
-    if one.season is None:
-        return one.kind, one.what, f"{one.bits:.1f}", "no limit", "no limit"
-    return one.kind, one.what, f"{one.bits:.1f}", f"{one.per_season:,}", f"{one.season:,.0f}"
+    if row.season is None:
+        return row.kind, row.what, f"{row.bits:.1f}", "no limit", "no limit"
+    return row.kind, row.what, f"{row.bits:.1f}", f"{row.per_season:,}", f"{row.season:,.0f}"

@@ -36,17 +36,17 @@ def list_people(
 ) -> None:
     """Everybody with an account: address, name, teams, and when they were last seen."""
     with work(settings_of(data)) as session:
-        found: list[PersonOut] = []
+        persons: list[PersonOut] = []
         page = people.people(session, find=find, limit=_PAGE)
-        found += page.items
+        persons += page.items
         while page.next is not None:
             page = people.people(session, find=find, after=page.next, limit=_PAGE)
-            found += page.items
+            persons += page.items
     if as_json:
-        show_json([person.model_dump(mode="json") for person in found])
+        show_json([person.model_dump(mode="json") for person in persons])
         return
     table = Listing(("mail", "name", "admin", "teams", "last seen (UTC)", "since (UTC)", "closed (UTC)"))
-    for person in found:
+    for person in persons:
         teams = ", ".join(f"{team.name} ({team.challenge})" for team in person.teams)
         admin = "admin" if person.is_admin else ""
         closed = moment(person.closed_at) if person.closed_at else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from worker.admin.slots import Slot, deal
+from worker.admin.slots import SlotShare, deal
 from worker.embedded.data import CHECKOUT, make_directory, secret, token_file, worker_directory
 from worker.embedded.migrations import migrate
 from worker.embedded.ports import free_port, listens_everywhere, reachable_as, require_free
@@ -138,7 +138,7 @@ def server_environment(platform: Platform) -> dict[str, str]:
     }
 
 
-def run_worker_environment(platform: Platform, slot: Slot) -> dict[str, str]:
+def run_worker_environment(platform: Platform, slot: SlotShare) -> dict[str, str]:
     """What a run worker knows: the server's address, its token, the broker and the workers' directory.
 
     All run workers of a machine share that directory. Neither the database nor the directory that holds
@@ -185,7 +185,7 @@ def _beat(platform: Platform) -> Program:
     return _python(platform, "beat", command, lambda: _kept(os.environ) | {"REDIS_URL": platform.redis.url})
 
 
-def _run_worker(platform: Platform, name: str, slot: Slot) -> Program:
+def _run_worker(platform: Platform, name: str, slot: SlotShare) -> Program:
     command = ["worker.run", "--name", name]
     return _python(platform, name, command, lambda: run_worker_environment(platform, slot))
 

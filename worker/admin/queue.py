@@ -35,9 +35,9 @@ def show_queue(
 ) -> None:
     """Every evaluation that has cases to run, what an admin put first before all others."""
     with work(settings_of(data)) as session:
-        found = waiting(session, Which(challenge, phase, track, task, team))
-        rows = [waiting_out(state).model_dump(mode="json") for state in found]
-        table = queue_table(found)
+        states = waiting(session, Which(challenge, phase, track, task, team))
+        rows = [waiting_out(state).model_dump(mode="json") for state in states]
+        table = queue_table(states)
         trouble = headline(session)
     if as_json:
         show_json(rows)
@@ -96,11 +96,11 @@ def set_priority(
     say(f"{changed} of {counted(len(ids), 'evaluation')} changed to priority {priority}")
 
 
-def queue_table(found: list[Waiting]) -> Listing:
+def queue_table(states: list[Waiting]) -> Listing:
     """One row per evaluation."""
     heads = ("evaluation", "priority", "team", "of", "status", "cases left", "since (UTC)")
     table = Listing(heads, frozenset(("priority", "cases left")))
-    for state in found:
+    for state in states:
         evaluation = state.evaluation
         table.add(
             str(evaluation.id),

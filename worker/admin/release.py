@@ -35,9 +35,9 @@ def release_board(
     """
     reason = (why or "").strip()
     with work(settings_of(data)) as session:
-        found = get_challenge(session, challenge)
-        if is_sealed(found, phase):
-            early = obstacles(session, found, phase)
+        row = get_challenge(session, challenge)
+        if is_sealed(row, phase):
+            early = obstacles(session, row, phase)
             if early and not (force and reason):
                 fail(_refusal(challenge, phase, early, force=force))
             listed = "".join(f"\n  {reason}" for reason in early)
@@ -45,9 +45,9 @@ def release_board(
                 f"{challenge} {phase}: everybody will see this leaderboard; there is no way back.{listed}",
                 yes=yes,
             )
-            release(session, found, phase, actor=ACTOR, why=reason if early else None)
+            release(session, row, phase, actor=ACTOR, why=reason if early else None)
         else:
-            release(session, found, phase, actor=ACTOR)
+            release(session, row, phase, actor=ACTOR)
     say(f"{challenge} {phase}: released")
 
 

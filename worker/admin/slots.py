@@ -9,7 +9,7 @@ _FOR_CONTAINERS = 0.8  # of the memory; the rest is for the database, the server
 
 
 @dataclass(frozen=True)
-class Slot:
+class SlotShare:
     """One run worker's share: cores, memory in bytes, and a GPU (its UUID and bytes) if there is one."""
 
     cores: tuple[int, ...]
@@ -29,17 +29,17 @@ class Slot:
         return named
 
 
-def deal(workers: int) -> list[Slot]:
+def deal(workers: int) -> list[SlotShare]:
     """One slot per worker: cores and memory in equal shares, a GPU each while there are any.
 
     With fewer cores than workers, some share a core.
     """
     cores = sorted(os.sched_getaffinity(0))
     memory = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _FOR_CONTAINERS)
-    found = gpus()
+    graphics = gpus()
     slots = []
     for number in range(workers):
         own = tuple(cores[number::workers]) or (cores[number % len(cores)],)
-        uuid, gpu_memory = found[number] if number < len(found) else (None, 0)
-        slots.append(Slot(own, memory // workers, uuid, gpu_memory))
+        uuid, gpu_memory = graphics[number] if number < len(graphics) else (None, 0)
+        slots.append(SlotShare(own, memory // workers, uuid, gpu_memory))
     return slots

@@ -27,27 +27,27 @@ def show_storage(
     """How full the data disk is and how long it lasts, what lies on it, and what each team stores."""
     settings = settings_of(data)
     with work(settings) as session:
-        found = overview(session, settings)
+        stored = overview(session, settings)
     if as_json:
-        show_json(found.model_dump(mode="json"))
+        show_json(stored.model_dump(mode="json"))
         return
-    say(sentence(found))
-    show(_folders(found))
-    show(_teams(found), otherwise="No team stores anything.")
+    say(sentence(stored))
+    show(_folders(stored))
+    show(_teams(stored), otherwise="No team stores anything.")
 
 
-def _folders(found: Overview) -> Listing:
+def _folders(stored: Overview) -> Listing:
     table = Listing(("folder", "size"), frozenset(("size",)))
-    for name, size in found.folders.items():
+    for name, size in stored.folders.items():
         table.add(name, gib(size))
-    table.add("the database", gib(found.database))
+    table.add("the database", gib(stored.database))
     return table
 
 
-def _teams(found: Overview) -> Listing:
+def _teams(stored: Overview) -> Listing:
     table = Listing(("team", "challenge", "images", "uploads", "may store"), frozenset(("images", "uploads")))
-    for team in found.teams:
-        table.add(team.team, team.challenge, gib(team.images), gib(team.uploads), gib(found.team_storage))
+    for team in stored.teams:
+        table.add(team.team, team.challenge, gib(team.images), gib(team.uploads), gib(stored.team_storage))
     return table
 
 

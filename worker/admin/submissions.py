@@ -43,19 +43,19 @@ def list_submissions(
     data: Data = None,
 ) -> None:
     """What was submitted, a row per task, newest first."""
-    found: list[EvaluationRow] = []
+    rows: list[EvaluationRow] = []
     with work(settings_of(data)) as session:
         which = Which(challenge, phase, track, task, team)
         wanted = Wanted(which, status, None if since is None else moment_given(since, now(session)), id_)
         page = evaluations(session, wanted, limit=limit)
-        found += page.items
-        while page.next is not None and len(found) < limit:
-            page = evaluations(session, wanted, after=page.next, limit=limit - len(found))
-            found += page.items
+        rows += page.items
+        while page.next is not None and len(rows) < limit:
+            page = evaluations(session, wanted, after=page.next, limit=limit - len(rows))
+            rows += page.items
     if as_json:
-        show_json([submission.model_dump(mode="json") for submission in found])
+        show_json([row.model_dump(mode="json") for row in rows])
         return
-    show(evaluations_table(found), otherwise="Nothing was submitted that this asks for.")
+    show(evaluations_table(rows), otherwise="Nothing was submitted that this asks for.")
     if page.next is not None:
         say(f"The newest {limit} are shown; --limit shows more.", err=True)
 
@@ -73,18 +73,18 @@ def moment_given(text: str, at: datetime) -> datetime:
     return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
-def evaluations_table(found: list[EvaluationRow]) -> Listing:
+def evaluations_table(rows: list[EvaluationRow]) -> Listing:
     """One row per evaluation."""
     heads = ("evaluation", "team", "of", "status", "since (UTC)")
     table = Listing(heads)
-    for row in found:
+    for row in rows:
         of = f"{row.challenge} {row.phase} {row.track} {row.task}"
         table.add(row.id, row.team, of, _status(row), moment(row.created_at))
     return table
 
 
-def _status(one: EvaluationRow) -> str:
-    return f"{one.status} {one.reason_code}" if one.reason_code else one.status
+def _status(row: EvaluationRow) -> str:
+    return f"{row.status} {row.reason_code}" if row.reason_code else row.status
 
 
 @app.command("show")
@@ -110,14 +110,14 @@ def show_one(
         if log is not None:
             say(*(log_of(session, evaluation, log) for evaluation in _only(ids)))
             return
-        found = [shown(session, evaluation, with_names=True) for evaluation in ids]
+        rows = [shown(session, evaluation, with_names=True) for evaluation in ids]
     if as_json:
-        content = [submission.model_dump(mode="json") for submission in found]
+        content = [row.model_dump(mode="json") for row in rows]
         show_json(content if len(content) > 1 else content[0])
-    elif len(found) > 1:
-        show(evaluations_table(list(found)))
+    elif len(rows) > 1:
+        show(evaluations_table(list(rows)))
     else:
-        _print(console(), found[0])
+        _print(console(), rows[0])
 
 
 def _only(ids: list[EvaluationId]) -> list[EvaluationId]:
@@ -128,60 +128,60 @@ def _only(ids: list[EvaluationId]) -> list[EvaluationId]:
     return ids
 
 
-def _print(out: Console, one: EvaluationShown) -> None:
+def _print(out: Console, row: EvaluationShown) -> None:
     out.print(
-        Text(f"{one.team} · {one.challenge} {one.phase} {one.track} {one.task} · {_status(one)}", "bold")
+        Text(f"{row.team} · {row.challenge} {row.phase} {row.track} {row.task} · {_status(row)}", "bold")
     )
     about = Listing(("", " "), prose=frozenset((" ",)))
-    for head, said in _facts(one):
+    for head, said in _facts(row):
         if said:
             about.add(head, said)
     out.print(about)
-    for table in (_scores(one), _cases(one)):
+    for table in (_scores(row), _cases(row)):
         if table.rows:
             out.print()
             out.print(table)
-    if any(case.has_log for case in one.cases):
-        out.print(f"What a container wrote: proctor-admin show {one.id} --log CASE", soft_wrap=True)
+    if any(case.has_log for case in row.cases):
+        out.print(f"What a container wrote: proctor-admin show {row.id} --log CASE", soft_wrap=True)
 
 
-def _facts(one: EvaluationShown) -> list[tuple[str, str]]:
-    ran = f"{moment(one.started_at)} to {moment(one.finished_at) or 'now'}" if one.started_at else ""
+def _facts(row: EvaluationShown) -> list[tuple[str, str]]:
+    ran = f"{moment(row.started_at)} to {moment(row.finished_at) or 'now'}" if row.started_at else ""
     return [
-        ("evaluation", one.id),
-        ("submission", one.submission),
+        ("evaluation", row.id),
+        ("submission", row.submission),
         (
             "submitted",
-            f"{moment(one.created_at)} UTC" + (f" by {one.submitted_by}" if one.submitted_by else ""),
+            f"{moment(row.created_at)} UTC" + (f" by {row.submitted_by}" if row.submitted_by else ""),
         ),
         ("ran", ran),
-        ("the team reads", one.reason or ""),
-        ("for admins", one.trouble or ""),
-        ("verdicts", ", ".join(f"{count} × {name}" for name, count in sorted(one.verdicts.items()))),
-        ("image", f"{one.image}, {one.image_bytes / 1e6:,.0f} MB"),
-        ("dataset", one.dataset),
-        ("challenge file", one.spec),
-        ("evaluator", one.evaluator or ""),
+        ("the team reads", row.reason or ""),
+        ("for admins", row.trouble or ""),
+        ("verdicts", ", ".join(f"{count} × {name}" for name, count in sorted(row.verdicts.items()))),
+        ("image", f"{row.image}, {row.image_bytes / 1e6:,.0f} MB"),
+        ("dataset", row.dataset),
+        ("challenge file", row.spec),
+        ("evaluator", row.evaluator or ""),
     ]
 
 
-def _scores(one: EvaluationShown) -> Listing:
+def _scores(row: EvaluationShown) -> Listing:
     heads = ("board", "metric", "value", "interval", "holds", "resamples", "note", "lacks")
     table = Listing(heads, frozenset(("value", "holds", "resamples")), prose=frozenset(("note", "lacks")))
-    for score in one.scores:
+    for score in row.scores:
         between = "" if score.low is None or score.high is None else f"{score.low:.4g} to {score.high:.4g}"
         value = f"{score.value:.6g}" if score.value is not None else f"none: {score.reason}"
-        drawn = one.bootstraps.get(score.board)
+        drawn = row.bootstraps.get(score.board)
         holds, resamples = (f"{drawn.level * 100:g} %", f"{drawn.resamples:,}") if drawn else ("", "")
         said = score.note or "", score.lacks or ""
         table.add(score.board, score.metric, value, between, holds, resamples, *said)
     return table
 
 
-def _cases(one: EvaluationShown) -> Listing:
+def _cases(row: EvaluationShown) -> Listing:
     heads = ("case", "name", "verdict", "worker", "seconds", "MB", "faults", "message")
     table = Listing(heads, frozenset(("seconds", "MB", "faults")), prose=frozenset(("message",)))
-    for case in one.cases:
+    for case in row.cases:
         table.add(
             case.case,
             case.name or "",

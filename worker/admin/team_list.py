@@ -23,19 +23,19 @@ def list_teams(
 ) -> None:
     """Every team: its id, members, standing, submissions and attempts."""
     with work(settings_of(data)) as session:
-        found: list[TeamRow] = []
+        rows: list[TeamRow] = []
         page = people.teams(session, challenge=challenge, find=find, limit=_PAGE)
-        found += page.items
+        rows += page.items
         while page.next is not None:
             page = people.teams(session, challenge=challenge, find=find, after=page.next, limit=_PAGE)
-            found += page.items
+            rows += page.items
     if as_json:
-        show_json([team.model_dump(mode="json") for team in found])
+        show_json([team.model_dump(mode="json") for team in rows])
     else:
-        show(teams_table(found), otherwise="There is no such team." if find else "There is no team yet.")
+        show(teams_table(rows), otherwise="There is no such team." if find else "There is no team yet.")
 
 
-def teams_table(found: list[TeamRow]) -> Listing:
+def teams_table(rows: list[TeamRow]) -> Listing:
     """One row per team."""
     heads = (
         "team",
@@ -49,7 +49,7 @@ def teams_table(found: list[TeamRow]) -> Listing:
         "id",
     )
     table = Listing(heads, frozenset(("submissions",)), prose=frozenset(("note",)))
-    for team in found:
+    for team in rows:
         table.add(
             team.name,
             team.challenge,

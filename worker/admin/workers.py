@@ -94,13 +94,13 @@ def _listed(rows: list[WorkerRow]) -> Listing:
     return table
 
 
-def _state(one: WorkerRow) -> str:
-    return "active" if one.revoked_at is None else "token revoked"
+def _state(row: WorkerRow) -> str:
+    return "active" if row.revoked_at is None else "token revoked"
 
 
-def _ended(one: WorkerRow) -> str:
-    back = one.handed_back + one.abandoned + one.faulted
-    return f"{one.finished}/{back}" if one.finished or back else ""
+def _ended(row: WorkerRow) -> str:
+    back = row.handed_back + row.abandoned + row.faulted
+    return f"{row.finished}/{back}" if row.finished or back else ""
 
 
 def _print(
@@ -132,11 +132,11 @@ def _facts(row: WorkerRow) -> list[tuple[str, str]]:
     ]
 
 
-def _total(one: TotalOut, what: str) -> str:
-    if not one.count:
+def _total(read: TotalOut, what: str) -> str:
+    if not read.count:
         return "none"
-    when = f"from {moment(one.first_at)} to {moment(one.last_at)} UTC"
-    return f"{counted(one.count, what)}, {one.bytes / 1e6:,.1f} MB in {counted(one.files, 'file')}, {when}"
+    when = f"from {moment(read.first_at)} to {moment(read.last_at)} UTC"
+    return f"{counted(read.count, what)}, {read.bytes / 1e6:,.1f} MB in {counted(read.files, 'file')}, {when}"
 
 
 def _read_table(read: WorkerReads) -> Listing:

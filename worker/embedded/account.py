@@ -15,7 +15,7 @@ class SetupError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Account:
+class SystemUser:
     """A user and its group, as numbers."""
 
     uid: int
@@ -27,7 +27,7 @@ class Account:
         return (self.uid, self.gid)
 
 
-def service_account() -> Account | None:
+def service_account() -> SystemUser | None:
     """The dedicated user, created if missing; None without root, where services run as ourselves.
 
     Raises `SetupError` where the user is missing and cannot be created.
@@ -46,12 +46,12 @@ def service_account() -> Account | None:
     return found
 
 
-def _look_up() -> Account | None:
+def _look_up() -> SystemUser | None:
     try:
         entry = pwd.getpwnam(USER)
     except KeyError:
         return None
-    return Account(entry.pw_uid, entry.pw_gid)
+    return SystemUser(entry.pw_uid, entry.pw_gid)
 
 
 def _create() -> None:
@@ -65,7 +65,7 @@ def _create() -> None:
     )
 
 
-def require_passage(account: Account | None, directory: Path) -> None:
+def require_passage(account: SystemUser | None, directory: Path) -> None:
     """Raise `SetupError` naming the first directory on the way that `account` may not enter."""
     if account is None or _may_enter(account, directory):
         return
@@ -78,7 +78,7 @@ def require_passage(account: Account | None, directory: Path) -> None:
             )
 
 
-def _may_enter(account: Account, directory: Path) -> bool:
+def _may_enter(account: SystemUser, directory: Path) -> bool:
     """Ask the kernel, as that user: mode bits alone miss access lists and mounts."""
     outcome = subprocess.run(
         ["test", "-x", str(directory)],

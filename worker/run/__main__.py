@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from evaluator.terminal import Group, say
+from evaluator.terminal import CommandGroup, say
 from worker.run.bearer import REFUSED
 from worker.run.config import RunConfig
 
-app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=CommandGroup, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)

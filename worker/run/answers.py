@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 
 
 @dataclass
-class Attempt:
+class GuardedWork:
     """Whether a block of work on a case failed; the server has been told then."""
 
     failed: bool = False
@@ -51,27 +51,27 @@ class Answers:
         self._readiness, self._leaving = readiness, leaving
 
     @contextmanager
-    def responsible(self, case: LeasedCase) -> Iterator[Attempt]:
+    def responsible(self, case: LeasedCase) -> Iterator[GuardedWork]:
         """Where the block raises, the case is handed back as what went wrong demands, and forgotten.
 
         An image that cannot be loaded is a verdict, and reported.
         """
-        with self._handing_back(case.handle) as attempt:
+        with self._handing_back(case.handle) as work:
             try:
-                yield attempt
+                yield work
             except ImageRefused as error:
-                attempt.failed = True
+                work.failed = True
                 self.report(case, _unloadable(error), {})
-        if attempt.failed:
+        if work.failed:
             self.forget(case)
 
     def begin(
         self, handle: LeaseHandle, part: Slot | None = None, *, admitted: bool = False
     ) -> LeasedCase | None:
         """The case with its inputs on this host, see `Executor.begin`; None if it had to be handed back."""
-        with self._handing_back(handle) as attempt:
+        with self._handing_back(handle) as work:
             case = self._executor.begin(handle, part, admitted=admitted)
-        return None if attempt.failed else case
+        return None if work.failed else case
 
     def report(
         self, case: LeasedCase, outcome: CaseOutcome, notes: dict[str, Any], agrees: bool | None = None
@@ -125,12 +125,12 @@ class Answers:
             _log.exception("not_removed", case_run=case.lease.name)
 
     @contextmanager
-    def _handing_back(self, handle: LeaseHandle) -> Iterator[Attempt]:
-        attempt = Attempt()
+    def _handing_back(self, handle: LeaseHandle) -> Iterator[GuardedWork]:
+        work = GuardedWork()
         try:
-            yield attempt
+            yield work
         except Exception as error:  # noqa: BLE001 - whatever it is, the lease must not hang on until it runs out
-            attempt.failed = True
+            work.failed = True
             self._give_up(handle, error)
 
     def _give_up(self, handle: LeaseHandle, error: Exception) -> None:

@@ -21,7 +21,7 @@ class LeasedCase:
     handle: LeaseHandle
     scratch: Path
     job: CaseJob
-    container: sandbox.Case | None = None
+    container: sandbox.PreparedCase | None = None
     started: float | None = None
 
     @property
@@ -36,7 +36,7 @@ class LeasedCase:
 
 
 @dataclass
-class Batch:
+class LeasedBatch:
     """The cases of one lease, which run at once; one that could not be made ready is not among them.
 
     `served`: one container is to answer one after the other, so that `later` ones need not be begun yet.

@@ -54,7 +54,7 @@ class RunConfig(BaseSettings):
 
     @model_validator(mode="after")
     def _no_keys(self) -> Self:
-        found = [name for name in FORBIDDEN if name in os.environ]
-        if found:
-            raise ValueError(f"a run worker must not be given {', '.join(found)}: it runs strangers' code")
+        given = [name for name in FORBIDDEN if name in os.environ]
+        if given:
+            raise ValueError(f"a run worker must not be given {', '.join(given)}: it runs strangers' code")
         return self

@@ -17,7 +17,7 @@ from sandbox.jobs import CaseJob, CaseOutcome, Slot
 from worker.run.cases import LeasedCase
 from worker.run.engine_connection import EngineConnection
 from worker.run.heartbeat import LeaseHandle, insist
-from worker.run.host import Host
+from worker.run.host import HostFolder
 from worker.run.image_cache import ImageCache
 from worker.run.images import Refusals, ensure_image
 from worker.run.input_cache import InputCache
@@ -41,7 +41,7 @@ class Executor:
         self,
         slot: str,
         *,
-        host: Host,
+        host: HostFolder,
         client: LeaseClient,
         connection: EngineConnection,
         inputs: InputCache,

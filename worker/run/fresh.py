@@ -3,7 +3,7 @@
 import threading
 
 from worker.run.answers import Answers
-from worker.run.cases import Batch, LeasedCase
+from worker.run.cases import LeasedBatch, LeasedCase
 from worker.run.executor import Executor
 from worker.run.settle import Settler
 
@@ -21,12 +21,12 @@ class FreshRuns:
         """
         if case.container is not None:
             return True
-        with self._answers.responsible(case) as attempt:
+        with self._answers.responsible(case) as work:
             self._executor.bring_image(case)
             self._executor.make(case)
-        return not attempt.failed
+        return not work.failed
 
-    def run_at_once(self, batch: Batch) -> None:
+    def run_at_once(self, batch: LeasedBatch) -> None:
         """Runs all cases of a batch beside each other."""
         threads = [
             threading.Thread(target=self.run, args=[case, batch.packed], name="case")

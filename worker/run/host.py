@@ -21,7 +21,7 @@ class SlotTaken(Exception):
     """Another living worker on this host has the same slot name."""
 
 
-class Host:
+class HostFolder:
     """The shared folder of all run workers on a host."""
 
     def __init__(self, root: Path) -> None:
@@ -185,13 +185,13 @@ class Host:
 
     def overdue(self) -> list[str]:
         """Names of the containers, of all slots of this host, that should have ended by now."""
-        found = []
+        names = []
         for slot in (path.name for path in (self.root / "slots").iterdir()):
             for folder in self.scratches(slot):
                 with contextlib.suppress(OSError, ValueError):
                     if float((folder / _DEADLINE).read_text()) < _now():
-                        found.append(self.container_prefix(slot) + folder.name)
-        return found
+                        names.append(self.container_prefix(slot) + folder.name)
+        return names
 
 
 def _now() -> float:

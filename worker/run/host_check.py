@@ -29,7 +29,7 @@ from sandbox.faults import EngineFault
 from sandbox.jobs import Slot
 from sandbox.options import RUNTIMES
 from worker.run.config import RunConfig
-from worker.run.host import Host
+from worker.run.host import HostFolder
 from worker.run.lease_client import LeaseClient
 
 _log = structlog.get_logger()
@@ -51,7 +51,7 @@ class HostCheck:
     `slot` is what the slot gives to a container.
     """
 
-    def __init__(self, config: RunConfig, host: Host, slot: Slot, client: LeaseClient) -> None:
+    def __init__(self, config: RunConfig, host: HostFolder, slot: Slot, client: LeaseClient) -> None:
         self._only, self._host, self._client = config.runtime, host, client
         # The suite does not know what a GPU's toolkit puts into a container.
         self._slot = replace(slot, gpu_uuid=None)

@@ -11,7 +11,7 @@ import structlog
 
 from contract.images import ImageFacts
 from sandbox.engine import Engine
-from worker.run.host import Host
+from worker.run.host import HostFolder
 
 _log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ class ImageCache:
     that cannot be seen.
     """
 
-    def __init__(self, host: Host, budget: int | None) -> None:
+    def __init__(self, host: HostFolder, budget: int | None) -> None:
         self._host, self._budget = host, budget
         self._folder = host.root / "images"
 
@@ -118,12 +118,12 @@ class ImageCache:
                         self.forget(digest)
 
     def _known(self) -> dict[str, Layers]:
-        found: dict[str, Layers] = {}
+        known: dict[str, Layers] = {}
         for path in self._folder.glob("*.loaded"):
             # Another slot forgot it, or was killed while writing.
             with contextlib.suppress(OSError, ValueError):
-                found[f"sha256:{path.stem}"] = json.loads(path.read_text())
-        return found
+                known[f"sha256:{path.stem}"] = json.loads(path.read_text())
+        return known
 
     def _path(self, digest: str) -> Path:
         return self._folder / f"{digest.removeprefix('sha256:')}.loaded"

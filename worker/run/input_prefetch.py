@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from worker.run.answers import Answers
-from worker.run.cases import Batch, LeasedCase
+from worker.run.cases import LeasedBatch, LeasedCase
 from worker.run.heartbeat import LeaseHandle
 
 _AHEAD = 2
@@ -15,7 +15,7 @@ _AHEAD = 2
 class InputPrefetch:
     """Gives out a batch case by case. A case that could not be begun is handed back and passed over."""
 
-    def __init__(self, batch: Batch, answers: Answers) -> None:
+    def __init__(self, batch: LeasedBatch, answers: Answers) -> None:
         self._answers = answers
         self._begun, self._later = deque(batch.cases), deque(batch.later)
         self._coming: deque[tuple[LeaseHandle, Future[LeasedCase | None]]] = deque()

@@ -40,7 +40,7 @@ class Damaged(Exception):
     """A download did not have the digest it was announced with."""
 
 
-class NotNow(Exception):
+class NoLeaseYet(Exception):
     """The server has nothing for this slot before so many seconds have passed; the text says why."""
 
     def __init__(self, why: str, seconds: float) -> None:
@@ -90,7 +90,7 @@ class LeaseClient:
         """The next case for this slot, or None.
 
         Raises:
-            NotNow: the slot holds as much as it may, has a pause, or is one too many.
+            NoLeaseYet: the slot holds as much as it may, has a pause, or is one too many.
         """
         response = self._http.post("/leases", json=_json(self._offer))
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
@@ -215,10 +215,10 @@ def _json(body: BaseModel) -> Any:
     return body.model_dump(mode="json")
 
 
-def _not_now(response: httpx.Response) -> NotNow:
+def _not_now(response: httpx.Response) -> NoLeaseYet:
     wait = response.headers.get("Retry-After", "")
     seconds = float(wait) if wait.isdecimal() else _PATIENCE
-    return NotNow(said_by(response), min(max(seconds, 1.0), _LONGEST_PATIENCE))
+    return NoLeaseYet(said_by(response), min(max(seconds, 1.0), _LONGEST_PATIENCE))
 
 
 def _chunks(response: httpx.Response) -> Iterator[bytes]:

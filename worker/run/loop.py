@@ -4,7 +4,7 @@ import threading
 import time
 
 from worker.run.answers import Answers
-from worker.run.cases import Batch
+from worker.run.cases import LeasedBatch
 from worker.run.fresh import FreshRuns
 from worker.run.host_check import HostCheck
 from worker.run.prefetch import Prefetch
@@ -67,7 +67,7 @@ class SlotLoop:
         self._run(batch)
         return True
 
-    def _next(self) -> Batch | None:
+    def _next(self) -> LeasedBatch | None:
         """The next batch. A container is kept for it for a moment only, and not while anything else is run."""
         if self._serving.keeps and not self._prefetch.ready_within(_KEPT_WAITING):
             self._serving.end()
@@ -76,7 +76,7 @@ class SlotLoop:
             self._serving.end()
         return batch
 
-    def _run(self, batch: Batch) -> None:
+    def _run(self, batch: LeasedBatch) -> None:
         turns, pace = batch.turns, self._prefetch.pace
         wait = pace.wait(batch.evaluation, turns)
         if wait is not None:

@@ -6,7 +6,7 @@ _SPARE = 0.3
 _REMEMBERED = 64
 
 
-class Pace:
+class PrefetchPace:
     """When to ask for the next case: as late as it can still be made ready in time.
 
     A case that is leased ahead waits for this slot although another one may be free before, and a team that comes

@@ -9,11 +9,11 @@ from contract.leases import Lease
 from contract.statuses import Mode
 from sandbox.jobs import Slot
 from worker.run.answers import Answers
-from worker.run.cases import Batch, LeasedCase
+from worker.run.cases import LeasedBatch, LeasedCase
 from worker.run.executor import Executor
 from worker.run.heartbeat import Heartbeat, LeaseHandle
-from worker.run.lease_client import LeaseClient, NotNow
-from worker.run.pace import Pace
+from worker.run.lease_client import LeaseClient, NoLeaseYet
+from worker.run.pace import PrefetchPace
 from worker.run.readiness import Readiness
 from worker.run.slots import split
 
@@ -40,10 +40,10 @@ class Prefetch:
         self._whole, self._memory, self._stopping = whole, memory, stopping
         self._thread: threading.Thread | None = None
         self._hurry = threading.Event()
-        self._batch: Batch | None = None
+        self._batch: LeasedBatch | None = None
         self._problem: Exception | None = None
         self._asked = 0.0
-        self.pace = Pace()
+        self.pace = PrefetchPace()
 
     def begin(self, wait: float) -> None:
         """Starts on the next batch in so many seconds, unless it is asked for before."""
@@ -60,7 +60,7 @@ class Prefetch:
             self._thread.join(seconds)
         return self._thread is None or not self._thread.is_alive()
 
-    def take(self) -> Batch | None:
+    def take(self) -> LeasedBatch | None:
         """The next batch, or None if no case waits.
 
         Raises:
@@ -105,23 +105,23 @@ class Prefetch:
             self._asked = time.monotonic()
             try:
                 return self._client.lease()
-            except NotNow as refusal:
+            except NoLeaseYet as refusal:
                 _log.warning("not_now", why=str(refusal), seconds=refusal.seconds)
                 self._stopping.wait(refusal.seconds)
         return None
 
-    def _prepared(self, lease: Lease) -> Batch:
-        handles = [self._heartbeat.hold(each) for each in lease.each()]
+    def _prepared(self, lease: Lease) -> LeasedBatch:
+        handles = [self._heartbeat.hold(case_lease) for case_lease in lease.each()]
         if lease.mode is Mode.INVOKE:
             return self._served(lease, handles)
         parts = split(self._whole, self._memory, len(handles))
         begun = [self._answers.begin(handle, part) for handle, part in zip(handles, parts, strict=True)]
         cases = [case for case in begun if case is not None and self._make_ahead(case)]
-        return Batch(lease.evaluation, lease.limits.seconds_per_case, cases, packed=len(handles))
+        return LeasedBatch(lease.evaluation, lease.limits.seconds_per_case, cases, packed=len(handles))
 
-    def _served(self, lease: Lease, handles: list[LeaseHandle]) -> Batch:
+    def _served(self, lease: Lease, handles: list[LeaseHandle]) -> LeasedBatch:
         """The first case alone is begun: the others can be while it runs."""
-        batch = Batch(lease.evaluation, lease.limits.seconds_per_case, served=True)
+        batch = LeasedBatch(lease.evaluation, lease.limits.seconds_per_case, served=True)
         while handles and not batch.cases:
             if (case := self._answers.begin(handles.pop(0))) is not None:
                 batch.cases.append(case)
@@ -130,7 +130,7 @@ class Prefetch:
 
     def _make_ahead(self, case: LeasedCase) -> bool:
         """Makes the case's container unless its image needs the slot first; False if it had to be handed back."""
-        with self._answers.responsible(case) as attempt:
+        with self._answers.responsible(case) as work:
             if self._executor.image_is_ready(case.lease):
                 self._executor.make(case)
-        return not attempt.failed
+        return not work.failed

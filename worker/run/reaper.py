@@ -8,7 +8,7 @@ import structlog
 
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
-from worker.run.host import Host
+from worker.run.host import HostFolder
 
 _log = structlog.get_logger()
 
@@ -16,7 +16,7 @@ _log = structlog.get_logger()
 class Reaper:
     """Looks after the host on behalf of the slot `slot`, whose containers in `wanted` stay."""
 
-    def __init__(self, host: Host, slot: str, wanted: Collection[str]) -> None:
+    def __init__(self, host: HostFolder, slot: str, wanted: Collection[str]) -> None:
         self._host, self._slot, self._wanted = host, slot, wanted
 
     def reap(self) -> None:
@@ -35,7 +35,7 @@ class Reaper:
             _log.info("orphans_removed", count=len(removed))
 
 
-def remove_dead(engine: Engine, host: Host, *, but: str | None = None) -> list[str]:
+def remove_dead(engine: Engine, host: HostFolder, *, but: str | None = None) -> list[str]:
     """Removes what slots of `host` left whose worker is gone, all but one; the names of what the engine had of it.
 
     Raises:
@@ -44,7 +44,7 @@ def remove_dead(engine: Engine, host: Host, *, but: str | None = None) -> list[s
     return [name for slot in host.dead_slots(but) for name in _remove_orphans(engine, host, slot, ())]
 
 
-def _remove_orphans(engine: Engine, host: Host, slot: str, keep: Collection[str]) -> list[str]:
+def _remove_orphans(engine: Engine, host: HostFolder, slot: str, keep: Collection[str]) -> list[str]:
     prefix = host.container_prefix(slot)
     removed = engine.remove_orphans(prefix, keep)
     for folder in host.scratches(slot):

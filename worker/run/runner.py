@@ -11,7 +11,7 @@ from worker.run.engine_connection import EngineConnection
 from worker.run.executor import Executor
 from worker.run.fresh import FreshRuns
 from worker.run.heartbeat import Heartbeat
-from worker.run.host import Host
+from worker.run.host import HostFolder
 from worker.run.host_check import HostCheck
 from worker.run.image_cache import ImageCache
 from worker.run.input_cache import InputCache, Wiped
@@ -32,7 +32,7 @@ class Runner:
 
     def __init__(self, config: RunConfig, slot: str) -> None:
         self._config, self._slot = config, slot
-        host = Host(config.worker_dir)
+        host = HostFolder(config.worker_dir)
         self._alive = host.take_slot(slot)
         self._woken, self._leaving, self.stopping = threading.Event(), threading.Event(), threading.Event()
         self._client = client = LeaseClient(config, slot)

@@ -16,7 +16,7 @@ from evaluator.spec import Limits
 from sandbox.invoke import NotServed, Session
 from sandbox.jobs import CaseOutcome, Slot
 from worker.run.answers import Answers
-from worker.run.cases import Batch, LeasedCase
+from worker.run.cases import LeasedBatch, LeasedCase
 from worker.run.executor import Executor
 from worker.run.fresh import FreshRuns
 from worker.run.input_prefetch import InputPrefetch
@@ -79,7 +79,7 @@ class Serving:
         """
         return self._container is not None
 
-    def run(self, batch: Batch) -> None:
+    def run(self, batch: LeasedBatch) -> None:
         """Runs the cases of the batch for as long as one case may take, or until the slot is told to stop.
 
         The rest is handed back: it is nobody's failure, and the queue decides anew whose turn it is.

@@ -7,13 +7,13 @@ from evaluator.spec import Limits
 from sandbox.jobs import Slot
 from sandbox.options import cores
 from worker.run.config import RunConfig
-from worker.run.host import PREFIX, Host
+from worker.run.host import PREFIX, HostFolder
 
 _FIRST, _COUNT = 61_000, 184
 """User numbers that neither distributions nor systemd give to anybody: 61000 to 61183."""
 
 
-def whole_slot(config: RunConfig, host: Host, slot: str) -> Slot:
+def whole_slot(config: RunConfig, host: HostFolder, slot: str) -> Slot:
     """What the slot `slot` of this host gives to a container that it runs alone."""
     return Slot(
         cpuset=config.slot_cpuset,
@@ -23,7 +23,7 @@ def whole_slot(config: RunConfig, host: Host, slot: str) -> Slot:
     )
 
 
-def user_of(host: Host, slot: str) -> int:
+def user_of(host: HostFolder, slot: str) -> int:
     """The slot's user number, the same ever after: containers of two slots never share what the kernel counts by user.
 
     Slots of one installation differ; installations on one machine begin at different places.
@@ -64,5 +64,5 @@ def halves(slot: Slot, memory: int, limits: Limits) -> tuple[Slot, Slot] | None:
         return None
     if len(cores(slot.cpuset)) < 2 * limits.cpus or memory < 2 * limits.memory:
         return None
-    one, other = split(slot, memory, 2)
-    return None if one is None or other is None else (one, other)
+    first, second = split(slot, memory, 2)
+    return None if first is None or second is None else (first, second)

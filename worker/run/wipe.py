@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sandbox.engine import Engine
-from worker.run.host import Host
+from worker.run.host import HostFolder
 from worker.run.image_cache import ImageCache
 from worker.run.input_cache import InputCache
 from worker.run.reaper import remove_dead
@@ -19,7 +19,7 @@ def wipe(folder: Path, *, images: bool) -> Iterator[str]:
     Raises:
         EngineFault: the engine does not answer; the inputs that are kept are gone by then.
     """
-    host = Host(folder)
+    host = HostFolder(folder)
     wiped = InputCache(folder / "inputs", 0).wipe()
     yield f"Removed {wiped.files} input files ({wiped.size / 1e9:.2f} GB) from {folder / 'inputs'}."
     left = [slot for slot in host.dead_slots() if host.scratches(slot)]
@@ -33,7 +33,7 @@ def wipe(folder: Path, *, images: bool) -> Iterator[str]:
         )
 
 
-def _wipe_engine(engine: Engine, host: Host, left: list[str], *, images: bool) -> Iterator[str]:
+def _wipe_engine(engine: Engine, host: HostFolder, left: list[str], *, images: bool) -> Iterator[str]:
     if left:
         remove_dead(engine, host)
         yield f"Removed what workers that were killed had left: {', '.join(left)}."

@@ -22,16 +22,18 @@ _REPORTED = (0, 1)  # scored, or the run was rejected: both wrote a report
 # Sent by others, as by the kernel when memory is short; a crash of the child's own is none of them.
 _ENDED_BY = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _LACKING = tuple(
-    os.strerror(one)
-    for one in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+    map(
+        os.strerror,
+        (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE),
+    )
 )
 
 
-class ScorerFailed(Exception):
+class ScoringFailed(Exception):
     """The evaluator did not produce a report: a fault of ours. The text is for admins."""
 
 
-class ScorerLost(ScorerFailed):
+class ScorerLost(ScoringFailed):
     """It was ended from outside or lacked what the machine had not: later it may well score."""
 
 
@@ -43,7 +45,7 @@ def score(folder: Path, *, board: str, references: Path, room: Room) -> Report:
     Raises:
         StorageFull: the room was used up meanwhile.
         ScorerLost: the child was killed, or the machine had no disk or memory for it.
-        ScorerFailed: the child failed, ran too long, or wrote no report that can be read.
+        ScoringFailed: the child failed, ran too long, or wrote no report that can be read.
     """
     out = folder / f"{board}.json"
     command = [sys.executable, "-m", "evaluator", "score", "--board", board, "--json", str(out)]
@@ -66,14 +68,16 @@ def score(folder: Path, *, board: str, references: Path, room: Room) -> Report:
             child.kill()
             if isinstance(error, StorageFull):
                 raise
-            raise ScorerFailed(f"{board}: still running after {SECONDS} s") from None
+            raise ScoringFailed(f"{board}: still running after {SECONDS} s") from None
     if child.returncode not in _REPORTED or not out.is_file():
         raise failure(board, child.returncode, printed.decode(errors="replace")[-2000:].strip())
     try:
         return Report.model_validate_json(out.read_bytes())
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, one['loc']))} {one['msg']}".strip() for one in error.errors())
-        raise ScorerFailed(f"{board}: its report cannot be read: {found}") from None
+        told = "; ".join(
+            f"{'.'.join(map(str, flaw['loc']))} {flaw['msg']}".strip() for flaw in error.errors()
+        )
+        raise ScoringFailed(f"{board}: its report cannot be read: {told}") from None
 
 
 def _printed(child: subprocess.Popen[bytes], room: Room) -> bytes:
@@ -88,10 +92,10 @@ def _printed(child: subprocess.Popen[bytes], room: Room) -> bytes:
                 raise
 
 
-def failure(board: str, code: int, text: str) -> ScorerFailed:
+def failure(board: str, code: int, text: str) -> ScoringFailed:
     """What a child that wrote no report means: `code` as Popen tells it, `text` what it printed last."""
     if code < 0:
-        kind = ScorerLost if -code in _ENDED_BY else ScorerFailed
+        kind = ScorerLost if -code in _ENDED_BY else ScoringFailed
         return kind(f"{board}: ended by signal {-code} ({signal.strsignal(-code)}): {text}")
-    kind = ScorerLost if any(lack in text for lack in _LACKING) else ScorerFailed
+    kind = ScorerLost if any(lack in text for lack in _LACKING) else ScoringFailed
     return kind(f"{board}: exit code {code}: {text}")

@@ -26,7 +26,7 @@ from server.errors import Conflict, StorageFull
 from server.evaluations import scoring
 from server.evaluations.models import Evaluation
 from server.settings import Settings
-from worker.score.child import ScorerFailed, ScorerLost, score
+from worker.score.child import ScorerLost, ScoringFailed, score
 from worker.score.leases import DATABASE_AWAY, kept
 
 _RENEW_EVERY = 20.0
@@ -106,7 +106,7 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
     except (ScorerLost, OSError, *DATABASE_AWAY) as error:
         log.error("scorer_lost", error=_sayable(error, job))
         _fail(sessions, job, PlatformFault.SCORER_LOST, error)
-    except ScorerFailed as error:
+    except ScoringFailed as error:
         log.error("scorer_failed", error=_sayable(error, job))
         _fail(sessions, job, PlatformFault.SCORER_FAILED, error)
     except Exception as error:
@@ -135,8 +135,8 @@ def _renew(job: _Job, session: Session) -> None:
 
 def _fail(sessions: SessionFactory, job: _Job, fault: PlatformFault, error: Exception) -> None:
     """Tells what came of it; where even that fails, the lease runs out by itself."""
-    said = str(error) if isinstance(error, ScorerFailed) else f"{type(error).__name__}: {error}"
-    named = without_case_names(said, [one["case"] for one in job.manifest["cases"]])[:_MOST_SAID]
+    said = str(error) if isinstance(error, ScoringFailed) else f"{type(error).__name__}: {error}"
+    named = without_case_names(said, [case["case"] for case in job.manifest["cases"]])[:_MOST_SAID]
     # As a column holds it.
     detail = named.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
     try:
@@ -152,32 +152,32 @@ def _sayable(error: Exception, job: _Job) -> str:
         return f"{type(error).__name__}: {error.strerror}"
     if isinstance(error, exc.SQLAlchemyError):
         return type(error).__name__
-    return without_case_names(str(error), [one["case"] for one in job.manifest["cases"]])
+    return without_case_names(str(error), [case["case"] for case in job.manifest["cases"]])
 
 
 def without_case_names(text: str, cases: Sequence[str]) -> str:
     """`text` with every case named by its place in the manifest, from 1, which an admin can look up."""
     places = {name: place for place, name in enumerate(cases, 1)}
     longest_first = sorted(map(re.escape, cases), key=len, reverse=True)  # sub-1 is a part of sub-12
-    return re.sub("|".join(longest_first), lambda found: f"case {places[found[0]]}", text) if cases else text
+    return re.sub("|".join(longest_first), lambda match: f"case {places[match[0]]}", text) if cases else text
 
 
 def _require_all_read(job: _Job, reports: dict[str, Report]) -> None:
-    """Raises ScorerFailed where the evaluator took a stored output for a missing one: ours to mend, never a score."""
+    """Raises ScoringFailed where the evaluator took a stored output for a missing one: ours to mend, never a score."""
     missing = len(job.manifest["cases"]) - len(job.outputs)
     for board, report in reports.items():
-        found = report.extras.missing
-        if found != missing:
-            raise ScorerFailed(
-                f"{board}: {found} outputs are missing to the evaluator and {missing} in the store"
+        unread = report.extras.missing
+        if unread != missing:
+            raise ScoringFailed(
+                f"{board}: {unread} outputs are missing to the evaluator and {missing} in the store"
             )
 
 
 def _require_same(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Raises ScorerFailed where a metric was exchanged meanwhile: nobody could say which one made the values."""
+    """Raises ScoringFailed where a metric was exchanged meanwhile: nobody could say which one made the values."""
     changed = [board for board in before if before[board] != after[board]]
     if changed:
-        raise ScorerFailed(f"{', '.join(changed)}: the code of a metric was changed while it was scored")
+        raise ScoringFailed(f"{', '.join(changed)}: the code of a metric was changed while it was scored")
 
 
 def _lay_out(folder: Path, settings: Settings, job: _Job) -> None:

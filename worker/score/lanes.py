@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 
-class Lane:
+class WorkLane:
     """At most `width` at once of one kind of work, each in the thread that brings it.
 
     Who finds the lane full goes away at once: rows of the database are the queue, and whoever is at work takes the next

@@ -24,7 +24,7 @@ from server.uploads.service import expire_uploads
 from worker.app import make_app
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
-from worker.score.lanes import Lane
+from worker.score.lanes import WorkLane
 
 _SPARE_THREADS = 2
 
@@ -45,13 +45,13 @@ def sessions() -> SessionFactory:
 
 
 @cache
-def _scores() -> Lane:
-    return Lane(settings().scores_at_once)
+def _scores() -> WorkLane:
+    return WorkLane(settings().scores_at_once)
 
 
 @cache
-def _checks() -> Lane:
-    return Lane(settings().checks_at_once)
+def _checks() -> WorkLane:
+    return WorkLane(settings().checks_at_once)
 
 
 def threads() -> int:

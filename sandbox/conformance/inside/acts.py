@@ -46,14 +46,14 @@ def act(
     return register
 
 
-def tried(one: Act, facts: Facts) -> str | None:
+def tried(deed: Act, facts: Facts) -> str | None:
     """What could be done, or None if the act was denied; a child that the call filter kills was denied."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
         try:
-            got = one.attempt(facts)
+            got = deed.attempt(facts)
             os.write(writer, b"-" if got is None else b"+" + got.encode()[:400])
         except BaseException as error:  # noqa: BLE001 - reported by the parent, never taken for a denial
             os.write(writer, f"+the act itself failed: {type(error).__name__}: {error}".encode()[:400])

@@ -44,23 +44,23 @@ _ENGINES = {
 
 def everything() -> list[str]:
     """Every path in the container but those of /proc, /sys and /dev."""
-    found = []
+    paths = []
     for top, directories, names in os.walk("/"):
         if top == "/":
             directories[:] = [name for name in directories if name not in (*_KERNEL, "dev")]
-        found += [os.path.join(top, name) for name in (*directories, *names)]
-    return found
+        paths += [os.path.join(top, name) for name in (*directories, *names)]
+    return paths
 
 
 def writable_directories() -> list[str]:
     """Every directory in the container in which a file can be made."""
-    found = []
+    writable = []
     for top, directories, _ in os.walk("/"):
         if top == "/":
             directories[:] = [name for name in directories if name not in _KERNEL]
         if _can_write(top):
-            found.append(top)
-    return found
+            writable.append(top)
+    return writable
 
 
 def _can_write(top: str) -> bool:
@@ -109,10 +109,10 @@ def devices(facts: Facts) -> str | None:
 
 @act("GPUs of others", "graphics processors that the slot does not own")
 def gpus(facts: Facts) -> str | None:
-    found = [name for name in os.listdir("/dev") if name.startswith(("nvidia", "dri", "kfd"))]
+    nodes = [name for name in os.listdir("/dev") if name.startswith(("nvidia", "dri", "kfd"))]
     if text("/proc/driver/nvidia/version"):
-        found.append("/proc/driver/nvidia")
-    return f"there are {found}" if found else None
+        nodes.append("/proc/driver/nvidia")
+    return f"there are {nodes}" if nodes else None
 
 
 @act("masked paths", "what /proc and /sys tell of the host and of other cases")
@@ -133,14 +133,14 @@ def _content(path: str) -> object:
 
 @act("files behind loop devices", "the host's paths, other cases' among them, that loop devices show in /sys")
 def loop_devices(facts: Facts) -> str | None:
-    found = []
+    loops = []
     for top in ("/sys/block", "/sys/class/block", "/sys/dev/block"):
         try:
             names = os.listdir(top)
         except OSError:
             continue
-        found += [name for name in names if text(f"{top}/{name}/loop/backing_file")]
-    return f"shows the files of {found[:5]}" if found else None
+        loops += [name for name in names if text(f"{top}/{name}/loop/backing_file")]
+    return f"shows the files of {loops[:5]}" if loops else None
 
 
 @act("kernel's devices", "writing to /sys")
@@ -179,16 +179,16 @@ def control_groups(facts: Facts) -> str | None:
 @act("writing inputs", "changing, replacing, renaming or adding inputs")
 def write_inputs(facts: Facts) -> str | None:
     inputs = [f"/input/{name}" for name in os.listdir("/input")]
-    one = inputs[0]
+    path = inputs[0]
     return opened_for_writing(inputs) or denied(
         {
-            "truncate": lambda: os.truncate(one, 0),
-            "remove": lambda: os.unlink(one),
-            "rename": lambda: os.rename(one, one + ".other"),
-            "mode": lambda: os.chmod(one, 0o777),
-            "time": lambda: os.utime(one, (1, 1)),
+            "truncate": lambda: os.truncate(path, 0),
+            "remove": lambda: os.unlink(path),
+            "rename": lambda: os.rename(path, path + ".other"),
+            "mode": lambda: os.chmod(path, 0o777),
+            "time": lambda: os.utime(path, (1, 1)),
             "add": lambda: os.symlink("/", "/input/added"),
-            "link": lambda: os.link(one, "/output/linked"),
+            "link": lambda: os.link(path, "/output/linked"),
         },
         (errno.EXDEV,),
     )
@@ -218,8 +218,8 @@ def _mount_point(path: str) -> bool:
 @act("sockets of the engine", "the engine's own socket, which is root on the host")
 def engine_sockets(facts: Facts) -> str | None:
     known = [f"{top}/{name}" for top in ("/run", "/var/run") for name in _SOCKETS]
-    found = [path for path in [*everything(), *known] if _is_socket(path)]
-    return f"there are {found}" if found else None
+    sockets = [path for path in [*everything(), *known] if _is_socket(path)]
+    return f"there are {sockets}" if sockets else None
 
 
 def _is_socket(path: str) -> bool:

@@ -37,7 +37,7 @@ def tcp(facts: Facts) -> str | None:
     }
     return denied(
         {
-            what: lambda one=address: _connect(socket.AF_INET, socket.SOCK_STREAM, (one, 443))  # type: ignore[misc]
+            what: lambda host=address: _connect(socket.AF_INET, socket.SOCK_STREAM, (host, 443))  # type: ignore[misc]
             for what, address in attempts.items()
         },
         _NO_WAY_OUT,

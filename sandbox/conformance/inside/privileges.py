@@ -60,8 +60,8 @@ def other_users(facts: Facts) -> str | None:
 
 @act("user of the slot", "running as root, or as a user of another slot", profile="strict")
 def slot_user(facts: Facts) -> str | None:
-    found = (os.getuid(), os.geteuid(), os.getgid(), os.getegid(), *os.getgroups())
-    return None if set(found) == {facts["uid"]} else f"runs as {found}"
+    ids = (os.getuid(), os.geteuid(), os.getgid(), os.getegid(), *os.getgroups())
+    return None if set(ids) == {facts["uid"]} else f"runs as {ids}"
 
 
 @act("user mappings", "mapping users of the host")
@@ -79,7 +79,7 @@ def mappings(facts: Facts) -> str | None:
 
 @act("priority", "real-time scheduling and priority over others", of_host=True)
 def priority(facts: Facts) -> str | None:
-    found = denied(
+    changed = denied(
         {
             "nice": lambda: os.setpriority(os.PRIO_PROCESS, 0, -5),
             "real-time": lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)),
@@ -88,7 +88,7 @@ def priority(facts: Facts) -> str | None:
     )
     ctypes.set_errno(0)
     real_time = libc.syscall(ctypes.c_long(251), 1, 0, 1 << 13) == 0
-    return found or ("could: real-time disk access" if real_time else None)
+    return changed or ("could: real-time disk access" if real_time else None)
 
 
 @act("escape from the memory killer", "being passed over when memory is short", of_host=True)
@@ -129,13 +129,13 @@ def _reads() -> bool:
 
 
 def _open_now() -> dict[int, str]:
-    found = {}
+    descriptors = {}
     for name in os.listdir("/proc/self/fd"):
         try:
-            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+            descriptors[int(name)] = os.readlink(f"/proc/self/fd/{name}")
         except OSError:  # the descriptor with which the directory was read
             continue
-    return found
+    return descriptors
 
 
 _AT_START = _open_now()
@@ -143,5 +143,5 @@ _AT_START = _open_now()
 
 @act("kernel's settings", "writing to /proc/sys, /proc/sysrq-trigger and the core pattern", of_host=True)
 def settings(facts: Facts) -> str | None:
-    found = [f"{top}/{name}" for top, _, names in os.walk("/proc/sys") for name in names]
-    return opened_for_writing([*found, "/proc/sysrq-trigger", "/proc/irq/default_smp_affinity", "/proc/mtrr"])
+    paths = [f"{top}/{name}" for top, _, names in os.walk("/proc/sys") for name in names]
+    return opened_for_writing([*paths, "/proc/sysrq-trigger", "/proc/irq/default_smp_affinity", "/proc/mtrr"])
