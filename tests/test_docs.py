@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from server.app import create_app
+from server.settings import Settings
 from worker.embedded.data import CHECKOUT
 
 PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/*.md"), *CHECKOUT.glob("challenges/*/*.md")])
@@ -14,8 +16,7 @@ PACKAGES = (
 )
 FILE = re.compile(rf"`((?:{PACKAGES}|docs|docker|challenges)/[\w/.-]+)`")
 NAME = re.compile(rf"`(?:python -m )?((?:{PACKAGES})(?:\.\w+)+)(?:\(\))?`")
-NO_MODULES = {"server.json"}
-"""What looks like the name of a module and is the name of a file."""
+OPERATION = re.compile(r"`(GET|POST|PATCH|PUT|DELETE) (/[^\s`?]*)")
 
 
 def is_there(name: str) -> bool:
@@ -36,5 +37,23 @@ def is_there(name: str) -> bool:
 def test_files_and_modules_that_a_page_names_are_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     gone = [path for path in FILE.findall(text) if not (CHECKOUT / path).exists()]
-    gone += [name for name in NAME.findall(text) if name not in NO_MODULES and not is_there(name)]
+    gone += [name for name in NAME.findall(text) if not is_there(name)]
     assert gone == []
+
+
+def test_operations_that_pages_name_are_there(tmp_path: Path) -> None:
+    values = {"data": tmp_path, "secret_key": "k" * 40, "DATABASE_URL": "postgresql+psycopg://nobody@/none"}
+    paths = create_app(Settings.model_validate(values)).openapi()["paths"]
+    there = {(verb.upper(), shape(path)) for path, verbs in paths.items() for verb in verbs}
+    named = {
+        (verb, shape(path)): page.name
+        for page in PAGES
+        for verb, path in OPERATION.findall(page.read_text(encoding="utf-8"))
+    }
+    assert {operation: page for operation, page in named.items() if operation not in there} == {}
+    assert len(named) > 20
+
+
+def shape(path: str) -> str:
+    """A path below /api/v1 without what its parameters are called."""
+    return re.sub(r"\{[^}]*\}", "{}", path.removeprefix("/api/v1"))
