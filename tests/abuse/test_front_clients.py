@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pydantic import SecretStr
 from client.api import Client
 from client.app import connect
 from client.errors import Problem
+from contract.accounts import SessionOut
 from contract.leases import Lease
 from tests.facts import image_facts
 from tests.worker.slots import CHALLENGE, LIMITS
@@ -134,7 +136,8 @@ def test_a_worker_does_not_wait_for_ever(server: Busy, worker: LeaseClient) -> N
 def test_a_participant_waits_as_long_as_the_server_asks_and_is_told(
     server: Busy, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.times, server.answer = 2, {"token": "prs_x"}
+    opened = SessionOut(token="prs_x", expires_at=datetime.now(UTC), device=None)
+    server.times, server.answer = 2, opened.model_dump(mode="json")
     with connect(server.url) as client:
         assert client.log_in("ada@example.org", "a password") == "prs_x"
     assert len(server.came) == 3
