@@ -71,11 +71,22 @@ def main(
 def table(results: list[Comparison]) -> Table:
     """One row per comparison."""
     result = Table(
-        "what", "Proctor", "median", "alternative", "median", "n", "speed", "least", box=None, pad_edge=False
+        "what",
+        "Proctor",
+        "median",
+        "alternative",
+        "median",
+        "n",
+        "speed",
+        "quartiles",
+        "least",
+        box=None,
+        pad_edge=False,
     )
     for comparison in results:
         colour = "red" if not comparison.holds else "green" if comparison.ratio >= 1 else "yellow"
         least = "" if comparison.least is None else f"{comparison.least:g}×"
+        spread = "" if comparison.spread is None else "{:.2f} to {:.2f}×".format(*comparison.spread)
         sides = [
             word
             for side in (comparison.ours, comparison.other)
@@ -86,6 +97,7 @@ def table(results: list[Comparison]) -> Table:
             *sides,
             str(len(comparison.ours.seconds)),
             f"[{colour}]{comparison.ratio:.2f}×[/]",
+            spread,
             least,
         )
     result.caption = "speed: that of Proctor where the alternative's is 1; least: what is promised"

@@ -8,32 +8,20 @@ from dataclasses import replace
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import insert
-from sqlalchemy.orm import Session
 
 from benchmarks.support.compare import Comparison, Side, compare
-from benchmarks.support.images import image_of
 from benchmarks.support.services import installation
+from benchmarks.support.waiting import fill
 from contract.leases import SlotOffer
-from evaluator.spec import load_challenge
-from server.accounts.models import Account
 from server.accounts.principals import RunWorker
 from server.accounts.service import authenticate_run_worker
 from server.accounts.tokens import create_worker_token
-from server.challenges.models import Challenge
-from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
-from server.datasets.models import Case, Dataset
-from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.service import Claim
-from server.ids import new_id
 from server.queue.claim import claim
 from server.queue.leases import heartbeat
 from server.settings import Settings
-from server.submissions.models import Submission
 from server.tables import open_database
-from server.teams.models import Team
-from worker.embedded.data import CHECKOUT
 
 _SHAPES = ((25, 4000, 1.0), (1000, 100, None))
 """Evaluations, each of a team of its own, the cases of each, and what is promised against `_BOUND`.
@@ -66,7 +54,7 @@ def _measure(teams: int, cases: int, in_time: float | None) -> list[Comparison]:
         sessions = open_database(settings.database_url, pool_size=_CLAIMERS)
         with unit_of_work(sessions) as session:
             worker = authenticate_run_worker(session, create_worker_token(session, "bench", slots=_SLOTS))
-            _fill(session, teams, cases)
+            fill(session, teams, cases)
         unplanned = _times(lambda: _claim(sessions, worker, settings))
         url = settings.database_url.replace("postgresql+psycopg", "postgresql")
         with psycopg.connect(url, autocommit=True) as connection:
@@ -172,68 +160,3 @@ def _fill_bare(connection: psycopg.Connection, rows: int) -> None:
     connection.execute("CREATE INDEX ON bare (id) WHERE status = 'waiting'")
     connection.execute("INSERT INTO bare SELECT n, 'waiting' FROM generate_series(1, %s) AS n", [rows])
     connection.execute("VACUUM ANALYZE")
-
-
-def _fill(session: Session, teams: int, cases: int) -> None:
-    challenge, _ = apply(
-        session, load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml"), actor="benchmark"
-    )
-    user = Account(email="bench@example.org", name="Bench", password_hash="-")  # noqa: S106 - nobody logs in
-    dataset = Dataset(
-        challenge_id=challenge.id, phase="validation", task="task5", digest="sha256:bench", folder="bench"
-    )
-    dataset.cases = [Case(ordinal=number, name=f"sub-{number}", files={}) for number in range(cases)]
-    session.add_all([user, dataset])
-    session.flush()
-    for number in range(teams):
-        _queue(session, challenge, user, dataset, number)
-
-
-def _queue(session: Session, challenge: Challenge, user: Account, dataset: Dataset, number: int) -> None:
-    team = Team(challenge_id=challenge.id, name=f"Team {number}", name_key=f"team {number}")
-    session.add(team)
-    session.flush()
-    image = image_of(team.id, number)
-    submission = Submission(
-        challenge_id=challenge.id,
-        team_id=team.id,
-        created_by=user.id,
-        track="method",
-        phase="validation",
-        images={"task5": image.digest},
-        idempotency_key="bench",
-    )
-    session.add_all([image, submission])
-    session.flush()
-    evaluation = Evaluation(
-        id=new_id(),
-        submission_id=submission.id,
-        challenge_id=challenge.id,
-        team_id=team.id,
-        spec_version_id=challenge.current_version_id,
-        dataset_id=dataset.id,
-        image_id=image.id,
-        task="task5",
-        track="method",
-        phase="validation",
-        cleared=True,
-        remaining=len(dataset.cases),
-        first_cases=3,
-        needs_cpus=32,
-        needs_memory=64 * 2**30,
-        needs_gpus=1,
-        needs_gpu_memory=80 * 2**30,
-    )
-    session.add(evaluation)
-    session.flush()
-    rows = [
-        {
-            "id": new_id(),
-            "evaluation_id": evaluation.id,
-            "case_id": case.id,
-            "position": position,
-            "pseudonym": f"case_{position}",
-        }
-        for position, case in enumerate(dataset.cases)
-    ]
-    session.execute(insert(CaseRun), rows)

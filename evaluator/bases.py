@@ -6,7 +6,7 @@ Both are JSON, kept as they are and not as a digest, so that it can be said afte
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evaluator.digests import metric_digest
+from evaluator.digests import metric_digest, same_values
 from evaluator.metrics.registry import is_built_in, lookup
 from evaluator.spec import Challenge, Kind, Metric
 
@@ -104,7 +104,7 @@ def stale_metrics(then: Base | None, now: Base) -> list[str]:
         if key in old
         and old[key]["metric"] == new["metric"]
         and _same(old[key]["parameters"], new["parameters"])
-        and new["code"] not in (None, old[key]["code"])
+        and _is_other_code(old[key], new)
     ]
 
 
@@ -115,8 +115,13 @@ def _metric(key: str, old: Base | None, new: Base) -> Iterator[str]:
         yield f"{key} was {old['metric']}, now {new['metric']}"
     else:
         yield from _fields(key, old["parameters"], new["parameters"])
-        if new["code"] not in (None, old["code"]):
+        if _is_other_code(old, new):
             yield f"the code of {key}"
+
+
+def _is_other_code(old: Base, new: Base) -> bool:
+    """Whether a metric's code may make other values than it did; one that is not installed is taken for unchanged."""
+    return new["code"] is not None and not same_values(old["code"], new["code"])
 
 
 def _fields(place: str, old: Base, new: Base) -> list[str]:

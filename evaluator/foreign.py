@@ -9,8 +9,6 @@ from pkgutil import resolve_name
 from threading import RLock
 from typing import Any
 
-import numpy as np
-
 
 class Unusable(Exception):
     """A module cannot be imported, or has no such object; the message is a predicate."""
@@ -43,6 +41,8 @@ def named(place: str) -> Any:
 
 
 def _loaded(load: Callable[[], Any]) -> Any:
+    import numpy as np  # here, for most commands load nothing foreign and are to answer soon
+
     try:
         with _IMPORTING, _no_output(), np.errstate():  # a module's np.seterr stays its own
             return load()

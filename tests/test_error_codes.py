@@ -11,7 +11,7 @@ PAGE = CHECKOUT / "docs" / "error-codes.md"
 
 def test_the_page_lists_every_code_with_its_meaning() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE.read_text(), re.MULTILINE)
-    assert rows == [(code.value, code.meaning) for code in ErrorCode]
+    assert rows == [(code.value, code.meaning) for code in ErrorCode], "a line for each, in their order"
 
 
 def test_no_two_codes_mean_one_thing() -> None:

@@ -41,6 +41,15 @@ class Comparison:
         return self.other.median / self.ours.median
 
     @property
+    def spread(self) -> tuple[float, float] | None:
+        """Quartiles of the ratio over the pairs that ran one after the other; None where they did not run in pairs."""
+        if len(self.ours.seconds) != len(self.other.seconds) or len(self.ours.seconds) < 2:
+            return None
+        pairs = zip(self.ours.seconds, self.other.seconds, strict=True)
+        low, _, high = statistics.quantiles(other / ours for ours, other in pairs)
+        return low, high
+
+    @property
     def holds(self) -> bool:
         """Whether the ratio is at least what is promised; always where nothing is."""
         return self.least is None or self.ratio >= self.least
@@ -63,6 +72,7 @@ class Comparison:
             "name": self.name,
             **sides,
             "ratio": self.ratio,
+            "spread": self.spread,
             "least": self.least,
             "holds": self.holds,
             "megabytes": self.megabytes,

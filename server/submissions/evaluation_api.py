@@ -44,9 +44,7 @@ def list_cases(
 
 
 @router.get("/evaluations/{evaluation_id}/cases/{case_id}")
-def getcase_out(
-    session: SessionDep, user: UserDep, evaluation_id: EvaluationId, case_id: CaseRunId
-) -> CaseOut:
+def get_case(session: SessionDep, user: UserDep, evaluation_id: EvaluationId, case_id: CaseRunId) -> CaseOut:
     """One case with verdict and all of its log; of a phase with public cases only."""
     evaluation = access.evaluation_with_public_cases(session, user, evaluation_id)
     shown = cases.one(session, evaluation, case_id)

@@ -27,6 +27,12 @@ def test_half_the_time_is_twice_the_speed() -> None:
     assert result.shown(result.ours) == "100 MB/s"
 
 
+def test_half_of_the_pairs_have_a_ratio_within_the_spread_and_what_ran_alone_has_none() -> None:
+    ours, other = Side("a", (1.0, 1.0, 1.0)), Side("b", (3.0, 1.0, 2.0))
+    assert Comparison("work", ours, other).spread == (1, 3)
+    assert Comparison("work", ours, Side("bound", (5.0,))).spread is None
+
+
 @pytest.mark.parametrize(("least", "code"), [(None, 0), (2.0, 0), (2.1, 1)])
 def test_a_ratio_below_the_promised_one_ends_with_exit_code_1(tmp_path, monkeypatch, least, code) -> None:
     (tmp_path / "promise.py").write_text(

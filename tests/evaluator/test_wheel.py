@@ -95,7 +95,8 @@ def call(environment, *arguments, cwd):
 def test_the_wheel_holds_the_evaluator_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"evaluator", "proctor_evaluator"}
-    assert {"evaluator/py.typed", "evaluator/report/templates/style.css", "evaluator/LICENSE"} <= set(names)
+    data = {"report/templates/style.css", "digests/equal.json", "py.typed", "LICENSE"}
+    assert {f"evaluator/{name}" for name in data} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
 
 

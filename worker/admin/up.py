@@ -23,7 +23,7 @@ app = typer.Typer()
 @app.command("up")
 def up(
     run_workers: Annotated[
-        int, typer.Option(min=0, help="Run workers; each runs one container at a time.")
+        int, typer.Option(min=0, help="Run workers, each a slot with an equal share of cores and memory.")
     ] = 2,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the server; 0 takes a free one.")
