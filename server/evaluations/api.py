@@ -60,7 +60,7 @@ def list_cases_for_admin(
 
 
 @router.get("/admin/evaluations/{evaluation_id}/cases/{case_id}")
-def get_case_of_any(
+def get_case_for_admin(
     session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId, case_id: CaseRunId
 ) -> CaseAdminOut:
     """One case of any evaluation, under its pseudonym, with all of the container's log."""
