@@ -213,10 +213,14 @@ def _of_its_kind(value: Any, _: object) -> Output:
     name = value.get("kind")
     if name is None:
         raise ValueError("the field kind is missing")
-    if name not in kinds():
+    try:
+        kind = kind_of(name if isinstance(name, str) else "")
+    except UnknownKind:
+        if name in kinds():  # installed and of no use: why is said
+            raise
         hint = guess(str(name), kinds()) or f"; the kinds are {', '.join(map(repr, kinds()))}"
-        raise ValueError(f"there is no kind {str(name)[:40]!r}{hint}")
-    return kind_of(name).model.model_validate(value)
+        raise ValueError(f"there is no kind {str(name)[:40]!r}{hint}") from None
+    return kind.model.model_validate(value)
 
 
 AnyOutput = SerializeAsAny[Annotated[Output, WrapValidator(_of_its_kind)]]

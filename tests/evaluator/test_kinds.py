@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from evaluator import foreign
 from evaluator.bases import scoring_base, scoring_differences
 from evaluator.dataset_check import check_dataset
 from evaluator.digests import metric_digest
@@ -120,6 +121,21 @@ def test_its_code_is_part_of_how_a_board_is_scored(colours: Path) -> None:
     (colours / "colours.py").write_text(THEIRS.replace("sum(right)", "1 - sum(right)"))
     assert scoring_differences(before, scoring_base(spec, "malignancy")) == ["the code of share"]
     assert metric_digest(Metric(metric="mae"), "number") != metric_digest(Metric(metric="mae"), "colour")
+
+
+def test_reading_a_file_again_looks_for_no_installed_package(
+    colours: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [("number", {}), ("colour", {"allowed": ["red"]})]
+    first = [task_of(kind, **fields) for kind, fields in wanted]
+
+    def looked(**_: str) -> None:
+        raise AssertionError(
+            "that reads a file of each package, and a server reads a challenge for each request"
+        )
+
+    monkeypatch.setattr(foreign, "entry_points", looked)
+    assert [task_of(kind, **fields) for kind, fields in wanted] == first
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from tests.worker.lease_server import LeaseServer
@@ -202,17 +203,16 @@ def test_a_slot_that_keeps_no_inputs_fetches_each_cases_own(
     assert kept(folder / "worker" / "inputs") == []
 
 
-def test_a_worker_whose_token_is_revoked_keeps_no_input(
-    lab: LeaseServer, start: Start, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_worker_whose_token_is_revoked_keeps_no_input(lab: LeaseServer, start: Start, folder: Path) -> None:
     (case,) = lab.add("answers", data=b"a hidden scan")
-    runner = start()
-    lab.wait(case)
-    assert kept(folder / "worker" / "inputs") == [hashlib.sha256(b"a hidden scan").hexdigest()]
-    lab.add("hangs", data=b"another one")
-    lab.tokens = set()
-    runner.wake()
-    until(lambda: kept(folder / "worker" / "inputs") == [])
-    assert runner.refused
-    until(lambda: "inputs_wiped" in "".join(capsys.readouterr()))
+    with capture_logs() as logged:
+        runner = start()
+        lab.wait(case)
+        assert kept(folder / "worker" / "inputs") == [hashlib.sha256(b"a hidden scan").hexdigest()]
+        lab.add("hangs", data=b"another one")
+        lab.tokens = set()
+        runner.wake()
+        until(lambda: kept(folder / "worker" / "inputs") == [])
+        assert runner.refused
+        until(lambda: "inputs_wiped" in [entry["event"] for entry in logged])
     until(lambda: not list((folder / "worker" / "scratch").glob("*/*")))
