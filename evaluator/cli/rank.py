@@ -16,8 +16,8 @@ from evaluator.cli._ending import ended
 from evaluator.comparison import (
     ComparisonFile,
     Entrant,
-    PublishedRule,
     RankFile,
+    Rule,
     TrackComparison,
     challenger_csv,
     compare_track,
@@ -104,7 +104,7 @@ def rank_command(
 class _Result:
     """What there is to show; `comparison` is None where the scores came as a CSV file."""
 
-    rule: PublishedRule
+    rule: Rule
     standings: Standings
     entrants: Mapping[str, Sequence[Entrant]]
     comparison: dict[str, TrackComparison] | None
@@ -118,7 +118,7 @@ class _Result:
 
 
 def _result(spec: Challenge, scores: Path | None, reports: Path | None) -> _Result:
-    rule = PublishedRule(
+    rule = Rule(
         digest=rule_digest(spec.ranking, spec.boards), sentences=tuple(explain(spec.ranking, spec.boards))
     )
     if reports is None:

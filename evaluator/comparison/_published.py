@@ -112,7 +112,7 @@ class TrackComparison(Model):
     notes: tuple[str, ...]
 
 
-class PublishedRule(Model):
+class Rule(Model):
     """The ranking rule in sentences and the digest of everything that decides places."""
 
     digest: str
@@ -142,7 +142,7 @@ class PublishedStanding(Model):
 class RankFile(Model):
     """What `rank --json` prints. `comparison` is there when it ranks from reports."""
 
-    rule: PublishedRule
+    rule: Rule
     tracks: dict[str, tuple[PublishedStanding, ...]]
     comparison: dict[str, TrackComparison] | None = None
 
@@ -150,7 +150,7 @@ class RankFile(Model):
 class ComparisonFile(Model):
     """What `rank --comparison` writes."""
 
-    rule: PublishedRule
+    rule: Rule
     tracks: dict[str, TrackComparison]
 
 
