@@ -35,7 +35,7 @@ def score_files(job: Job) -> Report:
         if isinstance(metric.plugin, CaseMetric):
             found = [_of_case(job, labels, metric, *pair) for pair in zip(truths, values, strict=True)]
             per_case[key] = tuple(finite(value) for value in found)
-            metrics[key] = mean_report(np.array(found), sample)
+            metrics[key] = mean_report(metric.plugin, np.array(found), sample)
         else:
             metrics[key] = _of_dataset(job, labels, metric, truths, values, sample)
     extras = Extras(dataset=job.manifest.digest, missing=sum(value is None for value in values))

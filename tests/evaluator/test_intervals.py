@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import scipy.special  # noqa: F401 - else its first use would be longer than an example may take
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.metrics.fairness import INTERVAL_NOTE
+from evaluator.metrics.registry import lookup
 from evaluator.scoring import score_outputs
-from evaluator.scoring._intervals import OUTSIDE, metric_report
+from evaluator.scoring._intervals import OUTSIDE, interval_of, metric_report
 from evaluator.scoring._values import Sample
 from tests.evaluator.datasets import embeddings
 
@@ -16,7 +18,9 @@ NUMBER = st.floats(-5, 5)
 
 
 def report(value, replicates, note=None, level=0.95):
-    return metric_report(value, np.array(replicates), Sample(COUNTS, np.array([0, 1]), level), note=note)
+    drawn, sample = np.array(replicates), Sample(COUNTS, np.array([0, 1]), level, np.array([0, 1]))
+    bounds = interval_of(lookup("r2"), value, drawn, sample)
+    return metric_report(value, drawn, sample, bounds, note=note)
 
 
 @given(
