@@ -17,7 +17,7 @@ Scope = Literal["per_case", "per_dataset"]
 Reads = Literal["binary", "classes", "numbers"]
 """What a metric of datasets reads: labels 0 and 1 with one score, class indices with a score per class, or numbers."""
 
-Test = Literal["t", "delong", "normal"]
+Test = Literal["t", "delong", "influence"]
 """How two submissions are compared by their influence: as means of cases, as areas under ROC curves, or neither."""
 
 SEGMENTATIONS = "single segmentations"
@@ -185,7 +185,7 @@ class DatasetMetric(_Declared):
     influence: Influence | None = None
     weighted: Weighted | None = field(default=None, kw_only=True)
     exact: Exact | None = field(default=None, kw_only=True)
-    test: Test = field(default="normal", kw_only=True)
+    test: Test = field(default="influence", kw_only=True)
     reads: Reads | None = field(default=None, kw_only=True)
     compares: Callable[[Any], tuple["DatasetMetric", Any]] | None = field(default=None, kw_only=True)
     own_interval: OwnInterval | None = field(default=None, kw_only=True)

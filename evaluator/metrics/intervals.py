@@ -61,12 +61,14 @@ class Scale:
     """A scale on which a metric's estimates are nearly normal wherever the truth lies.
 
     to: the value on the scale. back: its inverse. slope: the derivative of `to`. Each raises
-    ValueError or ZeroDivisionError at an end of the range.
+    ValueError or ZeroDivisionError at an end of the range. lost: how many of the n − 1 in a variance from n units are
+    estimated besides the mean, as 2 of 1/(n − 3), the variance of a correlation on Fisher's scale.
     """
 
     to: Callable[[float], float]
     back: Callable[[float], float]
     slope: Callable[[float], float]
+    lost: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ LOGIT = Way("logit", Scale(lambda v: math.log(v / (1 - v)), _expit, lambda v: 1 
 LOG = Way("log", Scale(math.log, _exp, lambda v: 1 / v))
 """Of means of amounts without an upper end, whose spread grows with them: a few large errors make both."""
 
-FISHER = Way("fisher", Scale(math.atanh, math.tanh, lambda v: 1 / (1 - v * v)))
+FISHER = Way("fisher", Scale(math.atanh, math.tanh, lambda v: 1 / (1 - v * v), lost=2))
 """Of correlations, whose spread hardly depends on the truth on Fisher's scale."""
 
 BCA = Way("bca")
@@ -207,25 +209,29 @@ def bca_interval(estimate: Estimate, level: float) -> Pair:
     return max(float(low), estimate.least), min(float(high), estimate.most)
 
 
-def freedom(influence: Values) -> float:
-    """Degrees of freedom of Σψ² as an estimate of a variance, from 1 to n − 1; influence: (n,).
+def freedom(influence: Values) -> Values:
+    """Degrees of freedom of Σψ² as an estimate of a variance, from 1 to n − 1, shape (…); influence: (…, n).
 
     2n/(κ − (n−3)/(n−1)) with the kurtosis κ (O'Neill, The American Statistician 2014;68:282): n − 1 where ψ is
-    normal, fewer where a few cases, such as those of a rare class, make most of the variance.
+    normal, fewer where a few cases, such as those of a rare class, make most of the variance. n − 1 where ψ is 0.
     """
-    units, most = len(influence), np.abs(influence).max(initial=0)
-    if units < 3 or not most > 0:
-        return max(units - 1.0, 1.0)
-    squares = (influence / most) ** 2
-    kurtosis = units * float((squares**2).sum()) / float(squares.sum()) ** 2
-    return min(max(2 * units / max(kurtosis - (units - 3) / (units - 1), 1e-9), 1.0), units - 1.0)
+    units = influence.shape[-1]
+    most = max(units - 1.0, 1.0)
+    if units < 3:
+        return np.full(influence.shape[:-1], most)
+    largest = np.abs(influence).max(axis=-1, keepdims=True)
+    squares = (influence / np.where(largest > 0, largest, 1)) ** 2
+    total = squares.sum(axis=-1)
+    kurtosis = units * (squares**2).sum(axis=-1) / np.where(total > 0, total, 1) ** 2
+    found: Values = 2 * units / np.maximum(kurtosis - (units - 3) / (units - 1), 1e-9)
+    return np.clip(found, 1.0, most)
 
 
 def _quantile(estimate: Estimate, level: float) -> float:
     from scipy.special import stdtrit
 
     known = estimate.influence
-    degrees = max(estimate.units - 1.0, 1.0) if known is None else freedom(known)
+    degrees = max(estimate.units - 1.0, 1.0) if known is None else float(freedom(known))
     return float(stdtrit(degrees, (1 + level) / 2))
 
 

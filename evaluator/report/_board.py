@@ -16,7 +16,7 @@ from evaluator.spec import Board
 
 LEVEL = 0.95
 """Of the intervals of places and of the tests between teams."""
-_TESTS = {"influence, normal": "normal approximation"}
+_TESTS = {"influence, t": "t from influence values"}
 
 
 @dataclass(frozen=True)
