@@ -197,7 +197,7 @@ _NUMBERS = (
     ),
     DatasetMetric(
         "spearman", "higher", -1, 1, -1, _Spearman, _of_arrays(spearman), _fixed,
-        weighted=weighted.spearman, reads="numbers", title="Spearman correlation", interval=FISHER,
+        weighted=weighted.spearman, reads="numbers", title="Spearman correlation",
     ),
 )  # fmt: skip
 

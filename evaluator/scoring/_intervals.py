@@ -90,7 +90,8 @@ def _of_units(influence: _Values, sample: Sample, units: int) -> _Values | None:
         return None
     cases = len(influence)
     factor = units / (units - 1) * (cases - 1) / cases if units > 1 else 1.0
-    return by_unit(influence, np.unique(sample.units, return_inverse=True)[1]) * np.sqrt(factor)
+    found: _Values = by_unit(influence, np.unique(sample.units, return_inverse=True)[1]) * np.sqrt(factor)
+    return found
 
 
 def exact_of(metric: DatasetMetric, data: DatasetData, units: npt.NDArray[np.intp]) -> Exact | None:
@@ -103,9 +104,7 @@ def influence_of(plugin: DatasetMetric, data: DatasetData, parameters: Any) -> _
     if plugin.influence is None:
         return None
     try:
-        with np.errstate(
-            all="ignore"
-        ):  # squares of huge outputs overflow; what is not finite is not reported
+        with np.errstate(all="ignore"):  # huge outputs overflow; what is not finite is not reported
             found: _Values | None = plugin.influence(data, parameters)
     except NotScored:
         return None

@@ -9,19 +9,24 @@ from typing import Any
 import numpy as np
 
 from evaluator.metrics import CaseMetric, DatasetData
+from evaluator.metrics.fairness import Comparison
 from evaluator.metrics.influence import of_mean
 from evaluator.metrics.registry import lookup
 from evaluator.metrics.resampled import auroc_replicates
 from evaluator.metrics.weighted import weighted_mean
 from evaluator.resampling import draw_counts, pooled_strata, unit_numbers
+from evaluator.scoring._fairness import joined_bounds
 from evaluator.scoring._intervals import dataset_interval, exact_of, influence_of, interval_of
-from evaluator.scoring._values import Sample
+from evaluator.scoring._probe_runs import Tested
+from evaluator.scoring._values import BoundMetric, Sample
 
 LEVEL = 0.95
 RESAMPLES = 1000
 SHARED = 50
 """Data sets that are resampled by the same draws: those of one digest."""
 ENOUGH = 400_000
+PAIRS = 20_000
+"""As many cases are enough for a metric of all pairs, whose time grows with their square."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,8 @@ class World:
 
     def truth(self, design):
         """The value of so many cases that no other matters."""
-        large = self.drawn(np.random.default_rng(7), replace(design, cases=ENOUGH, sessions=1))
+        enough = PAIRS if self.metric == "concordance" else ENOUGH
+        large = self.drawn(np.random.default_rng(7), replace(design, cases=enough, sessions=1))
         plugin = lookup(self.metric)
         if isinstance(plugin, CaseMetric):
             return float(np.mean(large))
@@ -86,6 +92,31 @@ def covered(world, design, runs, seed=1):
         found = [world.drawn(stream, design) for _ in range(SHARED)]
         held += sum(low <= truth <= high for low, high in _intervals(world, found, sample))
     return held / (runs // SHARED * SHARED)
+
+
+def covered_fairness(apart, cases, runs):
+    """How often the interval of fairness holds it: two variables, one of which has groups that lie `apart`."""
+    stream, metric = np.random.default_rng(1), BoundMetric(lookup("fairness"), Comparison(of="ovr_auroc"), "")
+    labels, held = np.arange(cases) % 2, 0
+    for _ in range(0, runs, SHARED):
+        counts = draw_counts(
+            range(cases), labels.tolist(), resamples=RESAMPLES, digest=str(stream.integers(2**40))
+        )
+        sample = Sample(counts, np.arange(cases), LEVEL, np.arange(cases))
+        for _ in range(SHARED):
+            sex, age = stream.choice(["f", "m"], cases), stream.choice(["a", "b", "c", "d"], cases)
+            skill = np.where(sex == "m", _distance(0.8 - apart), _distance(0.8))
+            score = stream.normal(size=cases) + skill * labels
+            rows, groups = list(np.stack([-score, score], axis=1)), {"sex": sex.tolist(), "age": age.tolist()}
+            names = tuple(map(str, range(cases)))
+            found = joined_bounds(metric, [Tested(names, labels, rows, ("0", "1"), groups, True)], sample)
+            held += found.low <= 1 - apart / 2 <= found.high
+    return held / (runs // SHARED * SHARED)
+
+
+def _distance(skill):
+    """Between the means of two normal distributions of that AUROC."""
+    return math.sqrt(2) * NormalDist().inv_cdf(skill)
 
 
 def _intervals(world, found, sample):
@@ -112,8 +143,8 @@ def _ends(bounds):
     return bounds.pair or (-math.inf, math.inf)
 
 
-def _scores(skill, link=None, classes=2):
-    distance = math.sqrt(2) * NormalDist().inv_cdf(skill)
+def _scores(skill, link=None):
+    distance = _distance(skill)
 
     def binary(stream, design):
         scores = design.noise(stream) + distance * (design.labels - 0.5)
@@ -151,6 +182,18 @@ def _correlated(strength):
         one = design.noise(stream)
         other = strength * one + math.sqrt(1 - strength**2) * design.noise(stream)
         return DatasetData(one, other)
+
+    return drawn
+
+
+def _survived(strength):
+    """Times that risks shorten, of which a third are not seen to their end."""
+
+    def drawn(stream, design):
+        risk = design.noise(stream)
+        time = np.exp(-strength * risk + stream.normal(size=design.cases))
+        seen = np.exp(0.6 + stream.normal(size=design.cases))
+        return DatasetData(np.stack([np.minimum(time, seen), time <= seen], axis=1), risk)
 
     return drawn
 
@@ -205,6 +248,7 @@ WORLDS = {
     "pearson 0.85": World("pearson", _correlated(0.85), False),
     "spearman 0.4": World("spearman", _correlated(0.4), False),
     "spearman 0.85": World("spearman", _correlated(0.85), False),
+    "concordance": World("concordance", _survived(1.0), False),
     "dice": World("dice", _cases(_shares(0.0)), False),
     "dice, half of them 0": World("dice", _cases(_shares(0.5)), False),
     "dice, 85 % of them 0": World("dice", _cases(_shares(0.85)), False),
