@@ -60,9 +60,10 @@ REASONS: dict[Method, str] = {
 class Scale:
     """A scale on which a metric's estimates are nearly normal wherever the truth lies.
 
-    to: the value on the scale. back: its inverse. slope: the derivative of `to`. Each raises
-    ValueError or ZeroDivisionError at an end of the range. lost: how many of the n − 1 in a variance from n units are
-    estimated besides the mean, as 2 of 1/(n − 3), the variance of a correlation on Fisher's scale.
+    to: the value on the scale. back: its inverse. slope: the derivative of `to`. Each raises ValueError or
+    ZeroDivisionError at an end of the range. lost: by how many the n − 1 of a variance from n units is too many in a
+    test, where nothing but ψ tells it: 1/(n − 3) is the variance of a correlation on Fisher's scale, and errors of few
+    cases look less heavy-tailed than they are.
     """
 
     to: Callable[[float], float]
@@ -102,7 +103,7 @@ def _exp(place: float) -> float:
 LOGIT = Way("logit", Scale(lambda v: math.log(v / (1 - v)), _expit, lambda v: 1 / (v * (1 - v))))
 """Of areas under curves: near 1 their spread shrinks and its own estimate with it; the logit keeps both steady."""
 
-LOG = Way("log", Scale(math.log, _exp, lambda v: 1 / v))
+LOG = Way("log", Scale(math.log, _exp, lambda v: 1 / v, lost=2))
 """Of means of amounts without an upper end, whose spread grows with them: a few large errors make both."""
 
 FISHER = Way("fisher", Scale(math.atanh, math.tanh, lambda v: 1 / (1 - v * v), lost=2))
