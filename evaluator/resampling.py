@@ -5,12 +5,19 @@ matrix products of counts and per-case values.
 """
 
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 Counts = npt.NDArray[np.float64]
+
+DRAWS = 2
+"""The version of how cases are drawn; in the first one, strata of any size were drawn from apart."""
+
+SMALLEST = 10
+"""Subjects of a stratum: drawn m of m the variance is (m − 1)/m of what it should be, of one subject nothing."""
 
 
 def seed_of(digest: str) -> int:
@@ -40,18 +47,62 @@ def draw_counts(
         digest: digest of the dataset; the same dataset gives the same draws.
     """
     unit_of_case = unit_numbers(units)
-    combination: list[set[Hashable]] = [set() for _ in range(int(unit_of_case.max(initial=-1)) + 1)]
-    for unit, stratum in zip(unit_of_case, strata, strict=True):
-        combination[unit].add(stratum)
     members: dict[frozenset[Hashable], list[int]] = {}
-    for number, of_unit in enumerate(combination):
-        members.setdefault(frozenset(of_unit), []).append(number)
+    combinations = _of_units(unit_of_case, strata)
+    for number, found in enumerate(combinations):
+        members.setdefault(found, []).append(number)
     stream = np.random.Generator(np.random.PCG64(seed_of(digest)))
-    counts = np.zeros((resamples, len(combination)))
+    counts = np.zeros((resamples, len(combinations)))
     for group in members.values():  # in the order in which strata first occur
         probabilities = np.full(len(group), 1 / len(group))
         counts[:, group] = stream.multinomial(len(group), probabilities, size=resamples)
     return counts[:, unit_of_case]
+
+
+def pooled_strata(
+    units: Sequence[Hashable], strata: Sequence[Hashable], kept: Sequence[Hashable]
+) -> list[Hashable]:
+    """The stratum of each case after strata of fewer than `SMALLEST` units are drawn from together.
+
+    Only strata that agree in `kept`, the classes of their units, are joined: all that are too small, and if these
+    are too few together the smallest of the others. Units of several classes are joined whichever these are, where
+    fewer than `SMALLEST` have the same.
+
+    Args:
+        units: per case, the unit it belongs to.
+        strata: per case, its stratum.
+        kept: per case, what is never joined.
+    """
+    numbers = unit_numbers(units)
+    own, other = (_of_units(numbers, names) for names in (strata, kept))
+    rare = {classes for classes, members in Counter(other).items() if len(classes) > 1 and members < SMALLEST}
+    found: list[Hashable] = list(zip(own, other, strict=True))
+    by_class: dict[Hashable, Counter[Hashable]] = {}
+    for number, classes in enumerate(other):
+        if classes in rare:
+            found[number] = "several classes"
+        else:
+            by_class.setdefault(classes, Counter())[found[number]] += 1
+    joined = {name: kind for kind, sizes in by_class.items() for name in _too_small(sizes)}
+    return [joined.get(found[number], found[number]) for number in numbers]
+
+
+def _too_small(sizes: Counter[Hashable]) -> Iterator[Hashable]:
+    """The strata to be joined, smallest first."""
+    total = 0
+    for name in sorted(sizes, key=lambda name: sizes[name]):
+        if sizes[name] >= SMALLEST and not 0 < total < SMALLEST:
+            return
+        total += sizes[name]
+        yield name
+
+
+def _of_units(numbers: npt.NDArray[np.intp], names: Sequence[Hashable]) -> list[frozenset[Hashable]]:
+    """The names of each unit's cases."""
+    found: list[set[Hashable]] = [set() for _ in range(int(numbers.max(initial=-1)) + 1)]
+    for number, name in zip(numbers, names, strict=True):
+        found[number].add(name)
+    return [frozenset(one) for one in found]
 
 
 def is_drawn(counts: Counts) -> bool:

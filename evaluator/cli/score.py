@@ -13,6 +13,7 @@ from evaluator import outputs
 from evaluator.cli._ending import ended
 from evaluator.cli._progress import Advance, progress
 from evaluator.manifest import Manifest, ManifestError, load_manifest
+from evaluator.metrics.intervals import CALLED
 from evaluator.scoring import MetricReport, ReadOutput, Report, ScoringError, score_outputs
 from evaluator.spec import Board, Maps, SpecError, Task, load_challenge
 from evaluator.terminal import Console, harmless_json, say
@@ -131,7 +132,12 @@ def _say(report: Report, board: Board) -> None:
 def _words(metric: MetricReport) -> str:
     if metric.value is None:
         return f"not scored: {metric.reason}"
-    return f"{metric.value:.4f}" + ("" if metric.low is None else f" ({metric.low:.4f} to {metric.high:.4f})")
+    return f"{metric.value:.4f}" + ("" if metric.low is None else f" ({_interval(metric)})")
+
+
+def _interval(metric: MetricReport) -> str:
+    made = f", {CALLED[metric.interval_method]}" if metric.interval_method else ""
+    return f"{metric.low:.4f} to {metric.high:.4f}{made}"
 
 
 def _table(report: Report, board: Board) -> Table:
@@ -144,7 +150,7 @@ def _table(report: Report, board: Board) -> Table:
         if metric.value is None:
             table.add_row(title, "–", Text(metric.reason or "", "yellow"))
         else:
-            interval = "" if metric.low is None else f"{metric.low:.4f} to {metric.high:.4f}"
+            interval = "" if metric.low is None else _interval(metric)
             table.add_row(title, f"{metric.value:.4f}", interval)
     notes = dict.fromkeys(metric.interval_note for metric in report.metrics.values() if metric.interval_note)
     table.caption, table.caption_justify = "\n".join(notes), "left"

@@ -69,8 +69,14 @@ def bootstraps_of(entrants: Sequence[Entrant]) -> dict[str, Bootstrap]:
             intervals of other levels, which look comparable and are not.
     """
     bootstraps: dict[str, Bootstrap] = {}
+    versions: dict[str, int] = {}
     for entrant in entrants:
         for board, report in entrant.reports.items():
+            if versions.setdefault(board, report.extras.draws) != report.extras.draws:
+                raise RankingError(
+                    f"{entrant.team}: the cases of the report of {board} were drawn by another version of Proctor than "
+                    "those of the others; score them with one version"
+                )
             drawn = report.extras.bootstrap
             if drawn is not None and bootstraps.setdefault(board, drawn) != drawn:
                 raise RankingError(

@@ -5,12 +5,14 @@ without the metric. None reads bootstrap replicates: the smallest p of 1,000 of 
 Holm's correction for the 435 pairs of 30 teams can never be significant.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from evaluator.metrics.intervals import Scale, freedom
 from evaluator.resampling import seed_of
 
 Values = npt.NDArray[np.float64]
@@ -23,7 +25,13 @@ _BLOCK = 4096
 _SLACK = 1e-9  # relative: sums in another order differ in their last digits and are still equal
 
 
-def influence_test(values: Values, influence: Values, *, distribution: Literal["normal", "t"]) -> Values:
+def influence_test(
+    values: Values,
+    influence: Values,
+    *,
+    distribution: Literal["normal", "t", "estimated"],
+    scale: Scale | None = None,
+) -> Values:
     """Tests of paired differences from influence vectors: var(θa − θb) = Σ (ψa − ψb)².
 
     With the influence of AUROC and "normal" this is DeLong's test for correlated curves (DeLong, DeLong and
@@ -34,10 +42,14 @@ def influence_test(values: Values, influence: Values, *, distribution: Literal["
     Args:
         values: (teams,) the metric, NaN where a team has none.
         influence: (teams, units) in the dataset's order.
-        distribution: of the standardised difference.
+        distribution: of the standardised difference; "estimated" is t with the degrees of freedom that the influence
+            values tell of (`evaluator.metrics.intervals.freedom`).
+        scale: on which differences are taken, unless a team is at its end, as with a correlation of 1.
     """
     from scipy.special import ndtr, stdtr
 
+    if scale is not None:
+        values, influence = _on_scale(values, influence, scale)
     pairs = _empty(len(values))
     units = influence.shape[1]
     for first in range(len(values)):
@@ -47,10 +59,25 @@ def influence_test(values: Values, influence: Values, *, distribution: Literal["
         fixed = error <= 1e-12 * difference
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             score = np.where(fixed, 0, difference / error)
-        tail = ndtr(-score) if distribution == "normal" else stdtr(units - 1, -score)
+        degrees = freedom(influence - influence[first]) if distribution == "estimated" else units - 1
+        tail = ndtr(-score) if distribution == "normal" else stdtr(degrees, -score)
         p = np.where(fixed & (difference > 0), 2.0 * 0.5 ** min(units, 1000), 2 * tail)
         pairs[first] = np.where(difference == 0, 1.0, p)
     return _only_between(pairs, np.isfinite(values) & np.isfinite(influence).all(axis=1))
+
+
+def _on_scale(values: Values, influence: Values, scale: Scale) -> tuple[Values, Values]:
+    known = np.isfinite(values)
+    try:
+        places = [scale.to(value) for value in values[known].tolist()]
+        slopes = [scale.slope(value) for value in values[known].tolist()]
+    except (ValueError, ZeroDivisionError):
+        return values, influence
+    moved, slope = np.full(len(values), np.nan), np.full(len(values), np.nan)
+    moved[known], slope[known] = places, slopes
+    units = influence.shape[1]
+    few = math.sqrt((units - 1) / max(units - 1 - scale.lost, 1))
+    return moved, influence * slope[:, None] * few
 
 
 def permutation_test(cases: Values, *, digest: str, permutations: int = PERMUTATIONS) -> Values:

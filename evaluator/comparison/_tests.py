@@ -1,6 +1,7 @@
 """Which test a metric gets, and its result for people and machines."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -8,12 +9,18 @@ from evaluator.comparison._entrants import Entrant
 from evaluator.comparison._pairwise import holm, influence_test, permutation_test, signed_rank_test
 from evaluator.comparison._places import tie_groups
 from evaluator.comparison._published import MetricTests, PairTest
+from evaluator.metrics import MetricPlugin, Test
 from evaluator.metrics.registry import lookup
 from evaluator.ranking import RankingError, Table, Values, ranked_columns
 from evaluator.spec import Board, Ranking
 
 _MOST_TEAMS = 50  # of the permutation test: beyond that its smallest p is too large for Holm
-_CALLED = {"t": "paired t", "delong": "DeLong", "normal": "influence, normal"}
+_CALLED = {"t": "paired t", "delong": "DeLong", "influence": "influence, t"}
+_DISTRIBUTIONS: dict[Test, Literal["normal", "t", "estimated"]] = {
+    "t": "t",
+    "delong": "normal",
+    "influence": "estimated",
+}
 _UNTOLD = "The reports do not say how much each subject moves it, which a test needs."
 
 
@@ -31,7 +38,7 @@ def metric_tests(
 
     Values per case, each case its own subject: sign-flip permutation of what the rule averages, for up to 50
     teams, or signed ranks where the rule takes medians. Everything else: from influence vectors, which are per
-    subject; the t distribution for means.
+    subject; the t distribution but for DeLong's test, and on the scale of the metric's intervals but for means.
 
     Raises:
         RankingError: influence vectors or per-case values of different lengths.
@@ -47,9 +54,15 @@ def metric_tests(
         return _result(ranking, table, number, label, table.cases[number].shape[1], p, level)
     if influence is None:
         return MetricTests(test=None, reason=_lacking(table, number, entrants) or _UNTOLD)
-    test = lookup(board.metrics[column.metric].metric).test
-    p = influence_test(table.values[number], influence, distribution="t" if test == "t" else "normal")
-    return _result(ranking, table, number, _CALLED[test], influence.shape[1], p, level)
+    metric = lookup(board.metrics[column.metric].metric)
+    p = metric_test(metric, table.values[number], influence)
+    return _result(ranking, table, number, _CALLED[metric.test], influence.shape[1], p, level)
+
+
+def metric_test(metric: MetricPlugin, values: Values, influence: Values) -> Values:
+    """p-values of all pairs as the metric's row says; values: (teams,), influence: (teams, units)."""
+    scale = metric.interval.scale if metric.test == "influence" else None
+    return influence_test(values, influence, distribution=_DISTRIBUTIONS[metric.test], scale=scale)
 
 
 def _lacking(table: Table, number: int, entrants: Sequence[Entrant]) -> str | None:

@@ -17,6 +17,7 @@ _TABLES = (*(table.__name__ for table in TABLES), "evaluator.metrics.registry")
 
 _EVERY: tuple[Wanted, ...] = (
     ("evaluator.manifest", "load_references"),
+    ("evaluator.metrics.influence", "by_unit"),
     ("evaluator.scoring._score", "score_outputs"),
 )
 _FOREIGN: tuple[Wanted, ...] = (
@@ -29,6 +30,7 @@ _FOREIGN: tuple[Wanted, ...] = (
 _COMPARISON: Wanted = ("evaluator.metrics.fairness", "BetweenGroups")
 _OF_COMPARISONS: tuple[Wanted, ...] = (
     ("evaluator.scoring._fairness", "fairness_reports"),
+    ("evaluator.scoring._fairness", "joined_bounds"),
     ("evaluator.scoring._groups", "groups_of"),
 )
 """What scoring has for metrics that compare another one between groups."""
@@ -48,12 +50,15 @@ _UNCROSSED = (
 )
 """Scoring knows metrics of every kind; each is reached from its own row only."""
 
+_SENTENCES = ("EXACT", "OUTSIDE", "UNDRAWN", "UNGROUPED", "UNVARYING")
+
 _HIDDEN: tuple[Wanted, ...] = (
     ("evaluator.outputs._reference", "read_label_map"),
     ("evaluator.scoring._groups", "groups_of"),
     ("evaluator.scoring._plugins", "with_plugin"),
     ("evaluator.scoring._score", "with_plugin"),
-    *(("evaluator.scoring._intervals", name) for name in ("EXACT", "OUTSIDE", "UNDRAWN", "UNVARYING")),
+    *(("evaluator.scoring._intervals", one) for one in _SENTENCES),
+    *(("evaluator.metrics.intervals", one) for one in ("NARROW", "WIDE")),
 )
 """What only one kind or metric needs, and sentences."""
 

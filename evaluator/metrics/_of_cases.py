@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from evaluator.metrics._plugin import CaseData, CaseMetric, Direction, Parameters
+from evaluator.metrics.intervals import BCA, LOG
 from evaluator.metrics.lesions import lesion_f1_of, lesion_sensitivity_of
 from evaluator.metrics.overlap import dice_of
 from evaluator.metrics.pairs import LabelPair, MaskPair
@@ -126,12 +127,25 @@ def _row(
     title: str,
     unit: str = "",
 ) -> CaseMetric:
-    """Shares are better higher and lie in [0, 1]; amounts, which say what a missing one counts as, lower."""
+    """Shares are better higher and lie in [0, 1]; amounts, which say what a missing one counts as, lower.
+
+    Means of shares may be of any shape, so their intervals follow the resamples; those of amounts are on the log scale.
+    """
     function, amount = _over_labels(of_pair), missing is not None
     direction: Direction = "lower" if amount else "higher"
     most, worst = (math.inf, math.inf) if amount else (1, 0)
     return CaseMetric(
-        name, direction, 0, most, worst, parameters, function, missing=missing, title=title, unit=unit
+        name,
+        direction,
+        0,
+        most,
+        worst,
+        parameters,
+        function,
+        missing=missing,
+        title=title,
+        unit=unit,
+        interval=LOG if amount else BCA,
     )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from evaluator.metrics import influence, weighted
-from evaluator.metrics._plugin import Bounds, DatasetData, DatasetMetric, Parameters
+from evaluator.metrics import influence, own_intervals, weighted
+from evaluator.metrics._plugin import DatasetData, DatasetMetric, Parameters
 from evaluator.metrics.calibration import brier, calibration_error, ovr_brier, ovr_calibration_error
 from evaluator.metrics.classification import (
     auprc,
@@ -22,6 +22,7 @@ from evaluator.metrics.classification import (
     ovr_auroc,
 )
 from evaluator.metrics.delong import ovr_unvarying_interval, unvarying_interval
+from evaluator.metrics.intervals import FISHER, LOG, LOGIT, Pair
 from evaluator.metrics.regression import mae, pearson, r2, rmse, spearman
 
 T = TypeVar("T")
@@ -88,8 +89,8 @@ def _called(function: Callable[..., float]) -> Callable[[DatasetData, Any], floa
 
 
 def _bounded(
-    function: Callable[..., Bounds | None],
-) -> Callable[[DatasetData, NDArray[np.intp], float], Bounds | None]:
+    function: Callable[..., Pair | None],
+) -> Callable[[DatasetData, NDArray[np.intp], float], Pair | None]:
     return lambda data, units, level: function(data.labels, data.scores, level=level, subjects=units.tolist())
 
 
@@ -114,18 +115,22 @@ _BINARY = (
     DatasetMetric(
         "auroc", "higher", 0, 1, 0, Parameters, _called(auroc), _opposite, _of_arrays(influence.of_auroc),
         weighted=weighted.auroc, exact=_bounded(unvarying_interval), test="delong", reads="binary", title="AUROC",
+        interval=LOGIT,
     ),
     DatasetMetric(
         "auprc", "higher", 0, 1, 0, Parameters, _called(auprc), _opposite,
         weighted=weighted.auprc, reads="binary", title="average precision",
+        own_interval=own_intervals.of_auprc,
     ),
     DatasetMetric(
         "balanced_accuracy", "higher", 0, 1, 0, _Threshold, _called(balanced_accuracy), _opposite, _of_called,
         weighted=weighted.balanced_accuracy, reads="binary", title="balanced accuracy",
+        own_interval=own_intervals.of_balanced_accuracy,
     ),
     DatasetMetric(
         "f1", "higher", 0, 1, 0, _Threshold, _called(f1), _opposite,
         weighted=weighted.f1, reads="binary", title="F1",
+        own_interval=own_intervals.of_f1,
     ),
     DatasetMetric(
         "brier", "lower", 0, 1, 1, Parameters, _called(brier), _opposite, _of_arrays(_of_squares),
@@ -134,6 +139,7 @@ _BINARY = (
     DatasetMetric(
         "calibration_error", "lower", 0, 1, 1, _Bins, _called(calibration_error), _opposite,
         weighted=weighted.calibration_error, reads="binary", title="calibration error",
+        own_interval=own_intervals.of_calibration,
     ),
 )  # fmt: skip
 
@@ -142,15 +148,18 @@ _CLASSES = (
         "ovr_auroc", "higher", 0, 1, 0, Parameters, _called(ovr_auroc), _anything_but_true,
         _of_arrays(influence.of_ovr_auroc),
         weighted=weighted.ovr_auroc, exact=_bounded(ovr_unvarying_interval), reads="classes", title="macro AUROC",
+        interval=LOGIT,
     ),
     DatasetMetric(
         "ovr_auprc", "higher", 0, 1, 0, Parameters, _called(ovr_auprc), _anything_but_true,
         weighted=weighted.ovr_auprc, reads="classes", title="macro average precision",
+        own_interval=own_intervals.of_ovr_auprc,
     ),
     DatasetMetric(
         "macro_recall", "higher", 0, 1, 0, Parameters, _called(macro_recall), _next_class,
         _of_arrays(influence.of_macro_recall),
         weighted=weighted.macro_recall, reads="classes", title="balanced accuracy",
+        own_interval=own_intervals.of_macro_recall,
     ),
     DatasetMetric(
         "macro_f1", "higher", 0, 1, 0, Parameters, _called(macro_f1), _next_class,
@@ -164,17 +173,18 @@ _CLASSES = (
     DatasetMetric(
         "ovr_calibration_error", "lower", 0, 1, 1, _Bins, _called(ovr_calibration_error), _next_class,
         weighted=weighted.ovr_calibration_error, reads="classes", title="calibration error",
+        own_interval=own_intervals.of_ovr_calibration,
     ),
 )  # fmt: skip
 
 _NUMBERS = (
     DatasetMetric(
         "mae", "lower", 0, math.inf, math.inf, _Mae, _of_arrays(mae), _fixed, _of_arrays(_of_errors),
-        weighted=weighted.mae, test="t", reads="numbers", title="mean absolute error",
+        weighted=weighted.mae, test="t", reads="numbers", title="mean absolute error", interval=LOG,
     ),
     DatasetMetric(
         "rmse", "lower", 0, math.inf, math.inf, _Rmse, _of_arrays(rmse), _fixed, _of_arrays(influence.of_rmse),
-        weighted=weighted.rmse, reads="numbers", title="root mean squared error",
+        weighted=weighted.rmse, reads="numbers", title="root mean squared error", interval=LOG,
     ),
     DatasetMetric(
         "r2", "higher", -math.inf, 1, -math.inf, _R2, _of_arrays(r2), _fixed, _of_arrays(influence.of_r2),
@@ -183,7 +193,7 @@ _NUMBERS = (
     DatasetMetric(
         "pearson", "higher", -1, 1, -1, _Pearson, _of_arrays(pearson), _fixed,
         _of_arrays(influence.of_pearson),
-        weighted=weighted.pearson, reads="numbers", title="Pearson correlation",
+        weighted=weighted.pearson, reads="numbers", title="Pearson correlation", interval=FISHER,
     ),
     DatasetMetric(
         "spearman", "higher", -1, 1, -1, _Spearman, _of_arrays(spearman), _fixed,

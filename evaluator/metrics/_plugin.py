@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from evaluator.metrics._errors import NotScored
+from evaluator.metrics.intervals import BCA, Bounds, Pair, Way
 from evaluator.resampling import Counts
 
 Direction = Literal["higher", "lower"]
@@ -16,7 +17,7 @@ Scope = Literal["per_case", "per_dataset"]
 Reads = Literal["binary", "classes", "numbers"]
 """What a metric of datasets reads: labels 0 and 1 with one score, class indices with a score per class, or numbers."""
 
-Test = Literal["t", "delong", "normal"]
+Test = Literal["t", "delong", "influence"]
 """How two submissions are compared by their influence: as means of cases, as areas under ROC curves, or neither."""
 
 SEGMENTATIONS = "single segmentations"
@@ -24,7 +25,6 @@ DATASETS = "whole datasets"
 """What metrics are of, in the words of a sentence: label maps, or one number or a score per class of all cases."""
 
 Values = NDArray[np.float64]
-Bounds = tuple[float, float]
 
 SECONDS = 600.0
 """How long a metric may compute for one board where it declares nothing else."""
@@ -70,7 +70,24 @@ class DatasetData:
 
 Influence = Callable[[DatasetData, Any], Values]
 Weighted = Callable[[DatasetData, Counts, Any], Values]
-Exact = Callable[[DatasetData, NDArray[np.intp], float], Bounds | None]
+Exact = Callable[[DatasetData, NDArray[np.intp], float], Pair | None]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How the cases of a dataset were drawn, for metrics that make their intervals themselves.
+
+    counts: how often each case is in each resample, shape (resamples, cases). units: the resampling unit of each case.
+    level: of the interval. error: the standard deviation of the value over the resamples.
+    """
+
+    counts: Counts
+    units: NDArray[np.intp]
+    level: float
+    error: float
+
+
+OwnInterval = Callable[[DatasetData, Any, Draws], Bounds | None]
 
 
 @dataclass(frozen=True)
@@ -80,6 +97,7 @@ class _Declared:
     seconds: how long all its calls for one board, resamples included, may take together. Only metrics that
     are not built in are held to it.
     title: what people call it. unit: of its values, empty for a share or where the challenge knows it.
+    interval: how the intervals of its values are made; the reasons stand where the ways are defined.
 
     Raises:
         ValueError: `seconds` is not above 0 and up to a day.
@@ -94,6 +112,7 @@ class _Declared:
     seconds: float = field(default=SECONDS, kw_only=True)
     title: str | None = field(default=None, kw_only=True)
     unit: str = field(default="", kw_only=True)
+    interval: Way = field(default=BCA, kw_only=True)
 
     def __post_init__(self) -> None:
         if not 0 < self.seconds <= MOST_SECONDS:
@@ -156,6 +175,8 @@ class DatasetMetric(_Declared):
     reads: what of its material it is computed from; None where it takes anything.
     material: as for `CaseMetric`.
     compares: where the metric compares another one between groups, that one and its parameters, from its own.
+    own_interval: its interval from the data, the parameters and how cases were drawn; where it gives None, and where it
+    is None, intervals are made as `interval` says.
     interval_note: a sentence that belongs to each of its intervals.
     """
 
@@ -164,9 +185,10 @@ class DatasetMetric(_Declared):
     influence: Influence | None = None
     weighted: Weighted | None = field(default=None, kw_only=True)
     exact: Exact | None = field(default=None, kw_only=True)
-    test: Test = field(default="normal", kw_only=True)
+    test: Test = field(default="influence", kw_only=True)
     reads: Reads | None = field(default=None, kw_only=True)
     compares: Callable[[Any], tuple["DatasetMetric", Any]] | None = field(default=None, kw_only=True)
+    own_interval: OwnInterval | None = field(default=None, kw_only=True)
     interval_note: str | None = field(default=None, kw_only=True)
 
     material: str = field(default=DATASETS, kw_only=True)

@@ -14,8 +14,8 @@ from evaluator.metrics.weighted import mean_of_finite
 from evaluator.resampling import Counts
 
 INTERVAL_NOTE = (
-    "Resampling adds chance differences between the groups, so the interval lies too low, and may even end below "
-    "the value."
+    "The interval joins those of all differences between groups, so it is wide rather than too short; the value itself "
+    "lies too low by what chance adds to differences."
 )
 
 

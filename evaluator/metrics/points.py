@@ -14,6 +14,7 @@ from pydantic import Field
 
 from evaluator.metrics._errors import NotScored
 from evaluator.metrics._plugin import CaseData, CaseMetric, DatasetData, DatasetMetric, Parameters, Values
+from evaluator.metrics.intervals import LOG
 from evaluator.resampling import Counts
 
 MATERIAL = "points"
@@ -209,7 +210,7 @@ def _nothing(label: object, classes: int, parameters: object) -> list[float]:
 METRICS = (
     CaseMetric(
         "mean_radial_error", "lower", 0, math.inf, math.inf, _Missing, _mean_error,
-        missing=lambda given: given.missing, material=MATERIAL, title="mean radial error", unit="mm",
+        missing=lambda given: given.missing, material=MATERIAL, title="mean radial error", unit="mm", interval=LOG,
     ),
     CaseMetric(
         "success_detection_rate", "higher", 0, 1, 0, _Radius, _success,

@@ -7,6 +7,7 @@ from evaluator import foreign
 from evaluator.metrics import _of_cases, _of_datasets, points, survival
 from evaluator.metrics._plugin import CaseMetric, DatasetMetric, MetricPlugin
 from evaluator.metrics.fairness import INTERVAL_NOTE, BetweenGroups, GroupComparison
+from evaluator.metrics.intervals import GROUPS
 
 GROUP = "evaluator.metrics"
 """Entry point group; an entry point is a `CaseMetric` or a `DatasetMetric`."""
@@ -45,7 +46,7 @@ _COMPARISONS = (
     DatasetMetric(
         "fairness", "higher", 0, 1, 0, GroupComparison, BetweenGroups(lookup).value, BetweenGroups(lookup).replacement,
         weighted=BetweenGroups(lookup).weighted, compares=BetweenGroups(lookup).compared,
-        title="fairness", interval_note=INTERVAL_NOTE,
+        title="fairness", interval=GROUPS, interval_note=INTERVAL_NOTE,
     ),
 )  # fmt: skip
 """What compares any other metric, so that it has to find it."""

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from evaluator.metrics._errors import NotScored
 from evaluator.metrics._plugin import DatasetData, DatasetMetric, Parameters, Values
+from evaluator.metrics.intervals import LOGIT
 from evaluator.resampling import Counts
 
 MATERIAL = "survival times"
@@ -82,6 +83,6 @@ def _no_prediction(label: float, classes: int, parameters: Any) -> list[float]:
 METRICS = (
     DatasetMetric(
         "concordance", "higher", 0, 1, 0, _Concordance, concordance, _no_prediction, _influence,
-        weighted=_weighted, material=MATERIAL, title="concordance index",
+        weighted=_weighted, material=MATERIAL, title="concordance index", interval=LOGIT,
     ),
 )  # fmt: skip

@@ -42,17 +42,17 @@ def ovr_auroc(data: DatasetData, counts: Counts, _: Any) -> Values:
 
 
 def auprc(data: DatasetData, counts: Counts, _: Any) -> Values:
-    return _average_precision(data.labels == 1, data.scores, counts)
+    return average_precisions(data.labels == 1, data.scores, counts)
 
 
 def ovr_auprc(data: DatasetData, counts: Counts, _: Any) -> Values:
     def of_class(own: npt.NDArray[np.bool_], scores: Values) -> Values:
-        area = _average_precision(own, scores, counts)
+        area = average_precisions(own, scores, counts)
         return np.where(counts[:, ~own].any(axis=1), area, np.nan)
 
     classes = data.scores.shape[1]
     if classes == 2:
-        return _average_precision(data.labels == 1, data.scores[:, 1], counts)
+        return average_precisions(data.labels == 1, data.scores[:, 1], counts)
     return mean_of_finite(
         np.array([of_class(data.labels == number, data.scores[:, number]) for number in range(classes)])
     )
@@ -66,7 +66,8 @@ def _over_classes(data: DatasetData, area: Callable[[npt.NDArray[np.bool_], Valu
     )
 
 
-def _average_precision(positive: npt.NDArray[np.bool_], scores: Values, counts: Counts) -> Values:
+def average_precisions(positive: npt.NDArray[np.bool_], scores: Values, counts: Counts) -> Values:
+    """Average precision of every resample; positive and scores: (cases,)."""
     order = np.argsort(-scores)
     last = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # of each group of equals
     drawn = np.cumsum(counts[:, order], axis=1)[:, last]

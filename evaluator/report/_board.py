@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from evaluator.charts import MOST_DOTS, PlotRow, box_plot, interval_plot
 from evaluator.comparison import MetricTests
+from evaluator.metrics.intervals import CALLED, REASONS, Method
 from evaluator.metrics.registry import lookup
 from evaluator.report._entries import TeamReport
 from evaluator.report._groups import Groups, groups_of, seeds_of
@@ -15,7 +16,7 @@ from evaluator.spec import Board
 
 LEVEL = 0.95
 """Of the intervals of places and of the tests between teams."""
-_TESTS = {"influence, normal": "normal approximation"}
+_TESTS = {"influence, t": "t from influence values"}
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class Remark:
 class Section:
     """Values, distributions, groups and tests of one board.
 
-    cases: which make the score, and what intervals draw. remarks: why something has no value. notes: what intervals do
-    not tell. maps: who is better than whom in each metric that is tested. untested: metrics that are not, and why.
+    cases: which make the score, and what intervals draw. remarks: why something has no value. ways: how intervals were
+    made. notes: what they do not tell. maps: who is better than whom in each metric that is tested. untested: metrics
+    that are not, and why.
     """
 
     anchor: str
@@ -41,6 +43,7 @@ class Section:
     dataset_short: str
     values: HtmlTable
     remarks: Sequence[Remark]
+    ways: Sequence[Remark]
     notes: Sequence[Remark]
     plots: Sequence[Figure]
     groups: Groups | None
@@ -64,6 +67,7 @@ def section_of(
         dataset_short=f"{kind} {digest[:12]}",
         values=_values(board, ordered),
         remarks=_remarks(board, entries),
+        ways=_ways(board, entries),
         notes=_interval_notes(board, entries),
         plots=[*_intervals(board, ordered), *_distributions(board, ordered)],
         groups=groups_of(board, ordered),
@@ -125,6 +129,8 @@ def _value(metric: MetricReport) -> str | Cell:
     if metric.value is None:
         return "failed" if metric.fault else "not scored"
     interval = "no interval" if metric.low is None else f"{metric.low:#.4g} to {metric.high:#.4g}"
+    if metric.interval_method is not None:
+        interval += f", {CALLED[metric.interval_method]}"
     return Cell(f"{metric.value:#.4g}", interval + ("" if metric.interval_note is None else " ‡"))
 
 
@@ -152,6 +158,18 @@ def _remarks(board: Board, entries: Sequence[TeamReport]) -> list[Remark]:
                 if f"{entry.team}{what}" not in teams:
                     teams.append(f"{entry.team}{what}")
     return [Remark(", ".join(teams), reason) for reason, teams in reasons.items()]
+
+
+def _ways(board: Board, entries: Sequence[TeamReport]) -> list[Remark]:
+    """How the intervals were made, and why so, once per way."""
+    ways: dict[Method, dict[str, None]] = {}
+    for entry in entries:
+        for key, metric in entry.report.metrics.items():
+            if metric.interval_method is not None:
+                ways.setdefault(metric.interval_method, {})[title_of(board, key)] = None
+    return [
+        Remark(", ".join(titles), f"{CALLED[method]}: {REASONS[method]}.") for method, titles in ways.items()
+    ]
 
 
 def _interval_notes(board: Board, entries: Sequence[TeamReport]) -> list[Remark]:
@@ -226,7 +244,7 @@ def _map(board: Board, key: str, entries: Sequence[TeamReport], tests: MetricTes
 
 def _test(board: Board, tests: MetricTests) -> str:
     of_cases = board.bootstrap.unit == "case" or (tests.test or "").startswith(("paired perm", "Wilcoxon"))
-    unit = "cases" if of_cases else "subjects"
+    unit = "cases" if of_cases else f"{board.bootstrap.unit}s"
     return f"{_TESTS.get(tests.test or '', tests.test)}, {tests.units:,} {unit}"
 
 

@@ -87,8 +87,8 @@ def _bias(board: Board, entries: Sequence[TeamReport]) -> list[str]:
         if shifts and _compares(metric):
             spread = f"{min(shifts):+.3f} to {max(shifts):+.3f}".replace("-", "−")
             sentences.append(
-                f"{title_of(board, key)}: the mean of the resamples minus the value is {spread}. By about as much its "
-                "intervals lie too low; the value itself lies too low by what chance alone gives (table above)."
+                f"{title_of(board, key)}: the mean of the resamples minus the value is {spread}. The "
+                "value itself lies too low by what chance alone gives (table above), and its interval allows for that."
             )
     return sentences
 

@@ -13,7 +13,7 @@ from evaluator.metrics.influence import of_mean
 from evaluator.metrics.segmentation import score_case, score_missing_case
 from evaluator.metrics.weighted import weighted_mean
 from evaluator.outputs import LabelMap, SegmentationOutput, Value
-from evaluator.scoring._intervals import metric_report
+from evaluator.scoring._intervals import interval_of, metric_report
 from evaluator.scoring._report import Extras, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
 
@@ -44,8 +44,8 @@ def score_segmentations(job: Job) -> Report:
     return Report(
         board=job.name,
         cases=job.manifest.names,
-        per_case={key: tuple(finite(value) for value in row) for key, row in values.items()},
-        metrics=_means(values, sample),
+        per_case={key: tuple(finite(one) for one in found) for key, found in values.items()},
+        metrics={key: mean_report(plugins[key][0], np.array(found), sample) for key, found in values.items()},
         extras=Extras(
             dataset=job.manifest.digest,
             missing=missing,
@@ -78,16 +78,12 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _means(values: Mapping[str, list[float]], sample: Sample) -> dict[str, MetricReport]:
-    return {key: mean_report(np.array(row), sample) for key, row in values.items()}
-
-
-def mean_report(values: npt.NDArray[np.float64], sample: Sample) -> MetricReport:
+def mean_report(plugin: CaseMetric, values: npt.NDArray[np.float64], sample: Sample) -> MetricReport:
     """Mean over the cases, shape (cases,), in which the metric is not NaN; with interval, replicates and influence."""
     known = values[~np.isnan(values)]
     if not len(known):
         return MetricReport(value=None, reason="The metric is undefined for every case.")
     influence = of_mean(values) if len(known) > 1 else None
-    return metric_report(
-        math.fsum(known) / len(known), weighted_mean(values, sample.counts), sample, influence
-    )
+    value, drawn = math.fsum(known) / len(known), weighted_mean(values, sample.counts)
+    bounds = interval_of(plugin, value, drawn, sample, influence)
+    return metric_report(value, drawn, sample, bounds, influence)

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from evaluator.metrics import DatasetData, DatasetMetric, NotScored
 from evaluator.outputs import NumberOutput, Value
-from evaluator.scoring._intervals import exact_of, metric_report
+from evaluator.scoring._intervals import dataset_interval, metric_report
 from evaluator.scoring._report import Extras, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
 
@@ -56,28 +56,8 @@ def score_dataset(metric: BoundMetric, data: DatasetData, sample: Sample) -> Met
         return MetricReport(value=None, reason=undefined.reason)
     except ValueError as error:  # labels that are none of this metric's: outputs are checked, references not
         raise ScoringError(f"references.csv: metric {metric.name}: {error}") from None
-    return metric_report(
-        value,
-        plugin.replicates(data, sample.counts, metric.parameters),
-        sample,
-        influence_of(metric, data),
-        exact=exact_of(plugin, data, sample.units),
-        note=plugin.interval_note,
-    )
-
-
-def influence_of(metric: BoundMetric, data: DatasetData) -> npt.NDArray[np.float64] | None:
-    """How much each case moves the metric, shape (cases,), or None where that is unknown."""
-    plugin = dataset_metric(metric.name, metric)
-    if plugin.influence is None:
-        return None
-    try:
-        with np.errstate(
-            all="ignore"
-        ):  # squares of huge outputs overflow; what is not finite is not reported
-            return plugin.influence(data, metric.parameters)
-    except NotScored:
-        return None
+    drawn, influence, bounds = dataset_interval(plugin, value, data, metric.parameters, sample)
+    return metric_report(value, drawn, sample, bounds, influence, note=plugin.interval_note)
 
 
 def _number(output: Value | None) -> float | None:

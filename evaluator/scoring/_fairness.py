@@ -1,5 +1,6 @@
 """What stands behind a fairness value: groups, their sizes and intervals, and what chance alone would give."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,9 +10,10 @@ import numpy.typing as npt
 
 from evaluator.metrics import DatasetData, DatasetMetric, NotScored
 from evaluator.metrics.fairness import disparities, members_of
-from evaluator.resampling import seed_of
+from evaluator.metrics.intervals import Bounds
+from evaluator.resampling import is_drawn, percentile_interval, seed_of
 from evaluator.scoring._dataset import dataset_metric
-from evaluator.scoring._intervals import MetricInterval, bounds_of, exact_of, said_of
+from evaluator.scoring._intervals import UNDRAWN, dataset_interval, said_of
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._report import FairnessReport, GroupReport, MetricReport, VariableReport
 from evaluator.scoring._values import BoundMetric, Job, Sample
@@ -66,27 +68,91 @@ def withheld(
     return kept
 
 
+def joined_bounds(metric: BoundMetric, runs: Sequence[Tested], sample: Sample, moved: float = 0.0) -> Bounds:
+    """The interval of a fairness value, the mean over runs of the same test cases.
+
+    A disparity is the largest difference of two groups. The differences of all pairs of a variable have simultaneous
+    intervals: Bonferroni's level for the intervals of the groups, which are joined by MOVER (Zou and Donner, Statistics
+    in Medicine 2008;27:1693). The largest ends bound the disparity, and fairness the means over variables and runs.
+
+    Args:
+        metric: compares groups, and is defined in one of them.
+        runs: trained probes.
+        sample: of the test cases.
+        moved: what else than cases moves the value, as half the width of an interval; added as independent.
+    """
+    compared, parameters = dataset_metric(metric.name, metric).compared(metric.parameters)
+    if not is_drawn(sample.counts):
+        return Bounds(note=UNDRAWN)
+    found = []
+    for run in runs:
+        data = run.data(metric)
+        by_variable = [
+            _disparity(compared, parameters, data, groups, sample) for groups in run.groups.values()
+        ]
+        known = [ends for ends in by_variable if ends is not None]
+        if known:
+            found.append(np.mean(known, axis=0))
+    value, least, most = 1 - np.mean(found, axis=0)
+    low, high = value - np.hypot(value - most, moved), value + np.hypot(least - value, moved)
+    return Bounds(max(float(low), 0.0), min(float(high), 1.0), method="groups")
+
+
+def _disparity(
+    compared: DatasetMetric, parameters: Any, data: DatasetData, groups: Sequence[str | None], sample: Sample
+) -> tuple[float, float, float] | None:
+    """The disparity of a variable with the ends of its interval, None where no group has a value."""
+    parts = [(_part(data, members), _sample_of(sample, members)) for members in members_of(groups).values()]
+    known = [
+        (value, part, drawn)
+        for part, drawn in parts
+        if (value := _value(compared, parameters, part)) is not None
+    ]
+    if len(known) < 2:
+        return (0.0, 0.0, 0.0) if known else None
+    level = 1 - (1 - sample.level) / math.comb(len(known), 2)
+    ends = []
+    for value, part, drawn in known:
+        bounds = dataset_interval(compared, value, part, parameters, replace(drawn, level=level))[2]
+        ends.append((value, *(bounds.pair or (compared.minimum, compared.maximum))))
+    value, low, high = np.array(ends).T
+    below, above = np.maximum(value - low, 0), np.maximum(high - value, 0)
+    apart = value[:, None] - value
+    nearest = apart - np.hypot(below[:, None], above)
+    furthest = apart + np.hypot(above[:, None], below)
+    np.fill_diagonal(furthest, 0)
+    return float(np.ptp(value)), max(float(nearest.max()), 0.0), float(furthest.max())
+
+
+def _sample_of(sample: Sample, members: _Mask) -> Sample:
+    return replace(
+        sample,
+        counts=sample.counts[:, members],
+        units=sample.units[members],
+        subjects=sample.subjects[members],
+    )
+
+
 def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int) -> GroupReport:
     values: dict[str, float | None] = {}
-    bounds: dict[str, MetricInterval] = {}
-    part = replace(sample, counts=sample.counts[:, members], units=sample.units[members])
+    bounds: dict[str, Bounds] = {}
+    part = _sample_of(sample, members)
     for key, metric in job.metrics.items():
         compared, parameters = dataset_metric(key, metric).compared(metric.parameters)
         data = _part(tested.data(metric), members)
-        values[key] = _value(compared, parameters, data)
-        drawn = compared.replicates(data, part.counts, parameters)
-        known = values[key] is not None
+        value = values[key] = _value(compared, parameters, data)
         bounds[key] = (
-            bounds_of(drawn, part, exact_of(compared, data, part.units)) if known else MetricInterval()
+            Bounds() if value is None else dataset_interval(compared, value, data, parameters, part)[2]
         )
-    subjects = len(np.unique(part.units))
+    subjects = len(np.unique(part.subjects))
     notes = {key: said_of(value, bounds[key]) for key, value in values.items() if value is not None}
     return GroupReport(
         size=int(members.sum()),
         subjects=subjects,
         enough=subjects >= enough,
         values=values,
-        intervals={key: interval.pair for key, interval in bounds.items()},
+        intervals={key: found.pair for key, found in bounds.items()},
+        interval_methods={key: found.method for key, found in bounds.items() if found.method is not None},
         interval_notes={key: note for key, note in notes.items() if note is not None},
     )
 
@@ -109,7 +175,7 @@ class _Comparison:
     metric: DatasetMetric
     parameters: Any
     data: DatasetData
-    units: npt.NDArray[np.intp]
+    subjects: npt.NDArray[np.intp]
     digest: str
 
     def value(self, members: _Mask | None = None) -> float | None:
@@ -118,26 +184,29 @@ class _Comparison:
             self.metric, self.parameters, self.data if members is None else _part(self.data, members)
         )
 
-    def subjects(self, members: _Mask) -> int:
-        """How many resampling units have a case among `members`."""
-        return len(np.unique(self.units[members]))
+    def size(self, members: _Mask) -> int:
+        """How many subjects have a case among `members`."""
+        return len(np.unique(self.subjects[members]))
 
 
 def _fairness(job: Job, tested: Tested, sample: Sample, metric: BoundMetric) -> FairnessReport:
     compared, parameters = dataset_metric(metric.name, metric).compared(metric.parameters)
     data = tested.data(metric)
-    this = _Comparison(compared, parameters, data, sample.units, job.manifest.digest)
-    drawn = compared.replicates(data, sample.counts, parameters)
-    bounds = bounds_of(drawn, sample, exact_of(compared, data, sample.units))
-    chance = _chance(this)
+    this = _Comparison(compared, parameters, data, sample.subjects, job.manifest.digest)
+    value, chance = this.value(), _chance(this)
+    bounds, beats = Bounds(), False
+    if value is not None:
+        drawn, _, bounds = dataset_interval(compared, value, data, parameters, sample)
+        unvarying = percentile_interval(drawn, sample.level) if is_drawn(sample.counts) else None
+        beats = _beats(compared, bounds.pair or unvarying, chance)
     enough = _enough(job)
     return FairnessReport(
         of=metric.parameters.of,
-        value=this.value(),
+        value=value,
         low=bounds.low,
         high=bounds.high,
         chance=chance,
-        uninformative=not _beats(compared, bounds.pair or sample.interval(drawn), chance),
+        uninformative=not beats,
         variables={
             variable: _variable(this, variable, groups, enough[variable])
             for variable, groups in tested.groups.items()
@@ -176,7 +245,7 @@ def _variable(this: _Comparison, variable: str, groups: Sequence[str | None], en
     disparity = max(known.values()) - min(known.values())
     worst = (min if this.metric.direction == "higher" else max)(known, key=lambda group: known[group])
     seed = seed_of(f"{this.digest} groups {variable}")
-    moved = _shuffled(this.units, this.data.labels, groups, list(members), seed)
+    moved = _shuffled(this.subjects, this.data.labels, groups, list(members), seed)
     shuffled = disparities(this.metric, this.parameters, this.data, moved)
     shuffled = shuffled[np.isfinite(shuffled)]
     return VariableReport(
@@ -186,7 +255,7 @@ def _variable(this: _Comparison, variable: str, groups: Sequence[str | None], en
         p_value=float((1 + (shuffled >= disparity - _SAME).sum()) / (1 + len(shuffled))),
         worst=worst,
         worst_value=known[worst],
-        enough=all(this.subjects(members[group]) >= enough for group in known),
+        enough=all(this.size(members[group]) >= enough for group in known),
     )
 
 

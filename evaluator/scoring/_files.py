@@ -33,9 +33,9 @@ def score_files(job: Job) -> Report:
     metrics: dict[str, MetricReport] = {}
     for key, metric in job.metrics.items():
         if isinstance(metric.plugin, CaseMetric):
-            scores = [_of_case(job, labels, metric, *pair) for pair in zip(truths, values, strict=True)]
-            per_case[key] = tuple(finite(value) for value in scores)
-            metrics[key] = mean_report(np.array(scores), sample)
+            found = [_of_case(job, labels, metric, *pair) for pair in zip(truths, values, strict=True)]
+            per_case[key] = tuple(finite(value) for value in found)
+            metrics[key] = mean_report(metric.plugin, np.array(found), sample)
         else:
             metrics[key] = _of_dataset(job, labels, metric, truths, values, sample)
     extras = Extras(dataset=job.manifest.digest, missing=sum(value is None for value in values))

@@ -1,15 +1,15 @@
 """The interval of a value, and what it does not tell."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from evaluator.metrics import DatasetData, DatasetMetric
+from evaluator.metrics import DatasetData, DatasetMetric, Draws, MetricPlugin, NotScored
 from evaluator.metrics.influence import by_unit
+from evaluator.metrics.intervals import Bounds, Estimate
 from evaluator.resampling import is_drawn
 from evaluator.scoring._report import MetricReport
 from evaluator.scoring._values import Sample
@@ -20,34 +20,20 @@ EXACT = (
 )
 UNVARYING = "The value is the same in every resample, so no interval can be estimated."
 UNDRAWN = "No stratum has two subjects to draw from, so there is no interval."
+UNGROUPED = (
+    "Resampling adds chance differences between groups, and the groups of this metric have no intervals that could "
+    "be joined, so there is no interval."
+)
 OUTSIDE = (
     "The value lies outside its interval: resampling shifts this metric, so the interval says how much the "
     "value varies, not where it lies."
 )
 _ROUNDING = 1e-9  # a mean of ones may be 1 + 2e-16
 
-
-@dataclass(frozen=True)
-class MetricInterval:
-    """An interval, or None twice; a sentence where there is something to say, and how the interval was made."""
-
-    low: float | None = None
-    high: float | None = None
-    note: str | None = None
-    exact: bool = False
-
-    @property
-    def method(self) -> Literal["percentile", "exact"] | None:
-        """How the interval was made, None where there is none."""
-        return None if self.low is None else "exact" if self.exact else "percentile"
-
-    @property
-    def pair(self) -> tuple[float, float] | None:
-        """Both bounds, or None."""
-        return None if self.low is None or self.high is None else (self.low, self.high)
+_Values = npt.NDArray[np.float64]
 
 
-def said_of(value: float, bounds: MetricInterval, note: str | None = None) -> str | None:
+def said_of(value: float, bounds: Bounds, note: str | None = None) -> str | None:
     """What an interval does not tell; where the value lies outside of it there always is a sentence.
 
     `note` is said of every interval of a metric, and explains a value outside of it.
@@ -63,23 +49,49 @@ Exact = Callable[[float], tuple[float, float] | None]
 """The bounds at a level of a value that no resample changes, None if they are unknown."""
 
 
-def bounds_of(
-    replicates: npt.NDArray[np.float64], sample: Sample, exact: Exact | None = None
-) -> MetricInterval:
-    """The percentile interval of the replicates; where they are all the same, what `exact` gives."""
-    interval = sample.interval(replicates)
-    if interval is None:
-        return MetricInterval() if is_drawn(sample.counts) else MetricInterval(note=UNDRAWN)
+def interval_of(
+    plugin: MetricPlugin,
+    value: float,
+    replicates: _Values,
+    sample: Sample,
+    influence: _Values | None = None,
+    *,
+    exact: Exact | None = None,
+    seeds: bool = False,
+) -> Bounds:
+    """The interval of a metric as its row says; where all replicates are the same, what `exact` gives.
+
+    influence: per case, shape (cases,). seeds: whether replicates draw more than cases.
+    """
     finite = replicates[np.isfinite(replicates)]
+    if not is_drawn(sample.counts):
+        return Bounds(note=UNDRAWN)
+    if not len(finite):
+        return Bounds()
     if np.ptp(finite) <= 1e-12 * np.abs(finite).max():
         known = None if exact is None else exact(sample.level)
-        return MetricInterval(note=UNVARYING) if known is None else MetricInterval(*known, EXACT, exact=True)
-    if len(finite) < len(replicates):
-        absent = len(replicates) - len(finite)
-        return MetricInterval(
-            *interval, f"Undefined in {absent:,} of {len(replicates):,} resamples, which are left out."
-        )
-    return MetricInterval(*interval)
+        return Bounds(note=UNVARYING) if known is None else Bounds(*known, EXACT, "exact")
+    if plugin.interval.method == "groups":
+        return Bounds(note=UNGROUPED)
+    units = len(np.unique(sample.units))
+    psi = None if influence is None else _of_units(influence, sample, units)
+    estimate = Estimate(value, finite, psi, units, plugin.minimum, plugin.maximum, seeds)
+    found = plugin.interval.bounds(estimate, sample.level)
+    absent = len(replicates) - len(finite)
+    if not absent:
+        return found
+    said = f"Undefined in {absent:,} of {len(replicates):,} resamples, which are left out."
+    return Bounds(found.low, found.high, " ".join(filter(None, [said, found.note])), found.method)
+
+
+def _of_units(influence: _Values, sample: Sample, units: int) -> _Values | None:
+    """ψ of each unit, times what turns the n/(n − 1) of cases into that of so many units."""
+    if not np.isfinite(influence).all():
+        return None
+    cases = len(influence)
+    factor = units / (units - 1) * (cases - 1) / cases if units > 1 else 1.0
+    found: _Values = by_unit(influence, np.unique(sample.units, return_inverse=True)[1]) * np.sqrt(factor)
+    return found
 
 
 def exact_of(metric: DatasetMetric, data: DatasetData, units: npt.NDArray[np.intp]) -> Exact | None:
@@ -87,13 +99,39 @@ def exact_of(metric: DatasetMetric, data: DatasetData, units: npt.NDArray[np.int
     return None if metric.exact is None else partial(metric.exact, data, units)
 
 
+def influence_of(plugin: DatasetMetric, data: DatasetData, parameters: Any) -> _Values | None:
+    """How much each case moves the metric, shape (cases,), or None where that is unknown."""
+    if plugin.influence is None:
+        return None
+    try:
+        with np.errstate(all="ignore"):  # huge outputs overflow; what is not finite is not reported
+            found: _Values | None = plugin.influence(data, parameters)
+    except NotScored:
+        return None
+    return found
+
+
+def dataset_interval(
+    plugin: DatasetMetric, value: float, data: DatasetData, parameters: Any, sample: Sample
+) -> tuple[_Values, _Values | None, Bounds]:
+    """Replicates, influence per case and interval of a metric of whole datasets that has a value."""
+    drawn = plugin.replicates(data, sample.counts, parameters)
+    influence = influence_of(plugin, data, parameters)
+    found = None
+    if plugin.own_interval is not None and is_drawn(sample.counts) and np.isfinite(drawn).any():
+        draws = Draws(sample.counts, sample.units, sample.level, float(np.nanstd(drawn)))
+        found = plugin.own_interval(data, parameters, draws)
+    exact = exact_of(plugin, data, sample.units)
+    return drawn, influence, found or interval_of(plugin, value, drawn, sample, influence, exact=exact)
+
+
 def metric_report(
     value: float,
-    replicates: npt.NDArray[np.float64],
+    replicates: _Values,
     sample: Sample,
-    influence: npt.NDArray[np.float64] | None = None,
+    bounds: Bounds,
+    influence: _Values | None = None,
     *,
-    exact: Exact | None = None,
     note: str | None = None,
 ) -> MetricReport:
     """The report of a metric; a value, or a replicate, that is not finite is undefined.
@@ -103,19 +141,17 @@ def metric_report(
     """
     if not np.isfinite(value):
         return MetricReport(value=None, reason="The metric is not a finite number for these outputs.")
-    bounds = bounds_of(replicates, sample, exact)
     drawn = replicates if is_drawn(sample.counts) else ()
     kept = tuple(float(value) if np.isfinite(value) else None for value in drawn)
     moved = None
     if influence is not None and np.isfinite(influence).all():
         moved = tuple(by_unit(influence, sample.units).tolist())
-    said = said_of(value, bounds, note)
-    return MetricReport(
-        value=value,
-        low=bounds.low,
-        high=bounds.high,
-        interval_method=bounds.method,
-        interval_note=said,
-        replicates=kept,
-        influence=moved,
-    )
+    report = MetricReport(value=value, replicates=kept, influence=moved)
+    return with_bounds(report, bounds, note)
+
+
+def with_bounds(report: MetricReport, bounds: Bounds, note: str | None) -> MetricReport:
+    """A report that has a value with another interval; `note`: see `said_of`."""
+    said = None if report.value is None else said_of(report.value, bounds, note)
+    ends = {"low": bounds.low, "high": bounds.high}
+    return report.model_copy(update={**ends, "interval_method": bounds.method, "interval_note": said})

@@ -84,8 +84,16 @@ def _joined_groups(report: Report, other: Report) -> dict[str, dict[str, GroupRe
 
     def joined(one: GroupReport, other: GroupReport) -> GroupReport:
         values, intervals = one.values | other.values, one.intervals | other.intervals
+        methods = one.interval_methods | other.interval_methods
         notes = one.interval_notes | other.interval_notes
-        return one.model_copy(update={"values": values, "intervals": intervals, "interval_notes": notes})
+        return one.model_copy(
+            update={
+                "values": values,
+                "intervals": intervals,
+                "interval_methods": methods,
+                "interval_notes": notes,
+            }
+        )
 
     return {
         variable: {name: joined(group, more[variable][name]) for name, group in groups.items()}
@@ -128,6 +136,7 @@ class _Process:
                 influence=None,
                 weighted=None,
                 exact=None,
+                own_interval=None,
                 compares=None,
             )
         missing = None if plugin.missing is None else self._missing

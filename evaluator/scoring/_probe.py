@@ -8,10 +8,11 @@ import numpy as np
 from evaluator.manifest import ManifestError, Reference
 from evaluator.outputs import Value
 from evaluator.probe import ProbeResult, Split, SplitError, split_cases
-from evaluator.scoring._dataset import score_dataset
-from evaluator.scoring._fairness import fairness_reports, group_reports, withheld
+from evaluator.scoring._dataset import dataset_metric, score_dataset
+from evaluator.scoring._fairness import fairness_reports, group_reports, joined_bounds, withheld
+from evaluator.scoring._intervals import with_bounds
 from evaluator.scoring._probe_runs import Bench, Embedding, Material, Tested, lacking
-from evaluator.scoring._probe_seeds import Runs, over_seeds, seed_report, value_of
+from evaluator.scoring._probe_seeds import Runs, moved_by_seeds, over_seeds, seed_report, value_of
 from evaluator.scoring._report import Extras, MetricReport, ProbeReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, resample
 from evaluator.spec import Probe
@@ -106,12 +107,17 @@ def _elsewhere(job: Job, material: Material, probe: Probe, seed: int) -> tuple[T
 
 
 def _metric(job: Job, probe: Probe, metric: BoundMetric, runs: Runs) -> MetricReport:
-    if probe.score == "seed":
-        if not runs.own.trained:
-            return MetricReport(value=None, reason=_UNTRAINED)
-        if job.board.bootstrap.sources == "test_cases":
-            return score_dataset(metric, runs.own.data(metric), runs.sample)
-    return over_seeds(job, probe, metric, runs)
+    if probe.score == "seed" and not runs.own.trained:
+        return MetricReport(value=None, reason=_UNTRAINED)
+    if probe.score == "seed" and job.board.bootstrap.sources == "test_cases":
+        report = score_dataset(metric, runs.own.data(metric), runs.sample)
+    else:
+        report = over_seeds(job, probe, metric, runs)
+    if report.value is None or dataset_metric(metric.name, metric).compares is None:
+        return report
+    scored = [runs.own] if probe.score == "seed" else [one for one in runs.by_seed if one.trained]
+    bounds = joined_bounds(metric, scored, runs.sample, moved_by_seeds(job, probe, metric, runs))
+    return with_bounds(report, bounds, dataset_metric(metric.name, metric).interval_note)
 
 
 def _report(

@@ -1,5 +1,6 @@
 """What the seed of a probe's training, and of its split, adds to a value's uncertainty."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,8 +9,8 @@ import numpy.typing as npt
 
 from evaluator.metrics import NotScored
 from evaluator.resampling import seed_of
-from evaluator.scoring._dataset import dataset_metric, influence_of
-from evaluator.scoring._intervals import metric_report
+from evaluator.scoring._dataset import dataset_metric
+from evaluator.scoring._intervals import influence_of, interval_of, metric_report
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._report import MetricReport, SeedReport
 from evaluator.scoring._values import BoundMetric, Job, Sample
@@ -72,10 +73,23 @@ def over_seeds(job: Job, probe: Probe, metric: BoundMetric, runs: Runs) -> Metri
     usable = np.where(np.isfinite(replicates), weights.T, 0)
     with np.errstate(invalid="ignore"):
         drawn = (np.where(usable > 0, replicates, 0) * usable).sum(axis=0) / usable.sum(axis=0)
-    note = dataset_metric(metric.name, metric).interval_note
-    return metric_report(
-        float(np.mean(known)), drawn, runs.sample, _influence(probe, metric, runs), note=note
-    )
+    plugin, value = dataset_metric(metric.name, metric), float(np.mean(known))
+    influence = _influence(probe, metric, runs)
+    seeds = job.board.bootstrap.sources != "test_cases"
+    bounds = interval_of(plugin, value, drawn, runs.sample, influence, seeds=seeds)
+    return metric_report(value, drawn, runs.sample, bounds, influence, note=plugin.interval_note)
+
+
+def moved_by_seeds(job: Job, probe: Probe, metric: BoundMetric, runs: Runs) -> float:
+    """Half the width of the interval of a value over seeds alone; 0 where the replicates draw none, or one is known."""
+    from scipy.special import stdtrit
+
+    found = [value_of(metric, one[0]) for one in runs.drawn if one is not None]
+    known = [value for value in found if value is not None]
+    if job.board.bootstrap.sources == "test_cases" or len(known) < 2:
+        return 0.0
+    reach = float(stdtrit(len(known) - 1, (1 + runs.sample.level) / 2) * np.std(known, ddof=1))
+    return reach if probe.score == "seed" else reach / math.sqrt(len(known))
 
 
 def _weights(job: Job, probe: Probe, seeds: int, resamples: int) -> _Values:
@@ -100,7 +114,12 @@ def _replicates(metric: BoundMetric, drawn: tuple[Tested, Sample] | None, weight
 
 def _influence(probe: Probe, metric: BoundMetric, runs: Runs) -> _Values | None:
     if probe.score == "seed":
-        return influence_of(metric, runs.own.data(metric))
-    influences = [influence_of(metric, run.data(metric)) for run in runs.by_seed if run.trained]
-    known = [influence for influence in influences if influence is not None]
-    return np.mean(known, axis=0) if known and len(known) == len(influences) else None
+        return _influence_of(metric, runs.own)
+    found = [_influence_of(metric, one) for one in runs.by_seed if one.trained]
+    known = [one for one in found if one is not None]
+    return np.mean(known, axis=0) if known and len(known) == len(found) else None
+
+
+def _influence_of(metric: BoundMetric, tested: Tested) -> _Values | None:
+    plugin = dataset_metric(metric.name, metric)
+    return influence_of(plugin, tested.data(metric), metric.parameters)

@@ -5,17 +5,18 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from evaluator.frozen import Model
+from evaluator.metrics.intervals import Method
 from evaluator.spec import Bootstrap
 
 
 class MetricReport(Model):
     """One metric. `value` None means not scored, and `reason` says why in a sentence for the participant.
 
-    low and high bound the percentile interval; an AUROC that is the same in every resample has the exact bounds of
-    `evaluator.metrics.delong.unvarying_interval`, and any other such value none. interval_method: which of both.
-    interval_note: what the interval does not tell, or why there is none, in a sentence. replicates: the value in
-    each resample of the dataset, None where it is undefined; the same entry belongs to the same resample in every
-    submission.
+    low and high bound an interval that is made as the metric's row says, and interval_method names the way; an AUROC
+    that is the same in every resample has the exact bounds of `evaluator.metrics.delong.unvarying_interval`, and any
+    other such value none. interval_note: what the interval does not tell, or why there is none, in a sentence.
+    replicates: the value in each resample of the dataset, None where it is undefined; the same entry belongs to the
+    same resample in every submission.
 
     fault: set where a metric that is not built in failed, which is never the participant's doing.
 
@@ -30,7 +31,7 @@ class MetricReport(Model):
     reason: str | None = None
     low: float | None = None
     high: float | None = None
-    interval_method: Literal["percentile", "exact"] | None = None
+    interval_method: Method | None = None
     interval_note: str | None = None
     replicates: tuple[float | None, ...] = ()
     influence: tuple[float, ...] | None = None
@@ -83,9 +84,9 @@ class ProbeReport(Model):
 class GroupReport(Model):
     """One group of a fairness variable.
 
-    size: test cases. subjects: resampling units among them. enough: whether the challenge deems so many
-    subjects enough to say something. values: per metric, what is compared; intervals and interval_notes: as low,
-    high and interval_note of a metric.
+    size: test cases. subjects: how many they are of. enough: whether the challenge deems so many
+    subjects enough to say something. values: per metric, what is compared; intervals, interval_methods and
+    interval_notes: as low, high, interval_method and interval_note of a metric.
     """
 
     size: int
@@ -93,6 +94,7 @@ class GroupReport(Model):
     enough: bool
     values: dict[str, float | None]
     intervals: dict[str, tuple[float, float] | None]
+    interval_methods: dict[str, Method] = Field(default={})
     interval_notes: dict[str, str] = Field(default={})
 
 
@@ -139,7 +141,8 @@ class Extras(Model):
     and the level of every interval; None in reports from before it was kept. missing: cases without a valid output.
     wrong_shape: outputs that do not fit the reference, scored like missing ones. spacing_mm: per case, as the
     metrics used it. groups: by variable and group; a case whose value is unknown is in none. fairness: per fairness
-    metric. sampling: what the replicates draw.
+    metric. sampling: what the replicates draw. draws: the version of how cases are drawn; replicates of two
+    versions are not paired.
     """
 
     dataset: str
@@ -151,6 +154,7 @@ class Extras(Model):
     groups: dict[str, dict[str, GroupReport]] | None = None
     fairness: dict[str, FairnessReport] | None = None
     sampling: str = "test-case sampling only"
+    draws: int = 1
 
 
 class Report(Model):

@@ -4,6 +4,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from evaluator.manifest import Manifest, load_references
+from evaluator.resampling import DRAWS
 from evaluator.scoring._plugins import split_metrics, with_plugin
 from evaluator.scoring._report import Report
 from evaluator.scoring._values import Job, ReadOutput, ScoringError, bound_metrics, canonical_outputs
@@ -66,7 +67,7 @@ def score_outputs(
     for key, metric in foreign.items():
         report = with_plugin(report, job, key, metric, _run)
     metrics = {key: report.metrics[key] for key in spec.metrics}
-    extras = report.extras.model_copy(update={"bootstrap": spec.bootstrap})
+    extras = report.extras.model_copy(update={"bootstrap": spec.bootstrap, "draws": DRAWS})
     return report.model_copy(update={"metrics": metrics, "extras": extras})
 
 

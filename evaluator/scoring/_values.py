@@ -10,10 +10,10 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from evaluator import outputs
-from evaluator.manifest import Manifest, References
+from evaluator.manifest import Manifest, ManifestError, Reference, References
 from evaluator.metrics import DatasetMetric, MetricPlugin
 from evaluator.metrics.registry import lookup
-from evaluator.resampling import Counts, draw_counts, is_drawn, percentile_interval, unit_numbers
+from evaluator.resampling import Counts, draw_counts, pooled_strata, unit_numbers
 from evaluator.spec import Board, Kind, Task
 
 ReadOutput = Callable[[str], outputs.Value | None]
@@ -86,16 +86,14 @@ class Sample:
     """The scored cases as a sample: what is drawn from them, and how.
 
     counts: how often each case is in each resample, shape (resamples, cases). units: the number of the
-    resampling unit of each case, numbered as they first occur. level: of the intervals.
+    resampling unit of each case, numbered as they first occur. level: of the intervals. subjects: as units, of those
+    that change places where chance is asked: never whole sites.
     """
 
     counts: Counts
     units: npt.NDArray[np.intp]
     level: float
-
-    def interval(self, replicates: npt.NDArray[np.float64]) -> tuple[float, float] | None:
-        """The bootstrap interval of a value, None where no replicate is defined or no draw differs."""
-        return percentile_interval(replicates, self.level) if is_drawn(self.counts) else None
+    subjects: npt.NDArray[np.intp]
 
 
 def resample(job: Job, cases: Sequence[str], classes: Sequence[str], salt: str = "") -> Sample:
@@ -103,13 +101,30 @@ def resample(job: Job, cases: Sequence[str], classes: Sequence[str], salt: str =
 
     `classes` holds the class of each case, the same text for all where the task has no classes. `salt` tells
     the draws of several sets of cases of one dataset apart.
+
+    Raises:
+        evaluator.manifest.ManifestError: sites are drawn, and a case has none.
     """
     bootstrap = job.board.bootstrap
     rows = [job.references.rows[case] for case in cases]
-    units = [row.subject for row in rows] if bootstrap.unit == "subject" else list(cases)
-    strata = [
-        tuple({"site": row.site, "cohort": row.cohort, "class": label}[key] for key in bootstrap.strata)
+    subjects = list(cases) if bootstrap.unit == "case" else [row.subject for row in rows]
+    units = [_site(row) for row in rows] if bootstrap.unit == "site" else subjects
+    marks = [
+        {"site": row.site, "cohort": row.cohort, "class": label}
         for row, label in zip(rows, classes, strict=True)
     ]
-    counts = draw_counts(units, strata, resamples=bootstrap.resamples, digest=job.manifest.digest + salt)
-    return Sample(counts, unit_numbers(units), bootstrap.level)
+    strata = [tuple(mark[name] for name in bootstrap.strata) for mark in marks]
+    kept = [tuple(mark[name] for name in bootstrap.strata if name != "site") for mark in marks]
+    counts = draw_counts(
+        units,
+        pooled_strata(units, strata, kept),
+        resamples=bootstrap.resamples,
+        digest=job.manifest.digest + salt,
+    )
+    return Sample(counts, unit_numbers(units), bootstrap.level, unit_numbers(subjects))
+
+
+def _site(row: Reference) -> str:
+    if not row.site:
+        raise ManifestError(f"{row.place}: the case has no site, and the board's bootstrap draws sites")
+    return row.site

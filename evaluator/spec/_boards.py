@@ -76,15 +76,26 @@ class GroupVariable(Model):
 class Bootstrap(Model):
     """How the test cases are resampled: subjects, not sessions, within `strata`.
 
+    unit: "site" draws whole sites, for a statement about hospitals that are not in the dataset; there are no strata
+    then.
     sources: what else a replicate draws where a probe is trained: one of the probe's `seeds`, or one of them
     for its training and its split. Without it the interval says how the value varies over test cases only.
     """
 
     resamples: Annotated[int, Field(gt=0, le=20_000)] = 1000
-    unit: Literal["subject", "case"] = "subject"
+    unit: Literal["subject", "case", "site"] = "subject"
     strata: Annotated[tuple[Literal["site", "class", "cohort"], ...], EachOnce] = ("site", "class")
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     sources: Literal["test_cases", "test_cases_and_seeds", "test_cases_seeds_and_split"] = "test_cases"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sites_have_no_strata(cls, fields: object) -> object:
+        if not isinstance(fields, dict) or fields.get("unit") != "site":
+            return fields
+        if fields.get("strata"):
+            raise ValueError("strata: whole sites are drawn, and these lie in no strata; leave it out")
+        return {**fields, "strata": ()}
 
 
 class Board(Model):

@@ -274,6 +274,16 @@ def test_reports_of_one_board_with_different_bootstraps_are_refused():
             compare([drawn(first), drawn(second, **changes), *older])
 
 
+def test_reports_whose_cases_were_drawn_by_another_version_are_refused():
+    first, second, *others = entrants()
+    report = second.reports["task1"]
+    other = report.model_copy(update={"extras": report.extras.model_copy(update={"draws": 2})})
+    with pytest.raises(
+        RankingError, match=f"{second.team}: the cases of the report of task1 were drawn by another"
+    ):
+        compare([first, Entrant(second.team, {**second.reports, "task1": other}), *others])
+
+
 def test_the_published_schemas_are_up_to_date():
     for name, schema in schemas().items():
         stored = json.loads((ROOT / "docs" / "schemas" / name).read_text())

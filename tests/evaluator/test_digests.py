@@ -113,7 +113,7 @@ def test_fairness_goes_with_what_it_compares(package: Path, before: Digests) -> 
         ("metrics/registry.py", '"fairness", "higher", 0', '"fairness", "higher", -1', {"fairness"}),
         ("scoring/_fairness.py", "def fairness_reports(", "def fairness_reports(more, ", {"fairness"}),
         ("scoring/_groups.py", "def groups_of(", "def groups_of(more, ", {"fairness"}),
-        ("metrics/_of_datasets.py", 'test="t"', 'test="normal"', {"mae"}),
+        ("metrics/_of_datasets.py", 'test="t"', 'test="influence"', {"mae"}),
         ("metrics/_of_cases.py", "pair, given.tolerance_mm", "pair, 2 * given.tolerance_mm", {"surface_dice"}),
     ],
 )  # fmt: skip

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from evaluator import charts
 from evaluator.cli import app
 from evaluator.comparison import Entrant, compare_track, read_entrants
+from evaluator.metrics.intervals import REASONS
 from evaluator.ranking import RankingError, ScorerFailed, read_rows
 from evaluator.report import render
 from evaluator.scoring import Extras, MetricReport, Report, score_board
@@ -137,7 +138,9 @@ def test_what_a_challenge_file_says_is_text_and_never_markup(reports):
 def test_the_page_says_values_places_and_what_is_missing(page, reports):
     text = Page(page).text
     auroc = json.loads((reports / "ada" / "open" / "task1.json").read_text())["metrics"]["auroc"]
-    assert f"ada {auroc['value']:#.4g} {auroc['low']:#.4g} to {auroc['high']:#.4g} ‡ 0" in text
+    interval = f"{auroc['low']:#.4g} to {auroc['high']:#.4g}, {auroc['interval_method']}"
+    assert f"ada {auroc['value']:#.4g} {interval} ‡ 0" in text
+    assert REASONS[auroc["interval_method"]] in text
     assert auroc["interval_note"] in text
     assert re.search(r"&lt;curie&gt;</th><td>[\d.]+<small>[^<]+</small></td><td>1</td>", page)
     assert "base (baseline) – – – – –" in text

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from evaluator.metrics.classification import auroc
+from evaluator.metrics.influence import of_auroc
 from evaluator.metrics.resampled import auroc_replicates
-from evaluator.resampling import draw_counts, percentile_interval
+from evaluator.resampling import draw_counts, percentile_interval, pooled_strata
 
 
 def draw(units, strata, digest="sha256:a", resamples=400):
@@ -74,3 +75,43 @@ def test_counts_too_large_for_single_precision_are_still_exact():
 def test_labels_scores_and_counts_must_fit():
     with pytest.raises(ValueError, match="as many cases"):
         auroc_replicates([0, 1], [[0.2, 0.4]], np.ones((1, 3)))
+
+
+def test_small_sites_are_drawn_from_together_and_classes_are_kept():
+    sites = [case // 4 for case in range(40)]
+    labels = [case % 2 for case in range(40)]
+    strata = pooled_strata(range(40), list(zip(sites, labels, strict=True)), labels)
+    assert len(set(strata)) == 2
+    counts = draw(list(range(40)), strata)
+    assert (counts[:, 0::2].sum(axis=1) == 20).all()
+    assert (counts[:, 1::2].sum(axis=1) == 20).all()
+    assert (counts[:, :4].sum(axis=1) != 4).any()
+
+
+def test_sites_of_enough_subjects_stay_strata_of_their_own_and_the_smallest_takes_in_what_is_left():
+    sites = ["a"] * 30 + ["b"] * 20 + ["c"] * 3
+    strata = pooled_strata(range(53), sites, [0] * 53)
+    assert strata[0] != strata[30] == strata[50]
+    large = pooled_strata(range(50), sites[:50], [0] * 50)
+    assert len(set(large)) == 2
+
+
+def test_subjects_of_several_classes_are_drawn_from_together_where_few_have_the_same():
+    units = [case // 2 for case in range(12)]
+    labels = [0, 1, 0, 2, 1, 2, 0, 1, 0, 2, 1, 2]
+    counts = draw(units, pooled_strata(units, labels, labels))
+    assert (counts[:, 0] != 1).any()
+    assert (counts.sum(axis=1) == 12).all()
+
+
+@pytest.mark.parametrize("sites", [1, 5, 20, 40])
+@pytest.mark.parametrize("share", [0.5, 0.25])
+def test_replicates_vary_as_the_influence_values_say_however_many_sites_there_are(sites, share):
+    stream = np.random.default_rng(11)
+    labels = (np.arange(80) < 80 * share).astype(int)
+    scores = stream.normal(size=80) + labels
+    names = list(zip(stream.integers(sites, size=80).tolist(), labels.tolist(), strict=True))
+    strata = pooled_strata(range(80), names, labels.tolist())
+    counts = draw_counts(range(80), strata, resamples=4000, digest="sha256:a")
+    drawn = auroc_replicates(labels, scores[None], counts)[0].std()
+    assert 0.9 < drawn / np.sqrt((of_auroc(labels, scores) ** 2).sum()) < 1.1

@@ -40,7 +40,7 @@ def test_a_report_comes_back_as_it_was_made(lab: Lab, team: Entrant, tmp_path: P
     lab.dataset("task1", cases=2)
     made = real_reports(tmp_path)
     assert made["task1"].metrics["auroc"].interval_method == "exact"
-    assert made["task6"].metrics["f1"].interval_method == "percentile"
+    assert made["task6"].metrics["f1"].interval_method == "bca"
     assert made["task6"].extras.probe is not None
     assert made["task7"].extras.fairness
     assert [one.extras.bootstrap for one in made.values()] == [
