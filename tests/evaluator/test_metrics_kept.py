@@ -46,6 +46,9 @@ MAPS = {
     "relative_volume_difference": {"reference_empty": 2},
     "lesion_f1": {},
     "lesion_sensitivity": {"reference_empty": 0.5},
+    "lesion_dice": {},
+    "panoptic_quality": {"min_iou": 0.2},
+    "boundary_iou": {"width_mm": 1},
 }
 POINTS = {
     "froc": {"metric": "froc", "radius_mm": 4},
