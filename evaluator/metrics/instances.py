@@ -13,6 +13,9 @@ from evaluator.metrics.lesions import Connectivity, components
 from evaluator.metrics.pairs import MaskPair, mask_pair
 
 
+_Whole = NDArray[np.signedinteger]
+
+
 @dataclass(frozen=True)
 class Overlaps:
     """The voxels of each lesion, and of each pair of a predicted and a reference lesion that share some.
@@ -21,11 +24,11 @@ class Overlaps:
     many voxels they share, ordered by b, then a.
     """
 
-    size_a: NDArray[np.int64]
-    size_b: NDArray[np.int64]
-    a: NDArray[np.int64]
-    b: NDArray[np.int64]
-    shared: NDArray[np.int64]
+    size_a: _Whole
+    size_b: _Whole
+    a: _Whole
+    b: _Whole
+    shared: _Whole
 
 
 def panoptic_quality(

@@ -125,7 +125,9 @@ def _covered(
     return covered
 
 
-def components(own: NDArray[np.bool_], connectivity: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def components(
+    own: NDArray[np.bool_], connectivity: int
+) -> tuple[NDArray[np.signedinteger], NDArray[np.signedinteger]]:
     """The number of each voxel's lesion, 0 outside of them, and how many voxels each has.
 
     Raises:
