@@ -12,7 +12,6 @@ from evaluator.metrics._arrays import mask
 from evaluator.metrics.lesions import Connectivity, components
 from evaluator.metrics.pairs import MaskPair, mask_pair
 
-
 _Whole = NDArray[np.signedinteger]
 
 
