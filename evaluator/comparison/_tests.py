@@ -30,7 +30,8 @@ def metric_tests(
     """Tests between all teams in column `number`: the most exact one that the reports allow.
 
     Values per case, each case its own subject: sign-flip permutation of what the rule averages, for up to 50
-    teams, or signed ranks where the rule takes medians. Everything else: from influence vectors, which are per
+    teams, or signed ranks where the rule takes medians or counts
+    such tests. Everything else: from influence vectors, which are per
     subject; the t distribution for means.
 
     Raises:
@@ -70,7 +71,7 @@ def _of_cases(ranking: Ranking, table: Table, number: int, digest: str) -> tuple
     if ranking.method == "rank_then_mean":
         terms = table.case_terms(ranking, number)
         return "paired permutation of ranks", permutation_test(terms, digest=digest)
-    if ranking.per_case == "median":
+    if ranking.method == "test_then_rank" or ranking.per_case == "median":
         return "Wilcoxon signed rank", signed_rank_test(table.cases[number])
     return "paired permutation", permutation_test(table.cases[number], digest=digest)
 
