@@ -15,6 +15,7 @@ from evaluator.metrics.instances import lesion_dice_of, panoptic_quality_of
 from evaluator.metrics.lesions import lesion_f1_of, lesion_sensitivity_of
 from evaluator.metrics.overlap import dice_of
 from evaluator.metrics.pairs import LabelPair, MaskPair
+from evaluator.metrics.skeletons import cldice_of
 from evaluator.metrics.surface import hausdorff_of, mean_of, median_of, surface_dice_of
 from evaluator.metrics.volume import relative_volume_difference_of, volume_difference_of
 
@@ -29,7 +30,7 @@ class _OfLabels(Parameters):
     labels: _Labels
 
 
-class _Dice(_OfLabels):
+class _Overlap(_OfLabels):
     """both_empty: the value of a label that neither map has."""
 
     both_empty: _UnitInterval = 1.0
@@ -156,7 +157,7 @@ def _row(
 
 
 METRICS = (
-    _row("dice", _Dice, lambda pair, given: dice_of(pair, given.both_empty), title="Dice"),
+    _row("dice", _Overlap, lambda pair, given: dice_of(pair, given.both_empty), title="Dice"),
     _row(
         "surface_dice",
         _SurfaceDice,
@@ -234,4 +235,5 @@ METRICS = (
         lambda pair, given: boundary_iou_of(pair, given.width_mm, given.both_empty),
         title="boundary IoU",
     ),
+    _row("cldice", _Overlap, lambda pair, given: cldice_of(pair, given.both_empty), title="clDice"),
 )

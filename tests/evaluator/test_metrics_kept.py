@@ -49,6 +49,7 @@ MAPS = {
     "lesion_dice": {},
     "panoptic_quality": {"min_iou": 0.2},
     "boundary_iou": {"width_mm": 1},
+    "cldice": {},
 }
 POINTS = {
     "froc": {"metric": "froc", "radius_mm": 4},
