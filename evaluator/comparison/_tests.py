@@ -30,8 +30,7 @@ def metric_tests(
     """Tests between all teams in column `number`: the most exact one that the reports allow.
 
     Values per case, each case its own subject: sign-flip permutation of what the rule averages, for up to 50
-    teams, or signed ranks where the rule takes medians or counts
-    such tests. Everything else: from influence vectors, which are per
+    teams, or signed ranks where the rule takes medians. Everything else: from influence vectors, which are per
     subject; the t distribution for means.
 
     Raises:
