@@ -11,7 +11,9 @@ from scipy.ndimage import gaussian_filter
 from benchmarks.support.compare import Comparison, compare
 from benchmarks.support.routes import Route, routes
 from evaluator.metrics import CaseData, segmentation
+from evaluator.metrics.overlap import dice
 from evaluator.metrics.registry import lookup
+from evaluator.metrics.surface import surface_dice
 
 TOLERANCE = 1.0
 REGION = (96, 128, 64)
@@ -27,6 +29,9 @@ _TUMOURS: tuple[tuple[str, Shape, Spacing, float, float, float], ...] = (
     ("512×512×400 at 0.5×0.5×0.6 mm, 0.9 % foreground", (512, 512, 400), (0.5, 0.5, 0.6), 0.009, 15, 7),
 )
 """Name, shape, spacing, share of the reference, and the least ratios for DSC + NSD alone and with HD95."""
+
+_ALONE = 7
+"""The least ratio of the functions `dice` and `surface_dice`, one after the other."""
 
 _COMPILED: dict[str, tuple[float, float]] = {
     _TUMOURS[0][0]: (9, 4),
@@ -46,6 +51,7 @@ def run() -> list[Comparison]:
             for least_of_route, hd95 in zip(ratios, (False, True), strict=True):
                 asked = "DSC + NSD + HD95" if hd95 else "DSC + NSD"
                 results.append(_compare(f"{asked}, {name}", masks, spacing, hd95, least_of_route, route))
+        results.append(_one_by_one(f"DSC + NSD, a call for each, {name}", masks, spacing))
     masks, name = (vessels(0), vessels(1)), "DSC + NSD, vessels, 96×128×64 at 1 mm"
     results += [_compare(name, masks, (1.0, 1.0, 1.0), False, None, route) for route in routes()]
     return results
@@ -90,6 +96,19 @@ def _compare(
     return compare(
         name, (f"evaluator{route.suffix}", ours), ("surface-distance", theirs), repeat=_REPEAT, least=least
     )
+
+
+def _one_by_one(name: str, masks: tuple[Mask, Mask], spacing: Spacing) -> Comparison:
+    """Of the public functions, which each look for the foreground of whole images."""
+
+    def ours() -> tuple[float, ...]:
+        return dice(*masks), surface_dice(*masks, spacing_mm=spacing, tolerance_mm=TOLERANCE, both_empty=0.0)
+
+    theirs = functools.partial(_theirs, *masks, spacing, {})
+    difference = max(abs(a - b) for a, b in zip(ours(), theirs(), strict=True))
+    if difference > 1e-9:
+        raise RuntimeError(f"the two disagree on {name} by {difference}")
+    return compare(name, ("evaluator", ours), ("surface-distance", theirs), repeat=_REPEAT, least=_ALONE)
 
 
 def _ours(pred: Mask, ref: Mask, spacing: Spacing, metrics: dict[str, Any]) -> tuple[float, ...]:

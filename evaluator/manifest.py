@@ -248,9 +248,11 @@ def _rows(path: Path) -> Iterator[tuple[str, Reference]]:
     seen: dict[str, int] = {}
     try:
         table = text_table(path.name, _text(path))
-        if "case" not in table.columns or set(table.columns) - set(COLUMNS):
+        strange = [column for column in table.columns if column not in COLUMNS]
+        if strange or "case" not in table.columns:
+            wrong = f"no column is called {strange[0][:40]!r}" if strange else "there is no column case"
             raise ManifestError(
-                f"{path.name}:1: the columns are {', '.join(COLUMNS)}; case must be there, each once"
+                f"{path.name}:1: {wrong}; the columns are {', '.join(COLUMNS)}, and case must be there"
             )
         for line, cells in table.rows:
             place = f"{path.name}:{line}"

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from evaluator.cli._certainty import print_comparison
 from evaluator.cli._ending import ended
+from evaluator.cli._lacking import lacking
 from evaluator.comparison import (
     ComparisonFile,
     Entrant,
@@ -109,6 +110,7 @@ class _Result:
     entrants: Mapping[str, Sequence[Entrant]]
     comparison: dict[str, TrackComparison] | None
     unscored: Mapping[str, Sequence[str]]  # by track, teams without any value
+    lacking: Sequence[str]  # sentences about teams without some value
 
     def to_json(self) -> str:
         file = RankFile.model_validate(
@@ -124,9 +126,9 @@ def _result(spec: Challenge, scores: Path | None, reports: Path | None) -> _Resu
     if reports is None:
         rows = [] if scores is None else read_rows(scores, spec.tracks, spec.boards)
         standings = rank(spec.ranking, spec.boards, rows)
-        return _Result(
-            rule, standings, {}, None, _unscored({(row.track, row.team) for row in rows}, standings)
-        )
+        named = {(row.track, row.team) for row in rows}
+        absent = tuple(lacking(spec.boards, rows, standings))
+        return _Result(rule, standings, {}, None, _unscored(named, standings), absent)
     entrants = read_entrants(spec, reports)
     rows = [row for track, entered in entrants.items() for row in rows_of(track, entered)]
     standings = rank(spec.ranking, spec.boards, rows)
@@ -136,7 +138,8 @@ def _result(spec: Challenge, scores: Path | None, reports: Path | None) -> _Resu
         if any(standing.placement is not None for standing in ranked)
     }
     named = {(track, entrant.team) for track, entered in entrants.items() for entrant in entered}
-    return _Result(rule, standings, entrants, comparison, _unscored(named, standings))
+    absent = tuple(lacking(spec.boards, rows, standings))
+    return _Result(rule, standings, entrants, comparison, _unscored(named, standings), absent)
 
 
 def _unscored(named: Collection[tuple[str, str]], standings: Standings) -> dict[str, list[str]]:
@@ -164,6 +167,8 @@ def _write(spec: Challenge, result: _Result, comparison_file: Path | None, chall
 def _print(spec: Challenge, result: _Result, *, explained: bool, ranked: bool, as_json: bool) -> None:
     for track, teams in result.unscored.items():
         say(f"{track} track: not ranked, as nothing of theirs has a value: {', '.join(teams)}", err=True)
+    for sentence in result.lacking:
+        say(sentence, err=True)
     if as_json:
         say(harmless_json(result.to_json()))
         return

@@ -1,6 +1,7 @@
 """`python -m evaluator score`: outputs and references in, a report out."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,11 @@ from evaluator.terminal import Console, harmless_json, say
 from evaluator.verdicts import Check
 
 _NO_FILE = "There is no such file among the predictions."
+_LIE_ELSEWHERE = (
+    "have another affine than the reference (voxels were compared in the order in which they are stored; if axes are "
+    "mirrored or swapped, the values are of no use)"
+)
+_NAMED = 20  # entries in a sentence; the report names all
 
 
 def score_command(
@@ -109,9 +115,21 @@ def _checked(
 def _complain(report: Report) -> None:
     if report.rejected is not None:
         say(f"{report.board}: rejected: {report.rejected}", err=True)
+    if elsewhere := set(report.extras.other_affine):
+        say(
+            f"{report.board}: {len(elsewhere)} of {len(report.cases)} masks {_LIE_ELSEWHERE}: "
+            f"{_entries([entry for entry, case in enumerate(report.cases, 1) if case in elsewhere])}",
+            err=True,
+        )
     for key, metric in report.metrics.items():
         if metric.fault is not None:
             say(f"{report.board} {key}: {metric.fault}: {metric.reason}", err=True)
+
+
+def _entries(numbers: Sequence[int]) -> str:
+    named = ", ".join(map(str, numbers[:_NAMED]))
+    more = f" and {len(numbers) - _NAMED} more, which the report names" if len(numbers) > _NAMED else ""
+    return f"{'entry' if len(numbers) == 1 else 'entries'} {named}{more}"
 
 
 def _say(report: Report, board: Board) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from evaluator.metrics.intervals import Scale, freedom
+from evaluator.metrics.intervals import IntervalScale, freedom
 from evaluator.resampling import seed_of
 
 Values = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ def influence_test(
     influence: Values,
     *,
     distribution: Literal["normal", "t", "estimated"],
-    scale: Scale | None = None,
+    scale: IntervalScale | None = None,
 ) -> Values:
     """Tests of paired differences from influence vectors: var(θa − θb) = Σ (ψa − ψb)².
 
@@ -66,7 +66,7 @@ def influence_test(
     return _only_between(pairs, np.isfinite(values) & np.isfinite(influence).all(axis=1))
 
 
-def _on_scale(values: Values, influence: Values, scale: Scale) -> tuple[Values, Values]:
+def _on_scale(values: Values, influence: Values, scale: IntervalScale) -> tuple[Values, Values]:
     known = np.isfinite(values)
     try:
         places = [scale.to(value) for value in values[known].tolist()]

@@ -83,7 +83,7 @@ def _of_cases(ranking: Ranking, table: Table, number: int, digest: str) -> tuple
     if ranking.method == "rank_then_mean":
         terms = table.case_terms(ranking, number)
         return "paired permutation of ranks", permutation_test(terms, digest=digest)
-    if ranking.per_case == "median":
+    if ranking.method == "test_then_rank" or ranking.per_case == "median":
         return "Wilcoxon signed rank", signed_rank_test(table.cases[number])
     return "paired permutation", permutation_test(table.cases[number], digest=digest)
 

@@ -101,6 +101,7 @@ def _variants(ranking: Ranking) -> Iterator[tuple[str, Ranking]]:
         ("mean_then_rank", "mean"),
         ("mean_then_rank", "median"),
         ("rank_then_mean", "mean"),
+        ("test_then_rank", "mean"),
     ):
         if (method, per_case) != (ranking.method, ranking.per_case):
             change = (

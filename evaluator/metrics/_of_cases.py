@@ -10,10 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from evaluator.metrics._plugin import CaseData, CaseMetric, Direction, Parameters
+from evaluator.metrics.boundary import boundary_iou_of
+from evaluator.metrics.instances import lesion_dice_of, panoptic_quality_of
 from evaluator.metrics.intervals import BCA, LOG
 from evaluator.metrics.lesions import lesion_f1_of, lesion_sensitivity_of
 from evaluator.metrics.overlap import dice_of
 from evaluator.metrics.pairs import LabelPair, MaskPair
+from evaluator.metrics.skeletons import cldice_of
 from evaluator.metrics.surface import hausdorff_of, mean_of, median_of, surface_dice_of
 from evaluator.metrics.volume import relative_volume_difference_of, volume_difference_of
 
@@ -28,7 +31,7 @@ class _OfLabels(Parameters):
     labels: _Labels
 
 
-class _Dice(_OfLabels):
+class _Overlap(_OfLabels):
     """both_empty: the value of a label that neither map has."""
 
     both_empty: _UnitInterval = 1.0
@@ -79,12 +82,30 @@ class _RelativeVolume(_OfLabels):
     missing: _Amount | None = None
 
 
-class _Lesions(_OfLabels):
-    """See `evaluator.metrics.lesions`; both_empty as for Dice."""
+class _Boundary(_OfLabels):
+    """width_mm: of the rim that is compared; both_empty as for Dice."""
+
+    width_mm: _Amount
+    both_empty: _UnitInterval = 1.0
+
+
+class _Components(_OfLabels):
+    """connectivity: which voxels are one lesion; both_empty as for Dice."""
 
     connectivity: Literal[6, 18, 26] = 26
-    min_overlap: _UnitInterval = 0.0
     both_empty: _UnitInterval = 1.0
+
+
+class _Lesions(_Components):
+    """See `evaluator.metrics.lesions`."""
+
+    min_overlap: _UnitInterval = 0.0
+
+
+class _Panoptic(_Components):
+    """min_iou: what the intersection over union of lesions that match is above."""
+
+    min_iou: Annotated[float, Field(ge=0, lt=1)] = 0.5
 
 
 class _Sensitivity(_Lesions):
@@ -150,7 +171,7 @@ def _row(
 
 
 METRICS = (
-    _row("dice", _Dice, lambda pair, given: dice_of(pair, given.both_empty), title="Dice"),
+    _row("dice", _Overlap, lambda pair, given: dice_of(pair, given.both_empty), title="Dice"),
     _row(
         "surface_dice",
         _SurfaceDice,
@@ -210,4 +231,23 @@ METRICS = (
         ),
         title="lesion sensitivity",
     ),
+    _row(
+        "lesion_dice",
+        _Components,
+        lambda pair, given: lesion_dice_of(pair, given.connectivity, given.both_empty),
+        title="lesion-wise Dice",
+    ),
+    _row(
+        "panoptic_quality",
+        _Panoptic,
+        lambda pair, given: panoptic_quality_of(pair, given.connectivity, given.min_iou, given.both_empty),
+        title="panoptic quality",
+    ),
+    _row(
+        "boundary_iou",
+        _Boundary,
+        lambda pair, given: boundary_iou_of(pair, given.width_mm, given.both_empty),
+        title="boundary IoU",
+    ),
+    _row("cldice", _Overlap, lambda pair, given: cldice_of(pair, given.both_empty), title="clDice"),
 )

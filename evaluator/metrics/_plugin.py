@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from evaluator.metrics._errors import NotScored
-from evaluator.metrics.intervals import BCA, Bounds, Pair, Way
+from evaluator.metrics.intervals import BCA, MetricInterval, Pair, Way
 from evaluator.resampling import Counts
 
 Direction = Literal["higher", "lower"]
@@ -87,7 +87,7 @@ class Draws:
     error: float
 
 
-OwnInterval = Callable[[DatasetData, Any, Draws], Bounds | None]
+OwnInterval = Callable[[DatasetData, Any, Draws], MetricInterval | None]
 
 
 @dataclass(frozen=True)

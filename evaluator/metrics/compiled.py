@@ -60,11 +60,20 @@ def kernels(seconds: float = 0.0) -> Kernels | None:
 
 @cache
 def _loaded() -> Kernels | None:
-    """All kernels, compiled for just the types they are called with, so that no later call compiles."""
+    """The compiled functions, or None where numba cannot make them: an option must not end a scoring.
+
+    It may be missing, not know this numpy, be broken, shadowed by another module of its name, or have no place to keep
+    machine code, without which every process would compile anew.
+    """
     try:
-        from numba import njit, types
-    except ImportError:  # also raised by a numba that does not know this numpy
+        return _compiled()
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, numpy does the same work
         return None
+
+
+def _compiled() -> Kernels:
+    """All kernels, compiled for just the types they are called with, so that no later call compiles."""
+    from numba import njit, types
 
     def given(kind: Any, dimensions: int = 1) -> Any:
         return types.Array(kind, dimensions, "C", readonly=True)
@@ -75,28 +84,20 @@ def _loaded() -> Kernels | None:
 
     whole, octet = types.int64, types.uint8
     indices, octets = whole[::1], octet[::1]
-    try:
-        return Kernels(
-            compiled(_kernels.project, types.void(given(octet), octets, octets)),
-            compiled(_kernels.encode, types.void(given(octet, 3), octets, given(whole))),
-            compiled(_kernels.gather, whole(given(octet), given(types.uint64), indices, indices)),
-            compiled(
-                _kernels.meet, whole(given(octet), given(octet), given(whole), given(whole), indices, indices)
+    flags, floats = given(types.boolean), types.float64[::1]
+    return Kernels(
+        compiled(_kernels.project, types.void(given(octet), octets, octets)),
+        compiled(_kernels.encode, types.void(given(octet, 3), octets, given(whole))),
+        compiled(_kernels.gather, whole(given(octet), given(types.uint64), indices, indices)),
+        compiled(
+            _kernels.meet, whole(given(octet), given(octet), given(whole), given(whole), indices, indices)
+        ),
+        compiled(_kernels.tick, types.void(given(octet), octets, given(whole), given(whole), indices)),
+        compiled(
+            _kernels.pairs_won,
+            *(
+                types.void(given(kind, 2), given(whole), flags, flags, floats)
+                for kind in (types.float32, types.float64)
             ),
-            compiled(_kernels.tick, types.void(given(octet), octets, given(whole), given(whole), indices)),
-            compiled(
-                _kernels.pairs_won,
-                *(
-                    types.void(
-                        given(kind, 2),
-                        given(whole),
-                        given(types.boolean),
-                        given(types.boolean),
-                        types.float64[::1],
-                    )
-                    for kind in (types.float32, types.float64)
-                ),
-            ),
-        )
-    except RuntimeError:  # there is no place to keep machine code, and compiling in every process is too slow
-        return None
+        ),
+    )

@@ -110,7 +110,7 @@ def unvarying_interval(
     level: float = 0.95,
     subjects: Sequence[Hashable] | None = None,
 ) -> tuple[float, float] | None:
-    """Bounds of AUROC where it is the same in every resample; None where resamples differ.
+    """MetricInterval of AUROC where it is the same in every resample; None where resamples differ.
 
     k pairs of a positive and a negative with no subject in two of them are independent. If a pair is in order with
     probability A, all k are with probability Aᵏ at most, so that A < (α/2)^(1/k) is refuted: Clopper and Pearson's

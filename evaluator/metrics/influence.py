@@ -73,7 +73,7 @@ def of_ovr_auroc(y_true: ArrayLike, y_score: ArrayLike) -> Influence:
         own, rest = label == column, label != column
         terms[own] += share_below(score[own, column], score[rest, column]) / own.sum()
         terms[rest] -= share_below(score[rest, column], score[own, column]) / rest.sum()
-    return _within(label, terms / len(usable))
+    return within_classes(label, terms / len(usable))
 
 
 def of_macro_f1(y_true: ArrayLike, y_score: ArrayLike) -> Influence:
@@ -91,7 +91,7 @@ def of_macro_f1(y_true: ArrayLike, y_score: ArrayLike) -> Influence:
     safe = np.where(occurs, size, 1)
     f1 = 2 * (true * predicted).sum(axis=0) / safe
     terms = ((2 * true * predicted - f1 * (true + predicted)) / safe)[:, occurs].mean(axis=1)
-    return _within(label, terms)
+    return within_classes(label, terms)
 
 
 def of_macro_recall(y_true: ArrayLike, y_score: ArrayLike) -> Influence:
@@ -104,7 +104,7 @@ def of_macro_recall(y_true: ArrayLike, y_score: ArrayLike) -> Influence:
     label, score = class_scores(y_true, y_score)
     size = np.bincount(label, minlength=score.shape[1])
     hits = (score.argmax(axis=1) == label).astype(np.float64)
-    return _within(label, hits / size[label] / max(int((size > 0).sum()), 1))
+    return within_classes(label, hits / size[label] / max(int((size > 0).sum()), 1))
 
 
 def of_rmse(y_true: ArrayLike, y_pred: ArrayLike) -> Influence:
@@ -154,7 +154,7 @@ def share_below(values: NDArray[np.float64], others: NDArray[np.float64]) -> NDA
     return share
 
 
-def _within(label: NDArray[np.int64], terms: Influence) -> Influence:
+def within_classes(label: NDArray[np.int64], terms: Influence) -> Influence:
     """Terms of a sum, centred and scaled within each class."""
     psi = np.empty(len(terms))
     for number in np.unique(label):

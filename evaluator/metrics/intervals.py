@@ -57,7 +57,7 @@ REASONS: dict[Method, str] = {
 
 
 @dataclass(frozen=True)
-class Scale:
+class IntervalScale:
     """A scale on which a metric's estimates are nearly normal wherever the truth lies.
 
     to: the value on the scale. back: its inverse. slope: the derivative of `to`. Each raises ValueError or
@@ -77,9 +77,9 @@ class Way:
     """How the intervals of a metric are made; no scale: from the resamples."""
 
     method: Method
-    scale: Scale | None = None
+    scale: IntervalScale | None = None
 
-    def bounds(self, estimate: "Estimate", level: float) -> "Bounds":
+    def bounds(self, estimate: "Estimate", level: float) -> "MetricInterval":
         """The interval of a value: on the metric's scale if it has one, else from the resamples.
 
         Without influence values, or at an end of the scale, it is from the resamples too.
@@ -88,8 +88,8 @@ class Way:
         if self.scale is not None and estimate.influence is not None:
             ends = _on_scale(self.scale, estimate, level)
         if ends is None:
-            return Bounds(*bca_interval(estimate, level), estimate.note, "bca")
-        return Bounds(*ends, estimate.note, self.method)
+            return MetricInterval(*bca_interval(estimate, level), estimate.note, "bca")
+        return MetricInterval(*ends, estimate.note, self.method)
 
 
 def _expit(place: float) -> float:
@@ -100,13 +100,13 @@ def _exp(place: float) -> float:
     return math.exp(place) if place < 709 else math.inf
 
 
-LOGIT = Way("logit", Scale(lambda v: math.log(v / (1 - v)), _expit, lambda v: 1 / (v * (1 - v))))
+LOGIT = Way("logit", IntervalScale(lambda v: math.log(v / (1 - v)), _expit, lambda v: 1 / (v * (1 - v))))
 """Of areas under curves: near 1 their spread shrinks and its own estimate with it; the logit keeps both steady."""
 
-LOG = Way("log", Scale(math.log, _exp, lambda v: 1 / v, lost=2))
+LOG = Way("log", IntervalScale(math.log, _exp, lambda v: 1 / v, lost=2))
 """Of means of amounts without an upper end, whose spread grows with them: a few large errors make both."""
 
-FISHER = Way("fisher", Scale(math.atanh, math.tanh, lambda v: 1 / (1 - v * v), lost=2))
+FISHER = Way("fisher", IntervalScale(math.atanh, math.tanh, lambda v: 1 / (1 - v * v), lost=2))
 """Of correlations, whose spread hardly depends on the truth on Fisher's scale."""
 
 BCA = Way("bca")
@@ -117,7 +117,7 @@ GROUPS = Way("groups")
 
 
 @dataclass(frozen=True)
-class Bounds:
+class MetricInterval:
     """An interval and how it was made, or None throughout; a sentence where there is something to say."""
 
     low: float | None = None
@@ -178,7 +178,7 @@ class Estimate:
         return WIDE if self.drawn > most and not self.seeds else None
 
 
-def _on_scale(scale: Scale, estimate: Estimate, level: float) -> Pair | None:
+def _on_scale(scale: IntervalScale, estimate: Estimate, level: float) -> Pair | None:
     try:
         centre, slope = scale.to(estimate.value), scale.slope(estimate.value)
     except (ValueError, ZeroDivisionError):

@@ -17,6 +17,7 @@ Connectivity = Literal[6, 18, 26]
 """Voxels that belong together share a face, an edge at least, or a corner at least."""
 
 _NEIGHBOURS: dict[int, int] = {6: 1, 18: 2, 26: 3}
+_NEEDS = "lesions need three dimensions, a connectivity of 6, 18 or 26, an overlap from 0 to 1"
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,8 @@ def lesion_sensitivity(
 
 def lesion_counts_of(pair: MaskPair, connectivity: int, min_overlap: float) -> LesionCounts:
     """`lesion_counts` of masks that share their work with other metrics."""
-    if pair.a.ndim != 3 or connectivity not in _NEIGHBOURS or not 0 <= min_overlap <= 1:
-        raise ValueError(
-            "lesions need three dimensions, a connectivity of 6, 18 or 26, an overlap from 0 to 1"
-        )
+    if not 0 <= min_overlap <= 1:
+        raise ValueError(_NEEDS)
     key = (connectivity, min_overlap)
     if key not in pair.lesions:
         of_reference = _covered(pair.b, pair.a, connectivity, min_overlap)
@@ -120,10 +119,23 @@ def _covered(
     own: NDArray[np.bool_], other: NDArray[np.bool_], connectivity: int, min_overlap: float
 ) -> NDArray[np.bool_]:
     """Whether `other` covers enough of each component of `own`."""
-    from scipy.ndimage import generate_binary_structure, label  # as in _surface_distances
-
-    lesions, count = label(own, generate_binary_structure(3, _NEIGHBOURS[connectivity]))
-    sizes = np.bincount(lesions[own], minlength=count + 1)[1:]
-    shared = np.bincount(lesions[own & other], minlength=count + 1)[1:]
+    lesions, sizes = components(own, connectivity)
+    shared = np.bincount(lesions[own & other], minlength=len(sizes) + 1)[1:]
     covered: NDArray[np.bool_] = (shared > 0) & (shared >= min_overlap * sizes)
     return covered
+
+
+def components(
+    own: NDArray[np.bool_], connectivity: int
+) -> tuple[NDArray[np.signedinteger], NDArray[np.signedinteger]]:
+    """The number of each voxel's lesion, 0 outside of them, and how many voxels each has.
+
+    Raises:
+        ValueError: a mask that is not of three dimensions, or another connectivity than 6, 18 and 26.
+    """
+    from scipy.ndimage import generate_binary_structure, label  # as in _surface_distances
+
+    if own.ndim != 3 or connectivity not in _NEIGHBOURS:
+        raise ValueError(_NEEDS)
+    lesions, count = label(own, generate_binary_structure(3, _NEIGHBOURS[connectivity]))
+    return lesions, np.bincount(lesions[own], minlength=count + 1)[1:]

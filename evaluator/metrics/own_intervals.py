@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evaluator.metrics._plugin import DatasetData, Draws
 from evaluator.metrics.calibration import bin_of
-from evaluator.metrics.intervals import LOGIT, Bounds, Pair
+from evaluator.metrics.intervals import LOGIT, MetricInterval, Pair
 from evaluator.metrics.weighted import average_precisions
 
 
@@ -47,25 +47,25 @@ def share_of(counts: NDArray[np.bool_], units: NDArray[np.intp]) -> Share:
     return Share(value, len(counts) / max(together / within, 1.0))
 
 
-def mean_of_shares(shares: Sequence[Share], level: float) -> Bounds:
+def mean_of_shares(shares: Sequence[Share], level: float) -> MetricInterval:
     """The mean of shares of separate cases: Wilson's intervals joined by MOVER (Zou and Donner 2008;27:1693)."""
     ends = np.array([share.wilson(level) for share in shares])
     values = np.array([share.value for share in shares])
     value = float(values.mean())
     low, high = (float(np.sqrt(((values - end) ** 2).sum())) / len(shares) for end in ends.T)
-    return Bounds(max(value - low, 0.0), min(value + high, 1.0), method="wilson")
+    return MetricInterval(max(value - low, 0.0), min(value + high, 1.0), method="wilson")
 
 
-def of_balanced_accuracy(data: DatasetData, parameters: Any, draws: Draws) -> Bounds:
+def of_balanced_accuracy(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval:
     called = (data.scores >= parameters.threshold).astype(np.intp)
     return _of_recalls(data.labels, called, draws)
 
 
-def of_macro_recall(data: DatasetData, parameters: Any, draws: Draws) -> Bounds:
+def of_macro_recall(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval:
     return _of_recalls(data.labels, data.scores.argmax(axis=1), draws)
 
 
-def _of_recalls(labels: NDArray[Any], called: NDArray[np.intp], draws: Draws) -> Bounds:
+def _of_recalls(labels: NDArray[Any], called: NDArray[np.intp], draws: Draws) -> MetricInterval:
     shares = [
         share_of(called[labels == number] == number, draws.units[labels == number])
         for number in np.unique(labels)
@@ -73,7 +73,7 @@ def _of_recalls(labels: NDArray[Any], called: NDArray[np.intp], draws: Draws) ->
     return mean_of_shares(shares, draws.level)
 
 
-def of_f1(data: DatasetData, parameters: Any, draws: Draws) -> Bounds | None:
+def of_f1(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval | None:
     """F1 is 2J/(1 + J) of the share J of hits among the cases that are or are called positive; None without any."""
     positive, called = data.labels == 1, data.scores >= parameters.threshold
     either = positive | called
@@ -81,19 +81,19 @@ def of_f1(data: DatasetData, parameters: Any, draws: Draws) -> Bounds | None:
         return None
     ends = share_of((positive & called)[either], draws.units[either]).wilson(draws.level)
     low, high = (2 * end / (1 + end) for end in ends)
-    return Bounds(max(low, 0.0), min(high, 1.0), method="wilson")
+    return MetricInterval(max(low, 0.0), min(high, 1.0), method="wilson")
 
 
-def of_auprc(data: DatasetData, parameters: Any, draws: Draws) -> Bounds | None:
+def of_auprc(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval | None:
     return _of_precision(data.labels[:, None] == 1, data.scores[:, None], draws)
 
 
-def of_ovr_auprc(data: DatasetData, parameters: Any, draws: Draws) -> Bounds | None:
+def of_ovr_auprc(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval | None:
     columns = [1] if data.scores.shape[1] == 2 else list(range(data.scores.shape[1]))
     return _of_precision(data.labels[:, None] == columns, data.scores[:, columns], draws)
 
 
-def _of_precision(own: NDArray[np.bool_], scores: NDArray[np.float64], draws: Draws) -> Bounds | None:
+def _of_precision(own: NDArray[np.bool_], scores: NDArray[np.float64], draws: Draws) -> MetricInterval | None:
     """None where all positives come first, else on the logit scale.
 
     The variance is θ(1 − θ)/m for m positives (Boyd, Eng and Page, ECML PKDD 2013), or that of the
@@ -113,21 +113,21 @@ def _of_precision(own: NDArray[np.bool_], scores: NDArray[np.float64], draws: Dr
         return None
     reach = NormalDist().inv_cdf((1 + draws.level) / 2) * error * LOGIT.scale.slope(value)
     centre = LOGIT.scale.to(value)
-    return Bounds(LOGIT.scale.back(centre - reach), LOGIT.scale.back(centre + reach), method="logit")
+    return MetricInterval(LOGIT.scale.back(centre - reach), LOGIT.scale.back(centre + reach), method="logit")
 
 
-def of_calibration(data: DatasetData, parameters: Any, draws: Draws) -> Bounds:
+def of_calibration(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval:
     return _of_deviations([(data.labels.astype(float), data.scores)], parameters.bins, draws)
 
 
-def of_ovr_calibration(data: DatasetData, parameters: Any, draws: Draws) -> Bounds:
+def of_ovr_calibration(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval:
     rows = [((data.labels == k).astype(float), data.scores[:, k]) for k in range(data.scores.shape[1])]
     return _of_deviations(rows, parameters.bins, draws)
 
 
 def _of_deviations(
     pairs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], bins: int, draws: Draws
-) -> Bounds:
+) -> MetricInterval:
     """|Σ|a| − Σ|b|| ≤ Σ|a − b|: as far from the value as the bins' sums lie from their own in resamples.
 
     The error of calibration itself is too large in small samples, and larger still in their resamples.
@@ -139,4 +139,4 @@ def _of_deviations(
         value += float(np.abs(excess.sum(axis=0)).sum()) / len(pairs)
         apart += np.abs(draws.counts @ excess - excess.sum(axis=0)).sum(axis=1) / len(pairs)
     reach = float(np.quantile(apart, draws.level)) * math.sqrt(units / max(units - 1, 1))
-    return Bounds(max(value - reach, 0.0), min(value + reach, 1.0), method="deviations")
+    return MetricInterval(max(value - reach, 0.0), min(value + reach, 1.0), method="deviations")

@@ -23,7 +23,7 @@ class MaskPair:
     """The masks `a` (prediction) and `b` (reference) inside a box that holds every set voxel of both.
 
     Axes may be those of the image in reverse (`flipped`); `spacing_mm` is in the image's order. `lesions` keeps
-    counts by their parameters.
+    what is known of them by its parameters.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class MaskPair:
     ) -> None:
         self.a, self.b, self.flipped = a, b, flipped
         self.spacing_mm = spacing_mm
-        self.lesions: dict[tuple[int, float], Any] = {}
+        self.lesions: dict[tuple[float, ...], Any] = {}
         self.size_a, self.size_b = int(np.count_nonzero(a)), int(np.count_nonzero(b))
 
     @cached_property

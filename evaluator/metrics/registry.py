@@ -4,7 +4,16 @@ from functools import lru_cache
 from typing import Any
 
 from evaluator import foreign
-from evaluator.metrics import _of_cases, _of_datasets, points, survival
+from evaluator.metrics import (
+    _of_cases,
+    _of_datasets,
+    agreement,
+    concordance_correlation,
+    operating_points,
+    points,
+    probabilities,
+    survival,
+)
 from evaluator.metrics._plugin import CaseMetric, DatasetMetric, MetricPlugin
 from evaluator.metrics.fairness import INTERVAL_NOTE, BetweenGroups, GroupComparison
 from evaluator.metrics.intervals import GROUPS
@@ -51,7 +60,16 @@ _COMPARISONS = (
 )  # fmt: skip
 """What compares any other metric, so that it has to find it."""
 
-TABLES = (_of_cases, _of_datasets, points, survival)
+TABLES = (
+    _of_cases,
+    _of_datasets,
+    agreement,
+    concordance_correlation,
+    operating_points,
+    points,
+    probabilities,
+    survival,
+)
 """The modules with the rows of metrics, as their `METRICS`."""
 
 BUILT_IN: dict[str, MetricPlugin] = {

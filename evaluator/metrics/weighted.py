@@ -156,7 +156,7 @@ def r2(data: DatasetData, counts: Counts, _: Any) -> Values:
     means = counts @ data.labels / counts.sum(axis=1)
     spread = (counts * (data.labels - means[:, None]) ** 2).sum(axis=1)
     explained: Values = 1 - counts @ (data.scores - data.labels) ** 2 / spread
-    return np.where(_one_value(data.labels, counts), np.nan, explained)
+    return np.where(is_one_value(data.labels, counts), np.nan, explained)
 
 
 def pearson(data: DatasetData, counts: Counts, _: Any) -> Values:
@@ -182,7 +182,7 @@ def _correlation(labels: Values, scores: Values, counts: Counts) -> Values:
     one, other = _deviations(labels, counts), _deviations(scores, counts)
     squares = (counts * one**2).sum(axis=1) * (counts * other**2).sum(axis=1)
     correlation: Values = np.clip((counts * one * other).sum(axis=1) / np.sqrt(squares), -1, 1)
-    return np.where(_one_value(labels, counts) | _one_value(scores, counts), np.nan, correlation)
+    return np.where(is_one_value(labels, counts) | is_one_value(scores, counts), np.nan, correlation)
 
 
 def _deviations(values: Values, counts: Counts) -> Values:
@@ -198,7 +198,7 @@ def _deviations(values: Values, counts: Counts) -> Values:
     return scaled
 
 
-def _one_value(values: Values, counts: Counts) -> npt.NDArray[np.bool_]:
+def is_one_value(values: Values, counts: Counts) -> npt.NDArray[np.bool_]:
     """Whether all cases of a resample have the same value; rounding alone would hide it in the variance."""
     highest = np.where(counts > 0, values, -np.inf).max(axis=1, initial=-np.inf)
     lowest = np.where(counts > 0, values, np.inf).min(axis=1, initial=np.inf)

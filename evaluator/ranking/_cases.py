@@ -1,14 +1,17 @@
-"""From the values of single cases to what is ranked: mean, median, or the mean of the ranks per case."""
+"""From the values of single cases to what is ranked: mean, median, the mean of the ranks per case, or wins."""
 
 import numpy as np
 
 from evaluator.ranking._rule import Column, rounded
+from evaluator.ranking._significance import wins
 from evaluator.ranking._ties import Values, tied_ranks
 from evaluator.spec import Ranking
 
 
 def case_terms(ranking: Ranking, column: Column, cases: Values) -> Values:
-    """What is averaged over cases, shape (teams, cases): the values, or each case's ranks of the teams.
+    """What is taken together over cases, shape (teams, cases): the values, or each case's ranks of the teams.
+
+    Under "test_then_rank" it is the values, rounded, of which the higher is the better.
 
     Args:
         ranking: the rule.
@@ -18,6 +21,8 @@ def case_terms(ranking: Ranking, column: Column, cases: Values) -> Values:
     """
     if ranking.method == "mean_then_rank":
         return cases
+    if ranking.method == "test_then_rank":
+        return rounded(ranking, cases if column.higher_is_better else -cases)
     takes_part = np.isfinite(cases).any(axis=1)
     ranks = tied_ranks(
         rounded(ranking, cases[takes_part]).T, ties=ranking.ties, higher_is_better=column.higher_is_better
@@ -29,6 +34,8 @@ def case_terms(ranking: Ranking, column: Column, cases: Values) -> Values:
 
 def aggregate(ranking: Ranking, terms: Values) -> Values:
     """The ranked value of each team, shape (teams,), from `case_terms`; undefined cases are left out."""
+    if ranking.method == "test_then_rank":
+        return np.asarray(wins(terms, np.ones((1, terms.shape[1])))[0])
     values = np.full(len(terms), np.nan)
     for number, row in enumerate(terms):
         known = row[np.isfinite(row)]
@@ -46,6 +53,8 @@ def aggregate_resamples(ranking: Ranking, terms: Values, counts: Values) -> Valu
         terms: (teams, cases) from `case_terms`.
         counts: (resamples, cases), how often each case is drawn.
     """
+    if ranking.method == "test_then_rank":
+        return wins(terms, counts)
     if ranking.method == "mean_then_rank" and ranking.per_case == "median":
         return rounded(ranking, np.stack([_medians(row, counts) for row in terms], axis=1))
     known = np.isfinite(terms)

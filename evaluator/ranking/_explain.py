@@ -60,6 +60,11 @@ def _cases(ranking: Ranking, boards: Mapping[str, Board]) -> list[str]:
         return []
     if ranking.method == "rank_then_mean":
         how = "the teams are ranked in every case, and the mean of a team's ranks over the cases is ranked"
+    elif ranking.method == "test_then_rank":
+        how = (
+            "each pair of teams is tested over the cases (Wilcoxon's signed rank test, one-sided, 5 % for all tests of "
+            "a metric by Holm's method), and the number of teams that a team is better than is ranked"
+        )
     else:
         how = f"a team's value is the {ranking.per_case} over the cases"
     return [f"For {', '.join(concerned)} {how}."]

@@ -50,10 +50,16 @@ def columns_of(boards: Mapping[str, Board]) -> tuple[Column, ...]:
 
 
 def ranked_columns(ranking: Ranking, columns: Sequence[Column]) -> tuple[Column, ...]:
-    """The columns as they are ranked: under "rank_then_mean" per-case metrics are mean ranks, low is good."""
+    """The columns as they are ranked.
+
+    Per-case metrics are mean ranks, low is good, under "rank_then_mean", and numbers of wins under "test_then_rank".
+    """
     if ranking.method == "mean_then_rank":
         return tuple(columns)
-    return tuple(replace(column, higher_is_better=False) if column.per_case else column for column in columns)
+    higher = ranking.method == "test_then_rank"
+    return tuple(
+        replace(column, higher_is_better=higher) if column.per_case else column for column in columns
+    )
 
 
 @dataclass(frozen=True)

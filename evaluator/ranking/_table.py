@@ -47,7 +47,7 @@ class Table:
         return cls(teams, columns, values.reshape(len(columns), len(teams)), cases)
 
     def ranked_values(self, ranking: Ranking) -> Values:
-        """What the rule ranks, (columns, teams): values, medians or mean ranks, rounded as it says.
+        """What the rule ranks, (columns, teams): values, medians, mean ranks or wins, rounded as it says.
 
         Raises:
             RankingError: the rule needs the values of single cases and a metric that has some lacks them.

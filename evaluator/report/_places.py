@@ -22,6 +22,7 @@ _CHANGES = {
     "method: mean_then_rank, per_case: mean": "the means of the cases are ranked",
     "method: mean_then_rank, per_case: median": "the medians of the cases are ranked",
     "method: rank_then_mean": "teams are ranked in each case, and the ranks averaged",
+    "method: test_then_rank": "teams are ranked by how many others they are significantly better than",
 }
 
 

@@ -12,7 +12,7 @@ from evaluator.metrics import CaseData, CaseMetric
 from evaluator.metrics.influence import of_mean
 from evaluator.metrics.segmentation import score_case, score_missing_case
 from evaluator.metrics.weighted import weighted_mean
-from evaluator.outputs import LabelMap, SegmentationOutput, Value
+from evaluator.outputs import LabelMap, SegmentationOutput, Value, same_affine
 from evaluator.scoring._intervals import interval_of, metric_report
 from evaluator.scoring._report import Extras, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
@@ -31,9 +31,13 @@ def score_segmentations(job: Job) -> Report:
     plugins = {key: (_case_metric(key, metric), metric.parameters) for key, metric in job.metrics.items()}
     values: dict[str, list[float]] = {key: [] for key in plugins}
     spacing: list[tuple[float, ...]] = []
+    elsewhere: list[str] = []
     missing = wrong_shape = 0
     for case in job.manifest.names:
-        reference, output = job.references.label_map(case, task), _labels(job.read(case))
+        reference, found = job.references.label_map(case, task), job.read(case)
+        output = _labels(found)
+        if isinstance(found, LabelMap) and not same_affine(found.affine, reference.affine):
+            elsewhere.append(case)
         fits = output is not None and output.shape == reference.labels.shape
         missing += output is None
         wrong_shape += output is not None and not fits
@@ -50,6 +54,7 @@ def score_segmentations(job: Job) -> Report:
             dataset=job.manifest.digest,
             missing=missing,
             wrong_shape=wrong_shape,
+            other_affine=tuple(elsewhere),
             spacing_mm=tuple(spacing),
         ),
     )

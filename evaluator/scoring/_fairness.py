@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from evaluator.metrics import DatasetData, DatasetMetric, NotScored
 from evaluator.metrics.fairness import disparities, members_of
-from evaluator.metrics.intervals import Bounds
+from evaluator.metrics.intervals import MetricInterval
 from evaluator.resampling import is_drawn, percentile_interval, seed_of
 from evaluator.scoring._dataset import dataset_metric
 from evaluator.scoring._intervals import UNDRAWN, dataset_interval, said_of
@@ -68,7 +68,9 @@ def withheld(
     return kept
 
 
-def joined_bounds(metric: BoundMetric, runs: Sequence[Tested], sample: Sample, moved: float = 0.0) -> Bounds:
+def joined_bounds(
+    metric: BoundMetric, runs: Sequence[Tested], sample: Sample, moved: float = 0.0
+) -> MetricInterval:
     """The interval of a fairness value, the mean over runs of the same test cases.
 
     A disparity is the largest difference of two groups. The differences of all pairs of a variable have simultaneous
@@ -83,7 +85,7 @@ def joined_bounds(metric: BoundMetric, runs: Sequence[Tested], sample: Sample, m
     """
     compared, parameters = dataset_metric(metric.name, metric).compared(metric.parameters)
     if not is_drawn(sample.counts):
-        return Bounds(note=UNDRAWN)
+        return MetricInterval(note=UNDRAWN)
     found = []
     for run in runs:
         data = run.data(metric)
@@ -95,7 +97,7 @@ def joined_bounds(metric: BoundMetric, runs: Sequence[Tested], sample: Sample, m
             found.append(np.mean(known, axis=0))
     value, least, most = 1 - np.mean(found, axis=0)
     low, high = value - np.hypot(value - most, moved), value + np.hypot(least - value, moved)
-    return Bounds(max(float(low), 0.0), min(float(high), 1.0), method="groups")
+    return MetricInterval(max(float(low), 0.0), min(float(high), 1.0), method="groups")
 
 
 def _disparity(
@@ -135,14 +137,16 @@ def _sample_of(sample: Sample, members: _Mask) -> Sample:
 
 def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int) -> GroupReport:
     values: dict[str, float | None] = {}
-    bounds: dict[str, Bounds] = {}
+    bounds: dict[str, MetricInterval] = {}
     part = _sample_of(sample, members)
     for key, metric in job.metrics.items():
         compared, parameters = dataset_metric(key, metric).compared(metric.parameters)
         data = _part(tested.data(metric), members)
         value = values[key] = _value(compared, parameters, data)
         bounds[key] = (
-            Bounds() if value is None else dataset_interval(compared, value, data, parameters, part)[2]
+            MetricInterval()
+            if value is None
+            else dataset_interval(compared, value, data, parameters, part)[2]
         )
     subjects = len(np.unique(part.subjects))
     notes = {key: said_of(value, bounds[key]) for key, value in values.items() if value is not None}
@@ -194,7 +198,7 @@ def _fairness(job: Job, tested: Tested, sample: Sample, metric: BoundMetric) -> 
     data = tested.data(metric)
     this = _Comparison(compared, parameters, data, sample.subjects, job.manifest.digest)
     value, chance = this.value(), _chance(this)
-    bounds, beats = Bounds(), False
+    bounds, beats = MetricInterval(), False
     if value is not None:
         drawn, _, bounds = dataset_interval(compared, value, data, parameters, sample)
         unvarying = percentile_interval(drawn, sample.level) if is_drawn(sample.counts) else None

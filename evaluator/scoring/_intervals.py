@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from evaluator.metrics import DatasetData, DatasetMetric, Draws, MetricPlugin, NotScored
 from evaluator.metrics.influence import by_unit
-from evaluator.metrics.intervals import Bounds, Estimate
+from evaluator.metrics.intervals import Estimate, MetricInterval
 from evaluator.resampling import is_drawn
 from evaluator.scoring._report import MetricReport
 from evaluator.scoring._values import Sample
@@ -33,7 +33,7 @@ _ROUNDING = 1e-9  # a mean of ones may be 1 + 2e-16
 _Values = npt.NDArray[np.float64]
 
 
-def said_of(value: float, bounds: Bounds, note: str | None = None) -> str | None:
+def said_of(value: float, bounds: MetricInterval, note: str | None = None) -> str | None:
     """What an interval does not tell; where the value lies outside of it there always is a sentence.
 
     `note` is said of every interval of a metric, and explains a value outside of it.
@@ -58,21 +58,21 @@ def interval_of(
     *,
     exact: Exact | None = None,
     seeds: bool = False,
-) -> Bounds:
+) -> MetricInterval:
     """The interval of a metric as its row says; where all replicates are the same, what `exact` gives.
 
     influence: per case, shape (cases,). seeds: whether replicates draw more than cases.
     """
     finite = replicates[np.isfinite(replicates)]
     if not is_drawn(sample.counts):
-        return Bounds(note=UNDRAWN)
+        return MetricInterval(note=UNDRAWN)
     if not len(finite):
-        return Bounds()
+        return MetricInterval()
     if np.ptp(finite) <= 1e-12 * np.abs(finite).max():
         known = None if exact is None else exact(sample.level)
-        return Bounds(note=UNVARYING) if known is None else Bounds(*known, EXACT, "exact")
+        return MetricInterval(note=UNVARYING) if known is None else MetricInterval(*known, EXACT, "exact")
     if plugin.interval.method == "groups":
-        return Bounds(note=UNGROUPED)
+        return MetricInterval(note=UNGROUPED)
     units = len(np.unique(sample.units))
     psi = None if influence is None else _of_units(influence, sample, units)
     estimate = Estimate(value, finite, psi, units, plugin.minimum, plugin.maximum, seeds)
@@ -81,7 +81,7 @@ def interval_of(
     if not absent:
         return found
     said = f"Undefined in {absent:,} of {len(replicates):,} resamples, which are left out."
-    return Bounds(found.low, found.high, " ".join(filter(None, [said, found.note])), found.method)
+    return MetricInterval(found.low, found.high, " ".join(filter(None, [said, found.note])), found.method)
 
 
 def _of_units(influence: _Values, sample: Sample, units: int) -> _Values | None:
@@ -113,7 +113,7 @@ def influence_of(plugin: DatasetMetric, data: DatasetData, parameters: Any) -> _
 
 def dataset_interval(
     plugin: DatasetMetric, value: float, data: DatasetData, parameters: Any, sample: Sample
-) -> tuple[_Values, _Values | None, Bounds]:
+) -> tuple[_Values, _Values | None, MetricInterval]:
     """Replicates, influence per case and interval of a metric of whole datasets that has a value."""
     drawn = plugin.replicates(data, sample.counts, parameters)
     influence = influence_of(plugin, data, parameters)
@@ -129,7 +129,7 @@ def metric_report(
     value: float,
     replicates: _Values,
     sample: Sample,
-    bounds: Bounds,
+    bounds: MetricInterval,
     influence: _Values | None = None,
     *,
     note: str | None = None,
@@ -150,7 +150,7 @@ def metric_report(
     return with_bounds(report, bounds, note)
 
 
-def with_bounds(report: MetricReport, bounds: Bounds, note: str | None) -> MetricReport:
+def with_bounds(report: MetricReport, bounds: MetricInterval, note: str | None) -> MetricReport:
     """A report that has a value with another interval; `note`: see `said_of`."""
     said = None if report.value is None else said_of(report.value, bounds, note)
     ends = {"low": bounds.low, "high": bounds.high}

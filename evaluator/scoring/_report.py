@@ -139,16 +139,18 @@ class Extras(Model):
 
     dataset: digest of the inputs manifest, on which alone every draw depends. bootstrap: how the cases were drawn,
     and the level of every interval; None in reports from before it was kept. missing: cases without a valid output.
-    wrong_shape: outputs that do not fit the reference, scored like missing ones. spacing_mm: per case, as the
-    metrics used it. groups: by variable and group; a case whose value is unknown is in none. fairness: per fairness
-    metric. sampling: what the replicates draw. draws: the version of how cases are drawn; replicates of two
-    versions are not paired.
+    wrong_shape: outputs that do not fit the reference, scored like missing ones. other_affine: cases whose
+    output has another affine than the reference; voxels are compared in the order in which they are stored all the
+    same. spacing_mm: per case, as the metrics used it. groups: by variable and group; a case whose value is unknown
+    is in none. fairness: per fairness metric. sampling: what the replicates draw. draws: the version of how cases are
+    drawn; replicates of two versions are not paired.
     """
 
     dataset: str
     bootstrap: Bootstrap | None = None
     missing: int = 0
     wrong_shape: int = 0
+    other_affine: tuple[str, ...] = ()
     spacing_mm: tuple[tuple[float, ...], ...] | None = None
     probe: ProbeReport | None = None
     groups: dict[str, dict[str, GroupReport]] | None = None

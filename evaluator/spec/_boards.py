@@ -126,16 +126,17 @@ class Board(Model):
 class Ranking(Model):
     """How values become places.
 
-    method: "mean_then_rank" ranks a team's value; "rank_then_mean" ranks the teams case by case and takes the
-    mean of those ranks, where a metric has a value per case. per_case: how the values of the cases become the
-    team's value ("rank_then_mean" does not need it). ties: which number tied values share. per_board: a
+    method: "mean_then_rank" ranks a team's value; where a metric has a value per case, "rank_then_mean" ranks the
+    teams case by case and takes the mean of those ranks, and "test_then_rank" ranks the number of teams that a team
+    is significantly better than. per_case: how the values of the cases become the team's value (the other two
+    do not need it). ties: which number tied values share. per_board: a
     board's rank is the mean of its metric ranks. rerank_boards: the mean is ranked again within the board
     before it enters the weighted mean. missing_board: the place of a team without a value ("worst": ranked
     teams with a value + 1; "excluded": the board is left out of the team's mean). round: decimals before
     ranking, None for full precision. prizes: what the places of each track win, first place first.
     """
 
-    method: Literal["mean_then_rank", "rank_then_mean"] = "mean_then_rank"
+    method: Literal["mean_then_rank", "rank_then_mean", "test_then_rank"] = "mean_then_rank"
     per_case: Literal["mean", "median"] = "mean"
     ties: Tie = "min"
     per_board: Literal["mean_of_metric_ranks"] = "mean_of_metric_ranks"
@@ -149,4 +150,4 @@ class Ranking(Model):
     @property
     def needs_cases(self) -> bool:
         """Whether the values of single cases enter the ranking."""
-        return self.method == "rank_then_mean" or self.per_case == "median"
+        return self.method != "mean_then_rank" or self.per_case == "median"

@@ -145,6 +145,7 @@ def test_a_baseline_takes_no_part():
     [
         ({"method": "rank_then_mean"}, "paired permutation of ranks"),
         ({"per_case": "median"}, "Wilcoxon signed rank"),
+        ({"method": "test_then_rank"}, "Wilcoxon signed rank"),
     ],
 )
 def test_rules_over_cases_resample_and_test_what_they_rank(changes, test):

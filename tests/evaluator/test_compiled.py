@@ -179,6 +179,25 @@ def test_without_numba_numpy_does_all_the_work(monkeypatch):
     assert compiled._loaded.__wrapped__() is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raise AttributeError('np.long')",  # of a numba that does not know this numpy
+        "raise SystemError('initialization of _internal failed')",
+        "raise OSError('libllvmlite.so: cannot open shared object file')",
+        "",  # another module of that name
+        "types = None\ndef njit(*_, **__): pass",
+    ],
+)
+def test_a_numba_that_does_not_work_is_none(text, monkeypatch, tmp_path):
+    (tmp_path / "numba.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] == "numba"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setenv(compiled.SWITCH, "1")
+    assert compiled._loaded.__wrapped__() is None
+
+
 def test_scoring_a_case_imports_no_numba():
     code = (
         "import sys, numpy as np; from evaluator.metrics.surface import surface_dice;"

@@ -82,7 +82,11 @@ def test_without_a_subject_sessions_of_a_case_name_belong_together(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("case,chohort\na,x\n", "references.csv:1: the columns are"),
+        (
+            "case,chohort\na,x\n",
+            "references.csv:1: no column is called 'chohort'; the columns are case, subject, label, cohort",
+        ),
+        ("subject,label\na,x\n", "references.csv:1: there is no column case; the columns are case, subject"),
         ("case,label\na,1\na,0\n", "references.csv:3: same case as line 2"),
         ("case,label\nb,1\n", "1 of 1 cases of the manifest have no row, the first is entry 1"),
         ("case,label\na\n", "references.csv:2: the row does not have as many cells"),

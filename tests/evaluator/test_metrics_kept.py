@@ -23,6 +23,19 @@ RESAMPLES = 12
 BINARY = ("auroc", "auprc", "balanced_accuracy", "f1", "brier", "calibration_error")
 CLASSES = ("ovr_auroc", "ovr_auprc", "macro_recall", "macro_f1", "ovr_brier", "ovr_calibration_error")
 NUMBERS = ("mae", "rmse", "r2", "pearson", "spearman")
+CALLS = {
+    **{name: {"metric": name} for name in ("mcc", "kappa", "sensitivity", "specificity", "log_loss")},
+    "sensitivity_at_specificity": {"metric": "sensitivity_at_specificity", "specificity": 0.75},
+    "specificity_at_sensitivity": {"metric": "specificity_at_sensitivity", "sensitivity": 0.75},
+    "brier_reliability": {"metric": "brier_reliability", "bins": 4},
+    "brier_resolution": {"metric": "brier_resolution", "bins": 4},
+}
+CLASS_CALLS = {
+    "class_mcc": {"metric": "class_mcc"},
+    "class_kappa": {"metric": "class_kappa", "weights": "quadratic"},
+    "class_log_loss": {"metric": "class_log_loss", "least": 0.01},
+}
+AGREEMENT = {"concordance_correlation": {"metric": "concordance_correlation", "missing": 0}}
 MAPS = {
     "dice": {},
     "surface_dice": {"tolerance_mm": 1.0},
@@ -33,6 +46,10 @@ MAPS = {
     "relative_volume_difference": {"reference_empty": 2},
     "lesion_f1": {},
     "lesion_sensitivity": {"reference_empty": 0.5},
+    "lesion_dice": {},
+    "panoptic_quality": {"min_iou": 0.2},
+    "boundary_iou": {"width_mm": 1},
+    "cldice": {},
 }
 POINTS = {
     "froc": {"metric": "froc", "radius_mm": 4},
@@ -67,7 +84,7 @@ def each(names):
 
 def binary(root, seed):
     stream = np.random.default_rng(seed)
-    found = Dataset(root, challenge("task1", each(BINARY)), "task1")
+    found = Dataset(root, challenge("task1", each(BINARY) | CALLS), "task1")
     for number in range(CASES):
         found.reference(f"c{number}", label=number % 2, site="AB"[number % 3 % 2], subject=f"s{number // 2}")
         if number != 5:
@@ -78,7 +95,7 @@ def binary(root, seed):
 
 
 def in_order(root, seed):
-    found = Dataset(root, challenge("task1", each(BINARY)), "task1")
+    found = Dataset(root, challenge("task1", each(BINARY) | CALLS), "task1")
     for number in range(CASES):
         found.reference(f"c{number}", label=number % 2)
         found.predict(f"c{number}", 0.2 + 0.5 * (number % 2) + seed / 1000)
@@ -87,7 +104,9 @@ def in_order(root, seed):
 
 def classes(root, seed, spread=0.4):
     stream, names = np.random.default_rng(seed), ["a", "b", "c"]
-    found = Dataset(root, challenge("task1", each(CLASSES), {"kind": "scores", "classes": names}), "task1")
+    found = Dataset(
+        root, challenge("task1", each(CLASSES) | CLASS_CALLS, {"kind": "scores", "classes": names}), "task1"
+    )
     for number in range(CASES):
         found.reference(f"c{number}", label=names[number % 3], site="AB"[number % 2])
         scores = np.exp(stream.normal(0, spread, 3) + np.eye(3)[number % 3])
@@ -102,7 +121,7 @@ def classes_in_order(root, seed):
 
 def ages(root, seed):
     stream = np.random.default_rng(seed)
-    found = Dataset(root, challenge("task3", each(NUMBERS)), "task3")
+    found = Dataset(root, challenge("task3", each(NUMBERS) | AGREEMENT), "task3")
     for number in range(CASES):
         age = float(stream.integers(20, 80))
         found.reference(f"c{number}", label=age, site="AB"[number % 2])
@@ -274,7 +293,19 @@ def test_values_intervals_replicates_influence_and_tests_are_what_they_were(name
 
 
 def test_every_built_in_metric_is_among_the_kept_ones():
-    kept = {*BINARY, *CLASSES, *NUMBERS, *MAPS, *POINTS, *LANDMARKS, *SURVIVAL, "fairness"}
+    kept = {
+        *BINARY,
+        *CALLS,
+        *CLASSES,
+        *CLASS_CALLS,
+        *NUMBERS,
+        *AGREEMENT,
+        *MAPS,
+        *POINTS,
+        *LANDMARKS,
+        *SURVIVAL,
+        "fairness",
+    }
     assert kept == set(registry.names())
 
 

@@ -42,3 +42,15 @@ def test_halves_overlap_by_their_share(shift):
     a, b = np.zeros(16, bool), np.zeros(16, bool)
     a[:8] = b[shift : shift + 8] = True
     assert dice(a, b) == (8 - shift) / 8
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(9,), (6, 7), (12, 9, 10), (3, 4, 5, 6)])
+def test_dice_is_the_same_of_a_corner_and_of_the_image_around_it(shape, order):
+    random = np.random.default_rng(len(shape))
+    small = random.random((2, *shape)) < 0.4
+    whole = np.pad(small, ((0, 0), *[(2, 20 if axis < 2 else 3) for axis in range(len(shape))]))
+    for pair in (small, whole):
+        a, b = (np.array(mask, order=order) for mask in pair)
+        assert dice(a, b) == 2 * (small[0] & small[1]).sum() / small.sum()
+        assert dice(a, np.zeros_like(a)) == 0

@@ -62,11 +62,19 @@ def test_ranges_are_those_of_the_definitions():
     ranges = {
         name: (registry.lookup(name).minimum, registry.lookup(name).maximum) for name in registry.names()
     }
-    unbounded = {"mae", "rmse", "mean_radial_error"} | {
-        name for name in ranges if name.endswith(("distance", "difference", "hausdorff"))
-    }
+    unbounded = {
+        "mae",
+        "rmse",
+        "mean_radial_error",
+        "log_loss",
+        "class_log_loss",
+        "brier_resolution",  # at most the uncertainty, which the labels decide
+    } | {name for name in ranges if name.endswith(("distance", "difference", "hausdorff"))}
     expected = dict.fromkeys(ranges, (0, 1)) | dict.fromkeys(unbounded, (0, math.inf))
-    assert ranges == expected | {"r2": (-math.inf, 1), "pearson": (-1, 1), "spearman": (-1, 1)}
+    correlations = {
+        "pearson", "spearman", "concordance_correlation", "mcc", "class_mcc", "kappa", "class_kappa",
+    }  # fmt: skip
+    assert ranges == expected | {"r2": (-math.inf, 1)} | dict.fromkeys(correlations, (-1, 1))
 
 
 @pytest.mark.parametrize("decorator", [case_metric, partial(dataset_metric, missing=0.0)])

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from evaluator.metrics.classification import ovr_auroc
+from evaluator.metrics.classification import macro_f1, ovr_auroc
 from evaluator.probe import (
+    PENALTIES,
     Rows,
     SplitError,
     fit_reference,
@@ -214,7 +215,26 @@ def test_a_constant_embedding_has_a_reference_fit_that_knows_nothing():
     found = fit_reference((rows, labels), (rows, labels), rows, classes=3)
     assert found.validation == 0.5
     assert found.scores == pytest.approx(np.full((30, 3), 1 / 3))
-    assert found.penalty == 10
+    assert found.penalty == PENALTIES[-1], "all are equal, and the weakest is chosen"
+
+
+@pytest.mark.parametrize("distance", [0.2, 1.5])
+def test_the_f1_of_the_reference_fit_speaks_of_the_embedding_and_not_of_class_sizes(distance):
+    """Where validation cannot tell penalties apart, and where a strong one is best by a little."""
+    rows, labels = cohort(per_class=200, width=64, distance=distance)
+    number = np.arange(len(labels)) % 200
+    kept = np.flatnonzero(number < np.array([80, 30, 15])[labels])
+    val, test = ((rows[part], labels[part]) for part in ((number >= 80) & (number < 100), number >= 100))
+    found = fit_reference((rows[kept], labels[kept]), val, test[0], classes=3)
+    assert macro_f1(test[1], found.scores) > ovr_auroc(test[1], found.scores) - 0.25
+    called = np.bincount(found.scores.argmax(axis=1), minlength=3) / len(test[1])
+    assert called.min() > 0.2, "every class is a third of the test cases"
+    mean, scale = rows[kept].astype(float).mean(axis=0), rows[kept].astype(float).std(axis=0)
+    model = LogisticRegression(
+        C=1 / (found.penalty * len(kept)), class_weight="balanced", tol=1e-10, max_iter=10_000
+    )
+    model.fit((rows[kept] - mean) / scale, labels[kept])
+    assert found.scores == pytest.approx(model.predict_proba((test[0] - mean) / scale), abs=1e-4)
 
 
 def test_embeddings_beyond_all_bounds_have_no_reference_fit():

@@ -100,6 +100,21 @@ def test_directories_of_one_team_in_two_spellings_are_refused_and_marks_find_the
     assert "two directories are called 'Zürich'" in found.stderr
 
 
+def test_teams_without_some_value_are_named_on_standard_error(tmp_path):
+    rows = (
+        "whole,open,task1,auroc,0.9\nwhole,open,task2,dsc,0.5\nwhole,open,task2,nsd,0.5\nwhole,open,task3,mae,5\n"
+        "part,open,task1,auroc,NaN\npart,open,task2,dsc,0.6\npart,open,task3,mae,4\n"
+        "little,open,task1,auroc,0.8\nalone,methods,task1,auroc,0.8\n"
+    )
+    found = ranked(tmp_path, "team,track,task,metric,value\n" + rows, "--json")
+    assert found.exit_code == 0, found.stderr
+    assert sorted(found.stderr.splitlines()) == [
+        "open track: little has no value for all of task2 (nothing was given), all of task3 (nothing was given)",
+        "open track: part has no value for auroc of task1 (no number), nsd of task2 (nothing was given)",
+    ]
+    assert run("--scores", PUBLISHED, "--json").stderr == ""
+
+
 def test_a_team_name_is_text_and_no_markup(tmp_path):
     found = ranked(tmp_path, "team,track,task,metric,value\n[bold]x[/nothing],open,task1,auroc,0.9\n")
     assert "[bold]x[/nothing]" in found.stdout

@@ -49,6 +49,26 @@ def test_label_maps_as_nibabel_writes_them_are_scored(tmp_path):
     assert found.exit_code == 0, found.stderr
     assert report_of(dataset)["per_case"]["dsc"] == [1, 0, 0]
     assert "entry 3 counts as missing" in found.stderr  # its labels go up to 2
+    assert "affine" not in found.stderr
+    assert report_of(dataset)["extras"]["other_affine"] == []
+
+
+@pytest.mark.parametrize(("cases", "named"), [(3, "entry 2"), (50, "entries 2, 4, 6"), (50, "and 5 more")])
+def test_masks_of_another_affine_are_counted_and_named(cases, named, tmp_path):
+    dataset = Dataset(tmp_path, fomo26(), "task2")
+    mask = np.zeros((5, 5, 5))
+    mask[1:4, 1:4, 1:4] = 1
+    mirrored = np.diag([-1, 1, 1, 1])
+    for number in range(cases):
+        dataset.reference_map(f"c{number}", mask)
+        image = nibabel.Nifti1Image(mask, mirrored if number % 2 else np.eye(4))
+        nibabel.save(image, dataset.predictions / f"c{number}.nii.gz")
+    dataset.save()
+    found = run(dataset, "task2")
+    assert found.exit_code == 0, found.stderr
+    assert f"task2: {cases // 2} of {cases} masks have another affine than the reference" in found.stderr
+    assert named in found.stderr
+    assert report_of(dataset)["extras"]["other_affine"] == [f"c{number}" for number in range(1, cases, 2)]
 
 
 @pytest.fixture
