@@ -9,10 +9,22 @@ from evaluator.terminal import Console
 
 
 def print_comparison(console: Console, track: str, comparison: TrackComparison) -> None:
-    """Places with intervals, chances and groups; tests per metric; what one team's absence would change."""
+    """Places with what cannot be excluded and with chances; tests per metric; what one team's absence would change."""
     title = Text.assemble((f"{track} track: how sure the places are", "bold"))
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption_justify="left")
-    for heading in ("#", "team", f"{comparison.level:.0%} interval", "first in", "top 3 in", "group"):
+    level = f"{comparison.level:.0%}"
+    headings = (
+        "#",
+        "team",
+        f"{level} of all",
+        f"{level} alone",
+        "top 3",
+        "group",
+        "resampled",
+        "first in",
+        "top 3 in",
+    )
+    for heading in headings:
         table.add_column(heading, justify="left" if heading == "team" else "right")
     for place in comparison.overall:
         table.add_row(*_place(place, comparison.replicates))
@@ -27,29 +39,45 @@ def print_comparison(console: Console, track: str, comparison: TrackComparison) 
 
 
 def _place(one: TeamPlace, replicates: int) -> list[Text]:
-    if one.low is None or one.high is None or one.first is None or one.top3 is None:
-        return [Text(str(one.place)), Text(one.team), *(Text("–") for _ in range(4))]
     return [
         Text(str(one.place), style="bold"),
         Text(one.team),
-        Text(str(one.low) if one.low == one.high else f"{one.low}–{one.high}"),
-        Text(f"{one.first * replicates:,.0f}"),
-        Text(f"{one.top3 * replicates:,.0f}"),
-        Text(str(one.group)),
+        Text(_span(one.low, one.high), style="bold" if one.winner else ""),
+        Text(_span(one.alone_low, one.alone_high)),
+        Text(one.among_three or "–"),
+        Text("–" if one.group is None else str(one.group)),
+        Text(_span(one.range_low, one.range_high)),
+        *(Text("–" if share is None else f"{share * replicates:,.0f}") for share in (one.first, one.top3)),
     ]
 
 
-def _caption(comparison: TrackComparison) -> str | None:
-    if comparison.stability is None:
-        return None
-    found = comparison.stability
-    return (
-        f"First in, top 3 in: of {comparison.replicates:,} resamples of the cases; teams that tie all count.\n"
-        f"Group: the order with the group's best is the same in less than {(1 + comparison.level) / 2:.1%} of them; "
-        "other pairs are not compared.\n"
-        f"Kendall's tau with the full ranking {found.mean:.2f} ({found.low:.2f} to {found.high:.2f}); the winner "
-        f"stays in {found.same_winner * comparison.replicates:,.0f}."
-    )
+def _span(low: int | None, high: int | None) -> str:
+    if low is None or high is None:
+        return "–"
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _caption(comparison: TrackComparison) -> str:
+    level, winners = f"{comparison.level:.0%}", [place.team for place in comparison.overall if place.winner]
+    told = []
+    if winners:
+        told.append(
+            f"{level} places: those that cannot be excluded, for all teams at once; alone: for a team that is looked "
+            "at by itself.\n"
+            f"Winner set, all that cannot be excluded as first: {', '.join(winners)}.\n"
+            "Group: a team joins the one before it unless the best of its group is surely ahead."
+        )
+    if comparison.replicates:
+        told.append(
+            f"Resampled: the places in {level} of {comparison.replicates:,} resamples of the cases, fewer than those "
+            "that cannot be excluded where teams are nearly equal; first in, top 3 in: how many, ties counting for all."
+        )
+    if (found := comparison.stability) is not None:
+        told.append(
+            f"Kendall's tau with the full ranking {found.mean:.2f} ({found.low:.2f} to {found.high:.2f}); the winner "
+            f"stays in {found.same_winner * comparison.replicates:,.0f}."
+        )
+    return "\n".join(told)
 
 
 def _tests(comparison: TrackComparison) -> Table:

@@ -11,12 +11,10 @@ from evaluator.comparison._pairwise import (
     step_down,
 )
 from evaluator.comparison._places import (
-    ahead,
     kendall_tau,
     probability_of_top,
     rank_intervals,
     tie_groups,
-    told_apart,
 )
 from evaluator.comparison._published import (
     BoardComparison,
@@ -29,6 +27,7 @@ from evaluator.comparison._published import (
     TrackComparison,
     schemas,
 )
+from evaluator.comparison._rank_sets import RankSets, rank_sets
 from evaluator.comparison._read import read_entrants
 from evaluator.comparison._resamples import case_counts, rank_resamples
 from evaluator.comparison._what_if import Reordering, Variant, WithoutTeam, leave_one_out, rule_sensitivity
@@ -40,13 +39,13 @@ __all__ = [
     "MetricTests",
     "PairTest",
     "RankFile",
+    "RankSets",
     "Reordering",
     "Rule",
     "TeamPlace",
     "TrackComparison",
     "Variant",
     "WithoutTeam",
-    "ahead",
     "bootstraps_of",
     "case_counts",
     "challenger_csv",
@@ -61,6 +60,7 @@ __all__ = [
     "probability_of_top",
     "rank_intervals",
     "rank_resamples",
+    "rank_sets",
     "read_entrants",
     "rows_of",
     "rule_sensitivity",
@@ -68,5 +68,4 @@ __all__ = [
     "signed_rank_test",
     "step_down",
     "tie_groups",
-    "told_apart",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +14,13 @@ from evaluator.comparison._entrants import (
     paired_replicates,
     rows_of,
 )
+from evaluator.comparison._errors import Errors, errors_of
 from evaluator.comparison._places import (
     Places,
-    ahead,
     kendall_tau,
     probability_of_top,
     rank_intervals,
     tie_groups,
-    told_apart,
 )
 from evaluator.comparison._published import (
     BoardComparison,
@@ -31,18 +31,37 @@ from evaluator.comparison._published import (
     TeamPlace,
     TrackComparison,
 )
-from evaluator.comparison._resamples import case_counts, rank_resamples
+from evaluator.comparison._rank_sets import RankSets
+from evaluator.comparison._resamples import case_counts, resampled_values
+from evaluator.comparison._sure import SurePlaces, sure_places
 from evaluator.comparison._tests import metric_tests
 from evaluator.comparison._what_if import leave_one_out, rule_sensitivity
-from evaluator.ranking import RankingError, Ranks, Table, Values, whole_places
+from evaluator.ranking import (
+    Column,
+    RankingError,
+    Ranks,
+    Table,
+    Values,
+    rank_values,
+    ranked_columns,
+    whole_places,
+)
 from evaluator.spec import Board, Ranking
 
 _CASES_ALONE = (
     "The rule is over single cases: for the intervals, cases were drawn as if each were its own subject."
 )
 _NO_REPLICATES = (
-    "The scores hold no replicates, so there are no intervals of places and no groups: "
+    "The scores hold no replicates, so no ranking is repeated on resamples: "
     "a bootstrap needs two subjects in some stratum."
+)
+_UNKNOWN = (
+    "No places can be excluded where one of these counts, for reports do not say how far it moves (neither influence "
+    "values nor replicates): {}. Score again to have both kept."
+)
+_RESAMPLED = (
+    "Which places can be excluded comes from the resamples, and not from influence values, for: {}. Some metric on "
+    "those cases has no influence values, or seeds are drawn with the cases."
 )
 
 
@@ -50,12 +69,14 @@ _NO_REPLICATES = (
 class _Track:
     """One track, ranked in full and in every replicate; `drawn` is None without replicates.
 
-    varies: the boards of which some metric has replicates; the places of others are the same in each.
+    sure: which places cannot be excluded. varies: the boards of which some metric has replicates; the places of others
+    are the same in each.
     """
 
     ranking: Ranking
     table: Table
     ranks: Ranks
+    sure: SurePlaces
     drawn: Ranks | None
     varies: frozenset[str]
     entrants: Sequence[Entrant]
@@ -79,11 +100,17 @@ def compare_track(
     if not table.teams:
         raise RankingError("no team has a value, so there is nothing to compare")
     paired = paired_replicates(table, entrants)
+    resampled = _resampled(ranking, table, paired, digests)
+    errors = errors_of(ranking, table, entrants, digests, resampled)
+    ranks = table.ranks(ranking)
     track = _Track(
         ranking,
         table,
-        table.ranks(ranking),
-        _drawn(ranking, table, paired, digests),
+        ranks,
+        sure_places(ranking, table, ranks, errors, level),
+        None
+        if resampled is None
+        else rank_values(ranking, ranked_columns(ranking, table.columns), resampled),
         _varying(entrants),
         entrants,
         level,
@@ -101,7 +128,7 @@ def compare_track(
         stability=_stability(track),
         leave_one_out=_left_out(ranking, table),
         sensitivity=_variants(ranking, table),
-        notes=_notes(ranking, paired, table),
+        notes=_notes(ranking, paired, table, errors),
     )
 
 
@@ -114,16 +141,20 @@ def _varying(entrants: Sequence[Entrant]) -> frozenset[str]:
     )
 
 
-def _drawn(ranking: Ranking, table: Table, paired: Paired | None, digests: Mapping[str, str]) -> Ranks | None:
+def _resampled(
+    ranking: Ranking, table: Table, paired: Paired | None, digests: Mapping[str, str]
+) -> Values | None:
+    """What the rule ranks in each replicate, (replicates, columns, teams)."""
     if paired is None:
         return None
     counts = case_counts(table, len(paired.values), digests) if ranking.needs_cases else {}
-    return rank_resamples(ranking, table, paired.values, counts)
+    return resampled_values(ranking, table, paired.values, counts)
 
 
 def _overall(track: _Track) -> tuple[TeamPlace, ...]:
-    drawn = None if track.drawn is None else (track.drawn.places, track.drawn.overall)
-    return _places(track, list(range(len(track.table.teams))), track.ranks.places, track.ranks.overall, drawn)
+    drawn = None if track.drawn is None else track.drawn.places
+    shown = list(range(len(track.table.teams)))
+    return _places(track, shown, track.ranks.places, track.ranks.overall, track.sure.overall, drawn)
 
 
 def _board(track: _Track, number: int, name: str, board: Board, digest: str) -> BoardComparison:
@@ -133,10 +164,10 @@ def _board(track: _Track, number: int, name: str, board: Board, digest: str) -> 
     full = np.where(has_board, track.ranks.boards[number], np.nan)
     drawn = None
     if track.drawn is not None and name in track.varies:
-        ranks = np.where(has_board, track.drawn.boards[:, number], np.nan)
-        drawn = (whole_places(ranks, ranking), ranks)
+        drawn = whole_places(np.where(has_board, track.drawn.boards[:, number], np.nan), ranking)
+    shown = np.flatnonzero(has_board).tolist()
     return BoardComparison(
-        teams=_places(track, np.flatnonzero(has_board).tolist(), whole_places(full, ranking), full, drawn),
+        teams=_places(track, shown, whole_places(full, ranking), full, track.sure.boards[name], drawn),
         tests={
             table.columns[column].metric: metric_tests(
                 ranking, board, table, column, track.entrants, digest=digest, level=track.level
@@ -147,28 +178,51 @@ def _board(track: _Track, number: int, name: str, board: Board, digest: str) -> 
 
 
 def _places(
-    track: _Track, shown: list[int], places: Places, overall: Values, drawn: tuple[Places, Values] | None
+    track: _Track,
+    shown: list[int],
+    places: Places,
+    overall: Values,
+    sets: RankSets | None,
+    drawn: Places | None,
 ) -> tuple[TeamPlace, ...]:
-    """The teams `shown`, best first; drawn: places and what they come from in every replicate."""
+    """The teams `shown`, best first; drawn: their places in every replicate."""
     teams = track.table.teams
-    chosen = sorted(shown, key=lambda team: (places[team], teams[team]))
-    if drawn is None:
-        return tuple(TeamPlace(team=teams[number], place=int(places[number])) for number in chosen)
-    low, high = rank_intervals(drawn[0], track.level)
-    first, top3 = probability_of_top(drawn[0], 1), probability_of_top(drawn[0], 3)
-    groups = tie_groups(overall, told_apart(ahead(drawn[1]), track.level))
+    sure = [{} for _ in teams] if sets is None else _sure(overall, sets)
+    resampled = [{} for _ in teams] if drawn is None else _resampled_places(drawn, track.level)
     return tuple(
-        TeamPlace(
-            team=teams[number],
-            place=int(places[number]),
-            low=int(low[number]),
-            high=int(high[number]),
-            first=float(first[number]),
-            top3=float(top3[number]),
-            group=int(groups[number]),
-        )
-        for number in chosen
+        TeamPlace(team=teams[number], place=int(places[number]), **sure[number], **resampled[number])
+        for number in sorted(shown, key=lambda team: (places[team], teams[team]))
     )
+
+
+def _sure(overall: Values, sets: RankSets) -> list[dict[str, Any]]:
+    """What the sets say of each team."""
+    groups = tie_groups(overall, sets.apart)
+    return [
+        {
+            "low": low,
+            "high": high,
+            "alone_low": alone_low,
+            "alone_high": alone_high,
+            "winner": low == 1,
+            "among_three": "surely" if high <= 3 else "possibly" if low <= 3 else "no",
+            "group": group,
+        }
+        for low, high, alone_low, alone_high, group in np.stack(
+            [sets.low, sets.high, sets.alone_low, sets.alone_high, groups], axis=1
+        ).tolist()
+    ]
+
+
+def _resampled_places(drawn: Places, level: float) -> list[dict[str, Any]]:
+    """Where each team stands in the resamples."""
+    low, high = rank_intervals(drawn, level)
+    first, top3 = probability_of_top(drawn, 1), probability_of_top(drawn, 3)
+    found = zip(low.tolist(), high.tolist(), first.tolist(), top3.tolist(), strict=True)
+    return [
+        {"range_low": one, "range_high": other, "first": best, "top3": among}
+        for one, other, best, among in found
+    ]
 
 
 def _stability(track: _Track) -> Stability | None:
@@ -210,12 +264,20 @@ def _variants(ranking: Ranking, table: Table) -> tuple[RuleVariant, ...]:
     )
 
 
-def _notes(ranking: Ranking, paired: Paired | None, table: Table) -> tuple[str, ...]:
+def _notes(ranking: Ranking, paired: Paired | None, table: Table, errors: Errors) -> tuple[str, ...]:
     notes = []
     if paired is None:
         notes.append(_NO_REPLICATES)
     elif paired.fixed:
         notes.append(f"Without replicates, and fixed in every one: {', '.join(paired.fixed)}.")
+    if errors.unknown:
+        notes.append(_UNKNOWN.format(_listed(errors.unknown)))
+    if errors.resampled and not ranking.needs_cases:
+        notes.append(_RESAMPLED.format(_listed(errors.resampled)))
     if paired is not None and ranking.needs_cases and table.cases:
         notes.append(_CASES_ALONE)
     return tuple(notes)
+
+
+def _listed(columns: Sequence[Column]) -> str:
+    return ", ".join(f"{column.metric} of {column.board}" for column in columns)

@@ -1,6 +1,6 @@
 """The published form of rankings and comparisons; `docs/schemas/` holds their JSON schemas."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -10,19 +10,31 @@ from evaluator.frozen import Model
 class TeamPlace(Model):
     """A team's place and how sure it is.
 
-    low and high hold the place in `level` of the replicates; first and top3 are the shares of replicates with
-    that place, a tie counting for every team in it. group: the order of a team and the best of its group is the
-    same in less than (1 + level) / 2 of the replicates, a tie counting half; no other pairs of a group were
-    compared, and nothing is corrected for their number. All are None where there are no replicates.
+    low and high: the places that cannot be excluded, for all teams of the table at once with probability `level`;
+    alone_low and alone_high: for a team that is looked at by itself. winner: the first place cannot be excluded.
+    among_three: whether all, some or none of the places from low to high are among the first three. group: going down
+    the places, a team joins the group of the team before it unless the group's best is surely ahead.
+
+    range_low and range_high hold the place in `level` of the resamples, which is less than a confidence interval where
+    teams are nearly equal; first and top3 are the shares of resamples with that place, a tie counting for every team in
+    it.
+
+    None: the reports do not hold what it takes, and a note says so.
     """
 
     team: str
     place: int
     low: int | None = None
     high: int | None = None
+    alone_low: int | None = None
+    alone_high: int | None = None
+    winner: bool | None = None
+    among_three: Literal["surely", "possibly", "no"] | None = None
+    group: int | None = None
+    range_low: int | None = None
+    range_high: int | None = None
     first: float | None = None
     top3: float | None = None
-    group: int | None = None
 
 
 class PairTest(Model):

@@ -163,7 +163,16 @@ def test_reports_are_ranked_with_their_certainty(tmp_path):
     arguments = "--reports", tmp_path / "reports"
     found = run(*arguments, challenge="fomo26")
     assert found.exit_code == 0, found.stderr
-    for text in ("95% interval", "paired permutation", "DeLong", "500 USD", "3 of 3"):
+    for text in (
+        "95% places",
+        "alone",
+        "Winner set",
+        "resampled",
+        "paired permutation",
+        "DeLong",
+        "500 USD",
+        "3 of 3",
+    ):
         assert text in found.stdout
     content = json.loads(run(*arguments, "--json", challenge="fomo26").stdout)
     assert [one["team"] for one in content["tracks"]["open"]] == ["team0", "team1", "team2"]
