@@ -31,6 +31,9 @@ def print_comparison(console: Console, track: str, comparison: TrackComparison) 
     table.caption = _caption(comparison)
     console.print(table)
     console.print(_tests(comparison))
+    for sentence in () if comparison.prizes is None else comparison.prizes.sentences():
+        console.print(Text(sentence))
+    console.print(Text(weights_sentence(comparison)))
     for absent in comparison.leave_one_out:
         for pair in absent.reordered:
             console.print(Text(f"Without {absent.team}: {pair.sentence()}."))
@@ -78,6 +81,13 @@ def _caption(comparison: TrackComparison) -> str:
             f"stays in {found.same_winner * comparison.replicates:,.0f}."
         )
     return "\n".join(told)
+
+
+def weights_sentence(comparison: TrackComparison) -> str:
+    """Who is first in how much of the weights around the declared ones."""
+    shares = sorted(comparison.weight_space.items(), key=lambda pair: (-pair[1], pair[0]))
+    first = ", ".join(f"{team} in {share:.1%}" for team, share in shares if share > 0)
+    return f"Of the weights around the declared ones, first: {first or 'nobody'}."
 
 
 def _tests(comparison: TrackComparison) -> Table:

@@ -19,6 +19,7 @@ from evaluator.comparison import (
     RankFile,
     Rule,
     TrackComparison,
+    awarded,
     challenger_csv,
     compare_track,
     read_entrants,
@@ -135,6 +136,9 @@ def _result(spec: Challenge, scores: Path | None, reports: Path | None) -> _Resu
         for track, found in standings.tracks.items()
         if any(standing.placement is not None for standing in found)
     }
+    standings = Standings(
+        {track: awarded(found, comparison.get(track)) for track, found in standings.tracks.items()}
+    )
     named = {(track, entrant.team) for track, found in entrants.items() for entrant in found}
     return _Result(rule, standings, entrants, comparison, _unscored(named, standings))
 
@@ -164,6 +168,11 @@ def _write(spec: Challenge, result: _Result, comparison_file: Path | None, chall
 def _print(spec: Challenge, result: _Result, *, explained: bool, ranked: bool, as_json: bool) -> None:
     for track, teams in result.unscored.items():
         say(f"{track} track: not ranked, as nothing of theirs has a value: {', '.join(teams)}", err=True)
+    if ranked and spec.ranking.shares_within_winners and result.comparison is None:
+        say(
+            "Prizes are shared within the winner set, which values alone do not tell: give --reports.",
+            err=True,
+        )
     if as_json:
         say(harmless_json(result.to_json()))
         return

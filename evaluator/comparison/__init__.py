@@ -16,15 +16,20 @@ from evaluator.comparison._places import (
     rank_intervals,
     tie_groups,
 )
+from evaluator.comparison._prizes import awarded
 from evaluator.comparison._published import (
+    Award,
     BoardComparison,
+    CaseChange,
     ComparisonFile,
     MetricTests,
     PairTest,
+    PrizeDecision,
     RankFile,
     Rule,
     TeamPlace,
     TrackComparison,
+    WeightChange,
     schemas,
 )
 from evaluator.comparison._rank_sets import RankSets, rank_sets
@@ -33,11 +38,14 @@ from evaluator.comparison._resamples import case_counts, rank_resamples
 from evaluator.comparison._what_if import Reordering, Variant, WithoutTeam, leave_one_out, rule_sensitivity
 
 __all__ = [
+    "Award",
     "BoardComparison",
+    "CaseChange",
     "ComparisonFile",
     "Entrant",
     "MetricTests",
     "PairTest",
+    "PrizeDecision",
     "RankFile",
     "RankSets",
     "Reordering",
@@ -45,7 +53,9 @@ __all__ = [
     "TeamPlace",
     "TrackComparison",
     "Variant",
+    "WeightChange",
     "WithoutTeam",
+    "awarded",
     "bootstraps_of",
     "case_counts",
     "challenger_csv",

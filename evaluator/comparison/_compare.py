@@ -22,6 +22,7 @@ from evaluator.comparison._places import (
     rank_intervals,
     tie_groups,
 )
+from evaluator.comparison._prizes import decide
 from evaluator.comparison._published import (
     BoardComparison,
     LeftOut,
@@ -35,6 +36,7 @@ from evaluator.comparison._rank_sets import RankSets
 from evaluator.comparison._resamples import case_counts, resampled_values
 from evaluator.comparison._sure import SurePlaces, sure_places
 from evaluator.comparison._tests import metric_tests
+from evaluator.comparison._weights import weight_space
 from evaluator.comparison._what_if import leave_one_out, rule_sensitivity
 from evaluator.ranking import (
     Column,
@@ -126,6 +128,8 @@ def compare_track(
             if name in digests
         },
         stability=_stability(track),
+        prizes=decide(ranking, table, ranks, track.sure.overall, entrants, digests),
+        weight_space=_weight_space(ranking, table, ranks),
         leave_one_out=_left_out(ranking, table),
         sensitivity=_variants(ranking, table),
         notes=_notes(ranking, paired, table, errors),
@@ -237,6 +241,12 @@ def _stability(track: _Track) -> Stability | None:
     winners = ranks.places == 1
     kept = ((drawn.places == 1) == winners).all(axis=1).mean()
     return Stability(mean=float(taus.mean()), low=float(low), high=float(high), same_winner=float(kept))
+
+
+def _weight_space(ranking: Ranking, table: Table, ranks: Ranks) -> dict[str, float]:
+    names = dict.fromkeys(column.board for column in table.columns)
+    shares = weight_space(np.array([ranking.weights.get(name, 0.0) for name in names]), ranks.boards)
+    return dict(zip(table.teams, shares.tolist(), strict=True))
 
 
 def _left_out(ranking: Ranking, table: Table) -> tuple[LeftOut, ...]:

@@ -54,17 +54,15 @@ def errors_of(
     draws = DRAWS if replicates is None else len(replicates)
     errors = np.zeros((draws, *table.values.shape))
     unknown, resampled = [], []
+    by_influence = influence_of(ranking, table, entrants, digests)
     for digest in dict.fromkeys(digests.values()):
-        columns = _of_dataset(table, digests, digest)
-        moved = {column: _influence(ranking, table, column, entrants) for column in columns}
-        by_influence = {column: found for column, found in moved.items() if found is not None}
-        if len(by_influence) == len(moved):
-            lengths = {rows.shape[1] for rows in by_influence.values()}
+        if digest in by_influence:
+            lengths = {rows.shape[1] for rows in by_influence[digest].values()}
             multipliers = {units: _multipliers(digest, units, draws) for units in lengths}
-            for column, rows in by_influence.items():
+            for column, rows in by_influence[digest].items():
                 errors[:, column] = multipliers[rows.shape[1]] @ rows.T
             continue
-        for column in columns:
+        for column in _of_dataset(table, digests, digest):
             own = None if replicates is None else _deviations(table, column, entrants, replicates)
             if own is None:
                 unknown.append(table.columns[column])
@@ -72,6 +70,23 @@ def errors_of(
             resampled.append(table.columns[column])
             errors[:, column] = own * _stretch(digest, _cases(table, column, entrants), draws)
     return Errors(errors, tuple(unknown), tuple(resampled))
+
+
+def influence_of(
+    ranking: Ranking, table: Table, entrants: Sequence[Entrant], digests: Mapping[str, str]
+) -> dict[str, dict[int, Values]]:
+    """Influence values by dataset and column, (teams, units), 0 for teams without a value.
+
+    Only of datasets all of whose columns have some that say all there is to say of what is ranked.
+    """
+    found: dict[str, dict[int, Values]] = {}
+    for digest in dict.fromkeys(digests.values()):
+        columns = _of_dataset(table, digests, digest)
+        moved = {column: _influence(ranking, table, column, entrants) for column in columns}
+        known = {column: rows for column, rows in moved.items() if rows is not None}
+        if columns and len(known) == len(moved):
+            found[digest] = known
+    return found
 
 
 def _of_dataset(table: Table, digests: Mapping[str, str], digest: str) -> list[int]:

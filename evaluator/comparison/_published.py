@@ -110,8 +110,90 @@ class Stability(Model):
     same_winner: float
 
 
+class Award(Model):
+    """What a team wins. low, high: the places among the eligible teams that cannot be excluded; None if unknown."""
+
+    team: str
+    prize: str
+    low: int | None
+    high: int | None
+
+    @property
+    def sure(self) -> bool:
+        """Whether no other place can be."""
+        return self.low is not None and self.low == self.high
+
+
+class WeightChange(Model):
+    """The smallest change of weights from which on another eligible team is first.
+
+    moved: the part of the whole weight that lies on other boards than declared. weights: those with which `team` has
+    the mean rank of the first, as parts of 1.
+    """
+
+    team: str
+    moved: float
+    weights: dict[str, float]
+
+
+class CaseChange(Model):
+    """Subjects without whom another eligible team is first; fewer may do. by_boards: how many, by their boards."""
+
+    team: str
+    subjects: int
+    by_boards: dict[str, int]
+
+
+class PrizeDecision(Model):
+    """The prizes of a track and how sure they are.
+
+    shared_within: "winner_set" where the `candidates` share the prizes of the first places: the eligible teams that no
+    other eligible one is surely ahead of. first: the eligible teams with the best place. weights and cases: how little
+    would give the first prize to another; None where it is shared, nothing would, or nothing is known to.
+    """
+
+    shared_within: Literal["winner_set"] | None
+    awards: tuple[Award, ...]
+    candidates: tuple[str, ...]
+    first: tuple[str, ...]
+    weights: WeightChange | None
+    cases: CaseChange | None
+
+    def sentences(self) -> tuple[str, ...]:
+        """What there is to say of the prizes, for people."""
+        told = []
+        if self.candidates:
+            told.append(f"Eligible teams that cannot be excluded as first: {', '.join(self.candidates)}.")
+        for award in self.awards:
+            if award.low is not None:
+                places = f"place {award.low}" if award.sure else f"places {award.low} to {award.high}"
+                told.append(
+                    f"{award.team} wins {award.prize}: {places} among the eligible cannot be excluded."
+                )
+        if self.shared_within is not None and not self.candidates:
+            told.append(
+                "The prizes are shared within the winner set, and the reports do not say who that is: score again."
+            )
+        if self.weights is not None:
+            told.append(
+                f"The first prize would go to {self.weights.team} if more than {self.weights.moved:.1%} of the weight "
+                "lay on other boards."
+            )
+        if self.cases is not None:
+            subjects = "1 subject" if self.cases.subjects == 1 else f"{self.cases.subjects:,} subjects"
+            where = "; ".join(f"{count} of {boards}" for boards, count in self.cases.by_boards.items())
+            told.append(
+                f"The first prize would go to {self.cases.team} without {subjects} ({where}), or fewer."
+            )
+        return tuple(told)
+
+
 class TrackComparison(Model):
-    """How sure the ranking of one track is. `datasets` are the digests that fix every random draw."""
+    """How sure the ranking of one track is. `datasets` are the digests that fix every random draw.
+
+    weight_space: share of the weights around the declared ones (Dirichlet, with the declared ones as its mean and as
+    much concentration as there are boards) under which each team is first, a tie counting for each.
+    """
 
     level: float
     replicates: int
@@ -119,6 +201,8 @@ class TrackComparison(Model):
     overall: tuple[TeamPlace, ...]
     boards: dict[str, BoardComparison]
     stability: Stability | None
+    prizes: PrizeDecision | None
+    weight_space: dict[str, float]
     leave_one_out: tuple[LeftOut, ...]
     sensitivity: tuple[RuleVariant, ...]
     notes: tuple[str, ...]

@@ -38,12 +38,14 @@ class Places:
     """Places and ranks; with a comparison also how sure they are and what would change them.
 
     winners: the teams that cannot be excluded as first; empty where nothing is sure. level: of what is called sure.
-    drawn: resamples, three times as many as `thrice`, or "" without any. without: None with fewer than three teams.
+    prizes: what is to be said of them. drawn: resamples, three times as many as `thrice`, or "" without any. without:
+    None with fewer than three teams.
     """
 
     table: Table
     ranks: Table
     notes: Sequence[str] = ()
+    prizes: Sequence[str] = ()
     winners: Sequence[str] = ()
     level: str = ""
     drawn: str = ""
@@ -51,6 +53,7 @@ class Places:
     plot: Figure | None = None
     stability: Table | None = None
     without: Table | None = None
+    weights: Table | None = None
     rules: Rules | None = None
 
 
@@ -73,6 +76,7 @@ def places_of(
         table=_table(standings, sure, comparison),
         ranks=_board_ranks(challenge, standings),
         notes=comparison.notes,
+        prizes=() if comparison.prizes is None else comparison.prizes.sentences(),
         winners=[place.team for place in comparison.overall if place.winner],
         level=f"{comparison.level:.0%}",
         drawn=f"{comparison.replicates:,}" if comparison.replicates else "",
@@ -80,6 +84,7 @@ def places_of(
         plot=_plot(standings, sure, comparison),
         stability=_stability(comparison),
         without=_left_out(comparison),
+        weights=_weights(comparison),
         rules=_rules(comparison),
     )
 
@@ -106,17 +111,19 @@ def _table(
             f"Top 3 in … of {drawn}",
         ][: shown[1]]
     replicates = 0 if comparison is None else comparison.replicates
+    prized = any(standing.prize for standing in standings)
     rows = [
         [
             *_placed(standing),
             *_sureness(sure.get(standing.team))[: shown[0]],
             *_chances(sure.get(standing.team), replicates)[: shown[1]],
             "–" if standing.overall is None else f"{standing.overall:.2f}",
+            *([standing.prize or "–"] if prized else []),
         ]
         for standing in standings
     ]
     return Table(
-        [*head, "Weighted mean rank"],
+        [*head, "Weighted mean rank", *(["Prize"] if prized else [])],
         rows,
         "Places and how sure they are",
         styles=["baseline" if standing.baseline else "" for standing in standings],
@@ -232,6 +239,19 @@ def _left_out(comparison: TrackComparison) -> Table | None:
         if absent.reordered
     ]
     return Table(["Without", "Change"], rows, "Pairs whose order depends on a third team", kind="wordy")
+
+
+def _weights(comparison: TrackComparison) -> Table | None:
+    """Who is first under other weights; None where only one team ever is."""
+    shares = sorted(comparison.weight_space.items(), key=lambda pair: (-pair[1], pair[0]))
+    rows = [[team, f"{share:.1%}"] for team, share in shares if share > 0]
+    if len(rows) < 2:
+        return None
+    caption = (
+        "How much of the weights around the declared ones makes each team first: drawn at random with the declared "
+        "weights as their mean, with equal weights all others alike. Ties count for each"
+    )
+    return Table(["Team", "First"], rows, caption)
 
 
 def _rules(comparison: TrackComparison) -> Rules | None:

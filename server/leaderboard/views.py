@@ -64,7 +64,7 @@ def leaderboard_out(session: Session, challenge: Challenge, phase: str) -> Leade
         released_early=release.reason_of(session, challenge, phase),
         version=spec.digest,
         decimals=current.decimals,
-        prizes=list(spec.ranking.prizes),
+        prizes=list(spec.ranking.prizes_of_places),
         tracks=tracks_out(spec, found, decimals=current.decimals, cases=cases),
     )
 
