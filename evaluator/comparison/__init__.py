@@ -1,7 +1,7 @@
 """How sure a ranking is: intervals of places, tests between submissions, and what would change it."""
 
 from evaluator.comparison._challenger import challenger_csv
-from evaluator.comparison._compare import compare_track
+from evaluator.comparison._compare import certain_places, compare_track
 from evaluator.comparison._entrants import Entrant, bootstraps_of, datasets_of, paired_replicates, rows_of
 from evaluator.comparison._pairwise import (
     holm,
@@ -21,6 +21,7 @@ from evaluator.comparison._published import (
     Award,
     BoardComparison,
     CaseChange,
+    CertainPlaces,
     ComparisonFile,
     MetricTests,
     PairTest,
@@ -41,6 +42,7 @@ __all__ = [
     "Award",
     "BoardComparison",
     "CaseChange",
+    "CertainPlaces",
     "ComparisonFile",
     "Entrant",
     "MetricTests",
@@ -58,6 +60,7 @@ __all__ = [
     "awarded",
     "bootstraps_of",
     "case_counts",
+    "certain_places",
     "challenger_csv",
     "compare_track",
     "datasets_of",

@@ -8,7 +8,14 @@ import numpy as np
 from evaluator.comparison._entrants import Entrant
 from evaluator.comparison._errors import influence_of
 from evaluator.comparison._fewest import LeftOut, fewest_left_out
-from evaluator.comparison._published import Award, CaseChange, PrizeDecision, TrackComparison, WeightChange
+from evaluator.comparison._published import (
+    Award,
+    CaseChange,
+    CertainPlaces,
+    PrizeDecision,
+    TrackComparison,
+    WeightChange,
+)
 from evaluator.comparison._rank_sets import RankSets
 from evaluator.comparison._weights import Shift, least_shift
 from evaluator.ranking import Ranks, Standing, Table, awards_of
@@ -120,7 +127,9 @@ def _left_out(
     )
 
 
-def awarded(standings: Sequence[Standing], comparison: TrackComparison | None) -> tuple[Standing, ...]:
+def awarded(
+    standings: Sequence[Standing], comparison: TrackComparison | CertainPlaces | None
+) -> tuple[Standing, ...]:
     """The standings of a track with the prizes that its comparison decided, if it did."""
     if comparison is None or comparison.prizes is None:
         return tuple(standings)

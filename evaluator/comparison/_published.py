@@ -1,5 +1,6 @@
 """The published form of rankings and comparisons; `docs/schemas/` holds their JSON schemas."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -159,6 +160,18 @@ class PrizeDecision(Model):
     weights: WeightChange | None
     cases: CaseChange | None
 
+    def renamed(self, names: Mapping[str, str]) -> "PrizeDecision":
+        """The same with other names of the teams."""
+        changed: dict[str, Any] = {
+            "awards": tuple(award.model_copy(update={"team": names[award.team]}) for award in self.awards),
+            "candidates": tuple(names[team] for team in self.candidates),
+            "first": tuple(names[team] for team in self.first),
+        }
+        for field in ("weights", "cases"):
+            change = getattr(self, field)
+            changed[field] = change and change.model_copy(update={"team": names[change.team]})
+        return self.model_copy(update=changed)
+
     def sentences(self) -> tuple[str, ...]:
         """What there is to say of the prizes, for people."""
         told = []
@@ -205,6 +218,17 @@ class TrackComparison(Model):
     weight_space: dict[str, float]
     leave_one_out: tuple[LeftOut, ...]
     sensitivity: tuple[RuleVariant, ...]
+    notes: tuple[str, ...]
+
+
+class CertainPlaces(Model):
+    """What a leaderboard shows of how sure the places of a track are; the fields are those of `TrackComparison`."""
+
+    level: float
+    overall: tuple[TeamPlace, ...]
+    boards: dict[str, tuple[TeamPlace, ...]]
+    prizes: PrizeDecision | None
+    weight_space: dict[str, float]
     notes: tuple[str, ...]
 
 
