@@ -5,6 +5,7 @@ import numpy as np
 from evaluator.ranking import Values
 
 _STEPS = 100
+_FAR = 3.0  # standard errors
 
 
 def centres(values: Values, noise: Values) -> Values:
@@ -13,7 +14,8 @@ def centres(values: Values, noise: Values) -> Values:
     Ranks of resampled estimates vary less than ranks of estimates where teams are nearly equal: a resample starts from
     differences that are chance themselves. The values are replaced by their posterior means under the distribution of
     values that makes the observed ones most likely (Kiefer and Wolfowitz 1956; for normal means Jiang and Zhang, Annals
-    of Statistics 2009), with its atoms at the observed values. Teams far from all others stay where they are.
+    of Statistics 2009), with its atoms at the observed values. Teams far from all others stay where they are;
+    two teams alone are taken for equal unless they are far apart.
 
     Args:
         values: (columns, teams), NaN where a team has none.
@@ -30,6 +32,9 @@ def centres(values: Values, noise: Values) -> Values:
 
 
 def _posterior_means(values: Values, spread: Values) -> Values:
+    if len(values) == 2:  # too few to learn from: equal unless they are far apart
+        far = abs(values[0] - values[1]) > _FAR * spread.sum()
+        return values if far else np.full(2, values.mean())
     distances = values[:, None] - values[None, :]
     with np.errstate(over="ignore"):
         likely = np.exp(-0.5 * (distances / np.maximum(spread, np.finfo(float).tiny)[:, None]) ** 2)

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluator.comparison import rank_intervals
+from evaluator.comparison import rank_intervals, rank_sets
 from evaluator.comparison._errors import Errors, _multipliers
 from evaluator.comparison._sure import sure_places
+from evaluator.metrics.classification import auroc
+from evaluator.metrics.influence import of_auroc
 from evaluator.ranking import Column, Table, columns_of, rank_values, whole_places
 from evaluator.spec import Ranking, load_challenge
 
@@ -110,6 +112,56 @@ def test_sets_hold_all_true_places_at_once_at_every_spacing(spacing, teams, boar
     joint, alone = Season(truth, seed=2).held(places, runs)
     assert joint >= 0.945
     assert alone.mean() >= 0.945
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("teams", [2, 3, 5])
+@pytest.mark.parametrize("spacing", [0.02, 0.25])
+def test_sets_of_few_teams_hold_all_true_places_at_once(spacing, teams):
+    truth, places = spaced(spacing, teams, "seven")
+    joint, _ = Season(truth, seed=6).held(places, 400)
+    assert joint >= 0.945
+
+
+def aurocs(stream, cases, teams, distance, positive):
+    """AUROC of equal teams that see the same cases, and its influence values."""
+    labels = (np.arange(cases) < positive).astype(int)
+    scores = stream.normal(size=cases) + stream.normal(size=(teams, cases)) + np.sqrt(2) * distance * labels
+    return np.array([auroc(labels, row) for row in scores]), np.array(
+        [of_auroc(labels, row) for row in scores]
+    )
+
+
+def overlaps(stream, cases, teams, zero):
+    """Mean Dice of equal teams, of which a part of the cases may be 0, and its influence values."""
+    found = (0.8 * stream.normal(size=cases) + 0.6 * stream.normal(size=(teams, cases))) > (
+        -9 if not zero else 0
+    )
+    dice = np.where(found, stream.beta(9, 2, size=(teams, cases)), 0)
+    return dice.mean(axis=1), (dice - dice.mean(axis=1, keepdims=True)) / cases
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("make", "cases", "how"),
+    [
+        (aurocs, 20, {"distance": 1.19, "positive": 10}),
+        (aurocs, 80, {"distance": 1.19, "positive": 40}),
+        (aurocs, 80, {"distance": 2.33, "positive": 16}),
+        (overlaps, 25, {"zero": False}),
+        (overlaps, 25, {"zero": True}),
+        (overlaps, 107, {"zero": True}),
+    ],
+)
+def test_sets_by_auroc_and_dice_hold_all_places_of_equal_teams_at_once(make, cases, how):
+    stream, runs, held = np.random.default_rng(7), 400, 0
+    for run in range(runs):
+        values, moved = make(stream, cases, 10, **how)
+        errors = _multipliers(f"{run}", cases, DRAWS) @ moved.T
+        found = rank_sets(-values, errors, 0.95)
+        places = stream.permutation(10) + 1  # of teams that are equal but for a hair
+        held += bool(((found.low <= places) & (places <= found.high)).all())
+    assert held / runs >= 0.945
 
 
 @pytest.mark.long

@@ -161,3 +161,9 @@ def test_values_that_nothing_moves_and_missing_ones_stay():
     found = centres(gaps, np.zeros((5, 1, 3)))
     assert np.isnan(found).tolist() == [[True, False, False]]
     assert found[0, 1:].tolist() == [1, 2]
+
+
+def test_two_teams_alone_are_taken_for_equal_unless_they_are_far_apart():
+    noise = np.random.default_rng(11).normal(size=(4000, 1, 2))  # a difference has an error of 1.41
+    assert centres(np.array([[0.0, 3.0]]), noise).tolist() == [[1.5, 1.5]]
+    assert centres(np.array([[0.0, 6.0]]), noise).tolist() == [[0, 6]]

@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -46,6 +47,43 @@ def redrawn(lab: Lab, spec: Challenge, **bootstrap: object) -> None:
     change(lab, spec, boards=boards)
 
 
+def says_what_is_sure(board: dict[str, Any]) -> dict[str, Any]:
+    """Holds the JSON of a season to what it says of places that cannot be excluded; these by team."""
+    track = next(one for one in board["tracks"] if one["track"] == "open")
+    places = {one["team"]: one["places"] for one in track["unified"]}
+    assert places["Ada"] == places["Bob"] != places["Late"]
+    assert all((places[name] is None) == (name in ("Zero", "Cheats")) for name in places)
+    for one in track["unified"]:
+        assert one["places"] is None or one["places"]["low"] <= one["placement"] <= one["places"]["high"]
+    assert track["certainty"]["winners"][:2] == ["Ada", "Bob"]
+    assert track["certainty"]["decision"]["candidates"] == track["certainty"]["winners"]
+    assert "Cyd wins 200 USD: place" in " ".join(track["certainty"]["decision"]["sentences"])
+    assert track["certainty"]["weight_space"]["Ada"] > 0.9
+    assert next(one for one in track["boards"][0]["entries"] if one["team"] == "Ada")["places"]["low"] == 1
+    empty = next(one for one in board["tracks"] if one["track"] == "method")
+    assert empty["certainty"] is None
+    return places
+
+
+def says_who_they_are(rows: dict[tuple[str, str], dict[str, str]], places: dict[str, Any]) -> None:
+    """Holds the CSV of a season to what it says of teams, their places and their intervals."""
+    ada, cyd, host = rows["Ada", "auroc"], rows["Cyd", "auroc"], rows["Institute", "auroc"]
+    assert (ada["level"], ada["resamples"], ada["cases"]) == ("0.9", "200", "3")
+    assert rows["Ada", "dsc"]["level"] == "0.95"
+    assert (ada["placement"], ada["prize"]) == ("1", "500 USD + 300 USD, shared by 2 teams")
+    assert (cyd["placement"], cyd["eligible_placement"], cyd["prize"]) == ("4", "3", "200 USD")
+    assert (host["placement"], host["eligible_placement"], host["prize"], host["eligible"]) == (
+        "3",
+        "",
+        "",
+        "0",
+    )
+    assert host["disclaimer"] == "Members of an organizing institute"
+    assert rows["Cheats", "auroc"]["unranked"] == "disqualified"
+    assert rows["Late", "auroc"]["reason"] == "Every output is the same."
+    assert (ada["placement_low"], ada["placement_high"]) == ("1", str(places["Ada"]["high"]))
+
+
 def test_every_surface_says_how_the_intervals_of_that_board_were_made(
     lab: Lab, entrant: MakeEntrant, admin: Person, nobody: httpx.Client, fomo26: Challenge
 ) -> None:
@@ -62,35 +100,8 @@ def test_every_surface_says_how_the_intervals_of_that_board_were_made(
         (row["team"], row["metric"]): row
         for row in csv.DictReader(io.StringIO(nobody.get(f"{address}.csv").text))
     }
-    ada, cyd, host = rows["Ada", "auroc"], rows["Cyd", "auroc"], rows["Institute", "auroc"]
-    assert (ada["level"], ada["resamples"], ada["cases"]) == ("0.9", "200", "3")
-    assert rows["Ada", "dsc"]["level"] == "0.95"
-    assert (ada["placement"], ada["prize"]) == ("1", "500 USD + 300 USD, shared by 2 teams")
-    assert (cyd["placement"], cyd["eligible_placement"], cyd["prize"]) == ("4", "3", "200 USD")
-    assert (host["placement"], host["eligible_placement"], host["prize"], host["eligible"]) == (
-        "3",
-        "",
-        "",
-        "0",
-    )
-    assert host["disclaimer"] == "Members of an organizing institute"
-    assert rows["Cheats", "auroc"]["unranked"] == "disqualified"
-    assert rows["Late", "auroc"]["reason"] == "Every output is the same."
-
-    track = next(one for one in board["tracks"] if one["track"] == "open")
-    places = {one["team"]: one["places"] for one in track["unified"]}
-    assert places["Ada"] == places["Bob"] != places["Late"]
-    assert all((places[name] is None) == (name in ("Zero", "Cheats")) for name in places)
-    for one in track["unified"]:
-        assert one["places"] is None or one["places"]["low"] <= one["placement"] <= one["places"]["high"]
-    assert track["certainty"]["winners"][:2] == ["Ada", "Bob"]
-    assert track["certainty"]["decision"]["candidates"] == track["certainty"]["winners"]
-    assert "Cyd wins 200 USD: place" in " ".join(track["certainty"]["decision"]["sentences"])
-    assert track["certainty"]["weight_space"]["Ada"] > 0.9
-    assert (ada["placement_low"], ada["placement_high"]) == ("1", str(places["Ada"]["high"]))
-    assert next(one for one in first["entries"] if one["team"] == "Ada")["places"]["low"] == 1
-    empty = next(one for one in board["tracks"] if one["track"] == "method")
-    assert empty["certainty"] is None
+    places = says_what_is_sure(board)
+    says_who_they_are(rows, places)
 
     shown = page(nobody, lab).text
     assert "Cannot be excluded as first: Ada, Bob" in shown
@@ -116,6 +127,9 @@ def test_every_surface_says_how_the_intervals_of_that_board_were_made(
     settle(lab, season.teams["Ada"], again, task="task1")
     first = next(one for one in nobody.get(address).json()["tracks"] if one["track"] == "open")["boards"][0]
     assert [one["team"] for one in first["entries"]] == ["Ada"]
+    assert (first["entries"][0]["places"]["low"], first["entries"][0]["places"]["high"]) == (1, 1), (
+        "made anew"
+    )
     assert first["bootstrap"]["level"] == 0.8
     assert {one["team"]: one["bootstrap"] for one in first["otherwise"]}["Bob"] == drawn
     rows_now = [*csv.DictReader(io.StringIO(nobody.get(f"{address}.csv").text))]
