@@ -12,12 +12,25 @@ from rich.table import Table
 from rich.text import Text
 
 from client.terminal import is_plain
-from contract.leaderboard import BoardOut, LeaderboardOut, Marks, TrackOut, UnifiedOut, Valued, ValueOut
+from contract.leaderboard import (
+    BoardOut,
+    CertaintyOut,
+    LeaderboardOut,
+    Marks,
+    PlacesOut,
+    TrackOut,
+    UnifiedOut,
+    Valued,
+    ValueOut,
+)
 from evaluator.terminal import in_line
 
 _Row = tuple[str, Text, list[str]]  # place, team, and a value per column
 
 _OVERALL = "overall: weighted mean of the board ranks, lower is better."
+_EXCLUDED = (
+    "Behind each place: those that cannot be excluded with {level:.0%} confidence, for all teams at once."
+)
 _IN_BRACKETS = "In brackets: no scored submission."
 _OTHERWISE = "On other cases, in another way or with another metric than what counts now: not to be compared."
 
@@ -95,7 +108,7 @@ def _unified(board: LeaderboardOut, track: TrackOut) -> _Ranking:
     heads = ["overall", *(["prize"] if prized else []), *(ranked.board for ranked in track.boards)]
     rows = [
         (
-            number(row.placement, 0),
+            number(row.placement, 0) + _places(row.places),
             _team(row, track.unified),
             [
                 number(row.overall, 3),
@@ -109,11 +122,34 @@ def _unified(board: LeaderboardOut, track: TrackOut) -> _Ranking:
     notes = [
         " ".join([_OVERALL, *brackets]),
         *(["prize: if these standings are final and decide the prizes."] if prized else []),
+        *_certainty(track.certainty),
         *_disclaimers(track.unified),
         *_dates(board),
     ]
     title = f"{board.title} · {board.phase_title} · track {track.track}"
     return _Ranking(title, "place", heads, rows, notes)
+
+
+def _places(found: PlacesOut | None) -> str:
+    """The places that cannot be excluded, behind the place itself."""
+    if found is None:
+        return ""
+    return f" ({found.low})" if found.low == found.high else f" ({found.low}–{found.high})"
+
+
+def _certainty(found: CertaintyOut | None) -> list[str]:
+    """What is sure of the places, in sentences."""
+    if found is None:
+        return []
+    shares = sorted(found.weight_space.items(), key=lambda pair: (-pair[1], pair[0]))
+    first = ", ".join(f"{in_line(team)} in {share:.1%}" for team, share in shares if share > 0)
+    return [
+        *([_EXCLUDED.format(level=found.level)] if found.winners else []),
+        *([f"Cannot be excluded as first: {in_line(', '.join(found.winners))}."] if found.winners else []),
+        *(in_line(sentence) for sentence in (found.decision.sentences if found.decision else ())),
+        *([f"Of the weights around the declared ones, first: {first}."] if len(shares) > 1 and first else []),
+        *(in_line(note) for note in found.notes),
+    ]
 
 
 def _board_rank(row: UnifiedOut, board: str) -> str:
@@ -126,7 +162,7 @@ def _board(track: TrackOut, board: BoardOut, decimals: int) -> _Ranking:
     notes = _notes(board.entries)
     rows = [
         (
-            number(entry.rank, 2),
+            number(entry.rank, 2) + _places(entry.places),
             _team(entry, board.entries),
             [_value(entry.metrics.get(column.name), decimals, notes) for column in board.metrics],
         )

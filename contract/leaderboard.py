@@ -49,10 +49,30 @@ class Valued(Marks):
     scored_at: Annotated[datetime | None, Older(None)]
 
 
+class PlacesOut(Answer):
+    """The places of a team that cannot be excluded.
+
+    low and high: for all teams at once, with the probability that the track's `certainty` names; alone_low and
+    alone_high: for a team that is looked at by itself. winner: the first place is among the former. among_three:
+    whether all ("surely"), some ("possibly") or none ("no") of them are among the first three.
+    """
+
+    low: int
+    high: int
+    alone_low: int
+    alone_high: int
+    winner: bool
+    among_three: str
+
+
 class EntryOut(Valued):
-    """A team on one board. `rank` is its rank on this board."""
+    """A team on one board. `rank` is its rank on this board.
+
+    places: which of the board's cannot be excluded; None where the scores do not say how far they move.
+    """
 
     rank: float | None
+    places: Annotated[PlacesOut | None, Older(None)]
 
 
 class OtherwiseOut(Valued):
@@ -71,7 +91,8 @@ class UnifiedOut(Marks):
 
     eligible_placement: its place among the teams that may win a prize. prize: what that wins if these standings are
     final. missing: the boards on which it has nothing that counts; their rank is the one the rule gives to a missing
-    board, and None where nobody has anything.
+    board, and None where nobody has anything. places: which cannot be excluded; None where the scores do not say how
+    far they move.
     """
 
     placement: int | None
@@ -80,6 +101,7 @@ class UnifiedOut(Marks):
     overall: float | None
     board_ranks: dict[str, float | None]
     missing: Annotated[list[str], Older([])]
+    places: Annotated[PlacesOut | None, Older(None)]
 
     @model_validator(mode="before")
     @classmethod
@@ -119,12 +141,73 @@ class BoardOut(Answer):
     otherwise: Annotated[list[OtherwiseOut], Older([])]
 
 
+class AwardOut(Answer):
+    """What a team wins; low and high: the places among the eligible that cannot be excluded, None if unknown."""
+
+    team: str
+    prize: str
+    low: int | None
+    high: int | None
+
+
+class WeightChangeOut(Answer):
+    """The smallest change of weights from which on `team` is first among the eligible.
+
+    moved: the part of the whole weight that lies on other boards than declared. weights: by board, parts of 1.
+    """
+
+    team: str
+    moved: float
+    weights: dict[str, float]
+
+
+class CaseChangeOut(Answer):
+    """Subjects without whom `team` is first among the eligible; fewer may do. by_boards: how many of which boards."""
+
+    team: str
+    subjects: int
+    by_boards: dict[str, int]
+
+
+class DecisionOut(Answer):
+    """The prizes of a track if these standings are final, and how sure they are.
+
+    shared_within: "winner_set" where the `candidates`, the eligible teams that no other eligible one is surely ahead
+    of, share the prizes of the first places. first: the eligible teams with the best place. weights and cases: how
+    little would give the first prize to another; None where it is shared, nothing would, or nothing is known to.
+    sentences: all of this for people.
+    """
+
+    shared_within: str | None
+    awards: list[AwardOut]
+    candidates: list[str]
+    first: list[str]
+    weights: WeightChangeOut | None
+    cases: CaseChangeOut | None
+    sentences: list[str]
+
+
+class CertaintyOut(Answer):
+    """How sure the places of a track are, with probability `level`.
+
+    winners: the teams that cannot be excluded as first. weight_space: by team, the share of the weights around the
+    declared ones under which it is first. notes: what is not known, and why.
+    """
+
+    level: float
+    winners: list[str]
+    weight_space: dict[str, float]
+    decision: DecisionOut | None
+    notes: list[str]
+
+
 class TrackOut(Answer):
-    """One track: the unified leaderboard and one per board."""
+    """One track: the unified leaderboard and one per board. certainty: None where nothing is ranked."""
 
     track: str
     unified: list[UnifiedOut]
     boards: list[BoardOut]
+    certainty: Annotated[CertaintyOut | None, Older(None)]
 
 
 class LeaderboardOut(Answer):

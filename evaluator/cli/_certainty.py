@@ -9,16 +9,31 @@ from evaluator.terminal import Console
 
 
 def print_comparison(console: Console, track: str, comparison: TrackComparison) -> None:
-    """Places with intervals, chances and groups; tests per metric; what one team's absence would change."""
+    """Places with what cannot be excluded and with chances; tests per metric; what one team's absence would change."""
     title = Text.assemble((f"{track} track: how sure the places are", "bold"))
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption_justify="left")
-    for heading in ("#", "team", f"{comparison.level:.0%} interval", "first in", "top 3 in", "group"):
+    level = f"{comparison.level:.0%}"
+    headings = (
+        "#",
+        "team",
+        f"{level} of all",
+        f"{level} alone",
+        "top 3",
+        "group",
+        "resampled",
+        "first in",
+        "top 3 in",
+    )
+    for heading in headings:
         table.add_column(heading, justify="left" if heading == "team" else "right")
     for place in comparison.overall:
         table.add_row(*_place(place, comparison.replicates))
     table.caption = _caption(comparison)
     console.print(table)
     console.print(_tests(comparison))
+    for sentence in () if comparison.prizes is None else comparison.prizes.sentences():
+        console.print(Text(sentence))
+    console.print(Text(weights_sentence(comparison)))
     for absent in comparison.leave_one_out:
         for pair in absent.reordered:
             console.print(Text(f"Without {absent.team}: {pair.sentence()}."))
@@ -27,29 +42,52 @@ def print_comparison(console: Console, track: str, comparison: TrackComparison) 
 
 
 def _place(row: TeamPlace, replicates: int) -> list[Text]:
-    if row.low is None or row.high is None or row.first is None or row.top3 is None:
-        return [Text(str(row.place)), Text(row.team), *(Text("–") for _ in range(4))]
     return [
         Text(str(row.place), style="bold"),
         Text(row.team),
-        Text(str(row.low) if row.low == row.high else f"{row.low}–{row.high}"),
-        Text(f"{row.first * replicates:,.0f}"),
-        Text(f"{row.top3 * replicates:,.0f}"),
-        Text(str(row.group)),
+        Text(_span(row.low, row.high), style="bold" if row.winner else ""),
+        Text(_span(row.alone_low, row.alone_high)),
+        Text(row.among_three or "–"),
+        Text("–" if row.group is None else str(row.group)),
+        Text(_span(row.range_low, row.range_high)),
+        *(Text("–" if share is None else f"{share * replicates:,.0f}") for share in (row.first, row.top3)),
     ]
 
 
-def _caption(comparison: TrackComparison) -> str | None:
-    if comparison.stability is None:
-        return None
-    stable = comparison.stability
-    return (
-        f"First in, top 3 in: of {comparison.replicates:,} resamples of the cases; teams that tie all count.\n"
-        f"Group: the order with the group's best is the same in less than {(1 + comparison.level) / 2:.1%} of them; "
-        "other pairs are not compared.\n"
-        f"Kendall's tau with the full ranking {stable.mean:.2f} ({stable.low:.2f} to {stable.high:.2f}); the winner "
-        f"stays in {stable.same_winner * comparison.replicates:,.0f}."
-    )
+def _span(low: int | None, high: int | None) -> str:
+    if low is None or high is None:
+        return "–"
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _caption(comparison: TrackComparison) -> str:
+    level, winners = f"{comparison.level:.0%}", [place.team for place in comparison.overall if place.winner]
+    told = []
+    if winners:
+        told.append(
+            f"{level} places: those that cannot be excluded, for all teams at once; alone: for a team that is looked "
+            "at by itself.\n"
+            f"Winner set, all that cannot be excluded as first: {', '.join(winners)}.\n"
+            "Group: a team joins the one before it unless the best of its group is surely ahead."
+        )
+    if comparison.replicates:
+        told.append(
+            f"Resampled: the places in {level} of {comparison.replicates:,} resamples of the cases, fewer than those "
+            "that cannot be excluded where teams are nearly equal; first in, top 3 in: how many, ties counting for all."
+        )
+    if (stable := comparison.stability) is not None:
+        told.append(
+            f"Kendall's tau with the full ranking {stable.mean:.2f} ({stable.low:.2f} to {stable.high:.2f}); the "
+            f"winner stays in {stable.same_winner * comparison.replicates:,.0f}."
+        )
+    return "\n".join(told)
+
+
+def weights_sentence(comparison: TrackComparison) -> str:
+    """Who is first in how much of the weights around the declared ones."""
+    shares = sorted(comparison.weight_space.items(), key=lambda pair: (-pair[1], pair[0]))
+    first = ", ".join(f"{team} in {share:.1%}" for team, share in shares if share > 0)
+    return f"Of the weights around the declared ones, first: {first or 'nobody'}."
 
 
 def _tests(comparison: TrackComparison) -> Table:

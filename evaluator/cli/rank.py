@@ -20,6 +20,7 @@ from evaluator.comparison import (
     RankFile,
     Rule,
     TrackComparison,
+    awarded,
     challenger_csv,
     compare_track,
     read_entrants,
@@ -137,6 +138,9 @@ def _result(spec: Challenge, scores: Path | None, reports: Path | None) -> _Resu
         for track, ranked in standings.tracks.items()
         if any(standing.placement is not None for standing in ranked)
     }
+    standings = Standings(
+        {track: awarded(ranked, comparison.get(track)) for track, ranked in standings.tracks.items()}
+    )
     named = {(track, entrant.team) for track, entered in entrants.items() for entrant in entered}
     absent = tuple(lacking(spec.boards, rows, standings))
     return _Result(rule, standings, entrants, comparison, _unscored(named, standings), absent)
@@ -169,6 +173,11 @@ def _print(spec: Challenge, result: _Result, *, explained: bool, ranked: bool, a
         say(f"{track} track: not ranked, as nothing of theirs has a value: {', '.join(teams)}", err=True)
     for sentence in result.lacking:
         say(sentence, err=True)
+    if ranked and spec.ranking.shares_within_winners and result.comparison is None:
+        say(
+            "Prizes are shared within the winner set, which values alone do not tell: give --reports.",
+            err=True,
+        )
     if as_json:
         say(harmless_json(result.to_json()))
         return

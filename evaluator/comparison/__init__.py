@@ -1,7 +1,7 @@
 """How sure a ranking is: intervals of places, tests between submissions, and what would change it."""
 
 from evaluator.comparison._challenger import challenger_csv
-from evaluator.comparison._compare import compare_track
+from evaluator.comparison._compare import certain_places, compare_track
 from evaluator.comparison._entrants import Entrant, bootstraps_of, datasets_of, paired_replicates, rows_of
 from evaluator.comparison._pairwise import (
     holm,
@@ -11,44 +11,56 @@ from evaluator.comparison._pairwise import (
     step_down,
 )
 from evaluator.comparison._places import (
-    ahead,
     kendall_tau,
     probability_of_top,
     rank_intervals,
     tie_groups,
-    told_apart,
 )
+from evaluator.comparison._prizes import awarded
 from evaluator.comparison._published import (
     BoardComparison,
+    CaseChange,
+    CertainPlaces,
     ComparisonFile,
     MetricTests,
     PairTest,
+    PrizeAward,
+    PrizeDecision,
     RankFile,
     Rule,
     TeamPlace,
     TrackComparison,
+    WeightChange,
     schemas,
 )
+from evaluator.comparison._rank_sets import RankSets, rank_sets
 from evaluator.comparison._read import read_entrants
 from evaluator.comparison._resamples import case_counts, rank_resamples
 from evaluator.comparison._what_if import Reordering, Variant, WithoutTeam, leave_one_out, rule_sensitivity
 
 __all__ = [
     "BoardComparison",
+    "CaseChange",
+    "CertainPlaces",
     "ComparisonFile",
     "Entrant",
     "MetricTests",
     "PairTest",
+    "PrizeAward",
+    "PrizeDecision",
     "RankFile",
+    "RankSets",
     "Reordering",
     "Rule",
     "TeamPlace",
     "TrackComparison",
     "Variant",
+    "WeightChange",
     "WithoutTeam",
-    "ahead",
+    "awarded",
     "bootstraps_of",
     "case_counts",
+    "certain_places",
     "challenger_csv",
     "compare_track",
     "datasets_of",
@@ -61,6 +73,7 @@ __all__ = [
     "probability_of_top",
     "rank_intervals",
     "rank_resamples",
+    "rank_sets",
     "read_entrants",
     "rows_of",
     "rule_sensitivity",
@@ -68,5 +81,4 @@ __all__ = [
     "signed_rank_test",
     "step_down",
     "tie_groups",
-    "told_apart",
 ]

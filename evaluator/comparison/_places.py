@@ -26,34 +26,6 @@ def probability_of_top(places: Places, count: int) -> Values:
     return share
 
 
-def ahead(overall: Values) -> Values:
-    """Share of the replicates in which the row's team is ahead of the column's; a tie counts half.
-
-    Args:
-        overall: (replicates, teams), lower is better, NaN is behind every number.
-    """
-    ordered = np.where(np.isnan(overall), np.inf, overall)
-    share = np.empty((ordered.shape[1], ordered.shape[1]))
-    with np.errstate(invalid="ignore"):  # inf − inf of two teams without a rank is neither ahead nor behind
-        for team in range(len(share)):
-            lead = ordered - ordered[:, team : team + 1]
-            share[team] = ((lead > TOLERANCE).mean(axis=0) + 1 - (lead < -TOLERANCE).mean(axis=0)) / 2
-    return share
-
-
-def told_apart(share: Values, level: float) -> npt.NDArray[np.bool_]:
-    """Whether one of two teams is ahead in so many replicates that the central `level` of them agree.
-
-    Args:
-        share: (teams, teams) from `ahead`.
-        level: such as 0.95.
-    """
-    bound = 1 - (1 - level) / 2
-    apart: npt.NDArray[np.bool_] = (share >= bound) | (share <= 1 - bound)
-    np.fill_diagonal(apart, False)
-    return apart
-
-
 def tie_groups(overall: Values, apart: npt.NDArray[np.bool_]) -> Places:
     """Group of each team, 1 is the best, shape (teams,).
 
@@ -63,7 +35,7 @@ def tie_groups(overall: Values, apart: npt.NDArray[np.bool_]) -> Places:
 
     Args:
         overall: (teams,) what the order comes from, lower is better, NaN last.
-        apart: (teams, teams) which pairs can be told apart: `told_apart`, or significant tests.
+        apart: (teams, teams) which pairs can be told apart: `RankSets.apart`, or significant tests.
     """
     ordered = np.where(np.isnan(overall), np.inf, overall)
     groups = np.zeros(len(ordered), dtype=np.intp)

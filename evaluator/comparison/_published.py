@@ -1,6 +1,7 @@
 """The published form of rankings and comparisons; `docs/schemas/` holds their JSON schemas."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -10,19 +11,31 @@ from evaluator.frozen import Model
 class TeamPlace(Model):
     """A team's place and how sure it is.
 
-    low and high hold the place in `level` of the replicates; first and top3 are the shares of replicates with
-    that place, a tie counting for every team in it. group: the order of a team and the best of its group is the
-    same in less than (1 + level) / 2 of the replicates, a tie counting half; no other pairs of a group were
-    compared, and nothing is corrected for their number. All are None where there are no replicates.
+    low and high: the places that cannot be excluded, for all teams of the table at once with probability `level`;
+    alone_low and alone_high: for a team that is looked at by itself. winner: the first place cannot be excluded.
+    among_three: whether all, some or none of the places from low to high are among the first three. group: going down
+    the places, a team joins the group of the team before it unless the group's best is surely ahead.
+
+    range_low and range_high hold the place in `level` of the resamples, which is less than a confidence interval where
+    teams are nearly equal; first and top3 are the shares of resamples with that place, a tie counting for every team in
+    it.
+
+    None: the reports do not hold what it takes, and a note says so.
     """
 
     team: str
     place: int
     low: int | None = None
     high: int | None = None
+    alone_low: int | None = None
+    alone_high: int | None = None
+    winner: bool | None = None
+    among_three: Literal["surely", "possibly", "no"] | None = None
+    group: int | None = None
+    range_low: int | None = None
+    range_high: int | None = None
     first: float | None = None
     top3: float | None = None
-    group: int | None = None
 
 
 class PairTest(Model):
@@ -98,8 +111,102 @@ class Stability(Model):
     same_winner: float
 
 
+class PrizeAward(Model):
+    """What a team wins. low, high: the places among the eligible teams that cannot be excluded; None if unknown."""
+
+    team: str
+    prize: str
+    low: int | None
+    high: int | None
+
+    @property
+    def sure(self) -> bool:
+        """Whether no other place can be."""
+        return self.low is not None and self.low == self.high
+
+
+class WeightChange(Model):
+    """The smallest change of weights from which on another eligible team is first.
+
+    moved: the part of the whole weight that lies on other boards than declared. weights: those with which `team` has
+    the mean rank of the first, as parts of 1.
+    """
+
+    team: str
+    moved: float
+    weights: dict[str, float]
+
+
+class CaseChange(Model):
+    """Subjects without whom another eligible team is first; fewer may do. by_boards: how many, by their boards."""
+
+    team: str
+    subjects: int
+    by_boards: dict[str, int]
+
+
+class PrizeDecision(Model):
+    """The prizes of a track and how sure they are.
+
+    shared_within: "winner_set" where the `candidates` share the prizes of the first places: the eligible teams that no
+    other eligible one is surely ahead of. first: the eligible teams with the best place. weights and cases: how little
+    would give the first prize to another; None where it is shared, nothing would, or nothing is known to.
+    """
+
+    shared_within: Literal["winner_set"] | None
+    awards: tuple[PrizeAward, ...]
+    candidates: tuple[str, ...]
+    first: tuple[str, ...]
+    weights: WeightChange | None
+    cases: CaseChange | None
+
+    def renamed(self, names: Mapping[str, str]) -> "PrizeDecision":
+        """The same with other names of the teams."""
+        changed: dict[str, Any] = {
+            "awards": tuple(award.model_copy(update={"team": names[award.team]}) for award in self.awards),
+            "candidates": tuple(names[team] for team in self.candidates),
+            "first": tuple(names[team] for team in self.first),
+        }
+        for field in ("weights", "cases"):
+            change = getattr(self, field)
+            changed[field] = change and change.model_copy(update={"team": names[change.team]})
+        return self.model_copy(update=changed)
+
+    def sentences(self) -> tuple[str, ...]:
+        """What there is to say of the prizes, for people."""
+        told = []
+        if self.candidates:
+            told.append(f"Eligible teams that cannot be excluded as first: {', '.join(self.candidates)}.")
+        for award in self.awards:
+            if award.low is not None:
+                places = f"place {award.low}" if award.sure else f"places {award.low} to {award.high}"
+                told.append(
+                    f"{award.team} wins {award.prize}: {places} among the eligible cannot be excluded."
+                )
+        if self.shared_within is not None and not self.candidates:
+            told.append(
+                "The prizes are shared within the winner set, and the reports do not say who that is: score again."
+            )
+        if self.weights is not None:
+            told.append(
+                f"The first prize would go to {self.weights.team} if more than {self.weights.moved:.1%} of the weight "
+                "lay on other boards."
+            )
+        if self.cases is not None:
+            subjects = "1 subject" if self.cases.subjects == 1 else f"{self.cases.subjects:,} subjects"
+            where = "; ".join(f"{count} of {boards}" for boards, count in self.cases.by_boards.items())
+            told.append(
+                f"The first prize would go to {self.cases.team} without {subjects} ({where}), or fewer."
+            )
+        return tuple(told)
+
+
 class TrackComparison(Model):
-    """How sure the ranking of one track is. `datasets` are the digests that fix every random draw."""
+    """How sure the ranking of one track is. `datasets` are the digests that fix every random draw.
+
+    weight_space: share of the weights around the declared ones (Dirichlet, with the declared ones as its mean and as
+    much concentration as there are boards) under which each team is first, a tie counting for each.
+    """
 
     level: float
     replicates: int
@@ -107,8 +214,21 @@ class TrackComparison(Model):
     overall: tuple[TeamPlace, ...]
     boards: dict[str, BoardComparison]
     stability: Stability | None
+    prizes: PrizeDecision | None
+    weight_space: dict[str, float]
     leave_one_out: tuple[LeftOut, ...]
     sensitivity: tuple[RuleVariant, ...]
+    notes: tuple[str, ...]
+
+
+class CertainPlaces(Model):
+    """What a leaderboard shows of how sure the places of a track are; the fields are those of `TrackComparison`."""
+
+    level: float
+    overall: tuple[TeamPlace, ...]
+    boards: dict[str, tuple[TeamPlace, ...]]
+    prizes: PrizeDecision | None
+    weight_space: dict[str, float]
     notes: tuple[str, ...]
 
 

@@ -17,8 +17,10 @@ from evaluator.resampling import draw_counts
 from evaluator.spec import Ranking
 
 
-def rank_resamples(ranking: Ranking, table: Table, replicates: Values, counts: Mapping[int, Values]) -> Ranks:
-    """Ranks in every replicate, with columns computed anew from single cases where the rule needs them.
+def resampled_values(
+    ranking: Ranking, table: Table, replicates: Values, counts: Mapping[int, Values]
+) -> Values:
+    """What the rule ranks in every replicate, with columns computed anew from single cases where it needs them.
 
     Args:
         ranking: the rule.
@@ -31,6 +33,12 @@ def rank_resamples(ranking: Ranking, table: Table, replicates: Values, counts: M
         values = values.copy()
     for number, drawn in counts.items():
         values[:, number] = aggregate_resamples(ranking, table.case_terms(ranking, number), drawn)
+    return values
+
+
+def rank_resamples(ranking: Ranking, table: Table, replicates: Values, counts: Mapping[int, Values]) -> Ranks:
+    """Ranks in every replicate, of `resampled_values`."""
+    values = resampled_values(ranking, table, replicates, counts)
     return rank_values(ranking, ranked_columns(ranking, table.columns), values)
 
 

@@ -3,6 +3,7 @@
 from evaluator.ranking._cases import aggregate_resamples
 from evaluator.ranking._entry import choose_entry, deciding_metric
 from evaluator.ranking._explain import explain, rule_digest
+from evaluator.ranking._prizes import awards_of
 from evaluator.ranking._rank import rank
 from evaluator.ranking._rows import (
     RankingError,
@@ -39,6 +40,7 @@ __all__ = [
     "Table",
     "Values",
     "aggregate_resamples",
+    "awards_of",
     "check_range",
     "check_rows",
     "choose_entry",

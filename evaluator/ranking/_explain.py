@@ -105,7 +105,12 @@ def _weights(ranking: Ranking, boards: Mapping[str, Board]) -> str:
 
 
 def _prizes(ranking: Ranking) -> list[str]:
-    if not ranking.prizes:
+    if not ranking.prizes_of_places:
         return []
-    won = ", ".join(f"{number}. {prize}" for number, prize in enumerate(ranking.prizes, 1))
+    won = ", ".join(f"{number}. {prize}" for number, prize in enumerate(ranking.prizes_of_places, 1))
+    if ranking.shares_within_winners:
+        return [
+            f"Prizes of each track are {won}: all eligible teams that no other one is surely ahead of share those of "
+            "as many places as they are, and the rest goes down the places of the others; teams that tie share."
+        ]
     return [f"Prizes of each track go down the places of the eligible teams: {won}; teams that tie share."]

@@ -19,20 +19,29 @@ class Award:
     prize: str | None = None
 
 
-def awards_of(prizes: Sequence[str], places: npt.NDArray[np.intp], eligible: Marks) -> list[Award]:
+def awards_of(
+    prizes: Sequence[str], places: npt.NDArray[np.intp], eligible: Marks, winners: Marks | None = None
+) -> list[Award]:
     """The award of each team, in the order of `places`.
 
     An ineligible team is skipped: the next eligible one wins what its place would have won. Teams that tie
-    share the prizes of the places they cover, and the text says so.
+    share the prizes of the places they cover, and the text says so; so do the `winners`, as if they tied for the first.
     """
+    shared = places if winners is None else np.where(winners, 0, places)
     awards = [Award()] * len(places)
     for number in np.flatnonzero(eligible):
-        better = int((places[eligible] < places[number]).sum())
-        sharing = int((places[eligible] == places[number]).sum())
-        won = prizes[better : better + sharing]
-        shared = won[0] if won and sharing == 1 else f"{' + '.join(won)}, shared by {sharing} teams"
-        awards[number] = Award(better + 1, shared if won else None)
+        placement = 1 + int((places[eligible] < places[number]).sum())
+        awards[number] = Award(placement, _prize(prizes, shared[eligible], shared[number]))
     return awards
+
+
+def _prize(prizes: Sequence[str], places: npt.NDArray[np.intp], place: int) -> str | None:
+    """What a place wins among `places`."""
+    better, sharing = int((places < place).sum()), int((places == place).sum())
+    won = prizes[better : better + sharing]
+    if not won:
+        return None
+    return won[0] if sharing == 1 else f"{' + '.join(won)}, shared by {sharing} teams"
 
 
 def leaders_of(ranks: Values, eligible: Marks) -> Marks:

@@ -20,7 +20,8 @@ def rank(ranking: Ranking, boards: Mapping[str, Board], rows: Sequence[Row]) -> 
     Per metric, teams are ranked by value in the metric's direction; a team without the value shares the
     place after those that have one. A board's rank is the mean of its metric ranks, ranked again if the rule
     says so; the weighted mean over boards gives the places. Baselines are shown without a rank and move
-    nobody. Teams that may win no prize are ranked and marked; prizes go to the best of the others.
+    nobody. Teams that may win no prize are ranked and marked; prizes go to the best of the others, but for those that
+    are shared within the winner set (`evaluator.comparison.awarded`): values alone do not tell it.
     A team appears if at least one of its values in the track is a number.
 
     Raises:
@@ -63,7 +64,9 @@ def _ranked(
     ranks = table.ranks(ranking)
     eligible = np.array([team not in ineligible for team in table.teams])
     counts = np.isfinite(ranks.overall)  # a team may have values on boards without weight only
-    awards = awards_of(ranking.prizes, ranks.places, eligible & counts)
+    # Who shares within the winner set is known only to who knows how sure the places are.
+    prizes = () if ranking.shares_within_winners else ranking.prizes_of_places
+    awards = awards_of(prizes, ranks.places, eligible & counts)
     first = leaders_of(ranks.places.astype(np.float64), eligible)
     first_on = {name: leaders_of(row, eligible) for name, row in zip(boards, ranks.boards, strict=True)}
     by_place = sorted(enumerate(table.teams), key=lambda pair: (ranks.places[pair[0]], pair[1]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evaluator.charts import mark
-from evaluator.comparison import Entrant, bootstraps_of, compare_track, datasets_of, rows_of
+from evaluator.comparison import Entrant, awarded, bootstraps_of, compare_track, datasets_of, rows_of
 from evaluator.ranking import rank
 from evaluator.report._board import LEVEL, Section, section_of
 from evaluator.report._entries import entries_of
@@ -75,6 +75,7 @@ def _track(challenge: Challenge, track: str, entrants: Sequence[Entrant]) -> _Tr
     comparison = None
     if any(standing.placement is not None for standing in ranked):
         comparison = compare_track(challenge.ranking, challenge.boards, entrants, level=LEVEL)
+        ranked = awarded(ranked, comparison)
     sections = [
         section_of(
             challenge.boards[board],

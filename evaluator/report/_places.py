@@ -38,20 +38,23 @@ class Rules:
 class Places:
     """Places and ranks; with a comparison also how sure they are and what would change them.
 
-    sure: whether the table has intervals, so that it needs explaining: of `drawn` resamples, three times as many as
-    `thrice`, groups agree in `agreeing`. without: None with fewer than three teams.
+    winners: the teams that cannot be excluded as first; empty where nothing is sure. level: of what is called sure.
+    prizes: what is to be said of them. drawn: resamples, three times as many as `thrice`, or "" without any. without:
+    None with fewer than three teams.
     """
 
     table: HtmlTable
     ranks: HtmlTable
     notes: Sequence[str] = ()
-    sure: bool = False
+    prizes: Sequence[str] = ()
+    winners: Sequence[str] = ()
+    level: str = ""
     drawn: str = ""
     thrice: str = ""
-    agreeing: str = ""
     plot: Figure | None = None
     stability: HtmlTable | None = None
     without: HtmlTable | None = None
+    weights: HtmlTable | None = None
     rules: Rules | None = None
 
 
@@ -69,18 +72,20 @@ def places_of(
     """The places of a track, best first, as `standings` are."""
     if comparison is None:
         return Places(_table(standings, {}, None), _board_ranks(challenge, standings))
-    sure = {place.team: place for place in comparison.overall if place.low is not None}
+    sure = {place.team: place for place in comparison.overall}
     return Places(
         table=_table(standings, sure, comparison),
         ranks=_board_ranks(challenge, standings),
         notes=comparison.notes,
-        sure=bool(sure),
-        drawn=f"{comparison.replicates:,}",
+        prizes=() if comparison.prizes is None else comparison.prizes.sentences(),
+        winners=[place.team for place in comparison.overall if place.winner],
+        level=f"{comparison.level:.0%}",
+        drawn=f"{comparison.replicates:,}" if comparison.replicates else "",
         thrice=f"{3 * comparison.replicates:,}",
-        agreeing=f"{(1 + comparison.level) / 2:.1%}",
         plot=_plot(standings, sure, comparison),
         stability=_stability(comparison),
         without=_left_out(comparison),
+        weights=_weights(comparison),
         rules=_rules(comparison),
     )
 
@@ -88,28 +93,47 @@ def places_of(
 def _table(
     standings: Sequence[Standing], sure: dict[str, TeamPlace], comparison: TrackComparison | None
 ) -> HtmlTable:
-    head, drawn = ["Team", "Place"], 0
-    if sure and comparison is not None:
-        drawn = comparison.replicates
+    head, shown = ["Team", "Place"], [0, 0]
+    if comparison is not None:
+        shown = [
+            4 if any(place.low is not None for place in sure.values()) else 0,
+            3 if any(place.range_low is not None for place in sure.values()) else 0,
+        ]
+        drawn = f"{comparison.replicates:,}"
+        head += [
+            f"{comparison.level:.0%} places, all teams at once",
+            f"{comparison.level:.0%} places, alone",
+            "Top 3",
+            "Group",
+        ][: shown[0]]
         head += [
             f"Places in {comparison.level:.0%} of resamples",
-            f"First in … of {drawn:,}",
-            f"Top 3 in … of {drawn:,}",
-            "Group",
+            f"First in … of {drawn}",
+            f"Top 3 in … of {drawn}",
+        ][: shown[1]]
+    replicates = 0 if comparison is None else comparison.replicates
+    prized = any(standing.prize for standing in standings)
+    rows = [
+        [
+            *_placed(standing),
+            *_sureness(sure.get(standing.team))[: shown[0]],
+            *_chances(sure.get(standing.team), replicates)[: shown[1]],
+            "–" if standing.overall is None else f"{standing.overall:.2f}",
+            *([standing.prize or "–"] if prized else []),
         ]
+        for standing in standings
+    ]
     return HtmlTable(
-        [*head, "Weighted mean rank"],
-        [_row(standing, sure, drawn) for standing in standings],
+        [*head, "Weighted mean rank", *(["Prize"] if prized else [])],
+        rows,
         "Places and how sure they are",
         styles=["baseline" if standing.baseline else "" for standing in standings],
     )
 
 
-def _row(standing: Standing, sure: dict[str, TeamPlace], drawn: int) -> list[str | Cell]:
+def _placed(standing: Standing) -> list[str | Cell]:
     placed = standing.placement is not None
-    place = Cell(f"{standing.placement}" if placed else "–", strong=placed)
-    sureness = _sureness(sure.get(standing.team), drawn) if sure else []
-    return [_name(standing), place, *sureness, "–" if standing.overall is None else f"{standing.overall:.2f}"]
+    return [_name(standing), Cell(f"{standing.placement}" if placed else "–", strong=placed)]
 
 
 def _name(standing: Standing) -> str:
@@ -120,11 +144,33 @@ def _name(standing: Standing) -> str:
     return standing.team + "".join(f" ({mark})" for mark, holds in marks.items() if holds)
 
 
-def _sureness(place: TeamPlace | None, drawn: int) -> list[str]:
-    if place is None or place.first is None or place.top3 is None:
+def _sureness(place: TeamPlace | None) -> list[str | Cell]:
+    """What cannot be excluded of a team."""
+    if place is None:
         return ["–"] * 4
-    spread = f"{place.low}" if place.low == place.high else f"{place.low} to {place.high}"
-    return [spread, f"{place.first * drawn:,.0f}", f"{place.top3 * drawn:,.0f}", str(place.group)]
+    return [
+        Cell(_span(place.low, place.high), strong=bool(place.winner)),
+        _span(place.alone_low, place.alone_high),
+        place.among_three or "–",
+        "–" if place.group is None else str(place.group),
+    ]
+
+
+def _chances(place: TeamPlace | None, drawn: int) -> list[str | Cell]:
+    """Where a team stands in the resamples."""
+    if place is None or place.first is None or place.top3 is None:
+        return ["–"] * 3
+    return [
+        _span(place.range_low, place.range_high),
+        f"{place.first * drawn:,.0f}",
+        f"{place.top3 * drawn:,.0f}",
+    ]
+
+
+def _span(low: int | None, high: int | None) -> str:
+    if low is None or high is None:
+        return "–"
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _plot(
@@ -133,15 +179,19 @@ def _plot(
     rows = [
         PlotRow(standing.team, standing.placement, sure[standing.team].low, sure[standing.team].high)
         for standing in standings
-        if standing.team in sure
+        if standing.team in sure and sure[standing.team].low is not None
     ]
     if not rows:
         return None
     note = (
-        f"Dot: the place. Line: the central {comparison.level:.0%} of the places when test cases are drawn anew, "
-        "the same ones for all teams."
+        f"Dot: the place. Line: the places that cannot be excluded with {comparison.level:.0%} confidence, for all "
+        "teams at once."
     )
-    return Figure(interval_plot("Place of each team with its interval", rows, whole=True), "Places", note)
+    return Figure(
+        interval_plot("Place of each team with those that cannot be excluded", rows, whole=True),
+        "Places",
+        note,
+    )
 
 
 def _board_ranks(challenge: Challenge, standings: Sequence[Standing]) -> HtmlTable:
@@ -190,6 +240,19 @@ def _left_out(comparison: TrackComparison) -> HtmlTable | None:
         if absent.reordered
     ]
     return HtmlTable(["Without", "Change"], rows, "Pairs whose order depends on a third team", kind="wordy")
+
+
+def _weights(comparison: TrackComparison) -> HtmlTable | None:
+    """Who is first under other weights; None where only one team ever is."""
+    shares = sorted(comparison.weight_space.items(), key=lambda pair: (-pair[1], pair[0]))
+    rows = [[team, f"{share:.1%}"] for team, share in shares if share > 0]
+    if len(rows) < 2:
+        return None
+    caption = (
+        "How much of the weights around the declared ones makes each team first: drawn at random with the declared "
+        "weights as their mean, with equal weights all others alike. Ties count for each"
+    )
+    return HtmlTable(["Team", "First"], rows, caption)
 
 
 def _rules(comparison: TrackComparison) -> Rules | None:

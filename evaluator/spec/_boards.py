@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from evaluator.frozen import Model
 from evaluator.spec._base import EachOnce, Key, Seed
@@ -123,6 +123,21 @@ class Board(Model):
         return self
 
 
+class Prizes(Model):
+    """Prizes of which those of the first places are shared by all who cannot be excluded as first.
+
+    places: what the places win, first place first. share_within: the eligible teams that no other eligible one is
+    surely ahead of share the prizes of as many first places as they are; the others go down their places after them.
+    """
+
+    places: Annotated[tuple[str, ...], Field(min_length=1)]
+    share_within: Literal["winner_set"]
+
+
+def _form_of_prizes(prizes: object) -> str:
+    return "rule" if isinstance(prizes, dict | Prizes) else "places"
+
+
 class Ranking(Model):
     """How values become places.
 
@@ -133,7 +148,7 @@ class Ranking(Model):
     board's rank is the mean of its metric ranks. rerank_boards: the mean is ranked again within the board
     before it enters the weighted mean. missing_board: the place of a team without a value ("worst": ranked
     teams with a value + 1; "excluded": the board is left out of the team's mean). round: decimals before
-    ranking, None for full precision. prizes: what the places of each track win, first place first.
+    ranking, None for full precision. prizes: what the places of each track win, first place first, and who shares.
     """
 
     method: Literal["mean_then_rank", "rank_then_mean", "test_then_rank"] = "mean_then_rank"
@@ -145,7 +160,20 @@ class Ranking(Model):
     round: Annotated[int, Field(ge=0, le=12)] | None = None
     weights: dict[Key, Annotated[float, Field(ge=0, le=1e9)]]
     entry: Literal["latest", "best"] = "latest"
-    prizes: tuple[str, ...] = ()
+    prizes: Annotated[
+        Annotated[tuple[str, ...], Tag("places")] | Annotated[Prizes, Tag("rule")],
+        Discriminator(_form_of_prizes),
+    ] = ()
+
+    @property
+    def prizes_of_places(self) -> tuple[str, ...]:
+        """What the places win, first place first."""
+        return self.prizes.places if isinstance(self.prizes, Prizes) else self.prizes
+
+    @property
+    def shares_within_winners(self) -> bool:
+        """Whether all who cannot be excluded as first share the prizes of the first places."""
+        return isinstance(self.prizes, Prizes)
 
     @property
     def needs_cases(self) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 from evaluator.spec._vocabulary import types_at
 from evaluator.spec._words import TIME, Mistake, Path, mapping, of_time
 
-_LONGEST = {"title": 200, "unit": 40, "prizes": 200, "description": 10_000, "url": 2_000}
+_LONGEST = {"title": 200, "unit": 40, "prizes": 200, "places": 200, "description": 10_000, "url": 2_000}
 _LONGEST_ELSE = 4_096
-_OF_ONE_LINE = ("title", "unit", "prizes", "url")
+_OF_ONE_LINE = ("title", "unit", "prizes", "places", "url")
 _BOOLEANS = ("hidden", "required", "rerank_boards", "invoke")
 _EARLIEST, _LATEST = 2000, 2199
 

@@ -94,6 +94,12 @@ def case_counts(session: Session, now: InForce) -> dict[str, int]:
     return {task: counts.get(dataset, 0) for task, dataset in now.datasets.items()}
 
 
+def digests_of(session: Session, now: InForce) -> dict[str, str]:
+    """The digest of the dataset in force, by task."""
+    query = select(Dataset.task, Dataset.digest).where(Dataset.id.in_(now.datasets.values()))
+    return {row.task: row.digest for row in session.execute(query)}
+
+
 def differences(evaluation: Scored, board: str, now: InForce) -> list[str]:
     """What keeps an evaluation from a board of its task, in words; nothing if it is of the base in force."""
     key = (board, evaluation.dataset_id, evaluation.spec_version_id, evaluation.how)

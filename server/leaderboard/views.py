@@ -12,20 +12,25 @@ from contract.ids import TeamId
 from contract.intervals import BootstrapOut
 from contract.leaderboard import (
     BoardOut,
+    CertaintyOut,
+    DecisionOut,
     EntryOut,
     LeaderboardOut,
     MetricOut,
     OtherwiseOut,
+    PlacesOut,
     TrackOut,
     UnifiedOut,
 )
+from evaluator.comparison import CertainPlaces, TeamPlace, awarded
 from evaluator.ranking import Standing, direction_of
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Metric
 from server.challenges.models import Challenge
 from server.clock import now as now_of
 from server.leaderboard import release, service
-from server.leaderboard.bases import case_counts, in_force
+from server.leaderboard.bases import case_counts, digests_of, in_force
+from server.leaderboard.certainty import certainty
 from server.leaderboard.service import Attempt, Found
 from server.leaderboard.values import value_out
 from server.teams.models import Team
@@ -33,7 +38,7 @@ from server.teams.models import Team
 
 @dataclass(frozen=True)
 class _Track:
-    """What is shown of a track. teams and standings go by the teams' ids, attempts by team and board."""
+    """What is shown of a track. teams, standings and certain go by the teams' ids, attempts by team and board."""
 
     name: str
     spec: Spec
@@ -43,6 +48,7 @@ class _Track:
     standings: Sequence[Standing]
     attempts: Mapping[tuple[str, str], Attempt]
     otherwise: Sequence[Attempt]
+    certain: CertainPlaces | None
 
 
 def leaderboard_out(session: Session, challenge: Challenge, phase: str) -> LeaderboardOut:
@@ -52,6 +58,8 @@ def leaderboard_out(session: Session, challenge: Challenge, phase: str) -> Leade
     force = in_force(session, challenge, phase)
     found = service.attempts(session, challenge, phase, force)
     cases = case_counts(session, force)
+    digests = digests_of(session, force)
+    certain = certainty(session, spec, found.counted, digests=digests, cases=cases)
     return LeaderboardOut(
         challenge=challenge.slug,
         title=spec.title,
@@ -65,13 +73,28 @@ def leaderboard_out(session: Session, challenge: Challenge, phase: str) -> Leade
         released_early=release.reason_of(session, challenge, phase),
         version=spec.digest,
         decimals=current.decimals,
-        prizes=list(spec.ranking.prizes),
-        tracks=tracks_out(spec, found, decimals=current.decimals, cases=cases),
+        prizes=list(spec.ranking.prizes_of_places),
+        tracks=tracks_out(spec, found, decimals=current.decimals, cases=cases, certain=certain),
     )
 
 
-def tracks_out(spec: Spec, found: Found, *, decimals: int, cases: Mapping[str, int]) -> list[TrackOut]:
-    """The leaderboards of every track, from what its teams have; cases: how many are in force, by task."""
+def tracks_out(
+    spec: Spec,
+    found: Found,
+    *,
+    decimals: int,
+    cases: Mapping[str, int],
+    certain: Mapping[str, CertainPlaces] | None = None,
+) -> list[TrackOut]:
+    """The leaderboards of every track, from what its teams have.
+
+    Args:
+        spec: the version in force.
+        found: what the teams have.
+        decimals: of the values.
+        cases: how many are in force, by task.
+        certain: how sure the places are, by track.
+    """
     standings = service.standings(spec, found.counted).tracks
     tracks = []
     for name in spec.tracks:
@@ -83,15 +106,17 @@ def tracks_out(spec: Spec, found: Found, *, decimals: int, cases: Mapping[str, i
             decimals=decimals,
             cases=cases,
             teams={attempt.team.id: attempt.team for attempt in (*counted, *otherwise)},
-            standings=standings.get(name, ()),
+            standings=awarded(standings.get(name, ()), (certain or {}).get(name)),
             attempts={(str(attempt.team.id), attempt.board): attempt for attempt in counted},
             otherwise=otherwise,
+            certain=(certain or {}).get(name),
         )
         tracks.append(_track(track))
     return tracks
 
 
 def _track(track: _Track) -> TrackOut:
+    sure = _places({} if track.certain is None else {place.team: place for place in track.certain.overall})
     return TrackOut(
         track=track.name,
         unified=[
@@ -103,12 +128,36 @@ def _track(track: _Track) -> TrackOut:
                 overall=standing.overall,
                 board_ranks={name: standing.task_ranks.get(name) for name in track.spec.boards},
                 missing=[name for name in track.spec.boards if (standing.team, name) not in track.attempts],
+                places=sure.get(standing.team),
             )
             for standing in sorted(
                 track.standings, key=lambda standing: _order(track, standing, standing.placement)
             )
         ],
         boards=[_board(track, name) for name in track.spec.boards],
+        certainty=_certainty(track),
+    )
+
+
+def _places(places: Mapping[str, TeamPlace]) -> dict[str, PlacesOut]:
+    """By team, the places that cannot be excluded, where they are known."""
+    return {team: PlacesOut.model_validate(place) for team, place in places.items() if place.low is not None}
+
+
+def _certainty(track: _Track) -> CertaintyOut | None:
+    if (certain := track.certain) is None:
+        return None
+    names = {str(team.id): team.name for team in track.teams.values()}
+    decision = None
+    if certain.prizes is not None:
+        named = certain.prizes.renamed(names)
+        decision = DecisionOut.of(named, sentences=list(named.sentences()))
+    return CertaintyOut(
+        level=certain.level,
+        winners=[names[place.team] for place in certain.overall if place.winner],
+        weight_space={names[team]: share for team, share in certain.weight_space.items()},
+        decision=decision,
+        notes=list(certain.notes),
     )
 
 
@@ -130,6 +179,8 @@ def _marks(team: Team, *, first: bool = False) -> dict[str, Any]:
 def _board(track: _Track, name: str) -> BoardOut:
     board = track.spec.boards[name]
     listed = [standing for standing in track.standings if (standing.team, name) in track.attempts]
+    certain = () if track.certain is None else track.certain.boards.get(name, ())
+    sure = _places({place.team: place for place in certain})
     return BoardOut(
         board=name,
         title=board.title,
@@ -139,7 +190,7 @@ def _board(track: _Track, name: str) -> BoardOut:
         bootstrap=BootstrapOut.model_validate(board.bootstrap),
         metrics=[_metric(key, metric) for key, metric in board.metrics.items()],
         entries=[
-            _entry(track, standing, track.attempts[standing.team, name])
+            _entry(track, standing, track.attempts[standing.team, name], sure.get(standing.team))
             for standing in sorted(
                 listed, key=lambda standing: _order(track, standing, standing.task_ranks.get(name))
             )
@@ -170,12 +221,13 @@ def _metric(key: str, metric: Metric) -> MetricOut:
     return MetricOut(name=key, title=metric.title or key, better=better, reason=reason)
 
 
-def _entry(track: _Track, standing: Standing, attempt: Attempt) -> EntryOut:
+def _entry(track: _Track, standing: Standing, attempt: Attempt, places: PlacesOut | None) -> EntryOut:
     ranks = standing.metric_ranks.get(attempt.board, {})
     return EntryOut(
         **_marks(attempt.team, first=attempt.board in standing.first_on),
         **_values(track, attempt, ranks),
         rank=standing.task_ranks.get(attempt.board),
+        places=places,
     )
 
 

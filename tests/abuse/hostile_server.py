@@ -125,6 +125,21 @@ _CASE = {
     "faults": 0,
     "log": EVIL,
 }
+_CERTAINTY = {
+    "level": 0.95,
+    "winners": [EVIL],
+    "weight_space": {EVIL: 0.6, f"{EVIL} again": 0.4},
+    "decision": {
+        "shared_within": None,
+        "awards": [],
+        "candidates": [EVIL],
+        "first": [EVIL],
+        "weights": None,
+        "cases": None,
+        "sentences": [EVIL],
+    },
+    "notes": [EVIL],
+}
 _ANSWERS: dict[str, Any] = {
     "GET /me": _ACCOUNT | {"scopes": [EVIL]},
     "POST /accounts": _ACCOUNT,
@@ -159,7 +174,9 @@ _ANSWERS: dict[str, Any] = {
         "decimals": 3,
         "closes": WHEN,
         "released_early": EVIL,
-        "tracks": [{"track": EVIL, "unified": [_STANDING], "boards": [_BOARD]}],
+        "tracks": [
+            {"track": EVIL, "unified": [_STANDING], "boards": [_BOARD], "certainty": _CERTAINTY},
+        ],
     },
 }
 

@@ -32,8 +32,8 @@ from tests.server.lab import Entrant, Lab
 from tests.server.test_leaderboard import scored
 
 FORMS = ("json", "csv", "html")
-_MADE = "FROM scores"
-"""What a board asks when it is made, and nothing else asks here."""
+_MADE = "scores.value"
+"""What a board asks when it is made, and nothing else asks here; what is sure of places is asked for besides."""
 
 
 @pytest.fixture(scope="module")

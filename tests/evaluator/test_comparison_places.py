@@ -10,7 +10,6 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from evaluator.comparison import (
-    ahead,
     kendall_tau,
     leave_one_out,
     probability_of_top,
@@ -18,7 +17,6 @@ from evaluator.comparison import (
     rank_resamples,
     rule_sensitivity,
     tie_groups,
-    told_apart,
 )
 from evaluator.ranking import Column, Table, read_rows
 from evaluator.spec import Ranking, load_challenge
@@ -38,27 +36,6 @@ def test_chances_count_ties_for_every_team_in_them():
     places = np.array([[1, 1, 3, 4], [1, 2, 3, 4], [2, 1, 4, 3], [1, 1, 3, 3]])
     assert probability_of_top(places, 1).tolist() == [0.75, 0.75, 0, 0]
     assert probability_of_top(places, 3).tolist() == [1, 1, 0.75, 0.5]
-
-
-def test_who_is_ahead_counts_ties_half_and_a_missing_rank_as_behind():
-    overall = np.array([[1.0, 2.0, np.nan], [1.0, 1.0, np.nan]])
-    share = ahead(overall)
-    assert share.tolist() == [[0.5, 0.75, 1], [0.25, 0.5, 1], [0, 0, 0.5]]
-    assert told_apart(share, 0.95).tolist() == [
-        [False, False, True],
-        [False, False, True],
-        [True, True, False],
-    ]
-
-
-def test_two_teams_are_told_apart_from_half_of_the_rest_on():
-    share = np.array([[0.5, 0.974, 0.976], [0.026, 0.5, 0.5], [0.024, 0.5, 0.5]])
-    assert told_apart(share, 0.95).tolist() == [
-        [False, False, True],
-        [False, False, False],
-        [True, False, False],
-    ]
-    assert told_apart(share, 0.9)[0].tolist() == [False, True, True]
 
 
 def test_teams_without_a_rank_share_the_last_group_and_near_ties_are_ties():

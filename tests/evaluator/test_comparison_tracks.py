@@ -48,7 +48,10 @@ def test_places_come_with_intervals_chances_and_groups():
     assert found.replicates == reports.RESAMPLES
     assert [one.team for one in found.overall] == ["team0", "team1", "team2", "team3"]
     for one in found.overall:
-        assert one.low <= one.place <= one.high
+        assert one.low <= one.alone_low <= one.place <= one.alone_high <= one.high
+        assert one.range_low <= one.place <= one.range_high
+        assert one.winner == (one.low == 1)
+        assert (one.among_three == "surely") == (one.high <= 3)
         assert 0 <= one.first <= one.top3 <= 1
     assert sum(one.first for one in found.overall) >= 1
     assert [one.group for one in found.overall] == sorted(one.group for one in found.overall)
@@ -320,7 +323,9 @@ def test_without_replicates_there_are_places_and_a_note_but_no_groups():
                 name: report.model_copy(
                     update={
                         "metrics": {
-                            key: found.model_copy(update={"low": None, "high": None, "replicates": ()})
+                            key: found.model_copy(
+                                update={"low": None, "high": None, "replicates": (), "influence": None}
+                            )
                             for key, found in report.metrics.items()
                         }
                     }

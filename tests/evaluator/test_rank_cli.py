@@ -178,12 +178,43 @@ def test_reports_are_ranked_with_their_certainty(tmp_path):
     arguments = "--reports", tmp_path / "reports"
     found = run(*arguments, challenge="fomo26")
     assert found.exit_code == 0, found.stderr
-    for text in ("95% interval", "paired permutation", "DeLong", "500 USD", "3 of 3"):
+    for text in (
+        "95% places",
+        "alone",
+        "Winner set",
+        "resampled",
+        "team0 wins 500 USD: place",
+        "Of the weights around the declared ones, first: team0 in",
+        "paired permutation",
+        "DeLong",
+        "500 USD",
+        "3 of 3",
+    ):
         assert text in found.stdout
     content = json.loads(run(*arguments, "--json", challenge="fomo26").stdout)
     assert [one["team"] for one in content["tracks"]["open"]] == ["team0", "team1", "team2"]
     assert content["comparison"]["open"]["overall"][0]["first"] > 0.9
     RankFile.model_validate(content)
+
+
+def test_prizes_that_the_winner_set_shares_need_reports(tmp_path):
+    reports.write(tmp_path / "reports", **reports.season(3))
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("ranking: {prizes: {places: [gold, silver], share_within: winner_set}}\n")
+    shared = "--overlay", overlay, "--json"
+    found = run("--reports", tmp_path / "reports", *shared, challenge="fomo26")
+    assert found.exit_code == 0, found.stderr
+    content = json.loads(found.stdout)
+    decision = content["comparison"]["open"]["prizes"]
+    assert decision["shared_within"] == "winner_set"
+    prizes = {one["team"]: one["prize"] for one in content["tracks"]["open"] if one["prize"]}
+    assert prizes == {one["team"]: one["prize"] for one in decision["awards"]}
+    assert decision["candidates"]
+    scores = tmp_path / "scores.csv"
+    scores.write_text("team,track,task,metric,value\nada,open,task1,auroc,0.9\n")
+    found = run("--scores", scores, *shared, challenge="fomo26")
+    assert [one["prize"] for one in json.loads(found.stdout)["tracks"]["open"]] == [None]
+    assert "shared within the winner set, which values alone do not tell" in found.stderr.replace("\n", " ")
 
 
 def test_comparison_and_values_per_case_are_written_as_files(tmp_path):

@@ -161,9 +161,19 @@ def test_the_page_shows_the_comparison_that_rank_prints(page, reports):
     assert f"{found.replicates:,} {stable.mean:.2f} {stable.low:.2f} to {stable.high:.2f}" in text
     assert f"in {stable.same_winner * found.replicates:,.0f}" in text
     for one in found.overall:
-        spread = str(one.low) if one.low == one.high else f"{one.low} to {one.high}"
+        sure, alone, spread = (
+            str(low) if low == high else f"{low} to {high}"
+            for low, high in (
+                (one.low, one.high),
+                (one.alone_low, one.alone_high),
+                (one.range_low, one.range_high),
+            )
+        )
         first, top3 = (f"{share * found.replicates:,.0f}" for share in (one.first, one.top3))
-        assert f"{one.team} {one.place} {spread} {first} {top3} {one.group}" in text
+        assert (
+            f"{one.team} {one.place} {sure} {alone} {one.among_three} {one.group} {spread} {first} {top3}"
+            in text
+        )
     for note in found.notes:
         assert note in text
     tested = [one for board in found.boards.values() for one in board.tests.values() if one.test]
@@ -188,7 +198,7 @@ def test_values_of_fomo25_alone_name_who_overtakes_whom_without_a_third():
     page = render(spec, {"open": entrants})
     text = Page(page).text
     assert "TeamTigerAtFOMO2025 FOMO HSEE would be ahead of MIPLAB, but is behind" in text
-    assert "there are no intervals of places" in text
+    assert "No places can be excluded" in text
     assert "No tests between teams in" in text
     assert "Stability" not in text
     assert render(spec, {"open": entrants[::-1]}) == page

@@ -246,6 +246,11 @@ def test_times_with_an_offset_are_times(new: str) -> None:
         ("kind: embedding", "kind: embeding", "tasks.task6.output", "did you mean embedding?"),
         ("variable: sex", "variable: gender", "boards.task7.groups.0.variable", "has to be 'sex', 'age'"),
         ("500 USD", f"{'x' * 201}", "ranking.prizes.0", "200 are the most"),
+        ("[500 USD, 300 USD, 200 USD]", "{places: [a], share_within: all}", "ranking.prizes.share_within", "winner"),
+        ("[500 USD, 300 USD, 200 USD]", "{share_within: winner_set}", "ranking.prizes.places", "is missing"),
+        ("[500 USD, 300 USD, 200 USD]", "{places: [], share_within: winner_set}", "ranking.prizes.places", "least 1"),
+        ("[500 USD, 300 USD, 200 USD]", "{places: [5], share_within: winner_set}", "ranking.prizes.places.0", "5"),
+        ("[500 USD, 300 USD, 200 USD]", "gold", "ranking.prizes", "a list, such as [a, b], is wanted, not 'gold'"),
         ("round: null", "round: .inf", "ranking.round", "number"),
     ],
 )  # fmt: skip

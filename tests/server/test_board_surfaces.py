@@ -5,9 +5,11 @@ import io
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -16,9 +18,11 @@ from client.boards import leaderboard_tables
 from client.show import scores_table
 from contract.leaderboard import LeaderboardOut, UnifiedOut
 from contract.submissions import SubmissionOut
+from evaluator.comparison import Entrant as Compared
+from evaluator.comparison import certain_places
 from evaluator.ranking import Standing, rank, read_rows
 from evaluator.scoring import MetricReport
-from evaluator.spec import Bootstrap, Challenge
+from evaluator.spec import Bootstrap, Challenge, Ranking
 from server.evaluations.result_models import Score
 from server.leaderboard.service import Attempt, Found
 from server.leaderboard.spreadsheet import as_csv
@@ -43,6 +47,43 @@ def redrawn(lab: Lab, spec: Challenge, **bootstrap: object) -> None:
     change(lab, spec, boards=boards)
 
 
+def says_what_is_sure(board: dict[str, Any]) -> dict[str, Any]:
+    """Holds the JSON of a season to what it says of places that cannot be excluded; these by team."""
+    track = next(one for one in board["tracks"] if one["track"] == "open")
+    places = {one["team"]: one["places"] for one in track["unified"]}
+    assert places["Ada"] == places["Bob"] != places["Late"]
+    assert all((places[name] is None) == (name in ("Zero", "Cheats")) for name in places)
+    for one in track["unified"]:
+        assert one["places"] is None or one["places"]["low"] <= one["placement"] <= one["places"]["high"]
+    assert track["certainty"]["winners"][:2] == ["Ada", "Bob"]
+    assert track["certainty"]["decision"]["candidates"] == track["certainty"]["winners"]
+    assert "Cyd wins 200 USD: place" in " ".join(track["certainty"]["decision"]["sentences"])
+    assert track["certainty"]["weight_space"]["Ada"] > 0.9
+    assert next(one for one in track["boards"][0]["entries"] if one["team"] == "Ada")["places"]["low"] == 1
+    empty = next(one for one in board["tracks"] if one["track"] == "method")
+    assert empty["certainty"] is None
+    return places
+
+
+def says_who_they_are(rows: dict[tuple[str, str], dict[str, str]], places: dict[str, Any]) -> None:
+    """Holds the CSV of a season to what it says of teams, their places and their intervals."""
+    ada, cyd, host = rows["Ada", "auroc"], rows["Cyd", "auroc"], rows["Institute", "auroc"]
+    assert (ada["level"], ada["resamples"], ada["cases"]) == ("0.9", "200", "3")
+    assert rows["Ada", "dsc"]["level"] == "0.95"
+    assert (ada["placement"], ada["prize"]) == ("1", "500 USD + 300 USD, shared by 2 teams")
+    assert (cyd["placement"], cyd["eligible_placement"], cyd["prize"]) == ("4", "3", "200 USD")
+    assert (host["placement"], host["eligible_placement"], host["prize"], host["eligible"]) == (
+        "3",
+        "",
+        "",
+        "0",
+    )
+    assert host["disclaimer"] == "Members of an organizing institute"
+    assert rows["Cheats", "auroc"]["unranked"] == "disqualified"
+    assert rows["Late", "auroc"]["reason"] == "Every output is the same."
+    assert (ada["placement_low"], ada["placement_high"]) == ("1", str(places["Ada"]["high"]))
+
+
 def test_every_surface_says_how_the_intervals_of_that_board_were_made(
     lab: Lab, entrant: MakeEntrant, admin: Person, nobody: httpx.Client, fomo26: Challenge
 ) -> None:
@@ -59,29 +100,25 @@ def test_every_surface_says_how_the_intervals_of_that_board_were_made(
         (row["team"], row["metric"]): row
         for row in csv.DictReader(io.StringIO(nobody.get(f"{address}.csv").text))
     }
-    ada, cyd, host = rows["Ada", "auroc"], rows["Cyd", "auroc"], rows["Institute", "auroc"]
-    assert (ada["level"], ada["resamples"], ada["cases"]) == ("0.9", "200", "3")
-    assert rows["Ada", "dsc"]["level"] == "0.95"
-    assert (ada["placement"], ada["prize"]) == ("1", "500 USD + 300 USD, shared by 2 teams")
-    assert (cyd["placement"], cyd["eligible_placement"], cyd["prize"]) == ("4", "3", "200 USD")
-    assert (host["placement"], host["eligible_placement"], host["prize"], host["eligible"]) == (
-        "3",
-        "",
-        "",
-        "0",
-    )
-    assert host["disclaimer"] == "Members of an organizing institute"
-    assert rows["Cheats", "auroc"]["unranked"] == "disqualified"
-    assert rows["Late", "auroc"]["reason"] == "Every output is the same."
+    places = says_what_is_sure(board)
+    says_who_they_are(rows, places)
 
     shown = page(nobody, lab).text
+    assert "Cannot be excluded as first: Ada, Bob" in shown
+    assert "Cyd wins 200 USD: place" in shown
     assert shown.count(f"Under each value: {SENTENCE}") == 1
     assert "95 % interval from 1,000 resamples" in shown, "of the other board"
     printed = io.StringIO()
     Console(file=printed, width=200).print(*leaderboard_tables(LeaderboardOut.model_validate(board)))
     told = printed.getvalue()
     assert f"In parentheses: {SENTENCE}" in told
-    for words in ("500 USD + 300 USD, shared by 2 teams", "Institute (no prize)", "Zero (baseline)"):
+    for words in (
+        "500 USD + 300 USD, shared by 2 teams",
+        "Institute (no prize)",
+        "Zero (baseline)",
+        f"1 (1–{places['Ada']['high']})",
+        "Cannot be excluded as first: Ada, Bob",
+    ):
         assert words in told
     assert "Institute: Members of an organizing institute" in told
 
@@ -90,6 +127,9 @@ def test_every_surface_says_how_the_intervals_of_that_board_were_made(
     settle(lab, season.teams["Ada"], again, task="task1")
     first = next(one for one in nobody.get(address).json()["tracks"] if one["track"] == "open")["boards"][0]
     assert [one["team"] for one in first["entries"]] == ["Ada"]
+    assert (first["entries"][0]["places"]["low"], first["entries"][0]["places"]["high"]) == (1, 1), (
+        "made anew"
+    )
     assert first["bootstrap"]["level"] == 0.8
     assert {one["team"]: one["bootstrap"] for one in first["otherwise"]}["Bob"] == drawn
     rows_now = [*csv.DictReader(io.StringIO(nobody.get(f"{address}.csv").text))]
@@ -129,6 +169,33 @@ def test_what_an_older_server_says_of_prizes_is_read_as_it_was_meant() -> None:
     assert UnifiedOut.model_validate({**row, "prize": 2, "wins": None}).prize is None
     first = UnifiedOut.model_validate({**row, "prize": 2})
     assert (first.prize, first.eligible_placement) == (None, 2)
+
+
+def test_prizes_that_the_winner_set_shares_are_those_of_the_teams_that_cannot_be_excluded(
+    fomo26: Challenge,
+) -> None:
+    prizes = {"places": ["gold", "silver", "bronze"], "share_within": "winner_set"}
+    ranking = Ranking.model_validate({**fomo26.ranking.model_dump(), "prizes": prizes})
+    spec = fomo26.model_copy(update={"ranking": ranking})
+    found = attempts([("usual", (value, value, value, None)) for value in (0.9, 0.8, 0.7)])
+    teams = {attempt.team.name: str(attempt.team.id) for attempt in found}
+
+    def shown(**more: object) -> dict[str, str | None]:
+        tracks = tracks_out(spec, Found(found, []), decimals=3, cases={}, **more)  # type: ignore[arg-type]
+        return {row.team: row.prize for track in tracks for row in track.unified}
+
+    assert shown() == {"a": None, "b": None, "c": None}, "nothing says who cannot be excluded"
+    reports = {
+        name: {
+            "task2": made.segmentation(
+                "task2", np.linspace(low, high, made.CASES), np.linspace(low, high, made.CASES)
+            )
+        }
+        for name, low, high in (("a", 0.5, 0.9), ("b", 0.9, 0.49), ("c", 0.1, 0.2))
+    }
+    sure = certain_places(ranking, spec.boards, [Compared(teams[name], own) for name, own in reports.items()])
+    shared = "gold + silver, shared by 2 teams"
+    assert shown(certain={"open": sure}) == {"a": shared, "b": shared, "c": "bronze"}
 
 
 METRICS = (("task1", "auroc"), ("task2", "dsc"), ("task2", "nsd"), ("task3", "mae"))

@@ -1,0 +1,207 @@
+"""Who wins what, how sure that is, and how little would give the first prize to another."""
+
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+
+from evaluator.comparison import Entrant, compare_track, datasets_of, rows_of
+from evaluator.comparison._errors import influence_of
+from evaluator.comparison._fewest import fewest_left_out
+from evaluator.comparison._weights import least_shift, weight_space
+from evaluator.ranking import Table, awards_of, explain, rule_digest
+from evaluator.spec import Ranking, load_challenge
+from tests.evaluator import reports
+
+FOMO26 = load_challenge(Path(__file__).parents[2] / "challenges" / "fomo26" / "challenge.yaml")
+SHARED = Ranking.model_validate(
+    {
+        **FOMO26.ranking.model_dump(),
+        "prizes": {"places": ["gold", "silver", "bronze"], "share_within": "winner_set"},
+    }
+)
+"""FOMO26's rule with prizes that the winner set shares."""
+
+
+@cache
+def season(teams=4, seed=11):
+    return tuple(Entrant(team, found) for team, found in reports.season(teams, seed).items())
+
+
+def near(teams=4, seed=9):
+    """Teams that nothing tells apart."""
+    stream = np.random.default_rng(seed)
+    found = []
+    for number in range(teams):
+        dsc, nsd = (np.clip(stream.normal(0.7 - 0.001 * number, 0.1, reports.CASES), 0, 1) for _ in range(2))
+        found.append(Entrant(f"team{number}", {"task2": reports.segmentation("task2", dsc, nsd)}))
+    return found
+
+
+def decided(ranking, found):
+    return compare_track(ranking, FOMO26.boards, found).prizes
+
+
+def test_a_list_of_prizes_decides_as_it_did_and_its_digest_is_what_it_was():
+    listed = FOMO26.ranking
+    assert (listed.prizes, listed.prizes_of_places) == (("500 USD", "300 USD", "200 USD"),) * 2
+    assert not listed.shares_within_winners
+    assert listed.model_dump(mode="json")["prizes"] == ["500 USD", "300 USD", "200 USD"]
+    again = Ranking.model_validate(SHARED.model_dump(mode="json"))
+    assert (again, again.prizes_of_places) == (SHARED, ("gold", "silver", "bronze"))
+    assert again.shares_within_winners
+    assert rule_digest(SHARED, FOMO26.boards) != rule_digest(listed, FOMO26.boards)
+    assert "no other one is surely ahead of" in " ".join(explain(SHARED, FOMO26.boards))
+
+
+def test_winners_share_as_if_they_tied_and_the_others_go_down_their_places():
+    places = np.array([1, 2, 3, 4, 5])
+    eligible = np.array([True, False, True, True, True])
+    winners = np.array([True, False, False, True, False])
+    found = awards_of(["gold", "silver", "bronze"], places, eligible, winners)
+    shared = "gold + silver, shared by 2 teams"
+    assert [award.prize for award in found] == [shared, None, "bronze", shared, None]
+    assert [award.eligible_placement for award in found] == [1, None, 2, 3, 4]
+
+
+def test_prizes_of_places_say_which_places_cannot_be_excluded():
+    found = decided(FOMO26.ranking, season())
+    assert [(award.team, award.prize) for award in found.awards] == [
+        ("team0", "500 USD"),
+        ("team1", "300 USD"),
+        ("team2", "200 USD"),
+    ]
+    assert all(award.low <= number <= award.high for number, award in enumerate(found.awards, 1))
+    assert found.first == ("team0",)
+    assert found.first[0] in found.candidates
+    assert found.shared_within is None
+    text = " ".join(found.sentences())
+    assert "cannot be excluded as first: team0" in text
+    assert "team1 wins 300 USD: place" in text
+
+
+def test_teams_that_may_win_none_are_neither_candidates_nor_counted():
+    host = [Entrant(one.team, one.reports, eligible=one.team != "team0") for one in season()]
+    found = decided(FOMO26.ranking, host)
+    assert [award.team for award in found.awards] == ["team1", "team2", "team3"]
+    assert "team0" not in found.candidates
+    assert found.first == ("team1",)
+    assert all(award.low <= number <= award.high for number, award in enumerate(found.awards, 1))
+    assert found.weights is None or found.weights.team != "team0"
+    nobody = [Entrant(one.team, one.reports, eligible=False) for one in season()]
+    assert decided(FOMO26.ranking, nobody) is None
+    assert decided(FOMO26.ranking.model_copy(update={"prizes": ()}), season()) is None
+
+
+def test_all_that_cannot_be_excluded_as_first_share_the_first_prizes():
+    found = decided(SHARED, near())
+    assert set(found.candidates) == {"team0", "team1", "team2", "team3"}
+    assert {award.prize for award in found.awards} == {"gold + silver + bronze, shared by 4 teams"}
+    assert found.shared_within == "winner_set"
+    assert not any(award.sure for award in found.awards)
+
+
+def test_where_nothing_says_how_sure_places_are_shared_prizes_go_to_nobody_and_it_is_said():
+    bare = []
+    for one in near():
+        report = one.reports["task2"]
+        metrics = {
+            key: metric.model_copy(update={"influence": None, "replicates": ()})
+            for key, metric in report.metrics.items()
+        }
+        bare.append(Entrant(one.team, {"task2": report.model_copy(update={"metrics": metrics})}))
+    found = decided(SHARED, bare)
+    assert (found.awards, found.candidates, found.cases) == ((), (), None)
+    assert "score again" in " ".join(found.sentences())
+    plain = decided(FOMO26.ranking, bare)
+    assert [(award.prize, award.low) for award in plain.awards] == [
+        (f"{sum_} USD", None) for sum_ in (500, 300, 200)
+    ]
+
+
+def test_the_weight_space_is_that_around_the_declared_weights():
+    boards = np.array([[1.0, 2.0, 3.0], [2.0, 1.0, 3.0]])
+    equal = weight_space(np.array([50.0, 50.0]), boards)  # uniform over the weight of the first
+    assert equal == pytest.approx([0.5, 0.5, 0], abs=0.02)
+    assert weight_space(np.array([90.0, 10.0]), boards)[0] > 0.85
+    assert (weight_space(np.array([1.0, 1.0]), boards) == equal).all()
+    assert weight_space(np.array([1.0, 0.0]), boards).tolist() == [1, 0, 0]
+    tied = np.array([[1.0, 1.0, np.nan], [np.nan, np.nan, np.nan]])
+    assert weight_space(np.array([1.0, 1.0]), tied).tolist() == [1, 1, 0]
+    found = compare_track(FOMO26.ranking, FOMO26.boards, season()).weight_space
+    assert max(found, key=found.get) == "team0"
+    assert sum(found.values()) >= 1
+
+
+def test_the_least_shift_of_weights_is_that_of_a_linear_program():
+    stream = np.random.default_rng(6)
+    checked = 0
+    for _ in range(60):
+        boards = stream.integers(1, 6, size=(5, 2)).astype(float)
+        weights = stream.dirichlet(np.ones(5))
+        lead = boards[:, 1] - boards[:, 0]
+        found = least_shift(100 * weights, boards, 0, 1)
+        if weights @ lead < 0 or lead.min() >= 0:
+            assert found is None
+            continue
+        # Of the weights w = declared + up − down with w · lead ≤ 0, those that move the least.
+        best = linprog(
+            np.r_[np.full(5, 0.5), np.full(5, 0.5)],
+            A_ub=np.r_[lead, -lead][None, :],
+            b_ub=[-weights @ lead],
+            A_eq=np.r_[np.ones(5), -np.ones(5)][None, :],
+            b_eq=[0],
+            bounds=[(0, None)] * 5 + [(0, one) for one in weights],
+        )
+        assert found.moved == pytest.approx(best.fun, abs=1e-9)
+        assert found.weights.sum() == pytest.approx(1)
+        assert found.weights @ lead == pytest.approx(0, abs=1e-9)
+        checked += 1
+    assert checked > 20
+
+
+def test_teams_without_the_same_boards_have_no_least_shift():
+    boards = np.array([[1.0, 2.0], [3.0, np.nan]])
+    assert least_shift(np.array([1.0, 1.0]), boards, 0, 1) is None
+
+
+def test_without_the_subjects_that_are_named_another_team_is_first():
+    moved = []
+    for seed in (0, 1, 9):
+        found = near(seed=seed)
+        table = Table.of(FOMO26.boards, rows_of("", found))
+        leader = int(np.argmin(table.ranks(FOMO26.ranking).overall))
+        (influence,) = influence_of(FOMO26.ranking, table, found, datasets_of(found)).values()
+        for rival in {0, 1, 2, 3} - {leader}:
+            taken = fewest_left_out(FOMO26.ranking, table, [influence], leader, rival)
+            if taken is not None and taken.total <= 3:
+                assert taken.total == taken.subjects[0]
+                assert _overtaken(table, influence, leader, rival, taken.total)
+                moved.append(taken.total)
+    assert len(moved) > 3
+    assert max(moved) > 1
+
+
+def _overtaken(table, influence, leader, rival, count):
+    """Whether the rival is ahead on some choice of `count` cases left out, by the means of those that stay."""
+    for gone in combinations(range(reports.CASES), count):
+        kept = [case for case in range(reports.CASES) if case not in gone]
+        values = table.values.copy()
+        for column in influence:
+            values[column] = table.cases[column][:, kept].mean(axis=1)
+        overall = Table(table.teams, table.columns, values).ranks(FOMO26.ranking).overall
+        if overall[rival] < overall[leader]:
+            return True
+    return False
+
+
+def test_the_decision_names_how_little_would_change_the_first_prize():
+    found = decided(FOMO26.ranking, near())
+    assert found.cases.team in {"team0", "team1", "team2", "team3"} - set(found.first)
+    assert found.cases.subjects == sum(found.cases.by_boards.values())
+    assert set(found.cases.by_boards) == {"task2"}
+    assert f"without {found.cases.subjects} subject" in " ".join(found.sentences())
+    assert found.weights is None  # one board alone: no weights would
