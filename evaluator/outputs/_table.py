@@ -157,8 +157,14 @@ def _cell(column: TableColumn, record: Reading) -> float:
 
 
 def _same(one: Record, other: Record) -> bool:
-    size = float(np.nan_to_num(np.abs([one, other])).max())
-    return bool(np.allclose(one, other, rtol=0, atol=TOLERANCE * max(1.0, size), equal_nan=True))
+    sizes = np.maximum(
+        1.0, np.nan_to_num(np.abs([one, other])).max(axis=0)
+    )  # a large column excuses no other
+    return all(map(_near, one, other, TOLERANCE * sizes))
+
+
+def _near(one: float, other: float, tolerance: float) -> bool:
+    return (math.isnan(one) and math.isnan(other)) or abs(one - other) <= tolerance
 
 
 def _read_label(output: TableOutput, path: Path) -> Record:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from evaluator.outputs import NotCanonical, TruthError, agree, check_output, decode, encode
+from evaluator.outputs import InvalidOutput, NotCanonical, TruthError, agree, check_output, decode, encode
+from evaluator.outputs._json import parse_json
 from evaluator.spec import Files, Task
 
 INPUT = {"key": "t1", "flag": "--t1", "file": "t1.nii.gz"}
@@ -114,6 +116,34 @@ def test_answers_agree_up_to_rounding_in_numbers_alone(tmp_path: Path) -> None:
     assert not agree(TASK, encoded(), encoded(grade="low"))
     assert not agree(TASK, encoded(), encoded(lesions=None))
     assert agree(TASK, encoded(lesions=None), encoded(lesions=None))
+
+
+def test_a_large_number_in_one_column_excuses_no_other_one(tmp_path: Path) -> None:
+    def encoded(**changes: Any) -> bytes:
+        return encode(TASK, checked(WHOLE | {"lesions": 10**6} | changes, tmp_path).value)
+
+    assert agree(TASK, encoded(), encoded(risk=0.500001, lesions=10**6 + 1))
+    for changes in ({"risk": 0.9}, {"age": 64}, {"grade": "low"}, {"recurs": True}):
+        assert not agree(TASK, encoded(), encoded(**changes)), changes
+
+
+def test_lists_in_lists_get_a_verdict_at_any_depth(tmp_path: Path) -> None:
+    """Also where reading them just does not run out of depth, and showing what was found would."""
+    for depth in range(800, 1100):
+        content = b'{"age": ' + b"[" * depth + b"]" * depth + b"}"
+        assert checked(content, tmp_path).check in ("json", "fields", "decimal_float")
+        content = content.replace(b"age", b"risk").replace(
+            b"}", b', "age": 1, "grade": "low", "recurs": true}'
+        )
+        assert checked(content, tmp_path).check in ("json", "decimal_float")
+
+
+def test_a_key_that_stands_twice_among_many_is_found_at_once() -> None:
+    keys = [f"{number:x}" for number in range(200_000)]
+    began = process_time()
+    with pytest.raises(InvalidOutput, match="stands twice"):
+        parse_json("{" + ",".join(f'"{key}":1' for key in (*keys, keys[-1])) + "}")
+    assert process_time() - began < 20, "comparing each with each takes a quarter of an hour"
 
 
 def labelled(content: object, folder: Path) -> Any:
