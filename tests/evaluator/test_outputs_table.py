@@ -181,6 +181,8 @@ def test_a_label_that_is_none_says_which_field_and_why(content: object, words: s
         ([{"name": "a", "values": ["x", "y"]}], [], "a number has none"),
         ([{"name": "a", "type": "boolean", "minimum": 0}], [], "minimum and maximum are of numbers"),
         ([{"name": "a", "minimum": 2, "maximum": 1}], [], "above maximum"),
+        ([{"name": "a", "type": "integer", "minimum": 0.4, "maximum": 0.6}], [], "are whole numbers"),
+        ([{"name": "a", "type": "integer", "minimum": 1e300}], [], "are whole numbers"),
     ],
 )
 def test_columns_that_make_no_sense_are_refused(columns: list[Any], known: list[Any], words: str) -> None:
