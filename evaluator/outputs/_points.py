@@ -140,9 +140,10 @@ def _require_inside(output: PointsOutput, points: Points, inputs: Mapping[str, P
             inverse = np.linalg.inv(header.affine)
         except np.linalg.LinAlgError:
             raise InputUnreadable("an input has an affine that flattens it") from None
-        places = places @ inverse[:3, :3].T + inverse[:3, 3]
+        with np.errstate(over="ignore", invalid="ignore"):
+            places = places @ inverse[:3, :3].T + inverse[:3, 3]
     edge = 0.5 + (output.margin or 0)
-    outside = ((places < -edge) | (places > size - 1 + edge)).any(axis=1)
+    outside = ~((places >= -edge) & (places <= size - 1 + edge)).all(axis=1)  # so that NaN, an overflow, is
     if outside.any():
         first = points[outside][0]
         detail = (

@@ -52,6 +52,11 @@ class TableColumn(Model):
         bounded = self.minimum is not None or self.maximum is not None
         if bounded and self.type not in ("number", "integer"):
             raise ValueError(f"minimum and maximum are of numbers, and {self.name} is a {self.type}")
+        bounds = [bound for bound in (self.minimum, self.maximum) if bound is not None]
+        if self.type == "integer" and not all(
+            bound.is_integer() and abs(bound) <= _LARGEST_WHOLE for bound in bounds
+        ):
+            raise ValueError("minimum and maximum of an integer are whole numbers up to 2^53")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}; no number fits")
         return self
@@ -157,8 +162,14 @@ def _cell(column: TableColumn, record: Reading) -> float:
 
 
 def _same(one: Record, other: Record) -> bool:
-    size = float(np.nan_to_num(np.abs([one, other])).max())
-    return bool(np.allclose(one, other, rtol=0, atol=TOLERANCE * max(1.0, size), equal_nan=True))
+    sizes = np.maximum(
+        1.0, np.nan_to_num(np.abs([one, other])).max(axis=0)
+    )  # a large column excuses no other
+    return all(map(_near, one, other, TOLERANCE * sizes))
+
+
+def _near(one: float, other: float, tolerance: float) -> bool:
+    return (math.isnan(one) and math.isnan(other)) or abs(one - other) <= tolerance
 
 
 def _read_label(output: TableOutput, path: Path) -> Record:

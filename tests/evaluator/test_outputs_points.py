@@ -119,6 +119,15 @@ def test_points_lie_in_the_image_where_the_task_says_so(
     assert checked(task(unit=unit), [point(*place) for place in outside], tmp_path).valid
 
 
+def test_a_point_whose_voxel_overflows_lies_outside_of_an_oblique_image(tmp_path: Path) -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = np.linalg.inv(np.array([[2, 2, -2], [2, -2, 2], [-2, 2, 2]]))
+    path = tmp_path / "t1.nii.gz"
+    Nifti1Image(np.zeros((4, 4, 4), np.uint8), affine).to_filename(path)
+    found = checked(task(margin=0), [point(1.7e308, 1.7e308, 1.7e308)], tmp_path, {"t1": path})
+    assert (found.valid, found.check) == (False, "range")
+
+
 def test_an_image_that_cannot_be_read_is_nobodys_wrong_output(tmp_path: Path) -> None:
     (tmp_path / "t1.nii.gz").write_bytes(b"no image")
     with pytest.raises(InputUnreadable):
