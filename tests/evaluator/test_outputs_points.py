@@ -204,6 +204,7 @@ def test_a_label_is_a_list_without_confidences_or_has_the_size_of_a_voxel_too(tm
         (task(unit="voxel"), {"points": [], "spacing_mm": [1, 0, 1]}, "not above 0"),
         (task(unit="voxel"), {"points": [], "spacing_mm": 1}, "no list of 3 numbers"),
         (LANDMARKS, [point(name="tip")], '(point 1: found "tip")'),
+        (task(), {"points": [], "spacing_mm": [1, 1, 1]}, "none of the task's (the label: 'spacing_mm')"),
     ],
 )
 def test_a_label_that_is_none_says_where_and_why(
