@@ -6,7 +6,7 @@ from pathlib import Path
 from evaluator.dataset_check._finding import Finding, Severity, error
 from evaluator.dataset_check._groups import age_findings, group_findings, size_findings, split_findings
 from evaluator.dataset_check._inputs import input_files, input_findings
-from evaluator.dataset_check._labels import read_truths, refusals
+from evaluator.dataset_check._labels import against_inputs, read_truths
 from evaluator.dataset_check._maps import MapCheck
 from evaluator.dataset_check._perfect import perfect_findings, scored, scored_alone
 from evaluator.manifest import Manifest, ManifestError, References, load_references
@@ -74,7 +74,7 @@ def _labelled(
     yield from truths.findings
     if isinstance(spec.tasks[task].kind.labels, Files):
         for case in manifest.cases:
-            yield from refusals(spec.tasks[task], case, input_files(case, root), truths.outputs)
+            yield from against_inputs(spec.tasks[task], case, input_files(case, root), rows, truths.outputs)
     yield from group_findings(rows, boards, ranked=ranked)
     if not truths.outputs or any(finding.severity is Severity.ERROR for finding in truths.findings):
         return

@@ -1,6 +1,7 @@
 """Labels in references.csv: read by the parser of scoring, and fit for what the boards make of them."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,12 +47,24 @@ def _said(problem: Exception, row: Reference, labels: Labels) -> str:
     return f"{row.place}: {str(problem).removeprefix(f'{row.place}: ')}"
 
 
-def refusals(
-    task: Task, case: ManifestCase, inputs: Mapping[str, Path], outputs: Mapping[str, Value]
+def against_inputs(
+    task: Task,
+    case: ManifestCase,
+    inputs: Mapping[str, Path],
+    references: References,
+    outputs: Mapping[str, Value],
 ) -> Iterator[Finding]:
-    """Whether the very output that a label asks for would be refused, as with a point outside of the image."""
+    """Whether a label contradicts its case's inputs, or an output of just what it asks for would be refused."""
     if case.case not in outputs:
         return
+    labels = task.kind.labels
+    if isinstance(labels, Files) and labels.contradicts is not None:
+        with suppress(InputUnreadable):  # which is said below, where it matters
+            said = labels.contradicts(
+                task.output, truth_of(references, case.case, task.output, labels), inputs
+            )
+            if said is not None:
+                yield error("reference_labels", said, case.case)
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"output{task.output.suffix}"
         path.write_bytes(encode(task, outputs[case.case]))

@@ -5,7 +5,8 @@ point of the truth has none of its own), shape (points,).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Annotated, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ MATERIAL = "points"
 Points = NDArray[np.void]
 
 _CELLS = 4_000_000  # of resamples by candidates at a time: 32 MB per intermediate array
+_PAIRS = 1_000_000  # of found and true points at a time: 24 MB per intermediate array
 _EXACTLY = 1e-9  # of a rate times a number of scans, which floats may miss
 _RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -87,10 +89,13 @@ def matched(found: Points, truth: Points, radius_mm: float) -> int:
 
     Points with names are put into pairs of one name only.
     """
-    from scipy.sparse import csr_array  # whoever checks outputs imports this module, and needs no scipy
+    from scipy.sparse import (  # whoever checks outputs imports this module, and needs no scipy
+        csr_array,
+        vstack,
+    )
     from scipy.sparse.csgraph import maximum_bipartite_matching
 
-    near = csr_array(np.isfinite(_distances(found, truth, radius_mm)))
+    near = vstack([csr_array(np.isfinite(block)) for block in _blocks(found, truth, radius_mm)], format="csr")
     return int((maximum_bipartite_matching(near, perm_type="column") >= 0).sum())
 
 
@@ -102,6 +107,13 @@ def detection_f1(
     if not len(called) and not len(truth):
         return both_empty
     return 2 * matched(called, truth, radius_mm) / (len(called) + len(truth))
+
+
+def _blocks(found: Points, truth: Points, radius_mm: float) -> Iterator[Values]:
+    """`_distances` of so many found points at a time that few megabytes hold them; one block where there are none."""
+    step = max(_PAIRS // max(len(truth), 1), 1)
+    for start in range(0, max(len(found), 1), step):
+        yield _distances(found[start : start + step], truth, radius_mm)
 
 
 def _distances(found: Points, truth: Points, radius_mm: float) -> Values:
@@ -122,11 +134,11 @@ def hits(found: Points, truth: Points, radius_mm: float) -> NDArray[np.int8]:
     all of those are taken already it counts for nothing, as in LUNA16 (A. A. A. Setio et al. 2017,
     https://doi.org/10.1016/j.media.2017.06.015). So what a point is does not depend on a threshold.
     """
-    distances = _distances(found, truth, radius_mm)
     kinds = np.zeros(len(found), np.int8)
     free = np.ones(len(truth), bool)
-    for number in np.argsort(-found["confidence"], kind="stable"):
-        near = distances[number]
+    order = np.argsort(-found["confidence"], kind="stable")
+    distances = chain.from_iterable(_blocks(found[order], truth, radius_mm))
+    for number, near in zip(order, distances, strict=True):
         if not np.isfinite(near).any():
             continue
         nearest = int(np.argmin(np.where(free, near, np.inf)))

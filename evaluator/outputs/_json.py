@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,8 +58,7 @@ def _not_finite(token: str) -> NoReturn:
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     merged = dict(pairs)
     if len(merged) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for place, key in enumerate(keys) if key in keys[:place])
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
         raise InvalidOutput(
             Check.JSON, "A key stands twice in one object of the output file.", f"{twice[:40]!r}"
         )
@@ -161,4 +161,8 @@ class Reading:
         return allowed.index(value)
 
     def _found(self, field: str) -> str:
-        return f"{self.place}: found {json.dumps(self.get(field))[:40]}"
+        value = self.get(field)
+        try:
+            return f"{self.place}: found {json.dumps(value)[:40]}"
+        except RecursionError:  # writing takes a level more than reading took
+            return f"{self.place}: found lists or objects that are nested too deeply to be shown"

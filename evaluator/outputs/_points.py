@@ -140,9 +140,10 @@ def _require_inside(output: PointsOutput, points: Points, inputs: Mapping[str, P
             inverse = np.linalg.inv(header.affine)
         except np.linalg.LinAlgError:
             raise InputUnreadable("an input has an affine that flattens it") from None
-        places = places @ inverse[:3, :3].T + inverse[:3, 3]
+        with np.errstate(over="ignore", invalid="ignore"):
+            places = places @ inverse[:3, :3].T + inverse[:3, 3]
     edge = 0.5 + (output.margin or 0)
-    outside = ((places < -edge) | (places > size - 1 + edge)).any(axis=1)
+    outside = ~((places >= -edge) & (places <= size - 1 + edge)).all(axis=1)  # so that NaN, an overflow, is
     if outside.any():
         first = points[outside][0]
         detail = (
@@ -192,7 +193,7 @@ def _read_label(output: PointsOutput, path: Path) -> Truth:
     with sentence_of_label():
         content = parse_json(read_text(path))
         whole = Reading(content if isinstance(content, dict) else {"points": content}, "the label")
-        whole.require(["points"], optional=["spacing_mm"])
+        whole.require(["points"], optional=["spacing_mm"] if output.unit == "voxel" else [])
         spacing = tuple(whole.numbers("spacing_mm", 3)) if whole.has("spacing_mm") else (1.0, 1.0, 1.0)
         if output.unit == "voxel" and not whole.has("spacing_mm"):
             raise InvalidOutput(
@@ -201,7 +202,19 @@ def _read_label(output: PointsOutput, path: Path) -> Truth:
         if not all(step > 0 for step in spacing):
             raise InvalidOutput(Check.RANGE, "A number of spacing_mm is not above 0.")
         points = _points(output, whole.get("points"), label=True)
-    return points, (spacing if output.unit == "voxel" else (1.0, 1.0, 1.0))  # type: ignore[return-value]
+    return points, spacing  # type: ignore[return-value]
+
+
+def _contradicts(output: PointsOutput, truth: Truth, inputs: Mapping[str, Path]) -> str | None:
+    """Where a label in voxels gives another spacing than the first input: all its millimetres would be wrong."""
+    if output.unit == "mm" or not inputs:
+        return None
+    affine = input_header(next(iter(inputs.values()))).affine
+    found = np.linalg.norm(affine[:3, :3].astype(np.float64), axis=0)
+    if np.allclose(found, truth[1], rtol=1e-3, atol=0):
+        return None
+    said, real = (" × ".join(f"{step:.4g}" for step in steps) for steps in (truth[1], found))
+    return f"its spacing_mm is {said}, and the image's is {real}; write the image's"
 
 
 def _perfect(output: PointsOutput, truth: Truth) -> Points:
@@ -256,7 +269,15 @@ KIND = Kind(
         _known_answer,
         "4635a51c43fcc39f7450941393d5e5ca06b10d8c10dd99cca1b94def2ea53e25",
     ),
-    Files(".json", ("points.json", "label.json"), _read_label, _perfect, case=_of_case, dataset=_of_dataset),
+    Files(
+        ".json",
+        ("points.json", "label.json"),
+        _read_label,
+        _perfect,
+        contradicts=_contradicts,
+        case=_of_case,
+        dataset=_of_dataset,
+    ),
     "evaluator.scoring._files:score_files",
     material=(MATERIAL,),
     one_number=None,

@@ -49,9 +49,12 @@ class TableColumn(Model):
     def _fits_its_type(self) -> Self:
         if (self.type == "category") != (len(self.values) > 1):
             raise ValueError(f"values: a category has two or more, and a {self.type} has none")
-        bounded = self.minimum is not None or self.maximum is not None
-        if bounded and self.type not in ("number", "integer"):
+        bounds = [bound for bound in (self.minimum, self.maximum) if bound is not None]
+        if bounds and self.type not in ("number", "integer"):
             raise ValueError(f"minimum and maximum are of numbers, and {self.name} is a {self.type}")
+        whole = all(bound.is_integer() and abs(bound) <= _LARGEST_WHOLE for bound in bounds)
+        if self.type == "integer" and not whole:
+            raise ValueError("minimum and maximum of an integer are whole numbers up to 2^53")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum:g} is above maximum {self.maximum:g}; no number fits")
         return self
@@ -157,8 +160,10 @@ def _cell(column: TableColumn, record: Reading) -> float:
 
 
 def _same(one: Record, other: Record) -> bool:
-    size = float(np.nan_to_num(np.abs([one, other])).max())
-    return bool(np.allclose(one, other, rtol=0, atol=TOLERANCE * max(1.0, size), equal_nan=True))
+    """Column by column, so that a large number in one excuses no other."""
+    a, b = np.array(one), np.array(other)
+    near = np.abs(a - b) <= TOLERANCE * np.maximum(1.0, np.maximum(np.abs(a), np.abs(b)))
+    return bool((near | (np.isnan(a) & np.isnan(b))).all())
 
 
 def _read_label(output: TableOutput, path: Path) -> Record:

@@ -92,6 +92,7 @@ class Files:
 
     files: names of a case's label in a folder to import, the usual one first.
     read: the truth in a file; raises `evaluator.outputs.TruthError` with a predicate. perfect: the best output for it.
+    contradicts: what a truth says that the inputs of its case (key → file) do not, as a sentence.
     reached: whether that gets the best value of a metric, from what the metric chose; it does where this is None.
     case: what metrics of single cases compare: the output's and the truth's side, and the mm of a step along each axis;
     None where the kind has no such metrics.
@@ -107,6 +108,7 @@ class Files:
     reached: Callable[[Any], bool] | None = None
     case: Callable[[Any, Any, Any], tuple[Any, Any, tuple[float, ...]]] | None = None
     dataset: Callable[[Any, Any, Sequence[Any], Sequence[Any], Missing], tuple[Any, Any]] | None = None
+    contradicts: Callable[[Any, Any, Mapping[str, Path]], str | None] | None = None
 
 
 Labels = Cells | Cohorts | Maps | Files

@@ -228,6 +228,23 @@ def test_a_wrong_label_is_named_with_its_case_and_field(
     assert any(says in one.message for one in errors), found
 
 
+@pytest.mark.parametrize(("spacing", "sound"), [([1, 1, 2], True), ([1, 1, 1], False), ([2, 1, 1], False)])
+def test_a_label_in_voxels_of_another_size_than_the_image_s_is_refused(
+    spacing: list[float], sound: bool, tmp_path: Path
+) -> None:
+    spec, manifest = dataset("detection", tmp_path, "lesions", 2)
+    lesions = spec.tasks["lesions"]
+    output = lesions.output.model_copy(update={"unit": "voxel", "margin": None})
+    spec = spec.model_copy(
+        update={"tasks": {**spec.tasks, "lesions": lesions.model_copy(update={"output": output})}}
+    )
+    for label in tmp_path.glob("*.json"):
+        label.write_text(json.dumps({"points": json.loads(label.read_text()), "spacing_mm": spacing}))
+    found = check_dataset(spec, "lesions", manifest, root=tmp_path, references=tmp_path)
+    errors = [finding.message for finding in found if finding.severity == "error"]
+    assert [f"its spacing_mm is {spacing[0]}" in error for error in errors] == ([] if sound else [True, True])
+
+
 def test_tables_are_scored_by_column_and_a_missing_output_as_declared(tmp_path: Path) -> None:
     spec, manifest = dataset("survival", tmp_path, 9)
     labels = [json.loads((tmp_path / f"{case}.json").read_text()) for case in manifest.names]

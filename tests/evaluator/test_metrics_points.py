@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -154,3 +155,27 @@ def test_resamples_are_the_metric_of_the_repeated_cases(name: str) -> None:
             for rate in rates
         ]
         assert value == pytest.approx(np.mean(slow))
+
+
+def test_many_points_are_matched_in_little_memory_as_they_are_all_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chance = np.random.default_rng(3)
+    truth, found = np.zeros(500, POINT), np.zeros(30_000, POINT)
+    for axis in "xyz":
+        truth[axis], found[axis] = chance.uniform(0, 100, 500), chance.uniform(0, 100, 30_000)
+    found["confidence"] = chance.uniform(size=30_000)
+    truth["radius"] = np.nan
+    tracemalloc.start()
+    kinds, pairs = hits(found, truth, 4), matched(found, truth, 4)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6, "each with each at once takes seven times as much"
+    monkeypatch.setattr("evaluator.metrics.points._PAIRS", 10**9)
+    assert np.array_equal(hits(found[:3000], truth, 4), _in_small_blocks(found[:3000], truth, monkeypatch))
+    assert (kinds == 1).sum() <= pairs <= 500
+
+
+def _in_small_blocks(found: Any, truth: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr("evaluator.metrics.points._PAIRS", 7000)
+    return hits(found, truth, 4)

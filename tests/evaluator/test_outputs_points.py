@@ -119,6 +119,15 @@ def test_points_lie_in_the_image_where_the_task_says_so(
     assert checked(task(unit=unit), [point(*place) for place in outside], tmp_path).valid
 
 
+def test_a_point_whose_voxel_overflows_lies_outside_of_an_oblique_image(tmp_path: Path) -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = np.linalg.inv(np.array([[2, 2, -2], [2, -2, 2], [-2, 2, 2]]))
+    path = tmp_path / "t1.nii.gz"
+    Nifti1Image(np.zeros((4, 4, 4), np.uint8), affine).to_filename(path)
+    found = checked(task(margin=0), [point(1.7e308, 1.7e308, 1.7e308)], tmp_path, {"t1": path})
+    assert (found.valid, found.check) == (False, "range")
+
+
 def test_an_image_that_cannot_be_read_is_nobodys_wrong_output(tmp_path: Path) -> None:
     (tmp_path / "t1.nii.gz").write_bytes(b"no image")
     with pytest.raises(InputUnreadable):
@@ -195,6 +204,7 @@ def test_a_label_is_a_list_without_confidences_or_has_the_size_of_a_voxel_too(tm
         (task(unit="voxel"), {"points": [], "spacing_mm": [1, 0, 1]}, "not above 0"),
         (task(unit="voxel"), {"points": [], "spacing_mm": 1}, "no list of 3 numbers"),
         (LANDMARKS, [point(name="tip")], '(point 1: found "tip")'),
+        (task(), {"points": [], "spacing_mm": [1, 1, 1]}, "none of the task's (the label: 'spacing_mm')"),
     ],
 )
 def test_a_label_that_is_none_says_where_and_why(

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from evaluator.outputs import NotCanonical, TruthError, agree, check_output, decode, encode
+from evaluator.outputs import InvalidOutput, NotCanonical, TruthError, agree, check_output, decode, encode
+from evaluator.outputs._json import parse_json
 from evaluator.spec import Files, Task
 
 INPUT = {"key": "t1", "flag": "--t1", "file": "t1.nii.gz"}
@@ -116,6 +118,34 @@ def test_answers_agree_up_to_rounding_in_numbers_alone(tmp_path: Path) -> None:
     assert agree(TASK, encoded(lesions=None), encoded(lesions=None))
 
 
+def test_a_large_number_in_one_column_excuses_no_other_one(tmp_path: Path) -> None:
+    def encoded(**changes: Any) -> bytes:
+        return encode(TASK, checked(WHOLE | {"lesions": 10**6} | changes, tmp_path).value)
+
+    assert agree(TASK, encoded(), encoded(risk=0.500001, lesions=10**6 + 1))
+    for changes in ({"risk": 0.9}, {"age": 64}, {"grade": "low"}, {"recurs": True}):
+        assert not agree(TASK, encoded(), encoded(**changes)), changes
+
+
+def test_lists_in_lists_get_a_verdict_at_any_depth(tmp_path: Path) -> None:
+    """Also where reading them just does not run out of depth, and showing what was found would."""
+    for depth in range(800, 1100):
+        content = b'{"age": ' + b"[" * depth + b"]" * depth + b"}"
+        assert checked(content, tmp_path).check in ("json", "fields", "decimal_float")
+        content = content.replace(b"age", b"risk").replace(
+            b"}", b', "age": 1, "grade": "low", "recurs": true}'
+        )
+        assert checked(content, tmp_path).check in ("json", "decimal_float")
+
+
+def test_a_key_that_stands_twice_among_many_is_found_at_once() -> None:
+    keys = [f"{number:x}" for number in range(200_000)]
+    began = process_time()
+    with pytest.raises(InvalidOutput, match="stands twice"):
+        parse_json("{" + ",".join(f'"{key}":1' for key in (*keys, keys[-1])) + "}")
+    assert process_time() - began < 20, "comparing each with each takes a quarter of an hour"
+
+
 def labelled(content: object, folder: Path) -> Any:
     path = folder / "label.json"
     path.write_text(json.dumps(content))
@@ -151,6 +181,8 @@ def test_a_label_that_is_none_says_which_field_and_why(content: object, words: s
         ([{"name": "a", "values": ["x", "y"]}], [], "a number has none"),
         ([{"name": "a", "type": "boolean", "minimum": 0}], [], "minimum and maximum are of numbers"),
         ([{"name": "a", "minimum": 2, "maximum": 1}], [], "above maximum"),
+        ([{"name": "a", "type": "integer", "minimum": 0.4, "maximum": 0.6}], [], "are whole numbers"),
+        ([{"name": "a", "type": "integer", "minimum": 1e300}], [], "are whole numbers"),
     ],
 )
 def test_columns_that_make_no_sense_are_refused(columns: list[Any], known: list[Any], words: str) -> None:

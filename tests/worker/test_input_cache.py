@@ -216,3 +216,19 @@ def test_a_worker_whose_token_is_revoked_keeps_no_input(lab: LeaseServer, start:
         assert runner.refused
         until(lambda: "inputs_wiped" in [entry["event"] for entry in logged])
     until(lambda: not list((folder / "worker" / "scratch").glob("*/*")))
+
+
+def test_what_somebody_else_put_into_the_folder_is_left_alone_and_hinders_nothing(tmp_path: Path) -> None:
+    other, root = tmp_path / "other", tmp_path / "cache"
+    other.write_bytes(b"of somebody else")
+    other.chmod(0o644)
+    root.mkdir()
+    (root / "link").symlink_to(other)
+    (root / "dangling").symlink_to(tmp_path / "nothing")
+    (root / "folder").mkdir()
+    cache, downloads = InputCache(root, 100), Downloads()
+    assert stat.S_IMODE(other.stat().st_mode) == 0o644, "a link is not followed"
+    for number in range(3):
+        downloads.bring(cache, downloads.add(bytes([number]) * 80), tmp_path / str(number))
+    assert cache.wipe() == Wiped(1, 80)
+    assert {path.name for path in root.iterdir() if not path.suffix} == {"link", "dangling", "folder"}

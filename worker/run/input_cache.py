@@ -90,7 +90,13 @@ class InputCache:
         return Wiped(sum(size is not None for size in sizes), sum(size or 0 for size in sizes))
 
     def _files(self) -> list[Path]:
-        return [path for path in self._root.iterdir() if not path.suffix]
+        """What is kept; links and folders that somebody put here are none of it, and never followed."""
+        with os.scandir(self._root) as entries:
+            return [
+                Path(entry)
+                for entry in entries
+                if entry.is_file(follow_symlinks=False) and "." not in entry.name
+            ]
 
     def _link(self, sha256: str, target: Path) -> bool:
         try:
