@@ -10,6 +10,7 @@ from evaluator.metrics._errors import NotScored
 from evaluator.metrics._of_datasets import _fixed, _Pearson
 from evaluator.metrics._plugin import DatasetData, DatasetMetric, Values
 from evaluator.metrics.influence import of_mean
+from evaluator.metrics.intervals import FISHER
 from evaluator.metrics.weighted import is_one_value
 from evaluator.resampling import Counts
 
@@ -65,6 +66,6 @@ METRICS = (
     DatasetMetric(
         "concordance_correlation", "higher", -1, 1, -1, _Concordance,
         lambda data, _: concordance_correlation(data.labels, data.scores), _fixed, _influence,
-        weighted=_weighted, reads="numbers", title="concordance correlation",
+        weighted=_weighted, reads="numbers", title="concordance correlation", interval=FISHER,
     ),
 )  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from evaluator.metrics import own_intervals
 from evaluator.metrics._arrays import binary_scores
 from evaluator.metrics._errors import NotScored
 from evaluator.metrics._of_datasets import _opposite, _Threshold
@@ -120,11 +121,11 @@ def _of_all(
 METRICS = (
     DatasetMetric(
         "sensitivity", "higher", 0, 1, 0, _Threshold, _of_all(sensitivity, _LACKING[True]), _opposite, _moves(True),
-        weighted=sensitivity, reads="binary", title="sensitivity",
+        weighted=sensitivity, reads="binary", title="sensitivity", own_interval=own_intervals.of_sensitivity,
     ),
     DatasetMetric(
         "specificity", "higher", 0, 1, 0, _Threshold, _of_all(specificity, _LACKING[False]), _opposite, _moves(False),
-        weighted=specificity, reads="binary", title="specificity",
+        weighted=specificity, reads="binary", title="specificity", own_interval=own_intervals.of_specificity,
     ),
     DatasetMetric(
         "sensitivity_at_specificity", "higher", 0, 1, 0, _AtSpecificity, _of_all(sensitivity_at_specificity, _BOTH),

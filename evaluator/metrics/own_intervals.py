@@ -61,6 +61,18 @@ def of_balanced_accuracy(data: DatasetData, parameters: Any, draws: Draws) -> Me
     return _of_recalls(data.labels, called, draws)
 
 
+def of_sensitivity(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval:
+    return _of_calls(data.labels == 1, data.scores >= parameters.threshold, draws)
+
+
+def of_specificity(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval:
+    return _of_calls(data.labels == 0, data.scores < parameters.threshold, draws)
+
+
+def _of_calls(cases: NDArray[np.bool_], right: NDArray[np.bool_], draws: Draws) -> MetricInterval:
+    return mean_of_shares([share_of(right[cases], draws.units[cases])], draws.level)
+
+
 def of_macro_recall(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval:
     return _of_recalls(data.labels, data.scores.argmax(axis=1), draws)
 

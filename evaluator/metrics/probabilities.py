@@ -12,6 +12,7 @@ from evaluator.metrics import influence
 from evaluator.metrics._of_datasets import _Bins, _next_class, _opposite
 from evaluator.metrics._plugin import DatasetData, DatasetMetric, Parameters, Values
 from evaluator.metrics.calibration import bin_of, binary_probabilities, class_probabilities
+from evaluator.metrics.intervals import LOG
 from evaluator.metrics.weighted import weighted_mean
 from evaluator.resampling import Counts
 
@@ -147,12 +148,12 @@ def _part(weighted: Callable[[DatasetData, Counts, Any], Values]) -> Callable[[D
 METRICS = (
     DatasetMetric(
         "log_loss", "lower", 0, math.inf, math.inf, _LogLoss, _mean(_losses), _opposite, _moves(_losses),
-        weighted=_weighted(_losses), test="t", reads="binary", title="log loss",
+        weighted=_weighted(_losses), test="t", reads="binary", title="log loss", interval=LOG,
     ),
     DatasetMetric(
         "class_log_loss", "lower", 0, math.inf, math.inf, _LogLoss, _mean(_class_losses), _next_class,
         _moves(_class_losses),
-        weighted=_weighted(_class_losses), test="t", reads="classes", title="log loss",
+        weighted=_weighted(_class_losses), test="t", reads="classes", title="log loss", interval=LOG,
     ),
     DatasetMetric(
         "brier_reliability", "lower", 0, 1, 1, _Bins, _part(_reliability), _opposite,

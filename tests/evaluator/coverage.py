@@ -1,15 +1,15 @@
 """Data whose truth is known, and how often the intervals that are published of them hold it."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from evaluator.metrics import CaseMetric, DatasetData
-from evaluator.metrics.fairness import Comparison
+from evaluator.metrics.fairness import GroupComparison
 from evaluator.metrics.influence import of_mean
 from evaluator.metrics.registry import lookup
 from evaluator.metrics.resampled import auroc_replicates
@@ -72,6 +72,7 @@ class World:
     metric: str
     drawn: Callable[[np.random.Generator, Design], Any]
     stratified: bool = True
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def truth(self, design):
         """The value of so many cases that no other matters."""
@@ -80,7 +81,7 @@ class World:
         plugin = lookup(self.metric)
         if isinstance(plugin, CaseMetric):
             return float(np.mean(large))
-        return plugin.score(large, plugin.parse({}))
+        return plugin.score(large, plugin.parse(self.given))
 
 
 def covered(world, design, runs, seed=1):
@@ -96,7 +97,10 @@ def covered(world, design, runs, seed=1):
 
 def covered_fairness(apart, cases, runs):
     """How often the interval of fairness holds it: two variables, one of which has groups that lie `apart`."""
-    stream, metric = np.random.default_rng(1), BoundMetric(lookup("fairness"), Comparison(of="ovr_auroc"), "")
+    stream, metric = (
+        np.random.default_rng(1),
+        BoundMetric(lookup("fairness"), GroupComparison(of="ovr_auroc"), ""),
+    )
     labels, held = np.arange(cases) % 2, 0
     for _ in range(0, runs, SHARED):
         counts = draw_counts(
@@ -126,7 +130,7 @@ def _intervals(world, found, sample):
             drawn, moved = weighted_mean(values, sample.counts), of_mean(values)
             yield _ends(interval_of(plugin, values.mean(), drawn, sample, moved))
         return
-    parameters, together = plugin.parse({}), None
+    parameters, together = plugin.parse(world.given), None
     if world.metric == "auroc":  # all at once, as it takes the longest
         together = auroc_replicates(found[0].labels, np.array([one.scores for one in found]), sample.counts)
     for number, data in enumerate(found):
@@ -248,6 +252,23 @@ WORLDS = {
     "pearson 0.85": World("pearson", _correlated(0.85), False),
     "spearman 0.4": World("spearman", _correlated(0.4), False),
     "spearman 0.85": World("spearman", _correlated(0.85), False),
+    "mcc": World("mcc", _scores(0.80, _logistic)),
+    "kappa": World("kappa", _scores(0.80, _logistic)),
+    "sensitivity": World("sensitivity", _scores(0.80, _logistic)),
+    "specificity": World("specificity", _scores(0.95, _logistic)),
+    "sensitivity_at_specificity": World(
+        "sensitivity_at_specificity", _scores(0.80), given={"specificity": 0.8}
+    ),
+    "specificity_at_sensitivity": World(
+        "specificity_at_sensitivity", _scores(0.80), given={"sensitivity": 0.8}
+    ),
+    "log_loss": World("log_loss", _scores(0.80, _logistic)),
+    "brier_reliability": World("brier_reliability", _scores(0.80, lambda s: _logistic(2 * s))),
+    "brier_resolution": World("brier_resolution", _scores(0.80, _logistic)),
+    "class_mcc": World("class_mcc", _classes(1.2)),
+    "class_kappa": World("class_kappa", _classes(1.2)),
+    "class_log_loss": World("class_log_loss", _classes(1.2)),
+    "concordance_correlation": World("concordance_correlation", _correlated(0.85), False),
     "concordance": World("concordance", _survived(1.0), False),
     "dice": World("dice", _cases(_shares(0.0)), False),
     "dice, half of them 0": World("dice", _cases(_shares(0.5)), False),

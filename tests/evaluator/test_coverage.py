@@ -37,6 +37,10 @@ def test_every_metric_of_whole_datasets_and_of_cases_is_simulated():
     simulated = {world.metric for world in WORLDS.values()}
     shaped_like_dice = {
         "surface_dice",
+        "boundary_iou",
+        "cldice",
+        "lesion_dice",
+        "panoptic_quality",
         "lesion_f1",
         "lesion_sensitivity",
         "detection_f1",
