@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evaluator.manifest import ManifestError
 from evaluator.metrics import DatasetData
-from evaluator.metrics.fairness import INTERVAL_NOTE, Comparison
+from evaluator.metrics.fairness import INTERVAL_NOTE, GroupComparison
 from evaluator.metrics.influence import of_mean
 from evaluator.metrics.intervals import BCA, FISHER, LOG, LOGIT, NARROW, WIDE, Estimate, freedom
 from evaluator.metrics.own_intervals import Share, mean_of_shares
@@ -171,7 +171,7 @@ def fair(stream, cases, apart):
 
 def test_intervals_of_fairness_hold_perfect_fairness_which_resamples_never_reach():
     stream, fairness = np.random.default_rng(7), lookup("fairness")
-    metric = BoundMetric(fairness, Comparison(of="ovr_auroc"), "fairness")
+    metric = BoundMetric(fairness, GroupComparison(of="ovr_auroc"), "fairness")
     held = by_resamples = 0
     for run in range(40):
         tested = fair(stream, 120, 0)
@@ -190,7 +190,7 @@ def test_intervals_of_fairness_exclude_what_the_groups_contradict():
     tested = fair(np.random.default_rng(8), 600, 0.24)
     counts = draw_counts(range(600), tested.labels.tolist(), resamples=200, digest="sha256:a")
     sample = Sample(counts, np.arange(600), 0.95, np.arange(600))
-    metric = BoundMetric(lookup("fairness"), Comparison(of="ovr_auroc"), "fairness")
+    metric = BoundMetric(lookup("fairness"), GroupComparison(of="ovr_auroc"), "fairness")
     found = joined_bounds(metric, [tested], sample)
     assert found.high < 1
     further = joined_bounds(metric, [tested], sample, moved=0.3)
