@@ -14,15 +14,28 @@ from evaluator.digests import EQUAL, metric_digest, same_values
 from evaluator.metrics import registry
 from evaluator.spec import Metric
 from tests.evaluator.datasets import fomo26
-from tests.evaluator.test_metrics_kept import BINARY, CLASSES, LANDMARKS, MAPS, NUMBERS, POINTS, SURVIVAL
+from tests.evaluator.test_metrics_kept import (
+    AGREEMENT,
+    BINARY,
+    CALLS,
+    CLASS_CALLS,
+    CLASSES,
+    LANDMARKS,
+    MAPS,
+    NUMBERS,
+    POINTS,
+    SURVIVAL,
+)
+
+OF_NUMBERS, OF_CLASSES = (*BINARY, *CALLS, *NUMBERS, *AGREEMENT), (*CLASSES, *CLASS_CALLS)
 
 OF_KIND = {
-    "number": (*BINARY, *NUMBERS),
-    "scores": CLASSES,
-    "embedding": CLASSES,
+    "number": OF_NUMBERS,
+    "scores": OF_CLASSES,
+    "embedding": OF_CLASSES,
     "segmentation": tuple(MAPS),
     "points": (*POINTS, *LANDMARKS),
-    "table": (*BINARY, *CLASSES, *NUMBERS, *SURVIVAL),
+    "table": (*OF_NUMBERS, *OF_CLASSES, *SURVIVAL),
 }
 COMPARED = ("number", "scores", "embedding")
 
