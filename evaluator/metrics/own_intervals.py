@@ -14,6 +14,10 @@ from evaluator.metrics.calibration import bin_of
 from evaluator.metrics.intervals import LOGIT, MetricInterval, Pair
 from evaluator.metrics.weighted import average_precisions
 
+BINNED = (
+    "Bins of few cases make it larger than it is, and resamples more so: an interval of them would miss it."
+)
+
 
 @dataclass(frozen=True)
 class Share:
@@ -126,6 +130,11 @@ def _of_precision(own: NDArray[np.bool_], scores: NDArray[np.float64], draws: Dr
     reach = NormalDist().inv_cdf((1 + draws.level) / 2) * error * LOGIT.scale.slope(value)
     centre = LOGIT.scale.to(value)
     return MetricInterval(LOGIT.scale.back(centre - reach), LOGIT.scale.back(centre + reach), method="logit")
+
+
+def of_parts(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval:
+    """None: both parts of the Brier score come out too large with few cases in a bin, and in resamples once more."""
+    return MetricInterval(note=BINNED)
 
 
 def of_calibration(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from evaluator.metrics import influence
+from evaluator.metrics import influence, own_intervals
 from evaluator.metrics._of_datasets import _Bins, _next_class, _opposite
 from evaluator.metrics._plugin import DatasetData, DatasetMetric, Parameters, Values
 from evaluator.metrics.calibration import bin_of, binary_probabilities, class_probabilities
@@ -157,11 +157,11 @@ METRICS = (
     ),
     DatasetMetric(
         "brier_reliability", "lower", 0, 1, 1, _Bins, _part(_reliability), _opposite,
-        weighted=_reliability, reads="binary", title="reliability",
+        weighted=_reliability, reads="binary", title="reliability", own_interval=own_intervals.of_parts,
     ),
     DatasetMetric(
         "brier_resolution", "higher", 0, math.inf, 0, _Bins, _part(_resolution), _opposite, _moves_resolution,
-        weighted=_resolution, reads="binary", title="resolution",
+        weighted=_resolution, reads="binary", title="resolution", own_interval=own_intervals.of_parts,
     ),
 )  # fmt: skip
 """Reliability has no influence: at 0, which is what models strive for, it has no slope, so ψ would say too little.

@@ -263,8 +263,6 @@ WORLDS = {
         "specificity_at_sensitivity", _scores(0.80), given={"sensitivity": 0.8}
     ),
     "log_loss": World("log_loss", _scores(0.80, _logistic)),
-    "brier_reliability": World("brier_reliability", _scores(0.80, lambda s: _logistic(2 * s))),
-    "brier_resolution": World("brier_resolution", _scores(0.80, _logistic)),
     "class_mcc": World("class_mcc", _classes(1.2)),
     "class_kappa": World("class_kappa", _classes(1.2)),
     "class_log_loss": World("class_log_loss", _classes(1.2)),
