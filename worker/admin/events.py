@@ -1,6 +1,5 @@
 """`proctor-admin events`: who changed what, when and why."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,8 +7,10 @@ import typer
 from contract.events import EventOut, Subject
 from evaluator.terminal import say
 from server.admin.event_log import Asked, events
+from server.admin.pages import gathered
 from server.clock import now
 from worker.admin.context import settings_of, work
+from worker.admin.options import Data
 from worker.admin.submissions import moment_given
 from worker.admin.tables import Listing, moment, show, show_json
 
@@ -32,25 +33,18 @@ def list_events(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/events answers.")] = False,
-    data: Annotated[
-        Path | None, typer.Option(help="The installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Who changed what, when and why, newest first."""
-    rows: list[EventOut] = []
     with work(settings_of(data)) as session:
         begin = None if since is None else moment_given(since, now(session))
         asked = Asked(subject, id_, actor, new, code, begin)
-        page = events(session, asked, limit=limit)
-        rows += page.items
-        while page.next is not None and len(rows) < limit:
-            page = events(session, asked, after=page.next, limit=limit - len(rows))
-            rows += page.items
+        page = gathered(lambda after, most: events(session, asked, after=after, limit=most), limit)
     if as_json:
-        show_json([event.model_dump(mode="json") for event in rows])
+        show_json([event.model_dump(mode="json") for event in page.items])
         return
     listing = Listing(("at (UTC)", "of", "id", "what", "by", "why"), prose=frozenset(("what", "why")))
-    for event in rows:
+    for event in page.items:
         at, of = moment(event.created_at, seconds=True), event.subject.replace("_", " ")
         listing.add(at, of, str(event.subject_id), sentence(event), event.actor, event.why or "")
     show(listing, otherwise="Nothing happened that this asks for.")

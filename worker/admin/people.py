@@ -9,12 +9,12 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from contract.accounts import Email, Password
-from contract.admin import PersonOut
 from evaluator.terminal import say
 from server.accounts import access, hashing, passwords, service
 from server.accounts.models import Account
 from server.accounts.schemas import Name
 from server.admin import people
+from server.admin.pages import gathered
 from server.admin.workers import revoke_made_by
 from server.closing import service as closing
 from server.settings import Settings
@@ -25,7 +25,6 @@ from worker.admin.tables import Listing, moment, show, show_json
 
 app = typer.Typer()
 Mail = Annotated[str, typer.Argument(metavar="MAIL", help="The person's e-mail address.")]
-_PAGE = 200
 
 
 @app.command("people")
@@ -36,12 +35,9 @@ def list_people(
 ) -> None:
     """Everybody with an account: address, name, teams, and when they were last seen."""
     with work(settings_of(data)) as session:
-        persons: list[PersonOut] = []
-        page = people.people(session, find=find, limit=_PAGE)
-        persons += page.items
-        while page.next is not None:
-            page = people.people(session, find=find, after=page.next, limit=_PAGE)
-            persons += page.items
+        persons = gathered(
+            lambda after, most: people.people(session, find=find, after=after, limit=most)
+        ).items
     if as_json:
         show_json([person.model_dump(mode="json") for person in persons])
         return

@@ -1,6 +1,7 @@
 """`proctor-admin submissions` and `show`: what was submitted, and what became of one."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from contract.statuses import EvaluationStatus
 from evaluator.terminal import Console, say
 from server.admin.evaluations import Wanted, evaluations, log_of, shown
 from server.admin.find import evaluation_or_submission
+from server.admin.pages import gathered
 from server.clock import now
 from server.queue.waiting import Which
 from worker.admin.context import fail, settings_of, work
@@ -43,19 +45,14 @@ def list_submissions(
     data: Data = None,
 ) -> None:
     """What was submitted, a row per task, newest first."""
-    rows: list[EvaluationRow] = []
     with work(settings_of(data)) as session:
         which = Which(challenge, phase, track, task, team)
         wanted = Wanted(which, status, None if since is None else moment_given(since, now(session)), id_)
-        page = evaluations(session, wanted, limit=limit)
-        rows += page.items
-        while page.next is not None and len(rows) < limit:
-            page = evaluations(session, wanted, after=page.next, limit=limit - len(rows))
-            rows += page.items
+        page = gathered(lambda after, most: evaluations(session, wanted, after=after, limit=most), limit)
     if as_json:
-        show_json([row.model_dump(mode="json") for row in rows])
+        show_json([row.model_dump(mode="json") for row in page.items])
         return
-    show(evaluations_table(rows), otherwise="Nothing was submitted that this asks for.")
+    show(evaluations_table(page.items), otherwise="Nothing was submitted that this asks for.")
     if page.next is not None:
         say(f"The newest {limit} are shown; --limit shows more.", err=True)
 
@@ -73,7 +70,7 @@ def moment_given(text: str, at: datetime) -> datetime:
     return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
-def evaluations_table(rows: list[EvaluationRow]) -> Listing:
+def evaluations_table(rows: Sequence[EvaluationRow]) -> Listing:
     """One row per evaluation."""
     heads = ("evaluation", "team", "of", "status", "since (UTC)")
     table = Listing(heads)

@@ -1,17 +1,18 @@
 """`proctor-admin teams`: who takes part, and how each team stands."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from contract.admin import TeamRow
 from server.admin import people
+from server.admin.pages import gathered
 from worker.admin.context import settings_of, work
 from worker.admin.options import Data
 from worker.admin.tables import Listing, moment, show, show_json
 
 app = typer.Typer()
-_PAGE = 200
 
 
 @app.command("teams")
@@ -23,19 +24,16 @@ def list_teams(
 ) -> None:
     """Every team: its id, members, standing, submissions and attempts."""
     with work(settings_of(data)) as session:
-        rows: list[TeamRow] = []
-        page = people.teams(session, challenge=challenge, find=find, limit=_PAGE)
-        rows += page.items
-        while page.next is not None:
-            page = people.teams(session, challenge=challenge, find=find, after=page.next, limit=_PAGE)
-            rows += page.items
+        rows = gathered(
+            lambda after, most: people.teams(session, challenge=challenge, find=find, after=after, limit=most)
+        ).items
     if as_json:
         show_json([team.model_dump(mode="json") for team in rows])
     else:
         show(teams_table(rows), otherwise="There is no such team." if find else "There is no team yet.")
 
 
-def teams_table(rows: list[TeamRow]) -> Listing:
+def teams_table(rows: Sequence[TeamRow]) -> Listing:
     """One row per team."""
     heads = (
         "team",
