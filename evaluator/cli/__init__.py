@@ -6,13 +6,14 @@ import sys
 import typer
 
 from evaluator.cli._ending import ended
+from evaluator.cli.calibrate import calibrate_command
 from evaluator.cli.check import check_command
 from evaluator.cli.rank import rank_command
 from evaluator.cli.report import report_command
 from evaluator.cli.score import score_command
 from evaluator.terminal import CommandGroup
 
-_HELP = """Check outputs, score them, rank scores, and report.
+_HELP = """Check outputs, score them, rank scores, report, and simulate what was reported.
 
 Exit code 0: done. 1: the outputs or scores are not acceptable. 2: the call, the challenge file or the data are wrong.
 Each command's help says more.
@@ -23,6 +24,7 @@ app.command("check")(check_command)
 app.command("score")(score_command)
 app.command("rank")(rank_command)
 app.command("report")(report_command)
+app.command("calibrate")(calibrate_command)
 
 
 def main(prog_name: str = "proctor-evaluator") -> None:

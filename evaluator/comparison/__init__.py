@@ -1,8 +1,10 @@
 """How sure a ranking is: intervals of places, tests between submissions, and what would change it."""
 
+from evaluator.comparison._centres import centres
 from evaluator.comparison._challenger import challenger_csv
 from evaluator.comparison._compare import certain_places, compare_track
 from evaluator.comparison._entrants import Entrant, bootstraps_of, datasets_of, paired_replicates, rows_of
+from evaluator.comparison._errors import Errors, errors_of, influence_of
 from evaluator.comparison._pairwise import (
     holm,
     influence_test,
@@ -34,8 +36,10 @@ from evaluator.comparison._published import (
     schemas,
 )
 from evaluator.comparison._rank_sets import RankSets, rank_sets
-from evaluator.comparison._read import read_entrants
+from evaluator.comparison._read import read_entrants, read_report
 from evaluator.comparison._resamples import case_counts, rank_resamples
+from evaluator.comparison._sure import SurePlaces, sure_places
+from evaluator.comparison._track import Track
 from evaluator.comparison._what_if import Reordering, Variant, WithoutTeam, leave_one_out, rule_sensitivity
 
 __all__ = [
@@ -44,6 +48,7 @@ __all__ = [
     "CertainPlaces",
     "ComparisonFile",
     "Entrant",
+    "Errors",
     "MetricTests",
     "PairTest",
     "PrizeAward",
@@ -52,7 +57,9 @@ __all__ = [
     "RankSets",
     "Reordering",
     "Rule",
+    "SurePlaces",
     "TeamPlace",
+    "Track",
     "TrackComparison",
     "Variant",
     "WeightChange",
@@ -60,11 +67,14 @@ __all__ = [
     "awarded",
     "bootstraps_of",
     "case_counts",
+    "centres",
     "certain_places",
     "challenger_csv",
     "compare_track",
     "datasets_of",
+    "errors_of",
     "holm",
+    "influence_of",
     "influence_test",
     "kendall_tau",
     "leave_one_out",
@@ -75,10 +85,12 @@ __all__ = [
     "rank_resamples",
     "rank_sets",
     "read_entrants",
+    "read_report",
     "rows_of",
     "rule_sensitivity",
     "schemas",
     "signed_rank_test",
     "step_down",
+    "sure_places",
     "tie_groups",
 ]

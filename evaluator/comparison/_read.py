@@ -121,11 +121,18 @@ def _attempt(challenge: Challenge, folder: Path) -> dict[str, Report]:
                 f"{folder.name}/{path.name}: there is no board {path.stem!r}; "
                 f"the boards are {', '.join(challenge.boards)}"
             )
-        reports[path.stem] = _report(challenge, path)
+        reports[path.stem] = read_report(challenge, path, path.stem)
     return reports
 
 
-def _report(challenge: Challenge, path: Path) -> Report:
+def read_report(challenge: Challenge, path: Path, board: str | None = None) -> Report:
+    """One report of `score`; `board`: which it has to be of.
+
+    Raises:
+        RankingError: it cannot be read, is no report, or not of a board of this challenge file; a value lies outside
+            of its metric's range.
+        ScorerFailed: a metric failed in it.
+    """
     place = str(path)  # an attempt has a directory of its own, and the team is above that
     try:
         report = Report.model_validate_json(path.read_bytes())
@@ -133,8 +140,12 @@ def _report(challenge: Challenge, path: Path) -> Report:
         raise RankingError(f"{place}: cannot be read: {error.strerror}") from None
     except ValidationError as error:
         raise RankingError(f"{place}: not a report: {_first(error)}") from None
-    if report.board != path.stem:
+    if board is not None and report.board != board:
         raise RankingError(f"{place}: this is the report of {report.board}")
+    if report.board not in challenge.boards:
+        raise RankingError(
+            f"{place}: there is no board {report.board!r}; the boards are {', '.join(challenge.boards)}"
+        )
     if set(report.metrics) != set(challenge.boards[report.board].metrics):
         raise RankingError(f"{place}: its metrics are not those of {report.board} in this challenge file")
     for key, metric in report.metrics.items():

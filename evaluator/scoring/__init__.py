@@ -1,8 +1,11 @@
 """Scoring one board: from canonical outputs and references to values, intervals and replicates."""
 
+from evaluator.scoring._fairness import joined_bounds
 from evaluator.scoring._files import truth_of
 from evaluator.scoring._groups import groups_of
+from evaluator.scoring._intervals import dataset_interval, exact_of, influence_of, interval_of
 from evaluator.scoring._probe import cohort_of
+from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._report import (
     Extras,
     FairnessReport,
@@ -14,9 +17,17 @@ from evaluator.scoring._report import (
     VariableReport,
 )
 from evaluator.scoring._score import score_board, score_outputs
-from evaluator.scoring._values import ReadOutput, ScoringError, bound_metrics, canonical_outputs
+from evaluator.scoring._values import (
+    BoundMetric,
+    ReadOutput,
+    Sample,
+    ScoringError,
+    bound_metrics,
+    canonical_outputs,
+)
 
 __all__ = [
+    "BoundMetric",
     "Extras",
     "FairnessReport",
     "GroupReport",
@@ -24,13 +35,20 @@ __all__ = [
     "ProbeReport",
     "ReadOutput",
     "Report",
+    "Sample",
     "ScoringError",
     "SeedReport",
+    "Tested",
     "VariableReport",
     "bound_metrics",
     "canonical_outputs",
     "cohort_of",
+    "dataset_interval",
+    "exact_of",
     "groups_of",
+    "influence_of",
+    "interval_of",
+    "joined_bounds",
     "score_board",
     "score_outputs",
     "truth_of",

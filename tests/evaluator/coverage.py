@@ -1,119 +1,51 @@
 """Data whose truth is known, and how often the intervals that are published of them hold it."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from functools import partial
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
-from evaluator.metrics import CaseMetric, DatasetData
+from evaluator.calibration import (
+    Design,
+    World,
+    binormal,
+    calls,
+    correlated,
+    groups_interval,
+    softmax_rows,
+    survived,
+)
+from evaluator.calibration import (
+    covered as measured,
+)
+from evaluator.metrics import DatasetData
 from evaluator.metrics.fairness import GroupComparison
-from evaluator.metrics.influence import of_mean
 from evaluator.metrics.registry import lookup
-from evaluator.metrics.resampled import auroc_replicates
-from evaluator.metrics.weighted import weighted_mean
-from evaluator.resampling import draw_counts, pooled_strata, unit_numbers
-from evaluator.scoring._fairness import joined_bounds
-from evaluator.scoring._intervals import dataset_interval, exact_of, influence_of, interval_of
-from evaluator.scoring._probe_runs import Tested
-from evaluator.scoring._values import BoundMetric, Sample
 
-LEVEL = 0.95
-RESAMPLES = 1000
 SHARED = 50
 """Data sets that are resampled by the same draws: those of one digest."""
-ENOUGH = 400_000
-PAIRS = 20_000
-"""As many cases are enough for a metric of all pairs, whose time grows with their square."""
-
-
-@dataclass(frozen=True)
-class Design:
-    """Cases, sites that they come from at random, the share of label 1, and sessions of each subject."""
-
-    cases: int
-    sites: int = 1
-    share: float = 0.5
-    sessions: int = 1
-
-    @property
-    def subjects(self):
-        """The subject of each case."""
-        return np.repeat(np.arange(self.cases // self.sessions), self.sessions)
-
-    @property
-    def labels(self):
-        """All sessions of a subject have its label."""
-        positives = max(round(self.subjects[-1] + 1) * self.share, 2)
-        return (self.subjects < round(positives)).astype(int)
-
-    def noise(self, stream, together=0.8):
-        """Standard normal values of cases, correlated within a subject."""
-        own = stream.normal(size=self.subjects[-1] + 1)[self.subjects]
-        if self.sessions == 1:
-            return own
-        return math.sqrt(together) * own + math.sqrt(1 - together) * stream.normal(size=len(own))
-
-    def sample(self, stream, classes):
-        """Draws within sites and classes, as scoring makes them by default."""
-        units = self.subjects.tolist()
-        sites = stream.integers(self.sites, size=self.subjects[-1] + 1)[self.subjects]
-        strata = pooled_strata(units, list(zip(sites.tolist(), classes, strict=True)), classes)
-        counts = draw_counts(units, strata, resamples=RESAMPLES, digest=str(stream.integers(2**40)))
-        return Sample(counts, unit_numbers(units), LEVEL, self.subjects)
-
-
-@dataclass(frozen=True)
-class World:
-    """A metric and a distribution of data: drawn(stream, design) is a DatasetData, or the values of single cases."""
-
-    metric: str
-    drawn: Callable[[np.random.Generator, Design], Any]
-    stratified: bool = True
-    given: Mapping[str, Any] = field(default_factory=dict)
-
-    def truth(self, design):
-        """The value of so many cases that no other matters."""
-        enough = PAIRS if self.metric == "concordance" else ENOUGH
-        large = self.drawn(np.random.default_rng(7), replace(design, cases=enough, sessions=1))
-        plugin = lookup(self.metric)
-        if isinstance(plugin, CaseMetric):
-            return float(np.mean(large))
-        return plugin.score(large, plugin.parse(self.given))
 
 
 def covered(world, design, runs, seed=1):
-    """How often the intervals of `runs` data sets hold the truth."""
-    stream, truth, held = np.random.default_rng(seed), world.truth(design), 0
-    for _ in range(0, runs, SHARED):
-        classes = design.labels.tolist() if world.stratified else [0] * len(design.subjects)
-        sample = design.sample(stream, classes)
-        found = [world.drawn(stream, design) for _ in range(SHARED)]
-        held += sum(low <= truth <= high for low, high in _intervals(world, found, sample))
-    return held / (runs // SHARED * SHARED)
+    """How often the intervals of `runs` data sets hold the truth; where there is none, nothing is left out."""
+    found = measured(world, design, runs, seed)
+    return (found.held + found.without) / found.datasets
 
 
 def covered_fairness(apart, cases, runs):
     """How often the interval of fairness holds it: two variables, one of which has groups that lie `apart`."""
-    stream, metric = (
-        np.random.default_rng(1),
-        BoundMetric(lookup("fairness"), GroupComparison(of="ovr_auroc"), ""),
-    )
+    stream, metric, parameters = np.random.default_rng(1), lookup("fairness"), GroupComparison(of="ovr_auroc")
     labels, held = np.arange(cases) % 2, 0
     for _ in range(0, runs, SHARED):
-        counts = draw_counts(
-            range(cases), labels.tolist(), resamples=RESAMPLES, digest=str(stream.integers(2**40))
-        )
-        sample = Sample(counts, np.arange(cases), LEVEL, np.arange(cases))
+        sample = Design(cases).sample(stream, labels.tolist(), resamples=1000, level=0.95)
         for _ in range(SHARED):
             sex, age = stream.choice(["f", "m"], cases), stream.choice(["a", "b", "c", "d"], cases)
             skill = np.where(sex == "m", _distance(0.8 - apart), _distance(0.8))
             score = stream.normal(size=cases) + skill * labels
-            rows, groups = list(np.stack([-score, score], axis=1)), {"sex": sex.tolist(), "age": age.tolist()}
-            names = tuple(map(str, range(cases)))
-            found = joined_bounds(metric, [Tested(names, labels, rows, ("0", "1"), groups, True)], sample)
+            groups = {"sex": sex.tolist(), "age": age.tolist()}
+            data = DatasetData(labels, np.stack([-score, score], axis=1), groups)
+            found = groups_interval(metric, parameters, data, sample)
             held += found.low <= 1 - apart / 2 <= found.high
     return held / (runs // SHARED * SHARED)
 
@@ -123,52 +55,21 @@ def _distance(skill):
     return math.sqrt(2) * NormalDist().inv_cdf(skill)
 
 
-def _intervals(world, found, sample):
-    plugin = lookup(world.metric)
-    if isinstance(plugin, CaseMetric):
-        for values in found:
-            drawn, moved = weighted_mean(values, sample.counts), of_mean(values)
-            yield _ends(interval_of(plugin, values.mean(), drawn, sample, moved))
-        return
-    parameters, together = plugin.parse(world.given), None
-    if world.metric == "auroc":  # all at once, as it takes the longest
-        together = auroc_replicates(found[0].labels, np.array([one.scores for one in found]), sample.counts)
-    for number, data in enumerate(found):
-        value = plugin.score(data, parameters)
-        if together is None:
-            yield _ends(dataset_interval(plugin, value, data, parameters, sample)[2])
-            continue
-        drawn, moved = together[number], influence_of(plugin, data, parameters)
-        exact = exact_of(plugin, data, sample.units)
-        yield _ends(interval_of(plugin, value, drawn, sample, moved, exact=exact))
+def _scores(skill):
+    return partial(_of_scores, distance=_distance(skill))
 
 
-def _ends(bounds):
-    return bounds.pair or (-math.inf, math.inf)
+def _of_scores(stream, design, distance):
+    return DatasetData(design.labels, binormal(stream, design, distance))
 
 
-def _scores(skill, link=None):
-    distance = _distance(skill)
-
-    def binary(stream, design):
-        scores = design.noise(stream) + distance * (design.labels - 0.5)
-        return DatasetData(design.labels, scores if link is None else link(distance * scores))
-
-    return binary
+def _calls(skill, boldness=1.0):
+    return partial(calls, skill=_distance(skill), boldness=boldness)
 
 
-def _classes(skill, spread=1.0):
+def _classes(skill, boldness=1.0):
     """Three classes of equal size, or with the first as rare as label 1 is; scores are a softmax."""
-
-    def drawn(stream, design):
-        labels = design.labels.copy()
-        labels[labels == 0] = 1 + np.arange((labels == 0).sum()) // design.sessions % 2
-        rows = np.stack([design.noise(stream) for _ in range(3)], axis=1)
-        rows[np.arange(len(labels)), labels] += skill
-        rows = np.exp(spread * rows)
-        return DatasetData(labels, rows / rows.sum(axis=1, keepdims=True))
-
-    return drawn
+    return partial(softmax_rows, skill=skill, boldness=boldness)
 
 
 def _errors(scale):
@@ -182,24 +83,7 @@ def _errors(scale):
 
 
 def _correlated(strength):
-    def drawn(stream, design):
-        one = design.noise(stream)
-        other = strength * one + math.sqrt(1 - strength**2) * design.noise(stream)
-        return DatasetData(one, other)
-
-    return drawn
-
-
-def _survived(strength):
-    """Times that risks shorten, of which a third are not seen to their end."""
-
-    def drawn(stream, design):
-        risk = design.noise(stream)
-        time = np.exp(-strength * risk + stream.normal(size=design.cases))
-        seen = np.exp(0.6 + stream.normal(size=design.cases))
-        return DatasetData(np.stack([np.minimum(time, seen), time <= seen], axis=1), risk)
-
-    return drawn
+    return partial(correlated, strength=strength)
 
 
 def _cases(shape):
@@ -219,10 +103,6 @@ def _shares(part):
     return shape
 
 
-def _logistic(score):
-    return 1 / (1 + np.exp(-score))
-
-
 def _heavy(noise):
     from scipy.special import ndtr, stdtrit
 
@@ -234,10 +114,10 @@ WORLDS = {
     "auroc 0.80": World("auroc", _scores(0.80)),
     "auroc 0.95": World("auroc", _scores(0.95)),
     "auprc": World("auprc", _scores(0.80)),
-    "balanced_accuracy": World("balanced_accuracy", _scores(0.80, _logistic)),
-    "f1": World("f1", _scores(0.80, _logistic)),
-    "brier": World("brier", _scores(0.80, _logistic)),
-    "calibration_error": World("calibration_error", _scores(0.80, lambda s: _logistic(2 * s))),
+    "balanced_accuracy": World("balanced_accuracy", _calls(0.80)),
+    "f1": World("f1", _calls(0.80)),
+    "brier": World("brier", _calls(0.80)),
+    "calibration_error": World("calibration_error", _calls(0.80, 2)),
     "ovr_auroc": World("ovr_auroc", _classes(1.2)),
     "ovr_auprc": World("ovr_auprc", _classes(1.2)),
     "macro_recall": World("macro_recall", _classes(1.2)),
@@ -252,22 +132,22 @@ WORLDS = {
     "pearson 0.85": World("pearson", _correlated(0.85), False),
     "spearman 0.4": World("spearman", _correlated(0.4), False),
     "spearman 0.85": World("spearman", _correlated(0.85), False),
-    "mcc": World("mcc", _scores(0.80, _logistic)),
-    "kappa": World("kappa", _scores(0.80, _logistic)),
-    "sensitivity": World("sensitivity", _scores(0.80, _logistic)),
-    "specificity": World("specificity", _scores(0.95, _logistic)),
+    "mcc": World("mcc", _calls(0.80)),
+    "kappa": World("kappa", _calls(0.80)),
+    "sensitivity": World("sensitivity", _calls(0.80)),
+    "specificity": World("specificity", _calls(0.95)),
     "sensitivity_at_specificity": World(
         "sensitivity_at_specificity", _scores(0.80), given={"specificity": 0.8}
     ),
     "specificity_at_sensitivity": World(
         "specificity_at_sensitivity", _scores(0.80), given={"sensitivity": 0.8}
     ),
-    "log_loss": World("log_loss", _scores(0.80, _logistic)),
+    "log_loss": World("log_loss", _calls(0.80)),
     "class_mcc": World("class_mcc", _classes(1.2)),
     "class_kappa": World("class_kappa", _classes(1.2)),
     "class_log_loss": World("class_log_loss", _classes(1.2)),
     "concordance_correlation": World("concordance_correlation", _correlated(0.85), False),
-    "concordance": World("concordance", _survived(1.0), False),
+    "concordance": World("concordance", partial(survived, strength=1.0), False),
     "dice": World("dice", _cases(_shares(0.0)), False),
     "dice, half of them 0": World("dice", _cases(_shares(0.5)), False),
     "dice, 85 % of them 0": World("dice", _cases(_shares(0.85)), False),

@@ -1,0 +1,152 @@
+"""What was promised and how often it held, as tables."""
+
+import sys
+from collections.abc import Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from evaluator.calibration import (
+    ALLOWED,
+    CalibrationFile,
+    IntervalCoverage,
+    PlacesCoverage,
+    Promised,
+    Unchecked,
+    share_error,
+)
+from evaluator.metrics.intervals import CALLED
+from evaluator.terminal import Console
+
+_FILE_WIDTH = 100
+_MARKS = {"kept": "", "unclear": "?", "short": "!"}
+_AGAIN = "percentile: such intervals were made before each metric had a way of its own: score again with this version."
+_SHORT = (
+    "!: it holds less often than it says. Give the covered share beside it and do not call it {level}, or score more "
+    "cases."
+)
+_UNCLEAR = "?: below {floor:.2g}, but within twice the error of this simulation: more --datasets tell."
+_NEARLY_TIED = (
+    "Nearly tied: values drawn together by what chance explains of their distances. Range of resamples: no confidence "
+    "set, and it promises nothing."
+)
+
+
+def print_calibration(found: CalibrationFile) -> None:
+    """A row for each metric, over all its teams, and for each set of places."""
+    console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
+    groups = _by_metric(found.intervals)
+    if groups:
+        datasets = found.intervals[0].datasets
+        console.print(
+            Text(f"Intervals: how often they hold the truth, of {datasets:,} datasets each", "bold")
+        )
+        console.print(_intervals(groups))
+    if found.places:
+        seasons = found.places[0].seasons
+        console.print(Text(f"Places: how often the sets hold the true ones, of {seasons:,} seasons", "bold"))
+        console.print(_places(found.places))
+        console.print(Text(_NEARLY_TIED, "dim"))
+    for sentence in _advice(groups, found):
+        console.print(Text(sentence))
+    for one in found.unchecked:
+        console.print(Text(_left_out(one)))
+    for note in (*_taken(found.intervals), *found.notes):
+        console.print(Text(note, style="dim"))
+
+
+def _left_out(one: Unchecked) -> str:
+    track = f"{one.track} track, " if one.track else ""
+    teams = f" ({', '.join(one.teams)})" if one.teams else ""
+    where = f"{one.metric or 'places'} of {one.board or 'all boards'}"
+    return f"Not simulated: {track}{where}{teams}: {one.reason.removesuffix('.')}."
+
+
+Group = tuple[Promised, Sequence[IntervalCoverage]]
+
+
+def _by_metric(intervals: Sequence[IntervalCoverage]) -> Sequence[Group]:
+    """What is of one metric and made in one way: over all teams, and team by team."""
+    found: dict[tuple[str, str, str, str, float | None], list[IntervalCoverage]] = {}
+    for one in intervals:
+        found.setdefault((one.track, one.board, one.metric, one.way, one.level), []).append(one)
+    groups: list[Group] = []
+    for rows in found.values():
+        made = [row.datasets - row.without for row in rows]
+        covered = sum(row.covered * count for row, count in zip(rows, made, strict=True)) / sum(made)
+        error = share_error(covered * sum(made), sum(made))
+        groups.append((Promised(level=rows[0].level, covered=covered, error=error), rows))
+    return groups
+
+
+def _intervals(groups: Sequence[Group]) -> Table:
+    tracks = len({rows[0].track for _, rows in groups}) > 1
+    several = any(len(rows) > 1 for _, rows in groups)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    headings = ("track", "board", "metric", "n", "way", "says", "covered", "", "lowest of a team")
+    for heading in headings[not tracks : None if several else -1]:
+        table.add_column(heading, justify="right" if heading in ("n", "says", "covered") else "left")
+    for promised, rows in groups:
+        least, sizes = min(rows, key=lambda row: row.covered), sorted({row.subjects for row in rows})
+        mark = " !" if least.verdict == "short" else ""
+        cells = [
+            Text(rows[0].track),
+            Text(rows[0].board),
+            Text(rows[0].metric),
+            Text(f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,}–{sizes[-1]:,}"),
+            Text(CALLED[rows[0].way]),
+            *_covered(promised),
+            Text(f"{least.covered:.3f}{mark} {least.team}"),
+        ]
+        table.add_row(*cells[not tracks : None if several else -1])
+    return table
+
+
+def _covered(row: Promised) -> list[Text]:
+    says = "–" if row.level is None else f"{row.level:.2f}"
+    style = {"short": "bold red", "unclear": "yellow"}.get(row.verdict, "")
+    return [Text(says), Text(f"{row.covered:.3f} ± {row.error:.3f}", style), Text(_MARKS[row.verdict], style)]
+
+
+def _places(rows: Sequence[PlacesCoverage]) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    tracks = len({row.track for row in rows}) > 1
+    for heading in (*(["track"] if tracks else []), "board", "set"):
+        table.add_column(heading)
+    table.add_column("says", justify="right")
+    for distance in ("teams as observed", "nearly tied"):
+        table.add_column(distance, justify="right")
+        table.add_column("")
+    pairs: dict[tuple[str, str | None, str], dict[str, PlacesCoverage]] = {}
+    for row in rows:
+        pairs.setdefault((row.track, row.board, row.promise), {})[row.distance] = row
+    for (track, board, promise), both in pairs.items():
+        cells = [cell for distance in ("as observed", "nearly tied") for cell in _covered(both[distance])[1:]]
+        says = _covered(both["as observed"])[0]
+        table.add_row(*([track] if tracks else []), board or "all boards", promise, says, *cells)
+    return table
+
+
+def _advice(groups: Sequence[Group], found: CalibrationFile) -> Iterator[str]:
+    rows: list[Promised] = [*(one for one, _ in groups), *found.places]
+    verdicts = {row.verdict for row in rows} | {
+        row.verdict for row in found.intervals if row.verdict == "short"
+    }
+    level = next((row.level for row in rows if row.verdict != "kept" and row.level is not None), 0.95)
+    if any(row.way == "percentile" for row in found.intervals):
+        yield _AGAIN
+    if "short" in verdicts:
+        yield _SHORT.format(level=f"{level:.0%}")
+    if "unclear" in verdicts:
+        yield _UNCLEAR.format(floor=level - ALLOWED)
+
+
+def _taken(intervals: Sequence[IntervalCoverage]) -> Iterator[str]:
+    """What each world is and what was taken for granted, once per sentence."""
+    said: dict[str, dict[str, None]] = {}
+    for row in intervals:
+        for sentence in row.world:
+            said.setdefault(sentence, {})[f"{row.metric} of {row.board}"] = None
+    for sentence, where in said.items():
+        yield f"{sentence[0].upper()}{sentence[1:]} ({', '.join(where)})."
