@@ -1,7 +1,7 @@
 """Worlds of metrics: families of data with one number that moves the metric, matched to the value that was observed."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,7 +21,10 @@ from evaluator.metrics.survival import MATERIAL as SURVIVAL
 
 _CASES = 20_000
 """As many are enough to match a world to a value."""
-_STEPS = 40
+_STEPS = 20
+
+ObservedGroups = Mapping[str, Mapping[str, tuple[float, float]]]
+"""By variable and group the share of the cases and the value."""
 
 
 @dataclass(frozen=True)
@@ -83,16 +86,14 @@ def family_of(plugin: DatasetMetric) -> Family | str:
     return _BY_READS[plugin.reads]
 
 
-@dataclass(frozen=True)
-class Matched:
-    """A world whose truth is `value`, or as near as its family comes."""
-
-    world: World
-    at: float
+def matched(metric: str, family: Family, value: float, design: Design, given: dict[str, Any]) -> World:
+    """The world of a family in which the metric has `value`, or as near as it comes."""
+    at = _matching(metric, family, value, design, given)
+    return World(metric, partial(_at, family.drawn, at), family.stratified, given)
 
 
-def matched(metric: str, family: Family, value: float, design: Design, given: dict[str, Any]) -> Matched:
-    """The world of a family in which the metric has `value`, by bisection over the same random numbers."""
+def _matching(metric: str, family: Family, value: float, design: Design, given: dict[str, Any]) -> float:
+    """The family's number by bisection, over the same random numbers."""
 
     def world(at: float) -> World:
         return World(metric, partial(_at, family.drawn, at), family.stratified, given)
@@ -111,7 +112,7 @@ def matched(metric: str, family: Family, value: float, design: Design, given: di
             low = middle
         else:
             high = middle
-    return Matched(world((low + high) / 2), (low + high) / 2)
+    return (low + high) / 2
 
 
 def _at(drawn: Callable[[Stream, Design, float], Any], at: float, stream: Stream, design: Design) -> Any:
@@ -119,31 +120,28 @@ def _at(drawn: Callable[[Stream, Design, float], Any], at: float, stream: Stream
 
 
 def matched_groups(
-    metric: DatasetMetric,
-    given: dict[str, Any],
-    groups: dict[str, dict[str, tuple[float, float]]],
-    design: Design,
+    metric: DatasetMetric, given: dict[str, Any], value: float, groups: ObservedGroups, design: Design
 ) -> World | str:
-    """The world of a comparison: groups as large and as good as observed, (share of the cases, value) of each."""
+    """The world of a comparison: groups as large as observed, and as far apart as gives the observed value."""
     compared, parameters = metric.compared(metric.parse(given))
-    family = family_of(compared)
-    if family is not _BY_READS["classes"] or isinstance(family, str):
+    if family_of(compared) is not _BY_READS["classes"]:
         return f"what it compares, {compared.name}, is not of scores per class"
-    inner = parameters.model_dump()
-    skills = {
-        variable: {
-            name: (share, matched(compared.name, family, value, design, inner).at)
-            for name, (share, value) in members.items()
-        }
-        for variable, members in groups.items()
-    }
-    known = [pair for members in skills.values() for pair in members.values()]
+    known = [pair for members in groups.values() for pair in members.values()]
     if not known:
         return "its report says of no group how good it is"
-    total = sum(share for share, _ in known)
-    middle = sum(share * skill for share, skill in known) / total
+    family, inner = _BY_READS["classes"], parameters.model_dump()
+
+    def skill_of(value: float) -> float:
+        return _matching(compared.name, family, value, design, inner)
+
+    middle = skill_of(sum(share * value for share, value in known) / sum(share for share, _ in known))
     variables = tuple(
-        (variable, tuple((name, share, skill - middle) for name, (share, skill) in members.items()))
-        for variable, members in skills.items()
+        (variable, tuple((name, share, skill_of(value) - middle) for name, (share, value) in members.items()))
+        for variable, members in groups.items()
     )
-    return World(metric.name, SkilledGroups(middle, variables), True, given)
+    apart = Family(partial(_groups_apart, SkilledGroups(middle, variables)), 0, 2, "groups")
+    return matched(metric.name, apart, value, design, given)
+
+
+def _groups_apart(groups: SkilledGroups, stream: Stream, design: Design, scale: float) -> Any:
+    return groups.scaled(scale)(stream, design)

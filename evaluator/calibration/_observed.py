@@ -200,16 +200,16 @@ def _of_dataset(parts: _Parts, told: Sequence[str]) -> Like | str:
     design, said = _design(parts)
     given, value = parts.bound.parameters.model_dump(), parts.metric.value or 0.0
     if parts.plugin.compares is not None:
-        world = matched_groups(parts.plugin, given, _groups(parts), design)
+        world = matched_groups(parts.plugin, given, value, _groups(parts), design)
         if isinstance(world, str):
             return world
         return _like(
-            parts.bootstrap, world, design, ["groups as large and as good as observed", *told, *said]
+            parts.bootstrap, world, design, ["groups as large as observed, and as far apart", *told, *said]
         )
     family = family_of(parts.plugin)
     if isinstance(family, str):
         return family
-    like = matched(parts.bound.name, family, value, design, given).world
+    like = matched(parts.bound.name, family, value, design, given)
     truth, low, high = like.truth(design), parts.metric.low, parts.metric.high
     if low is not None and high is not None and abs(truth - value) > 0.1 * (high - low):
         said = [*said, _MISSED.format(truth=truth, value=value)]

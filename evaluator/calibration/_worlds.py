@@ -10,6 +10,9 @@ import numpy as np
 from evaluator.calibration._design import Design, Numbers, Stream
 from evaluator.metrics import DatasetData
 
+_LEAST = 1e-3
+"""What the logits of no skill are multiplied with, so that they still differ."""
+
 
 def logistic(score: Numbers) -> Numbers:
     """From the real numbers to probabilities."""
@@ -30,7 +33,7 @@ def calls(stream: Stream, design: Design, skill: float, boldness: float = 1.0) -
     boldness: by how much the logits are too far from 0.
     """
     scores = binormal(stream, design, skill)
-    return DatasetData(design.labels, logistic(boldness * abs(skill) * scores))
+    return DatasetData(design.labels, logistic(boldness * max(abs(skill), _LEAST) * scores))
 
 
 def softmax_rows(stream: Stream, design: Design, skill: float, boldness: float = 1.0) -> DatasetData:
@@ -118,6 +121,14 @@ class SkilledGroups:
 
     skill: float
     variables: Sequence[tuple[str, Sequence[tuple[str, float, float]]]]
+
+    def scaled(self, scale: float) -> "SkilledGroups":
+        """The same with so many times as much additional skill."""
+        variables = [
+            (variable, [(name, share, scale * more) for name, share, more in members])
+            for variable, members in self.variables
+        ]
+        return SkilledGroups(self.skill, variables)
 
     def __call__(self, stream: Stream, design: Design) -> DatasetData:
         labels, people = design.classes, int(design.subjects[-1]) + 1

@@ -413,6 +413,9 @@ def test_the_evaluator_shows_names_of_teams_and_files_as_text(tmp_path: Path) ->
             "--out",
             str(tmp_path / name),
         ],
+        ["calibrate", "--challenge", file, str(tmp_path / "reports"), "--json", name],
+        ["calibrate", "--challenge", file, name, "--classes", EVIL],
+        ["calibrate", "--challenge", file, str(tmp_path / "reports" / name / "open" / "task1.json")],
         ["check", "--challenge", file, "--task", EVIL, "--output", name, "--inputs", str(tmp_path)],
         [
             "check",

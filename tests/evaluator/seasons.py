@@ -53,10 +53,12 @@ def _compared(metric, data, sample):
     return metric_report(value, drawn, sample, joined_bounds(metric, [run], sample))
 
 
-def season(spec, teams=4, cases=60, apart=0.1, seed=3):
+def season(spec, teams=4, cases=60, apart=0.1, seed=3, boards=None):
     """{team: {board: report}}: teams of falling skill that see the same cases of each task."""
     found = {f"team{number}": {} for number in range(teams)}
     for number, board in enumerate(spec.boards):
+        if boards is not None and board not in boards:
+            continue
         for place in range(teams):
             stream = np.random.default_rng([seed, number, place])
             report = _of(spec, board, cases, 1 - apart * place, stream)
