@@ -15,7 +15,7 @@ from evaluator.calibration._published import (
 )
 from evaluator.calibration._seasons import Held, Seasons, unsimulated
 from evaluator.comparison import Entrant, Track, bootstraps_of, datasets_of
-from evaluator.ranking import RankingError
+from evaluator.ranking import RankingError, rule_digest
 from evaluator.resampling import seed_of
 from evaluator.scoring import MetricReport, Report
 from evaluator.spec import Challenge
@@ -81,7 +81,7 @@ def calibrate(
         unchecked += simulated.unchecked
         notes += simulated.notes
     return CalibrationFile(
-        challenge=challenge.digest,
+        rule=rule_digest(challenge.ranking, challenge.boards),
         seed=seed,
         datasets=datasets,
         intervals=tuple(found),

@@ -81,9 +81,12 @@ class Unchecked(Model):
 
 
 class CalibrationFile(Model):
-    """What `calibrate --json` writes. seed and datasets: with which the same comes out again."""
+    """What `calibrate --json` writes.
 
-    challenge: str
+    rule: the digest of the ranking rule. seed and datasets: with which the same comes out again.
+    """
+
+    rule: str
     seed: int
     datasets: int
     intervals: tuple[IntervalCoverage, ...]

@@ -12,9 +12,10 @@ from evaluator.calibration import (
     CalibrationFile,
     IntervalCoverage,
     PlacesCoverage,
+    Pooled,
     Promised,
     Unchecked,
-    share_error,
+    by_metric,
 )
 from evaluator.metrics.intervals import CALLED
 from evaluator.terminal import Console
@@ -36,19 +37,19 @@ _NEARLY_TIED = (
 def print_calibration(found: CalibrationFile) -> None:
     """A row for each metric, over all its teams, and for each set of places."""
     console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
-    groups = _by_metric(found.intervals)
-    if groups:
+    pooled = by_metric(found.intervals)
+    if pooled:
         datasets = found.intervals[0].datasets
         console.print(
             Text(f"Intervals: how often they hold the truth, of {datasets:,} datasets each", "bold")
         )
-        console.print(_intervals(groups))
+        console.print(_intervals(pooled))
     if found.places:
         seasons = found.places[0].seasons
         console.print(Text(f"Places: how often the sets hold the true ones, of {seasons:,} seasons", "bold"))
         console.print(_places(found.places))
         console.print(Text(_NEARLY_TIED, "dim"))
-    for sentence in _advice(groups, found):
+    for sentence in _advice(pooled, found):
         console.print(Text(sentence))
     for one in found.unchecked:
         console.print(Text(_left_out(one)))
@@ -63,31 +64,14 @@ def _left_out(one: Unchecked) -> str:
     return f"Not simulated: {track}{where}{teams}: {one.reason.removesuffix('.')}."
 
 
-Group = tuple[Promised, Sequence[IntervalCoverage]]
-
-
-def _by_metric(intervals: Sequence[IntervalCoverage]) -> Sequence[Group]:
-    """What is of one metric and made in one way: over all teams, and team by team."""
-    found: dict[tuple[str, str, str, str, float | None], list[IntervalCoverage]] = {}
-    for one in intervals:
-        found.setdefault((one.track, one.board, one.metric, one.way, one.level), []).append(one)
-    groups: list[Group] = []
-    for rows in found.values():
-        made = [row.datasets - row.without for row in rows]
-        covered = sum(row.covered * count for row, count in zip(rows, made, strict=True)) / sum(made)
-        error = share_error(covered * sum(made), sum(made))
-        groups.append((Promised(level=rows[0].level, covered=covered, error=error), rows))
-    return groups
-
-
-def _intervals(groups: Sequence[Group]) -> Table:
-    tracks = len({rows[0].track for _, rows in groups}) > 1
-    several = any(len(rows) > 1 for _, rows in groups)
+def _intervals(pooled: Sequence[Pooled]) -> Table:
+    tracks = len({rows[0].track for _, rows in pooled}) > 1
+    several = any(len(rows) > 1 for _, rows in pooled)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     headings = ("track", "board", "metric", "n", "way", "says", "covered", "", "lowest of a team")
     for heading in headings[not tracks : None if several else -1]:
         table.add_column(heading, justify="right" if heading in ("n", "says", "covered") else "left")
-    for promised, rows in groups:
+    for promised, rows in pooled:
         least, sizes = min(rows, key=lambda row: row.covered), sorted({row.subjects for row in rows})
         mark = " !" if least.verdict == "short" else ""
         cells = [
@@ -128,8 +112,8 @@ def _places(rows: Sequence[PlacesCoverage]) -> Table:
     return table
 
 
-def _advice(groups: Sequence[Group], found: CalibrationFile) -> Iterator[str]:
-    rows: list[Promised] = [*(one for one, _ in groups), *found.places]
+def _advice(pooled: Sequence[Pooled], found: CalibrationFile) -> Iterator[str]:
+    rows: list[Promised] = [*(one for one, _ in pooled), *found.places]
     verdicts = {row.verdict for row in rows} | {
         row.verdict for row in found.intervals if row.verdict == "short"
     }

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
+from evaluator.calibration import CalibrationFile
 from evaluator.cli._ending import ended
 from evaluator.comparison import read_entrants
 from evaluator.metrics.registry import UnknownMetric
@@ -23,6 +25,12 @@ def report_command(
         typer.Option("--reports", help="Directory of TEAM/TRACK/BOARD.json, as `score --json` writes them."),
     ],
     out: Annotated[Path, typer.Option("--out", help="The HTML file to write.")],
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibration", help="What `calibrate --json` wrote of these reports: shown beside them."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
     overlay: Annotated[Path | None, typer.Option("--overlay", help="A site's file merged over it.")] = None,
 ) -> None:
@@ -37,8 +45,9 @@ def report_command(
     try:
         spec = load_challenge(challenge, overlay)
         entrants = read_entrants(spec, reports)
+        measured = None if calibration is None else _calibration(calibration)
         with Console(stderr=True).status("Testing pairs of teams") if sys.stderr.isatty() else nullcontext():
-            page = render(spec, entrants)
+            page = render(spec, entrants, measured)
         out.write_text(page, encoding="utf-8")
     except (SpecError, UnknownMetric, OSError) as error:
         raise ended(error, 2) from None
@@ -50,3 +59,14 @@ def report_command(
         say_json({"file": str(out), "reports": count, "bytes": size}, indent=None)
     else:
         say(f"{out}: {count} reports, {size / 1024:.0f} KiB")
+
+
+def _calibration(path: Path) -> CalibrationFile:
+    try:
+        return CalibrationFile.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise typer.BadParameter(
+            f"{path}: not what `calibrate --json` writes: {field}: {first['msg']}"
+        ) from None

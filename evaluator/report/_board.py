@@ -32,8 +32,8 @@ class Section:
     """Values, distributions, groups and tests of one board.
 
     cases: which make the score, and what intervals draw. remarks: why something has no value. ways: how intervals were
-    made. notes: what they do not tell. maps: who is better than whom in each metric that is tested. untested: metrics
-    that are not, and why.
+    made. notes: what they do not tell. covered: how often they hold in simulation. maps: who is better than whom in
+    each metric that is tested. untested: metrics that are not, and why.
     """
 
     anchor: str
@@ -45,6 +45,7 @@ class Section:
     remarks: Sequence[Remark]
     ways: Sequence[Remark]
     notes: Sequence[Remark]
+    covered: Sequence[str]
     plots: Sequence[Figure]
     groups: Groups | None
     seeds: HtmlTable | None
@@ -53,9 +54,13 @@ class Section:
 
 
 def section_of(
-    board: Board, anchor: str, entries: Sequence[TeamReport], tests: Mapping[str, MetricTests]
+    board: Board,
+    anchor: str,
+    entries: Sequence[TeamReport],
+    tests: Mapping[str, MetricTests],
+    covered: Sequence[str] = (),
 ) -> Section:
-    """The section of a board; `entries` are those of the track, `tests` by metric."""
+    """The section of a board; `entries` are those of the track, `tests` by metric, `covered` see `Section`."""
     ordered = _ordered(board, entries)
     dataset = entries[0].report.extras.dataset
     kind, _, digest = dataset.rpartition(":")
@@ -69,6 +74,7 @@ def section_of(
         remarks=_remarks(board, entries),
         ways=_ways(board, entries),
         notes=_interval_notes(board, entries),
+        covered=covered,
         plots=[*_intervals(board, ordered), *_distributions(board, ordered)],
         groups=groups_of(board, ordered),
         seeds=seeds_of(board, ordered),

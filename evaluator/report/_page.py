@@ -1,14 +1,16 @@
 """The report's page: a section per track, in it the places and a section per board."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from evaluator.calibration import CalibrationFile
 from evaluator.charts import mark
 from evaluator.comparison import Entrant, awarded, bootstraps_of, compare_track, datasets_of, rows_of
 from evaluator.ranking import rank
 from evaluator.report._board import LEVEL, Section, section_of
+from evaluator.report._calibrated import intervals_covered, places_covered, refuse_other
 from evaluator.report._entries import entries_of
 from evaluator.report._places import Places, places_of
 from evaluator.spec import Bootstrap, Challenge
@@ -31,7 +33,11 @@ class _Track:
     boards: Sequence[Section]
 
 
-def render(challenge: Challenge, entrants: Mapping[str, Sequence[Entrant]]) -> str:
+def render(
+    challenge: Challenge,
+    entrants: Mapping[str, Sequence[Entrant]],
+    calibration: CalibrationFile | None = None,
+) -> str:
     """One HTML document about all tracks that have reports. The same reports give the same text.
 
     It loads nothing: the style sheet and every plot are inside.
@@ -39,10 +45,11 @@ def render(challenge: Challenge, entrants: Mapping[str, Sequence[Entrant]]) -> s
     Args:
         challenge: whose results these are.
         entrants: the teams of each track, as `evaluator.comparison.read_entrants` finds them.
+        calibration: how often the intervals and places of these reports hold, if that was simulated.
 
     Raises:
-        evaluator.ranking.RankingError: reports of one board that are of different datasets or made with different
-            bootstraps, or a rule over single cases and reports without them.
+        evaluator.ranking.RankingError: a calibration of other reports, reports of one board that are of
+            different datasets or made with different bootstraps, or a rule over single cases and reports without them.
     """
     tracks = {
         track: reported
@@ -51,13 +58,15 @@ def render(challenge: Challenge, entrants: Mapping[str, Sequence[Entrant]]) -> s
     }
     every = [entrant for reported in tracks.values() for entrant in reported]
     datasets_of(every)
+    if calibration is not None:
+        refuse_other(calibration, challenge, entrants)
     scored = _as_scored(challenge, bootstraps_of(every))
     return _TEMPLATES.get_template("page.html").render(
         challenge=challenge,
         version=evaluator_version(),
         entries=len(every),
         reports=sum(len(entrant.reports) for entrant in every),
-        tracks=[_track(scored, track, reported) for track, reported in tracks.items()],
+        tracks=[_track(scored, track, reported, calibration) for track, reported in tracks.items()],
     )
 
 
@@ -70,7 +79,9 @@ def _as_scored(challenge: Challenge, bootstraps: Mapping[str, Bootstrap]) -> Cha
     return challenge.model_copy(update={"boards": boards})
 
 
-def _track(challenge: Challenge, track: str, entrants: Sequence[Entrant]) -> _Track:
+def _track(
+    challenge: Challenge, track: str, entrants: Sequence[Entrant], calibration: CalibrationFile | None
+) -> _Track:
     ranked = rank(challenge.ranking, challenge.boards, rows_of(track, entrants)).tracks.get(track, ())
     comparison = None
     if any(standing.placement is not None for standing in ranked):
@@ -82,8 +93,14 @@ def _track(challenge: Challenge, track: str, entrants: Sequence[Entrant]) -> _Tr
             f"{track}-{board}",
             entries_of(entrants, board),
             {} if comparison is None else comparison.boards[board].tests,
+            ()
+            if calibration is None
+            else list(intervals_covered(calibration, track, board, challenge.boards[board])),
         )
         for board in challenge.boards
         if any(board in entrant.reports for entrant in entrants)
     ]
-    return _Track(track, places_of(challenge, ranked, comparison) if ranked else None, sections)
+    places = places_of(challenge, ranked, comparison) if ranked else None
+    if places is not None and calibration is not None:
+        places = replace(places, covered=list(places_covered(calibration, track)))
+    return _Track(track, places, sections)

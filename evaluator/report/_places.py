@@ -39,8 +39,8 @@ class Places:
     """Places and ranks; with a comparison also how sure they are and what would change them.
 
     winners: the teams that cannot be excluded as first; empty where nothing is sure. level: of what is called sure.
-    prizes: what is to be said of them. drawn: resamples, three times as many as `thrice`, or "" without any. without:
-    None with fewer than three teams.
+    prizes: what is to be said of them. covered: how often the sets hold in simulation. drawn: resamples,
+    three times as many as `thrice`, or "" without any. without: None with fewer than three teams.
     """
 
     table: HtmlTable
@@ -56,6 +56,7 @@ class Places:
     without: HtmlTable | None = None
     weights: HtmlTable | None = None
     rules: Rules | None = None
+    covered: Sequence[str] = ()
 
 
 def _in_words(change: str) -> str:

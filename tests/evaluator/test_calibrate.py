@@ -278,3 +278,32 @@ def test_a_wrong_call_is_said_with_its_place(tmp_path):
             found = run(*words)
             assert found.exit_code == code, (words, found.output)
             assert sentence in " ".join(found.output.replace("│", " ").split()), (words, found.output)
+
+
+def test_the_page_shows_what_was_covered_and_refuses_what_is_of_other_reports(tmp_path):
+    made = season(FOMO26, 2, 30, boards=("task1",))
+    reports.write(tmp_path / "r", **made)
+    page, file = tmp_path / "page.html", tmp_path / "calibration.json"
+    assert run(tmp_path / "r", "--datasets", 50, "--json", file).exit_code == 0
+    words = ["report", "--challenge", str(FILE), "--reports", str(tmp_path / "r"), "--out", str(page)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert "python -m evaluator calibrate" in page.read_text()
+    assert "in simulation" not in page.read_text()
+    found = CliRunner().invoke(app, [*words, "--calibration", str(file)])
+    assert found.exit_code == 0, found.stderr
+    covered = CalibrationFile.model_validate_json(file.read_bytes())
+    mean = sum(row.covered for row in covered.intervals) / 2
+    text = " ".join(page.read_text().split())
+    assert f"AUROC, logit t: of intervals that say 95%, {mean:.1%} ±" in text
+    assert "Simulated with teams nearly tied: winner set, which says 95%, held in" in text
+    other = with_metric(made["team0"]["task1"], "auroc", value=0.5)
+    (tmp_path / "r" / "team0" / "open" / "task1.json").write_text(other.model_dump_json())
+    found = CliRunner().invoke(app, [*words, "--calibration", str(file)])
+    assert found.exit_code == 1
+    assert "of other reports: auroc of task1 by team0 was" in found.stderr
+    file.write_text('{"seed": 1}')
+    found = CliRunner().invoke(app, [*words, "--calibration", str(file)])
+    assert found.exit_code == 2
+    assert "not what `calibrate --json` writes: rule: Field" in " ".join(
+        found.stderr.replace("│", "").split()
+    )
