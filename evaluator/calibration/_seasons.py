@@ -20,7 +20,7 @@ from evaluator.comparison import (
 from evaluator.ranking import Table, Values, rank_values, ranked_columns, rounded, whole_places
 from evaluator.resampling import draw_counts
 
-_EXPECTED = 2000
+_EXPECTED = 10_000
 """Test sets over which ranks are averaged to find the true places."""
 
 Order = npt.NDArray[np.intp]
@@ -131,6 +131,21 @@ class Seasons:
                 errors[columns_of] = self._deviations[one][columns_of]
         return errors, moved
 
+    def _many_errors(self, stream: np.random.Generator, seasons: int) -> Values:
+        """The errors of as many seasons, (seasons, columns, teams)."""
+        errors = np.zeros((seasons, *self.truth.shape))
+        for columns in self._moved.values():
+            for units in sorted(_lengths(columns)):
+                times = stream.multinomial(units, np.full(units, 1 / units), size=seasons)
+                for column, rows in columns.items():
+                    if rows.shape[1] == units:
+                        errors[:, column] = times @ rows.T
+        if self._deviations is not None:
+            for columns_of in self._others.values():
+                chosen = stream.permutation(np.arange(seasons) % len(self._deviations))
+                errors[:, columns_of] = self._deviations[chosen][:, columns_of]
+        return errors
+
     def places(self) -> tuple[Order, dict[str, Order]]:
         """The true places, over all boards and by board, of the teams that have something there (else 0).
 
@@ -138,7 +153,7 @@ class Seasons:
         """
         track, stream = self.track, np.random.default_rng([*self.seed, 1])
         columns = ranked_columns(track.ranking, track.table.columns)
-        drawn = self.truth + np.array([self._errors(stream)[0] for _ in range(_EXPECTED)])
+        drawn = self.truth + self._many_errors(stream, _EXPECTED)
         ranks = rank_values(track.ranking, columns, rounded(track.ranking, drawn))
         boards = {}
         for number, name in enumerate(dict.fromkeys(column.board for column in columns)):
