@@ -12,6 +12,21 @@ from evaluator.scoring._intervals import metric_report
 from evaluator.scoring._probe_runs import Tested
 
 
+def one_seed(spec):
+    """The challenge with boards of a probe whose one seed decides, and with all fairness ranked."""
+
+    def changed(board):
+        if board.probe is None:
+            return board
+        update = {
+            "probe": board.probe.model_copy(update={"score": "seed"}),
+            "bootstrap": board.bootstrap.model_copy(update={"sources": "test_cases"}),
+        }
+        return board.model_copy(update=update)
+
+    return spec.model_copy(update={"boards": {name: changed(board) for name, board in spec.boards.items()}})
+
+
 def scored(spec, board, data, design, *, dataset, extras=None, per_case=None):
     """The report of one board of these data: a DatasetData, or by metric the values of single cases."""
     bound = bound_metrics(spec.boards[board], spec.tasks[spec.boards[board].task].kind)

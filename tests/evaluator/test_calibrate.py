@@ -18,10 +18,10 @@ from evaluator.metrics.registry import BUILT_IN, lookup
 from evaluator.scoring import Report
 from evaluator.spec import load_challenge
 from tests.evaluator import reports
-from tests.evaluator.seasons import scored, season
+from tests.evaluator.seasons import one_seed, scored, season
 
 FILE = Path(__file__).parents[2] / "challenges" / "fomo26" / "challenge.yaml"
-FOMO26 = load_challenge(FILE)
+FOMO26 = one_seed(load_challenge(FILE))
 GIVEN = {
     "sensitivity_at_specificity": {"specificity": 0.8},
     "specificity_at_sensitivity": {"sensitivity": 0.8},
