@@ -15,6 +15,7 @@ from evaluator.calibration._published import (
 )
 from evaluator.calibration._seasons import Held, Seasons, unsimulated
 from evaluator.comparison import Entrant, Track, bootstraps_of, datasets_of
+from evaluator.metrics import NotScored
 from evaluator.ranking import RankingError, rule_digest
 from evaluator.resampling import seed_of
 from evaluator.scoring import MetricReport, Report
@@ -112,10 +113,14 @@ def _intervals(
     steps: _Steps,
 ) -> tuple[list[IntervalCoverage], list[Unchecked]]:
     found: list[IntervalCoverage] = []
+    one: IntervalCoverage | str
     missing: dict[tuple[str, str, str, str], list[str]] = {}
     for track, team, report in _reports(entrants):
         for key in report.metrics:
-            one = _interval(challenge, report, key, sizes, (seed, track, team), datasets)
+            try:
+                one = _interval(challenge, report, key, sizes, (seed, track, team), datasets)
+            except NotScored as undefined:
+                one = f"the metric is undefined in such data: {undefined.reason}"
             if isinstance(one, str):
                 missing.setdefault((track, report.board, key, one), []).append(team)
             else:
@@ -157,6 +162,7 @@ def _interval(
     place: tuple[int, str, str],
     datasets: int,
 ) -> IntervalCoverage | str:
+    """Raises NotScored where the metric is undefined in its world."""
     metric = report.metrics[key]
     if metric.value is None or metric.low is None:
         return _NO_INTERVAL if metric.interval_note is None else f"{_NO_INTERVAL}: {metric.interval_note}"

@@ -12,6 +12,7 @@ from evaluator.calibration._families import NOT_SIMULATED, family_of, matched, m
 from evaluator.calibration._worlds import Population, SignedErrors
 from evaluator.metrics import CaseMetric, DatasetMetric
 from evaluator.metrics.registry import is_built_in
+from evaluator.ranking import RankingError
 from evaluator.scoring import BoundMetric, MetricReport, Report, bound_metrics
 from evaluator.spec import Board, Bootstrap, Challenge
 
@@ -64,10 +65,18 @@ class ClassSizes:
         return cls(given, found)
 
     def told(self, report: Report, classes: int) -> tuple[tuple[int, ...], str | None]:
-        """The cases of each class, and where that is from, None where somebody said it."""
+        """The cases of each class, and where that is from, None where somebody said it.
+
+        Raises:
+            RankingError: somebody said the sizes of another number of classes.
+        """
         cases = scored_cases(report)
-        if report.board in self.given:
-            return self.given[report.board], None
+        if (given := self.given.get(report.board)) is not None:
+            if len(given) != classes:
+                raise RankingError(
+                    f"--classes {report.board}: it has {classes} classes, and {len(given)} numbers were given"
+                )
+            return given, None
         known = self.found.get((report.extras.dataset, cases))
         if known is not None and classes == 2:
             said = _FROM_AUROC.format(sizes=" and ".join(map(str, known)))

@@ -182,6 +182,12 @@ def test_reports_without_cases_or_with_seeds_that_need_embeddings_are_not_simula
     assert "no embeddings" in world_like(FOMO26, drawn, "ovr_auroc", ClassSizes({}, {}))
 
 
+def test_a_metric_that_is_undefined_in_its_world_is_named_with_the_reason():
+    found = checked(infarcts(), sizes={"task1": (80, 0)})
+    assert not found.intervals
+    assert "undefined in such data" in found.unchecked[0].reason
+
+
 def test_errors_of_ages_are_recovered_from_influence_values():
     report = ages(heavy=False)
     like = world_like(FOMO26, report, "mae", ClassSizes({}, {}))
@@ -251,6 +257,8 @@ def test_a_wrong_call_is_said_with_its_place(tmp_path):
     file = tmp_path / "task3.json"
     file.write_text(ages().model_dump_json())
     reports.write(tmp_path / "r", team={"task3": ages()})
+    two = tmp_path / "two.json"
+    two.write_text(infarcts().model_dump_json())
     broken = tmp_path / "broken.json"
     broken.write_text('{"board": "task3"}')
     elsewhere = tmp_path / "elsewhere.json"
@@ -269,6 +277,7 @@ def test_a_wrong_call_is_said_with_its_place(tmp_path):
             ((broken,), "broken.json: not a report"),
             ((elsewhere,), "there is no board 'task9'"),
             ((file, "--classes", "task1=60,40"), "there is no report of it"),
+            ((two, "--classes", "task1=40,20,20"), "it has 2 classes, and 3 numbers were given"),
             ((file, "--classes", "task3=60,40"), "60 + 40 is 100, and its reports score 20 cases"),
             ((tmp_path,), "there is no track"),
         ],
