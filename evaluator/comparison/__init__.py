@@ -2,10 +2,10 @@
 
 from evaluator.comparison._challenger import challenger_csv
 from evaluator.comparison._compare import certain_places, compare_track
+from evaluator.comparison._differences import Superiority, influence_test, superiority
 from evaluator.comparison._entrants import Entrant, bootstraps_of, datasets_of, paired_replicates, rows_of
 from evaluator.comparison._pairwise import (
     holm,
-    influence_test,
     permutation_test,
     signed_rank_test,
     step_down,
@@ -27,6 +27,7 @@ from evaluator.comparison._published import (
     PrizeAward,
     PrizeDecision,
     RankFile,
+    RankLead,
     Rule,
     TeamPlace,
     TrackComparison,
@@ -49,9 +50,11 @@ __all__ = [
     "PrizeAward",
     "PrizeDecision",
     "RankFile",
+    "RankLead",
     "RankSets",
     "Reordering",
     "Rule",
+    "Superiority",
     "TeamPlace",
     "TrackComparison",
     "Variant",
@@ -80,5 +83,6 @@ __all__ = [
     "schemas",
     "signed_rank_test",
     "step_down",
+    "superiority",
     "tie_groups",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from evaluator.comparison._entrants import (
 from evaluator.comparison._errors import Errors, errors_of
 from evaluator.comparison._places import Places, probability_of_top, rank_intervals, tie_groups
 from evaluator.comparison._prizes import decide
-from evaluator.comparison._published import PrizeDecision, TeamPlace
+from evaluator.comparison._published import PrizeDecision, RankLead, TeamPlace
 from evaluator.comparison._rank_sets import RankSets
 from evaluator.comparison._resamples import case_counts, resampled_values
 from evaluator.comparison._sure import SurePlaces, sure_places
@@ -116,6 +117,22 @@ class Track:
             places = whole_places(np.where(has_board, drawn.boards[:, number], np.nan), self.ranking)
         shown = np.flatnonzero(has_board).tolist()
         return self._places(shown, whole_places(full, self.ranking), full, self.sure.boards[name], places)
+
+    def leads(self) -> tuple[RankLead, ...]:
+        """By how much each team is ahead of each behind it in the mean ranks over all boards, best first."""
+        means, teams = self.ranks.overall, self.table.teams
+        ranked = sorted(
+            np.flatnonzero(np.isfinite(means)).tolist(),
+            key=lambda team: (self.ranks.places[team], teams[team]),
+        )
+        sets = None if self.sure.by_value else self.sure.overall
+        found = []
+        for one, other in combinations(ranked, 2):
+            lead = float(means[other] - means[one])
+            reach = np.inf if sets is None else float(sets.reach[one, other])
+            low, high = (lead - reach, lead + reach) if np.isfinite(reach) else (None, None)
+            found.append(RankLead(teams=(teams[one], teams[other]), lead=lead, low=low, high=high))
+        return tuple(found)
 
     def _varies(self, board: str) -> bool:
         """Whether some metric of a board has replicates; else the places are the same in each."""

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 
 from evaluator.comparison import holm
-from evaluator.comparison._tests import metric_test
+from evaluator.comparison._tests import metric_differences
 from evaluator.metrics import DatasetData
 from evaluator.metrics.registry import lookup
 
@@ -47,7 +47,9 @@ def errors(name, cases, runs, seed=5):
             for _ in range(TEAMS)
         ]
         values = np.array([metric.score(data, parameters) for data in teams])
-        p = metric_test(metric, values, np.array([metric.influence(data, parameters) for data in teams]))
+        p = metric_differences(
+            metric, values, np.array([metric.influence(data, parameters) for data in teams])
+        ).p()
         pair += p[0, 1] <= 0.05
         family += np.nanmin(holm(p)) <= 0.05
     return pair / runs, family / runs
