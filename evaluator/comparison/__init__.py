@@ -22,18 +22,16 @@ from evaluator.comparison._published import (
     CaseChange,
     CertainPlaces,
     ComparisonFile,
-    MetricTests,
-    PairTest,
     PrizeAward,
     PrizeDecision,
     RankFile,
-    RankLead,
     Rule,
     TeamPlace,
     TrackComparison,
     WeightChange,
     schemas,
 )
+from evaluator.comparison._published_pairs import MetricTests, PairTest, RankLead
 from evaluator.comparison._rank_sets import RankSets, rank_sets
 from evaluator.comparison._read import read_entrants
 from evaluator.comparison._resamples import case_counts, rank_resamples

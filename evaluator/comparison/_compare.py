@@ -11,12 +11,12 @@ from evaluator.comparison._published import (
     BoardComparison,
     CertainPlaces,
     LeftOut,
-    MetricTests,
     ReorderedPair,
     RuleVariant,
     Stability,
     TrackComparison,
 )
+from evaluator.comparison._published_pairs import MetricTests
 from evaluator.comparison._tests import tested_column
 from evaluator.comparison._track import Track
 from evaluator.comparison._what_if import leave_one_out, rule_sensitivity

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from evaluator.comparison._differences import Bounds, Values
 from evaluator.comparison._pairwise import step_down
 from evaluator.comparison._places import tie_groups
-from evaluator.comparison._published import MetricTests, PairTest
-from evaluator.comparison._tests import Tested
+from evaluator.comparison._published_pairs import MetricTests, PairTest
+from evaluator.comparison._tests import ColumnTests
 from evaluator.ranking import Table, ranked_columns
 from evaluator.spec import Ranking
 
@@ -18,14 +18,14 @@ Teams = npt.NDArray[np.intp]
 
 
 def families(
-    ranking: Ranking, table: Table, tests: Mapping[int, Tested | str], level: float
+    ranking: Ranking, table: Table, tests: Mapping[int, ColumnTests | str], level: float
 ) -> dict[int, MetricTests]:
     """The tests of each column, or why it has none, with every p corrected twice.
 
     A claim that one team is better than another is picked from all pairs of all metrics of the track, and holds at
     1 − level after the correction over all of them.
     """
-    tested = {number: found for number, found in tests.items() if isinstance(found, Tested)}
+    tested = {number: found for number, found in tests.items() if isinstance(found, ColumnTests)}
     pairs = {number: _tested_pairs(found.p) for number, found in tested.items()}
     every = [tested[number].p[chosen] for number, chosen in pairs.items()]
     corrected = step_down(np.concatenate(every)) if every else np.empty(0)
@@ -49,7 +49,7 @@ def _published(
     ranking: Ranking,
     table: Table,
     number: int,
-    tested: Tested,
+    tested: ColumnTests,
     pairs: tuple[Teams, Teams],
     in_track: Values,
     level: float,

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field
-
+from evaluator.comparison._published_pairs import MetricTests, RankLead
 from evaluator.frozen import Model
 
 
@@ -36,65 +35,6 @@ class TeamPlace(Model):
     range_high: int | None = None
     first: float | None = None
     top3: float | None = None
-
-
-class PairTest(Model):
-    """Two teams in one metric.
-
-    difference: value of the first minus value of the second, in the metric's unit; low, high: where it may lie, for all
-    pairs of the metric at once with probability `level`. None where nothing varies.
-
-    superiority: the probability that the first is better in a case, a tie counting half; its bounds are for all pairs
-    of the metric at once, and None where several cases are of one subject. Metrics of whole datasets have none: they
-    have one value, and how often it is larger in resamples would be no such probability.
-
-    p: before any correction. adjusted: after Holm's over the pairs of the metric, for who looks at that metric alone.
-    adjusted_in_track: after Holm's over the pairs of all metrics of the track, for who says that one is better.
-    """
-
-    teams: tuple[str, str]
-    difference: float
-    low: float | None
-    high: float | None
-    superiority: float | None
-    superiority_low: float | None
-    superiority_high: float | None
-    p: float
-    adjusted: float
-    adjusted_in_track: float
-
-    def apart(self, level: float) -> bool:
-        """Whether one of the two is better, as claimed among all pairs and metrics of the track."""
-        return self.adjusted_in_track <= 1 - level
-
-
-class MetricTests(Model):
-    """Tests between all teams in one metric. `test` None: there is none, and `reason` says why.
-
-    units: what was resampled or flipped, cases or subjects. groups: a team is in the group of a better one if
-    it is not significantly different from the best of that group at 1 − level after Holm's correction for all pairs of
-    all metrics of the track; other pairs of a group may be.
-    """
-
-    test: str | None
-    reason: str | None = None
-    units: int | None = None
-    groups: dict[str, int] = Field(default={})
-    pairs: tuple[PairTest, ...] = ()
-
-
-class RankLead(Model):
-    """By how many mean ranks over all boards the first of two teams is ahead of the second, 0 if they tie.
-
-    low, high: where it may lie, for all pairs at once with probability `level`; above 0 just where the sets of places
-    call the first surely ahead. None where the reports do not say, or one metric alone decides: there the sets are of
-    the place by its value, and its tests hold the differences.
-    """
-
-    teams: tuple[str, str]
-    lead: float
-    low: float | None
-    high: float | None
 
 
 class BoardComparison(Model):

@@ -27,7 +27,7 @@ _UNTOLD = "The reports do not say how much each subject moves it, which a test n
 
 
 @dataclass(frozen=True)
-class Tested:
+class ColumnTests:
     """The test of a column between all teams: its name, what was resampled or flipped, and p, (teams, teams).
 
     bounds: of the differences, for all pairs at once. superiority: for metrics with values per case.
@@ -49,7 +49,7 @@ def tested_column(
     *,
     digest: str,
     level: float,
-) -> Tested | str:
+) -> ColumnTests | str:
     """Tests between all teams in column `number`, the most exact one that the reports allow; or why there is none.
 
     Values per case, each case its own subject: sign-flip permutation of what the rule averages, for up to 50
@@ -78,7 +78,7 @@ def tested_column(
         better = superiority(cases, higher_is_better=column.higher_is_better, level=level, independent=single)
     if column.per_case and cases is not None and single and scored <= _MOST_TEAMS:
         test, p = _of_cases(ranking, table, number, digest)
-    return Tested(
+    return ColumnTests(
         test, units, differences.p() if p is None else p, _within(metric, differences.bounds(level)), better
     )
 

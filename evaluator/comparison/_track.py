@@ -18,7 +18,8 @@ from evaluator.comparison._entrants import (
 from evaluator.comparison._errors import Errors, errors_of
 from evaluator.comparison._places import Places, probability_of_top, rank_intervals, tie_groups
 from evaluator.comparison._prizes import decide
-from evaluator.comparison._published import PrizeDecision, RankLead, TeamPlace
+from evaluator.comparison._published import PrizeDecision, TeamPlace
+from evaluator.comparison._published_pairs import RankLead
 from evaluator.comparison._rank_sets import RankSets
 from evaluator.comparison._resamples import case_counts, resampled_values
 from evaluator.comparison._sure import SurePlaces, sure_places

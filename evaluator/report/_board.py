@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluator.charts import MOST_DOTS, PlotRow, box_plot, interval_plot
-from evaluator.comparison import MetricTests
+from evaluator.comparison import MetricTests, PairTest
 from evaluator.metrics.intervals import CALLED, REASONS, Method
 from evaluator.metrics.registry import lookup
 from evaluator.report._entries import TeamReport
@@ -220,12 +220,14 @@ def _distributions(board: Board, ordered: Sequence[TeamReport]) -> list[Figure]:
 def _map(board: Board, key: str, entries: Sequence[TeamReport], tests: MetricTests) -> tuple[str, HtmlTable]:
     """The significance map: who is better than whom, as a table that needs no colour."""
     teams = [entry.team for entry in _ordered(board, entries, key) if entry.team in tests.groups]
+    order = {team: number for number, team in enumerate(teams)}
     sign = 1 if _is_higher_better(board, key) else -1
     cells: dict[tuple[str, str], str | Cell] = {}
     for pair in tests.pairs:
-        team, other = pair.teams
-        cells[team, other] = _pair(pair.adjusted, sign * pair.difference)
-        cells[other, team] = _pair(pair.adjusted, -sign * pair.difference)
+        team, other = pair.teams if order[pair.teams[0]] < order[pair.teams[1]] else pair.teams[::-1]
+        shown = pair if team == pair.teams[0] else pair.turned()
+        cells[team, other] = _pair(shown, sign * shown.difference, details=True)
+        cells[other, team] = _pair(shown, -sign * shown.difference)
     rows = [
         [
             f"{number}. {team}",
@@ -233,13 +235,21 @@ def _map(board: Board, key: str, entries: Sequence[TeamReport], tests: MetricTes
         ]
         for number, team in enumerate(teams, 1)
     ]
-    caption = (
-        f"p-values of the team of a row against that of a column ({_test(board, tests)}), corrected for all "
-        f"{len(tests.pairs)} pairs by Holm's method. ▲: the row's team is better, ▼: worse, at p ≤ {1 - LEVEL:.2g}. "
-        "No sign: no difference shown, which does not prove the two equal."
-    )
     head = ["Team", *(str(number) for number in range(1, len(teams) + 1))]
+    caption = _map_caption(board, tests)
     return f"Significance map: {title_of(board, key)}", HtmlTable(head, rows, caption, kind="map")
+
+
+def _map_caption(board: Board, tests: MetricTests) -> str:
+    superior = any(pair.superiority is not None for pair in tests.pairs)
+    each = ", and in how many of 100 cases it is better, half of ties counted" if superior else ""
+    return (
+        f"p-values of the team of a row against that of a column ({_test(board, tests)}), corrected by Holm's method "
+        f"for all pairs of all metrics of the track. ▲: the row's team is better, ▼: worse, at p ≤ {1 - LEVEL:.2g}. "
+        "No sign: no difference shown, which does not prove the two equal. Above the diagonal also p corrected for the "
+        f"{len(tests.pairs)} pairs of this metric alone, and by how much the row's team differs{each}; with intervals "
+        f"that hold for all pairs of the metric at once with {LEVEL:.0%} confidence."
+    )
 
 
 def _test(board: Board, tests: MetricTests) -> str:
@@ -248,12 +258,29 @@ def _test(board: Board, tests: MetricTests) -> str:
     return f"{_TESTS.get(tests.test or '', tests.test)}, {tests.units:,} {unit}"
 
 
-def _pair(p: float, lead: float) -> str | Cell:
-    """Adjusted p of two teams; `lead` is by how much the row's team is better."""
-    shown = "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0") if p < 1 else "1"
-    if p > 1 - LEVEL or lead == 0:
-        return shown
-    return Cell(f"▲ {shown}", style="better") if lead > 0 else Cell(f"▼ {shown}", style="worse")
+def _pair(pair: PairTest, lead: float, *, details: bool = False) -> str | Cell:
+    """Two teams; `lead` is by how much the row's team is better, `details` what is said of the pair once."""
+    shown = _p(pair.adjusted_in_track)
+    small = _details(pair) if details else ""
+    if not pair.apart(LEVEL) or lead == 0:
+        return Cell(shown, small) if small else shown
+    sign, style = ("▲", "better") if lead > 0 else ("▼", "worse")
+    return Cell(f"{sign} {shown}", small, style)
+
+
+def _p(p: float) -> str:
+    return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0") if p < 1 else "1"
+
+
+def _details(pair: PairTest) -> str:
+    said = f"{_p(pair.adjusted)}; {pair.difference:+#.3g}"
+    if pair.low is not None:
+        said += f" ({pair.low:#.3g} to {pair.high:#.3g})"
+    if pair.superiority is not None:
+        said += f"; {100 * pair.superiority:.0f}"
+    if pair.superiority_low is not None and pair.superiority_high is not None:
+        said += f" ({100 * pair.superiority_low:.0f} to {100 * pair.superiority_high:.0f})"
+    return said
 
 
 def _untested(board: Board, tests: Mapping[str, MetricTests]) -> list[Remark]:
