@@ -6,7 +6,6 @@ teams without the metric. An interval holds for all pairs at once: each has an e
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -30,18 +29,18 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Differences:
-    """Differences on the scale on which they are tested, and their standard errors.
+    """Differences and their standard errors, on the scale on which they are tested.
 
-    degrees: of freedom of Student's t, infinite for the normal distribution. middles: of each pair on the scale. back:
-    from the scale to the metric, None where both are one.
+    degrees: of freedom of Student's t. normal: whether tests take the normal distribution all the same. scaled: whether
+    the scale is another one than the metric's own.
     """
 
     values: Values
     errors: Values
     degrees: Values
-    middles: Values
     units: int
-    back: Callable[[float], float] | None
+    normal: bool
+    scaled: bool
 
     @classmethod
     def of(
@@ -58,23 +57,15 @@ class Differences:
         places, influence = (values, influence) if moved is None else moved
         lost = 0 if scale is None or moved is None else scale.lost
         teams, units = influence.shape
-        errors, degrees = np.full((teams, teams), np.nan), np.full((teams, teams), np.inf)
+        errors, degrees = np.full((teams, teams), np.nan), np.full((teams, teams), units - 1.0)
         for first in range(teams):
             between = influence - influence[first]
             with np.errstate(over="ignore"):  # of huge outputs: infinitely uncertain, so p is 1
                 errors[first] = np.sqrt((between**2).sum(axis=1))
-            if distribution == "t":
-                degrees[first] = units - 1
-            elif distribution == "estimated":
+            if distribution != "t":
                 degrees[first] = np.maximum(freedom(between) - lost, 1)
-        return cls(
-            only_between(places[:, None] - places, scored),
-            errors,
-            degrees,
-            (places[:, None] + places) / 2,
-            units,
-            None if scale is None or moved is None else scale.back,
-        )
+        differences = only_between(places[:, None] - places, scored)
+        return cls(differences, errors, degrees, units, distribution == "normal", moved is not None)
 
     def p(self) -> Values:
         """Two-sided p-values; where one always wins by the same margin, that of its sign flips, 2 · 2^−units."""
@@ -83,34 +74,24 @@ class Differences:
         size = np.abs(self.values)
         fixed = self.errors <= 1e-12 * size
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            tail = stdtr(self.degrees, -np.where(fixed, 0, size / self.errors))
+            score = np.where(fixed, 0, size / self.errors)
+        tail = stdtr(np.inf if self.normal else self.degrees, -score)
         p = np.where(fixed & (size > 0), 2.0 * 0.5 ** min(self.units, 1000), 2 * tail)
         return np.where(np.isnan(size), np.nan, np.where(size == 0, 1.0, p))
 
     def bounds(self, level: float) -> Bounds:
-        """Intervals in the metric's own unit that hold for all pairs at once with probability `level`.
+        """Intervals on the scale of the differences that hold for all pairs at once with probability `level`.
 
-        On a scale they are made there and brought back around the middle of the two, which keeps on which side of 0
-        they lie. None where nothing varies, or the error is too large for a number.
+        By Student's t, for a normal curve is too thin where the teams of a few cases differ: an interval is never
+        shorter than its test. None where nothing varies, or the error is too large for a number.
         """
         from scipy.special import stdtrit
 
         pairs = np.isfinite(self.values).sum() // 2
-        reach = stdtrit(self.degrees, 1 - (1 - level) / (2 * max(pairs, 1))) * self.errors
+        with np.errstate(over="ignore"):
+            reach = stdtrit(self.degrees, 1 - (1 - level) / (2 * max(pairs, 1))) * self.errors
         known = (self.errors > 1e-12 * np.abs(self.values)) & np.isfinite(reach)
-        low, high = (np.where(known, self.values + end, np.nan) for end in (-reach, reach))
-        if self.back is None:
-            return Bounds(low, high)
-        return Bounds(self._from_scale(low, self.back), self._from_scale(high, self.back))
-
-    def _from_scale(self, ends: Values, back: Callable[[float], float]) -> Values:
-        half = ends / 2
-        found = np.full(ends.shape, np.nan)
-        for pair in zip(*np.nonzero(np.isfinite(ends)), strict=True):
-            found[pair] = back(float(self.middles[pair] + half[pair])) - back(
-                float(self.middles[pair] - half[pair])
-            )
-        return np.where(np.isfinite(found), found, np.nan)
+        return Bounds(*(np.where(known, self.values + end, np.nan) for end in (-reach, reach)))
 
 
 def influence_test(

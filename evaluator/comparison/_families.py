@@ -64,6 +64,7 @@ def _published(
     columns: dict[str, list[Any]] = {
         "teams": [(table.teams[one], table.teams[other]) for one, other in zip(*pairs, strict=True)],
         "difference": (values[pairs[0]] - values[pairs[1]]).tolist(),
+        "effect": tested.effects[pairs].tolist(),
         **_bounds("", tested.bounds, pairs),
         "superiority": _numbers(None if better is None else better.values, pairs),
         **_bounds("superiority_", None if better is None else better.bounds, pairs),
@@ -74,6 +75,7 @@ def _published(
     return MetricTests(
         test=tested.test,
         units=tested.units,
+        scale=tested.scale,
         groups={
             team: int(group)
             for team, group, value in zip(table.teams, groups, values, strict=True)

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from evaluator.frozen import Model
+from evaluator.metrics.intervals import Method
 
 
 def _less(whole: float, part: float | None) -> float | None:
@@ -12,8 +13,9 @@ def _less(whole: float, part: float | None) -> float | None:
 class PairTest(Model):
     """Two teams in one metric.
 
-    difference: value of the first minus value of the second, in the metric's unit; low, high: where it may lie, for all
-    pairs of the metric at once with probability `level`. None where nothing varies.
+    difference: value of the first minus value of the second. effect: the same on the scale of the metric's test
+    (`MetricTests.scale`); low, high: where that may lie, for all pairs of the metric at once with probability `level`.
+    None where nothing varies.
 
     superiority: the probability that the first is better in a case, a tie counting half; its bounds are for all pairs
     of the metric at once, and None where several cases are of one subject. Metrics of whole datasets have none: they
@@ -25,6 +27,7 @@ class PairTest(Model):
 
     teams: tuple[str, str]
     difference: float
+    effect: float
     low: float | None
     high: float | None
     superiority: float | None
@@ -43,6 +46,7 @@ class PairTest(Model):
         return PairTest(
             teams=self.teams[::-1],
             difference=-self.difference,
+            effect=-self.effect,
             low=_less(0, self.high),
             high=_less(0, self.low),
             superiority=_less(1, self.superiority),
@@ -57,14 +61,16 @@ class PairTest(Model):
 class MetricTests(Model):
     """Tests between all teams in one metric. `test` None: there is none, and `reason` says why.
 
-    units: what was resampled or flipped, cases or subjects. groups: a team is in the group of a better one if
-    it is not significantly different from the best of that group at 1 − level after Holm's correction for all pairs of
-    all metrics of the track; other pairs of a group may be.
+    units: what was resampled or flipped, cases or subjects. scale: of effects and their bounds, None for the metric's
+    own; "fisher": atanh, "log": a difference is the logarithm of a ratio, "logit": that of an odds ratio. groups: a
+    team is in the group of a better one if it is not significantly different from the best of that group at 1 − level
+    after Holm's correction for all pairs of all metrics of the track; other pairs of a group may be.
     """
 
     test: str | None
     reason: str | None = None
     units: int | None = None
+    scale: Method | None = None
     groups: dict[str, int] = Field(default={})
     pairs: tuple[PairTest, ...] = ()
 

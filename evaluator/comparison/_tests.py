@@ -16,6 +16,7 @@ from evaluator.comparison._entrants import Entrant
 from evaluator.comparison._pairwise import permutation_test, signed_rank_test
 from evaluator.metrics import MetricPlugin, Test
 from evaluator.metrics.influence import of_mean
+from evaluator.metrics.intervals import Method
 from evaluator.metrics.registry import lookup
 from evaluator.ranking import RankingError, Table, Values
 from evaluator.spec import Board, Ranking
@@ -30,13 +31,16 @@ _UNTOLD = "The reports do not say how much each subject moves it, which a test n
 class ColumnTests:
     """The test of a column between all teams: its name, what was resampled or flipped, and p, (teams, teams).
 
-    bounds: of the differences, for all pairs at once. superiority: for metrics with values per case.
+    effects: the differences on `scale`, None for the metric's own. bounds: of the effects, for all pairs at once.
+    superiority: for metrics with values per case.
     """
 
     test: str
     units: int
     p: Values
-    bounds: Bounds | None
+    scale: Method | None
+    effects: Values
+    bounds: Bounds
     superiority: Superiority | None
 
 
@@ -72,15 +76,14 @@ def tested_column(
         return _lacking(table, number, entrants) or _UNTOLD
     metric = lookup(board.metrics[column.metric].metric)
     differences = metric_differences(metric, table.values[number], influence)
-    test, units, p = _CALLED[metric.test], influence.shape[1], None
-    better = None
+    scale = metric.interval.method if differences.scaled else None
+    bounds = differences.bounds(level) if scale else _within(metric, differences.bounds(level))
+    test, units, p, better = _CALLED[metric.test], influence.shape[1], differences.p(), None
     if column.per_case and cases is not None:
         better = superiority(cases, higher_is_better=column.higher_is_better, level=level, independent=single)
-    if column.per_case and cases is not None and single and scored <= _MOST_TEAMS:
-        test, p = _of_cases(ranking, table, number, digest)
-    return ColumnTests(
-        test, units, differences.p() if p is None else p, _within(metric, differences.bounds(level)), better
-    )
+        if single and scored <= _MOST_TEAMS:
+            test, p = _of_cases(ranking, table, number, digest)
+    return ColumnTests(test, units, p, scale, differences.values, bounds, better)
 
 
 def metric_differences(metric: MetricPlugin, values: Values, influence: Values) -> Differences:

@@ -5,18 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluator.charts import MOST_DOTS, PlotRow, box_plot, interval_plot
-from evaluator.comparison import MetricTests, PairTest
+from evaluator.comparison import MetricTests
 from evaluator.metrics.intervals import CALLED, REASONS, Method
 from evaluator.metrics.registry import lookup
 from evaluator.report._entries import TeamReport
 from evaluator.report._groups import Groups, groups_of, seeds_of
+from evaluator.report._pairs import Significance, significance_of
 from evaluator.report._parts import Cell, Figure, HtmlTable, title_of
 from evaluator.scoring import MetricReport
 from evaluator.spec import Board
-
-LEVEL = 0.95
-"""Of the intervals of places and of the tests between teams."""
-_TESTS = {"influence, t": "t from influence values"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Section:
     plots: Sequence[Figure]
     groups: Groups | None
     seeds: HtmlTable | None
-    maps: Sequence[tuple[str, HtmlTable]]
+    maps: Sequence[Significance]
     untested: Sequence[Remark]
 
 
@@ -72,7 +69,17 @@ def section_of(
         plots=[*_intervals(board, ordered), *_distributions(board, ordered)],
         groups=groups_of(board, ordered),
         seeds=seeds_of(board, ordered),
-        maps=[_map(board, key, entries, tested) for key, tested in tests.items() if tested.test],
+        maps=[
+            significance_of(
+                board,
+                key,
+                [entry.team for entry in _ordered(board, entries, key)],
+                tested,
+                higher_is_better=_is_higher_better(board, key),
+            )
+            for key, tested in tests.items()
+            if tested.test
+        ],
         untested=_untested(board, tests),
     )
 
@@ -215,72 +222,6 @@ def _distributions(board: Board, ordered: Sequence[TeamReport]) -> list[Figure]:
             note = f"{dots}. Box: quartiles and median. Diamond: mean."
             drawn.append(Figure(box_plot(f"{title}, {board.title}", rows), title, note))
     return drawn
-
-
-def _map(board: Board, key: str, entries: Sequence[TeamReport], tests: MetricTests) -> tuple[str, HtmlTable]:
-    """The significance map: who is better than whom, as a table that needs no colour."""
-    teams = [entry.team for entry in _ordered(board, entries, key) if entry.team in tests.groups]
-    order = {team: number for number, team in enumerate(teams)}
-    sign = 1 if _is_higher_better(board, key) else -1
-    cells: dict[tuple[str, str], str | Cell] = {}
-    for pair in tests.pairs:
-        team, other = pair.teams if order[pair.teams[0]] < order[pair.teams[1]] else pair.teams[::-1]
-        shown = pair if team == pair.teams[0] else pair.turned()
-        cells[team, other] = _pair(shown, sign * shown.difference, details=True)
-        cells[other, team] = _pair(shown, -sign * shown.difference)
-    rows = [
-        [
-            f"{number}. {team}",
-            *(Cell("·", style="self") if other == team else cells.get((team, other), "–") for other in teams),
-        ]
-        for number, team in enumerate(teams, 1)
-    ]
-    head = ["Team", *(str(number) for number in range(1, len(teams) + 1))]
-    caption = _map_caption(board, tests)
-    return f"Significance map: {title_of(board, key)}", HtmlTable(head, rows, caption, kind="map")
-
-
-def _map_caption(board: Board, tests: MetricTests) -> str:
-    superior = any(pair.superiority is not None for pair in tests.pairs)
-    each = ", and in how many of 100 cases it is better, half of ties counted" if superior else ""
-    return (
-        f"p-values of the team of a row against that of a column ({_test(board, tests)}), corrected by Holm's method "
-        f"for all pairs of all metrics of the track. ▲: the row's team is better, ▼: worse, at p ≤ {1 - LEVEL:.2g}. "
-        "No sign: no difference shown, which does not prove the two equal. Above the diagonal also p corrected for the "
-        f"{len(tests.pairs)} pairs of this metric alone, and by how much the row's team differs{each}; with intervals "
-        f"that hold for all pairs of the metric at once with {LEVEL:.0%} confidence."
-    )
-
-
-def _test(board: Board, tests: MetricTests) -> str:
-    of_cases = board.bootstrap.unit == "case" or (tests.test or "").startswith(("paired perm", "Wilcoxon"))
-    unit = "cases" if of_cases else f"{board.bootstrap.unit}s"
-    return f"{_TESTS.get(tests.test or '', tests.test)}, {tests.units:,} {unit}"
-
-
-def _pair(pair: PairTest, lead: float, *, details: bool = False) -> str | Cell:
-    """Two teams; `lead` is by how much the row's team is better, `details` what is said of the pair once."""
-    shown = _p(pair.adjusted_in_track)
-    small = _details(pair) if details else ""
-    if not pair.apart(LEVEL) or lead == 0:
-        return Cell(shown, small) if small else shown
-    sign, style = ("▲", "better") if lead > 0 else ("▼", "worse")
-    return Cell(f"{sign} {shown}", small, style)
-
-
-def _p(p: float) -> str:
-    return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0") if p < 1 else "1"
-
-
-def _details(pair: PairTest) -> str:
-    said = f"{_p(pair.adjusted)}; {pair.difference:+#.3g}"
-    if pair.low is not None:
-        said += f" ({pair.low:#.3g} to {pair.high:#.3g})"
-    if pair.superiority is not None:
-        said += f"; {100 * pair.superiority:.0f}"
-    if pair.superiority_low is not None and pair.superiority_high is not None:
-        said += f" ({100 * pair.superiority_low:.0f} to {100 * pair.superiority_high:.0f})"
-    return said
 
 
 def _untested(board: Board, tests: Mapping[str, MetricTests]) -> list[Remark]:

@@ -91,7 +91,8 @@ def test_each_pair_has_its_difference_with_an_interval_and_its_p_over_the_metric
         )
         for pair in tests.pairs:
             assert pair.p <= pair.adjusted <= pair.adjusted_in_track
-            assert pair.low < pair.difference < pair.high
+            assert pair.low < pair.effect < pair.high
+            assert pair.effect == pytest.approx(pair.difference)
             turned = pair.turned()
             assert (turned.low, turned.high) == (-pair.high, -pair.low)
             assert turned.turned() == pair

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from evaluator.comparison import holm, permutation_test, step_down, superiority
-from evaluator.comparison._differences import Differences
+from evaluator.comparison._differences import Bounds, Differences
 from evaluator.comparison._families import families
 from evaluator.comparison._pairwise import _chernoff
 from evaluator.comparison._tests import ColumnTests
@@ -38,7 +38,7 @@ def test_intervals_of_means_are_those_of_the_paired_t_test_at_an_equal_part_of_t
 
 
 @pytest.mark.parametrize("way", [None, FISHER, LOG])
-def test_an_interval_without_0_is_of_a_pair_that_is_told_apart_and_both_lie_on_one_side(way):
+def test_an_interval_without_0_is_of_a_pair_that_is_told_apart_on_every_scale(way):
     stream, apart, outside = np.random.default_rng(4), 0, 0
     for _ in range(40):
         values = stream.uniform(0.3, 0.9, size=6)
@@ -47,8 +47,8 @@ def test_an_interval_without_0_is_of_a_pair_that_is_told_apart_and_both_lie_on_o
         bounds, p = found.bounds(0.95), holm(found.p())
         sure = (bounds.low > 0) | (bounds.high < 0)
         assert (p[sure] <= 0.05).all()
-        difference = values[:, None] - values
-        assert ((bounds.low < difference) & (difference < bounds.high))[~np.eye(6, dtype=bool)].all()
+        places = values if way is None else np.array([way.scale.to(value) for value in values.tolist()])
+        assert found.values[0, 1:] == pytest.approx(places[0] - places[1:])
         apart, outside = apart + (p <= 0.05).sum(), outside + sure.sum()
     assert 0 < outside <= apart
 
@@ -138,7 +138,9 @@ def track_of(stream, teams, metrics, cases):
     tested = {}
     for number, row in enumerate(rows):
         found = of_means(row, distribution="t")
-        tested[number] = ColumnTests("paired t", cases, found.p(), found.bounds(0.95), None)
+        tested[number] = ColumnTests(
+            "paired t", cases, found.p(), None, found.values, found.bounds(0.95), None
+        )
     columns = tuple(Column("one", str(number), True, False) for number in range(metrics))
     names = tuple(f"team{number}" for number in range(teams))
     return families(RANKING, Table(names, columns, rows.mean(axis=2)), tested, 0.95)
@@ -166,13 +168,16 @@ def test_who_says_better_anywhere_in_a_track_of_equal_teams_errs_in_5_of_100():
     assert uncorrected / runs > 0.9
 
 
+NOWHERE = Bounds(np.full((2, 2), np.nan), np.full((2, 2), np.nan))
+
+
 def test_groups_of_a_metric_follow_from_the_tests_of_the_whole_track():
     p = np.array([[np.nan, 0.01], [0.01, np.nan]])
     columns = tuple(Column("one", str(number), True, False) for number in range(20))
     values = np.tile([0.1, 0.9], (20, 1))
 
     def tests(metrics):
-        tested = dict.fromkeys(range(metrics), ColumnTests("paired t", 25, p, None, None))
+        tested = dict.fromkeys(range(metrics), ColumnTests("paired t", 25, p, None, p, NOWHERE, None))
         return families(RANKING, Table(("a", "b"), columns[:metrics], values[:metrics]), tested, 0.95)[0]
 
     assert (tests(1).pairs[0].adjusted_in_track, tests(1).groups) == (0.01, {"a": 2, "b": 1})
