@@ -78,7 +78,7 @@ class MetricTests(Model):
 class RankLead(Model):
     """By how many mean ranks over all boards the first of two teams is ahead of the second, 0 if they tie.
 
-    low, high: where it may lie, for all pairs at once with probability `level`; above 0 just where the sets of places
+    low, high: where it may lie, for all pairs at once with probability `level`; from 0 on where the sets of places
     call the first surely ahead. None where the reports do not say, or one metric alone decides: there the sets are of
     the place by its value, and its tests hold the differences.
     """

@@ -121,19 +121,19 @@ class Track:
 
     def leads(self) -> tuple[RankLead, ...]:
         """By how much each team is ahead of each behind it in the mean ranks over all boards, best first."""
-        means, teams = self.ranks.overall, self.table.teams
-        ranked = sorted(
-            np.flatnonzero(np.isfinite(means)).tolist(),
-            key=lambda team: (self.ranks.places[team], teams[team]),
+        means, teams, places = self.ranks.overall, self.table.teams, self.ranks.places
+        known = np.flatnonzero(np.isfinite(means)).tolist()
+        ranked = sorted(known, key=lambda team: (places[team], teams[team]))
+        bounds = None if self.sure.overall is None or self.sure.by_value else self.sure.overall.leads(means)
+        return tuple(
+            RankLead(
+                teams=(teams[one], teams[other]),
+                lead=float(means[other] - means[one]),
+                low=_end(bounds and bounds[0], one, other),
+                high=_end(bounds and bounds[1], one, other),
+            )
+            for one, other in combinations(ranked, 2)
         )
-        sets = None if self.sure.by_value else self.sure.overall
-        found = []
-        for one, other in combinations(ranked, 2):
-            lead = float(means[other] - means[one])
-            reach = np.inf if sets is None else float(sets.reach[one, other])
-            low, high = (lead - reach, lead + reach) if np.isfinite(reach) else (None, None)
-            found.append(RankLead(teams=(teams[one], teams[other]), lead=lead, low=low, high=high))
-        return tuple(found)
 
     def _varies(self, board: str) -> bool:
         """Whether some metric of a board has replicates; else the places are the same in each."""
@@ -190,6 +190,10 @@ def _resampled(
         return None
     counts = case_counts(table, len(paired.values), digests) if ranking.needs_cases else {}
     return resampled_values(ranking, table, paired.values, counts)
+
+
+def _end(ends: Values | None, one: int, other: int) -> float | None:
+    return float(ends[one, other]) if ends is not None and np.isfinite(ends[one, other]) else None
 
 
 def _sure(overall: Values, sets: RankSets) -> list[dict[str, Any]]:

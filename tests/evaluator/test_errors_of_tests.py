@@ -118,7 +118,7 @@ def test_intervals_of_all_pairs_of_25_cases_hold_the_true_differences_of_unequal
 @pytest.mark.parametrize("name", UNEQUAL)
 @pytest.mark.parametrize("cases", [20, 25, 80, 320])
 def test_intervals_of_all_pairs_hold_the_true_differences_of_unequal_teams(name, cases):
-    assert held_of_unequal(name, cases, 2000) >= 0.945
+    assert held_of_unequal(name, cases, 2000) >= 0.945 - 2 * math.sqrt(0.05 * 0.95 / 2000)
 
 
 @pytest.mark.long
