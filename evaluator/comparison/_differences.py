@@ -20,7 +20,7 @@ Distribution = Literal["normal", "t", "estimated"]
 
 
 @dataclass(frozen=True)
-class Bounds:
+class PairBounds:
     """Both ends of intervals of all pairs; NaN where there is none."""
 
     low: Values
@@ -79,7 +79,7 @@ class Differences:
         p = np.where(fixed & (size > 0), 2.0 * 0.5 ** min(self.units, 1000), 2 * tail)
         return np.where(np.isnan(size), np.nan, np.where(size == 0, 1.0, p))
 
-    def bounds(self, level: float) -> Bounds:
+    def bounds(self, level: float) -> PairBounds:
         """Intervals on the scale of the differences that hold for all pairs at once with probability `level`.
 
         By Student's t, for a normal curve is too thin where the teams of a few cases differ: an interval is never
@@ -91,7 +91,7 @@ class Differences:
         with np.errstate(over="ignore"):
             reach = stdtrit(self.degrees, 1 - (1 - level) / (2 * max(pairs, 1))) * self.errors
         known = (self.errors > 1e-12 * np.abs(self.values)) & np.isfinite(reach)
-        return Bounds(*(np.where(known, self.values + end, np.nan) for end in (-reach, reach)))
+        return PairBounds(*(np.where(known, self.values + end, np.nan) for end in (-reach, reach)))
 
 
 def influence_test(
@@ -134,7 +134,7 @@ class Superiority:
     """How often the row's team is better in a case, for all pairs: P(better) + P(tie)/2."""
 
     values: Values
-    bounds: Bounds | None
+    bounds: PairBounds | None
 
 
 def superiority(cases: Values, *, higher_is_better: bool, level: float, independent: bool) -> Superiority:
@@ -169,7 +169,9 @@ def superiority(cases: Values, *, higher_is_better: bool, level: float, independ
     with np.errstate(invalid="ignore"):
         low = np.where(wins > 0, betaincinv(np.maximum(wins, 0.5), counts - wins + 1, part), 0)
         high = np.where(wins < counts, betaincinv(wins + 1, np.maximum(counts - wins, 0.5), 1 - part), 1)
-    return Superiority(wins / counts, Bounds(*(np.where(np.isnan(wins), np.nan, end) for end in (low, high))))
+    return Superiority(
+        wins / counts, PairBounds(*(np.where(np.isnan(wins), np.nan, end) for end in (low, high)))
+    )
 
 
 def only_between(pairs: Values, scored: npt.NDArray[np.bool_]) -> Values:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evaluator.comparison._differences import Bounds, Values
+from evaluator.comparison._differences import PairBounds, Values
 from evaluator.comparison._pairwise import step_down
 from evaluator.comparison._places import tie_groups
 from evaluator.comparison._published_pairs import MetricTests, PairTest
@@ -87,7 +87,7 @@ def _published(
     )
 
 
-def _bounds(name: str, bounds: Bounds | None, pairs: tuple[Teams, Teams]) -> dict[str, list[Any]]:
+def _bounds(name: str, bounds: PairBounds | None, pairs: tuple[Teams, Teams]) -> dict[str, list[Any]]:
     low, high = (None, None) if bounds is None else (bounds.low, bounds.high)
     return {f"{name}low": _numbers(low, pairs), f"{name}high": _numbers(high, pairs)}
 

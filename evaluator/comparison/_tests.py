@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluator.comparison._differences import (
-    Bounds,
     Differences,
     Distribution,
+    PairBounds,
     Superiority,
     superiority,
 )
@@ -40,7 +40,7 @@ class ColumnTests:
     p: Values
     scale: Method | None
     effects: Values
-    bounds: Bounds
+    bounds: PairBounds
     superiority: Superiority | None
 
 
@@ -144,7 +144,7 @@ def _of_means(cases: Values) -> Values:
     )
 
 
-def _within(metric: MetricPlugin, bounds: Bounds) -> Bounds:
+def _within(metric: MetricPlugin, bounds: PairBounds) -> PairBounds:
     """The bounds without what no two values of the metric can differ by."""
     most = metric.maximum - metric.minimum
-    return Bounds(np.maximum(bounds.low, -most), np.minimum(bounds.high, most))
+    return PairBounds(np.maximum(bounds.low, -most), np.minimum(bounds.high, most))

@@ -7,12 +7,12 @@ import pytest
 from scipy import stats
 
 from evaluator.comparison import holm, permutation_test, step_down, superiority
-from evaluator.comparison._differences import Bounds, Differences
+from evaluator.comparison._differences import Differences, PairBounds
 from evaluator.comparison._families import families
 from evaluator.comparison._pairwise import _chernoff
 from evaluator.comparison._tests import ColumnTests
 from evaluator.metrics.influence import of_mean
-from evaluator.metrics.intervals import FISHER, LOG
+from evaluator.metrics.intervals import FISHER, LOG, freedom
 from evaluator.ranking import Column, Table
 from evaluator.spec import Ranking
 
@@ -168,7 +168,7 @@ def test_who_says_better_anywhere_in_a_track_of_equal_teams_errs_in_5_of_100():
     assert uncorrected / runs > 0.9
 
 
-NOWHERE = Bounds(np.full((2, 2), np.nan), np.full((2, 2), np.nan))
+NOWHERE = PairBounds(np.full((2, 2), np.nan), np.full((2, 2), np.nan))
 
 
 def test_groups_of_a_metric_follow_from_the_tests_of_the_whole_track():
@@ -184,3 +184,16 @@ def test_groups_of_a_metric_follow_from_the_tests_of_the_whole_track():
     assert (tests(20).pairs[0].adjusted_in_track, tests(20).groups) == (0.2, {"a": 1, "b": 1})
     assert tests(20).pairs[0].adjusted == 0.01
     assert tests(20).pairs[0].low is tests(20).pairs[0].superiority is None
+
+
+@pytest.mark.parametrize("way", [FISHER, LOG])
+def test_scales_of_heavy_tailed_errors_cost_degrees_of_freedom(way):
+    stream = np.random.default_rng(10)
+    values, moved = stream.uniform(0.3, 0.9, size=3), 0.02 * stream.normal(size=(3, 20))
+    found = Differences.of(values, moved, distribution="estimated", scale=way.scale)
+    slopes = np.array([way.scale.slope(value) for value in values.tolist()])
+    between = slopes[0] * moved[0] - slopes[1] * moved[1]
+    assert found.degrees[0, 1] == pytest.approx(freedom(between) - 2)
+    assert found.errors[0, 1] == pytest.approx(math.sqrt((between**2).sum() * 19 / 17))
+    p = 2 * stats.t.sf(abs(found.values[0, 1]) / found.errors[0, 1], found.degrees[0, 1])
+    assert found.p()[0, 1] == pytest.approx(p)
