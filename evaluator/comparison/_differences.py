@@ -64,7 +64,8 @@ class Differences:
                 errors[first] = np.sqrt((between**2).sum(axis=1))
             if distribution != "t":
                 degrees[first] = np.maximum(freedom(between) - lost, 1)
-        differences = only_between(places[:, None] - places, scored)
+        with np.errstate(over="ignore"):
+            differences = only_between(places[:, None] - places, scored)
         return cls(differences, errors, degrees, units, distribution == "normal", moved is not None)
 
     def p(self) -> Values:
@@ -91,7 +92,8 @@ class Differences:
         with np.errstate(over="ignore"):
             reach = stdtrit(self.degrees, 1 - (1 - level) / (2 * max(pairs, 1))) * self.errors
         known = (self.errors > 1e-12 * np.abs(self.values)) & np.isfinite(reach)
-        return PairBounds(*(np.where(known, self.values + end, np.nan) for end in (-reach, reach)))
+        reach = np.where(known, reach, np.nan)
+        return PairBounds(self.values - reach, self.values + reach)
 
 
 def influence_test(
