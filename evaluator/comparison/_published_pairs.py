@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from evaluator.frozen import Model
-from evaluator.metrics.intervals import Method
+from evaluator.interval_methods import Method
 
 
 def _less(whole: float, part: float | None) -> float | None:

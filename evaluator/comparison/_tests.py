@@ -14,9 +14,9 @@ from evaluator.comparison._differences import (
 )
 from evaluator.comparison._entrants import Entrant
 from evaluator.comparison._pairwise import permutation_test, signed_rank_test
+from evaluator.interval_methods import Method
 from evaluator.metrics import MetricPlugin, Test
 from evaluator.metrics.influence import of_mean
-from evaluator.metrics.intervals import Method
 from evaluator.metrics.registry import lookup
 from evaluator.ranking import RankingError, Table, Values
 from evaluator.spec import Board, Ranking

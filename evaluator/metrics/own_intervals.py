@@ -19,7 +19,9 @@ BINNED = (
 )
 
 
-_UNBOUND = "The class whose share is held has so few cases that they do not bound the threshold on both sides."
+_UNBOUND = (
+    "The class whose share is held has so few cases that they do not bound the threshold on both sides."
+)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from evaluator.charts import MOST_DOTS, PlotRow, box_plot, interval_plot
 from evaluator.comparison import MetricTests
-from evaluator.metrics.intervals import CALLED, REASONS, Method
+from evaluator.interval_methods import CALLED, REASONS, Method
 from evaluator.metrics.registry import lookup
 from evaluator.report._entries import TeamReport
 from evaluator.report._groups import Groups, groups_of, seeds_of

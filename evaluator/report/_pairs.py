@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluator.comparison import MetricTests, PairTest
-from evaluator.metrics.intervals import Method
+from evaluator.interval_methods import Method
 from evaluator.report._parts import Cell, HtmlTable, title_of
 from evaluator.spec import Board
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from evaluator import charts
 from evaluator.cli import app
 from evaluator.comparison import Entrant, compare_track, read_entrants
-from evaluator.metrics.intervals import REASONS
+from evaluator.interval_methods import REASONS
 from evaluator.ranking import RankingError, ScorerFailed, read_rows
 from evaluator.report import render
 from evaluator.scoring import Extras, MetricReport, Report, score_board
