@@ -1,7 +1,7 @@
 """What is answered of intervals."""
 
 from contract.answers import Answer
-from evaluator.metrics.intervals import CALLED
+from evaluator.interval_methods import CALLED
 
 _SOURCES = {
     "test_cases": "the test cases",

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from evaluator.frozen import Model
-from evaluator.metrics.intervals import Method
+from evaluator.interval_methods import Method
 
 Verdict = Literal["kept", "unclear", "short"]
 """Whether a promise is kept; "unclear" where more datasets would tell."""

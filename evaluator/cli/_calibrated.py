@@ -17,7 +17,7 @@ from evaluator.calibration import (
     Unchecked,
     by_metric,
 )
-from evaluator.metrics.intervals import CALLED
+from evaluator.interval_methods import CALLED
 from evaluator.terminal import Console
 
 _FILE_WIDTH = 100

@@ -3,11 +3,11 @@
 from evaluator.comparison._centres import centres
 from evaluator.comparison._challenger import challenger_csv
 from evaluator.comparison._compare import certain_places, compare_track
+from evaluator.comparison._differences import Superiority, influence_test, superiority
 from evaluator.comparison._entrants import Entrant, bootstraps_of, datasets_of, paired_replicates, rows_of
 from evaluator.comparison._errors import Errors, errors_of, influence_of
 from evaluator.comparison._pairwise import (
     holm,
-    influence_test,
     permutation_test,
     signed_rank_test,
     step_down,
@@ -24,8 +24,6 @@ from evaluator.comparison._published import (
     CaseChange,
     CertainPlaces,
     ComparisonFile,
-    MetricTests,
-    PairTest,
     PrizeAward,
     PrizeDecision,
     RankFile,
@@ -35,6 +33,7 @@ from evaluator.comparison._published import (
     WeightChange,
     schemas,
 )
+from evaluator.comparison._published_pairs import MetricTests, PairTest, RankLead
 from evaluator.comparison._rank_sets import RankSets, rank_sets
 from evaluator.comparison._read import read_entrants, read_report
 from evaluator.comparison._resamples import case_counts, rank_resamples
@@ -54,9 +53,11 @@ __all__ = [
     "PrizeAward",
     "PrizeDecision",
     "RankFile",
+    "RankLead",
     "RankSets",
     "Reordering",
     "Rule",
+    "Superiority",
     "SurePlaces",
     "TeamPlace",
     "Track",
@@ -91,6 +92,7 @@ __all__ = [
     "schemas",
     "signed_rank_test",
     "step_down",
+    "superiority",
     "sure_places",
     "tie_groups",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from evaluator.calibration import CalibrationFile, by_metric
 from evaluator.comparison import Entrant
-from evaluator.metrics.intervals import CALLED
+from evaluator.interval_methods import CALLED
 from evaluator.ranking import RankingError, rule_digest
 from evaluator.report._parts import title_of
 from evaluator.spec import Board, Challenge
