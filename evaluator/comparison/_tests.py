@@ -9,6 +9,7 @@ from evaluator.comparison._entrants import Entrant
 from evaluator.comparison._pairwise import holm, influence_test, permutation_test, signed_rank_test
 from evaluator.comparison._places import tie_groups
 from evaluator.comparison._published import MetricTests, PairTest
+from evaluator.comparison._seeds import seeds_influence
 from evaluator.metrics import MetricPlugin, Test
 from evaluator.metrics.registry import lookup
 from evaluator.ranking import RankingError, Table, Values, ranked_columns
@@ -22,6 +23,9 @@ _DISTRIBUTIONS: dict[Test, Literal["normal", "t", "estimated"]] = {
     "influence": "estimated",
 }
 _UNTOLD = "The reports do not say how much each subject moves it, which a test needs."
+_SPLITS = (
+    "Splits are drawn with the cases, and the reports do not say how much each moves it, which a test needs."
+)
 
 
 def metric_tests(
@@ -38,7 +42,8 @@ def metric_tests(
 
     Values per case, each case its own subject: sign-flip permutation of what the rule averages, for up to 50
     teams, or signed ranks where the rule takes medians. Everything else: from influence vectors, which are per
-    subject; the t distribution but for DeLong's test, and on the scale of the metric's intervals but for means.
+    subject, and per seed of a probe where seeds are drawn; the t distribution but for DeLong's test, and on the scale
+    of the metric's intervals but for means.
 
     Raises:
         RankingError: influence vectors or per-case values of different lengths.
@@ -54,8 +59,11 @@ def metric_tests(
         return _result(ranking, table, number, label, table.cases[number].shape[1], p, level)
     if influence is None:
         return MetricTests(test=None, reason=_lacking(table, number, entrants) or _UNTOLD)
+    seeds = seeds_influence(column, table.teams, entrants)
+    if seeds is None:
+        return MetricTests(test=None, reason=_SPLITS)
     metric = lookup(board.metrics[column.metric].metric)
-    p = metric_test(metric, table.values[number], influence)
+    p = metric_test(metric, table.values[number], np.hstack([influence, seeds]))
     return _result(ranking, table, number, _CALLED[metric.test], influence.shape[1], p, level)
 
 

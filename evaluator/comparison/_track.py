@@ -20,6 +20,7 @@ from evaluator.comparison._prizes import decide
 from evaluator.comparison._published import PrizeDecision, TeamPlace
 from evaluator.comparison._rank_sets import RankSets
 from evaluator.comparison._resamples import case_counts, resampled_values
+from evaluator.comparison._seeds import probes_agree
 from evaluator.comparison._sure import SurePlaces, sure_places
 from evaluator.comparison._weights import weight_space
 from evaluator.ranking import (
@@ -79,10 +80,11 @@ class Track:
 
         Raises:
             evaluator.ranking.RankingError: nobody to rank, reports of different datasets or made with different
-                bootstraps, or a rule over single cases and reports without them.
+                bootstraps or seeds, or a rule over single cases and reports without them.
         """
         digests = datasets_of(entrants)
         bootstraps_of(entrants)
+        probes_agree(entrants)
         table = Table.of(boards, rows_of("", entrants))
         if not table.teams:
             raise RankingError("no team has a value, so there is nothing to compare")
