@@ -36,6 +36,7 @@ from evaluator.comparison._published import (
 from evaluator.comparison._rank_sets import RankSets, rank_sets
 from evaluator.comparison._read import read_entrants
 from evaluator.comparison._resamples import case_counts, rank_resamples
+from evaluator.comparison._warnings import PlaceWarning, seed_warnings
 from evaluator.comparison._what_if import Reordering, Variant, WithoutTeam, leave_one_out, rule_sensitivity
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Entrant",
     "MetricTests",
     "PairTest",
+    "PlaceWarning",
     "PrizeAward",
     "PrizeDecision",
     "RankFile",
@@ -78,6 +80,7 @@ __all__ = [
     "rows_of",
     "rule_sensitivity",
     "schemas",
+    "seed_warnings",
     "signed_rank_test",
     "step_down",
     "tie_groups",

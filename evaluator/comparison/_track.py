@@ -22,6 +22,7 @@ from evaluator.comparison._rank_sets import RankSets
 from evaluator.comparison._resamples import case_counts, resampled_values
 from evaluator.comparison._seeds import probes_agree
 from evaluator.comparison._sure import SurePlaces, sure_places
+from evaluator.comparison._warnings import PlaceWarning, concerning, warnings_of
 from evaluator.comparison._weights import weight_space
 from evaluator.ranking import (
     Column,
@@ -142,7 +143,16 @@ class Track:
 
     def prizes(self) -> PrizeDecision | None:
         """Who wins what, and how sure that is."""
-        return decide(self.ranking, self.table, self.ranks, self.sure.overall, self.entrants, self.digests)
+        found = decide(self.ranking, self.table, self.ranks, self.sure.overall, self.entrants, self.digests)
+        if found is None:
+            return None
+        warned = concerning(self.warnings(), [award.team for award in found.awards])
+        return found.model_copy(update={"warnings": warned if found.awards else ()})
+
+    def warnings(self) -> tuple[PlaceWarning, ...]:
+        """What takes meaning from the places."""
+        scored = {name: board for name, board in self.boards.items() if name in self.digests}
+        return warnings_of(scored, self.table.teams, self.entrants)
 
     def weight_space(self) -> dict[str, float]:
         """Share of the weights around the declared ones under which each team is first."""

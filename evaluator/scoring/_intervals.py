@@ -1,6 +1,7 @@
 """The interval of a value, and what it does not tell."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -136,13 +137,14 @@ def mean_interval(
 
 def _mean_of_intervals(found: Sequence[MetricInterval | None]) -> MetricInterval | None:
     """The means of the ends, as if all were wrong in the same direction; what one lacks the mean lacks, too."""
-    pairs = []
+    lows, highs = [], []
     for bounds in found:
-        if bounds is None or bounds.pair is None or len(found) == 1:
+        if bounds is None or bounds.low is None or bounds.high is None:
             return bounds
-        pairs.append(bounds.pair)
-    low, high = np.mean(pairs, axis=0).tolist()
-    return MetricInterval(low, high, method=bounds.method)
+        lows.append(bounds.low)
+        highs.append(bounds.high)
+    first = found[0]
+    return first and replace(first, low=float(np.mean(lows)), high=float(np.mean(highs)))
 
 
 def metric_report(
