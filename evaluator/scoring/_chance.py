@@ -35,7 +35,7 @@ def value_of(metric: DatasetMetric, parameters: Any, data: DatasetData) -> float
 
 
 @dataclass(frozen=True)
-class Comparison:
+class GroupContrast:
     """What is compared between groups, on which cases. data: of each probe whose mean is the value."""
 
     metric: DatasetMetric
@@ -65,7 +65,7 @@ class Comparison:
 
 
 def variable_report(
-    this: Comparison, variable: str, groups: Sequence[str | None], enough: int
+    this: GroupContrast, variable: str, groups: Sequence[str | None], enough: int
 ) -> VariableReport:
     """The differences of a variable's groups, and what shuffling the groups among subjects of a class gives."""
     members = members_of(groups)

@@ -12,7 +12,7 @@ from evaluator.metrics import DatasetData, DatasetMetric
 from evaluator.metrics.fairness import members_of
 from evaluator.metrics.intervals import MetricInterval
 from evaluator.resampling import is_drawn, percentile_interval
-from evaluator.scoring._chance import SAME, Comparison, part_of, value_of, variable_report
+from evaluator.scoring._chance import SAME, GroupContrast, part_of, value_of, variable_report
 from evaluator.scoring._dataset import dataset_metric
 from evaluator.scoring._intervals import UNDRAWN, dataset_interval, mean_interval, said_of
 from evaluator.scoring._probe_runs import Tested
@@ -185,7 +185,7 @@ def _fairness(job: Job, runs: Runs, metric: BoundMetric) -> FairnessReport:
     compared, parameters = dataset_metric(metric.name, metric).compared(metric.parameters)
     sample = runs.sample
     data = [run.data(metric) for run in runs.scored]
-    this = Comparison(compared, parameters, data, sample.subjects, job.manifest.digest)
+    this = GroupContrast(compared, parameters, data, sample.subjects, job.manifest.digest)
     chance = this.chance()
     value, drawn, bounds = _mean(compared, parameters, runs, sample, lambda run: run.data(metric))
     unvarying = (
