@@ -10,7 +10,7 @@ import numpy.typing as npt
 from evaluator.metrics import NotScored
 from evaluator.metrics.intervals import MetricInterval
 from evaluator.resampling import seed_of
-from evaluator.scoring._dataset import dataset_metric
+from evaluator.scoring._dataset import dataset_metric, score_dataset
 from evaluator.scoring._intervals import mean_interval, metric_report
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._report import MetricReport, SeedReport
@@ -94,7 +94,7 @@ def over_seeds(digest: str, metric: BoundMetric, runs: Runs) -> MetricReport:
     values = [(run, value_of(metric, run)) for run in runs.scored]
     known = [(run.data(metric), value) for run, value in values if value is not None]
     if not known:
-        return MetricReport(value=None, reason="The metric is undefined with every seed of the probe.")
+        return score_dataset(metric, runs.scored[0].data(metric), sample)  # which says why
     data, value = [one for one, _ in known], float(np.mean([one for _, one in known]))
     drawn, influence, bounds = mean_interval(plugin, value, data, metric.parameters, sample)
     if runs.drawn:
