@@ -124,6 +124,8 @@ def test_terminal_and_page_show_the_warnings_with_the_places_and_with_the_prizes
     page = tmp_path / "results.html"
     rank(*recipe, "--out", str(page), command="report")
     html = page.read_text(encoding="utf-8")
+    assert "Score: their mean." in html
+    assert "Score: the value of seed 42." in html
     before, _, after = html.partition("<h4>Prizes</h4>")
     assert f"<strong>Warning.</strong> fairness of OvR AUROC: Gyrus, Équipe Pons {fair}" in before
     assert f"Of those who win: fairness of OvR AUROC: Équipe Pons {fair}" in after
