@@ -211,7 +211,10 @@ def _otherwise(track: TrackOut, board: BoardOut, decimals: int) -> _Ranking:
 
 def _drawn(board: BoardOut) -> list[str]:
     """What the interval of a value is."""
-    return [f"In parentheses: {board.bootstrap.sentence}"] if board.bootstrap and board.entries else []
+    if not board.bootstrap or not board.entries:
+        return []
+    ways = f" How they are made: {in_line(board.ways)}" if board.ways else ""
+    return [f"In parentheses: {board.bootstrap.sentence}{ways}"]
 
 
 def _unranked(board: BoardOut) -> list[str]:

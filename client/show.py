@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from client.terminal import is_plain
+from contract.intervals import named
 from contract.statuses import EvaluationStatus
 from contract.submissions import EvaluationOut, QuotaOut, ScoreOut, SubmissionOut
 
@@ -107,6 +108,7 @@ def _score(score: ScoreOut) -> tuple[str, str]:
     if score.value is None:
         return "–", score.reason or ""
     between = "" if score.low is None or score.high is None else f"{score.low:g} – {score.high:g}"
+    between += f", {named(score.interval_method)}" if between and score.interval_method else ""
     return f"{score.value:g}", between + (" *" if score.note else "")
 
 

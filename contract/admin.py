@@ -137,6 +137,7 @@ class ScoreShown(Answer):
     value: float | None
     low: float | None
     high: float | None
+    interval_method: str | None
     reason: str | None
     note: str | None
     lacks: str | None

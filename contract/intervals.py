@@ -1,6 +1,7 @@
 """What is answered of intervals."""
 
 from contract.answers import Answer
+from evaluator.interval_methods import CALLED
 
 _SOURCES = {
     "test_cases": "the test cases",
@@ -25,3 +26,8 @@ class BootstrapOut(Answer):
         within = f" within {' and '.join(self.strata)}" if self.strata else ""
         level = f"{self.level * 100:g} %"
         return f"the {level} interval from {self.resamples:,} resamples of {drawn}, by {self.unit}{within}."
+
+
+def named(method: str) -> str:
+    """What people call a way to make an interval; a newer server may have others."""
+    return next((called for known, called in CALLED.items() if known == method), method)

@@ -8,12 +8,13 @@ from pydantic import model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from contract.answers import Answer, Older
-from contract.intervals import BootstrapOut
+from contract.intervals import BootstrapOut, named
 
 
 class ValueOut(Answer):
     """A metric's value with its interval and its rank in the track; `rank` is None where the team is not ranked.
 
+    interval_method: how the interval was made, as the metric's row says; None where there is none or it was not kept.
     reason: why there is no value. note: what the interval does not tell, or why there is none; a value outside its
     own interval always has one.
     """
@@ -22,6 +23,7 @@ class ValueOut(Answer):
     low: float | None
     high: float | None
     rank: float | None
+    interval_method: Annotated[str | None, Older(None)]
     reason: Annotated[str | None, Older(None)]
     note: Annotated[str | None, Older(None)]
 
@@ -139,6 +141,19 @@ class BoardOut(Answer):
     metrics: list[MetricOut]
     entries: list[EntryOut]
     otherwise: Annotated[list[OtherwiseOut], Older([])]
+
+    @property
+    def ways(self) -> str:
+        """How the intervals of its entries were made, for people: "AUROC: logit t. DSC: BCa."; empty where unknown."""
+        made = {
+            metric.title: dict.fromkeys(
+                named(method)
+                for entry in self.entries
+                if metric.name in entry.metrics and (method := entry.metrics[metric.name].interval_method)
+            )
+            for metric in self.metrics
+        }
+        return " ".join(f"{title}: {', '.join(ways)}." for title, ways in made.items() if ways)
 
 
 class AwardOut(Answer):

@@ -28,11 +28,15 @@ class SubmissionIn(BaseModel):
 
 
 class ScoreOut(Answer):
-    """A metric's value with its interval, or the reason why there is none. note: what is to be said of the interval."""
+    """A metric's value with its interval, or the reason why there is none.
+
+    interval_method: how the interval was made. note: what is to be said of it.
+    """
 
     value: float | None
     low: float | None
     high: float | None
+    interval_method: Annotated[str | None, Older(None)]
     reason: str | None
     note: Annotated[str | None, Older(None)]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from evaluator.digests import metric_digest, same_values
 from evaluator.metrics.registry import is_built_in, lookup
+from evaluator.resampling import DRAWS
 from evaluator.spec import Challenge, Kind, Metric
 
 Base = Mapping[str, Any]
@@ -30,6 +31,7 @@ def scoring_base(challenge: Challenge, board: str) -> dict[str, Any]:
 
     Its metrics by key with their names, parameters and the digest of the code that is installed (None: it is not),
     and what else decides values and intervals. Titles, the primary metric, weights and the ranking rule do not.
+    draws: the version of how cases are drawn, by which no value differs.
     """
     spec = challenge.boards[board]
     kind = challenge.tasks[spec.task].kind
@@ -44,7 +46,7 @@ def scoring_base(challenge: Challenge, board: str) -> dict[str, Any]:
         }
         for key, metric in spec.metrics.items()
     }
-    return base | {"metrics": metrics}
+    return base | {"metrics": metrics, "draws": DRAWS}
 
 
 def _parameters(metric: Metric, kind: Kind) -> dict[str, Any]:

@@ -30,6 +30,8 @@ def print_comparison(console: Console, track: str, comparison: TrackComparison) 
         table.add_row(*_place(place, comparison.replicates))
     table.caption = _caption(comparison)
     console.print(table)
+    if (sentence := _lead_sentence(comparison)) is not None:
+        console.print(Text(sentence))
     console.print(_tests(comparison))
     for sentence in () if comparison.prizes is None else comparison.prizes.sentences():
         console.print(Text(sentence))
@@ -83,6 +85,18 @@ def _caption(comparison: TrackComparison) -> str:
     return "\n".join(told)
 
 
+def _lead_sentence(comparison: TrackComparison) -> str | None:
+    """By how much the first is ahead of the next, where it is known how sure that is."""
+    lead = next(iter(comparison.leads), None)
+    if lead is None or lead.low is None:
+        return None
+    first, second = lead.teams
+    return (
+        f"{first} is {lead.lead:.2f} mean ranks ahead of {second} ({comparison.level:.0%} interval for all pairs of "
+        f"teams: {lead.low:.2f} to {lead.high:.2f})."
+    )
+
+
 def weights_sentence(comparison: TrackComparison) -> str:
     """Who is first in how much of the weights around the declared ones."""
     shares = sorted(comparison.weight_space.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -92,18 +106,28 @@ def weights_sentence(comparison: TrackComparison) -> str:
 
 def _tests(comparison: TrackComparison) -> Table:
     table = Table(
-        "board", "metric", "test", "units", "pairs told apart", "groups, best first", box=SIMPLE_HEAD
+        "board",
+        "metric",
+        "test",
+        "units",
+        "pairs told apart",
+        "in the metric alone",
+        "groups, best first",
+        box=SIMPLE_HEAD,
     )
     for name, board in comparison.boards.items():
         for metric, tests in board.tests.items():
             if tests.test is None:
                 table.add_row(name, metric, Text(tests.reason or "", style="dim"))
                 continue
-            apart = sum(pair.adjusted <= 1 - comparison.level for pair in tests.pairs)
-            table.add_row(
-                name, metric, tests.test, str(tests.units), f"{apart} of {len(tests.pairs)}", _groups(tests)
-            )
-    table.caption = "p-values after Holm's correction over all pairs of a metric; none comes from resamples."
+            apart = sum(pair.apart(comparison.level) for pair in tests.pairs)
+            alone = sum(pair.adjusted <= 1 - comparison.level for pair in tests.pairs)
+            told = f"{apart} of {len(tests.pairs)}"
+            table.add_row(name, metric, tests.test, str(tests.units), told, str(alone), _groups(tests))
+    table.caption = (
+        "p-values after Holm's correction over all pairs of all metrics of the track, by which groups go, too; "
+        "in the metric alone: over its own pairs. None comes from resamples."
+    )
     table.caption_justify = "left"
     return table
 

@@ -13,8 +13,8 @@ from rich.text import Text
 from evaluator import outputs
 from evaluator.cli._ending import ended
 from evaluator.cli._progress import Advance, progress
+from evaluator.interval_methods import CALLED
 from evaluator.manifest import Manifest, ManifestError, load_manifest
-from evaluator.metrics.intervals import CALLED
 from evaluator.scoring import MetricReport, ReadOutput, Report, ScoringError, score_outputs
 from evaluator.spec import Board, Maps, SpecError, Task, load_challenge
 from evaluator.terminal import Console, harmless_json, say

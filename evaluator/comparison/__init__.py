@@ -2,10 +2,10 @@
 
 from evaluator.comparison._challenger import challenger_csv
 from evaluator.comparison._compare import certain_places, compare_track
+from evaluator.comparison._differences import Superiority, influence_test, superiority
 from evaluator.comparison._entrants import Entrant, bootstraps_of, datasets_of, paired_replicates, rows_of
 from evaluator.comparison._pairwise import (
     holm,
-    influence_test,
     permutation_test,
     signed_rank_test,
     step_down,
@@ -22,8 +22,6 @@ from evaluator.comparison._published import (
     CaseChange,
     CertainPlaces,
     ComparisonFile,
-    MetricTests,
-    PairTest,
     PrizeAward,
     PrizeDecision,
     RankFile,
@@ -33,6 +31,7 @@ from evaluator.comparison._published import (
     WeightChange,
     schemas,
 )
+from evaluator.comparison._published_pairs import MetricTests, PairTest, RankLead
 from evaluator.comparison._rank_sets import RankSets, rank_sets
 from evaluator.comparison._read import read_entrants
 from evaluator.comparison._resamples import case_counts, rank_resamples
@@ -51,9 +50,11 @@ __all__ = [
     "PrizeAward",
     "PrizeDecision",
     "RankFile",
+    "RankLead",
     "RankSets",
     "Reordering",
     "Rule",
+    "Superiority",
     "TeamPlace",
     "TrackComparison",
     "Variant",
@@ -83,5 +84,6 @@ __all__ = [
     "seed_warnings",
     "signed_rank_test",
     "step_down",
+    "superiority",
     "tie_groups",
 ]

@@ -5,18 +5,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evaluator.comparison._entrants import Entrant
+from evaluator.comparison._families import families
 from evaluator.comparison._places import kendall_tau
 from evaluator.comparison._published import (
     BoardComparison,
     CertainPlaces,
     LeftOut,
-    MetricTests,
     ReorderedPair,
     RuleVariant,
     Stability,
     TrackComparison,
 )
-from evaluator.comparison._tests import metric_tests
+from evaluator.comparison._published_pairs import MetricTests
+from evaluator.comparison._tests import tested_column
 from evaluator.comparison._track import Track
 from evaluator.comparison._what_if import leave_one_out, rule_sensitivity
 from evaluator.ranking import Ranks, Table
@@ -35,14 +36,15 @@ def compare_track(
             bootstraps, or a rule over single cases and reports without them.
     """
     track = Track.of(ranking, boards, entrants, level)
-    drawn = track.drawn()
+    drawn, tests = track.drawn(), _tests(track)
     return TrackComparison(
         level=level,
         replicates=0 if track.paired is None else len(track.paired.values),
         datasets=dict(track.digests),
         overall=track.overall(drawn),
+        leads=track.leads(),
         boards={
-            name: BoardComparison(teams=track.board(name, drawn), tests=_tests(track, name))
+            name: BoardComparison(teams=track.board(name, drawn), tests=tests[name])
             for name in boards
             if name in track.digests
         },
@@ -76,20 +78,28 @@ def certain_places(
     )
 
 
-def _tests(track: Track, name: str) -> dict[str, MetricTests]:
-    return {
-        column.metric: metric_tests(
+def _tests(track: Track) -> dict[str, dict[str, MetricTests]]:
+    """The tests of all metrics of the boards that have a report."""
+    columns = [
+        (number, column) for number, column in enumerate(track.table.columns) if column.board in track.digests
+    ]
+    tested = {
+        number: tested_column(
             track.ranking,
-            track.boards[name],
+            track.boards[column.board],
             track.table,
             number,
             track.entrants,
-            digest=track.digests[name],
+            digest=track.digests[column.board],
             level=track.level,
         )
-        for number, column in enumerate(track.table.columns)
-        if column.board == name
+        for number, column in columns
     }
+    found: dict[str, dict[str, MetricTests]] = {name: {} for name in track.digests}
+    published = families(track.ranking, track.table, tested, track.level)
+    for number, column in columns:
+        found[column.board][column.metric] = published[number]
+    return found
 
 
 def _stability(track: Track, drawn: Ranks | None) -> Stability | None:

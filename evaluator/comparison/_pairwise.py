@@ -7,77 +7,19 @@ Holm's correction for the 435 pairs of 30 teams can never be significant.
 
 import math
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from evaluator.metrics.intervals import IntervalScale, freedom
+from evaluator.comparison._differences import Values, only_between
 from evaluator.resampling import seed_of
 
-Values = npt.NDArray[np.float64]
-
 PERMUTATIONS = 100_000
-"""Random sign patterns of the permutation test: smallest p 1e-5, and 435 times that is still under 0.005."""
+"""Random sign patterns of the permutation test; where none is as extreme, a bound of p is finer than 1e-5."""
 
 _EXHAUSTIVE = 16  # up to so many free signs every pattern is tried
 _BLOCK = 4096
+_NEWTON = 5  # steps towards the best of bounds that all hold
 _SLACK = 1e-9  # relative: sums in another order differ in their last digits and are still equal
-
-
-def influence_test(
-    values: Values,
-    influence: Values,
-    *,
-    distribution: Literal["normal", "t", "estimated"],
-    scale: IntervalScale | None = None,
-) -> Values:
-    """Tests of paired differences from influence vectors: var(θa − θb) = Σ (ψa − ψb)².
-
-    With the influence of AUROC and "normal" this is DeLong's test for correlated curves (DeLong, DeLong and
-    Clarke-Pearson 1988); with that of a mean and "t" the paired t test with units − 1 degrees of freedom.
-    Where the variance is 0 but the values differ (one always wins by the same margin) no curve applies; p is
-    then that of the sign-flip test of such data, 2 · 2^−units.
-
-    Args:
-        values: (teams,) the metric, NaN where a team has none.
-        influence: (teams, units) in the dataset's order.
-        distribution: of the standardised difference; "estimated" is t with the degrees of freedom that the influence
-            values tell of (`evaluator.metrics.intervals.freedom`).
-        scale: on which differences are taken, unless a team is at its end, as with a correlation of 1.
-    """
-    from scipy.special import ndtr, stdtr
-
-    if scale is not None:
-        values, influence = _on_scale(values, influence, scale)
-    pairs = _empty(len(values))
-    units = influence.shape[1]
-    for first in range(len(values)):
-        difference = np.abs(values - values[first])
-        with np.errstate(over="ignore"):  # of huge outputs: infinitely uncertain, so p is 1
-            error = np.sqrt(((influence - influence[first]) ** 2).sum(axis=1))
-        fixed = error <= 1e-12 * difference
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            score = np.where(fixed, 0, difference / error)
-        degrees = freedom(influence - influence[first]) if distribution == "estimated" else units - 1
-        tail = ndtr(-score) if distribution == "normal" else stdtr(degrees, -score)
-        p = np.where(fixed & (difference > 0), 2.0 * 0.5 ** min(units, 1000), 2 * tail)
-        pairs[first] = np.where(difference == 0, 1.0, p)
-    return _only_between(pairs, np.isfinite(values) & np.isfinite(influence).all(axis=1))
-
-
-def _on_scale(values: Values, influence: Values, scale: IntervalScale) -> tuple[Values, Values]:
-    known = np.isfinite(values)
-    try:
-        places = [scale.to(value) for value in values[known].tolist()]
-        slopes = [scale.slope(value) for value in values[known].tolist()]
-    except (ValueError, ZeroDivisionError):
-        return values, influence
-    moved, slope = np.full(len(values), np.nan), np.full(len(values), np.nan)
-    moved[known], slope[known] = places, slopes
-    units = influence.shape[1]
-    few = math.sqrt((units - 1) / max(units - 1 - scale.lost, 1))
-    return moved, influence * slope[:, None] * few
 
 
 def permutation_test(cases: Values, *, digest: str, permutations: int = PERMUTATIONS) -> Values:
@@ -89,7 +31,8 @@ def permutation_test(cases: Values, *, digest: str, permutations: int = PERMUTAT
     Args:
         cases: (teams, cases), NaN where a case is undefined; a row of NaN is a team without the metric.
         digest: of the dataset.
-        permutations: random patterns; p is (1 + those at least as extreme) / (1 + permutations).
+        permutations: random patterns; p is (1 + those at least as extreme) / (1 + permutations), or Chernoff's bound of
+            the p of all patterns, where that is less still.
     """
     pairs = _empty(len(cases))
     scored = np.isfinite(cases).any(axis=1)
@@ -102,7 +45,7 @@ def permutation_test(cases: Values, *, digest: str, permutations: int = PERMUTAT
         extreme += _extreme(rows, signs)
         total += signs.shape[1]
     # Among all patterns is the one that was seen, so no p is below one of them.
-    p = np.maximum(extreme, 1) / total if few else (1 + extreme) / (1 + total)
+    p = np.maximum(extreme, 1) / total if few else _sampled(rows, extreme, total)
     pairs[np.ix_(scored, scored)] = np.maximum(p, p.T)
     np.fill_diagonal(pairs, np.nan)
     return pairs
@@ -139,6 +82,37 @@ def _extreme(rows: Values, signs: Values) -> Values:
     return counts
 
 
+def _sampled(rows: Values, extreme: Values, total: int) -> Values:
+    """p-values from random patterns, above the diagonal; an upper bound of the exact one where it is less than any.
+
+    Chernoff's: P(Σ ±d ≥ s) ≤ Π cosh(t·d) · e^(−t·s) for every t > 0, here near the best one.
+    """
+    p = np.triu((1 + extreme) / (1 + total))
+    for first in range(len(rows) - 1):
+        never = first + 1 + np.flatnonzero(extreme[first, first + 1 :] == 0)
+        differences = np.nan_to_num(rows[first] - rows[never])
+        differences /= np.abs(differences).max(
+            axis=1, keepdims=True
+        )  # two teams that are equal are always as extreme
+        bounds = _chernoff(np.abs(differences), np.abs(differences.sum(axis=1)))
+        p[first, never] = np.minimum(p[first, never], bounds)
+    return p
+
+
+def _chernoff(size: Values, reached: Values) -> Values:
+    """Two-sided bounds, (pairs,), from the absolute differences, (pairs, cases), and their sum under the signs seen."""
+    t = reached / (size**2).sum(axis=1)  # left of the best one, and Newton's steps stay there
+    for _ in range(_NEWTON):
+        bent = np.tanh(t[:, None] * size)
+        slope = (size**2 * (1 - bent**2)).sum(axis=1)
+        lacking = reached - (size * bent).sum(axis=1)
+        t = t + np.divide(lacking, slope, out=np.zeros_like(t), where=slope > 1e-9)
+    turned = t[:, None] * size
+    logs = turned + np.log1p(np.exp(-2 * turned)) - math.log(2)  # of cosh
+    bounds: Values = 2 * np.exp(logs.sum(axis=1) - t * reached)
+    return bounds
+
+
 def _signs(cases: int, permutations: int, digest: str) -> Iterator[Values]:
     stream = np.random.Generator(np.random.PCG64(seed_of(digest)))
     for start in range(0, permutations, _BLOCK):
@@ -170,7 +144,7 @@ def signed_rank_test(cases: Values) -> Values:
             p = float(wilcoxon(differences).pvalue) if len(differences) else 1.0
             pairs[first, second] = pairs[second, first] = p
     scored = np.asarray(np.isfinite(cases).any(axis=1), dtype=np.bool_)
-    return _only_between(pairs, scored)
+    return only_between(pairs, scored)
 
 
 def holm(p: Values) -> Values:
@@ -196,9 +170,3 @@ def step_down(p: Values) -> Values:
 
 def _empty(teams: int) -> Values:
     return np.full((teams, teams), np.nan)
-
-
-def _only_between(p: Values, scored: npt.NDArray[np.bool_]) -> Values:
-    kept = np.where(scored[:, None] & scored[None, :], p, np.nan)
-    np.fill_diagonal(kept, np.nan)
-    return kept

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field
-
+from evaluator.comparison._published_pairs import MetricTests, RankLead
 from evaluator.comparison._warnings import PlaceWarning
 from evaluator.frozen import Model
 
@@ -37,30 +36,6 @@ class TeamPlace(Model):
     range_high: int | None = None
     first: float | None = None
     top3: float | None = None
-
-
-class PairTest(Model):
-    """Two teams in one metric: value of the first minus value of the second, p before and after Holm."""
-
-    teams: tuple[str, str]
-    difference: float
-    p: float
-    adjusted: float
-
-
-class MetricTests(Model):
-    """Tests between all teams in one metric. `test` None: there is none, and `reason` says why.
-
-    units: what was resampled or flipped, cases or subjects. groups: a team is in the group of a better one if
-    it is not significantly different from the best of that group at 1 − level after Holm's correction for all
-    pairs; other pairs of a group may be.
-    """
-
-    test: str | None
-    reason: str | None = None
-    units: int | None = None
-    groups: dict[str, int] = Field(default={})
-    pairs: tuple[PairTest, ...] = ()
 
 
 class BoardComparison(Model):
@@ -218,6 +193,7 @@ class TrackComparison(Model):
     replicates: int
     datasets: dict[str, str]
     overall: tuple[TeamPlace, ...]
+    leads: tuple[RankLead, ...]
     boards: dict[str, BoardComparison]
     stability: Stability | None
     prizes: PrizeDecision | None

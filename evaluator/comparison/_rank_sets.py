@@ -16,6 +16,8 @@ from evaluator.ranking import TOLERANCE, Values
 Places = npt.NDArray[np.intp]
 Pairs = npt.NDArray[np.bool_]
 
+_WIDER = 1.15  # drawn around values that still lie apart by chance, mean ranks vary up to a tenth too little
+
 
 @dataclass(frozen=True)
 class RankSets:
@@ -23,7 +25,8 @@ class RankSets:
 
     ahead: (teams, teams), whether the row's team is surely ahead of the column's, for all pairs at once. low, high:
     (teams,) the places that agree with it. alone_low, alone_high: the same for a team that is looked at by itself; it
-    is never wider, and holds for one team only.
+    is never wider, and holds for one team only. reach: (teams, teams) how far the difference of two may lie from the
+    observed one, for all pairs at once; NaN where there is none, infinite where draws are too few to say.
     """
 
     ahead: Pairs
@@ -31,11 +34,23 @@ class RankSets:
     high: Places
     alone_low: Places
     alone_high: Places
+    reach: Values
 
     @property
     def apart(self) -> Pairs:
         """Which pairs have a sure order."""
         return self.ahead | self.ahead.T
+
+    def leads(self, means: Values) -> tuple[Values, Values]:
+        """Between what the row's team is ahead in mean ranks of the column's, for all pairs at once, (teams, teams).
+
+        `means` are what the sets were made of. An interval ends at 0 where the order is sure: for the size of a lead
+        the errors are taken for larger than for its sign.
+        """
+        lead = means[None, :] - means[:, None]
+        reach = _WIDER * self.reach
+        low = np.where(self.ahead, np.maximum(lead - reach, 0), lead - reach)
+        return low, np.where(self.ahead.T, np.minimum(lead + reach, 0), lead + reach)
 
 
 def rank_sets(
@@ -56,19 +71,24 @@ def rank_sets(
     """
     known, teams = np.isfinite(observed), len(observed)
     ahead, better, worse = (known[:, None] & ~known[None, :] for _ in range(3))
+    reach = np.full((teams, teams), np.nan)
     if known.sum() > 1:
         centred = deviations[:, known] - deviations[:, known].mean(axis=0)
         inside = np.ix_(known, known)
-        ahead[inside], better[inside], worse[inside] = _sure(observed[known], centred, level, floor)
+        ahead[inside], better[inside], worse[inside], reach[inside] = _sure(
+            observed[known], centred, level, floor
+        )
     low, alone_low = (
         _chain(pairs, observed) if dense else 1 + pairs.sum(axis=0, dtype=np.intp)
         for pairs in (ahead, better)
     )
-    return RankSets(ahead, low, teams - ahead.sum(axis=1), alone_low, teams - worse.sum(axis=1))
+    return RankSets(ahead, low, teams - ahead.sum(axis=1), alone_low, teams - worse.sum(axis=1), reach)
 
 
-def _sure(observed: Values, deviations: Values, level: float, floor: float) -> tuple[Pairs, Pairs, Pairs]:
-    """Who is surely ahead of whom: for all pairs at once, for the column's team alone, and for the row's."""
+def _sure(
+    observed: Values, deviations: Values, level: float, floor: float
+) -> tuple[Pairs, Pairs, Pairs, Values]:
+    """Who is surely ahead of whom, for all pairs at once, for the column's team alone, and the row's; and the reach."""
     inverse = _inverse_errors(deviations, floor)
     lead = observed[None, :] - observed[:, None]  # of the row's team; lower is better
     lead = np.where(np.abs(lead) <= TOLERANCE, 0, lead)
@@ -76,7 +96,8 @@ def _sure(observed: Values, deviations: Values, level: float, floor: float) -> t
     largest = _largest(deviations, inverse)
     by_team = np.array([_critical(row, level) for row in largest])
     joint = _critical(largest.max(axis=0), level)
-    return score > joint, score > by_team[None, :], score > by_team[:, None]
+    reach = np.divide(joint, inverse, out=np.zeros_like(inverse), where=inverse > 0)
+    return score > joint, score > by_team[None, :], score > by_team[:, None], reach
 
 
 def _inverse_errors(deviations: Values, floor: float) -> Values:

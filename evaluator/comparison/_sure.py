@@ -19,11 +19,13 @@ class SurePlaces:
     """Sets of places over all boards and of each board; None where a metric does not say how far it moves.
 
     Over several metrics, a set is of the place by the mean rank that the rule gives on average over test sets of this
-    size; over one metric it is of the place by the value itself, which is the same order.
+    size; over one metric it is of the place by the value itself, which is the same order. by_value: whether that is so
+    over all boards.
     """
 
     overall: RankSets | None
     boards: Mapping[str, RankSets | None]
+    by_value: bool
 
 
 def sure_places(ranking: Ranking, table: Table, ranks: Ranks, errors: Errors, level: float) -> SurePlaces:
@@ -62,7 +64,8 @@ def sure_places(ranking: Ranking, table: Table, ranks: Ranks, errors: Errors, le
         mine = [number for number, column in enumerate(columns) if column.board == name]
         has_board = np.isfinite(values[mine]).any(axis=0)
         boards[name] = sets([name], np.where(has_board, ranks.boards[place], np.nan), drawn.boards[:, place])
-    return SurePlaces(sets(weighed, ranks.overall, drawn.overall), boards)
+    by_value = sum(column.board in weighed for column in counting) == 1
+    return SurePlaces(sets(weighed, ranks.overall, drawn.overall), boards, by_value)
 
 
 def _drawn(ranking: Ranking, columns: Sequence[Column], around: Values, errors: Values) -> Values:

@@ -1,34 +1,54 @@
-"""Which test a metric gets, and its result for people and machines."""
+"""Which test a metric gets, the intervals beside it, and the one family that all tests of a track are."""
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 
+from evaluator.comparison._differences import (
+    Differences,
+    Distribution,
+    PairBounds,
+    Superiority,
+    superiority,
+)
 from evaluator.comparison._entrants import Entrant
-from evaluator.comparison._pairwise import holm, influence_test, permutation_test, signed_rank_test
-from evaluator.comparison._places import tie_groups
-from evaluator.comparison._published import MetricTests, PairTest
+from evaluator.comparison._pairwise import permutation_test, signed_rank_test
 from evaluator.comparison._seeds import seeds_influence
+from evaluator.interval_methods import Method
 from evaluator.metrics import MetricPlugin, Test
+from evaluator.metrics.influence import of_mean
 from evaluator.metrics.registry import lookup
-from evaluator.ranking import RankingError, Table, Values, ranked_columns
+from evaluator.ranking import RankingError, Table, Values
 from evaluator.spec import Board, Ranking
 
-_MOST_TEAMS = 50  # of the permutation test: beyond that its smallest p is too large for Holm
+_MOST_TEAMS = 50  # of the permutation test, whose cost grows with their square
 _CALLED = {"t": "paired t", "delong": "DeLong", "influence": "influence, t"}
-_DISTRIBUTIONS: dict[Test, Literal["normal", "t", "estimated"]] = {
-    "t": "t",
-    "delong": "normal",
-    "influence": "estimated",
-}
+_DISTRIBUTIONS: dict[Test, Distribution] = {"t": "t", "delong": "normal", "influence": "estimated"}
 _UNTOLD = "The reports do not say how much each subject moves it, which a test needs."
 _SPLITS = (
     "Splits are drawn with the cases, and the reports do not say how much each moves it, which a test needs."
 )
 
 
-def metric_tests(
+@dataclass(frozen=True)
+class ColumnTests:
+    """The test of a column between all teams: its name, what was resampled or flipped, and p, (teams, teams).
+
+    effects: the differences on `scale`, None for the metric's own. bounds: of the effects, for all pairs at once.
+    superiority: for metrics with values per case.
+    """
+
+    test: str
+    units: int
+    p: Values
+    scale: Method | None
+    effects: Values
+    bounds: PairBounds
+    superiority: Superiority | None
+
+
+def tested_column(
     ranking: Ranking,
     board: Board,
     table: Table,
@@ -37,13 +57,13 @@ def metric_tests(
     *,
     digest: str,
     level: float,
-) -> MetricTests:
-    """Tests between all teams in column `number`: the most exact one that the reports allow.
+) -> ColumnTests | str:
+    """Tests between all teams in column `number`, the most exact one that the reports allow; or why there is none.
 
     Values per case, each case its own subject: sign-flip permutation of what the rule averages, for up to 50
     teams, or signed ranks where the rule takes medians. Everything else: from influence vectors, which are per
     subject, and per seed of a probe where seeds are drawn; the t distribution but for DeLong's test, and on the scale
-    of the metric's intervals but for means.
+    of the metric's intervals but for means. The bounds are from influence vectors in either case.
 
     Raises:
         RankingError: influence vectors or per-case values of different lengths.
@@ -52,25 +72,31 @@ def metric_tests(
     influence = _influence(table, number, entrants)
     scored = int(np.isfinite(table.values[number]).sum())
     if scored < 2:
-        return MetricTests(test=None, reason="Fewer than two teams have a value.")
+        return "Fewer than two teams have a value."
     single = cases is not None and (influence is None or influence.shape[1] == cases.shape[1])
-    if column.per_case and single and scored <= _MOST_TEAMS:
-        label, p = _of_cases(ranking, table, number, digest)
-        return _result(ranking, table, number, label, table.cases[number].shape[1], p, level)
+    if influence is None and column.per_case and cases is not None:
+        influence = _of_means(cases)
     if influence is None:
-        return MetricTests(test=None, reason=_lacking(table, number, entrants) or _UNTOLD)
+        return _lacking(table, number, entrants) or _UNTOLD
     seeds = seeds_influence(column, table.teams, entrants)
     if seeds is None:
-        return MetricTests(test=None, reason=_SPLITS)
+        return _SPLITS
     metric = lookup(board.metrics[column.metric].metric)
-    p = metric_test(metric, table.values[number], np.hstack([influence, seeds]))
-    return _result(ranking, table, number, _CALLED[metric.test], influence.shape[1], p, level)
+    differences = metric_differences(metric, table.values[number], np.hstack([influence, seeds]))
+    scale = metric.interval.method if differences.scaled else None
+    bounds = differences.bounds(level) if scale else _within(metric, differences.bounds(level))
+    test, units, p, better = _CALLED[metric.test], influence.shape[1], differences.p(), None
+    if column.per_case and cases is not None:
+        better = superiority(cases, higher_is_better=column.higher_is_better, level=level, independent=single)
+        if single and scored <= _MOST_TEAMS:
+            test, p = _of_cases(ranking, table, number, digest)
+    return ColumnTests(test, units, p, scale, differences.values, bounds, better)
 
 
-def metric_test(metric: MetricPlugin, values: Values, influence: Values) -> Values:
-    """p-values of all pairs as the metric's row says; values: (teams,), influence: (teams, units)."""
+def metric_differences(metric: MetricPlugin, values: Values, influence: Values) -> Differences:
+    """Differences of all pairs as the metric's row says; values: (teams,), influence: (teams, units)."""
     scale = metric.interval.scale if metric.test == "influence" else None
-    return influence_test(values, influence, distribution=_DISTRIBUTIONS[metric.test], scale=scale)
+    return Differences.of(values, influence, distribution=_DISTRIBUTIONS[metric.test], scale=scale)
 
 
 def _lacking(table: Table, number: int, entrants: Sequence[Entrant]) -> str | None:
@@ -114,30 +140,18 @@ def _influence(table: Table, number: int, entrants: Sequence[Entrant]) -> Values
     return rows
 
 
-def _result(
-    ranking: Ranking, table: Table, number: int, test: str, units: int, p: Values, level: float
-) -> MetricTests:
-    adjusted, values = holm(p), table.values[number]
-    ranked = table.ranked_values(ranking)[number]
-    higher = ranked_columns(ranking, table.columns)[number].higher_is_better
-    groups = tie_groups(-ranked if higher else ranked, adjusted <= 1 - level)
-    rows, columns = np.triu_indices(len(p), 1)
-    return MetricTests(
-        test=test,
-        units=units,
-        groups={
-            team: int(group)
-            for team, group, value in zip(table.teams, groups, values, strict=True)
-            if np.isfinite(value)
-        },
-        pairs=tuple(
-            PairTest(
-                teams=(table.teams[first], table.teams[second]),
-                difference=float(values[first] - values[second]),
-                p=float(p[first, second]),
-                adjusted=float(adjusted[first, second]),
-            )
-            for first, second in zip(rows, columns, strict=True)
-            if np.isfinite(p[first, second])
-        ),
+def _of_means(cases: Values) -> Values:
+    """Influence vectors of the means of cases; NaN for a team with fewer than two."""
+    several = np.isfinite(cases).sum(axis=1) > 1
+    return np.stack(
+        [
+            of_mean(row) if known else np.full(len(row), np.nan)
+            for row, known in zip(cases, several, strict=True)
+        ]
     )
+
+
+def _within(metric: MetricPlugin, bounds: PairBounds) -> PairBounds:
+    """The bounds without what no two values of the metric can differ by."""
+    most = metric.maximum - metric.minimum
+    return PairBounds(np.maximum(bounds.low, -most), np.minimum(bounds.high, most))

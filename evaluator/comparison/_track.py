@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from evaluator.comparison._errors import Errors, errors_of
 from evaluator.comparison._places import Places, probability_of_top, rank_intervals, tie_groups
 from evaluator.comparison._prizes import decide
 from evaluator.comparison._published import PrizeDecision, TeamPlace
+from evaluator.comparison._published_pairs import RankLead
 from evaluator.comparison._rank_sets import RankSets
 from evaluator.comparison._resamples import case_counts, resampled_values
 from evaluator.comparison._seeds import probes_agree
@@ -120,6 +122,22 @@ class Track:
         shown = np.flatnonzero(has_board).tolist()
         return self._places(shown, whole_places(full, self.ranking), full, self.sure.boards[name], places)
 
+    def leads(self) -> tuple[RankLead, ...]:
+        """By how much each team is ahead of each behind it in the mean ranks over all boards, best first."""
+        means, teams, places = self.ranks.overall, self.table.teams, self.ranks.places
+        known = np.flatnonzero(np.isfinite(means)).tolist()
+        ranked = sorted(known, key=lambda team: (places[team], teams[team]))
+        bounds = None if self.sure.overall is None or self.sure.by_value else self.sure.overall.leads(means)
+        return tuple(
+            RankLead(
+                teams=(teams[one], teams[other]),
+                lead=float(means[other] - means[one]),
+                low=_end(bounds and bounds[0], one, other),
+                high=_end(bounds and bounds[1], one, other),
+            )
+            for one, other in combinations(ranked, 2)
+        )
+
     def _varies(self, board: str) -> bool:
         """Whether some metric of a board has replicates; else the places are the same in each."""
         reports = (entrant.reports[board] for entrant in self.entrants if board in entrant.reports)
@@ -184,6 +202,10 @@ def _resampled(
         return None
     counts = case_counts(table, len(paired.values), digests) if ranking.needs_cases else {}
     return resampled_values(ranking, table, paired.values, counts)
+
+
+def _end(ends: Values | None, one: int, other: int) -> float | None:
+    return float(ends[one, other]) if ends is not None and np.isfinite(ends[one, other]) else None
 
 
 def _sure(overall: Values, sets: RankSets) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ class Closure:
     hidden: Collection[Wanted] = ()
     texts: dict[str, str] = field(default_factory=dict)
     files: dict[Path, Stamp] = field(default_factory=dict)
+    _places: dict[str, Path | None] = field(default_factory=dict)
+    _modules: dict[str, Module | None] = field(default_factory=dict)
 
     def add(self, *wanted: Wanted) -> None:
         """Takes in top-level names with all that they refer to.
@@ -66,14 +68,20 @@ class Closure:
                 left += self.target(module, code.imports[name])
 
     def module(self, name: str) -> Module | None:
-        """A module of the packages, None if it is none of them or has no file."""
-        path = self._file(name)
-        if path is None:
-            return None
-        self.files.setdefault(path, stamp(path))
-        return read_module(name, path)
+        """A module of the packages, as it was when first asked for; None if it is none of them or has no file."""
+        if name not in self._modules:
+            path = self._file(name)
+            if path is not None:
+                self.files[path] = stamp(path)
+            self._modules[name] = read_module(name, path) if path is not None else None
+        return self._modules[name]
 
     def _file(self, name: str) -> Path | None:
+        if name not in self._places:
+            self._places[name] = self._found(name)
+        return self._places[name]
+
+    def _found(self, name: str) -> Path | None:
         top, *below = name.split(".")
         root = self.packages.get(top)
         if root is None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluator.metrics import own_intervals
 from evaluator.metrics._arrays import binary_scores, class_scores
 from evaluator.metrics._errors import NotScored
 from evaluator.metrics._of_datasets import _next_class, _opposite, _Threshold
@@ -214,11 +215,13 @@ METRICS = (
         "mcc", "higher", -1, 1, -1, _Threshold, _value(of_threshold, matthews, _ONE_LABEL), _opposite,
         _influence(of_threshold, _moves_matthews),
         weighted=_weighted(of_threshold, matthews), reads="binary", title="Matthews correlation",
+        own_interval=own_intervals.of_mcc,
     ),
     DatasetMetric(
         "kappa", "higher", -1, 1, -1, _Threshold, _value(of_threshold, kappa, _ONE_CLASS), _opposite,
         _influence(of_threshold, _moves_kappa),
         weighted=_weighted(of_threshold, kappa), reads="binary", title="Cohen's kappa",
+        own_interval=own_intervals.of_kappa,
     ),
     DatasetMetric(
         "class_mcc", "higher", -1, 1, -1, Parameters, _value(of_highest, matthews, _ONE_LABEL), _next_class,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from evaluator.metrics import _kernels
+from evaluator.metrics import _kernels, _run_kernels
 
 SWITCH = "EVALUATOR_COMPILED"
 """Variable of the environment: 1 compiles at the first use, 0 never."""
@@ -31,6 +31,9 @@ class Kernels:
     meet: Callable[..., int]
     tick: Callable[..., None]
     pairs_won: Callable[..., None]
+    trace: Callable[..., None]
+    unite: Callable[..., None]
+    number: Callable[..., int]
 
 
 @dataclass
@@ -85,6 +88,7 @@ def _compiled() -> Kernels:
     whole, octet = types.int64, types.uint8
     indices, octets = whole[::1], octet[::1]
     flags, floats = given(types.boolean), types.float64[::1]
+    ends, begins, parents = types.int32[::1], indices, types.int32[::1]
     return Kernels(
         compiled(_kernels.project, types.void(given(octet), octets, octets)),
         compiled(_kernels.encode, types.void(given(octet, 3), octets, given(whole))),
@@ -100,4 +104,7 @@ def _compiled() -> Kernels:
                 for kind in (types.float32, types.float64)
             ),
         ),
+        compiled(_run_kernels.trace, types.void(given(octet, 3), ends, begins)),
+        compiled(_run_kernels.unite, types.void(ends, begins, whole, given(whole), parents)),
+        compiled(_run_kernels.number, whole(ends, begins, parents, types.int32[:, :, ::1], indices)),
     )

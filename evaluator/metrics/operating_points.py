@@ -131,11 +131,13 @@ METRICS = (
         "sensitivity_at_specificity", "higher", 0, 1, 0, _AtSpecificity, _of_all(sensitivity_at_specificity, _BOTH),
         _opposite,
         weighted=sensitivity_at_specificity, reads="binary", title="sensitivity at a specificity",
+        own_interval=own_intervals.of_sensitivity_at_specificity,
     ),
     DatasetMetric(
         "specificity_at_sensitivity", "higher", 0, 1, 0, _AtSensitivity, _of_all(specificity_at_sensitivity, _BOTH),
         _opposite,
         weighted=specificity_at_sensitivity, reads="binary", title="specificity at a sensitivity",
+        own_interval=own_intervals.of_specificity_at_sensitivity,
     ),
 )  # fmt: skip
 """Neither of the last two has an influence: the threshold that is allowed moves with each case."""

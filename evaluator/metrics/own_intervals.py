@@ -1,8 +1,8 @@
 """Intervals of metrics that resamples cannot tell of: shares of few cases, precision, sums of absolute deviations."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
@@ -19,6 +19,11 @@ BINNED = (
 )
 
 
+_UNBOUND = (
+    "The class whose share is held has so few cases that they do not bound the threshold on both sides."
+)
+
+
 @dataclass(frozen=True)
 class Share:
     """A share with the number of independent cases that it is as sure as."""
@@ -26,9 +31,15 @@ class Share:
     value: float
     cases: float
 
-    def wilson(self, level: float) -> Pair:
-        """Wilson's score interval (JASA 1927;22:209), which is no point where all cases or none count."""
-        z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
+    def wilson(self, level: float, *, few: bool = False) -> Pair:
+        """Wilson's score interval (JASA 1927;22:209), which is no point where all cases or none count.
+
+        few: with Student's quantile, where ends of few cases lead to others.
+        """
+        from scipy.special import stdtrit
+
+        part = (1 + level) / 2
+        z2 = (float(stdtrit(max(self.cases - 1, 1), part)) if few else NormalDist().inv_cdf(part)) ** 2
         centre = (self.value + z2 / (2 * self.cases)) / (1 + z2 / self.cases)
         inner = self.value * (1 - self.value) / self.cases + z2 / (4 * self.cases**2)
         reach = math.sqrt(z2 * inner) / (1 + z2 / self.cases)
@@ -130,6 +141,108 @@ def _of_precision(own: NDArray[np.bool_], scores: NDArray[np.float64], draws: Dr
     reach = NormalDist().inv_cdf((1 + draws.level) / 2) * error * LOGIT.scale.slope(value)
     centre = LOGIT.scale.to(value)
     return MetricInterval(LOGIT.scale.back(centre - reach), LOGIT.scale.back(centre + reach), method="logit")
+
+
+def of_mcc(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval | None:
+    return _of_margins(_correlation, data, parameters, draws)
+
+
+def of_kappa(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval | None:
+    return _of_margins(_agreement, data, parameters, draws)
+
+
+def _of_margins(
+    of: Callable[[float, float, float], float], data: DatasetData, parameters: Any, draws: Draws
+) -> MetricInterval | None:
+    """A function of sensitivity, specificity and the share of label 1; None where a label is missing.
+
+    The ends that one of them alone gives, at Wilson's for it, are joined by MOVER. The share of label 1 is certain
+    where every resample has the same.
+    """
+    positive, called = data.labels == 1, data.scores >= parameters.threshold
+    if not 0 < positive.sum() < len(positive):
+        return None
+    shares = [
+        share_of(called[positive], draws.units[positive]),
+        share_of(~called[~positive], draws.units[~positive]),
+        share_of(positive, draws.units),
+    ]
+    values = [share.value for share in shares]
+    varying = shares if np.ptp(draws.counts @ positive) > 0 else shares[:-1]
+    ends = [
+        [of(*values[:number], end, *values[number + 1 :]) for end in share.wilson(draws.level, few=True)]
+        for number, share in enumerate(varying)
+    ]
+    return _joined(of(*values), ends, least=-1.0)
+
+
+def _correlation(sensitivity: float, specificity: float, share: float) -> float:
+    called = share * sensitivity + (1 - share) * (1 - specificity)
+    spread = share * (1 - share) * called * (1 - called)
+    return share * (1 - share) * (sensitivity + specificity - 1) / math.sqrt(spread) if spread > 0 else 0.0
+
+
+def _agreement(sensitivity: float, specificity: float, share: float) -> float:
+    called = share * sensitivity + (1 - share) * (1 - specificity)
+    chance = share * called + (1 - share) * (1 - called)
+    return (share * sensitivity + (1 - share) * specificity - chance) / (1 - chance) if chance < 1 else 0.0
+
+
+def of_sensitivity_at_specificity(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval | None:
+    positive = data.labels == 1
+    held, other = (~positive, -data.scores), (positive, -data.scores)
+    return _at(parameters.specificity, held, other, draws)
+
+
+def of_specificity_at_sensitivity(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval | None:
+    positive = data.labels == 1
+    return _at(parameters.sensitivity, (positive, data.scores), (~positive, data.scores), draws)
+
+
+_Class = tuple[NDArray[np.bool_], NDArray[np.float64]]  # its cases, and the scores of all
+
+
+def _at(least: float, held: _Class, other: _Class, draws: Draws) -> MetricInterval | None:
+    """The share of the other class below a threshold that at least so much of the held one reaches.
+
+    The true threshold lies between the two cases of the held class whose ranks are the binomial's quantiles; where
+    all of few cases may lie on one side of it, nothing bounds it there. The share of the other class below it has
+    Wilson's interval. Both are joined by MOVER.
+    """
+    cases, scores = other
+    kept = -np.sort(-held[1][held[0]])
+    if not len(kept) or not cases.any():
+        return None
+
+    def below(count: int) -> NDArray[np.bool_]:
+        """Which cases of the other class lie below the case of that rank in the held one."""
+        edge = np.inf if count < 1 else kept[count - 1] if count <= len(kept) else -np.inf
+        return np.asarray(scores[cases] < edge)
+
+    wanted = math.ceil(least * len(kept) - 1e-9)
+    share = share_of(below(wanted), draws.units[cases])
+    reached = held[1][held[0]] >= kept[max(wanted, 1) - 1]
+    few, many = _ranks(least, len(kept), share_of(reached, draws.units[held[0]]).cases, draws.level)
+    outer = [float(below(many).mean()), float(below(few).mean())]
+    found = _joined(share.value, [outer, share.wilson(draws.level)])
+    return replace(found, note=_UNBOUND) if few < 1 or many > len(kept) else found
+
+
+def _ranks(share: float, cases: int, independent: float, level: float) -> tuple[int, int]:
+    """Between which ranks of so many cases the threshold lies that this share of all there are reaches."""
+    from scipy.special import bdtrik  # scipy takes as long to import as a case takes to score
+
+    if not 0 < share < 1:
+        return round(share * cases), round(share * cases) + 1
+    few, many = (bdtrik(part, independent, share) for part in ((1 - level) / 2, (1 + level) / 2))
+    return math.floor(few * cases / independent), math.ceil(many * cases / independent) + 1
+
+
+def _joined(value: float, ends: Sequence[Sequence[float]], least: float = 0.0) -> MetricInterval:
+    """Ends to which parts of a value lead, each alone: added as they would be if they were independent (MOVER)."""
+    below = math.sqrt(sum(max(value - min(pair), 0.0) ** 2 for pair in ends))
+    above = math.sqrt(sum(max(max(pair) - value, 0.0) ** 2 for pair in ends))
+    return MetricInterval(max(value - below, least), min(value + above, 1.0), method="wilson")
 
 
 def of_parts(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval:

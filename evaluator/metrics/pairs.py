@@ -131,8 +131,10 @@ def spacing_of(spacing_mm: Sequence[float]) -> tuple[float, float, float]:
 
 def _mask(block: NDArray[Any], label: int) -> NDArray[np.bool_]:
     if block.dtype == np.bool_:
+        if label != 1:
+            return np.zeros(block.shape, bool)
         # a mask in one piece is counted several times faster than one cut from an image
-        return copied(block) if label == 1 else np.zeros(block.shape, bool)
+        return np.asarray(block) if block.flags.c_contiguous else copied(block)
     mask: NDArray[np.bool_] = empty(block.size, np.bool_).reshape(block.shape)
     np.equal(block, label, out=mask)
     return mask

@@ -15,6 +15,9 @@ from evaluator.metrics.calibration import bin_of
 from evaluator.metrics.resampled import auroc_replicates
 from evaluator.resampling import Counts
 
+_LEFT = 0.01
+"""The share of a sum of squares that has to be left about the resample's own mean for it to keep thirteen digits."""
+
 
 def weighted_mean(values: Values, counts: Counts) -> Values:
     """Mean of per-case values in every resample; cases whose value is NaN are left out of it."""
@@ -159,12 +162,14 @@ def r2(data: DatasetData, counts: Counts, _: Any) -> Values:
     return np.where(is_one_value(data.labels, counts), np.nan, explained)
 
 
-def pearson(data: DatasetData, counts: Counts, _: Any) -> Values:
-    return _correlation(data.labels, data.scores, counts)
-
-
 def spearman(data: DatasetData, counts: Counts, _: Any) -> Values:
-    return _correlation(_ranks(data.labels, counts), _ranks(data.scores, counts), counts)
+    middle = (
+        counts.sum(axis=1, keepdims=True) + 1
+    ) / 2  # the mean rank, so that all sums are of halves and exact
+    one, other = (_ranks(values, counts) - middle for values in (data.labels, data.scores))
+    weighted = counts * one
+    squares = (weighted * one).sum(axis=1) * (counts * other**2).sum(axis=1)
+    return _correlation((weighted * other).sum(axis=1), squares)
 
 
 def _ranks(values: Values, counts: Counts) -> Values:
@@ -177,12 +182,36 @@ def _ranks(values: Values, counts: Counts) -> Values:
     return ranks
 
 
-def _correlation(labels: Values, scores: Values, counts: Counts) -> Values:
-    """Weighted correlation of values that are (cases,), or (resamples, cases) where each resample has its own."""
+def pearson(data: DatasetData, counts: Counts, _: Any) -> Values:
+    """Sums of products about the mean of all cases; where little would be left of them, about that of the resample."""
+    one, other = (_centred(values) for values in (data.labels, data.scores))
+    sums = counts @ np.stack([one, other, one**2, other**2, one * other], axis=1)
+    size = counts.sum(axis=1)
+    means = sums[:, :2] / size[:, None]
+    spread = sums[:, 2:4] - size[:, None] * means**2
+    correlation = _correlation(sums[:, 4] - size * means.prod(axis=1), spread.prod(axis=1))
+    apart = ~(spread > _LEFT * sums[:, 2:4]).all(axis=1)
+    correlation[apart] = _pearson_apart(data.labels, data.scores, counts[apart])
+    return correlation
+
+
+def _centred(values: Values) -> Values:
+    """Deviations from the mean of all, scaled by a power of two to at most about 1."""
+    scaled = np.ldexp(values, -int(np.frexp(np.abs(values).max())[1]))
+    deviations: Values = scaled - scaled.mean()
+    return deviations
+
+
+def _pearson_apart(labels: Values, scores: Values, counts: Counts) -> Values:
     one, other = _deviations(labels, counts), _deviations(scores, counts)
     squares = (counts * one**2).sum(axis=1) * (counts * other**2).sum(axis=1)
-    correlation: Values = np.clip((counts * one * other).sum(axis=1) / np.sqrt(squares), -1, 1)
+    correlation = _correlation((counts * one * other).sum(axis=1), squares)
     return np.where(is_one_value(labels, counts) | is_one_value(scores, counts), np.nan, correlation)
+
+
+def _correlation(product: Values, squares: Values) -> Values:
+    correlation: Values = np.clip(product / np.sqrt(squares), -1, 1)
+    return correlation
 
 
 def _deviations(values: Values, counts: Counts) -> Values:

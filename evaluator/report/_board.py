@@ -6,17 +6,14 @@ from dataclasses import dataclass
 
 from evaluator.charts import MOST_DOTS, PlotRow, box_plot, interval_plot
 from evaluator.comparison import MetricTests
-from evaluator.metrics.intervals import CALLED, REASONS, Method
+from evaluator.interval_methods import CALLED, REASONS, Method
 from evaluator.metrics.registry import lookup
 from evaluator.report._entries import TeamReport
 from evaluator.report._groups import Groups, groups_of, seeds_of
+from evaluator.report._pairs import Significance, significance_of
 from evaluator.report._parts import Cell, Figure, HtmlTable, title_of
 from evaluator.scoring import MetricReport
 from evaluator.spec import Board
-
-LEVEL = 0.95
-"""Of the intervals of places and of the tests between teams."""
-_TESTS = {"influence, t": "t from influence values"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Section:
     plots: Sequence[Figure]
     groups: Groups | None
     seeds: HtmlTable | None
-    maps: Sequence[tuple[str, HtmlTable]]
+    maps: Sequence[Significance]
     untested: Sequence[Remark]
 
 
@@ -72,7 +69,17 @@ def section_of(
         plots=[*_intervals(board, ordered), *_distributions(board, ordered)],
         groups=groups_of(board, ordered),
         seeds=seeds_of(board, ordered),
-        maps=[_map(board, key, entries, tested) for key, tested in tests.items() if tested.test],
+        maps=[
+            significance_of(
+                board,
+                key,
+                [entry.team for entry in _ordered(board, entries, key)],
+                tested,
+                higher_is_better=_is_higher_better(board, key),
+            )
+            for key, tested in tests.items()
+            if tested.test
+        ],
         untested=_untested(board, tests),
     )
 
@@ -215,45 +222,6 @@ def _distributions(board: Board, ordered: Sequence[TeamReport]) -> list[Figure]:
             note = f"{dots}. Box: quartiles and median. Diamond: mean."
             drawn.append(Figure(box_plot(f"{title}, {board.title}", rows), title, note))
     return drawn
-
-
-def _map(board: Board, key: str, entries: Sequence[TeamReport], tests: MetricTests) -> tuple[str, HtmlTable]:
-    """The significance map: who is better than whom, as a table that needs no colour."""
-    teams = [entry.team for entry in _ordered(board, entries, key) if entry.team in tests.groups]
-    sign = 1 if _is_higher_better(board, key) else -1
-    cells: dict[tuple[str, str], str | Cell] = {}
-    for pair in tests.pairs:
-        team, other = pair.teams
-        cells[team, other] = _pair(pair.adjusted, sign * pair.difference)
-        cells[other, team] = _pair(pair.adjusted, -sign * pair.difference)
-    rows = [
-        [
-            f"{number}. {team}",
-            *(Cell("·", style="self") if other == team else cells.get((team, other), "–") for other in teams),
-        ]
-        for number, team in enumerate(teams, 1)
-    ]
-    caption = (
-        f"p-values of the team of a row against that of a column ({_test(board, tests)}), corrected for all "
-        f"{len(tests.pairs)} pairs by Holm's method. ▲: the row's team is better, ▼: worse, at p ≤ {1 - LEVEL:.2g}. "
-        "No sign: no difference shown, which does not prove the two equal."
-    )
-    head = ["Team", *(str(number) for number in range(1, len(teams) + 1))]
-    return f"Significance map: {title_of(board, key)}", HtmlTable(head, rows, caption, kind="map")
-
-
-def _test(board: Board, tests: MetricTests) -> str:
-    of_cases = board.bootstrap.unit == "case" or (tests.test or "").startswith(("paired perm", "Wilcoxon"))
-    unit = "cases" if of_cases else f"{board.bootstrap.unit}s"
-    return f"{_TESTS.get(tests.test or '', tests.test)}, {tests.units:,} {unit}"
-
-
-def _pair(p: float, lead: float) -> str | Cell:
-    """Adjusted p of two teams; `lead` is by how much the row's team is better."""
-    shown = "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0") if p < 1 else "1"
-    if p > 1 - LEVEL or lead == 0:
-        return shown
-    return Cell(f"▲ {shown}", style="better") if lead > 0 else Cell(f"▼ {shown}", style="worse")
 
 
 def _untested(board: Board, tests: Mapping[str, MetricTests]) -> list[Remark]:

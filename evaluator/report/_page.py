@@ -8,8 +8,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from evaluator.charts import mark
 from evaluator.comparison import Entrant, awarded, bootstraps_of, compare_track, datasets_of, rows_of
 from evaluator.ranking import rank
-from evaluator.report._board import LEVEL, Section, section_of
+from evaluator.report._board import Section, section_of
 from evaluator.report._entries import entries_of
+from evaluator.report._pairs import LEVEL
 from evaluator.report._places import Places, places_of
 from evaluator.spec import Bootstrap, Challenge
 from evaluator.version import evaluator_version

@@ -115,22 +115,39 @@ def _table(
         ][: shown[1]]
     replicates = 0 if comparison is None else comparison.replicates
     prized = any(standing.prize for standing in standings)
+    behind = {} if comparison is None else _behind_first(comparison)
     rows = [
         [
             *_placed(standing),
             *_sureness(sure.get(standing.team))[: shown[0]],
             *_chances(sure.get(standing.team), replicates)[: shown[1]],
             "–" if standing.overall is None else f"{standing.overall:.2f}",
+            *([behind.get(standing.team, "–")] if behind else []),
             *([standing.prize or "–"] if prized else []),
         ]
         for standing in standings
     ]
     return HtmlTable(
-        [*head, "Weighted mean rank", *(["Prize"] if prized else [])],
+        [
+            *head,
+            "Weighted mean rank",
+            *(["Mean ranks behind the first"] if behind else []),
+            *(["Prize"] if prized else []),
+        ],
         rows,
         "Places and how sure they are",
         styles=["baseline" if standing.baseline else "" for standing in standings],
     )
+
+
+def _behind_first(comparison: TrackComparison) -> dict[str, Cell]:
+    """How far each team is behind the one at the top; nothing where it is not known how sure that is."""
+    top = comparison.overall[0].team
+    return {
+        lead.teams[1]: Cell(f"{lead.lead:.2f}", f"{lead.low:.2f} to {lead.high:.2f}")
+        for lead in comparison.leads
+        if lead.teams[0] == top and lead.low is not None
+    }
 
 
 def _placed(standing: Standing) -> list[str | Cell]:

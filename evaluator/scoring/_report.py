@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from evaluator.frozen import Model
-from evaluator.metrics.intervals import Method
+from evaluator.interval_methods import Method
 from evaluator.spec import Bootstrap
 
 

@@ -27,7 +27,7 @@ class Score(Identified, Base):
     value: Mapped[float | None]
     low: Mapped[float | None]
     high: Mapped[float | None]
-    method: Mapped[str | None] = mapped_column(default=None)
+    interval_method: Mapped[str | None] = mapped_column("method", default=None)
     reason: Mapped[str | None]
     note: Mapped[str | None] = mapped_column(default=None)
     fault: Mapped[str | None] = mapped_column(default=None)

@@ -1,7 +1,7 @@
 """How sure the places of a leaderboard are, from what its scores keep, worked out once for what counts."""
 
 from array import array
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from uuid import UUID
@@ -66,7 +66,7 @@ def certainty(
 
 def _identity(attempt: Attempt) -> tuple[object, ...]:
     scores = sorted(str(score.id) for score in attempt.scores.values())
-    return (str(attempt.team.id), attempt.board, attempt.team.eligible, *scores)
+    return (str(attempt.team.id), attempt.board, attempt.team.eligible, attempt.draws, *scores)
 
 
 def _certain(
@@ -81,6 +81,12 @@ def _certain(
         return None
     kept = _kept(session, (score.id for attempt in attempts for score in attempt.scores.values()))
     fairness = _fairness(session, boards, attempts)
+    newest: dict[str, int] = {}
+    for attempt in attempts:
+        newest[attempt.board] = max(attempt.draws, newest.get(attempt.board, 0))
+    earlier = [attempt for attempt in attempts if attempt.draws < newest[attempt.board]]
+    for score in (score for attempt in earlier for score in attempt.scores.values()):
+        kept[score.id] = ((), kept[score.id][1])
     reports: dict[TeamId, dict[str, Report]] = {}
     for attempt in attempts:
         board = boards[attempt.board]
@@ -93,10 +99,24 @@ def _certain(
     eligible = {attempt.team.id: attempt.team.eligible for attempt in attempts}
     entrants = [Entrant(str(team), found, eligible=eligible[team]) for team, found in reports.items()]
     try:
-        return certain_places(spec.ranking, boards, entrants)
+        certain = certain_places(spec.ranking, boards, entrants)
     except RankingError as error:  # scores that were stored otherwise than today's; places need none of this
         _log.warning("places without sets", challenge=spec.challenge, reason=str(error))
         return None
+    if not earlier:
+        return certain
+    return certain.model_copy(update={"notes": (*certain.notes, _unpaired(boards, earlier))})
+
+
+def _unpaired(boards: Mapping[str, Board], earlier: Sequence[Attempt]) -> str:
+    """What follows from entries whose resamples were drawn otherwise than those of others on their boards."""
+    counts = Counter(attempt.board for attempt in earlier)
+    named = ", ".join(f"{boards[name].title} ({count})" for name, count in sorted(counts.items()))
+    return (
+        f"Entries scored by an earlier version: {named}. This one gives the same values; their intervals were made "
+        "in the way of before, and their resamples are not paired with those of the others, so they are left aside. "
+        "Sets of places that need them are missing until the organizers have these entries scored again."
+    )
 
 
 def _kept(session: Session, scores: Iterable[UUID]) -> dict[UUID, _Kept]:

@@ -31,7 +31,7 @@ class Attempt:
     """What a team has on one board of a track, by metric.
 
     differs: why it is not of the base in force. bootstrap: how its cases were drawn, and the level of its intervals;
-    None where that was not kept.
+    None where that was not kept. draws: the version of how they were drawn; the first was not kept.
     """
 
     team: Team
@@ -41,6 +41,7 @@ class Attempt:
     scored_at: datetime | None
     scores: Mapping[str, Score]
     bootstrap: Mapping[str, Any] | None = None
+    draws: int = 1
     differs: tuple[str, ...] = ()
 
     @property
@@ -98,6 +99,7 @@ def _attempt(one: Chosen, team: Team, scores: Mapping[str, Score], *, hidden: bo
     ended = one.evaluation.finished_at
     if hidden and ended is not None:
         ended = shown_at(one.evaluation.created_at, ended)
+    base = one.evaluation.scored_with(one.board) or {}
     return Attempt(
         team=team,
         track=one.evaluation.track,
@@ -105,7 +107,8 @@ def _attempt(one: Chosen, team: Team, scores: Mapping[str, Score], *, hidden: bo
         submitted_at=one.evaluation.created_at,
         scored_at=_to_the_minute(ended),
         scores=scores,
-        bootstrap=(one.evaluation.scored_with(one.board) or {}).get("bootstrap"),
+        bootstrap=base.get("bootstrap"),
+        draws=base.get("draws", 1),
         differs=one.differs,
     )
 

@@ -24,6 +24,7 @@ COLUMNS = (
         "scored_at",
         "note",
         "reason",
+        "interval_method",
         "level",
         "resamples",
         "cases",

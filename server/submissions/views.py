@@ -253,4 +253,4 @@ def _score(score: Score, decimals: int) -> ScoreOut:
     value, low, high = (
         None if number is None else round(number, decimals) for number in (score.value, score.low, score.high)
     )
-    return ScoreOut(value=value, low=low, high=high, reason=score.reason, note=score.note)
+    return ScoreOut.of(score, value=value, low=low, high=high)

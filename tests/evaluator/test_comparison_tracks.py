@@ -20,6 +20,7 @@ from evaluator.comparison import (
     read_entrants,
     rows_of,
     schemas,
+    step_down,
 )
 from evaluator.ranking import RankingError, Table, rank
 from evaluator.spec import Bootstrap, load_challenge
@@ -78,6 +79,58 @@ def test_means_of_cases_are_permuted_and_auroc_is_delongs():
     assert all(pair.adjusted >= pair.p for pair in auroc.pairs)
 
 
+def test_each_pair_has_its_difference_with_an_interval_and_its_p_over_the_metric_and_the_track():
+    boards = compared().boards
+    every = [tests for board in boards.values() for tests in board.tests.values()]
+    p = np.array([pair.p for tests in every for pair in tests.pairs])
+    in_track = [pair.adjusted_in_track for tests in every for pair in tests.pairs]
+    assert in_track == pytest.approx(step_down(p))
+    for tests in every:
+        assert [pair.adjusted for pair in tests.pairs] == pytest.approx(
+            step_down(np.array([pair.p for pair in tests.pairs]))
+        )
+        for pair in tests.pairs:
+            assert pair.p <= pair.adjusted <= pair.adjusted_in_track
+            assert pair.low < pair.effect < pair.high
+            assert pair.effect == pytest.approx(pair.difference)
+            turned = pair.turned()
+            assert (turned.low, turned.high) == (-pair.high, -pair.low)
+            assert turned.turned() == pair
+    for pair in boards["task2"].tests["dsc"].pairs:
+        assert pair.superiority_low <= pair.superiority <= pair.superiority_high
+    assert {pair.superiority for pair in boards["task1"].tests["auroc"].pairs} == {None}
+
+
+def test_the_lead_of_a_pair_is_not_below_0_just_where_the_sets_of_places_are_sure_of_it():
+    found = compared()
+    places = {one.team: one for one in found.overall}
+    assert len(found.leads) == 6
+    assert found.leads[0].teams == ("team0", "team1")
+    behind = dict.fromkeys(places, 0)
+    for lead in found.leads:
+        assert lead.low <= lead.lead <= lead.high
+        behind[lead.teams[1]] += lead.low >= 0
+    assert {team: 1 + count for team, count in behind.items()} == {
+        team: one.low for team, one in places.items()
+    }
+    assert sum(behind.values()) > 0
+    alone = [Entrant(one.team, {"task1": one.reports["task1"]}) for one in entrants()]
+    by_value = compare(alone)
+    assert {(lead.low, lead.high) for lead in by_value.leads} == {(None, None)}
+    assert all(place.low is not None for place in by_value.overall)
+
+
+def test_values_per_case_without_influence_have_intervals_of_their_means_all_the_same():
+    def older(report):
+        bare = {key: one.model_copy(update={"influence": ()}) for key, one in report.metrics.items()}
+        return report.model_copy(update={"metrics": bare})
+
+    season = {team: found["task2"] for team, found in reports.season(3).items()}
+    new = compare([Entrant(team, {"task2": one}) for team, one in season.items()])
+    old = compare([Entrant(team, {"task2": older(one)}) for team, one in season.items()])
+    assert old.boards["task2"].tests == new.boards["task2"].tests
+
+
 def test_many_teams_and_subjects_with_several_cases_get_the_paired_t_test():
     paired = {}
     for one in entrants(2):
@@ -90,6 +143,9 @@ def test_many_teams_and_subjects_with_several_cases_get_the_paired_t_test():
         paired[one.team] = Entrant(one.team, {"task2": report.model_copy(update={"metrics": metrics})})
     tests = compare(list(paired.values())).boards["task2"].tests["dsc"]
     assert (tests.test, tests.units) == ("paired t", reports.CASES // 2)
+    assert tests.pairs[0].low is not None
+    assert tests.pairs[0].superiority is not None
+    assert tests.pairs[0].superiority_low is tests.pairs[0].superiority_high is None
     sessions = [
         np.array(one.reports["task2"].per_case["dsc"]).reshape(-1, 2).mean(axis=1) for one in entrants(2)
     ]

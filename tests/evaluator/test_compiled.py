@@ -9,6 +9,7 @@ import pytest
 from scipy import ndimage
 
 from evaluator.metrics import compiled, memory
+from evaluator.metrics.lesions import components
 from evaluator.metrics.masks import box_of
 from evaluator.metrics.overlap import dice_of
 from evaluator.metrics.pairs import LabelPair, mask_pair
@@ -79,6 +80,19 @@ def test_segmentation_metrics_are_the_same_on_both_routes(kind, monkeypatch):
         spacing = SPACINGS[number % len(SPACINGS)]
         by_numpy, compiled = both(monkeypatch, lambda a=a, b=b, spacing=spacing: values(a, b, spacing))
         np.testing.assert_array_equal(compiled, by_numpy)
+
+
+@pytest.mark.parametrize("connectivity", [6, 18, 26])
+@pytest.mark.parametrize("kind", [noise, blobs, empty_or_full, far_apart])
+def test_lesions_have_the_same_numbers_and_sizes_on_both_routes(kind, connectivity, monkeypatch):
+    random = np.random.default_rng(31)
+    for number in range(40):
+        a, b = kind(random, tuple(random.integers(1, 20, 3)))
+        for mask in (a, b, np.asfortranarray(a), a[:0], b[:, :0], a[..., :0]):
+            by_scipy, compiled = both(monkeypatch, lambda mask=mask: components(mask, connectivity))
+            assert (compiled[0].dtype, compiled[1].dtype) == (by_scipy[0].dtype, by_scipy[1].dtype)
+            for one, other in zip(by_scipy, compiled, strict=True):
+                np.testing.assert_array_equal(other, one, err_msg=f"pair {number}")
 
 
 def test_surfaces_are_the_same_to_the_byte(monkeypatch):

@@ -65,6 +65,8 @@ def test_every_metric_of_whole_datasets_and_of_cases_is_simulated():
         ("auprc", Design(80, share=0.2)),
         ("balanced_accuracy", Design(25, share=0.2)),
         ("calibration_error", Design(80)),
+        ("mcc", Design(25, share=0.2)),
+        ("specificity_at_sensitivity", Design(25, share=0.2)),
     ],
 )
 def test_intervals_hold_the_truth_in_small_datasets_of_many_sites(name, design):

@@ -134,6 +134,7 @@ def test_what_all_numbers_share_changes_no_correlation(offset):
     [
         ("pearson", pearson, [1e16, 1e16 + 2, 1e16 + 4, 1e16 + 2]),
         ("pearson", pearson, [1.0, 1e200, 3.0, 2.0]),
+        ("pearson", pearson, [1.1, 1e6, 3.3, 2.7]),
         ("rmse", rmse, [1e200, -1e200, 3.0, 1e190]),
         ("rmse", rmse, [1.0, 2.0, 3.0, 5.0]),
     ],

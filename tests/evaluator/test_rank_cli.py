@@ -189,6 +189,10 @@ def test_reports_are_ranked_with_their_certainty(tmp_path):
         "DeLong",
         "500 USD",
         "3 of 3",
+        "team0 is ",
+        "mean ranks ahead of team1 (95% interval for all pairs of teams: ",
+        "in the metric",
+        "all pairs of all metrics of the track",
     ):
         assert text in found.stdout
     content = json.loads(run(*arguments, "--json", challenge="fomo26").stdout)

@@ -65,8 +65,22 @@ class Season:
             alone += (found.alone_low <= places) & (places <= found.alone_high)
         return joint / runs, alone / runs
 
+    def leads_held(self, runs):
+        """How often the intervals of all differences of mean ranks hold what these are over many test sets."""
+        means, held = self.expected_means(20000), 0
+        lead = means[None, :] - means[:, None]
+        for _ in range(runs):
+            found, values, _ = self.once()
+            low, high = found.leads(rank_values(self.ranking, self.columns, values).overall)
+            held += bool(((low <= lead + 1e-9) & (lead - 1e-9 <= high))[~np.isnan(low)].all())
+        return held / runs
+
     def expected_places(self, draws=4000):
         """Places by the mean rank over many test sets of this size."""
+        return whole_places(self.expected_means(draws), self.ranking)
+
+    def expected_means(self, draws):
+        """Mean ranks over many test sets of this size."""
         loadings = np.zeros((len(self.columns), len(DATASETS)))
         for number, column in enumerate(self.columns):
             loadings[number, list(dict.fromkeys(DATASETS.values())).index(DATASETS[column.board])] = 0.8
@@ -74,8 +88,7 @@ class Season:
         shared = self.stream.normal(size=(draws, len(DATASETS), teams))
         own = 0.6 * self.stream.normal(size=(draws, len(self.columns), teams))
         noise = (loadings @ shared + own) / np.sqrt(2)
-        overall = rank_values(self.ranking, self.columns, self.truth + noise).overall.mean(axis=0)
-        return whole_places(overall, self.ranking)
+        return rank_values(self.ranking, self.columns, self.truth + noise).overall.mean(axis=0)
 
 
 def spaced(spacing, teams, boards):
@@ -195,3 +208,17 @@ def test_sets_hold_all_places_by_expected_mean_rank_where_boards_and_teams_are_u
     season = Season(uneven(kind), seed=5)
     joint, _ = season.held(season.expected_places(), 300)
     assert joint >= 0.945
+
+
+def test_intervals_of_leads_in_mean_ranks_hold_all_leads_at_once():
+    assert Season(uneven("against near ties"), seed=10).leads_held(60) >= 0.95 - 2 * np.sqrt(0.05 * 0.95 / 60)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "kind", [0.02, 0.25, 1, "boards disagree", "one far behind", "two heaps", "against near ties"]
+)
+@pytest.mark.parametrize("cases", [25, 107])
+def test_intervals_of_leads_in_mean_ranks_hold_all_leads_at_once_everywhere(kind, cases):
+    truth = uneven(kind) if isinstance(kind, str) else spaced(kind, 10, "seven")[0]
+    assert Season(truth, seed=11, cases=cases).leads_held(300) >= 0.945

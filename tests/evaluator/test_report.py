@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from evaluator import charts
 from evaluator.cli import app
 from evaluator.comparison import Entrant, compare_track, read_entrants
-from evaluator.metrics.intervals import REASONS
+from evaluator.interval_methods import REASONS
 from evaluator.ranking import RankingError, ScorerFailed, read_rows
 from evaluator.report import render
 from evaluator.scoring import Extras, MetricReport, Report, score_board
@@ -178,6 +178,14 @@ def test_the_page_shows_the_comparison_that_rank_prints(page, reports):
         assert note in text
     tested = [one for board in found.boards.values() for one in board.tests.values() if one.test]
     assert len(tested) == page.count("Significance map: ")
+    for pair in (pair for tests in tested for pair in tests.pairs if pair.low is not None):
+        shown = (f"{one.effect:+#.3g} {one.low:#.3g} to {one.high:#.3g}" for one in (pair, pair.turned()))
+        assert any(ends in text for ends in shown)
+        if pair.superiority is not None:
+            assert any(f" {share:.0%} " in text for share in (pair.superiority, 1 - pair.superiority))
+    for lead in found.leads:
+        if lead.teams[0] == found.overall[0].team and lead.low is not None:
+            assert f"{lead.lead:.2f} {lead.low:.2f} to {lead.high:.2f}" in text
     assert not re.search(r"\d\. base<", page)
     for variant in found.sensitivity:
         assert variant.change in text

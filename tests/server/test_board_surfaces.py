@@ -6,13 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from sqlalchemy import update
 
 from client.boards import leaderboard_tables
 from client.show import scores_table
@@ -23,6 +24,8 @@ from evaluator.comparison import certain_places
 from evaluator.ranking import Standing, rank, read_rows
 from evaluator.scoring import MetricReport
 from evaluator.spec import Bootstrap, Challenge, Ranking
+from server.database import unit_of_work
+from server.evaluations.models import Evaluation
 from server.evaluations.result_models import Score
 from server.leaderboard.service import Attempt, Found
 from server.leaderboard.spreadsheet import as_csv
@@ -137,13 +140,40 @@ def test_every_surface_says_how_the_intervals_of_that_board_were_made(
     assert (levels["Ada"], levels["Bob"]) == ("0.8", "0.9")
 
 
+def test_entries_scored_by_an_earlier_version_stay_ranked_and_their_resamples_are_left_aside(
+    lab: Lab, entrant: MakeEntrant, admin: Person, nobody: httpx.Client
+) -> None:
+    season = play(lab, entrant, admin)
+    address = f"/challenges/{lab.slug}/leaderboards/validation"
+
+    def opened() -> dict[str, Any]:
+        return next(track for track in nobody.get(address).json()["tracks"] if track["track"] == "open")
+
+    before = opened()
+    assert not any("earlier version" in note for note in before["certainty"]["notes"])
+    with unit_of_work(lab.sessions) as session:
+        row = session.get_one(Evaluation, UUID(season.evaluations["Bob", "task1"]))
+        base = {key: value for key, value in row.scored_with["task1"].items() if key != "draws"}
+        row.scored_with = {"task1": base}
+        session.execute(update(Score).where(Score.evaluation_id == row.id).values(replicates=bytes(24)))
+    after = opened()
+    (note,) = (note for note in after["certainty"]["notes"] if "earlier version" in note)
+    assert "Acute infarct classification (1)" in note
+    assert after["unified"] == before["unified"], "sets of places come from influence values, which all have"
+    assert [entry["rank"] for entry in after["boards"][0]["entries"]] == [
+        entry["rank"] for entry in before["boards"][0]["entries"]
+    ]
+    assert note in page(nobody, lab).text
+
+
 def test_a_team_and_an_admin_read_of_which_level_the_intervals_of_a_score_are(
     lab: Lab, team: Entrant, command: Admin, fomo26: Challenge
 ) -> None:
     redrawn(lab, fomo26, level=0.9, resamples=200, unit="case", strata=["site"])
     lab.dataset("task1", cases=3)
     said = "The value lies outside its interval."
-    auroc = MetricReport(value=0.9, low=0.5, high=0.8, interval_note=said, lacks="It was scored before.")
+    told = {"interval_method": "logit", "interval_note": said, "lacks": "It was scored before."}
+    auroc = MetricReport.model_validate({"value": 0.9, "low": 0.5, "high": 0.8, **told})
     evaluation = settle(lab, team, {"task1": report("task1", auroc=auroc)}, task="task1")
     (submission,) = team.http.get(f"/challenges/{lab.slug}/submissions").json()
     assert submission["evaluations"][0]["bootstraps"]["task1"]["level"] == 0.9
@@ -151,10 +181,10 @@ def test_a_team_and_an_admin_read_of_which_level_the_intervals_of_a_score_are(
     shown = scores_table(SubmissionOut.model_validate(submission))
     assert shown is not None
     Console(file=printed, width=200).print(shown)
-    for words in (f"interval of task1: {SENTENCE}", said, "0.5 – 0.8"):
+    for words in (f"interval of task1: {SENTENCE}", said, "0.5 – 0.8, logit t"):
         assert words in printed.getvalue()
     listed = command("show", evaluation).output
-    for words in ("0.5 to 0.8", "90 %", "200", said, "It was scored before."):
+    for words in ("0.5 to 0.8", "logit t", "90 %", "200", said, "It was scored before."):
         assert words in listed
     assert "95 %" not in printed.getvalue() + listed
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from contract.admin import EvaluationRow, EvaluationShown
 from contract.ids import EvaluationId
+from contract.intervals import named
 from contract.statuses import EvaluationStatus
 from evaluator.terminal import Console, say
 from server.admin.evaluations import Wanted, evaluations, log_of, shown
@@ -163,7 +164,7 @@ def _facts(row: EvaluationShown) -> list[tuple[str, str]]:
 
 
 def _scores(row: EvaluationShown) -> Listing:
-    heads = ("board", "metric", "value", "interval", "holds", "resamples", "note", "lacks")
+    heads = ("board", "metric", "value", "interval", "made", "holds", "resamples", "note", "lacks")
     table = Listing(heads, frozenset(("value", "holds", "resamples")), prose=frozenset(("note", "lacks")))
     for score in row.scores:
         between = "" if score.low is None or score.high is None else f"{score.low:.4g} to {score.high:.4g}"
@@ -171,7 +172,8 @@ def _scores(row: EvaluationShown) -> Listing:
         drawn = row.bootstraps.get(score.board)
         holds, resamples = (f"{drawn.level * 100:g} %", f"{drawn.resamples:,}") if drawn else ("", "")
         said = score.note or "", score.lacks or ""
-        table.add(score.board, score.metric, value, between, holds, resamples, *said)
+        made = named(score.interval_method) if score.interval_method else ""
+        table.add(score.board, score.metric, value, between, made, holds, resamples, *said)
     return table
 
 
