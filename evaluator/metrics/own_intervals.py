@@ -152,7 +152,7 @@ def of_kappa(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval
 
 
 def _of_margins(
-    of: Callable[[float, float, float], float], data: DatasetData, parameters: Any, draws: Draws
+    of: Callable[[Sequence[float]], float], data: DatasetData, parameters: Any, draws: Draws
 ) -> MetricInterval | None:
     """A function of sensitivity, specificity and the share of label 1; None where a label is missing.
 
@@ -170,19 +170,21 @@ def _of_margins(
     values = [share.value for share in shares]
     varying = shares if np.ptp(draws.counts @ positive) > 0 else shares[:-1]
     ends = [
-        [of(*values[:number], end, *values[number + 1 :]) for end in share.wilson(draws.level, few=True)]
+        [of([*values[:number], end, *values[number + 1 :]]) for end in share.wilson(draws.level, few=True)]
         for number, share in enumerate(varying)
     ]
-    return _joined(of(*values), ends, least=-1.0)
+    return _joined(of(values), ends, least=-1.0)
 
 
-def _correlation(sensitivity: float, specificity: float, share: float) -> float:
+def _correlation(shares: Sequence[float]) -> float:
+    sensitivity, specificity, share = shares
     called = share * sensitivity + (1 - share) * (1 - specificity)
     spread = share * (1 - share) * called * (1 - called)
     return share * (1 - share) * (sensitivity + specificity - 1) / math.sqrt(spread) if spread > 0 else 0.0
 
 
-def _agreement(sensitivity: float, specificity: float, share: float) -> float:
+def _agreement(shares: Sequence[float]) -> float:
+    sensitivity, specificity, share = shares
     called = share * sensitivity + (1 - share) * (1 - specificity)
     chance = share * called + (1 - share) * (1 - called)
     return (share * sensitivity + (1 - share) * specificity - chance) / (1 - chance) if chance < 1 else 0.0
