@@ -144,6 +144,7 @@ def _certainty(found: CertaintyOut | None) -> list[str]:
     shares = sorted(found.weight_space.items(), key=lambda pair: (-pair[1], pair[0]))
     first = ", ".join(f"{in_line(team)} in {share:.1%}" for team, share in shares if share > 0)
     return [
+        *(in_line(f"Warning: {warning.sentence}") for warning in found.warnings),
         *([_EXCLUDED.format(level=found.level)] if found.winners else []),
         *([f"Cannot be excluded as first: {in_line(', '.join(found.winners))}."] if found.winners else []),
         *(in_line(sentence) for sentence in (found.decision.sentences if found.decision else ())),

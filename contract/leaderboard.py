@@ -202,17 +202,35 @@ class DecisionOut(Answer):
     sentences: list[str]
 
 
+class WarningOut(Answer):
+    """What takes meaning from the places on a board, and so from prizes.
+
+    kind: "uninformative", fairness is ranked although what it compares is not shown to be better than chance;
+    "not_scored", it has no value for that; "chance", the groups of a team differ by no more than chance gives;
+    "one_seed", a single seed of the probe decides. metric: None where it is the whole board. teams: of which it holds;
+    none where of all. sentence: all of this for people.
+    """
+
+    kind: str
+    board: str
+    metric: str | None
+    teams: list[str]
+    sentence: str
+
+
 class CertaintyOut(Answer):
     """How sure the places of a track are, with probability `level`.
 
     winners: the teams that cannot be excluded as first. weight_space: by team, the share of the weights around the
-    declared ones under which it is first. notes: what is not known, and why.
+    declared ones under which it is first. warnings: what takes meaning from places; what concerns who wins a prize is
+    also among the decision's sentences. notes: what is not known, and why.
     """
 
     level: float
     winners: list[str]
     weight_space: dict[str, float]
     decision: DecisionOut | None
+    warnings: Annotated[list[WarningOut], Older([])]
     notes: list[str]
 
 

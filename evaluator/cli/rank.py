@@ -17,6 +17,7 @@ from evaluator.cli._lacking import lacking
 from evaluator.comparison import (
     ComparisonFile,
     Entrant,
+    PlaceWarning,
     RankFile,
     Rule,
     TrackComparison,
@@ -25,6 +26,7 @@ from evaluator.comparison import (
     compare_track,
     read_entrants,
     rows_of,
+    seed_warnings,
 )
 from evaluator.metrics.registry import UnknownMetric
 from evaluator.ranking import (
@@ -113,6 +115,12 @@ class _Result:
     unscored: Mapping[str, Sequence[str]]  # by track, teams without any value
     lacking: Sequence[str]  # sentences about teams without some value
 
+    def warnings(self, spec: Challenge) -> Mapping[str, Sequence[PlaceWarning]]:
+        """By track, what takes meaning from the places; values alone tell only which boards one seed decides."""
+        if self.comparison is not None:
+            return {track: comparison.warnings for track, comparison in self.comparison.items()}
+        return dict.fromkeys(self.standings.tracks, seed_warnings(spec.boards))
+
     def to_json(self) -> str:
         file = RankFile.model_validate(
             {"rule": self.rule, **self.standings.to_json(), "comparison": self.comparison}
@@ -184,19 +192,23 @@ def _print(spec: Challenge, result: _Result, *, explained: bool, ranked: bool, a
     if explained:
         say("\n".join([*result.rule.sentences, f"Rule {result.rule.digest}"]))
     if ranked:
-        print_standings(spec, result.standings)
+        print_standings(spec, result.standings, result.warnings(spec))
         console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
         for track, comparison in (result.comparison or {}).items():
             print_comparison(console, track, comparison)
 
 
-def print_standings(spec: Challenge, standings: Standings, console: Console | None = None) -> None:
-    """One table per track: place, team, and per board its rank above the values it comes from."""
+def print_standings(
+    spec: Challenge, standings: Standings, warnings: Mapping[str, Sequence[PlaceWarning]]
+) -> None:
+    """One table per track: place, team, and per board its rank above the values it comes from; warnings below."""
     if not standings.tracks:
         say("There are no scores to rank.")
-    wide = console or Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
+    wide = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
     for track, ranked in standings.tracks.items():
         wide.print(_table(spec, track, ranked))
+        for warning in warnings.get(track, ()):
+            wide.print(Text(f"Warning: {warning.sentence()}", style="yellow"))
 
 
 def _table(spec: Challenge, track: str, standings: Sequence[Standing]) -> Table:

@@ -39,6 +39,7 @@ from evaluator.comparison._read import read_entrants, read_report
 from evaluator.comparison._resamples import case_counts, rank_resamples
 from evaluator.comparison._sure import SurePlaces, sure_places
 from evaluator.comparison._track import Track
+from evaluator.comparison._warnings import PlaceWarning, seed_warnings
 from evaluator.comparison._what_if import Reordering, Variant, WithoutTeam, leave_one_out, rule_sensitivity
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Errors",
     "MetricTests",
     "PairTest",
+    "PlaceWarning",
     "PrizeAward",
     "PrizeDecision",
     "RankFile",
@@ -90,6 +92,7 @@ __all__ = [
     "rows_of",
     "rule_sensitivity",
     "schemas",
+    "seed_warnings",
     "signed_rank_test",
     "step_down",
     "superiority",

@@ -53,6 +53,7 @@ def compare_track(
         weight_space=track.weight_space(),
         leave_one_out=_left_out(ranking, track.table),
         sensitivity=_variants(ranking, track.table),
+        warnings=track.warnings(),
         notes=track.notes(),
     )
 
@@ -72,6 +73,7 @@ def certain_places(
         boards={name: track.board(name) for name in boards if name in track.digests},
         prizes=track.prizes(),
         weight_space=track.weight_space(),
+        warnings=track.warnings(),
         notes=track.notes(resamples=False),
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from evaluator.comparison._published_pairs import MetricTests, RankLead
+from evaluator.comparison._warnings import PlaceWarning
 from evaluator.frozen import Model
 
 
@@ -125,7 +126,8 @@ class PrizeDecision(Model):
 
     shared_within: "winner_set" where the `candidates` share the prizes of the first places: the eligible teams that no
     other eligible one is surely ahead of. first: the eligible teams with the best place. weights and cases: how little
-    would give the first prize to another; None where it is shared, nothing would, or nothing is known to.
+    would give the first prize to another; None where it is shared, nothing would, or nothing is known to. warnings:
+    those that concern who wins something.
     """
 
     shared_within: Literal["winner_set"] | None
@@ -134,6 +136,7 @@ class PrizeDecision(Model):
     first: tuple[str, ...]
     weights: WeightChange | None
     cases: CaseChange | None
+    warnings: tuple[PlaceWarning, ...] = ()
 
     def renamed(self, names: Mapping[str, str]) -> "PrizeDecision":
         """The same with other names of the teams."""
@@ -141,6 +144,7 @@ class PrizeDecision(Model):
             "awards": tuple(award.model_copy(update={"team": names[award.team]}) for award in self.awards),
             "candidates": tuple(names[team] for team in self.candidates),
             "first": tuple(names[team] for team in self.first),
+            "warnings": tuple(warning.renamed(names) for warning in self.warnings),
         }
         for field in ("weights", "cases"):
             change = getattr(self, field)
@@ -158,6 +162,7 @@ class PrizeDecision(Model):
                 told.append(
                     f"{award.team} wins {award.prize}: {places} among the eligible cannot be excluded."
                 )
+        told += [f"Of those who win: {warning.sentence()}" for warning in self.warnings]
         if self.shared_within is not None and not self.candidates:
             told.append(
                 "The prizes are shared within the winner set, and the reports do not say who that is: score again."
@@ -180,7 +185,8 @@ class TrackComparison(Model):
     """How sure the ranking of one track is. `datasets` are the digests that fix every random draw.
 
     weight_space: share of the weights around the declared ones (Dirichlet, with the declared ones as its mean and as
-    much concentration as there are boards) under which each team is first, a tie counting for each.
+    much concentration as there are boards) under which each team is first, a tie counting for each. warnings: what
+    takes meaning from places.
     """
 
     level: float
@@ -194,6 +200,7 @@ class TrackComparison(Model):
     weight_space: dict[str, float]
     leave_one_out: tuple[LeftOut, ...]
     sensitivity: tuple[RuleVariant, ...]
+    warnings: tuple[PlaceWarning, ...]
     notes: tuple[str, ...]
 
 
@@ -205,6 +212,7 @@ class CertainPlaces(Model):
     boards: dict[str, tuple[TeamPlace, ...]]
     prizes: PrizeDecision | None
     weight_space: dict[str, float]
+    warnings: tuple[PlaceWarning, ...]
     notes: tuple[str, ...]
 
 

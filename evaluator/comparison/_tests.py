@@ -14,6 +14,7 @@ from evaluator.comparison._differences import (
 )
 from evaluator.comparison._entrants import Entrant
 from evaluator.comparison._pairwise import permutation_test, signed_rank_test
+from evaluator.comparison._seeds import seeds_influence
 from evaluator.interval_methods import Method
 from evaluator.metrics import MetricPlugin, Test
 from evaluator.metrics.influence import of_mean
@@ -25,6 +26,9 @@ _MOST_TEAMS = 50  # of the permutation test, whose cost grows with their square
 _CALLED = {"t": "paired t", "delong": "DeLong", "influence": "influence, t"}
 _DISTRIBUTIONS: dict[Test, Distribution] = {"t": "t", "delong": "normal", "influence": "estimated"}
 _UNTOLD = "The reports do not say how much each subject moves it, which a test needs."
+_SPLITS = (
+    "Splits are drawn with the cases, and the reports do not say how much each moves it, which a test needs."
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,8 @@ def tested_column(
 
     Values per case, each case its own subject: sign-flip permutation of what the rule averages, for up to 50
     teams, or signed ranks where the rule takes medians. Everything else: from influence vectors, which are per
-    subject; the t distribution but for DeLong's test, and on the scale of the metric's intervals but for means.
-    The bounds are from influence vectors in either case.
+    subject, and per seed of a probe where seeds are drawn; the t distribution but for DeLong's test, and on the scale
+    of the metric's intervals but for means. The bounds are from influence vectors in either case.
 
     Raises:
         RankingError: influence vectors or per-case values of different lengths.
@@ -74,8 +78,11 @@ def tested_column(
         influence = _of_means(cases)
     if influence is None:
         return _lacking(table, number, entrants) or _UNTOLD
+    seeds = seeds_influence(column, table.teams, entrants)
+    if seeds is None:
+        return _SPLITS
     metric = lookup(board.metrics[column.metric].metric)
-    differences = metric_differences(metric, table.values[number], influence)
+    differences = metric_differences(metric, table.values[number], np.hstack([influence, seeds]))
     scale = metric.interval.method if differences.scaled else None
     bounds = differences.bounds(level) if scale else _within(metric, differences.bounds(level))
     test, units, p, better = _CALLED[metric.test], influence.shape[1], differences.p(), None

@@ -22,7 +22,9 @@ from evaluator.comparison._published import PrizeDecision, TeamPlace
 from evaluator.comparison._published_pairs import RankLead
 from evaluator.comparison._rank_sets import RankSets
 from evaluator.comparison._resamples import case_counts, resampled_values
+from evaluator.comparison._seeds import probes_agree
 from evaluator.comparison._sure import SurePlaces, sure_places
+from evaluator.comparison._warnings import PlaceWarning, concerning, warnings_of
 from evaluator.comparison._weights import weight_space
 from evaluator.ranking import (
     Column,
@@ -81,10 +83,11 @@ class Track:
 
         Raises:
             evaluator.ranking.RankingError: nobody to rank, reports of different datasets or made with different
-                bootstraps, or a rule over single cases and reports without them.
+                bootstraps or seeds, or a rule over single cases and reports without them.
         """
         digests = datasets_of(entrants)
         bootstraps_of(entrants)
+        probes_agree(entrants)
         table = Table.of(boards, rows_of("", entrants))
         if not table.teams:
             raise RankingError("no team has a value, so there is nothing to compare")
@@ -158,7 +161,16 @@ class Track:
 
     def prizes(self) -> PrizeDecision | None:
         """Who wins what, and how sure that is."""
-        return decide(self.ranking, self.table, self.ranks, self.sure.overall, self.entrants, self.digests)
+        found = decide(self.ranking, self.table, self.ranks, self.sure.overall, self.entrants, self.digests)
+        if found is None:
+            return None
+        warned = concerning(self.warnings(), [award.team for award in found.awards])
+        return found.model_copy(update={"warnings": warned if found.awards else ()})
+
+    def warnings(self) -> tuple[PlaceWarning, ...]:
+        """What takes meaning from the places."""
+        scored = {name: board for name, board in self.boards.items() if name in self.digests}
+        return warnings_of(scored, self.table.teams, self.entrants)
 
     def weight_space(self) -> dict[str, float]:
         """Share of the weights around the declared ones under which each team is first."""

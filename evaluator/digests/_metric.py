@@ -59,6 +59,7 @@ _HIDDEN: tuple[Wanted, ...] = (
     ("evaluator.scoring._score", "with_plugin"),
     *(("evaluator.scoring._intervals", one) for one in _SENTENCES),
     *(("evaluator.metrics.intervals", one) for one in ("NARROW", "WIDE")),
+    ("evaluator.scoring._probe_seeds", "SEEDED"),
 )
 """What only one kind or metric needs, and sentences."""
 

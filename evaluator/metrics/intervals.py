@@ -6,7 +6,7 @@ as the influence values tell of it (`freedom`). The spread is the larger of the 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,14 +101,23 @@ class MetricInterval:
         """Both bounds, or None."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
+    def with_more(self, value: float, reach: float, least: float, most: float) -> "MetricInterval":
+        """The interval with what else than cases moves the value, as independent of them (MOVER).
+
+        reach: half the width of an interval for that alone. least, most: the range of the metric.
+        """
+        if reach == 0 or self.low is None or self.high is None:
+            return self
+        low, high = value - math.hypot(value - self.low, reach), value + math.hypot(self.high - value, reach)
+        return replace(self, low=max(low, least), high=min(high, most))
+
 
 @dataclass(frozen=True)
 class Estimate:
     """A value with what is known of its spread.
 
     replicates: its finite values in resamples, at least one. influence: ψ of each resampling unit, None where it is
-    unknown. units: how many these are. least, most: the range of the metric. seeds: whether the replicates draw more
-    than cases, so that they vary more than `influence` tells.
+    unknown. units: how many these are. least, most: the range of the metric.
     """
 
     value: float
@@ -117,7 +126,6 @@ class Estimate:
     units: int
     least: float = -math.inf
     most: float = math.inf
-    seeds: bool = False
 
     @property
     def drawn(self) -> float:
@@ -146,7 +154,7 @@ class Estimate:
         least, most = (part * self.estimated for part in _AGREEING)
         if self.drawn < least:
             return NARROW
-        return WIDE if self.drawn > most and not self.seeds else None
+        return WIDE if self.drawn > most else None
 
 
 def _on_scale(scale: IntervalScale, estimate: Estimate, level: float) -> Pair | None:

@@ -212,11 +212,12 @@ def _measured(report: FairnessReport) -> str:
 def seeds_of(board: Board, entries: Sequence[TeamReport]) -> HtmlTable | None:
     """How much the seed of a probe alone moves each metric, and what a convex fit gives."""
     rows: list[list[str]] = []
-    seeds = 0
+    seeds, scored = 0, ""
     for entry in entries:
         if (probe := entry.report.extras.probe) is None:
             continue
         seeds = seeds or len(probe.seeds)
+        scored = "their mean" if probe.score == "mean" else f"the value of seed {probe.seed}"
         for key, score in probe.by_seed.items():
             if score.mean is None or key not in board.metrics:
                 continue
@@ -229,6 +230,6 @@ def seeds_of(board: Board, entries: Sequence[TeamReport]) -> HtmlTable | None:
         return None
     caption = (
         f"How much the training seed alone moves a value: the probe trained with {seeds} seeds on the same split. "
-        "Convex fit: a logistic regression that needs no seed, for comparison only"
+        f"Score: {scored}. Convex fit: a logistic regression that needs no seed, for comparison only"
     )
     return HtmlTable(["Team", "Metric", "Mean", "SD", "Range", "Convex fit"], rows, caption)

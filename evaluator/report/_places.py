@@ -38,14 +38,16 @@ class Rules:
 class Places:
     """Places and ranks; with a comparison also how sure they are and what would change them.
 
-    winners: the teams that cannot be excluded as first; empty where nothing is sure. level: of what is called sure.
-    prizes: what is to be said of them. covered: how often the sets hold in simulation. drawn: resamples,
-    three times as many as `thrice`, or "" without any. without: None with fewer than three teams.
+    warnings: what takes meaning from the places. winners: the teams that cannot be excluded as first; empty where
+    nothing is sure. level: of what is called sure. prizes: what is to be said of them. covered: how often the sets hold
+    in simulation. drawn: resamples, three times as many as `thrice`, or "" without any. without: None with fewer than
+    three teams.
     """
 
     table: HtmlTable
     ranks: HtmlTable
     notes: Sequence[str] = ()
+    warnings: Sequence[str] = ()
     prizes: Sequence[str] = ()
     winners: Sequence[str] = ()
     level: str = ""
@@ -78,6 +80,7 @@ def places_of(
         table=_table(standings, sure, comparison),
         ranks=_board_ranks(challenge, standings),
         notes=comparison.notes,
+        warnings=[warning.sentence() for warning in comparison.warnings],
         prizes=() if comparison.prizes is None else comparison.prizes.sentences(),
         winners=[place.team for place in comparison.overall if place.winner],
         level=f"{comparison.level:.0%}",

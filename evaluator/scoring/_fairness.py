@@ -1,54 +1,53 @@
 """What stands behind a fairness value: groups, their sizes and intervals, and what chance alone would give."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from evaluator.metrics import DatasetData, DatasetMetric, NotScored
-from evaluator.metrics.fairness import disparities, members_of
+from evaluator.metrics import DatasetData, DatasetMetric
+from evaluator.metrics.fairness import members_of
 from evaluator.metrics.intervals import MetricInterval
-from evaluator.resampling import is_drawn, percentile_interval, seed_of
+from evaluator.resampling import is_drawn, percentile_interval
+from evaluator.scoring._chance import SAME, GroupContrast, part_of, value_of, variable_report
 from evaluator.scoring._dataset import dataset_metric
-from evaluator.scoring._intervals import UNDRAWN, dataset_interval, said_of
+from evaluator.scoring._intervals import UNDRAWN, dataset_interval, mean_interval, said_of
 from evaluator.scoring._probe_runs import Tested
-from evaluator.scoring._report import FairnessReport, GroupReport, MetricReport, VariableReport
+from evaluator.scoring._probe_seeds import Runs
+from evaluator.scoring._report import FairnessReport, GroupReport, MetricReport
 from evaluator.scoring._values import BoundMetric, Job, Sample
 
 _UNANSWERED = "No test case has a valid embedding, so there is nothing to compare between groups."
-_SHUFFLES = 500
-_LABEL_SHUFFLES = 200
-_SAME = 1e-9
 
 _Mask = npt.NDArray[np.bool_]
+_Values = npt.NDArray[np.float64]
 
 
-def group_reports(job: Job, tested: Tested, sample: Sample) -> dict[str, dict[str, GroupReport]]:
+def group_reports(job: Job, runs: Runs) -> dict[str, dict[str, GroupReport]]:
     """Every group of every variable, by their names."""
     enough = _enough(job)
     return {
         variable: {
-            group: _group(job, tested, sample, members, enough[variable])
-            for group, members in members_of(groups).items()
+            group: _group(job, runs, variable, group, enough[variable]) for group in members_of(groups)
         }
-        for variable, groups in tested.groups.items()
+        for variable, groups in runs.scored[0].groups.items()
     }
 
 
-def fairness_reports(job: Job, tested: Tested, sample: Sample) -> dict[str, FairnessReport]:
+def fairness_reports(job: Job, runs: Runs) -> dict[str, FairnessReport]:
     """For each fairness metric of the board, what stands behind it."""
     return {
-        key: _fairness(job, tested, sample, metric)
+        key: _fairness(job, runs, metric)
         for key, metric in job.metrics.items()
         if dataset_metric(metric.name, metric).compares is not None
     }
 
 
 def withheld(
-    job: Job, metrics: dict[str, MetricReport], reports: dict[str, FairnessReport], tested: Tested
+    job: Job, metrics: dict[str, MetricReport], reports: dict[str, FairnessReport], runs: Runs
 ) -> dict[str, MetricReport]:
     """`metrics` without fairness values that say nothing.
 
@@ -57,7 +56,7 @@ def withheld(
     """
     kept = dict(metrics)
     for key, report in reports.items():
-        if all(row is None for row in tested.rows):
+        if all(row is None for run in runs.scored for row in run.rows):
             kept[key] = MetricReport(value=None, reason=_UNANSWERED)
             continue
         if report.uninformative and job.metrics[key].parameters.uninformative == "not_scored":
@@ -104,11 +103,11 @@ def _disparity(
     compared: DatasetMetric, parameters: Any, data: DatasetData, groups: Sequence[str | None], sample: Sample
 ) -> tuple[float, float, float] | None:
     """The disparity of a variable with the ends of its interval, None where no group has a value."""
-    parts = [(_part(data, members), _sample_of(sample, members)) for members in members_of(groups).values()]
+    parts = [(part_of(data, members), _sample_of(sample, members)) for members in members_of(groups).values()]
     known = [
         (value, part, drawn)
         for part, drawn in parts
-        if (value := _value(compared, parameters, part)) is not None
+        if (value := value_of(compared, parameters, part)) is not None
     ]
     if len(known) < 2:
         return (0.0, 0.0, 0.0) if known else None
@@ -135,19 +134,18 @@ def _sample_of(sample: Sample, members: _Mask) -> Sample:
     )
 
 
-def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int) -> GroupReport:
+def _group(job: Job, runs: Runs, variable: str, group: str, enough: int) -> GroupReport:
     values: dict[str, float | None] = {}
     bounds: dict[str, MetricInterval] = {}
-    part = _sample_of(sample, members)
+    members = members_of(runs.scored[0].groups[variable])[group]
+    part = _sample_of(runs.sample, members)
     for key, metric in job.metrics.items():
         compared, parameters = dataset_metric(key, metric).compared(metric.parameters)
-        data = _part(tested.data(metric), members)
-        value = values[key] = _value(compared, parameters, data)
-        bounds[key] = (
-            MetricInterval()
-            if value is None
-            else dataset_interval(compared, value, data, parameters, part)[2]
-        )
+
+        def data_of(run: Tested, metric: BoundMetric = metric) -> DatasetData:
+            return part_of(run.data(metric), np.array([own == group for own in run.groups[variable]]))
+
+        values[key], _, bounds[key] = _mean(compared, parameters, runs, part, data_of)
     subjects = len(np.unique(part.subjects))
     notes = {key: said_of(value, bounds[key]) for key, value in values.items() if value is not None}
     return GroupReport(
@@ -161,48 +159,38 @@ def _group(job: Job, tested: Tested, sample: Sample, members: _Mask, enough: int
     )
 
 
-def _part(data: DatasetData, members: _Mask) -> DatasetData:
-    return DatasetData(data.labels[members], data.scores[members])
+def _mean(
+    metric: DatasetMetric,
+    parameters: Any,
+    runs: Runs,
+    sample: Sample,
+    data_of: Callable[[Tested], DatasetData],
+) -> tuple[float | None, _Values | None, MetricInterval]:
+    """Value, replicates and interval of a compared metric, its mean over the scored probes, on some of their cases."""
+
+    def value(run: Tested) -> float | None:
+        data = data_of(run)
+        return value_of(metric, parameters, data) if len(data.labels) else None
+
+    known = [(run, found) for run in runs.scored if (found := value(run)) is not None]
+    if not known:
+        return None, None, MetricInterval()
+    mean = float(np.mean([found for _, found in known]))
+    data = [data_of(run) for run, _ in known]
+    drawn, _, bounds = mean_interval(metric, mean, data, parameters, sample)
+    return mean, drawn, bounds.with_more(mean, runs.moved(value), metric.minimum, metric.maximum)
 
 
-def _value(metric: DatasetMetric, parameters: Any, data: DatasetData) -> float | None:
-    try:
-        return metric.score(data, parameters)
-    except NotScored:
-        return None
-
-
-@dataclass(frozen=True)
-class _Comparison:
-    """What is compared between groups, on which cases."""
-
-    metric: DatasetMetric
-    parameters: Any
-    data: DatasetData
-    subjects: npt.NDArray[np.intp]
-    digest: str
-
-    def value(self, members: _Mask | None = None) -> float | None:
-        """The metric of some cases, or of all; None where it is undefined."""
-        return _value(
-            self.metric, self.parameters, self.data if members is None else _part(self.data, members)
-        )
-
-    def size(self, members: _Mask) -> int:
-        """How many subjects have a case among `members`."""
-        return len(np.unique(self.subjects[members]))
-
-
-def _fairness(job: Job, tested: Tested, sample: Sample, metric: BoundMetric) -> FairnessReport:
+def _fairness(job: Job, runs: Runs, metric: BoundMetric) -> FairnessReport:
     compared, parameters = dataset_metric(metric.name, metric).compared(metric.parameters)
-    data = tested.data(metric)
-    this = _Comparison(compared, parameters, data, sample.subjects, job.manifest.digest)
-    value, chance = this.value(), _chance(this)
-    bounds, beats = MetricInterval(), False
-    if value is not None:
-        drawn, _, bounds = dataset_interval(compared, value, data, parameters, sample)
-        unvarying = percentile_interval(drawn, sample.level) if is_drawn(sample.counts) else None
-        beats = _beats(compared, bounds.pair or unvarying, chance)
+    sample = runs.sample
+    data = [run.data(metric) for run in runs.scored]
+    this = GroupContrast(compared, parameters, data, sample.subjects, job.manifest.digest)
+    chance = this.chance()
+    value, drawn, bounds = _mean(compared, parameters, runs, sample, lambda run: run.data(metric))
+    unvarying = (
+        None if drawn is None or not is_drawn(sample.counts) else percentile_interval(drawn, sample.level)
+    )
     enough = _enough(job)
     return FairnessReport(
         of=metric.parameters.of,
@@ -210,10 +198,10 @@ def _fairness(job: Job, tested: Tested, sample: Sample, metric: BoundMetric) -> 
         low=bounds.low,
         high=bounds.high,
         chance=chance,
-        uninformative=not beats,
+        uninformative=not _beats(compared, bounds.pair or unvarying, chance),
         variables={
-            variable: _variable(this, variable, groups, enough[variable])
-            for variable, groups in tested.groups.items()
+            variable: variable_report(this, variable, groups, enough[variable])
+            for variable, groups in runs.scored[0].groups.items()
         },
     )
 
@@ -226,67 +214,4 @@ def _beats(metric: DatasetMetric, bounds: tuple[float, float] | None, chance: fl
     if bounds is None or chance is None:
         return False
     low, high = bounds
-    return low > chance + _SAME if metric.direction == "higher" else high < chance - _SAME
-
-
-def _chance(this: _Comparison) -> float | None:
-    """The metric's mean over shuffles of the labels: what these scores earn without any relation to them."""
-    stream = np.random.Generator(np.random.PCG64(seed_of(f"{this.digest} labels")))
-    shuffles = (stream.permutation(this.data.labels) for _ in range(_LABEL_SHUFFLES))
-    values = [
-        _value(this.metric, this.parameters, DatasetData(labels, this.data.scores)) for labels in shuffles
-    ]
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
-
-
-def _variable(this: _Comparison, variable: str, groups: Sequence[str | None], enough: int) -> VariableReport:
-    members = members_of(groups)
-    values = {group: this.value(cases) for group, cases in members.items()}
-    known = {group: value for group, value in values.items() if value is not None}
-    if not known:
-        return VariableReport(enough=False)
-    disparity = max(known.values()) - min(known.values())
-    worst = (min if this.metric.direction == "higher" else max)(known, key=lambda group: known[group])
-    seed = seed_of(f"{this.digest} groups {variable}")
-    moved = _shuffled(this.subjects, this.data.labels, groups, list(members), seed)
-    shuffled = disparities(this.metric, this.parameters, this.data, moved)
-    shuffled = shuffled[np.isfinite(shuffled)]
-    return VariableReport(
-        disparity=disparity,
-        expected=float(shuffled.mean()) if len(shuffled) else None,
-        expected_high=float(np.quantile(shuffled, 0.95)) if len(shuffled) else None,
-        p_value=float((1 + (shuffled >= disparity - _SAME).sum()) / (1 + len(shuffled))),
-        worst=worst,
-        worst_value=known[worst],
-        enough=all(this.size(members[group]) >= enough for group in known),
-    )
-
-
-def _shuffled(
-    units: npt.NDArray[np.intp],
-    labels: npt.NDArray[Any],
-    groups: Sequence[str | None],
-    names: Sequence[str],
-    seed: int,
-) -> list[npt.NDArray[np.float64]]:
-    """Per group, its members in each shuffle as 0 and 1, shape (shuffles, cases).
-
-    Subjects change places with subjects that have as many cases of the same classes, so every group keeps its
-    number of cases of each class. The cases of a subject carry the groups of the other's cases, in order; a
-    case without a group stays out.
-    """
-    number = np.array([-1 if group is None else names.index(group) for group in groups])
-    kinds: dict[tuple[Any, ...], list[npt.NDArray[np.intp]]] = {}
-    for unit in range(int(units.max(initial=-1)) + 1):
-        cases = np.flatnonzero((units == unit) & (number >= 0))
-        cases = cases[np.argsort(labels[cases], kind="stable")]
-        if len(cases):
-            kinds.setdefault(tuple(labels[cases].tolist()), []).append(cases)
-    stream = np.random.Generator(np.random.PCG64(seed))
-    moved = np.full((_SHUFFLES, len(number)), -1)
-    for members in kinds.values():
-        block = np.array(members)  # (subjects, cases of each)
-        orders = stream.permuted(np.tile(np.arange(len(block)), (_SHUFFLES, 1)), axis=1)
-        moved[:, block] = number[block][orders]
-    return [(moved == group).astype(np.float64) for group in range(len(names))]
+    return low > chance + SAME if metric.direction == "higher" else high < chance - SAME

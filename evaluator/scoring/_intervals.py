@@ -1,6 +1,7 @@
 """The interval of a value, and what it does not tell."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from evaluator.metrics import DatasetData, DatasetMetric, Draws, MetricPlugin, NotScored
 from evaluator.metrics.influence import by_unit
 from evaluator.metrics.intervals import Estimate, MetricInterval
+from evaluator.metrics.weighted import mean_of_finite
 from evaluator.resampling import is_drawn
 from evaluator.scoring._report import MetricReport
 from evaluator.scoring._values import Sample
@@ -57,11 +59,10 @@ def interval_of(
     influence: _Values | None = None,
     *,
     exact: Exact | None = None,
-    seeds: bool = False,
 ) -> MetricInterval:
     """The interval of a metric as its row says; where all replicates are the same, what `exact` gives.
 
-    influence: per case, shape (cases,). seeds: whether replicates draw more than cases.
+    influence: per case, shape (cases,).
     """
     finite = replicates[np.isfinite(replicates)]
     if not is_drawn(sample.counts):
@@ -75,7 +76,7 @@ def interval_of(
         return MetricInterval(note=UNGROUPED)
     units = len(np.unique(sample.units))
     psi = None if influence is None else _of_units(influence, sample, units)
-    estimate = Estimate(value, finite, psi, units, plugin.minimum, plugin.maximum, seeds)
+    estimate = Estimate(value, finite, psi, units, plugin.minimum, plugin.maximum)
     found = plugin.interval.bounds(estimate, sample.level)
     absent = len(replicates) - len(finite)
     if not absent:
@@ -115,14 +116,35 @@ def dataset_interval(
     plugin: DatasetMetric, value: float, data: DatasetData, parameters: Any, sample: Sample
 ) -> tuple[_Values, _Values | None, MetricInterval]:
     """Replicates, influence per case and interval of a metric of whole datasets that has a value."""
-    drawn = plugin.replicates(data, sample.counts, parameters)
-    influence = influence_of(plugin, data, parameters)
+    return mean_interval(plugin, value, [data], parameters, sample)
+
+
+def mean_interval(
+    plugin: DatasetMetric, value: float, data: Sequence[DatasetData], parameters: Any, sample: Sample
+) -> tuple[_Values, _Values | None, MetricInterval]:
+    """As `dataset_interval`, of the mean of a metric over several sets of scores of the same cases."""
+    drawn = mean_of_finite(np.array([plugin.replicates(one, sample.counts, parameters) for one in data]))
+    known = [influence_of(plugin, one, parameters) for one in data]
+    vectors = [vector for vector in known if vector is not None]
+    influence = np.mean(vectors, axis=0) if len(vectors) == len(data) else None
     found = None
     if plugin.own_interval is not None and is_drawn(sample.counts) and np.isfinite(drawn).any():
         draws = Draws(sample.counts, sample.units, sample.level, float(np.nanstd(drawn)))
-        found = plugin.own_interval(data, parameters, draws)
-    exact = exact_of(plugin, data, sample.units)
+        found = _mean_of_intervals([plugin.own_interval(one, parameters, draws) for one in data])
+    exact = exact_of(plugin, data[0], sample.units)
     return drawn, influence, found or interval_of(plugin, value, drawn, sample, influence, exact=exact)
+
+
+def _mean_of_intervals(found: Sequence[MetricInterval | None]) -> MetricInterval | None:
+    """The means of the ends, as if all were wrong in the same direction; what one lacks the mean lacks, too."""
+    lows, highs = [], []
+    for bounds in found:
+        if bounds is None or bounds.low is None or bounds.high is None:
+            return bounds
+        lows.append(bounds.low)
+        highs.append(bounds.high)
+    first = found[0]
+    return first and replace(first, low=float(np.mean(lows)), high=float(np.mean(highs)))
 
 
 def metric_report(

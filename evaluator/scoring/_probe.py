@@ -12,7 +12,7 @@ from evaluator.scoring._dataset import dataset_metric, score_dataset
 from evaluator.scoring._fairness import fairness_reports, group_reports, joined_bounds, withheld
 from evaluator.scoring._intervals import with_bounds
 from evaluator.scoring._probe_runs import Bench, Embedding, Material, Tested, lacking
-from evaluator.scoring._probe_seeds import Runs, moved_by_seeds, over_seeds, seed_report, value_of
+from evaluator.scoring._probe_seeds import Runs, over_seeds, scored_runs, seed_report, value_of
 from evaluator.scoring._report import Extras, MetricReport, ProbeReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, resample
 from evaluator.spec import Probe
@@ -54,17 +54,17 @@ def score_probe(job: Job) -> Report:
     bench = Bench(_material(job, split, vectors), split)
     result, own = bench.train(probe, probe.seed)
     runs = _runs(job, probe, bench, own)
-    fairness = fairness_reports(job, own, runs.sample) if own.trained else {}
+    fairness = fairness_reports(job, runs) if runs.scored else {}
     extras = Extras(
         dataset=job.manifest.digest,
         missing=missing,
         probe=_probe_report(job, probe, bench, result, runs),
-        groups=group_reports(job, own, runs.sample) if own.trained and job.board.groups else None,
+        groups=group_reports(job, runs) if runs.scored and job.board.groups else None,
         fairness=fairness or None,
         sampling=_SAMPLING[job.board.bootstrap.sources],
     )
-    metrics = {key: _metric(job, probe, metric, runs) for key, metric in job.metrics.items()}
-    return _report(job, withheld(job, metrics, fairness, own), extras)
+    metrics = {key: _metric(job, metric, runs) for key, metric in job.metrics.items()}
+    return _report(job, withheld(job, metrics, fairness, runs), extras)
 
 
 def _probe_report(job: Job, probe: Probe, bench: Bench, result: ProbeResult, runs: Runs) -> ProbeReport:
@@ -80,6 +80,7 @@ def _probe_report(job: Job, probe: Probe, bench: Bench, result: ProbeResult, run
         validation=result.validation,
         seed=probe.seed,
         seeds=probe.seeds,
+        score=probe.score,
         by_seed={
             key: seed_report([value_of(metric, run) for run in runs.by_seed])
             for key, metric in job.metrics.items()
@@ -92,9 +93,12 @@ def _probe_report(job: Job, probe: Probe, bench: Bench, result: ProbeResult, run
 def _runs(job: Job, probe: Probe, bench: Bench, own: Tested) -> Runs:
     sample = resample(job, own.cases, own.class_names)
     by_seed = [bench.train(probe, seed)[1] for seed in probe.seeds]
-    if job.board.bootstrap.sources != "test_cases_seeds_and_split":
-        return Runs(own, sample, by_seed, [(run, sample) for run in by_seed])
-    return Runs(own, sample, by_seed, [_elsewhere(job, bench.material, probe, seed) for seed in probe.seeds])
+    drawn: list[tuple[Tested, Sample] | None] = []
+    if job.board.bootstrap.sources == "test_cases_and_seeds":
+        drawn = [(run, sample) for run in by_seed]
+    elif job.board.bootstrap.sources == "test_cases_seeds_and_split":
+        drawn = [_elsewhere(job, bench.material, probe, seed) for seed in probe.seeds]
+    return Runs(scored_runs(probe, own, by_seed), sample, by_seed, drawn, probe.score == "mean")
 
 
 def _elsewhere(job: Job, material: Material, probe: Probe, seed: int) -> tuple[Tested, Sample] | None:
@@ -106,17 +110,17 @@ def _elsewhere(job: Job, material: Material, probe: Probe, seed: int) -> tuple[T
     return tested, resample(job, tested.cases, tested.class_names, salt=f" split {seed}")
 
 
-def _metric(job: Job, probe: Probe, metric: BoundMetric, runs: Runs) -> MetricReport:
-    if probe.score == "seed" and not runs.own.trained:
+def _metric(job: Job, metric: BoundMetric, runs: Runs) -> MetricReport:
+    if not runs.scored:
         return MetricReport(value=None, reason=_UNTRAINED)
-    if probe.score == "seed" and job.board.bootstrap.sources == "test_cases":
-        report = score_dataset(metric, runs.own.data(metric), runs.sample)
+    if runs.mean or runs.drawn:
+        report = over_seeds(job.manifest.digest, metric, runs)
     else:
-        report = over_seeds(job, probe, metric, runs)
+        report = score_dataset(metric, runs.scored[0].data(metric), runs.sample)
     if report.value is None or dataset_metric(metric.name, metric).compares is None:
         return report
-    scored = [runs.own] if probe.score == "seed" else [one for one in runs.by_seed if one.trained]
-    bounds = joined_bounds(metric, scored, runs.sample, moved_by_seeds(job, probe, metric, runs))
+    moved = runs.moved(lambda tested: value_of(metric, tested))
+    bounds = joined_bounds(metric, runs.scored, runs.sample, moved)
     return with_bounds(report, bounds, dataset_metric(metric.name, metric).interval_note)
 
 

@@ -1,20 +1,27 @@
 """What the seed of a probe's training, and of its split, adds to a value's uncertainty."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from evaluator.metrics import NotScored
+from evaluator.metrics.intervals import MetricInterval
 from evaluator.resampling import seed_of
-from evaluator.scoring._dataset import dataset_metric
-from evaluator.scoring._intervals import influence_of, interval_of, metric_report
+from evaluator.scoring._dataset import dataset_metric, score_dataset
+from evaluator.scoring._intervals import mean_interval, metric_report
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._report import MetricReport, SeedReport
-from evaluator.scoring._values import BoundMetric, Job, Sample
+from evaluator.scoring._values import BoundMetric, Sample
 from evaluator.spec import Probe
+
+SEEDED = (
+    "The published resamples draw the probe's seeds with the cases, so they vary over 10 % more than the influence "
+    "values say of cases alone; the interval allows for both."
+)
+_MORE = 1.1
 
 _Values = npt.NDArray[np.float64]
 
@@ -23,14 +30,31 @@ _Values = npt.NDArray[np.float64]
 class Runs:
     """The trained probes of one evaluation.
 
-    own: of the challenge's seed. by_seed: of every published seed on the same split. drawn: those that
-    replicates draw from, each with the resamples of its test cases; None where an embedding it needs is missing.
+    scored: those whose mean is the value; none where no head could be chosen. sample: the resamples of their test
+    cases. by_seed: of every published seed on the same split. drawn: those that replicates draw from, each with the
+    resamples of its test cases, None where an embedding it needs is missing; empty where only cases are drawn.
+    mean: whether the value is a mean over seeds.
     """
 
-    own: Tested
+    scored: Sequence[Tested]
     sample: Sample
     by_seed: Sequence[Tested]
     drawn: Sequence[tuple[Tested, Sample] | None]
+    mean: bool
+
+    def moved(self, value: Callable[[Tested], float | None]) -> float:
+        """Half the width of the interval that seeds alone give; 0 where none are drawn, or one is known.
+
+        value: of one probe.
+        """
+        from scipy.special import stdtrit
+
+        found = [value(one[0]) for one in self.drawn if one is not None and one[0].trained]
+        known = [one for one in found if one is not None]
+        if len(known) < 2:
+            return 0.0
+        reach = float(stdtrit(len(known) - 1, (1 + self.sample.level) / 2) * np.std(known, ddof=1))
+        return reach / math.sqrt(len(known)) if self.mean else reach
 
 
 def value_of(metric: BoundMetric, tested: Tested) -> float | None:
@@ -58,51 +82,58 @@ def seed_report(values: Sequence[float | None]) -> SeedReport:
     )
 
 
-def over_seeds(job: Job, probe: Probe, metric: BoundMetric, runs: Runs) -> MetricReport:
+def over_seeds(digest: str, metric: BoundMetric, runs: Runs) -> MetricReport:
     """The metric where seeds enter its value (their mean) or its replicates (each draws one, or several).
 
     Replicates are paired: the same one draws the same seeds, and splits, in every submission. `influence` is
-    that of the test cases alone.
+    that of the test cases alone. The interval is that of the cases, joined with that of the seeds.
+
+    digest: of the dataset, on which alone the draws depend.
     """
-    values = [value_of(metric, run) for run in (runs.by_seed if probe.score == "mean" else [runs.own])]
-    known = [value for value in values if value is not None]
+    plugin, sample = dataset_metric(metric.name, metric), runs.sample
+    values = [(run, value_of(metric, run)) for run in runs.scored]
+    known = [(run.data(metric), value) for run, value in values if value is not None]
     if not known:
-        return MetricReport(value=None, reason="The metric is undefined with every seed of the probe.")
-    weights = _weights(job, probe, len(runs.drawn), len(runs.sample.counts))
-    replicates = np.array([_replicates(metric, run, weights[:, k]) for k, run in enumerate(runs.drawn)])
-    usable = np.where(np.isfinite(replicates), weights.T, 0)
+        return score_dataset(metric, runs.scored[0].data(metric), sample)  # which says why
+    data, value = [one for one, _ in known], float(np.mean([one for _, one in known]))
+    drawn, influence, bounds = mean_interval(plugin, value, data, metric.parameters, sample)
+    if runs.drawn:
+        drawn = _replicates(digest, metric, runs)
+        reach = runs.moved(lambda tested: value_of(metric, tested))
+        bounds = bounds.with_more(value, reach, plugin.minimum, plugin.maximum)
+        bounds = _noted(bounds, drawn, influence)
+    return metric_report(value, drawn, sample, bounds, influence, note=plugin.interval_note)
+
+
+def _noted(bounds: MetricInterval, drawn: _Values, influence: _Values | None) -> MetricInterval:
+    """The interval with a sentence where the resamples vary more than the influence values say."""
+    if bounds.pair is None or influence is None or not np.nanstd(drawn) > _MORE * np.linalg.norm(influence):
+        return bounds
+    return replace(bounds, note=" ".join(filter(None, [bounds.note, SEEDED])))
+
+
+def _replicates(digest: str, metric: BoundMetric, runs: Runs) -> _Values:
+    """The value in each resample of cases and seeds, shape (resamples,)."""
+    weights = _weights(digest, len(runs.drawn), len(runs.sample.counts), mean=runs.mean)
+    found = np.array([_of_run(metric, run, weights[:, k]) for k, run in enumerate(runs.drawn)])
+    usable = np.where(np.isfinite(found), weights.T, 0)
     with np.errstate(invalid="ignore"):
-        drawn = (np.where(usable > 0, replicates, 0) * usable).sum(axis=0) / usable.sum(axis=0)
-    plugin, value = dataset_metric(metric.name, metric), float(np.mean(known))
-    influence = _influence(probe, metric, runs)
-    seeds = job.board.bootstrap.sources != "test_cases"
-    bounds = interval_of(plugin, value, drawn, runs.sample, influence, seeds=seeds)
-    return metric_report(value, drawn, runs.sample, bounds, influence, note=plugin.interval_note)
+        drawn: _Values = (np.where(usable > 0, found, 0) * usable).sum(axis=0) / usable.sum(axis=0)
+    return drawn
 
 
-def moved_by_seeds(job: Job, probe: Probe, metric: BoundMetric, runs: Runs) -> float:
-    """Half the width of the interval of a value over seeds alone; 0 where the replicates draw none, or one is known."""
-    from scipy.special import stdtrit
+def _weights(digest: str, seeds: int, resamples: int, *, mean: bool) -> _Values:
+    """The share of each seed in each replicate, shape (resamples, seeds).
 
-    found = [value_of(metric, one[0]) for one in runs.drawn if one is not None]
-    known = [value for value in found if value is not None]
-    if job.board.bootstrap.sources == "test_cases" or len(known) < 2:
-        return 0.0
-    reach = float(stdtrit(len(known) - 1, (1 + runs.sample.level) / 2) * np.std(known, ddof=1))
-    return reach if probe.score == "seed" else reach / math.sqrt(len(known))
-
-
-def _weights(job: Job, probe: Probe, seeds: int, resamples: int) -> _Values:
-    """The share of each seed in each replicate, shape (resamples, seeds)."""
-    if job.board.bootstrap.sources == "test_cases":
-        return np.full((resamples, seeds), 1 / seeds)
-    stream = np.random.Generator(np.random.PCG64(seed_of(job.manifest.digest + " seeds")))
-    draws = 1 if probe.score == "seed" else seeds
+    A mean over m seeds draws m − 1 of them: means of m drawn ones vary by (m − 1)/m of what they should.
+    """
+    stream = np.random.Generator(np.random.PCG64(seed_of(digest + " seeds")))
+    draws = max(seeds - 1, 1) if mean else 1
     drawn: _Values = stream.multinomial(draws, np.full(seeds, 1 / seeds), size=resamples) / draws
     return drawn
 
 
-def _replicates(metric: BoundMetric, drawn: tuple[Tested, Sample] | None, weights: _Values) -> _Values:
+def _of_run(metric: BoundMetric, drawn: tuple[Tested, Sample] | None, weights: _Values) -> _Values:
     replicates = np.full(len(weights), np.nan)
     if drawn is not None and drawn[0].trained:
         tested, sample = drawn
@@ -112,14 +143,6 @@ def _replicates(metric: BoundMetric, drawn: tuple[Tested, Sample] | None, weight
     return replicates
 
 
-def _influence(probe: Probe, metric: BoundMetric, runs: Runs) -> _Values | None:
-    if probe.score == "seed":
-        return _influence_of(metric, runs.own)
-    found = [_influence_of(metric, one) for one in runs.by_seed if one.trained]
-    known = [one for one in found if one is not None]
-    return np.mean(known, axis=0) if known and len(known) == len(found) else None
-
-
-def _influence_of(metric: BoundMetric, tested: Tested) -> _Values | None:
-    plugin = dataset_metric(metric.name, metric)
-    return influence_of(plugin, tested.data(metric), metric.parameters)
+def scored_runs(probe: Probe, own: Tested, by_seed: Sequence[Tested]) -> list[Tested]:
+    """The probes whose mean is the value: that of the challenge's seed, or those of all published ones."""
+    return [run for run in ([own] if probe.score == "seed" else by_seed) if run.trained]

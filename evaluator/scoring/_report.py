@@ -61,9 +61,9 @@ class SeedReport(Model):
 class ProbeReport(Model):
     """How the probe was trained. validation: macro AUROC per learning rate, None where it is undefined.
 
-    learning_rate and validation are those of the seed of the score. by_seed: per metric, what other seeds give
-    on the same split. reference: per metric, what a convex fit gives, an L2 logistic regression with
-    `reference_penalty` that depends on no seed.
+    learning_rate and validation are those of `seed`. score: whether values are those of `seed`, or means over
+    `seeds`. by_seed: per metric, what each of `seeds` gives on the same split. reference: per metric, what a convex
+    fit gives, an L2 logistic regression with `reference_penalty` that depends on no seed.
     """
 
     classes: tuple[str, ...]
@@ -76,6 +76,7 @@ class ProbeReport(Model):
     validation: tuple[float | None, ...]
     seed: int
     seeds: tuple[int, ...]
+    score: Literal["seed", "mean"] = "seed"
     by_seed: dict[str, SeedReport]
     reference: dict[str, float | None]
     reference_penalty: float | None
@@ -85,8 +86,9 @@ class GroupReport(Model):
     """One group of a fairness variable.
 
     size: test cases. subjects: how many they are of. enough: whether the challenge deems so many
-    subjects enough to say something. values: per metric, what is compared; intervals, interval_methods and
-    interval_notes: as low, high, interval_method and interval_note of a metric.
+    subjects enough to say something. values: per metric, what is compared, a mean over seeds where the metric's
+    value is one; intervals, interval_methods and interval_notes: as low, high, interval_method and interval_note
+    of a metric.
     """
 
     size: int
@@ -118,7 +120,7 @@ class VariableReport(Model):
 
 
 class FairnessReport(Model):
-    """What stands behind a fairness value.
+    """What stands behind a fairness value, as means over seeds where that is one.
 
     of: the compared metric; value, low, high: that metric over all test cases. chance: its mean when the labels
     are shuffled. uninformative: its interval does not beat chance, so groups may be equal because nothing was

@@ -11,13 +11,13 @@ from sqlalchemy import Uuid, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from contract.ids import TeamId
+from contract.ids import EvaluationId, TeamId
 from evaluator.comparison import CertainPlaces, Entrant, certain_places
 from evaluator.ranking import RankingError
-from evaluator.scoring import Extras, MetricReport, Report
+from evaluator.scoring import Extras, FairnessReport, MetricReport, Report
 from evaluator.spec import Board, Bootstrap
 from evaluator.spec import Challenge as Spec
-from server.evaluations.result_models import Score
+from server.evaluations.result_models import BoardReport, Score
 from server.leaderboard.service import Attempt, rankable
 
 _Numbers = tuple[float | None, ...]
@@ -80,6 +80,7 @@ def _certain(
     if not sum(spec.ranking.weights[name] for name in boards) > 0:
         return None
     kept = _kept(session, (score.id for attempt in attempts for score in attempt.scores.values()))
+    fairness = _fairness(session, boards, attempts)
     newest: dict[str, int] = {}
     for attempt in attempts:
         newest[attempt.board] = max(attempt.draws, newest.get(attempt.board, 0))
@@ -90,6 +91,8 @@ def _certain(
     for attempt in attempts:
         board = boards[attempt.board]
         report = _report(attempt, board, kept, digests[board.task], cases.get(board.task, 0))
+        known = fairness.get((_evaluation(attempt), attempt.board))
+        report = report.model_copy(update={"extras": report.extras.model_copy(update={"fairness": known})})
         if spec.ranking.needs_cases:
             report = report.model_copy(update={"per_case": _per_case(attempt)})
         reports.setdefault(attempt.team.id, {})[attempt.board] = report
@@ -125,6 +128,26 @@ def _kept(session: Session, scores: Iterable[UUID]) -> dict[UUID, _Kept]:
         score: (_numbers(replicates), None if influence is None else _numbers(influence))
         for score, replicates, influence in session.execute(query)
     }
+
+
+def _fairness(
+    session: Session, boards: Mapping[str, Board], attempts: Sequence[Attempt]
+) -> dict[tuple[EvaluationId | None, str], dict[str, FairnessReport]]:
+    """What stands behind fairness values, by evaluation and board."""
+    probed = [name for name, board in boards.items() if board.probe is not None]
+    evaluations = [_evaluation(attempt) for attempt in attempts if attempt.board in probed]
+    query = select(
+        BoardReport.evaluation_id, BoardReport.board, BoardReport.content["extras"]["fairness"]
+    ).where(BoardReport.evaluation_id.in_(evaluations), BoardReport.board.in_(probed))
+    return {
+        (evaluation, board): {key: FairnessReport.model_validate(one) for key, one in found.items()}
+        for evaluation, board, found in session.execute(query)
+        if found
+    }
+
+
+def _evaluation(attempt: Attempt) -> EvaluationId | None:
+    return next((score.evaluation_id for score in attempt.scores.values()), None)
 
 
 def _report(

@@ -21,6 +21,7 @@ from contract.leaderboard import (
     PlacesOut,
     TrackOut,
     UnifiedOut,
+    WarningOut,
 )
 from evaluator.comparison import CertainPlaces, TeamPlace, awarded
 from evaluator.ranking import Standing, direction_of
@@ -157,6 +158,10 @@ def _certainty(track: _Track) -> CertaintyOut | None:
         winners=[names[place.team] for place in certain.overall if place.winner],
         weight_space={names[team]: share for team, share in certain.weight_space.items()},
         decision=decision,
+        warnings=[
+            WarningOut.of(warning, teams=list(warning.teams), sentence=warning.sentence())
+            for warning in (one.renamed(names) for one in certain.warnings)
+        ],
         notes=list(certain.notes),
     )
 

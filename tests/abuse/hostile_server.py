@@ -138,6 +138,7 @@ _CERTAINTY = {
         "cases": None,
         "sentences": [EVIL],
     },
+    "warnings": [{"kind": EVIL, "board": EVIL, "metric": EVIL, "teams": [EVIL], "sentence": EVIL}],
     "notes": [EVIL],
 }
 _ANSWERS: dict[str, Any] = {

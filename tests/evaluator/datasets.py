@@ -13,6 +13,9 @@ from evaluator.spec import Challenge, load_challenge, merge, parse_challenge
 
 CHALLENGES = Path(__file__).parents[2] / "challenges"
 SMALL_PROBE = {"n_train": 6, "n_val": 2, "n_test": 8}
+ONE_SEED = {"probe": {"score": "seed"}, "bootstrap": {"sources": "test_cases"}}
+RANKED = {"metrics": {key: {"uninformative": "ranked"} for key in ("fairness_auroc", "fairness_f1")}}
+"""The organizers' recipe of boards with a probe, and of fairness, which the shipped challenge deviates from."""
 
 
 def fomo26(**boards) -> Challenge:

@@ -14,7 +14,7 @@ from evaluator.metrics.influence import of_auroc
 from evaluator.metrics.registry import lookup
 from evaluator.metrics.resampled import auroc_replicates
 from evaluator.resampling import draw_counts, percentile_interval
-from evaluator.scoring._fairness import _shuffled
+from evaluator.scoring._chance import _shuffled
 
 TRUTH = 0.76
 DISTANCE = 0.999  # of two normal distributions with that AUROC: sqrt(2) · Φ⁻¹(0.76)

@@ -7,7 +7,7 @@ from evaluator.metrics import DatasetData, NotScored
 from evaluator.metrics.fairness import disparities, fairness
 from evaluator.metrics.registry import lookup
 from evaluator.scoring import groups_of
-from evaluator.scoring._fairness import _shuffled
+from evaluator.scoring._chance import _shuffled
 from evaluator.spec import GroupVariable
 
 

@@ -12,7 +12,8 @@ from evaluator.metrics.registry import lookup
 from evaluator.probe import split_cases
 from evaluator.probe._cache import _memory
 from evaluator.scoring import Report, ScoringError, score_board
-from tests.evaluator.datasets import Dataset, embeddings, fomo26, numbers
+from evaluator.spec import merge
+from tests.evaluator.datasets import ONE_SEED, RANKED, Dataset, embeddings, fomo26, numbers
 
 
 def scored(dataset, board, challenge=None) -> Report:
@@ -214,7 +215,7 @@ def test_a_probe_board_reports_values_and_how_it_was_trained(tmp_path):
 
 
 def test_fairness_is_a_board_of_the_same_outputs_with_group_sizes(tmp_path):
-    report = scored(embeddings(tmp_path, distance=0.4), "task7")
+    report = scored(embeddings(tmp_path, distance=0.4), "task7", fomo26(task7=merge(ONE_SEED, RANKED)))
     groups = report.extras.groups
     assert set(groups["sex"]) == {"f", "m"}  # lower case; a case without sex is in no group
     assert sum(group.size for group in groups["sex"].values()) < 24
@@ -301,7 +302,7 @@ def uninformed(root, fill=1.0):
 
 
 def test_a_probe_board_says_what_its_seed_moves_and_what_a_convex_fit_reaches(tmp_path):
-    report = scored(embeddings(tmp_path, distance=0.4), "task6")
+    report = scored(embeddings(tmp_path, distance=0.4), "task6", fomo26(task6=ONE_SEED))
     probe = report.extras.probe
     assert (probe.seed, len(probe.seeds), len(set(probe.seeds))) == (42, 20, 20)
     found = probe.by_seed["ovr_auroc"]
@@ -317,7 +318,7 @@ def test_a_probe_board_says_what_its_seed_moves_and_what_a_convex_fit_reaches(tm
 def test_the_mean_over_seeds_may_be_the_score(tmp_path):
     dataset = embeddings(tmp_path, distance=0.4)
     by_seed = scored(dataset, "task6").extras.probe.by_seed
-    report = scored(dataset, "task6", fomo26(task6={"probe": {"score": "mean"}}))
+    report = scored(dataset, "task6", fomo26(task6={"bootstrap": {"sources": "test_cases"}}))
     for key, metric in report.metrics.items():
         assert metric.value == pytest.approx(by_seed[key].mean, abs=1e-12)
         assert metric.low < metric.value < metric.high
@@ -336,9 +337,9 @@ def test_the_mean_over_seeds_may_be_the_score(tmp_path):
 )
 def test_replicates_may_draw_seeds_and_splits_too(tmp_path, sources, words):
     dataset = embeddings(tmp_path, distance=0.4)
-    changes = {"bootstrap": {"sources": sources}}
+    changes = merge(ONE_SEED, {"bootstrap": {"sources": sources}})
     report, again = (scored(dataset, "task6", fomo26(task6=changes)) for _ in range(2))
-    plain = scored(dataset, "task6")
+    plain = scored(dataset, "task6", fomo26(task6=ONE_SEED))
     assert report.extras.sampling == words
     assert report.metrics == again.metrics
     for key, metric in report.metrics.items():
@@ -374,7 +375,7 @@ def test_boards_of_the_same_embeddings_train_their_probes_once(tmp_path):
 
 
 def test_groups_have_intervals_and_say_where_they_are_too_small(tmp_path):
-    report = scored(embeddings(tmp_path, distance=0.4), "task7")
+    report = scored(embeddings(tmp_path, distance=0.4), "task7", fomo26(task7=RANKED))
     for group in report.extras.groups["sex"].values():
         assert group.subjects == group.size
         assert group.enough == (group.subjects >= 20)
@@ -389,7 +390,7 @@ def test_groups_have_intervals_and_say_where_they_are_too_small(tmp_path):
 
 
 def test_a_disparity_stands_beside_what_chance_alone_gives(tmp_path):
-    report = scored(embeddings(tmp_path, distance=0.4), "task7")
+    report = scored(embeddings(tmp_path, distance=0.4), "task7", fomo26(task7=RANKED))
     for key, found in report.extras.fairness.items():
         even = [1 - one.disparity for one in found.variables.values()]
         assert report.metrics[key].value == pytest.approx(np.mean(even))
@@ -416,7 +417,7 @@ def test_an_unfair_probe_exceeds_what_chance_gives(tmp_path):
 
 
 def test_a_constant_embedding_is_fair_because_uninformative(tmp_path):
-    report = scored(uninformed(tmp_path), "task7")
+    report = scored(uninformed(tmp_path), "task7", fomo26(task7=RANKED))
     assert report.metrics["fairness_auroc"].value == 1
     for found in report.extras.fairness.values():
         assert found.uninformative
@@ -424,7 +425,7 @@ def test_a_constant_embedding_is_fair_because_uninformative(tmp_path):
 
 
 def test_the_challenge_may_leave_uninformative_fairness_without_a_value(tmp_path):
-    metrics = {"fairness_auroc": {"uninformative": "not_scored"}}
+    metrics = merge(RANKED["metrics"], {"fairness_auroc": {"uninformative": "not_scored"}})
     challenge = fomo26(task7={"metrics": metrics})
     report = scored(uninformed(tmp_path / "constant"), "task7", challenge)
     assert report.metrics["fairness_auroc"].value is None

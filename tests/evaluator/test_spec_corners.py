@@ -106,7 +106,7 @@ def test_a_directory_and_a_file_that_is_not_there_are_said(tmp_path):
         ("bins: [40, 60", "bins: [.nan, 60", "boards.task7.groups.1.bins.0", "finite"),
         ("bins: [40, 60", "bins: [60, 40", "boards.task7.groups.1.bins", "40 stands after 60"),
         ("bins: [40, 60, 80, 200]", "bins: []", "boards.task7.groups.1.bins", "at least 1"),
-        ("strata: [class]}", "strata: [class], resamples: 1000000000000}", "resamples", "less than or equal"),
+        ("strata: [class],", "strata: [class], resamples: 1000000000000,", "resamples", "less than or equal"),
         ("minimum: 0, maximum: 1", "minimum: 2, maximum: 1", "tasks.task1.output", "minimum 2 is above maximum 1"),
         ("tolerance_mm: 1.0", "tolerance_mm: .inf", "boards.task2.metrics.nsd.tolerance_mm", "is finite"),
         ("seed: 42,", f"seed: {2**64},", "boards.task6.probe.seed", "less than"),

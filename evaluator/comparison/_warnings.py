@@ -1,0 +1,120 @@
+"""What takes meaning from places and prizes: fairness where nothing was learnt or by chance, and a single seed."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from evaluator.comparison._entrants import Entrant
+from evaluator.comparison._pairwise import step_down
+from evaluator.frozen import Model
+from evaluator.metrics.registry import lookup
+from evaluator.scoring import FairnessReport
+from evaluator.spec import Board
+
+Kind = Literal["uninformative", "not_scored", "chance", "one_seed"]
+
+
+class PlaceWarning(Model):
+    """What takes meaning from the places on a board, and so from what depends on them.
+
+    kind: "uninformative" fairness is ranked although the compared metric is not shown to be better than chance;
+    "not_scored" it has no value for that; "chance" the groups of a team differ no more than groups made at random;
+    "one_seed" the values are those of a single seed of the probe. metric: None where it is the whole board. title: of
+    the metric, or of the board. of: what is compared between groups. teams: of which it holds; none where of all.
+    """
+
+    kind: Kind
+    board: str
+    metric: str | None
+    title: str
+    of: str | None
+    teams: tuple[str, ...]
+
+    def sentence(self) -> str:
+        """What is to be said, for people."""
+        teams = ", ".join(self.teams)
+        if self.kind == "uninformative":
+            return (
+                f"{self.title}: {teams} may be fair only because nothing was learnt, for {self.of} over all cases is "
+                "not shown to be better than chance. It is ranked all the same."
+            )
+        if self.kind == "not_scored":
+            return (
+                f"{self.title}: without a value, and last on it: {teams}. Their {self.of} over all cases is not shown "
+                "to be better than chance."
+            )
+        if self.kind == "chance":
+            return (
+                f"{self.title}: the groups of {teams} differ by no more than chance gives, so who is ahead on it "
+                "says little."
+            )
+        return f"{self.title}: one seed of the probe decides, and another one may give another order."
+
+    def renamed(self, names: Mapping[str, str]) -> "PlaceWarning":
+        """The same with other names of the teams."""
+        return self.model_copy(update={"teams": tuple(names[team] for team in self.teams)})
+
+
+def warnings_of(
+    boards: Mapping[str, Board], teams: Sequence[str], entrants: Sequence[Entrant]
+) -> tuple[PlaceWarning, ...]:
+    """The warnings of all boards, from what stands in the reports of the teams that are ranked."""
+    ranked = [entrant for entrant in entrants if entrant.team in teams]
+    return tuple(
+        warning
+        for name, board in boards.items()
+        for warning in (*seed_warnings({name: board}), *_of_fairness(name, board, ranked))
+    )
+
+
+def seed_warnings(boards: Mapping[str, Board]) -> tuple[PlaceWarning, ...]:
+    """The boards that one seed decides."""
+    return tuple(
+        PlaceWarning(kind="one_seed", board=name, metric=None, title=board.title, of=None, teams=())
+        for name, board in boards.items()
+        if board.probe is not None and board.probe.score == "seed"
+    )
+
+
+def concerning(warnings: Sequence[PlaceWarning], teams: Sequence[str]) -> tuple[PlaceWarning, ...]:
+    """The warnings that concern some teams, and these alone."""
+    found = []
+    for warning in warnings:
+        mine = tuple(team for team in warning.teams if team in teams)
+        if mine or not warning.teams:
+            found.append(warning.model_copy(update={"teams": mine}))
+    return tuple(found)
+
+
+def _of_fairness(name: str, board: Board, entrants: Sequence[Entrant]) -> Iterator[PlaceWarning]:
+    kinds: tuple[tuple[Kind, Callable[[FairnessReport, bool], bool]], ...] = (
+        ("uninformative", lambda found, scored: found.uninformative and scored),
+        ("not_scored", lambda found, scored: found.uninformative and not scored),
+        ("chance", lambda found, scored: scored and not found.uninformative and _by_chance(found)),
+    )
+    for key, metric in board.metrics.items():
+        known = [
+            (entrant.team, found, scored.value is not None)
+            for entrant in entrants
+            if (scored := entrant.metric(name, key)) is not None
+            and (found := (entrant.reports[name].extras.fairness or {}).get(key)) is not None
+        ]
+        for kind, holds in kinds:
+            teams = tuple(team for team, found, scored in known if holds(found, scored))
+            if teams:
+                of = known[0][1].of
+                yield PlaceWarning(
+                    kind=kind,
+                    board=name,
+                    metric=key,
+                    title=metric.title or key,
+                    of=lookup(of).title or of,
+                    teams=teams,
+                )
+
+
+def _by_chance(found: FairnessReport) -> bool:
+    """Whether no variable's groups differ by more than chance gives at 5 %, by Holm's method."""
+    p = [variable.p_value for variable in found.variables.values() if variable.p_value is not None]
+    return bool(p) and bool((step_down(np.array(p)) > 0.05).all())
