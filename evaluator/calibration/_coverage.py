@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from evaluator.metrics.weighted import weighted_mean
 from evaluator.resampling import percentile_interval
 from evaluator.scoring import (
     BoundMetric,
+    Runs,
     Sample,
     Tested,
     dataset_interval,
@@ -33,16 +34,32 @@ _PAIRS = 20_000  # cases, of a metric of all pairs, whose time grows with their 
 
 
 @dataclass(frozen=True)
+class ProbeSeeds:
+    """Seeds of a probe, each of which moves the value by a normal error of its own, whatever the cases.
+
+    count: of seeds. spread: the standard deviation. mean: whether the value is the mean over them, or that of one.
+    drawn: whether the interval is to hold what they add.
+    """
+
+    count: int
+    spread: float
+    mean: bool
+    drawn: bool
+
+
+@dataclass(frozen=True)
 class World:
     """A metric and a distribution of data: drawn(stream, design) is a DatasetData, or the values of single cases.
 
-    stratified: whether cases are drawn within classes. given: the metric's parameters.
+    stratified: whether cases are drawn within classes. given: the metric's parameters. seeds: where it is of a probe
+    that has several.
     """
 
     metric: str
     drawn: Callable[[Stream, Design], Any]
     stratified: bool = True
     given: Mapping[str, Any] = field(default_factory=dict)
+    seeds: ProbeSeeds | None = None
 
     def truth(self, design: Design, enough: int = _ENOUGH) -> float:
         """The value of so many cases that no other matters.
@@ -105,7 +122,7 @@ def covered(
         strata = (design.labels if world.stratified else np.zeros(len(design.subjects), np.intp)).tolist()
         sample = design.sample(stream, strata, resamples=resamples, level=level)
         found = [world.drawn(stream, design) for _ in range(SHARED)]
-        for bounds in intervals(world, found, sample, percentile=percentile):
+        for bounds in intervals(world, found, sample, stream, percentile=percentile):
             if bounds is None:
                 without += 1
             else:
@@ -118,9 +135,9 @@ def _slack(bounds: tuple[float, float]) -> float:
 
 
 def intervals(
-    world: World, found: Sequence[Any], sample: Sample, *, percentile: bool = False
+    world: World, found: Sequence[Any], sample: Sample, stream: Stream, *, percentile: bool = False
 ) -> Iterator[tuple[float, float] | None]:
-    """The interval of each dataset, None where there is none."""
+    """The interval of each dataset, None where there is none; `stream` gives what seeds add."""
     plugin = lookup(world.metric)
     if isinstance(plugin, CaseMetric):
         for values in found:
@@ -138,6 +155,9 @@ def intervals(
             value = plugin.score(data, parameters)
         except NotScored:
             yield None
+            continue
+        if world.seeds is not None:
+            yield _with_seeds(world.seeds, plugin, value, data, parameters, sample, stream).pair
             continue
         replicates = None if together is None else together[number]
         if percentile:
@@ -159,13 +179,44 @@ def _bounds(
     return interval_of(plugin, value, replicates, sample, moved, exact=exact)
 
 
-def groups_interval(
-    plugin: DatasetMetric, parameters: Any, data: DatasetData, sample: Sample
+def _with_seeds(
+    seeds: ProbeSeeds,
+    plugin: DatasetMetric,
+    value: float,
+    data: DatasetData,
+    parameters: Any,
+    sample: Sample,
+    stream: Stream,
 ) -> MetricInterval:
-    """The interval of a comparison of groups, as scoring makes that of a trained probe."""
+    """The interval of a value that seeds move too: that of the cases, moved as the value, joined with the seeds'."""
+    errors = seeds.spread * stream.normal(size=seeds.count)
+    moved = float(errors.mean()) if seeds.mean else float(errors[0])
+    run, by_seed = _run(data), iter((value + errors).tolist())
+    runs = Runs([run], sample, [], [(run, sample)] * seeds.count if seeds.drawn else [], seeds.mean)
+    reach = runs.moved(lambda _: next(by_seed))
+    if plugin.compares is not None:
+        found = groups_interval(plugin, parameters, data, sample, reach)
+    else:
+        found = dataset_interval(plugin, value, data, parameters, sample)[2]
+        found = found.with_more(value, reach, plugin.minimum, plugin.maximum)
+    if found.low is None or found.high is None:
+        return found
+    # An end that was cut off at the metric's range stays there.
+    low = found.low if found.low <= plugin.minimum else found.low + moved
+    high = found.high if found.high >= plugin.maximum else found.high + moved
+    return replace(found, low=low, high=high)
+
+
+def groups_interval(
+    plugin: DatasetMetric, parameters: Any, data: DatasetData, sample: Sample, reach: float = 0.0
+) -> MetricInterval:
+    """The interval of a comparison of groups, as scoring makes that of a trained probe; reach: of its seeds."""
+    return joined_bounds(BoundMetric(plugin, parameters, plugin.name), [_run(data)], sample, reach)
+
+
+def _run(data: DatasetData) -> Tested:
     names = tuple(map(str, range(len(data.labels))))
     classes = tuple(map(str, range(data.scores.shape[1])))
     groups = {variable: list(members) for variable, members in data.groups.items()}
     labels: Labels = data.labels.astype(np.intp)
-    run = Tested(names, labels, list(data.scores), classes, groups, True)
-    return joined_bounds(BoundMetric(plugin, parameters, plugin.name), [run], sample)
+    return Tested(names, labels, list(data.scores), classes, groups, True)

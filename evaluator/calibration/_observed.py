@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evaluator.calibration._coverage import World
+from evaluator.calibration._coverage import ProbeSeeds, World
 from evaluator.calibration._design import Design
 from evaluator.calibration._families import NOT_SIMULATED, family_of, matched, matched_groups
 from evaluator.calibration._worlds import Population, SignedErrors
@@ -16,7 +16,11 @@ from evaluator.ranking import RankingError
 from evaluator.scoring import BoundMetric, MetricReport, Report, bound_metrics
 from evaluator.spec import Board, Bootstrap, Challenge
 
-_SEEDS = "its value or its resamples draw seeds of the probe, and a report holds no embeddings to train a probe with"
+_SPLITS = "its resamples draw splits of the probe, and a report holds no embeddings to train a probe with"
+_NO_SEEDS = "its report does not say what the probe's seeds give"
+_WITH_SEEDS = (
+    "what {count} seeds of the probe add is taken as normal, of the observed spread, whatever the cases"
+)
 _NO_CASES = (
     "the report holds neither values of single cases nor influence values; score again to have both kept"
 )
@@ -110,8 +114,9 @@ def world_like(challenge: Challenge, report: Report, key: str, sizes: ClassSizes
     """The world of one metric of a report that has an interval, or why there is none."""
     board = challenge.boards[report.board]
     bootstrap = report.extras.bootstrap or board.bootstrap
-    if board.probe is not None and (board.probe.score == "mean" or bootstrap.sources != "test_cases"):
-        return _SEEDS
+    seeds = _seeds(report, key, bootstrap)
+    if isinstance(seeds, str):
+        return seeds
     bound = bound_metrics(board, challenge.tasks[board.task].kind)[key]
     told = [_DECLARED] if report.extras.bootstrap is None else []
     plugin, metric = bound.plugin, report.metrics[key]
@@ -125,7 +130,24 @@ def world_like(challenge: Challenge, report: Report, key: str, sizes: ClassSizes
         like = _of_dataset(_Parts(challenge, board, report, key, bound, plugin, bootstrap, sizes), told)
     if isinstance(like, str):
         return like
+    if seeds is not None:
+        said = _WITH_SEEDS.format(count=seeds.count)
+        like = replace(like, world=replace(like.world, seeds=seeds), told=(*like.told, said))
     return replace(like, told=(*like.told, *([_ONE_SITE] if "site" in bootstrap.strata else [])))
+
+
+def _seeds(report: Report, key: str, bootstrap: Bootstrap) -> ProbeSeeds | str | None:
+    """What the seeds of a probe add, None where one decides and none is drawn."""
+    probe, drawn = report.extras.probe, bootstrap.sources != "test_cases"
+    if probe is None or (probe.score == "seed" and not drawn):
+        return None
+    if bootstrap.sources == "test_cases_seeds_and_split":
+        return _SPLITS
+    known = probe.by_seed.get(key)
+    if known is None or known.sd is None:
+        return _NO_SEEDS
+    count = sum(value is not None for value in known.values)
+    return ProbeSeeds(count, known.sd, probe.score == "mean", drawn)
 
 
 def _like(bootstrap: Bootstrap, world: World, design: Design, told: Sequence[str]) -> Like:

@@ -6,6 +6,7 @@ from evaluator.scoring._groups import groups_of
 from evaluator.scoring._intervals import dataset_interval, exact_of, influence_of, interval_of
 from evaluator.scoring._probe import cohort_of
 from evaluator.scoring._probe_runs import Tested
+from evaluator.scoring._probe_seeds import Runs
 from evaluator.scoring._report import (
     Extras,
     FairnessReport,
@@ -35,6 +36,7 @@ __all__ = [
     "ProbeReport",
     "ReadOutput",
     "Report",
+    "Runs",
     "Sample",
     "ScoringError",
     "SeedReport",

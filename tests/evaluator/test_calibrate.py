@@ -1,13 +1,15 @@
 """`calibrate` finds what does not hold, leaves alone what does, and says what it does not know."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from evaluator.calibration import CalibrationFile, Design, Promised, calibrate, family_of
+from evaluator.calibration import CalibrationFile, Design, Promised, calibrate, covered, family_of
+from evaluator.calibration._coverage import ProbeSeeds
 from evaluator.calibration._families import NOT_SIMULATED, Family, matched
 from evaluator.calibration._observed import ClassSizes, world_like
 from evaluator.calibration._seasons import Seasons
@@ -15,7 +17,7 @@ from evaluator.cli import app
 from evaluator.comparison import Entrant, Track
 from evaluator.metrics import CaseMetric, DatasetData, DatasetMetric
 from evaluator.metrics.registry import BUILT_IN, lookup
-from evaluator.scoring import Report
+from evaluator.scoring import Report, SeedReport
 from evaluator.spec import load_challenge
 from tests.evaluator import reports
 from tests.evaluator.seasons import one_seed, scored, season
@@ -175,7 +177,7 @@ def test_reports_without_cases_or_with_seeds_that_need_embeddings_are_not_simula
     assert "neither values of single cases nor influence" in world_like(
         FOMO26, bare, "dsc", ClassSizes({}, {})
     )
-    seeds = found["task6"].extras.bootstrap.model_copy(update={"sources": "test_cases_and_seeds"})
+    seeds = found["task6"].extras.bootstrap.model_copy(update={"sources": "test_cases_seeds_and_split"})
     drawn = found["task6"].model_copy(
         update={"extras": found["task6"].extras.model_copy(update={"bootstrap": seeds})}
     )
@@ -186,6 +188,29 @@ def test_a_metric_that_is_undefined_in_its_world_is_named_with_the_reason():
     found = checked(infarcts(), sizes={"task1": (80, 0)})
     assert not found.intervals
     assert "undefined in such data" in found.unchecked[0].reason
+
+
+def seeded(board, metric):
+    """The world of a metric of one seed, which its interval is to hold besides the cases."""
+    report = season(FOMO26, 1, 100, boards=(board,))["team0"][board]
+    given = SeedReport(values=(0.75, 0.85, 0.8, 0.77, 0.83), mean=0.8, sd=0.06, low=0.75, high=0.85)
+    probe = report.extras.probe.model_copy(update={"by_seed": {metric: given}})
+    drawn = report.extras.bootstrap.model_copy(update={"sources": "test_cases_and_seeds"})
+    extras = report.extras.model_copy(update={"probe": probe, "bootstrap": drawn})
+    return world_like(FOMO26, report.model_copy(update={"extras": extras}), metric, ClassSizes({}, {}))
+
+
+def test_what_seeds_add_is_held_where_they_are_drawn_and_missed_where_not():
+    like = seeded("task6", "ovr_auroc")
+    assert like.world.seeds == ProbeSeeds(5, 0.06, mean=False, drawn=True)
+    missed = replace(like.world, seeds=replace(like.world.seeds, drawn=False))
+    assert covered(like.world, like.design, 100).share >= 0.93
+    assert covered(missed, like.design, 100).share < 0.9
+
+
+def test_fairness_holds_what_seeds_add():
+    like = seeded("task7", "fairness_auroc")
+    assert covered(like.world, like.design, 50).share >= 0.93
 
 
 def test_errors_of_ages_are_recovered_from_influence_values():
