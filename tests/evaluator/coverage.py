@@ -1,6 +1,7 @@
 """Data whose truth is known, and how often the intervals that are published of them hold it."""
 
 import math
+from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist
 
@@ -22,6 +23,7 @@ from evaluator.calibration import (
 from evaluator.metrics import DatasetData
 from evaluator.metrics.fairness import GroupComparison
 from evaluator.metrics.registry import lookup
+from evaluator.outputs._points import POINT
 
 SHARED = 50
 """Data sets that are resampled by the same draws: those of one digest."""
@@ -103,6 +105,49 @@ def _shares(part):
     return shape
 
 
+@dataclass(frozen=True)
+class KnownWorld(World):
+    """A world whose truth is known in numbers; `value` is that."""
+
+    value: float = math.nan
+
+    def truth(self, design, enough=0):
+        return self.value
+
+
+_FOUND, _FALSE = 0.9, 2.0  # of the points of the truth, and points per scan that are none
+_SURE = 0.8  # by how much a found point is surer than a false one, beside half a standard deviation
+
+
+def _scans(stream, design):
+    """Points of the truth, at least one a scan, as sure as their scan is easy, and false points far off."""
+    from scipy.special import ndtr
+
+    labels, scores = np.empty(design.cases, object), np.empty(design.cases, object)
+    for number, easy in enumerate(design.noise(stream)):
+        truth = 100.0 * np.arange(1 + stream.poisson(1.0))
+        found = truth[stream.random(len(truth)) < _FOUND]
+        sure = _SURE + math.sqrt(0.2) * stream.normal(size=len(found)) + math.sqrt(0.8) * easy
+        false = stream.normal(size=stream.poisson(_FALSE)) - 0.5
+        places = np.concatenate([found, -1000.0 - 100.0 * np.arange(len(false))])
+        labels[number] = _points(truth, np.ones(len(truth)))
+        scores[number] = _points(places, ndtr(np.concatenate([sure, false])))
+    return DatasetData(labels, scores)
+
+
+def _points(places, confidence):
+    points = np.zeros(len(places), POINT)
+    points["x"], points["confidence"], points["name"], points["radius"] = places, confidence, -1, np.nan
+    return points
+
+
+def _sensitivity(*rates):
+    """Of the thresholds that let so many false points a scan through, on average over the rates."""
+    normal = NormalDist()
+    thresholds = [-math.inf if rate >= _FALSE else normal.inv_cdf(1 - rate / _FALSE) - 0.5 for rate in rates]
+    return _FOUND * float(np.mean([1 - normal.cdf(threshold - _SURE) for threshold in thresholds]))
+
+
 def _heavy(noise):
     from scipy.special import ndtr, stdtrit
 
@@ -147,6 +192,12 @@ WORLDS = {
     "class_kappa": World("class_kappa", _classes(1.2)),
     "class_log_loss": World("class_log_loss", _classes(1.2)),
     "concordance_correlation": World("concordance_correlation", _correlated(0.85), False),
+    "sensitivity_at": KnownWorld(
+        "sensitivity_at", _scans, False, {"radius_mm": 5.0}, value=_sensitivity(1.0)
+    ),
+    "froc": KnownWorld(
+        "froc", _scans, False, {"radius_mm": 5.0}, value=_sensitivity(0.125, 0.25, 0.5, 1, 2, 4, 8)
+    ),
     "concordance": World("concordance", partial(survived, strength=1.0), False),
     "dice": World("dice", _cases(_shares(0.0)), False),
     "dice, half of them 0": World("dice", _cases(_shares(0.5)), False),
