@@ -169,8 +169,8 @@ class PrizeDecision(Model):
             )
         if self.weights is not None:
             told.append(
-                f"The first prize would go to {self.weights.team} if more than {self.weights.moved:.1%} of the weight "
-                "lay on other boards."
+                f"The first prize would go to {self.weights.team} if more than {self.weights.moved * 100:.1f} % of the "
+                "weight lay on other boards."
             )
         if self.cases is not None:
             subjects = "1 subject" if self.cases.subjects == 1 else f"{self.cases.subjects:,} subjects"

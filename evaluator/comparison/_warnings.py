@@ -20,13 +20,13 @@ class PlaceWarning(Model):
 
     kind: "uninformative" fairness is ranked although the compared metric is not shown to be better than chance;
     "not_scored" it has no value for that; "chance" the groups of a team differ no more than groups made at random;
-    "one_seed" the values are those of a single seed of the probe. metric: None where it is the whole board. title: of
-    the metric, or of the board. of: what is compared between groups. teams: of which it holds; none where of all.
+    "one_seed" the values are those of a single seed of the probe. metrics: none where it is the whole board. title: of
+    the metrics, or of the board. of: what is compared between groups. teams: of which it holds; none where of all.
     """
 
     kind: Kind
     board: str
-    metric: str | None
+    metrics: tuple[str, ...]
     title: str
     of: str | None
     teams: tuple[str, ...]
@@ -36,13 +36,13 @@ class PlaceWarning(Model):
         teams = ", ".join(self.teams)
         if self.kind == "uninformative":
             return (
-                f"{self.title}: {teams} may be fair only because nothing was learnt, for {self.of} over all cases is "
-                "not shown to be better than chance. It is ranked all the same."
+                f"{self.title}: {teams} may be fair only because nothing was learnt, for chance alone may give their "
+                f"{self.of} over all cases. It is ranked all the same."
             )
         if self.kind == "not_scored":
             return (
-                f"{self.title}: without a value, and last on it: {teams}. Their {self.of} over all cases is not shown "
-                "to be better than chance."
+                f"{self.title}: without a value, and last on it: {teams}. Chance alone may give their {self.of} over "
+                "all cases."
             )
         if self.kind == "chance":
             return (
@@ -71,7 +71,7 @@ def warnings_of(
 def seed_warnings(boards: Mapping[str, Board]) -> tuple[PlaceWarning, ...]:
     """The boards that one seed decides."""
     return tuple(
-        PlaceWarning(kind="one_seed", board=name, metric=None, title=board.title, of=None, teams=())
+        PlaceWarning(kind="one_seed", board=name, metrics=(), title=board.title, of=None, teams=())
         for name, board in boards.items()
         if board.probe is not None and board.probe.score == "seed"
     )
@@ -93,25 +93,28 @@ def _of_fairness(name: str, board: Board, entrants: Sequence[Entrant]) -> Iterat
         ("not_scored", lambda found, scored: found.uninformative and not scored),
         ("chance", lambda found, scored: scored and not found.uninformative and _by_chance(found)),
     )
-    for key, metric in board.metrics.items():
+    found: dict[tuple[Kind, tuple[str, ...]], list[str]] = {}
+    compared = {}
+    for key in board.metrics:
         known = [
-            (entrant.team, found, scored.value is not None)
+            (entrant.team, fairness, scored.value is not None)
             for entrant in entrants
             if (scored := entrant.metric(name, key)) is not None
-            and (found := (entrant.reports[name].extras.fairness or {}).get(key)) is not None
+            and (fairness := (entrant.reports[name].extras.fairness or {}).get(key)) is not None
         ]
         for kind, holds in kinds:
-            teams = tuple(team for team, found, scored in known if holds(found, scored))
-            if teams:
-                of = known[0][1].of
-                yield PlaceWarning(
-                    kind=kind,
-                    board=name,
-                    metric=key,
-                    title=metric.title or key,
-                    of=lookup(of).title or of,
-                    teams=teams,
-                )
+            if teams := tuple(team for team, fairness, scored in known if holds(fairness, scored)):
+                compared[key] = known[0][1].of
+                found.setdefault((kind, teams), []).append(key)
+    for (kind, teams), keys in found.items():
+        yield PlaceWarning(
+            kind=kind,
+            board=name,
+            metrics=tuple(keys),
+            title=" and ".join(board.metrics[key].title or key for key in keys),
+            of=" and ".join(dict.fromkeys(lookup(compared[key]).title or compared[key] for key in keys)),
+            teams=teams,
+        )
 
 
 def _by_chance(found: FairnessReport) -> bool:

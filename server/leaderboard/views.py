@@ -159,7 +159,12 @@ def _certainty(track: _Track) -> CertaintyOut | None:
         weight_space={names[team]: share for team, share in certain.weight_space.items()},
         decision=decision,
         warnings=[
-            WarningOut.of(warning, teams=list(warning.teams), sentence=warning.sentence())
+            WarningOut.of(
+                warning,
+                metrics=list(warning.metrics),
+                teams=list(warning.teams),
+                sentence=warning.sentence(),
+            )
             for warning in (one.renamed(names) for one in certain.warnings)
         ],
         notes=list(certain.notes),

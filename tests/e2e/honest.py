@@ -36,7 +36,7 @@ def mask(header: bytearray, voxels: tuple[int, ...]) -> bytes:
 
 
 def embedding(cohort: int) -> bytes:
-    values = [0.5] * 3 if CONSTANT else [1.0 if one == cohort else -1.0 for one in range(3)]
+    values = [0.5] * 3 if CONSTANT else [30.0 if one == cohort else -30.0 for one in range(3)]
     header = "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }".ljust(117) + "\n"
     return (
         b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack("<3f", *values)

@@ -43,7 +43,9 @@ def test_every_surface_warns_of_fairness_without_learning_and_of_one_seed(
     answer = nobody.get(f"/challenges/{lab.slug}/leaderboards/validation")
     track = next(one for one in answer.json()["tracks"] if one["track"] == "open")
     warnings = track["certainty"]["warnings"]
-    fair = [one for one in warnings if one["kind"] == "uninformative" and one["metric"] == "fairness_auroc"]
+    fair = [
+        one for one in warnings if one["kind"] == "uninformative" and one["metrics"][0] == "fairness_auroc"
+    ]
     assert [(one["board"], one["teams"]) for one in fair] == [("task7", ["Constant"])]
     assert [one["board"] for one in warnings if one["kind"] == "one_seed"] == ["task7"]
     prizes = " ".join(track["certainty"]["decision"]["sentences"])
