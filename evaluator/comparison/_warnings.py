@@ -33,16 +33,16 @@ class PlaceWarning(Model):
 
     def sentence(self) -> str:
         """What is to be said, for people."""
-        teams = ", ".join(self.teams)
+        teams, verb = ", ".join(self.teams), "is" if len(self.metrics) < 2 else "are"
         if self.kind == "uninformative":
             return (
-                f"{self.title}: {teams} may be fair only because nothing was learnt, for chance alone may give their "
-                f"{self.of} over all cases. It is ranked all the same."
+                f"{self.title}: {teams} may be fair only because nothing was learnt, for {self.of} over all cases "
+                f"{verb} not shown to be better than chance. It is ranked all the same."
             )
         if self.kind == "not_scored":
             return (
-                f"{self.title}: without a value, and last on it: {teams}. Chance alone may give their {self.of} over "
-                "all cases."
+                f"{self.title}: without a value, and last on it: {teams}. Their {self.of} over all cases {verb} not "
+                "shown to be better than chance."
             )
         if self.kind == "chance":
             return (

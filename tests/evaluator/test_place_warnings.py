@@ -114,12 +114,12 @@ def test_under_the_organizers_recipe_it_takes_one_and_the_warning_stands_beside_
 
 def test_terminal_and_page_show_the_warnings_with_the_places_and_with_the_prizes(recipe, tmp_path):
     told = rank(*recipe)
-    fair = "may be fair only because nothing was learnt, for macro AUROC over all cases is not shown"
+    fair = "may be fair only because nothing was learnt, for macro AUROC and macro F1 over all cases are not shown"
     seed = "Fairness of the linear probe: one seed of the probe decides"
     places, _, prizes = told.partition("wins 200 USD")
-    assert f"Warning: fairness of OvR AUROC: Gyrus, Équipe Pons {fair}" in places
+    assert f"Warning: fairness of OvR AUROC and fairness of F1: Gyrus, Équipe Pons {fair}" in places
     assert f"Warning: {seed}" in places
-    assert f"Of those who win: fairness of OvR AUROC: Équipe Pons {fair}" in prizes
+    assert f"Of those who win: fairness of OvR AUROC and fairness of F1: Équipe Pons {fair}" in prizes
     assert f"Of those who win: {seed}" in prizes
     page = tmp_path / "results.html"
     rank(*recipe, "--out", str(page), command="report")
@@ -127,8 +127,11 @@ def test_terminal_and_page_show_the_warnings_with_the_places_and_with_the_prizes
     assert "Score: their mean." in html
     assert "Score: the value of seed 42." in html
     before, _, after = html.partition("<h4>Prizes</h4>")
-    assert f"<strong>Warning.</strong> fairness of OvR AUROC: Gyrus, Équipe Pons {fair}" in before
-    assert f"Of those who win: fairness of OvR AUROC: Équipe Pons {fair}" in after
+    assert (
+        f"<strong>Warning.</strong> fairness of OvR AUROC and fairness of F1: Gyrus, Équipe Pons {fair}"
+        in before
+    )
+    assert f"Of those who win: fairness of OvR AUROC and fairness of F1: Équipe Pons {fair}" in after
 
 
 def test_values_alone_tell_which_boards_one_seed_decides(tmp_path):
