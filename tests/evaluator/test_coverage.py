@@ -21,11 +21,12 @@ FEWEST = 25
 
 
 def designs(name, size):
-    """One, four and twenty sites; a fifth of the cases positive; three sessions of each subject."""
+    """One, four, eight and twenty sites; a fifth of the cases positive; three sessions of each subject."""
     yield Design(size)
     if size == SIZES[-1] and name in SLOW:
         return
     yield Design(size, sites=4)
+    yield Design(size, sites=8)
     yield Design(size, sites=20)
     if WORLDS[name].stratified:
         yield Design(size, share=0.2)
