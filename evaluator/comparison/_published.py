@@ -104,8 +104,8 @@ class PrizeAward(Model):
 class WeightChange(Model):
     """The smallest change of weights from which on another eligible team is first.
 
-    moved: the part of the whole weight that lies on other boards than declared. weights: those with which `team` has
-    the mean rank of the first, as parts of 1.
+    moved: the part of the weight of boards with ranks that lies on others than declared. weights: those with which
+    `team` has the mean rank of the first, as parts of 1.
     """
 
     team: str
@@ -114,11 +114,25 @@ class WeightChange(Model):
 
 
 class CaseChange(Model):
-    """Subjects without whom another eligible team is first; fewer may do. by_boards: how many, by their boards."""
+    """Subjects without whom another eligible team is first; fewer may do.
+
+    subjects: how many, or how many cases or sites, where these are drawn. by_boards: how many, by their boards; units:
+    of what. exact: all values without them are known; else some are told from influence values, to first order.
+    """
 
     team: str
     subjects: int
     by_boards: dict[str, int]
+    units: dict[str, Literal["subject", "case", "site"]]
+    exact: bool
+
+    def wording(self) -> str:
+        """Who is left out, for people: "about 1 site of task1 and 2 subjects of task2, task3"."""
+        parts = [
+            f"{count:,} {self.units[boards]}{'s' if count > 1 else ''} of {boards}"
+            for boards, count in self.by_boards.items()
+        ]
+        return ("" if self.exact else "about ") + " and ".join(parts)
 
 
 class PrizeDecision(Model):
@@ -126,8 +140,9 @@ class PrizeDecision(Model):
 
     shared_within: "winner_set" where the `candidates` share the prizes of the first places: the eligible teams that no
     other eligible one is surely ahead of. first: the eligible teams with the best place. weights and cases: how little
-    would give the first prize to another; None where it is shared, nothing would, or nothing is known to. warnings:
-    those that concern who wins something.
+    would put another eligible team first, alone, and give it the first prize where the candidates do not share that;
+    None where several are first, nothing would, or nothing is known to. warnings: those that concern who wins
+    something.
     """
 
     shared_within: Literal["winner_set"] | None
@@ -169,16 +184,18 @@ class PrizeDecision(Model):
             )
         if self.weights is not None:
             told.append(
-                f"The first prize would go to {self.weights.team} if more than {self.weights.moved * 100:.1f} % of the "
+                f"{self._overtakes(self.weights.team)} if more than {self.weights.moved * 100:.1f} % of the "
                 "weight lay on other boards."
             )
         if self.cases is not None:
-            subjects = "1 subject" if self.cases.subjects == 1 else f"{self.cases.subjects:,} subjects"
-            where = "; ".join(f"{count} of {boards}" for boards, count in self.cases.by_boards.items())
-            told.append(
-                f"The first prize would go to {self.cases.team} without {subjects} ({where}), or fewer."
-            )
+            told.append(f"{self._overtakes(self.cases.team)} without {self.cases.wording()}, or fewer.")
         return tuple(told)
+
+    def _overtakes(self, team: str) -> str:
+        """What comes of `team` being first alone; no prize follows from that where the winner set shares them."""
+        if self.shared_within is None:
+            return f"The first prize would go to {team}"
+        return f"{team} would be first of the eligible teams"
 
 
 class TrackComparison(Model):
