@@ -126,10 +126,12 @@ def _disparity(
 
 
 def _sample_of(sample: Sample, members: _Mask) -> Sample:
+    """The members alone. Classes are not told apart: a group says what it can, however few of a class it has."""
     return replace(
         sample,
         counts=sample.counts[:, members],
         units=sample.units[members],
+        classes=np.zeros_like(sample.classes[members]),
         subjects=sample.subjects[members],
     )
 

@@ -27,7 +27,10 @@ NUMBER = st.floats(-5, 5)
 
 
 def report(value, replicates, note=None, level=0.95):
-    drawn, sample = np.array(replicates), Sample(COUNTS, np.array([0, 1]), level, np.array([0, 1]))
+    drawn, sample = (
+        np.array(replicates),
+        Sample(COUNTS, np.arange(2), level, np.arange(2), np.zeros(2, np.intp)),
+    )
     bounds = interval_of(lookup("r2"), value, drawn, sample)
     return metric_report(value, drawn, sample, bounds, note=note)
 
@@ -150,7 +153,10 @@ def test_sessions_of_one_subject_are_no_witnesses_of_their_own(name):
     widths = []
     for units in (np.arange(80), np.repeat(np.arange(20), 4)):
         counts = draw_counts(units.tolist(), labels.tolist(), resamples=200, digest="sha256:a")
-        data, sample = DatasetData(labels, scores), Sample(counts, units, 0.95, units)
+        data, sample = (
+            DatasetData(labels, scores),
+            Sample(counts, units, 0.95, units, np.zeros(len(units), np.intp)),
+        )
         parameters = metric.parse({})
         found = dataset_interval(metric, metric.score(data, parameters), data, parameters, sample)[2]
         assert found.method == "wilson"
@@ -176,7 +182,7 @@ def test_intervals_of_fairness_hold_perfect_fairness_which_resamples_never_reach
     for run in range(40):
         tested = fair(stream, 120, 0)
         counts = draw_counts(range(120), tested.labels.tolist(), resamples=200, digest=f"sha256:{run}")
-        sample = Sample(counts, np.arange(120), 0.95, np.arange(120))
+        sample = Sample(counts, np.arange(120), 0.95, np.arange(120), np.zeros(120, np.intp))
         data = tested.data(metric)
         found, value = joined_bounds(metric, [tested], sample), fairness.score(data, metric.parameters)
         assert found.low < value < found.high
@@ -189,7 +195,7 @@ def test_intervals_of_fairness_hold_perfect_fairness_which_resamples_never_reach
 def test_intervals_of_fairness_exclude_what_the_groups_contradict():
     tested = fair(np.random.default_rng(8), 600, 0.24)
     counts = draw_counts(range(600), tested.labels.tolist(), resamples=200, digest="sha256:a")
-    sample = Sample(counts, np.arange(600), 0.95, np.arange(600))
+    sample = Sample(counts, np.arange(600), 0.95, np.arange(600), np.zeros(600, np.intp))
     metric = BoundMetric(lookup("fairness"), GroupComparison(of="ovr_auroc"), "fairness")
     found = joined_bounds(metric, [tested], sample)
     assert found.high < 1
