@@ -62,13 +62,15 @@ def errors_of(
             for column, rows in by_influence[digest].items():
                 errors[:, column] = multipliers[rows.shape[1]] @ rows.T
             continue
-        for column in _of_dataset(table, digests, digest):
+        columns = _of_dataset(table, digests, digest)
+        units = _units(table, columns, entrants)
+        for column in columns:
             own = None if replicates is None else _deviations(table, column, entrants, replicates)
             if own is None:
                 unknown.append(table.columns[column])
                 continue
             resampled.append(table.columns[column])
-            errors[:, column] = own * _stretch(digest, _cases(table, column, entrants), draws)
+            errors[:, column] = own * _stretch(digest, units, draws)
     return Errors(errors, tuple(unknown), tuple(resampled))
 
 
@@ -145,9 +147,20 @@ def _deviations(table: Table, number: int, entrants: Sequence[Entrant], replicat
     return np.where(known, rows - means, 0)
 
 
-def _cases(table: Table, number: int, entrants: Sequence[Entrant]) -> int:
-    board = table.columns[number].board
-    return max(len(entrant.reports[board].cases) for entrant in entrants if board in entrant.reports)
+def _units(table: Table, columns: Sequence[int], entrants: Sequence[Entrant]) -> int:
+    """How many subjects or sites are drawn of a dataset: as many as have influence values, else its cases."""
+    scored = [metric for number in columns for metric in _scored(table, number, entrants).values()]
+    boards = {table.columns[number].board for number in columns}
+    known = max((len(metric.influence) for metric in scored if metric.influence), default=0)
+    return known or max(
+        (
+            len(report.cases)
+            for entrant in entrants
+            for board, report in entrant.reports.items()
+            if board in boards
+        ),
+        default=0,
+    )
 
 
 def _multipliers(digest: str, units: int, draws: int) -> Values:
