@@ -60,7 +60,7 @@ class PlaceWarning(Model):
                 drawn = "whole sites were drawn, and how many the reports do not say"
             return (
                 f"{self.title}: {drawn}. Of fewer than {ENOUGH_SITES} hospitals, intervals hold the truth less often "
-                "than they say (in 89 to 93 % where their sizes differ), and the places that cannot be excluded may, too."
+                "than they say (in 89 to 93 % where sizes differ), and the places that cannot be excluded may, too."
             )
         return f"{self.title}: one seed of the probe decides, and another one may give another order."
 
