@@ -53,6 +53,10 @@ _RESAMPLED = (
     "Which places can be excluded comes from the resamples, and not from influence values, for: {}. Some metric on "
     "those cases has no influence values, or seeds are drawn with the cases."
 )
+_SITES_APART = (
+    "Whole sites are drawn on boards of several datasets, of each for itself: hospitals that gave cases to more than "
+    "one move these boards together, and the places over all boards are then less sure than is said."
+)
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,9 @@ class Track:
             found.append(_RESAMPLED.format(_listed(self.errors.resampled)))
         if self.paired is not None and self.ranking.needs_cases and self.table.cases:
             found.append(_CASES_ALONE)
+        drawn = bootstraps_of(self.entrants)
+        if len({self.digests[name] for name, how in drawn.items() if how.unit == "site"}) > 1:
+            found.append(_SITES_APART)
         return tuple(found)
 
 

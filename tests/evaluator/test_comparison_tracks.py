@@ -72,7 +72,7 @@ def test_places_are_those_of_the_ranking():
 def test_means_of_cases_are_permuted_and_auroc_is_delongs():
     boards = compared().boards
     dsc, auroc = boards["task2"].tests["dsc"], boards["task1"].tests["auroc"]
-    assert (dsc.test, dsc.units, auroc.test) == ("paired permutation", reports.CASES, "DeLong")
+    assert (dsc.test, dsc.units, auroc.test) == ("paired permutation", reports.CASES, "DeLong, t")
     assert len(dsc.pairs) == len(auroc.pairs) == 6
     assert max(pair.adjusted for pair in dsc.pairs) < 0.05
     assert dsc.groups == {"team0": 1, "team1": 2, "team2": 3, "team3": 4}
@@ -215,7 +215,7 @@ def test_rules_over_cases_resample_and_test_what_they_rank(changes, test):
     tests = found.boards["task2"].tests["dsc"]
     assert tests.test == test
     assert tests.groups["team0"] == 1
-    assert found.boards["task1"].tests["auroc"].test == "DeLong"
+    assert found.boards["task1"].tests["auroc"].test == "DeLong, t"
 
 
 def test_reports_of_different_datasets_are_refused():

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from evaluator.manifest import ManifestError
 from evaluator.metrics import DatasetData
+from evaluator.metrics.classification import auroc
 from evaluator.metrics.fairness import INTERVAL_NOTE, GroupComparison
-from evaluator.metrics.influence import of_mean
+from evaluator.metrics.influence import by_unit, of_auroc, of_mean
 from evaluator.metrics.intervals import BCA, FISHER, LOG, LOGIT, NARROW, WIDE, Estimate, freedom
 from evaluator.metrics.own_intervals import Share, mean_of_shares
 from evaluator.metrics.registry import lookup
@@ -90,6 +91,24 @@ def test_degrees_of_freedom_are_those_of_students_t_for_normal_values_and_fewer_
     rare[:4] = [0.2, -0.2, 0.1, -0.1]
     assert freedom(rare) < 8
     assert freedom(np.array([1.0, -1.0])) == 1
+
+
+def test_one_positive_in_the_wrong_place_does_not_widen_a_nearly_perfect_auroc_to_chance():
+    labels = np.arange(50) < 15
+    scores = np.where(labels, 100.0, np.arange(50))
+    scores[0] = 23.5  # below 26 of the 35 negatives
+    moved = of_auroc(labels, scores)
+    value = auroc(labels, scores)
+    assert freedom(moved) < 2.5
+    found = LOGIT.bounds(Estimate(value, np.full(10, value), moved, 50), 0.95)
+    reach = scipy.stats.t(4).ppf(0.975) * np.sqrt((moved**2).sum()) / (value * (1 - value))
+    assert found.low == pytest.approx(scipy.special.expit(scipy.special.logit(value) - reach))
+    sites = by_unit(moved, np.arange(50) % 8)
+    wide = LOGIT.bounds(Estimate(value, np.full(10, value), sites, 8), 0.95)
+    reach = scipy.stats.t(freedom(sites)).ppf(0.975) * np.sqrt((sites**2).sum()) / (value * (1 - value))
+    assert wide.low == pytest.approx(scipy.special.expit(scipy.special.logit(value) - reach)), (
+        "of few sites, as told"
+    )
 
 
 def test_a_symmetrical_mean_has_students_interval():

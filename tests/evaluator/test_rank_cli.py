@@ -186,7 +186,7 @@ def test_reports_are_ranked_with_their_certainty(tmp_path):
         "team0 wins 500 USD: place",
         "Of the weights around the declared ones, first: team0 in",
         "paired permutation",
-        "DeLong",
+        "DeLong, t",
         "500 USD",
         "3 of 3",
         "team0 is ",
