@@ -35,6 +35,7 @@ from evaluator.ranking import (
     Standing,
     Standings,
     explain,
+    for_nobody,
     rank,
     read_rows,
     rule_digest,
@@ -207,6 +208,8 @@ def print_standings(
     wide = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
     for track, ranked in standings.tracks.items():
         wide.print(_table(spec, track, ranked))
+        if (empty := for_nobody(spec.ranking, spec.boards, ranked)) is not None:
+            wide.print(Text(empty))
         for warning in warnings.get(track, ()):
             wide.print(Text(f"Warning: {warning.sentence()}", style="yellow"))
 
