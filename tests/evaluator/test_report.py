@@ -149,7 +149,7 @@ def test_the_page_says_values_places_and_what_is_missing(page, reports):
         "Significance map: AUROC",
         "DSC of single cases",
         "Convex fit",
-        "macro AUROC by sex",
+        "macro OvR AUROC by sex",
     ):
         assert words in text
 
