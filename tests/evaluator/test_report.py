@@ -232,6 +232,17 @@ def test_the_page_bears_light_dark_paper_and_phones(page):
         assert words in page
 
 
+def test_captions_stand_outside_of_what_scrolls_and_names_stay_in_sight(page):
+    tables = re.findall(
+        r'<p class="caption">([^<]+)</p>\s*<div class="wide"[^>]+aria-label="([^"]+)">\s*<table', page
+    )
+    assert len(tables) == page.count("<table") > 10
+    assert all(caption == label for caption, label in tables)
+    assert "<caption" not in page
+    assert ".wide .name { position: sticky; left: 0;" in page
+    assert "no-repeat local" in page  # the shadow that shows that there is more
+
+
 def test_a_report_in_which_a_metric_failed_is_refused(reports, tmp_path):
     shutil.copytree(reports, tmp_path / "out")
     path = tmp_path / "out" / "base" / "open" / "task1.json"
