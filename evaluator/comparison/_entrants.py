@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluator.ranking import RankingError, Row, Table, Values
+from evaluator.ranking import Column, RankingError, Row, Table, Values
 from evaluator.scoring import MetricReport, Report
 from evaluator.spec import Bootstrap
 
@@ -91,7 +91,7 @@ class Paired:
     """Replicates of a whole table, (replicates, columns, teams), and what had none and stays fixed."""
 
     values: Values
-    fixed: tuple[str, ...]
+    fixed: tuple[Column, ...]
 
 
 def paired_replicates(table: Table, entrants: Sequence[Entrant]) -> Paired | None:
@@ -121,11 +121,11 @@ def paired_replicates(table: Table, entrants: Sequence[Entrant]) -> Paired | Non
     if not lengths:
         return None
     values = np.full((min(lengths), *table.values.shape), np.nan)
-    fixed: dict[str, None] = {}
+    fixed: dict[Column, None] = {}
     for (number, place), score in metrics.items():
         if score.replicates:
             values[:, number, place] = np.array(score.replicates[: min(lengths)], dtype=np.float64)
         else:
             values[:, number, place] = table.values[number, place]
-            fixed[f"{table.columns[number].metric} of {table.columns[number].board}"] = None
+            fixed[table.columns[number]] = None
     return Paired(values, tuple(fixed))

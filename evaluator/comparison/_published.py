@@ -56,7 +56,7 @@ class ReorderedPair(Model):
         """What would be different, for people: "b would be ahead of a, but is behind"."""
         one, other = self.teams
         if self.after is None:
-            return f"{one} and {other} would tie, but {self.before} is ahead"
+            return f"{one} and {other} would tie; with it, {self.before} is ahead"
         behind = other if self.after == one else one
         now = "the two tie" if self.before is None else "is behind"
         return f"{self.after} would be ahead of {behind}, but {now}"

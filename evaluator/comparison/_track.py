@@ -188,17 +188,23 @@ class Track:
         if resamples and self.paired is None:
             found.append(_NO_REPLICATES)
         if resamples and self.paired is not None and self.paired.fixed:
-            found.append(f"Without replicates, and fixed in every one: {', '.join(self.paired.fixed)}.")
+            found.append(f"Without replicates, and fixed in every one: {self._titles(self.paired.fixed)}.")
         if self.errors.unknown:
-            found.append(_UNKNOWN.format(_listed(self.errors.unknown)))
+            found.append(_UNKNOWN.format(self._titles(self.errors.unknown)))
         if self.errors.resampled and not self.ranking.needs_cases:
-            found.append(_RESAMPLED.format(_listed(self.errors.resampled)))
+            found.append(_RESAMPLED.format(self._titles(self.errors.resampled)))
         if self.paired is not None and self.ranking.needs_cases and self.table.cases:
             found.append(_CASES_ALONE)
         drawn = bootstraps_of(self.entrants)
         if len({self.digests[name] for name, how in drawn.items() if how.unit == "site"}) > 1:
             found.append(_SITES_APART)
         return tuple(found)
+
+    def _titles(self, columns: Sequence[Column]) -> str:
+        return ", ".join(
+            f"{self.boards[column.board].metrics[column.metric].title or column.metric} of {column.board}"
+            for column in columns
+        )
 
 
 def _resampled(
@@ -243,7 +249,3 @@ def _resampled_places(drawn: Places, level: float) -> list[dict[str, Any]]:
         {"range_low": one, "range_high": other, "first": best, "top3": among}
         for one, other, best, among in found
     ]
-
-
-def _listed(columns: Sequence[Column]) -> str:
-    return ", ".join(f"{column.metric} of {column.board}" for column in columns)

@@ -187,7 +187,7 @@ def test_a_value_without_replicates_stays_fixed_and_the_notes_say_so():
         report = one.reports["task2"]
         metrics = report.metrics | {"nsd": report.metrics["nsd"].model_copy(update={"replicates": ()})}
         fixed.append(Entrant(one.team, {"task2": report.model_copy(update={"metrics": metrics})}))
-    assert any("nsd of task2" in note for note in compare(fixed).notes)
+    assert any("NSD of task2" in note for note in compare(fixed).notes)
     table = Table.of(FOMO26.boards, rows_of("", fixed))
     number = [column.key for column in table.columns].index(("task2", "nsd"))
     drawn = paired_replicates(table, fixed).values[:, number]

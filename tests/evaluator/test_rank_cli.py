@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -347,3 +348,41 @@ def test_a_team_name_does_not_steer_the_terminal(tmp_path):
     )
     assert found.exit_code == 1
     assert "scores.csv:2: team 'a\\x1b[2J' holds characters that cannot be printed" in found.stderr
+
+
+def test_a_narrow_terminal_shows_every_name_and_value_whole(tmp_path):
+    season = reports.season(3)
+    reports.write(
+        tmp_path, **{"Neuron Laboratory": season["team0"], "b": season["team1"], "c": season["team2"]}
+    )
+    arguments = [
+        "rank",
+        "--challenge",
+        str(ROOT / "challenges/fomo26/challenge.yaml"),
+        "--reports",
+        str(tmp_path),
+    ]
+    wide, narrow = (
+        CliRunner().invoke(app, arguments, env={"COLUMNS": width}).stdout for width in ("180", "60")
+    )
+    assert max(map(len, narrow.splitlines())) <= 60 < max(map(len, wide.splitlines()))
+    assert "…" not in narrow
+    for name in ("Neuron Laboratory", "DSC / NSD", "500 USD", "paired permutation", "DeLong", "resampled"):
+        assert name in narrow
+    cells = r"\d\.\d{3}(?: / \d\.\d{3})?"
+    assert sorted(re.findall(cells, narrow)) == sorted(re.findall(cells, wide))
+    assert len(re.findall(r"# +team", narrow)) > len(re.findall(r"# +team", wide)) == 2
+
+
+def test_what_has_no_test_is_told_once_below_the_table(tmp_path):
+    season = reports.season(3)
+    for found in season.values():
+        report = found["task2"]
+        metrics = {
+            key: metric.model_copy(update={"influence": None}) for key, metric in report.metrics.items()
+        }
+        found["task2"] = report.model_copy(update={"metrics": metrics, "per_case": {}})
+    reports.write(tmp_path, **season)
+    shown = " ".join(run("--reports", tmp_path, challenge="fomo26").stdout.split())
+    assert "Not tested: DSC of task2, NSD of task2. The reports do not say" in shown
+    assert shown.count("The reports do not say how much each subject moves it") == 1

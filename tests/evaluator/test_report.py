@@ -149,7 +149,7 @@ def test_the_page_says_values_places_and_what_is_missing(page, reports):
         "Significance map: AUROC",
         "DSC of single cases",
         "Convex fit",
-        "macro AUROC by sex",
+        "macro OvR AUROC by sex",
     ):
         assert words in text
 
@@ -230,6 +230,17 @@ def test_the_same_reports_give_the_same_bytes(page, reports):
 def test_the_page_bears_light_dark_paper_and_phones(page):
     for words in ("prefers-color-scheme: dark", "@media print", "width=device-width", "overflow-x: auto"):
         assert words in page
+
+
+def test_captions_stand_outside_of_what_scrolls_and_names_stay_in_sight(page):
+    tables = re.findall(
+        r'<p class="caption">([^<]+)</p>\s*<div class="wide"[^>]+aria-label="([^"]+)">\s*<table', page
+    )
+    assert len(tables) == page.count("<table") > 10
+    assert all(caption == label for caption, label in tables)
+    assert "<caption" not in page
+    assert ".wide .name { position: sticky; left: 0;" in page
+    assert "no-repeat local" in page  # the shadow that shows that there is more
 
 
 def test_a_report_in_which_a_metric_failed_is_refused(reports, tmp_path):
