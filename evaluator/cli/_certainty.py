@@ -4,7 +4,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from evaluator.comparison import MetricTests, TeamPlace, TrackComparison
+from evaluator.comparison import MetricTests, RankLead, TeamPlace, TrackComparison
 from evaluator.terminal import Console
 
 
@@ -91,9 +91,20 @@ def _lead_sentence(comparison: TrackComparison) -> str | None:
     if lead is None or lead.low is None:
         return None
     first, second = lead.teams
+    if lead.tie:
+        return f"{first} and {second} tie in mean rank{_tie(lead, comparison.level)}."
     return (
         f"{first} is {lead.lead:.2f} mean ranks ahead of {second} ({comparison.level:.0%} interval for all pairs of "
         f"teams: {lead.low:.2f} to {lead.high:.2f})."
+    )
+
+
+def _tie(lead: RankLead, level: float) -> str:
+    """How far from a tie it may be; twins stay one in every draw."""
+    if lead.low == lead.high:
+        return ", whatever the test cases"
+    return (
+        f" ({level:.0%} interval of the difference for all pairs of teams: {lead.low:.2f} to {lead.high:.2f})"
     )
 
 
@@ -112,7 +123,7 @@ def _tests(comparison: TrackComparison) -> Table:
         "units",
         "pairs told apart",
         "in the metric alone",
-        "groups, best first",
+        "groups",
         box=SIMPLE_HEAD,
     )
     for name, board in comparison.boards.items():
@@ -126,7 +137,9 @@ def _tests(comparison: TrackComparison) -> Table:
             table.add_row(name, metric, tests.test, str(tests.units), told, str(alone), _groups(tests))
     table.caption = (
         "p-values after Holm's correction over all pairs of all metrics of the track, by which groups go, too; "
-        "in the metric alone: over its own pairs. None comes from resamples."
+        "in the metric alone: over its own pairs. None comes from resamples.\n"
+        "Groups: going down the values, a team joins the group before it unless it is told apart from the best of it; "
+        "others of two groups may not be told apart."
     )
     table.caption_justify = "left"
     return table
@@ -136,4 +149,4 @@ def _groups(tests: MetricTests) -> Text:
     groups: dict[int, list[str]] = {}
     for team, group in tests.groups.items():
         groups.setdefault(group, []).append(team)
-    return Text(" > ".join(", ".join(groups[number]) for number in sorted(groups)))
+    return Text("; ".join(f"{number}: {', '.join(groups[number])}" for number in sorted(groups)))
