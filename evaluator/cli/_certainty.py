@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from rich.text import Text
 
 from evaluator.cli._folding import Column, Folding
-from evaluator.comparison import MetricTests, TrackComparison
+from evaluator.comparison import MetricTests, RankLead, TrackComparison
 from evaluator.spec import Board
 from evaluator.terminal import Console
 
@@ -89,9 +89,20 @@ def _lead_sentence(comparison: TrackComparison) -> str | None:
     if lead is None or lead.low is None:
         return None
     first, second = lead.teams
+    if lead.tie:
+        return f"{first} and {second} tie in mean rank{_tie(lead, comparison.level)}."
     return (
         f"{first} is {lead.lead:.2f} mean ranks ahead of {second} ({comparison.level:.0%} interval for all pairs of "
         f"teams: {lead.low:.2f} to {lead.high:.2f})."
+    )
+
+
+def _tie(lead: RankLead, level: float) -> str:
+    """How far from a tie it may be; twins stay one in every draw."""
+    if lead.low == lead.high:
+        return ", whatever the test cases"
+    return (
+        f" ({level:.0%} interval of the difference for all pairs of teams: {lead.low:.2f} to {lead.high:.2f})"
     )
 
 
@@ -122,11 +133,13 @@ def _tests(boards: Mapping[str, Board], comparison: TrackComparison) -> Folding:
             [f"{found} of {len(tests.pairs)}" for found, tests in zip(apart, shown, strict=True)],
         ),
         Column("in the\nmetric\nalone", [str(found) for found in alone]),
-        Column("groups, best first", [_groups(tests) for tests in shown], "left", long=True),
+        Column("groups", [_groups(tests) for tests in shown], "left", long=True),
     ]
     caption = (
         "p-values after Holm's correction over all pairs of all metrics of the track, by which groups go, too; "
-        "in the metric alone: over its own pairs. None comes from resamples."
+        "in the metric alone: over its own pairs. None comes from resamples.\n"
+        "Groups: going down the values, a team joins the group before it unless it is told apart from the best of it; "
+        "others of two groups may not be told apart."
     )
     return Folding(columns, keys=2, caption=caption)
 
@@ -147,4 +160,4 @@ def _groups(tests: MetricTests) -> Text:
     groups: dict[int, list[str]] = {}
     for team, group in tests.groups.items():
         groups.setdefault(group, []).append(team)
-    return Text(" > ".join(", ".join(groups[number]) for number in sorted(groups)))
+    return Text("; ".join(f"{number}: {', '.join(groups[number])}" for number in sorted(groups)))

@@ -17,7 +17,7 @@ from evaluator.comparison._published import (
     WeightChange,
 )
 from evaluator.comparison._rank_sets import RankSets
-from evaluator.comparison._weights import Shift, least_shift
+from evaluator.comparison._weights import Shift, least_shift, nowhere_ahead
 from evaluator.ranking import Ranks, Standing, Table, awards_of
 from evaluator.spec import Ranking
 
@@ -58,8 +58,9 @@ def decide(
     first = np.flatnonzero(eligible & (ranks.places == ranks.places[eligible].min()))
     order = sorted(range(len(table.teams)), key=lambda team: (ranks.places[team], table.teams[team]))
     rivals = [team for team in order if eligible[team] and team not in first]
-    shift, left_out = None, None
+    shift, left_out, settled = None, None, False
     if len(first) == 1:
+        settled = nowhere_ahead(ranks.boards, int(first[0]), rivals)
         shift = _shift(ranking, table, ranks, int(first[0]), rivals)
         left_out = _left_out(ranking, table, entrants, digests, int(first[0]), rivals[:_RIVALS])
     return PrizeDecision(
@@ -78,6 +79,7 @@ def decide(
         first=tuple(table.teams[team] for team in first),
         weights=shift,
         cases=left_out,
+        under_any_weights=settled and bool(np.isfinite(ranks.boards).any(axis=1).sum() > 1),
     )
 
 
@@ -98,6 +100,7 @@ def _shift(
         team=table.teams[rival],
         moved=shift.moved,
         weights=dict(zip(names, shift.weights.tolist(), strict=True)),
+        change=dict(zip(names, shift.change.tolist(), strict=True)),
     )
 
 

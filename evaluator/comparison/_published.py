@@ -105,12 +105,24 @@ class WeightChange(Model):
     """The smallest change of weights from which on another eligible team is first.
 
     moved: the part of the whole weight that lies on other boards than declared. weights: those with which `team` has
-    the mean rank of the first, as parts of 1.
+    the mean rank of the first, as parts of 1. change: by how much each board's is more than declared.
     """
 
     team: str
     moved: float
     weights: dict[str, float]
+    change: dict[str, float]
+
+    def sentence(self) -> str:
+        """Which boards would have more of the weight, and which less, for people."""
+        moved = sorted(self.change.items(), key=lambda pair: -abs(pair[1]))
+        told = [
+            f"{abs(part):.1%} {'more' if part > 0 else 'less'} on {board}" for board, part in moved if part
+        ]
+        return (
+            f"The first prize would go to {self.team} if more than {self.moved:.1%} of the weight lay on other boards: "
+            f"{', '.join(told)}."
+        )
 
 
 class CaseChange(Model):
@@ -126,8 +138,8 @@ class PrizeDecision(Model):
 
     shared_within: "winner_set" where the `candidates` share the prizes of the first places: the eligible teams that no
     other eligible one is surely ahead of. first: the eligible teams with the best place. weights and cases: how little
-    would give the first prize to another; None where it is shared, nothing would, or nothing is known to. warnings:
-    those that concern who wins something.
+    would give the first prize to another; None where it is shared, nothing would, or nothing is known to.
+    under_any_weights: of several boards, no weights would. warnings: those that concern who wins something.
     """
 
     shared_within: Literal["winner_set"] | None
@@ -136,6 +148,7 @@ class PrizeDecision(Model):
     first: tuple[str, ...]
     weights: WeightChange | None
     cases: CaseChange | None
+    under_any_weights: bool
     warnings: tuple[PlaceWarning, ...] = ()
 
     def renamed(self, names: Mapping[str, str]) -> "PrizeDecision":
@@ -168,10 +181,9 @@ class PrizeDecision(Model):
                 "The prizes are shared within the winner set, and the reports do not say who that is: score again."
             )
         if self.weights is not None:
-            told.append(
-                f"The first prize would go to {self.weights.team} if more than {self.weights.moved * 100:.1f} % of the "
-                "weight lay on other boards."
-            )
+            told.append(self.weights.sentence())
+        if self.under_any_weights:
+            told.append(f"No weights of the boards would put another eligible team ahead of {self.first[0]}.")
         if self.cases is not None:
             subjects = "1 subject" if self.cases.subjects == 1 else f"{self.cases.subjects:,} subjects"
             where = "; ".join(f"{count} of {boards}" for boards, count in self.cases.by_boards.items())

@@ -132,12 +132,13 @@ class Track:
         known = np.flatnonzero(np.isfinite(means)).tolist()
         ranked = sorted(known, key=lambda team: (places[team], teams[team]))
         bounds = None if self.sure.overall is None or self.sure.by_value else self.sure.overall.leads(means)
+        most = len(teams) - 1
         return tuple(
             RankLead(
                 teams=(teams[one], teams[other]),
                 lead=float(means[other] - means[one]),
-                low=_end(bounds and bounds[0], one, other),
-                high=_end(bounds and bounds[1], one, other),
+                low=_end(bounds and bounds[0], one, other, most),
+                high=_end(bounds and bounds[1], one, other, most),
             )
             for one, other in combinations(ranked, 2)
         )
@@ -217,8 +218,11 @@ def _resampled(
     return resampled_values(ranking, table, paired.values, counts)
 
 
-def _end(ends: Values | None, one: int, other: int) -> float | None:
-    return float(ends[one, other]) if ends is not None and np.isfinite(ends[one, other]) else None
+def _end(ends: Values | None, one: int, other: int, most: float) -> float | None:
+    """The end for a pair, within what mean ranks can differ by; None where draws are too few to say."""
+    if ends is None or not np.isfinite(ends[one, other]):
+        return None
+    return float(np.clip(ends[one, other], -most, most))
 
 
 def _sure(overall: Values, sets: RankSets) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What other weights of the boards would make of the places."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,14 @@ _DRAWS = 10_000
 
 @dataclass(frozen=True)
 class Shift:
-    """Other weights, (boards,), that add up to 1: `moved` of the whole weight lies on other boards than declared."""
+    """Other weights, (boards,), that add up to 1: `moved` of the whole weight lies on other boards than declared.
+
+    change: (boards,) by how much each is more than declared.
+    """
 
     moved: float
     weights: Values
+    change: Values
 
 
 def weight_space(weights: Values, boards: Values) -> Values:
@@ -61,6 +66,7 @@ def least_shift(weights: Values, boards: Values, leader: int, rival: int) -> Shi
     lead = np.where(counting, boards[:, rival] - boards[:, leader], 0)
     shares = np.where(counting, weights, 0)
     shares = shares / shares.sum()
+    declared = shares.copy()
     best = int(np.argmin(lead))
     missing = float(shares @ lead)
     if lead[best] >= 0 or missing < 0:
@@ -74,4 +80,15 @@ def least_shift(weights: Values, boards: Values, leader: int, rival: int) -> Shi
         shares[board] -= part
         shares[best] += part
         moved += part
-    return Shift(moved, shares)
+    return Shift(moved, shares, shares - declared)
+
+
+def nowhere_ahead(boards: Values, leader: int, rivals: Sequence[int]) -> bool:
+    """Whether no weights of the boards would put a rival ahead of the leader; both need to have the same boards."""
+    known = np.isfinite(boards)
+    behind = [
+        bool((known[:, rival] == known[:, leader]).all())
+        and not (boards[:, rival] < boards[:, leader] - TOLERANCE).any()
+        for rival in rivals
+    ]
+    return bool(behind) and all(behind)

@@ -147,7 +147,7 @@ def _behind_first(comparison: TrackComparison) -> dict[str, Cell]:
     """How far each team is behind the one at the top; nothing where it is not known how sure that is."""
     top = comparison.overall[0].team
     return {
-        lead.teams[1]: Cell(f"{lead.lead:.2f}", f"{lead.low:.2f} to {lead.high:.2f}")
+        lead.teams[1]: Cell("tie" if lead.tie else f"{lead.lead:.2f}", f"{lead.low:.2f} to {lead.high:.2f}")
         for lead in comparison.leads
         if lead.teams[0] == top and lead.low is not None
     }

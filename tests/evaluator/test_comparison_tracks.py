@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from evaluator.cli._certainty import print_comparison
 from evaluator.comparison import (
     ComparisonFile,
     Entrant,
@@ -24,6 +25,7 @@ from evaluator.comparison import (
 )
 from evaluator.ranking import RankingError, Table, rank
 from evaluator.spec import Bootstrap, load_challenge
+from evaluator.terminal import Console
 from tests.evaluator import reports
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +116,8 @@ def test_the_lead_of_a_pair_is_not_below_0_just_where_the_sets_of_places_are_sur
         team: one.low for team, one in places.items()
     }
     assert sum(behind.values()) > 0
+    for lead in compare(entrants()[:2]).leads:
+        assert lead.high == 1 < 2 * lead.lead - lead.low, "the mean ranks of two teams differ by 1 at most"
     alone = [Entrant(one.team, {"task1": one.reports["task1"]}) for one in entrants()]
     by_value = compare(alone)
     assert {(lead.low, lead.high) for lead in by_value.leads} == {(None, None)}
@@ -395,3 +399,20 @@ def test_without_replicates_there_are_places_and_a_note_but_no_groups():
     shown = [*found.overall, *(place for board in found.boards.values() for place in board.teams)]
     assert all(one.low is None and one.group is None and one.first is None for one in shown)
     assert any("two subjects in some stratum" in note for note in found.notes)
+
+
+def test_twins_tie_and_groups_name_their_teams_by_value():
+    twins = [entrants()[0], entrants()[1], Entrant("a twin", entrants()[1].reports)]
+    found = compare(twins)
+    lead = next(one for one in found.leads if set(one.teams) == {"team1", "a twin"})
+    assert (lead.tie, lead.low, lead.high) == (True, 0, 0)
+    assert not found.leads[0].tie
+    told = Console(file=io.StringIO(), width=200)
+    print_comparison(told, "open", compare(twins[1:]))
+    assert "a twin and team1 tie in mean rank, whatever the test cases." in told.file.getvalue()
+    tests = compare(
+        [Entrant(f"z{one.team}" if one.team == "team0" else one.team, one.reports) for one in entrants()]
+    )
+    groups = tests.boards["task2"].tests["dsc"].groups
+    assert list(groups) == ["zteam0", "team1", "team2", "team3"]
+    assert list(groups.values()) == sorted(groups.values())

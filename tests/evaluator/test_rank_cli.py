@@ -194,8 +194,11 @@ def test_reports_are_ranked_with_their_certainty(tmp_path):
         "mean ranks ahead of team1 (95% interval for all pairs of teams: ",
         "in the metric",
         "all pairs of all metrics of the track",
+        "Groups: going down the values",
+        "1: team0",
     ):
         assert text in found.stdout
+    assert "team0 > " not in found.stdout
     content = json.loads(run(*arguments, "--json", challenge="fomo26").stdout)
     assert [one["team"] for one in content["tracks"]["open"]] == ["team0", "team1", "team2"]
     assert content["comparison"]["open"]["overall"][0]["first"] > 0.9
