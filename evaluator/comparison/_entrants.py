@@ -49,15 +49,24 @@ def datasets_of(entrants: Sequence[Entrant]) -> dict[str, str]:
     """The dataset digest of each board.
 
     Raises:
-        RankingError: two reports of one board come from different datasets; nothing of them is paired.
+        RankingError: two reports of one board come from different datasets, or from other numbers of subjects; nothing
+            of them is paired.
     """
     digests: dict[str, str] = {}
+    subjects: dict[str, int] = {}
     for entrant in entrants:
         for board, report in entrant.reports.items():
             if digests.setdefault(board, report.extras.dataset) != report.extras.dataset:
                 raise RankingError(
                     f"{entrant.team}: the report of {board} is from another dataset than the others"
                 )
+            for key, metric in report.metrics.items():
+                units = len(metric.influence or ())
+                if units and subjects.setdefault(board, units) != units:
+                    raise RankingError(
+                        f"{entrant.team}: the report of {board} has influence values of {units} subjects in {key}, and "
+                        f"others have them of {subjects[board]}; score them on one dataset"
+                    )
     return digests
 
 

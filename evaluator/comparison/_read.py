@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from evaluator.comparison._entrants import Entrant
+from evaluator.comparison._whole import disagreement
 from evaluator.ranking import (
     RankingError,
     Row,
@@ -129,8 +130,8 @@ def read_report(challenge: Challenge, path: Path, board: str | None = None) -> R
     """One report of `score`; `board`: which it has to be of.
 
     Raises:
-        RankingError: it cannot be read, is no report, or not of a board of this challenge file; a value lies outside
-            of its metric's range.
+        RankingError: it cannot be read, is no report, or not of a board of this challenge file; its parts disagree; a
+            value lies outside of its metric's range.
         ScorerFailed: a metric failed in it.
     """
     place = str(path)  # an attempt has a directory of its own, and the team is above that
@@ -148,6 +149,9 @@ def read_report(challenge: Challenge, path: Path, board: str | None = None) -> R
         )
     if set(report.metrics) != set(challenge.boards[report.board].metrics):
         raise RankingError(f"{place}: its metrics are not those of {report.board} in this challenge file")
+    wrong = disagreement(report)
+    if wrong is not None:
+        raise RankingError(f"{place}: {wrong}; the file was changed or cut short: score again")
     for key, metric in report.metrics.items():
         name = challenge.boards[report.board].metrics[key].metric
         check_range(Row("", "", report.board, key, metric.value, place=place), name)
