@@ -13,6 +13,7 @@ from rich.text import Text
 
 from evaluator.cli._certainty import print_comparison
 from evaluator.cli._ending import ended
+from evaluator.cli._files import refuse_no_directory, refuse_unwritable
 from evaluator.cli._lacking import lacking
 from evaluator.comparison import (
     ComparisonFile,
@@ -87,6 +88,8 @@ def rank_command(
     if reports is None and (comparison_file or challenger):
         raise typer.BadParameter("--comparison and --challenger need --reports")
     try:
+        refuse_unwritable("--comparison", comparison_file)
+        refuse_no_directory("--challenger", challenger)
         spec = load_challenge(challenge, overlay)
         result = _result(spec, scores, reports)
         _write(spec, result, comparison_file, challenger)
