@@ -10,6 +10,7 @@ import typer
 
 from evaluator.cli._certainty import print_comparison
 from evaluator.cli._ending import ended
+from evaluator.cli._files import refuse_no_directory, refuse_unwritable
 from evaluator.cli._lacking import lacking
 from evaluator.cli._standings import print_standings
 from evaluator.comparison import (
@@ -82,6 +83,8 @@ def rank_command(
     if reports is None and (comparison_file or challenger):
         raise typer.BadParameter("--comparison and --challenger need --reports")
     try:
+        refuse_unwritable("--comparison", comparison_file)
+        refuse_no_directory("--challenger", challenger)
         spec = load_challenge(challenge, overlay)
         result = _result(spec, scores, reports)
         _write(spec, result, comparison_file, challenger)

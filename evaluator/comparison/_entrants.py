@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluator.ranking import Column, RankingError, Row, Table, Values
-from evaluator.scoring import MetricReport, Report
+from evaluator.scoring import MetricReport, Report, changed_settings
 from evaluator.spec import Bootstrap
 
 
@@ -58,7 +58,8 @@ def datasets_of(entrants: Sequence[Entrant]) -> dict[str, str]:
         for board, report in entrant.reports.items():
             if digests.setdefault(board, report.extras.dataset) != report.extras.dataset:
                 raise RankingError(
-                    f"{entrant.team}: the report of {board} is from another dataset than the others"
+                    f"{entrant.team}: the report of {board} is from another dataset than the others; score all teams "
+                    "with one manifest, and give the reports of each dataset a directory of their own"
                 )
             for key, metric in report.metrics.items():
                 units = len(metric.influence or ())
@@ -87,10 +88,12 @@ def bootstraps_of(entrants: Sequence[Entrant]) -> dict[str, Bootstrap]:
                     "those of the others; score them with one version"
                 )
             drawn = report.extras.bootstrap
-            if drawn is not None and bootstraps.setdefault(board, drawn) != drawn:
+            if drawn is not None and (known := bootstraps.setdefault(board, drawn)) != drawn:
+                both = changed_settings(drawn.model_dump(mode="json"), known.model_dump(mode="json"))
+                told = ", ".join(f"{field} {its} instead of {theirs}" for field, its, theirs in both)
                 raise RankingError(
-                    f"{entrant.team}: the report of {board} was made with another bootstrap than the others; score "
-                    "them with one challenge file"
+                    f"{entrant.team}: the report of {board} was made with another bootstrap than the others ({told}); "
+                    "score them with one challenge file"
                 )
     return bootstraps
 

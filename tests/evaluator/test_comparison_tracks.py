@@ -224,7 +224,9 @@ def test_rules_over_cases_resample_and_test_what_they_rank(changes, test):
 
 def test_reports_of_different_datasets_are_refused():
     other = reports.season(1)["team0"]["task2"].model_copy(update={"extras": reports.Extras(dataset="other")})
-    with pytest.raises(RankingError, match="another dataset"):
+    with pytest.raises(
+        RankingError, match="another dataset than the others; score all teams with one manifest"
+    ):
         compare([*entrants(2), Entrant("late", {"task2": other})])
     with pytest.raises(RankingError, match="nothing to compare"):
         compare([])
@@ -276,7 +278,8 @@ def test_of_several_attempts_the_latest_valid_one_counts_task_by_task(tmp_path):
     ("path", "text", "message"),
     [
         ("a/closed/task1.json", "{}", "a: there is no track 'closed'"),
-        ("a/open/task9.json", "{}", "there is no board 'task9'"),
+        ("a/open/task9.json", "{}", "a/open/task9.json: there is no board 'task9'"),
+        ("a/open/2/task9.json", "{}", "a/open/2/task9.json: there is no board 'task9'"),
         ("a/open/task1.json", "{}", "open/task1.json: not a report"),
         ("a/open/task1.json", reports.season(1)["team0"]["task2"].model_dump_json(), "the report of task2"),
         ("teams.csv", "team\n", "no reports; they are expected at"),
@@ -333,8 +336,15 @@ def test_reports_of_one_board_with_different_bootstraps_are_refused():
 
     first, second, *older = entrants()
     assert compare([drawn(first), drawn(second), *older]).replicates == 200
-    for changes in ({"level": 0.9}, {"unit": "case"}, {"strata": ("site",)}):
-        with pytest.raises(RankingError, match=f"{second.team}: the report of task1 was made with another"):
+    for changes, told in (
+        ({"level": 0.9}, "level 0.9 instead of 0.95"),
+        ({"unit": "case"}, "unit case instead of subject"),
+        ({"strata": ("site",)}, r"strata \['site'\] instead of \['site', 'class'\]"),
+    ):
+        match = (
+            rf"{second.team}: the report of task1 was made with another bootstrap than the others \({told}\)"
+        )
+        with pytest.raises(RankingError, match=match):
             compare([drawn(first), drawn(second, **changes), *older])
 
 

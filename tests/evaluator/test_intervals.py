@@ -244,6 +244,23 @@ def test_whole_sites_may_be_drawn(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("sites", "said", "bounded"),
+    [
+        ("A", "Whole sites are drawn and all cases are of one, so there is no interval", False),
+        ("AB", "Whole sites are drawn and there are only 2, which tell little of how far sites differ", True),
+        ("ABCD", "Whole sites are drawn and there are only 4,", True),
+        ("ABCDE", None, True),
+    ],
+)
+def test_few_whole_sites_are_said_to_be_few(tmp_path, sites, said, bounded):
+    dataset = drawn_by_site(tmp_path, sites)
+    found = score_board(dataset.challenge, "task1", dataset.save(), dataset.references, dataset.predictions)
+    auroc = found.metrics["auroc"]
+    assert (auroc.low is not None) is bounded
+    assert said in auroc.interval_note if said else "sites are drawn" not in (auroc.interval_note or "")
+
+
 def test_sites_are_not_drawn_where_a_case_has_none(tmp_path):
     dataset = drawn_by_site(tmp_path, ["A", ""])
     with pytest.raises(

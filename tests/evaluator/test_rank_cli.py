@@ -237,6 +237,13 @@ def test_comparison_and_values_per_case_are_written_as_files(tmp_path):
 def test_calls_that_contradict_themselves_are_usage_errors(tmp_path):
     assert run("--scores", PUBLISHED, "--reports", tmp_path).exit_code == 2
     assert run("--scores", PUBLISHED, "--challenger", tmp_path).exit_code == 2
+    found = run("--reports", tmp_path, "--challenger", PUBLISHED)
+    assert (found.exit_code, f"--challenger {PUBLISHED}: is a file; name a directory" in found.stderr) == (
+        2,
+        True,
+    )
+    found = run("--reports", tmp_path, "--comparison", tmp_path)
+    assert (found.exit_code, f"--comparison {tmp_path}: is a directory" in found.stderr) == (2, True)
     found = run("--reports", tmp_path)
     assert found.exit_code == 1
     assert "TEAM/TRACK/BOARD.json" in found.stderr
