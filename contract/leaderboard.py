@@ -214,8 +214,8 @@ class WarningOut(Answer):
 
     kind: "uninformative", fairness is ranked although what it compares is not shown to be better than chance;
     "not_scored", it has no value for that; "chance", the groups of a team differ by no more than chance gives;
-    "one_seed", a single seed of the probe decides. metrics: none where it is the whole board. teams: of which it holds;
-    none where of all. sentence: all of this for people.
+    "one_seed", a single seed of the probe decides; "few_sites", whole sites were drawn, and few. metrics: none where it
+    is the whole board. teams: of which it holds; none where of all. sentence: all of this for people.
     """
 
     kind: str

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluator.calibration._coverage import covered, share_error
-from evaluator.calibration._observed import ClassSizes, scored_cases, world_like
+from evaluator.calibration._observed import TOO_LARGE, ClassSizes, scored_cases, too_large, world_like
 from evaluator.calibration._published import (
     CalibrationFile,
     Distance,
@@ -228,6 +228,8 @@ def _places(
 
     if not any(score.value is not None for entrant in ranked for score in _scores(entrant)):
         return _Simulated(unchecked=[unchecked(None, "no team that is ranked has a value")])
+    if any(too_large(score) for entrant in ranked for score in _scores(entrant)):
+        return _Simulated(unchecked=[unchecked(None, TOO_LARGE)])
     track = Track.of(challenge.ranking, challenge.boards, ranked, LEVEL)
     reason = unsimulated(track)
     if reason is not None:

@@ -31,6 +31,8 @@ _EQUAL = "class sizes stand in no report and are taken as equal; --classes {boar
 _FROM_AUROC = "class sizes are those that AUROC and its resamples are whole parts of: {sizes}"
 _RARER = "; which class is which they do not tell, label 1 is taken for the rarer"
 _TOGETHER = "cases of one subject are taken to be correlated by 0.8"
+TOO_LARGE = "its numbers are over 1e100, and squares of such are none that a computer has"
+_LARGEST = 1e100
 _MISSED = "the truth of this world is {truth:.4g}, as near as it comes to {value:.4g}"
 
 
@@ -117,6 +119,8 @@ def world_like(challenge: Challenge, report: Report, key: str, sizes: ClassSizes
     seeds = _seeds(report, key, bootstrap)
     if isinstance(seeds, str):
         return seeds
+    if too_large(report.metrics[key]):
+        return TOO_LARGE
     bound = bound_metrics(board, challenge.tasks[board.task].kind)[key]
     told = [_DECLARED] if report.extras.bootstrap is None else []
     plugin, metric = bound.plugin, report.metrics[key]
@@ -134,6 +138,12 @@ def world_like(challenge: Challenge, report: Report, key: str, sizes: ClassSizes
         said = _WITH_SEEDS.format(count=seeds.count)
         like = replace(like, world=replace(like.world, seeds=seeds), told=(*like.told, said))
     return replace(like, told=(*like.told, *([_ONE_SITE] if "site" in bootstrap.strata else [])))
+
+
+def too_large(metric: MetricReport) -> bool:
+    """Whether squares of its value, or of what it moves by, overflow."""
+    numbers = (metric.value, *(metric.influence or ()), *metric.replicates)
+    return any(abs(number) > _LARGEST for number in numbers if number is not None)
 
 
 def _seeds(report: Report, key: str, bootstrap: Bootstrap) -> ProbeSeeds | str | None:

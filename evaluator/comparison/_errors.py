@@ -65,13 +65,15 @@ def errors_of(
                 wider = 1.0 if replicates is None else _spread(rows, replicates[:, column])
                 errors[:, column] = influence_errors(digest, wider * rows, draws)
             continue
-        for column in _of_dataset(table, digests, digest):
+        columns = _of_dataset(table, digests, digest)
+        units = _units(table, columns, entrants)
+        for column in columns:
             own = None if replicates is None else _deviations(table, column, entrants, replicates)
             if own is None:
                 unknown.append(table.columns[column])
                 continue
             resampled.append(table.columns[column])
-            errors[:, column] = own * _stretch(digest, _freedom(table, column, entrants, own), draws)
+            errors[:, column] = own * _stretch(digest, _freedom(table, column, entrants, own, units), draws)
     return Errors(errors, tuple(unknown), tuple(resampled))
 
 
@@ -148,16 +150,13 @@ def _deviations(table: Table, number: int, entrants: Sequence[Entrant], replicat
     return np.where(known, rows - means, 0)
 
 
-def _freedom(table: Table, number: int, entrants: Sequence[Entrant], drawn: Values) -> float:
+def _freedom(table: Table, number: int, entrants: Sequence[Entrant], drawn: Values, units: int) -> float:
     """Degrees of freedom of the spread of replicates, of cases and of a probe's seeds (Satterthwaite's)."""
-    column = table.columns[number]
     scored = _scored(table, number, entrants)
     vectors = [np.array(metric.influence) for metric in scored.values() if metric.influence]
-    if len(vectors) == len(scored) and len({len(vector) for vector in vectors}) == 1:
-        of_cases = pair_freedom(np.array(vectors))
-    else:
-        of_cases = max(_cases(table, number, entrants) - 1.0, 1.0)
-    seeds = seeds_influence(column, table.teams, entrants)
+    known = len(vectors) == len(scored) and len({len(vector) for vector in vectors}) == 1
+    of_cases = pair_freedom(np.array(vectors)) if known else max(units - 1.0, 1.0)
+    seeds = seeds_influence(table.columns[number], table.teams, entrants)
     whole = float(np.median(drawn.var(axis=0)[list(scored)]))
     if seeds is None or seeds.shape[1] < 2 or whole <= 0:
         return of_cases
@@ -166,9 +165,20 @@ def _freedom(table: Table, number: int, entrants: Sequence[Entrant], drawn: Valu
     return found
 
 
-def _cases(table: Table, number: int, entrants: Sequence[Entrant]) -> int:
-    board = table.columns[number].board
-    return max(len(entrant.reports[board].cases) for entrant in entrants if board in entrant.reports)
+def _units(table: Table, columns: Sequence[int], entrants: Sequence[Entrant]) -> int:
+    """How many subjects or sites are drawn of a dataset: as many as have influence values, else its cases."""
+    scored = [metric for number in columns for metric in _scored(table, number, entrants).values()]
+    boards = {table.columns[number].board for number in columns}
+    known = max((len(metric.influence) for metric in scored if metric.influence), default=0)
+    return known or max(
+        (
+            len(report.cases)
+            for entrant in entrants
+            for board, report in entrant.reports.items()
+            if board in boards
+        ),
+        default=0,
+    )
 
 
 def influence_errors(digest: str, rows: Values, draws: int) -> Values:

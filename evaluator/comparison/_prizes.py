@@ -19,7 +19,7 @@ from evaluator.comparison._published import (
     WeightChange,
 )
 from evaluator.comparison._rank_sets import RankSets
-from evaluator.comparison._weights import shift_to_another
+from evaluator.comparison._weights import nowhere_ahead, shift_to_another
 from evaluator.ranking import Ranks, Standing, Table, awards_of
 from evaluator.spec import Bootstrap, Ranking
 
@@ -60,12 +60,13 @@ def decide(
     awards = awards_of(prizes, ranks.places, eligible, winners if shares else None)
     first = first_among(ranks.places, eligible)
     order = sorted(range(len(table.teams)), key=lambda team: (ranks.places[team], table.teams[team]))
-    shift, left_out = None, None
+    shift, left_out, settled = None, None, False
     if len(first) == 1:
         rivals = [team for team in order if may_win[team] and team not in first]
-        nearest = [team for team in rivals if eligible[team]][:_RIVALS]
+        nearest = [team for team in rivals if eligible[team]]
+        settled = nowhere_ahead(ranks.boards, first[0], nearest)
         shift = _shift(ranking, table, ranks, first[0], rivals)
-        left_out = _left_out(ranking, table, entrants, digests, first[0], nearest, may_win)
+        left_out = _left_out(ranking, table, entrants, digests, first[0], nearest[:_RIVALS], may_win)
     return PrizeDecision(
         shared_within="winner_set" if shares else None,
         awards=tuple(
@@ -82,6 +83,7 @@ def decide(
         first=tuple(table.teams[team] for team in first),
         weights=shift,
         cases=left_out,
+        under_any_weights=settled and bool(np.isfinite(ranks.boards).any(axis=1).sum() > 1),
     )
 
 
@@ -98,6 +100,7 @@ def _shift(
         team=table.teams[first],
         moved=shift.moved,
         weights=dict(zip(names, shift.weights.tolist(), strict=True)),
+        change=dict(zip(names, shift.change.tolist(), strict=True)),
     )
 
 

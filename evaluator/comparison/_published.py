@@ -56,7 +56,7 @@ class ReorderedPair(Model):
         """What would be different, for people: "b would be ahead of a, but is behind"."""
         one, other = self.teams
         if self.after is None:
-            return f"{one} and {other} would tie, but {self.before} is ahead"
+            return f"{one} and {other} would tie; with it, {self.before} is ahead"
         behind = other if self.after == one else one
         now = "the two tie" if self.before is None else "is behind"
         return f"{self.after} would be ahead of {behind}, but {now}"
@@ -105,12 +105,23 @@ class WeightChange(Model):
     """The smallest change of weights from which on another eligible team is first.
 
     moved: the part of the weight of boards with ranks that lies on others than declared. weights: those with which
-    `team` has the mean rank of the first, as parts of 1.
+    `team` has the mean rank of the first, as parts of 1. change: by how much each board's is more than declared.
     """
 
     team: str
     moved: float
     weights: dict[str, float]
+    change: dict[str, float]
+
+    def wording(self) -> str:
+        """Which boards would have more of the weight, and which less, for people: "if more than 4.0 % …"."""
+        moved = sorted(self.change.items(), key=lambda pair: -abs(pair[1]))
+        told = [
+            f"{abs(part) * 100:.1f} % {'more' if part > 0 else 'less'} on {board}"
+            for board, part in moved
+            if part
+        ]
+        return f"if more than {self.moved * 100:.1f} % of the weight lay on other boards: {', '.join(told)}"
 
 
 class CaseChange(Model):
@@ -141,8 +152,8 @@ class PrizeDecision(Model):
     shared_within: "winner_set" where the `candidates` share the prizes of the first places: the eligible teams that no
     other eligible one is surely ahead of. first: the eligible teams with the best place. weights and cases: how little
     would put another eligible team first, alone, and give it the first prize where the candidates do not share that;
-    None where several are first, nothing would, or nothing is known to. warnings: those that concern who wins
-    something.
+    None where several are first, nothing would, or nothing is known to. under_any_weights: of several boards, no
+    weights would. warnings: those that concern who wins something.
     """
 
     shared_within: Literal["winner_set"] | None
@@ -151,6 +162,7 @@ class PrizeDecision(Model):
     first: tuple[str, ...]
     weights: WeightChange | None
     cases: CaseChange | None
+    under_any_weights: bool
     warnings: tuple[PlaceWarning, ...] = ()
 
     def renamed(self, names: Mapping[str, str]) -> "PrizeDecision":
@@ -183,10 +195,9 @@ class PrizeDecision(Model):
                 "The prizes are shared within the winner set, and the reports do not say who that is: score again."
             )
         if self.weights is not None:
-            told.append(
-                f"{self._overtakes(self.weights.team)} if more than {self.weights.moved * 100:.1f} % of the "
-                "weight lay on other boards."
-            )
+            told.append(f"{self._overtakes(self.weights.team)} {self.weights.wording()}.")
+        if self.under_any_weights:
+            told.append(f"No weights of the boards would put another eligible team ahead of {self.first[0]}.")
         if self.cases is not None:
             told.append(f"{self._overtakes(self.cases.team)} without {self.cases.wording()}, or fewer.")
         return tuple(told)

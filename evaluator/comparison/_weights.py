@@ -16,10 +16,14 @@ _BEYOND = 1e-6  # mean ranks by which a rival is ahead where it is looked who is
 
 @dataclass(frozen=True)
 class Shift:
-    """Other weights, (boards,), that add up to 1: `moved` of the whole weight lies on other boards than declared."""
+    """Other weights, (boards,), that add up to 1: `moved` of the whole weight lies on other boards than declared.
+
+    change: (boards,) by how much each is more than declared.
+    """
 
     moved: float
     weights: Values
+    change: Values
 
 
 def weight_space(weights: Values, boards: Values) -> Values:
@@ -68,6 +72,7 @@ def least_shift(
     lead = np.where(counting, boards[:, rival] - boards[:, leader], 0)
     shares = np.where(counting, weights, 0)
     shares = shares / shares.sum()
+    declared = shares.copy()
     best = int(np.argmin(lead))
     missing = float(shares @ lead) + ahead
     if lead[best] >= -ahead or missing < 0:
@@ -81,7 +86,18 @@ def least_shift(
         shares[board] -= part
         shares[best] += part
         moved += part
-    return Shift(moved, shares)
+    return Shift(moved, shares, shares - declared)
+
+
+def nowhere_ahead(boards: Values, leader: int, rivals: Sequence[int]) -> bool:
+    """Whether no weights of the boards would put a rival ahead of the leader; both need to have the same boards."""
+    known = np.isfinite(boards)
+    behind = [
+        bool((known[:, rival] == known[:, leader]).all())
+        and not (boards[:, rival] < boards[:, leader] - TOLERANCE).any()
+        for rival in rivals
+    ]
+    return bool(behind) and all(behind)
 
 
 def shift_to_another(

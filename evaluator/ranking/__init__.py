@@ -3,6 +3,7 @@
 from evaluator.ranking._cases import aggregate_resamples
 from evaluator.ranking._entry import choose_entry, deciding_metric
 from evaluator.ranking._explain import explain, rule_digest
+from evaluator.ranking._nobody import for_nobody
 from evaluator.ranking._prizes import awards_of
 from evaluator.ranking._rank import rank
 from evaluator.ranking._rows import (
@@ -49,6 +50,7 @@ __all__ = [
     "deciding_metric",
     "direction_of",
     "explain",
+    "for_nobody",
     "mean_ranks",
     "rank",
     "rank_values",

@@ -22,9 +22,18 @@ EXACT = (
 )
 UNVARYING = "The value is the same in every resample, so no interval can be estimated."
 UNDRAWN = "No stratum has two subjects to draw from, so there is no interval."
-ALONE = "A class has a single subject: nothing tells how much another one would move the value; there is no interval."
+ALONE = (
+    "A class is that of a single subject or site: nothing tells how much another one would move the value, so there is "
+    "no interval."
+)
 FEW = "A class has {count} subjects only: in simulations such intervals held the truth in 85 to 90 of 100."
 _ENOUGH = 5
+ONE_SITE = "Whole sites are drawn and all cases are of one, so there is no interval; it takes cases of several sites."
+FEW_SITES = (
+    "Whole sites are drawn and there are only {sites}, which tell little of how far sites differ: such an interval may "
+    "be very wide, and stays uncertain however many cases they have."
+)
+_FEW = 4  # Student's t goes 3.2 standard errors from there, 4.3 from three sites and 12.7 from two
 UNGROUPED = (
     "Resampling adds chance differences between groups, and the groups of this metric have no intervals that could "
     "be joined, so there is no interval."
@@ -69,7 +78,7 @@ def interval_of(
     """
     finite = replicates[np.isfinite(replicates)]
     if not is_drawn(sample.counts):
-        return MetricInterval(note=UNDRAWN)
+        return undrawn(sample)
     if not len(finite):
         return MetricInterval()
     if np.ptp(finite) <= 1e-12 * np.abs(finite).max():
@@ -80,12 +89,24 @@ def interval_of(
     units = len(np.unique(sample.units))
     psi = None if influence is None else _of_units(influence, sample)
     estimate = Estimate(value, finite, psi, units, plugin.minimum, plugin.maximum)
-    found = plugin.interval.bounds(estimate, sample.level)
+    found = with_sites(plugin.interval.bounds(estimate, sample.level), sample)
     absent = len(replicates) - len(finite)
     if not absent:
         return found
     said = f"Undefined in {absent:,} of {len(replicates):,} resamples, which are left out."
     return MetricInterval(found.low, found.high, " ".join(filter(None, [said, found.note])), found.method)
+
+
+def undrawn(sample: Sample) -> MetricInterval:
+    """What stands instead of an interval where every draw is the data."""
+    return MetricInterval(note=UNDRAWN if sample.sites is None else ONE_SITE)
+
+
+def with_sites(bounds: MetricInterval, sample: Sample) -> MetricInterval:
+    """The interval with a sentence on whole sites where they are few."""
+    if sample.sites is None or sample.sites > _FEW or bounds.low is None:
+        return bounds
+    return replace(bounds, note=" ".join(filter(None, [bounds.note, FEW_SITES.format(sites=sample.sites)])))
 
 
 def _of_units(influence: _Values, sample: Sample) -> _Values | None:
@@ -129,20 +150,23 @@ def mean_interval(
     found = None
     if plugin.own_interval is not None and is_drawn(sample.counts) and np.isfinite(drawn).any():
         draws = Draws(sample.counts, sample.units, sample.level, float(np.nanstd(drawn)))
-        found = _mean_of_intervals([plugin.own_interval(one, parameters, draws) for one in data])
+        own = _mean_of_intervals([plugin.own_interval(one, parameters, draws) for one in data])
+        found = own and with_sites(own, sample)
     exact = exact_of(plugin, data[0], sample.units)
     if found is None:
         found = interval_of(plugin, value, drawn, sample, influence, exact=exact)
-    return drawn, influence, _of_few(found, sample.fewest) if plugin.own_interval is None else found
+    return drawn, influence, _of_few(found, sample) if plugin.own_interval is None else found
 
 
-def _of_few(bounds: MetricInterval, subjects: int) -> MetricInterval:
+def _of_few(bounds: MetricInterval, sample: Sample) -> MetricInterval:
     """What is left of an interval where the smallest class has so few subjects; exact bounds count pairs themselves."""
-    if bounds.method == "exact" or subjects >= _ENOUGH or bounds.pair is None:
+    if bounds.method == "exact" or sample.fewest >= _ENOUGH or bounds.pair is None:
         return bounds
-    if subjects < 2:
+    if sample.fewest < 2:
         return MetricInterval(note=ALONE)
-    return replace(bounds, note=" ".join(filter(None, [bounds.note, FEW.format(count=subjects)])))
+    if sample.sites is not None:
+        return bounds
+    return replace(bounds, note=" ".join(filter(None, [bounds.note, FEW.format(count=sample.fewest)])))
 
 
 def _mean_of_intervals(found: Sequence[MetricInterval | None]) -> MetricInterval | None:

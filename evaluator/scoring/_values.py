@@ -103,6 +103,12 @@ class Sample:
         """How many units the smallest class has."""
         return fewest(self.units, self.classes)
 
+    @property
+    def sites(self) -> int | None:
+        """How many whole sites are drawn from, None where subjects or cases are: only sites hold several subjects."""
+        units = len(np.unique(self.units))
+        return units if units < len(np.unique(self.subjects)) else None
+
 
 def resample(job: Job, cases: Sequence[str], classes: Sequence[str], salt: str = "") -> Sample:
     """The resamples of `cases`.

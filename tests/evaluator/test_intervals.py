@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from evaluator.manifest import ManifestError
 from evaluator.metrics import DatasetData
+from evaluator.metrics.classification import auroc
 from evaluator.metrics.fairness import INTERVAL_NOTE, GroupComparison
-from evaluator.metrics.influence import of_mean
+from evaluator.metrics.influence import by_unit, of_auroc, of_mean
 from evaluator.metrics.intervals import BCA, FISHER, LOG, LOGIT, NARROW, WIDE, Estimate, freedom
 from evaluator.metrics.own_intervals import Share, mean_of_shares
 from evaluator.metrics.registry import lookup
@@ -90,6 +91,24 @@ def test_degrees_of_freedom_are_those_of_students_t_for_normal_values_and_fewer_
     rare[:4] = [0.2, -0.2, 0.1, -0.1]
     assert freedom(rare) < 8
     assert freedom(np.array([1.0, -1.0])) == 1
+
+
+def test_one_positive_in_the_wrong_place_does_not_widen_a_nearly_perfect_auroc_to_chance():
+    labels = np.arange(50) < 15
+    scores = np.where(labels, 100.0, np.arange(50))
+    scores[0] = 23.5  # below 26 of the 35 negatives
+    moved = of_auroc(labels, scores)
+    value = auroc(labels, scores)
+    assert freedom(moved) < 2.5
+    found = LOGIT.bounds(Estimate(value, np.full(10, value), moved, 50), 0.95)
+    reach = scipy.stats.t(4).ppf(0.975) * np.sqrt((moved**2).sum()) / (value * (1 - value))
+    assert found.low == pytest.approx(scipy.special.expit(scipy.special.logit(value) - reach))
+    sites = by_unit(moved, np.arange(50) % 8)
+    wide = LOGIT.bounds(Estimate(value, np.full(10, value), sites, 8), 0.95)
+    reach = scipy.stats.t(freedom(sites)).ppf(0.975) * np.sqrt((sites**2).sum()) / (value * (1 - value))
+    assert wide.low == pytest.approx(scipy.special.expit(scipy.special.logit(value) - reach)), (
+        "of few sites, as told"
+    )
 
 
 def test_a_symmetrical_mean_has_students_interval():
@@ -223,6 +242,23 @@ def test_whole_sites_may_be_drawn(tmp_path):
         (),
         DRAWS,
     )
+
+
+@pytest.mark.parametrize(
+    ("sites", "said", "bounded"),
+    [
+        ("A", "Whole sites are drawn and all cases are of one, so there is no interval", False),
+        ("AB", "Whole sites are drawn and there are only 2, which tell little of how far sites differ", True),
+        ("ABCD", "Whole sites are drawn and there are only 4,", True),
+        ("ABCDE", None, True),
+    ],
+)
+def test_few_whole_sites_are_said_to_be_few(tmp_path, sites, said, bounded):
+    dataset = drawn_by_site(tmp_path, sites)
+    found = score_board(dataset.challenge, "task1", dataset.save(), dataset.references, dataset.predictions)
+    auroc = found.metrics["auroc"]
+    assert (auroc.low is not None) is bounded
+    assert said in auroc.interval_note if said else "sites are drawn" not in (auroc.interval_note or "")
 
 
 def test_sites_are_not_drawn_where_a_case_has_none(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evaluator.comparison import Entrant, compare_track
-from evaluator.comparison._weights import weight_space
+from evaluator.comparison._weights import nowhere_ahead, weight_space
 from evaluator.ranking import awards_of, explain, rule_digest
 from evaluator.spec import Ranking, load_challenge
 from tests.evaluator import reports
@@ -139,3 +139,33 @@ def test_the_decision_names_how_little_would_change_the_first_prize():
     assert set(found.cases.by_boards) == {"task2"}
     assert f"without {found.cases.subjects} subject" in " ".join(found.sentences())
     assert found.weights is None  # one board alone: no weights would
+
+
+def test_the_change_of_weights_names_the_boards_and_where_none_would_do_it_is_said():
+    found = [
+        Entrant(one.team, {**one.reports, "task2": other.reports["task2"]})
+        for one, other in zip(season(), reversed(season()), strict=True)
+    ]
+    decision = decided(FOMO26.ranking, found)
+    change = decision.weights
+    assert sum(change.change.values()) == pytest.approx(0)
+    assert sum(part for part in change.change.values() if part > 0) == pytest.approx(change.moved)
+    assert decision.first == ("team3",), "task2 has more of the weight"
+    assert change.change["task1"] > 0 > change.change["task2"]
+    moved = f"{change.moved * 100:.1f} %"
+    said = f"if more than {moved} of the weight lay on other boards: {moved} more on task1, {moved} less on task2."
+    assert said in " ".join(decision.sentences())
+    assert not decision.under_any_weights
+    ahead = decided(FOMO26.ranking, season())
+    assert (ahead.weights, ahead.under_any_weights) == (None, True)
+    assert "No weights of the boards would put another eligible team ahead of team0." in ahead.sentences()
+    one_board = decided(FOMO26.ranking, near())
+    assert not one_board.under_any_weights
+
+
+def test_a_rival_that_is_left_out_of_a_board_may_be_ahead_under_some_weights():
+    boards = np.array([[1.0, 2, 3], [1.0, 2, np.nan]])
+    assert nowhere_ahead(boards, 0, [1])
+    assert not nowhere_ahead(boards, 0, [1, 2])
+    assert not nowhere_ahead(boards[:, ::-1], 1, [2])
+    assert not nowhere_ahead(boards, 0, [])
