@@ -85,7 +85,8 @@ class _Dataset:
         if place in self.cases:
             return _means_of_last(self.cases[place][:, order], units - counts)
         gone = self.influence[place][:, order].cumsum(axis=1)[:, counts - 1]
-        after: Values = self.values[place] - (gone * units / (units - counts)).T
+        # ψ of a mean is (x − mean)/√(n(n − 1)); without k values the mean moves by their sum of (x − mean)/(n − k).
+        after: Values = self.values[place] - (gone * np.sqrt(units * (units - 1)) / (units - counts)).T
         return after
 
 
@@ -194,15 +195,16 @@ def _gains(
     own = [columns[number] for number in dataset.columns]
     mine = [names.index(name) for name in dict.fromkeys(column.board for column in own)]
     weights = np.array([ranking.weights.get(name, 0.0) for name in names])[:, None]
-    shares = (weights / (weights * np.isfinite(ranks.boards)).sum(axis=0))[mine]
+    before = ranks.boards[:, [leader, rival]]
+    shares = (weights / (weights * np.isfinite(before)).sum(axis=0))[mine]
     units = dataset.influence.shape[2]
     counts = np.unique(np.geomspace(1, max(1, units // 2), _STEPS).astype(int))
     signs = np.array([1 if column.higher_is_better else -1 for column in own])
     gains: dict[int, tuple[float, _Numbers]] = {}
     for order in _orders(dataset.influence * signs[:, None, None], leader, rival):
         after = rank_values(ranking, own, rounded(ranking, dataset.without(order, counts))).boards
-        moved = (np.nan_to_num(after - ranks.boards[mine]) * shares).sum(axis=1)
-        for count, gain in zip(counts.tolist(), moved[:, rival] - moved[:, leader], strict=True):
+        moved = (np.nan_to_num(after[..., [leader, rival]] - before[mine]) * shares).sum(axis=1)
+        for count, gain in zip(counts.tolist(), moved[:, 1] - moved[:, 0], strict=True):
             if count not in gains or gain < gains[count][0]:
                 gains[count] = (float(gain), order)
     return gains

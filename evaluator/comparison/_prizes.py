@@ -63,10 +63,10 @@ def decide(
     shift, left_out, settled = None, None, False
     if len(first) == 1:
         rivals = [team for team in order if may_win[team] and team not in first]
-        nearest = [team for team in rivals if eligible[team]]
-        settled = nowhere_ahead(ranks.boards, first[0], nearest)
+        nearest = [team for team in rivals if eligible[team]][:_RIVALS]
+        settled = nowhere_ahead(ranks.boards, first[0], rivals)
         shift = _shift(ranking, table, ranks, first[0], rivals)
-        left_out = _left_out(ranking, table, entrants, digests, first[0], nearest[:_RIVALS], may_win)
+        left_out = _left_out(ranking, table, entrants, digests, first[0], nearest, may_win)
     return PrizeDecision(
         shared_within="winner_set" if shares else None,
         awards=tuple(
