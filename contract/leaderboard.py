@@ -186,8 +186,8 @@ class CaseChangeOut(Answer):
     team: str
     subjects: int
     by_boards: dict[str, int]
-    units: dict[str, str]
-    exact: bool
+    units: Annotated[dict[str, str], Older({})]
+    exact: Annotated[bool, Older(False)]
 
 
 class DecisionOut(Answer):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from rich.text import Text
 
-from evaluator.cli._folding import Column, Folding
+from evaluator.cli._folding import FoldedColumn, Folding
 from evaluator.comparison import MetricTests, RankLead, TrackComparison
 from evaluator.spec import Board
 from evaluator.terminal import Console
@@ -34,17 +34,17 @@ def print_comparison(
 def _places(track: str, comparison: TrackComparison) -> Folding:
     level, rows = f"{comparison.level:.0%}", comparison.overall
     columns = [
-        Column("#", [Text(str(row.place), style="bold") for row in rows]),
-        Column("team", [row.team for row in rows], "left"),
-        Column(
+        FoldedColumn("#", [Text(str(row.place), style="bold") for row in rows]),
+        FoldedColumn("team", [row.team for row in rows], "left"),
+        FoldedColumn(
             f"{level}\nof all", [Text(_span(row.low, row.high), "bold" if row.winner else "") for row in rows]
         ),
-        Column(f"{level}\nalone", [_span(row.alone_low, row.alone_high) for row in rows]),
-        Column("top 3", [row.among_three or "–" for row in rows]),
-        Column("group", ["–" if row.group is None else str(row.group) for row in rows]),
-        Column("resampled", [_span(row.range_low, row.range_high) for row in rows]),
-        Column("first\nin", [_count(row.first, comparison.replicates) for row in rows]),
-        Column("top 3\nin", [_count(row.top3, comparison.replicates) for row in rows]),
+        FoldedColumn(f"{level}\nalone", [_span(row.alone_low, row.alone_high) for row in rows]),
+        FoldedColumn("top 3", [row.among_three or "–" for row in rows]),
+        FoldedColumn("group", ["–" if row.group is None else str(row.group) for row in rows]),
+        FoldedColumn("resampled", [_span(row.range_low, row.range_high) for row in rows]),
+        FoldedColumn("first\nin", [_count(row.first, comparison.replicates) for row in rows]),
+        FoldedColumn("top 3\nin", [_count(row.top3, comparison.replicates) for row in rows]),
     ]
     title = Text(f"{track} track: how sure the places are", style="bold")
     return Folding(columns, keys=2, title=title, caption=_caption(comparison))
@@ -124,16 +124,16 @@ def _tests(boards: Mapping[str, Board], comparison: TrackComparison) -> Folding:
     apart = [sum(pair.apart(comparison.level) for pair in tests.pairs) for tests in shown]
     alone = [sum(pair.adjusted <= 1 - comparison.level for pair in tests.pairs) for tests in shown]
     columns = [
-        Column("board", [name for name, *_ in tested], "left"),
-        Column("metric", [title for _, title, _ in tested], "left"),
-        Column("test", [tests.test or "" for tests in shown], "left"),
-        Column("units", [str(tests.units) for tests in shown]),
-        Column(
+        FoldedColumn("board", [name for name, *_ in tested], "left"),
+        FoldedColumn("metric", [title for _, title, _ in tested], "left"),
+        FoldedColumn("test", [tests.test or "" for tests in shown], "left"),
+        FoldedColumn("units", [str(tests.units) for tests in shown]),
+        FoldedColumn(
             "pairs\ntold\napart",
             [f"{found} of {len(tests.pairs)}" for found, tests in zip(apart, shown, strict=True)],
         ),
-        Column("in the\nmetric\nalone", [str(found) for found in alone]),
-        Column("groups", [_groups(tests) for tests in shown], "left", long=True),
+        FoldedColumn("in the\nmetric\nalone", [str(found) for found in alone]),
+        FoldedColumn("groups", [_groups(tests) for tests in shown], "left", long=True),
     ]
     caption = (
         "p-values after Holm's correction over all pairs of all metrics of the track, by which groups go, too; "

@@ -11,7 +11,7 @@ from rich.text import Text
 
 
 @dataclass(frozen=True)
-class Column:
+class FoldedColumn:
     """A heading and a cell for each row. long: prose, which takes several lines where it has to."""
 
     heading: str | Text
@@ -27,7 +27,7 @@ class Folding:
     styles: of the rows, if any.
     """
 
-    columns: Sequence[Column]
+    columns: Sequence[FoldedColumn]
     keys: int
     title: Text | None = None
     caption: str | None = None
@@ -42,9 +42,9 @@ class Folding:
         if self.caption is not None:
             yield Text(self.caption, style="dim italic")
 
-    def _blocks(self, console: AnyConsole, options: ConsoleOptions) -> list[list[Column]]:
+    def _blocks(self, console: AnyConsole, options: ConsoleOptions) -> list[list[FoldedColumn]]:
         unbounded = options.update(width=10_000)
-        keys, blocks = list(self.columns[: self.keys]), list[list[Column]]()
+        keys, blocks = list(self.columns[: self.keys]), list[list[FoldedColumn]]()
         for column in self.columns[self.keys :]:
             tried = [*(blocks[-1] if blocks else keys), column]
             fits = console.measure(self._table(tried), options=unbounded).maximum <= options.max_width
@@ -54,7 +54,7 @@ class Folding:
                 blocks.append([*keys, column])
         return blocks
 
-    def _table(self, columns: Sequence[Column]) -> Table:
+    def _table(self, columns: Sequence[FoldedColumn]) -> Table:
         table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         for number, column in enumerate(columns):
             may_wrap = column.long or number < self.keys

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
-from evaluator.cli._folding import Column, Folding
+from evaluator.cli._folding import FoldedColumn, Folding
 from evaluator.comparison import PlaceWarning
 from evaluator.ranking import Standing, Standings, for_nobody
 from evaluator.spec import Board, Challenge
@@ -30,12 +30,12 @@ def print_standings(
 def _table(spec: Challenge, track: str, standings: Sequence[Standing]) -> Folding:
     prizes = [standing.prize or "" for standing in standings]
     columns = [
-        Column("#", [_place(standing) for standing in standings]),
-        Column("team", [_name(standing) for standing in standings], "left"),
-        Column("overall", [_overall(standing) for standing in standings]),
-        *([Column("prize", prizes, "left")] if any(prizes) else []),
+        FoldedColumn("#", [_place(standing) for standing in standings]),
+        FoldedColumn("team", [_name(standing) for standing in standings], "left"),
+        FoldedColumn("overall", [_overall(standing) for standing in standings]),
+        *([FoldedColumn("prize", prizes, "left")] if any(prizes) else []),
         *(
-            Column(_heading(spec, name, board), [_board_cell(standing, name) for standing in standings])
+            FoldedColumn(_heading(spec, name, board), [_board_cell(standing, name) for standing in standings])
             for name, board in spec.boards.items()
             if any(_scored(standing, name) for standing in standings)
         ),

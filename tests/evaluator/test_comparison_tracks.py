@@ -418,7 +418,7 @@ def test_twins_tie_and_groups_name_their_teams_by_value():
     assert (lead.tie, lead.low, lead.high) == (True, 0, 0)
     assert not found.leads[0].tie
     told = Console(file=io.StringIO(), width=200)
-    print_comparison(told, "open", compare(twins[1:]))
+    print_comparison(told, FOMO26.boards, "open", compare(twins[1:]))
     assert "a twin and team1 tie in mean rank, whatever the test cases." in told.file.getvalue()
     tests = compare(
         [Entrant(f"z{one.team}" if one.team == "team0" else one.team, one.reports) for one in entrants()]
