@@ -158,6 +158,7 @@ WORLDS = {
     "auroc 0.65": World("auroc", _scores(0.65)),
     "auroc 0.80": World("auroc", _scores(0.80)),
     "auroc 0.95": World("auroc", _scores(0.95)),
+    "auroc 0.98": World("auroc", _scores(0.98)),
     "auprc": World("auprc", _scores(0.80)),
     "balanced_accuracy": World("balanced_accuracy", _calls(0.80)),
     "f1": World("f1", _calls(0.80)),

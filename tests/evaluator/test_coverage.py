@@ -60,6 +60,7 @@ def test_every_metric_of_whole_datasets_and_of_cases_is_simulated():
     ("name", "design"),
     [
         ("auroc 0.95", Design(80, sites=8, share=0.2)),
+        ("auroc 0.98", Design(50, share=0.3)),
         ("dice, 85 % of them 0", Design(25, sites=10)),
         ("mae, heavy tails", Design(25, sites=4)),
         ("rmse", Design(25)),
