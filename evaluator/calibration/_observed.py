@@ -228,13 +228,19 @@ class _Parts:
 
     @property
     def classes(self) -> int:
-        """How many there are; 0 where labels are none."""
-        reads = self.plugin.compared(self.bound.parameters)[0].reads
-        if reads not in ("binary", "classes"):
-            return 0
-        if self.report.extras.probe is not None:
-            return len(self.report.extras.probe.classes)
-        return len(getattr(self.challenge.tasks[self.board.task].output, "classes", (0, 1)))
+        return classes_of(self.challenge, self.report, self.bound)
+
+
+def classes_of(challenge: Challenge, report: Report, bound: BoundMetric) -> int:
+    """How many classes a metric of a report tells apart; 0 where labels are none."""
+    if isinstance(bound.plugin, CaseMetric):
+        return 0
+    if bound.plugin.compared(bound.parameters)[0].reads not in ("binary", "classes"):
+        return 0
+    if report.extras.probe is not None:
+        return len(report.extras.probe.classes)
+    task = challenge.tasks[challenge.boards[report.board].task]
+    return len(getattr(task.output, "classes", (0, 1)))
 
 
 def _of_dataset(parts: _Parts, told: Sequence[str]) -> Like | str:
