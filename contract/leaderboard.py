@@ -168,7 +168,7 @@ class AwardOut(Answer):
 class WeightChangeOut(Answer):
     """The smallest change of weights from which on `team` is first among the eligible.
 
-    moved: the part of the whole weight that lies on other boards than declared. weights: by board, parts of 1.
+    moved: the part of the weight of boards with ranks that lies on others than declared. weights: by board, parts of 1.
     """
 
     team: str
@@ -177,11 +177,17 @@ class WeightChangeOut(Answer):
 
 
 class CaseChangeOut(Answer):
-    """Subjects without whom `team` is first among the eligible; fewer may do. by_boards: how many of which boards."""
+    """Subjects without whom `team` is first among the eligible; fewer may do.
+
+    subjects: how many, or how many cases or sites, where these are drawn. by_boards: how many of which boards; units:
+    of what ("subject", "case" or "site"). exact: all values without them are known; else some only to first order.
+    """
 
     team: str
     subjects: int
     by_boards: dict[str, int]
+    units: Annotated[dict[str, str], Older({})]
+    exact: Annotated[bool, Older(False)]
 
 
 class DecisionOut(Answer):
@@ -189,7 +195,8 @@ class DecisionOut(Answer):
 
     shared_within: "winner_set" where the `candidates`, the eligible teams that no other eligible one is surely ahead
     of, share the prizes of the first places. first: the eligible teams with the best place. weights and cases: how
-    little would give the first prize to another; None where it is shared, nothing would, or nothing is known to.
+    little would put another eligible team first, alone, and give it the first prize where the candidates do not share
+    that; None where several are first, nothing would, or nothing is known to.
     sentences: all of this for people.
     """
 
@@ -207,8 +214,8 @@ class WarningOut(Answer):
 
     kind: "uninformative", fairness is ranked although what it compares is not shown to be better than chance;
     "not_scored", it has no value for that; "chance", the groups of a team differ by no more than chance gives;
-    "one_seed", a single seed of the probe decides. metrics: none where it is the whole board. teams: of which it holds;
-    none where of all. sentence: all of this for people.
+    "one_seed", a single seed of the probe decides; "few_sites", whole sites were drawn, and few. metrics: none where it
+    is the whole board. teams: of which it holds; none where of all. sentence: all of this for people.
     """
 
     kind: str

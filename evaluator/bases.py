@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evaluator.digests import metric_digest, same_values
-from evaluator.metrics.registry import is_built_in, lookup
 from evaluator.resampling import DRAWS
-from evaluator.spec import Challenge, Kind, Metric
+from evaluator.scoring import parameters_of, same_setting
+from evaluator.spec import Challenge
 
 Base = Mapping[str, Any]
 
@@ -41,25 +41,12 @@ def scoring_base(challenge: Challenge, board: str) -> dict[str, Any]:
     metrics = {
         key: {
             "metric": metric.metric,
-            "parameters": _parameters(metric, kind),
+            "parameters": parameters_of(metric, kind),
             "code": metric_digest(metric, kind.name),
         }
         for key, metric in spec.metrics.items()
     }
     return base | {"metrics": metrics, "draws": DRAWS}
-
-
-def _parameters(metric: Metric, kind: Kind) -> dict[str, Any]:
-    """Of a built-in metric with its defaults; the code of others is not asked: it may be older than its files."""
-    given = metric.parameters
-    chosen, own = kind.split(given)
-    if not is_built_in(metric.metric):
-        return given
-    try:
-        parsed: dict[str, Any] = lookup(metric.metric).parse(own).model_dump(mode="json")
-    except ValueError:  # an older file, which this version would refuse
-        return given
-    return parsed | chosen
 
 
 def run_differences(then: Base, now: Base) -> list[str]:
@@ -105,7 +92,7 @@ def stale_metrics(then: Base | None, now: Base) -> list[str]:
         for key, new in now["metrics"].items()
         if key in old
         and old[key]["metric"] == new["metric"]
-        and _same(old[key]["parameters"], new["parameters"])
+        and same_setting(old[key]["parameters"], new["parameters"])
         and _is_other_code(old[key], new)
     ]
 
@@ -132,23 +119,12 @@ def _fields(place: str, old: Base, new: Base) -> list[str]:
 
 
 def _changed(name: str, old: object, new: object) -> str:
-    return "" if _same(old, new) else name
-
-
-def _same(old: object, new: object) -> bool:
-    """Whether both say the same; a database may give a float back as a whole number, which is not as exact."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        return old.keys() == new.keys() and all(_same(value, new[key]) for key, value in old.items())
-    if isinstance(old, list) and isinstance(new, list):
-        return len(old) == len(new) and all(map(_same, old, new))
-    if isinstance(old, int) and isinstance(new, float):
-        return float(old) == new
-    return old == new
+    return "" if same_setting(old, new) else name
 
 
 def _told(name: str, old: object, new: object) -> str:
     """A field with its old and new value where these are short."""
-    if _same(old, new):
+    if same_setting(old, new):
         return ""
     words = f"{name} {_short(old)} → {_short(new)}"
     return words if len(words) <= 80 else name

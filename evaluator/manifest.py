@@ -178,10 +178,11 @@ class ReferenceMap:
 
 @dataclass(frozen=True)
 class References:
-    """The references of a manifest's cases."""
+    """The references of a manifest's cases. others: the lines of references.csv that are of no case of it."""
 
     directory: Path
     rows: Mapping[str, Reference]
+    others: tuple[int, ...] = ()
 
     def label(self, case: str, output: Output) -> Value:
         """The perfect output for the label of a case; the labels of the output's kind are cells of the table.
@@ -192,6 +193,8 @@ class References:
         row, labels = self.rows[case], kind_of(output.kind).labels
         if not isinstance(labels, Cells):
             raise TypeError(f"labels of the kind {output.kind} are no cells")
+        if row.label is None and row.line is None:
+            raise ManifestError(f"there is no references.csv in {self.directory}; labels stand there")
         if row.label is None:
             raise ManifestError(f"{row.place}: the case has no label")
         try:
@@ -237,7 +240,8 @@ def load_references(directory: Path, manifest: Manifest) -> References:
             f"{path.name}: {len(lacking)} of {len(manifest.cases)} cases of the manifest have no row, "
             f"the first is entry {lacking[0]}"
         )
-    return References(directory, {case: rows[case] for case in manifest.names})
+    others = sorted(rows[case].line or 0 for case in rows.keys() - {*manifest.names})
+    return References(directory, {case: rows[case] for case in manifest.names}, tuple(others))
 
 
 def _subject(case: str) -> str:

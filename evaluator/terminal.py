@@ -74,14 +74,16 @@ def harmless_json(text: str) -> str:
 class Console(rich.Console):
     """A console that prints text as it stands: no markup, no emoji by name, no links, nothing but `harmless` text.
 
-    Colours come from `style=` and from `Text`. What is no terminal has room for whole rows unless COLUMNS says
-    otherwise.
+    Colours come from `style=` and from `Text`. What is no terminal has `file_width` columns, room for whole rows,
+    unless COLUMNS says otherwise.
     """
 
-    def __init__(self, *, stderr: bool = False, width: int | None = None, **more: Any) -> None:
+    def __init__(
+        self, *, stderr: bool = False, width: int | None = None, file_width: int = _WIDE, **more: Any
+    ) -> None:
         stream = sys.stderr if stderr else sys.stdout
         known = stream.isatty() or "COLUMNS" in os.environ
-        wide = width if width is not None else None if known else _WIDE
+        wide = width if width is not None else None if known else file_width
         super().__init__(stderr=stderr, width=wide, highlight=False, markup=False, emoji=False, **more)
 
     def render(

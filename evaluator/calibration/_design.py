@@ -72,4 +72,4 @@ class Design:
         sites = stream.integers(self.sites, size=self.subjects[-1] + 1)[self.subjects]
         pooled = pooled_strata(units, list(zip(sites.tolist(), strata, strict=True)), strata)
         counts = draw_counts(units, pooled, resamples=resamples, digest=str(stream.integers(2**40)))
-        return Sample(counts, unit_numbers(units), level, self.subjects)
+        return Sample(counts, unit_numbers(units), level, self.subjects, unit_numbers(strata))

@@ -1,6 +1,5 @@
 """What was promised and how often it held, as tables."""
 
-import sys
 from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -46,7 +45,7 @@ _NEARLY_TIED = (
 
 def print_calibration(found: CalibrationFile) -> None:
     """A row for each metric, over all its teams, and for each set of places."""
-    console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
+    console = Console(file_width=_FILE_WIDTH)
     pooled = by_metric(found.intervals)
     if pooled:
         datasets = found.intervals[0].datasets

@@ -10,6 +10,7 @@ import typer
 from evaluator.calibration import CalibrationFile, calibrate, steps_of
 from evaluator.cli._calibrated import print_calibration
 from evaluator.cli._ending import ended
+from evaluator.cli._files import refuse_unwritable
 from evaluator.cli._progress import progress
 from evaluator.comparison import Entrant, read_entrants, read_report
 from evaluator.metrics.registry import UnknownMetric
@@ -53,6 +54,7 @@ def calibrate_command(
     wrong, 3 in one of the reports a metric failed (score that entry again).
     """
     try:
+        refuse_unwritable("--json", json_file)
         spec = load_challenge(challenge, overlay)
         sizes = _sizes(classes or [], spec)
         entrants, places = _entrants(spec, reports)

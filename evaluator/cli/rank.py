@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
 
 from evaluator.cli._certainty import print_comparison
 from evaluator.cli._ending import ended
+from evaluator.cli._files import refuse_no_directory, refuse_unwritable
 from evaluator.cli._lacking import lacking
+from evaluator.cli._standings import print_standings
 from evaluator.comparison import (
     ComparisonFile,
     Entrant,
@@ -32,17 +31,14 @@ from evaluator.metrics.registry import UnknownMetric
 from evaluator.ranking import (
     RankingError,
     ScorerFailed,
-    Standing,
     Standings,
     explain,
     rank,
     read_rows,
     rule_digest,
 )
-from evaluator.spec import Board, Challenge, SpecError, load_challenge
+from evaluator.spec import Challenge, SpecError, load_challenge
 from evaluator.terminal import Console, harmless_json, say
-
-_FILE_WIDTH = 200  # a table in a file or pipe is not squeezed into 80 columns
 
 
 def rank_command(
@@ -87,6 +83,8 @@ def rank_command(
     if reports is None and (comparison_file or challenger):
         raise typer.BadParameter("--comparison and --challenger need --reports")
     try:
+        refuse_unwritable("--comparison", comparison_file)
+        refuse_no_directory("--challenger", challenger)
         spec = load_challenge(challenge, overlay)
         result = _result(spec, scores, reports)
         _write(spec, result, comparison_file, challenger)
@@ -192,71 +190,7 @@ def _print(spec: Challenge, result: _Result, *, explained: bool, ranked: bool, a
     if explained:
         say("\n".join([*result.rule.sentences, f"Rule {result.rule.digest}"]))
     if ranked:
-        print_standings(spec, result.standings, result.warnings(spec))
-        console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
+        console = Console()
+        print_standings(console, spec, result.standings, result.warnings(spec))
         for track, comparison in (result.comparison or {}).items():
-            print_comparison(console, track, comparison)
-
-
-def print_standings(
-    spec: Challenge, standings: Standings, warnings: Mapping[str, Sequence[PlaceWarning]]
-) -> None:
-    """One table per track: place, team, and per board its rank above the values it comes from; warnings below."""
-    if not standings.tracks:
-        say("There are no scores to rank.")
-    wide = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
-    for track, ranked in standings.tracks.items():
-        wide.print(_table(spec, track, ranked))
-        for warning in warnings.get(track, ()):
-            wide.print(Text(f"Warning: {warning.sentence()}", style="yellow"))
-
-
-def _table(spec: Challenge, track: str, standings: Sequence[Standing]) -> Table:
-    title = Text.assemble((spec.title, "bold"), f" · {track} track")
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption_justify="left")
-    table.caption = _caption(standings)
-    prizes = any(standing.prize for standing in standings)
-    table.add_column("#", justify="right")
-    table.add_column("team")
-    shown = {
-        name: board
-        for name, board in spec.boards.items()
-        if any(_scored(standing, name) for standing in standings)
-    }
-    for name, board in shown.items():
-        weight = spec.ranking.weights[name] / sum(spec.ranking.weights.values())
-        heading = Text.assemble(f"{name} · {weight:.0%}", ("\n" + " / ".join(board.metrics), "dim"))
-        table.add_column(heading, justify="right")
-    table.add_column("overall", justify="right")
-    if prizes:
-        table.add_column("prize")
-    for standing in standings:
-        prize = [Text(standing.prize or "")] if prizes else []
-        table.add_row(*_cells(standing, shown), *prize, style="italic" if standing.baseline else None)
-    return table
-
-
-def _cells(standing: Standing, boards: Mapping[str, Board]) -> list[Text]:
-    place = "–" if standing.placement is None else str(standing.placement)
-    name = standing.team + (" (baseline)" if standing.baseline else "") + ("" if standing.eligible else " †")
-    overall = "–" if standing.overall is None else f"{standing.overall:.2f}"
-    return [
-        Text(place, style="bold green" if standing.placement == 1 else "bold"),
-        Text(name),
-        *(_board_cell(standing, board) for board in boards),
-        Text(overall, style="bold"),
-    ]
-
-
-def _board_cell(standing: Standing, board: str) -> Text:
-    place = standing.task_ranks[board]
-    values = " / ".join("–" if value is None else f"{value:.3f}" for value in standing.values[board].values())
-    return Text.assemble("–" if place is None else f"{place:g}", ("\n" + values, "dim"))
-
-
-def _scored(standing: Standing, board: str) -> bool:
-    return any(value is not None for value in standing.values[board].values())
-
-
-def _caption(standings: Sequence[Standing]) -> str | None:
-    return "† not eligible for prizes" if any(not standing.eligible for standing in standings) else None
+            print_comparison(console, spec.boards, track, comparison)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from evaluator.calibration import CalibrationFile
 from evaluator.cli._ending import ended
+from evaluator.cli._files import refuse_no_file, refuse_unwritable
 from evaluator.comparison import read_entrants
 from evaluator.metrics.registry import UnknownMetric
 from evaluator.ranking import RankingError, ScorerFailed
@@ -43,6 +44,7 @@ def report_command(
     them a metric failed (score that entry again).
     """
     try:
+        refuse_unwritable("--out", out)
         spec = load_challenge(challenge, overlay)
         entrants = read_entrants(spec, reports)
         measured = None if calibration is None else _calibration(calibration)
@@ -62,6 +64,7 @@ def report_command(
 
 
 def _calibration(path: Path) -> CalibrationFile:
+    refuse_no_file("--calibration", path, "`calibrate --json`")
     try:
         return CalibrationFile.model_validate_json(path.read_bytes())
     except ValidationError as error:

@@ -12,9 +12,11 @@ from rich.text import Text
 
 from evaluator import outputs
 from evaluator.cli._ending import ended
+from evaluator.cli._files import refuse_unwritable
+from evaluator.cli._given import left_aside, refuse_no_outputs, refuse_other_inputs
 from evaluator.cli._progress import Advance, progress
 from evaluator.interval_methods import CALLED
-from evaluator.manifest import Manifest, ManifestError, load_manifest
+from evaluator.manifest import Manifest, ManifestError, load_manifest, load_references
 from evaluator.scoring import MetricReport, ReadOutput, Report, ScoringError, score_outputs
 from evaluator.spec import Board, Maps, SpecError, Task, load_challenge
 from evaluator.terminal import Console, harmless_json, say
@@ -55,6 +57,7 @@ def score_command(
     file or the dataset is wrong, 3 a metric that is not built in failed (the report has the others).
     """
     try:
+        refuse_unwritable("--json", report_file)
         spec = load_challenge(challenge, overlay)
         cases = load_manifest(manifest)
         if board not in spec.boards:
@@ -62,6 +65,9 @@ def score_command(
         if not predictions.is_dir():
             raise ScoringError(f"{predictions}: there is no such directory")
         task = spec.tasks[spec.boards[board].task]
+        refuse_other_inputs(task, cases, manifest)
+        refuse_no_outputs(task, cases, predictions)
+        say(*left_aside(task, cases, load_references(references, cases), predictions), err=True)
         with progress(f"Scoring {board}", len(cases.cases)) as advance:
             read = _checked(task, cases, references, predictions, advance)
             report = score_outputs(spec, board, cases, references, read, cache=cache)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluator.comparison._entrants import Entrant
+from evaluator.comparison._seeds import seeds_influence
+from evaluator.metrics.intervals import freedom
 from evaluator.ranking import Column, Table, Values
 from evaluator.resampling import seed_of
 from evaluator.scoring import MetricReport
@@ -42,7 +44,9 @@ def errors_of(
 
     A dataset's columns have theirs from influence values, where all have some that speak of what is ranked: sums of
     them with normal multipliers, the same for every team and board. Else they are the replicates less their mean. Both
-    are stretched to the tails of Student's t, as a standard error is itself estimated from the subjects.
+    are stretched to the tails of Student's t, as a standard error is itself estimated: from the subjects, of whom few
+    may make most of it, and from the seeds of a probe. Where resamples vary more than influence values say, as with
+    subjects of very different numbers of sessions, the errors are as large as theirs.
 
     Args:
         ranking: the rule.
@@ -57,18 +61,19 @@ def errors_of(
     by_influence = influence_of(ranking, table, entrants, digests)
     for digest in dict.fromkeys(digests.values()):
         if digest in by_influence:
-            lengths = {rows.shape[1] for rows in by_influence[digest].values()}
-            multipliers = {units: _multipliers(digest, units, draws) for units in lengths}
             for column, rows in by_influence[digest].items():
-                errors[:, column] = multipliers[rows.shape[1]] @ rows.T
+                wider = 1.0 if replicates is None else _spread(rows, replicates[:, column])
+                errors[:, column] = influence_errors(digest, wider * rows, draws)
             continue
-        for column in _of_dataset(table, digests, digest):
+        columns = _of_dataset(table, digests, digest)
+        units = _units(table, columns, entrants)
+        for column in columns:
             own = None if replicates is None else _deviations(table, column, entrants, replicates)
             if own is None:
                 unknown.append(table.columns[column])
                 continue
             resampled.append(table.columns[column])
-            errors[:, column] = own * _stretch(digest, _cases(table, column, entrants), draws)
+            errors[:, column] = own * _stretch(digest, _freedom(table, column, entrants, own, units), draws)
     return Errors(errors, tuple(unknown), tuple(resampled))
 
 
@@ -145,19 +150,69 @@ def _deviations(table: Table, number: int, entrants: Sequence[Entrant], replicat
     return np.where(known, rows - means, 0)
 
 
-def _cases(table: Table, number: int, entrants: Sequence[Entrant]) -> int:
-    board = table.columns[number].board
-    return max(len(entrant.reports[board].cases) for entrant in entrants if board in entrant.reports)
+def _freedom(table: Table, number: int, entrants: Sequence[Entrant], drawn: Values, units: int) -> float:
+    """Degrees of freedom of the spread of replicates, of cases and of a probe's seeds (Satterthwaite's)."""
+    scored = _scored(table, number, entrants)
+    vectors = [np.array(metric.influence) for metric in scored.values() if metric.influence]
+    known = len(vectors) == len(scored) and len({len(vector) for vector in vectors}) == 1
+    of_cases = pair_freedom(np.array(vectors)) if known else max(units - 1.0, 1.0)
+    seeds = seeds_influence(table.columns[number], table.teams, entrants)
+    whole = float(np.median(drawn.var(axis=0)[list(scored)]))
+    if seeds is None or seeds.shape[1] < 2 or whole <= 0:
+        return of_cases
+    added = min(float(np.median((seeds**2).sum(axis=1)[list(scored)])), whole)
+    found: float = whole**2 / ((whole - added) ** 2 / of_cases + added**2 / (seeds.shape[1] - 1))
+    return found
 
 
-def _multipliers(digest: str, units: int, draws: int) -> Values:
-    stream = np.random.Generator(np.random.PCG64(seed_of(f"{digest} multipliers of {units}")))
-    return stream.standard_normal((draws, units)) * _stretch(digest, units, draws)
+def _units(table: Table, columns: Sequence[int], entrants: Sequence[Entrant]) -> int:
+    """How many subjects or sites are drawn of a dataset: as many as have influence values, else its cases."""
+    scored = [metric for number in columns for metric in _scored(table, number, entrants).values()]
+    boards = {table.columns[number].board for number in columns}
+    known = max((len(metric.influence) for metric in scored if metric.influence), default=0)
+    return known or max(
+        (
+            len(report.cases)
+            for entrant in entrants
+            for board, report in entrant.reports.items()
+            if board in boards
+        ),
+        default=0,
+    )
 
 
-def _stretch(digest: str, units: int, draws: int) -> Values:
-    """What makes normal draws those of Student's t with units − 1 degrees of freedom, (draws, 1)."""
-    if units < 2:
-        return np.ones((draws, 1))
-    stream = np.random.Generator(np.random.PCG64(seed_of(f"{digest} degrees of freedom of {units}")))
-    return np.sqrt(units / stream.chisquare(units - 1, size=(draws, 1)))
+def influence_errors(digest: str, rows: Values, draws: int) -> Values:
+    """Errors (draws, teams) from influence values (teams, units): paired, with the tails of what few units tell."""
+    stream = np.random.Generator(np.random.PCG64(seed_of(f"{digest} multipliers of {rows.shape[1]}")))
+    moved: Values = stream.standard_normal((draws, rows.shape[1])) @ rows.T
+    return moved * _stretch(digest, pair_freedom(rows), draws)
+
+
+def pair_freedom(rows: Values) -> float:
+    """The degrees of freedom of differences between teams by their influence values, (teams, units): the median one.
+
+    Of fewer than two teams that differ, units − 1.
+    """
+    one, other = np.triu_indices(len(rows), 1)
+    apart = rows[one] - rows[other]
+    apart = apart[np.abs(apart).max(axis=1, initial=0) > 0]
+    if not len(apart):
+        return float(max(rows.shape[1] - 1, 1))
+    return float(np.median(freedom(apart)))
+
+
+def _spread(rows: Values, replicates: Values) -> float:
+    """By how much replicates (draws, teams) vary more than influence values say, in the median team; at least 1."""
+    said, drawn = np.sqrt((rows**2).sum(axis=1)), np.full(len(rows), np.nan)
+    known = (np.isfinite(replicates).sum(axis=0) > 1) & (said > 0)
+    drawn[known] = np.nanstd(replicates[:, known], axis=0) / said[known]
+    return max(float(np.median(drawn[known])), 1.0) if known.any() else 1.0
+
+
+def _stretch(digest: str, degrees: float, draws: int) -> Values:
+    """What makes normal draws those of Student's t, (draws, 1); draws of one dataset are stretched alike."""
+    from scipy.special import gammaincinv  # scipy takes as long to import as a case takes to score
+
+    stream = np.random.Generator(np.random.PCG64(seed_of(f"{digest} degrees of freedom")))
+    chance = stream.random((draws, 1))
+    return np.asarray(np.sqrt(degrees / (2 * gammaincinv(degrees / 2, chance))))

@@ -59,7 +59,8 @@ def _published(
     apart[pairs] = in_track <= 1 - level
     ranked = table.ranked_values(ranking)[number]
     higher = ranked_columns(ranking, table.columns)[number].higher_is_better
-    groups = tie_groups(-ranked if higher else ranked, apart | apart.T)
+    losses = -ranked if higher else ranked
+    groups = tie_groups(losses, apart | apart.T)
     better = tested.superiority
     columns: dict[str, list[Any]] = {
         "teams": [(table.teams[one], table.teams[other]) for one, other in zip(*pairs, strict=True)],
@@ -77,9 +78,9 @@ def _published(
         units=tested.units,
         scale=tested.scale,
         groups={
-            team: int(group)
-            for team, group, value in zip(table.teams, groups, values, strict=True)
-            if np.isfinite(value)
+            table.teams[team]: int(groups[team])
+            for team in np.argsort(losses, kind="stable").tolist()
+            if np.isfinite(values[team])
         },
         pairs=tuple(
             PairTest(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)

@@ -71,3 +71,8 @@ def kendall_tau(places: Places, reference: Places) -> Values:
         with np.errstate(invalid="ignore", divide="ignore"):
             taus[start : start + 256] = signs @ full / np.sqrt(untied)
     return taus
+
+
+def first_among(places: Places, chosen: npt.NDArray[np.bool_]) -> list[int]:
+    """The numbers of those with the best place among the chosen teams, of whom there is one or more."""
+    return np.flatnonzero(chosen & (places == places[chosen].min())).tolist()

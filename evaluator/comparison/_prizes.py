@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
-from evaluator.comparison._entrants import Entrant
+from evaluator.comparison._entrants import Entrant, bootstraps_of
 from evaluator.comparison._errors import influence_of
-from evaluator.comparison._fewest import Departure, fewest_left_out
+from evaluator.comparison._fewest import fewest_left_out
+from evaluator.comparison._places import first_among
 from evaluator.comparison._published import (
     CaseChange,
     CertainPlaces,
@@ -17,11 +19,11 @@ from evaluator.comparison._published import (
     WeightChange,
 )
 from evaluator.comparison._rank_sets import RankSets
-from evaluator.comparison._weights import Shift, least_shift
+from evaluator.comparison._weights import nowhere_ahead, shift_to_another
 from evaluator.ranking import Ranks, Standing, Table, awards_of
-from evaluator.spec import Ranking
+from evaluator.spec import Bootstrap, Ranking
 
-_RIVALS = 5  # of whom it is asked how few subjects would put them first
+_RIVALS = 5  # that are helped to overtake the first by leaving out subjects
 
 
 def decide(
@@ -43,7 +45,8 @@ def decide(
         digests: by board, the digest of its dataset.
     """
     by_team = {entrant.team: entrant for entrant in entrants}
-    eligible = np.array([by_team[team].eligible for team in table.teams]) & np.isfinite(ranks.overall)
+    may_win = np.array([by_team[team].eligible for team in table.teams])
+    eligible = may_win & np.isfinite(ranks.overall)
     if not ranking.prizes_of_places or not eligible.any():
         return None
     ahead = None if sets is None else sets.ahead[np.ix_(eligible, eligible)]
@@ -55,13 +58,15 @@ def decide(
     shares = ranking.shares_within_winners
     prizes = () if shares and ahead is None else ranking.prizes_of_places
     awards = awards_of(prizes, ranks.places, eligible, winners if shares else None)
-    first = np.flatnonzero(eligible & (ranks.places == ranks.places[eligible].min()))
+    first = first_among(ranks.places, eligible)
     order = sorted(range(len(table.teams)), key=lambda team: (ranks.places[team], table.teams[team]))
-    rivals = [team for team in order if eligible[team] and team not in first]
-    shift, left_out = None, None
+    shift, left_out, settled = None, None, False
     if len(first) == 1:
-        shift = _shift(ranking, table, ranks, int(first[0]), rivals)
-        left_out = _left_out(ranking, table, entrants, digests, int(first[0]), rivals[:_RIVALS])
+        rivals = [team for team in order if may_win[team] and team not in first]
+        nearest = [team for team in rivals if eligible[team]][:_RIVALS]
+        settled = nowhere_ahead(ranks.boards, first[0], rivals)
+        shift = _shift(ranking, table, ranks, first[0], rivals)
+        left_out = _left_out(ranking, table, entrants, digests, first[0], nearest, may_win)
     return PrizeDecision(
         shared_within="winner_set" if shares else None,
         awards=tuple(
@@ -78,6 +83,7 @@ def decide(
         first=tuple(table.teams[team] for team in first),
         weights=shift,
         cases=left_out,
+        under_any_weights=settled and bool(np.isfinite(ranks.boards).any(axis=1).sum() > 1),
     )
 
 
@@ -86,18 +92,15 @@ def _shift(
 ) -> WeightChange | None:
     names = list(dict.fromkeys(column.board for column in table.columns))
     weights = np.array([ranking.weights.get(name, 0.0) for name in names])
-    found: list[tuple[Shift, int]] = [
-        (shift, rival)
-        for rival in rivals
-        if (shift := least_shift(weights, ranks.boards, leader, rival)) is not None
-    ]
-    if not found:
+    found = shift_to_another(ranking, weights, ranks.boards, leader, rivals)
+    if found is None:
         return None
-    shift, rival = min(found, key=lambda pair: pair[0].moved)
+    shift, first = found
     return WeightChange(
-        team=table.teams[rival],
+        team=table.teams[first],
         moved=shift.moved,
         weights=dict(zip(names, shift.weights.tolist(), strict=True)),
+        change=dict(zip(names, shift.change.tolist(), strict=True)),
     )
 
 
@@ -108,22 +111,24 @@ def _left_out(
     digests: Mapping[str, str],
     leader: int,
     rivals: Sequence[int],
+    may_win: npt.NDArray[np.bool_],
 ) -> CaseChange | None:
     known = influence_of(ranking, table, entrants, digests)
     datasets = [found for found in known.values() if len({rows.shape[1] for rows in found.values()}) == 1]
-    found: list[tuple[Departure, int]] = [
-        (taken, rival)
-        for rival in rivals
-        if (taken := fewest_left_out(ranking, table, datasets, leader, rival)) is not None
-    ]
-    if not found:
+    found = fewest_left_out(ranking, table, datasets, leader, rivals, may_win)
+    if found is None:
         return None
-    taken, rival = min(found, key=lambda pair: pair[0].total)
-    boards = [dict.fromkeys(table.columns[column].board for column in influence) for influence in datasets]
+    boards = [list(dict.fromkeys(table.columns[column].board for column in rows)) for rows in datasets]
+    drawn = bootstraps_of(entrants)
     return CaseChange(
-        team=table.teams[rival],
-        subjects=taken.total,
-        by_boards={", ".join(boards[number]): count for number, count in taken.subjects.items()},
+        team=table.teams[found.first],
+        subjects=found.total,
+        by_boards={", ".join(boards[number]): count for number, count in found.subjects.items()},
+        units={
+            ", ".join(boards[number]): drawn.get(boards[number][0], Bootstrap()).unit
+            for number in found.subjects
+        },
+        exact=found.exact,
     )
 
 

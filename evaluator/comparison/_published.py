@@ -56,7 +56,7 @@ class ReorderedPair(Model):
         """What would be different, for people: "b would be ahead of a, but is behind"."""
         one, other = self.teams
         if self.after is None:
-            return f"{one} and {other} would tie, but {self.before} is ahead"
+            return f"{one} and {other} would tie; with it, {self.before} is ahead"
         behind = other if self.after == one else one
         now = "the two tie" if self.before is None else "is behind"
         return f"{self.after} would be ahead of {behind}, but {now}"
@@ -104,21 +104,46 @@ class PrizeAward(Model):
 class WeightChange(Model):
     """The smallest change of weights from which on another eligible team is first.
 
-    moved: the part of the whole weight that lies on other boards than declared. weights: those with which `team` has
-    the mean rank of the first, as parts of 1.
+    moved: the part of the weight of boards with ranks that lies on others than declared. weights: those with which
+    `team` has the mean rank of the first, as parts of 1. change: by how much each board's is more than declared.
     """
 
     team: str
     moved: float
     weights: dict[str, float]
+    change: dict[str, float]
+
+    def wording(self) -> str:
+        """Which boards would have more of the weight, and which less, for people: "if more than 4.0 % …"."""
+        moved = sorted(self.change.items(), key=lambda pair: -abs(pair[1]))
+        told = [
+            f"{abs(part) * 100:.1f} % {'more' if part > 0 else 'less'} on {board}"
+            for board, part in moved
+            if part
+        ]
+        return f"if more than {self.moved * 100:.1f} % of the weight lay on other boards: {', '.join(told)}"
 
 
 class CaseChange(Model):
-    """Subjects without whom another eligible team is first; fewer may do. by_boards: how many, by their boards."""
+    """Subjects without whom another eligible team is first; fewer may do.
+
+    subjects: how many, or how many cases or sites, where these are drawn. by_boards: how many, by their boards; units:
+    of what. exact: all values without them are known; else some are told from influence values, to first order.
+    """
 
     team: str
     subjects: int
     by_boards: dict[str, int]
+    units: dict[str, Literal["subject", "case", "site"]]
+    exact: bool
+
+    def wording(self) -> str:
+        """Who is left out, for people: "about 1 site of task1 and 2 subjects of task2, task3"."""
+        parts = [
+            f"{count:,} {self.units[boards]}{'s' if count > 1 else ''} of {boards}"
+            for boards, count in self.by_boards.items()
+        ]
+        return ("" if self.exact else "about ") + " and ".join(parts)
 
 
 class PrizeDecision(Model):
@@ -126,8 +151,9 @@ class PrizeDecision(Model):
 
     shared_within: "winner_set" where the `candidates` share the prizes of the first places: the eligible teams that no
     other eligible one is surely ahead of. first: the eligible teams with the best place. weights and cases: how little
-    would give the first prize to another; None where it is shared, nothing would, or nothing is known to. warnings:
-    those that concern who wins something.
+    would put another eligible team first, alone, and give it the first prize where the candidates do not share that;
+    None where several are first, nothing would, or nothing is known to. under_any_weights: of several boards, no
+    weights would. warnings: those that concern who wins something.
     """
 
     shared_within: Literal["winner_set"] | None
@@ -136,6 +162,7 @@ class PrizeDecision(Model):
     first: tuple[str, ...]
     weights: WeightChange | None
     cases: CaseChange | None
+    under_any_weights: bool
     warnings: tuple[PlaceWarning, ...] = ()
 
     def renamed(self, names: Mapping[str, str]) -> "PrizeDecision":
@@ -168,17 +195,18 @@ class PrizeDecision(Model):
                 "The prizes are shared within the winner set, and the reports do not say who that is: score again."
             )
         if self.weights is not None:
-            told.append(
-                f"The first prize would go to {self.weights.team} if more than {self.weights.moved * 100:.1f} % of the "
-                "weight lay on other boards."
-            )
+            told.append(f"{self._overtakes(self.weights.team)} {self.weights.wording()}.")
+        if self.under_any_weights:
+            told.append(f"No weights of the boards would put another eligible team ahead of {self.first[0]}.")
         if self.cases is not None:
-            subjects = "1 subject" if self.cases.subjects == 1 else f"{self.cases.subjects:,} subjects"
-            where = "; ".join(f"{count} of {boards}" for boards, count in self.cases.by_boards.items())
-            told.append(
-                f"The first prize would go to {self.cases.team} without {subjects} ({where}), or fewer."
-            )
+            told.append(f"{self._overtakes(self.cases.team)} without {self.cases.wording()}, or fewer.")
         return tuple(told)
+
+    def _overtakes(self, team: str) -> str:
+        """What comes of `team` being first alone; no prize follows from that where the winner set shares them."""
+        if self.shared_within is None:
+            return f"The first prize would go to {team}"
+        return f"{team} would be first of the eligible teams"
 
 
 class TrackComparison(Model):

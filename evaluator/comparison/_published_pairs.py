@@ -4,6 +4,7 @@ from pydantic import Field
 
 from evaluator.frozen import Model
 from evaluator.interval_methods import Method
+from evaluator.ranking import TOLERANCE
 
 
 def _less(whole: float, part: float | None) -> float | None:
@@ -62,9 +63,10 @@ class MetricTests(Model):
     """Tests between all teams in one metric. `test` None: there is none, and `reason` says why.
 
     units: what was resampled or flipped, cases or subjects. scale: of effects and their bounds, None for the metric's
-    own; "fisher": atanh, "log": a difference is the logarithm of a ratio, "logit": that of an odds ratio. groups: a
-    team is in the group of a better one if it is not significantly different from the best of that group at 1 − level
-    after Holm's correction for all pairs of all metrics of the track; other pairs of a group may be.
+    own; "fisher": atanh, "log": a difference is the logarithm of a ratio, "logit": that of an odds ratio. groups: best
+    value first; a team is in the group of a better one if it is not significantly different from the best of that group
+    at 1 − level after Holm's correction for all pairs of all metrics of the track. Other pairs of a group may be, and
+    pairs of two groups need not.
     """
 
     test: str | None
@@ -79,11 +81,17 @@ class RankLead(Model):
     """By how many mean ranks over all boards the first of two teams is ahead of the second, 0 if they tie.
 
     low, high: where it may lie, for all pairs at once with probability `level`; from 0 on where the sets of places
-    call the first surely ahead. None where the reports do not say, or one metric alone decides: there the sets are of
-    the place by its value, and its tests hold the differences.
+    call the first surely ahead, both 0 where two tie in every draw, and never more than mean ranks can differ by. None
+    where the reports do not say, or one metric alone decides: there the sets are of the place by its value, and its
+    tests hold the differences.
     """
 
     teams: tuple[str, str]
     lead: float
     low: float | None
     high: float | None
+
+    @property
+    def tie(self) -> bool:
+        """Whether the two have the same mean rank."""
+        return abs(self.lead) <= TOLERANCE

@@ -18,7 +18,7 @@ from evaluator.ranking import (
     read_teams,
     same_name,
 )
-from evaluator.scoring import Report
+from evaluator.scoring import Report, changed_settings, settings_of
 from evaluator.spec import Challenge
 
 
@@ -119,8 +119,7 @@ def _attempt(challenge: Challenge, folder: Path) -> dict[str, Report]:
         _refuse_undecodable(path)
         if path.stem not in challenge.boards:
             raise RankingError(
-                f"{folder.name}/{path.name}: there is no board {path.stem!r}; "
-                f"the boards are {', '.join(challenge.boards)}"
+                f"{path}: there is no board {path.stem!r}; the boards are {', '.join(challenge.boards)}"
             )
         reports[path.stem] = read_report(challenge, path, path.stem)
     return reports
@@ -130,8 +129,8 @@ def read_report(challenge: Challenge, path: Path, board: str | None = None) -> R
     """One report of `score`; `board`: which it has to be of.
 
     Raises:
-        RankingError: it cannot be read, is no report, or not of a board of this challenge file; its parts disagree; a
-            value lies outside of its metric's range.
+        RankingError: it cannot be read, is no report, or not of a board of this challenge file; its parts disagree; it
+            was scored with other settings than the file has; a value lies outside of its metric's range.
         ScorerFailed: a metric failed in it.
     """
     place = str(path)  # an attempt has a directory of its own, and the team is above that
@@ -152,6 +151,7 @@ def read_report(challenge: Challenge, path: Path, board: str | None = None) -> R
     wrong = disagreement(report)
     if wrong is not None:
         raise RankingError(f"{place}: {wrong}; the file was changed or cut short: score again")
+    _refuse_other_settings(challenge, report, place)
     for key, metric in report.metrics.items():
         name = challenge.boards[report.board].metrics[key].metric
         check_range(Row("", "", report.board, key, metric.value, place=place), name)
@@ -161,6 +161,19 @@ def read_report(challenge: Challenge, path: Path, board: str | None = None) -> R
                 "Mend the metric and score again, or leave this report out"
             )
     return report
+
+
+def _refuse_other_settings(challenge: Challenge, report: Report, place: str) -> None:
+    """Values of other settings would be ranked among those of this file, under its digest; older reports tell none."""
+    board = challenge.boards[report.board]
+    if report.extras.settings is None:
+        return
+    now = settings_of(board, challenge.tasks[board.task])
+    for field, then, here in changed_settings(report.extras.settings, now):
+        raise RankingError(
+            f"{place}: {report.board} was scored with {field} {then}, and this challenge file has {here}; score it "
+            "again with this file, or give the file that all reports were scored with"
+        )
 
 
 def _first(error: ValidationError) -> str:

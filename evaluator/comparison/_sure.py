@@ -39,6 +39,7 @@ def sure_places(ranking: Ranking, table: Table, ranks: Ranks, errors: Errors, le
         level: such as 0.95.
     """
     values = table.ranked_values(ranking)
+    exact = table.ranked_values(ranking.model_copy(update={"round": None}))
     columns = ranked_columns(ranking, table.columns)
     drawn = rank_values(
         ranking, columns, _drawn(ranking, columns, centres(values, errors.draws), errors.draws)
@@ -54,7 +55,7 @@ def sure_places(ranking: Ranking, table: Table, ranks: Ranks, errors: Errors, le
         if len(mine) == 1:
             number = table.columns.index(mine[0])
             sign = -1.0 if columns[number].higher_is_better else 1.0
-            losses = np.where(np.isfinite(observed), sign * values[number], np.nan)
+            losses = np.where(np.isfinite(observed), sign * _together(exact[number], values[number]), np.nan)
             return rank_sets(losses, sign * errors.draws[:, number], level, dense=dense)
         return rank_sets(observed, means, level, floor=_FLOOR, dense=dense)
 
@@ -66,6 +67,13 @@ def sure_places(ranking: Ranking, table: Table, ranks: Ranks, errors: Errors, le
         boards[name] = sets([name], np.where(has_board, ranks.boards[place], np.nan), drawn.boards[:, place])
     by_value = sum(column.board in weighed for column in counting) == 1
     return SurePlaces(sets(weighed, ranks.overall, drawn.overall), boards, by_value)
+
+
+def _together(exact: Values, ranked: Values) -> Values:
+    """Values as exact as their errors, but of teams that rounding makes equal their mean: none of them is ahead."""
+    groups = np.unique(ranked, return_inverse=True)[1]
+    means: Values = np.bincount(groups, exact) / np.bincount(groups)
+    return means[groups]
 
 
 def _drawn(ranking: Ranking, columns: Sequence[Column], around: Values, errors: Values) -> Values:

@@ -23,8 +23,8 @@ from evaluator.ranking import RankingError, Table, Values
 from evaluator.spec import Board, Ranking
 
 _MOST_TEAMS = 50  # of the permutation test, whose cost grows with their square
-_CALLED = {"t": "paired t", "delong": "DeLong", "influence": "influence, t"}
-_DISTRIBUTIONS: dict[Test, Distribution] = {"t": "t", "delong": "normal", "influence": "estimated"}
+_CALLED = {"t": "paired t", "delong": "DeLong, t", "influence": "influence, t"}
+_DISTRIBUTIONS: dict[Test, Distribution] = {"t": "t", "delong": "delong", "influence": "estimated"}
 _UNTOLD = "The reports do not say how much each subject moves it, which a test needs."
 _SPLITS = (
     "Splits are drawn with the cases, and the reports do not say how much each moves it, which a test needs."
@@ -62,8 +62,8 @@ def tested_column(
 
     Values per case, each case its own subject: sign-flip permutation of what the rule averages, for up to 50
     teams, or signed ranks where the rule takes medians. Everything else: from influence vectors, which are per
-    subject, and per seed of a probe where seeds are drawn; the t distribution but for DeLong's test, and on the scale
-    of the metric's intervals but for means. The bounds are from influence vectors in either case.
+    subject or site, and per seed of a probe where seeds are drawn; by Student's t, and on the scale of the metric's
+    intervals but for means. The bounds are from influence vectors in either case.
 
     Raises:
         RankingError: influence vectors or per-case values of different lengths.

@@ -53,6 +53,10 @@ _RESAMPLED = (
     "Which places can be excluded comes from the resamples, and not from influence values, for: {}. Some metric on "
     "those cases has no influence values, or seeds are drawn with the cases."
 )
+_SITES_APART = (
+    "Whole sites are drawn on boards of several datasets, of each for itself: hospitals that gave cases to more than "
+    "one move these boards together, and the places over all boards are then less sure than is said."
+)
 
 
 @dataclass(frozen=True)
@@ -128,12 +132,13 @@ class Track:
         known = np.flatnonzero(np.isfinite(means)).tolist()
         ranked = sorted(known, key=lambda team: (places[team], teams[team]))
         bounds = None if self.sure.overall is None or self.sure.by_value else self.sure.overall.leads(means)
+        most = len(teams) - 1
         return tuple(
             RankLead(
                 teams=(teams[one], teams[other]),
                 lead=float(means[other] - means[one]),
-                low=_end(bounds and bounds[0], one, other),
-                high=_end(bounds and bounds[1], one, other),
+                low=_end(bounds and bounds[0], one, other, most),
+                high=_end(bounds and bounds[1], one, other, most),
             )
             for one, other in combinations(ranked, 2)
         )
@@ -184,14 +189,23 @@ class Track:
         if resamples and self.paired is None:
             found.append(_NO_REPLICATES)
         if resamples and self.paired is not None and self.paired.fixed:
-            found.append(f"Without replicates, and fixed in every one: {', '.join(self.paired.fixed)}.")
+            found.append(f"Without replicates, and fixed in every one: {self._titles(self.paired.fixed)}.")
         if self.errors.unknown:
-            found.append(_UNKNOWN.format(_listed(self.errors.unknown)))
+            found.append(_UNKNOWN.format(self._titles(self.errors.unknown)))
         if self.errors.resampled and not self.ranking.needs_cases:
-            found.append(_RESAMPLED.format(_listed(self.errors.resampled)))
+            found.append(_RESAMPLED.format(self._titles(self.errors.resampled)))
         if self.paired is not None and self.ranking.needs_cases and self.table.cases:
             found.append(_CASES_ALONE)
+        drawn = bootstraps_of(self.entrants)
+        if len({self.digests[name] for name, how in drawn.items() if how.unit == "site"}) > 1:
+            found.append(_SITES_APART)
         return tuple(found)
+
+    def _titles(self, columns: Sequence[Column]) -> str:
+        return ", ".join(
+            f"{self.boards[column.board].metrics[column.metric].title or column.metric} of {column.board}"
+            for column in columns
+        )
 
 
 def _resampled(
@@ -204,8 +218,11 @@ def _resampled(
     return resampled_values(ranking, table, paired.values, counts)
 
 
-def _end(ends: Values | None, one: int, other: int) -> float | None:
-    return float(ends[one, other]) if ends is not None and np.isfinite(ends[one, other]) else None
+def _end(ends: Values | None, one: int, other: int, most: float) -> float | None:
+    """The end for a pair, within what mean ranks can differ by; None where draws are too few to say."""
+    if ends is None or not np.isfinite(ends[one, other]):
+        return None
+    return float(np.clip(ends[one, other], -most, most))
 
 
 def _sure(overall: Values, sets: RankSets) -> list[dict[str, Any]]:
@@ -236,7 +253,3 @@ def _resampled_places(drawn: Places, level: float) -> list[dict[str, Any]]:
         {"range_low": one, "range_high": other, "first": best, "top3": among}
         for one, other, best, among in found
     ]
-
-
-def _listed(columns: Sequence[Column]) -> str:
-    return ", ".join(f"{column.metric} of {column.board}" for column in columns)

@@ -50,18 +50,19 @@ _UNCROSSED = (
 )
 """Scoring knows metrics of every kind; each is reached from its own row only."""
 
-_SENTENCES = ("EXACT", "OUTSIDE", "UNDRAWN", "UNGROUPED", "UNVARYING")
+_SENTENCES = ("EXACT", "FEW_SITES", "ONE_SITE", "OUTSIDE", "UNDRAWN", "UNGROUPED", "UNVARYING")
 
 _HIDDEN: tuple[Wanted, ...] = (
     ("evaluator.outputs._reference", "read_label_map"),
     ("evaluator.scoring._groups", "groups_of"),
     ("evaluator.scoring._plugins", "with_plugin"),
+    ("evaluator.scoring._score", "settings_of"),
     ("evaluator.scoring._score", "with_plugin"),
     *(("evaluator.scoring._intervals", one) for one in _SENTENCES),
     *(("evaluator.metrics.intervals", one) for one in ("NARROW", "WIDE")),
     ("evaluator.scoring._probe_seeds", "SEEDED"),
 )
-"""What only one kind or metric needs, and sentences."""
+"""What only one kind or metric needs, what a report tells of its file, and sentences."""
 
 _known: dict[tuple[str, str, str, Path], tuple[tuple[Stamp, ...], str]] = {}
 

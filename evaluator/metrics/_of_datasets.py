@@ -147,7 +147,7 @@ _CLASSES = (
     DatasetMetric(
         "ovr_auroc", "higher", 0, 1, 0, Parameters, _called(ovr_auroc), _anything_but_true,
         _of_arrays(influence.of_ovr_auroc),
-        weighted=weighted.ovr_auroc, exact=_bounded(ovr_unvarying_interval), reads="classes", title="macro AUROC",
+        weighted=weighted.ovr_auroc, exact=_bounded(ovr_unvarying_interval), reads="classes", title="macro OvR AUROC",
         interval=LOGIT,
     ),
     DatasetMetric(

@@ -34,13 +34,16 @@ class IntervalScale:
     to: the value on the scale. back: its inverse. slope: the derivative of `to`. Each raises ValueError or
     ZeroDivisionError at an end of the range. lost: by how many the n − 1 of a variance from n units is too many in a
     test, where nothing but ψ tells it: 1/(n − 3) is the variance of a correlation on Fisher's scale, and errors of few
-    cases look less heavy-tailed than they are.
+    cases look less heavy-tailed than they are. least: degrees of freedom that an interval has whatever ψ tell of them,
+    or a tenth of the units if that is fewer: near the end of the range one case in the wrong place makes nearly all of
+    Σψ², and on the scale such intervals are wide already.
     """
 
     to: Callable[[float], float]
     back: Callable[[float], float]
     slope: Callable[[float], float]
     lost: int = 0
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ def _exp(place: float) -> float:
     return math.exp(place) if place < 709 else math.inf
 
 
-LOGIT = Way("logit", IntervalScale(lambda v: math.log(v / (1 - v)), _expit, lambda v: 1 / (v * (1 - v))))
+LOGIT = Way(
+    "logit", IntervalScale(lambda v: math.log(v / (1 - v)), _expit, lambda v: 1 / (v * (1 - v)), least=4)
+)
 """Of areas under curves: near 1 their spread shrinks and its own estimate with it; the logit keeps both steady."""
 
 LOG = Way("log", IntervalScale(math.log, _exp, lambda v: 1 / v, lost=2))
@@ -162,7 +167,7 @@ def _on_scale(scale: IntervalScale, estimate: Estimate, level: float) -> Pair | 
         centre, slope = scale.to(estimate.value), scale.slope(estimate.value)
     except (ValueError, ZeroDivisionError):
         return None
-    reach = _quantile(estimate, level) * estimate.error * slope
+    reach = _quantile(estimate, level, scale.least) * estimate.error * slope
     ends = scale.back(centre - reach), scale.back(centre + reach)
     return ends if all(map(math.isfinite, ends)) else None
 
@@ -207,12 +212,12 @@ def freedom(influence: Values) -> Values:
     return np.clip(found, 1.0, most)
 
 
-def _quantile(estimate: Estimate, level: float) -> float:
+def _quantile(estimate: Estimate, level: float, least: float = 0.0) -> float:
     from scipy.special import stdtrit
 
     known = estimate.influence
     degrees = max(estimate.units - 1.0, 1.0) if known is None else float(freedom(known))
-    return float(stdtrit(degrees, (1 + level) / 2))
+    return float(stdtrit(max(degrees, min(least, estimate.units / 10)), (1 + level) / 2))
 
 
 def _acceleration(influence: Values | None) -> float:

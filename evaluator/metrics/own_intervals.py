@@ -26,20 +26,25 @@ _UNBOUND = (
 
 @dataclass(frozen=True)
 class Share:
-    """A share with the number of independent cases that it is as sure as."""
+    """A share with the number of independent cases that it is as sure as; whether that was estimated."""
 
     value: float
     cases: float
+    estimated: bool = False
 
     def wilson(self, level: float, *, few: bool = False) -> Pair:
         """Wilson's score interval (JASA 1927;22:209), which is no point where all cases or none count.
 
-        few: with Student's quantile, where ends of few cases lead to others.
+        few: with Student's quantile, where ends of few cases lead to others, as it is where `cases` is estimated.
         """
         from scipy.special import stdtrit
 
         part = (1 + level) / 2
-        z2 = (float(stdtrit(max(self.cases - 1, 1), part)) if few else NormalDist().inv_cdf(part)) ** 2
+        z2 = (
+            float(stdtrit(max(self.cases - 1, 1), part))
+            if few or self.estimated
+            else NormalDist().inv_cdf(part)
+        ) ** 2
         centre = (self.value + z2 / (2 * self.cases)) / (1 + z2 / self.cases)
         inner = self.value * (1 - self.value) / self.cases + z2 / (4 * self.cases**2)
         reach = math.sqrt(z2 * inner) / (1 + z2 / self.cases)
@@ -59,7 +64,7 @@ def share_of(counts: NDArray[np.bool_], units: NDArray[np.intp]) -> Share:
     together = float((np.bincount(numbers, apart) ** 2).sum())
     if within <= 1e-12:
         return Share(value, float(numbers.max() + 1))
-    return Share(value, len(counts) / max(together / within, 1.0))
+    return Share(value, len(counts) / max(together / within, 1.0), estimated=numbers.max() + 1 < len(counts))
 
 
 def mean_of_shares(shares: Sequence[Share], level: float) -> MetricInterval:

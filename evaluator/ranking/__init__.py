@@ -3,6 +3,7 @@
 from evaluator.ranking._cases import aggregate_resamples
 from evaluator.ranking._entry import choose_entry, deciding_metric
 from evaluator.ranking._explain import explain, rule_digest
+from evaluator.ranking._nobody import for_nobody
 from evaluator.ranking._prizes import awards_of
 from evaluator.ranking._rank import rank
 from evaluator.ranking._rows import (
@@ -20,6 +21,7 @@ from evaluator.ranking._rule import (
     Ranks,
     columns_of,
     direction_of,
+    mean_ranks,
     rank_values,
     ranked_columns,
     rounded,
@@ -48,6 +50,8 @@ __all__ = [
     "deciding_metric",
     "direction_of",
     "explain",
+    "for_nobody",
+    "mean_ranks",
     "rank",
     "rank_values",
     "ranked_columns",

@@ -138,7 +138,7 @@ def read_teams(path: Path, known: Collection[str] | None = None) -> dict[str, tu
 
     Raises:
         RankingError: with file and line: no valid UTF-8 or CSV, no column `team`, other columns, a team that
-            stands twice or is not in `known`, or a mark that is neither 1 nor 0.
+            stands twice or is not in `known`, or a mark that is no yes or no.
     """
     if not path.exists() and not path.is_symlink():
         return {}
@@ -234,4 +234,4 @@ def _value(text: str, place: str) -> float | None:
 def _flag(text: str, place: str) -> bool:
     if text.lower() in _TRUE | _FALSE:
         return text.lower() in _TRUE
-    raise RankingError(f"{place} {text[:40]!r} is neither 1 nor 0")
+    raise RankingError(f"{place} {text[:40]!r} is no yes or no; write 1, yes or true, or 0, no or false")

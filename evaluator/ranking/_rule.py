@@ -98,7 +98,7 @@ def rank_values(ranking: Ranking, columns: Sequence[Column], values: Values) -> 
     metrics = np.where(known.any(axis=-1, keepdims=True), metrics, np.nan)
     names = list(dict.fromkeys(column.board for column in columns))
     boards = np.stack([_board(ranking, columns, name, metrics, known) for name in names], axis=-2)
-    overall = _overall(np.array([ranking.weights.get(name, 0.0) for name in names]), boards)
+    overall = mean_ranks(np.array([ranking.weights.get(name, 0.0) for name in names]), boards)
     return Ranks(metrics, boards, overall, whole_places(overall, ranking))
 
 
@@ -117,7 +117,13 @@ def _board(
     return np.where(told, mean, np.nan)
 
 
-def _overall(weights: Values, boards: Values) -> Values:
+def mean_ranks(weights: Values, boards: Values) -> Values:
+    """Weighted means of the ranks of boards, (..., teams), over those that each team has; NaN where none counts.
+
+    Args:
+        weights: (boards,), with any sum.
+        boards: (..., boards, teams) ranks, NaN where a board is left out of a team's mean.
+    """
     counts = ~np.isnan(boards)
     total = (weights[:, None] * counts).sum(axis=-2)
     with np.errstate(invalid="ignore"):

@@ -7,30 +7,23 @@ from dataclasses import dataclass
 from evaluator.charts import MOST_DOTS, PlotRow, box_plot, interval_plot
 from evaluator.comparison import MetricTests
 from evaluator.interval_methods import CALLED, REASONS, Method
+from evaluator.metrics import DATASETS, DatasetMetric
 from evaluator.metrics.registry import lookup
 from evaluator.report._entries import TeamReport
 from evaluator.report._groups import Groups, groups_of, seeds_of
 from evaluator.report._pairs import Significance, significance_of
-from evaluator.report._parts import Cell, Figure, HtmlTable, title_of
+from evaluator.report._parts import Cell, Figure, HtmlTable, Remark, title_of
 from evaluator.scoring import MetricReport
 from evaluator.spec import Board
-
-
-@dataclass(frozen=True)
-class Remark:
-    """A sentence, and what it is said of."""
-
-    where: str
-    sentence: str
 
 
 @dataclass(frozen=True)
 class Section:
     """Values, distributions, groups and tests of one board.
 
-    cases: which make the score, and what intervals draw. remarks: why something has no value. ways: how intervals were
-    made. notes: what they do not tell. covered: how often they hold in simulation. maps: who is better than whom in
-    each metric that is tested. untested: metrics that are not, and why.
+    cases: which make the score, and what intervals draw. remarks: why something has no value or report. ways: how
+    intervals were made. notes: what they do not tell. covered: how often they hold in simulation. maps: who is better
+    than whom in each metric that is tested. untested: metrics that are not, and why.
     """
 
     anchor: str
@@ -55,9 +48,20 @@ def section_of(
     anchor: str,
     entries: Sequence[TeamReport],
     tests: Mapping[str, MetricTests],
+    *,
+    without: Sequence[Remark] = (),
     covered: Sequence[str] = (),
 ) -> Section:
-    """The section of a board; `entries` are those of the track, `tests` by metric, `covered` see `Section`."""
+    """The section of a board.
+
+    Args:
+        board: as it was scored.
+        anchor: the section's id.
+        entries: those of the track that have a report of the board.
+        tests: by metric.
+        without: of the others in the track.
+        covered: see `Section`.
+    """
     ordered = _ordered(board, entries)
     dataset = entries[0].report.extras.dataset
     kind, _, digest = dataset.rpartition(":")
@@ -68,7 +72,7 @@ def section_of(
         dataset=dataset,
         dataset_short=f"{kind} {digest[:12]}",
         values=_values(board, ordered),
-        remarks=_remarks(board, entries),
+        remarks=[*_remarks(board, entries), *without],
         ways=_ways(board, entries),
         notes=_interval_notes(board, entries),
         covered=covered,
@@ -101,10 +105,18 @@ def _cases(board: Board, entries: Sequence[TeamReport]) -> str:
             f"{probe.val:,} choose its learning rate."
         )
     scored = next((entry for entry in entries if entry.report.rejected is None), entries[0])
-    within = " and ".join(board.bootstrap.strata)
+    within = " and ".join(name for name in board.bootstrap.strata if name != "class" or _has_classes(board))
     return (
         f"{said} Intervals: {scored.report.extras.sampling}, {board.bootstrap.resamples:,} resamples by "
         f"{board.bootstrap.unit}{f' within {within}' if within else ''}."
+    )
+
+
+def _has_classes(board: Board) -> bool:
+    """Whether the cases of a board may be of classes: those of masks, points and ages never are."""
+    rows = [lookup(metric.metric) for metric in board.metrics.values()]
+    return any(
+        isinstance(row, DatasetMetric) and row.material == DATASETS and row.reads != "numbers" for row in rows
     )
 
 

@@ -12,8 +12,10 @@ from evaluator.ranking import rank
 from evaluator.report._board import Section, section_of
 from evaluator.report._calibrated import intervals_covered, places_covered, refuse_other
 from evaluator.report._entries import entries_of
+from evaluator.report._missing import without_report
 from evaluator.report._pairs import LEVEL
 from evaluator.report._places import Places, places_of
+from evaluator.report._spoken import spoken_of
 from evaluator.spec import Bootstrap, Challenge
 from evaluator.version import evaluator_version
 
@@ -62,11 +64,13 @@ def render(
     if calibration is not None:
         refuse_other(calibration, challenge, entrants)
     scored = _as_scored(challenge, bootstraps_of(every))
+    reported_boards = {board for entrant in every for board in entrant.reports}
     return _TEMPLATES.get_template("page.html").render(
         challenge=challenge,
         version=evaluator_version(),
         entries=len(every),
         reports=sum(len(entrant.reports) for entrant in every),
+        spoken_of=spoken_of([scored.boards[board] for board in scored.boards if board in reported_boards]),
         tracks=[_track(scored, track, reported, calibration) for track, reported in tracks.items()],
     )
 
@@ -94,7 +98,8 @@ def _track(
             f"{track}-{board}",
             entries_of(entrants, board),
             {} if comparison is None else comparison.boards[board].tests,
-            ()
+            without=without_report(challenge.ranking, board, entrants, ranked),
+            covered=()
             if calibration is None
             else list(intervals_covered(calibration, track, board, challenge.boards[board])),
         )

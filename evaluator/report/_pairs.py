@@ -95,7 +95,9 @@ def _listed(teams: Sequence[str], pairs: Pairs, scale: Method | None) -> HtmlTab
     caption = (
         f"Each pair, the team ahead first, with {LEVEL:.0%} intervals that hold for all pairs of the metric at once."
         f"{better} p before correction, corrected for the {len(listed)} pairs of this metric, and for those of all "
-        "metrics of the track; the last one decides whether a team is called better."
+        "metrics of the track; the last one decides whether a team is called better. Intervals hold for all "
+        "pairs at once, while Holm's p of later pairs allows for fewer, so a small p in the metric may stand beside an "
+        "interval that holds 0."
     )
     return HtmlTable(
         [

@@ -42,6 +42,14 @@ class Figure:
     marks: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class Remark:
+    """A sentence, and what it is said of."""
+
+    where: str
+    sentence: str
+
+
 def title_of(board: Board, key: str) -> str:
     """A metric's name for people."""
     return board.metrics[key].title or key

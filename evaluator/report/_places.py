@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from evaluator.charts import PlotRow, interval_plot
 from evaluator.comparison import TeamPlace, TrackComparison
-from evaluator.ranking import Standing
+from evaluator.ranking import Standing, for_nobody
 from evaluator.report._parts import Cell, Figure, HtmlTable
 from evaluator.spec import Challenge
 
@@ -73,13 +73,14 @@ def places_of(
     challenge: Challenge, standings: Sequence[Standing], comparison: TrackComparison | None
 ) -> Places:
     """The places of a track, best first, as `standings` are."""
+    nobody = [*filter(None, [for_nobody(challenge.ranking, challenge.boards, standings, titles=True)])]
     if comparison is None:
-        return Places(_table(standings, {}, None), _board_ranks(challenge, standings))
+        return Places(_table(standings, {}, None), _board_ranks(challenge, standings), nobody)
     sure = {place.team: place for place in comparison.overall}
     return Places(
         table=_table(standings, sure, comparison),
         ranks=_board_ranks(challenge, standings),
-        notes=comparison.notes,
+        notes=(*nobody, *comparison.notes),
         warnings=[warning.sentence() for warning in comparison.warnings],
         prizes=() if comparison.prizes is None else comparison.prizes.sentences(),
         winners=[place.team for place in comparison.overall if place.winner],
@@ -146,7 +147,7 @@ def _behind_first(comparison: TrackComparison) -> dict[str, Cell]:
     """How far each team is behind the one at the top; nothing where it is not known how sure that is."""
     top = comparison.overall[0].team
     return {
-        lead.teams[1]: Cell(f"{lead.lead:.2f}", f"{lead.low:.2f} to {lead.high:.2f}")
+        lead.teams[1]: Cell("tie" if lead.tie else f"{lead.lead:.2f}", f"{lead.low:.2f} to {lead.high:.2f}")
         for lead in comparison.leads
         if lead.teams[0] == top and lead.low is not None
     }

@@ -18,6 +18,7 @@ from evaluator.scoring._report import (
     VariableReport,
 )
 from evaluator.scoring._score import score_board, score_outputs
+from evaluator.scoring._settings import changed_settings, parameters_of, same_setting, settings_of
 from evaluator.scoring._values import (
     BoundMetric,
     ReadOutput,
@@ -44,6 +45,7 @@ __all__ = [
     "VariableReport",
     "bound_metrics",
     "canonical_outputs",
+    "changed_settings",
     "cohort_of",
     "dataset_interval",
     "exact_of",
@@ -51,7 +53,10 @@ __all__ = [
     "influence_of",
     "interval_of",
     "joined_bounds",
+    "parameters_of",
+    "same_setting",
     "score_board",
     "score_outputs",
+    "settings_of",
     "truth_of",
 ]

@@ -14,7 +14,7 @@ from evaluator.metrics.intervals import MetricInterval
 from evaluator.resampling import is_drawn, percentile_interval
 from evaluator.scoring._chance import SAME, GroupContrast, part_of, value_of, variable_report
 from evaluator.scoring._dataset import dataset_metric
-from evaluator.scoring._intervals import UNDRAWN, dataset_interval, mean_interval, said_of
+from evaluator.scoring._intervals import dataset_interval, mean_interval, said_of, undrawn, with_sites
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._probe_seeds import Runs
 from evaluator.scoring._report import FairnessReport, GroupReport, MetricReport
@@ -84,7 +84,7 @@ def joined_bounds(
     """
     compared, parameters = dataset_metric(metric.name, metric).compared(metric.parameters)
     if not is_drawn(sample.counts):
-        return MetricInterval(note=UNDRAWN)
+        return undrawn(sample)
     found = []
     for run in runs:
         data = run.data(metric)
@@ -96,7 +96,7 @@ def joined_bounds(
             found.append(np.mean(known, axis=0))
     value, least, most = 1 - np.mean(found, axis=0)
     low, high = value - np.hypot(value - most, moved), value + np.hypot(least - value, moved)
-    return MetricInterval(max(float(low), 0.0), min(float(high), 1.0), method="groups")
+    return with_sites(MetricInterval(max(float(low), 0.0), min(float(high), 1.0), method="groups"), sample)
 
 
 def _disparity(
@@ -126,10 +126,12 @@ def _disparity(
 
 
 def _sample_of(sample: Sample, members: _Mask) -> Sample:
+    """The members alone. Classes are not told apart: a group says what it can, however few of a class it has."""
     return replace(
         sample,
         counts=sample.counts[:, members],
         units=sample.units[members],
+        classes=np.zeros_like(sample.classes[members]),
         subjects=sample.subjects[members],
     )
 

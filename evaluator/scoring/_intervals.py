@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluator.metrics import DatasetData, DatasetMetric, Draws, MetricPlugin, NotScored
-from evaluator.metrics.influence import by_unit
 from evaluator.metrics.intervals import Estimate, MetricInterval
 from evaluator.metrics.weighted import mean_of_finite
 from evaluator.resampling import is_drawn
 from evaluator.scoring._report import MetricReport
+from evaluator.scoring._units import unit_influence
 from evaluator.scoring._values import Sample
 
 EXACT = (
@@ -22,6 +22,18 @@ EXACT = (
 )
 UNVARYING = "The value is the same in every resample, so no interval can be estimated."
 UNDRAWN = "No stratum has two subjects to draw from, so there is no interval."
+ALONE = (
+    "A class is that of a single subject or site: nothing tells how much another one would move the value, so there is "
+    "no interval."
+)
+FEW = "A class has {count} subjects only: in simulations such intervals held the truth in 85 to 90 of 100."
+_ENOUGH = 5
+ONE_SITE = "Whole sites are drawn and all cases are of one, so there is no interval; it takes cases of several sites."
+FEW_SITES = (
+    "Whole sites are drawn and there are only {sites}, which tell little of how far sites differ: such an interval may "
+    "be very wide, and stays uncertain however many cases they have."
+)
+_FEW = 4  # Student's t goes 3.2 standard errors from there, 4.3 from three sites and 12.7 from two
 UNGROUPED = (
     "Resampling adds chance differences between groups, and the groups of this metric have no intervals that could "
     "be joined, so there is no interval."
@@ -66,7 +78,7 @@ def interval_of(
     """
     finite = replicates[np.isfinite(replicates)]
     if not is_drawn(sample.counts):
-        return MetricInterval(note=UNDRAWN)
+        return undrawn(sample)
     if not len(finite):
         return MetricInterval()
     if np.ptp(finite) <= 1e-12 * np.abs(finite).max():
@@ -75,9 +87,9 @@ def interval_of(
     if plugin.interval.method == "groups":
         return MetricInterval(note=UNGROUPED)
     units = len(np.unique(sample.units))
-    psi = None if influence is None else _of_units(influence, sample, units)
+    psi = None if influence is None else _of_units(influence, sample)
     estimate = Estimate(value, finite, psi, units, plugin.minimum, plugin.maximum)
-    found = plugin.interval.bounds(estimate, sample.level)
+    found = with_sites(plugin.interval.bounds(estimate, sample.level), sample)
     absent = len(replicates) - len(finite)
     if not absent:
         return found
@@ -85,14 +97,22 @@ def interval_of(
     return MetricInterval(found.low, found.high, " ".join(filter(None, [said, found.note])), found.method)
 
 
-def _of_units(influence: _Values, sample: Sample, units: int) -> _Values | None:
-    """ψ of each unit, times what turns the n/(n − 1) of cases into that of so many units."""
+def undrawn(sample: Sample) -> MetricInterval:
+    """What stands instead of an interval where every draw is the data."""
+    return MetricInterval(note=UNDRAWN if sample.sites is None else ONE_SITE)
+
+
+def with_sites(bounds: MetricInterval, sample: Sample) -> MetricInterval:
+    """The interval with a sentence on whole sites where they are few."""
+    if sample.sites is None or sample.sites > _FEW or bounds.low is None:
+        return bounds
+    return replace(bounds, note=" ".join(filter(None, [bounds.note, FEW_SITES.format(sites=sample.sites)])))
+
+
+def _of_units(influence: _Values, sample: Sample) -> _Values | None:
     if not np.isfinite(influence).all():
         return None
-    cases = len(influence)
-    factor = units / (units - 1) * (cases - 1) / cases if units > 1 else 1.0
-    found: _Values = by_unit(influence, np.unique(sample.units, return_inverse=True)[1]) * np.sqrt(factor)
-    return found
+    return unit_influence(influence, sample.units, sample.classes)
 
 
 def exact_of(metric: DatasetMetric, data: DatasetData, units: npt.NDArray[np.intp]) -> Exact | None:
@@ -130,9 +150,23 @@ def mean_interval(
     found = None
     if plugin.own_interval is not None and is_drawn(sample.counts) and np.isfinite(drawn).any():
         draws = Draws(sample.counts, sample.units, sample.level, float(np.nanstd(drawn)))
-        found = _mean_of_intervals([plugin.own_interval(one, parameters, draws) for one in data])
+        own = _mean_of_intervals([plugin.own_interval(one, parameters, draws) for one in data])
+        found = own and with_sites(own, sample)
     exact = exact_of(plugin, data[0], sample.units)
-    return drawn, influence, found or interval_of(plugin, value, drawn, sample, influence, exact=exact)
+    if found is None:
+        found = interval_of(plugin, value, drawn, sample, influence, exact=exact)
+    return drawn, influence, _of_few(found, sample) if plugin.own_interval is None else found
+
+
+def _of_few(bounds: MetricInterval, sample: Sample) -> MetricInterval:
+    """What is left of an interval where the smallest class has so few subjects; exact bounds count pairs themselves."""
+    if bounds.method == "exact" or sample.fewest >= _ENOUGH or bounds.pair is None:
+        return bounds
+    if sample.fewest < 2:
+        return MetricInterval(note=ALONE)
+    if sample.sites is not None:
+        return bounds
+    return replace(bounds, note=" ".join(filter(None, [bounds.note, FEW.format(count=sample.fewest)])))
 
 
 def _mean_of_intervals(found: Sequence[MetricInterval | None]) -> MetricInterval | None:
@@ -158,16 +192,18 @@ def metric_report(
 ) -> MetricReport:
     """The report of a metric; a value, or a replicate, that is not finite is undefined.
 
-    Where no draw differs from the data there is neither an interval nor are there replicates. `influence` is
-    given per case, shape (cases,), and reported per unit. `note`: see `said_of`.
+    Where no draw differs from the data there is neither an interval nor are there replicates, and so it is where a
+    class has a single subject. `influence` is given per case, shape (cases,), and reported per unit. `note`: see
+    `said_of`.
     """
     if not np.isfinite(value):
         return MetricReport(value=None, reason="The metric is not a finite number for these outputs.")
-    drawn = replicates if is_drawn(sample.counts) else ()
+    known = is_drawn(sample.counts) and sample.fewest > 1
+    drawn = replicates if known else ()
     kept = tuple(float(value) if np.isfinite(value) else None for value in drawn)
     moved = None
-    if influence is not None and np.isfinite(influence).all():
-        moved = tuple(by_unit(influence, sample.units).tolist())
+    if influence is not None and sample.fewest > 1 and (found := _of_units(influence, sample)) is not None:
+        moved = tuple(found.tolist())
     report = MetricReport(value=value, replicates=kept, influence=moved)
     return with_bounds(report, bounds, note)
 

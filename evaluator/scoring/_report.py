@@ -1,6 +1,6 @@
 """What scoring makes of an evaluation, as it is stored and published."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -145,7 +145,8 @@ class Extras(Model):
     output has another affine than the reference; voxels are compared in the order in which they are stored all the
     same. spacing_mm: per case, as the metrics used it. groups: by variable and group; a case whose value is unknown
     is in none. fairness: per fairness metric. sampling: what the replicates draw. draws: the version of how cases are
-    drawn; replicates of two versions are not paired.
+    drawn; replicates of two versions are not paired. settings: what of the challenge file the values depend on, as
+    `settings_of` tells it; None in reports from before it was kept.
     """
 
     dataset: str
@@ -159,6 +160,7 @@ class Extras(Model):
     fairness: dict[str, FairnessReport] | None = None
     sampling: str = "test-case sampling only"
     draws: int = 1
+    settings: dict[str, Any] | None = None
 
 
 class Report(Model):

@@ -7,6 +7,7 @@ from evaluator.manifest import Manifest, load_references
 from evaluator.resampling import DRAWS
 from evaluator.scoring._plugins import split_metrics, with_plugin
 from evaluator.scoring._report import Report
+from evaluator.scoring._settings import settings_of
 from evaluator.scoring._values import Job, ReadOutput, ScoringError, bound_metrics, canonical_outputs
 from evaluator.spec import Challenge
 
@@ -67,7 +68,8 @@ def score_outputs(
     for key, metric in foreign.items():
         report = with_plugin(report, job, key, metric, _run)
     metrics = {key: report.metrics[key] for key in spec.metrics}
-    extras = report.extras.model_copy(update={"bootstrap": spec.bootstrap, "draws": DRAWS})
+    made = {"bootstrap": spec.bootstrap, "draws": DRAWS, "settings": settings_of(spec, task)}
+    extras = report.extras.model_copy(update=made)
     return report.model_copy(update={"metrics": metrics, "extras": extras})
 
 

@@ -14,6 +14,7 @@ from evaluator.manifest import Manifest, ManifestError, Reference, References
 from evaluator.metrics import DatasetMetric, MetricPlugin
 from evaluator.metrics.registry import lookup
 from evaluator.resampling import Counts, draw_counts, pooled_strata, unit_numbers
+from evaluator.scoring._units import fewest
 from evaluator.spec import Board, Kind, Task
 
 ReadOutput = Callable[[str], outputs.Value | None]
@@ -87,13 +88,26 @@ class Sample:
 
     counts: how often each case is in each resample, shape (resamples, cases). units: the number of the
     resampling unit of each case, numbered as they first occur. level: of the intervals. subjects: as units, of those
-    that change places where chance is asked: never whole sites.
+    that change places where chance is asked: never whole sites. classes: the number of each case's class, all 0 in a
+    task without any.
     """
 
     counts: Counts
     units: npt.NDArray[np.intp]
     level: float
     subjects: npt.NDArray[np.intp]
+    classes: npt.NDArray[np.intp]
+
+    @property
+    def fewest(self) -> int:
+        """How many units the smallest class has."""
+        return fewest(self.units, self.classes)
+
+    @property
+    def sites(self) -> int | None:
+        """How many whole sites are drawn from, None where subjects or cases are: only sites hold several subjects."""
+        units = len(np.unique(self.units))
+        return units if units < len(np.unique(self.subjects)) else None
 
 
 def resample(job: Job, cases: Sequence[str], classes: Sequence[str], salt: str = "") -> Sample:
@@ -121,7 +135,9 @@ def resample(job: Job, cases: Sequence[str], classes: Sequence[str], salt: str =
         resamples=bootstrap.resamples,
         digest=job.manifest.digest + salt,
     )
-    return Sample(counts, unit_numbers(units), bootstrap.level, unit_numbers(subjects))
+    return Sample(
+        counts, unit_numbers(units), bootstrap.level, unit_numbers(subjects), unit_numbers(list(classes))
+    )
 
 
 def _site(row: Reference) -> str:

@@ -74,11 +74,12 @@ def _loaded(sources: Sequence[Source], longest_case: float | None) -> Challenge:
 
 def _mistakes(content: dict[str, Any], longest_case: float | None) -> Iterator[Mistake]:
     # Late, for metrics load numpy: whoever reads no challenge file, as a list of commands, does not wait for it.
-    from evaluator.spec._mistakes import wrong_attempts, wrong_metrics, wrong_names
+    from evaluator.spec._mistakes import wrong_attempts, wrong_metrics, wrong_names, wrong_sites
 
     yield from wrong_names(content)
     yield from wrong_attempts(content)
     yield from wrong_metrics(content)
+    yield from wrong_sites(content)
     yield from wrong_limits(content, longest_case=longest_case)
     yield from wrong_inputs(content)
     yield from wrong_times(content)

@@ -78,6 +78,34 @@ def wrong_metrics(content: Mapping[str, Any]) -> Iterator[Mistake]:
                     yield Mistake(("boards", name, "metrics", key, *mistake.path), mistake.message)
 
 
+def wrong_sites(content: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Boards that draw whole sites under a rule that ranks single cases, whose sites no ranking sees."""
+    ranking = mapping(content.get("ranking"))
+    if (method := ranking.get("method")) in ("rank_then_mean", "test_then_rank"):
+        rule = f"method: {method}"
+    elif ranking.get("per_case") == "median":
+        rule = "per_case: median"
+    else:
+        return
+    for name, board in mapping(content.get("boards")).items():
+        metrics = mapping(mapping(board).get("metrics"))
+        cases = [key for key, metric in metrics.items() if _of_cases(mapping(metric).get("metric"))]
+        if cases and mapping(mapping(board).get("bootstrap")).get("unit") == "site":
+            message = (
+                f"{', '.join(map(plain, cases))}: whole sites cannot be drawn under ranking.{rule}, which ranks single "
+                "cases, for no report says which site a case is from; take unit: subject, or method: mean_then_rank "
+                "with per_case: mean"
+            )
+            yield Mistake(("boards", name, "bootstrap", "unit"), message)
+
+
+def _of_cases(name: object) -> bool:
+    try:
+        return isinstance(name, str) and isinstance(lookup(name), CaseMetric)
+    except UnknownMetric:  # said where it stands
+        return False
+
+
 def _kind(output: Mapping[str, Any]) -> Kind | None:
     """The kind that a task's output names; None where there is none, which is said where it stands."""
     try:

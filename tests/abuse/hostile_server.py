@@ -138,7 +138,7 @@ _CERTAINTY = {
         "cases": None,
         "sentences": [EVIL],
     },
-    "warnings": [{"kind": EVIL, "board": EVIL, "metric": EVIL, "teams": [EVIL], "sentence": EVIL}],
+    "warnings": [{"kind": EVIL, "board": EVIL, "metrics": [EVIL], "teams": [EVIL], "sentence": EVIL}],
     "notes": [EVIL],
 }
 _ANSWERS: dict[str, Any] = {

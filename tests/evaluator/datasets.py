@@ -54,13 +54,19 @@ class Dataset:
             value = np.asarray(value, np.float32)
         (self.predictions / f"{case}{self.task.output.suffix}").write_bytes(outputs.encode(self.task, value))
 
-    def save(self) -> Manifest:
+    def save_for_command(self) -> Manifest:
+        """With the inputs that the task is called with, without which `score` takes no manifest."""
+        called_with = self.task.inputs_of({scan.key for scan in self.task.all_inputs})
+        return self.save(*(scan.key for scan in called_with))
+
+    def save(self, *inputs: str) -> Manifest:
+        """With one input unless others are named: draws, and so the kept values, depend on them."""
         columns = list(dict.fromkeys(column for row in self.rows for column in row))
         with (self.references / "references.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(self.rows)
-        files = {"t1w": {"path": "t1w.nii.gz", "sha256": "0" * 64}}
+        files = {key: {"path": f"{key}.nii.gz", "sha256": "0" * 64} for key in inputs or ("t1w",)}
         cases = [{"case": row["case"], "files": files} for row in self.rows]
         self.manifest.write_text(json.dumps({"dataset": "test", "cases": cases}))
         return load_manifest(self.manifest)

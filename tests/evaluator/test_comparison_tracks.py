@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from evaluator.cli._certainty import print_comparison
 from evaluator.comparison import (
     ComparisonFile,
     Entrant,
@@ -24,6 +25,7 @@ from evaluator.comparison import (
 )
 from evaluator.ranking import RankingError, Table, rank
 from evaluator.spec import Bootstrap, load_challenge
+from evaluator.terminal import Console
 from tests.evaluator import reports
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +74,7 @@ def test_places_are_those_of_the_ranking():
 def test_means_of_cases_are_permuted_and_auroc_is_delongs():
     boards = compared().boards
     dsc, auroc = boards["task2"].tests["dsc"], boards["task1"].tests["auroc"]
-    assert (dsc.test, dsc.units, auroc.test) == ("paired permutation", reports.CASES, "DeLong")
+    assert (dsc.test, dsc.units, auroc.test) == ("paired permutation", reports.CASES, "DeLong, t")
     assert len(dsc.pairs) == len(auroc.pairs) == 6
     assert max(pair.adjusted for pair in dsc.pairs) < 0.05
     assert dsc.groups == {"team0": 1, "team1": 2, "team2": 3, "team3": 4}
@@ -114,6 +116,8 @@ def test_the_lead_of_a_pair_is_not_below_0_just_where_the_sets_of_places_are_sur
         team: one.low for team, one in places.items()
     }
     assert sum(behind.values()) > 0
+    for lead in compare(entrants()[:2]).leads:
+        assert lead.high == 1 < 2 * lead.lead - lead.low, "the mean ranks of two teams differ by 1 at most"
     alone = [Entrant(one.team, {"task1": one.reports["task1"]}) for one in entrants()]
     by_value = compare(alone)
     assert {(lead.low, lead.high) for lead in by_value.leads} == {(None, None)}
@@ -187,7 +191,7 @@ def test_a_value_without_replicates_stays_fixed_and_the_notes_say_so():
         report = one.reports["task2"]
         metrics = report.metrics | {"nsd": report.metrics["nsd"].model_copy(update={"replicates": ()})}
         fixed.append(Entrant(one.team, {"task2": report.model_copy(update={"metrics": metrics})}))
-    assert any("nsd of task2" in note for note in compare(fixed).notes)
+    assert any("NSD of task2" in note for note in compare(fixed).notes)
     table = Table.of(FOMO26.boards, rows_of("", fixed))
     number = [column.key for column in table.columns].index(("task2", "nsd"))
     drawn = paired_replicates(table, fixed).values[:, number]
@@ -215,12 +219,14 @@ def test_rules_over_cases_resample_and_test_what_they_rank(changes, test):
     tests = found.boards["task2"].tests["dsc"]
     assert tests.test == test
     assert tests.groups["team0"] == 1
-    assert found.boards["task1"].tests["auroc"].test == "DeLong"
+    assert found.boards["task1"].tests["auroc"].test == "DeLong, t"
 
 
 def test_reports_of_different_datasets_are_refused():
     other = reports.season(1)["team0"]["task2"].model_copy(update={"extras": reports.Extras(dataset="other")})
-    with pytest.raises(RankingError, match="another dataset"):
+    with pytest.raises(
+        RankingError, match="another dataset than the others; score all teams with one manifest"
+    ):
         compare([*entrants(2), Entrant("late", {"task2": other})])
     with pytest.raises(RankingError, match="nothing to compare"):
         compare([])
@@ -272,7 +278,8 @@ def test_of_several_attempts_the_latest_valid_one_counts_task_by_task(tmp_path):
     ("path", "text", "message"),
     [
         ("a/closed/task1.json", "{}", "a: there is no track 'closed'"),
-        ("a/open/task9.json", "{}", "there is no board 'task9'"),
+        ("a/open/task9.json", "{}", "a/open/task9.json: there is no board 'task9'"),
+        ("a/open/2/task9.json", "{}", "a/open/2/task9.json: there is no board 'task9'"),
         ("a/open/task1.json", "{}", "open/task1.json: not a report"),
         ("a/open/task1.json", reports.season(1)["team0"]["task2"].model_dump_json(), "the report of task2"),
         ("teams.csv", "team\n", "no reports; they are expected at"),
@@ -329,8 +336,15 @@ def test_reports_of_one_board_with_different_bootstraps_are_refused():
 
     first, second, *older = entrants()
     assert compare([drawn(first), drawn(second), *older]).replicates == 200
-    for changes in ({"level": 0.9}, {"unit": "case"}, {"strata": ("site",)}):
-        with pytest.raises(RankingError, match=f"{second.team}: the report of task1 was made with another"):
+    for changes, told in (
+        ({"level": 0.9}, "level 0.9 instead of 0.95"),
+        ({"unit": "case"}, "unit case instead of subject"),
+        ({"strata": ("site",)}, r"strata \['site'\] instead of \['site', 'class'\]"),
+    ):
+        match = (
+            rf"{second.team}: the report of task1 was made with another bootstrap than the others \({told}\)"
+        )
+        with pytest.raises(RankingError, match=match):
             compare([drawn(first), drawn(second, **changes), *older])
 
 
@@ -395,3 +409,20 @@ def test_without_replicates_there_are_places_and_a_note_but_no_groups():
     shown = [*found.overall, *(place for board in found.boards.values() for place in board.teams)]
     assert all(one.low is None and one.group is None and one.first is None for one in shown)
     assert any("two subjects in some stratum" in note for note in found.notes)
+
+
+def test_twins_tie_and_groups_name_their_teams_by_value():
+    twins = [entrants()[0], entrants()[1], Entrant("a twin", entrants()[1].reports)]
+    found = compare(twins)
+    lead = next(one for one in found.leads if set(one.teams) == {"team1", "a twin"})
+    assert (lead.tie, lead.low, lead.high) == (True, 0, 0)
+    assert not found.leads[0].tie
+    told = Console(file=io.StringIO(), width=200)
+    print_comparison(told, FOMO26.boards, "open", compare(twins[1:]))
+    assert "a twin and team1 tie in mean rank, whatever the test cases." in told.file.getvalue()
+    tests = compare(
+        [Entrant(f"z{one.team}" if one.team == "team0" else one.team, one.reports) for one in entrants()]
+    )
+    groups = tests.boards["task2"].tests["dsc"].groups
+    assert list(groups) == ["zteam0", "team1", "team2", "team3"]
+    assert list(groups.values()) == sorted(groups.values())

@@ -9,6 +9,7 @@ from scipy.special import expit, ndtri
 from evaluator.comparison import holm, permutation_test, step_down
 from evaluator.comparison._tests import metric_differences
 from evaluator.metrics import DatasetData
+from evaluator.metrics.influence import by_unit
 from evaluator.metrics.registry import lookup
 
 TEAMS = 5
@@ -62,6 +63,23 @@ def errors(name, cases, runs, seed=5):
 @pytest.mark.parametrize("name", ["pearson", "rmse"])
 def test_equal_teams_are_found_different_in_5_of_100_families_of_25_cases(name):
     assert max(errors(name, 25, 500)) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 500)
+
+
+@pytest.mark.parametrize("sites", [4, 6, 10])
+def test_equal_teams_of_few_sites_are_found_different_by_auroc_in_5_of_100_pairs(sites):
+    stream, metric, runs, found = np.random.default_rng(9), lookup("auroc"), 500, 0
+    labels, parameters = (np.arange(80) % 5 < 2).astype(float), metric.parse({})
+    for _ in range(runs):
+        site, common = stream.permutation(80) % sites, stream.normal(size=80)
+        skills = 1.2 + 0.8 * stream.normal(size=(2, sites))[:, site]
+        pair = [
+            DatasetData(labels, skill * labels + common + 0.6 * stream.normal(size=80)) for skill in skills
+        ]
+        moved = np.array([by_unit(metric.influence(data, parameters), site) for data in pair])
+        moved *= math.sqrt(sites / (sites - 1) * 79 / 80)  # as scores keep them
+        values = np.array([metric.score(data, parameters) for data in pair])
+        found += metric_differences(metric, values, moved).p()[0, 1] <= 0.05
+    assert found / runs <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / runs)
 
 
 @pytest.mark.long

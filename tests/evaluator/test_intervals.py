@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from evaluator.manifest import ManifestError
 from evaluator.metrics import DatasetData
+from evaluator.metrics.classification import auroc
 from evaluator.metrics.fairness import INTERVAL_NOTE, GroupComparison
-from evaluator.metrics.influence import of_mean
+from evaluator.metrics.influence import by_unit, of_auroc, of_mean
 from evaluator.metrics.intervals import BCA, FISHER, LOG, LOGIT, NARROW, WIDE, Estimate, freedom
 from evaluator.metrics.own_intervals import Share, mean_of_shares
 from evaluator.metrics.registry import lookup
@@ -27,7 +28,10 @@ NUMBER = st.floats(-5, 5)
 
 
 def report(value, replicates, note=None, level=0.95):
-    drawn, sample = np.array(replicates), Sample(COUNTS, np.array([0, 1]), level, np.array([0, 1]))
+    drawn, sample = (
+        np.array(replicates),
+        Sample(COUNTS, np.arange(2), level, np.arange(2), np.zeros(2, np.intp)),
+    )
     bounds = interval_of(lookup("r2"), value, drawn, sample)
     return metric_report(value, drawn, sample, bounds, note=note)
 
@@ -87,6 +91,24 @@ def test_degrees_of_freedom_are_those_of_students_t_for_normal_values_and_fewer_
     rare[:4] = [0.2, -0.2, 0.1, -0.1]
     assert freedom(rare) < 8
     assert freedom(np.array([1.0, -1.0])) == 1
+
+
+def test_one_positive_in_the_wrong_place_does_not_widen_a_nearly_perfect_auroc_to_chance():
+    labels = np.arange(50) < 15
+    scores = np.where(labels, 100.0, np.arange(50))
+    scores[0] = 23.5  # below 26 of the 35 negatives
+    moved = of_auroc(labels, scores)
+    value = auroc(labels, scores)
+    assert freedom(moved) < 2.5
+    found = LOGIT.bounds(Estimate(value, np.full(10, value), moved, 50), 0.95)
+    reach = scipy.stats.t(4).ppf(0.975) * np.sqrt((moved**2).sum()) / (value * (1 - value))
+    assert found.low == pytest.approx(scipy.special.expit(scipy.special.logit(value) - reach))
+    sites = by_unit(moved, np.arange(50) % 8)
+    wide = LOGIT.bounds(Estimate(value, np.full(10, value), sites, 8), 0.95)
+    reach = scipy.stats.t(freedom(sites)).ppf(0.975) * np.sqrt((sites**2).sum()) / (value * (1 - value))
+    assert wide.low == pytest.approx(scipy.special.expit(scipy.special.logit(value) - reach)), (
+        "of few sites, as told"
+    )
 
 
 def test_a_symmetrical_mean_has_students_interval():
@@ -150,7 +172,10 @@ def test_sessions_of_one_subject_are_no_witnesses_of_their_own(name):
     widths = []
     for units in (np.arange(80), np.repeat(np.arange(20), 4)):
         counts = draw_counts(units.tolist(), labels.tolist(), resamples=200, digest="sha256:a")
-        data, sample = DatasetData(labels, scores), Sample(counts, units, 0.95, units)
+        data, sample = (
+            DatasetData(labels, scores),
+            Sample(counts, units, 0.95, units, np.zeros(len(units), np.intp)),
+        )
         parameters = metric.parse({})
         found = dataset_interval(metric, metric.score(data, parameters), data, parameters, sample)[2]
         assert found.method == "wilson"
@@ -176,7 +201,7 @@ def test_intervals_of_fairness_hold_perfect_fairness_which_resamples_never_reach
     for run in range(40):
         tested = fair(stream, 120, 0)
         counts = draw_counts(range(120), tested.labels.tolist(), resamples=200, digest=f"sha256:{run}")
-        sample = Sample(counts, np.arange(120), 0.95, np.arange(120))
+        sample = Sample(counts, np.arange(120), 0.95, np.arange(120), np.zeros(120, np.intp))
         data = tested.data(metric)
         found, value = joined_bounds(metric, [tested], sample), fairness.score(data, metric.parameters)
         assert found.low < value < found.high
@@ -189,7 +214,7 @@ def test_intervals_of_fairness_hold_perfect_fairness_which_resamples_never_reach
 def test_intervals_of_fairness_exclude_what_the_groups_contradict():
     tested = fair(np.random.default_rng(8), 600, 0.24)
     counts = draw_counts(range(600), tested.labels.tolist(), resamples=200, digest="sha256:a")
-    sample = Sample(counts, np.arange(600), 0.95, np.arange(600))
+    sample = Sample(counts, np.arange(600), 0.95, np.arange(600), np.zeros(600, np.intp))
     metric = BoundMetric(lookup("fairness"), GroupComparison(of="ovr_auroc"), "fairness")
     found = joined_bounds(metric, [tested], sample)
     assert found.high < 1
@@ -217,6 +242,23 @@ def test_whole_sites_may_be_drawn(tmp_path):
         (),
         DRAWS,
     )
+
+
+@pytest.mark.parametrize(
+    ("sites", "said", "bounded"),
+    [
+        ("A", "Whole sites are drawn and all cases are of one, so there is no interval", False),
+        ("AB", "Whole sites are drawn and there are only 2, which tell little of how far sites differ", True),
+        ("ABCD", "Whole sites are drawn and there are only 4,", True),
+        ("ABCDE", None, True),
+    ],
+)
+def test_few_whole_sites_are_said_to_be_few(tmp_path, sites, said, bounded):
+    dataset = drawn_by_site(tmp_path, sites)
+    found = score_board(dataset.challenge, "task1", dataset.save(), dataset.references, dataset.predictions)
+    auroc = found.metrics["auroc"]
+    assert (auroc.low is not None) is bounded
+    assert said in auroc.interval_note if said else "sites are drawn" not in (auroc.interval_note or "")
 
 
 def test_sites_are_not_drawn_where_a_case_has_none(tmp_path):

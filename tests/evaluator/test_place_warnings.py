@@ -114,7 +114,7 @@ def test_under_the_organizers_recipe_it_takes_one_and_the_warning_stands_beside_
 
 def test_terminal_and_page_show_the_warnings_with_the_places_and_with_the_prizes(recipe, tmp_path):
     told = rank(*recipe)
-    fair = "may be fair only because nothing was learnt, for macro AUROC and macro F1 over all cases are not shown"
+    fair = "may be fair only because nothing was learnt, for macro OvR AUROC and macro F1 over all cases are not shown"
     seed = "Fairness of the linear probe: one seed of the probe decides"
     places, _, prizes = told.partition("wins 200 USD")
     assert f"Warning: fairness of OvR AUROC and fairness of F1: Gyrus, Équipe Pons {fair}" in places

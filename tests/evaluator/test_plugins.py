@@ -174,7 +174,7 @@ def metric(data, parameters):
 
 def test_what_a_plugin_prints_is_not_in_the_report(tmp_path):
     dataset = numbers(tmp_path, "task1", LABELS, [*SCORES[:5], None])
-    dataset.save()
+    dataset.save_for_command()
     (tmp_path / "loud.py").write_text(LOUD)
     content = dataset.challenge.model_dump(mode="json")
     boards = {"task1": {"metrics": {"loud": {"metric": "loud:metric"}}, "bootstrap": {"resamples": 5}}}
@@ -260,7 +260,7 @@ def test_a_module_that_cannot_be_imported_is_said_before_anything_is_scored(tmp_
 
 def test_the_command_writes_the_other_metrics_and_exits_3(tmp_path):
     dataset = numbers(tmp_path, "task1", LABELS, SCORES)
-    dataset.save()
+    dataset.save_for_command()
     content = dataset.challenge.model_dump(mode="json")
     metrics = {"odd": {"metric": f"{BROKEN}:raises"}}
     challenge = parse_challenge(merge(content, {"boards": {"task1": {"metrics": metrics}}}))

@@ -1,18 +1,14 @@
 """Who wins what, how sure that is, and how little would give the first prize to another."""
 
 from functools import cache
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog
 
-from evaluator.comparison import Entrant, compare_track, datasets_of, rows_of
-from evaluator.comparison._errors import influence_of
-from evaluator.comparison._fewest import fewest_left_out
-from evaluator.comparison._weights import least_shift, weight_space
-from evaluator.ranking import Table, awards_of, explain, rule_digest
+from evaluator.comparison import Entrant, compare_track
+from evaluator.comparison._weights import nowhere_ahead, weight_space
+from evaluator.ranking import awards_of, explain, rule_digest
 from evaluator.spec import Ranking, load_challenge
 from tests.evaluator import reports
 
@@ -136,68 +132,6 @@ def test_the_weight_space_is_that_around_the_declared_weights():
     assert sum(found.values()) >= 1
 
 
-def test_the_least_shift_of_weights_is_that_of_a_linear_program():
-    stream = np.random.default_rng(6)
-    checked = 0
-    for _ in range(60):
-        boards = stream.integers(1, 6, size=(5, 2)).astype(float)
-        weights = stream.dirichlet(np.ones(5))
-        lead = boards[:, 1] - boards[:, 0]
-        found = least_shift(100 * weights, boards, 0, 1)
-        if weights @ lead < 0 or lead.min() >= 0:
-            assert found is None
-            continue
-        # Of the weights w = declared + up − down with w · lead ≤ 0, those that move the least.
-        best = linprog(
-            np.r_[np.full(5, 0.5), np.full(5, 0.5)],
-            A_ub=np.r_[lead, -lead][None, :],
-            b_ub=[-weights @ lead],
-            A_eq=np.r_[np.ones(5), -np.ones(5)][None, :],
-            b_eq=[0],
-            bounds=[(0, None)] * 5 + [(0, one) for one in weights],
-        )
-        assert found.moved == pytest.approx(best.fun, abs=1e-9)
-        assert found.weights.sum() == pytest.approx(1)
-        assert found.weights @ lead == pytest.approx(0, abs=1e-9)
-        checked += 1
-    assert checked > 20
-
-
-def test_teams_without_the_same_boards_have_no_least_shift():
-    boards = np.array([[1.0, 2.0], [3.0, np.nan]])
-    assert least_shift(np.array([1.0, 1.0]), boards, 0, 1) is None
-
-
-def test_without_the_subjects_that_are_named_another_team_is_first():
-    moved = []
-    for seed in (0, 1, 9):
-        found = near(seed=seed)
-        table = Table.of(FOMO26.boards, rows_of("", found))
-        leader = int(np.argmin(table.ranks(FOMO26.ranking).overall))
-        (influence,) = influence_of(FOMO26.ranking, table, found, datasets_of(found)).values()
-        for rival in {0, 1, 2, 3} - {leader}:
-            taken = fewest_left_out(FOMO26.ranking, table, [influence], leader, rival)
-            if taken is not None and taken.total <= 3:
-                assert taken.total == taken.subjects[0]
-                assert _overtaken(table, influence, leader, rival, taken.total)
-                moved.append(taken.total)
-    assert len(moved) > 3
-    assert max(moved) > 1
-
-
-def _overtaken(table, influence, leader, rival, count):
-    """Whether the rival is ahead on some choice of `count` cases left out, by the means of those that stay."""
-    for gone in combinations(range(reports.CASES), count):
-        kept = [case for case in range(reports.CASES) if case not in gone]
-        values = table.values.copy()
-        for column in influence:
-            values[column] = table.cases[column][:, kept].mean(axis=1)
-        overall = Table(table.teams, table.columns, values).ranks(FOMO26.ranking).overall
-        if overall[rival] < overall[leader]:
-            return True
-    return False
-
-
 def test_the_decision_names_how_little_would_change_the_first_prize():
     found = decided(FOMO26.ranking, near())
     assert found.cases.team in {"team0", "team1", "team2", "team3"} - set(found.first)
@@ -205,3 +139,33 @@ def test_the_decision_names_how_little_would_change_the_first_prize():
     assert set(found.cases.by_boards) == {"task2"}
     assert f"without {found.cases.subjects} subject" in " ".join(found.sentences())
     assert found.weights is None  # one board alone: no weights would
+
+
+def test_the_change_of_weights_names_the_boards_and_where_none_would_do_it_is_said():
+    found = [
+        Entrant(one.team, {**one.reports, "task2": other.reports["task2"]})
+        for one, other in zip(season(), reversed(season()), strict=True)
+    ]
+    decision = decided(FOMO26.ranking, found)
+    change = decision.weights
+    assert sum(change.change.values()) == pytest.approx(0)
+    assert sum(part for part in change.change.values() if part > 0) == pytest.approx(change.moved)
+    assert decision.first == ("team3",), "task2 has more of the weight"
+    assert change.change["task1"] > 0 > change.change["task2"]
+    moved = f"{change.moved * 100:.1f} %"
+    said = f"if more than {moved} of the weight lay on other boards: {moved} more on task1, {moved} less on task2."
+    assert said in " ".join(decision.sentences())
+    assert not decision.under_any_weights
+    ahead = decided(FOMO26.ranking, season())
+    assert (ahead.weights, ahead.under_any_weights) == (None, True)
+    assert "No weights of the boards would put another eligible team ahead of team0." in ahead.sentences()
+    one_board = decided(FOMO26.ranking, near())
+    assert not one_board.under_any_weights
+
+
+def test_a_rival_that_is_left_out_of_a_board_may_be_ahead_under_some_weights():
+    boards = np.array([[1.0, 2, 3], [1.0, 2, np.nan]])
+    assert nowhere_ahead(boards, 0, [1])
+    assert not nowhere_ahead(boards, 0, [1, 2])
+    assert not nowhere_ahead(boards[:, ::-1], 1, [2])
+    assert not nowhere_ahead(boards, 0, [])

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -186,15 +187,18 @@ def test_reports_are_ranked_with_their_certainty(tmp_path):
         "team0 wins 500 USD: place",
         "Of the weights around the declared ones, first: team0 in",
         "paired permutation",
-        "DeLong",
+        "DeLong, t",
         "500 USD",
         "3 of 3",
         "team0 is ",
         "mean ranks ahead of team1 (95% interval for all pairs of teams: ",
         "in the metric",
         "all pairs of all metrics of the track",
+        "Groups: going down the values",
+        "1: team0",
     ):
         assert text in found.stdout
+    assert "team0 > " not in found.stdout
     content = json.loads(run(*arguments, "--json", challenge="fomo26").stdout)
     assert [one["team"] for one in content["tracks"]["open"]] == ["team0", "team1", "team2"]
     assert content["comparison"]["open"]["overall"][0]["first"] > 0.9
@@ -233,6 +237,13 @@ def test_comparison_and_values_per_case_are_written_as_files(tmp_path):
 def test_calls_that_contradict_themselves_are_usage_errors(tmp_path):
     assert run("--scores", PUBLISHED, "--reports", tmp_path).exit_code == 2
     assert run("--scores", PUBLISHED, "--challenger", tmp_path).exit_code == 2
+    found = run("--reports", tmp_path, "--challenger", PUBLISHED)
+    assert (found.exit_code, f"--challenger {PUBLISHED}: is a file; name a directory" in found.stderr) == (
+        2,
+        True,
+    )
+    found = run("--reports", tmp_path, "--comparison", tmp_path)
+    assert (found.exit_code, f"--comparison {tmp_path}: is a directory" in found.stderr) == (2, True)
     found = run("--reports", tmp_path)
     assert found.exit_code == 1
     assert "TEAM/TRACK/BOARD.json" in found.stderr
@@ -347,3 +358,41 @@ def test_a_team_name_does_not_steer_the_terminal(tmp_path):
     )
     assert found.exit_code == 1
     assert "scores.csv:2: team 'a\\x1b[2J' holds characters that cannot be printed" in found.stderr
+
+
+def test_a_narrow_terminal_shows_every_name_and_value_whole(tmp_path):
+    season = reports.season(3)
+    reports.write(
+        tmp_path, **{"Neuron Laboratory": season["team0"], "b": season["team1"], "c": season["team2"]}
+    )
+    arguments = [
+        "rank",
+        "--challenge",
+        str(ROOT / "challenges/fomo26/challenge.yaml"),
+        "--reports",
+        str(tmp_path),
+    ]
+    wide, narrow = (
+        CliRunner().invoke(app, arguments, env={"COLUMNS": width}).stdout for width in ("180", "60")
+    )
+    assert max(map(len, narrow.splitlines())) <= 60 < max(map(len, wide.splitlines()))
+    assert "…" not in narrow
+    for name in ("Neuron Laboratory", "DSC / NSD", "500 USD", "paired permutation", "DeLong", "resampled"):
+        assert name in narrow
+    cells = r"\d\.\d{3}(?: / \d\.\d{3})?"
+    assert sorted(re.findall(cells, narrow)) == sorted(re.findall(cells, wide))
+    assert len(re.findall(r"# +team", narrow)) > len(re.findall(r"# +team", wide)) == 2
+
+
+def test_what_has_no_test_is_told_once_below_the_table(tmp_path):
+    season = reports.season(3)
+    for found in season.values():
+        report = found["task2"]
+        metrics = {
+            key: metric.model_copy(update={"influence": None}) for key, metric in report.metrics.items()
+        }
+        found["task2"] = report.model_copy(update={"metrics": metrics, "per_case": {}})
+    reports.write(tmp_path, **season)
+    shown = " ".join(run("--reports", tmp_path, challenge="fomo26").stdout.split())
+    assert "Not tested: DSC of task2, NSD of task2. The reports do not say" in shown
+    assert shown.count("The reports do not say how much each subject moves it") == 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evaluator.comparison import rank_intervals, rank_sets
-from evaluator.comparison._errors import Errors, _multipliers
+from evaluator.comparison._errors import Errors, influence_errors
 from evaluator.comparison._sure import sure_places
 from evaluator.metrics.classification import auroc
 from evaluator.metrics.influence import of_auroc
@@ -38,7 +38,7 @@ class Season:
         teams = self.truth.shape[1]
         values, errors = np.empty(self.truth.shape), np.empty((DRAWS, *self.truth.shape))
         for dataset in dict.fromkeys(DATASETS[column.board] for column in self.columns):
-            multipliers = _multipliers(f"{dataset} {self.stream.random()}", self.cases, DRAWS)
+            drawn = f"{dataset} {self.stream.random()}"
             common, hardness = (
                 self.stream.normal(size=(teams, self.cases)),
                 self.stream.normal(size=self.cases),
@@ -49,7 +49,7 @@ class Season:
                     cases = np.sqrt(self.cases / 2) * (own + hardness)
                     values[number] = self.truth[number] + cases.mean(axis=1)
                     moved = (cases - cases.mean(axis=1, keepdims=True)) / self.cases
-                    errors[:, number] = multipliers @ moved.T
+                    errors[:, number] = influence_errors(drawn, moved, DRAWS)
         table = Table(tuple(f"team{team}" for team in range(teams)), self.columns, values)
         sure = sure_places(self.ranking, table, table.ranks(self.ranking), Errors(errors, (), ()), 0.95)
         return sure.overall, values, errors
@@ -170,7 +170,7 @@ def test_sets_by_auroc_and_dice_hold_all_places_of_equal_teams_at_once(make, cas
     stream, runs, held = np.random.default_rng(7), 400, 0
     for run in range(runs):
         values, moved = make(stream, cases, 10, **how)
-        errors = _multipliers(f"{run}", cases, DRAWS) @ moved.T
+        errors = influence_errors(f"{run}", moved, DRAWS)
         found = rank_sets(-values, errors, 0.95)
         places = stream.permutation(10) + 1  # of teams that are equal but for a hair
         held += bool(((found.low <= places) & (places <= found.high)).all())

@@ -228,7 +228,10 @@ def test_teams_are_marked_by_a_file(tmp_path):
         ('team,eligible\n"host,0\nbase,1\n', "teams.csv:3: not valid CSV"),
         ('"team,eligible\nhost,0\n', "teams.csv:2: not valid CSV"),
         ("team,eligible\nhost," + "0" * 200_000, "teams.csv:2: not valid CSV"),
-        ("team,eligible\nhost,maybe\n", "teams.csv:2: eligible 'maybe'"),
+        (
+            "team,eligible\nhost,maybe\n",
+            "teams.csv:2: eligible 'maybe' is no yes or no; write 1, yes or true, or 0",
+        ),
         (b"team,eligible\nh\xf6st,0\n", "teams.csv: the byte 0xf6 in line 2 is no UTF-8"),
     ],
 )

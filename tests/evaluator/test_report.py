@@ -16,7 +16,7 @@ from evaluator.report import render
 from evaluator.scoring import Extras, MetricReport, Report, score_board
 from evaluator.spec import Bootstrap, load_challenge, parse_challenge
 from tests.evaluator import reports as made
-from tests.evaluator.datasets import CHALLENGES, Dataset, embeddings, fomo26, numbers
+from tests.evaluator.datasets import CHALLENGES, SMALL_PROBE, Dataset, embeddings, fomo26, numbers
 
 FOMO26 = CHALLENGES / "fomo26" / "challenge.yaml"
 SKILL = {"ada": 3.0, "bell & co": 2.7, "<curie>": 0.8, "base": 0.2}
@@ -149,7 +149,7 @@ def test_the_page_says_values_places_and_what_is_missing(page, reports):
         "Significance map: AUROC",
         "DSC of single cases",
         "Convex fit",
-        "macro AUROC by sex",
+        "macro OvR AUROC by sex",
     ):
         assert words in text
 
@@ -232,6 +232,17 @@ def test_the_page_bears_light_dark_paper_and_phones(page):
         assert words in page
 
 
+def test_captions_stand_outside_of_what_scrolls_and_names_stay_in_sight(page):
+    tables = re.findall(
+        r'<p class="caption">([^<]+)</p>\s*<div class="wide"[^>]+aria-label="([^"]+)">\s*<table', page
+    )
+    assert len(tables) == page.count("<table") > 10
+    assert all(caption == label for caption, label in tables)
+    assert "<caption" not in page
+    assert ".wide .name { position: sticky; left: 0;" in page
+    assert "no-repeat local" in page  # the shadow that shows that there is more
+
+
 def test_a_report_in_which_a_metric_failed_is_refused(reports, tmp_path):
     shutil.copytree(reports, tmp_path / "out")
     path = tmp_path / "out" / "base" / "open" / "task1.json"
@@ -256,6 +267,9 @@ def test_a_report_without_a_value_says_why(reports, tmp_path):
 
 
 def test_the_command_writes_the_page_and_ends_with_sentences(reports, tmp_path):
+    small = tmp_path / "small.yaml"  # the reports' own probe
+    small.write_text(json.dumps({"boards": {name: {"probe": SMALL_PROBE} for name in ("task6", "task7")}}))
+
     def call(folder, *more):
         arguments = [
             "report",
@@ -265,6 +279,8 @@ def test_the_command_writes_the_page_and_ends_with_sentences(reports, tmp_path):
             folder,
             "--out",
             tmp_path / "page.html",
+            "--overlay",
+            small,
             *more,
         ]
         return CliRunner().invoke(app, [str(one) for one in arguments])
@@ -274,6 +290,15 @@ def test_the_command_writes_the_page_and_ends_with_sentences(reports, tmp_path):
     assert json.loads(done.stdout)["reports"] == 9
     assert (tmp_path / "page.html").stat().st_size == json.loads(done.stdout)["bytes"]
     assert call(tmp_path / "none").exit_code == 1
+    for option, where, said in [
+        ("--out", tmp_path, "is a directory; name a file in it"),
+        ("--out", tmp_path / "no" / "page.html", f"there is no directory {tmp_path / 'no'}; make it first"),
+        ("--calibration", tmp_path / "no.json", "there is no such file; `calibrate --json` writes it"),
+        ("--calibration", tmp_path, "is no file; `calibrate --json` writes it"),
+    ]:
+        found = call(reports, option, where)
+        assert found.exit_code == 2
+        assert f"{option} {where}: {said}" in found.stderr
     assert (
         "the tracks are method, open" in call(_moved(reports, tmp_path / "a", "ada/open", "ada/openn")).stderr
     )

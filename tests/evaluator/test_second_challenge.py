@@ -179,6 +179,7 @@ def test_a_label_that_is_no_class_names_its_line(skin, tmp_path):
     text = (skin / "diagnosis" / "references.csv").read_text().splitlines()
     text[4] = "p01-b,p01,wart,f"
     (tmp_path / "references.csv").write_text("\n".join(text))
+    (tmp_path / "p00-a.txt").write_text("1 2 0 0\n")
     arguments = ["--board", "diagnosis", "--manifest", skin / "manifest.json", "--references", tmp_path]
     arguments += ["--predictions", tmp_path, "--json", tmp_path / "out.json"]
     done = call("score", "--challenge", CHALLENGE, *arguments)

@@ -56,7 +56,7 @@ class World:
         )
         labels, units = self.labels[cases], np.arange(len(cases))
         counts = draw_counts(units, labels.tolist(), resamples=resamples, digest=str(start))
-        sample = Sample(counts, units, 0.95, units)
+        sample = Sample(counts, units, 0.95, units, np.zeros(len(units), np.intp))
         runs = [
             _probe_runs.Tested(
                 tuple(map(str, cases)), labels, list(self.scores[seed][cases]), ("a", "b", "c"), {}, True

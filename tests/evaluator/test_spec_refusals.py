@@ -290,3 +290,16 @@ def test_a_version_that_was_stored_before_these_rules_is_still_read() -> None:
     content["tasks"]["task1"]["inputs"][1]["flag"] = "--flair"
     content["phases"]["test"]["title"] = "Validation"
     assert parse_challenge(content).limits.memory == 64
+
+
+@pytest.mark.parametrize("rule", ["method: rank_then_mean", "method: test_then_rank", "per_case: median"])
+def test_whole_sites_are_not_drawn_where_single_cases_are_ranked(rule: str) -> None:
+    sites = "boards:\n  task2:\n    bootstrap: {unit: site}\n"
+    assert read_challenge(TEXT, sites)
+    said = refused(TEXT, f"{sites}ranking: {{{rule}}}\n")
+    assert said.startswith(
+        f"overlay.yaml:3: boards.task2.bootstrap.unit: dsc, nsd: whole sites cannot be drawn under ranking.{rule}"
+    )
+    assert "take unit: subject" in said
+    whole = f"boards:\n  task1:\n    bootstrap: {{unit: site}}\nranking: {{{rule}}}\n"
+    assert read_challenge(TEXT, whole), "AUROC is ranked by its value under each rule"

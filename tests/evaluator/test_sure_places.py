@@ -9,9 +9,10 @@ import pytest
 from scipy import stats
 
 from evaluator.comparison import Entrant, compare_track, datasets_of, rows_of
+from evaluator.comparison._entrants import paired_replicates
 from evaluator.comparison._errors import errors_of
 from evaluator.ranking import Table
-from evaluator.spec import load_challenge
+from evaluator.spec import Bootstrap, load_challenge
 from tests.evaluator import reports
 
 FOMO26 = load_challenge(Path(__file__).parents[2] / "challenges" / "fomo26" / "challenge.yaml")
@@ -58,8 +59,8 @@ def test_sets_come_from_resamples_where_a_metric_on_the_same_cases_has_no_influe
     assert [one.place for one in found.overall] == [one.place for one in compared().overall]
     assert all(one.low <= one.place <= one.high for one in found.overall)
     (note,) = (note for note in found.notes if "from the resamples" in note)
-    assert "dsc of task2, nsd of task2." in note  # of one dataset, so they keep its draws
-    assert "auroc" not in note
+    assert "DSC of task2, NSD of task2." in note  # of one dataset, so they keep its draws
+    assert "auroc" not in note.lower()
     assert not any("from the resamples" in note for note in compared().notes)
 
 
@@ -71,7 +72,7 @@ def test_reports_of_which_nothing_says_how_far_they_move_are_ranked_and_exclude_
         ) * 7
     assert all(one.range_low is not None for one in found.overall)  # the other metrics are resampled
     assert all(one.low is not None for one in found.boards["task1"].teams)
-    assert any("Score again to have both kept" in note and "dsc of task2" in note for note in found.notes)
+    assert any("Score again to have both kept" in note and "DSC of task2" in note for note in found.notes)
     unweighted = {"weights": FOMO26.ranking.weights | {"task2": 0}}
     found = compare(without(entrants(), influence=True, replicates=True, of=("dsc",)), **unweighted)
     assert all(one.low is not None for one in found.overall)  # where it does not count, it hides nothing
@@ -122,3 +123,64 @@ def test_draws_have_the_variance_of_the_influence_values_and_the_tails_of_studen
     error = np.sqrt(((vectors[0] - vectors[1]) ** 2).sum())
     bound = error * math.sqrt(reports.CASES / (reports.CASES - 1)) * stats.t(reports.CASES - 1).ppf(0.975)
     assert (np.abs(difference) > bound).mean() == pytest.approx(0.05, abs=0.02)
+
+
+def of_sites(found, sites, boards=("task1", "task2")):
+    """The same reports as if whole sites had been drawn; as many influence values."""
+    drawn = Bootstrap(resamples=reports.RESAMPLES, unit="site")
+
+    def changed(report):
+        metrics = {
+            key: metric.model_copy(
+                update={"influence": metric.influence and tuple(np.resize(metric.influence, sites).tolist())}
+            )
+            for key, metric in report.metrics.items()
+        }
+        extras = report.extras.model_copy(update={"bootstrap": drawn})
+        return report.model_copy(update={"metrics": metrics, "extras": extras})
+
+    return [
+        Entrant(
+            one.team,
+            {name: changed(report) if name in boards else report for name, report in one.reports.items()},
+        )
+        for one in found
+    ]
+
+
+def test_few_sites_are_warned_of_beside_places_and_prizes():
+    found = compare(of_sites(entrants(), 4))
+    assert [(one.kind, one.board, one.sites) for one in found.warnings] == [
+        ("few_sites", "task1", 4),
+        ("few_sites", "task2", 4),
+    ]
+    assert found.prizes.warnings == found.warnings
+    said = "only 4 whole sites were drawn. Of fewer than 15 hospitals, intervals hold the truth less often"
+    assert all(said in one.sentence() for one in found.warnings)
+    assert any("hospitals that gave cases to more than one" in note for note in found.notes)
+    one = compare(of_sites(entrants(), 4, ("task2",)))
+    assert [warning.board for warning in one.warnings] == ["task2"]
+    assert not any("hospitals" in note for note in one.notes)
+
+
+def test_where_reports_do_not_say_how_many_sites_were_drawn_that_is_said():
+    untold = without(of_sites(entrants(), 4), influence=True)
+    said = [one.sentence() for one in compare(untold).warnings]
+    assert len(said) == 2
+    assert all("whole sites were drawn, and how many the reports do not say" in one for one in said)
+
+
+def test_fifteen_sites_are_not_warned_of():
+    assert compare(of_sites(entrants(), 15)).warnings == ()
+
+
+def test_resamples_of_whole_sites_are_stretched_by_how_many_sites_there_are():
+    def tails(sites):
+        found = without(of_sites(entrants(), sites), influence=True, of=("dsc",))
+        table = Table.of(FOMO26.boards, rows_of("", found))
+        number = [column.key for column in table.columns].index(("task2", "dsc"))
+        replicates = paired_replicates(table, found).values
+        draws = errors_of(FOMO26.ranking, table, found, datasets_of(found), replicates).draws
+        return stats.kurtosis(draws[:, number, 0])
+
+    assert tails(4) > tails(14) + 1

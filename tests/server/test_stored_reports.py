@@ -107,12 +107,12 @@ def test_every_later_statistic_comes_from_the_database_alone(
     found = compared(ours)
     assert found == compared(theirs), "places of another level, tests of every pair, what-ifs"
     test = found.boards["task1"].tests["auroc"]
-    assert test.test == "DeLong"
+    assert test.test == "DeLong, t"
     pair = next(one for one in test.pairs if one.teams == ("Ada", "Cyd"))
     metrics = {one.team: one.reports["task1"].metrics["auroc"] for one in ours}
     influence = np.array([metrics[team].influence for team in pair.teams])
     values = np.array([metrics[team].value for team in pair.teams])
-    assert influence_test(values, influence, distribution="normal")[0, 1] == pair.p
+    assert influence_test(values, influence, distribution="delong")[0, 1] == pair.p
     file = season.reports["Ada"]["task1"].metrics["auroc"]
     drawn = [np.array(one.replicates, dtype=float) for one in (metrics["Ada"], file)]
     assert percentile_interval(drawn[0], 0.8) == percentile_interval(drawn[1], 0.8)

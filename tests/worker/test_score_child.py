@@ -13,7 +13,7 @@ from worker.score.child import ScoringFailed, score
 
 def test_a_metric_of_ours_that_fails_is_a_fault_of_ours_and_names_itself(tmp_path):
     dataset = numbers(tmp_path, "task1", [0, 1, 0, 1], [0.1, 0.8, 0.3, 0.7])
-    dataset.save()
+    dataset.save_for_command()
     broken = {"odd": {"metric": "tests.evaluator.broken_metrics:raises"}}
     content = merge(dataset.challenge.model_dump(mode="json"), {"boards": {"task1": {"metrics": broken}}})
     (tmp_path / "challenge.json").write_text(json.dumps(content))
