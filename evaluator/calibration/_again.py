@@ -3,7 +3,7 @@
 import numpy as np
 
 from evaluator.calibration._coverage import Coverage
-from evaluator.calibration._observed import Like, scored_cases
+from evaluator.calibration._observed import Like
 from evaluator.metrics import DatasetMetric, MetricPlugin
 from evaluator.metrics.intervals import Estimate, Pair
 from evaluator.resampling import percentile_interval
@@ -32,7 +32,7 @@ def difference_of(challenge: Challenge, report: Report, key: str, like: Like, fo
         return None
     if like.world.seeds is None or not like.world.seeds.drawn:
         plugin = bound_metrics(board, challenge.tasks[board.task].kind)[key].plugin
-        again = _again(plugin, metric, scored_cases(report), like.level)
+        again = _again(plugin, metric, like.level)
         if again is not None:
             apart = max(abs(again[0] - metric.low), abs(again[1] - metric.high))
             same = apart <= _ROUNDING * max(again[1] - again[0], 1e-9)
@@ -40,7 +40,7 @@ def difference_of(challenge: Challenge, report: Report, key: str, like: Like, fo
     return _unlike(metric.low, metric.high, np.array(found.widths))
 
 
-def _again(plugin: MetricPlugin, metric: MetricReport, cases: int, level: float) -> Pair | None:
+def _again(plugin: MetricPlugin, metric: MetricReport, level: float) -> Pair | None:
     """The interval from what a report holds; None where it is made of the cases themselves."""
     finite = np.array([one for one in metric.replicates if one is not None])
     own = isinstance(plugin, DatasetMetric) and plugin.own_interval is not None
@@ -50,10 +50,8 @@ def _again(plugin: MetricPlugin, metric: MetricReport, cases: int, level: float)
         return percentile_interval(finite, level)
     if metric.influence is None or metric.interval_method == "exact":
         return None
-    units = len(metric.influence)
-    clustered = units / (units - 1) * (cases - 1) / cases  # for ψ is scaled as of single cases
-    psi = np.array(metric.influence) * np.sqrt(clustered)
-    estimate = Estimate(metric.value, finite, psi, units, plugin.minimum, plugin.maximum)
+    psi = np.array(metric.influence)
+    estimate = Estimate(metric.value, finite, psi, len(psi), plugin.minimum, plugin.maximum)
     return plugin.interval.bounds(estimate, level).pair
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from evaluator.calibration._again import difference_of
 from evaluator.calibration._coverage import covered, share_error
 from evaluator.calibration._doubts import doubt_of, doubts_of
-from evaluator.calibration._observed import TOO_LARGE, ClassSizes, scored_cases, too_large, world_like
+from evaluator.calibration._observed import ClassSizes, scored_cases, world_like
 from evaluator.calibration._published import (
     CalibrationFile,
     Distance,
@@ -16,6 +16,7 @@ from evaluator.calibration._published import (
     Unchecked,
 )
 from evaluator.calibration._seasons import Held, Seasons, unsimulated
+from evaluator.calibration._too_large import TOO_LARGE, too_large
 from evaluator.calibration._worlds import Population, SignedErrors
 from evaluator.comparison import Entrant, Track, bootstraps_of, datasets_of
 from evaluator.metrics import NotScored

@@ -9,6 +9,7 @@ import numpy as np
 from evaluator.calibration._coverage import ProbeSeeds, World
 from evaluator.calibration._design import Design
 from evaluator.calibration._families import NOT_SIMULATED, family_of, matched, matched_groups
+from evaluator.calibration._too_large import TOO_LARGE, too_large
 from evaluator.calibration._worlds import Population, SignedErrors
 from evaluator.metrics import CaseMetric, DatasetMetric
 from evaluator.metrics.registry import is_built_in
@@ -31,8 +32,6 @@ _EQUAL = "class sizes stand in no report and are taken as equal; --classes {boar
 _FROM_AUROC = "class sizes are those that AUROC and its resamples are whole parts of: {sizes}"
 _RARER = "; which class is which they do not tell, label 1 is taken for the rarer"
 _TOGETHER = "cases of one subject are taken to be correlated by 0.8"
-TOO_LARGE = "its numbers are over 1e100, and squares of such are none that a computer has"
-_LARGEST = 1e100
 _MISSED = "the truth of this world is {truth:.4g}, as near as it comes to {value:.4g}"
 
 
@@ -138,12 +137,6 @@ def world_like(challenge: Challenge, report: Report, key: str, sizes: ClassSizes
         said = _WITH_SEEDS.format(count=seeds.count)
         like = replace(like, world=replace(like.world, seeds=seeds), told=(*like.told, said))
     return replace(like, told=(*like.told, *([_ONE_SITE] if "site" in bootstrap.strata else [])))
-
-
-def too_large(metric: MetricReport) -> bool:
-    """Whether squares of its value, or of what it moves by, overflow."""
-    numbers = (metric.value, *(metric.influence or ()), *metric.replicates)
-    return any(abs(number) > _LARGEST for number in numbers if number is not None)
 
 
 def _seeds(report: Report, key: str, bootstrap: Bootstrap) -> ProbeSeeds | str | None:

@@ -61,14 +61,24 @@ def test_only_what_is_broken_even_so_is_said_before_a_doubt(covered, doubts, dif
     )
 
 
-@pytest.mark.parametrize("positives", [1, 3])
+@pytest.mark.parametrize("positives", [2, 3])
 def test_few_positives_are_a_doubt_of_intervals_and_places_by_name(positives):
     found = checked(infarcts(positives), infarcts(positives, seed=2), places=True)
-    said = f"its rarest class has {positives} case" + "s" * (positives > 1)
+    said = f"its rarest class has {positives} cases"
     assert [row.doubts for row in found.intervals] == [(said,)] * 2
     assert {row.doubts for row in found.places} == {(f"auroc of task1 (t0 and 1 more): {said}",)}
     certified = [row for row in (*found.intervals, *found.places) if row.level is not None]
     assert not [row for row in certified if row.verdict == "kept"]
+
+
+def test_of_one_positive_nothing_is_certified():
+    found = checked(infarcts(1), infarcts(1, seed=2), places=True)
+    assert not (*found.intervals, *found.places)
+    assert {(one.metric, one.board) for one in found.unchecked} == {
+        ("auroc", "task1"),
+        (None, None),
+        (None, "task1"),
+    }
 
 
 def test_enough_cases_of_both_classes_leave_no_doubt():
