@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from evaluator.calibration._again import difference_of
 from evaluator.calibration._coverage import covered, share_error
-from evaluator.calibration._observed import TOO_LARGE, ClassSizes, scored_cases, too_large, world_like
+from evaluator.calibration._doubts import doubt_of, doubts_of
+from evaluator.calibration._observed import ClassSizes, scored_cases, world_like
 from evaluator.calibration._published import (
     CalibrationFile,
     Distance,
@@ -14,6 +16,8 @@ from evaluator.calibration._published import (
     Unchecked,
 )
 from evaluator.calibration._seasons import Held, Seasons, unsimulated
+from evaluator.calibration._too_large import TOO_LARGE, too_large
+from evaluator.calibration._worlds import Population, SignedErrors
 from evaluator.comparison import Entrant, Track, bootstraps_of, datasets_of
 from evaluator.metrics import NotScored
 from evaluator.ranking import RankingError, rule_digest
@@ -77,7 +81,7 @@ def calibrate(
     held: list[PlacesCoverage] = []
     notes: list[str] = []
     for track, entered in entrants.items() if places else ():
-        simulated = _places(challenge, track, entered, seed, datasets, steps)
+        simulated = _places(challenge, track, entered, known, seed, datasets, steps)
         held += simulated.rows
         unchecked += simulated.unchecked
         notes += simulated.notes
@@ -182,6 +186,9 @@ def _interval(
     )
     if found.without == found.datasets:
         return "no dataset of the simulation had an interval"
+    resampled = isinstance(like.world.drawn, Population | SignedErrors)
+    doubt = doubt_of(challenge, report, key, sizes, resampled=resampled)
+    differs = difference_of(challenge, report, key, like, found)
     return IntervalCoverage(
         track=track,
         team=team,
@@ -197,6 +204,8 @@ def _interval(
         datasets=found.datasets,
         without=found.without,
         world=like.told,
+        doubts=() if doubt is None else (doubt,),
+        differs=() if differs is None else (differs,),
     )
 
 
@@ -219,7 +228,13 @@ class _Simulated:
 
 
 def _places(
-    challenge: Challenge, name: str, entrants: Sequence[Entrant], seed: int, seasons: int, steps: _Steps
+    challenge: Challenge,
+    name: str,
+    entrants: Sequence[Entrant],
+    sizes: ClassSizes,
+    seed: int,
+    seasons: int,
+    steps: _Steps,
 ) -> _Simulated:
     ranked = [entrant for entrant in entrants if not entrant.baseline]
 
@@ -236,6 +251,8 @@ def _places(
         return _Simulated(unchecked=[unchecked(None, reason)])
     rows: list[PlacesCoverage] = []
     own, counted = [seed, seed_of(name)], set[str | None]()
+    doubts = {board: doubts_of(challenge, board, ranked, sizes) for board in track.digests}
+    every = tuple(doubt for found in doubts.values() for doubt in found)
     worlds: tuple[tuple[Distance, Seasons], ...] = (
         ("as observed", Seasons.observed(track, [*own, 1])),
         ("nearly tied", Seasons.nearly_tied(track, [*own, 2])),
@@ -243,7 +260,7 @@ def _places(
     for distance, world in worlds:
         for board, held in world.held(seasons, steps.step).items():
             counted.add(board)
-            rows += _rows(name, board, distance, held)
+            rows += _rows(name, board, distance, held, every if board is None else doubts[board])
     boards: list[str | None] = [None, *track.digests]
     fixed = ", ".join(f"{column.metric} of {column.board}" for column in track.errors.resampled)
     return _Simulated(
@@ -253,7 +270,9 @@ def _places(
     )
 
 
-def _rows(track: str, board: str | None, distance: Distance, held: Held) -> Iterator[PlacesCoverage]:
+def _rows(
+    track: str, board: str | None, distance: Distance, held: Held, doubts: tuple[str, ...]
+) -> Iterator[PlacesCoverage]:
     def row(
         promise: Promise, times: float, level: float | None, lowest: float | None = None
     ) -> PlacesCoverage:
@@ -268,6 +287,7 @@ def _rows(track: str, board: str | None, distance: Distance, held: Held) -> Iter
             covered=times / held.seasons,
             error=share_error(times, held.seasons),
             lowest=lowest,
+            doubts=doubts,
         )
 
     yield row("all teams at once", held.joint, held.level)

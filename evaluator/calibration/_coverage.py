@@ -77,12 +77,16 @@ class World:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Of `datasets`, how many had an interval that held the truth, and how many had none or no value."""
+    """Of `datasets`, how many had an interval that held the truth, and how many had none or no value.
+
+    widths: of the intervals.
+    """
 
     truth: float
     datasets: int
     held: int
     without: int
+    widths: tuple[float, ...] = ()
 
     @property
     def share(self) -> float:
@@ -117,6 +121,7 @@ def covered(
     percentile: as they were made before each metric had its own way.
     """
     stream, truth, held, without = np.random.default_rng(seed), world.truth(design), 0, 0
+    widths: list[float] = []
     blocks = -(-runs // SHARED)
     for _ in range(blocks):
         strata = (design.labels if world.stratified else np.zeros(len(design.subjects), np.intp)).tolist()
@@ -126,8 +131,9 @@ def covered(
             if bounds is None:
                 without += 1
             else:
+                widths.append(bounds[1] - bounds[0])
                 held += bounds[0] - _slack(bounds) <= truth <= bounds[1] + _slack(bounds)
-    return Coverage(truth, blocks * SHARED, held, without)
+    return Coverage(truth, blocks * SHARED, held, without, tuple(widths))
 
 
 def _slack(bounds: tuple[float, float]) -> float:

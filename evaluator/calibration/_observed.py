@@ -9,6 +9,7 @@ import numpy as np
 from evaluator.calibration._coverage import ProbeSeeds, World
 from evaluator.calibration._design import Design
 from evaluator.calibration._families import NOT_SIMULATED, family_of, matched, matched_groups
+from evaluator.calibration._too_large import TOO_LARGE, too_large
 from evaluator.calibration._worlds import Population, SignedErrors
 from evaluator.metrics import CaseMetric, DatasetMetric
 from evaluator.metrics.registry import is_built_in
@@ -31,8 +32,6 @@ _EQUAL = "class sizes stand in no report and are taken as equal; --classes {boar
 _FROM_AUROC = "class sizes are those that AUROC and its resamples are whole parts of: {sizes}"
 _RARER = "; which class is which they do not tell, label 1 is taken for the rarer"
 _TOGETHER = "cases of one subject are taken to be correlated by 0.8"
-TOO_LARGE = "its numbers are over 1e100, and squares of such are none that a computer has"
-_LARGEST = 1e100
 _MISSED = "the truth of this world is {truth:.4g}, as near as it comes to {value:.4g}"
 
 
@@ -140,12 +139,6 @@ def world_like(challenge: Challenge, report: Report, key: str, sizes: ClassSizes
     return replace(like, told=(*like.told, *([_ONE_SITE] if "site" in bootstrap.strata else [])))
 
 
-def too_large(metric: MetricReport) -> bool:
-    """Whether squares of its value, or of what it moves by, overflow."""
-    numbers = (metric.value, *(metric.influence or ()), *metric.replicates)
-    return any(abs(number) > _LARGEST for number in numbers if number is not None)
-
-
 def _seeds(report: Report, key: str, bootstrap: Bootstrap) -> ProbeSeeds | str | None:
     """What the seeds of a probe add, None where one decides and none is drawn."""
     probe, drawn = report.extras.probe, bootstrap.sources != "test_cases"
@@ -228,13 +221,19 @@ class _Parts:
 
     @property
     def classes(self) -> int:
-        """How many there are; 0 where labels are none."""
-        reads = self.plugin.compared(self.bound.parameters)[0].reads
-        if reads not in ("binary", "classes"):
-            return 0
-        if self.report.extras.probe is not None:
-            return len(self.report.extras.probe.classes)
-        return len(getattr(self.challenge.tasks[self.board.task].output, "classes", (0, 1)))
+        return classes_of(self.challenge, self.report, self.bound)
+
+
+def classes_of(challenge: Challenge, report: Report, bound: BoundMetric) -> int:
+    """How many classes a metric of a report tells apart; 0 where labels are none."""
+    if isinstance(bound.plugin, CaseMetric):
+        return 0
+    if bound.plugin.compared(bound.parameters)[0].reads not in ("binary", "classes"):
+        return 0
+    if report.extras.probe is not None:
+        return len(report.extras.probe.classes)
+    task = challenge.tasks[challenge.boards[report.board].task]
+    return len(getattr(task.output, "classes", (0, 1)))
 
 
 def _of_dataset(parts: _Parts, told: Sequence[str]) -> Like | str:

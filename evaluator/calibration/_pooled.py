@@ -17,6 +17,12 @@ def by_metric(intervals: Sequence[IntervalCoverage]) -> Sequence[Pooled]:
     for rows in found.values():
         made = sum(row.datasets - row.without for row in rows)
         covered = sum(row.covered * (row.datasets - row.without) for row in rows) / made
-        promised = Promised(level=rows[0].level, covered=covered, error=share_error(covered * made, made))
+        promised = Promised(
+            level=rows[0].level,
+            covered=covered,
+            error=share_error(covered * made, made),
+            doubts=tuple(f"{row.team}: {doubt}" for row in rows for doubt in row.doubts),
+            differs=tuple(f"{row.team}: {other}" for row in rows for other in row.differs),
+        )
         pooled.append((promised, rows))
     return pooled

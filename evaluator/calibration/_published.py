@@ -5,8 +5,9 @@ from typing import Literal
 from evaluator.frozen import Model
 from evaluator.interval_methods import Method
 
-Verdict = Literal["kept", "unclear", "short"]
-"""Whether a promise is kept; "unclear" where more datasets would tell."""
+Verdict = Literal["kept", "unclear", "few", "other", "short"]
+"""Whether a promise is kept: "unclear" where more datasets would tell, "few" where none would, "other" where
+something else was published."""
 
 Promise = Literal["all teams at once", "one team alone", "winner set", "range of resamples"]
 """Which set of places: all teams' together, the mean over teams of their own, the truly first among the winners, and
@@ -20,18 +21,28 @@ ALLOWED = 0.02
 
 
 class Promised(Model):
-    """What was promised, and how often it held. error: the standard error of `covered`, of the simulation alone."""
+    """What was promised, and how often it held. error: the standard error of `covered`, of the simulation alone.
+
+    doubts: why so few independent cases decide that the simulation is too kind to tell. differs: how published
+    intervals differ from those that are simulated.
+    """
 
     level: float | None
     covered: float
     error: float
+    doubts: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
         """Of a promise without a level "kept"."""
-        if self.level is None or self.covered >= self.level - ALLOWED:
+        if self.level is None:
             return "kept"
-        return "short" if self.covered + 2 * self.error < self.level - ALLOWED else "unclear"
+        if self.covered + 2 * self.error < self.level - ALLOWED:
+            return "short"
+        if self.differs or self.doubts:
+            return "other" if self.differs else "few"
+        return "kept" if self.covered >= self.level - ALLOWED else "unclear"
 
 
 class IntervalCoverage(Promised):

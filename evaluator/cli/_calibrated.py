@@ -20,13 +20,23 @@ from evaluator.interval_methods import CALLED
 from evaluator.terminal import Console
 
 _FILE_WIDTH = 100
-_MARKS = {"kept": "", "unclear": "?", "short": "!"}
+_MARKS = {"kept": "", "unclear": "?", "few": "~", "other": "≠", "short": "!"}
+_STYLES = {"short": "bold red", "other": "bold red", "few": "yellow", "unclear": "yellow"}
 _AGAIN = "percentile: such intervals were made before each metric had a way of its own: score again with this version."
 _SHORT = (
     "!: it holds less often than it says. Give the covered share beside it and do not call it {level}, or score more "
     "cases."
 )
+_NONE = "none: the share of simulated datasets without an interval, or a value; what was covered is of the others."
 _UNCLEAR = "?: below {floor:.2g}, but within twice the error of this simulation: more --datasets tell."
+_FEW = (
+    "~: too few independent cases decide. The simulation draws from what was seen of them, so it is too kind and "
+    "cannot tell:"
+)
+_OTHER = (
+    "≠: what was published is not what is simulated, so this coverage is not that of it. Score again and take the "
+    "report as it comes:"
+)
 _NEARLY_TIED = (
     "Nearly tied: values drawn together by what chance explains of their distances. Range of resamples: no confidence "
     "set, and it promises nothing."
@@ -67,12 +77,15 @@ def _intervals(pooled: Sequence[Pooled]) -> Table:
     tracks = len({rows[0].track for _, rows in pooled}) > 1
     several = any(len(rows) > 1 for _, rows in pooled)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    headings = ("track", "board", "metric", "n", "way", "says", "covered", "", "lowest of a team")
-    for heading in headings[not tracks : None if several else -1]:
-        table.add_column(heading, justify="right" if heading in ("n", "says", "covered") else "left")
+    lacking = any(row.without for _, rows in pooled for row in rows)
+    headings = ("track", "board", "metric", "n", "way", "says", "covered", "", "none", "lowest of a team")
+    shown = [
+        heading for heading in headings[not tracks : None if several else -1] if lacking or heading != "none"
+    ]
+    for heading in shown:
+        table.add_column(heading, justify="right" if heading in ("n", "says", "covered", "none") else "left")
     for promised, rows in pooled:
         least, sizes = min(rows, key=lambda row: row.covered), sorted({row.subjects for row in rows})
-        mark = " !" if least.verdict == "short" else ""
         cells = [
             Text(rows[0].track),
             Text(rows[0].board),
@@ -80,15 +93,22 @@ def _intervals(pooled: Sequence[Pooled]) -> Table:
             Text(f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,}–{sizes[-1]:,}"),
             Text(CALLED[rows[0].way]),
             *_covered(promised),
-            Text(f"{least.covered:.3f}{mark} {least.team}"),
+            *([Text(_without(rows))] if lacking else []),
+            Text(" ".join(filter(None, [f"{least.covered:.3f}", _MARKS[least.verdict], least.team]))),
         ]
         table.add_row(*cells[not tracks : None if several else -1])
     return table
 
 
+def _without(rows: Sequence[IntervalCoverage]) -> str:
+    """The share of datasets that had no interval, over all teams."""
+    share = sum(row.without for row in rows) / sum(row.datasets for row in rows)
+    return f"{share:.3f}" if share else ""
+
+
 def _covered(row: Promised) -> list[Text]:
     says = "–" if row.level is None else f"{row.level:.2f}"
-    style = {"short": "bold red", "unclear": "yellow"}.get(row.verdict, "")
+    style = _STYLES.get(row.verdict, "")
     return [Text(says), Text(f"{row.covered:.3f} ± {row.error:.3f}", style), Text(_MARKS[row.verdict], style)]
 
 
@@ -123,6 +143,33 @@ def _advice(pooled: Sequence[Pooled], found: CalibrationFile) -> Iterator[str]:
         yield _SHORT.format(level=f"{level:.0%}")
     if "unclear" in verdicts:
         yield _UNCLEAR.format(floor=level - ALLOWED)
+    if any(row.without for row in found.intervals):
+        yield _NONE
+    for sentence, said in ((_FEW, list(_doubts(pooled, found))), (_OTHER, list(_differences(found)))):
+        if said:
+            yield sentence
+            yield from (f"  {one}" for one in dict.fromkeys(said))
+
+
+def _doubts(pooled: Sequence[Pooled], found: CalibrationFile) -> Iterator[str]:
+    """For each metric the first team's, and how many more have one; of places what no interval was simulated of."""
+    named = set()
+    for promised, rows in pooled:
+        if promised.doubts:
+            named.add((rows[0].metric, rows[0].board))
+            more = f" (and {len(promised.doubts) - 1} more)" if len(promised.doubts) > 1 else ""
+            team, _, doubt = promised.doubts[0].partition(": ")
+            yield f"{rows[0].metric} of {rows[0].board}, {team}{more}: {doubt}."
+    for row in found.places:
+        for doubt in row.doubts:
+            if not any(doubt.startswith(f"{metric} of {board} (") for metric, board in named):
+                yield f"{doubt}."
+
+
+def _differences(found: CalibrationFile) -> Iterator[str]:
+    for row in found.intervals:
+        for sentence in row.differs:
+            yield f"{row.metric} of {row.board}, {row.team}: {sentence}."
 
 
 def _taken(intervals: Sequence[IntervalCoverage]) -> Iterator[str]:

@@ -45,10 +45,20 @@ def intervals_covered(calibration: CalibrationFile, track: str, name: str, board
             f"{pooled.covered:.1%} ± {pooled.error:.1%} held the truth in simulation"
             + (f"; fewer than that says of {short}." if short else ".")
         )
+        if pooled.doubts:
+            yield f"Too few independent cases decide for a simulation to tell; {_first_of(pooled.doubts)}."
+        if pooled.differs:
+            yield f"What was published is not what was simulated; {_first_of(pooled.differs)}."
+        if absent := sum(row.without for row in rows) / sum(row.datasets for row in rows):
+            yield f"{absent:.1%} of the simulated datasets had no interval and are not part of it."
     for one in calibration.unchecked:
         if (one.track, one.board) == (track, name) and one.metric is not None:
             reason = one.reason.removesuffix(".")
             yield f"{title_of(board, one.metric)}, not simulated for {', '.join(one.teams)}: {reason}."
+
+
+def _first_of(sentences: Sequence[str]) -> str:
+    return sentences[0] + (f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else "")
 
 
 def places_covered(calibration: CalibrationFile, track: str) -> Iterator[str]:
@@ -59,6 +69,11 @@ def places_covered(calibration: CalibrationFile, track: str) -> Iterator[str]:
             yield (
                 f"Simulated with teams {row.distance}: {row.promise}, {says}, held in {row.covered:.1%} ± "
                 f"{row.error:.1%}."
+                + (
+                    f" Too few independent cases decide for a simulation to tell; {_first_of(row.doubts)}."
+                    if row.doubts
+                    else ""
+                )
             )
     for one in calibration.unchecked:
         if (one.track, one.board, one.metric) == (track, None, None):
