@@ -16,7 +16,7 @@ from evaluator.ranking import TOLERANCE, Values
 Places = npt.NDArray[np.intp]
 Pairs = npt.NDArray[np.bool_]
 
-_WIDER = 1.15  # drawn around values that still lie apart by chance, mean ranks vary up to a tenth too little
+_WIDER = 1.2  # drawn around values that still lie apart by chance, mean ranks vary up to a tenth too little
 
 
 @dataclass(frozen=True)
