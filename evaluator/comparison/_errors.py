@@ -61,9 +61,11 @@ def errors_of(
     by_influence = influence_of(ranking, table, entrants, digests)
     for digest in dict.fromkeys(digests.values()):
         if digest in by_influence:
+            lengths = {rows.shape[1] for rows in by_influence[digest].values()}
+            multipliers = {units: _multipliers(digest, units, draws) for units in lengths}
             for column, rows in by_influence[digest].items():
                 wider = 1.0 if replicates is None else _spread(rows, replicates[:, column])
-                errors[:, column] = influence_errors(digest, wider * rows, draws)
+                errors[:, column] = _moved(digest, wider * rows, multipliers[rows.shape[1]])
             continue
         columns = _of_dataset(table, digests, digest)
         units = _units(table, columns, entrants)
@@ -183,9 +185,17 @@ def _units(table: Table, columns: Sequence[int], entrants: Sequence[Entrant]) ->
 
 def influence_errors(digest: str, rows: Values, draws: int) -> Values:
     """Errors (draws, teams) from influence values (teams, units): paired, with the tails of what few units tell."""
-    stream = np.random.Generator(np.random.PCG64(seed_of(f"{digest} multipliers of {rows.shape[1]}")))
-    moved: Values = stream.standard_normal((draws, rows.shape[1])) @ rows.T
-    return moved * _stretch(digest, pair_freedom(rows), draws)
+    return _moved(digest, rows, _multipliers(digest, rows.shape[1], draws))
+
+
+def _moved(digest: str, rows: Values, multipliers: Values) -> Values:
+    moved: Values = multipliers @ rows.T
+    return moved * _stretch(digest, pair_freedom(rows), len(multipliers))
+
+
+def _multipliers(digest: str, units: int, draws: int) -> Values:
+    stream = np.random.Generator(np.random.PCG64(seed_of(f"{digest} multipliers of {units}")))
+    return stream.standard_normal((draws, units))
 
 
 def pair_freedom(rows: Values) -> float:
@@ -193,12 +203,12 @@ def pair_freedom(rows: Values) -> float:
 
     Of fewer than two teams that differ, units − 1.
     """
-    one, other = np.triu_indices(len(rows), 1)
-    apart = rows[one] - rows[other]
-    apart = apart[np.abs(apart).max(axis=1, initial=0) > 0]
-    if not len(apart):
-        return float(max(rows.shape[1] - 1, 1))
-    return float(np.median(freedom(apart)))
+    found = []
+    for number, row in enumerate(rows):  # all pairs at once would be gigabytes for 200 teams of 5,000 units
+        apart = rows[number + 1 :] - row
+        found.append(freedom(apart[np.abs(apart).max(axis=1, initial=0) > 0]))
+    degrees = np.concatenate(found)
+    return float(np.median(degrees)) if len(degrees) else float(max(rows.shape[1] - 1, 1))
 
 
 def _spread(rows: Values, replicates: Values) -> float:
