@@ -69,11 +69,9 @@ def share_of(counts: NDArray[np.bool_], units: NDArray[np.intp]) -> Share:
 
 def mean_of_shares(shares: Sequence[Share], level: float) -> MetricInterval:
     """The mean of shares of separate cases: Wilson's intervals joined by MOVER (Zou and Donner 2008;27:1693)."""
-    ends = np.array([share.wilson(level) for share in shares])
-    values = np.array([share.value for share in shares])
-    value = float(values.mean())
-    low, high = (float(np.sqrt(((values - end) ** 2).sum())) / len(shares) for end in ends.T)
-    return MetricInterval(max(value - low, 0.0), min(value + high, 1.0), method="wilson")
+    value = float(np.mean([share.value for share in shares]))
+    ends = [[value + (end - share.value) / len(shares) for end in share.wilson(level)] for share in shares]
+    return _joined(value, ends)
 
 
 def of_balanced_accuracy(data: DatasetData, parameters: Any, draws: Draws) -> MetricInterval:
