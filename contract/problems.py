@@ -39,6 +39,7 @@ class ErrorCode(StrEnum):
     # who asks
     ACCOUNT_CLOSED = "account_closed", "the organizers closed this account"
     ADMINS_ONLY = "admins_only", "only an admin may do this, with a token of scope admin"
+    ORGANIZERS_ONLY = "organizers_only", "only an organizer of this challenge may do or see this"
     CAPTAIN_ONLY = "captain_only", "only the team's captain may do this"
     INVALID_TOKEN = "invalid_token", "the token is unknown"
     NOT_A_SESSION = "not_a_session", "an API token is revoked by its id and not as a session"

@@ -26,6 +26,15 @@ ENDED = frozenset(
 """States in which an evaluation stays, but for an errored one that an admin has retried."""
 
 
+class Standing(StrEnum):
+    """Whether what an evaluation says counts: on boards, for attempts, and for its team."""
+
+    IN_FORCE = "in_force"
+    BESIDE = "beside"  # made by a re-evaluation that is not applied; nobody but organizers knows of it
+    REPLACED = "replaced"  # another evaluation of the same submission and task stands in its place
+    VOID = "void"  # taken off the boards by an organizer; its attempt is given back
+
+
 class CaseStatus(StrEnum):
     """Where a case run stands."""
 

@@ -8,6 +8,7 @@ from server.evaluations import models as _evaluations
 from server.evaluations import worker_models as _workers
 from server.events import Event as _Event
 from server.images import models as _images
+from server.organizers import models as _organizers
 from server.queue import models as _queue
 from server.submissions import models as _submissions
 from server.teams import models as _teams
@@ -24,6 +25,7 @@ _ = (
     _evaluations,
     _Event,
     _images,
+    _organizers,
     _queue,
     _submissions,
     _teams,

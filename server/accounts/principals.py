@@ -1,9 +1,10 @@
 """Who is asking. Types carry authority: a function that takes an `Admin` cannot be called for others."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from contract.accounts import DEFAULT_SLOTS, Scope
-from contract.ids import TokenId, UserId
+from contract.ids import ChallengeId, TokenId, UserId
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,37 @@ class User:
 @dataclass(frozen=True)
 class Admin(User):
     """A signed-in admin."""
+
+
+OPERATOR = "proctor-admin"
+
+
+@dataclass(frozen=True)
+class Operator(Admin):
+    """Whoever gives commands on the machine of the installation itself: an admin without an account."""
+
+    @property
+    def actor(self) -> str:
+        """How events name such a command."""
+        return OPERATOR
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Somebody who may see everything of one challenge; `server.organizers.access` finds out who may."""
+
+    challenge_id: ChallengeId
+    actor: str
+
+    @classmethod
+    def of(cls, user: User, challenge_id: ChallengeId) -> Self:
+        """`user` in that role; whoever calls this has made sure of it."""
+        return cls(challenge_id, user.actor)
+
+
+@dataclass(frozen=True)
+class Organizer(Observer):
+    """Somebody who decides in one challenge, and about nothing else."""
 
 
 @dataclass(frozen=True)

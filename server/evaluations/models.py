@@ -18,7 +18,7 @@ from contract.ids import (
     TeamId,
     TokenId,
 )
-from contract.statuses import CaseStatus, EvaluationStatus, Mode
+from contract.statuses import CaseStatus, EvaluationStatus, Mode, Standing
 from evaluator.verdicts import PlatformFault
 from server.challenges.models import SpecVersion
 from server.database import Base, Created, Identified, identity
@@ -70,6 +70,9 @@ class Evaluation(Created, Base):
     peak_gpu_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
     fresh_only: Mapped[bool] = mapped_column(default=False, server_default=false())
     status: Mapped[EvaluationStatus] = mapped_column(default=EvaluationStatus.QUEUED)
+    standing: Mapped[Standing] = mapped_column(
+        default=Standing.IN_FORCE, server_default=Standing.IN_FORCE.value
+    )
     reason_code: Mapped[str | None] = mapped_column(default=None)
     reason: Mapped[str | None] = mapped_column(default=None)
     # Why it is ERRORED, for admins alone: which case, on which worker, and the fault's own words.

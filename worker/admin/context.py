@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from evaluator.terminal import Console, agreed
+from server.accounts.principals import OPERATOR
 from server.database import unit_of_work
 from server.errors import Problem
 from server.settings import Settings
@@ -21,7 +22,7 @@ from server.tables import open_database
 from worker.embedded.data import data_directory, secret
 from worker.embedded.postgres import Postgres
 
-ACTOR = "proctor-admin"
+ACTOR = OPERATOR
 
 _console = Console(stderr=True)
 

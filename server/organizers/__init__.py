@@ -1,0 +1,1 @@
+"""Who organizes which challenge."""

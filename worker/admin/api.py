@@ -1,0 +1,165 @@
+"""How a command asks the REST API: of the installation on this machine, in this process, or of a server with a token.
+
+Both take the same way through the application, so that a command can do nothing that a program cannot.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+from fastapi import FastAPI
+
+from contract.accounts import Scope
+from contract.ids import TokenId, UserId
+from server.accounts import deps
+from server.accounts.known import Person
+from server.accounts.principals import OPERATOR, Operator
+from server.app import API, create_app
+from worker.admin.context import fail, settings_of
+
+_PATIENCE = 600.0  # seconds: a preview of a large board takes its time
+_NOBODY = UUID(int=0)
+
+
+class Refused(Exception):
+    """What the server refused, as its problem document says it; `told` is all of that document."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        super().__init__(told.get("detail") or told.get("title") or "The server refused it.")
+        self.code: str = told.get("code", "")
+        self.told = told
+
+
+class Api:
+    """The REST API below /api/v1. Every method returns the answer's JSON, None where it has none.
+
+    Raises:
+        Refused: the server said no, and why.
+    """
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    def get(self, path: str, **query: Any) -> Any:
+        """GET with what of `query` is not None."""
+        return self._asked("GET", path, query, None)
+
+    def post(self, path: str, body: Any = None, **query: Any) -> Any:
+        """POST of JSON."""
+        return self._asked("POST", path, query, body)
+
+    def put(self, path: str, body: Any = None, **query: Any) -> Any:
+        """PUT of JSON."""
+        return self._asked("PUT", path, query, body)
+
+    def patch(self, path: str, body: Any = None, **query: Any) -> Any:
+        """PATCH of JSON."""
+        return self._asked("PATCH", path, query, body)
+
+    def delete(self, path: str, **query: Any) -> Any:
+        """DELETE."""
+        return self._asked("DELETE", path, query, None)
+
+    def text(self, path: str, **query: Any) -> str:
+        """The text that a path answers, such as CSV."""
+        return self._sent("GET", path, query, None).text
+
+    def _asked(self, method: str, path: str, query: dict[str, Any], body: Any) -> Any:
+        response = self._sent(method, path, query, body)
+        return response.json() if response.content else None
+
+    def _sent(self, method: str, path: str, query: dict[str, Any], body: Any) -> httpx.Response:
+        given = {name: value for name, value in query.items() if value is not None}
+        response = self._http.request(method, f"{API}{path}", params=given, json=body)
+        if response.is_error:
+            raise Refused(_problem(response))
+        return response
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    try:
+        told = response.json()
+    except ValueError:
+        told = None
+    if isinstance(told, dict):
+        return told
+    return {
+        "detail": f"{response.url} answered {response.status_code} and no sentence: is it a Proctor server?"
+    }
+
+
+@contextmanager
+def api(*, server: str | None, data: Path | None) -> Iterator[Api]:
+    """The API of `server`, with the token in PROCTOR_TOKEN, or else of the installation on this machine.
+
+    What is refused and not caught ends the command with its sentence.
+    """
+    with _remote(server) if server else _local(data) as http:
+        try:
+            yield Api(http)
+        except Refused as refused:
+            fail(str(refused))
+        except httpx.HTTPError as error:
+            fail(f"{server or 'The installation'} does not answer: {error or type(error).__name__}")
+
+
+def _remote(server: str) -> httpx.Client:
+    token = os.environ.get("PROCTOR_TOKEN")
+    if not token:
+        fail("Set PROCTOR_TOKEN to a token of yours on that server; 'proctor token' makes one.")
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=server.rstrip("/").removesuffix(API), headers=headers, timeout=_PATIENCE)
+
+
+@contextmanager
+def _local(data: Path | None) -> Iterator[httpx.Client]:
+    app = create_app(settings_of(data))
+    operator, token = _operator(), secrets.token_urlsafe()
+    for asked in (deps.get_user, deps.get_asker, deps.get_admin, deps.get_viewer):
+        app.dependency_overrides[asked] = lambda: operator
+    app.state.front.people.note(token, Person(operator.actor, True))
+    headers = {"Authorization": f"Bearer {token}"}
+    with (
+        _InProcess(app) as transport,
+        httpx.Client(base_url="http://localhost", headers=headers, transport=transport) as http,
+    ):
+        yield http
+
+
+def _operator() -> Operator:
+    return Operator(
+        id=UserId(_NOBODY),
+        name=OPERATOR,
+        is_admin=True,
+        scopes=frozenset(Scope),
+        token_id=TokenId(_NOBODY),
+    )
+
+
+class _InProcess(httpx.BaseTransport):
+    """The application without a socket, for programs that are not asynchronous."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._inner = httpx.ASGITransport(app)
+        self._runner = asyncio.Runner()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """One request, answered whole."""
+        return self._runner.run(self._answer(request))
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._inner.handle_async_request(request)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+
+    def close(self) -> None:
+        """Leaves no connection to the database behind."""
+        self._runner.close()
+        self._app.state.front.probe.close()
+        self._app.state.sessions.kw["bind"].dispose()
