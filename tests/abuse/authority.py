@@ -135,7 +135,9 @@ OPERATIONS: dict[str, Told] = {
     "GET /teams/{team_id}/images": team("unknown_team"),
     "DELETE /teams/{team_id}/images/{digest}": team_submit("unknown_team"),
     "GET /teams/{team_id}/storage": team("unknown_team"),
-    "POST /challenges/{slug}/uploads": team_submit("unknown_team"),
+    # Here the team is looked for first.
+    "POST /challenges/{slug}/uploads": team_submit("unknown_team")
+    | {"organizer's read-only token": "unknown_team"},
     "GET /uploads/{upload_id}": team("unknown_upload"),
     "HEAD /uploads/{upload_id}": team("unknown_upload"),
     "PATCH /uploads/{upload_id}": team_submit("unknown_upload"),

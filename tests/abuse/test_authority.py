@@ -226,7 +226,7 @@ def described(http: httpx.Client) -> set[str]:
 
 
 def test_every_operation_stands_in_the_table(served: tuple[str, SessionFactory]) -> None:
-    with httpx.Client(base_url=served[0]) as http:
+    with httpx.Client(base_url=served[0], timeout=60) as http:
         found = described(http)
     assert found - set(OPERATIONS) == set(), "add them to tests/abuse/authority.py: who may do this?"
     assert set(OPERATIONS) - found == set(), "they are gone: take them out of tests/abuse/authority.py"
