@@ -32,11 +32,6 @@ class Planned(Plan):
 
     _looked_at: list[fit.Fit] = PrivateAttr(default_factory=list)
 
-    @property
-    def is_unchanged(self) -> bool:
-        """Whether the file is the present version."""
-        return self.present == self.version
-
 
 def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
     """What `apply` would change. References of cases are looked at where `settings` says and they can be read."""
