@@ -18,6 +18,7 @@ from server.admin.event_log import OF_CHALLENGES, OF_INSTALLATION
 from server.challenges.service import apply, get_challenge
 from server.closing.service import close_account
 from server.database import SessionFactory, unit_of_work
+from server.datasets.models import Dataset
 from server.evaluations.models import Evaluation
 from server.organizers.models import ChallengeRole
 from server.roles.service import MOST
@@ -268,6 +269,12 @@ def test_the_commands_say_what_a_role_means_and_ask_here_and_elsewhere(
     assert "Nobody but admins organizes" in words(command("organizers", lab.slug))
 
 
+def digest_of(lab: Lab, dataset: UUID) -> str:
+    """The beginning of a version's digest, as commands take it."""
+    with unit_of_work(lab.sessions) as session:
+        return session.get_one(Dataset, dataset).digest[7:19]
+
+
 def test_an_organizer_needs_no_shell_on_the_server(
     served: tuple[str, SessionFactory],
     lab: Lab,
@@ -316,6 +323,16 @@ def test_an_organizer_needs_no_shell_on_the_server(
     assert "Nothing that you may see" in words(command("show", str(uuid4()), *there))
     assert "is errored; only one that was rejected" in words(command("excuse", evaluation, *there))
     assert command("retry", evaluation, "--why", "mended", *there).exit_code == 0
+
+    old, new = (digest_of(lab, lab.dataset(cases=2)) for _ in range(2))
+    assert "say one version" in words(command("activate-dataset", old, *there))
+    of = ("--challenge", lab.slug, *there)
+    assert "there begin so: none" in words(command("activate-dataset", "ffffffffffff", *of))
+    assert "in force; no evaluation is concerned" in words(command("activate-dataset", old, *of))
+    asked = command("drop-dataset", new, *of)
+    assert "Their files are removed" in words(asked)
+    assert (asked.exit_code, command("drop-dataset", new, *of, "--yes").exit_code) == (1, 0)
+    assert "dropped already" in words(command("drop-dataset", new, *of, "--yes"))
 
     file, overlay = tmp_path / "mine.yaml", tmp_path / "site.yaml"
     file.write_text(yaml.safe_dump(fomo26.model_dump(mode="json") | {"challenge": lab.slug, "title": "Mine"}))

@@ -129,7 +129,10 @@ def api(*, server: str | None, data: Path | None) -> Iterator[Api]:
 def _remote(server: str) -> httpx.Client:
     token = os.environ.get("PROCTOR_TOKEN")
     if not token:
-        fail("Set PROCTOR_TOKEN to a token of yours on that server; 'proctor token' makes one.")
+        fail(
+            "Set PROCTOR_TOKEN to a token of yours on that server: 'proctor token create NAME --scope organize' makes "
+            "one."
+        )
     headers = {"Authorization": f"Bearer {token}"}
     return httpx.Client(base_url=server.rstrip("/").removesuffix(API), headers=headers, timeout=_PATIENCE)
 
