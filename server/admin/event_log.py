@@ -9,10 +9,9 @@ from sqlalchemy.orm import Session
 
 from contract.admin import Page
 from contract.events import EventOut, Subject
-from server.admin.find import ids_between
 from server.admin.pages import page_of
 from server.events import Event
-from server.ids import first_id
+from server.ids import first_id, ids_between
 
 _APART = timedelta(hours=1)
 """By so much the clocks that make ids may differ from the database's."""

@@ -103,8 +103,8 @@ def _excluded(reason: Exclusion, coverage: Coverage) -> ExcludedOut:
         reason=reason,
         sentence=f"{len(ids)} left out: {named}.",
         count=len(ids),
-        evaluations=ids[:MOST_NAMED],
-        others=others,
+        evaluations=[str(evaluation) for evaluation in ids[:MOST_NAMED]],
+        others=[str(other) for other in others],
     )
 
 
@@ -139,7 +139,7 @@ def preview_out(
             AttemptsOut(team=teams[team], phase=phase, track=track, task=task, spent=spent, would_be=would)
             for (team, phase, track, task), (spent, would) in ledger.items()
         ],
-        late=preview.late(session, challenge, reevaluation, settings),
+        late=[str(evaluation) for evaluation in preview.late(session, challenge, reevaluation, settings)],
         sentences=preview.sentences(reevaluation, found, ledger),
     )
 

@@ -1,15 +1,27 @@
 """Re-evaluations: what they make beside what counts, what anybody sees of it, and changing places all at once."""
 
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import Connection, event, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
+from server.accounts.principals import Organizer
+from server.challenges.service import get_challenge
+from server.database import unit_of_work
+from server.datasets.service import current_dataset
 from server.evaluations.models import Evaluation
+from server.reevaluations import swap
+from server.reevaluations.models import Reevaluation
+from server.tables import open_database
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
-from tests.server.reevaluating import Organizing, score_all, seen, tick
+from tests.server.reevaluating import Organizing, score_all, seen, tick, without_now
 from tests.server.test_leaderboard import board, entries
 
 VALUES = {"Ada": 0.9, "Bob": 0.8, "Cyd": 0.7}
@@ -80,3 +92,103 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
     assert seen(lab, teams, nobody, admin.http) == before
     assert organizing.do(id_, "apply", 409, digest=beside["digest"])["code"] == "already_applied"
     assert organizing.do(id_, "revert", 409, why="again")["code"] == "not_applied"
+
+
+@pytest.fixture
+def corrected(lab: Lab, teams: dict[str, Entrant], admin: Person) -> UUID:
+    """Another version of the cases, one of which was withdrawn; those that were run on are in force."""
+    with unit_of_work(lab.sessions) as session:
+        first = current_dataset(session, get_challenge(session, lab.slug), "validation", "task5").id
+    other = lab.dataset(cases=4)
+    answer = admin.http.post(f"/admin/datasets/{first}/activate", json={"yes": True})
+    assert answer.status_code == 204, answer.text
+    return other
+
+
+class Killer:
+    """Sessions whose connection is cut at the n-th statement of a unit of work, or instead of its commit."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.sessions = open_database(lab.settings.database_url, pool_size=1)
+        self.engine = self.sessions.kw["bind"]
+        self.count, self.at = 0, -1
+        event.listen(self.engine, "before_cursor_execute", self._statement)
+        event.listen(self.engine, "commit", lambda connection: self._cut(connection))
+
+    def _statement(self, connection: Connection, *_: object) -> None:
+        self._cut(connection)
+
+    def _cut(self, connection: Connection) -> None:
+        self.count += 1
+        if self.count == self.at:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.close()
+
+    def run(self, at: int, act: Callable[[Session], object]) -> bool:
+        """Whether it came to its end with a cut at the `at`-th statement; nothing of it may be left otherwise."""
+        self.count, self.at = 0, at
+        try:
+            with unit_of_work(self.sessions) as session:
+                act(session)
+        except DBAPIError:
+            return False
+        return True
+
+
+def test_a_crash_at_any_statement_leaves_the_board_of_before_and_the_next_try_comes_through(
+    lab: Lab, teams: dict[str, Entrant], organizing: Organizing, corrected: UUID, admin: Person
+) -> None:
+    id_ = organizing.ready(upside_down(teams), datasets=[str(corrected)])
+    preview = organizing.get(id_, "/preview")
+    assert preview["attempts"] == [], "what is rescored on the corrected cases stays spent"
+    killer = Killer(lab)
+
+    def looks() -> tuple[bytes, str]:
+        board = admin.http.get(f"/challenges/{lab.slug}/leaderboards/validation").content
+        with unit_of_work(lab.sessions) as session:
+            rows = session.execute(
+                select(Evaluation.id, Evaluation.standing, Evaluation.status).order_by(Evaluation.id)
+            )
+            return without_now(board), str(rows.all())
+
+    def act(what: str) -> Callable[[Session], object]:
+        def done(session: Session) -> None:
+            reevaluation = session.get_one(Reevaluation, UUID(id_))
+            organizer = Organizer(reevaluation.challenge_id, "tests")
+            if what == "apply":
+                swap.apply(
+                    session, organizer, reevaluation, seen=preview["digest"], why=None, settings=lab.settings
+                )
+            else:
+                swap.revert(session, organizer, reevaluation, why="it was right", settings=lab.settings)
+
+        return done
+
+    states = [looks()]
+    for what in ("apply", "revert"):
+        at = 1
+        while not killer.run(at, act(what)):
+            assert looks() == states[-1], f"{what} left a mixture when it was cut at statement {at}"
+            at += 1
+        assert at > 10, "every statement was cut"
+        states.append(looks())
+    assert states[0] == states[2] != states[1]
+    killer.engine.dispose()
+
+
+def test_of_fifty_that_apply_it_at_once_one_does(
+    lab: Lab, teams: dict[str, Entrant], organizing: Organizing, nobody: httpx.Client
+) -> None:
+    id_ = organizing.ready(upside_down(teams))
+    digest = organizing.get(id_, "/preview")["digest"]
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(
+            pool.map(lambda _: organizing.ask("POST", f"/{id_}/apply", json={"digest": digest}), range(50))
+        )
+    codes = Counter("done" if one.status_code == 200 else one.json()["code"] for one in answers)
+    assert codes.pop("done") == 1
+    assert set(codes) <= {"already_applied", "busy"}, codes
+    assert ranks(nobody, lab) == {"Cyd": 1, "Bob": 2, "Ada": 3}
+    told = organizing.http.get("/admin/events", params={"subject": "reevaluation", "id": id_}).json()["items"]
+    assert [one["new"] for one in told] == ["applied", "ready", "running", "draft"]
