@@ -11,16 +11,18 @@ from sqlalchemy import Connection, event, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from contract.leases import Finish
 from server.accounts.principals import Organizer
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.datasets.service import current_dataset
-from server.evaluations.models import Evaluation
+from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.worker_models import TeamUsage
 from server.reevaluations import swap
 from server.reevaluations.models import Reevaluation
 from server.tables import open_database
 from tests.server.conftest import Person
-from tests.server.lab import Entrant, Lab
+from tests.server.lab import Entrant, FakeWorker, Json, Lab
 from tests.server.reevaluating import Organizing, score_all, seen, tick, without_now
 from tests.server.test_leaderboard import board, entries
 
@@ -48,6 +50,11 @@ def organizing(lab: Lab, admin: Person) -> Organizing:
 
 def ranks(nobody: httpx.Client, lab: Lab) -> dict[str, int]:
     return {name: entry["rank"] for name, entry in entries(board(nobody, lab)).items()}
+
+
+def evaluation_of(team: Entrant) -> str:
+    """The team's first evaluation."""
+    return str(team.http.get(f"/challenges/{team.slug}/submissions").json()[-1]["evaluations"][0]["id"])
 
 
 def upside_down(teams: dict[str, Entrant]) -> Callable[[Evaluation], float]:
@@ -81,7 +88,6 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
     for http in (teams["Ada"].http, nobody):
         assert http.get(f"/evaluations/{pair['new']}").status_code in (401, 404)
     assert organizing.do(id_, "apply", 409, digest="sha256:" + "0" * 64)["code"] == "board_moved"
-    assert seen(lab, teams, nobody, admin.http) == before
     assert organizing.apply(id_)["changed"] == 3
     assert ranks(nobody, lab) == {"Cyd": 1, "Bob": 2, "Ada": 3}
     assert teams["Ada"].evaluation(pair["old"])["id"] == pair["new"], "an old address leads to what counts"
@@ -192,3 +198,113 @@ def test_of_fifty_that_apply_it_at_once_one_does(
     assert ranks(nobody, lab) == {"Cyd": 1, "Bob": 2, "Ada": 3}
     told = organizing.http.get("/admin/events", params={"subject": "reevaluation", "id": id_}).json()["items"]
     assert [one["new"] for one in told] == ["applied", "ready", "running", "draft"]
+
+
+def finish(worker: FakeWorker, lease: Json, output: bytes) -> int:
+    said = {"message": "As the test says.", "seconds": 1.5, "output": worker.output(lease, output)}
+    body = Finish.model_validate(said).model_dump(mode="json")
+    return worker.call("POST", lease, "finish", json=body).status_code
+
+
+def run_repetitions(lab: Lab, worker: FakeWorker) -> None:
+    """Runs all that waits; the first case of each second repetition answers otherwise."""
+    while (lease := worker.lease()) is not None:
+        with unit_of_work(lab.sessions) as session:
+            run = session.get_one(CaseRun, UUID(lease["case_run"]))
+            repetition, case = run.evaluation.repetition, run.case.name
+        otherwise = repetition == 2 and case == "sub-00"
+        assert finish(worker, lease, b"0.7\n" if otherwise else b"0.5\n") == 204
+
+
+def test_what_comes_late_is_brought_in_and_repetitions_tell_who_is_not_deterministic(
+    lab: Lab, teams: dict[str, Entrant], organizing: Organizing, nobody: httpx.Client
+) -> None:
+    drafted = organizing.draft(
+        mode="rerun", repetitions=2, scope={"teams": ["ada", teams["Bob"].team], "statuses": ["scored"]}
+    )
+    plan, id_ = drafted["plan"], drafted["id"]
+    assert (plan["evaluations"], plan["cases_to_run"], plan["gpu_hours"] > 0) == (4, 20, True)
+    organizing.do(id_, "start")
+    other = organizing.draft(scope={"teams": ["Ada", "Cyd"], "statuses": ["scored"]})
+    (in_another,) = other["plan"]["excluded"]
+    assert (in_another["reason"], in_another["count"], in_another["others"]) == ("in_another", 1, [id_])
+    assert organizing.do(other["id"], "cancel", why="not now")["state"] == "cancelled"
+    assert organizing.do(other["id"], "start", 409)["code"] == "not_a_draft"
+    wanted = {"mode": "rerun", "why": "x", "scope": {"teams": ["Bob"], "statuses": ["scored"]}}
+    assert organizing.ask("POST", json=wanted).json()["code"] == "nothing_in_scope"
+
+    worker, late, quota = lab.worker("run-2"), teams["Bob"].submit(), teams["Ada"].quota()
+    lease = worker.take()
+    assert lease["evaluation"] == late, "what participants wait for goes first"
+    assert worker.finish(lease).status_code == 204
+    run_repetitions(lab, worker)
+    with unit_of_work(lab.sessions) as session:
+        usage = dict(session.execute(select(TeamUsage.team_id, TeamUsage.seconds)).all())
+    assert usage[UUID(teams["Bob"].team)] > usage[UUID(teams["Ada"].team)], "nobody is charged for it"
+    order: list[str] = []
+
+    def value(evaluation: Evaluation) -> float:
+        order.append(str(evaluation.id))
+        return 0.5 + evaluation.repetition / 10
+
+    assert score_all(lab, value) == 5
+    assert order[0] == late
+    tick(lab)
+    assert organizing.get(id_)["state"] == "running", "the late one is brought in"
+    assert organizing.get(id_)["statuses"] == {"scored": 4, "queued": 2}
+    run_repetitions(lab, worker)
+    score_all(lab, value)
+    tick(lab)
+    assert organizing.get(id_)["state"] == "ready"
+    preview = organizing.get(id_, "/preview")
+    assert [(one["team"], one["deterministic"]) for one in preview["spreads"]] == [
+        ("Ada", False),
+        ("Bob", False),
+        ("Bob", False),
+    ]
+    spread = preview["spreads"][0]
+    assert (spread["cases"], [one["outputs"] for one in spread["differing"]]) == (5, [2])
+    assert [(round(one["low"], 6), round(one["high"], 6)) for one in spread["values"]] == [(0.6, 0.7)]
+    assert teams["Ada"].quota() == quota
+
+    teams["Cyd"].submit()
+    worker.drain()
+    score_all(lab, lambda _: 0.95)
+    assert organizing.do(id_, "apply", 409, digest=preview["digest"])["code"] == "board_moved"
+    assert organizing.do(id_, "catch-up")["state"] == "ready", "it is not in scope"
+    assert organizing.apply(id_)["changed"] == 3
+    assert teams["Ada"].quota() == quota
+    again = organizing.ready(lambda _: 0.99, scope={"teams": ["Ada"]})
+    organizing.apply(again)
+    assert ranks(nobody, lab) == {"Ada": 1, "Cyd": 2, "Bob": 3}
+    assert organizing.do(id_, "revert", 409, why="it was right")["code"] == "applied_since"
+    organizing.do(again, "revert", why="it was right")
+    organizing.do(id_, "revert", why="it was right")
+    assert entries(board(nobody, lab))["Ada"]["metrics"]["auroc"]["value"] == 0.9
+
+
+def test_what_is_missing_runs_and_the_rest_is_taken_over(
+    lab: Lab, teams: dict[str, Entrant], organizing: Organizing
+) -> None:
+    lost = lab.runs(evaluation_of(teams["Ada"]))[2]
+    with unit_of_work(lab.sessions) as session:
+        digest = lab.settings.blobs.put(b"0.25\n")
+        session.get_one(CaseRun, lost.id).output = digest
+    lab.settings.blobs.path(digest).unlink()
+    scope = {"teams": ["Ada", "Cyd"]}
+    plan = organizing.draft(scope=scope)["plan"]
+    assert [(one["reason"], one["count"]) for one in plan["excluded"]] == [("output_missing", 2)]
+    drafted = organizing.draft(mode="complete", scope=scope)
+    assert (drafted["plan"]["cases_to_run"], drafted["plan"]["evaluations"]) == (3, 3)
+    organizing.do(drafted["id"], "start")
+    assert lab.worker().drain() == 3
+    assert score_all(lab, lambda evaluation: 0.3) == 3
+    tick(lab)
+    preview = organizing.get(drafted["id"], "/preview")
+    assert {(one["old"], one["new"]): one["count"] for one in preview["statuses"]} == {
+        ("scored", "scored"): 2,
+        ("rejected", "scored"): 1,
+    }
+    assert preview["attempts"] == [
+        {"team": "Cyd", "phase": "validation", "track": "open", "task": "task5", "spent": 1, "would_be": 2}
+    ]
