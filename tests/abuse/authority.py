@@ -163,6 +163,16 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/errors": ADMIN,
     "GET /admin/events": ADMIN,
     "GET /admin/slots": ADMIN,
+    # Organizers of the challenge
+    "GET /organize/{slug}/reevaluations": ADMIN,
+    "POST /organize/{slug}/reevaluations": ADMIN,
+    "GET /organize/{slug}/reevaluations/{reevaluation_id}": ADMIN,
+    "GET /organize/{slug}/reevaluations/{reevaluation_id}/preview": ADMIN,
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/start": ADMIN,
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/catch-up": ADMIN,
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/cancel": ADMIN,
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/apply": ADMIN,
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/revert": ADMIN,
     # Run workers
     "GET /worker/me": WORKER,
     "POST /worker/leases": WORKER,
@@ -225,6 +235,10 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /admin/challenges/plan": _FILE,
     "POST /admin/datasets/{dataset_id}/activate": {"json": {"yes": False}},
     "PUT /admin/evaluations/{evaluation_id}/priority": {"json": {"priority": 0}},
+    "POST /organize/{slug}/reevaluations": {"json": {"mode": "rescore", "why": "matrix"}},
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/cancel": {"json": {"why": "matrix"}},
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/apply": {"json": {"digest": "sha256:" + "0" * 64}},
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/revert": {"json": {"why": "matrix"}},
     "POST /worker/leases": {"json": _SLOT},
     "POST /worker/heartbeat": lambda known: {
         "json": {"leases": [{"case_run": str(known["case_run"]), "claim_no": known["claim_no"]}]}

@@ -1,9 +1,11 @@
 """Re-evaluations: what they make beside what counts, what anybody sees of it, and changing places all at once."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from uuid import UUID
+from pathlib import Path
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -12,17 +14,21 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from contract.leases import Finish
+from contract.organizers import Role
+from evaluator.spec import Challenge
 from server.accounts.principals import Organizer
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.datasets.service import current_dataset
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.worker_models import TeamUsage
+from server.organizers.models import ChallengeRole
 from server.reevaluations import swap
 from server.reevaluations.models import Reevaluation
 from server.tables import open_database
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, FakeWorker, Json, Lab
+from tests.server.organizer import Admin, words
 from tests.server.reevaluating import Organizing, score_all, seen, tick, without_now
 from tests.server.test_leaderboard import board, entries
 
@@ -308,3 +314,80 @@ def test_what_is_missing_runs_and_the_rest_is_taken_over(
     assert preview["attempts"] == [
         {"team": "Cyd", "phase": "validation", "track": "open", "task": "task5", "spent": 1, "would_be": 2}
     ]
+
+
+def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_commands_do_all_of_it(
+    lab: Lab,
+    teams: dict[str, Entrant],
+    organizing: Organizing,
+    nobody: httpx.Client,
+    command: Admin,
+    fomo26: Challenge,
+    tmp_path: Path,
+) -> None:
+    """Applied alone it would empty the board; the way back brings file and board back."""
+    bootstrap = fomo26.boards["task5"].bootstrap.model_copy(update={"resamples": 500})
+    boards = dict(fomo26.boards) | {
+        "task5": fomo26.boards["task5"].model_copy(update={"bootstrap": bootstrap})
+    }
+    spec = fomo26.model_copy(update={"challenge": lab.slug, "boards": boards})
+    file = tmp_path / "challenge.json"
+    file.write_text(json.dumps(spec.model_dump(mode="json")))
+    before = ranks(nobody, lab)
+    made = command(
+        *(
+            "reevaluate",
+            lab.slug,
+            "--mode",
+            "rescore",
+            "--why",
+            "more resamples",
+            "--file",
+            file,
+            "--json",
+            "--yes",
+        ),
+        *("--status", "scored"),
+    )
+    assert made.exit_code == 0, made.output
+    id_ = json.loads(made.stdout)["id"]
+    assert command("apply-reevaluation", id_[:20], "--yes").exit_code == 1, "it is not ready"
+    score_all(lab, upside_down(teams))
+    tick(lab)
+    told = words(command("reevaluation", id_))
+    assert "3 evaluations of 3 teams change. Its challenge file becomes the present version." in told
+    assert ranks(nobody, lab) == before
+    asked = command("apply-reevaluation", id_)
+    assert (asked.exit_code, "Give --yes" in asked.output) == (1, True)
+    assert command("apply-reevaluation", id_, "--yes").exit_code == 0
+    assert ranks(nobody, lab) == {"Cyd": 1, "Bob": 2, "Ada": 3}
+    version = nobody.get(f"/challenges/{lab.slug}").json()["version"]
+    assert version == spec.digest
+    assert command("revert-reevaluation", id_, "--why", "fewer", "--yes").exit_code == 0
+    assert (ranks(nobody, lab), nobody.get(f"/challenges/{lab.slug}").json()["version"] == version) == (
+        before,
+        False,
+    )
+    listed = words(command("reevaluations", lab.slug))
+    assert "reverted" in listed
+    assert command("cancel-reevaluation", id_, "--why", "too late", "--yes").exit_code == 1
+
+
+def test_only_who_organizes_the_challenge_has_anything_of_it(
+    lab: Lab, teams: dict[str, Entrant], organizing: Organizing, person: Callable[..., Person]
+) -> None:
+    id_ = organizing.draft(scope={"statuses": ["scored"]})["id"]
+    observer, path = person("Olga"), f"/organize/{lab.slug}/reevaluations"
+    with unit_of_work(lab.sessions) as session:
+        challenge = get_challenge(session, lab.slug).id
+        role = {"user_id": UUID(observer.id), "role": Role.OBSERVER, "named_by": "tests"}
+        session.add(ChallengeRole(challenge_id=challenge, **role))
+    assert observer.http.get(f"{path}/{id_}").status_code == 200
+    for http, method, where in (
+        (observer.http, "POST", f"{path}/{id_}/start"),
+        (teams["Ada"].http, "GET", path),
+        (teams["Ada"].http, "GET", f"{path}/{id_}/preview"),
+    ):
+        answer = http.request(method, where)
+        assert (answer.status_code, answer.json()["code"]) == (403, "organizers_only"), where
+    assert organizing.ask("GET", f"/{uuid4()}").json()["code"] == "unknown_reevaluation"
