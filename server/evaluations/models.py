@@ -73,6 +73,7 @@ class Evaluation(Created, Base):
     standing: Mapped[Standing] = mapped_column(
         default=Standing.IN_FORCE, server_default=Standing.IN_FORCE.value
     )
+    voided: Mapped[str | None] = mapped_column(default=None)  # why an organizer took it off the boards
     reason_code: Mapped[str | None] = mapped_column(default=None)
     reason: Mapped[str | None] = mapped_column(default=None)
     # Why it is ERRORED, for admins alone: which case, on which worker, and the fault's own words.
