@@ -151,7 +151,6 @@ def scored(
             Evaluation.finished_at,
         )
         .where(
-            COUNTS,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.status == EvaluationStatus.SCORED,

@@ -15,7 +15,7 @@ from contract.ids import EvaluationId, TeamId
 from contract.statuses import EvaluationStatus
 from evaluator.ranking import choose_entry, deciding_metric
 from server.challenges.models import Challenge
-from server.evaluations.models import COUNTS, Evaluation
+from server.evaluations.models import Evaluation
 from server.evaluations.result_models import Score
 from server.leaderboard.bases import InForce, Scored, differences, scored
 from server.leaderboard.supposed import AS_IT_IS, Supposed
@@ -98,7 +98,6 @@ def _values(
         select(Score.evaluation_id, Score.value)
         .join(Evaluation, Evaluation.id == Score.evaluation_id)
         .where(
-            COUNTS,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.task == task,

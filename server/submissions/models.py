@@ -31,7 +31,6 @@ class Submission(Created, Base):
         primaryjoin=lambda: and_(Submission.id == Evaluation.submission_id, COUNTS),
         viewonly=True,
     )
-    evaluations: Mapped[list[Evaluation]] = relationship(order_by=Evaluation.task)
 
 
 class AttemptGrant(Identified, Created, Base):
