@@ -20,6 +20,7 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.events import Event
 from server.ids import first_id
 from server.images.models import Image
+from server.reevaluations.models import Reevaluation
 from server.submissions.models import Submission
 from server.teams.models import Team
 from server.uploads.models import Upload
@@ -36,6 +37,7 @@ OF_CHALLENGES = {
     Subject.DATASET: (Dataset.id, select(Dataset.id), Dataset.challenge_id),
     Subject.EVALUATION: (Evaluation.id, select(Evaluation.id), Evaluation.challenge_id),
     Subject.SUBMISSION: (Submission.id, select(Submission.id), Submission.challenge_id),
+    Subject.REEVALUATION: (Reevaluation.id, select(Reevaluation.id), Reevaluation.challenge_id),
     Subject.TEAM: (Team.id, select(Team.id), _OF_TEAM),
     Subject.IMAGE: (Image.id, select(Image.id).join(Team, Team.id == Image.team_id), _OF_TEAM),
     Subject.UPLOAD: (Upload.id, select(Upload.id).join(Team, Team.id == Upload.team_id), _OF_TEAM),
