@@ -95,6 +95,7 @@ class Evaluation(Created, Base):
         ForeignKey("evaluations.id"), default=None, index=True
     )
     repetition: Mapped[int] = mapped_column(default=1, server_default="1")
+    voided: Mapped[str | None] = mapped_column(default=None)  # why an organizer took it off the boards
     reason_code: Mapped[str | None] = mapped_column(default=None)
     reason: Mapped[str | None] = mapped_column(default=None)
     # Why it is ERRORED, for admins alone: which case, on which worker, and the fault's own words.

@@ -1,10 +1,10 @@
-"""Submissions. What comes of one lies in its evaluations."""
+"""Submissions, what comes of which lies in their evaluations, and attempts that organizers granted."""
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, and_
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from contract.ids import ChallengeId, SubmissionId, TeamId, UserId
-from server.database import Base, Created, identity
+from server.database import Base, Created, Identified, identity
 from server.evaluations.models import COUNTS, Evaluation
 
 
@@ -31,3 +31,17 @@ class Submission(Created, Base):
         primaryjoin=lambda: and_(Submission.id == Evaluation.submission_id, COUNTS),
         viewonly=True,
     )
+
+
+class AttemptGrant(Identified, Created, Base):
+    """Valid attempts that a team has beyond those of the challenge file, or fewer; `granted_by`: as events name it."""
+
+    __tablename__ = "attempt_grants"
+
+    team_id: Mapped[TeamId] = mapped_column(ForeignKey("teams.id"), index=True)
+    phase: Mapped[str]
+    track: Mapped[str]
+    task: Mapped[str]
+    valid: Mapped[int]
+    why: Mapped[str]
+    granted_by: Mapped[str]

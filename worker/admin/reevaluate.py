@@ -1,13 +1,14 @@
 """`proctor-admin reevaluate`: evaluations are made anew beside those that count."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
-from contract.reevaluations import USUAL_PRIORITY, ReevaluationMode
+from contract.reevaluations import USUAL_PRIORITY, ReevaluationMode, Scope
 from contract.statuses import ReevaluationState
 from evaluator.terminal import say
 from worker.admin.api import Api, api
@@ -17,6 +18,10 @@ from worker.admin.tables import show_json
 
 app = typer.Typer()
 _EVERY = 2.0
+
+
+_FILTERS = sorted(set(Scope.model_fields) - {"phases", "tracks", "tasks", "teams", "since", "until"})
+"""Filters of a scope that have no option of their own."""
 
 
 def _only(what: str) -> Any:
@@ -34,17 +39,13 @@ def reevaluate(
     track: Annotated[list[str] | None, _only("of this track")] = None,
     task: Annotated[list[str] | None, _only("of this task")] = None,
     team: Annotated[list[str] | None, _only("of this team")] = None,
-    submission: Annotated[list[str] | None, _only("of submissions whose id begins so")] = None,
-    evaluation: Annotated[list[str] | None, _only("those whose id begins so")] = None,
-    image: Annotated[list[str] | None, _only("of images whose digest begins so")] = None,
-    status: Annotated[list[str] | None, _only("those that stand so")] = None,
-    reason: Annotated[list[str] | None, _only("those that ended with this code")] = None,
-    verdict: Annotated[list[str] | None, _only("where a case has this verdict")] = None,
-    worker: Annotated[list[str] | None, _only("where this slot ran a case")] = None,
-    host: Annotated[list[str] | None, _only("where the run worker of this token ran a case")] = None,
-    gpu: Annotated[list[str] | None, _only("where a case ran on the GPU of this UUID")] = None,
-    evaluator: Annotated[list[str] | None, _only("those scored by this version")] = None,
-    dataset: Annotated[list[str] | None, _only("that ran on cases whose digest begins so")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILTER=VALUE",
+            help=f"A further filter, may be given several times: {', '.join(_FILTERS)}.",
+        ),
+    ] = None,
     since: Annotated[str | None, typer.Option(help="Only submitted since, as 2026-12-01T18:00Z.")] = None,
     until: Annotated[str | None, typer.Option(help="Only submitted before.")] = None,
     on: Annotated[
@@ -69,29 +70,11 @@ def reevaluate(
 
     It says what it would make, what it costs and what is left out, and asks before it starts.
     """
-    scope = {
-        "phases": phase,
-        "tracks": track,
-        "tasks": task,
-        "teams": team,
-        "submissions": submission,
-        "evaluations": evaluation,
-        "images": image,
-        "statuses": status,
-        "reasons": reason,
-        "verdicts": verdict,
-        "workers": worker,
-        "hosts": host,
-        "gpus": gpu,
-        "evaluator_versions": evaluator,
-        "datasets": dataset,
-        "since": since,
-        "until": until,
-    }
+    scope = {"phases": phase, "tracks": track, "tasks": task, "teams": team, "since": since, "until": until}
     wanted = {
         "mode": mode,
         "why": why,
-        "scope": {name: values for name, values in scope.items() if values},
+        "scope": {**_filters(where or ()), **{name: values for name, values in scope.items() if values}},
         "repetitions": repetitions,
         "priority": priority,
         "file": None if file is None else _text(file),
@@ -100,6 +83,17 @@ def reevaluate(
     with api(server=server, data=data) as here:
         wanted["datasets"] = [_dataset(here, challenge, one) for one in on or ()]
         _make(here, f"/organize/{challenge}/reevaluations", wanted, wait=wait, yes=yes, as_json=as_json)
+
+
+def _filters(given: Sequence[str]) -> dict[str, list[str]]:
+    """FILTER=VALUE, each value after the others of its filter."""
+    found: dict[str, list[str]] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        if name not in _FILTERS or not value:
+            fail(f"--where {text!r}: write FILTER=VALUE, with one of {', '.join(_FILTERS)} as the filter.")
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def _text(path: Path) -> str:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "reeval"
+revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
