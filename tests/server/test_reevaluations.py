@@ -229,13 +229,12 @@ def run_repetitions(lab: Lab, worker: FakeWorker) -> None:
         assert finish(worker, lease, b"0.7\n" if otherwise else b"0.5\n") == 204
 
 
-def test_what_comes_late_is_brought_in_and_repetitions_tell_who_is_not_deterministic(
-    lab: Lab, teams: dict[str, Entrant], organizing: Organizing, nobody: httpx.Client
-) -> None:
+def started_twice(teams: dict[str, Entrant], organizing: Organizing) -> str:
+    """A rerun of two teams, twice each, with which no other one may overlap."""
     drafted = organizing.draft(
         mode="rerun", repetitions=2, scope={"teams": ["ada", teams["Bob"].team], "statuses": ["scored"]}
     )
-    plan, id_ = drafted["plan"], drafted["id"]
+    plan, id_ = drafted["plan"], str(drafted["id"])
     assert (plan["evaluations"], plan["cases_to_run"], plan["gpu_hours"] > 0) == (4, 20, True)
     organizing.do(id_, "start")
     other = organizing.draft(scope={"teams": ["Ada", "Cyd"], "statuses": ["scored"]})
@@ -245,7 +244,13 @@ def test_what_comes_late_is_brought_in_and_repetitions_tell_who_is_not_determini
     assert organizing.do(other["id"], "start", 409)["code"] == "not_a_draft"
     wanted = {"mode": "rerun", "why": "x", "scope": {"teams": ["Bob"], "statuses": ["scored"]}}
     assert organizing.ask("POST", json=wanted).json()["code"] == "nothing_in_scope"
+    return id_
 
+
+def test_what_comes_late_is_brought_in_and_repetitions_tell_who_is_not_deterministic(
+    lab: Lab, teams: dict[str, Entrant], organizing: Organizing, nobody: httpx.Client
+) -> None:
+    id_ = started_twice(teams, organizing)
     worker, late, quota = lab.worker("run-2"), teams["Bob"].submit(), teams["Ada"].quota()
     lease = worker.take()
     assert lease["evaluation"] == late, "what participants wait for goes first"
@@ -340,7 +345,7 @@ def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_comm
     spec = fomo26.model_copy(update={"challenge": lab.slug, "boards": boards})
     file = tmp_path / "challenge.json"
     file.write_text(json.dumps(spec.model_dump(mode="json")))
-    before = ranks(nobody, lab)
+    before = ranks(organizing.http, lab)
     made = command(
         *(
             "reevaluate",
@@ -363,15 +368,18 @@ def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_comm
     tick(lab)
     told = words(command("reevaluation", id_))
     assert "3 evaluations of 3 teams change. Its challenge file becomes the present version." in told
-    assert ranks(nobody, lab) == before
+    assert ranks(organizing.http, lab) == before
     asked = command("apply-reevaluation", id_)
     assert (asked.exit_code, "Give --yes" in asked.output) == (1, True)
     assert command("apply-reevaluation", id_, "--yes").exit_code == 0
-    assert ranks(nobody, lab) == {"Cyd": 1, "Bob": 2, "Ada": 3}
+    assert ranks(organizing.http, lab) == {"Cyd": 1, "Bob": 2, "Ada": 3}
     version = nobody.get(f"/challenges/{lab.slug}").json()["version"]
     assert version == spec.digest
     assert command("revert-reevaluation", id_, "--why", "fewer", "--yes").exit_code == 0
-    assert (ranks(nobody, lab), nobody.get(f"/challenges/{lab.slug}").json()["version"] == version) == (
+    assert (
+        ranks(organizing.http, lab),
+        nobody.get(f"/challenges/{lab.slug}").json()["version"] == version,
+    ) == (
         before,
         False,
     )

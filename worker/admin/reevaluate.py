@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from contract.reevaluations import USUAL_PRIORITY, ReevaluationMode, Scope
+from contract.reevaluations import USUAL_PRIORITY, ReevaluationMode, ReevaluationScope
 from contract.statuses import ReevaluationState
 from evaluator.terminal import say
 from worker.admin.api import Api, api
@@ -20,7 +20,9 @@ app = typer.Typer()
 _EVERY = 2.0
 
 
-_FILTERS = sorted(set(Scope.model_fields) - {"phases", "tracks", "tasks", "teams", "since", "until"})
+_FILTERS = sorted(
+    set(ReevaluationScope.model_fields) - {"phases", "tracks", "tasks", "teams", "since", "until"}
+)
 """Filters of a scope that have no option of their own."""
 
 
