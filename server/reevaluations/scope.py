@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import ColumnElement, String, cast, exists, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
 from contract.reevaluations import ReevaluationScope
 from server.accounts.models import ApiToken
@@ -39,7 +39,8 @@ def require_names(session: Session, challenge: Challenge, scope: ReevaluationSco
 def held(session: Session, challenge: Challenge, scope: ReevaluationScope) -> Sequence[Evaluation]:
     """The evaluations that count in `challenge` and that `scope` holds, the oldest first, ended or not."""
     query = select(Evaluation).where(COUNTS, Evaluation.challenge_id == challenge.id, *_conditions(scope))
-    return session.scalars(query.order_by(Evaluation.created_at, Evaluation.id)).all()
+    known = joinedload(Evaluation.image), selectinload(Evaluation.spec_version)
+    return session.scalars(query.order_by(Evaluation.created_at, Evaluation.id).options(*known)).all()
 
 
 def _conditions(scope: ReevaluationScope) -> Iterator[Condition]:

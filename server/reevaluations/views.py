@@ -112,8 +112,8 @@ def _excluded(reason: Exclusion, coverage: Coverage) -> ExcludedOut:
 def _sentence(made: int, to_run: int, to_score: int, hours: float, coverage: Coverage) -> str:
     left_out = sum(map(len, coverage.excluded.values()))
     runs = f"{to_run:,} cases run, about {hours:.2g} slot hours" if to_run else "no container runs"
-    out = f"; {left_out:,} of the scope are left out" if left_out else ""
-    return f"{made:,} evaluations of {to_score:,} cases: {runs}{out}."
+    out = f"; {left_out:,} of the scope {'is' if left_out == 1 else 'are'} left out" if left_out else ""
+    return f"{made:,} evaluation{'' if made == 1 else 's'} of {to_score:,} cases: {runs}{out}."
 
 
 def preview_out(

@@ -75,7 +75,7 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
     drafted = organizing.draft(scope={"phases": ["validation"], "tasks": ["task5"]})
     assert (
         drafted["plan"]["sentence"]
-        == "3 evaluations of 15 cases: no container runs; 1 of the scope are left out."
+        == "3 evaluations of 15 cases: no container runs; 1 of the scope is left out."
     )
     assert [one["reason"] for one in drafted["plan"]["excluded"]] == ["output_missing"]
     id_ = drafted["id"]
@@ -369,6 +369,11 @@ def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_comm
     told = words(command("reevaluation", id_))
     assert "3 evaluations of 3 teams change. Its challenge file becomes the present version." in told
     assert ranks(organizing.http, lab) == before
+    made_beside = json.loads(
+        command("submissions", "--challenge", lab.slug, "--standing", "beside", "--json").stdout
+    )
+    assert {one["standing"] for one in made_beside} == {"beside"}
+    assert all(one["replaces"] for one in made_beside)
     asked = command("apply-reevaluation", id_)
     assert (asked.exit_code, "Give --yes" in asked.output) == (1, True)
     assert command("apply-reevaluation", id_, "--yes").exit_code == 0

@@ -11,7 +11,7 @@ from rich.text import Text
 from contract.admin import EvaluationRow, EvaluationShown
 from contract.ids import EvaluationId
 from contract.intervals import named
-from contract.statuses import EvaluationStatus
+from contract.statuses import EvaluationStatus, Standing
 from evaluator.terminal import Console, say
 from server.admin.evaluations import Wanted, evaluations, log_of, shown
 from server.admin.find import evaluation_or_submission
@@ -38,6 +38,9 @@ def list_submissions(
     task: Annotated[str | None, typer.Option(help="Only of this task.")] = None,
     team: Annotated[str | None, typer.Option(help="Only of this team; capitals do not matter.")] = None,
     status: Annotated[EvaluationStatus | None, typer.Option(help="Only those that stand so.")] = None,
+    standing: Annotated[
+        Standing | None, typer.Option(help="Only those that count, or that a re-evaluation made or replaced.")
+    ] = None,
     since: Annotated[
         str | None, typer.Option(help="Only those since then: 2d, 6h, 30m, or a date such as 2026-12-01.")
     ] = None,
@@ -48,7 +51,8 @@ def list_submissions(
     """What was submitted, a row per task, newest first."""
     with work(settings_of(data)) as session:
         which = Which(challenge, phase, track, task, team)
-        wanted = Wanted(which, status, None if since is None else moment_given(since, now(session)), id_)
+        at = None if since is None else moment_given(since, now(session))
+        wanted = Wanted(which, status, at, id_, standing)
         page = gathered(lambda after, most: evaluations(session, wanted, after=after, limit=most), limit)
     if as_json:
         show_json([row.model_dump(mode="json") for row in page.items])
@@ -82,7 +86,8 @@ def evaluations_table(rows: Sequence[EvaluationRow]) -> Listing:
 
 
 def _status(row: EvaluationRow) -> str:
-    return f"{row.status} {row.reason_code}" if row.reason_code else row.status
+    beside = "" if row.standing == Standing.IN_FORCE else f" ({row.standing})"
+    return f"{row.status} {row.reason_code}{beside}" if row.reason_code else f"{row.status}{beside}"
 
 
 @app.command("show")
