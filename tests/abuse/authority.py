@@ -48,6 +48,8 @@ SIGNED_IN: Told = ANY_TOKEN | dict.fromkeys(WORKERS, "worker_token")
 PUBLIC_OR_SIGNED_IN: Told = SIGNED_IN | {"nobody": LET_IN}
 SUBMIT: Told = SIGNED_IN | {"read-only token": "scope_missing"}
 ADMIN: Told = SIGNED_IN | dict.fromkeys(PEOPLE, "admins_only") | {"admin": LET_IN}
+ORGANIZER: Told = SIGNED_IN | dict.fromkeys(PEOPLE, "organizers_only") | {"admin": LET_IN}
+OBSERVER = ORGANIZER
 WORKER: Told = ANY_TOKEN | dict.fromkeys(PEOPLE, "not_a_worker")
 LEASE: Told = WORKER | {"another worker": "lease_lost"}
 OWN_TOKEN: Told = (SUBMIT | dict.fromkeys(PEOPLE, "unknown_token") | {"read-only token": "scope_missing"}) | {
@@ -163,6 +165,16 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/errors": ADMIN,
     "GET /admin/events": ADMIN,
     "GET /admin/slots": ADMIN,
+    # Organizers
+    "POST /organize/{slug}/teams/{team_id}/decisions/plan": OBSERVER,
+    "POST /organize/{slug}/teams/{team_id}/decisions": ORGANIZER,
+    "GET /organize/{slug}/teams/{team_id}/attempts": OBSERVER,
+    "POST /organize/{slug}/teams/{team_id}/grants/plan": OBSERVER,
+    "POST /organize/{slug}/teams/{team_id}/grants": ORGANIZER,
+    "POST /organize/{slug}/evaluations/{evaluation_id}/void/plan": OBSERVER,
+    "POST /organize/{slug}/evaluations/{evaluation_id}/void": ORGANIZER,
+    "POST /organize/{slug}/evaluations/{evaluation_id}/unvoid/plan": OBSERVER,
+    "POST /organize/{slug}/evaluations/{evaluation_id}/unvoid": ORGANIZER,
     # Run workers
     "GET /worker/me": WORKER,
     "POST /worker/leases": WORKER,
@@ -177,7 +189,7 @@ OPERATIONS: dict[str, Told] = {
 
 STATUS = (
     dict.fromkeys([*NO_TOKEN.values(), "worker_token", "not_a_worker"], 401)
-    | dict.fromkeys(["scope_missing", "captain_only", "admins_only"], 403)
+    | dict.fromkeys(["scope_missing", "captain_only", "admins_only", "organizers_only"], 403)
     | dict.fromkeys(["unknown_team", "unknown_upload", "unknown_submission", "unknown_evaluation"], 404)
     | {"unknown_token": 404, "no_team": 404, "lease_lost": 409}
 )
@@ -188,6 +200,11 @@ _PASSWORD = "a password of these tests"
 _FILE: Callable[[Json], Json] = lambda known: {"json": {"file": json.dumps(known["spec"])}}  # noqa: E731
 _CLAIM: Callable[[Json], Json] = lambda known: {"params": {"claim_no": known["claim_no"]}}  # noqa: E731
 _TEAM: Callable[[Json], Json] = lambda known: {"params": {"team": known["team_id"]}}  # noqa: E731
+_GRANT: Json = {
+    "json": {"why": "matrix", "valid": 0, "phase": "validation", "task": "task5", "track": "open"}
+}
+_ACTS = ("void/plan", "void", "unvoid/plan", "unvoid")
+_WHY: Json = {"json": {"why": "matrix"}}
 _SLOT = {"name": "matrix", "cpus": 1, "memory": 1}
 
 SENT: dict[str, Json | Callable[[Json], Json]] = {
@@ -225,6 +242,11 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /admin/challenges/plan": _FILE,
     "POST /admin/datasets/{dataset_id}/activate": {"json": {"yes": False}},
     "PUT /admin/evaluations/{evaluation_id}/priority": {"json": {"priority": 0}},
+    "POST /organize/{slug}/teams/{team_id}/decisions/plan": {"json": {"why": "matrix", "decision": "show"}},
+    "POST /organize/{slug}/teams/{team_id}/decisions": {"json": {"why": "matrix", "decision": "show"}},
+    "POST /organize/{slug}/teams/{team_id}/grants/plan": _GRANT,
+    "POST /organize/{slug}/teams/{team_id}/grants": _GRANT,
+    **{f"POST /organize/{{slug}}/evaluations/{{evaluation_id}}/{act}": _WHY for act in _ACTS},
     "POST /worker/leases": {"json": _SLOT},
     "POST /worker/heartbeat": lambda known: {
         "json": {"leases": [{"case_run": str(known["case_run"]), "claim_no": known["claim_no"]}]}

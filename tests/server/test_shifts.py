@@ -57,10 +57,10 @@ def test_each_change_has_its_cause_and_boards_stay(
 
     swap = supposed(swapped={now["Ada"]: other})
     assert moved(swap) == {"Bob": (2, 1, Cause.OTHERS), "Ada": (1, 2, Cause.OWN)}
-    assert [
+    assert [sentence.removeprefix("validation: ") for sentence in swap.sentences] == [
         "Bob: 2 → 1 in track open; 300 USD → 500 USD, because the values of Ada change.",
         "Ada: 1 → 2 in track open; 500 USD → 300 USD, because its own values on task5 change.",
-    ] == [sentence.removeprefix("validation: ") for sentence in swap.sentences]
+    ]
     (phase,) = (phase for phase in swap.phases if phase.phase == "validation")
     (changed,) = phase.tracks[0].boards if phase.tracks[0].track == "open" else phase.tracks[1].boards
     entries = {entry.team: entry for entry in changed.entries}
