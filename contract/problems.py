@@ -142,7 +142,6 @@ class ErrorCode(StrEnum):
     # submissions and evaluations
     ALREADY_ENDED = "already_ended", "the evaluation has ended"
     AMBIGUOUS_ID = "ambiguous_id", "several ids begin so"
-    BOARD_MOVED = "board_moved", "the boards have moved since what was decided was shown"
     HIDDEN_CASES = "hidden_cases", "the cases of this phase are not shown"
     IDEMPOTENCY_KEY = "idempotency_key", "a submission takes an Idempotency-Key"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", "the key was used for another submission"
@@ -161,6 +160,19 @@ class ErrorCode(StrEnum):
     UNKNOWN_CASE = "unknown_case", "the evaluation has no such case"
     UNKNOWN_EVALUATION = "unknown_evaluation", "there is no such evaluation, or none that you may see"
     UNKNOWN_SUBMISSION = "unknown_submission", "there is no such submission, or none that you may see"
+    # re-evaluations
+    ALREADY_APPLIED = "already_applied", "the re-evaluation has been applied already"
+    APPLIED_SINCE = "applied_since", "what it brought into force has been changed again since"
+    BOARD_MOVED = "board_moved", "what counts is not what it was when the preview was made; look at it again"
+    NOT_APPLIED = "not_applied", "only what was applied is reverted"
+    NOT_A_DRAFT = "not_a_draft", "only a draft is started"
+    NOT_READY = "not_ready", "the re-evaluation has not come to its end"
+    NOTHING_IN_SCOPE = (
+        "nothing_in_scope",
+        "there is no evaluation that the scope holds and that can be made anew",
+    )
+    REEVALUATION_OVER = "reevaluation_over", "the re-evaluation was applied, cancelled or reverted"
+    UNKNOWN_REEVALUATION = "unknown_reevaluation", "the challenge has no such re-evaluation"
     # run workers and the installation
     DATA_MISSING = "data_missing", "a file that the server should have is gone"
     LEASE_LOST = "lease_lost", "the case is not leased to this worker any more"

@@ -31,6 +31,7 @@ from server.leaderboard.memory import Memory
 from server.plans.api import router as plans
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
+from server.reevaluations.api import router as reevaluations
 from server.settings import Settings
 from server.storage.api import router as storage
 from server.submissions.api import router as submissions
@@ -68,6 +69,7 @@ _ROUTERS = (
             leases,
             leaderboard,
             decisions,
+            reevaluations,
             admin,
         )
     ),

@@ -14,11 +14,11 @@ from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from server.accounts.models import Account
-from server.admin.find import ids_between
 from server.admin.pages import page_of
 from server.challenges.models import Challenge
 from server.errors import NotFound
 from server.evaluations.models import CaseRun, Evaluation
+from server.ids import ids_between
 from server.queue.waiting import Which, require_known
 from server.submissions.models import Submission
 from server.teams.models import Team

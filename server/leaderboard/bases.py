@@ -22,7 +22,7 @@ from evaluator.bases import (
 from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge, SpecVersion
 from server.datasets.models import IN_FORCE, Case, Dataset
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.ticks import is_shown, shown_at
 from server.leaderboard.supposed import AS_IT_IS, Supposed
 
@@ -179,6 +179,7 @@ def next_shown(session: Session, challenge: Challenge, phase: str) -> datetime |
     if found is None or not found.hidden:
         return None
     query = select(Evaluation.created_at, Evaluation.finished_at).where(
+        COUNTS,
         Evaluation.challenge_id == challenge.id,
         Evaluation.phase == phase,
         Evaluation.status == EvaluationStatus.SCORED,

@@ -21,7 +21,7 @@ from server.datasets import fit
 from server.datasets.models import Dataset
 from server.datasets.overlap import newly_public
 from server.errors import Conflict, Unprocessable
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.leaderboard.bases import hidden_by
 from server.plans.diff import SECTIONS, differences, gone, is_earlier, span, state
 from server.settings import Settings
@@ -139,7 +139,7 @@ def _held(session: Session, challenge: Challenge, section: str, name: str) -> st
         return ""
     evaluations, datasets = own[section]
     scored = Evaluation.status == EvaluationStatus.SCORED
-    of = select(func.count()).where(Evaluation.challenge_id == challenge.id, evaluations)
+    of = select(func.count()).where(COUNTS, Evaluation.challenge_id == challenge.id, evaluations)
     counts = [
         (session.scalar(of.where(scored)) or 0, "scored evaluation"),
         (session.scalar(of.where(~scored)) or 0, "other evaluation"),

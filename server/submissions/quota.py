@@ -16,19 +16,18 @@ from sqlalchemy.orm import Session
 
 from contract.ids import TeamId
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from server.datasets.models import IN_FORCE, Dataset
 from server.errors import QuotaSpent
 from server.evaluations import ticks
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
 from server.submissions.models import AttemptGrant
 from server.submissions.rejections import Rejections, rejections
 
-_COUNTS = and_(Evaluation.spends, Evaluation.standing == Standing.IN_FORCE)
-SPENT = and_(Evaluation.status == EvaluationStatus.SCORED, _COUNTS, IN_FORCE)
-HELD = and_(Evaluation.status.in_(ACTIVE), _COUNTS)
+SPENT = and_(COUNTS, Evaluation.status == EvaluationStatus.SCORED, Evaluation.spends, IN_FORCE)
+HELD = and_(COUNTS, Evaluation.status.in_(ACTIVE), Evaluation.spends)
 """The only expressions of which evaluations, joined with their datasets, spend an attempt or hold one in reserve."""
 
 
@@ -69,10 +68,10 @@ def _counts(session: Session, spec: Spec, team_id: TeamId, *phases: str) -> _Cou
             Evaluation.track,
             Evaluation.task,
             func.count().filter(SPENT, ~unseen),
-            func.count().filter(or_(HELD, and_(unseen, _COUNTS))),
+            func.count().filter(or_(HELD, and_(unseen, Evaluation.spends))),
         )
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
-        .where(Evaluation.team_id == team_id, Evaluation.phase.in_(phases))
+        .where(COUNTS, Evaluation.team_id == team_id, Evaluation.phase.in_(phases))
         .group_by(Evaluation.phase, Evaluation.track, Evaluation.task)
     )
     return {(phase, track, task): (spent, held) for phase, track, task, spent, held in rows}
