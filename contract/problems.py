@@ -53,6 +53,11 @@ class ErrorCode(StrEnum):
     CODE_OVER = "code_over", "the code for a new password has run out"
     EMAIL_TAKEN = "email_taken", "the address has an account"
     LAST_ADMIN = "last_admin", "one admin has to stay"
+    LAST_ORGANIZER = (
+        "last_organizer",
+        "the only organizer of a challenge cannot leave it; an admin can decide so",
+    )
+    NO_ROLE = "no_role", "this person has no role in this challenge"
     NOT_CLOSED = "not_closed", "the account is open"
     PASSWORD_CHANGED = "password_changed", "the password was changed at the same moment"
     RESERVED_NAME = "reserved_name", "the name is kept for the organizers"
@@ -60,6 +65,7 @@ class ErrorCode(StrEnum):
     TOO_MANY_LOG_INS = "too_many_log_ins", "too many log-ins or wrong passwords in a window of time"
     TOO_MANY_NEW_TOKENS = "too_many_new_tokens", "too many tokens were made within a day"
     TOO_MANY_REGISTRATIONS = "too_many_registrations", "too many accounts were made in a window of time"
+    TOO_MANY_ROLES = "too_many_roles", "a challenge has at most so many organizers and observers"
     TOO_MANY_TOKENS = "too_many_tokens", "one person has at most so many valid tokens"
     UNKNOWN_ACCOUNT = "unknown_account", "there is no such account"
     UNKNOWN_SESSION = "unknown_session", "you have no such session"

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from contract.answers import Answer, Id, OrNewer
 from contract.bounds import AwareMoment, Few, Strict
 from contract.challenges import MOST_OF_A_FILE
+from contract.changes import Shifts
 from contract.ids import DatasetId
 from contract.queue import LEAST_PRIORITY, MOST_PRIORITY
 from contract.statuses import EvaluationStatus, ReevaluationState
@@ -246,8 +247,18 @@ class AttemptsOut(Answer):
     would_be: int
 
 
+class ToldOut(Answer):
+    """What the members of a team will be told once it is applied; nothing of it is hidden from them."""
+
+    team: str
+    sentences: list[str]
+
+
 class ReevaluationPreview(Answer):
-    """What applying it would do. `digest` is what `apply` takes: of all that counts now, and of what was found."""
+    """What applying it would do. `digest` is what `apply` takes: of all that counts now, and of what was found.
+
+    boards: values, places and prizes that change, with the cause. told: by team.
+    """
 
     digest: str
     pairs: list[PairOut]
@@ -255,6 +266,8 @@ class ReevaluationPreview(Answer):
     verdicts: list[CountOut]
     spreads: list[SpreadOut]
     attempts: list[AttemptsOut]
+    boards: Shifts
+    told: list[ToldOut]
     late: list[Id]
     sentences: list[str]
 

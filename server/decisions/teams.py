@@ -128,7 +128,7 @@ def _changes(
         case Decision.APPROVE:
             return {"waits": False}
         case Decision.RENAME if name is not None:
-            return {"name": team_name(name, by_admin=True)}
+            return {"name": team_name(name, by_organizer=True)}
     raise Unprocessable(ErrorCode.BAD_TEAM_NAME, "Say how the team is called from now on: `name` is missing.")
 
 

@@ -15,7 +15,7 @@ from contract.problems import ErrorCode
 from evaluator.ranking import Row, Standings, direction_of, rank
 from evaluator.spec import Board
 from evaluator.spec import Challenge as Spec
-from server.accounts.principals import Admin, User
+from server.accounts.principals import User
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, is_sealed
 from server.errors import Forbidden, NotFound
@@ -24,6 +24,7 @@ from server.evaluations.ticks import shown_at
 from server.leaderboard.bases import InForce
 from server.leaderboard.choice import Chosen, chosen
 from server.leaderboard.supposed import AS_IT_IS, Supposed
+from server.organizers.access import observes
 from server.teams.models import Team
 
 
@@ -60,11 +61,11 @@ class Found:
     otherwise: list[Attempt]
 
 
-def require_visible(challenge: Challenge, phase: str, viewer: User | None) -> None:
-    """Raises unless the phase has a board that `viewer` may see; a sealed one is for admins until released."""
+def require_visible(session: Session, challenge: Challenge, phase: str, viewer: User | None) -> None:
+    """Raises unless the phase has a board that `viewer` may see; a sealed one is for organizers until released."""
     if get_phase(challenge.spec, phase).board == "none":
         raise NotFound(ErrorCode.NO_BOARD, f"Phase {phase!r} has no leaderboard.")
-    if is_sealed(challenge, phase) and not isinstance(viewer, Admin):
+    if is_sealed(challenge, phase) and (viewer is None or not observes(session, viewer, challenge)):
         raise Forbidden(
             ErrorCode.BOARD_SEALED,
             f"The leaderboard of phase {phase!r} is sealed until the organizers release it.",

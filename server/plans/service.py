@@ -1,6 +1,6 @@
 """What applying a challenge file would change, and what of it somebody has to mean: asked before it is done."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from difflib import get_close_matches
@@ -72,14 +72,14 @@ def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
     return planned
 
 
-def read(file: str, overlay: str | None, *, settings: Settings) -> Spec:
-    """The challenge in the text of a file, with an overlay's merged over it.
+def read(file: str, overlay: str | None, *, settings: Settings, code: Collection[str] | None = None) -> Spec:
+    """The challenge in the text of a file, with an overlay's merged over it; it may name no `code` but this.
 
     Raises:
         Unprocessable: with every problem, each with its file, line and field.
     """
     try:
-        return read_challenge(file, overlay, longest_case=settings.longest_case_seconds)
+        return read_challenge(file, overlay, longest_case=settings.longest_case_seconds, code=code)
     except SpecError as error:
         problems = [asdict(problem) for problem in error.problems]
         raise Unprocessable(ErrorCode.CHALLENGE_FILE, str(error), problems=problems) from None

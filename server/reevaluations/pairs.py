@@ -88,7 +88,7 @@ def digest(session: Session, reevaluation: Reevaluation) -> str:
     counting = select(Evaluation.id, Evaluation.status).where(
         COUNTS, Evaluation.challenge_id == challenge, Evaluation.status.in_(DECIDED)
     )
-    standing = Team.eligible, Team.is_baseline, Team.hidden, Team.disqualified.is_not(None)
+    standing = Team.eligible, Team.is_baseline, Team.disqualified.is_not(None), Team.hidden
     content = {
         "counts": _rows(session.execute(counting.order_by(Evaluation.id))),
         "teams": _rows(

@@ -1,4 +1,4 @@
-"""What applying a re-evaluation would do, but for ranks: verdicts then and now, attempts, repetitions that differ."""
+"""What applying a re-evaluation would do beside boards: verdicts then and now, attempts, repetitions that differ."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence

@@ -17,11 +17,12 @@ from contract.reevaluations import (
     ReevaluationPlanOut,
     ReevaluationPreview,
     SpreadOut,
+    ToldOut,
     ValueSpread,
 )
 from server.challenges.models import Challenge
 from server.queue.forecast import Measured
-from server.reevaluations import preview
+from server.reevaluations import preview, telling
 from server.reevaluations.coverage import Coverage, cover
 from server.reevaluations.models import Reevaluation
 from server.reevaluations.pairs import Pair, digest, pairs
@@ -118,7 +119,7 @@ def _sentence(made: int, to_run: int, to_score: int, hours: float, coverage: Cov
 def preview_out(
     session: Session, challenge: Challenge, reevaluation: Reevaluation, settings: Settings
 ) -> ReevaluationPreview:
-    """What applying it would do, but for ranks."""
+    """What applying it would do."""
     found = pairs(session, reevaluation)
     ledger = preview.attempts(session, challenge, reevaluation, found)
     query = select(Team.id, Team.name).where(Team.challenge_id == challenge.id)
@@ -138,6 +139,11 @@ def preview_out(
         attempts=[
             AttemptsOut(team=teams[team], phase=phase, track=track, task=task, spent=spent, would_be=would)
             for (team, phase, track, task), (spent, would) in ledger.items()
+        ],
+        boards=telling.boards(session, challenge, reevaluation, found),
+        told=[
+            ToldOut(team=teams[team], sentences=sentences)
+            for team, sentences in telling.told(reevaluation, found).items()
         ],
         late=preview.late(session, challenge, reevaluation, settings),
         sentences=preview.sentences(reevaluation, found, ledger),

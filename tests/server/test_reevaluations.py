@@ -65,6 +65,13 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
     beside = organizing.get(id_, "/preview")
     assert [(one["old"], one["new"], one["count"]) for one in beside["statuses"]] == [("scored", "scored", 3)]
     assert beside["verdicts"] == [{"old": "valid", "new": "valid", "count": 15}]
+    (phase,) = beside["boards"]["phases"]
+    (track,) = (track for track in phase["tracks"] if track["track"] == "open")
+    moves = {one["team"]: (one["place_before"], one["place_after"], one["cause"]) for one in track["teams"]}
+    assert moves == {"Cyd": (3, 1, "both"), "Bob": (2, 2, None), "Ada": (1, 3, "both")}
+    assert {one["team"]: one["sentences"] for one in beside["told"]}["Ada"] == [
+        "Your evaluation on task5, track open, phase validation, was made anew: a wrong label."
+    ]
     pair = beside["pairs"][0]
     for http in (teams["Ada"].http, nobody):
         assert http.get(f"/evaluations/{pair['new']}").status_code in (401, 404)
