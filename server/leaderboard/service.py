@@ -23,6 +23,7 @@ from server.evaluations.result_models import Score
 from server.evaluations.ticks import shown_at
 from server.leaderboard.bases import InForce
 from server.leaderboard.choice import Chosen, chosen
+from server.leaderboard.supposed import AS_IT_IS, Supposed
 from server.organizers.access import observes
 from server.teams.models import Team
 
@@ -44,6 +45,7 @@ class Attempt:
     bootstrap: Mapping[str, Any] | None = None
     draws: int = 1
     differs: tuple[str, ...] = ()
+    evaluation: EvaluationId | None = None
 
     @property
     def ranked(self) -> bool:
@@ -70,14 +72,29 @@ def require_visible(session: Session, challenge: Challenge, phase: str, viewer: 
         )
 
 
-def attempts(session: Session, challenge: Challenge, phase: str, now: InForce) -> Found:
-    """What counts in `phase`: per team, track and board the latest or best evaluation of the base in force."""
-    shown = chosen(session, challenge, phase, now)
-    scores = _scores(session, shown, with_cases=now.spec.ranking.needs_cases)
-    teams = {team.id: team for team in session.scalars(select(Team).where(Team.challenge_id == challenge.id))}
+def attempts(
+    session: Session,
+    challenge: Challenge,
+    phase: str,
+    now: InForce,
+    *,
+    shown: bool = True,
+    supposed: Supposed = AS_IT_IS,
+) -> Found:
+    """What counts in `phase`: per team, track and board the latest or best evaluation of the base in force.
+
+    shown: of a hidden phase only of what its teams have seen the end of.
+    """
+    teams = supposed.teams_of(session, challenge)
+    listed = [
+        choice
+        for choice in chosen(session, challenge, phase, now, shown=shown, supposed=supposed)
+        if not teams[choice.evaluation.team_id].hidden
+    ]
+    scores = _scores(session, listed, with_cases=now.spec.ranking.needs_cases)
     found = Found([], [])
     hidden = now.spec.phases[phase].hidden
-    for choice in shown:
+    for choice in listed:
         own = scores.get((choice.evaluation.id, choice.board), {})
         attempt = _attempt(choice, teams[choice.evaluation.team_id], own, hidden=hidden)
         (found.otherwise if choice.differs else found.counted).append(attempt)
@@ -111,6 +128,7 @@ def _attempt(one: Chosen, team: Team, scores: Mapping[str, Score], *, hidden: bo
         bootstrap=base.get("bootstrap"),
         draws=base.get("draws", 1),
         differs=one.differs,
+        evaluation=one.evaluation.id,
     )
 
 

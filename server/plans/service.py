@@ -21,7 +21,7 @@ from server.datasets import fit
 from server.datasets.models import Dataset
 from server.datasets.overlap import newly_public
 from server.errors import Conflict, Unprocessable
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.leaderboard.bases import hidden_by
 from server.plans.diff import SECTIONS, differences, gone, is_earlier, span, state
 from server.settings import Settings
@@ -134,7 +134,7 @@ def _held(session: Session, challenge: Challenge, section: str, name: str) -> st
         return ""
     evaluations, datasets = own[section]
     scored = Evaluation.status == EvaluationStatus.SCORED
-    of = select(func.count()).where(Evaluation.challenge_id == challenge.id, evaluations)
+    of = select(func.count()).where(COUNTS, Evaluation.challenge_id == challenge.id, evaluations)
     counts = [
         (session.scalar(of.where(scored)) or 0, "scored evaluation"),
         (session.scalar(of.where(~scored)) or 0, "other evaluation"),
@@ -191,5 +191,7 @@ def _hidden(session: Session, challenge: Challenge, spec: Spec) -> Iterator[str]
         )
         yield (
             "this file runs or scores some tasks otherwise than the present one. Scored evaluations that its "
-            f"leaderboards will no longer rank: {listed}."
+            f"leaderboards will no longer rank: {listed}. "
+            f"'proctor-admin reevaluate {challenge.slug} --file FILE' makes them anew under it first (--mode rescore, "
+            "or rerun where a task runs otherwise), and lets file and boards change together."
         )

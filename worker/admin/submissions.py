@@ -10,7 +10,7 @@ from rich.text import Text
 
 from contract.admin import EvaluationRow, EvaluationShown
 from contract.intervals import named
-from contract.statuses import EvaluationStatus
+from contract.statuses import EvaluationStatus, Standing
 from evaluator.terminal import Console, say
 from server.admin.evaluations import log_of, shown
 from server.admin.find import evaluation_or_submission
@@ -37,6 +37,9 @@ def list_submissions(
     task: Annotated[str | None, typer.Option(help="Only of this task.")] = None,
     team: Annotated[str | None, typer.Option(help="Only of this team; capitals do not matter.")] = None,
     status: Annotated[EvaluationStatus | None, typer.Option(help="Only those that stand so.")] = None,
+    standing: Annotated[
+        Standing | None, typer.Option(help="Only those that count, or that a re-evaluation made or replaced.")
+    ] = None,
     since: Annotated[
         str | None, typer.Option(help="Only those since then: 2d, 6h, 30m, or a date such as 2026-12-01.")
     ] = None,
@@ -47,7 +50,7 @@ def list_submissions(
 ) -> None:
     """What was submitted, a row per task, newest first."""
     which = {"challenge": challenge, "phase": phase, "track": track, "task": task, "team": team}
-    wanted = which | {"status": status, "since": since_given(since), "id": id_}
+    wanted = which | {"status": status, "since": since_given(since), "id": id_, "standing": standing}
     with api(server=server, data=data) as here:
         page = here.listed("/admin/evaluations", EvaluationRow, limit, **wanted)
     if as_json:
@@ -87,7 +90,8 @@ def evaluations_table(rows: Sequence[EvaluationRow]) -> Listing:
 
 
 def _status(row: EvaluationRow) -> str:
-    return f"{row.status} {row.reason_code}" if row.reason_code else row.status
+    beside = "" if row.standing == Standing.IN_FORCE else f" ({row.standing})"
+    return f"{row.status} {row.reason_code}{beside}" if row.reason_code else f"{row.status}{beside}"
 
 
 @app.command("show")
