@@ -226,6 +226,15 @@ def test_an_organizer_s_file_is_of_their_challenge_and_names_no_code_that_no_adm
             403,
             "organizers_only",
         )
+    # Nor in a file that a re-evaluation would bring into force.
+    again = {"mode": "rescore", "why": "another metric"}
+    spec = (
+        fomo26.model_dump(mode="json") | {"challenge": lab.slug} | with_metric({"metric": f"{module}:metric"})
+    )
+    asked = ada.http.post(f"/organize/{lab.slug}/reevaluations", json=again | {"file": yaml.safe_dump(spec)})
+    assert code(asked) == (422, "challenge_file")
+    first = ada.http.post(f"/organize/{lab.slug}/reevaluations", json=again | {"priority": 1})
+    assert code(first) == (403, "admins_only")
     assert not ran.exists()
 
     kappa = with_metric({"metric": "lesion_counts.metrics:kappa", "title": "Cohen: kappa"})
