@@ -332,6 +332,16 @@ def test_what_is_missing_runs_and_the_rest_is_taken_over(
     ]
 
 
+def written(fomo26: Challenge, lab: Lab, file: Path) -> Challenge:
+    """The lab's file with other intervals on one board."""
+    bootstrap = fomo26.boards["task5"].bootstrap.model_copy(update={"resamples": 500})
+    other = fomo26.boards["task5"].model_copy(update={"bootstrap": bootstrap})
+    boards = dict(fomo26.boards) | {"task5": other}
+    spec = fomo26.model_copy(update={"challenge": lab.slug, "boards": boards})
+    file.write_text(json.dumps(spec.model_dump(mode="json")))
+    return spec
+
+
 def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_commands_do_all_of_it(
     lab: Lab,
     teams: dict[str, Entrant],
@@ -342,13 +352,8 @@ def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_comm
     tmp_path: Path,
 ) -> None:
     """Applied alone it would empty the board; the way back brings file and board back."""
-    bootstrap = fomo26.boards["task5"].bootstrap.model_copy(update={"resamples": 500})
-    boards = dict(fomo26.boards) | {
-        "task5": fomo26.boards["task5"].model_copy(update={"bootstrap": bootstrap})
-    }
-    spec = fomo26.model_copy(update={"challenge": lab.slug, "boards": boards})
     file = tmp_path / "challenge.json"
-    file.write_text(json.dumps(spec.model_dump(mode="json")))
+    spec = written(fomo26, lab, file)
     before = ranks(organizing.http, lab)
     made = command(
         *(
