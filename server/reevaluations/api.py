@@ -54,8 +54,8 @@ def draft_reevaluation(
     """Drafts a re-evaluation and says what it would make, what it costs, and what is left out; nothing runs yet."""
     challenge = get_challenge(session, slug)
     organizer = organizer_of(session, user, challenge)
-    reevaluation = service.draft(session, organizer, challenge, wanted, settings=settings)
-    return views.reevaluation_out(session, challenge, reevaluation, settings)
+    reevaluation, coverage = service.draft(session, organizer, challenge, wanted, settings=settings)
+    return views.drafted_out(session, challenge, reevaluation, coverage)
 
 
 @router.get(_ONE)

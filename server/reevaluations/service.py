@@ -63,8 +63,8 @@ def draft(
     wanted: ReevaluationIn,
     *,
     settings: Settings,
-) -> Reevaluation:
-    """Notes what is to be made anew; nothing is made before it is started.
+) -> tuple[Reevaluation, Coverage]:
+    """Notes what is to be made anew, and finds what that would be; nothing is made before it is started.
 
     Raises:
         NotFound, BadRequest, Unprocessable: it names what there is not, or a wrong file.
@@ -90,8 +90,9 @@ def draft(
     moves.begin(
         session, "reevaluation", reevaluation.id, reevaluation.state, actor=organizer.actor, why=wanted.why
     )
-    _require_some(cover(session, challenge, reevaluation, settings))
-    return reevaluation
+    coverage = cover(session, challenge, reevaluation, settings)
+    _require_some(coverage)
+    return reevaluation, coverage
 
 
 def _require_some(coverage: Coverage) -> None:
