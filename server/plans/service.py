@@ -204,8 +204,8 @@ def _hidden(session: Session, challenge: Challenge, spec: Spec) -> Iterator[str]
         yield (
             "this file runs or scores some tasks otherwise than the present one. Scored evaluations that its "
             f"leaderboards will no longer rank: {listed}. "
-            f"'proctor-admin reevaluate {challenge.slug} --file FILE' makes them anew under it first (--mode rescore, or rerun where a task runs otherwise), and lets file and boards "
-            "change together."
+            f"'proctor-admin reevaluate {challenge.slug} --file FILE' makes them anew under it first (--mode rescore, "
+            "or rerun where a task runs otherwise), and lets file and boards change together."
         )
 
 
