@@ -7,6 +7,7 @@ from pydantic import BaseModel, StrictBool
 from pydantic.json_schema import SkipJsonSchema
 
 from contract.answers import Answer, Older
+from contract.changes import Shifts
 from contract.texts import Prose
 
 MOST_OF_A_FILE = 2**20
@@ -61,7 +62,8 @@ class Change(Answer):
 class Plan(Answer):
     """What would change. `present`: the version that this was compared with, null for a new challenge.
 
-    `questions` have to be answered with yes; `notes` are worth knowing. Nothing has been changed.
+    `questions` have to be answered with yes; `notes` are worth knowing. shifts: what changes on boards, null where
+    there is nothing to compare. Nothing has been changed.
     """
 
     challenge: str
@@ -70,6 +72,7 @@ class Plan(Answer):
     changes: list[Change]
     notes: list[str]
     questions: list[str]
+    shifts: Annotated[Shifts | None, Older(None)]
 
     @property
     def is_unchanged(self) -> bool:

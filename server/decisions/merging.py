@@ -13,6 +13,7 @@ from contract.statuses import EvaluationStatus, Standing
 from server import events
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
+from server.datasets.current import lock
 from server.datasets.models import Dataset
 from server.decisions.acts import Act, team_of_challenge
 from server.decisions.teams import require_own
@@ -89,6 +90,7 @@ def merge(
     Raises:
         NotFound, Unprocessable, Conflict: as `planned` does; the boards have moved.
     """
+    lock(session, challenge.id)
     # In one order, that two merges cannot wait for each other.
     for locked in sorted(filter(None, (team_id, into_id))):
         lock_team(session, locked)

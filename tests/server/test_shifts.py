@@ -14,6 +14,7 @@ from server.challenges.service import get_challenge
 from server.evaluations.models import Evaluation
 from server.leaderboard.supposed import AS_IT_IS, Supposed
 from server.leaderboard.whatif import compare
+from server.plans.service import plan
 from tests.server.lab import Entrant, Lab
 from tests.server.test_leaderboard import board, scored
 
@@ -110,3 +111,14 @@ def test_each_change_has_its_cause_and_boards_stay(
     rule = supposed(datasets=back, spec=spec)
     assert {team.cause for team in of_teams(rule).values()} == {Cause.RULE}
     assert len(shown["unified"]) == 4
+
+    asked = plan(session, spec, settings=lab.settings)
+    assert asked.shifts is not None
+    assert asked.questions == [], "no place and no prize of the cases in force changes"
+    lab.dataset(cases=3)
+    session.commit()
+    for name, value in list(values.items())[:2]:
+        scored(lab, teams[name], value)
+    session.expire_all()
+    (question,) = plan(session, spec, settings=lab.settings).questions
+    assert "500 USD → a medal in track open, because the ranking rule changes." in question
