@@ -159,7 +159,11 @@ def _stored(settings: Settings, content: bytes) -> str:
 def _evaluation(
     session: Session, challenge: Challenge, dataset: Dataset, row: dict[str, Any], digests: list[str]
 ) -> None:
-    same = {"challenge_id": challenge.id, "spec_version_id": challenge.current_version_id, "phase": _PHASE}
+    same: dict[str, Any] = {
+        "challenge_id": challenge.id,
+        "spec_version_id": challenge.current_version_id,
+        "phase": _PHASE,
+    }
     same |= {"dataset_id": dataset.id, "track": next(iter(challenge.spec.tracks)), "first_cases": 3}
     same |= {"needs_cpus": 1, "needs_memory": 1, "needs_gpus": 0, "needs_gpu_memory": 0}
     evaluation = {"id": new_id(), "status": EvaluationStatus.SCORING.value, **same, **row}
