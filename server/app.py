@@ -15,6 +15,7 @@ from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
+from server.decisions.api import router as decisions
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
 from server.front.middleware import Front, State
@@ -30,6 +31,8 @@ from server.leaderboard.memory import Memory
 from server.plans.api import router as plans
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
+from server.reevaluations.api import router as reevaluations
+from server.roles.api import router as roles
 from server.settings import Settings
 from server.storage.api import router as storage
 from server.submissions.api import router as submissions
@@ -54,6 +57,7 @@ _ROUTERS = (
             tokens,
             closing,
             catalog,
+            roles,
             plans,
             datasets,
             teams,
@@ -66,6 +70,8 @@ _ROUTERS = (
             queue,
             leases,
             leaderboard,
+            decisions,
+            reevaluations,
             admin,
         )
     ),
