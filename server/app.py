@@ -30,6 +30,8 @@ from server.leaderboard.memory import Memory
 from server.plans.api import router as plans
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
+from server.readiness.api import router as readiness
+from server.reference_submissions.api import router as reference_submissions
 from server.settings import Settings
 from server.storage.api import router as storage
 from server.submissions.api import router as submissions
@@ -66,6 +68,8 @@ _ROUTERS = (
             queue,
             leases,
             leaderboard,
+            readiness,
+            reference_submissions,
             admin,
         )
     ),

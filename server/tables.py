@@ -10,6 +10,7 @@ from server.events import Event as _Event
 from server.images import models as _images
 from server.organizers import models as _organizers
 from server.queue import models as _queue
+from server.reference_submissions import models as _reference_submissions
 from server.submissions import models as _submissions
 from server.teams import models as _teams
 from server.uploads import models as _uploads
@@ -27,6 +28,7 @@ _ = (
     _images,
     _organizers,
     _queue,
+    _reference_submissions,
     _submissions,
     _teams,
     _uploads,

@@ -48,6 +48,7 @@ SIGNED_IN: Told = ANY_TOKEN | dict.fromkeys(WORKERS, "worker_token")
 PUBLIC_OR_SIGNED_IN: Told = SIGNED_IN | {"nobody": LET_IN}
 SUBMIT: Told = SIGNED_IN | {"read-only token": "scope_missing"}
 ADMIN: Told = SIGNED_IN | dict.fromkeys(PEOPLE, "admins_only") | {"admin": LET_IN}
+ORGANIZER: Told = ADMIN | dict.fromkeys(PEOPLE, "organizers_only") | {"admin": LET_IN}
 WORKER: Told = ANY_TOKEN | dict.fromkeys(PEOPLE, "not_a_worker")
 LEASE: Told = WORKER | {"another worker": "lease_lost"}
 OWN_TOKEN: Told = (SUBMIT | dict.fromkeys(PEOPLE, "unknown_token") | {"read-only token": "scope_missing"}) | {
@@ -163,6 +164,10 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/errors": ADMIN,
     "GET /admin/events": ADMIN,
     "GET /admin/slots": ADMIN,
+    # Organizers
+    "GET /organize/{slug}/check": ORGANIZER,
+    "GET /organize/{slug}/reference-submissions": ORGANIZER,
+    "POST /organize/{slug}/reference-submissions": ORGANIZER,
     # Run workers
     "GET /worker/me": WORKER,
     "POST /worker/leases": WORKER,
@@ -177,7 +182,7 @@ OPERATIONS: dict[str, Told] = {
 
 STATUS = (
     dict.fromkeys([*NO_TOKEN.values(), "worker_token", "not_a_worker"], 401)
-    | dict.fromkeys(["scope_missing", "captain_only", "admins_only"], 403)
+    | dict.fromkeys(["scope_missing", "captain_only", "admins_only", "organizers_only"], 403)
     | dict.fromkeys(["unknown_team", "unknown_upload", "unknown_submission", "unknown_evaluation"], 404)
     | {"unknown_token": 404, "no_team": 404, "lease_lost": 409}
 )
@@ -225,6 +230,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /admin/challenges/plan": _FILE,
     "POST /admin/datasets/{dataset_id}/activate": {"json": {"yes": False}},
     "PUT /admin/evaluations/{evaluation_id}/priority": {"json": {"priority": 0}},
+    "POST /organize/{slug}/reference-submissions": {"json": {}},
     "POST /worker/leases": {"json": _SLOT},
     "POST /worker/heartbeat": lambda known: {
         "json": {"leases": [{"case_run": str(known["case_run"]), "claim_no": known["claim_no"]}]}
