@@ -26,7 +26,7 @@ from server.wakeups import wake_score_workers
 LEASE = timedelta(minutes=2)
 """For so long one is a score worker's, from each time that it renews it."""
 _MOST_CLAIMS = 2
-_WITHOUT_A_WORD = "The score worker that had it ended without a word, twice. Look at its log, and ask again."
+WITHOUT_A_WORD = "The score worker that had it ended without a word, twice. Look at its log, and ask again."
 
 
 def ask(
@@ -149,7 +149,7 @@ def claim(session: Session) -> ReferenceSubmission | None:
             row.lease_until = clock + LEASE
             session.flush()
             return row
-        row.finished_at, row.trouble = clock, _WITHOUT_A_WORD
+        row.finished_at, row.trouble = clock, WITHOUT_A_WORD
         session.flush()
     return None
 
