@@ -8,7 +8,7 @@ from contract.readiness import ReadinessCheck
 from evaluator.dataset_check import Finding, Severity, check_dataset, interval_findings
 from evaluator.manifest import Manifest
 from server.datasets.current import in_force
-from server.datasets.findings import Findings, some
+from server.datasets.findings import Findings
 from server.datasets.fit import fits
 from server.datasets.models import Dataset
 from server.datasets.overlap import find_overlaps
@@ -17,6 +17,7 @@ from server.readiness.world import World, doubtful, fine, wrong
 from server.reference_submissions.models import ReferenceSubmission
 from server.reference_submissions.service import as_expected, is_in_force
 
+_SHOWN = 5
 _SOON = 14  # days before a phase opens, from which on its cases have to be there
 _CLASSES = frozenset({"few_classes", "never_defined", "not_perfect"})
 _DO_IMPORT = "Import them: proctor-admin import-dataset FOLDER --challenge {} --phase {} --task {}."
@@ -97,9 +98,8 @@ def _told(code: str, findings: Sequence[Finding], well: str, *, phase: str, task
     if not findings:
         return fine(code, well, phase=phase, task=task)
     worst = [finding for finding in findings if finding.severity is Severity.ERROR] or findings
-    what = some(
-        f"{finding.case}: {finding.message}" if finding.case else finding.message for finding in worst
-    )
+    said = [f"{finding.case}: {finding.message}" if finding.case else finding.message for finding in worst]
+    what = "; ".join([*said[:_SHOWN], *([f"and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else [])])
     say = wrong if worst[0].severity is Severity.ERROR else doubtful
     todo = "Mend it in the folder or in the challenge file; proctor-admin check-dataset lists all of it."
     return say(code, what, todo, phase=phase, task=task)
