@@ -8,7 +8,6 @@ from contract.accounts import (
     AccountOut,
     Closing,
     Credentials,
-    Me,
     NewTokenOut,
     OpenSession,
     PasswordChange,
@@ -22,6 +21,7 @@ from contract.challenges import ChallengeDetail, ChallengeOut
 from contract.evaluations import CaseOut
 from contract.images import ImageOut, StorageOut
 from contract.leaderboard import LeaderboardOut
+from contract.organizers import Me
 from contract.submissions import EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.teams import InvitationIn, InvitationOut, MyTeamOut, NewInvitationOut, TeamIn
 from contract.uploads import UploadOut

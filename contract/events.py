@@ -16,6 +16,7 @@ class Subject(StrEnum):
     EVALUATION = "evaluation"
     IMAGE = "image"
     RECEIPT_KEY = "receipt_key"
+    REEVALUATION = "reevaluation"
     SUBMISSION = "submission"
     TEAM = "team"
     TOKEN = "token"  # noqa: S105 - what it is about, and none itself

@@ -17,6 +17,7 @@ ImageId = NewType("ImageId", UUID)
 SubmissionId = NewType("SubmissionId", UUID)
 EvaluationId = NewType("EvaluationId", UUID)
 CaseRunId = NewType("CaseRunId", UUID)
+ReevaluationId = NewType("ReevaluationId", UUID)
 
 EVERY = (
     UserId,
@@ -32,5 +33,6 @@ EVERY = (
     SubmissionId,
     EvaluationId,
     CaseRunId,
+    ReevaluationId,
 )
 """All of them."""

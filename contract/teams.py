@@ -67,7 +67,7 @@ class NewInvitationOut(InvitationOut):
 
 
 class TeamChangesIn(Strict):
-    """What an admin may change about a team; fields left out stay.
+    """What an organizer may change about a team; fields left out stay.
 
     disqualified: the reason, which the team is told; null lets it take part again.
     """

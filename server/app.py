@@ -31,7 +31,9 @@ from server.plans.api import router as plans
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
 from server.readiness.api import router as readiness
+from server.reevaluations.api import router as reevaluations
 from server.reference_submissions.api import router as reference_submissions
+from server.roles.api import router as roles
 from server.settings import Settings
 from server.storage.api import router as storage
 from server.submissions.api import router as submissions
@@ -56,6 +58,7 @@ _ROUTERS = (
             tokens,
             closing,
             catalog,
+            roles,
             plans,
             datasets,
             teams,
@@ -70,6 +73,7 @@ _ROUTERS = (
             leaderboard,
             readiness,
             reference_submissions,
+            reevaluations,
             admin,
         )
     ),

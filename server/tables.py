@@ -10,6 +10,7 @@ from server.events import Event as _Event
 from server.images import models as _images
 from server.organizers import models as _organizers
 from server.queue import models as _queue
+from server.reevaluations import models as _reevaluations
 from server.reference_submissions import models as _reference_submissions
 from server.submissions import models as _submissions
 from server.teams import models as _teams
@@ -29,6 +30,7 @@ _ = (
     _organizers,
     _queue,
     _reference_submissions,
+    _reevaluations,
     _submissions,
     _teams,
     _uploads,

@@ -1,4 +1,4 @@
-"""Which evaluations there are and what became of one, as admins see them."""
+"""Which evaluations there are and what became of one, as organizers and admins see them."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from server.accounts.models import Account
-from server.admin.find import ids_between
 from server.admin.pages import page_of
 from server.challenges.models import Challenge
 from server.errors import NotFound
 from server.evaluations.models import CaseRun, Evaluation
+from server.ids import ids_between
 from server.queue.waiting import Which, require_known
 from server.submissions.models import Submission
 from server.teams.models import Team
@@ -54,6 +54,8 @@ def evaluations(
         query = query.join(Challenge, Challenge.id == Evaluation.challenge_id).where(
             Challenge.slug == which.challenge
         )
+    if which.within is not None:
+        query = query.where(Evaluation.challenge_id.in_(which.within))
     if which.team is not None:
         query = query.join(Team, Team.id == Evaluation.team_id).where(Team.name_key == name_key(which.team))
     for column, name in (

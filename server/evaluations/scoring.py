@@ -19,6 +19,7 @@ from evaluator.scoring import Report
 from evaluator.spec import Challenge as Spec
 from evaluator.verdicts import PlatformFault
 from evaluator.version import evaluator_version
+from server.challenges.models import Challenge
 from server.errors import Conflict
 from server.evaluations import receipts, suspicion
 from server.evaluations.faults import NOT_SCORED, give_up
@@ -64,7 +65,7 @@ def _next(session: Session) -> Evaluation | None:
             or_(Evaluation.scoring_lease_until.is_(None), Evaluation.scoring_lease_until < clock),
             or_(Evaluation.scoring_not_before.is_(None), Evaluation.scoring_not_before <= clock),
         )
-        .order_by(Evaluation.created_at, Evaluation.id)
+        .order_by(Evaluation.priority.desc(), Evaluation.created_at, Evaluation.id)
         .limit(1)
         .with_for_update(skip_locked=True, key_share=True),
         execution_options={"populate_existing": True},
@@ -101,6 +102,7 @@ def settle(
     Raises:
         Conflict: another score worker has taken the evaluation, or it was cancelled.
     """
+    _hold_still(session, evaluation_id)
     evaluation = _locked(session, evaluation_id, claim_no)
     evaluation.evaluator_version = evaluator_version()
     evaluation.scored_with = dict(scored_with)
@@ -114,6 +116,12 @@ def settle(
     signature = receipts.sign(statement, settings)
     session.add(Receipt(evaluation_id=evaluation_id, statement=statement, signature=signature))
     evaluation.move_to(session, EvaluationStatus.SCORED, actor=PLATFORM)
+
+
+def _hold_still(session: Session, evaluation_id: EvaluationId) -> None:
+    """From here to the end of the unit of work no re-evaluation is applied to its challenge: none lands in between."""
+    own = select(Evaluation.challenge_id).where(Evaluation.id == evaluation_id).scalar_subquery()
+    session.execute(select(Challenge.id).where(Challenge.id == own).with_for_update(read=True))
 
 
 def fail(

@@ -13,7 +13,7 @@ from server.accounts.principals import User
 from server.accounts.service import require_scope
 from server.database import after_commit
 from server.errors import Conflict
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import NOT_KEPT
 from server.images.models import Image
 from server.images.service import own, unknown_image
@@ -49,7 +49,7 @@ def remove_image(
     needed = select(Evaluation.status).where(
         Evaluation.image_id == image.id, Evaluation.status.not_in(NOT_KEPT)
     )
-    status = session.scalar(needed.limit(1))
+    status = session.scalar(needed.order_by(COUNTS.desc()).limit(1))
     if status is not None:
         raise Conflict(
             ErrorCode.IMAGE_IN_USE,

@@ -20,12 +20,12 @@ from evaluator.spec import Challenge as Spec
 from server.datasets.models import IN_FORCE, Dataset
 from server.errors import QuotaSpent
 from server.evaluations import ticks
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
 from server.submissions.rejections import Rejections, rejections
 
-SPENT = and_(Evaluation.status == EvaluationStatus.SCORED, Evaluation.spends, IN_FORCE)
-HELD = and_(Evaluation.status.in_(ACTIVE), Evaluation.spends)
+SPENT = and_(COUNTS, Evaluation.status == EvaluationStatus.SCORED, Evaluation.spends, IN_FORCE)
+HELD = and_(COUNTS, Evaluation.status.in_(ACTIVE), Evaluation.spends)
 """The only expressions of which evaluations, joined with their datasets, spend an attempt or hold one in reserve."""
 
 
@@ -68,7 +68,7 @@ def _counts(session: Session, spec: Spec, team_id: TeamId, *phases: str) -> _Cou
             func.count().filter(or_(HELD, and_(unseen, Evaluation.spends))),
         )
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
-        .where(Evaluation.team_id == team_id, Evaluation.phase.in_(phases))
+        .where(COUNTS, Evaluation.team_id == team_id, Evaluation.phase.in_(phases))
         .group_by(Evaluation.phase, Evaluation.track, Evaluation.task)
     )
     return {(phase, track, task): (spent, held) for phase, track, task, spent, held in rows}

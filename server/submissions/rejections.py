@@ -21,7 +21,7 @@ from evaluator.spec import Challenge as Spec
 from server.datasets.models import IN_FORCE, Dataset
 from server.errors import QuotaSpent
 from server.evaluations import ticks
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
 
 WEEK = timedelta(days=7)
@@ -73,6 +73,7 @@ def rejections(session: Session, spec: Spec, *, team_id: TeamId) -> Mapping[tupl
         select(Evaluation.phase, Evaluation.task, Evaluation.created_at, or_(active, unseen))
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(
+            COUNTS,
             Evaluation.team_id == team_id,
             or_(
                 and_(FAILED, Evaluation.created_at > func.now() - WEEK),

@@ -11,9 +11,10 @@ from contract.ids import ChallengeId, TeamId, UserId
 from contract.problems import ErrorCode
 from server import events
 from server.accounts.models import Account
-from server.accounts.principals import User
+from server.accounts.principals import Organizer, User
 from server.accounts.service import require_scope
 from server.errors import Conflict, Forbidden, NotFound
+from server.organizers.access import absent, organizer_in
 from server.teams.models import Invitation, Membership, Team
 
 MEMBERS = 100
@@ -42,6 +43,18 @@ def require_member(session: Session, user: User, team_id: TeamId) -> Team:
     if team is None or not may_see(session, user, team_id):
         raise unknown_team()
     return team
+
+
+def organized_team(session: Session, user: User, team_id: TeamId) -> tuple[Organizer, Team]:
+    """A team, and the user as one who decides in its challenge.
+
+    Raises:
+        NotFound, Forbidden: there is none; they may not. Only an admin learns which.
+    """
+    team = session.get(Team, team_id)
+    if team is None:
+        raise absent(user, unknown_team())
+    return organizer_in(session, user, team.challenge_id), team
 
 
 def require_captain(session: Session, user: User, team_id: TeamId) -> None:

@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
-from contract.ids import ChallengeId, TeamId
+from contract.ids import ChallengeId
 from contract.problems import ErrorCode
 from server import events
-from server.accounts.principals import Admin, User
+from server.accounts.principals import Organizer, User
 from server.accounts.service import require_scope
 from server.errors import Conflict, Forbidden, NotFound, Unprocessable
 from server.names import display_name, is_reserved, skeleton
@@ -35,7 +35,7 @@ def create_team(session: Session, user: User, challenge_id: ChallengeId, *, name
         Conflict: the name is taken or looks like another one, or the user has a team in this challenge.
     """
     require_scope(user, Scope.SUBMIT)
-    name = team_name(name, by_admin=user.acts_as_admin)
+    name = team_name(name, by_organizer=user.acts_as_admin)
     if find_team(session, user, challenge_id) is not None:
         raise has_team()
     team: Team | None = session.scalar(
@@ -58,8 +58,8 @@ def create_team(session: Session, user: User, challenge_id: ChallengeId, *, name
     return team
 
 
-def team_name(name: str, *, by_admin: bool = False) -> str:
-    """The name as it is shown; names that the organizers go by are for admins to give.
+def team_name(name: str, *, by_organizer: bool = False) -> str:
+    """The name as it is shown; names that the organizers go by are theirs to give.
 
     Raises:
         Unprocessable: not 2 to 40 characters, or characters that may not be there.
@@ -68,7 +68,7 @@ def team_name(name: str, *, by_admin: bool = False) -> str:
         shown = display_name(name, least=2, most=40)
     except ValueError as error:
         raise Unprocessable(ErrorCode.BAD_TEAM_NAME, f"A team's name {error}.") from None
-    if is_reserved(shown) and not by_admin:
+    if is_reserved(shown) and not by_organizer:
         raise Unprocessable(
             ErrorCode.BAD_TEAM_NAME,
             "This name, and what looks like it, is kept for the organizers. Choose another one.",
@@ -105,18 +105,16 @@ def choose_team(session: Session, user: User, challenge_id: ChallengeId, *, name
     return require_member(session, user, team.id)
 
 
-def set_standing(session: Session, admin: Admin, team_id: TeamId, *, changes: Mapping[str, Any]) -> Team:
-    """Changes what an admin decides: `name`, `eligible`, `disclaimer`, `is_baseline`, `disqualified`.
+def set_standing(session: Session, organizer: Organizer, team: Team, *, changes: Mapping[str, Any]) -> Team:
+    """Changes what an organizer decides: `name`, `eligible`, `disclaimer`, `is_baseline`, `disqualified`.
 
     Raises:
-        NotFound: no such team.
         Unprocessable: the name breaks the rules.
         Conflict: the name is taken or looks like another one.
     """
-    team = require_member(session, admin, team_id)
     changes = dict(changes)
     if "name" in changes:
-        changes["name"] = name = team_name(changes["name"], by_admin=True)
+        changes["name"] = name = team_name(changes["name"], by_organizer=True)
         team.name_key, team.skeleton = name_key(name), skeleton(name)
     for field, value in changes.items():
         setattr(team, field, value)
@@ -124,7 +122,7 @@ def set_standing(session: Session, admin: Admin, team_id: TeamId, *, changes: Ma
         session.flush()
     except IntegrityError:
         raise _name_taken() from None
-    events.record(session, "team", team.id, actor=admin.actor, what="standing changed", why=str(changes))
+    events.record(session, "team", team.id, actor=organizer.actor, what="standing changed", why=str(changes))
     return team
 
 
