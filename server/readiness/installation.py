@@ -53,7 +53,7 @@ def time(world: World) -> Iterator[ReadinessCheck]:
         seconds = sum(_seconds(world, name, task) for task in world.spec.tasks) * teams / len(slots)
         left = (phase.closes - max(phase.opens, world.at)).total_seconds()
         found = (
-            f"one submission of each of {teams} teams and tracks takes at most {_hours(seconds)} "
+            f"one submission of every team and track, {teams} now, takes at most {_hours(seconds)} "
             f"on {len(slots)} slots, and the phase has {_hours(max(left, 0))}"
         )
         if seconds > left:
@@ -95,7 +95,9 @@ def disk(world: World) -> Iterator[ReadinessCheck]:
     each = sum(world.spec.limits_of(task).image for task in world.spec.tasks)
     most = _teams(world) * min(each, settings.team_storage)
     left = settings.room(Share.UPLOADS).left()
-    found = f"images of {_teams(world)} teams may take {gib(most)}, and {gib(left)} are free for them"
+    found = (
+        f"images of every team, {_teams(world)} now, may take {gib(most)}, and {gib(left)} are free for them"
+    )
     if left == 0:
         yield wrong("disk", found, "Make room: proctor-admin storage says what takes it.")
     elif most > left:
@@ -121,12 +123,18 @@ def secrets(world: World) -> Iterator[ReadinessCheck]:
     admins = exists().where(Account.is_admin, Account.closed_at.is_(None))
     if world.session.scalar(select(admins)):
         yield fine("setup_token", "used up: there is an admin")
-    elif world.settings.setup_token is not None:
+    elif _has_setup_token(world):
         todo = "Register with the setup token yourself, before anybody else does."
         yield wrong("setup_token", "there is no admin yet, so whoever knows the token becomes one", todo)
     else:
-        todo = "Set PROCTOR_SETUP_TOKEN and register with it."
+        todo = "Make one: proctor-admin create-admin, or PROCTOR_SETUP_TOKEN and a registration with it."
         yield doubtful("setup_token", "there is no admin's account, and no token that makes one", todo)
+
+
+def _has_setup_token(world: World) -> bool:
+    """Whether the server has one; 'up' keeps it in a file, which a command's environment does not tell."""
+    settings = world.settings
+    return settings.setup_token is not None or (settings.data / "secrets" / "setup_token").is_file()
 
 
 def clocks(world: World) -> Iterator[ReadinessCheck]:

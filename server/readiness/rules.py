@@ -62,7 +62,10 @@ def order(world: World) -> Iterator[ReadinessCheck]:
     if doubts:
         yield doubtful("order", "; ".join(doubts), "Look whether phases.*.opens and closes are meant so.")
     else:
-        yield fine("order", f"{len(phases)} phases with dates, one after the other")
+        yield fine(
+            "order",
+            f"{len(phases)} phases with dates, in the order of the file; no two of hidden cases at once",
+        )
 
 
 def _overlap(one: Phase, other: Phase) -> bool:
