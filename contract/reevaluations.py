@@ -36,7 +36,7 @@ class ReevaluationMode(StrEnum):
     RERUN = "rerun"  # every case runs again
 
 
-class Scope(Strict):
+class ReevaluationScope(Strict):
     """Which evaluations are meant: all that count and match every filter; values of one filter are alternatives.
 
     A filter that is left out, or empty, asks for nothing. `teams`: names or ids. `submissions`, `evaluations`: ids or
@@ -74,7 +74,7 @@ class ReevaluationIn(Strict):
 
     mode: ReevaluationMode
     why: Why
-    scope: Scope = Scope()
+    scope: ReevaluationScope = ReevaluationScope()
     repetitions: Annotated[int, Field(strict=True, ge=1, le=MOST_REPETITIONS)] = 1
     priority: Annotated[int, Field(strict=True, ge=LEAST_PRIORITY, le=MOST_PRIORITY)] = USUAL_PRIORITY
     datasets: Annotated[tuple[DatasetId, ...], Few(100)] = ()
@@ -162,7 +162,7 @@ class ReevaluationOut(Answer):
     challenge: str
     state: Annotated[ReevaluationState | str, OrNewer()]
     mode: Annotated[ReevaluationMode | str, OrNewer()]
-    scope: Scope
+    scope: ReevaluationScope
     why: str
     repetitions: int
     priority: int

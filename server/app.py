@@ -15,6 +15,7 @@ from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
+from server.decisions.api import router as decisions
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
 from server.front.middleware import Front, State
@@ -73,6 +74,7 @@ _ROUTERS = (
             leaderboard,
             readiness,
             reference_submissions,
+            decisions,
             reevaluations,
             admin,
         )

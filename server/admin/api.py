@@ -25,7 +25,7 @@ from contract.admin import (
 from contract.bounds import Moment
 from contract.events import EventOut, Subject
 from contract.ids import EvaluationId, TokenId, UserId
-from contract.statuses import EvaluationStatus
+from contract.statuses import EvaluationStatus, Standing
 from contract.texts import Line
 from server.accounts import access, passwords
 from server.accounts import service as accounts
@@ -136,6 +136,7 @@ def list_evaluations(
     task: Name = None,
     team: Name = None,
     status: EvaluationStatus | None = None,
+    standing: Standing | None = None,
     since: Moment | None = None,
     id: Annotated[_Beginning | None, Query()] = None,  # noqa: A002 - the name of the parameter
     after: After = None,
@@ -143,7 +144,7 @@ def list_evaluations(
 ) -> Page[EvaluationRow]:
     """Evaluations of the asker's challenges, newest first; `id` is the beginning of one's or of a submission's."""
     which = Which(challenge, phase, track, task, team, within=observed(session, user, challenge))
-    wanted = evaluations.Wanted(which, status, _utc(since), id)
+    wanted = evaluations.Wanted(which, status, _utc(since), id, standing)
     return evaluations.evaluations(session, wanted, after=after, limit=limit)
 
 

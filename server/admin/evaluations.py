@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from contract.admin import CaseShown, EvaluationRow, EvaluationShown, Page, ScoreShown
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStatus
+from contract.statuses import EvaluationStatus, Standing
 from server.accounts.models import Account
 from server.admin.pages import page_of
 from server.challenges.models import Challenge
@@ -36,6 +36,7 @@ class Wanted:
     status: EvaluationStatus | None = None
     since: datetime | None = None
     id: str | None = None
+    standing: Standing | None = None
 
 
 def evaluations(
@@ -63,6 +64,7 @@ def evaluations(
         (Evaluation.track, which.track),
         (Evaluation.task, which.task),
         (Evaluation.status, wanted.status),
+        (Evaluation.standing, wanted.standing),
     ):
         query = query if name is None else query.where(column == name)
     if wanted.since is not None:
@@ -88,6 +90,7 @@ def _row(evaluation: Evaluation, names: dict[UUID, str]) -> EvaluationRow:
 def _named(evaluation: Evaluation, names: dict[UUID, str]) -> dict[str, Any]:
     return {
         "submission": evaluation.submission_id,
+        "replaces": evaluation.replaces_id,
         "challenge": names[evaluation.challenge_id],
         "team": names[evaluation.team_id],
     }

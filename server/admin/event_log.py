@@ -11,14 +11,13 @@ from sqlalchemy.orm import Session
 from contract.admin import Page
 from contract.events import EventOut, Subject
 from contract.ids import ChallengeId
-from server.admin.find import ids_between
 from server.admin.pages import page_of
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.datasets.models import Dataset
 from server.evaluations.models import CaseRun, Evaluation
 from server.events import Event
-from server.ids import first_id
+from server.ids import first_id, ids_between
 from server.images.models import Image
 from server.reevaluations.models import Reevaluation
 from server.submissions.models import Submission

@@ -132,12 +132,16 @@ def teams(
 
 
 def standing(team: Team) -> str:
-    """How a team stands, in a word or two."""
-    if team.disqualified is not None:
-        return "disqualified"
-    if team.is_baseline:
-        return "baseline"
-    return "eligible" if team.eligible else "no prize"
+    """How a team stands, in a word or two; the weightiest only."""
+    standings = {
+        "merged": team.merged_into is not None,
+        "disqualified": team.disqualified is not None,
+        "waits": team.waits,
+        "hidden": team.hidden,
+        "baseline": team.is_baseline,
+        "no prize": not team.eligible,
+    }
+    return next((word for word, holds in standings.items() if holds), "eligible")
 
 
 def _members_of(session: Session, ids: Collection[TeamId]) -> defaultdict[TeamId, list[TeamMember]]:

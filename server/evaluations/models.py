@@ -165,7 +165,10 @@ class Evaluation(Created, Base):
 
 
 COUNTS = Evaluation.standing == Standing.IN_FORCE
-"""The one expression of which evaluations count: on boards, for attempts, and for what their teams see."""
+"""The one expression of which evaluations count: on boards and for attempts."""
+
+SHOWN = Evaluation.standing.in_((Standing.IN_FORCE, Standing.VOID))
+"""The one expression of which evaluations their teams see: those that count, and those that organizers took away."""
 
 
 class CaseRun(MeasuredColumns, Base):

@@ -8,10 +8,9 @@ from sqlalchemy import ColumnElement, and_, inspect, or_, select
 from sqlalchemy.orm import Session
 
 from contract.ids import DatasetId, EvaluationId, TeamId
-from contract.statuses import Standing
 from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.teams.models import Team
 
 
@@ -37,9 +36,7 @@ class Supposed:
     def counting(self) -> ColumnElement[bool]:
         """Which evaluations count."""
         gone, come = {*self.without, *self.swapped}, {*self.back, *self.swapped.values()}
-        present = Evaluation.standing == Standing.IN_FORCE
-        if gone:
-            present = and_(present, Evaluation.id.not_in(gone))
+        present = and_(COUNTS, Evaluation.id.not_in(gone)) if gone else COUNTS
         return or_(present, Evaluation.id.in_(come)) if come else present
 
     def teams_of(self, session: Session, challenge: Challenge) -> dict[TeamId, Team]:

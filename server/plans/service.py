@@ -32,11 +32,6 @@ class Planned(Plan):
 
     _looked_at: list[fit.Fit] = PrivateAttr(default_factory=list)
 
-    @property
-    def is_unchanged(self) -> bool:
-        """Whether the file is the present version."""
-        return self.present == self.version
-
 
 def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
     """What `apply` would change. References of cases are looked at where `settings` says and they can be read."""
@@ -196,5 +191,7 @@ def _hidden(session: Session, challenge: Challenge, spec: Spec) -> Iterator[str]
         )
         yield (
             "this file runs or scores some tasks otherwise than the present one. Scored evaluations that its "
-            f"leaderboards will no longer rank: {listed}."
+            f"leaderboards will no longer rank: {listed}. "
+            f"'proctor-admin reevaluate {challenge.slug} --file FILE' makes them anew under it first (--mode rescore, "
+            "or rerun where a task runs otherwise), and lets file and boards change together."
         )

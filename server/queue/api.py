@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from contract.ids import EvaluationId
 from contract.queue import PriorityIn, SlotOut, WaitingOut
+from contract.texts import Name
 from server.accounts.deps import AdminDep, UserDep
 from server.deps import SessionDep
 from server.evaluations.access import organizer_of_evaluation
@@ -16,14 +17,21 @@ router = APIRouter(tags=["evaluations"])
 
 
 @router.get("/admin/queue")
-def list_queue(session: SessionDep, user: UserDep) -> list[WaitingOut]:
+def list_queue(
+    session: SessionDep,
+    user: UserDep,
+    challenge: Name | None = None,
+    phase: Name | None = None,
+    track: Name | None = None,
+    task: Name | None = None,
+    team: Name | None = None,
+) -> list[WaitingOut]:
     """The next 1,000 evaluations that have cases to run, what an admin put first before all others.
 
     Organizers see those of their challenges.
     """
-    return [
-        waiting_out(state) for state in waiting(session, Which(within=observed(session, user)), most=1_000)
-    ]
+    which = Which(challenge, phase, track, task, team, within=observed(session, user, challenge))
+    return [waiting_out(state) for state in waiting(session, which, most=1_000)]
 
 
 @router.put("/admin/evaluations/{evaluation_id}/priority", status_code=204)

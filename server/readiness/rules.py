@@ -64,7 +64,7 @@ def order(world: World) -> Iterator[ReadinessCheck]:
     else:
         yield fine(
             "order",
-            f"{len(phases)} phases with dates, in the order of the file; no two of hidden cases at once",
+            f"{len(phases)} phases with dates, as the file lists them; none of hidden cases overlap",
         )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, func
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from contract.ids import ChallengeId, DatasetId, ReevaluationId, SpecVersionId
-from contract.reevaluations import ReevaluationMode, Scope
+from contract.reevaluations import ReevaluationMode, ReevaluationScope
 from contract.statuses import ReevaluationState
 from server.challenges.models import SpecVersion
 from server.database import Base, Created, JsonOf, identity
@@ -50,7 +50,7 @@ class Reevaluation(Created, Base):
     challenge_id: Mapped[ChallengeId] = mapped_column(ForeignKey("challenges.id"), index=True)
     state: Mapped[ReevaluationState] = mapped_column(default=ReevaluationState.DRAFT)
     mode: Mapped[ReevaluationMode]
-    scope: Mapped[Scope] = mapped_column(JsonOf(Scope))
+    scope: Mapped[ReevaluationScope] = mapped_column(JsonOf(ReevaluationScope))
     why: Mapped[str]
     repetitions: Mapped[int] = mapped_column(default=1)
     priority: Mapped[int]

@@ -54,23 +54,24 @@ class Pair:
 def pairs(session: Session, reevaluation: Reevaluation, *, hold: bool = False) -> list[Pair]:
     """Every evaluation that it made with the one beside which it was made; with `hold` both are locked."""
     old = aliased(Evaluation)
+    columns: tuple[Any, ...] = (
+        old.id,
+        Evaluation.id,
+        Evaluation.repetition,
+        old.status,
+        Evaluation.status,
+        old.standing,
+        Evaluation.standing,
+        Evaluation.team_id,
+        Evaluation.phase,
+        Evaluation.track,
+        Evaluation.task,
+        old.dataset_id,
+        Evaluation.dataset_id,
+        old.spends,
+    )
     query = (
-        select(
-            old.id,
-            Evaluation.id,
-            Evaluation.repetition,
-            old.status,
-            Evaluation.status,
-            old.standing,
-            Evaluation.standing,
-            Evaluation.team_id,
-            Evaluation.phase,
-            Evaluation.track,
-            Evaluation.task,
-            old.dataset_id,
-            Evaluation.dataset_id,
-            old.spends,
-        )
+        select(*columns)
         .join(old, old.id == Evaluation.replaces_id)
         .where(Evaluation.reevaluation_id == reevaluation.id)
         .order_by(old.created_at, old.id, Evaluation.repetition)

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -56,30 +57,20 @@ def attempts(
     then = _in_force_then(session, reevaluation, now)
     comes = {pair.old: pair for pair in found if pair.comes}
     counts: dict[Group, list[int]] = defaultdict(lambda: [0, 0])
+    group_of: tuple[Any, ...] = (Evaluation.team_id, Evaluation.phase, Evaluation.track, Evaluation.task)
     rows = session.execute(
-        select(
-            Evaluation.id,
-            Evaluation.status,
-            Evaluation.dataset_id,
-            Evaluation.team_id,
-            Evaluation.phase,
-            Evaluation.track,
-            Evaluation.task,
-        ).where(
+        select(Evaluation.id, Evaluation.status, Evaluation.dataset_id, *group_of).where(
             COUNTS, Evaluation.challenge_id == challenge.id, Evaluation.spends, Evaluation.phase.in_(limited)
         )
     )
-    for evaluation, status, dataset, *group in rows:
+    for evaluation, status, dataset, *where in rows:
+        group: Group = (where[0], where[1], where[2], where[3])
         pair = comes.get(evaluation)
         later = (status, dataset) if pair is None else (pair.new_status, pair.new_dataset)
-        both = counts[_group(*group)]
+        both = counts[group]
         both[0] += status == EvaluationStatus.SCORED and dataset in now
         both[1] += later[0] == EvaluationStatus.SCORED and later[1] in then
     return {group: (spent, would) for group, (spent, would) in counts.items() if spent != would}
-
-
-def _group(team: TeamId, phase: str, track: str, task: str) -> Group:
-    return team, phase, track, task
 
 
 def _in_force_then(session: Session, reevaluation: Reevaluation, now: set[DatasetId]) -> set[DatasetId]:
@@ -176,10 +167,12 @@ def _values(
     found: dict[EvaluationId, dict[tuple[str, str], tuple[float, float]]] = defaultdict(dict)
     rows = session.execute(
         select(Score.evaluation_id, Score.board, Score.metric, Score.value)
-        .where(Score.evaluation_id.in_(own), Score.value.is_not(None))
+        .where(Score.evaluation_id.in_(own))
         .order_by(Score.board, Score.metric)
     )
     for evaluation, board, metric, value in rows:
+        if value is None:
+            continue
         low, high = found[own[evaluation]].get((board, metric), (value, value))
         found[own[evaluation]][board, metric] = min(low, value), max(high, value)
     return found

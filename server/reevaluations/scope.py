@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import ColumnElement, String, cast, exists, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
-from contract.reevaluations import Scope
+from contract.reevaluations import ReevaluationScope
 from server.accounts.models import ApiToken
 from server.challenges.models import Challenge
 from server.datasets.models import Dataset
@@ -19,7 +19,7 @@ from server.teams.service import name_key
 Condition = ColumnElement[bool]
 
 
-def require_names(session: Session, challenge: Challenge, scope: Scope) -> None:
+def require_names(session: Session, challenge: Challenge, scope: ReevaluationScope) -> None:
     """Refuses names that nothing has: they would look like a scope that holds nothing.
 
     Raises:
@@ -36,13 +36,14 @@ def require_names(session: Session, challenge: Challenge, scope: Scope) -> None:
         ids_between(prefix)
 
 
-def held(session: Session, challenge: Challenge, scope: Scope) -> Sequence[Evaluation]:
+def held(session: Session, challenge: Challenge, scope: ReevaluationScope) -> Sequence[Evaluation]:
     """The evaluations that count in `challenge` and that `scope` holds, the oldest first, ended or not."""
     query = select(Evaluation).where(COUNTS, Evaluation.challenge_id == challenge.id, *_conditions(scope))
-    return session.scalars(query.order_by(Evaluation.created_at, Evaluation.id)).all()
+    known = joinedload(Evaluation.image), selectinload(Evaluation.spec_version)
+    return session.scalars(query.order_by(Evaluation.created_at, Evaluation.id).options(*known)).all()
 
 
-def _conditions(scope: Scope) -> Iterator[Condition]:
+def _conditions(scope: ReevaluationScope) -> Iterator[Condition]:
     for column, values in (
         (Evaluation.phase, scope.phases),
         (Evaluation.track, scope.tracks),
@@ -68,21 +69,21 @@ def _conditions(scope: Scope) -> Iterator[Condition]:
         yield exists().where(CaseRun.evaluation_id == Evaluation.id, *cases)
 
 
-def _of_digests(scope: Scope) -> Iterator[Condition]:
+def _of_digests(scope: ReevaluationScope) -> Iterator[Condition]:
     if scope.images:
         yield Evaluation.image_id.in_(select(Image.id).where(_begins(Image.digest, scope.images)))
     if scope.datasets:
         yield Evaluation.dataset_id.in_(select(Dataset.id).where(_begins(Dataset.digest, scope.datasets)))
 
 
-def _of_times(scope: Scope) -> Iterator[Condition]:
+def _of_times(scope: ReevaluationScope) -> Iterator[Condition]:
     if scope.since is not None:
         yield Evaluation.created_at >= scope.since
     if scope.until is not None:
         yield Evaluation.created_at < scope.until
 
 
-def _of_a_case(scope: Scope) -> Iterator[Condition]:
+def _of_a_case(scope: ReevaluationScope) -> Iterator[Condition]:
     if scope.verdicts:
         yield CaseRun.verdict.in_(scope.verdicts)
     if scope.workers:

@@ -178,12 +178,16 @@ def start(session: Session, organizer: Organizer, reevaluation: Reevaluation, *,
     """Makes its evaluations, beside those that count.
 
     Raises:
-        Conflict: it is no draft, or nothing that its scope holds can be made anew any more.
+        Conflict: it is no draft, nothing that its scope holds can be made anew any more, or the cases that it names
+            cannot come into force.
     """
     challenge = locked(session, reevaluation)
     if reevaluation.state is not _S.DRAFT:
         detail = f"Re-evaluation {reevaluation.id} is {reevaluation.state}; only a draft is started."
         raise Conflict(ErrorCode.NOT_A_DRAFT, detail)
+    for dataset_id in reevaluation.datasets:
+        dataset = session.get_one(Dataset, dataset_id)
+        _require_usable(session, challenge, reevaluation.target_version, dataset, settings)
     naming(session)
     coverage = cover(session, challenge, reevaluation, settings)
     _require_some(coverage)

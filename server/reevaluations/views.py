@@ -104,16 +104,16 @@ def _excluded(reason: Exclusion, coverage: Coverage) -> ExcludedOut:
         reason=reason,
         sentence=f"{len(ids)} left out: {named}.",
         count=len(ids),
-        evaluations=ids[:MOST_NAMED],
-        others=others,
+        evaluations=[str(evaluation) for evaluation in ids[:MOST_NAMED]],
+        others=[str(other) for other in others],
     )
 
 
 def _sentence(made: int, to_run: int, to_score: int, hours: float, coverage: Coverage) -> str:
     left_out = sum(map(len, coverage.excluded.values()))
     runs = f"{to_run:,} cases run, about {hours:.2g} slot hours" if to_run else "no container runs"
-    out = f"; {left_out:,} of the scope are left out" if left_out else ""
-    return f"{made:,} evaluations of {to_score:,} cases: {runs}{out}."
+    out = f"; {left_out:,} of the scope {'is' if left_out == 1 else 'are'} left out" if left_out else ""
+    return f"{made:,} evaluation{'' if made == 1 else 's'} of {to_score:,} cases: {runs}{out}."
 
 
 def preview_out(
@@ -145,7 +145,7 @@ def preview_out(
             ToldOut(team=teams[team], sentences=sentences)
             for team, sentences in telling.told(reevaluation, found).items()
         ],
-        late=preview.late(session, challenge, reevaluation, settings),
+        late=[str(evaluation) for evaluation in preview.late(session, challenge, reevaluation, settings)],
         sentences=preview.sentences(reevaluation, found, ledger),
     )
 

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from contract.ids import ChallengeId, SubmissionId, TeamId, UserId
 from server.database import Base, Created, Identified, identity
-from server.evaluations.models import COUNTS, Evaluation
+from server.evaluations.models import SHOWN, Evaluation
 
 
 class Submission(Created, Base):
@@ -25,10 +25,10 @@ class Submission(Created, Base):
     phase: Mapped[str]
     images: Mapped[dict[str, str]]
     idempotency_key: Mapped[str]
-    # Those that count: what re-evaluations made beside them, and what was replaced, is for organizers alone.
+    # Those that its team sees: what re-evaluations made beside them, and what was replaced, is for organizers alone.
     evaluations: Mapped[list[Evaluation]] = relationship(
         order_by=Evaluation.task,
-        primaryjoin=lambda: and_(Submission.id == Evaluation.submission_id, COUNTS),
+        primaryjoin=lambda: and_(Submission.id == Evaluation.submission_id, SHOWN),
         viewonly=True,
     )
 

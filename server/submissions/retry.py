@@ -1,8 +1,6 @@
 """Evaluations that ended by the platform's fault, run again because an admin says so."""
 
-from collections.abc import Sequence
-
-from sqlalchemy import String, cast, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
@@ -98,39 +96,3 @@ def _status(waiting: int, total: int) -> EvaluationStatus:
     if not waiting:
         return EvaluationStatus.SCORING
     return EvaluationStatus.QUEUED if waiting == total else EvaluationStatus.RUNNING
-
-
-def errored_like(session: Session, prefixes: Sequence[str]) -> list[EvaluationId]:
-    """The ERRORED evaluations whose ids begin so, one for each prefix.
-
-    Raises:
-        NotFound: none begins so.
-        Conflict: several do, or the one that does is not ERRORED.
-    """
-    return [_errored_like(session, prefix.strip().lower()) for prefix in prefixes]
-
-
-def _errored_like(session: Session, prefix: str) -> EvaluationId:
-    hint = "'proctor-admin errors' shows those that can be retried."
-    if not prefix:
-        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"An empty word names no evaluation; {hint}")
-    literal = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    found = session.execute(
-        select(Evaluation.id, Evaluation.status).where(cast(Evaluation.id, String).like(f"{literal}%"))
-    ).all()
-    errored: list[EvaluationId] = [
-        evaluation.id for evaluation in found if evaluation.status == EvaluationStatus.ERRORED
-    ]
-    if len(errored) == 1:
-        return errored[0]
-    if not found:
-        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"No evaluation begins with {prefix!r}; {hint}")
-    if not errored:
-        raise Conflict(
-            ErrorCode.NOT_ERRORED, f"Evaluation {found[0].id} is {found[0].status}, not errored; {hint}"
-        )
-    listed = ", ".join(str(evaluation_id) for evaluation_id in errored[:5])
-    raise Conflict(
-        ErrorCode.AMBIGUOUS_ID,
-        f"{len(errored)} errored evaluations begin with {prefix!r}: {listed}. Give more of it.",
-    )

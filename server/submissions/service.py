@@ -74,7 +74,7 @@ def submit(
         _require_same(old, track, phase, images)
         return old, False
     settings.room(Share.NEW_WORK).require()
-    session.refresh(team, ["disqualified"])  # as it is now that the row is locked
+    session.refresh(team, ["disqualified", "waits"])  # as it is now that the row is locked
     require_part(team)
     spec = challenge.spec
     challenges.require_open(spec, phase, at=at)

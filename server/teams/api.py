@@ -29,7 +29,7 @@ router = APIRouter(tags=["teams"])
 def create_team(slug: Name, body: TeamIn, session: SessionDep, user: UserDep) -> MyTeamOut:
     """Founds a team; the founder is its captain."""
     challenge = get_challenge(session, slug)
-    return _with_members(session, service.create_team(session, user, challenge.id, name=body.name))
+    return _with_members(session, service.create_team(session, user, challenge, name=body.name))
 
 
 @router.get("/challenges/{slug}/teams/mine")

@@ -199,6 +199,16 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/workers/{worker_id}/reads": ADMIN,
     "GET /admin/workers/{worker_id}/answered": ADMIN,
     "GET /admin/slots": ADMIN,
+    # Organizers
+    "POST /organize/{slug}/teams/{team_id}/decisions/plan": OBSERVER,
+    "POST /organize/{slug}/teams/{team_id}/decisions": ORGANIZER,
+    "GET /organize/{slug}/teams/{team_id}/attempts": OBSERVER,
+    "POST /organize/{slug}/teams/{team_id}/grants/plan": OBSERVER,
+    "POST /organize/{slug}/teams/{team_id}/grants": ORGANIZER,
+    "POST /organize/{slug}/evaluations/{evaluation_id}/void/plan": OBSERVER,
+    "POST /organize/{slug}/evaluations/{evaluation_id}/void": ORGANIZER,
+    "POST /organize/{slug}/evaluations/{evaluation_id}/unvoid/plan": OBSERVER,
+    "POST /organize/{slug}/evaluations/{evaluation_id}/unvoid": ORGANIZER,
     # Run workers
     "GET /worker/me": WORKER,
     "POST /worker/leases": WORKER,
@@ -224,6 +234,11 @@ _PASSWORD = "a password of these tests"
 _FILE: Callable[[Json], Json] = lambda known: {"json": {"file": json.dumps(known["spec"])}}  # noqa: E731
 _CLAIM: Callable[[Json], Json] = lambda known: {"params": {"claim_no": known["claim_no"]}}  # noqa: E731
 _TEAM: Callable[[Json], Json] = lambda known: {"params": {"team": known["team_id"]}}  # noqa: E731
+_GRANT: Json = {
+    "json": {"why": "matrix", "valid": 0, "phase": "validation", "task": "task5", "track": "open"}
+}
+_ACTS = ("void/plan", "void", "unvoid/plan", "unvoid")
+_WHY: Json = {"json": {"why": "matrix"}}
 _SLOT = {"name": "matrix", "cpus": 1, "memory": 1}
 
 SENT: dict[str, Json | Callable[[Json], Json]] = {
@@ -265,6 +280,15 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /admin/datasets/{dataset_id}/activate": {"json": {"yes": False}},
     "PUT /admin/evaluations/{evaluation_id}/priority": {"json": {"priority": 0}},
     "POST /organize/{slug}/reference-submissions": {"json": {}},
+    "POST /organize/{slug}/reevaluations": {"json": {"mode": "rescore", "why": "matrix"}},
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/cancel": {"json": {"why": "matrix"}},
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/apply": {"json": {"digest": "sha256:" + "0" * 64}},
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/revert": {"json": {"why": "matrix"}},
+    "POST /organize/{slug}/teams/{team_id}/decisions/plan": {"json": {"why": "matrix", "decision": "show"}},
+    "POST /organize/{slug}/teams/{team_id}/decisions": {"json": {"why": "matrix", "decision": "show"}},
+    "POST /organize/{slug}/teams/{team_id}/grants/plan": _GRANT,
+    "POST /organize/{slug}/teams/{team_id}/grants": _GRANT,
+    **{f"POST /organize/{{slug}}/evaluations/{{evaluation_id}}/{act}": _WHY for act in _ACTS},
     "POST /worker/leases": {"json": _SLOT},
     "POST /worker/heartbeat": lambda known: {
         "json": {"leases": [{"case_run": str(known["case_run"]), "claim_no": known["claim_no"]}]}

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import httpx
 import numpy as np
@@ -90,36 +89,30 @@ class Organizing:
 _NOW = re.compile(rb'"at":"[^"]*"')
 
 
+def without_now(content: bytes) -> bytes:
+    """An answer without the moment at which it was made."""
+    return _NOW.sub(b"", content)
+
+
 def seen(
     lab: Lab, teams: Mapping[str, Entrant], nobody: httpx.Client, admin: httpx.Client
 ) -> dict[str, bytes]:
     """Everything that participants and the public can look at, and the admins' board, byte for byte."""
-    board, root = (
-        f"/challenges/{lab.slug}/leaderboards/validation",
-        f"http://{nobody.base_url.netloc.decode()}",
-    )
-    addresses = [
-        (nobody, path) for path in (board, f"{board}.csv", f"{root}{board}", f"{root}/challenges/{lab.slug}")
-    ]
+    board, listed = f"/challenges/{lab.slug}/leaderboards/validation", f"/challenges/{lab.slug}/submissions"
+    root = f"http://{nobody.base_url.netloc.decode()}"
+    public = (board, f"{board}.csv", f"{root}{board}", f"{root}/challenges/{lab.slug}")
+    addresses = [(nobody, path) for path in public]
     addresses += [(admin, board), (admin, "/admin/teams?challenge=" + lab.slug)]
     for team in teams.values():
         own = f"/teams/{team.team}"
-        listed = f"/challenges/{lab.slug}/submissions"
-        addresses += [
-            (team.http, path)
-            for path in (listed, f"/challenges/{lab.slug}/quota", f"{own}/storage", f"{own}/images")
-        ]
+        paths = [listed, f"/challenges/{lab.slug}/quota", f"{own}/storage", f"{own}/images"]
         for submission in team.http.get(listed).json():
-            addresses.append((team.http, f"/submissions/{submission['id']}"))
+            paths.append(f"/submissions/{submission['id']}")
             for evaluation in submission["evaluations"]:
                 where = f"/evaluations/{evaluation['id']}"
-                addresses += [(team.http, where), (team.http, f"{where}/cases")]
+                paths += [where, f"{where}/cases"]
+        addresses += [(team.http, path) for path in paths]
     return {
-        f"{number} {path}": _NOW.sub(b"", http.get(path).content)
+        f"{number} {path}": without_now(http.get(path).content)
         for number, (http, path) in enumerate(addresses)
     }
-
-
-def standing(lab: Lab, evaluation: str) -> str:
-    with unit_of_work(lab.sessions) as session:
-        return session.get_one(Evaluation, UUID(evaluation)).standing.value

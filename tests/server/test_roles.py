@@ -18,6 +18,7 @@ from server.admin.event_log import OF_CHALLENGES, OF_INSTALLATION
 from server.challenges.service import apply, get_challenge
 from server.closing.service import close_account
 from server.database import SessionFactory, unit_of_work
+from server.datasets.models import Dataset
 from server.evaluations.models import Evaluation
 from server.organizers.models import ChallengeRole
 from server.roles.service import MOST
@@ -266,3 +267,85 @@ def test_the_commands_say_what_a_role_means_and_ask_here_and_elsewhere(
     assert "Nobody but admins organizes it then." in words(refused)
     assert command("remove-organizer", lab.slug, ada.email, "--yes").exit_code == 0
     assert "Nobody but admins organizes" in words(command("organizers", lab.slug))
+
+
+def digest_of(lab: Lab, dataset: UUID) -> str:
+    """The beginning of a version's digest, as commands take it."""
+    with unit_of_work(lab.sessions) as session:
+        return session.get_one(Dataset, dataset).digest[7:19]
+
+
+def test_an_organizer_needs_no_shell_on_the_server(
+    served: tuple[str, SessionFactory],
+    lab: Lab,
+    team: Entrant,
+    other: Lab,
+    fomo26: Challenge,
+    person: People,
+    command: Admin,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ada = person("Ada")
+    give(lab.sessions, lab.slug, ada, Role.ORGANIZER)
+    evaluation, there = team.submit(), ("--server", served[0])
+    monkeypatch.setenv("PROCTOR_TOKEN", ada.token)
+    other.entrant(person().http, "Elsewhere")
+    for words_ in (
+        ("teams", "--challenge", lab.slug),
+        ("submissions", "--challenge", lab.slug),
+        ("events", "--challenge", lab.slug),
+        ("errors", "--challenge", lab.slug),
+        ("datasets", lab.slug),
+        ("queue", "--challenge", lab.slug),
+    ):
+        for form in ((), ("--json",)):
+            here, elsewhere = command(*words_, *form), command(*words_, *form, *there)
+            assert elsewhere.exit_code == 0, elsewhere.output
+            assert elsewhere.output == here.output, words_
+    assert "Elsewhere" not in command("teams", *there).output
+    assert "Only an admin" in words(command("people", *there))
+
+    assert "only an admin gives it" in words(command("priority", 5, evaluation, *there))
+    assert "Nothing was changed" in words(command("priority", *there, "--", -5, "ffffffff"))
+    done = command("priority", *there, "--team", "The Team", "--", -5)
+    assert done.output == "1 of 1 evaluation changed to priority -5\n"
+
+    with unit_of_work(lab.sessions) as session:
+        row = session.get_one(Evaluation, UUID(evaluation))
+        row.runs[0].log, pseudonym = "No weights.", row.runs[0].pseudonym
+        row.status, row.trouble = EvaluationStatus.ERRORED, "It hung."
+    shown = command("show", evaluation[:-2], *there)
+    assert "It hung." in shown.output
+    assert pseudonym in shown.output
+    assert command("show", evaluation, "--log", pseudonym, *there).output == "No weights.\n"
+    assert "has no case" in words(command("show", evaluation, "--log", "nope", *there))
+    assert "Nothing that you may see" in words(command("show", str(uuid4()), *there))
+    assert "is errored; only one that was rejected" in words(command("excuse", evaluation, *there))
+    assert command("retry", evaluation, "--why", "mended", *there).exit_code == 0
+
+    old, new = (digest_of(lab, lab.dataset(cases=2)) for _ in range(2))
+    assert "say one version" in words(command("activate-dataset", old, *there))
+    of = ("--challenge", lab.slug, *there)
+    assert "there begin so: none" in words(command("activate-dataset", "ffffffffffff", *of))
+    assert "in force; no evaluation is concerned" in words(command("activate-dataset", old, *of))
+    asked = command("drop-dataset", new, *of)
+    assert "Their files are removed" in words(asked)
+    assert (asked.exit_code, command("drop-dataset", new, *of, "--yes").exit_code) == (1, 0)
+    assert "dropped already" in words(command("drop-dataset", new, *of, "--yes"))
+
+    file, overlay = tmp_path / "mine.yaml", tmp_path / "site.yaml"
+    file.write_text(yaml.safe_dump(fomo26.model_dump(mode="json") | {"challenge": lab.slug, "title": "Mine"}))
+    overlay.write_text("phases: {test: {board: public}}\n")
+    both = ("apply", file, "--overlay", overlay)
+    for form in (("--plan",), ()):
+        here, elsewhere = command(*both, *form), command(*both, *form, *there)
+        assert elsewhere.output == here.output, form
+        assert elsewhere.exit_code == here.exit_code == (0 if form else 1)
+    assert "  title: FOMO26 → Mine" in elsewhere.output
+    assert "everybody would see it" in elsewhere.output
+    assert "applied, version" in command("apply", file, *there).output
+    overlay.write_text("limits:\n  memory: 64\n")
+    wrong = command(*both, *there)
+    assert (wrong.exit_code, wrong.output) == (1, command(*both).output)
+    assert wrong.output.startswith("site.yaml:2: limits.memory: ")

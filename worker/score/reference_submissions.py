@@ -38,7 +38,7 @@ from server.disk import Room, Share, closed
 from server.errors import Conflict, StorageFull
 from server.reference_submissions import service
 from server.settings import Settings
-from worker.score.child import ScoringFailed, score
+from worker.score.child import Scorer, ScoringFailed
 from worker.score.evaluations import without_case_names
 from worker.score.leases import DATABASE_AWAY, kept
 
@@ -131,19 +131,21 @@ def _judgements(settings: Settings, trial: _Trial, folder: Path) -> Iterator[Jud
     (folder / "manifest.json").write_text(json.dumps(trial.manifest), encoding="utf-8")
     room = settings.room(Share.RESULTS, settings.scratch)
     perfect: dict[str, Report] = {}
-    for variant in variants(truth):
-        refused = _answered(truth, variant, folder, inputs=settings.inputs, room=room)
-        reports = {}
-        if refused is None:
-            reports = {
-                board: score(folder, board=board, references=references, room=room) for board in boards
-            }
-            refused = "run_invalid" if any(report.rejected for report in reports.values()) else None
-        yield judge_refused(variant, refused)
-        if variant.name == PERFECT:
-            perfect = reports
-        for board, report in reports.items() if refused is None else ():
-            yield from judge_scored(truth, variant, report, perfect.get(board))
+    with Scorer() as scorer:  # one for all, so that the labels are read once
+        for variant in variants(truth):
+            refused = _answered(truth, variant, folder, inputs=settings.inputs, room=room)
+            reports = {}
+            if refused is None:
+                reports = {
+                    board: scorer.score(folder, board=board, references=references, room=room, shared=True)
+                    for board in boards
+                }
+                refused = "run_invalid" if any(report.rejected for report in reports.values()) else None
+            yield judge_refused(variant, refused)
+            if variant.name == PERFECT:
+                perfect = reports
+            for board, report in reports.items() if refused is None else ():
+                yield from judge_scored(truth, variant, report, perfect.get(board))
 
 
 def _answered(
