@@ -31,7 +31,9 @@ from server.leaderboard.memory import Memory
 from server.plans.api import router as plans
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
+from server.readiness.api import router as readiness
 from server.reevaluations.api import router as reevaluations
+from server.reference_submissions.api import router as reference_submissions
 from server.roles.api import router as roles
 from server.settings import Settings
 from server.storage.api import router as storage
@@ -70,6 +72,8 @@ _ROUTERS = (
             queue,
             leases,
             leaderboard,
+            readiness,
+            reference_submissions,
             decisions,
             reevaluations,
             admin,

@@ -11,6 +11,7 @@ from server.images import models as _images
 from server.organizers import models as _organizers
 from server.queue import models as _queue
 from server.reevaluations import models as _reevaluations
+from server.reference_submissions import models as _reference_submissions
 from server.submissions import models as _submissions
 from server.teams import models as _teams
 from server.uploads import models as _uploads
@@ -28,6 +29,7 @@ _ = (
     _images,
     _organizers,
     _queue,
+    _reference_submissions,
     _reevaluations,
     _submissions,
     _teams,
