@@ -17,6 +17,8 @@ ImageId = NewType("ImageId", UUID)
 SubmissionId = NewType("SubmissionId", UUID)
 EvaluationId = NewType("EvaluationId", UUID)
 CaseRunId = NewType("CaseRunId", UUID)
+AgreementId = NewType("AgreementId", UUID)
+QuestionId = NewType("QuestionId", UUID)
 
 EVERY = (
     UserId,
@@ -32,5 +34,7 @@ EVERY = (
     SubmissionId,
     EvaluationId,
     CaseRunId,
+    AgreementId,
+    QuestionId,
 )
 """All of them."""

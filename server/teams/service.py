@@ -11,11 +11,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.agreements import Before
 from contract.ids import ChallengeId, TeamId
 from contract.problems import ErrorCode
 from server import events
 from server.accounts.principals import Admin, User
 from server.accounts.service import require_scope
+from server.agreements.service import require_accepted
 from server.errors import Conflict, Forbidden, NotFound, Unprocessable
 from server.names import display_name, is_reserved, skeleton
 from server.teams.membership import (
@@ -31,10 +33,12 @@ def create_team(session: Session, user: User, challenge_id: ChallengeId, *, name
     """A new team with `user` as its captain.
 
     Raises:
+        Forbidden: a document that is needed for it is not accepted.
         Unprocessable: the name breaks the rules, or is the organizers'.
         Conflict: the name is taken or looks like another one, or the user has a team in this challenge.
     """
     require_scope(user, Scope.SUBMIT)
+    require_accepted(session, user, challenge_id, before=Before.TEAM)
     name = team_name(name, by_admin=user.acts_as_admin)
     if find_team(session, user, challenge_id) is not None:
         raise has_team()

@@ -48,6 +48,8 @@ SIGNED_IN: Told = ANY_TOKEN | dict.fromkeys(WORKERS, "worker_token")
 PUBLIC_OR_SIGNED_IN: Told = SIGNED_IN | {"nobody": LET_IN}
 SUBMIT: Told = SIGNED_IN | {"read-only token": "scope_missing"}
 ADMIN: Told = SIGNED_IN | dict.fromkeys(PEOPLE, "admins_only") | {"admin": LET_IN}
+ORGANIZER: Told = SIGNED_IN | dict.fromkeys(PEOPLE, "organizers_only") | {"admin": LET_IN}
+OBSERVER: Told = ORGANIZER
 WORKER: Told = ANY_TOKEN | dict.fromkeys(PEOPLE, "not_a_worker")
 LEASE: Told = WORKER | {"another worker": "lease_lost"}
 OWN_TOKEN: Told = (SUBMIT | dict.fromkeys(PEOPLE, "unknown_token") | {"read-only token": "scope_missing"}) | {
@@ -98,6 +100,9 @@ OPERATIONS: dict[str, Told] = {
     "GET /challenges/{slug}": PUBLIC,
     "GET /challenges/{slug}/leaderboards/{phase}": PUBLIC_OR_SIGNED_IN,
     "GET /challenges/{slug}/leaderboards/{phase}.csv": PUBLIC_OR_SIGNED_IN,
+    "GET /challenges/{slug}/agreements": PUBLIC_OR_SIGNED_IN,
+    "GET /challenges/{slug}/agreements/{digest}": PUBLIC,
+    "GET /challenges/{slug}/questions": PUBLIC_OR_SIGNED_IN,
     "GET /receipts/key": PUBLIC,
     "GET /receipts/keys": PUBLIC,
     "OPTIONS /uploads/{upload_id}": PUBLIC,
@@ -106,6 +111,8 @@ OPERATIONS: dict[str, Told] = {
     "POST /challenges/{slug}/teams": SUBMIT,
     "GET /challenges/{slug}/teams/mine": OWN_TEAM,
     "POST /invitations/{code}/accept": SUBMIT,
+    "POST /challenges/{slug}/agreements/{digest}/accept": SUBMIT,
+    "POST /challenges/{slug}/questions": team_submit("unknown_team"),
     "GET /teams/{team_id}": team("unknown_team"),
     "GET /teams/{team_id}/invitations": team("unknown_team"),
     "POST /teams/{team_id}/invitations": captain("unknown_team"),
@@ -130,6 +137,17 @@ OPERATIONS: dict[str, Told] = {
     "GET /evaluations/{evaluation_id}/cases": team("unknown_evaluation"),
     "GET /evaluations/{evaluation_id}/cases/{case_id}": team("unknown_evaluation"),
     "POST /evaluations/{evaluation_id}/cancel": team_submit("unknown_evaluation"),
+    # Organizers
+    "GET /organize/{slug}/agreements": OBSERVER,
+    "POST /organize/{slug}/agreements": ORGANIZER,
+    "POST /organize/{slug}/agreements/plan": ORGANIZER,
+    "GET /organize/{slug}/agreements/{digest}/acceptances": OBSERVER,
+    "GET /organize/{slug}/agreements/{digest}/acceptances.csv": OBSERVER,
+    "GET /organize/{slug}/questions": OBSERVER,
+    "POST /organize/{slug}/questions/{question_id}/answer": ORGANIZER,
+    "POST /organize/{slug}/questions/{question_id}/close": ORGANIZER,
+    "POST /organize/{slug}/announcements": ORGANIZER,
+    "GET /organize/{slug}/usage": OBSERVER,
     # Admins
     "GET /admin/users": ADMIN,
     "PATCH /admin/users/{user_id}": ADMIN,
@@ -177,7 +195,7 @@ OPERATIONS: dict[str, Told] = {
 
 STATUS = (
     dict.fromkeys([*NO_TOKEN.values(), "worker_token", "not_a_worker"], 401)
-    | dict.fromkeys(["scope_missing", "captain_only", "admins_only"], 403)
+    | dict.fromkeys(["scope_missing", "captain_only", "admins_only", "organizers_only"], 403)
     | dict.fromkeys(["unknown_team", "unknown_upload", "unknown_submission", "unknown_evaluation"], 404)
     | {"unknown_token": 404, "no_team": 404, "lease_lost": 409}
 )
@@ -189,6 +207,8 @@ _FILE: Callable[[Json], Json] = lambda known: {"json": {"file": json.dumps(known
 _CLAIM: Callable[[Json], Json] = lambda known: {"params": {"claim_no": known["claim_no"]}}  # noqa: E731
 _TEAM: Callable[[Json], Json] = lambda known: {"params": {"team": known["team_id"]}}  # noqa: E731
 _SLOT = {"name": "matrix", "cpus": 1, "memory": 1}
+
+_AGREEMENT = {"json": {"title": "Rules", "text": "Play fair."}}
 
 SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /accounts": {
@@ -218,6 +238,14 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
         },
         "headers": {"Idempotency-Key": "matrix"},
     },
+    "POST /challenges/{slug}/questions": lambda known: {
+        "json": {"team": known["team_id"], "text": "Is this a question?"}
+    },
+    "POST /organize/{slug}/agreements": _AGREEMENT,
+    "POST /organize/{slug}/agreements/plan": _AGREEMENT,
+    "POST /organize/{slug}/questions/{question_id}/answer": {"json": {"answer": "Yes."}},
+    "POST /organize/{slug}/questions/{question_id}/close": {"json": {"why": "Twice."}},
+    "POST /organize/{slug}/announcements": {"json": {"text": "Something."}},
     "PATCH /admin/users/{user_id}": {"json": {"is_admin": False}},
     "PATCH /admin/teams/{team_id}": {"json": {}},
     "POST /admin/workers": lambda _: {"json": {"name": f"matrix-{uuid4().hex}"}},

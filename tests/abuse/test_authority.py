@@ -134,6 +134,7 @@ def world(
             "name": "matrix",
             "code": "no-such-code",
             "session_id": uuid4(),
+            "question_id": uuid4(),
             "invitation_id": uuid4(),
             "spec": fomo26.model_copy(update={"challenge": lab.slug}).model_dump(mode="json"),
             "metadata": _metadata(sha256="0" * 64, team=team.team),
