@@ -80,7 +80,7 @@ def _read(client: Client, slug: str, document: AgreementOut, accept: list[str]) 
         out.print(f"Nobody has to accept it. Read it at {client.url}/challenges/{slug}/agreements/", end="")
         out.print(in_line(document.digest), soft_wrap=True)
         return
-    out.print(Padding(Text(client.agreement_text(slug, document.digest)), (1, 0, 1, 2)))
+    out.print(Padding(Text(client.agreement_text(slug, document.digest)), (1, 0, 1, 2), expand=False))
     if not _meant(document, accept):
         needed = _FOR.get(str(document.before), "")
         if not sys.stdin.isatty():
@@ -138,7 +138,7 @@ def _show(question: QuestionOut) -> None:
     said = (("", question.text), ("Everybody reads: ", everybody), ("→ ", question.answer))
     for before, text in said:
         if text:
-            out.print(Padding(Text(before + text), (0, 0, 0, 4)))
+            out.print(Padding(Text(before + text), (0, 0, 0, 4), expand=False))
     out.print()
 
 

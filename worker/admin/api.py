@@ -105,6 +105,8 @@ def api(*, server: str | None, data: Path | None) -> Iterator[Api]:
             yield Api(http)
         except Refused as refused:
             fail(str(refused))
+        except httpx.InvalidURL as error:
+            fail(f"A name that was given cannot be part of an address: {error}")
         except httpx.HTTPError as error:
             fail(f"{server or 'The installation'} does not answer: {error or type(error).__name__}")
 
