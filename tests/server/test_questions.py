@@ -6,14 +6,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 
 from contract.statuses import QuestionStatus
 from evaluator.spec import Challenge
 from server.challenges.service import apply
 from server.database import unit_of_work
 from server.events import Event
-from server.questions.models import QUESTION_MOVES
+from server.questions.models import QUESTION_MOVES, Question
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin, words
@@ -134,13 +134,24 @@ def test_a_team_asks_so_often_a_day_and_pages_have_all_of_it(
 
 
 def test_of_two_organizers_one_answers(lab: Lab, team: Entrant, admin: Person) -> None:
-    where = f"/organize/{lab.slug}/questions/{_ask(team)['id']}/answer"
+    question = _ask(team)["id"]
+    where = f"/organize/{lab.slug}/questions/{question}/answer"
 
     def answered(number: int) -> int:
         return admin.http.post(where, json={"answer": f"Answer {number}."}).status_code
 
-    with ThreadPoolExecutor(4) as pool:
-        assert sorted(pool.map(answered, range(4))) == [200, 409, 409, 409]
+    waiting = (
+        select(func.count())
+        .select_from(text("pg_stat_activity"))
+        .where(text("wait_event_type = 'Lock' AND datname = current_database()"))
+    )
+    with ThreadPoolExecutor(2) as pool, lab.sessions() as holding, lab.sessions() as watching:
+        holding.execute(select(Question.id).where(Question.id == UUID(question)).with_for_update())
+        both = [pool.submit(answered, number) for number in range(2)]
+        while (watching.scalar(waiting) or 0) < 2:
+            watching.rollback()
+        holding.rollback()
+        assert sorted(answer.result() for answer in both) == [200, 409]
     assert set(QUESTION_MOVES) == set(QuestionStatus)
 
 
