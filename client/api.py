@@ -9,7 +9,6 @@ from contract.accounts import (
     AccountOut,
     Closing,
     Credentials,
-    Me,
     NewTokenOut,
     OpenSession,
     PasswordChange,
@@ -24,6 +23,7 @@ from contract.challenges import ChallengeDetail, ChallengeOut
 from contract.evaluations import CaseOut
 from contract.images import ImageOut, StorageOut
 from contract.leaderboard import LeaderboardOut
+from contract.organizers import Me
 from contract.questions import QuestionIn, QuestionOut
 from contract.submissions import EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.teams import InvitationIn, InvitationOut, MyTeamOut, NewInvitationOut, TeamIn

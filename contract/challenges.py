@@ -72,6 +72,11 @@ class Plan(Answer):
     notes: list[str]
     questions: list[str]
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the file is the present version."""
+        return self.present == self.version
+
 
 class ChallengeApplied(Answer):
     """What came of a challenge file, and what it changed."""

@@ -18,6 +18,7 @@ class Subject(StrEnum):
     IMAGE = "image"
     QUESTION = "question"
     RECEIPT_KEY = "receipt_key"
+    REEVALUATION = "reevaluation"
     SUBMISSION = "submission"
     TEAM = "team"
     TOKEN = "token"  # noqa: S105 - what it is about, and none itself

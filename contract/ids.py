@@ -19,6 +19,7 @@ EvaluationId = NewType("EvaluationId", UUID)
 CaseRunId = NewType("CaseRunId", UUID)
 AgreementId = NewType("AgreementId", UUID)
 QuestionId = NewType("QuestionId", UUID)
+ReevaluationId = NewType("ReevaluationId", UUID)
 
 EVERY = (
     UserId,
@@ -36,5 +37,6 @@ EVERY = (
     CaseRunId,
     AgreementId,
     QuestionId,
+    ReevaluationId,
 )
 """All of them."""

@@ -35,6 +35,17 @@ class Standing(StrEnum):
     VOID = "void"  # taken off the boards by an organizer; its attempt is given back
 
 
+class ReevaluationState(StrEnum):
+    """Where a re-evaluation stands."""
+
+    DRAFT = "draft"  # says what it would do, and holds nothing
+    RUNNING = "running"  # its evaluations are under way, beside those in force
+    READY = "ready"  # all of them have ended, and all that came late is among them
+    APPLIED = "applied"  # what it found is in force
+    CANCELLED = "cancelled"  # given up before it was applied
+    REVERTED = "reverted"  # was applied; what stood before is in force again, for good
+
+
 class CaseStatus(StrEnum):
     """Where a case run stands."""
 

@@ -16,6 +16,7 @@ from server.admin.api import router as admin
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
 from server.consent.api import router as consent
+from server.decisions.api import router as decisions
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
 from server.front.middleware import Front, State
@@ -32,6 +33,8 @@ from server.plans.api import router as plans
 from server.questions.api import router as questions
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
+from server.reevaluations.api import router as reevaluations
+from server.roles.api import router as roles
 from server.settings import Settings
 from server.storage.api import router as storage
 from server.submissions.api import router as submissions
@@ -60,6 +63,7 @@ _ROUTERS = (
             consent,
             questions,
             usage,
+            roles,
             plans,
             datasets,
             teams,
@@ -72,6 +76,8 @@ _ROUTERS = (
             queue,
             leases,
             leaderboard,
+            decisions,
+            reevaluations,
             admin,
         )
     ),

@@ -12,6 +12,7 @@ from server.images import models as _images
 from server.organizers import models as _organizers
 from server.questions import models as _questions
 from server.queue import models as _queue
+from server.reevaluations import models as _reevaluations
 from server.submissions import models as _submissions
 from server.teams import models as _teams
 from server.uploads import models as _uploads
@@ -31,6 +32,7 @@ _ = (
     _organizers,
     _questions,
     _queue,
+    _reevaluations,
     _submissions,
     _teams,
     _uploads,

@@ -17,7 +17,7 @@ from evaluator.scoring._report import (
     SeedReport,
     VariableReport,
 )
-from evaluator.scoring._score import score_board, score_outputs
+from evaluator.scoring._score import read_ahead, score_board, score_outputs
 from evaluator.scoring._settings import changed_settings, parameters_of, same_setting, settings_of
 from evaluator.scoring._values import (
     BoundMetric,
@@ -54,6 +54,7 @@ __all__ = [
     "interval_of",
     "joined_bounds",
     "parameters_of",
+    "read_ahead",
     "same_setting",
     "score_board",
     "score_outputs",

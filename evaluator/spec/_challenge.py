@@ -68,6 +68,16 @@ class Phase(Model):
         return self.opens is not None and self.opens <= at and (self.closes is None or at < self.closes)
 
 
+class Teams(Model):
+    """Who may take part. registration: anybody founds a team, it waits until an organizer approves it, or none is new.
+
+    most_members: people in a team; None: as many as the server takes.
+    """
+
+    registration: Literal["open", "approval", "closed"] = "open"
+    most_members: Annotated[int, Field(gt=0, le=100)] | None = None
+
+
 class Challenge(Model):
     """One challenge file. Its version is the digest of this parsed content.
 
@@ -85,6 +95,7 @@ class Challenge(Model):
     boards: Annotated[dict[Key, Board], Field(min_length=1)]
     phases: Annotated[dict[Key, Phase], Field(min_length=1)]
     ranking: Ranking
+    teams: Teams = Teams()
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -100,8 +111,14 @@ class Challenge(Model):
 
     @property
     def digest(self) -> str:
-        """sha256 of the parsed content in canonical JSON: the version of this challenge."""
-        return _digest(self.model_dump(mode="json"))
+        """sha256 of the parsed content in canonical JSON: the version of this challenge.
+
+        Sections that are newer than the first versions are no part of it where they say nothing.
+        """
+        content = self.model_dump(mode="json")
+        if self.teams == Teams():
+            del content["teams"]
+        return _digest(content)
 
     def limits_of(self, task: str) -> Limits:
         """The limits of one task: its own, or the challenge's."""

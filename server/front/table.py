@@ -92,7 +92,7 @@ _SPECIAL = {
 def _usual(template: str) -> Rule:
     if not template.startswith("/api/"):
         return _BOARD  # pages
-    if template.startswith("/api/v1/admin/"):
+    if template.startswith(("/api/v1/admin/", "/api/v1/organize/")):
         return Rule("admins")
     return Rule("workers" if template.startswith("/api/v1/worker/") else "participants")
 

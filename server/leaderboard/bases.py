@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Text, cast, func, select, true
@@ -22,8 +22,9 @@ from evaluator.bases import (
 from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge, SpecVersion
 from server.datasets.models import IN_FORCE, Case, Dataset
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.ticks import is_shown, shown_at
+from server.leaderboard.supposed import AS_IT_IS, Supposed
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,9 @@ class Stale:
     evaluations: int
 
 
-def in_force(session: Session, challenge: Challenge, phase: str, spec: Spec | None = None) -> InForce:
-    """The base of each board of a phase, under the present version of the file or as if `spec` were it."""
-    found = spec or challenge.spec
+def in_force(session: Session, challenge: Challenge, phase: str, supposed: Supposed = AS_IT_IS) -> InForce:
+    """The base of each board of a phase."""
+    found = supposed.spec or challenge.spec
     datasets = session.execute(
         select(Dataset.task, Dataset.id).where(
             IN_FORCE, Dataset.challenge_id == challenge.id, Dataset.phase == phase
@@ -77,7 +78,8 @@ def in_force(session: Session, challenge: Challenge, phase: str, spec: Spec | No
     )
     return InForce(
         spec=found,
-        datasets={row.task: row.id for row in datasets},
+        datasets={row.task: row.id for row in datasets}
+        | {task: dataset for (where, task), dataset in supposed.datasets.items() if where == phase},
         runs={task: run_base(found, task) for task in found.tasks},
         boards={board: scoring_base(found, board) for board in found.boards},
     )
@@ -120,8 +122,15 @@ _RUNS: dict[
 ] = {}  # a version is never changed: its content is parsed for this once
 
 
-def scored(session: Session, challenge: Challenge, phase: str, *, shown: bool = False) -> Sequence[Scored]:
-    """The scored evaluations of a phase, the oldest first.
+def scored(
+    session: Session,
+    challenge: Challenge,
+    phase: str,
+    *,
+    shown: bool = False,
+    supposed: Supposed = AS_IT_IS,
+) -> Sequence[Scored]:
+    """The scored evaluations of a phase that count, the oldest first.
 
     shown: of a hidden phase only those whose teams have seen by now that they are scored.
     """
@@ -145,12 +154,15 @@ def scored(session: Session, challenge: Challenge, phase: str, *, shown: bool = 
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.status == EvaluationStatus.SCORED,
+            supposed.counting,
             seen,
         )
         .order_by(Evaluation.created_at, Evaluation.id)
     )
     found = [Scored(*row) for row in rows]
     _keep_runs(session, {entry.spec_version_id for entry in found} - _RUNS.keys())
+    if supposed.merged:
+        return [replace(entry, team_id=supposed.merged.get(entry.team_id, entry.team_id)) for entry in found]
     return found
 
 
@@ -167,6 +179,7 @@ def next_shown(session: Session, challenge: Challenge, phase: str) -> datetime |
     if found is None or not found.hidden:
         return None
     query = select(Evaluation.created_at, Evaluation.finished_at).where(
+        COUNTS,
         Evaluation.challenge_id == challenge.id,
         Evaluation.phase == phase,
         Evaluation.status == EvaluationStatus.SCORED,
@@ -180,7 +193,7 @@ def hidden_by(session: Session, challenge: Challenge, spec: Spec) -> dict[str, d
     """How many scored evaluations would leave a board if `spec` became the present version, by phase and task."""
     lost: dict[str, dict[str, int]] = {}
     for phase in challenge.spec.phases:
-        now, then = in_force(session, challenge, phase), in_force(session, challenge, phase, spec)
+        now, then = in_force(session, challenge, phase), in_force(session, challenge, phase, Supposed(spec))
         leaving = (entry for entry in scored(session, challenge, phase) if _leaves(entry, phase, now, then))
         counts = Counter(entry.task for entry in leaving)
         if counts:

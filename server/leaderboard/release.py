@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session, aliased
 
-from contract.statuses import EvaluationStatus
+from contract.statuses import EvaluationStatus, Standing
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, released_event
 from server.clock import now
 from server.datasets.models import IN_FORCE, Dataset
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
 from server.events import Event
 from server.teams.models import Team
@@ -38,6 +38,7 @@ def _active(session: Session, challenge: Challenge, phase: str) -> Iterator[str]
         select(Evaluation.task, Evaluation.status)
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(
+            COUNTS,
             IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
@@ -60,6 +61,7 @@ def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str
             later.track == Evaluation.track,
             later.dataset_id == Evaluation.dataset_id,
             later.created_at > Evaluation.created_at,
+            later.standing == Standing.IN_FORCE,
             later.status != EvaluationStatus.CANCELLED,
         )
     )
@@ -68,6 +70,7 @@ def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str
         .join(Team, Team.id == Evaluation.team_id)
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(
+            COUNTS,
             IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,

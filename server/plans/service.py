@@ -1,6 +1,6 @@
 """What applying a challenge file would change, and what of it somebody has to mean: asked before it is done."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from difflib import get_close_matches
@@ -21,7 +21,7 @@ from server.datasets import fit
 from server.datasets.models import Dataset
 from server.datasets.overlap import newly_public
 from server.errors import Conflict, Unprocessable
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.leaderboard.bases import hidden_by
 from server.plans.diff import SECTIONS, differences, gone, is_earlier, span, state
 from server.settings import Settings
@@ -31,11 +31,6 @@ class Planned(Plan):
     """A plan with what was looked at for it."""
 
     _looked_at: list[fit.Fit] = PrivateAttr(default_factory=list)
-
-    @property
-    def is_unchanged(self) -> bool:
-        """Whether the file is the present version."""
-        return self.present == self.version
 
 
 def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
@@ -72,14 +67,14 @@ def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
     return planned
 
 
-def read(file: str, overlay: str | None, *, settings: Settings) -> Spec:
-    """The challenge in the text of a file, with an overlay's merged over it.
+def read(file: str, overlay: str | None, *, settings: Settings, code: Collection[str] | None = None) -> Spec:
+    """The challenge in the text of a file, with an overlay's merged over it; it may name no `code` but this.
 
     Raises:
         Unprocessable: with every problem, each with its file, line and field.
     """
     try:
-        return read_challenge(file, overlay, longest_case=settings.longest_case_seconds)
+        return read_challenge(file, overlay, longest_case=settings.longest_case_seconds, code=code)
     except SpecError as error:
         problems = [asdict(problem) for problem in error.problems]
         raise Unprocessable(ErrorCode.CHALLENGE_FILE, str(error), problems=problems) from None
@@ -139,7 +134,7 @@ def _held(session: Session, challenge: Challenge, section: str, name: str) -> st
         return ""
     evaluations, datasets = own[section]
     scored = Evaluation.status == EvaluationStatus.SCORED
-    of = select(func.count()).where(Evaluation.challenge_id == challenge.id, evaluations)
+    of = select(func.count()).where(COUNTS, Evaluation.challenge_id == challenge.id, evaluations)
     counts = [
         (session.scalar(of.where(scored)) or 0, "scored evaluation"),
         (session.scalar(of.where(~scored)) or 0, "other evaluation"),
@@ -196,5 +191,7 @@ def _hidden(session: Session, challenge: Challenge, spec: Spec) -> Iterator[str]
         )
         yield (
             "this file runs or scores some tasks otherwise than the present one. Scored evaluations that its "
-            f"leaderboards will no longer rank: {listed}."
+            f"leaderboards will no longer rank: {listed}. "
+            f"'proctor-admin reevaluate {challenge.slug} --file FILE' makes them anew under it first (--mode rescore, "
+            "or rerun where a task runs otherwise), and lets file and boards change together."
         )

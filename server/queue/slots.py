@@ -15,7 +15,7 @@ from server.accounts.models import ApiToken
 from server.accounts.principals import RunWorker
 from server.clock import now
 from server.evaluations import conduct
-from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.status import HAS_CASES
 from server.evaluations.worker_models import WorkerSlot
 from server.queue.admission import make_place
@@ -199,7 +199,9 @@ def standstill(session: Session, challenge_id: ChallengeId) -> list[tuple[str, i
     )
     active = Evaluation.status.in_(HAS_CASES)
     rows = session.execute(
-        select(*needed, func.count()).where(Evaluation.challenge_id == challenge_id, active).group_by(*needed)
+        select(*needed, func.count())
+        .where(COUNTS, Evaluation.challenge_id == challenge_id, active)
+        .group_by(*needed)
     ).all()
     known = fleet(session) if rows else None
     counts: Counter[str] = Counter()

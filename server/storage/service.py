@@ -14,7 +14,7 @@ from server.accounts.service import require_scope
 from server.challenges.models import Challenge
 from server.database import after_commit
 from server.errors import Conflict
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import NOT_KEPT
 from server.images.models import Image
 from server.images.service import own, unknown_image
@@ -54,7 +54,7 @@ def remove_image(
     needed = select(Evaluation.status).where(
         Evaluation.image_id == image.id, Evaluation.status.not_in(NOT_KEPT)
     )
-    status = session.scalar(needed.limit(1))
+    status = session.scalar(needed.order_by(COUNTS.desc()).limit(1))
     if status is not None:
         raise Conflict(
             ErrorCode.IMAGE_IN_USE,

@@ -21,7 +21,7 @@ from evaluator.spec import Challenge as Spec
 from server.datasets.models import IN_FORCE, Dataset
 from server.errors import QuotaSpent
 from server.evaluations import ticks
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
 
 WEEK = timedelta(days=7)
@@ -82,6 +82,7 @@ def rejections_by(
         )
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(
+            COUNTS,
             Evaluation.team_id.in_(teams),
             or_(
                 and_(FAILED, Evaluation.created_at > func.now() - WEEK),

@@ -28,7 +28,7 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.suspicion import pause_of_image
 from server.ids import new_id
 from server.images.service import get_image
-from server.queue.policy import ANY_RUNTIME
+from server.queue.policy import needs_of
 from server.settings import Settings
 from server.submissions.models import Submission
 from server.submissions.quota import require_attempt
@@ -76,7 +76,7 @@ def submit(
         _require_same(old, track, phase, images)
         return old, False
     settings.room(Share.NEW_WORK).require()
-    session.refresh(team, ["disqualified"])  # as it is now that the row is locked
+    session.refresh(team, ["disqualified", "waits"])  # as it is now that the row is locked
     require_part(team)
     require_accepted(session, user, challenge.id, before=Before.SUBMISSION)
     spec = challenge.spec
@@ -127,7 +127,6 @@ def _queue(
     require_fit(session, dataset, challenge)
     image = get_image(session, submission.team_id, digest)
     limits = challenge.spec.limits_of(task)
-    gpu = limits.gpu if limits.gpu and limits.gpu.required else None
     evaluation = Evaluation(
         id=new_id(),
         submission_id=submission.id,
@@ -140,11 +139,7 @@ def _queue(
         track=submission.track,
         phase=submission.phase,
         first_cases=limits.first_cases,
-        needs_cpus=limits.cpus,
-        needs_memory=limits.memory,
-        needs_gpus=gpu.count if gpu else 0,
-        needs_gpu_memory=(gpu.memory or 0) if gpu else 0,
-        needs_runtime=limits.runtime or ANY_RUNTIME,
+        **needs_of(limits),
         remaining=len(dataset.cases),
     )
     session.add(evaluation)

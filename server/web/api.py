@@ -72,7 +72,7 @@ def agreement_page(request: Request, session: SessionDep, slug: Name, digest: Na
 def leaderboard(request: Request, session: SessionDep, slug: Name, phase: Name) -> Response:
     """The leaderboards of a phase."""
     challenge = challenges.get_challenge(session, slug)
-    require_visible(challenge, phase, None)
+    require_visible(session, challenge, phase, None)
 
     def shown(board: Board) -> Response:
         return page(request, "leaderboard.html", board=board.out, spec=board.spec)

@@ -92,7 +92,7 @@ def test_no_list_asks_the_database_more_often_for_more(
     lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Challenge, nobody: httpx.Client
 ) -> None:
     address = str(nobody.base_url).removesuffix("/api/v1/")
-    description = httpx.get(f"{address}/api/v1/openapi.json").json()
+    description = httpx.get(f"{address}/api/v1/openapi.json", timeout=60).json()
     few = asked_for(description, more(lab, team, person, admin, fomo26, 2), team, admin, lab.sessions)
     for number in range(4):
         known = more(lab, team, person, admin, fomo26, 3 + number)

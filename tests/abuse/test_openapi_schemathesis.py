@@ -46,17 +46,17 @@ def askers(
         )
         session.add(account)
         session.flush()
-        scopes = [Scope.READ, Scope.SUBMIT, Scope.ADMIN]
+        scopes = list(Scope)
         admin, _ = issue(session, TokenKind.SESSION, name="log-in", user_id=account.id, scopes=scopes)
     team.submit()
     bearer = len("Bearer ")
     return {
         "nobody": Asker(None, ".*"),
         "participant": Asker(
-            team.http.headers["Authorization"][bearer:], r"^/(healthz|api/v1/(?!admin|worker))"
+            team.http.headers["Authorization"][bearer:], r"^/(healthz|api/v1/(?!admin|organize|worker))"
         ),
         "worker": Asker(lab.worker().http.headers["Authorization"][bearer:], "^/api/v1/worker/"),
-        "admin": Asker(admin, "^/api/v1/admin/"),
+        "admin": Asker(admin, "^/api/v1/(admin|organize)/"),
     }
 
 

@@ -100,6 +100,7 @@ LISTS_OF_FEW = {
     "/api/v1/sessions": "the oldest of more than 20 ends",
     "/api/v1/challenges/{slug}/quota": "a row per phase, track and task of the challenge file",
     "/api/v1/receipts/keys": "one more each time the secret key is replaced",
+    "/api/v1/organize/{slug}/organizers": "100 roles in a challenge at most",
     "/api/v1/admin/workers": "an admin makes each",
     "/api/v1/admin/workers/{worker_id}/answered": "a row per evaluation of which it answered cases",
     "/api/v1/admin/queue": "the first 1,000",

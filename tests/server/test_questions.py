@@ -155,6 +155,17 @@ def test_of_two_organizers_one_answers(lab: Lab, team: Entrant, admin: Person) -
     assert set(QUESTION_MOVES) == set(QuestionStatus)
 
 
+def test_questions_of_a_team_go_along_where_it_is_merged(
+    lab: Lab, entrant: Callable[[str], Entrant], admin: Person
+) -> None:
+    ours, theirs = entrant("Ours"), entrant("Theirs")
+    _ask(ours)
+    merge = {"decision": "merge", "into": theirs.team, "why": "They work together."}
+    answer = admin.http.post(f"/organize/{lab.slug}/teams/{ours.team}/decisions", json=merge)
+    assert answer.status_code < 300, answer.text
+    assert [question["text"] for question in _read(theirs.http, lab.slug)] == [SECRET]
+
+
 def test_an_announcement_stays_one_and_html_of_anybody_is_text(
     lab: Lab, team: Entrant, admin: Person, nobody: httpx.Client
 ) -> None:

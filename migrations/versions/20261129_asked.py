@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "asked"
-down_revision = "0014"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
