@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, StrictBool
 from pydantic.json_schema import SkipJsonSchema
 
+from contract.agreements import AgreementOut
 from contract.answers import Answer, Older
 from contract.changes import Shifts
 from contract.texts import Prose
@@ -88,7 +89,8 @@ class ChallengeApplied(Answer):
 
 
 class ChallengeDetail(ChallengeOut):
-    """A challenge with its whole present file and the digest that is its version."""
+    """A challenge with its whole present file and the digest that is its version; the documents that people accept."""
 
     version: str
     spec: dict[str, Any]
+    agreements: Annotated[list[AgreementOut], Older([])]

@@ -96,6 +96,16 @@ class ErrorCode(StrEnum):
     UNKNOWN_INVITATION = "unknown_invitation", "there is no such invitation"
     UNKNOWN_MEMBER = "unknown_member", "there is no such member in this team"
     UNKNOWN_TEAM = "unknown_team", "there is no such team, or none that you may see"
+    # agreements and questions
+    AGREEMENT_PUBLISHED = "agreement_published", "the text was published before, and a text is published once"
+    AGREEMENT_REPLACED = "agreement_replaced", "a newer version of the document is there to be accepted"
+    CONSENT_MISSING = "consent_missing", "a document has to be accepted first; `agreements` has its digest"
+    NEEDS_PUBLIC_TEXT = "needs_public_text", "what everybody reads of a question has to be written for them"
+    QUESTION_SETTLED = "question_settled", "the question was answered or closed; `instead` replaces that"
+    TOO_MANY_AGREEMENTS = "too_many_agreements", "a challenge has at most so many documents and versions"
+    TOO_MANY_QUESTIONS = "too_many_questions", "the team has asked too often within a day"
+    UNKNOWN_AGREEMENT = "unknown_agreement", "the challenge has no such agreement"
+    UNKNOWN_QUESTION = "unknown_question", "the challenge has no such question"
     # uploads and images
     BAD_HEADER = "bad_header", "a header of the upload is no whole number of bytes"
     BAD_METADATA = "bad_metadata", "Upload-Metadata cannot be read"

@@ -79,8 +79,10 @@ def plan(session: Session, spec: Spec, *, settings: Settings, boards: bool = Tru
     return planned
 
 
-def read(file: str, overlay: str | None, *, settings: Settings, code: Collection[str] | None = None) -> Spec:
-    """The challenge in the text of a file, with an overlay's merged over it; it may name no `code` but this.
+def read(file: str, overlay: str | None, *, settings: Settings, code: Collection[str] | None) -> Spec:
+    """The challenge in the text of a file, with an overlay's merged over it.
+
+    code: what it may name as `package.module:object`, see `server.plans.access.code_of`; None: whatever is installed.
 
     Raises:
         Unprocessable: with every problem, each with its file, line and field.

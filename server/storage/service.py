@@ -11,24 +11,29 @@ from contract.problems import ErrorCode
 from server import events
 from server.accounts.principals import User
 from server.accounts.service import require_scope
+from server.challenges.models import Challenge
 from server.database import after_commit
 from server.errors import Conflict
 from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import NOT_KEPT
 from server.images.models import Image
 from server.images.service import own, unknown_image
+from server.settings import Settings
 from server.teams.membership import require_member
-from server.uploads.stored import Stored, stored
+from server.uploads.stored import Allowed, Stored, stored
 
 
-def get_storage(session: Session, user: User, team_id: TeamId) -> Stored:
-    """What a team stores.
+def get_storage(
+    session: Session, user: User, team_id: TeamId, *, settings: Settings
+) -> tuple[Stored, Allowed]:
+    """What a team stores, and may store.
 
     Raises:
         NotFound: somebody else's team.
     """
-    require_member(session, user, team_id)
-    return stored(session, team_id)
+    team = require_member(session, user, team_id)
+    spec = session.get_one(Challenge, team.challenge_id).spec
+    return stored(session, team_id), Allowed.by(settings, spec)
 
 
 def remove_image(

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from contract.statuses import ReevaluationState
 from evaluator.terminal import say
 from worker.admin.api import Api, Refused, api
 from worker.admin.context import fail, make_sure
@@ -93,6 +94,7 @@ def show_reevaluation(one: One, as_json: AsJson = False, server: Server = None, 
         show(_matrix(preview["statuses"]))
         show(_matrix(preview["verdicts"]))
         show(_unstable(preview["spreads"]))
+    if row["state"] == ReevaluationState.READY:
         say(f"To apply it: proctor-admin apply-reevaluation {row['id']}")
 
 

@@ -19,13 +19,12 @@ from typing import Any
 import typer
 
 from evaluator.cli.score import Ground, load_ground, score_on
-from evaluator.manifest import KeptReferences, References
-from evaluator.scoring import read_ahead
+from evaluator.scoring import KeptReferences, read_ahead
 from evaluator.version import evaluator_version
 from worker.score.processes import ScoreRequest, end_with
 
 
-class Nursery:
+class ScoringNursery:
     """What children are forked with: the ground of all who are scored, and the boards whose references are read."""
 
     def __init__(self) -> None:
@@ -58,7 +57,9 @@ class Nursery:
             import scipy.special  # noqa: F401 - intervals need it, and importing it takes longer than most boards
 
             evaluator_version()
-            self._ground = ground = replace(self._ground, references=_kept(self._ground.references))
+            self._ground = ground = replace(
+                self._ground, references=KeptReferences.of(self._ground.references)
+            )
             read_ahead(ground.spec, request.board, ground.cases, ground.references)
 
     def _born(self, request: ScoreRequest) -> int:
@@ -75,12 +76,6 @@ class Nursery:
 def _ground(request: ScoreRequest) -> Ground:
     folder = Path(request.folder)
     return load_ground(folder / "challenge.json", None, folder / "manifest.json", Path(request.references))
-
-
-def _kept(given: References) -> KeptReferences:
-    if isinstance(given, KeptReferences):  # for another board of the task
-        return given
-    return KeptReferences(given.directory, given.rows, given.others)
 
 
 def _stamps(references: Path) -> list[tuple[str, int, int, int]]:
@@ -122,7 +117,7 @@ def main() -> None:
     end_with(int(sys.argv[1]))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names are no fault
-    Nursery().run()
+    ScoringNursery().run()
 
 
 if __name__ == "__main__":
