@@ -92,7 +92,7 @@ class ErrorCode(StrEnum):
     TEAM_NAME_TAKEN = "team_name_taken", "another team has this name, or one that looks like it"
     TEAM_WAITS = "team_waits", "the team waits until the organizers approve it"
     TOO_MANY_INVITATIONS = "too_many_invitations", "too many invitations are open, or were made within a day"
-    TOO_MANY_TEAMS = "too_many_teams", "one person founds at most so many teams within a day"
+    TOO_MANY_TEAMS = "too_many_teams", "one person founds at most so many teams of a challenge within a day"
     UNKNOWN_INVITATION = "unknown_invitation", "there is no such invitation"
     UNKNOWN_MEMBER = "unknown_member", "there is no such member in this team"
     UNKNOWN_TEAM = "unknown_team", "there is no such team, or none that you may see"
