@@ -6,7 +6,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, StrictBool
 from pydantic.json_schema import SkipJsonSchema
 
+from contract.agreements import AgreementOut
 from contract.answers import Answer, Older
+from contract.changes import Shifts
 from contract.texts import Prose
 
 MOST_OF_A_FILE = 2**20
@@ -61,7 +63,8 @@ class Change(Answer):
 class Plan(Answer):
     """What would change. `present`: the version that this was compared with, null for a new challenge.
 
-    `questions` have to be answered with yes; `notes` are worth knowing. Nothing has been changed.
+    `questions` have to be answered with yes; `notes` are worth knowing. shifts: what changes on boards, null where
+    there is nothing to compare. Nothing has been changed.
     """
 
     challenge: str
@@ -70,6 +73,7 @@ class Plan(Answer):
     changes: list[Change]
     notes: list[str]
     questions: list[str]
+    shifts: Annotated[Shifts | None, Older(None)]
 
     @property
     def is_unchanged(self) -> bool:
@@ -85,7 +89,8 @@ class ChallengeApplied(Answer):
 
 
 class ChallengeDetail(ChallengeOut):
-    """A challenge with its whole present file and the digest that is its version."""
+    """A challenge with its whole present file and the digest that is its version; the documents that people accept."""
 
     version: str
     spec: dict[str, Any]
+    agreements: Annotated[list[AgreementOut], Older([])]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from evaluator.frozen import Model
-from evaluator.spec._base import EachOnce, Key
+from evaluator.spec._base import Bytes, EachOnce, Key
 from evaluator.spec._boards import Board, Ranking
 from evaluator.spec._tasks import Limits, Task
 from evaluator.spec._words import SLUG
@@ -79,12 +79,16 @@ class Teams(Model):
 
 
 class Challenge(Model):
-    """One challenge file. Its version is the digest of this parsed content."""
+    """One challenge file. Its version is the digest of this parsed content.
+
+    team_storage: bytes that a team may store, where that is less than the installation lets it.
+    """
 
     challenge: Annotated[str, Field(pattern=SLUG, max_length=40)]
     title: str
     description: str = ""
     url: str | None = None
+    team_storage: Bytes | None = None
     tracks: Annotated[tuple[Key, ...], Field(min_length=1), EachOnce]
     limits: Limits
     tasks: Annotated[dict[Key, Task], Field(min_length=1)]

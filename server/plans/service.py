@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from contract.challenges import Change, Plan
+from contract.changes import Shifts
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
@@ -23,8 +24,12 @@ from server.datasets.overlap import newly_public
 from server.errors import Conflict, Unprocessable
 from server.evaluations.models import COUNTS, Evaluation
 from server.leaderboard.bases import hidden_by
+from server.leaderboard.supposed import Supposed
+from server.leaderboard.whatif import compare
 from server.plans.diff import SECTIONS, differences, gone, is_earlier, span, state
 from server.settings import Settings
+
+_NAMED = 5  # changes of places that a question tells
 
 
 class Planned(Plan):
@@ -33,8 +38,11 @@ class Planned(Plan):
     _looked_at: list[fit.Fit] = PrivateAttr(default_factory=list)
 
 
-def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
-    """What `apply` would change. References of cases are looked at where `settings` says and they can be read."""
+def plan(session: Session, spec: Spec, *, settings: Settings, boards: bool = True) -> Planned:
+    """What `apply` would change. References of cases are looked at where `settings` says and they can be read.
+
+    boards: whether places and prizes are compared, too.
+    """
     at = now(session)
     challenge = challenges.find_challenge(session, spec.challenge)
     if challenge is None or challenge.current_version is None:
@@ -45,8 +53,10 @@ def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
             changes=_all_of(spec, at),
             notes=_similar(session, spec),
             questions=[],
+            shifts=None,
         )
     old = challenge.spec
+    shifts = compare(session, challenge, Supposed(spec)) if boards and spec.digest != old.digest else None
     vanishing = list(_vanishing(session, challenge, spec))
     looked_at = list(fit.looked_at(session, challenge, spec, settings))
     planned = Planned(
@@ -61,7 +71,9 @@ def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
             *newly_public(session, challenge, spec),
             *(fit.misfit for fit in looked_at if fit.misfit is not None),
             *_hidden(session, challenge, spec),
+            *_of_places(shifts),
         ],
+        shifts=shifts,
     )
     planned._looked_at = looked_at
     return planned
@@ -197,3 +209,12 @@ def _hidden(session: Session, challenge: Challenge, spec: Spec) -> Iterator[str]
             f"'proctor-admin reevaluate {challenge.slug} --file FILE' makes them anew under it first (--mode rescore, "
             "or rerun where a task runs otherwise), and lets file and boards change together."
         )
+
+
+def _of_places(shifts: Shifts | None) -> Iterator[str]:
+    """What another ranking rule makes of the places and prizes; the first of them are named."""
+    if shifts is None or not shifts.sentences or not any(phase.rule for phase in shifts.phases):
+        return
+    more = len(shifts.sentences) - _NAMED
+    listed = [*shifts.sentences[:_NAMED], *([f"And {more:,} more."] if more > 0 else [])]
+    yield f"places or prizes on the leaderboards would change at once. {' '.join(listed)}"

@@ -58,8 +58,10 @@ def draft_reevaluation(
     organizer = organizer_of(session, user, challenge)
     require_place(user, wanted.priority)
     code = code_of(session, user)
-    reevaluation = service.draft(session, organizer, challenge, wanted, settings=settings, code=code)
-    return views.reevaluation_out(session, challenge, reevaluation, settings)
+    reevaluation, coverage = service.draft(
+        session, organizer, challenge, wanted, settings=settings, code=code
+    )
+    return views.drafted_out(session, challenge, reevaluation, coverage)
 
 
 @router.get(_ONE)

@@ -64,8 +64,8 @@ def draft(
     *,
     settings: Settings,
     code: Collection[str] | None,
-) -> Reevaluation:
-    """Notes what is to be made anew; nothing is made before it is started.
+) -> tuple[Reevaluation, Coverage]:
+    """Notes what is to be made anew, and finds what that would be; nothing is made before it is started.
 
     code: what a file may name, see `server.plans.service.read`.
 
@@ -96,8 +96,9 @@ def draft(
     moves.begin(
         session, "reevaluation", reevaluation.id, reevaluation.state, actor=organizer.actor, why=wanted.why
     )
-    _require_some(cover(session, challenge, reevaluation, settings))
-    return reevaluation
+    coverage = cover(session, challenge, reevaluation, settings)
+    _require_some(coverage)
+    return reevaluation, coverage
 
 
 def _require_some(coverage: Coverage) -> None:

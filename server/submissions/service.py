@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
+from contract.agreements import Before
 from contract.ids import CaseId, EvaluationId, SubmissionId, TeamId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus
 from server import events
 from server.accounts.principals import User
 from server.accounts.service import require_scope
+from server.agreements.service import require_accepted
 from server.challenges import service as challenges
 from server.challenges.models import Challenge
 from server.clock import now
@@ -76,6 +78,7 @@ def submit(
     settings.room(Share.NEW_WORK).require()
     session.refresh(team, ["disqualified", "waits"])  # as it is now that the row is locked
     require_part(team)
+    require_accepted(session, user, challenge.id, before=Before.SUBMISSION)
     spec = challenge.spec
     challenges.require_open(spec, phase, at=at)
     challenges.require_track(spec, track)

@@ -152,6 +152,7 @@ def world(
             "name": "matrix",
             "code": "no-such-code",
             "session_id": uuid4(),
+            "question_id": uuid4(),
             "invitation_id": uuid4(),
             "reevaluation_id": uuid4(),
             "spec": fomo26.model_copy(update={"challenge": lab.slug}).model_dump(mode="json"),

@@ -122,6 +122,8 @@ def api(*, server: str | None, data: Path | None) -> Iterator[Api]:
             if settings is not None and refused.code == ErrorCode.DATABASE_AWAY:
                 fail(database_away(settings))
             fail(str(refused))
+        except httpx.InvalidURL as error:
+            fail(f"A name that was given cannot be part of an address: {error}")
         except httpx.HTTPError as error:
             fail(f"{server or 'The installation'} does not answer: {error or type(error).__name__}")
 
