@@ -22,6 +22,7 @@ from contract.challenges import ChallengeDetail, ChallengeOut
 from contract.evaluations import CaseOut
 from contract.images import ImageOut, StorageOut
 from contract.leaderboard import LeaderboardOut
+from contract.phases import AmendmentOut
 from contract.submissions import EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.teams import InvitationIn, InvitationOut, MyTeamOut, NewInvitationOut, TeamIn
 from contract.uploads import UploadOut
@@ -100,6 +101,10 @@ class Client(Connection):
         if not all(isinstance(challenge.spec.get(part), dict) for part in ("tasks", "boards", "phases")):
             raise not_proctor(response)
         return challenge
+
+    def amendments(self, slug: str, *, limit: int) -> list[AmendmentOut]:
+        """What the organizers changed of a challenge after people could rely on it, newest first."""
+        return self.get_list(AmendmentOut, f"/challenges/{slug}/amendments", limit=limit)
 
     def create_team(self, slug: str, name: str) -> MyTeamOut:
         """Founds a team."""

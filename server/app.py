@@ -13,6 +13,7 @@ from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
+from server.amendments.api import router as amendments
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
 from server.evaluations.api import router as evaluations
@@ -27,6 +28,8 @@ from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
+from server.phases.api import organizing
+from server.phases.api import router as phases
 from server.plans.api import router as plans
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
@@ -54,7 +57,10 @@ _ROUTERS = (
             tokens,
             closing,
             catalog,
+            amendments,
             plans,
+            phases,
+            organizing,
             datasets,
             teams,
             uploads,

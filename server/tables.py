@@ -1,6 +1,7 @@
 """Every table of the platform on one metadata; who opens the database does it here, so that none is missing."""
 
 from server.accounts import models as _accounts
+from server.amendments import models as _amendments
 from server.challenges import models as _challenges
 from server.database import Base, SessionFactory, connect, session_factory
 from server.datasets import models as _datasets
@@ -20,6 +21,7 @@ metadata = Base.metadata
 
 _ = (
     _accounts,
+    _amendments,
     _challenges,
     _datasets,
     _evaluations,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Text, cast, func, select, true
+from sqlalchemy import DateTime, Text, cast, func, literal, select, true
 from sqlalchemy.orm import Session
 
 from contract.ids import DatasetId, EvaluationId, SpecVersionId, TeamId
@@ -28,12 +28,16 @@ from server.evaluations.ticks import is_shown, shown_at
 
 @dataclass(frozen=True)
 class InForce:
-    """What counts in a phase now: the dataset of each task, how tasks run, and how boards are scored."""
+    """What counts in a phase now: the dataset of each task, how tasks run, and how boards are scored.
+
+    until: only what had ended, and was shown, by then; None for all.
+    """
 
     spec: Spec
     datasets: Mapping[str, DatasetId]
     runs: Mapping[str, Base]
     boards: Mapping[str, Base]
+    until: datetime | None = None
     # Few bases scored many evaluations: what differs is found once for each.
     known: dict[tuple[str, DatasetId, SpecVersionId, str | None], list[str]] = field(default_factory=dict)
 
@@ -67,7 +71,14 @@ class Stale:
     evaluations: int
 
 
-def in_force(session: Session, challenge: Challenge, phase: str, spec: Spec | None = None) -> InForce:
+def in_force(
+    session: Session,
+    challenge: Challenge,
+    phase: str,
+    spec: Spec | None = None,
+    *,
+    until: datetime | None = None,
+) -> InForce:
     """The base of each board of a phase, under the present version of the file or as if `spec` were it."""
     found = spec or challenge.spec
     datasets = session.execute(
@@ -80,6 +91,7 @@ def in_force(session: Session, challenge: Challenge, phase: str, spec: Spec | No
         datasets={row.task: row.id for row in datasets},
         runs={task: run_base(found, task) for task in found.tasks},
         boards={board: scoring_base(found, board) for board in found.boards},
+        until=until,
     )
 
 
@@ -120,14 +132,22 @@ _RUNS: dict[
 ] = {}  # a version is never changed: its content is parsed for this once
 
 
-def scored(session: Session, challenge: Challenge, phase: str, *, shown: bool = False) -> Sequence[Scored]:
+def scored(
+    session: Session,
+    challenge: Challenge,
+    phase: str,
+    *,
+    shown: bool = False,
+    until: datetime | None = None,
+) -> Sequence[Scored]:
     """The scored evaluations of a phase, the oldest first.
 
-    shown: of a hidden phase only those whose teams have seen by now that they are scored.
+    shown: of a hidden phase only those whose teams have seen by now, or by `until`, that they are scored.
     """
-    seen = (
-        is_shown(session, Evaluation.finished_at) if shown and challenge.spec.phases[phase].hidden else true()
-    )
+    moment = None if until is None else literal(until, DateTime(timezone=True))
+    hidden = shown and challenge.spec.phases[phase].hidden
+    seen = is_shown(session, Evaluation.finished_at, at=moment) if hidden else true()
+    by_then = true() if moment is None else Evaluation.finished_at <= moment
     rows = session.execute(
         select(
             Evaluation.id,
@@ -146,6 +166,7 @@ def scored(session: Session, challenge: Challenge, phase: str, *, shown: bool = 
             Evaluation.phase == phase,
             Evaluation.status == EvaluationStatus.SCORED,
             seen,
+            by_then,
         )
         .order_by(Evaluation.created_at, Evaluation.id)
     )

@@ -34,7 +34,7 @@ class Chosen:
 
 def chosen(session: Session, challenge: Challenge, phase: str, now: InForce) -> list[Chosen]:
     """Per team, track and board the latest or best evaluation of the base in force, and the latest of another one."""
-    evaluations = scored(session, challenge, phase, shown=True)
+    evaluations = scored(session, challenge, phase, shown=True, until=now.until)
     values: dict[EvaluationId, float | None] = {}
     if now.spec.ranking.entry == "best":
         for task in now.spec.tasks:

@@ -27,9 +27,14 @@ def observer_of(session: Session, user: User, challenge: Challenge) -> Observer:
     Raises:
         Forbidden: they have no role in it.
     """
-    if not isinstance(user, Admin) and _role(session, user, challenge) is None:
+    if not may_observe(session, user, challenge):
         raise Forbidden(ErrorCode.ORGANIZERS_ONLY, f"Only organizers of {challenge.slug} may see this.")
     return Observer.of(user, challenge.id)
+
+
+def may_observe(session: Session, user: User | None, challenge: Challenge) -> bool:
+    """Whether whoever asks may see everything of `challenge`; nobody in particular may not."""
+    return user is not None and (isinstance(user, Admin) or _role(session, user, challenge) is not None)
 
 
 def _role(session: Session, user: User, challenge: Challenge) -> Role | None:

@@ -25,5 +25,7 @@ def apply_challenge(
     """Make this file the present version of its challenge; 409 with its `questions` where these are not confirmed."""
     spec = service.read(body.file, body.overlay, settings=settings)
     planned = service.plan(session, spec, settings=settings)
-    changed = service.apply_planned(session, spec, planned, actor=admin.actor, confirmed=body.confirmed)
+    changed = service.apply_planned(
+        session, spec, planned, actor=admin.actor, confirmed=body.confirmed, why=body.why
+    )
     return ChallengeApplied(changed=changed, plan=planned)

@@ -6,6 +6,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from contract.texts import Name
+from server.amendments.frozen import opened_plans
+from server.amendments.service import amendments
+from server.amendments.views import amendment_out
 from server.challenges import service as challenges
 from server.clock import now
 from server.deps import SessionDep, SettingsDep
@@ -19,6 +22,8 @@ from server.queue.slots import standstill
 router = APIRouter(include_in_schema=False)
 health = APIRouter(tags=["health"])
 
+_AMENDMENTS = 20
+"""As many as a challenge's page shows."""
 _STATIC = Path(__file__).parent / "static"
 _CSS = (_STATIC / "proctor.css").read_text(encoding="utf-8")
 _DOCS_SCRIPT = (_STATIC / "docs.js").read_text(encoding="utf-8")
@@ -39,6 +44,7 @@ def challenge_page(request: Request, session: SessionDep, settings: SettingsDep,
     """What a challenge asks, what it allows, and how to take part."""
     challenge, at = challenges.get_challenge(session, slug), now(session)
     spec = challenge.spec
+    listed = amendments(session, challenge, limit=_AMENDMENTS + 1)
     phase = next((name for name, phase in spec.phases.items() if phase.is_open(at)), None)
     return page(
         request,
@@ -47,6 +53,9 @@ def challenge_page(request: Request, session: SessionDep, settings: SettingsDep,
         spec=spec,
         released=challenge.released,
         at=at,
+        plans=opened_plans(session, challenge, at=at),
+        amendments=[amendment_out(amendment) for amendment in listed[:_AMENDMENTS]],
+        more=len(listed) > _AMENDMENTS,
         waiting=standstill(session, challenge.id),
         phase=phase,
         address=settings.public_url,

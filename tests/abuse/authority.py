@@ -48,6 +48,7 @@ SIGNED_IN: Told = ANY_TOKEN | dict.fromkeys(WORKERS, "worker_token")
 PUBLIC_OR_SIGNED_IN: Told = SIGNED_IN | {"nobody": LET_IN}
 SUBMIT: Told = SIGNED_IN | {"read-only token": "scope_missing"}
 ADMIN: Told = SIGNED_IN | dict.fromkeys(PEOPLE, "admins_only") | {"admin": LET_IN}
+ORGANIZER: Told = SIGNED_IN | dict.fromkeys(PEOPLE, "organizers_only") | {"admin": LET_IN}
 WORKER: Told = ANY_TOKEN | dict.fromkeys(PEOPLE, "not_a_worker")
 LEASE: Told = WORKER | {"another worker": "lease_lost"}
 OWN_TOKEN: Told = (SUBMIT | dict.fromkeys(PEOPLE, "unknown_token") | {"read-only token": "scope_missing"}) | {
@@ -98,6 +99,8 @@ OPERATIONS: dict[str, Told] = {
     "GET /challenges/{slug}": PUBLIC,
     "GET /challenges/{slug}/leaderboards/{phase}": PUBLIC_OR_SIGNED_IN,
     "GET /challenges/{slug}/leaderboards/{phase}.csv": PUBLIC_OR_SIGNED_IN,
+    "GET /challenges/{slug}/amendments": PUBLIC,
+    "GET /challenges/{slug}/phases/{phase}/commitments": PUBLIC,
     "GET /receipts/key": PUBLIC,
     "GET /receipts/keys": PUBLIC,
     "OPTIONS /uploads/{upload_id}": PUBLIC,
@@ -163,6 +166,13 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/errors": ADMIN,
     "GET /admin/events": ADMIN,
     "GET /admin/slots": ADMIN,
+    # Organizers
+    "POST /organize/{slug}/phases/{phase}/dates/plan": ORGANIZER,
+    "POST /organize/{slug}/phases/{phase}/dates": ORGANIZER,
+    "GET /organize/{slug}/phases/{phase}/release": ORGANIZER,
+    "POST /organize/{slug}/phases/{phase}/release": ORGANIZER,
+    "POST /organize/{slug}/phases/{phase}/unrelease": ORGANIZER,
+    "POST /organize/{slug}/phases/{phase}/label-commitments": ORGANIZER,
     # Run workers
     "GET /worker/me": WORKER,
     "POST /worker/leases": WORKER,
@@ -177,7 +187,7 @@ OPERATIONS: dict[str, Told] = {
 
 STATUS = (
     dict.fromkeys([*NO_TOKEN.values(), "worker_token", "not_a_worker"], 401)
-    | dict.fromkeys(["scope_missing", "captain_only", "admins_only"], 403)
+    | dict.fromkeys(["scope_missing", "captain_only", "admins_only", "organizers_only"], 403)
     | dict.fromkeys(["unknown_team", "unknown_upload", "unknown_submission", "unknown_evaluation"], 404)
     | {"unknown_token": 404, "no_team": 404, "lease_lost": 409}
 )
@@ -223,6 +233,10 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /admin/workers": lambda _: {"json": {"name": f"matrix-{uuid4().hex}"}},
     "POST /admin/challenges": _FILE,
     "POST /admin/challenges/plan": _FILE,
+    "POST /organize/{slug}/phases/{phase}/dates/plan": {"json": {"extend": 1}},
+    "POST /organize/{slug}/phases/{phase}/dates": {"json": {"extend": 1, "why": "matrix"}},
+    "POST /organize/{slug}/phases/{phase}/release": {"json": {}},
+    "POST /organize/{slug}/phases/{phase}/unrelease": {"json": {}},
     "POST /admin/datasets/{dataset_id}/activate": {"json": {"yes": False}},
     "PUT /admin/evaluations/{evaluation_id}/priority": {"json": {"priority": 0}},
     "POST /worker/leases": {"json": _SLOT},

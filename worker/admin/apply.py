@@ -11,8 +11,8 @@ from evaluator.spec import SpecError, load_challenge
 from evaluator.terminal import Console
 from server.plans.service import Planned, apply_planned, plan
 from server.settings import Settings
-from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
-from worker.admin.options import Data
+from worker.admin.context import ACTOR, fail, make_sure, reason_of, settings_of, work
+from worker.admin.options import Data, Reason
 
 app = typer.Typer()
 
@@ -31,6 +31,7 @@ def apply(
             help="Do not ask: also where something disappears, opens or closes, or scores leave their boards.",
         ),
     ] = False,
+    why: Reason = None,
     data: Data = None,
 ) -> None:
     """Make FILE the present version of its challenge, and show what changes. The same file again changes nothing.
@@ -40,7 +41,7 @@ def apply(
     """
     console = Console(soft_wrap=True)
     settings = settings_of(data)
-    console.print(run(settings, file, overlay, yes=yes, only_plan=only_plan, show=console.print))
+    console.print(run(settings, file, overlay, yes=yes, only_plan=only_plan, why=why, show=console.print))
 
 
 def run(
@@ -50,12 +51,14 @@ def run(
     *,
     yes: bool = False,
     only_plan: bool = False,
+    why: str | None = None,
     show: Callable[[str], object] = lambda text: None,
 ) -> str:
     """Applies a challenge file and returns the sentence that says what came of it; ends the command where it cannot.
 
     show: gets what changes, before anything is asked or done.
     """
+    reason = reason_of(why)
     try:
         spec = load_challenge(file, overlay, longest_case=settings.longest_case_seconds)
     except SpecError as error:
@@ -69,7 +72,7 @@ def run(
             return f"{spec.challenge}: nothing was changed; the file is version {spec.digest}"
         if planned.questions:
             make_sure("\n".join(f"{spec.challenge}: {question}" for question in planned.questions), yes=yes)
-        changed = apply_planned(session, spec, planned, actor=ACTOR, confirmed=True)
+        changed = apply_planned(session, spec, planned, actor=ACTOR, confirmed=True, why=reason)
     return f"{spec.challenge}: {'applied' if changed else 'unchanged'}, version {spec.digest}"
 
 

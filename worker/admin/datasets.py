@@ -13,8 +13,8 @@ from server.datasets.models import Dataset
 from server.versions import effects
 from server.versions import service as versions
 from server.versions.views import dataset_out
-from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
-from worker.admin.options import Data
+from worker.admin.context import ACTOR, fail, make_sure, reason_of, settings_of, work
+from worker.admin.options import Data, Reason
 from worker.admin.tables import Listing, counted, show, show_json
 
 app = typer.Typer()
@@ -74,13 +74,14 @@ def activate_dataset(
     phase: Phase = None,
     task: Task = None,
     yes: Yes = False,
+    why: Reason = None,
     data: Data = None,
 ) -> None:
     """Bring a version of the cases into force: a staged one, or an earlier one again.
 
     Where scored or waiting evaluations are concerned it says how many and asks first.
     """
-    settings = settings_of(data)
+    settings, reason = settings_of(data), reason_of(why)
     with work(settings) as session:
         dataset = versions.find_version(session, digest, challenge=challenge, phase=phase, task=task)
         effect = effects.effect_of(session, dataset)
@@ -90,7 +91,7 @@ def activate_dataset(
             say(f"Against the cases in force: {said}", err=True)
         if effect.touches:
             make_sure(f"{_name(dataset)}: if it comes into force, {effect.sentence()}.", yes=yes)
-        versions.activate(session, dataset, settings=settings, actor=ACTOR)
+        versions.activate(session, dataset, settings=settings, actor=ACTOR, why=reason)
         say(f"{_name(dataset)}: in force; {effect.sentence()}")
 
 
