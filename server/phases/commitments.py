@@ -72,6 +72,12 @@ def commitments(session: Session, challenge: Challenge, phase: str) -> list[Labe
     return list(session.scalars(query.order_by(Dataset.task, LabelCommitment.created_at)))
 
 
+def committed_phases(session: Session, challenge: Challenge) -> set[str]:
+    """The phases with a promise about labels."""
+    query = select(Dataset.phase).join(LabelCommitment, LabelCommitment.dataset_id == Dataset.id)
+    return set(session.scalars(query.where(Dataset.challenge_id == challenge.id)))
+
+
 def check_labels(
     session: Session, challenge: Challenge, phase: str, settings: Settings
 ) -> list[ReleaseCheck]:

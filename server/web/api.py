@@ -17,6 +17,7 @@ from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
 from server.pages import WITH_SCRIPT, page
+from server.phases.commitments import committed_phases
 from server.queue.slots import standstill
 
 router = APIRouter(include_in_schema=False)
@@ -54,6 +55,7 @@ def challenge_page(request: Request, session: SessionDep, settings: SettingsDep,
         released=challenge.released,
         at=at,
         plans=opened_plans(session, challenge, at=at),
+        committed=committed_phases(session, challenge),
         amendments=[amendment_out(amendment) for amendment in listed[:_AMENDMENTS]],
         more=len(listed) > _AMENDMENTS,
         waiting=standstill(session, challenge.id),
