@@ -94,10 +94,13 @@ def _amendments(client: Client, slug: str) -> list[AmendmentOut]:
 def _when(phase: PhaseOut) -> str:
     if phase.opens is None:
         return "no date yet"
-    until = f", closes {phase.closes.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if phase.closes else ""
+    ends = f"{phase.closes.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if phase.closes else ""
+    until = f", closes {ends}" if ends else ""
+    if phase.open:
+        return f"open{until}"
     if has_closed(phase):
-        return f"closed{until.replace('closes', 'on')}".replace(",", "")
-    return "open" + until if phase.open else f"opens {phase.opens.astimezone(UTC):%Y-%m-%d %H:%M} UTC{until}"
+        return f"closed {ends}"
+    return f"opens {phase.opens.astimezone(UTC):%Y-%m-%d %H:%M} UTC{until}"
 
 
 @app.command()
