@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -217,23 +217,6 @@ class References:
     def label_map_path(self, case: str) -> Path:
         """Where the reference segmentation of a case lies, whether or not it exists."""
         return self.directory / f"{case}.nii.gz"
-
-
-@dataclass(frozen=True)
-class KeptReferences(References):
-    """References whose label maps stay in memory once they are read, as long as they take `room` bytes at most."""
-
-    room: int = 2**30
-    maps: dict[str, ReferenceMap] = field(default_factory=dict, repr=False, compare=False)
-
-    def label_map(self, case: str, output: SegmentationOutput) -> ReferenceMap:
-        """The reference segmentation of a case; the same array whenever it is asked for, so not to be written to."""
-        if (kept := self.maps.get(case)) is not None:
-            return kept
-        found = super().label_map(case, output)
-        if sum(kept.labels.nbytes for kept in self.maps.values()) + found.labels.nbytes <= self.room:
-            self.maps[case] = found
-        return found
 
 
 def load_references(directory: Path, manifest: Manifest) -> References:

@@ -13,6 +13,7 @@ from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
+from server.amendments.api import router as amendments
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
 from server.consent.api import router as consent
@@ -29,11 +30,15 @@ from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
+from server.phases.api import organizing
+from server.phases.api import router as phases
 from server.plans.api import router as plans
 from server.questions.api import router as questions
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
+from server.readiness.api import router as readiness
 from server.reevaluations.api import router as reevaluations
+from server.reference_submissions.api import router as reference_submissions
 from server.roles.api import router as roles
 from server.settings import Settings
 from server.storage.api import router as storage
@@ -64,7 +69,10 @@ _ROUTERS = (
             questions,
             usage,
             roles,
+            amendments,
             plans,
+            phases,
+            organizing,
             datasets,
             teams,
             uploads,
@@ -76,6 +84,8 @@ _ROUTERS = (
             queue,
             leases,
             leaderboard,
+            readiness,
+            reference_submissions,
             decisions,
             reevaluations,
             admin,

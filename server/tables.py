@@ -2,6 +2,7 @@
 
 from server.accounts import models as _accounts
 from server.agreements import models as _agreements
+from server.amendments import models as _amendments
 from server.challenges import models as _challenges
 from server.database import Base, SessionFactory, connect, session_factory
 from server.datasets import models as _datasets
@@ -13,6 +14,7 @@ from server.organizers import models as _organizers
 from server.questions import models as _questions
 from server.queue import models as _queue
 from server.reevaluations import models as _reevaluations
+from server.reference_submissions import models as _reference_submissions
 from server.submissions import models as _submissions
 from server.teams import models as _teams
 from server.uploads import models as _uploads
@@ -24,6 +26,7 @@ metadata = Base.metadata
 _ = (
     _accounts,
     _agreements,
+    _amendments,
     _challenges,
     _datasets,
     _evaluations,
@@ -32,6 +35,7 @@ _ = (
     _organizers,
     _questions,
     _queue,
+    _reference_submissions,
     _reevaluations,
     _submissions,
     _teams,

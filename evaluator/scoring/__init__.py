@@ -4,6 +4,7 @@ from evaluator.scoring._fairness import joined_bounds
 from evaluator.scoring._files import truth_of
 from evaluator.scoring._groups import groups_of
 from evaluator.scoring._intervals import dataset_interval, exact_of, influence_of, interval_of
+from evaluator.scoring._kept import KeptReferences
 from evaluator.scoring._probe import cohort_of
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._probe_seeds import Runs
@@ -33,6 +34,7 @@ __all__ = [
     "Extras",
     "FairnessReport",
     "GroupReport",
+    "KeptReferences",
     "MetricReport",
     "ProbeReport",
     "ReadOutput",

@@ -6,11 +6,12 @@ from sqlalchemy.orm import Session
 from contract.decisions import GrantIn, GrantRow, Ledger, LedgerEntry
 from contract.ids import EvaluationId, TeamId
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from server import events
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, require_task, require_track
+from server.datasets.current import lock
 from server.datasets.models import Dataset, DatasetState
 from server.decisions.acts import Act, team_of_challenge, unchanged
 from server.decisions.teams import require_own
@@ -66,6 +67,7 @@ def grant(
     Raises:
         NotFound, Unprocessable, Conflict: as `planned` does; the boards are not those that were seen.
     """
+    lock(session, challenge.id)
     lock_team(session, team_id)  # as for a submission: no attempt is taken while they are counted
     planned(session, organizer, challenge, team_id, wanted).require_seen(session, challenge, wanted.seen)
     row = AttemptGrant(
@@ -116,7 +118,7 @@ def _entries(session: Session, team_id: TeamId, before: EvaluationId | None, lim
     rows = session.execute(
         select(Evaluation, Dataset.state, attempt)
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
-        .where(Evaluation.team_id == team_id, Evaluation.standing != Standing.BESIDE, *since)
+        .where(Evaluation.team_id == team_id, Evaluation.standing != EvaluationStanding.BESIDE, *since)
         .order_by(Evaluation.id.desc())
         .limit(limit)
     ).all()
@@ -132,7 +134,7 @@ def _entries(session: Session, team_id: TeamId, before: EvaluationId | None, lim
     ]
 
 
-_GIVEN_BACK = and_(Evaluation.spends, Evaluation.standing != Standing.REPLACED)
+_GIVEN_BACK = and_(Evaluation.spends, Evaluation.standing != EvaluationStanding.REPLACED)
 """Of what neither spends an attempt nor holds one: whether it once did."""
 
 _ENDS = {
@@ -144,9 +146,9 @@ _ENDS = {
 
 
 def _because(evaluation: Evaluation, state: DatasetState) -> str:
-    if evaluation.standing == Standing.VOID:
+    if evaluation.standing == EvaluationStanding.VOID:
         return f"taken off the boards: {evaluation.voided}"
-    if evaluation.standing == Standing.REPLACED:
+    if evaluation.standing == EvaluationStanding.REPLACED:
         return "evaluated again: another evaluation stands in its place"
     if not evaluation.spends:
         return "run again or excused by the organizers, which spends none"

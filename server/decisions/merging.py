@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session, aliased
 
 from contract.ids import TeamId
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from server import events
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
+from server.datasets.current import lock
 from server.datasets.models import Dataset
 from server.decisions.acts import Act, team_of_challenge
 from server.decisions.teams import require_own
@@ -90,6 +91,7 @@ def merge(
     Raises:
         NotFound, Unprocessable, Conflict: as `planned` does; the boards have moved.
     """
+    lock(session, challenge.id)
     # In one order, that two merges cannot wait for each other.
     for locked in sorted(filter(None, (team_id, into_id))):
         lock_team(session, locked)
@@ -156,7 +158,7 @@ def _in_force(session: Session, team_id: TeamId) -> Sequence[Evaluation]:
         select(Evaluation)
         .where(
             Evaluation.team_id == team_id,
-            Evaluation.standing == Standing.IN_FORCE,
+            Evaluation.standing == EvaluationStanding.IN_FORCE,
             Evaluation.status.in_(counting),
         )
         .order_by(Evaluation.id)
@@ -181,7 +183,7 @@ def _take_off(session: Session, into: Team, act: Act, *, why: str, actor: str) -
         )
         session.add(grant)
     for evaluation in session.scalars(select(Evaluation).where(leaving)):
-        evaluation.standing, evaluation.voided = Standing.VOID, why
+        evaluation.standing, evaluation.voided = EvaluationStanding.VOID, why
         events.record(session, "evaluation", evaluation.id, actor=actor, what="voided", why=why)
     session.flush()
 

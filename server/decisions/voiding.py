@@ -4,11 +4,12 @@ from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from server import events
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
 from server.challenges.service import spec_of_phase
+from server.datasets.current import lock
 from server.decisions.acts import Act, unchanged
 from server.errors import Conflict, NotFound
 from server.evaluations.models import Evaluation
@@ -61,11 +62,12 @@ def set_void(
         NotFound, Conflict: as `planned` does; the boards have moved.
     """
     _of_challenge(session, organizer, evaluation_id)
+    lock(session, challenge.id)
     evaluation = lock_evaluation(session, evaluation_id)
     planned(session, organizer, challenge, evaluation_id, void=void, why=why).require_seen(
         session, challenge, seen
     )
-    evaluation.standing = Standing.VOID if void else Standing.IN_FORCE
+    evaluation.standing = EvaluationStanding.VOID if void else EvaluationStanding.IN_FORCE
     evaluation.voided = why if void else None
     what = "voided" if void else "in force again"
     events.record(session, "evaluation", evaluation.id, actor=organizer.actor, what=what, why=why)
@@ -86,10 +88,10 @@ def _require(evaluation: Evaluation, *, void: bool) -> None:
             f"It is {evaluation.status}, so no board has it. Only a scored evaluation is voided; one that goes on "
             "can be cancelled, and one that failed can be excused.",
         )
-    expected = Standing.IN_FORCE if void else Standing.VOID
+    expected = EvaluationStanding.IN_FORCE if void else EvaluationStanding.VOID
     if evaluation.standing == expected:
         return
-    if evaluation.standing in (Standing.IN_FORCE, Standing.VOID):
+    if evaluation.standing in (EvaluationStanding.IN_FORCE, EvaluationStanding.VOID):
         raise unchanged(f"It is {'void' if void else 'in force'} already.")
     raise Conflict(
         ErrorCode.NOT_IN_FORCE,

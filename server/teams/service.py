@@ -52,7 +52,7 @@ def create_team(session: Session, user: User, challenge: Challenge, *, name: str
     if find_team(session, user, challenge_id) is not None:
         raise has_team()
     if not user.acts_as_admin:
-        _require_room(session, user, registration)
+        _require_room(session, user, challenge)
     team: Team | None = session.scalar(
         insert(Team)
         .values(
@@ -79,17 +79,19 @@ def create_team(session: Session, user: User, challenge: Challenge, *, name: str
     return team
 
 
-def _require_room(session: Session, user: User, registration: str) -> None:
-    if registration == "closed":
+def _require_room(session: Session, user: User, challenge: Challenge) -> None:
+    if challenge.spec.teams.registration == "closed":
         raise Conflict(
             ErrorCode.REGISTRATION_CLOSED,
             "This challenge takes no new teams. A captain of one that is there can still invite you.",
         )
-    wait = tallies.count(session, NEW_TEAMS, user.id)
+    wait = tallies.count(session, NEW_TEAMS, user.id, challenge.id)
     if wait is not None:
         raise NotNow(
             ErrorCode.TOO_MANY_TEAMS,
-            tallies.later(f"One person founds at most {NEW_TEAMS.most} teams within a day.", wait),
+            tallies.later(
+                f"One person founds at most {NEW_TEAMS.most} teams of a challenge within a day.", wait
+            ),
             seconds=wait.total_seconds(),
         )
 

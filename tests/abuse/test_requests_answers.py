@@ -106,6 +106,7 @@ LISTS_OF_FEW = {
     "/api/v1/admin/queue": "the first 1,000",
     "/api/v1/admin/slots": "those of run workers, which an admin lets in",
     "/api/v1/admin/challenges/{slug}/datasets": "an admin imports each",
+    "/api/v1/organize/{slug}/reference-submissions": "a row per phase and task of the challenge file",
 }
 
 

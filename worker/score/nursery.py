@@ -14,21 +14,21 @@ import traceback
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
 from evaluator.cli.score import Ground, load_ground, score_on
-from evaluator.manifest import KeptReferences, References
-from evaluator.scoring import read_ahead
+from evaluator.scoring import KeptReferences, read_ahead
 from evaluator.version import evaluator_version
 from worker.score.processes import ScoreRequest, end_with
 
 
-class Nursery:
+class ScoringNursery:
     """What children are forked with: the ground of all who are scored, and the boards whose references are read."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: TextIO) -> None:
+        self._answers = answers
         self._stamps: Any = None
         self._ground: Ground | None = None
         self._ahead: set[str] = set()
@@ -41,11 +41,13 @@ class Nursery:
             # What is wrong with the dataset each child finds out, and says, for itself.
             with suppress(Exception):
                 self._prepare(request)
-            print(json.dumps({"code": self._born(request)}), flush=True)
+            print(json.dumps({"code": self._born(request)}), file=self._answers, flush=True)
 
     def _speak_into(self, said: str) -> None:
         file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(file, sys.stderr.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(file, stream.fileno())
         os.close(file)
 
     def _prepare(self, request: ScoreRequest) -> None:
@@ -58,7 +60,9 @@ class Nursery:
             import scipy.special  # noqa: F401 - intervals need it, and importing it takes longer than most boards
 
             evaluator_version()
-            self._ground = ground = replace(self._ground, references=_kept(self._ground.references))
+            self._ground = ground = replace(
+                self._ground, references=KeptReferences.of(self._ground.references)
+            )
             read_ahead(ground.spec, request.board, ground.cases, ground.references)
 
     def _born(self, request: ScoreRequest) -> int:
@@ -68,6 +72,7 @@ class Nursery:
         child = os.fork()
         if child == 0:
             end_with(own)
+            os.close(self._answers.fileno())
             _live(request, self._ground)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -75,12 +80,6 @@ class Nursery:
 def _ground(request: ScoreRequest) -> Ground:
     folder = Path(request.folder)
     return load_ground(folder / "challenge.json", None, folder / "manifest.json", Path(request.references))
-
-
-def _kept(given: References) -> KeptReferences:
-    if isinstance(given, KeptReferences):  # for another board of the task
-        return given
-    return KeptReferences(given.directory, given.rows, given.others)
 
 
 def _stamps(references: Path) -> list[tuple[str, int, int, int]]:
@@ -95,8 +94,7 @@ def _live(request: ScoreRequest, ground: Ground | None) -> None:
     code = 1
     try:
         nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, sys.stdin.fileno())  # what the parent speaks through
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        os.dup2(nothing, sys.stdin.fileno())  # what the parent is asked through
         folder = Path(request.folder)
         score_on(
             lambda: ground or _ground(request),
@@ -122,7 +120,10 @@ def main() -> None:
     end_with(int(sys.argv[1]))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names are no fault
-    Nursery().run()
+    # What a metric that is not built in prints when it is imported is no answer.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        ScoringNursery(answers).run()
 
 
 if __name__ == "__main__":
