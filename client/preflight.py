@@ -8,6 +8,7 @@ from typing import Any
 
 from client.errors import ArchiveRefused, Local, Problem, WrongUsage
 from client.show import status_word
+from contract.agreements import AgreementOut
 from contract.challenges import ChallengeOut, PhaseOut
 from contract.problems import ErrorCode
 from contract.statuses import ENDED, EvaluationStatus
@@ -51,6 +52,15 @@ def require_phase(challenge: ChallengeOut, name: str) -> PhaseOut:
         names = ", ".join(phase.name for phase in challenge.phases)
         raise Problem(404, "unknown_phase", "Not found", f"There is no phase {name!r}. Phases: {names}.")
     return found
+
+
+def require_accepted(documents: Iterable[AgreementOut]) -> None:
+    """Raises Problem unless the one who asks has accepted every document that is needed."""
+    missing = [document for document in documents if document.before and document.accepted_at is None]
+    if missing:
+        named = " and ".join(f"“{document.title}” (version {document.number})" for document in missing)
+        detail = f"You have not accepted {named}: proctor agree. Nothing was uploaded."
+        raise Problem(403, ErrorCode.CONSENT_MISSING, "Not allowed", detail)
 
 
 def require_open(phase: PhaseOut) -> None:

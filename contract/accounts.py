@@ -45,6 +45,7 @@ class Scope(StrEnum):
 
     READ = "read"
     SUBMIT = "submit"  # everything a participant changes: teams, uploads, submissions, tokens
+    ORGANIZE = "organize"  # decisions in the challenges that its person organizes
     ADMIN = "admin"  # an admin's powers, for admins only
 
 
@@ -65,12 +66,6 @@ class AccountOut(Answer):
     name: str
     is_admin: bool
     created_at: datetime
-
-
-class Me(AccountOut):
-    """Who is asking, and what the token allows."""
-
-    scopes: list[str]
 
 
 class Credentials(BaseModel):

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, StrictBool
 
-from contract.answers import Answer, Id, OrNewer
+from contract.answers import Answer, Id, Older, OrNewer
 from contract.intervals import BootstrapOut
-from contract.statuses import CaseStatus, EvaluationStatus
+from contract.statuses import CaseStatus, EvaluationStatus, Standing
 from contract.texts import Line
 
 Item = TypeVar("Item", bound=BaseModel)
@@ -98,7 +98,7 @@ class TeamRow(Answer):
 
 
 class EvaluationRow(Answer):
-    """A submission on one task."""
+    """A submission on one task. replaces: the evaluation beside which, or in whose place, a re-evaluation made it."""
 
     id: Id
     submission: Id
@@ -108,6 +108,8 @@ class EvaluationRow(Answer):
     track: str
     task: str
     status: Annotated[EvaluationStatus | str, OrNewer()]
+    standing: Annotated[Standing | str, OrNewer(), Older(Standing.IN_FORCE)]
+    replaces: Annotated[Id | None, Older(None)]
     reason_code: str | None
     created_at: datetime
     finished_at: datetime | None
@@ -254,13 +256,14 @@ class RevokedOut(Answer):
 
 
 class TeamStorage(Answer):
-    """Bytes that a team stores: its images, each layer once, and uploads as long as they will be."""
+    """Bytes that a team stores, its images, each layer once, and uploads as long as they will be; and may store."""
 
     id: Id
     team: str
     challenge: str
     images: int
     uploads: int
+    allowed: int
 
 
 class Disk(Answer):

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, StrictBool
 from pydantic.json_schema import SkipJsonSchema
 
+from contract.agreements import AgreementOut
 from contract.answers import Answer, Older
+from contract.changes import Shifts
 from contract.texts import Line, Prose
 
 MOST_OF_A_REASON = 500
@@ -73,7 +75,8 @@ class Change(Answer):
 class Plan(Answer):
     """What would change. `present`: the version that this was compared with, null for a new challenge.
 
-    `questions` have to be answered with yes; `notes` are worth knowing. Nothing has been changed.
+    `questions` have to be answered with yes; `notes` are worth knowing. shifts: what changes on boards, null where
+    there is nothing to compare. Nothing has been changed.
     """
 
     challenge: str
@@ -82,6 +85,12 @@ class Plan(Answer):
     changes: list[Change]
     notes: list[str]
     questions: list[str]
+    shifts: Annotated[Shifts | None, Older(None)]
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the file is the present version."""
+        return self.present == self.version
 
 
 class ChallengeApplied(Answer):
@@ -92,7 +101,8 @@ class ChallengeApplied(Answer):
 
 
 class ChallengeDetail(ChallengeOut):
-    """A challenge with its whole present file and the digest that is its version."""
+    """A challenge with its whole present file and the digest that is its version; the documents that people accept."""
 
     version: str
     spec: dict[str, Any]
+    agreements: Annotated[list[AgreementOut], Older([])]

@@ -17,6 +17,9 @@ ImageId = NewType("ImageId", UUID)
 SubmissionId = NewType("SubmissionId", UUID)
 EvaluationId = NewType("EvaluationId", UUID)
 CaseRunId = NewType("CaseRunId", UUID)
+AgreementId = NewType("AgreementId", UUID)
+QuestionId = NewType("QuestionId", UUID)
+ReevaluationId = NewType("ReevaluationId", UUID)
 
 EVERY = (
     UserId,
@@ -32,5 +35,8 @@ EVERY = (
     SubmissionId,
     EvaluationId,
     CaseRunId,
+    AgreementId,
+    QuestionId,
+    ReevaluationId,
 )
 """All of them."""

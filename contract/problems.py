@@ -53,6 +53,11 @@ class ErrorCode(StrEnum):
     CODE_OVER = "code_over", "the code for a new password has run out"
     EMAIL_TAKEN = "email_taken", "the address has an account"
     LAST_ADMIN = "last_admin", "one admin has to stay"
+    LAST_ORGANIZER = (
+        "last_organizer",
+        "the only organizer of a challenge cannot leave it; an admin can decide so",
+    )
+    NO_ROLE = "no_role", "this person has no role in this challenge"
     NOT_CLOSED = "not_closed", "the account is open"
     PASSWORD_CHANGED = "password_changed", "the password was changed at the same moment"
     RESERVED_NAME = "reserved_name", "the name is kept for the organizers"
@@ -60,6 +65,7 @@ class ErrorCode(StrEnum):
     TOO_MANY_LOG_INS = "too_many_log_ins", "too many log-ins or wrong passwords in a window of time"
     TOO_MANY_NEW_TOKENS = "too_many_new_tokens", "too many tokens were made within a day"
     TOO_MANY_REGISTRATIONS = "too_many_registrations", "too many accounts were made in a window of time"
+    TOO_MANY_ROLES = "too_many_roles", "a challenge has at most so many organizers and observers"
     TOO_MANY_TOKENS = "too_many_tokens", "one person has at most so many valid tokens"
     UNKNOWN_ACCOUNT = "unknown_account", "there is no such account"
     UNKNOWN_SESSION = "unknown_session", "you have no such session"
@@ -73,14 +79,33 @@ class ErrorCode(StrEnum):
     BAD_TEAM_NAME = "bad_team_name", "a team cannot have this name"
     INVITATION_OVER = "invitation_over", "the invitation was used or taken back, or has run out"
     LAST_MEMBER = "last_member", "a team keeps at least one member"
+    MERGE_UNDECIDED = (
+        "merge_undecided",
+        "it is not said which team gets all, or whose results count where both have some",
+    )
     NO_TEAM = "no_team", "you have no team in this challenge"
+    REGISTRATION_CLOSED = "registration_closed", "no new teams are taken"
+    STANDING_DIFFERS = "standing_differs", "the two teams do not stand alike"
     TEAM_DISQUALIFIED = "team_disqualified", "the organizers disqualified the team"
     TEAM_FULL = "team_full", "a team has at most so many members"
+    TEAM_MERGED = "team_merged", "the team was merged into another one"
     TEAM_NAME_TAKEN = "team_name_taken", "another team has this name, or one that looks like it"
+    TEAM_WAITS = "team_waits", "the team waits until the organizers approve it"
     TOO_MANY_INVITATIONS = "too_many_invitations", "too many invitations are open, or were made within a day"
+    TOO_MANY_TEAMS = "too_many_teams", "one person founds at most so many teams of a challenge within a day"
     UNKNOWN_INVITATION = "unknown_invitation", "there is no such invitation"
     UNKNOWN_MEMBER = "unknown_member", "there is no such member in this team"
     UNKNOWN_TEAM = "unknown_team", "there is no such team, or none that you may see"
+    # agreements and questions
+    AGREEMENT_PUBLISHED = "agreement_published", "the text was published before, and a text is published once"
+    AGREEMENT_REPLACED = "agreement_replaced", "a newer version of the document is there to be accepted"
+    CONSENT_MISSING = "consent_missing", "a document has to be accepted first; `agreements` has its digest"
+    NEEDS_PUBLIC_TEXT = "needs_public_text", "what everybody reads of a question has to be written for them"
+    QUESTION_SETTLED = "question_settled", "the question was answered or closed; `instead` replaces that"
+    TOO_MANY_AGREEMENTS = "too_many_agreements", "a challenge has at most so many documents and versions"
+    TOO_MANY_QUESTIONS = "too_many_questions", "the team has asked too often within a day"
+    UNKNOWN_AGREEMENT = "unknown_agreement", "the challenge has no such agreement"
+    UNKNOWN_QUESTION = "unknown_question", "the challenge has no such question"
     # uploads and images
     BAD_HEADER = "bad_header", "a header of the upload is no whole number of bytes"
     BAD_METADATA = "bad_metadata", "Upload-Metadata cannot be read"
@@ -150,13 +175,30 @@ class ErrorCode(StrEnum):
     NOT_FAILED = "not_failed", "only what was rejected or cancelled is excused"
     NOTHING_TO_RUN = "nothing_to_run", "the evaluation has no cases to run"
     NO_RECEIPT = "no_receipt", "a receipt is signed once the evaluation is scored"
+    NOT_ENDED = "not_ended", "an evaluation that this concerns goes on"
+    NOT_IN_FORCE = "not_in_force", "another evaluation counts in its place"
+    NOT_SCORED = "not_scored", "only a scored evaluation is on a board"
     PHASE_CLOSED = "phase_closed", "the phase takes no submissions now"
     QUOTA_SPENT = "quota_spent", "no attempt is left"
     SCORING_LOST = "scoring_lost", "another score worker has the evaluation, or it has ended"
     TOO_MANY_REJECTED = "too_many_rejected", "too many evaluations of the team failed within a week"
+    UNCHANGED = "unchanged", "it is so already"
     UNKNOWN_CASE = "unknown_case", "the evaluation has no such case"
     UNKNOWN_EVALUATION = "unknown_evaluation", "there is no such evaluation, or none that you may see"
     UNKNOWN_SUBMISSION = "unknown_submission", "there is no such submission, or none that you may see"
+    # re-evaluations
+    ALREADY_APPLIED = "already_applied", "the re-evaluation has been applied already"
+    APPLIED_SINCE = "applied_since", "what it brought into force has been changed again since"
+    BOARD_MOVED = "board_moved", "what counts is not what it was when the preview was made; look at it again"
+    NOT_APPLIED = "not_applied", "only what was applied is reverted"
+    NOT_A_DRAFT = "not_a_draft", "only a draft is started"
+    NOT_READY = "not_ready", "the re-evaluation has not come to its end"
+    NOTHING_IN_SCOPE = (
+        "nothing_in_scope",
+        "there is no evaluation that the scope holds and that can be made anew",
+    )
+    REEVALUATION_OVER = "reevaluation_over", "the re-evaluation was applied, cancelled or reverted"
+    UNKNOWN_REEVALUATION = "unknown_reevaluation", "the challenge has no such re-evaluation"
     # run workers and the installation
     DATA_MISSING = "data_missing", "a file that the server should have is gone"
     LEASE_LOST = "lease_lost", "the case is not leased to this worker any more"

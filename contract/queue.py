@@ -8,11 +8,11 @@ from pydantic import BaseModel, Field
 from contract.answers import Answer, Id, OrNewer
 from contract.statuses import EvaluationStatus
 
-LEAST_PRIORITY, MOST_PRIORITY = -1000, 1000
+LEAST_PRIORITY, USUAL_PRIORITY, MOST_PRIORITY = -1000, 0, 1000
 
 
 class PriorityIn(BaseModel):
-    """The place of an evaluation in the queue."""
+    """The place of an evaluation in the queue; only admins give one above 0."""
 
     priority: int = Field(strict=True, ge=LEAST_PRIORITY, le=MOST_PRIORITY)
 

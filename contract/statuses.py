@@ -35,6 +35,17 @@ class Standing(StrEnum):
     VOID = "void"  # taken off the boards by an organizer; its attempt is given back
 
 
+class ReevaluationState(StrEnum):
+    """Where a re-evaluation stands."""
+
+    DRAFT = "draft"  # says what it would do, and holds nothing
+    RUNNING = "running"  # its evaluations are under way, beside those in force
+    READY = "ready"  # all of them have ended, and all that came late is among them
+    APPLIED = "applied"  # what it found is in force
+    CANCELLED = "cancelled"  # given up before it was applied
+    REVERTED = "reverted"  # was applied; what stood before is in force again, for good
+
+
 class CaseStatus(StrEnum):
     """Where a case run stands."""
 
@@ -52,6 +63,15 @@ class UploadStatus(StrEnum):
     CHECKING = "checking"  # all bytes are here; a score worker checks them, or will
     READY = "ready"  # the archive holds an image that may be submitted
     REJECTED = "rejected"  # it does not, or it ran out; `code` and `message` say why
+
+
+class QuestionStatus(StrEnum):
+    """Where a question to the organizers stands; an announcement is published from the start."""
+
+    OPEN = "open"
+    ANSWERED = "answered"  # to its team alone
+    PUBLISHED = "published"  # to everybody, in the organizers' words
+    CLOSED = "closed"  # without an answer, or taken back; its team reads why
 
 
 class Mode(StrEnum):

@@ -46,7 +46,8 @@ class EvaluationOut(Answer):
 
     `progress` counts tenths. `failure`: the commonest class of failure of one that was rejected. `verdicts` counts
     cases per verdict. On hidden phases progress moves in quarters, starts and ends are shown on a grid of moments, and
-    verdicts are counted for scored evaluations alone. bootstraps: how the intervals of each board were made.
+    verdicts are counted for scored evaluations alone. bootstraps: how the intervals of each board were made. voided:
+    why the organizers took it off the boards, null where they did not.
     """
 
     id: Id
@@ -62,6 +63,7 @@ class EvaluationOut(Answer):
     verdicts: dict[str, int]
     scores: dict[str, dict[str, ScoreOut]]
     bootstraps: Annotated[dict[str, BootstrapOut], Older({})]
+    voided: Annotated[str | None, Older(None)]
     created_at: datetime
     finished_at: datetime | None
 
@@ -89,8 +91,16 @@ class SubmissionOut(Answer):
         return all(evaluation.ended for evaluation in self.evaluations)
 
 
+class GrantOut(Answer):
+    """Attempts that the organizers gave a team, or below 0 took, and why."""
+
+    valid: int
+    why: str
+    created_at: datetime
+
+
 class QuotaOut(Answer):
-    """Valid attempts of a team on one task, track and phase; `valid` None means without limit.
+    """Valid attempts of a team on one task, track and phase; `valid` None means without limit, `grants` are in it.
 
     `rejected` of at most `rejected_per_week` (None: without limit) were rejected in the last seven days, or cancelled
     after they began, on this task and phase whatever the track. `rejected_left` leaves out what is under way, which may
@@ -108,3 +118,4 @@ class QuotaOut(Answer):
     rejected: Annotated[int, Older(0)]
     rejected_left: Annotated[int | None, Older(None)]
     rejected_next_at: Annotated[datetime | None, Older(None)]
+    grants: Annotated[list[GrantOut], Older([])]

@@ -28,7 +28,10 @@ class MemberOut(Answer):
 
 
 class TeamOut(Answer):
-    """A team as its members see it. disqualified: why it takes part no more, null if it does."""
+    """A team as its members see it. disqualified: why it takes part no more, null if it does.
+
+    hidden: it is on no board. waits: it can neither upload nor submit until the organizers approve it.
+    """
 
     id: Id
     name: str
@@ -36,6 +39,8 @@ class TeamOut(Answer):
     disclaimer: str | None
     disqualified: Annotated[str | None, Older(None)]
     is_baseline: bool
+    hidden: Annotated[bool, Older(False)]
+    waits: Annotated[bool, Older(False)]
     created_at: datetime
 
 
@@ -67,7 +72,7 @@ class NewInvitationOut(InvitationOut):
 
 
 class TeamChangesIn(Strict):
-    """What an admin may change about a team; fields left out stay.
+    """What an organizer may change about a team; fields left out stay.
 
     disqualified: the reason, which the team is told; null lets it take part again.
     """

@@ -7,6 +7,7 @@ matrix products of counts and per-case values.
 import hashlib
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +46,16 @@ def draw_counts(
         strata: per case, its stratum.
         resamples: number of draws.
         digest: digest of the dataset; the same dataset gives the same draws.
+
+    Returns:
+        an array that is not to be written to: boards of one dataset share it.
     """
-    unit_of_case = unit_numbers(units)
+    return _drawn(tuple(unit_numbers(units).tolist()), tuple(strata), resamples, digest)
+
+
+@lru_cache(maxsize=2)
+def _drawn(units: tuple[int, ...], strata: tuple[Hashable, ...], resamples: int, digest: str) -> Counts:
+    unit_of_case = np.array(units, dtype=np.intp)
     members: dict[frozenset[Hashable], list[int]] = {}
     combinations = _of_units(unit_of_case, strata)
     for number, found in enumerate(combinations):
@@ -56,7 +65,9 @@ def draw_counts(
     for group in members.values():  # in the order in which strata first occur
         probabilities = np.full(len(group), 1 / len(group))
         counts[:, group] = stream.multinomial(len(group), probabilities, size=resamples)
-    return counts[:, unit_of_case]
+    by_case: Counts = counts[:, unit_of_case]
+    by_case.flags.writeable = False
+    return by_case
 
 
 def pooled_strata(

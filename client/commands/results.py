@@ -21,7 +21,7 @@ from client.app import (
 from client.boards import leaderboard_tables
 from client.errors import Problem
 from client.preflight import has_closed, require_phase
-from client.show import quota_table, scores_table, submission_table
+from client.show import grant_lines, quota_table, scores_table, submission_table
 from contract.challenges import PhaseOut
 from contract.leaderboard import LeaderboardOut
 from contract.phases import AmendmentOut
@@ -54,7 +54,10 @@ def quota(
     shown = [named] if named else [phase for phase in listed.phases if phase.open]
     names = {phase.name for phase in shown}
     if shown:
-        out.print(quota_table(row for row in rows if row.phase in names))
+        named_rows = [row for row in rows if row.phase in names]
+        out.print(quota_table(named_rows))
+        for line in grant_lines(named_rows):
+            out.print(line, soft_wrap=True)
     for period in listed.phases:
         if not period.open and (named is None or period == named):
             out.print(f"{period.name}: {_why_closed(period)}")

@@ -9,6 +9,7 @@ from client.commands.account import Password, session
 from client.errors import WrongUsage
 from client.state import forget_log_in, load_log_in
 from client.terminal import secret
+from contract.accounts import Scope
 from evaluator.terminal import agreed, in_line
 
 tokens = typer.Typer(no_args_is_help=True, help="Make, list and revoke API tokens.")
@@ -22,17 +23,28 @@ def create(
         int | None, typer.Option(help="How long it lasts; until it is revoked if left out.")
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="It may look, and change nothing.")] = False,
+    scopes: Annotated[
+        list[Scope] | None,
+        typer.Option(
+            "--scope",
+            help="What it may beside reading, as often as needed: submit, if nothing is said; organize, to decide in "
+            "challenges that you organize; admin.",
+        ),
+    ] = None,
     password: Password = None,
 ) -> None:
     """Print a new API token, which outlives this log-in.
 
     Your password is asked for: a token that was made with another ends with it.
     """
+    if read_only and scopes:
+        raise WrongUsage("--read-only and --scope exclude each other.")
+    wanted = (Scope.READ,) if read_only else tuple(scopes or (Scope.READ, Scope.SUBMIT))
     log_in = load_log_in()
     with signed_in() as client:
         email = client.me().email
     with session(log_in.url, email, password or secret(f"Password of {in_line(email)}")) as client:
-        made = client.create_token(name, ("read",) if read_only else ("read", "submit"), days=days)
+        made = client.create_token(name, wanted, days=days)
     out.print(made.token, soft_wrap=True)
     err.print(
         "It is shown this once. `proctor token list` shows that it exists, `proctor token revoke` ends it."

@@ -1,7 +1,8 @@
 """`python -m evaluator score`: outputs and references in, a report out."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +17,9 @@ from evaluator.cli._files import refuse_unwritable
 from evaluator.cli._given import left_aside, refuse_no_outputs, refuse_other_inputs
 from evaluator.cli._progress import Advance, progress
 from evaluator.interval_methods import CALLED
-from evaluator.manifest import Manifest, ManifestError, load_manifest, load_references
+from evaluator.manifest import Manifest, ManifestError, References, load_manifest, load_references
 from evaluator.scoring import MetricReport, ReadOutput, Report, ScoringError, score_outputs
-from evaluator.spec import Board, Maps, SpecError, Task, load_challenge
+from evaluator.spec import Board, Challenge, Maps, SpecError, Task, load_challenge
 from evaluator.terminal import Console, harmless_json, say
 from evaluator.verdicts import Check
 
@@ -56,21 +57,58 @@ def score_command(
     Exit codes: 0 scored, 1 the run as a whole is rejected (the report says why), 2 the call, the challenge
     file or the dataset is wrong, 3 a metric that is not built in failed (the report has the others).
     """
+    score_on(
+        lambda: load_ground(challenge, overlay, manifest, references),
+        board=board,
+        predictions=predictions,
+        report_file=report_file,
+        cache=cache,
+    )
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all who are scored on one dataset have in common. file: that of the manifest."""
+
+    spec: Challenge
+    cases: Manifest
+    references: References
+    file: Path
+
+
+def load_ground(challenge: Path, overlay: Path | None, manifest: Path, references: Path) -> Ground:
+    """The ground in these files.
+
+    Raises:
+        SpecError, ManifestError, OSError: with what is wrong, and where.
+    """
+    spec, cases = load_challenge(challenge, overlay), load_manifest(manifest)
+    return Ground(spec, cases, load_references(references, cases), manifest)
+
+
+def score_on(
+    load: Callable[[], Ground], *, board: str, predictions: Path, report_file: Path, cache: Path | None
+) -> None:
+    """Scores one board, writes the report and says what is in it.
+
+    Raises:
+        typer.Exit: with the exit code of the command, where it is another one than 0.
+    """
     try:
         refuse_unwritable("--json", report_file)
-        spec = load_challenge(challenge, overlay)
-        cases = load_manifest(manifest)
+        ground = load()
+        spec, cases = ground.spec, ground.cases
         if board not in spec.boards:
             raise ScoringError(f"there is no board {board!r}; the boards are {', '.join(spec.boards)}")
         if not predictions.is_dir():
             raise ScoringError(f"{predictions}: there is no such directory")
         task = spec.tasks[spec.boards[board].task]
-        refuse_other_inputs(task, cases, manifest)
+        refuse_other_inputs(task, cases, ground.file)
         refuse_no_outputs(task, cases, predictions)
-        say(*left_aside(task, cases, load_references(references, cases), predictions), err=True)
+        say(*left_aside(task, cases, ground.references, predictions), err=True)
         with progress(f"Scoring {board}", len(cases.cases)) as advance:
-            read = _checked(task, cases, references, predictions, advance)
-            report = score_outputs(spec, board, cases, references, read, cache=cache)
+            read = _checked(task, cases, ground.references, predictions, advance)
+            report = score_outputs(spec, board, cases, ground.references, read, cache=cache)
         text = report.model_dump_json(indent=2) + "\n"
         if str(report_file) == "-":
             say(harmless_json(text.rstrip("\n")))
@@ -89,7 +127,7 @@ def score_command(
 
 
 def _checked(
-    task: Task, manifest: Manifest, references: Path, predictions: Path, advance: Advance
+    task: Task, manifest: Manifest, references: References, predictions: Path, advance: Advance
 ) -> ReadOutput:
     """Outputs as a container wrote them, through the checks that a worker makes."""
     entries = {case: entry for entry, case in enumerate(manifest.names, 1)}
@@ -98,7 +136,7 @@ def _checked(
     def read(case: str) -> outputs.Value | None:
         path = predictions / f"{case}{task.output.suffix}"
         # A label map has the shape of the inputs, which may be elsewhere.
-        like = {"reference": references / f"{case}.nii.gz"} if isinstance(task.kind.labels, Maps) else {}
+        like = {"reference": references.label_map_path(case)} if isinstance(task.kind.labels, Maps) else {}
         try:
             result = outputs.check_output(task, path, like)
         except outputs.InputUnreadable as error:

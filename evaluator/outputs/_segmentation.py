@@ -3,6 +3,7 @@
 import gzip
 import os
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +17,7 @@ from evaluator.outputs._image import MAX_TRAILING, LabelImage, read_labels
 from evaluator.outputs._labelmap import SegmentationOutput, decode, encode
 from evaluator.outputs._nifti import MAX_DATA_OFFSET, Header, HeaderError, read_header
 from evaluator.outputs._result import InputUnreadable, InvalidOutput, LabelMap
+from evaluator.outputs._samples import MAPS
 from evaluator.spec import Canary, Kind, Maps
 from evaluator.verdicts import Check
 
@@ -58,12 +60,19 @@ def input_header(path: Path) -> Header:
         InputUnreadable: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            zipped = file.read(2) == _GZIP
-            file.seek(0)
-            return _input(file, zipped)
+        state = path.stat()
+        return _header_at(path, (state.st_ino, state.st_size, state.st_mtime_ns))
     except (OSError, GzipError, HeaderError) as error:
         raise InputUnreadable(f"an input is not a readable NIfTI image: {error}") from None
+
+
+@lru_cache(maxsize=4096)
+def _header_at(path: Path, stamp: tuple[int, ...]) -> Header:
+    """The header of a file that has this `stamp`: references are asked for with every output."""
+    with path.open("rb") as file:
+        zipped = file.read(2) == _GZIP
+        file.seek(0)
+        return _input(file, zipped)
 
 
 def _input(file: BinaryIO, zipped: bool) -> Header:
@@ -148,4 +157,5 @@ KIND = Kind(
         "evaluator.metrics.weighted:weighted_mean",
         "evaluator.outputs._reference:read_label_map",
     ),
+    samples=MAPS,
 )

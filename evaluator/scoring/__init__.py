@@ -4,6 +4,7 @@ from evaluator.scoring._fairness import joined_bounds
 from evaluator.scoring._files import truth_of
 from evaluator.scoring._groups import groups_of
 from evaluator.scoring._intervals import dataset_interval, exact_of, influence_of, interval_of
+from evaluator.scoring._kept import KeptReferences
 from evaluator.scoring._probe import cohort_of
 from evaluator.scoring._probe_runs import Tested
 from evaluator.scoring._probe_seeds import Runs
@@ -17,7 +18,7 @@ from evaluator.scoring._report import (
     SeedReport,
     VariableReport,
 )
-from evaluator.scoring._score import score_board, score_outputs
+from evaluator.scoring._score import read_ahead, score_board, score_outputs
 from evaluator.scoring._settings import changed_settings, parameters_of, same_setting, settings_of
 from evaluator.scoring._values import (
     BoundMetric,
@@ -33,6 +34,7 @@ __all__ = [
     "Extras",
     "FairnessReport",
     "GroupReport",
+    "KeptReferences",
     "MetricReport",
     "ProbeReport",
     "ReadOutput",
@@ -54,6 +56,7 @@ __all__ = [
     "interval_of",
     "joined_bounds",
     "parameters_of",
+    "read_ahead",
     "same_setting",
     "score_board",
     "score_outputs",

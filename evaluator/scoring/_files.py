@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from evaluator.metrics import CaseData, CaseMetric, DatasetData, DatasetMetric, 
 from evaluator.outputs import TruthError, Value
 from evaluator.scoring._cases import finite, mean_report
 from evaluator.scoring._dataset import score_dataset
+from evaluator.scoring._kept import KeptReferences
 from evaluator.scoring._report import Extras, MetricReport, Report
 from evaluator.scoring._values import BoundMetric, Job, Sample, ScoringError, resample
 from evaluator.spec import Files, Output
@@ -50,12 +53,18 @@ def truth_of(references: References, case: str, output: Output, labels: Files) -
     """
     path = references.directory / f"{case}{labels.suffix}"
     try:
-        if not path.is_file():
-            raise TruthError("is missing")
-        return labels.read(output, path)
+        if isinstance(references, KeptReferences):
+            return references.truth(case, path, partial(_read, output, labels))
+        return _read(output, labels, path)
     except TruthError as error:
         entry = list(references.rows).index(case) + 1
         raise ManifestError(f"entry {entry} of the manifest: its label {error}") from None
+
+
+def _read(output: Output, labels: Files, path: Path) -> Any:
+    if not path.is_file():
+        raise TruthError("is missing")
+    return labels.read(output, path)
 
 
 def _of_case(job: Job, labels: Files, metric: BoundMetric, truth: Any, value: Value | None) -> float:

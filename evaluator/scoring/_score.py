@@ -3,13 +3,14 @@
 from pathlib import Path
 from pkgutil import resolve_name
 
-from evaluator.manifest import Manifest, load_references
+from evaluator.manifest import Manifest, References, load_references
+from evaluator.outputs import input_header
 from evaluator.resampling import DRAWS
 from evaluator.scoring._plugins import split_metrics, with_plugin
 from evaluator.scoring._report import Report
 from evaluator.scoring._settings import settings_of
 from evaluator.scoring._values import Job, ReadOutput, ScoringError, bound_metrics, canonical_outputs
-from evaluator.spec import Challenge
+from evaluator.spec import Challenge, Maps
 
 
 def score_board(
@@ -51,17 +52,17 @@ def score_outputs(
     challenge: Challenge,
     board: str,
     manifest: Manifest,
-    references: Path,
+    references: Path | References,
     read: ReadOutput,
     *,
     cache: Path | None = None,
 ) -> Report:
-    """As `score_board`, with outputs from a function instead of a directory."""
+    """As `score_board`, with outputs from a function instead of a directory, and references that may be loaded."""
     if board not in challenge.boards:
         raise ScoringError(f"there is no board {board!r}; the boards are {', '.join(challenge.boards)}")
     spec = challenge.boards[board]
     task = challenge.tasks[spec.task]
-    truth = load_references(references, manifest)
+    truth = references if isinstance(references, References) else load_references(references, manifest)
     job = Job(board, spec, task, manifest, truth, read, bound_metrics(spec, task.kind), cache)
     own, foreign = split_metrics(job)
     report = _run(own)
@@ -71,6 +72,23 @@ def score_outputs(
     made = {"bootstrap": spec.bootstrap, "draws": DRAWS, "settings": settings_of(spec, task)}
     extras = report.extras.model_copy(update=made)
     return report.model_copy(update={"metrics": metrics, "extras": extras})
+
+
+def read_ahead(challenge: Challenge, board: str, manifest: Manifest, references: References) -> None:
+    """Reads and draws what every scoring of a board has in common, as if for nobody's outputs and no metric.
+
+    What `references` keep of it, the draws, and the headers that outputs are held against are there for processes that
+    are forked afterwards.
+
+    Raises:
+        ScoringError, evaluator.manifest.ManifestError, evaluator.outputs.InputUnreadable: references are unusable.
+    """
+    spec = challenge.boards[board]
+    task = challenge.tasks[spec.task]
+    if isinstance(task.kind.labels, Maps):
+        for case in manifest.names:
+            input_header(references.label_map_path(case))
+    _run(Job(board, spec, task, manifest, references, lambda case: None, {}))
 
 
 def _run(job: Job) -> Report:

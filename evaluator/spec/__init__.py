@@ -4,6 +4,7 @@ from evaluator.frozen import Model
 from evaluator.spec._base import EachOnce, each_once
 from evaluator.spec._boards import Board, Bootstrap, GroupVariable, Metric, Probe, Ranking
 from evaluator.spec._challenge import Attempts, Challenge, Phase
+from evaluator.spec._code import code_in
 from evaluator.spec._kinds import (
     Canary,
     Cells,
@@ -13,6 +14,7 @@ from evaluator.spec._kinds import (
     Labels,
     Maps,
     Output,
+    Samples,
     UnknownKind,
     kind_of,
     kinds,
@@ -48,10 +50,12 @@ __all__ = [
     "Phase",
     "Probe",
     "Ranking",
+    "Samples",
     "SpecError",
     "SpecProblem",
     "Task",
     "UnknownKind",
+    "code_in",
     "each_once",
     "guess",
     "kind_of",

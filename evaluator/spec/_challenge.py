@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from evaluator.frozen import Model
-from evaluator.spec._base import EachOnce, Key
+from evaluator.spec._base import Bytes, EachOnce, Key
 from evaluator.spec._boards import Board, Ranking
 from evaluator.spec._tasks import Limits, Task
 from evaluator.spec._words import SLUG
@@ -111,19 +111,34 @@ class Phase(Model):
         )
 
 
+class Teams(Model):
+    """Who may take part. registration: anybody founds a team, it waits until an organizer approves it, or none is new.
+
+    most_members: people in a team; None: as many as the server takes.
+    """
+
+    registration: Literal["open", "approval", "closed"] = "open"
+    most_members: Annotated[int, Field(gt=0, le=100)] | None = None
+
+
 class Challenge(Model):
-    """One challenge file. Its version is the digest of this parsed content."""
+    """One challenge file. Its version is the digest of this parsed content.
+
+    team_storage: bytes that a team may store, where that is less than the installation lets it.
+    """
 
     challenge: Annotated[str, Field(pattern=SLUG, max_length=40)]
     title: str
     description: str = ""
     url: str | None = None
+    team_storage: Bytes | None = None
     tracks: Annotated[tuple[Key, ...], Field(min_length=1), EachOnce]
     limits: Limits
     tasks: Annotated[dict[Key, Task], Field(min_length=1)]
     boards: Annotated[dict[Key, Board], Field(min_length=1)]
     phases: Annotated[dict[Key, Phase], Field(min_length=1)]
     ranking: Ranking
+    teams: Teams = Teams()
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -139,8 +154,14 @@ class Challenge(Model):
 
     @property
     def digest(self) -> str:
-        """sha256 of the parsed content in canonical JSON: the version of this challenge."""
-        return _digest(self.model_dump(mode="json"))
+        """sha256 of the parsed content in canonical JSON: the version of this challenge.
+
+        Sections that are newer than the first versions are no part of it where they say nothing.
+        """
+        content = self.model_dump(mode="json")
+        if self.teams == Teams():
+            del content["teams"]
+        return _digest(content)
 
     def limits_of(self, task: str) -> Limits:
         """The limits of one task: its own, or the challenge's."""

@@ -1,12 +1,13 @@
 """Reading challenge files: YAML to `Challenge`, with problems that name the line and the field."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from evaluator.spec._challenge import Challenge
+from evaluator.spec._code import wrong_code
 from evaluator.spec._inputs import wrong_inputs
 from evaluator.spec._source import Source, SpecError, SpecProblem, parse_source, read_source
 from evaluator.spec._texts import wrong_texts, wrong_times
@@ -44,19 +45,33 @@ def load_challenge(
     return _loaded(sources, longest_case)
 
 
-def read_challenge(text: str, overlay: str | None = None, *, longest_case: float | None = None) -> Challenge:
-    """`load_challenge` of texts; problems name them `challenge.yaml` and `overlay.yaml`."""
+def read_challenge(
+    text: str,
+    overlay: str | None = None,
+    *,
+    longest_case: float | None = None,
+    code: Collection[str] | None = None,
+) -> Challenge:
+    """`load_challenge` of texts; problems name them `challenge.yaml` and `overlay.yaml`.
+
+    code: what its metrics may name as `package.module:object`; other names are problems, and nothing is imported
+        then. None: whatever is installed.
+    """
     sources = [parse_source("challenge.yaml", text)]
     if overlay is not None:
         sources.insert(0, parse_source("overlay.yaml", overlay))
-    return _loaded(sources, longest_case)
+    return _loaded(sources, longest_case, code)
 
 
-def _loaded(sources: Sequence[Source], longest_case: float | None) -> Challenge:
+def _loaded(
+    sources: Sequence[Source], longest_case: float | None, code: Collection[str] | None = None
+) -> Challenge:
     """The challenge in the last of `sources`, with those before it merged over it."""
     content: dict[str, Any] = {}
     for source in reversed(sources):
         content = merge(content, source.content)
+    if code is not None and (strange := list(wrong_code(content, code))):
+        raise SpecError([_at(sources, mistake.path, mistake.message) for mistake in strange])
     challenge, mistakes, joining = None, dict[Place, str](), dict[Place, str]()
     # The rules that join fields run only where every field is right, and here they run beside them.
     for mistake in _mistakes(content, longest_case):

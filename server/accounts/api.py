@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Query
 from contract.accounts import (
     AccountOut,
     Credentials,
-    Me,
     OpenSession,
     PasswordChange,
     PasswordResetIn,
@@ -101,12 +100,6 @@ def log_out(session: SessionDep, credentials: BearerDep) -> None:
 def end_session(session_id: TokenId, session: SessionDep, user: UserDep) -> None:
     """Ends one of the asker's sessions."""
     access.end_session(session, user, session_id)
-
-
-@router.get("/me")
-def me(session: SessionDep, user: UserDep) -> Me:
-    """Who is asking, and what the token allows."""
-    return Me.of(service.account_of(session, user), scopes=sorted(user.scopes))
 
 
 @router.post("/me/password", status_code=204)

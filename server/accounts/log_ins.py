@@ -100,7 +100,7 @@ def finish(session: Session, log_in: LogIn, *, key: str, renewed: str | None = N
     account.password_hash = renewed or account.password_hash
     _give_back(session, log_in)
     _end_surplus(session, account.id)
-    scopes = [Scope.READ, Scope.SUBMIT, *([Scope.ADMIN] if account.is_admin else [])]
+    scopes = [Scope.READ, Scope.SUBMIT, Scope.ORGANIZE, *([Scope.ADMIN] if account.is_admin else [])]
     token, row = issue(
         session, TokenKind.SESSION, name="log-in", user_id=account.id, scopes=scopes, lasts=SESSION_LASTS
     )

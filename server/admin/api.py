@@ -1,4 +1,4 @@
-"""Lists for admins over HTTP: people, teams, evaluations; and what an admin decides about a person."""
+"""Lists for admins over HTTP, some of them for organizers too; and what an admin decides about a person."""
 
 from datetime import UTC
 from typing import Annotated
@@ -25,14 +25,16 @@ from contract.admin import (
 from contract.bounds import Moment
 from contract.events import EventOut, Subject
 from contract.ids import EvaluationId, TokenId, UserId
-from contract.statuses import EvaluationStatus
+from contract.statuses import EvaluationStatus, Standing
 from contract.texts import Line
 from server.accounts import access, passwords
 from server.accounts import service as accounts
-from server.accounts.deps import AdminDep
+from server.accounts.deps import AdminDep, UserDep
 from server.admin import evaluations, event_log, pages, people, workers
 from server.closing import service as closing
 from server.deps import SessionDep, SettingsDep
+from server.evaluations.access import observed_evaluation
+from server.organizers.access import observed
 from server.queue.waiting import Which
 
 router = APIRouter(prefix="/admin", tags=["admin"])
@@ -113,57 +115,65 @@ def reopen_account(session: SessionDep, admin: AdminDep, user_id: UserId) -> Per
 @router.get("/teams")
 def list_teams(
     session: SessionDep,
-    admin: AdminDep,
+    user: UserDep,
     challenge: Name = None,
     find: Name = None,
     after: After = None,
     limit: Limit = 50,
 ) -> Page[TeamRow]:
-    """Teams in the order they were founded, with members, standing and attempts."""
-    return people.teams(session, challenge=challenge, find=find, after=after, limit=limit)
+    """Teams in the order they were founded, with members, standing and attempts; of the asker's challenges."""
+    within = observed(session, user, challenge)
+    return people.teams(session, challenge=challenge, find=find, within=within, after=after, limit=limit)
 
 
 @router.get("/evaluations")
 def list_evaluations(
     session: SessionDep,
-    admin: AdminDep,
+    user: UserDep,
     challenge: Name = None,
     phase: Name = None,
     track: Name = None,
     task: Name = None,
     team: Name = None,
     status: EvaluationStatus | None = None,
+    standing: Standing | None = None,
     since: Moment | None = None,
     id: Annotated[_Beginning | None, Query()] = None,  # noqa: A002 - the name of the parameter
     after: After = None,
     limit: Limit = 50,
 ) -> Page[EvaluationRow]:
-    """Evaluations, newest first; `id` is the beginning of an evaluation's or a submission's."""
-    wanted = evaluations.Wanted(Which(challenge, phase, track, task, team), status, _utc(since), id)
+    """Evaluations of the asker's challenges, newest first; `id` is the beginning of one's or of a submission's."""
+    which = Which(challenge, phase, track, task, team, within=observed(session, user, challenge))
+    wanted = evaluations.Wanted(which, status, _utc(since), id, standing)
     return evaluations.evaluations(session, wanted, after=after, limit=limit)
 
 
 @router.get("/evaluations/{evaluation_id}")
-def get_evaluation(session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId) -> EvaluationShown:
+def get_evaluation(session: SessionDep, user: UserDep, evaluation_id: EvaluationId) -> EvaluationShown:
     """One evaluation with its cases (by pseudonym) and scores."""
-    return evaluations.shown(session, evaluation_id)
+    return evaluations.shown(session, observed_evaluation(session, user, evaluation_id).id)
 
 
 @router.get("/events")
 def list_events(
     session: SessionDep,
-    admin: AdminDep,
+    user: UserDep,
     subject: Subject | None = None,
     id: Annotated[_Beginning | None, Query()] = None,  # noqa: A002 - the name of the parameter
     actor: Name = None,
     new: Name = None,
     code: Name = None,
     since: Moment | None = None,
+    challenge: Name = None,
     after: After = None,
     limit: Limit = 50,
 ) -> Page[EventOut]:
-    """Who changed what, when and why, newest first; `id` is the beginning of the subject's."""
-    asked = event_log.Asked(subject, id, actor, new, code, _utc(since))
+    """Who changed what in the asker's challenges, when and why, newest first; `id` begins the subject's.
+
+    Without `challenge` admins see all events; those of people, tokens and run workers are of no challenge.
+    """
+    within = event_log.within(session, challenge, observed(session, user, challenge))
+    asked = event_log.Asked(subject, id, actor, new, code, _utc(since), within)
     return event_log.events(session, asked, after=after, limit=limit)
 
 

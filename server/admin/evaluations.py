@@ -1,4 +1,4 @@
-"""Which evaluations there are and what became of one, as admins see them."""
+"""Which evaluations there are and what became of one, as organizers and admins see them."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from contract.admin import CaseShown, EvaluationRow, EvaluationShown, Page, ScoreShown
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStatus
+from contract.statuses import EvaluationStatus, Standing
 from server.accounts.models import Account
-from server.admin.find import ids_between
 from server.admin.pages import page_of
 from server.challenges.models import Challenge
 from server.errors import NotFound
 from server.evaluations.models import CaseRun, Evaluation
+from server.ids import ids_between
 from server.queue.waiting import Which, require_known
 from server.submissions.models import Submission
 from server.teams.models import Team
@@ -36,6 +36,7 @@ class Wanted:
     status: EvaluationStatus | None = None
     since: datetime | None = None
     id: str | None = None
+    standing: Standing | None = None
 
 
 def evaluations(
@@ -54,6 +55,8 @@ def evaluations(
         query = query.join(Challenge, Challenge.id == Evaluation.challenge_id).where(
             Challenge.slug == which.challenge
         )
+    if which.within is not None:
+        query = query.where(Evaluation.challenge_id.in_(which.within))
     if which.team is not None:
         query = query.join(Team, Team.id == Evaluation.team_id).where(Team.name_key == name_key(which.team))
     for column, name in (
@@ -61,6 +64,7 @@ def evaluations(
         (Evaluation.track, which.track),
         (Evaluation.task, which.task),
         (Evaluation.status, wanted.status),
+        (Evaluation.standing, wanted.standing),
     ):
         query = query if name is None else query.where(column == name)
     if wanted.since is not None:
@@ -86,6 +90,7 @@ def _row(evaluation: Evaluation, names: dict[UUID, str]) -> EvaluationRow:
 def _named(evaluation: Evaluation, names: dict[UUID, str]) -> dict[str, Any]:
     return {
         "submission": evaluation.submission_id,
+        "replaces": evaluation.replaces_id,
         "challenge": names[evaluation.challenge_id],
         "team": names[evaluation.team_id],
     }

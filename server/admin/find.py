@@ -1,6 +1,5 @@
 """Evaluations and submissions by the beginning of their id, as people type it."""
 
-import re
 from typing import TypeVar
 from uuid import UUID
 
@@ -9,28 +8,13 @@ from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
-from server.errors import BadRequest, Conflict, NotFound
+from server.errors import Conflict, NotFound
 from server.evaluations.models import Evaluation
+from server.ids import ids_between
 
-_LEAST = 4
 _NAMED = 5
 _MOST = 200
 _Id = TypeVar("_Id", bound=UUID)
-
-
-def ids_between(prefix: str) -> tuple[UUID, UUID]:
-    """The first and the last id that begins with `prefix`; dashes and capitals do not matter.
-
-    Raises:
-        BadRequest: it is no beginning of an id.
-    """
-    digits = prefix.strip().replace("-", "").lower()
-    if not re.fullmatch(f"[0-9a-f]{{{_LEAST},32}}", digits):
-        raise BadRequest(
-            ErrorCode.NOT_AN_ID,
-            f"{prefix!r} is no beginning of an id: at least {_LEAST} of its hexadecimal digits, from its start.",
-        )
-    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 
 def evaluation_id(session: Session, prefix: str) -> EvaluationId:

@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from contract.admin import Page, PersonOut, TeamMember, TeamName, TeamRow
-from contract.ids import TeamId, UserId
+from contract.ids import ChallengeId, TeamId, UserId
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.admin.pages import page_of
 from server.challenges.models import Challenge
@@ -90,10 +90,11 @@ def teams(
     *,
     challenge: str | None = None,
     find: str | None = None,
+    within: Collection[ChallengeId] | None = None,
     after: UUID | None = None,
     limit: int = 50,
 ) -> Page[TeamRow]:
-    """Teams in the order they were founded; `find`: only those with this in their name.
+    """Teams in the order they were founded; `find`: only those with this in their name; `within`: of these challenges.
 
     Raises:
         NotFound: there is no such challenge.
@@ -101,6 +102,8 @@ def teams(
     query = select(Team)
     if challenge is not None:
         query = query.where(Team.challenge_id == get_challenge(session, challenge).id)
+    if within is not None:
+        query = query.where(Team.challenge_id.in_(within))
     if find:
         query = query.where(Team.name.icontains(find, autoescape=True))
     rows, following = page_of(session, query, Team.id, after=after, limit=limit)
@@ -129,12 +132,16 @@ def teams(
 
 
 def standing(team: Team) -> str:
-    """How a team stands, in a word or two."""
-    if team.disqualified is not None:
-        return "disqualified"
-    if team.is_baseline:
-        return "baseline"
-    return "eligible" if team.eligible else "no prize"
+    """How a team stands, in a word or two; the weightiest only."""
+    standings = {
+        "merged": team.merged_into is not None,
+        "disqualified": team.disqualified is not None,
+        "waits": team.waits,
+        "hidden": team.hidden,
+        "baseline": team.is_baseline,
+        "no prize": not team.eligible,
+    }
+    return next((word for word, holds in standings.items() if holds), "eligible")
 
 
 def _members_of(session: Session, ids: Collection[TeamId]) -> defaultdict[TeamId, list[TeamMember]]:

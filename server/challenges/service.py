@@ -125,7 +125,7 @@ def released_event(phase: str) -> str:
 
 
 def is_sealed(challenge: Challenge, phase: str, *, spec: Spec | None = None) -> bool:
-    """Whether the phase's leaderboard is for admins only, under the present version or as `spec` has it."""
+    """Whether the phase's leaderboard is for organizers only, under the present version or as `spec` has it."""
     return get_phase(spec or challenge.spec, phase).board == "sealed" and phase not in challenge.released
 
 

@@ -10,11 +10,12 @@ from server.accounts.access import revoke_all
 from server.accounts.models import Account
 from server.accounts.service import locked, require_other_admin
 from server.errors import Conflict
+from server.organizers.ending import end_all
 from server.teams.membership import leave_all
 
 
 def close_account(session: Session, user_id: UserId, *, actor: str, why: str | None = None) -> Account:
-    """Ends sessions, tokens, codes and invitations of a person, who leaves their teams; a second time does nothing.
+    """Ends sessions, tokens, codes, invitations and roles of a person, who leaves their teams; twice is as once.
 
     A captain hands over to the member who has been there longest. A team whose last member this is keeps them, with
     all it has submitted. The address cannot be registered again.
@@ -29,6 +30,7 @@ def close_account(session: Session, user_id: UserId, *, actor: str, why: str | N
     require_other_admin(session, account)
     revoke_all(session, user_id, actor=actor)
     leave_all(session, user_id, actor=actor)
+    end_all(session, user_id, actor=actor)
     account.closed_at, account.closed_why = func.now(), why
     session.flush()
     session.refresh(account)
@@ -37,7 +39,7 @@ def close_account(session: Session, user_id: UserId, *, actor: str, why: str | N
 
 
 def reopen_account(session: Session, user_id: UserId, *, actor: str) -> Account:
-    """Lets a person log in again with their password; teams that they left, they have to be invited to.
+    """Lets a person log in again with their password; to teams they have to be invited, and roles given, anew.
 
     Raises:
         NotFound: there is no such account.

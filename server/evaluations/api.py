@@ -1,4 +1,4 @@
-"""Endpoints of evaluations for admins: their cases, what they cost, receipts, and what the platform failed at."""
+"""Endpoints of evaluations for organizers: their cases, what they cost, receipts, and what the platform failed at."""
 
 from typing import Annotated
 
@@ -15,11 +15,12 @@ from contract.evaluations import (
 )
 from contract.ids import CaseRunId, EvaluationId
 from contract.texts import Name
-from server.accounts.deps import AdminDep
+from server.accounts.deps import UserDep
 from server.deps import SessionDep, SettingsDep
 from server.evaluations import access, cases, errors, receipt_keys, receipts, summary
 from server.evaluations.excuse import excuse
 from server.evaluations.views import case_for_admin_out, failed_out
+from server.organizers.access import observed
 
 router = APIRouter(tags=["evaluations"])
 
@@ -43,54 +44,57 @@ def list_receipt_keys(session: SessionDep) -> list[ReceiptKeyOut]:
 
 
 @router.get("/admin/evaluations/{evaluation_id}/receipt")
-def get_receipt(session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId) -> ReceiptOut:
+def get_receipt(session: SessionDep, user: UserDep, evaluation_id: EvaluationId) -> ReceiptOut:
     """The signed statement of what ran on what, with what; the signature is over its canonical JSON."""
-    receipt = access.receipt_of(session, admin, evaluation_id)
+    receipt = access.receipt_of(session, user, evaluation_id)
     key = receipt_keys.key_of(session, receipt)
     return ReceiptOut.of(receipt, key=key)
 
 
 @router.get("/admin/evaluations/{evaluation_id}/cases")
 def list_cases_for_admin(
-    session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId, after: After = None, limit: Limit = 100
+    session: SessionDep, user: UserDep, evaluation_id: EvaluationId, after: After = None, limit: Limit = 100
 ) -> list[CaseAdminOut]:
     """The cases of any evaluation, under their pseudonyms, with the ends of the containers' logs, page by page."""
-    evaluation = access.any_evaluation(session, admin, evaluation_id)
+    evaluation = access.observed_evaluation(session, user, evaluation_id)
     return [case_for_admin_out(case) for case in cases.page(session, evaluation, after=after, limit=limit)]
 
 
 @router.get("/admin/evaluations/{evaluation_id}/cases/{case_id}")
 def get_case_for_admin(
-    session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId, case_id: CaseRunId
+    session: SessionDep, user: UserDep, evaluation_id: EvaluationId, case_id: CaseRunId
 ) -> CaseAdminOut:
     """One case of any evaluation, under its pseudonym, with all of the container's log."""
-    evaluation = access.any_evaluation(session, admin, evaluation_id)
+    evaluation = access.observed_evaluation(session, user, evaluation_id)
     return case_for_admin_out(cases.one(session, evaluation, case_id))
 
 
 @router.get("/admin/evaluations/{evaluation_id}/summary")
-def get_summary(session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId) -> Summary:
+def get_summary(session: SessionDep, user: UserDep, evaluation_id: EvaluationId) -> Summary:
     """What an evaluation has cost: verdicts, ways of running, seconds, memory, faults."""
-    return summary.summary_of(session, access.any_evaluation(session, admin, evaluation_id))
+    return summary.summary_of(session, access.observed_evaluation(session, user, evaluation_id))
 
 
 @router.get("/admin/errors")
 def list_errors(
     session: SessionDep,
-    admin: AdminDep,
+    user: UserDep,
     challenge: Name | None = None,
     since: AwareMoment | None = None,
 ) -> ErrorsOut:
     """Evaluations that ended as errored, the latest first (with `since`, from then on), and those that are parked."""
+    within = observed(session, user, challenge)
+    errored = errors.errored(session, challenge=challenge, since=since, within=within)
+    parked = errors.parked(session, challenge=challenge, within=within)
     return ErrorsOut(
-        errored=[failed_out(failed) for failed in errors.errored(session, challenge=challenge, since=since)],
-        parked=[failed_out(failed) for failed in errors.parked(session, challenge=challenge)],
+        errored=[failed_out(failed) for failed in errored], parked=[failed_out(failed) for failed in parked]
     )
 
 
 @router.post("/admin/evaluations/{evaluation_id}/excuse", status_code=204)
 def post_excuse(
-    session: SessionDep, admin: AdminDep, evaluation_id: EvaluationId, wanted: RetryIn | None = None
+    session: SessionDep, user: UserDep, evaluation_id: EvaluationId, wanted: RetryIn | None = None
 ) -> None:
     """Takes a rejected or cancelled evaluation out of its team's failures of the week."""
-    excuse(session, evaluation_id, actor=admin.actor, why=None if wanted is None else wanted.why)
+    organizer = access.organizer_of_evaluation(session, user, evaluation_id)
+    excuse(session, evaluation_id, actor=organizer.actor, why=None if wanted is None else wanted.why)

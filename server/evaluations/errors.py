@@ -1,4 +1,4 @@
-"""What the platform failed at, for admins: evaluations that are ERRORED, and those that wait for a fault to pass."""
+"""What the platform failed at, for organizers: evaluations that are ERRORED, and those that wait for a fault to end."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from contract.ids import EvaluationId
+from contract.ids import ChallengeId, EvaluationId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus
 from server.challenges.models import Challenge
@@ -22,6 +22,8 @@ STALLED = (
 )
 """What its team is told of an evaluation that waits for nothing but the end of a pause."""
 MOST = 1000
+Within = Collection[ChallengeId] | None
+"""Challenges that are meant; None for all."""
 _SEE = "see 'proctor-admin errors'"
 
 
@@ -43,19 +45,29 @@ class Failed:
     last: Trouble | None
 
 
-def errored(session: Session, *, challenge: str | None = None, since: datetime | None = None) -> list[Failed]:
+def errored(
+    session: Session, *, challenge: str | None = None, since: datetime | None = None, within: Within = None
+) -> list[Failed]:
     """The evaluations that ended as ERRORED and were not retried, the latest first; at most MOST of them.
+
+    within: only of these challenges.
 
     Raises:
         NotFound: there is no such challenge.
     """
     ended = Evaluation.status == EvaluationStatus.ERRORED
-    query = _of(session, challenge).where(ended).order_by(Evaluation.finished_at.desc(), Evaluation.id.desc())
+    query = (
+        _of(session, challenge, within)
+        .where(ended)
+        .order_by(Evaluation.finished_at.desc(), Evaluation.id.desc())
+    )
     return _failed(session, query if since is None else query.where(Evaluation.finished_at >= since))
 
 
-def parked(session: Session, *, challenge: str | None = None) -> list[Failed]:
+def parked(session: Session, *, challenge: str | None = None, within: Within = None) -> list[Failed]:
     """The evaluations with cases that are parked, or that wait for their scoring to be tried again; oldest first.
+
+    within: only of these challenges.
 
     Raises:
         NotFound: there is no such challenge.
@@ -63,9 +75,8 @@ def parked(session: Session, *, challenge: str | None = None) -> list[Failed]:
     case = exists().where(CaseRun.evaluation_id == Evaluation.id, CaseRun.status == CaseStatus.PARKED)
     active = Evaluation.status.in_(HAS_CASES)
     waits = or_(and_(active, case), _scoring_waits())
-    return _failed(
-        session, _of(session, challenge).where(waits).order_by(Evaluation.created_at, Evaluation.id)
-    )
+    query = _of(session, challenge, within).where(waits)
+    return _failed(session, query.order_by(Evaluation.created_at, Evaluation.id))
 
 
 def _scoring_waits() -> ColumnElement[bool]:
@@ -124,13 +135,15 @@ def stalled(session: Session, evaluation_ids: Collection[EvaluationId]) -> set[E
     return set(session.scalars(query))
 
 
-def _of(session: Session, challenge: str | None) -> Select[Evaluation, str, str]:
+def _of(session: Session, challenge: str | None, within: Within) -> Select[Evaluation, str, str]:
     query = (
         select(Evaluation, Challenge.slug, Team.name)
         .join(Challenge, Challenge.id == Evaluation.challenge_id)
         .join(Team, Team.id == Evaluation.team_id)
         .limit(MOST)
     )
+    if within is not None:
+        query = query.where(Evaluation.challenge_id.in_(within))
     if challenge is None:
         return query
     if session.scalar(select(Challenge.id).where(Challenge.slug == challenge)) is None:

@@ -76,7 +76,7 @@ def _park(
     )
     session.flush()
     counts = suspicion.may_be_the_images(session, evaluation, fault)
-    usage.charge(session, evaluation.team_id, [run], counts=counts)
+    usage.charge(session, evaluation, [run], counts=counts)
     lost = fault is PlatformFault.WORKER_LOST
     conduct.note_returned(session, run, Return.ABANDONED if lost else Return.FAULTED)
     blamed = suspicion.of_case(session, evaluation, run)

@@ -13,6 +13,7 @@ from contract.ids import (
     DatasetId,
     EvaluationId,
     ImageId,
+    ReevaluationId,
     SpecVersionId,
     SubmissionId,
     TeamId,
@@ -31,7 +32,12 @@ from server.moves import move
 
 
 class Evaluation(Created, Base):
-    """One submission on one task, against one dataset, spec version and evaluator version."""
+    """One submission on one task, against one dataset, spec version and evaluator version.
+
+    `created_at` is when its submission arrived, also of one that a re-evaluation made: what is the latest, and when a
+    hidden end is shown, stay as they were. `started_at` and `finished_at` are those of the one that it replaces, from
+    when it comes into force.
+    """
 
     __tablename__ = "evaluations"
     __table_args__ = (
@@ -41,6 +47,14 @@ class Evaluation(Created, Base):
             "status",
             postgresql_where=text("status in ('queued', 'running', 'scoring')"),
         ),
+        Index(
+            "uq_evaluations_in_force",
+            "submission_id",
+            "task",
+            unique=True,
+            postgresql_where=text("standing = 'in_force'"),
+        ),
+        UniqueConstraint("reevaluation_id", "replaces_id", "repetition"),
     )
 
     id: Mapped[EvaluationId] = identity()
@@ -73,6 +87,15 @@ class Evaluation(Created, Base):
     standing: Mapped[Standing] = mapped_column(
         default=Standing.IN_FORCE, server_default=Standing.IN_FORCE.value
     )
+    # What made it beside another one, in whose place it would come; null for what a submission made.
+    reevaluation_id: Mapped[ReevaluationId | None] = mapped_column(
+        ForeignKey("reevaluations.id"), default=None
+    )
+    replaces_id: Mapped[EvaluationId | None] = mapped_column(
+        ForeignKey("evaluations.id"), default=None, index=True
+    )
+    repetition: Mapped[int] = mapped_column(default=1, server_default="1")
+    voided: Mapped[str | None] = mapped_column(default=None)  # why an organizer took it off the boards
     reason_code: Mapped[str | None] = mapped_column(default=None)
     reason: Mapped[str | None] = mapped_column(default=None)
     # Why it is ERRORED, for admins alone: which case, on which worker, and the fault's own words.
@@ -141,6 +164,13 @@ class Evaluation(Created, Base):
         self.finished_at = None if status in ACTIVE else func.now()
 
 
+COUNTS = Evaluation.standing == Standing.IN_FORCE
+"""The one expression of which evaluations count: on boards and for attempts."""
+
+SHOWN = Evaluation.standing.in_((Standing.IN_FORCE, Standing.VOID))
+"""The one expression of which evaluations their teams see: those that count, and those that organizers took away."""
+
+
 class CaseRun(MeasuredColumns, Base):
     """One case of one evaluation. `claim_no` fences: a write that names an older one is refused."""
 
@@ -171,6 +201,8 @@ class CaseRun(MeasuredColumns, Base):
     position: Mapped[int]
     pseudonym: Mapped[str]
     status: Mapped[CaseStatus] = mapped_column(default=CaseStatus.WAITING)
+    # The run whose outcome this one has taken over, in a re-evaluation that did not run it again.
+    copy_of: Mapped[CaseRunId | None] = mapped_column(ForeignKey("case_runs.id"), default=None)
     claim_no: Mapped[int] = mapped_column(default=0)
     faults: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(default=None)

@@ -26,6 +26,7 @@ def statement(evaluation: Evaluation, reports: Mapping[str, Report]) -> dict[str
     return {
         "receipt": 1,
         "evaluation": str(evaluation.id),
+        **_replaces(evaluation),
         "submission": str(evaluation.submission_id),
         "team": str(evaluation.team_id),
         "task": evaluation.task,
@@ -52,6 +53,13 @@ def statement(evaluation: Evaluation, reports: Mapping[str, Report]) -> dict[str
             for run in evaluation.runs
         ],
     }
+
+
+def _replaces(evaluation: Evaluation) -> dict[str, str]:
+    """What made it and in whose place it comes, of one that a re-evaluation made."""
+    if evaluation.reevaluation_id is None:
+        return {}
+    return {"reevaluation": str(evaluation.reevaluation_id), "replaces": str(evaluation.replaces_id)}
 
 
 def canonical(content: Mapping[str, Any]) -> bytes:

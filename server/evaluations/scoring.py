@@ -4,14 +4,15 @@ A scorer that is killed, or finds no disk or database, is disturbed: the evaluat
 says what it cannot score says so again, so a second time ends the evaluation as ERRORED, with its sentence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from contract.ids import EvaluationId
+from contract.ids import DatasetId, EvaluationId, SpecVersionId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.bases import scoring_base
@@ -19,6 +20,7 @@ from evaluator.scoring import Report
 from evaluator.spec import Challenge as Spec
 from evaluator.verdicts import PlatformFault
 from evaluator.version import evaluator_version
+from server.challenges.models import Challenge
 from server.errors import Conflict
 from server.evaluations import receipts, suspicion
 from server.evaluations.faults import NOT_SCORED, give_up
@@ -43,9 +45,35 @@ RUN_INVALID = (
 """What is told of hidden cases: the report's sentence has counts and widths, which an image can choose."""
 
 
-def claim(session: Session) -> Evaluation | None:
-    """The evaluation that has waited longest for its scores, leased to the caller."""
-    while (evaluation := _next(session)) is not None:
+@dataclass(frozen=True)
+class Alike:
+    """Evaluations that are scored on the same references in the same way, so that a scorer can keep both."""
+
+    spec_version: SpecVersionId
+    dataset: DatasetId
+    task: str
+
+    @classmethod
+    def to(cls, evaluation: Evaluation) -> "Alike":
+        """Those that are like this one."""
+        return cls(evaluation.spec_version_id, evaluation.dataset_id, evaluation.task)
+
+    @property
+    def condition(self) -> ColumnElement[bool]:
+        """Of an evaluation: whether it is one of them."""
+        return and_(
+            Evaluation.spec_version_id == self.spec_version,
+            Evaluation.dataset_id == self.dataset,
+            Evaluation.task == self.task,
+        )
+
+
+def claim(session: Session, *, alike: Alike | None = None) -> Evaluation | None:
+    """The evaluation that is to be scored next, leased to the caller.
+
+    It is of those with the highest priority the one that has waited longest: with `alike` of these, if one waits.
+    """
+    while (evaluation := _next(session, alike)) is not None:
         if evaluation.scoring_lease_until is None:
             evaluation.scoring_claim_no += 1
             evaluation.scoring_lease_until = func.clock_timestamp() + LEASE
@@ -55,16 +83,24 @@ def claim(session: Session) -> Evaluation | None:
     return None
 
 
-def _next(session: Session) -> Evaluation | None:
+def are_waiting(session: Session, alike: Alike) -> bool:
+    """Whether evaluations wait for their scores, with nobody at work on them, that are like those."""
+    return bool(session.scalar(select(exists().where(*_waiting(), alike.condition))))
+
+
+def _waiting() -> Iterator[ColumnElement[bool]]:
     clock = func.clock_timestamp()
+    yield Evaluation.status == EvaluationStatus.SCORING
+    yield or_(Evaluation.scoring_lease_until.is_(None), Evaluation.scoring_lease_until < clock)
+    yield or_(Evaluation.scoring_not_before.is_(None), Evaluation.scoring_not_before <= clock)
+
+
+def _next(session: Session, alike: Alike | None) -> Evaluation | None:
+    first = [] if alike is None else [alike.condition.desc()]
     return session.scalar(
         select(Evaluation)
-        .where(
-            Evaluation.status == EvaluationStatus.SCORING,
-            or_(Evaluation.scoring_lease_until.is_(None), Evaluation.scoring_lease_until < clock),
-            or_(Evaluation.scoring_not_before.is_(None), Evaluation.scoring_not_before <= clock),
-        )
-        .order_by(Evaluation.created_at, Evaluation.id)
+        .where(*_waiting())
+        .order_by(Evaluation.priority.desc(), *first, Evaluation.created_at, Evaluation.id)
         .limit(1)
         .with_for_update(skip_locked=True, key_share=True),
         execution_options={"populate_existing": True},
@@ -101,6 +137,7 @@ def settle(
     Raises:
         Conflict: another score worker has taken the evaluation, or it was cancelled.
     """
+    _hold_still(session, evaluation_id)
     evaluation = _locked(session, evaluation_id, claim_no)
     evaluation.evaluator_version = evaluator_version()
     evaluation.scored_with = dict(scored_with)
@@ -114,6 +151,12 @@ def settle(
     signature = receipts.sign(statement, settings)
     session.add(Receipt(evaluation_id=evaluation_id, statement=statement, signature=signature))
     evaluation.move_to(session, EvaluationStatus.SCORED, actor=PLATFORM)
+
+
+def _hold_still(session: Session, evaluation_id: EvaluationId) -> None:
+    """From here to the end of the unit of work no re-evaluation is applied to its challenge: none lands in between."""
+    own = select(Evaluation.challenge_id).where(Evaluation.id == evaluation_id).scalar_subquery()
+    session.execute(select(Challenge.id).where(Challenge.id == own).with_for_update(read=True))
 
 
 def fail(

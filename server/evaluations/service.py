@@ -110,7 +110,7 @@ def finish(session: Session, claim: Claim, finished: Finish, *, actor: str, sett
         naming(session)
         settings.blobs.adopt(waiting_name(run.id), finished.output)
     _settle(session, evaluation, run, finished, actor=actor)
-    usage.charge(session, evaluation.team_id, [run])
+    usage.charge(session, evaluation, [run])
     conduct.note_finished(session, run)
     _advance(session, evaluation, run, actor=actor, settings=settings)
 
@@ -165,7 +165,7 @@ def _run_fresh(
         other.forget()
         other.move_to(session, CaseStatus.WAITING, actor=actor, why="runs fresh")
     session.flush()
-    usage.charge(session, evaluation.team_id, [run], counts=False)
+    usage.charge(session, evaluation, [run], counts=False)
     conduct.note_finished(session, run)
     after_commit(session, lambda: wake_run_workers(settings.redis_url))
 
@@ -263,7 +263,7 @@ def drop_rest(session: Session, evaluation: Evaluation, *, actor: str, counts: b
     dropped = move_runs(session, evaluation, UNDER_WAY, CaseStatus.DROPPED, actor=actor, why=why)
     evaluation.remaining = 0
     leased = [run for run in dropped if run.lease_until is not None]
-    usage.charge(session, evaluation.team_id, leased, counts=counts)
+    usage.charge(session, evaluation, leased, counts=counts)
 
 
 def hand_back(
@@ -278,6 +278,6 @@ def hand_back(
     run.lease_until = None
     run.move_to(session, CaseStatus.WAITING, actor=actor, why=why)
     session.flush()
-    usage.charge(session, evaluation.team_id, [run], counts=False)
+    usage.charge(session, evaluation, [run], counts=False)
     conduct.note_returned(session, run, conduct.Return.HANDED_BACK)
     after_commit(session, lambda: wake_run_workers(settings.redis_url))

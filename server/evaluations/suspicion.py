@@ -216,6 +216,7 @@ def _sound_hosts(session: Session, own: _Troubles, run: CaseRun, others: ColumnE
         .join(Evaluation, Evaluation.id == CaseRun.evaluation_id)
         .where(or_(Evaluation.status.in_(ACTIVE), Evaluation.finished_at > own.since))
         .where(CaseRun.status == CaseStatus.DONE, CaseRun.finished_at > own.since, others)
+        .where(CaseRun.copy_of.is_(None))
         .where(CaseRun.worker_id.in_(own.hosts))
         .group_by(CaseRun.worker_id),
     )

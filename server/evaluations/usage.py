@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from contract.ids import TeamId
-from server.evaluations.models import CaseRun
+from contract.statuses import Standing
+from server.evaluations.models import CaseRun, Evaluation
 
 HALF_LIFE = 3600.0
 """Seconds after which a slot second that a team had counts half. Queries keep the exponent between 0 and 100: a power
@@ -42,10 +42,10 @@ ON CONFLICT (team_id) DO UPDATE SET
 """)
 
 
-def charge(session: Session, team_id: TeamId, runs: Sequence[CaseRun], *, counts: bool = True) -> None:
-    """Charges a team for the slots that held `runs`, whose new status has been flushed.
+def charge(session: Session, evaluation: Evaluation, runs: Sequence[CaseRun], *, counts: bool = True) -> None:
+    """Charges a team for the slots that held `runs` of its evaluation, whose new status has been flushed.
 
-    Without `counts` the time was lost by our fault and is nobody's.
+    Without `counts` the time was lost by our fault and is nobody's; nor is that of a re-evaluation.
     """
     held = sorted({(run.worker_id, run.worker) for run in runs if run.worker_id and run.worker})
     if not held:
@@ -53,8 +53,8 @@ def charge(session: Session, team_id: TeamId, runs: Sequence[CaseRun], *, counts
     values = {
         "workers": [worker_id for worker_id, _ in held],
         "names": [name for _, name in held],
-        "team": team_id,
-        "counts": counts,
+        "team": evaluation.team_id,
+        "counts": counts and evaluation.standing is not Standing.BESIDE,
         "half_life": HALF_LIFE,
     }
     session.execute(_CHARGE, values)

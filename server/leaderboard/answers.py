@@ -13,7 +13,7 @@ from server.clock import now
 from server.leaderboard.memory import Board, Memory
 from server.leaderboard.negotiation import Rendered, asked_for, rendered
 from server.leaderboard.views import leaderboard_out
-from server.organizers.access import may_observe
+from server.organizers.access import observes
 
 
 def board_answer(
@@ -33,7 +33,7 @@ def board_answer(
         response = render(board)
         return rendered(bytes(response.body), response.headers, public=public)
 
-    behind = frozen_since(challenge, phase, at=now(session)) and may_observe(session, viewer, challenge)
+    behind = frozen_since(challenge, phase, at=now(session)) and observes(session, viewer, challenge)
     if is_sealed(challenge, phase) or behind:
         live = Board(leaderboard_out(session, challenge, phase, live=True), challenge.spec)
         found = made(live, public=False)

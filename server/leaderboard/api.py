@@ -24,7 +24,7 @@ class _Csv(Response):
 def get_csv(request: Request, session: SessionDep, viewer: ViewerDep, slug: Name, phase: Name) -> Response:
     """The values of every board as CSV; `task` names the board, `unranked` says why a row is shown and not ranked."""
     challenge = get_challenge(session, slug)
-    service.require_visible(challenge, phase, viewer)
+    service.require_visible(session, challenge, phase, viewer)
     return board_answer(request, session, challenge, phase, "csv", _csv, viewer=viewer)
 
 
@@ -39,7 +39,7 @@ def get_leaderboard(
 ) -> Response:
     """Every leaderboard of one phase: unified and per board, for each track."""
     challenge = get_challenge(session, slug)
-    service.require_visible(challenge, phase, viewer)
+    service.require_visible(session, challenge, phase, viewer)
     return board_answer(request, session, challenge, phase, "json", _json, viewer=viewer)
 
 

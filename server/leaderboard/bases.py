@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import DateTime, Text, cast, func, literal, select, true
@@ -22,8 +22,9 @@ from evaluator.bases import (
 from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge, SpecVersion
 from server.datasets.models import IN_FORCE, Case, Dataset
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.ticks import is_shown, shown_at
+from server.leaderboard.supposed import AS_IT_IS, Supposed
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,12 @@ def in_force(
     session: Session,
     challenge: Challenge,
     phase: str,
-    spec: Spec | None = None,
+    supposed: Supposed = AS_IT_IS,
     *,
     until: datetime | None = None,
 ) -> InForce:
-    """The base of each board of a phase, under the present version of the file or as if `spec` were it."""
-    found = spec or challenge.spec
+    """The base of each board of a phase; `until`: what scored later does not count."""
+    found = supposed.spec or challenge.spec
     datasets = session.execute(
         select(Dataset.task, Dataset.id).where(
             IN_FORCE, Dataset.challenge_id == challenge.id, Dataset.phase == phase
@@ -88,7 +89,8 @@ def in_force(
     )
     return InForce(
         spec=found,
-        datasets={row.task: row.id for row in datasets},
+        datasets={row.task: row.id for row in datasets}
+        | {task: dataset for (where, task), dataset in supposed.datasets.items() if where == phase},
         runs={task: run_base(found, task) for task in found.tasks},
         boards={board: scoring_base(found, board) for board in found.boards},
         until=until,
@@ -138,9 +140,10 @@ def scored(
     phase: str,
     *,
     shown: bool = False,
+    supposed: Supposed = AS_IT_IS,
     until: datetime | None = None,
 ) -> Sequence[Scored]:
-    """The scored evaluations of a phase, the oldest first.
+    """The scored evaluations of a phase that count, the oldest first.
 
     shown: of a hidden phase only those whose teams have seen by now, or by `until`, that they are scored.
     """
@@ -165,6 +168,7 @@ def scored(
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.status == EvaluationStatus.SCORED,
+            supposed.counting,
             seen,
             by_then,
         )
@@ -172,6 +176,8 @@ def scored(
     )
     found = [Scored(*row) for row in rows]
     _keep_runs(session, {entry.spec_version_id for entry in found} - _RUNS.keys())
+    if supposed.merged:
+        return [replace(entry, team_id=supposed.merged.get(entry.team_id, entry.team_id)) for entry in found]
     return found
 
 
@@ -188,6 +194,7 @@ def next_shown(session: Session, challenge: Challenge, phase: str) -> datetime |
     if found is None or not found.hidden:
         return None
     query = select(Evaluation.created_at, Evaluation.finished_at).where(
+        COUNTS,
         Evaluation.challenge_id == challenge.id,
         Evaluation.phase == phase,
         Evaluation.status == EvaluationStatus.SCORED,
@@ -201,7 +208,7 @@ def hidden_by(session: Session, challenge: Challenge, spec: Spec) -> dict[str, d
     """How many scored evaluations would leave a board if `spec` became the present version, by phase and task."""
     lost: dict[str, dict[str, int]] = {}
     for phase in challenge.spec.phases:
-        now, then = in_force(session, challenge, phase), in_force(session, challenge, phase, spec)
+        now, then = in_force(session, challenge, phase), in_force(session, challenge, phase, Supposed(spec))
         leaving = (entry for entry in scored(session, challenge, phase) if _leaves(entry, phase, now, then))
         counts = Counter(entry.task for entry in leaving)
         if counts:

@@ -18,6 +18,7 @@ from server.challenges.models import Challenge
 from server.evaluations.models import Evaluation
 from server.evaluations.result_models import Score
 from server.leaderboard.bases import InForce, Scored, differences, scored
+from server.leaderboard.supposed import AS_IT_IS, Supposed
 
 Values = Mapping[EvaluationId, float | None]
 """Of each evaluation, what decides whether it is its team's best."""
@@ -32,9 +33,20 @@ class Chosen:
     differs: tuple[str, ...] = ()
 
 
-def chosen(session: Session, challenge: Challenge, phase: str, now: InForce) -> list[Chosen]:
-    """Per team, track and board the latest or best evaluation of the base in force, and the latest of another one."""
-    evaluations = scored(session, challenge, phase, shown=True, until=now.until)
+def chosen(
+    session: Session,
+    challenge: Challenge,
+    phase: str,
+    now: InForce,
+    *,
+    shown: bool = True,
+    supposed: Supposed = AS_IT_IS,
+) -> list[Chosen]:
+    """Per team, track and board the latest or best evaluation of the base in force, and the latest of another one.
+
+    shown: of a hidden phase only of what its teams have seen the end of.
+    """
+    evaluations = scored(session, challenge, phase, shown=shown, supposed=supposed, until=now.until)
     values: dict[EvaluationId, float | None] = {}
     if now.spec.ranking.entry == "best":
         for task in now.spec.tasks:

@@ -104,7 +104,7 @@ class Memory:
     def _made(self, session: Session, challenge: Challenge, phase: str) -> _Kept:
         began, count = time.monotonic(), self.changes.count
         session.expire_all()  # what was read before is older than `count` says
-        require_visible(challenge, phase, None)
+        require_visible(session, challenge, phase, None)
         out = leaderboard_out(session, challenge, phase)
         board = Board(out, challenge.spec)
         until = began + min(MOST_SECONDS, _seconds_left(out, next_shown(session, challenge, phase)))

@@ -8,12 +8,12 @@ from typing import TypeVar
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from contract.statuses import EvaluationStatus
+from contract.statuses import EvaluationStatus, Standing
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, released_event
 from server.clock import now
 from server.datasets.models import IN_FORCE, Dataset
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
 from server.events import Event
 from server.teams.models import Team
@@ -51,6 +51,7 @@ def _active(session: Session, challenge: Challenge, phase: str) -> Iterator[str]
         select(Evaluation.task, Evaluation.status)
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(
+            COUNTS,
             IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
@@ -73,6 +74,7 @@ def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str
             later.track == Evaluation.track,
             later.dataset_id == Evaluation.dataset_id,
             later.created_at > Evaluation.created_at,
+            later.standing == Standing.IN_FORCE,
             later.status != EvaluationStatus.CANCELLED,
         )
     )
@@ -81,6 +83,7 @@ def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str
         .join(Team, Team.id == Evaluation.team_id)
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(
+            COUNTS,
             IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,

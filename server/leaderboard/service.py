@@ -15,7 +15,7 @@ from contract.problems import ErrorCode
 from evaluator.ranking import Row, Standings, direction_of, rank
 from evaluator.spec import Board
 from evaluator.spec import Challenge as Spec
-from server.accounts.principals import Admin, User
+from server.accounts.principals import User
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, is_sealed
 from server.errors import Forbidden, NotFound
@@ -23,6 +23,8 @@ from server.evaluations.result_models import Score
 from server.evaluations.ticks import shown_at
 from server.leaderboard.bases import InForce
 from server.leaderboard.choice import Chosen, chosen
+from server.leaderboard.supposed import AS_IT_IS, Supposed
+from server.organizers.access import observes
 from server.teams.models import Team
 
 
@@ -43,6 +45,7 @@ class Attempt:
     bootstrap: Mapping[str, Any] | None = None
     draws: int = 1
     differs: tuple[str, ...] = ()
+    evaluation: EvaluationId | None = None
 
     @property
     def ranked(self) -> bool:
@@ -58,25 +61,40 @@ class Found:
     otherwise: list[Attempt]
 
 
-def require_visible(challenge: Challenge, phase: str, viewer: User | None) -> None:
-    """Raises unless the phase has a board that `viewer` may see; a sealed one is for admins until released."""
+def require_visible(session: Session, challenge: Challenge, phase: str, viewer: User | None) -> None:
+    """Raises unless the phase has a board that `viewer` may see; a sealed one is for organizers until released."""
     if get_phase(challenge.spec, phase).board == "none":
         raise NotFound(ErrorCode.NO_BOARD, f"Phase {phase!r} has no leaderboard.")
-    if is_sealed(challenge, phase) and not isinstance(viewer, Admin):
+    if is_sealed(challenge, phase) and (viewer is None or not observes(session, viewer, challenge)):
         raise Forbidden(
             ErrorCode.BOARD_SEALED,
             f"The leaderboard of phase {phase!r} is sealed until the organizers release it.",
         )
 
 
-def attempts(session: Session, challenge: Challenge, phase: str, now: InForce) -> Found:
-    """What counts in `phase`: per team, track and board the latest or best evaluation of the base in force."""
-    shown = chosen(session, challenge, phase, now)
-    scores = _scores(session, shown, with_cases=now.spec.ranking.needs_cases)
-    teams = {team.id: team for team in session.scalars(select(Team).where(Team.challenge_id == challenge.id))}
+def attempts(
+    session: Session,
+    challenge: Challenge,
+    phase: str,
+    now: InForce,
+    *,
+    shown: bool = True,
+    supposed: Supposed = AS_IT_IS,
+) -> Found:
+    """What counts in `phase`: per team, track and board the latest or best evaluation of the base in force.
+
+    shown: of a hidden phase only of what its teams have seen the end of.
+    """
+    teams = supposed.teams_of(session, challenge)
+    listed = [
+        choice
+        for choice in chosen(session, challenge, phase, now, shown=shown, supposed=supposed)
+        if not teams[choice.evaluation.team_id].hidden
+    ]
+    scores = _scores(session, listed, with_cases=now.spec.ranking.needs_cases)
     found = Found([], [])
     hidden = now.spec.phases[phase].hidden
-    for choice in shown:
+    for choice in listed:
         own = scores.get((choice.evaluation.id, choice.board), {})
         attempt = _attempt(choice, teams[choice.evaluation.team_id], own, hidden=hidden)
         (found.otherwise if choice.differs else found.counted).append(attempt)
@@ -110,6 +128,7 @@ def _attempt(one: Chosen, team: Team, scores: Mapping[str, Score], *, hidden: bo
         bootstrap=base.get("bootstrap"),
         draws=base.get("draws", 1),
         differs=one.differs,
+        evaluation=one.evaluation.id,
     )
 
 

@@ -16,7 +16,7 @@ SECTIONS = ("tracks", "tasks", "boards", "phases")
 DATES = ("opens", "closes", "freezes")
 """Fields of a phase that are moments."""
 
-_SIZES = ("memory", "shm", "output", "disk", "image", "log")
+_SIZES = ("memory", "shm", "output", "disk", "image", "log", "team_storage")
 _UNITS = ((2**40, "t"), (2**30, "g"), (2**20, "m"), (2**10, "k"))
 _LONGEST = 200
 
@@ -116,7 +116,11 @@ def _shown(field: tuple[str, ...], value: Any) -> str | None:
     """A value as a challenge file writes it, on one line."""
     if value is None:
         return None
-    text = value if isinstance(value, str) else _written(value, field[-1], sizes="limits" in field)
+    text = (
+        value
+        if isinstance(value, str)
+        else _written(value, field[-1], sizes="limits" in field or len(field) == 1)
+    )
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 

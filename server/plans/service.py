@@ -1,6 +1,6 @@
 """What applying a challenge file would change, and what of it somebody has to mean: asked before it is done."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from difflib import get_close_matches
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from contract.challenges import Change, Plan
+from contract.changes import Shifts
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
@@ -24,12 +25,16 @@ from server.datasets.current import lock
 from server.datasets.models import Dataset
 from server.datasets.overlap import newly_public
 from server.errors import Conflict, Unprocessable
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.leaderboard.bases import hidden_by
+from server.leaderboard.supposed import Supposed
+from server.leaderboard.whatif import compare
 from server.pages import moment
 from server.plans.amending import amend_phases
 from server.plans.diff import SECTIONS, differences, gone, is_earlier, span, state
 from server.settings import Settings
+
+_NAMED = 5  # changes of places that a question tells
 
 
 class Planned(Plan):
@@ -37,16 +42,14 @@ class Planned(Plan):
 
     _looked_at: list[fit.Fit] = PrivateAttr(default_factory=list)
 
-    @property
-    def is_unchanged(self) -> bool:
-        """Whether the file is the present version."""
-        return self.present == self.version
 
-
-def plan(session: Session, spec: Spec, *, settings: Settings, act_on: str | None = None) -> Planned:
+def plan(
+    session: Session, spec: Spec, *, settings: Settings, boards: bool = True, act_on: str | None = None
+) -> Planned:
     """What `apply` would change. References of cases are looked at where `settings` says and they can be read.
 
-    act_on: the phase whose dates somebody is setting by an act, and so means to.
+    boards: whether places and prizes are compared, too. act_on: the phase whose dates somebody is setting by an act,
+    and so means to.
     """
     at = now(session)
     challenge = challenges.find_challenge(session, spec.challenge)
@@ -58,8 +61,10 @@ def plan(session: Session, spec: Spec, *, settings: Settings, act_on: str | None
             changes=_all_of(spec, at),
             notes=_similar(session, spec),
             questions=[],
+            shifts=None,
         )
     old = challenge.spec
+    shifts = compare(session, challenge, Supposed(spec)) if boards and spec.digest != old.digest else None
     vanishing = list(_vanishing(session, challenge, spec))
     looked_at = list(fit.looked_at(session, challenge, spec, settings))
     planned = Planned(
@@ -74,20 +79,24 @@ def plan(session: Session, spec: Spec, *, settings: Settings, act_on: str | None
             *newly_public(session, challenge, spec),
             *(fit.misfit for fit in looked_at if fit.misfit is not None),
             *_hidden(session, challenge, spec),
+            *_of_places(shifts),
         ],
+        shifts=shifts,
     )
     planned._looked_at = looked_at
     return planned
 
 
-def read(file: str, overlay: str | None, *, settings: Settings) -> Spec:
+def read(file: str, overlay: str | None, *, settings: Settings, code: Collection[str] | None) -> Spec:
     """The challenge in the text of a file, with an overlay's merged over it.
+
+    code: what it may name as `package.module:object`, see `server.plans.access.code_of`; None: whatever is installed.
 
     Raises:
         Unprocessable: with every problem, each with its file, line and field.
     """
     try:
-        return read_challenge(file, overlay, longest_case=settings.longest_case_seconds)
+        return read_challenge(file, overlay, longest_case=settings.longest_case_seconds, code=code)
     except SpecError as error:
         problems = [asdict(problem) for problem in error.problems]
         raise Unprocessable(ErrorCode.CHALLENGE_FILE, str(error), problems=problems) from None
@@ -169,7 +178,7 @@ def _held(session: Session, challenge: Challenge, section: str, name: str) -> st
         return ""
     evaluations, datasets = own[section]
     scored = Evaluation.status == EvaluationStatus.SCORED
-    of = select(func.count()).where(Evaluation.challenge_id == challenge.id, evaluations)
+    of = select(func.count()).where(COUNTS, Evaluation.challenge_id == challenge.id, evaluations)
     counts = [
         (session.scalar(of.where(scored)) or 0, "scored evaluation"),
         (session.scalar(of.where(~scored)) or 0, "other evaluation"),
@@ -247,5 +256,16 @@ def _hidden(session: Session, challenge: Challenge, spec: Spec) -> Iterator[str]
         )
         yield (
             "this file runs or scores some tasks otherwise than the present one. Scored evaluations that its "
-            f"leaderboards will no longer rank: {listed}."
+            f"leaderboards will no longer rank: {listed}. "
+            f"'proctor-admin reevaluate {challenge.slug} --file FILE' makes them anew under it first (--mode rescore, "
+            "or rerun where a task runs otherwise), and lets file and boards change together."
         )
+
+
+def _of_places(shifts: Shifts | None) -> Iterator[str]:
+    """What another ranking rule makes of the places and prizes; the first of them are named."""
+    if shifts is None or not shifts.sentences or not any(phase.rule for phase in shifts.phases):
+        return
+    more = len(shifts.sentences) - _NAMED
+    listed = [*shifts.sentences[:_NAMED], *([f"And {more:,} more."] if more > 0 else [])]
+    yield f"places or prizes on the leaderboards would change at once. {' '.join(listed)}"

@@ -7,9 +7,13 @@
 WITH slot AS (
     SELECT team_id, image_id, unfit FROM worker_slots WHERE worker_id = :worker AND name = :name
 ), held AS (
-    SELECT team_id, evaluation_id, charged_at FROM worker_slots WHERE charged_at IS NOT NULL
+    SELECT worker_slots.team_id, evaluation_id, charged_at, standing IS DISTINCT FROM 'beside' AS counts
+    FROM worker_slots LEFT JOIN evaluations ON evaluations.id = evaluation_id
+    WHERE charged_at IS NOT NULL
 ), active AS NOT MATERIALIZED (
-    SELECT id, team_id, image_id, cleared, first_cases, priority, remaining, seconds, created_at,
+    SELECT id, team_id, image_id, cleared, first_cases, priority, seconds, created_at,
+        -- what a re-evaluation runs is held against no team
+        CASE WHEN standing = 'beside' THEN 0 ELSE remaining END AS remaining,
         -- only what this slot can run, and nothing where it has found itself unfit
         needs_cpus <= :cpus
             AND needs_memory <= :memory
@@ -31,7 +35,7 @@ WITH slot AS (
         SELECT team_id, 0, seconds * 0.5 ^ least(greatest(extract(epoch FROM now() - as_of) / :half_life, 0), 100), 0
         FROM team_usage
         UNION ALL
-        SELECT team_id, 0, extract(epoch FROM now() - charged_at), 1 FROM held
+        SELECT team_id, 0, extract(epoch FROM now() - charged_at), 1 FROM held WHERE counts
     ) AS parts
     GROUP BY team_id
 ), ordered AS (

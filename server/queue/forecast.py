@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import ChallengeId, EvaluationId
 from contract.queue import Forecast, ForecastChange, PhaseForecast, TaskForecast
-from contract.statuses import CaseStatus, Mode
+from contract.statuses import CaseStatus, Mode, Standing
 from server.challenges.models import Challenge
 from server.clock import now
 from server.evaluations.errors import parked_sentence
@@ -79,7 +79,7 @@ def _waiting(session: Session, slots: Sequence[WorkerSlot]) -> list[_Waiting]:
         .where(Evaluation.status.in_(HAS_CASES))
         .order_by(Challenge.slug, Evaluation.phase, Evaluation.task, Evaluation.created_at, Evaluation.id)
     )
-    found, measure = [], _Measured(session)
+    found, measure = [], Measured(session)
     for evaluation, slug, cases in rows:
         limits = evaluation.spec_version.spec.limits_of(evaluation.task)
         measured = measure.of(evaluation)
@@ -97,7 +97,7 @@ def _waiting(session: Session, slots: Sequence[WorkerSlot]) -> list[_Waiting]:
     return found
 
 
-class _Measured:
+class Measured:
     """Slot seconds of a case: how long it kept its slot from the next one, whatever ran beside it or was made ready."""
 
     def __init__(self, session: Session) -> None:
@@ -107,7 +107,7 @@ class _Measured:
         held = func.extract("epoch", CaseRun.finished_at - func.greatest(CaseRun.started_at, before))
         each = (
             select(CaseRun.evaluation_id, CaseRun.mode, held.label("seconds"))
-            .where(CaseRun.status == CaseStatus.DONE, CaseRun.worker.is_not(None))
+            .where(CaseRun.status == CaseStatus.DONE, CaseRun.worker.is_not(None), CaseRun.copy_of.is_(None))
             .subquery()
         )
         rows = session.execute(
@@ -175,7 +175,8 @@ def _phases(
 ) -> list[PhaseForecast]:
     groups: dict[tuple[str, str], list[_Waiting]] = {}
     for state in waiting:
-        groups.setdefault((state.challenge, state.evaluation.phase), []).append(state)
+        if state.evaluation.standing is Standing.IN_FORCE:  # no phase waits for a re-evaluation
+            groups.setdefault((state.challenge, state.evaluation.phase), []).append(state)
     return [_phase(session, *names, group, found, at) for names, group in groups.items()]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from contract.ids import TokenId
 from contract.leases import SlotOffer
+from evaluator.spec import Limits
 from server.evaluations.usage import HALF_LIFE
 
 USAGE_UNIT, REMAINING_UNIT = 600.0, 25.0
@@ -17,6 +18,18 @@ may stay on its image, for loading one costs minutes."""
 
 ANY_RUNTIME = "any"
 """What an evaluation needs whose challenge leaves the container runtime to the worker."""
+
+
+def needs_of(limits: Limits) -> dict[str, Any]:
+    """What a slot has to offer to a case under these limits, as columns of an evaluation."""
+    gpu = limits.gpu if limits.gpu and limits.gpu.required else None
+    return {
+        "needs_cpus": limits.cpus,
+        "needs_memory": limits.memory,
+        "needs_gpus": gpu.count if gpu else 0,
+        "needs_gpu_memory": (gpu.memory or 0) if gpu else 0,
+        "needs_runtime": limits.runtime or ANY_RUNTIME,
+    }
 
 
 PRESENT_SECONDS = 60

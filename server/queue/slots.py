@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Self
 
 from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from contract.ids import ChallengeId
 from contract.statuses import CaseStatus, EvaluationStatus
+from evaluator.spec import Limits
 from server.accounts.models import ApiToken
 from server.accounts.principals import RunWorker
 from server.clock import now
 from server.evaluations import conduct
-from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.status import HAS_CASES
 from server.evaluations.worker_models import WorkerSlot
 from server.queue.admission import make_place
@@ -63,6 +65,19 @@ class Needs:
     needs_gpus: int
     needs_gpu_memory: int
     needs_runtime: str
+
+    @classmethod
+    def of(cls, limits: Limits) -> Self:
+        """What a case under these limits will need."""
+        gpu = limits.gpu if limits.gpu and limits.gpu.required else None
+        return cls(
+            status=EvaluationStatus.QUEUED,
+            needs_cpus=limits.cpus,
+            needs_memory=limits.memory,
+            needs_gpus=gpu.count if gpu else 0,
+            needs_gpu_memory=(gpu.memory or 0) if gpu else 0,
+            needs_runtime=limits.runtime or ANY_RUNTIME,
+        )
 
 
 def present_slots(session: Session) -> list[WorkerSlot]:
@@ -199,7 +214,9 @@ def standstill(session: Session, challenge_id: ChallengeId) -> list[tuple[str, i
     )
     active = Evaluation.status.in_(HAS_CASES)
     rows = session.execute(
-        select(*needed, func.count()).where(Evaluation.challenge_id == challenge_id, active).group_by(*needed)
+        select(*needed, func.count())
+        .where(COUNTS, Evaluation.challenge_id == challenge_id, active)
+        .group_by(*needed)
     ).all()
     known = fleet(session) if rows else None
     counts: Counter[str] = Counter()

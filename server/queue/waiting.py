@@ -1,4 +1,4 @@
-"""What waits in the queue, as admins see it, and what they put first or last."""
+"""What waits in the queue, as admins and organizers see it, and what they put first or last."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from contract.ids import EvaluationId
+from contract.ids import ChallengeId, EvaluationId
 from contract.problems import ErrorCode
+from contract.queue import USUAL_PRIORITY
 from server import events
+from server.accounts.principals import Admin, User
 from server.challenges.models import Challenge
-from server.errors import Conflict, NotFound
+from server.errors import Conflict, Forbidden, NotFound
 from server.evaluations.models import Evaluation
 from server.evaluations.status import HAS_CASES
 from server.teams.models import Team
@@ -19,7 +21,7 @@ from server.teams.service import name_key
 
 @dataclass(frozen=True)
 class Which:
-    """Evaluations that have cases to run; what is left out asks for nothing."""
+    """Evaluations that have cases to run; what is left out asks for nothing. `within`: of these challenges only."""
 
     challenge: str | None = None
     phase: str | None = None
@@ -27,6 +29,7 @@ class Which:
     task: str | None = None
     team: str | None = None
     ids: Collection[EvaluationId] = ()
+    within: Collection[ChallengeId] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def waiting(session: Session, which: Which, *, most: int | None = None) -> list[
     )
     if which.ids:
         query = query.where(Evaluation.id.in_(which.ids))
+    if which.within is not None:
+        query = query.where(Evaluation.challenge_id.in_(which.within))
     return [Waiting(evaluation, slug, team) for evaluation, slug, team in session.execute(query)]
 
 
@@ -76,7 +81,11 @@ def require_known(session: Session, which: Which) -> None:
     Raises:
         NotFound: there is no such challenge, phase, track, task or team.
     """
-    challenges = session.scalars(select(Challenge)).all()
+    challenges = [
+        challenge
+        for challenge in session.scalars(select(Challenge))
+        if which.within is None or challenge.id in which.within
+    ]
     specs = [challenge.spec for challenge in challenges if which.challenge in (None, challenge.slug)]
     known = (
         ("challenge", which.challenge, {challenge.slug for challenge in challenges}),
@@ -88,8 +97,10 @@ def require_known(session: Session, which: Which) -> None:
         if name is not None and name not in names:
             there = ", ".join(sorted(names)) or "none"
             raise _unknown(kind, f"There is no {kind} {name!r}. There are: {there}.")
-    same = Team.name_key == name_key(which.team or "")
-    if which.team is not None and not session.scalar(select(exists().where(same))):
+    same = [Team.name_key == name_key(which.team or "")]
+    if which.within is not None:
+        same.append(Team.challenge_id.in_(which.within))
+    if which.team is not None and not session.scalar(select(exists().where(*same))):
         raise NotFound(
             ErrorCode.UNKNOWN_TEAM,
             f"There is no team {which.team!r}. 'proctor-admin teams' shows all of them.",
@@ -103,6 +114,20 @@ def _unknown(kind: str, detail: str) -> NotFound:
         "track": NotFound(ErrorCode.UNKNOWN_TRACK, detail),
         "task": NotFound(ErrorCode.UNKNOWN_TASK, detail),
     }[kind]
+
+
+def require_place(user: User, priority: int) -> None:
+    """Refuses a place before the evaluations of other challenges to all but admins.
+
+    Raises:
+        Forbidden: `priority` is above the usual one.
+    """
+    if priority > USUAL_PRIORITY and not isinstance(user, Admin):
+        raise Forbidden(
+            ErrorCode.ADMINS_ONLY,
+            f"A priority above {USUAL_PRIORITY} goes before the evaluations of every challenge, so only an admin gives "
+            "it. To put some of yours first, put the others below it.",
+        )
 
 
 def prioritize(session: Session, evaluation_ids: Sequence[EvaluationId], priority: int, *, actor: str) -> int:

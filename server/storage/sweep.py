@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import TEXT, array
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -25,11 +25,12 @@ from contract.statuses import CaseStatus, EvaluationStatus, UploadStatus
 from server.blobs import LOCK, BlobStore
 from server.database import SessionFactory, unit_of_work
 from server.errors import DataMissing
-from server.evaluations.models import CaseRun, Evaluation
+from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.outputs import case_run_of
 from server.evaluations.status import NOT_KEPT
 from server.images.models import Image
 from server.naming import naming, removing
+from server.reference_submissions.service import is_held
 from server.settings import Settings
 from server.uploads.models import Upload
 
@@ -138,10 +139,14 @@ def sweep(sessions: SessionFactory, settings: Settings, *, age: timedelta = AGE,
 
 
 def _forget_outputs(sessions: SessionFactory, blobs: BlobStore, dry: bool) -> Swept:
-    """Evaluations that ended for good an hour ago without scores name no outputs any more, which then go at once."""
+    """Evaluations that ended for good an hour ago without scores name no outputs any more, which then go at once.
+
+    What re-evaluations made or replaced keeps them, unless it was cancelled: it may come into force.
+    """
     ended = Evaluation.finished_at < func.now() - timedelta(seconds=_MOMENT)
     over = select(CaseRun.id, CaseRun.output).join(Evaluation)
     over = over.where(CaseRun.output.is_not(None), Evaluation.status.in_(NOT_KEPT), ended)
+    over = over.where(or_(COUNTS, Evaluation.status == EvaluationStatus.CANCELLED))
     swept = Swept()
     while True:
         with unit_of_work(sessions) as session:
@@ -201,6 +206,8 @@ def _is_scored(session: Session, name: str) -> bool:
     known = _uuid(evaluation)
     if known is None or not claim.isdigit():
         return False
+    if is_held(session, known, int(claim)):
+        return True
     held = select(Evaluation.id).where(
         Evaluation.id == known,
         Evaluation.status == EvaluationStatus.SCORING,

@@ -75,13 +75,4 @@ def get_quota(session: SessionDep, user: UserDep, slug: Name, team: TeamId | Non
     """What is left of your team's attempts, and of the evaluations that may be rejected in seven days."""
     challenge = get_challenge(session, slug)
     own = service.own_team(session, user, challenge, team)
-    return [
-        QuotaOut.of(
-            attempts,
-            rejected_per_week=failures.most,
-            rejected=len(failures.failed),
-            rejected_left=failures.left,
-            rejected_next_at=failures.next_at,
-        )
-        for attempts, failures in quota.quotas(session, challenge.spec, team_id=own.id)
-    ]
+    return [views.quota_out(both) for both in quota.quotas(session, challenge.spec, team_id=own.id)]

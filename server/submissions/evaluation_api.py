@@ -5,9 +5,10 @@ from fastapi import APIRouter
 from contract.evaluations import CaseOut, RetryIn
 from contract.ids import CaseRunId, EvaluationId
 from contract.submissions import EvaluationOut
-from server.accounts.deps import AdminDep, UserDep
+from server.accounts.deps import UserDep
 from server.deps import SessionDep, SettingsDep
 from server.evaluations import cases, service
+from server.evaluations.access import organizer_of_evaluation
 from server.evaluations.api import After, Limit
 from server.evaluations.views import case_out
 from server.submissions import access, views
@@ -55,10 +56,11 @@ def get_case(session: SessionDep, user: UserDep, evaluation_id: EvaluationId, ca
 def post_retry(
     session: SessionDep,
     settings: SettingsDep,
-    admin: AdminDep,
+    user: UserDep,
     evaluation_id: EvaluationId,
     wanted: RetryIn | None = None,
 ) -> None:
     """Puts an errored evaluation back: cases that are done keep their outputs, and its team is never refused for it."""
+    organizer = organizer_of_evaluation(session, user, evaluation_id)
     why = None if wanted is None else wanted.why
-    retry(session, evaluation_id, actor=admin.actor, settings=settings, why=why)
+    retry(session, evaluation_id, actor=organizer.actor, settings=settings, why=why)

@@ -1,11 +1,11 @@
-"""Submissions. What comes of one lies in its evaluations."""
+"""Submissions, what comes of which lies in their evaluations, and attempts that organizers granted."""
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, and_
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from contract.ids import ChallengeId, SubmissionId, TeamId, UserId
-from server.database import Base, Created, identity
-from server.evaluations.models import Evaluation
+from server.database import Base, Created, Identified, identity
+from server.evaluations.models import SHOWN, Evaluation
 
 
 class Submission(Created, Base):
@@ -25,4 +25,23 @@ class Submission(Created, Base):
     phase: Mapped[str]
     images: Mapped[dict[str, str]]
     idempotency_key: Mapped[str]
-    evaluations: Mapped[list[Evaluation]] = relationship(order_by=Evaluation.task)
+    # Those that its team sees: what re-evaluations made beside them, and what was replaced, is for organizers alone.
+    evaluations: Mapped[list[Evaluation]] = relationship(
+        order_by=Evaluation.task,
+        primaryjoin=lambda: and_(Submission.id == Evaluation.submission_id, SHOWN),
+        viewonly=True,
+    )
+
+
+class AttemptGrant(Identified, Created, Base):
+    """Valid attempts that a team has beyond those of the challenge file, or fewer; `granted_by`: as events name it."""
+
+    __tablename__ = "attempt_grants"
+
+    team_id: Mapped[TeamId] = mapped_column(ForeignKey("teams.id"), index=True)
+    phase: Mapped[str]
+    track: Mapped[str]
+    task: Mapped[str]
+    valid: Mapped[int]
+    why: Mapped[str]
+    granted_by: Mapped[str]

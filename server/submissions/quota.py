@@ -1,12 +1,13 @@
-"""Attempts. Nothing is stored, so quota and evaluations cannot disagree.
+"""Attempts. Nothing but what organizers grant is stored, so quota and evaluations cannot disagree.
 
 An active evaluation holds an attempt in reserve. A SCORED one spends it while its dataset is in force: where the
 organizers change the cases, what was scored before is given back, and counts again if they go back. Every other end
-gives it back. One that an admin had retried when its team had no attempt left holds and spends none. On hidden phases
-an end counts from when the team sees it (`ticks`), for what is left would tell it before.
+gives it back, and so does an organizer who takes the evaluation off the boards. One that an admin had retried when its
+team had no attempt left holds and spends none. On hidden phases an end counts from when the team sees it (`ticks`), for
+what is left would tell it before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,12 +21,13 @@ from evaluator.spec import Challenge as Spec
 from server.datasets.models import IN_FORCE, Dataset
 from server.errors import QuotaSpent
 from server.evaluations import ticks
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
+from server.submissions.models import AttemptGrant
 from server.submissions.rejections import Rejections, rejections
 
-SPENT = and_(Evaluation.status == EvaluationStatus.SCORED, Evaluation.spends, IN_FORCE)
-HELD = and_(Evaluation.status.in_(ACTIVE), Evaluation.spends)
+SPENT = and_(COUNTS, Evaluation.status == EvaluationStatus.SCORED, Evaluation.spends, IN_FORCE)
+HELD = and_(COUNTS, Evaluation.status.in_(ACTIVE), Evaluation.spends)
 """The only expressions of which evaluations, joined with their datasets, spend an attempt or hold one in reserve."""
 
 
@@ -38,7 +40,7 @@ class TeamQuota(NamedTuple):
 
 @dataclass(frozen=True)
 class Quota:
-    """Valid attempts on one task, track and phase."""
+    """Valid attempts on one task, track and phase; `valid`: with those that the `grants` give or take."""
 
     task: str
     track: str
@@ -46,6 +48,7 @@ class Quota:
     valid: int | None
     spent: int
     reserved: int
+    grants: Sequence[AttemptGrant] = ()
 
     @property
     def left(self) -> int | None:
@@ -68,37 +71,52 @@ def _counts(session: Session, spec: Spec, team_id: TeamId, *phases: str) -> _Cou
             func.count().filter(or_(HELD, and_(unseen, Evaluation.spends))),
         )
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
-        .where(Evaluation.team_id == team_id, Evaluation.phase.in_(phases))
+        .where(COUNTS, Evaluation.team_id == team_id, Evaluation.phase.in_(phases))
         .group_by(Evaluation.phase, Evaluation.track, Evaluation.task)
     )
     return {(phase, track, task): (spent, held) for phase, track, task, spent, held in rows}
 
 
-def _quota(counts: _Counts, spec: Spec, *, phase: str, track: str, task: str) -> Quota:
+def grants_of(session: Session, team_id: TeamId) -> Sequence[AttemptGrant]:
+    """What organizers granted a team, the oldest first."""
+    query = select(AttemptGrant).where(AttemptGrant.team_id == team_id)
+    return session.scalars(query.order_by(AttemptGrant.id)).all()
+
+
+def _quota(
+    counts: _Counts, grants: Sequence[AttemptGrant], spec: Spec, *, phase: str, track: str, task: str
+) -> Quota:
     """The quota on one task and track of a phase, counted as the phase's `per` says."""
     attempts = spec.phases[phase].attempts
-    same = [
-        both
-        for (where, on, what), both in counts.items()
-        if where == phase
-        and (what == task or "task" not in attempts.per)
-        and (on == track or "track" not in attempts.per)
-    ]
-    return Quota(
-        task, track, phase, attempts.valid, sum(spent for spent, _ in same), sum(held for _, held in same)
-    )
+
+    def shares(where: str, on: str, what: str) -> bool:
+        return (
+            where == phase
+            and (what == task or "task" not in attempts.per)
+            and (on == track or "track" not in attempts.per)
+        )
+
+    same = [both for key, both in counts.items() if shares(*key)]
+    granted = [grant for grant in grants if shares(grant.phase, grant.track, grant.task)]
+    valid = attempts.valid
+    if valid is not None:
+        valid = max(0, valid + sum(grant.valid for grant in granted))
+    spent, held = (sum(column) for column in zip(*same, strict=True)) if same else (0, 0)
+    return Quota(task, track, phase, valid, spent, held, granted)
 
 
 def quota_of(session: Session, spec: Spec, *, team_id: TeamId, phase: str, task: str, track: str) -> Quota:
     """The quota of one team on one task and track of a phase."""
-    return _quota(_counts(session, spec, team_id, phase), spec, phase=phase, track=track, task=task)
+    counts, grants = _counts(session, spec, team_id, phase), grants_of(session, team_id)
+    return _quota(counts, grants, spec, phase=phase, track=track, task=task)
 
 
 def quotas(session: Session, spec: Spec, *, team_id: TeamId) -> list[TeamQuota]:
     """Every quota of a team, by phase, track and task."""
     counts, failed = _counts(session, spec, team_id, *spec.phases), rejections(session, spec, team_id=team_id)
+    grants = grants_of(session, team_id)
     return [
-        TeamQuota(_quota(counts, spec, phase=phase, track=track, task=task), failed[phase, task])
+        TeamQuota(_quota(counts, grants, spec, phase=phase, track=track, task=task), failed[phase, task])
         for phase in spec.phases
         for track in spec.tracks
         for task in spec.tasks

@@ -1,13 +1,11 @@
 """Evaluations that ended by the platform's fault, run again because an admin says so."""
 
-from collections.abc import Sequence
-
-from sqlalchemy import String, cast, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
-from contract.statuses import CaseStatus, EvaluationStatus
+from contract.statuses import CaseStatus, EvaluationStatus, Standing
 from server import events
 from server.challenges.models import Challenge
 from server.challenges.service import spec_of_phase
@@ -45,7 +43,8 @@ def retry(
             ErrorCode.NOT_ERRORED,
             f"Evaluation {evaluation_id} is {evaluation.status}; only one that ended as errored can be retried.",
         )
-    evaluation.spends = _attempt_is_left(session, evaluation)
+    if evaluation.standing is Standing.IN_FORCE:  # what a re-evaluation made costs nobody anything
+        evaluation.spends = _attempt_is_left(session, evaluation)
     waiting, total = _put_back(session, evaluation, actor=actor)
     evaluation.move_to(session, _status(waiting, total), actor=actor)  # its `why` would be the team's to read
     what = (
@@ -97,39 +96,3 @@ def _status(waiting: int, total: int) -> EvaluationStatus:
     if not waiting:
         return EvaluationStatus.SCORING
     return EvaluationStatus.QUEUED if waiting == total else EvaluationStatus.RUNNING
-
-
-def errored_like(session: Session, prefixes: Sequence[str]) -> list[EvaluationId]:
-    """The ERRORED evaluations whose ids begin so, one for each prefix.
-
-    Raises:
-        NotFound: none begins so.
-        Conflict: several do, or the one that does is not ERRORED.
-    """
-    return [_errored_like(session, prefix.strip().lower()) for prefix in prefixes]
-
-
-def _errored_like(session: Session, prefix: str) -> EvaluationId:
-    hint = "'proctor-admin errors' shows those that can be retried."
-    if not prefix:
-        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"An empty word names no evaluation; {hint}")
-    literal = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    found = session.execute(
-        select(Evaluation.id, Evaluation.status).where(cast(Evaluation.id, String).like(f"{literal}%"))
-    ).all()
-    errored: list[EvaluationId] = [
-        evaluation.id for evaluation in found if evaluation.status == EvaluationStatus.ERRORED
-    ]
-    if len(errored) == 1:
-        return errored[0]
-    if not found:
-        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, f"No evaluation begins with {prefix!r}; {hint}")
-    if not errored:
-        raise Conflict(
-            ErrorCode.NOT_ERRORED, f"Evaluation {found[0].id} is {found[0].status}, not errored; {hint}"
-        )
-    listed = ", ".join(str(evaluation_id) for evaluation_id in errored[:5])
-    raise Conflict(
-        ErrorCode.AMBIGUOUS_ID,
-        f"{len(errored)} errored evaluations begin with {prefix!r}: {listed}. Give more of it.",
-    )

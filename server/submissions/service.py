@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
+from contract.agreements import Before
 from contract.ids import CaseId, EvaluationId, SubmissionId, TeamId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus
@@ -15,6 +16,7 @@ from evaluator.spec import Challenge as Spec
 from server import events
 from server.accounts.principals import User
 from server.accounts.service import require_scope
+from server.agreements.service import require_accepted
 from server.challenges import service as challenges
 from server.challenges.models import Challenge
 from server.clock import now
@@ -27,7 +29,7 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.suspicion import pause_of_image
 from server.ids import new_id
 from server.images.service import get_image
-from server.queue.policy import ANY_RUNTIME
+from server.queue.policy import needs_of
 from server.settings import Settings
 from server.submissions.models import Submission
 from server.submissions.quota import require_attempt
@@ -76,8 +78,9 @@ def submit(
         _require_same(old, track, phase, images)
         return old, False
     settings.room(Share.NEW_WORK).require()
-    session.refresh(team, ["disqualified"])  # as it is now that the row is locked
+    session.refresh(team, ["disqualified", "waits"])  # as it is now that the row is locked
     require_part(team)
+    require_accepted(session, user, challenge.id, before=Before.SUBMISSION)
     spec = challenge.spec
     _require_in_time(session, spec, phase, team=team, images=images, at=at)
     challenges.require_track(spec, track)
@@ -136,7 +139,6 @@ def _queue(
     require_fit(session, dataset, challenge)
     image = get_image(session, submission.team_id, digest)
     limits = challenge.spec.limits_of(task)
-    gpu = limits.gpu if limits.gpu and limits.gpu.required else None
     evaluation = Evaluation(
         id=new_id(),
         submission_id=submission.id,
@@ -149,11 +151,7 @@ def _queue(
         track=submission.track,
         phase=submission.phase,
         first_cases=limits.first_cases,
-        needs_cpus=limits.cpus,
-        needs_memory=limits.memory,
-        needs_gpus=gpu.count if gpu else 0,
-        needs_gpu_memory=(gpu.memory or 0) if gpu else 0,
-        needs_runtime=limits.runtime or ANY_RUNTIME,
+        **needs_of(limits),
         remaining=len(dataset.cases),
     )
     session.add(evaluation)

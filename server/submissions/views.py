@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
 from contract.statuses import CaseStatus, EvaluationStatus
-from contract.submissions import EvaluationOut, ScoreOut, SubmissionOut
+from contract.submissions import EvaluationOut, QuotaOut, ScoreOut, SubmissionOut
 from evaluator.spec import Phase
 from evaluator.verdicts import VALID, Check, Fault, code_of, commonest
 from server.challenges.models import Challenge
@@ -28,6 +28,7 @@ from server.evaluations.result_models import Score
 from server.evaluations.status import ACTIVE
 from server.queue.slots import Fleet, fleet, no_worker_note
 from server.submissions.models import Submission
+from server.submissions.quota import TeamQuota
 
 QUARTERS = 4
 """Parts of a hidden phase's progress: few, for each tells the moment at which it is reached."""
@@ -41,6 +42,18 @@ class _Counts:
     done: int = 0
     shown: int = 0
     verdicts: dict[str, int] = field(default_factory=dict)
+
+
+def quota_out(quota: TeamQuota) -> QuotaOut:
+    """What is left of a team's attempts, and of the evaluations that may be rejected in seven days."""
+    failures = quota.rejections
+    return QuotaOut.of(
+        quota.attempts,
+        rejected_per_week=failures.most,
+        rejected=len(failures.failed),
+        rejected_left=failures.left,
+        rejected_next_at=failures.next_at,
+    )
 
 
 def submission_out(session: Session, submission: Submission) -> SubmissionOut:
@@ -126,6 +139,7 @@ def _is_sealed(challenge: Challenge, evaluation: Evaluation) -> bool:
     return is_sealed(challenge, evaluation.phase, spec=spec)
 
 
+VOIDED = "The organizers took it off the boards, and it spends no attempt. Their reason: {why}"
 _SCORED_EARLIER = (
     "Scored on an earlier version of the cases: the organizers have changed them since. It is not ranked any more "
     "and spends no attempt."
@@ -144,6 +158,8 @@ def _note(
     known: Fleet | None,
 ) -> str | None:
     """What its team has to know of an evaluation beside its status; the weightiest only."""
+    if evaluation.voided is not None:
+        return VOIDED.format(why=evaluation.voided)
     if (old := _old_cases_note(status, state)) is not None:
         return old
     if evaluation.id in stalled:

@@ -16,7 +16,7 @@ from contract.teams import (
     TeamOut,
 )
 from contract.texts import Line, Name
-from server.accounts.deps import AdminDep, UserDep
+from server.accounts.deps import UserDep
 from server.challenges.service import get_challenge
 from server.deps import SessionDep
 from server.teams import invitations, membership, service
@@ -29,7 +29,7 @@ router = APIRouter(tags=["teams"])
 def create_team(slug: Name, body: TeamIn, session: SessionDep, user: UserDep) -> MyTeamOut:
     """Founds a team; the founder is its captain."""
     challenge = get_challenge(session, slug)
-    return _with_members(session, service.create_team(session, user, challenge.id, name=body.name))
+    return _with_members(session, service.create_team(session, user, challenge, name=body.name))
 
 
 @router.get("/challenges/{slug}/teams/mine")
@@ -88,9 +88,10 @@ def remove_member(team_id: TeamId, user_id: UserId, session: SessionDep, user: U
 
 
 @router.patch("/admin/teams/{team_id}", tags=["admin"])
-def set_standing(team_id: TeamId, body: TeamChangesIn, session: SessionDep, admin: AdminDep) -> TeamOut:
+def set_standing(team_id: TeamId, body: TeamChangesIn, session: SessionDep, user: UserDep) -> TeamOut:
     """Changes a team's name, eligibility, disclaimer or being a baseline, disqualifies it or takes that back."""
-    return TeamOut.of(service.set_standing(session, admin, team_id, changes=body.changes()))
+    organizer, team = membership.organized_team(session, user, team_id)
+    return TeamOut.of(service.set_standing(session, organizer, team, changes=body.changes()))
 
 
 def _with_members(session: SessionDep, team: Team) -> MyTeamOut:

@@ -9,15 +9,23 @@ from sqlalchemy.orm import Session
 from contract.accounts import Scope
 from contract.ids import ChallengeId, TeamId, UserId
 from contract.problems import ErrorCode
+from evaluator.spec import Challenge as Spec
 from server import events
 from server.accounts.models import Account
-from server.accounts.principals import User
+from server.accounts.principals import Organizer, User
 from server.accounts.service import require_scope
+from server.challenges.models import Challenge
 from server.errors import Conflict, Forbidden, NotFound
+from server.organizers.access import absent, organizer_in
 from server.teams.models import Invitation, Membership, Team
 
 MEMBERS = 100
 """People that a team may have."""
+
+
+def most_members(spec: Spec) -> int:
+    """People that a team of this challenge may have."""
+    return min(MEMBERS, spec.teams.most_members or MEMBERS)
 
 
 def find_team(session: Session, user: User, challenge_id: ChallengeId) -> Team | None:
@@ -42,6 +50,18 @@ def require_member(session: Session, user: User, team_id: TeamId) -> Team:
     if team is None or not may_see(session, user, team_id):
         raise unknown_team()
     return team
+
+
+def organized_team(session: Session, user: User, team_id: TeamId) -> tuple[Organizer, Team]:
+    """A team, and the user as one who decides in its challenge.
+
+    Raises:
+        NotFound, Forbidden: there is none; they may not. Only an admin learns which.
+    """
+    team = session.get(Team, team_id)
+    if team is None:
+        raise absent(user, unknown_team())
+    return organizer_in(session, user, team.challenge_id), team
 
 
 def require_captain(session: Session, user: User, team_id: TeamId) -> None:
@@ -87,9 +107,10 @@ def join(session: Session, user: User, team: Team) -> None:
         Conflict: the team is full, or the user has a team in this challenge.
     """
     present = members(session, team.id)
-    if len(present) >= MEMBERS:
+    most = most_members(session.get_one(Challenge, team.challenge_id).spec)
+    if len(present) >= most:
         raise Conflict(
-            ErrorCode.TEAM_FULL, f"A team has at most {MEMBERS} members. Ask its captain to make room."
+            ErrorCode.TEAM_FULL, f"A team has at most {most} members. Ask its captain to make room."
         )
     captains = [
         membership for membership, account in present if membership.is_captain and account.closed_at is None

@@ -13,7 +13,8 @@ class Team(Created, Base):
     """A team; `name_key` is the name as it is looked up: folded, spaces joined.
 
     `skeleton`: what the name looks like (`server.names`); null for one of several alike that are older than this rule.
-    `disqualified`: why it takes part no more, null if it does.
+    `disqualified`: why it takes part no more, null if it does. `hidden`: it is on no board, which are ranked as without
+    it. `waits`: it takes no part until an organizer approves it. `merged_into`: the team that has had all of it since.
     """
 
     __tablename__ = "teams"
@@ -31,6 +32,9 @@ class Team(Created, Base):
     disclaimer: Mapped[str | None]
     disqualified: Mapped[str | None] = mapped_column(default=None)
     is_baseline: Mapped[bool] = mapped_column(default=False, server_default=false())
+    hidden: Mapped[bool] = mapped_column(default=False, server_default=false())
+    waits: Mapped[bool] = mapped_column(default=False, server_default=false())
+    merged_into: Mapped[TeamId | None] = mapped_column(ForeignKey("teams.id"), default=None)
 
 
 class Membership(Created, Base):

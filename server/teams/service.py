@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +12,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
-from contract.ids import ChallengeId, TeamId
+from contract.agreements import Before
+from contract.ids import ChallengeId
 from contract.problems import ErrorCode
 from server import events
-from server.accounts.principals import Admin, User
+from server.accounts import tallies
+from server.accounts.principals import Organizer, User
 from server.accounts.service import require_scope
-from server.errors import Conflict, Forbidden, NotFound, Unprocessable
+from server.accounts.tallies import Bound
+from server.agreements.service import require_accepted
+from server.challenges.models import Challenge
+from server.errors import Conflict, Forbidden, NotFound, NotNow, Unprocessable
 from server.names import display_name, is_reserved, skeleton
 from server.teams.membership import (
     find_team,
@@ -26,21 +32,36 @@ from server.teams.membership import (
 )
 from server.teams.models import Membership, Team
 
+NEW_TEAMS = Bound("teams", 5, timedelta(days=1), by_anybody=False)
 
-def create_team(session: Session, user: User, challenge_id: ChallengeId, *, name: str) -> Team:
-    """A new team with `user` as its captain.
+
+def create_team(session: Session, user: User, challenge: Challenge, *, name: str) -> Team:
+    """A new team with `user` as its captain; it waits where the challenge's organizers approve teams.
 
     Raises:
+        Forbidden: a document that is needed for it is not accepted.
         Unprocessable: the name breaks the rules, or is the organizers'.
-        Conflict: the name is taken or looks like another one, or the user has a team in this challenge.
+        Conflict: the name is taken or looks like another one, the user has a team in this challenge, or it takes no
+            new ones.
+        NotNow: the user founded too many within a day.
     """
     require_scope(user, Scope.SUBMIT)
-    name = team_name(name, by_admin=user.acts_as_admin)
+    name = team_name(name, by_organizer=user.acts_as_admin)
+    challenge_id, registration = challenge.id, challenge.spec.teams.registration
+    require_accepted(session, user, challenge_id, before=Before.TEAM)
     if find_team(session, user, challenge_id) is not None:
         raise has_team()
+    if not user.acts_as_admin:
+        _require_room(session, user, challenge)
     team: Team | None = session.scalar(
         insert(Team)
-        .values(challenge_id=challenge_id, name=name, name_key=name_key(name), skeleton=skeleton(name))
+        .values(
+            challenge_id=challenge_id,
+            name=name,
+            name_key=name_key(name),
+            skeleton=skeleton(name),
+            waits=registration == "approval" and not user.acts_as_admin,
+        )
         .on_conflict_do_nothing()
         .returning(Team)
     )
@@ -58,8 +79,25 @@ def create_team(session: Session, user: User, challenge_id: ChallengeId, *, name
     return team
 
 
-def team_name(name: str, *, by_admin: bool = False) -> str:
-    """The name as it is shown; names that the organizers go by are for admins to give.
+def _require_room(session: Session, user: User, challenge: Challenge) -> None:
+    if challenge.spec.teams.registration == "closed":
+        raise Conflict(
+            ErrorCode.REGISTRATION_CLOSED,
+            "This challenge takes no new teams. A captain of one that is there can still invite you.",
+        )
+    wait = tallies.count(session, NEW_TEAMS, user.id, challenge.id)
+    if wait is not None:
+        raise NotNow(
+            ErrorCode.TOO_MANY_TEAMS,
+            tallies.later(
+                f"One person founds at most {NEW_TEAMS.most} teams of a challenge within a day.", wait
+            ),
+            seconds=wait.total_seconds(),
+        )
+
+
+def team_name(name: str, *, by_organizer: bool = False) -> str:
+    """The name as it is shown; names that the organizers go by are theirs to give.
 
     Raises:
         Unprocessable: not 2 to 40 characters, or characters that may not be there.
@@ -68,7 +106,7 @@ def team_name(name: str, *, by_admin: bool = False) -> str:
         shown = display_name(name, least=2, most=40)
     except ValueError as error:
         raise Unprocessable(ErrorCode.BAD_TEAM_NAME, f"A team's name {error}.") from None
-    if is_reserved(shown) and not by_admin:
+    if is_reserved(shown) and not by_organizer:
         raise Unprocessable(
             ErrorCode.BAD_TEAM_NAME,
             "This name, and what looks like it, is kept for the organizers. Choose another one.",
@@ -105,41 +143,58 @@ def choose_team(session: Session, user: User, challenge_id: ChallengeId, *, name
     return require_member(session, user, team.id)
 
 
-def set_standing(session: Session, admin: Admin, team_id: TeamId, *, changes: Mapping[str, Any]) -> Team:
-    """Changes what an admin decides: `name`, `eligible`, `disclaimer`, `is_baseline`, `disqualified`.
+def set_standing(session: Session, organizer: Organizer, team: Team, *, changes: Mapping[str, Any]) -> Team:
+    """Changes what an organizer decides: `name`, `eligible`, `disclaimer`, `is_baseline`, `disqualified`.
 
     Raises:
-        NotFound: no such team.
         Unprocessable: the name breaks the rules.
         Conflict: the name is taken or looks like another one.
     """
-    team = require_member(session, admin, team_id)
     changes = dict(changes)
     if "name" in changes:
-        changes["name"] = name = team_name(changes["name"], by_admin=True)
-        team.name_key, team.skeleton = name_key(name), skeleton(name)
+        changes["name"] = team_name(changes["name"], by_organizer=True)
+    change(session, team, changes)
+    events.record(session, "team", team.id, actor=organizer.actor, what="standing changed", why=str(changes))
+    return team
+
+
+def change(session: Session, team: Team, changes: Mapping[str, Any]) -> None:
+    """Gives columns of a team other values; a name is as `team_name` makes it.
+
+    Raises:
+        Conflict: the name is taken or looks like another one.
+    """
     for field, value in changes.items():
         setattr(team, field, value)
+    if "name" in changes:
+        team.name_key, team.skeleton = name_key(team.name), skeleton(team.name)
     try:
         session.flush()
     except IntegrityError:
         raise _name_taken() from None
-    events.record(session, "team", team.id, actor=admin.actor, what="standing changed", why=str(changes))
-    return team
 
 
 def require_part(team: Team) -> None:
     """Raises unless the team takes part.
 
     Raises:
-        Forbidden: it is disqualified.
+        Forbidden: it is disqualified, or was not approved yet.
     """
     if team.disqualified is not None:
+        raise Forbidden(ErrorCode.TEAM_DISQUALIFIED, disqualification(team.name, team.disqualified))
+    if team.waits:
         raise Forbidden(
-            ErrorCode.TEAM_DISQUALIFIED,
-            f"{team.name} is disqualified and cannot submit. The organizers' reason: {team.disqualified.rstrip('. ')}. "
-            "What was scored stays; ask them if you think that they are wrong.",
+            ErrorCode.TEAM_WAITS,
+            f"{team.name} can upload and submit as soon as the organizers have approved it; they see that it waits.",
         )
+
+
+def disqualification(name: str, why: str) -> str:
+    """What members of a disqualified team are told."""
+    return (
+        f"{name} is disqualified and cannot submit. The organizers' reason: {why.rstrip('. ')}. "
+        "What was scored stays; ask them if you think that they are wrong."
+    )
 
 
 def name_key(name: str) -> str:

@@ -1,15 +1,16 @@
-"""Endpoints of versions of the cases, for admins; folders are imported with `proctor-admin`, on the server's host."""
+"""Endpoints of versions of the cases, for organizers; folders are imported with `proctor-admin`, on the server."""
 
 from fastapi import APIRouter
 
 from contract.datasets import ActivateIn, DatasetOut, DifferenceOut, DroppedOut, EffectOut
 from contract.ids import DatasetId
 from contract.texts import Name
-from server.accounts.deps import AdminDep
+from server.accounts.deps import UserDep
 from server.challenges.service import get_challenge
 from server.datasets.current import changes_of
 from server.deps import SessionDep, SettingsDep
-from server.versions import effects, service
+from server.organizers.access import observer_of
+from server.versions import access, effects, service
 from server.versions.views import dataset_out
 
 router = APIRouter(tags=["datasets"])
@@ -18,7 +19,7 @@ router = APIRouter(tags=["datasets"])
 @router.get("/admin/challenges/{slug}/datasets")
 def list_datasets(
     session: SessionDep,
-    admin: AdminDep,
+    user: UserDep,
     settings: SettingsDep,
     slug: Name,
     phase: Name | None = None,
@@ -26,16 +27,15 @@ def list_datasets(
 ) -> list[DatasetOut]:
     """Every version of the cases, the newest of a phase and task first."""
     challenge = get_challenge(session, slug)
+    observer_of(session, user, challenge)
     found = service.versions(session, challenge, phase=phase, task=task, settings=settings)
     return [dataset_out(version) for version in found]
 
 
 @router.get("/admin/datasets/{dataset_id}/effect")
-def get_effect(
-    session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: DatasetId
-) -> EffectOut:
+def get_effect(session: SessionDep, user: UserDep, settings: SettingsDep, dataset_id: DatasetId) -> EffectOut:
     """What would happen if this version came into force."""
-    dataset = service.get_version(session, dataset_id)
+    dataset = access.observed_version(session, user, dataset_id)
     effect = effects.effect_of(session, dataset)
     changes = changes_of(session, dataset, settings)
     difference = None if changes is None else DifferenceOut.of(changes)
@@ -44,17 +44,17 @@ def get_effect(
 
 @router.post("/admin/datasets/{dataset_id}/activate", status_code=204)
 def activate(
-    session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: DatasetId, wanted: ActivateIn
+    session: SessionDep, user: UserDep, settings: SettingsDep, dataset_id: DatasetId, wanted: ActivateIn
 ) -> None:
     """Brings this version into force. Where evaluations are concerned it answers 409 and says which, unless `yes`."""
-    dataset = service.get_version(session, dataset_id)
+    organizer, dataset = access.organized_version(session, user, dataset_id)
     service.activate(
-        session, dataset, settings=settings, actor=admin.actor, confirmed=wanted.yes, why=wanted.why
+        session, dataset, settings=settings, actor=organizer.actor, confirmed=wanted.yes, why=wanted.why
     )
 
 
 @router.delete("/admin/datasets/{dataset_id}")
-def drop(session: SessionDep, admin: AdminDep, settings: SettingsDep, dataset_id: DatasetId) -> DroppedOut:
+def drop(session: SessionDep, user: UserDep, settings: SettingsDep, dataset_id: DatasetId) -> DroppedOut:
     """Removes the files of a version that is not in force and that no evaluation ran on."""
-    dataset = service.get_version(session, dataset_id)
-    return DroppedOut(freed=service.drop(session, dataset, settings=settings, actor=admin.actor))
+    organizer, dataset = access.organized_version(session, user, dataset_id)
+    return DroppedOut(freed=service.drop(session, dataset, settings=settings, actor=organizer.actor))

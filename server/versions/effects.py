@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from contract.statuses import EvaluationStatus
 from server.challenges.models import Challenge
 from server.datasets.models import Dataset, DatasetState
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
 
 
@@ -59,7 +59,7 @@ def effect_of(session: Session, dataset: Dataset) -> Effect:
             Dataset.id, Dataset.state, Evaluation.status, func.count(), func.count().filter(Evaluation.spends)
         )
         .join(Evaluation, Evaluation.dataset_id == Dataset.id)
-        .where(Dataset.challenge_id == challenge.id)
+        .where(COUNTS, Dataset.challenge_id == challenge.id)
         .where(Dataset.phase == dataset.phase, Dataset.task == dataset.task)
         .group_by(Dataset.id, Evaluation.status)
     )

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from contract.texts import Name
+from server.agreements.service import get_agreement, present
 from server.amendments.frozen import opened_plans
 from server.amendments.service import amendments
 from server.amendments.views import amendment_out
@@ -18,11 +19,14 @@ from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
 from server.pages import WITH_SCRIPT, page
 from server.phases.commitments import committed_phases
+from server.questions import service as questions
 from server.queue.slots import standstill
 
 router = APIRouter(include_in_schema=False)
 health = APIRouter(tags=["health"])
 
+_NEWS = 50
+"""Announcements and answers that a challenge's page shows; the API has all of them."""
 _AMENDMENTS = 20
 """As many as a challenge's page shows."""
 _STATIC = Path(__file__).parent / "static"
@@ -53,6 +57,8 @@ def challenge_page(request: Request, session: SessionDep, settings: SettingsDep,
         slug=slug,
         spec=spec,
         released=challenge.released,
+        agreements=present(session, challenge.id),
+        news=questions.published(session, challenge, limit=_NEWS),
         at=at,
         plans=opened_plans(session, challenge, at=at),
         committed=committed_phases(session, challenge),
@@ -64,12 +70,20 @@ def challenge_page(request: Request, session: SessionDep, settings: SettingsDep,
     )
 
 
+@router.get("/challenges/{slug}/agreements/{digest}", response_class=HTMLResponse)
+def agreement_page(request: Request, session: SessionDep, slug: Name, digest: Name) -> HTMLResponse:
+    """A version of a document that people accept, as it is written."""
+    challenge = challenges.get_challenge(session, slug)
+    agreement = get_agreement(session, challenge, digest)
+    return page(request, "agreement.html", slug=slug, spec=challenge.spec, agreement=agreement)
+
+
 @router.head("/challenges/{slug}/leaderboards/{phase}")
 @router.get("/challenges/{slug}/leaderboards/{phase}", response_class=HTMLResponse)
 def leaderboard(request: Request, session: SessionDep, slug: Name, phase: Name) -> Response:
     """The leaderboards of a phase."""
     challenge = challenges.get_challenge(session, slug)
-    require_visible(challenge, phase, None)
+    require_visible(session, challenge, phase, None)
 
     def shown(board: Board) -> Response:
         return page(request, "leaderboard.html", board=board.out, spec=board.spec)

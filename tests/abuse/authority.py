@@ -2,13 +2,14 @@
 
 A new operation gets a row here, with what has to be sent so that its authority, and not its form, is what decides:
 
-- `OPERATIONS`: "METHOD /path": the class;
+- `OPERATIONS`: "METHOD /path": the class; docs/authority.md shows it, and `python -m tests.abuse.authority` writes it;
 - `PATHS`: what stands for {names} in paths, by name, where it is not the same for every operation;
 - `SENT`: what is sent along, as httpx takes it. A request has to be harmless or such as `World.restore` mends.
 """
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,8 @@ Json = dict[str, Any]
 LET_IN = "let in"
 """Whatever is answered, it is not for want of authority."""
 
+ROLES = ("observer", "organizer", "organizer's read-only token", "organizer elsewhere")
+"""People with a role in the challenge that operations name; the last one's is in another."""
 PEOPLE = (
     "other team",
     "no team",
@@ -25,6 +28,7 @@ PEOPLE = (
     "member",
     "captain",
     "API token",
+    *ROLES,
     "admin",
     "admin without scope",
 )
@@ -46,31 +50,44 @@ PUBLIC: Told = dict.fromkeys(IDENTITIES, LET_IN)
 ANY_TOKEN: Told = PUBLIC | NO_TOKEN
 SIGNED_IN: Told = ANY_TOKEN | dict.fromkeys(WORKERS, "worker_token")
 PUBLIC_OR_SIGNED_IN: Told = SIGNED_IN | {"nobody": LET_IN}
-SUBMIT: Told = SIGNED_IN | {"read-only token": "scope_missing"}
+READ_ONLY: Told = dict.fromkeys(("read-only token", "organizer's read-only token"), "scope_missing")
+SUBMIT: Told = SIGNED_IN | READ_ONLY
+OBSERVER: Told = (
+    SIGNED_IN
+    | dict.fromkeys(PEOPLE, "organizers_only")
+    | dict.fromkeys(("observer", "organizer", "organizer's read-only token", "admin"), LET_IN)
+)
+"""To look at what is hidden of a challenge."""
+SOME_OBSERVER: Told = OBSERVER | {"organizer elsewhere": LET_IN}
+"""Lists of everything that the asker may see: everybody with a role sees those of their own challenges."""
+ORGANIZER: Told = OBSERVER | {
+    "observer": "organizers_only",
+    "organizer's read-only token": "scope_missing",
+}
+"""To decide in a challenge."""
 ADMIN: Told = SIGNED_IN | dict.fromkeys(PEOPLE, "admins_only") | {"admin": LET_IN}
-ORGANIZER: Told = SIGNED_IN | dict.fromkeys(PEOPLE, "organizers_only") | {"admin": LET_IN}
 WORKER: Told = ANY_TOKEN | dict.fromkeys(PEOPLE, "not_a_worker")
 LEASE: Told = WORKER | {"another worker": "lease_lost"}
-OWN_TOKEN: Told = (SUBMIT | dict.fromkeys(PEOPLE, "unknown_token") | {"read-only token": "scope_missing"}) | {
+OWN_TOKEN: Told = (SUBMIT | dict.fromkeys(PEOPLE, "unknown_token") | READ_ONLY) | {
     "captain": LET_IN,
     "API token": LET_IN,
 }
 """A token of the captain's."""
 OWN_TEAM: Told = SIGNED_IN | dict.fromkeys(
-    ("no team", "ex-member", "admin", "admin without scope"), "no_team"
+    ("no team", "ex-member", *ROLES, "admin", "admin without scope"), "no_team"
 )
 """Whatever team the asker has in the challenge."""
 
 
 def team(missing: str) -> Told:
     """What is the team's: for others it does not exist, and `missing` says so; admins may see it."""
-    outside = ("other team", "no team", "ex-member", "admin without scope")
+    outside = ("other team", "no team", "ex-member", *ROLES, "admin without scope")
     return SIGNED_IN | dict.fromkeys(outside, missing)
 
 
 def team_submit(missing: str) -> Told:
     """The same for what changes something."""
-    return team(missing) | {"read-only token": "scope_missing"}
+    return team(missing) | READ_ONLY
 
 
 def captain(missing: str) -> Told:
@@ -99,6 +116,9 @@ OPERATIONS: dict[str, Told] = {
     "GET /challenges/{slug}": PUBLIC,
     "GET /challenges/{slug}/leaderboards/{phase}": PUBLIC_OR_SIGNED_IN,
     "GET /challenges/{slug}/leaderboards/{phase}.csv": PUBLIC_OR_SIGNED_IN,
+    "GET /challenges/{slug}/agreements": PUBLIC_OR_SIGNED_IN,
+    "GET /challenges/{slug}/agreements/{digest}": PUBLIC,
+    "GET /challenges/{slug}/questions": PUBLIC_OR_SIGNED_IN,
     "GET /challenges/{slug}/amendments": PUBLIC,
     "GET /challenges/{slug}/phases/{phase}/commitments": PUBLIC,
     "GET /receipts/key": PUBLIC,
@@ -109,6 +129,8 @@ OPERATIONS: dict[str, Told] = {
     "POST /challenges/{slug}/teams": SUBMIT,
     "GET /challenges/{slug}/teams/mine": OWN_TEAM,
     "POST /invitations/{code}/accept": SUBMIT,
+    "POST /challenges/{slug}/agreements/{digest}/accept": SUBMIT,
+    "POST /challenges/{slug}/questions": team_submit("unknown_team"),
     "GET /teams/{team_id}": team("unknown_team"),
     "GET /teams/{team_id}/invitations": team("unknown_team"),
     "POST /teams/{team_id}/invitations": captain("unknown_team"),
@@ -120,7 +142,9 @@ OPERATIONS: dict[str, Told] = {
     "GET /teams/{team_id}/images": team("unknown_team"),
     "DELETE /teams/{team_id}/images/{digest}": team_submit("unknown_team"),
     "GET /teams/{team_id}/storage": team("unknown_team"),
-    "POST /challenges/{slug}/uploads": team_submit("unknown_team"),
+    # Here the team is looked for first.
+    "POST /challenges/{slug}/uploads": team_submit("unknown_team")
+    | {"organizer's read-only token": "unknown_team"},
     "GET /uploads/{upload_id}": team("unknown_upload"),
     "HEAD /uploads/{upload_id}": team("unknown_upload"),
     "PATCH /uploads/{upload_id}": team_submit("unknown_upload"),
@@ -133,6 +157,52 @@ OPERATIONS: dict[str, Told] = {
     "GET /evaluations/{evaluation_id}/cases": team("unknown_evaluation"),
     "GET /evaluations/{evaluation_id}/cases/{case_id}": team("unknown_evaluation"),
     "POST /evaluations/{evaluation_id}/cancel": team_submit("unknown_evaluation"),
+    # Organizers and observers of a challenge, and admins
+    "GET /organize/{slug}/organizers": OBSERVER,
+    "PUT /organize/{slug}/organizers": ORGANIZER,
+    "DELETE /organize/{slug}/organizers/{user_id}": ORGANIZER,
+    "GET /organize/{slug}/check": OBSERVER,
+    "GET /organize/{slug}/reference-submissions": OBSERVER,
+    "POST /organize/{slug}/reference-submissions": ORGANIZER,
+    "GET /organize/{slug}/reevaluations": OBSERVER,
+    "POST /organize/{slug}/reevaluations": ORGANIZER,
+    "GET /organize/{slug}/reevaluations/{reevaluation_id}": OBSERVER,
+    "GET /organize/{slug}/reevaluations/{reevaluation_id}/preview": OBSERVER,
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/start": ORGANIZER,
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/catch-up": ORGANIZER,
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/cancel": ORGANIZER,
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/apply": ORGANIZER,
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/revert": ORGANIZER,
+    "GET /admin/teams": SOME_OBSERVER,
+    "PATCH /admin/teams/{team_id}": ORGANIZER,
+    "POST /admin/challenges": ORGANIZER,
+    "POST /admin/challenges/plan": ORGANIZER,
+    "GET /admin/challenges/{slug}/datasets": OBSERVER,
+    "GET /admin/datasets/{dataset_id}/effect": OBSERVER,
+    "POST /admin/datasets/{dataset_id}/activate": ORGANIZER,
+    "DELETE /admin/datasets/{dataset_id}": ORGANIZER,
+    "GET /admin/evaluations": SOME_OBSERVER,
+    "GET /admin/evaluations/{evaluation_id}": OBSERVER,
+    "GET /admin/evaluations/{evaluation_id}/cases": OBSERVER,
+    "GET /admin/evaluations/{evaluation_id}/cases/{case_id}": OBSERVER,
+    "GET /admin/evaluations/{evaluation_id}/receipt": OBSERVER,
+    "GET /admin/evaluations/{evaluation_id}/summary": OBSERVER,
+    "PUT /admin/evaluations/{evaluation_id}/priority": ORGANIZER,
+    "POST /admin/evaluations/{evaluation_id}/retry": ORGANIZER,
+    "POST /admin/evaluations/{evaluation_id}/excuse": ORGANIZER,
+    "GET /admin/queue": SOME_OBSERVER,
+    "GET /admin/errors": SOME_OBSERVER,
+    "GET /admin/events": SOME_OBSERVER,
+    "GET /organize/{slug}/agreements": OBSERVER,
+    "POST /organize/{slug}/agreements": ORGANIZER,
+    "POST /organize/{slug}/agreements/plan": ORGANIZER,
+    "GET /organize/{slug}/agreements/{digest}/acceptances": OBSERVER,
+    "GET /organize/{slug}/agreements/{digest}/acceptances.csv": OBSERVER,
+    "GET /organize/{slug}/questions": OBSERVER,
+    "POST /organize/{slug}/questions/{question_id}/answer": ORGANIZER,
+    "POST /organize/{slug}/questions/{question_id}/close": ORGANIZER,
+    "POST /organize/{slug}/announcements": ORGANIZER,
+    "GET /organize/{slug}/usage": OBSERVER,
     # Admins
     "GET /admin/users": ADMIN,
     "PATCH /admin/users/{user_id}": ADMIN,
@@ -140,36 +210,25 @@ OPERATIONS: dict[str, Told] = {
     "DELETE /admin/users/{user_id}/tokens": ADMIN,
     "POST /admin/users/{user_id}/close": ADMIN,
     "POST /admin/users/{user_id}/reopen": ADMIN,
-    "GET /admin/teams": ADMIN,
-    "PATCH /admin/teams/{team_id}": ADMIN,
     "GET /admin/workers": ADMIN,
     "POST /admin/workers": ADMIN,
     "DELETE /admin/workers/{worker_id}": ADMIN,
     "GET /admin/workers/{worker_id}/reads": ADMIN,
     "GET /admin/workers/{worker_id}/answered": ADMIN,
-    "POST /admin/challenges": ADMIN,
-    "POST /admin/challenges/plan": ADMIN,
-    "GET /admin/challenges/{slug}/datasets": ADMIN,
-    "GET /admin/datasets/{dataset_id}/effect": ADMIN,
-    "POST /admin/datasets/{dataset_id}/activate": ADMIN,
-    "DELETE /admin/datasets/{dataset_id}": ADMIN,
-    "GET /admin/evaluations": ADMIN,
-    "GET /admin/evaluations/{evaluation_id}": ADMIN,
-    "GET /admin/evaluations/{evaluation_id}/cases": ADMIN,
-    "GET /admin/evaluations/{evaluation_id}/receipt": ADMIN,
-    "GET /admin/evaluations/{evaluation_id}/summary": ADMIN,
-    "PUT /admin/evaluations/{evaluation_id}/priority": ADMIN,
-    "POST /admin/evaluations/{evaluation_id}/retry": ADMIN,
-    "POST /admin/evaluations/{evaluation_id}/excuse": ADMIN,
-    "GET /admin/evaluations/{evaluation_id}/cases/{case_id}": ADMIN,
-    "GET /admin/queue": ADMIN,
-    "GET /admin/errors": ADMIN,
-    "GET /admin/events": ADMIN,
     "GET /admin/slots": ADMIN,
     # Organizers
-    "POST /organize/{slug}/phases/{phase}/dates/plan": ORGANIZER,
+    "POST /organize/{slug}/teams/{team_id}/decisions/plan": OBSERVER,
+    "POST /organize/{slug}/teams/{team_id}/decisions": ORGANIZER,
+    "GET /organize/{slug}/teams/{team_id}/attempts": OBSERVER,
+    "POST /organize/{slug}/teams/{team_id}/grants/plan": OBSERVER,
+    "POST /organize/{slug}/teams/{team_id}/grants": ORGANIZER,
+    "POST /organize/{slug}/evaluations/{evaluation_id}/void/plan": OBSERVER,
+    "POST /organize/{slug}/evaluations/{evaluation_id}/void": ORGANIZER,
+    "POST /organize/{slug}/evaluations/{evaluation_id}/unvoid/plan": OBSERVER,
+    "POST /organize/{slug}/evaluations/{evaluation_id}/unvoid": ORGANIZER,
+    "POST /organize/{slug}/phases/{phase}/dates/plan": OBSERVER,
     "POST /organize/{slug}/phases/{phase}/dates": ORGANIZER,
-    "GET /organize/{slug}/phases/{phase}/release": ORGANIZER,
+    "GET /organize/{slug}/phases/{phase}/release": OBSERVER,
     "POST /organize/{slug}/phases/{phase}/release": ORGANIZER,
     "POST /organize/{slug}/phases/{phase}/unrelease": ORGANIZER,
     "POST /organize/{slug}/phases/{phase}/label-commitments": ORGANIZER,
@@ -187,7 +246,7 @@ OPERATIONS: dict[str, Told] = {
 
 STATUS = (
     dict.fromkeys([*NO_TOKEN.values(), "worker_token", "not_a_worker"], 401)
-    | dict.fromkeys(["scope_missing", "captain_only", "admins_only", "organizers_only"], 403)
+    | dict.fromkeys(["scope_missing", "captain_only", "organizers_only", "admins_only"], 403)
     | dict.fromkeys(["unknown_team", "unknown_upload", "unknown_submission", "unknown_evaluation"], 404)
     | {"unknown_token": 404, "no_team": 404, "lease_lost": 409}
 )
@@ -198,7 +257,14 @@ _PASSWORD = "a password of these tests"
 _FILE: Callable[[Json], Json] = lambda known: {"json": {"file": json.dumps(known["spec"])}}  # noqa: E731
 _CLAIM: Callable[[Json], Json] = lambda known: {"params": {"claim_no": known["claim_no"]}}  # noqa: E731
 _TEAM: Callable[[Json], Json] = lambda known: {"params": {"team": known["team_id"]}}  # noqa: E731
+_GRANT: Json = {
+    "json": {"why": "matrix", "valid": 0, "phase": "validation", "task": "task5", "track": "open"}
+}
+_ACTS = ("void/plan", "void", "unvoid/plan", "unvoid")
+_WHY: Json = {"json": {"why": "matrix"}}
 _SLOT = {"name": "matrix", "cpus": 1, "memory": 1}
+
+_AGREEMENT = {"json": {"title": "Rules", "text": "Play fair."}}
 
 SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /accounts": {
@@ -228,6 +294,17 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
         },
         "headers": {"Idempotency-Key": "matrix"},
     },
+    "POST /challenges/{slug}/questions": lambda known: {
+        "json": {"team": known["team_id"], "text": "Is this a question?"}
+    },
+    "POST /organize/{slug}/agreements": _AGREEMENT,
+    "POST /organize/{slug}/agreements/plan": _AGREEMENT,
+    "POST /organize/{slug}/questions/{question_id}/answer": {"json": {"answer": "Yes."}},
+    "POST /organize/{slug}/questions/{question_id}/close": {"json": {"why": "Twice."}},
+    "POST /organize/{slug}/announcements": {"json": {"text": "Something."}},
+    "PUT /organize/{slug}/organizers": lambda known: {
+        "json": {"email": known["watcher_email"], "role": "observer", "yes": True}
+    },
     "PATCH /admin/users/{user_id}": {"json": {"is_admin": False}},
     "PATCH /admin/teams/{team_id}": {"json": {}},
     "POST /admin/workers": lambda _: {"json": {"name": f"matrix-{uuid4().hex}"}},
@@ -239,6 +316,16 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /organize/{slug}/phases/{phase}/unrelease": {"json": {}},
     "POST /admin/datasets/{dataset_id}/activate": {"json": {"yes": False}},
     "PUT /admin/evaluations/{evaluation_id}/priority": {"json": {"priority": 0}},
+    "POST /organize/{slug}/reference-submissions": {"json": {}},
+    "POST /organize/{slug}/reevaluations": {"json": {"mode": "rescore", "why": "matrix"}},
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/cancel": {"json": {"why": "matrix"}},
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/apply": {"json": {"digest": "sha256:" + "0" * 64}},
+    "POST /organize/{slug}/reevaluations/{reevaluation_id}/revert": {"json": {"why": "matrix"}},
+    "POST /organize/{slug}/teams/{team_id}/decisions/plan": {"json": {"why": "matrix", "decision": "show"}},
+    "POST /organize/{slug}/teams/{team_id}/decisions": {"json": {"why": "matrix", "decision": "show"}},
+    "POST /organize/{slug}/teams/{team_id}/grants/plan": _GRANT,
+    "POST /organize/{slug}/teams/{team_id}/grants": _GRANT,
+    **{f"POST /organize/{{slug}}/evaluations/{{evaluation_id}}/{act}": _WHY for act in _ACTS},
     "POST /worker/leases": {"json": _SLOT},
     "POST /worker/heartbeat": lambda known: {
         "json": {"leases": [{"case_run": str(known["case_run"]), "claim_no": known["claim_no"]}]}
@@ -254,6 +341,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
 }
 
 PATHS: dict[str, Json] = {
+    "DELETE /organize/{slug}/organizers/{user_id}": {"user_id": "watcher_id"},
     "GET /admin/evaluations/{evaluation_id}/receipt": {"evaluation_id": "ended"},
     "POST /admin/evaluations/{evaluation_id}/retry": {"evaluation_id": "ended"},
     "POST /admin/evaluations/{evaluation_id}/excuse": {"evaluation_id": "ended"},
@@ -262,3 +350,43 @@ PATHS: dict[str, Json] = {
     "PUT /admin/evaluations/{evaluation_id}/priority": {"evaluation_id": "ended"},
     "POST /evaluations/{evaluation_id}/cancel": {"evaluation_id": "ended"},
 }
+
+
+DOCUMENTED = {
+    "nobody": "nobody",
+    "other team": "another team",
+    "member": "member",
+    "captain": "captain",
+    "observer": "observer",
+    "organizer": "organizer",
+    "organizer elsewhere": "organizer elsewhere",
+    "admin": "admin",
+    "worker": "run worker",
+}
+"""The columns of docs/authority.md; the other identities differ by their token or their past."""
+
+
+def documented() -> str:
+    """The table of docs/authority.md: what each operation answers to whom."""
+    lines = [f"| | {' | '.join(DOCUMENTED.values())} |", "|---" * (len(DOCUMENTED) + 1) + "|"]
+    for operation, told in OPERATIONS.items():
+        cells = ("yes" if told[who] == LET_IN else str(STATUS[told[who]]) for who in DOCUMENTED)
+        lines.append(f"| `{operation}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+PAGE = Path(__file__).parents[2] / "docs/authority.md"
+BEGINS, ENDS = (
+    "<!-- authority: from tests/abuse/authority.py, kept true by tests/abuse/test_authority.py -->",
+    "<!-- end of authority -->",
+)
+
+
+def page() -> str:
+    """The page with the table as it has to be."""
+    before, _, rest = PAGE.read_text().partition(BEGINS)
+    return f"{before}{BEGINS}\n\n{documented()}\n\n{ENDS}{rest.partition(ENDS)[2]}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -141,6 +141,28 @@ _CERTAINTY = {
     "warnings": [{"kind": EVIL, "board": EVIL, "metrics": [EVIL], "teams": [EVIL], "sentence": EVIL}],
     "notes": [EVIL],
 }
+_AGREEMENT = {
+    "document": EVIL,
+    "number": 1,
+    "digest": "sha256:" + "0" * 64,
+    "title": EVIL,
+    "before": EVIL,
+    "again": True,
+    "created_at": WHEN,
+    "accepted_at": None,
+}
+_QUESTION = {
+    "id": ID,
+    "status": EVIL,
+    "own": True,
+    "task": EVIL,
+    "submission": ID,
+    "text": EVIL,
+    "published": f"{EVIL} too",
+    "answer": EVIL,
+    "asked_at": WHEN,
+    "answered_at": WHEN,
+}
 _ANSWERS: dict[str, Any] = {
     "GET /me": _ACCOUNT | {"scopes": [EVIL]},
     "POST /accounts": _ACCOUNT,
@@ -164,6 +186,10 @@ _ANSWERS: dict[str, Any] = {
     "GET /submissions/.*": _SUBMISSION,
     "POST /evaluations/.*": _EVALUATION,
     "GET /evaluations/.*": [_CASE],
+    "GET /challenges/[^/]+/agreements": [_AGREEMENT],
+    "POST /challenges/[^/]+/agreements/.*": _AGREEMENT,
+    "POST /challenges/[^/]+/questions": _QUESTION | {"id": EVIL},
+    "GET /challenges/[^/]+/questions": [_QUESTION],
     "GET /challenges/[^/]+/quota": [
         {"task": EVIL, "track": EVIL, "phase": ID, "valid": 2, "spent": 1, "reserved": 0, "left": 1}
     ],

@@ -1,6 +1,7 @@
 """Everybody tries everything: each operation of the API by each kind of asker, against the table of who may do what."""
 
 import base64
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,21 +13,39 @@ import pytest
 from sqlalchemy import delete, func, update
 
 from contract.accounts import Scope
+from contract.organizers import Role
 from contract.statuses import UploadStatus
 from evaluator.spec import Challenge
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.tokens import issue
+from server.challenges.service import apply
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.models import CaseRun, Evaluation
+from server.organizers.models import ChallengeRole
 from server.teams.models import Membership
 from server.uploads.models import Upload
-from tests.abuse.authority import IDENTITIES, LET_IN, OPERATIONS, PATHS, SENT, STATUS, Json
+from tests.abuse.authority import IDENTITIES, LET_IN, OPERATIONS, PAGE, PATHS, SENT, STATUS, Json, page
 from tests.server.conftest import Clients, Person, Tus
 from tests.server.lab import Entrant, Lab
 
 _METHODS = ("get", "head", "options", "post", "put", "patch", "delete")
 _API = "/api/v1"
-_ALL = [Scope.READ, Scope.SUBMIT]
+_ALL = [Scope.READ, Scope.SUBMIT, Scope.ORGANIZE]
+
+
+_NAMES = {
+    "member": "Member",
+    "spare": "Spare",
+    "ex-member": "Former",
+    "no team": "Nobody s",
+    "other team": "Stranger",
+    "observer": "Observer",
+    "watcher": "Watcher",
+    "organizer": "Decider",
+    "organizer elsewhere": "Other Decider",
+    "admin": "Root",
+}
+"""Who there is beside the captain, and the person's name."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +72,7 @@ class World:
         return self.http.request(method, f"{prefix}{path}", headers=headers, **arguments)
 
     def restore(self) -> None:
-        """The team as it was, tokens that were revoked by their owners, and the worker's lease."""
+        """The team as it was, roles, tokens that were revoked by their owners, and the worker's lease."""
         team, challenge = UUID(self.known["team_id"]), self.known["challenge_id"]
         with unit_of_work(self.sessions) as session:
             session.execute(delete(Membership).where(Membership.team_id == team))
@@ -66,6 +85,8 @@ class World:
                         is_captain=name == "captain",
                     )
                 )
+            session.execute(delete(ChallengeRole).where(ChallengeRole.user_id.in_(self.accounts.values())))
+            session.add_all(_roles(self.accounts, challenge, self.known["elsewhere"]))
             theirs = ApiToken.user_id.in_(self.accounts.values()), ApiToken.name != "revoked"
             session.execute(update(ApiToken).where(*theirs).values(revoked_at=None))
             session.execute(update(Account).values(closed_at=None, closed_why=None))
@@ -87,20 +108,13 @@ def world(
     lab: Lab, team: Entrant, person: Callable[..., Person], clients: Clients, fomo26: Challenge
 ) -> Iterator[World]:
     lab.dataset("task5", cases=2, phase="sanity")
-    people = {name: person(name) for name in ("Member", "Spare", "Former", "Nobody s", "Stranger", "Admin")}
+    people = {name: person(name) for name in _NAMES.values()}
+    with unit_of_work(lab.sessions) as session:
+        other_spec = fomo26.model_copy(update={"challenge": f"{lab.slug}-2"})
+        elsewhere, _ = apply(session, other_spec, actor="tests")
     lab.entrant(people["Stranger"].http, "The Others")
     captain = UUID(team.http.get("/me").json()["id"])
-    accounts = {"captain": captain} | {
-        role: UUID(people[name].id)
-        for role, name in (
-            ("member", "Member"),
-            ("spare", "Spare"),
-            ("ex-member", "Former"),
-            ("no team", "Nobody s"),
-            ("other team", "Stranger"),
-            ("admin", "Admin"),
-        )
-    }
+    accounts = {"captain": captain} | {who: UUID(people[name].id) for who, name in _NAMES.items()}
     submitted = team.post("task5", phase="sanity").json()
     worker, other = lab.worker(), lab.worker()
     lease = worker.take()
@@ -121,7 +135,11 @@ def world(
             "challenge_id": run.evaluation.challenge_id,
             "dataset_id": run.evaluation.dataset_id,
             "team_id": team.team,
+            "elsewhere": elsewhere.id,
+            "elsewhere_slug": elsewhere.slug,
             "user_id": accounts["spare"],
+            "watcher_id": accounts["watcher"],
+            "watcher_email": people["Watcher"].email,
             "submission_id": submitted["id"],
             "evaluation_id": submitted["evaluations"][0]["id"],
             "ended": ended,
@@ -134,13 +152,28 @@ def world(
             "name": "matrix",
             "code": "no-such-code",
             "session_id": uuid4(),
+            "question_id": uuid4(),
             "invitation_id": uuid4(),
+            "reevaluation_id": uuid4(),
             "spec": fomo26.model_copy(update={"challenge": lab.slug}).model_dump(mode="json"),
             "metadata": _metadata(sha256="0" * 64, team=team.team),
             **ids,
         }
     with httpx.Client(base_url=str(team.http.base_url).removesuffix(f"{_API}/"), timeout=60) as http:
         yield World(http, tokens, accounts, known, lab.sessions)
+
+
+def _roles(accounts: dict[str, UUID], challenge: UUID, elsewhere: UUID) -> list[ChallengeRole]:
+    """Who has which role where."""
+    return [
+        ChallengeRole(challenge_id=where, user_id=accounts[who], role=role, named_by="tests")
+        for who, where, role in (
+            ("organizer", challenge, Role.ORGANIZER),
+            ("observer", challenge, Role.OBSERVER),
+            ("watcher", challenge, Role.OBSERVER),
+            ("organizer elsewhere", elsewhere, Role.ORGANIZER),
+        )
+    ]
 
 
 def _tokens(lab: Lab, accounts: dict[str, UUID]) -> tuple[dict[str, str | None], Json]:
@@ -156,8 +189,11 @@ def _tokens(lab: Lab, accounts: dict[str, UUID]) -> tuple[dict[str, str | None],
 
         for identity in ("other team", "no team", "ex-member", "member", "captain"):
             made(identity, accounts[identity], _ALL)
+        for identity in ("observer", "organizer", "organizer elsewhere"):
+            made(identity, accounts[identity], _ALL)
+        made("organizer's read-only token", accounts["organizer"], [Scope.READ], TokenKind.API)
         made("read-only token", captain, [Scope.READ], TokenKind.API)
-        made("API token", captain, _ALL, TokenKind.API)
+        made("API token", captain, [Scope.READ, Scope.SUBMIT], TokenKind.API)
         made("admin", accounts["admin"], [*_ALL, Scope.ADMIN])
         made("admin without scope", accounts["admin"], _ALL)
         made("revoked", captain, _ALL)
@@ -194,12 +230,16 @@ def described(http: httpx.Client) -> set[str]:
 
 
 def test_every_operation_stands_in_the_table(served: tuple[str, SessionFactory]) -> None:
-    with httpx.Client(base_url=served[0]) as http:
+    with httpx.Client(base_url=served[0], timeout=60) as http:
         found = described(http)
     assert found - set(OPERATIONS) == set(), "add them to tests/abuse/authority.py: who may do this?"
     assert set(OPERATIONS) - found == set(), "they are gone: take them out of tests/abuse/authority.py"
     assert {*SENT, *PATHS} <= set(OPERATIONS)
     assert {identity for told in OPERATIONS.values() for identity in told} == set(IDENTITIES)
+
+
+def test_the_documentation_has_the_table() -> None:
+    assert PAGE.read_text() == page(), "python -m tests.abuse.authority writes it"
 
 
 def test_everybody_may_do_what_the_table_says_and_nothing_else(world: World) -> None:
@@ -228,17 +268,50 @@ def _told(answer: httpx.Response) -> str:
     return code if code in (*STATUS, "invalid_request", "invalid_value") else LET_IN
 
 
-def test_what_is_others_and_what_is_not_there_look_the_same(world: World) -> None:
-    ids = ("team_id", "upload_id", "submission_id", "evaluation_id")
-    ours = [name for name, told in OPERATIONS.items() if told["other team"].startswith("unknown_")]
-    assert len(ours) > 15
+def test_the_name_of_one_s_own_challenge_leads_to_nothing_of_another(world: World) -> None:
+    things = ("team_id", "evaluation_id", "dataset_id", "submission_id", "user_id", "reevaluation_id")
+    tried = [
+        operation
+        for operation, told in OPERATIONS.items()
+        if told["organizer elsewhere"] == "organizers_only"
+        and "{slug}" in operation
+        and any(f"{{{thing}}}" in operation for thing in things)
+    ]
+    assert len(tried) > 10
+    own = {"slug": world.known["elsewhere_slug"]}
+    world.restore()
     different = {}
-    for operation in ours:
+    for operation in tried:
+        others = world.ask(operation, "organizer elsewhere", **own)
+        absent = {thing: str(uuid4()) for thing in things}
+        nothing = world.ask(operation, "organizer elsewhere", **own, **absent)
+        said = [_without_ids(answer.text) for answer in (others, nothing)]
+        if (others.status_code, nothing.status_code) != (404, 404) or said[0] != said[1]:
+            different[operation] = (others.text, nothing.text)
+    assert different == {}
+
+
+def _without_ids(text: str) -> str:
+    """An answer without the ids that it repeats of what was asked for."""
+    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "an id", text)
+
+
+def test_what_is_others_and_what_is_not_there_look_the_same(world: World) -> None:
+    ids = ("team_id", "upload_id", "submission_id", "evaluation_id", "dataset_id")
+    ours = [
+        (name, who)
+        for name, told in OPERATIONS.items()
+        for who in ("other team", "organizer elsewhere")
+        if told[who].startswith("unknown_") or told[who] == "organizers_only"
+    ]
+    assert len(ours) > 60
+    different = {}
+    for operation, who in ours:
         absent = dict.fromkeys(ids, str(uuid4())) | {"token_id": str(uuid4())}
         absent["metadata"] = _metadata(sha256="0" * 64, team=absent["team_id"])
         world.restore()
-        others = world.ask(operation, "other team")
-        nothing = world.ask(operation, "other team", **absent)
+        others = world.ask(operation, who)
+        nothing = world.ask(operation, who, **absent)
         if (others.status_code, others.content) != (nothing.status_code, nothing.content):
-            different[operation] = (others.text, nothing.text)
+            different[operation, who] = (others.text, nothing.text)
     assert different == {}

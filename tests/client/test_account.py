@@ -133,6 +133,9 @@ def test_tokens_are_made_listed_and_revoked(cli: Cli, server: Server, participan
     assert refused.value.code == "token_revoked"
     assert "ci" not in cli("token", "list").output
     assert cli("token", "revoke", "nonsense").exit_code == 2
+    assert cli("token", "create", "decides", "--scope", "organize", input=given).exit_code == 0
+    assert "  decides  (organize, read)" in cli("token", "list").output
+    assert "exclude each other" in cli("token", "create", "x", "--read-only", "--scope", "admin").output
 
 
 def test_one_logs_out_everywhere_and_closes_the_account(cli: Cli, server: Server, config: Path) -> None:

@@ -184,7 +184,7 @@ def person(sessions: SessionFactory, clients: Clients) -> Callable[..., Person]:
             account = Account(email=email, name=name, password_hash=_password_hash())
             session.add(account)
             session.flush()
-            scopes = [Scope.READ, Scope.SUBMIT]
+            scopes = [Scope.READ, Scope.SUBMIT, Scope.ORGANIZE]
             token, _ = issue(session, TokenKind.SESSION, name="log-in", user_id=account.id, scopes=scopes)
         return Person(http=clients(token), id=str(account.id), email=email, token=token)
 

@@ -36,7 +36,7 @@ def test_a_person_registers_logs_in_and_is_told_who_they_are(
     assert opened.status_code == 201
     me = clients(opened.json()["token"]).get("/me").json()
     assert (me["id"], me["name"], me["email"]) == (account.json()["id"], "Ada Lovelace", email)
-    assert (me["is_admin"], me["scopes"]) == (False, ["read", "submit"])
+    assert (me["is_admin"], me["scopes"]) == (False, ["organize", "read", "submit"])
     with sessions() as session:  # secrets are stored as hashes only
         row = session.scalars(select(Account).where(Account.email == email)).one()
         hashes = session.scalars(select(ApiToken.hash).where(ApiToken.user_id == row.id)).all()
@@ -68,7 +68,7 @@ def test_a_bad_registration_names_its_field(nobody: httpx.Client, wrong: dict[st
 
 
 def test_the_setup_token_makes_one_admin_only(admin: Person, nobody: httpx.Client) -> None:
-    assert admin.http.get("/me").json()["scopes"] == ["admin", "read", "submit"]
+    assert admin.http.get("/me").json()["scopes"] == ["admin", "organize", "read", "submit"]
     body = {"email": f"{uuid4().hex}@example.org", "name": "Eve", "password": "long enough"}
     assert _code(nobody.post("/accounts", json={**body, "setup_token": SETUP_TOKEN}), 403) == "setup_done"
     assert _code(nobody.post("/accounts", json={**body, "setup_token": "guess"}), 403) == "wrong_setup_token"

@@ -71,6 +71,25 @@ def test_an_errored_evaluation_is_retried_by_the_beginning_of_its_id(
     assert "running, not errored" in again.output
 
 
+def test_an_evaluation_is_meant_by_the_beginning_of_its_id(
+    admin: Admin,  # noqa: F811
+    lab: Lab,
+    team: Entrant,
+    half: Half,  # noqa: F811
+) -> None:
+    waiting, errored = team.submit(), half[0]
+    for prefix in ("zz", "", "%", "01", waiting):
+        refused = admin("retry", prefix)
+        assert refused.exit_code == 1, prefix
+        assert "proctor-admin errors" in refused.output, prefix
+    assert "queued, not errored" in admin("retry", waiting).output
+    end(lab, waiting)
+    common = next(waiting[:n] for n in range(36, 0, -1) if errored.startswith(waiting[:n]))
+    assert "Give more of it" in admin("retry", common).output
+    assert team.evaluation(errored)["status"] == "errored"
+    assert admin("retry", errored, errored[:-1].upper()).output == f"{errored}: 3 cases run again\n"
+
+
 def test_all_errored_ones_are_retried_only_with_yes(
     admin: Admin,  # noqa: F811
     lab: Lab,

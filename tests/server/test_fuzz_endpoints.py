@@ -197,7 +197,7 @@ def identities(
         )
         session.add(account)
         session.flush()
-        scopes = [Scope.READ, Scope.SUBMIT, Scope.ADMIN]
+        scopes = list(Scope)
         token, _ = issue(session, TokenKind.SESSION, name="log-in", user_id=account.id, scopes=scopes)
     return {
         "nobody": clients(None),

@@ -13,12 +13,10 @@ from evaluator.spec import Challenge
 from evaluator.verdicts import PlatformFault
 from server.challenges.service import apply
 from server.database import unit_of_work
-from server.errors import Conflict, NotFound
 from server.evaluations import faults
 from server.evaluations.models import Evaluation
 from server.events import Event
 from server.submissions.quota import quota_of
-from server.submissions.retry import errored_like, retry
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, FakeWorker, Lab
 from tests.server.test_faults import BROKEN
@@ -225,20 +223,3 @@ def test_nothing_of_a_fault_reaches_a_participant(
         assert secret not in seen
     assert "told" not in seen, "nobody is told; they see it where they look"
     assert "list of errors" in seen
-
-
-def test_an_evaluation_is_meant_by_the_beginning_of_its_id(
-    lab: Lab, team: Entrant, half: tuple[str, FakeWorker]
-) -> None:
-    waiting, errored = team.submit(), half[0]
-    with unit_of_work(lab.sessions) as session:
-        assert errored_like(session, [errored, errored[:-1].upper()]) == [UUID(errored)] * 2
-        for prefix, problem in (("zz", NotFound), ("", NotFound), ("%", NotFound), (waiting, Conflict)):
-            with pytest.raises(problem, match="proctor-admin errors"):
-                errored_like(session, [prefix])
-    end(lab, waiting)
-    common = next(waiting[:n] for n in range(36, 0, -1) if errored.startswith(waiting[:n]))
-    with unit_of_work(lab.sessions) as session:
-        with pytest.raises(Conflict, match="Give more of it"):
-            errored_like(session, [common])
-        retry(session, UUID(waiting), actor="tests", settings=lab.settings)

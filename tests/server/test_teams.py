@@ -153,7 +153,7 @@ def test_an_admin_decides_about_eligibility(
     admin: Person, captain: Person, team_id: str, sessions: SessionFactory
 ) -> None:
     body = {"eligible": False, "disclaimer": "member of the organizing institute", "baseline": True}
-    assert _code(captain.http.patch(f"/admin/teams/{team_id}", json=body), 403) == "admins_only"
+    assert _code(captain.http.patch(f"/admin/teams/{team_id}", json=body), 403) == "organizers_only"
     changed = admin.http.patch(f"/admin/teams/{team_id}", json=body).json()
     assert (changed["eligible"], changed["disclaimer"], changed["is_baseline"]) == (
         False,

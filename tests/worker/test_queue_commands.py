@@ -12,6 +12,7 @@ from server.database import unit_of_work
 from server.evaluations.models import Evaluation
 from server.events import Event
 from server.queue.slots import slot_states
+from server.queue.views import waiting_out
 from server.queue.waiting import Which, waiting
 from tests.server.simulation import Queue
 from tests.worker.queues import Admin
@@ -71,7 +72,8 @@ def test_what_is_to_be_copied_is_never_cut(queue: Queue, admin: Admin, columns: 
     queue.run(2, until=lambda: len(queue.held) == 1)
     (found,) = priorities(queue)
     with unit_of_work(queue.sessions) as session:
-        for table in (queue_table(waiting(session, Which())), slots_table(slot_states(session))):
+        rows = [waiting_out(state) for state in waiting(session, Which())]
+        for table in (queue_table(rows), slots_table(slot_states(session))):
             screen = Console(width=columns, file=io.StringIO())
             screen.print(table)
             assert found in screen.file.getvalue()  # type: ignore[attr-defined]

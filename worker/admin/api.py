@@ -6,6 +6,7 @@ Both take the same way through the application, so that a command can do nothing
 import asyncio
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,16 @@ import httpx
 from fastapi import FastAPI
 
 from contract.accounts import Scope
+from contract.admin import Item, Page
 from contract.ids import TokenId, UserId
+from contract.problems import ErrorCode
 from server.accounts import deps
 from server.accounts.known import Person
 from server.accounts.principals import OPERATOR, Operator
+from server.admin.pages import MOST, gathered
 from server.app import API, create_app
-from worker.admin.context import fail, settings_of
+from server.settings import Settings
+from worker.admin.context import database_away, fail, settings_of
 
 _PATIENCE = 600.0  # seconds: a preview of a large board takes its time
 _NOBODY = UUID(int=0)
@@ -67,6 +72,15 @@ class Api:
         """DELETE."""
         return self._asked("DELETE", path, query, None)
 
+    def listed(self, path: str, kind: type[Item], most: int = sys.maxsize, **query: Any) -> Page[Item]:
+        """The first `most` items of a list that comes in pages, as one page."""
+
+        def ask(after: UUID | None, wanted: int) -> Page[Item]:
+            answer = self.get(path, after=after, limit=min(wanted, MOST), **query)
+            return Page(items=[kind.model_validate(item) for item in answer["items"]], next=answer["next"])
+
+        return gathered(ask, most)
+
     def text(self, path: str, **query: Any) -> str:
         """The text that a path answers, such as CSV."""
         return self._sent("GET", path, query, None).text
@@ -102,11 +116,16 @@ def api(*, server: str | None, data: Path | None) -> Iterator[Api]:
 
     What is refused and not caught ends the command with its sentence.
     """
-    with _remote(server) if server else _local(data) as http:
+    settings = None if server else settings_of(data)
+    with _remote(server or "") if settings is None else _local(settings) as http:
         try:
             yield Api(http)
         except Refused as refused:
+            if settings is not None and refused.code == ErrorCode.DATABASE_AWAY:
+                fail(database_away(settings))
             fail(str(refused))
+        except httpx.InvalidURL as error:
+            fail(f"A name that was given cannot be part of an address: {error}")
         except httpx.HTTPError as error:
             fail(f"{server or 'The installation'} does not answer: {error or type(error).__name__}")
 
@@ -114,14 +133,17 @@ def api(*, server: str | None, data: Path | None) -> Iterator[Api]:
 def _remote(server: str) -> httpx.Client:
     token = os.environ.get("PROCTOR_TOKEN")
     if not token:
-        fail("Set PROCTOR_TOKEN to a token of yours on that server; 'proctor token' makes one.")
+        fail(
+            "Set PROCTOR_TOKEN to a token of yours on that server: 'proctor token create NAME --scope organize' makes "
+            "one."
+        )
     headers = {"Authorization": f"Bearer {token}"}
     return httpx.Client(base_url=server.rstrip("/").removesuffix(API), headers=headers, timeout=_PATIENCE)
 
 
 @contextmanager
-def _local(data: Path | None) -> Iterator[httpx.Client]:
-    app = create_app(settings_of(data))
+def _local(settings: Settings) -> Iterator[httpx.Client]:
+    app = create_app(settings)
     operator, token = _operator(), secrets.token_urlsafe()
     for asked in (deps.get_user, deps.get_asker, deps.get_admin, deps.get_viewer):
         app.dependency_overrides[asked] = lambda: operator

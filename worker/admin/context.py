@@ -58,12 +58,17 @@ def work(settings: Settings) -> Iterator[Session]:
     except Problem as problem:
         fail(problem.detail)
     except OperationalError:
-        fail(
-            f"The database of this installation does not answer: {make_url(settings.database_url).render_as_string()}\n"
-            "Start the installation ('proctor-admin up', with its --data), or name another with --data or DATABASE_URL."
-        )
+        fail(database_away(settings))
     finally:
         sessions.kw["bind"].dispose()
+
+
+def database_away(settings: Settings) -> str:
+    """What to do where an installation's database does not answer."""
+    return (
+        f"The database of this installation does not answer: {make_url(settings.database_url).render_as_string()}\n"
+        "Start the installation ('proctor-admin up', with its --data), or name another with --data or DATABASE_URL."
+    )
 
 
 def fail(message: str) -> NoReturn:

@@ -1,20 +1,23 @@
 """`proctor-admin datasets`, `activate-dataset` and `drop-dataset`: the versions of the cases and which is in force."""
 
+from dataclasses import dataclass
 from datetime import UTC
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
-from contract.datasets import DatasetOut
+from contract.datasets import DatasetOut, EffectOut
 from evaluator.terminal import say
 from server.challenges.service import get_challenge
 from server.datasets.current import changes_of
+from server.datasets.difference import Difference
 from server.datasets.models import Dataset
 from server.versions import effects
 from server.versions import service as versions
-from server.versions.views import dataset_out
+from worker.admin.api import Api, api
 from worker.admin.context import ACTOR, fail, make_sure, reason_of, settings_of, work
-from worker.admin.options import Data, Reason
+from worker.admin.options import Data, Reason, Server
 from worker.admin.tables import Listing, counted, show, show_json
 
 app = typer.Typer()
@@ -22,7 +25,38 @@ Challenge = Annotated[str | None, typer.Option(help="Only of this challenge.")]
 Phase = Annotated[str | None, typer.Option(help="Only of this phase.")]
 Task = Annotated[str | None, typer.Option(help="Only of this task.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-_SHORT = slice(7, 19)
+_SHORT, _DIGITS = slice(7, 19), slice(7, None)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which version of another server is meant."""
+
+    digest: str
+    challenge: str
+    phase: str | None
+    task: str | None
+
+    def found(self, there: Api) -> DatasetOut:
+        """The one version whose digest begins so."""
+        rows = _versions(there, self.challenge, self.phase, self.task)
+        digits = self.digest.strip().lower().removeprefix("sha256:")
+        found = [row for row in rows if digits and row.digest[_DIGITS].startswith(digits)]
+        if len(found) != 1:
+            listed = ", ".join(f"{_name(row)} ({row.state})" for row in found) or "none"
+            fail(f"One version has to begin with {self.digest!r}; there begin so: {listed}.")
+        return found[0]
+
+
+def _wanted(digest: str | None, challenge: str | None, phase: str | None, task: str | None) -> _Wanted:
+    if digest is None or challenge is None:
+        fail("On another server say one version by the beginning of its digest, and its --challenge.")
+    return _Wanted(digest, challenge, phase, task)
+
+
+def _versions(here: Api, challenge: str, phase: str | None, task: str | None) -> list[DatasetOut]:
+    answer = here.get(f"/admin/challenges/{quote(challenge, safe='')}/datasets", phase=phase, task=task)
+    return [DatasetOut.model_validate(row) for row in answer]
 
 
 @app.command("datasets")
@@ -33,15 +67,12 @@ def show_datasets(
     as_json: Annotated[
         bool, typer.Option("--json", help="As GET /admin/challenges/{slug}/datasets answers.")
     ] = False,
+    server: Server = None,
     data: Data = None,
 ) -> None:
     """Every version of a challenge's cases: its labels, who imported it, what ran on it, its size and its state."""
-    settings = settings_of(data)
-    with work(settings) as session:
-        datasets = versions.versions(
-            session, get_challenge(session, challenge), phase=phase, task=task, settings=settings
-        )
-        rows = [dataset_out(dataset) for dataset in datasets]
+    with api(server=server, data=data) as here:
+        rows = _versions(here, challenge, phase, task)
     if as_json:
         show_json([row.model_dump(mode="json") for row in rows])
     else:
@@ -75,24 +106,52 @@ def activate_dataset(
     task: Task = None,
     yes: Yes = False,
     why: Reason = None,
+    server: Server = None,
     data: Data = None,
 ) -> None:
     """Bring a version of the cases into force: a staged one, or an earlier one again.
 
     Where scored or waiting evaluations are concerned it says how many and asks first.
     """
-    settings, reason = settings_of(data), reason_of(why)
+    reason = reason_of(why)
+    if server is not None:
+        _activate_elsewhere(server, _wanted(digest, challenge, phase, task), yes=yes, why=reason)
+        return
+    settings = settings_of(data)
     with work(settings) as session:
         dataset = versions.find_version(session, digest, challenge=challenge, phase=phase, task=task)
         effect = effects.effect_of(session, dataset)
         changes = changes_of(session, dataset, settings)
-        if changes is not None:
-            said = "; ".join(changes.lines()) or "no difference"
-            say(f"Against the cases in force: {said}", err=True)
+        _say_difference(changes)
         if effect.touches:
-            make_sure(f"{_name(dataset)}: if it comes into force, {effect.sentence()}.", yes=yes)
+            make_sure(_if_in_force(dataset, effect.sentence()), yes=yes)
         versions.activate(session, dataset, settings=settings, actor=ACTOR, why=reason)
         say(f"{_name(dataset)}: in force; {effect.sentence()}")
+
+
+def _activate_elsewhere(server: str, wanted: _Wanted, *, yes: bool, why: str | None) -> None:
+    """The same on another server."""
+    with api(server=server, data=None) as there:
+        version = wanted.found(there)
+        effect = EffectOut.model_validate(there.get(f"/admin/datasets/{version.id}/effect"))
+        changes = None if effect.difference is None else effect.difference.model_dump()
+        _say_difference(
+            None if changes is None else Difference(**{kind: tuple(names) for kind, names in changes.items()})
+        )
+        if effect.leave or effect.come_back or effect.waiting:
+            make_sure(_if_in_force(version, effect.sentence), yes=yes)
+        there.post(f"/admin/datasets/{version.id}/activate", {"yes": True, "why": why})
+    say(f"{_name(version)}: in force; {effect.sentence}")
+
+
+def _say_difference(changes: Difference | None) -> None:
+    if changes is not None:
+        said = "; ".join(changes.lines()) or "no difference"
+        say(f"Against the cases in force: {said}", err=True)
+
+
+def _if_in_force(dataset: Dataset | DatasetOut, sentence: str) -> str:
+    return f"{_name(dataset)}: if it comes into force, {sentence}."
 
 
 @app.command("drop-dataset")
@@ -105,6 +164,7 @@ def drop_dataset(
     phase: Phase = None,
     task: Task = None,
     yes: Yes = False,
+    server: Server = None,
     data: Data = None,
 ) -> None:
     """Remove the files of versions that are not in force and that no evaluation ran on; it asks first.
@@ -113,6 +173,9 @@ def drop_dataset(
     """
     if (digest is None) == (not unused):
         fail("Say which: the beginning of a digest, as 'proctor-admin datasets' shows it, or --unused.")
+    if server is not None:
+        _drop_elsewhere(server, _wanted(digest, challenge, phase, task), yes=yes)
+        return
     settings = settings_of(data)
     with work(settings) as session:
         if digest is not None:
@@ -123,9 +186,22 @@ def drop_dataset(
         freed = sum(versions.drop(session, dataset, settings=settings, actor=ACTOR) for dataset in chosen)
         names = "\n".join(_name(dataset) for dataset in chosen)
         if chosen:
-            make_sure(f"{names}\nTheir files are removed, {freed / 1e6:,.1f} MB.", yes=yes)
+            make_sure(_files_removed(names, freed), yes=yes)
     say(f"{counted(len(chosen), 'version')} dropped, {freed / 1e6:,.1f} MB freed")
 
 
-def _name(dataset: Dataset) -> str:
+def _drop_elsewhere(server: str, wanted: _Wanted, *, yes: bool) -> None:
+    """The same of one version on another server."""
+    with api(server=server, data=None) as there:
+        version = wanted.found(there)
+        make_sure(_files_removed(_name(version), version.size), yes=yes)
+        freed = there.delete(f"/admin/datasets/{version.id}")["freed"]
+    say(f"1 version dropped, {freed / 1e6:,.1f} MB freed")
+
+
+def _files_removed(names: str, size: int) -> str:
+    return f"{names}\nTheir files are removed, {size / 1e6:,.1f} MB."
+
+
+def _name(dataset: Dataset | DatasetOut) -> str:
     return f"{dataset.phase} {dataset.task} {dataset.digest[_SHORT]}"

@@ -1,24 +1,21 @@
 """`proctor-admin errors`, `retry` and `excuse`: what the platform failed at, and how an admin makes up for it."""
 
 import re
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 from rich.padding import Padding
 from rich.text import Text
 
+from contract.admin import EvaluationRow, EvaluationShown
 from contract.evaluations import ErrorsOut, FailedOut
-from contract.ids import EvaluationId
+from contract.statuses import EvaluationStatus
 from evaluator.terminal import Console, in_line, say, say_json
-from server.admin.find import evaluation_id
-from server.clock import now
-from server.evaluations import errors
-from server.evaluations.excuse import excuse
-from server.evaluations.views import failed_out
-from server.submissions.retry import errored_like, retry
-from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
-from worker.admin.options import Data
+from server.admin.pages import MOST
+from worker.admin.api import Api, api
+from worker.admin.context import fail, make_sure
+from worker.admin.options import Data, Server
 from worker.admin.tables import console
 
 app = typer.Typer()
@@ -26,6 +23,8 @@ Challenge = Annotated[str | None, typer.Option(help="Only of this challenge.")]
 Since = Annotated[str | None, typer.Option(help="Only what ended within this time: 30m, 12h, 1d, 2w.")]
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(days=36500)
+_BEGINNING = re.compile("([0-9a-f]-*){4,32}")
+_HINT = "'proctor-admin errors' shows those that can be retried, 'proctor-admin submissions' every one."
 
 
 @app.command("errors")
@@ -33,17 +32,12 @@ def show_errors(
     since: Since = None,
     challenge: Challenge = None,
     as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/errors answers.")] = False,
+    server: Server = None,
     data: Data = None,
 ) -> None:
     """Evaluations that ended by the platform's fault, and why; and those that wait for a fault to pass."""
-    with work(settings_of(data)) as session:
-        begin = None if since is None else now(session) - _span(since)
-        answer = ErrorsOut(
-            errored=[
-                failed_out(failed) for failed in errors.errored(session, challenge=challenge, since=begin)
-            ],
-            parked=[failed_out(failed) for failed in errors.parked(session, challenge=challenge)],
-        )
+    with api(server=server, data=data) as here:
+        answer = _errors(here, challenge, since)
     if as_json:
         say_json(answer)
         return
@@ -64,6 +58,7 @@ def retry_errored(
     since: Since = None,
     why: Annotated[str | None, typer.Option(help="The reason, for the event log.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    server: Server = None,
     data: Data = None,
 ) -> None:
     """Run evaluations again that ended by the platform's fault; it asks before more than one.
@@ -77,26 +72,19 @@ def retry_errored(
         fail("Say which evaluations: name them, or give --all-errored.")
     if evaluations and (challenge is not None or since is not None):
         fail("--challenge and --since go with --all-errored; evaluations that are named need neither.")
-    settings = settings_of(data)
-    with work(settings) as session:
+    with api(server=server, data=data) as here:
         if evaluations:
-            ids = set(errored_like(session, evaluations))
+            ids = {_errored_like(here, prefix.strip().lower()) for prefix in evaluations}
         else:
-            begin = None if since is None else now(session) - _span(since)
-            ids = {
-                failed.evaluation.id for failed in errors.errored(session, challenge=challenge, since=begin)
-            }
-    if not ids:
-        fail("No evaluation that is meant is errored; 'proctor-admin errors' shows those that are.")
-    if len(ids) > 1:
-        make_sure(f"{len(ids)} evaluations are run again.", yes=yes)
-    with work(settings) as session:
+            ids = {failed.id for failed in _errors(here, challenge, since).errored}
+        if not ids:
+            fail("No evaluation that is meant is errored; 'proctor-admin errors' shows those that are.")
+        if len(ids) > 1:
+            make_sure(f"{len(ids)} evaluations are run again.", yes=yes)
         for evaluation in sorted(ids):
-            say(
-                _said(
-                    evaluation, retry(session, evaluation, actor=ACTOR, settings=settings, why=why).remaining
-                )
-            )
+            here.post(f"/admin/evaluations/{evaluation}/retry", {"why": why})
+            cases = EvaluationShown.model_validate(here.get(f"/admin/evaluations/{evaluation}")).cases
+            say(_said(evaluation, sum(case.verdict is None for case in cases)))
 
 
 @app.command("excuse")
@@ -105,19 +93,47 @@ def excuse_failed(
         list[str], typer.Argument(help="Evaluations, by their ids or the beginnings of these.")
     ],
     why: Annotated[str | None, typer.Option(help="The reason, for the event log.")] = None,
+    server: Server = None,
     data: Data = None,
 ) -> None:
     """Take evaluations that were rejected or cancelled out of what their teams may fail in a week.
 
     For example: excuse 01a2234a --why "the cases were damaged".
     """
-    with work(settings_of(data)) as session:
-        for evaluation in sorted({evaluation_id(session, prefix) for prefix in evaluations}):
-            excuse(session, evaluation, actor=ACTOR, why=why)
+    with api(server=server, data=data) as here:
+        for evaluation in sorted({_like(here, prefix.strip().lower()).id for prefix in evaluations}):
+            here.post(f"/admin/evaluations/{evaluation}/excuse", {"why": why})
             say(f"{evaluation}: does not count any more")
 
 
-def _said(evaluation: EvaluationId, remaining: int) -> str:
+def _errors(here: Api, challenge: str | None, since: str | None) -> ErrorsOut:
+    begin = None if since is None else (datetime.now(UTC) - _span(since)).isoformat()
+    return ErrorsOut.model_validate(here.get("/admin/errors", challenge=challenge, since=begin))
+
+
+def _errored_like(here: Api, prefix: str) -> str:
+    row = _like(here, prefix, status=EvaluationStatus.ERRORED)
+    if row.status != EvaluationStatus.ERRORED:
+        fail(f"Evaluation {row.id} is {row.status}, not errored; {_HINT}")
+    return row.id
+
+
+def _like(here: Api, prefix: str, *, status: EvaluationStatus | None = None) -> EvaluationRow:
+    """The evaluation whose id begins so; of several the one that has `status`."""
+    if not _BEGINNING.fullmatch(prefix):
+        fail(f"{prefix!r} is no beginning of an id: give at least 4 of its digits; {_HINT}")
+    listed = here.listed("/admin/evaluations", EvaluationRow, MOST, id=prefix).items
+    rows = [row for row in listed if row.id.replace("-", "").startswith(prefix.replace("-", ""))]
+    rows = [row for row in rows if row.status == status] or rows
+    if not rows:
+        fail(f"No evaluation begins with {prefix!r}; {_HINT}")
+    if len(rows) > 1:
+        named = ", ".join(row.id for row in rows[:5])
+        fail(f"{len(rows)} evaluations begin with {prefix!r}: {named}. Give more of it.")
+    return rows[0]
+
+
+def _said(evaluation: str, remaining: int) -> str:
     return f"{evaluation}: {f'{remaining:,} cases run again' if remaining else 'is scored again'}"
 
 

@@ -6,12 +6,9 @@ import typer
 
 from contract.events import EventOut, Subject
 from evaluator.terminal import say
-from server.admin.event_log import Asked, events
-from server.admin.pages import gathered
-from server.clock import now
-from worker.admin.context import settings_of, work
-from worker.admin.options import Data
-from worker.admin.submissions import moment_given
+from worker.admin.api import api
+from worker.admin.options import Data, Server
+from worker.admin.submissions import since_given
 from worker.admin.tables import Listing, moment, show, show_json
 
 app = typer.Typer()
@@ -31,15 +28,16 @@ def list_events(
     since: Annotated[
         str | None, typer.Option(help="Only those since then: 2d, 6h, 30m, or a date such as 2026-12-01.")
     ] = None,
+    challenge: Annotated[str | None, typer.Option(help="Only of this challenge and what is in it.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/events answers.")] = False,
+    server: Server = None,
     data: Data = None,
 ) -> None:
     """Who changed what, when and why, newest first."""
-    with work(settings_of(data)) as session:
-        begin = None if since is None else moment_given(since, now(session))
-        asked = Asked(subject, id_, actor, new, code, begin)
-        page = gathered(lambda after, most: events(session, asked, after=after, limit=most), limit)
+    asked = {"subject": subject, "id": id_, "actor": actor, "new": new, "code": code, "challenge": challenge}
+    with api(server=server, data=data) as here:
+        page = here.listed("/admin/events", EventOut, limit, **asked, since=since_given(since))
     if as_json:
         show_json([event.model_dump(mode="json") for event in page.items])
         return

@@ -9,18 +9,18 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from contract.accounts import Email, Password
+from contract.admin import PersonOut
 from evaluator.terminal import say
 from server.accounts import access, hashing, passwords, service
 from server.accounts.models import Account
 from server.accounts.schemas import Name
-from server.admin import people
-from server.admin.pages import gathered
 from server.admin.workers import revoke_made_by
 from server.closing import service as closing
 from server.settings import Settings
 from server.words import words
+from worker.admin.api import api
 from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
-from worker.admin.options import Data
+from worker.admin.options import Data, Server
 from worker.admin.tables import Listing, moment, show, show_json
 
 app = typer.Typer()
@@ -31,13 +31,12 @@ Mail = Annotated[str, typer.Argument(metavar="MAIL", help="The person's e-mail a
 def list_people(
     find: Annotated[str | None, typer.Argument(help="Only those with this in their address or name.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/users answers, all pages.")] = False,
+    server: Server = None,
     data: Data = None,
 ) -> None:
     """Everybody with an account: address, name, teams, and when they were last seen."""
-    with work(settings_of(data)) as session:
-        persons = gathered(
-            lambda after, most: people.people(session, find=find, after=after, limit=most)
-        ).items
+    with api(server=server, data=data) as here:
+        persons = here.listed("/admin/users", PersonOut, find=find).items
     if as_json:
         show_json([person.model_dump(mode="json") for person in persons])
         return

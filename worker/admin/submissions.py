@@ -3,28 +3,27 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.text import Text
 
 from contract.admin import EvaluationRow, EvaluationShown
-from contract.ids import EvaluationId
 from contract.intervals import named
-from contract.statuses import EvaluationStatus
+from contract.statuses import EvaluationStatus, Standing
 from evaluator.terminal import Console, say
-from server.admin.evaluations import Wanted, evaluations, log_of, shown
+from server.admin.evaluations import log_of, shown
 from server.admin.find import evaluation_or_submission
-from server.admin.pages import gathered
-from server.clock import now
-from server.queue.waiting import Which
+from server.admin.pages import MOST
+from worker.admin.api import Api, api
 from worker.admin.context import fail, settings_of, work
-from worker.admin.options import Data
+from worker.admin.options import Data, Server
 from worker.admin.tables import Listing, console, moment, show, show_json
 
 app = typer.Typer()
 _SPAN = re.compile(r"(\d+)([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+_One = TypeVar("_One")
 
 
 @app.command("submissions")
@@ -38,24 +37,33 @@ def list_submissions(
     task: Annotated[str | None, typer.Option(help="Only of this task.")] = None,
     team: Annotated[str | None, typer.Option(help="Only of this team; capitals do not matter.")] = None,
     status: Annotated[EvaluationStatus | None, typer.Option(help="Only those that stand so.")] = None,
+    standing: Annotated[
+        Standing | None, typer.Option(help="Only those that count, or that a re-evaluation made or replaced.")
+    ] = None,
     since: Annotated[
         str | None, typer.Option(help="Only those since then: 2d, 6h, 30m, or a date such as 2026-12-01.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/evaluations answers.")] = False,
+    server: Server = None,
     data: Data = None,
 ) -> None:
     """What was submitted, a row per task, newest first."""
-    with work(settings_of(data)) as session:
-        which = Which(challenge, phase, track, task, team)
-        wanted = Wanted(which, status, None if since is None else moment_given(since, now(session)), id_)
-        page = gathered(lambda after, most: evaluations(session, wanted, after=after, limit=most), limit)
+    which = {"challenge": challenge, "phase": phase, "track": track, "task": task, "team": team}
+    wanted = which | {"status": status, "since": since_given(since), "id": id_, "standing": standing}
+    with api(server=server, data=data) as here:
+        page = here.listed("/admin/evaluations", EvaluationRow, limit, **wanted)
     if as_json:
         show_json([row.model_dump(mode="json") for row in page.items])
         return
     show(evaluations_table(page.items), otherwise="Nothing was submitted that this asks for.")
     if page.next is not None:
         say(f"The newest {limit} are shown; --limit shows more.", err=True)
+
+
+def since_given(text: str | None) -> str | None:
+    """The moment that `--since` means, as the API reads it."""
+    return None if text is None else moment_given(text, datetime.now(UTC)).isoformat()
 
 
 def moment_given(text: str, at: datetime) -> datetime:
@@ -82,7 +90,8 @@ def evaluations_table(rows: Sequence[EvaluationRow]) -> Listing:
 
 
 def _status(row: EvaluationRow) -> str:
-    return f"{row.status} {row.reason_code}" if row.reason_code else row.status
+    beside = "" if row.standing == Standing.IN_FORCE else f" ({row.standing})"
+    return f"{row.status} {row.reason_code}{beside}" if row.reason_code else f"{row.status}{beside}"
 
 
 @app.command("show")
@@ -97,33 +106,72 @@ def show_one(
         str | None, typer.Option(metavar="CASE", help="Only what the container of this case wrote.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+    server: Server = None,
     data: Data = None,
 ) -> None:
     """What became of one evaluation: cases, verdicts, workers, scores. Of a submission: its evaluations.
 
-    It names cases and shows what containers wrote; neither is for participants of a hidden phase.
+    It names cases (on the server's own host) and shows what containers wrote; neither is for participants of a hidden
+    phase.
     """
+    if server is not None:
+        with api(server=server, data=None) as there:
+            found = _found(there, id_)
+            if log is not None:
+                say(_log_of(there, _only(found), log))
+                return
+            _show(found, as_json=as_json)
+        return
     with work(settings_of(data)) as session:
         ids = evaluation_or_submission(session, id_)
         if log is not None:
-            say(*(log_of(session, evaluation, log) for evaluation in _only(ids)))
+            say(log_of(session, _only(ids), log))
             return
         rows = [shown(session, evaluation, with_names=True) for evaluation in ids]
+    _show(rows, as_json=as_json)
+
+
+def _found(there: Api, id_: str) -> list[EvaluationShown]:
+    """The evaluation of another server whose id begins so, or all evaluations of the submission whose id does."""
+    rows = there.listed("/admin/evaluations", EvaluationRow, MOST, id=id_).items
+    digits = id_.strip().replace("-", "").lower()
+    own = [row for row in rows if row.id.replace("-", "").startswith(digits)]
+    named = own if len(own) == 1 else rows
+    if not named:
+        fail(f"Nothing that you may see begins with {id_}; 'proctor-admin submissions' lists what there is.")
+    if len({row.submission for row in named}) > 1:
+        fail(f"Several begin with {id_}. Give more of it; 'proctor-admin submissions {id_}' lists them.")
+    found = [there.get(f"/admin/evaluations/{row.id}") for row in reversed(named)]
+    return [EvaluationShown.model_validate(answer) for answer in found]
+
+
+def _log_of(there: Api, row: EvaluationShown, case: str) -> str:
+    """What the container of a case of another server wrote; the case goes by its pseudonym."""
+    path, after = f"/admin/evaluations/{row.id}/cases", None
+    while page := there.get(path, after=after, limit=MOST):
+        ids = [found["id"] for found in page if found["case"] == case]
+        if ids:
+            return str(there.get(f"{path}/{ids[0]}")["log"] or "")
+        after = page[-1]["id"]
+    return fail(f"This evaluation has no case {case!r}; 'proctor-admin show {row.id}' lists them.")
+
+
+def _show(rows: Sequence[EvaluationShown], *, as_json: bool) -> None:
     if as_json:
         content = [row.model_dump(mode="json") for row in rows]
         show_json(content if len(content) > 1 else content[0])
     elif len(rows) > 1:
-        show(evaluations_table(list(rows)))
+        show(evaluations_table(rows))
     else:
         _print(console(), rows[0])
 
 
-def _only(ids: list[EvaluationId]) -> list[EvaluationId]:
-    if len(ids) > 1:
+def _only(found: Sequence[_One]) -> _One:
+    if len(found) > 1:
         fail(
             "This is a submission of several evaluations; 'proctor-admin show' lists them. Name one of them."
         )
-    return ids
+    return found[0]
 
 
 def _print(out: Console, row: EvaluationShown) -> None:

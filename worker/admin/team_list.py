@@ -6,10 +6,8 @@ from typing import Annotated
 import typer
 
 from contract.admin import TeamRow
-from server.admin import people
-from server.admin.pages import gathered
-from worker.admin.context import settings_of, work
-from worker.admin.options import Data
+from worker.admin.api import api
+from worker.admin.options import Data, Server
 from worker.admin.tables import Listing, moment, show, show_json
 
 app = typer.Typer()
@@ -20,13 +18,12 @@ def list_teams(
     find: Annotated[str | None, typer.Argument(help="Only those with this in their name.")] = None,
     challenge: Annotated[str | None, typer.Option(help="Only of this challenge.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/teams answers, all pages.")] = False,
+    server: Server = None,
     data: Data = None,
 ) -> None:
     """Every team: its id, members, standing, submissions and attempts."""
-    with work(settings_of(data)) as session:
-        rows = gathered(
-            lambda after, most: people.teams(session, challenge=challenge, find=find, after=after, limit=most)
-        ).items
+    with api(server=server, data=data) as here:
+        rows = here.listed("/admin/teams", TeamRow, challenge=challenge, find=find).items
     if as_json:
         show_json([team.model_dump(mode="json") for team in rows])
     else:

@@ -1,9 +1,7 @@
 """The process that checks one upload: `python -m worker.score.check_child`, asked and answering in JSON."""
 
-import ctypes
 import errno
 import json
-import os
 import resource
 import signal
 import sys
@@ -15,13 +13,13 @@ from sandbox.archive import ArchiveInvalid, ToolMissing, check_archive
 from server.blobs import BlobStore
 from server.disk import Room
 from server.errors import StorageFull
+from worker.score.processes import end_with
 
 _GRACE = 30
 """Seconds of processor time in which a check that has to end may still remove what it wrote."""
 _OPEN_FILES = 512
 """More than an image has layers, each of which is written to a file."""
 _LIST_OF_FILES = 2**28
-_PR_SET_PDEATHSIG = 1
 
 
 class _LateError(Exception):
@@ -49,16 +47,9 @@ class _Bounded(Room):
 def main() -> None:
     """Answers the one request on standard input."""
     request = json.load(sys.stdin)
-    _end_with(int(request["parent"]))
+    end_with(int(request["parent"]))
     _bound(request)
     json.dump(_answer(request), sys.stdout)
-
-
-def _end_with(parent: int) -> None:
-    """Lets the kernel end this process when the thread that started it is no more."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _bound(request: dict[str, Any]) -> None:

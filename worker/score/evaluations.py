@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,10 +26,13 @@ from server.disk import Share, closed
 from server.errors import Conflict, StorageFull
 from server.evaluations import scoring
 from server.evaluations.models import Evaluation
+from server.evaluations.scoring import Alike
 from server.settings import Settings
-from worker.score.child import ScorerLost, ScoringFailed, score
+from worker.score.child import Scorer, ScorerLost, ScoringFailed
 from worker.score.leases import DATABASE_AWAY, kept
 
+LONGEST_PASS = 60.0
+"""Seconds for which evaluations that are alike go before others of their priority that have waited longer."""
 _RENEW_EVERY = 20.0
 _MOST_SAID = 2000
 _FOR_REPORTS = 16 * 2**20  # beside the outputs: the manifest, reports, what probes keep
@@ -47,29 +51,62 @@ class _Job:
     manifest: dict[str, Any]
     folder: str
     outputs: dict[str, str]
+    alike: Alike
+    shared: bool
 
 
 def score_waiting(sessions: SessionFactory, settings: Settings) -> int:
     """Scores every evaluation that waits for it; returns how many. While the disk has no room, all of them wait."""
     scored = 0
-    while True:
-        if not settings.room(Share.RESULTS, settings.scratch).left():
-            _log.error("no_room_to_score", data=str(settings.data))
-            return scored
-        job = _claim(sessions)
-        if job is None:
-            return scored
-        _score(sessions, settings, job)
-        scored += 1
+    with Scorer() as scorer:
+        turn = _Pass(scorer)
+        while True:
+            if not settings.room(Share.RESULTS, settings.scratch).left():
+                _log.error("no_room_to_score", data=str(settings.data))
+                return scored
+            job = _claim(sessions, turn)
+            if job is None:
+                return scored
+            _score(sessions, settings, job, turn)
+            scored += 1
 
 
-def _claim(sessions: SessionFactory) -> _Job | None:
+class _Pass:
+    """Evaluations that are scored one after another by one process, which keeps what they have in common.
+
+    Each is claimed when its turn comes, so that nothing waits with a lease, and none is lost with another.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+        self._shared: tuple[Alike, dict[str, Any]] | None = None
+        self._until = 0.0
+
+    def preferred(self) -> Alike | None:
+        """Those that go on with what is kept; None where others have waited long enough for their turn."""
+        if self._shared is None or time.monotonic() > self._until:
+            self._until = time.monotonic() + LONGEST_PASS
+            return None
+        return self._shared[0]
+
+    def begin(self, alike: Alike, bases: dict[str, Any]) -> None:
+        """The turn of an evaluation; nothing is kept of references, or of code, that are not its own.
+
+        bases: how its boards are scored by the code that is installed now.
+        """
+        if self._shared != (alike, bases):
+            self.scorer.close()
+            self._shared, self._until = (alike, bases), time.monotonic() + LONGEST_PASS
+
+
+def _claim(sessions: SessionFactory, turn: _Pass) -> _Job | None:
     with unit_of_work(sessions) as session:
-        evaluation = scoring.claim(session)
-        return None if evaluation is None else _job(evaluation)
+        evaluation = scoring.claim(session, alike=turn.preferred())
+        return None if evaluation is None else _job(session, evaluation)
 
 
-def _job(evaluation: Evaluation) -> _Job:
+def _job(session: Session, evaluation: Evaluation) -> _Job:
+    alike = Alike.to(evaluation)
     return _Job(
         evaluation_id=evaluation.id,
         claim=evaluation.scoring_claim_no,
@@ -78,10 +115,12 @@ def _job(evaluation: Evaluation) -> _Job:
         manifest=inputs_manifest(evaluation.dataset),
         folder=evaluation.dataset.folder,
         outputs={run.case.name: run.output for run in evaluation.runs if run.output is not None},
+        alike=alike,
+        shared=scoring.are_waiting(session, alike),
     )
 
 
-def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
+def _score(sessions: SessionFactory, settings: Settings, job: _Job, turn: _Pass) -> None:
     log = _log.bind(evaluation=str(job.evaluation_id), task=job.task)
     folder = settings.scratch / f"{job.evaluation_id}-{job.claim}"
     try:
@@ -89,8 +128,9 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
             shutil.rmtree(old, ignore_errors=True)
         folder.mkdir(mode=0o700)
         bases = scoring.bases(job.spec.spec, job.task)
+        turn.begin(job.alike, bases)
         with kept(sessions, partial(_renew, job), every=_RENEW_EVERY):
-            reports = _reports(settings, job, folder)
+            reports = _reports(settings, job, folder, turn.scorer)
         _require_same(bases, scoring.bases(job.spec.spec, job.task))
         with unit_of_work(sessions) as session:
             scoring.settle(
@@ -117,14 +157,18 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _reports(settings: Settings, job: _Job, folder: Path) -> dict[str, Report]:
+def _reports(settings: Settings, job: _Job, folder: Path, scorer: Scorer) -> dict[str, Report]:
     _lay_out(folder, settings, job)
     references = settings.references / job.folder
     if not references.is_dir():  # a disk that is not mounted, not references that are wrong
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(references))
     boards = job.spec.spec.boards_of(job.task)
     room = settings.room(Share.RESULTS, settings.scratch)
-    reports = {board: score(folder, board=board, references=references, room=room) for board in boards}
+    shared = job.shared or len(boards) > 1
+    reports = {
+        board: scorer.score(folder, board=board, references=references, room=room, shared=shared)
+        for board in boards
+    }
     _require_all_read(job, reports)
     return reports
 

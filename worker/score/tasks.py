@@ -17,6 +17,7 @@ from server.database import SessionFactory, unit_of_work
 from server.evaluations import faults
 from server.evaluations.receipt_keys import require_own_key
 from server.queue.admission import forget_old_slots
+from server.reevaluations.service import advance as advance_reevaluations
 from server.settings import Settings
 from server.storage.sweep import sweep as sweep_all
 from server.tables import open_database
@@ -25,6 +26,7 @@ from worker.app import make_app
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 from worker.score.lanes import WorkLane
+from worker.score.reference_submissions import try_waiting
 
 _SPARE_THREADS = 2
 
@@ -74,8 +76,13 @@ def require_secret_key() -> None:
 
 @app.task(name=WAKE_SCORE, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
 def score() -> None:
-    """Evaluations may wait for their scores."""
-    _scores().enter(partial(score_waiting, sessions(), settings()))
+    """Evaluations may wait for their scores, and behind them reference submissions."""
+    _scores().enter(_score_all)
+
+
+def _score_all() -> None:
+    score_waiting(sessions(), settings())
+    try_waiting(sessions(), settings())
 
 
 @app.task(name=WAKE_CHECK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
@@ -88,13 +95,16 @@ def check() -> None:
 def tick() -> None:
     """Parks cases whose lease has run out, puts back those parked long enough, and removes what nobody needs any more.
 
-    That is uploads that were never finished, and slots that were not seen for a month.
+    That is uploads that were never finished, and slots that were not seen for a month. Re-evaluations whose evaluations
+    have ended go on.
     """
     with unit_of_work(sessions()) as session:
         expired = faults.expire_leases(session, settings=settings())
         faults.revive_parked(session, settings=settings())
         forget_old_slots(session)
         expire_uploads(session, uploads=settings().uploads)
+    with unit_of_work(sessions()) as session:
+        advance_reevaluations(session, settings=settings())
     if expired:
         _log.warning("leases_expired", count=expired)
 

@@ -1,0 +1,1 @@
+"""What organizers decide about teams, their attempts and their entries, with what it changes shown first."""

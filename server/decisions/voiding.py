@@ -1,0 +1,116 @@
+"""Taking an entry off the boards: its attempt is given back, what it was and its receipt stay."""
+
+from sqlalchemy.orm import Session
+
+from contract.ids import EvaluationId
+from contract.problems import ErrorCode
+from contract.statuses import EvaluationStatus, Standing
+from server import events
+from server.accounts.principals import Observer, Organizer
+from server.challenges.models import Challenge
+from server.challenges.service import spec_of_phase
+from server.datasets.current import lock
+from server.decisions.acts import Act, unchanged
+from server.errors import Conflict, NotFound
+from server.evaluations.models import Evaluation
+from server.evaluations.service import lock_evaluation
+from server.leaderboard.supposed import Supposed
+from server.submissions.quota import quota_of
+from server.submissions.views import VOIDED
+from server.teams.models import Team
+
+
+def planned(
+    session: Session,
+    observer: Observer,
+    challenge: Challenge,
+    evaluation_id: EvaluationId,
+    *,
+    void: bool,
+    why: str,
+) -> Act:
+    """What voiding an evaluation changes, or taking that back.
+
+    Raises:
+        NotFound: no such evaluation in this challenge.
+        Conflict: it is not scored, is (or is not) void already, or another one stands in its place.
+    """
+    evaluation = _of_challenge(session, observer, evaluation_id)
+    _require(evaluation, void=void)
+    team = session.get_one(Team, evaluation.team_id)
+    named = f"The evaluation of {team.name} on {evaluation.task}, track {evaluation.track}, phase {evaluation.phase}"
+    said = f"{named} {'leaves' if void else 'comes back to'} the boards; its receipt stays."
+    attempt = _of_attempt(session, challenge, evaluation, void=void)
+    gone = frozenset({evaluation.id})
+    supposed = Supposed(without=gone) if void else Supposed(back=gone)
+    return Act(supposed, [said, attempt] if attempt else [said], [VOIDED.format(why=why)] if void else [])
+
+
+def set_void(
+    session: Session,
+    organizer: Organizer,
+    challenge: Challenge,
+    evaluation_id: EvaluationId,
+    *,
+    void: bool,
+    why: str,
+    seen: str | None = None,
+) -> Evaluation:
+    """Does what `planned` says, unless the boards are not those that were `seen`.
+
+    Raises:
+        NotFound, Conflict: as `planned` does; the boards have moved.
+    """
+    _of_challenge(session, organizer, evaluation_id)
+    lock(session, challenge.id)
+    evaluation = lock_evaluation(session, evaluation_id)
+    planned(session, organizer, challenge, evaluation_id, void=void, why=why).require_seen(
+        session, challenge, seen
+    )
+    evaluation.standing = Standing.VOID if void else Standing.IN_FORCE
+    evaluation.voided = why if void else None
+    what = "voided" if void else "in force again"
+    events.record(session, "evaluation", evaluation.id, actor=organizer.actor, what=what, why=why)
+    return evaluation
+
+
+def _of_challenge(session: Session, observer: Observer, evaluation_id: EvaluationId) -> Evaluation:
+    evaluation = session.get(Evaluation, evaluation_id)
+    if evaluation is None or evaluation.challenge_id != observer.challenge_id:
+        raise NotFound(ErrorCode.UNKNOWN_EVALUATION, "This challenge has no such evaluation.")
+    return evaluation
+
+
+def _require(evaluation: Evaluation, *, void: bool) -> None:
+    if evaluation.status != EvaluationStatus.SCORED:
+        raise Conflict(
+            ErrorCode.NOT_SCORED,
+            f"It is {evaluation.status}, so no board has it. Only a scored evaluation is voided; one that goes on "
+            "can be cancelled, and one that failed can be excused.",
+        )
+    expected = Standing.IN_FORCE if void else Standing.VOID
+    if evaluation.standing == expected:
+        return
+    if evaluation.standing in (Standing.IN_FORCE, Standing.VOID):
+        raise unchanged(f"It is {'void' if void else 'in force'} already.")
+    raise Conflict(
+        ErrorCode.NOT_IN_FORCE,
+        f"It is {evaluation.standing}, so no board has it: another one counts in its place.",
+    )
+
+
+def _of_attempt(session: Session, challenge: Challenge, evaluation: Evaluation, *, void: bool) -> str | None:
+    quota = quota_of(
+        session,
+        spec_of_phase(challenge, evaluation.phase, version=evaluation.spec_version),
+        team_id=evaluation.team_id,
+        phase=evaluation.phase,
+        task=evaluation.task,
+        track=evaluation.track,
+    )
+    if quota.valid is None or not evaluation.spends:
+        return None
+    spent = quota.spent - 1 if void else quota.spent + 1
+    return (
+        f"Its attempt is {'given back' if void else 'spent again'}: {spent} of {quota.valid} are spent then."
+    )

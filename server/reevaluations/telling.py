@@ -1,0 +1,60 @@
+"""What applying a re-evaluation changes on boards, and what the members of each team are told of it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.orm import Session
+
+from contract.changes import Shifts
+from contract.ids import TeamId
+from contract.statuses import EvaluationStatus
+from server.challenges.models import Challenge
+from server.datasets.models import Dataset
+from server.leaderboard.supposed import Supposed
+from server.leaderboard.whatif import compare
+from server.reevaluations.models import Reevaluation
+from server.reevaluations.pairs import Pair
+
+
+def boards(
+    session: Session, challenge: Challenge, reevaluation: Reevaluation, found: Sequence[Pair]
+) -> Shifts:
+    """Values, places and prizes as they are and as they would be.
+
+    Only phases that it concerns are compared; a challenge file that comes with it concerns all.
+    """
+    version = reevaluation.target_version
+    datasets = [session.get_one(Dataset, dataset) for dataset in reevaluation.datasets]
+    supposed = Supposed(
+        spec=None if version is None else version.spec,
+        datasets={(dataset.phase, dataset.task): dataset.id for dataset in datasets},
+        swapped={pair.old: pair.new for pair in found if pair.comes},
+    )
+    concerned = {pair.phase for pair in found} | {dataset.phase for dataset in datasets}
+    return compare(session, challenge, supposed, phases=None if version is not None else concerned)
+
+
+def told(reevaluation: Reevaluation, found: Sequence[Pair]) -> Mapping[TeamId, list[str]]:
+    """A sentence for each evaluation that changes, by team. No value is in it: boards show those to whom they may."""
+    sentences: dict[TeamId, list[str]] = defaultdict(list)
+    for pair in found:
+        if pair.comes:
+            sentences[pair.team_id].append(_sentence(pair, reevaluation.why))
+    return sentences
+
+
+def _sentence(pair: Pair, why: str) -> str:
+    where = f"{pair.task}, track {pair.track}, phase {pair.phase},"
+    return f"Your evaluation on {where} was made anew: {why.rstrip('. ')}.{_outcome(pair)}"
+
+
+def _outcome(pair: Pair) -> str:
+    scored = EvaluationStatus.SCORED
+    if pair.old_status == pair.new_status:
+        return "" if pair.new_status is scored else " It is still rejected."
+    spends = pair.spends
+    if pair.new_status is scored:
+        return " It was rejected and is scored now" + (
+            ", which spends the attempt that it had held." if spends else "."
+        )
+    return " It was scored and is rejected now" + ("; its attempt is given back." if spends else ".")

@@ -1,0 +1,1 @@
+"""Who organizes or observes which challenge: named, listed, and taken back."""
