@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, released_event
 from server.clock import now
@@ -74,7 +74,7 @@ def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str
             later.track == Evaluation.track,
             later.dataset_id == Evaluation.dataset_id,
             later.created_at > Evaluation.created_at,
-            later.standing == Standing.IN_FORCE,
+            later.standing == EvaluationStanding.IN_FORCE,
             later.status != EvaluationStatus.CANCELLED,
         )
     )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from contract.leaderboard import LeaderboardOut, TrackOut
 from contract.phases import CheckState, ReleaseCheck, ReleaseOut
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from server.accounts.principals import Organizer
 from server.amendments.service import amend
 from server.challenges import service as challenges
@@ -154,7 +154,7 @@ def _last_attempts(session: Session, challenge: Challenge, phase: str) -> Iterat
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(
             IN_FORCE,
-            Evaluation.standing == Standing.IN_FORCE,
+            Evaluation.standing == EvaluationStanding.IN_FORCE,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.status != EvaluationStatus.CANCELLED,
