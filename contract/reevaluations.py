@@ -89,13 +89,13 @@ class ReevaluationIn(Strict):
 
 
 class WhyIn(Strict):
-    """Why it is done; the event keeps it."""
+    """Why it is done; the event keeps it, and everybody reads it where other evaluations count then."""
 
     why: Why
 
 
 class ApplyIn(Strict):
-    """digest: of the preview that was decided on; what counts has to be what it was then."""
+    """digest: of the preview that was decided on; what counts has to be what it was then. why: everybody reads it."""
 
     digest: Digest
     why: Why | None = None

@@ -3,6 +3,7 @@
 The caller's unit of work is that transaction. While it lasts no score lands in the challenge, see `scoring.settle`.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, insert, select, update
@@ -12,6 +13,7 @@ from contract.ids import DatasetId, EvaluationId, SpecVersionId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStanding, ReevaluationState
 from server.accounts.principals import Organizer
+from server.amendments.service import amend
 from server.challenges.models import Challenge, SpecVersion
 from server.datasets.current import in_force
 from server.datasets.models import IN_FORCE, Dataset, DatasetState
@@ -39,7 +41,7 @@ def apply(
 ) -> list[Pair]:
     """Brings into force what it found, with the cases and the file that come with it; the pairs that were exchanged.
 
-    seen: the digest of the preview that was decided on.
+    seen: the digest of the preview that was decided on. why: what everybody reads of it among the amendments.
 
     Raises:
         Conflict: it is not ready, was applied, or what counts is not what the preview showed; nothing is changed then.
@@ -56,16 +58,19 @@ def apply(
         )
     swapped = Swapped()
     if reevaluation.target_version is not None:
-        swapped.version = _change_file(session, challenge, reevaluation.target_version, organizer, settings)
+        swapped.version = _change_file(
+            session, challenge, reevaluation.target_version, organizer, settings, why
+        )
     for dataset_id in reevaluation.datasets:
         dataset = session.get_one(Dataset, dataset_id)
         old = in_force(session, challenge, dataset.phase, dataset.task)
-        versions.activate(session, dataset, settings=settings, actor=organizer.actor)
+        versions.activate(session, dataset, settings=settings, actor=organizer.actor, why=why)
         swapped.datasets.append((None if old is None else old.id, dataset.id))
     coming = [pair for pair in found if pair.comes]
     _stand(session, [pair.old for pair in coming], EvaluationStanding.REPLACED)
     _take_places(session, [pair.new for pair in coming])
     _tell(session, reevaluation, coming, organizer, back=False)
+    _amend(session, challenge, coming, organizer, "made anew count in place of those that did", why)
     swapped.touched = _datasets_of(session, challenge, {(pair.phase, pair.task) for pair in coming})
     reevaluation.swapped, reevaluation.applied_digest = swapped, before
     reevaluation.move_to(session, ReevaluationState.APPLIED, actor=organizer.actor, why=why)
@@ -97,26 +102,31 @@ def revert(
     _stand(session, [pair.old for pair in came], EvaluationStanding.IN_FORCE)
     if reevaluation.swapped.version is not None:
         old_version = session.get_one(SpecVersion, reevaluation.swapped.version[0])
-        _change_file(session, challenge, old_version, organizer, settings)
+        _change_file(session, challenge, old_version, organizer, settings, why)
     for old, new in reevaluation.swapped.datasets:
         if old is not None:
-            versions.activate(
-                session, session.get_one(Dataset, old), settings=settings, actor=organizer.actor
-            )
+            dataset = session.get_one(Dataset, old)
+            versions.activate(session, dataset, settings=settings, actor=organizer.actor, why=why)
         else:
             session.get_one(Dataset, new).move_to(session, DatasetState.SUPERSEDED, actor=organizer.actor)
     _tell(session, reevaluation, came, organizer, back=True)
+    _amend(session, challenge, came, organizer, "count again as they did before", why)
     reevaluation.move_to(session, ReevaluationState.REVERTED, actor=organizer.actor, why=why)
     session.flush()
     return came
 
 
 def _change_file(
-    session: Session, challenge: Challenge, version: SpecVersion, organizer: Organizer, settings: Settings
+    session: Session,
+    challenge: Challenge,
+    version: SpecVersion,
+    organizer: Organizer,
+    settings: Settings,
+    why: str | None,
 ) -> tuple[SpecVersionId, SpecVersionId] | None:
     before = challenge.current_version_id
     planned = plan(session, version.spec, settings=settings, boards=False)
-    apply_planned(session, version.spec, planned, actor=organizer.actor, confirmed=True)
+    apply_planned(session, version.spec, planned, actor=organizer.actor, confirmed=True, why=why)
     return None if before is None or before == version.id else (before, version.id)
 
 
@@ -166,6 +176,23 @@ def _tell(
     ]
     if rows:
         session.execute(insert(Event), rows)
+
+
+def _amend(
+    session: Session,
+    challenge: Challenge,
+    exchanged: Sequence[Pair],
+    organizer: Organizer,
+    how: str,
+    why: str | None,
+) -> None:
+    """What everybody reads: how many evaluations of which tasks count otherwise in each phase."""
+    for phase, count in sorted(Counter(pair.phase for pair in exchanged).items()):
+        tasks = sorted({pair.task for pair in exchanged if pair.phase == phase})
+        found = challenge.spec.phases.get(phase)
+        title = phase if found is None else found.title
+        what = f"{title}, {', '.join(tasks)}: {count:,} evaluation{'s' if count > 1 else ''} {how}"
+        amend(session, challenge, what=what, why=why, by=organizer.actor, phase=phase)
 
 
 def _datasets_of(session: Session, challenge: Challenge, places: Places) -> list[DatasetId]:

@@ -64,10 +64,11 @@ def soon(**span: float) -> str:
     return (datetime.now(UTC) + timedelta(**span)).replace(microsecond=0).isoformat()
 
 
-def test_dates_that_make_no_sense_are_refused_with_what_is_wrong(
-    lab: Lab, team: Entrant, admin: Person
+def test_a_phase_is_closed_extended_opened_and_postponed_with_reasons_that_everybody_reads(
+    lab: Lab, team: Entrant, admin: Person, nobody: httpx.Client, fomo26: Challenge
 ) -> None:
-    path, http = f"/organize/{lab.slug}/phases/validation/dates", admin.http
+    path, slug = f"/organize/{lab.slug}/phases/validation/dates", lab.slug
+    http, before = admin.http, nobody.get(f"/challenges/{lab.slug}").json()["version"]
     refused(team.http.post(path, json={"closes": "now", "why": WHY}), 403, "organizers_only")
     refused(team.http.post(f"{path}/plan", json={"closes": "now"}), 403, "organizers_only")
     assert "no end that could be later" in refused(
@@ -83,13 +84,6 @@ def test_dates_that_make_no_sense_are_refused_with_what_is_wrong(
         http.post(f"{path}/plan", json={"opens": soon(days=3), "closes": soon(days=2)}), 409, "phase_dates"
     )
     assert http.post(path, json={"closes": "now"}).json()["code"] == "invalid_request", "a reason is needed"
-
-
-def test_a_phase_is_closed_extended_opened_and_postponed_with_reasons_that_everybody_reads(
-    lab: Lab, team: Entrant, admin: Person, nobody: httpx.Client, fomo26: Challenge
-) -> None:
-    path, slug = f"/organize/{lab.slug}/phases/validation/dates", lab.slug
-    http, before = admin.http, nobody.get(f"/challenges/{lab.slug}").json()["version"]
     planned = http.post(f"{path}/plan", json={"closes": soon(days=2)}).json()
     assert planned["sentences"][0].startswith("Phase validation closes 20")
     assert nobody.get(f"/challenges/{slug}").json()["version"] == before == planned["plan"]["present"]
@@ -112,7 +106,13 @@ def test_a_phase_is_closed_extended_opened_and_postponed_with_reasons_that_every
         == nobody.get(f"/challenges/{slug}/amendments", params={"limit": 5, "before": latest["id"]}).json()
     )
 
-    # The organizers' own file, which knows nothing of it, is asked about, whichever way its dates differ.
+
+def test_a_file_that_knows_nothing_of_an_act_is_asked_about_whichever_way_its_dates_differ(
+    lab: Lab, team: Entrant, admin: Person, nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    path, slug, http = f"/organize/{lab.slug}/phases/validation/dates", lab.slug, admin.http
+    assert http.post(path, json={"closes": soon(days=2), "why": WHY}).status_code == 200
+    assert http.post(path, json={"extend": 7 * 86_400, "why": "A holiday."}).status_code == 200
     own = json.loads(json.dumps(fomo26.model_dump(mode="json"))) | {"challenge": slug}
     own["phases"]["validation"]["closes"] = soon(days=60)
     questions = http.post("/admin/challenges/plan", json={"file": json.dumps(own)}).json()["questions"]
@@ -127,8 +127,14 @@ def test_a_phase_is_closed_extended_opened_and_postponed_with_reasons_that_every
     again = http.post("/admin/challenges/plan", json={"file": json.dumps(own)}).json()["questions"]
     assert again == [], "the file has taken the dates over"
 
+
+def test_whoever_closes_a_phase_is_told_what_is_under_way_and_can_open_it_again(
+    lab: Lab, team: Entrant, admin: Person, nobody: httpx.Client
+) -> None:
+    path, slug, http = f"/organize/{lab.slug}/phases/validation/dates", lab.slug, admin.http
+    team.submit()
     sentences = http.post(f"{path}/plan", json={"closes": "now"}).json()["sentences"]
-    assert any("wait or run" in sentence for sentence in sentences)
+    assert "Evaluations of it that wait or run: 1; they go on to their end." in sentences
     assert http.post(path, json={"closes": "now", "why": "Over."}).status_code == 200
     refused(team.post("task5"), 409, "phase_closed")
     refused(http.post(path, json={"closes": "now", "why": "Over."}), 409, "phase_dates")
@@ -230,28 +236,28 @@ def test_what_was_being_uploaded_at_the_end_may_be_submitted_within_the_grace(
 
 
 @pytest.fixture
-def almost_over(lab: Lab, entrant: Callable[[str], Entrant], admin: Person, fomo26: Challenge) -> Entrant:
-    """A test phase that closes tomorrow: two teams are scored, one without a right to prizes, a third is rejected."""
+def testing(lab: Lab, entrant: Callable[[str], Entrant], fomo26: Challenge) -> Entrant:
+    """A team while the test phase is open, which has cases."""
     phases = dict(fomo26.phases)
     opened = {"opens": phases["sanity"].opens, "closes": datetime.now(UTC) + timedelta(days=1)}
     phases["test"] = phases["test"].model_copy(update=opened)
     change(lab, fomo26, phases=phases)
     lab.dataset(phase="test")
-    ada, bob, cyd = entrant("Ada"), entrant("Bob"), entrant("Cyd")
+    return entrant("Ada")
+
+
+def test_a_release_goes_through_a_list_and_refuses_what_is_not_final(
+    lab: Lab, testing: Entrant, entrant: Callable[[str], Entrant], admin: Person, nobody: httpx.Client
+) -> None:
+    ada, bob, cyd = testing, entrant("Bob"), entrant("Cyd")
     for one in (ada, bob):
         scored(lab, one, 0.9, phase="test")
     rejected = cyd.submit(phase="test")
     with unit_of_work(lab.sessions) as session:
         session.execute(update(Evaluation).where(Evaluation.id == UUID(rejected)).values(status="rejected"))
     admin.http.patch(f"/admin/teams/{bob.team}", json={"eligible": False})
-    return ada
-
-
-def test_a_release_shows_its_list_is_taken_back_within_minutes_and_later_with_a_reason(
-    lab: Lab, almost_over: Entrant, admin: Person, nobody: httpx.Client
-) -> None:
     path, http = f"/organize/{lab.slug}/phases/test", admin.http
-    refused(almost_over.http.get(f"{path}/release"), 403, "organizers_only")
+    refused(ada.http.get(f"{path}/release"), 403, "organizers_only")
     found = http.get(f"{path}/release").json()
     states = {check["check"]: check["state"] for check in found["checks"]}
     assert states == {
@@ -275,9 +281,15 @@ def test_a_release_shows_its_list_is_taken_back_within_minutes_and_later_with_a_
     refused(http.post(f"/organize/{lab.slug}/phases/sanity/release", json={}), 409, "no_board")
     refused(http.post(f"/organize/{lab.slug}/phases/validation/release", json={}), 409, "board_public")
     assert amended(nobody, lab.slug) == []
-    board_at = f"/challenges/{lab.slug}/leaderboards/test"
-    assert nobody.get(board_at).status_code == 403
+    assert nobody.get(f"/challenges/{lab.slug}/leaderboards/test").status_code == 403
 
+
+def test_a_release_is_taken_back_within_minutes_as_it_is_and_later_with_a_reason(
+    lab: Lab, testing: Entrant, admin: Person, nobody: httpx.Client
+) -> None:
+    scored(lab, testing, 0.9, phase="test")
+    path, http = f"/organize/{lab.slug}/phases/test", admin.http
+    board_at = f"/challenges/{lab.slug}/leaderboards/test"
     done = http.post(f"{path}/release", json={"force": True, "why": "A talk."}).json()
     assert (done["hidden"], nobody.get(board_at).json()["released_early"]) == (False, "A talk.")
     refused(http.post(f"{path}/release", json={"force": True, "why": "Twice."}), 409, "board_released")

@@ -128,7 +128,7 @@ def _unstable(spreads: list[dict[str, Any]]) -> Listing:
 @app.command("apply-reevaluation")
 def apply_reevaluation(
     one: One,
-    why: Annotated[str | None, typer.Option(help="Why; it is kept.")] = None,
+    why: Annotated[str | None, typer.Option(help="Why; everybody reads it.")] = None,
     yes: Yes = False,
     server: Server = None,
     data: Data = None,
