@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -82,6 +83,13 @@ def kept(lab: Lab) -> dict[str, int | None]:
     return {name: team.place_after for name, team in of_teams(shifts).items()}
 
 
+def amended(nobody: httpx.Client, lab: Lab) -> list[str]:
+    """What everybody reads, newest first."""
+    found = nobody.get(f"/challenges/{lab.slug}/amendments").json()
+    assert {one["why"] for one in found} <= {None}, "reasons are for those whom they concern"
+    return [one["what"] for one in found]
+
+
 def refused(answer: httpx.Response, code: str) -> None:
     assert (answer.is_error, answer.json()["code"]) == (True, code), answer.text
 
@@ -103,7 +111,8 @@ def test_every_decision_is_shown_first_and_moves_boards_as_it_was_shown(
     scored(lab, teams["Cyd"], 0.85)
     refused(desk.decide(ada, "disqualify", seen=plan["shifts"]["digest"]), "board_moved")
     assert places(nobody, lab)["Ada"] == 1, "nothing was changed"
-    seen = desk.plan(path, decision="disqualify")["shifts"]["digest"]
+    seen_plan = desk.plan(path, decision="disqualify")
+    seen = seen_plan["shifts"]["digest"]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: desk.decide(ada, "disqualify", seen=seen).status_code, range(8)))
     assert sorted(answers) == [200, *[409] * 7], "once"
@@ -129,6 +138,12 @@ def test_every_decision_is_shown_first_and_moves_boards_as_it_was_shown(
     refused(desk.decide(ada, "rename", name="bob"), "team_name_taken")
     assert desk.decide(ada, "rename", name="Ada Lovelace").json()["name"] == "Ada Lovelace"
     assert places(nobody, lab) == {"Ada Lovelace": 1, "Cyd": 2, "Bob": 3}
+
+    told = amended(nobody, lab)
+    assert len(told) == 8, "each that moved a board, and no renaming"
+    assert told[-1] == "Validation: a team was disqualified; its values are shown without a place"
+    assert f"Everybody reads: {told[-1]}." in seen_plan["sentences"]
+    assert "Ada" not in " ".join(told)
 
     with unit_of_work(lab.sessions) as session:
         rows = session.query(Event).filter_by(subject_id=UUID(ada.team), actor=f"user:{organizer.id}").all()
@@ -181,6 +196,7 @@ def test_two_teams_become_one_and_win_no_attempt_by_it(
     assert (row["valid"], row["spent"], row["left"]) == (1, 1, 0), (
         "three entries of the two have spent 3 of 3"
     )
+    assert amended(nobody, lab)[0] == "Validation: what two teams had is one team's"
     assert len(small.http.get(f"/challenges/{lab.slug}/submissions").json()) == 6
     assert small.http.get(f"/teams/{large.team}/images").json()[0]["digest"] in (small.image, large.image)
     refused(desk.decide(small, "hide"), "team_merged")
@@ -209,6 +225,7 @@ def test_an_entry_is_taken_off_and_an_attempt_granted_with_the_reason_for_its_te
     assert (told["voided"], told["status"], WHY in told["note"]) == (WHY, "scored", True)
     assert (team.quota()["spent"], team.quota()["left"]) == (1, 2)
     refused(desk.post(path), "unchanged")
+    assert amended(nobody, lab) == ["Validation: task5: an evaluation was taken off the leaderboard"]
     refused(desk.post(f"evaluations/{first}/unvoid"), "unchanged")
     refused(desk.post(f"evaluations/{uuid4()}/void"), "unknown_evaluation")
 
@@ -234,7 +251,30 @@ def test_an_entry_is_taken_off_and_an_attempt_granted_with_the_reason_for_its_te
     assert ledger["grants"][0]["valid"] == 2
     assert desk.post(f"evaluations/{last}/unvoid").json()["voided"] is None
     assert places(nobody, lab)["The Team"] == 1
+    assert amended(nobody, lab)[0] == "Validation: task5: an evaluation is again on the leaderboard"
     refused(desk.post(f"evaluations/{going}/void"), "not_scored")
+    assert desk.post(f"evaluations/{first}/void").status_code == 200
+    assert len(amended(nobody, lab)) == 2, "a later one counts, and nobody saw this one any more"
+
+
+def test_of_what_is_sealed_or_came_after_a_freeze_everybody_reads_nothing(
+    lab: Lab, entrant: MakeEntrant, desk: Desk, nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    ada, bob = entrant("Ada"), entrant("Bob")
+    scored(lab, ada, 0.9)
+    phase = fomo26.phases["validation"]
+    frozen = datetime.now(UTC)
+    change(lab, fomo26, phases=fomo26.phases | {"validation": phase.model_copy(update={"freezes": frozen})})
+    late = scored(lab, bob, 0.8)
+    assert desk.post(f"evaluations/{late}/void").status_code == 200
+    assert desk.decide(bob, "disqualify").status_code == 200
+    assert amended(nobody, lab) == []
+    assert desk.decide(ada, "ineligible").status_code == 200
+    assert amended(nobody, lab) == ["Validation: a team keeps its place and can win no prize any more"]
+    sealed = phase.model_copy(update={"board": "sealed"})
+    change(lab, fomo26, phases=fomo26.phases | {"validation": sealed})
+    assert desk.decide(ada, "disqualify").status_code == 200
+    assert len(amended(nobody, lab)) == 1
 
 
 def test_registration_and_the_size_of_teams_are_the_challenge_files(
