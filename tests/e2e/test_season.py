@@ -73,6 +73,11 @@ class Season:
         track = next(track for track in answer.json()["tracks"] if track["track"] == "open")
         return {row["team"]: row["placement"] for row in track["unified"]}
 
+    def is_as_it_opened(self) -> bool:
+        """Whether what decides the validation phase's scores is what everybody was promised when it opened."""
+        plan = self.stranger.get(f"/challenges/{SLUG}/phases/validation/commitments").json()["plan"]
+        return bool(plan["digest"] == plan["now"])
+
     def amendments(self) -> list[tuple[str, str | None]]:
         """What everybody reads and the reasons, the oldest first."""
         told = self.stranger.get(f"/challenges/{SLUG}/amendments").json()
@@ -200,10 +205,13 @@ def labels_are_corrected(season: Season, dataset: str, wrong: Places, right: Pla
     apply = f"{preview['path']}/apply"
     assert season.refused(apply, digest="sha256:" + "0" * 64) == "board_moved"
     assert season.places() == wrong
+    assert season.is_as_it_opened()
     assert season.do(apply, digest=preview["digest"], why=WHY)["changed"] == 2
     assert season.places() == right
+    assert not season.is_as_it_opened()
     season.do(f"{preview['path']}/revert", why="We look at the labels once more.")
     assert season.places() == wrong
+    assert season.is_as_it_opened()
     again = season.reevaluated(dataset)
     season.do(f"{again['path']}/apply", digest=again["digest"], why=WHY)
     assert season.places() == right
