@@ -241,7 +241,7 @@ def test_an_organizer_s_file_is_of_their_challenge_and_names_no_code_that_no_adm
     assert sent(ada, kappa | {"title": "Mine"}).json()["changed"], "an admin has applied this code"
     assert sent(ada, {"title": "Without it"}).json()["changed"]
     assert sent(ada, kappa).json()["changed"], "as an earlier version has it"
-    last = admin.http.get("/admin/events", params={"challenge": lab.slug, "limit": 2}).json()["items"]
+    last = admin.http.get("/admin/events", params={"challenge": lab.slug, "limit": 9}).json()["items"]
     assert {(one["what"], one["actor"]) for one in last} >= {("version applied", f"user:{ada.id}")}
 
 
