@@ -95,7 +95,7 @@ def _season(sessions: SessionFactory, settings: Settings, seconds: dict[str, lis
         scope = ReevaluationScope(phases=(PHASE,))
         wanted = ReevaluationIn(mode=ReevaluationMode.RESCORE, why="bench", scope=scope)
         challenge = get_challenge(session, SLUG)
-        made, coverage = service.draft(session, organizer, challenge, wanted, settings=settings)
+        made, coverage = service.draft(session, organizer, challenge, wanted, settings=settings, code=None)
         views.drafted_out(session, challenge, made, coverage)
         found.append(made.id)
 

@@ -24,6 +24,7 @@ from contract.evaluations import CaseOut
 from contract.images import ImageOut, StorageOut
 from contract.leaderboard import LeaderboardOut
 from contract.organizers import Me
+from contract.phases import AmendmentOut
 from contract.questions import QuestionIn, QuestionOut
 from contract.submissions import EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.teams import InvitationIn, InvitationOut, MyTeamOut, NewInvitationOut, TeamIn
@@ -139,6 +140,10 @@ class Client(Connection):
     def questions(self, slug: str) -> list[QuestionOut]:
         """What was announced or answered to everybody, and what one's team asked, newest first."""
         return self.get_pages(QuestionOut, f"/challenges/{slug}/questions", cursor="before", size=_PAGE)
+
+    def amendments(self, slug: str, *, limit: int) -> list[AmendmentOut]:
+        """What the organizers changed of a challenge after people could rely on it, newest first."""
+        return self.get_list(AmendmentOut, f"/challenges/{slug}/amendments", limit=limit)
 
     def create_team(self, slug: str, name: str) -> MyTeamOut:
         """Founds a team."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,8 @@ def require_accepted(documents: Iterable[AgreementOut]) -> None:
 
 
 def require_open(phase: PhaseOut) -> None:
-    """Raises Problem unless the server lists the phase as open."""
-    if phase.open:
+    """Raises Problem unless the server lists the phase as open, or may take what was uploaded when it ended."""
+    if phase.open or _is_in_grace(phase):
         return
     if phase.opens is None:
         when = "has no opening date yet"
@@ -75,6 +75,12 @@ def require_open(phase: PhaseOut) -> None:
         when = f"opens on {phase.opens.isoformat()}"
     detail = f"Phase {phase.name!r} {when}; it takes no submissions now."
     raise Problem(409, "phase_closed", "Conflict", detail)
+
+
+def _is_in_grace(phase: PhaseOut) -> bool:
+    if phase.closes is None or phase.grace_seconds is None:
+        return False
+    return timedelta(0) <= datetime.now(UTC) - phase.closes < timedelta(seconds=phase.grace_seconds)
 
 
 def has_closed(phase: PhaseOut) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, StrictBool
 
 from contract.answers import Answer, Id, Older, OrNewer
 from contract.intervals import BootstrapOut
-from contract.statuses import CaseStatus, EvaluationStatus, Standing
+from contract.statuses import CaseStatus, EvaluationStanding, EvaluationStatus
 from contract.texts import Line
 
 Item = TypeVar("Item", bound=BaseModel)
@@ -108,7 +108,7 @@ class EvaluationRow(Answer):
     track: str
     task: str
     status: Annotated[EvaluationStatus | str, OrNewer()]
-    standing: Annotated[Standing | str, OrNewer(), Older(Standing.IN_FORCE)]
+    standing: Annotated[EvaluationStanding | str, OrNewer(), Older(EvaluationStanding.IN_FORCE)]
     replaces: Annotated[Id | None, Older(None)]
     reason_code: str | None
     created_at: datetime

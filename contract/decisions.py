@@ -10,7 +10,7 @@ from contract.answers import Answer, Id, OrNewer
 from contract.bounds import Strict
 from contract.changes import Shifts
 from contract.ids import TeamId
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from contract.submissions import Digest, QuotaOut
 from contract.texts import Line, Name
 
@@ -82,7 +82,7 @@ class LedgerEntry(Answer):
     track: str
     task: str
     status: Annotated[EvaluationStatus | str, OrNewer()]
-    standing: Annotated[Standing | str, OrNewer()]
+    standing: Annotated[EvaluationStanding | str, OrNewer()]
     attempt: str
     because: str
     created_at: datetime

@@ -131,6 +131,11 @@ class ErrorCode(StrEnum):
     UPLOAD_TOO_LARGE = "upload_too_large", "an archive has at most so many bytes"
     WRONG_OFFSET = "wrong_offset", "the upload stands at another offset, which `offset` says"
     # challenges and cases
+    BOARD_NOT_FINAL = (
+        "board_not_final",
+        "the leaderboard is not final, and a release before that takes a reason",
+    )
+    BOARD_NOT_RELEASED = "board_not_released", "the leaderboard is not released"
     BOARD_NOT_TASK = "board_not_task", "this is a board; what is submitted is its task"
     BOARD_PUBLIC = "board_public", "the leaderboard was never sealed"
     BOARD_RELEASED = "board_released", "the leaderboard has been released already"
@@ -145,11 +150,16 @@ class ErrorCode(StrEnum):
     DATASET_IN_FORCE = "dataset_in_force", "these cases are in force"
     DATASET_USED = "dataset_used", "evaluations ran on these cases"
     FILES_ELSEWHERE = "files_elsewhere", "the server cannot reach the files"
+    LABELS_COMMITTED = "labels_committed", "the labels of these cases are committed to already"
     NEEDS_CONFIRMATION = "needs_confirmation", "it has consequences, and takes a yes"
     NO_BOARD = "no_board", "the phase has no leaderboard"
     NO_DATASET = "no_dataset", "the phase has no cases for this task yet"
+    PHASE_DATES = "phase_dates", "the phase cannot have these dates"
+    PHASE_UNCHANGED = "phase_unchanged", "the phase has these dates already"
+    REASON_MISSING = "reason_missing", "this takes a reason, which everybody reads"
     SCANS_PUBLIC = "scans_public", "hidden scans would be in a public phase"
     SEVERAL_DATASETS = "several_datasets", "several versions of cases begin so"
+    UNKNOWN_AMENDMENT = "unknown_amendment", "the challenge has no such amendment"
     UNKNOWN_CHALLENGE = "unknown_challenge", "there is no such challenge"
     UNKNOWN_DATASET = "unknown_dataset", "there is no such version of any cases"
     UNKNOWN_PHASE = "unknown_phase", "the challenge has no such phase"

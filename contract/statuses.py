@@ -26,7 +26,7 @@ ENDED = frozenset(
 """States in which an evaluation stays, but for an errored one that an admin has retried."""
 
 
-class Standing(StrEnum):
+class EvaluationStanding(StrEnum):
     """Whether what an evaluation says counts: on boards, for attempts, and for its team."""
 
     IN_FORCE = "in_force"

@@ -13,6 +13,7 @@ from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
+from server.amendments.api import router as amendments
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
 from server.consent.api import router as consent
@@ -29,6 +30,8 @@ from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
+from server.phases.api import organizing
+from server.phases.api import router as phases
 from server.plans.api import router as plans
 from server.questions.api import router as questions
 from server.queue.api import router as queue
@@ -66,7 +69,10 @@ _ROUTERS = (
             questions,
             usage,
             roles,
+            amendments,
             plans,
+            phases,
+            organizing,
             datasets,
             teams,
             uploads,

@@ -2,6 +2,7 @@
 
 from server.accounts import models as _accounts
 from server.agreements import models as _agreements
+from server.amendments import models as _amendments
 from server.challenges import models as _challenges
 from server.database import Base, SessionFactory, connect, session_factory
 from server.datasets import models as _datasets
@@ -25,6 +26,7 @@ metadata = Base.metadata
 _ = (
     _accounts,
     _agreements,
+    _amendments,
     _challenges,
     _datasets,
     _evaluations,

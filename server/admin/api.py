@@ -25,7 +25,7 @@ from contract.admin import (
 from contract.bounds import Moment
 from contract.events import EventOut, Subject
 from contract.ids import EvaluationId, TokenId, UserId
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from contract.texts import Line
 from server.accounts import access, passwords
 from server.accounts import service as accounts
@@ -136,7 +136,7 @@ def list_evaluations(
     task: Name = None,
     team: Name = None,
     status: EvaluationStatus | None = None,
-    standing: Standing | None = None,
+    standing: EvaluationStanding | None = None,
     since: Moment | None = None,
     id: Annotated[_Beginning | None, Query()] = None,  # noqa: A002 - the name of the parameter
     after: After = None,

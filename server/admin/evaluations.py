@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from contract.admin import CaseShown, EvaluationRow, EvaluationShown, Page, ScoreShown
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from server.accounts.models import Account
 from server.admin.pages import page_of
 from server.challenges.models import Challenge
@@ -36,7 +36,7 @@ class Wanted:
     status: EvaluationStatus | None = None
     since: datetime | None = None
     id: str | None = None
-    standing: Standing | None = None
+    standing: EvaluationStanding | None = None
 
 
 def evaluations(

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from contract.decisions import GrantIn, GrantRow, Ledger, LedgerEntry
 from contract.ids import EvaluationId, TeamId
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from server import events
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
@@ -118,7 +118,7 @@ def _entries(session: Session, team_id: TeamId, before: EvaluationId | None, lim
     rows = session.execute(
         select(Evaluation, Dataset.state, attempt)
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
-        .where(Evaluation.team_id == team_id, Evaluation.standing != Standing.BESIDE, *since)
+        .where(Evaluation.team_id == team_id, Evaluation.standing != EvaluationStanding.BESIDE, *since)
         .order_by(Evaluation.id.desc())
         .limit(limit)
     ).all()
@@ -134,7 +134,7 @@ def _entries(session: Session, team_id: TeamId, before: EvaluationId | None, lim
     ]
 
 
-_GIVEN_BACK = and_(Evaluation.spends, Evaluation.standing != Standing.REPLACED)
+_GIVEN_BACK = and_(Evaluation.spends, Evaluation.standing != EvaluationStanding.REPLACED)
 """Of what neither spends an attempt nor holds one: whether it once did."""
 
 _ENDS = {
@@ -146,9 +146,9 @@ _ENDS = {
 
 
 def _because(evaluation: Evaluation, state: DatasetState) -> str:
-    if evaluation.standing == Standing.VOID:
+    if evaluation.standing == EvaluationStanding.VOID:
         return f"taken off the boards: {evaluation.voided}"
-    if evaluation.standing == Standing.REPLACED:
+    if evaluation.standing == EvaluationStanding.REPLACED:
         return "evaluated again: another evaluation stands in its place"
     if not evaluation.spends:
         return "run again or excused by the organizers, which spends none"

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from contract.ids import TeamId
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from server import events
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
@@ -158,7 +158,7 @@ def _in_force(session: Session, team_id: TeamId) -> Sequence[Evaluation]:
         select(Evaluation)
         .where(
             Evaluation.team_id == team_id,
-            Evaluation.standing == Standing.IN_FORCE,
+            Evaluation.standing == EvaluationStanding.IN_FORCE,
             Evaluation.status.in_(counting),
         )
         .order_by(Evaluation.id)
@@ -183,7 +183,7 @@ def _take_off(session: Session, into: Team, act: Act, *, why: str, actor: str) -
         )
         session.add(grant)
     for evaluation in session.scalars(select(Evaluation).where(leaving)):
-        evaluation.standing, evaluation.voided = Standing.VOID, why
+        evaluation.standing, evaluation.voided = EvaluationStanding.VOID, why
         events.record(session, "evaluation", evaluation.id, actor=actor, what="voided", why=why)
     session.flush()
 

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from server import events
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
@@ -67,7 +67,7 @@ def set_void(
     planned(session, organizer, challenge, evaluation_id, void=void, why=why).require_seen(
         session, challenge, seen
     )
-    evaluation.standing = Standing.VOID if void else Standing.IN_FORCE
+    evaluation.standing = EvaluationStanding.VOID if void else EvaluationStanding.IN_FORCE
     evaluation.voided = why if void else None
     what = "voided" if void else "in force again"
     events.record(session, "evaluation", evaluation.id, actor=organizer.actor, what=what, why=why)
@@ -88,10 +88,10 @@ def _require(evaluation: Evaluation, *, void: bool) -> None:
             f"It is {evaluation.status}, so no board has it. Only a scored evaluation is voided; one that goes on "
             "can be cancelled, and one that failed can be excused.",
         )
-    expected = Standing.IN_FORCE if void else Standing.VOID
+    expected = EvaluationStanding.IN_FORCE if void else EvaluationStanding.VOID
     if evaluation.standing == expected:
         return
-    if evaluation.standing in (Standing.IN_FORCE, Standing.VOID):
+    if evaluation.standing in (EvaluationStanding.IN_FORCE, EvaluationStanding.VOID):
         raise unchanged(f"It is {'void' if void else 'in force'} already.")
     raise Conflict(
         ErrorCode.NOT_IN_FORCE,

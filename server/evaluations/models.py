@@ -19,7 +19,7 @@ from contract.ids import (
     TeamId,
     TokenId,
 )
-from contract.statuses import CaseStatus, EvaluationStatus, Mode, Standing
+from contract.statuses import CaseStatus, EvaluationStanding, EvaluationStatus, Mode
 from evaluator.verdicts import PlatformFault
 from server.challenges.models import SpecVersion
 from server.database import Base, Created, Identified, identity
@@ -84,8 +84,8 @@ class Evaluation(Created, Base):
     peak_gpu_memory_bytes: Mapped[int | None] = mapped_column(BigInteger, default=None)
     fresh_only: Mapped[bool] = mapped_column(default=False, server_default=false())
     status: Mapped[EvaluationStatus] = mapped_column(default=EvaluationStatus.QUEUED)
-    standing: Mapped[Standing] = mapped_column(
-        default=Standing.IN_FORCE, server_default=Standing.IN_FORCE.value
+    standing: Mapped[EvaluationStanding] = mapped_column(
+        default=EvaluationStanding.IN_FORCE, server_default=EvaluationStanding.IN_FORCE.value
     )
     # What made it beside another one, in whose place it would come; null for what a submission made.
     reevaluation_id: Mapped[ReevaluationId | None] = mapped_column(
@@ -164,10 +164,10 @@ class Evaluation(Created, Base):
         self.finished_at = None if status in ACTIVE else func.now()
 
 
-COUNTS = Evaluation.standing == Standing.IN_FORCE
+COUNTS = Evaluation.standing == EvaluationStanding.IN_FORCE
 """The one expression of which evaluations count: on boards and for attempts."""
 
-SHOWN = Evaluation.standing.in_((Standing.IN_FORCE, Standing.VOID))
+SHOWN = Evaluation.standing.in_((EvaluationStanding.IN_FORCE, EvaluationStanding.VOID))
 """The one expression of which evaluations their teams see: those that count, and those that organizers took away."""
 
 

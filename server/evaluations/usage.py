@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from contract.statuses import Standing
+from contract.statuses import EvaluationStanding
 from server.evaluations.models import CaseRun, Evaluation
 
 HALF_LIFE = 3600.0
@@ -54,7 +54,7 @@ def charge(session: Session, evaluation: Evaluation, runs: Sequence[CaseRun], *,
         "workers": [worker_id for worker_id, _ in held],
         "names": [name for _, name in held],
         "team": evaluation.team_id,
-        "counts": counts and evaluation.standing is not Standing.BESIDE,
+        "counts": counts and evaluation.standing is not EvaluationStanding.BESIDE,
         "half_life": HALF_LIFE,
     }
     session.execute(_CHARGE, values)

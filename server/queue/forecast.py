@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import ChallengeId, EvaluationId
 from contract.queue import Forecast, ForecastChange, PhaseForecast, TaskForecast
-from contract.statuses import CaseStatus, Mode, Standing
+from contract.statuses import CaseStatus, EvaluationStanding, Mode
 from server.challenges.models import Challenge
 from server.clock import now
 from server.evaluations.errors import parked_sentence
@@ -175,7 +175,7 @@ def _phases(
 ) -> list[PhaseForecast]:
     groups: dict[tuple[str, str], list[_Waiting]] = {}
     for state in waiting:
-        if state.evaluation.standing is Standing.IN_FORCE:  # no phase waits for a re-evaluation
+        if state.evaluation.standing is EvaluationStanding.IN_FORCE:  # no phase waits for a re-evaluation
             groups.setdefault((state.challenge, state.evaluation.phase), []).append(state)
     return [_phase(session, *names, group, found, at) for names, group in groups.items()]
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from contract.ids import CaseId, EvaluationId
-from contract.statuses import CaseStatus, EvaluationStatus, Standing
+from contract.statuses import CaseStatus, EvaluationStanding, EvaluationStatus
 from evaluator.verdicts import VALID
 from server.database import after_commit
 from server.evaluations.measured import MeasuredColumns
@@ -107,7 +107,7 @@ def _row(reevaluation: Reevaluation, target: Target, material: Material, repetit
         "remaining": len(material.to_run),
         "fresh_only": old.fresh_only and bool(material.taken),
         "status": _status(material),
-        "standing": Standing.BESIDE,
+        "standing": EvaluationStanding.BESIDE,
         "reevaluation_id": reevaluation.id,
         "replaces_id": old.id,
         "repetition": repetition,

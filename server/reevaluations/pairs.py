@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from contract.ids import DatasetId, EvaluationId, TeamId
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from server.challenges.models import Challenge
 from server.datasets.models import IN_FORCE, Dataset
 from server.evaluations.models import COUNTS, Evaluation
@@ -30,8 +30,8 @@ class Pair:
     repetition: int
     old_status: EvaluationStatus
     new_status: EvaluationStatus
-    old_standing: Standing
-    new_standing: Standing
+    old_standing: EvaluationStanding
+    new_standing: EvaluationStanding
     team_id: TeamId
     phase: str
     track: str
@@ -46,8 +46,8 @@ class Pair:
         return (
             self.repetition == 1
             and self.new_status in DECIDED
-            and self.new_standing is Standing.BESIDE
-            and self.old_standing is Standing.IN_FORCE
+            and self.new_standing is EvaluationStanding.BESIDE
+            and self.old_standing is EvaluationStanding.IN_FORCE
         )
 
 

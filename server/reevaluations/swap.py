@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from contract.ids import DatasetId, EvaluationId, SpecVersionId
 from contract.problems import ErrorCode
-from contract.statuses import ReevaluationState, Standing
+from contract.statuses import EvaluationStanding, ReevaluationState
 from server.accounts.principals import Organizer
 from server.challenges.models import Challenge, SpecVersion
 from server.datasets.current import in_force
@@ -63,7 +63,7 @@ def apply(
         versions.activate(session, dataset, settings=settings, actor=organizer.actor)
         swapped.datasets.append((None if old is None else old.id, dataset.id))
     coming = [pair for pair in found if pair.comes]
-    _stand(session, [pair.old for pair in coming], Standing.REPLACED)
+    _stand(session, [pair.old for pair in coming], EvaluationStanding.REPLACED)
     _take_places(session, [pair.new for pair in coming])
     _tell(session, reevaluation, coming, organizer, back=False)
     swapped.touched = _datasets_of(session, challenge, {(pair.phase, pair.task) for pair in coming})
@@ -88,11 +88,13 @@ def revert(
         )
         raise Conflict(ErrorCode.NOT_APPLIED, detail)
     came = [
-        pair for pair in pairs(session, reevaluation, hold=True) if pair.new_standing is not Standing.BESIDE
+        pair
+        for pair in pairs(session, reevaluation, hold=True)
+        if pair.new_standing is not EvaluationStanding.BESIDE
     ]
     _require_untouched(session, challenge, reevaluation.swapped, came)
-    _stand(session, [pair.new for pair in came], Standing.BESIDE)
-    _stand(session, [pair.old for pair in came], Standing.IN_FORCE)
+    _stand(session, [pair.new for pair in came], EvaluationStanding.BESIDE)
+    _stand(session, [pair.old for pair in came], EvaluationStanding.IN_FORCE)
     if reevaluation.swapped.version is not None:
         old_version = session.get_one(SpecVersion, reevaluation.swapped.version[0])
         _change_file(session, challenge, old_version, organizer, settings)
@@ -118,7 +120,7 @@ def _change_file(
     return None if before is None or before == version.id else (before, version.id)
 
 
-def _stand(session: Session, evaluations: Sequence[EvaluationId], standing: Standing) -> None:
+def _stand(session: Session, evaluations: Sequence[EvaluationId], standing: EvaluationStanding) -> None:
     _update(session, Evaluation.id.in_(evaluations), standing=standing)
 
 
@@ -130,7 +132,7 @@ def _take_places(session: Session, evaluations: Sequence[EvaluationId]) -> None:
     old = aliased(Evaluation)
     which = Evaluation.id.in_(evaluations) & (old.id == Evaluation.replaces_id)
     times = {"started_at": old.started_at, "finished_at": old.finished_at}
-    _update(session, which, standing=Standing.IN_FORCE, **times)
+    _update(session, which, standing=EvaluationStanding.IN_FORCE, **times)
 
 
 def _update(session: Session, which: ColumnElement[bool], **values: object) -> None:
@@ -193,4 +195,4 @@ def _require_untouched(
         raise Conflict(ErrorCode.APPLIED_SINCE, detail)
 
 
-_EXCHANGED = (Standing.IN_FORCE, Standing.REPLACED)
+_EXCHANGED = (EvaluationStanding.IN_FORCE, EvaluationStanding.REPLACED)

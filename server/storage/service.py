@@ -51,15 +51,16 @@ def remove_image(
     image = session.scalar(with_digest.with_for_update(), execution_options={"populate_existing": True})
     if image is None:
         raise unknown_image()
-    needed = select(Evaluation.status).where(
+    needed = select(Evaluation.status, COUNTS.label("counts")).where(
         Evaluation.image_id == image.id, Evaluation.status.not_in(NOT_KEPT)
     )
-    status = session.scalar(needed.order_by(COUNTS.desc()).limit(1))
-    if status is not None:
+    kept = session.execute(needed.order_by(COUNTS.desc()).limit(1)).one_or_none()
+    if kept is not None:
+        # What organizers have made anew beside it is theirs to tell.
         raise Conflict(
             ErrorCode.IMAGE_IN_USE,
-            f"An evaluation of this image is {status}. Images of evaluations that are under way, scored or errored are "
-            "kept, so that they can be run again; others can be removed.",
+            f"An evaluation of this image is {kept.status if kept.counts else 'kept'}. Images of evaluations that are "
+            "under way, scored or errored are kept, so that they can be run again; others can be removed.",
         )
     image.removed_at = func.now()
     events.record(session, "image", image.id, actor=user.actor, what="removed", why=digest)

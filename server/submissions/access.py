@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
-from contract.statuses import Standing
+from contract.statuses import EvaluationStanding
 from server.accounts.principals import User
 from server.accounts.service import require_scope
 from server.errors import Forbidden, NotFound
@@ -31,10 +31,10 @@ def own_evaluation(
 
 def _that_is_shown(session: Session, evaluation_id: EvaluationId) -> Evaluation | None:
     found = session.get(Evaluation, evaluation_id)
-    if found is not None and found.standing is Standing.REPLACED:
+    if found is not None and found.standing is EvaluationStanding.REPLACED:
         same = Evaluation.submission_id == found.submission_id, Evaluation.task == found.task
         return session.scalar(select(Evaluation).where(SHOWN, *same))
-    return None if found is None or found.standing is Standing.BESIDE else found
+    return None if found is None or found.standing is EvaluationStanding.BESIDE else found
 
 
 def evaluation_with_public_cases(session: Session, user: User, evaluation_id: EvaluationId) -> Evaluation:

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
-from contract.statuses import CaseStatus, EvaluationStatus, Standing
+from contract.statuses import CaseStatus, EvaluationStanding, EvaluationStatus
 from server import events
 from server.challenges.models import Challenge
 from server.challenges.service import spec_of_phase
@@ -43,7 +43,7 @@ def retry(
             ErrorCode.NOT_ERRORED,
             f"Evaluation {evaluation_id} is {evaluation.status}; only one that ended as errored can be retried.",
         )
-    if evaluation.standing is Standing.IN_FORCE:  # what a re-evaluation made costs nobody anything
+    if evaluation.standing is EvaluationStanding.IN_FORCE:  # what a re-evaluation made costs nobody anything
         evaluation.spends = _attempt_is_left(session, evaluation)
     waiting, total = _put_back(session, evaluation, actor=actor)
     evaluation.move_to(session, _status(waiting, total), actor=actor)  # its `why` would be the team's to read

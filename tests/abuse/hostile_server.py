@@ -179,6 +179,9 @@ _ANSWERS: dict[str, Any] = {
     "GET /teams/[^/]+": _TEAM,
     "POST /teams/.*/invitations": _INVITATION | {"code": EVIL},
     "POST /invitations/.*": _TEAM,
+    "GET /challenges/[^/]+/amendments": [
+        {"id": ID, "at": WHEN, "phase": EVIL, "task": EVIL, "what": EVIL, "why": EVIL, "by": EVIL}
+    ],
     "GET /challenges/[^/]+/submissions": [_SUBMISSION],
     "GET /submissions/.*": _SUBMISSION,
     "POST /evaluations/.*": _EVALUATION,
@@ -201,6 +204,8 @@ _ANSWERS: dict[str, Any] = {
         "decimals": 3,
         "closes": WHEN,
         "released_early": EVIL,
+        "freezes": WHEN,
+        "frozen": True,
         "tracks": [
             {"track": EVIL, "unified": [_STANDING], "boards": [_BOARD], "certainty": _CERTAINTY},
         ],

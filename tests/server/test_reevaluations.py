@@ -32,6 +32,8 @@ from tests.server.lab import Entrant, FakeWorker, Json, Lab
 from tests.server.organizer import Admin, words
 from tests.server.reevaluating import Organizing, score_all, seen, tick, without_now
 from tests.server.test_leaderboard import board, entries
+from tests.server.test_retry import end, put_back
+from tests.server.test_sequences import what_keeps_it
 
 VALUES = {"Ada": 0.9, "Bob": 0.8, "Cyd": 0.7}
 
@@ -80,8 +82,10 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
     )
     assert [one["reason"] for one in drafted["plan"]["excluded"]] == ["output_missing"]
     id_ = drafted["id"]
+    final = what_keeps_it(lab)
     assert organizing.do(id_, "start")["state"] == "running"
     assert seen(lab, teams, nobody, admin.http) == before
+    assert what_keeps_it(lab) == final == []
     assert organizing.do(id_, "apply", 409, digest="sha256:" + "0" * 64)["code"] == "not_ready"
     assert lab.worker().lease() is None, "no container runs"
     assert score_all(lab, upside_down(teams)) == 3
@@ -514,3 +518,23 @@ def test_every_filter_of_a_scope_holds_what_it_names(
     twice = {"mode": "rescore", "why": "x", "repetitions": 2}
     assert organizing.ask("POST", json=twice).json()["code"] == "invalid_request"
     assert len(organizing.ask("GET", "?limit=5").json()) == 5
+
+
+def test_what_the_platform_failed_at_is_retried_beside_and_costs_nobody_anything(
+    lab: Lab, teams: dict[str, Entrant], organizing: Organizing, admin: Person
+) -> None:
+    quota, id_ = teams["Ada"].quota(), organizing.draft(scope={"teams": ["Ada"]})["id"]
+    organizing.do(id_, "start")
+    beside = organizing.get(id_, "/preview")["pairs"][0]["new"]
+    end(lab, beside)
+    tick(lab)
+    assert organizing.get(id_)["state"] == "ready"
+    assert organizing.get(id_, "/preview")["pairs"][0]["comes"] is False
+    assert put_back(admin, beside) == 204
+    digest = organizing.get(id_, "/preview")["digest"]
+    assert organizing.do(id_, "apply", 409, digest=digest)["code"] == "not_ready"
+    assert score_all(lab, lambda _: 0.6) == 1
+    assert organizing.do(id_, "apply", 409, digest=digest)["code"] == "board_moved"
+    assert organizing.apply(id_)["changed"] == 1
+    assert teams["Ada"].quota() == quota
+    assert ranks(organizing.http, lab)["Ada"] == 3

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from contract.changes import Cause, PlaceShift, Shifts
 from contract.ids import EvaluationId, TeamId
-from contract.statuses import Standing
+from contract.statuses import EvaluationStanding
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.evaluations.models import Evaluation
@@ -65,7 +65,7 @@ def test_each_change_has_its_cause_and_nothing_is_written(
     teams = {name: entrant(name) for name in values}
     now = {name: EvaluationId(UUID(scored(lab, teams[name], value))) for name, value in values.items()}
     other = EvaluationId(UUID(scored(lab, teams["Ada"], 0.75)))
-    session.get_one(Evaluation, other).standing = Standing.BESIDE
+    session.get_one(Evaluation, other).standing = EvaluationStanding.BESIDE
     session.commit()
     before = board(nobody, lab)
     four = Four(lab, session, teams, now, other)

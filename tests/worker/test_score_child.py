@@ -252,6 +252,21 @@ def test_a_metric_of_ours_that_fails_is_a_fault_of_ours_and_names_itself(tmp_pat
         team.scored(scorer, "task1")
 
 
+def test_what_a_metric_prints_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "talking_metrics.py").write_text(
+        "print('a module may print')\nfrom tests.evaluator.broken_metrics import sound\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    dataset = of_numbers(tmp_path / "dataset")
+    talking = {"odd": {"metric": "talking_metrics:sound"}}
+    content = merge(dataset.challenge.model_dump(mode="json"), {"boards": {"task1": {"metrics": talking}}})
+    team = laid_out(dataset, "team")
+    (team.folder / "challenge.json").write_text(json.dumps(content))
+    with Scorer() as scorer:
+        assert team.scored(scorer, "task1").metrics["odd"].value == 0.5
+        assert "a module may print" in (team.folder / "task1.said").read_text()
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [('{"board": "task1"', "Invalid JSON"), ('{"board": "task1", "cases": [], "per_case": {}}', "extras")],

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -90,7 +91,8 @@ class Api:
 
     def _sent(self, method: str, path: str, query: dict[str, Any], body: Any) -> httpx.Response:
         given = {name: value for name, value in query.items() if value is not None}
-        response = self._http.request(method, f"{API}{path}", params=given, json=body)
+        # Names in a path are as somebody typed them.
+        response = self._http.request(method, f"{API}{quote(path)}", params=given, json=body)
         if response.is_error:
             raise Refused(_problem(response))
         return response

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from contract.admin import EvaluationRow, EvaluationShown
 from contract.intervals import named
-from contract.statuses import EvaluationStatus, Standing
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from evaluator.terminal import Console, say
 from server.admin.evaluations import log_of, shown
 from server.admin.find import evaluation_or_submission
@@ -38,7 +38,8 @@ def list_submissions(
     team: Annotated[str | None, typer.Option(help="Only of this team; capitals do not matter.")] = None,
     status: Annotated[EvaluationStatus | None, typer.Option(help="Only those that stand so.")] = None,
     standing: Annotated[
-        Standing | None, typer.Option(help="Only those that count, or that a re-evaluation made or replaced.")
+        EvaluationStanding | None,
+        typer.Option(help="Only those that count, or that a re-evaluation made or replaced."),
     ] = None,
     since: Annotated[
         str | None, typer.Option(help="Only those since then: 2d, 6h, 30m, or a date such as 2026-12-01.")
@@ -90,7 +91,7 @@ def evaluations_table(rows: Sequence[EvaluationRow]) -> Listing:
 
 
 def _status(row: EvaluationRow) -> str:
-    beside = "" if row.standing == Standing.IN_FORCE else f" ({row.standing})"
+    beside = "" if row.standing == EvaluationStanding.IN_FORCE else f" ({row.standing})"
     return f"{row.status} {row.reason_code}{beside}" if row.reason_code else f"{row.status}{beside}"
 
 
