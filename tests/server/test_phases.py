@@ -64,11 +64,10 @@ def soon(**span: float) -> str:
     return (datetime.now(UTC) + timedelta(**span)).replace(microsecond=0).isoformat()
 
 
-def test_a_phase_is_closed_extended_opened_and_postponed_with_reasons_that_everybody_reads(
-    lab: Lab, team: Entrant, admin: Person, nobody: httpx.Client, fomo26: Challenge
+def test_dates_that_make_no_sense_are_refused_with_what_is_wrong(
+    lab: Lab, team: Entrant, admin: Person
 ) -> None:
-    path, slug = f"/organize/{lab.slug}/phases/validation/dates", lab.slug
-    http, before = admin.http, nobody.get(f"/challenges/{lab.slug}").json()["version"]
+    path, http = f"/organize/{lab.slug}/phases/validation/dates", admin.http
     refused(team.http.post(path, json={"closes": "now", "why": WHY}), 403, "organizers_only")
     refused(team.http.post(f"{path}/plan", json={"closes": "now"}), 403, "organizers_only")
     assert "no end that could be later" in refused(
@@ -84,6 +83,13 @@ def test_a_phase_is_closed_extended_opened_and_postponed_with_reasons_that_every
         http.post(f"{path}/plan", json={"opens": soon(days=3), "closes": soon(days=2)}), 409, "phase_dates"
     )
     assert http.post(path, json={"closes": "now"}).json()["code"] == "invalid_request", "a reason is needed"
+
+
+def test_a_phase_is_closed_extended_opened_and_postponed_with_reasons_that_everybody_reads(
+    lab: Lab, team: Entrant, admin: Person, nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    path, slug = f"/organize/{lab.slug}/phases/validation/dates", lab.slug
+    http, before = admin.http, nobody.get(f"/challenges/{lab.slug}").json()["version"]
     planned = http.post(f"{path}/plan", json={"closes": soon(days=2)}).json()
     assert planned["sentences"][0].startswith("Phase validation closes 20")
     assert nobody.get(f"/challenges/{slug}").json()["version"] == before == planned["plan"]["present"]
@@ -223,15 +229,9 @@ def test_what_was_being_uploaded_at_the_end_may_be_submitted_within_the_grace(
     refused(team.post("task5"), 409, "phase_closed")
 
 
-def test_a_release_shows_its_list_is_taken_back_within_minutes_and_later_with_a_reason(
-    lab: Lab,
-    entrant: Callable[[str], Entrant],
-    admin: Person,
-    nobody: httpx.Client,
-    fomo26: Challenge,
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def almost_over(lab: Lab, entrant: Callable[[str], Entrant], admin: Person, fomo26: Challenge) -> Entrant:
+    """A test phase that closes tomorrow: two teams are scored, one without a right to prizes, a third is rejected."""
     phases = dict(fomo26.phases)
     opened = {"opens": phases["sanity"].opens, "closes": datetime.now(UTC) + timedelta(days=1)}
     phases["test"] = phases["test"].model_copy(update=opened)
@@ -244,8 +244,14 @@ def test_a_release_shows_its_list_is_taken_back_within_minutes_and_later_with_a_
     with unit_of_work(lab.sessions) as session:
         session.execute(update(Evaluation).where(Evaluation.id == UUID(rejected)).values(status="rejected"))
     admin.http.patch(f"/admin/teams/{bob.team}", json={"eligible": False})
+    return ada
+
+
+def test_a_release_shows_its_list_is_taken_back_within_minutes_and_later_with_a_reason(
+    lab: Lab, almost_over: Entrant, admin: Person, nobody: httpx.Client
+) -> None:
     path, http = f"/organize/{lab.slug}/phases/test", admin.http
-    refused(ada.http.get(f"{path}/release"), 403, "organizers_only")
+    refused(almost_over.http.get(f"{path}/release"), 403, "organizers_only")
     found = http.get(f"{path}/release").json()
     states = {check["check"]: check["state"] for check in found["checks"]}
     assert states == {
