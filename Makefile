@@ -37,7 +37,7 @@ up: setup engine ## run the platform here: database, server, workers (ARGS="--po
 	$(BIN)/python -m worker.admin up $(ARGS)
 
 test: check engine squashfs ## lint, types and the tests, on a real engine, database and broker
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
 test-long: setup torch engine squashfs ## the slow tests
 	$(BIN)/python -m pytest -m long $(ARGS)

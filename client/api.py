@@ -1,5 +1,6 @@
 """The server's API as a Python client."""
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 
@@ -17,11 +18,14 @@ from contract.accounts import (
     TokenIn,
     TokenOut,
 )
+from contract.agreements import AgreementOut
 from contract.challenges import ChallengeDetail, ChallengeOut
 from contract.evaluations import CaseOut
 from contract.images import ImageOut, StorageOut
 from contract.leaderboard import LeaderboardOut
 from contract.organizers import Me
+from contract.phases import AmendmentOut
+from contract.questions import QuestionIn, QuestionOut
 from contract.submissions import EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.teams import InvitationIn, InvitationOut, MyTeamOut, NewInvitationOut, TeamIn
 from contract.uploads import UploadOut
@@ -100,6 +104,46 @@ class Client(Connection):
         if not all(isinstance(challenge.spec.get(part), dict) for part in ("tasks", "boards", "phases")):
             raise not_proctor(response)
         return challenge
+
+    def agreements(self, slug: str) -> list[AgreementOut]:
+        """The present version of each document of a challenge, and when one accepted it."""
+        return self.get_list(AgreementOut, f"/challenges/{slug}/agreements")
+
+    def agreement_text(self, slug: str, digest: str) -> str:
+        """The text of a version, which is held against its digest.
+
+        Raises:
+            Unreachable: it is another text.
+        """
+        response = self.request("GET", f"/challenges/{slug}/agreements/{digest}")
+        if "sha256:" + hashlib.sha256(response.content).hexdigest() != digest:
+            raise not_proctor(response)
+        return response.content.decode(errors="replace")
+
+    def accept(self, slug: str, digest: str) -> AgreementOut:
+        """Accepts the present version of a document, for oneself."""
+        return self.post(AgreementOut, f"/challenges/{slug}/agreements/{digest}/accept")
+
+    def ask(
+        self,
+        slug: str,
+        text: str,
+        *,
+        team: str | None = None,
+        task: str | None = None,
+        submission: str | None = None,
+    ) -> QuestionOut:
+        """Asks the organizers, for one's team."""
+        content = body(QuestionIn, text=text, team=team, task=task, submission=submission)
+        return self.post(QuestionOut, f"/challenges/{slug}/questions", content)
+
+    def questions(self, slug: str) -> list[QuestionOut]:
+        """What was announced or answered to everybody, and what one's team asked, newest first."""
+        return self.get_pages(QuestionOut, f"/challenges/{slug}/questions", cursor="before", size=_PAGE)
+
+    def amendments(self, slug: str, *, limit: int) -> list[AmendmentOut]:
+        """What the organizers changed of a challenge after people could rely on it, newest first."""
+        return self.get_list(AmendmentOut, f"/challenges/{slug}/amendments", limit=limit)
 
     def create_team(self, slug: str, name: str) -> MyTeamOut:
         """Founds a team."""

@@ -42,6 +42,10 @@ def leaderboard_tables(board: LeaderboardOut) -> Iterator[RenderableType]:
     """
     if board.released_early:
         yield Text(f"Released before it was final: {board.released_early}\n", style="yellow")
+    if board.frozen:
+        yield Text(
+            f"Frozen since {_moment(board.freezes)}: what was scored later does not show.\n", style="yellow"
+        )
     for track in board.tracks:
         if track.unified:
             yield _unified(board, track)

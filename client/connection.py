@@ -11,13 +11,14 @@ from client.patience import PatientClient, Waiting, wait_quietly
 from contract.evaluations import CaseOut
 from contract.images import ImageOut
 from contract.problems import ErrorCode
+from contract.questions import QuestionOut
 from contract.submissions import SubmissionOut
 
 _BASE = "/api/v1"
 
 
 _Read = TypeVar("_Read", bound=BaseModel)
-_Listed = TypeVar("_Listed", ImageOut, CaseOut, SubmissionOut)
+_Listed = TypeVar("_Listed", ImageOut, CaseOut, SubmissionOut, QuestionOut)
 
 
 def body(model: type[BaseModel], **fields: Any) -> dict[str, Any]:

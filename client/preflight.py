@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from client.errors import ArchiveRefused, Local, Problem, WrongUsage
 from client.show import status_word
+from contract.agreements import AgreementOut
 from contract.challenges import ChallengeOut, PhaseOut
 from contract.problems import ErrorCode
 from contract.statuses import ENDED, EvaluationStatus
@@ -53,9 +54,18 @@ def require_phase(challenge: ChallengeOut, name: str) -> PhaseOut:
     return found
 
 
+def require_accepted(documents: Iterable[AgreementOut]) -> None:
+    """Raises Problem unless the one who asks has accepted every document that is needed."""
+    missing = [document for document in documents if document.before and document.accepted_at is None]
+    if missing:
+        named = " and ".join(f"“{document.title}” (version {document.number})" for document in missing)
+        detail = f"You have not accepted {named}: proctor agree. Nothing was uploaded."
+        raise Problem(403, ErrorCode.CONSENT_MISSING, "Not allowed", detail)
+
+
 def require_open(phase: PhaseOut) -> None:
-    """Raises Problem unless the server lists the phase as open."""
-    if phase.open:
+    """Raises Problem unless the server lists the phase as open, or may take what was uploaded when it ended."""
+    if phase.open or _is_in_grace(phase):
         return
     if phase.opens is None:
         when = "has no opening date yet"
@@ -65,6 +75,12 @@ def require_open(phase: PhaseOut) -> None:
         when = f"opens on {phase.opens.isoformat()}"
     detail = f"Phase {phase.name!r} {when}; it takes no submissions now."
     raise Problem(409, "phase_closed", "Conflict", detail)
+
+
+def _is_in_grace(phase: PhaseOut) -> bool:
+    if phase.closes is None or phase.grace_seconds is None:
+        return False
+    return timedelta(0) <= datetime.now(UTC) - phase.closes < timedelta(seconds=phase.grace_seconds)
 
 
 def has_closed(phase: PhaseOut) -> bool:

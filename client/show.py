@@ -10,6 +10,8 @@ from client.terminal import is_plain
 from contract.intervals import named
 from contract.statuses import EvaluationStatus
 from contract.submissions import EvaluationOut, QuotaOut, ScoreOut, SubmissionOut
+from contract.teams import TeamOut
+from evaluator.terminal import in_line
 
 _COLOURS: dict[str, str] = {
     EvaluationStatus.SCORED: "green",
@@ -110,6 +112,30 @@ def _score(score: ScoreOut) -> tuple[str, str]:
     between = "" if score.low is None or score.high is None else f"{score.low:g} – {score.high:g}"
     between += f", {named(score.interval_method)}" if between and score.interval_method else ""
     return f"{score.value:g}", between + (" *" if score.note else "")
+
+
+def standing_lines(team: TeamOut) -> list[str]:
+    """What the organizers have decided about a team, a line each; nothing where it takes part like every other."""
+    said = {
+        "It can neither upload nor submit until the organizers have approved it.": team.waits,
+        f"Disqualified by the organizers: {team.disqualified}": team.disqualified is not None,
+        "It is on no leaderboard: the organizers have hidden it.": team.hidden,
+        "It is a baseline, shown without a rank.": team.is_baseline,
+        "It may win no prize.": not team.eligible,
+        f"On leaderboards: {team.disclaimer}": team.disclaimer is not None,
+    }
+    return [in_line(line) for line, holds in said.items() if holds]
+
+
+def grant_lines(rows: Iterable[QuotaOut]) -> list[str]:
+    """What the organizers granted of valid attempts, and why."""
+    told = [
+        f"{row.phase}, {row.track}, {row.task}: {grant.valid:+d} by the organizers "
+        f"on {grant.created_at:%Y-%m-%d}: {grant.why}"
+        for row in rows
+        for grant in row.grants
+    ]
+    return [in_line(line) for line in told]
 
 
 def quota_table(rows: Iterable[QuotaOut]) -> RenderableType:

@@ -256,13 +256,14 @@ class RevokedOut(Answer):
 
 
 class TeamStorage(Answer):
-    """Bytes that a team stores: its images, each layer once, and uploads as long as they will be."""
+    """Bytes that a team stores, its images, each layer once, and uploads as long as they will be; and may store."""
 
     id: Id
     team: str
     challenge: str
     images: int
     uploads: int
+    allowed: int
 
 
 class Disk(Answer):

@@ -6,15 +6,24 @@ from typing import Annotated, Any
 from pydantic import BaseModel, StrictBool
 from pydantic.json_schema import SkipJsonSchema
 
+from contract.agreements import AgreementOut
 from contract.answers import Answer, Older
-from contract.texts import Prose
+from contract.changes import Shifts
+from contract.texts import Line, Prose
+
+MOST_OF_A_REASON = 500
+Why = Annotated[str, Line(MOST_OF_A_REASON, least=1, strip=True)]
+"""A reason that everybody may read."""
 
 MOST_OF_A_FILE = 2**20
 """Characters of a challenge file; FOMO26's has some 20,000."""
 
 
 class PhaseOut(Answer):
-    """A phase and whether it takes submissions now. `tasks` are those that have cases in it."""
+    """A phase and whether it takes submissions now. `tasks` are those that have cases in it.
+
+    grace_seconds: for how long after its end it takes what was still being uploaded then; None for no time.
+    """
 
     name: str
     title: str
@@ -22,6 +31,7 @@ class PhaseOut(Answer):
     closes: datetime | None
     hidden: bool
     open: bool
+    grace_seconds: Annotated[int | None, Older(None)]
     attempts: int | None
     tasks: Annotated[list[str] | SkipJsonSchema[None], Older(None)]
 
@@ -44,9 +54,13 @@ class ChallengeFileIn(BaseModel):
 
 
 class ChallengeApplyIn(ChallengeFileIn):
-    """A challenge file to apply. `confirmed` answers the questions of its plan with yes."""
+    """A challenge file to apply. `confirmed` answers the questions of its plan with yes.
+
+    why: shown to everybody where the file amends a phase that has opened.
+    """
 
     confirmed: StrictBool = False
+    why: Why | None = None
 
 
 class Change(Answer):
@@ -61,7 +75,8 @@ class Change(Answer):
 class Plan(Answer):
     """What would change. `present`: the version that this was compared with, null for a new challenge.
 
-    `questions` have to be answered with yes; `notes` are worth knowing. Nothing has been changed.
+    `questions` have to be answered with yes; `notes` are worth knowing. shifts: what changes on boards, null where
+    there is nothing to compare. Nothing has been changed.
     """
 
     challenge: str
@@ -70,6 +85,7 @@ class Plan(Answer):
     changes: list[Change]
     notes: list[str]
     questions: list[str]
+    shifts: Annotated[Shifts | None, Older(None)]
 
     @property
     def is_unchanged(self) -> bool:
@@ -85,7 +101,8 @@ class ChallengeApplied(Answer):
 
 
 class ChallengeDetail(ChallengeOut):
-    """A challenge with its whole present file and the digest that is its version."""
+    """A challenge with its whole present file and the digest that is its version; the documents that people accept."""
 
     version: str
     spec: dict[str, Any]
+    agreements: Annotated[list[AgreementOut], Older([])]

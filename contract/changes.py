@@ -14,7 +14,7 @@ class Cause(StrEnum):
     RULE = "rule"  # the ranking rule, weights, or which boards and metrics are ranked
 
 
-class Measured(Answer):
+class ValueAt(Answer):
     """A value with its interval."""
 
     value: float | None
@@ -26,8 +26,8 @@ class MetricShift(Answer):
     """A metric of a team before and after; None where the board has no such entry of it."""
 
     metric: str
-    before: Measured | None
-    after: Measured | None
+    before: ValueAt | None
+    after: ValueAt | None
 
 
 class EntryShift(Answer):

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from contract.answers import Answer, Id
+from contract.challenges import Why
 
 
 class DatasetOut(Answer):
@@ -44,9 +45,13 @@ class EffectOut(Answer):
 
 
 class ActivateIn(BaseModel):
-    """`yes` is needed where evaluations are concerned; without it the answer says what would happen."""
+    """`yes` is needed where evaluations are concerned; without it the answer says what would happen.
+
+    why: shown to everybody where the phase has opened.
+    """
 
     yes: bool = Field(default=False, strict=True)
+    why: Why | None = None
 
 
 class DroppedOut(Answer):

@@ -10,11 +10,13 @@ from contract.answers import Answer
 class Subject(StrEnum):
     """What an event is about."""
 
+    AGREEMENT = "agreement"
     CASE_RUN = "case_run"
     CHALLENGE = "challenge"
     DATASET = "dataset"
     EVALUATION = "evaluation"
     IMAGE = "image"
+    QUESTION = "question"
     RECEIPT_KEY = "receipt_key"
     REEVALUATION = "reevaluation"
     SUBMISSION = "submission"

@@ -17,6 +17,8 @@ ImageId = NewType("ImageId", UUID)
 SubmissionId = NewType("SubmissionId", UUID)
 EvaluationId = NewType("EvaluationId", UUID)
 CaseRunId = NewType("CaseRunId", UUID)
+AgreementId = NewType("AgreementId", UUID)
+QuestionId = NewType("QuestionId", UUID)
 ReevaluationId = NewType("ReevaluationId", UUID)
 
 EVERY = (
@@ -33,6 +35,8 @@ EVERY = (
     SubmissionId,
     EvaluationId,
     CaseRunId,
+    AgreementId,
+    QuestionId,
     ReevaluationId,
 )
 """All of them."""

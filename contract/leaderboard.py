@@ -254,7 +254,8 @@ class LeaderboardOut(Answer):
     """All leaderboards of a phase, as they were made at `at` and still are.
 
     Values of another base (dataset, way to run, metrics) never mix in: boards list them as scored `otherwise`.
-    released_early: why a sealed leaderboard was opened before it was final.
+    freezes: from when on everybody but organizers sees it as it was then, None where it does not, or is released.
+    frozen: whether this is such a sight. released_early: why a sealed leaderboard was opened before it was final.
     """
 
     challenge: str
@@ -265,6 +266,8 @@ class LeaderboardOut(Answer):
     opens: Annotated[datetime | None, Older(None)]
     closes: Annotated[datetime | None, Older(None)]
     open: bool
+    freezes: Annotated[datetime | None, Older(None)]
+    frozen: Annotated[bool, Older(False)]
     last_scored: Annotated[datetime | None, Older(None)]
     released_early: Annotated[str | None, Older(None)]
     version: str

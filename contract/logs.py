@@ -24,7 +24,8 @@ def configure() -> None:
             ConsoleRenderer(colors=False, exception_formatter=plain_traceback),
             _harmless,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Whatever stderr is at that moment: a program that calls another one may have exchanged it.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     for name in ("httpx", "httpcore", "celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(name).setLevel(logging.WARNING)

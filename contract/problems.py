@@ -92,10 +92,20 @@ class ErrorCode(StrEnum):
     TEAM_NAME_TAKEN = "team_name_taken", "another team has this name, or one that looks like it"
     TEAM_WAITS = "team_waits", "the team waits until the organizers approve it"
     TOO_MANY_INVITATIONS = "too_many_invitations", "too many invitations are open, or were made within a day"
-    TOO_MANY_TEAMS = "too_many_teams", "one person founds at most so many teams within a day"
+    TOO_MANY_TEAMS = "too_many_teams", "one person founds at most so many teams of a challenge within a day"
     UNKNOWN_INVITATION = "unknown_invitation", "there is no such invitation"
     UNKNOWN_MEMBER = "unknown_member", "there is no such member in this team"
     UNKNOWN_TEAM = "unknown_team", "there is no such team, or none that you may see"
+    # agreements and questions
+    AGREEMENT_PUBLISHED = "agreement_published", "the text was published before, and a text is published once"
+    AGREEMENT_REPLACED = "agreement_replaced", "a newer version of the document is there to be accepted"
+    CONSENT_MISSING = "consent_missing", "a document has to be accepted first; `agreements` has its digest"
+    NEEDS_PUBLIC_TEXT = "needs_public_text", "what everybody reads of a question has to be written for them"
+    QUESTION_SETTLED = "question_settled", "the question was answered or closed; `instead` replaces that"
+    TOO_MANY_AGREEMENTS = "too_many_agreements", "a challenge has at most so many documents and versions"
+    TOO_MANY_QUESTIONS = "too_many_questions", "the team has asked too often within a day"
+    UNKNOWN_AGREEMENT = "unknown_agreement", "the challenge has no such agreement"
+    UNKNOWN_QUESTION = "unknown_question", "the challenge has no such question"
     # uploads and images
     BAD_HEADER = "bad_header", "a header of the upload is no whole number of bytes"
     BAD_METADATA = "bad_metadata", "Upload-Metadata cannot be read"
@@ -121,6 +131,11 @@ class ErrorCode(StrEnum):
     UPLOAD_TOO_LARGE = "upload_too_large", "an archive has at most so many bytes"
     WRONG_OFFSET = "wrong_offset", "the upload stands at another offset, which `offset` says"
     # challenges and cases
+    BOARD_NOT_FINAL = (
+        "board_not_final",
+        "the leaderboard is not final, and a release before that takes a reason",
+    )
+    BOARD_NOT_RELEASED = "board_not_released", "the leaderboard is not released"
     BOARD_NOT_TASK = "board_not_task", "this is a board; what is submitted is its task"
     BOARD_PUBLIC = "board_public", "the leaderboard was never sealed"
     BOARD_RELEASED = "board_released", "the leaderboard has been released already"
@@ -135,11 +150,16 @@ class ErrorCode(StrEnum):
     DATASET_IN_FORCE = "dataset_in_force", "these cases are in force"
     DATASET_USED = "dataset_used", "evaluations ran on these cases"
     FILES_ELSEWHERE = "files_elsewhere", "the server cannot reach the files"
+    LABELS_COMMITTED = "labels_committed", "the labels of these cases are committed to already"
     NEEDS_CONFIRMATION = "needs_confirmation", "it has consequences, and takes a yes"
     NO_BOARD = "no_board", "the phase has no leaderboard"
     NO_DATASET = "no_dataset", "the phase has no cases for this task yet"
+    PHASE_DATES = "phase_dates", "the phase cannot have these dates"
+    PHASE_UNCHANGED = "phase_unchanged", "the phase has these dates already"
+    REASON_MISSING = "reason_missing", "this takes a reason, which everybody reads"
     SCANS_PUBLIC = "scans_public", "hidden scans would be in a public phase"
     SEVERAL_DATASETS = "several_datasets", "several versions of cases begin so"
+    UNKNOWN_AMENDMENT = "unknown_amendment", "the challenge has no such amendment"
     UNKNOWN_CHALLENGE = "unknown_challenge", "there is no such challenge"
     UNKNOWN_DATASET = "unknown_dataset", "there is no such version of any cases"
     UNKNOWN_PHASE = "unknown_phase", "the challenge has no such phase"

@@ -65,6 +65,15 @@ class UploadStatus(StrEnum):
     REJECTED = "rejected"  # it does not, or it ran out; `code` and `message` say why
 
 
+class QuestionStatus(StrEnum):
+    """Where a question to the organizers stands; an announcement is published from the start."""
+
+    OPEN = "open"
+    ANSWERED = "answered"  # to its team alone
+    PUBLISHED = "published"  # to everybody, in the organizers' words
+    CLOSED = "closed"  # without an answer, or taken back; its team reads why
+
+
 class Mode(StrEnum):
     """How a leased case is to be run."""
 

@@ -89,13 +89,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Prose:
-    """Marks a field of several lines with at most `most` characters; others are refused."""
+    """Marks a field of several lines with at most `most` characters, `least` of them; others are refused.
+
+    strip: blanks around it go first.
+    """
 
     most: int
+    least: int = 0
+    strip: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Its length before its characters."""
-        return core_schema.no_info_after_validator_function(prose, _text(self.most))
+        return core_schema.no_info_after_validator_function(prose, _text(self.most, self.least, self.strip))
 
     def __get_pydantic_json_schema__(
         self, core: CoreSchema, handler: GetJsonSchemaHandler

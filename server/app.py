@@ -13,8 +13,10 @@ from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
+from server.amendments.api import router as amendments
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
+from server.consent.api import router as consent
 from server.decisions.api import router as decisions
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
@@ -28,10 +30,15 @@ from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
+from server.phases.api import organizing
+from server.phases.api import router as phases
 from server.plans.api import router as plans
+from server.questions.api import router as questions
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
+from server.readiness.api import router as readiness
 from server.reevaluations.api import router as reevaluations
+from server.reference_submissions.api import router as reference_submissions
 from server.roles.api import router as roles
 from server.settings import Settings
 from server.storage.api import router as storage
@@ -40,6 +47,7 @@ from server.submissions.evaluation_api import router as own_evaluations
 from server.tables import open_database
 from server.teams.api import router as teams
 from server.uploads.api import router as uploads
+from server.usage.api import router as usage
 from server.versions.api import router as datasets
 from server.web.api import health
 from server.web.api import router as web
@@ -57,8 +65,14 @@ _ROUTERS = (
             tokens,
             closing,
             catalog,
+            consent,
+            questions,
+            usage,
             roles,
+            amendments,
             plans,
+            phases,
+            organizing,
             datasets,
             teams,
             uploads,
@@ -70,6 +84,8 @@ _ROUTERS = (
             queue,
             leases,
             leaderboard,
+            readiness,
+            reference_submissions,
             decisions,
             reevaluations,
             admin,

@@ -11,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from server.blobs import BlobStore
 from server.disk import Room, Share, closed
 
+BACKED_UP = "last_backup"
+"""The file in `data` that says when the last whole backup was made, as ISO 8601."""
+
 
 def checked_url(value: str) -> str:
     """An address that people reach a server at, without the slash at its end.
@@ -46,6 +49,7 @@ class Settings(BaseSettings):
     `team_storage` bytes, and all of them `total_storage` where that is set. A score worker scores `scores_at_once`
     evaluations, and beside them checks `checks_at_once` uploads. Without `hold_ends` teams see at once what happened
     on hidden cases: for tests, where nothing is hidden.
+    A release is taken back within `release_grace_seconds` without a reason that everybody reads.
     `log_ins_per_source`: wrong log-ins from one network within a quarter of an hour; `registrations_per_source`
     and `registrations_per_hour`: new accounts within an hour, from one network and in all. `public_url`
     is the server's address for people: what a request calls it is never repeated to anybody.
@@ -70,6 +74,7 @@ class Settings(BaseSettings):
     lease_seconds: float = 30.0
     longest_lease_seconds: float = 4 * 3600.0
     hold_ends: bool = True
+    release_grace_seconds: Annotated[float, Field(ge=0, le=86_400)] = 900.0
     log_ins_per_source: Annotated[int, Field(ge=1)] = 100
     registrations_per_source: Annotated[int, Field(ge=1)] = 200
     registrations_per_hour: Annotated[int, Field(ge=1)] = 2000

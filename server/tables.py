@@ -1,6 +1,8 @@
 """Every table of the platform on one metadata; who opens the database does it here, so that none is missing."""
 
 from server.accounts import models as _accounts
+from server.agreements import models as _agreements
+from server.amendments import models as _amendments
 from server.challenges import models as _challenges
 from server.database import Base, SessionFactory, connect, session_factory
 from server.datasets import models as _datasets
@@ -9,8 +11,10 @@ from server.evaluations import worker_models as _workers
 from server.events import Event as _Event
 from server.images import models as _images
 from server.organizers import models as _organizers
+from server.questions import models as _questions
 from server.queue import models as _queue
 from server.reevaluations import models as _reevaluations
+from server.reference_submissions import models as _reference_submissions
 from server.submissions import models as _submissions
 from server.teams import models as _teams
 from server.uploads import models as _uploads
@@ -21,13 +25,17 @@ metadata = Base.metadata
 
 _ = (
     _accounts,
+    _agreements,
+    _amendments,
     _challenges,
     _datasets,
     _evaluations,
     _Event,
     _images,
     _organizers,
+    _questions,
     _queue,
+    _reference_submissions,
     _reevaluations,
     _submissions,
     _teams,

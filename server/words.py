@@ -1,9 +1,19 @@
-"""What a schema found wrong with a request, in words for people; never the value itself, which may be a secret."""
+"""Texts for people: what a schema found wrong with a request, never the value itself, which may be a secret; cells."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from contract.texts import cleaned
+
+
+def for_spreadsheet(text: str | None) -> str | None:
+    """A text of people that a spreadsheet does not take for a formula."""
+    return f"'{text}" if text is not None and text.startswith(("=", "+", "-", "@")) else text
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """`1 team`, `2 teams`."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def shortened(text: str, most: int) -> str:

@@ -1,5 +1,6 @@
-"""Real services for every test: an embedded PostgreSQL and Redis per test session."""
+"""Real services for every test, an embedded PostgreSQL and Redis per process; and how two processes share the tests."""
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -7,11 +8,40 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from worker.embedded.data import CHECKOUT
 from worker.embedded.migrations import migrate
 from worker.embedded.postgres import Postgres
 from worker.embedded.redis import Redis
+
+for _size in ("COLUMNS", "LINES"):  # a readline library puts them into what processes inherit
+    os.environ.pop(_size, None)
+
+ENGINE = ("chaos", "e2e", "sandbox")
+"""Folders whose tests mostly wait for containers, and whose files share an installation or a loaded image."""
+
+
+def _area(nodeid: str) -> str:
+    return nodeid.removeprefix("tests/").partition("/")[0]
+
+
+class Shares(LoadFileScheduling):
+    """Tests of the engine stay in one process, one after another; all others are shared out file by file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "engine" if _area(nodeid) in ENGINE else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares:
+    config.option.loadscopereorder = False  # by the number of tests, which says little of their time
+    return Shares(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest as a whole comes first, so that both processes end together."""
+    items.sort(key=lambda item: _area(item.nodeid) not in ENGINE)
 
 
 @pytest.fixture(scope="session")

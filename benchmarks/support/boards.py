@@ -24,13 +24,13 @@ SLUG, PHASE = "fomo26", "validation"
 _REPLICATES = 1_000
 
 
-def fill(session: Session, teams: int = 50, evaluations: int = 6_000) -> None:
+def fill(session: Session, teams: int = 50, evaluations: int = 6_000, *, cases: int = 20) -> None:
     """Every team has scored each task as often as the others."""
     challenge, _ = apply(
         session, load_challenge(CHECKOUT / "challenges/fomo26/challenge.yaml"), actor="bench"
     )
     spec = challenge.spec
-    datasets = {task: _cases(session, challenge, task) for task in spec.tasks}
+    datasets = {task: _cases(session, challenge, task, cases) for task in spec.tasks}
     rounds = evaluations // (teams * len(spec.tasks))
     dice = np.random.default_rng(0)
     for number in range(teams):
@@ -44,9 +44,9 @@ def fill(session: Session, teams: int = 50, evaluations: int = 6_000) -> None:
             _submission(session, challenge, team, image, datasets, key=str(attempt), dice=dice)
 
 
-def _cases(session: Session, challenge: Challenge, task: str) -> Dataset:
+def _cases(session: Session, challenge: Challenge, task: str, count: int) -> Dataset:
     dataset = Dataset(challenge_id=challenge.id, phase=PHASE, task=task, digest=f"sha256:{task}", folder=task)
-    dataset.cases = [Case(ordinal=number, name=f"sub-{number}", files={}) for number in range(20)]
+    dataset.cases = [Case(ordinal=number, name=f"sub-{number}", files={}) for number in range(count)]
     session.add(dataset)
     session.flush()
     return dataset

@@ -22,6 +22,7 @@ from client.app import (
     signed_in,
 )
 from client.errors import ClientError, NotSignedIn, WrongUsage
+from client.show import standing_lines
 from client.state import (
     StoredLogIn,
     forget_log_in,
@@ -191,6 +192,8 @@ def create_team(name: str, challenge: ChallengeOption = None) -> None:
         f"Your team is {team.name} ({team.id}). Invite others with `proctor team invite`.",
         soft_wrap=True,
     )
+    for line in standing_lines(team):
+        out.print(line, soft_wrap=True)
 
 
 @teams.command("invite")
@@ -241,11 +244,13 @@ def join(code: str) -> None:
 
 @teams.command("show")
 def show_team(challenge: ChallengeOption = None, team: TeamOption = None) -> None:
-    """Show your team and who is in it."""
+    """Show your team, how it stands and who is in it."""
     with signed_in() as client:
         slug = choose_challenge(client, challenge).slug
         row = client.team(team) if team else client.my_team(slug)
     out.print(f"{in_line(row.name)} ({in_line(row.id)})", soft_wrap=True)
+    for line in standing_lines(row):
+        out.print(line, soft_wrap=True)
     for member in row.members:
         out.print(f"  {in_line(member.name)}{' (captain)' if member.is_captain else ''}")
 

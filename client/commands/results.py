@@ -1,5 +1,6 @@
 """What has been reached and what is left: scores, leaderboards, attempts."""
 
+from datetime import UTC
 from typing import Annotated
 
 import typer
@@ -20,14 +21,17 @@ from client.app import (
 from client.boards import leaderboard_tables
 from client.errors import Problem
 from client.preflight import has_closed, require_phase
-from client.show import quota_table, scores_table, submission_table
+from client.show import grant_lines, quota_table, scores_table, submission_table
 from contract.challenges import PhaseOut
 from contract.leaderboard import LeaderboardOut
+from contract.phases import AmendmentOut
 from contract.problems import ErrorCode
 from contract.submissions import SubmissionOut
-from evaluator.terminal import say_json
+from evaluator.terminal import in_line, say_json
 
 _RESULTS = TypeAdapter(dict[str, list[SubmissionOut] | list[LeaderboardOut]])
+
+_SHOWN = 20
 
 
 @app.command()
@@ -50,7 +54,10 @@ def quota(
     shown = [named] if named else [phase for phase in listed.phases if phase.open]
     names = {phase.name for phase in shown}
     if shown:
-        out.print(quota_table(row for row in rows if row.phase in names))
+        named_rows = [row for row in rows if row.phase in names]
+        out.print(quota_table(named_rows))
+        for line in grant_lines(named_rows):
+            out.print(line, soft_wrap=True)
     for period in listed.phases:
         if not period.open and (named is None or period == named):
             out.print(f"{period.name}: {_why_closed(period)}")
@@ -58,6 +65,45 @@ def quota(
 
 def _why_closed(phase: PhaseOut) -> str:
     return "closed" if has_closed(phase) else "not open yet"
+
+
+@app.command("challenge")
+def show_challenge(challenge: ChallengeOption = None) -> None:
+    """Show a challenge's phases, and what the organizers changed since."""
+    with signed_in() as client:
+        listed = choose_challenge(client, challenge)
+        amended = _amendments(client, listed.slug)
+    out.print(f"{in_line(listed.title)} ({in_line(listed.slug)})", soft_wrap=True)
+    for phase in listed.phases:
+        out.print(f"  {in_line(phase.name)}: {_when(phase)}", soft_wrap=True)
+    for amendment in amended:
+        because = f", because: {amendment.why}" if amendment.why else ""
+        said = (
+            f"amended {amendment.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC by {amendment.by}: {amendment.what}"
+        )
+        out.print(in_line(said + because), soft_wrap=True)
+
+
+def _amendments(client: Client, slug: str) -> list[AmendmentOut]:
+    """The latest amendments; none of a server that knows of none."""
+    try:
+        return client.amendments(slug, limit=_SHOWN)
+    except Problem as problem:
+        if problem.status != 404:
+            raise
+        return []
+
+
+def _when(phase: PhaseOut) -> str:
+    if phase.opens is None:
+        return "no date yet"
+    ends = f"{phase.closes.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if phase.closes else ""
+    until = f", closes {ends}" if ends else ""
+    if phase.open:
+        return f"open{until}"
+    if has_closed(phase):
+        return f"closed {ends}"
+    return f"opens {phase.opens.astimezone(UTC):%Y-%m-%d %H:%M} UTC{until}"
 
 
 @app.command()

@@ -27,6 +27,7 @@ from client.images import image_id, saved_image
 from client.preflight import (
     Aim,
     repeats,
+    require_accepted,
     require_attempts,
     require_cases,
     require_image_file,
@@ -72,13 +73,16 @@ def submit(
     """
     with signed_in() as client:
         listed = choose_challenge(client, challenge)
-        spec = client.challenge(listed.slug).spec
+        detail = client.challenge(listed.slug)
+        spec = detail.spec
         sources = _sources(image, task or [], images or [], spec)
         chosen = _track(listed, track), _phase(listed, phase)
         aim = Aim(listed.slug, choose_team(client, listed.slug, team), *chosen, tuple(sources))
         if key is None:  # the same key again is an earlier submission, whatever is open or left by now
             entered = require_phase(listed, aim.phase)
             require_open(entered)
+            if any(document.before for document in detail.agreements):
+                require_accepted(client.agreements(listed.slug))
             require_cases(entered, aim.tasks)
             require_attempts(client.quota(aim.slug, aim.team), aim, spec)
         digests = _digests(client, aim, sources)

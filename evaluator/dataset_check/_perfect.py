@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from evaluator.dataset_check._finding import Finding, error, warning
 from evaluator.manifest import Manifest, ManifestError
 from evaluator.metrics import MetricPlugin
 from evaluator.metrics.registry import lookup
 from evaluator.scoring import ReadOutput, Report, ScoringError, score_outputs
-from evaluator.spec import Board, Challenge, Files
+from evaluator.spec import Board, Challenge, Files, Kind
 
 _RESAMPLES = 20
 _ROUNDING = 1e-6
@@ -35,12 +36,13 @@ def never_defined(board: str, key: str, why: str, *, ranked: bool) -> Finding:
 
 def perfect_findings(spec: Challenge, board: str, report: Report, *, ranked: bool) -> Iterator[Finding]:
     """What the perfect submission did not get, from its report."""
+    kind = spec.tasks[spec.boards[board].task].kind
     for key, score in report.metrics.items():
         if score.fault is not None:
             yield error("metric", f"board {board}: {score.reason}; mend the metric")
         elif score.value is None:
             yield never_defined(board, key, (score.reason or "").removesuffix("."), ranked=ranked)
-        elif _is_reached(spec, board, key):
+        elif is_reached(kind, kind.chosen(spec.boards[board].metrics[key].parameters)):
             metric = lookup(spec.boards[board].metrics[key].metric)
             if not reaches(metric, score.value):
                 message = (
@@ -50,21 +52,17 @@ def perfect_findings(spec: Challenge, board: str, report: Report, *, ranked: boo
                 yield warning("not_perfect", message)
 
 
-def _is_reached(spec: Challenge, board: str, key: str) -> bool:
-    """Whether the labels say what gets the best value of a metric."""
-    kind, metric = spec.tasks[spec.boards[board].task].kind, spec.boards[board].metrics[key]
-    if not isinstance(kind.labels, Files) or kind.labels.reached is None:
-        return True
-    return kind.labels.reached(kind.chosen(metric.parameters))
+def is_reached(kind: Kind, chosen: Any) -> bool:
+    """Whether labels of a kind say what gets the best value of a metric, from what that chose."""
+    return not isinstance(kind.labels, Files) or kind.labels.reached is None or kind.labels.reached(chosen)
 
 
 def scored(
     spec: Challenge, board: str, manifest: Manifest, references: Path, read: ReadOutput
 ) -> Report | Finding:
     """The report of these outputs with few resamples and no further seeds, or why there is none."""
-    light = spec.model_copy(update={"boards": {**spec.boards, board: _light(spec.boards[board])}})
     try:
-        return score_outputs(light, board, manifest, references, read)
+        return score_outputs(light(spec, board), board, manifest, references, read)
     except (ScoringError, ManifestError) as problem:
         return error("scoring", f"board {board} cannot be scored: {problem}")
 
@@ -80,6 +78,13 @@ def scored_alone(
     for score in report.metrics.values():
         if score.fault is not None:
             yield error("metric", f"board {board}: {score.reason}; mend the metric")
+
+
+def light(spec: Challenge, *boards: str) -> Challenge:
+    """The challenge with few resamples and no further seeds on these boards: values are those of the probe's seed."""
+    return spec.model_copy(
+        update={"boards": {**spec.boards, **{name: _light(spec.boards[name]) for name in boards}}}
+    )
 
 
 def _light(board: Board) -> Board:

@@ -13,6 +13,7 @@ from pydantic import Field
 from evaluator.metrics import DATASETS
 from evaluator.outputs._file import read_small
 from evaluator.outputs._result import InvalidOutput, NotCanonical
+from evaluator.outputs._samples import EMBEDDINGS
 from evaluator.spec import Canary, Cohorts, Kind, Output
 from evaluator.verdicts import Check
 
@@ -190,4 +191,5 @@ KIND = Kind(
     material=(DATASETS,),
     one_number=False,
     probed=True,
+    samples=EMBEDDINGS,
 )

@@ -13,6 +13,7 @@ from pydantic import model_validator
 from evaluator.metrics import DATASETS
 from evaluator.outputs._file import read_small
 from evaluator.outputs._result import InvalidOutput, NotCanonical
+from evaluator.outputs._samples import NUMBERS
 from evaluator.spec import Canary, Cells, Kind, Output
 from evaluator.tables import decimal
 from evaluator.verdicts import Check
@@ -184,4 +185,5 @@ KIND = Kind(
     "evaluator.scoring._dataset:score_numbers",
     material=(DATASETS,),
     one_number=True,
+    samples=NUMBERS,
 )

@@ -13,6 +13,7 @@ from evaluator.metrics.points import MATERIAL
 from evaluator.outputs._json import Reading, parse_json, read_json, sentence_of_label
 from evaluator.outputs._number import text_of
 from evaluator.outputs._result import InputUnreadable, InvalidOutput, NotCanonical
+from evaluator.outputs._samples import POINTS
 from evaluator.outputs._segmentation import input_header
 from evaluator.spec import Canary, EachOnce, Files, Kind, Output
 from evaluator.tables import text_of as read_text
@@ -281,4 +282,5 @@ KIND = Kind(
     "evaluator.scoring._files:score_files",
     material=(MATERIAL,),
     one_number=None,
+    samples=POINTS,
 )

@@ -11,6 +11,7 @@ from evaluator.metrics import DATASETS
 from evaluator.outputs._file import read_small
 from evaluator.outputs._number import TruthError, parse_float, same, text_of
 from evaluator.outputs._result import InvalidOutput, NotCanonical
+from evaluator.outputs._samples import SCORES
 from evaluator.spec import Canary, Cells, Kind, Output, each_once
 from evaluator.verdicts import Check
 
@@ -128,4 +129,5 @@ KIND = Kind(
     "evaluator.scoring._classes:score_classes",
     material=(DATASETS,),
     one_number=False,
+    samples=SCORES,
 )

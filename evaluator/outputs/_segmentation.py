@@ -17,6 +17,7 @@ from evaluator.outputs._image import MAX_TRAILING, LabelImage, read_labels
 from evaluator.outputs._labelmap import SegmentationOutput, decode, encode
 from evaluator.outputs._nifti import MAX_DATA_OFFSET, Header, HeaderError, read_header
 from evaluator.outputs._result import InputUnreadable, InvalidOutput, LabelMap
+from evaluator.outputs._samples import MAPS
 from evaluator.spec import Canary, Kind, Maps
 from evaluator.verdicts import Check
 
@@ -156,4 +157,5 @@ KIND = Kind(
         "evaluator.metrics.weighted:weighted_mean",
         "evaluator.outputs._reference:read_label_map",
     ),
+    samples=MAPS,
 )

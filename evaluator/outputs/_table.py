@@ -15,6 +15,7 @@ from evaluator.metrics.survival import MATERIAL
 from evaluator.outputs._json import Reading, parse_json, read_json, sentence_of_label
 from evaluator.outputs._number import TruthError, text_of
 from evaluator.outputs._result import InvalidOutput, NotCanonical
+from evaluator.outputs._samples import TABLES
 from evaluator.spec import Canary, EachOnce, Files, Kind, Model, Output, guess
 from evaluator.tables import text_of as read_text
 from evaluator.verdicts import Check
@@ -263,10 +264,8 @@ def _misfit(
             return field, f"there is no column {name!r}{guess(name, [*known])}"
     column, truth = own[chosen.column], labels[chosen.truth or chosen.column]
     if (material == MATERIAL) != (chosen.event is not None):
-        return (
-            "event",
-            "metrics of survival times name the column that says whether there was an event; no others do",
-        )
+        said = "metrics of survival times name the column that says whether there was an event; no others do"
+        return "event", said
     if chosen.event is not None and labels[chosen.event].type != "boolean":
         return "event", f"{chosen.event} is no boolean"
     if (column.values != truth.values) and (column.values or truth.values):
@@ -296,5 +295,5 @@ KIND = Kind(
     Canary({"columns": _COLUMNS}, _known_answer, "b33099df13e2531aa683c91d7d1067a0ac8de71af678c7ff02b034b71f3e8d35"),
     Files(".json", ("table.json", "label.json"), _read_label, _perfect, _is_reached, dataset=_of_dataset),
     "evaluator.scoring._files:score_files",
-    material=(DATASETS, MATERIAL), one_number=None, chooses=ChosenColumns, misfit=_misfit,
+    material=(DATASETS, MATERIAL), one_number=None, chooses=ChosenColumns, misfit=_misfit, samples=TABLES,
 )  # fmt: skip

@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from evaluator.frozen import Model
-from evaluator.spec._base import EachOnce, Key
+from evaluator.spec._base import Bytes, EachOnce, Key
 from evaluator.spec._boards import Board, Ranking
 from evaluator.spec._tasks import Limits, Task
 from evaluator.spec._words import SLUG
@@ -30,15 +30,27 @@ class Attempts(Model):
     rejected_per_week: Annotated[int, Field(gt=0, le=1_000_000)] | None = REJECTED_PER_WEEK
 
 
+MOST_GRACE_SECONDS = 7 * 86_400
+"""An upload that is not complete after a week ends."""
+
+
+def _absent(value: object) -> bool:
+    return value is None
+
+
 class Phase(Model):
     """A period with its own hidden or public cases. In time means `opens` ≤ arrival < `closes`.
 
-    A phase without `opens` has no date yet and takes nothing; one without `closes` stays open.
+    A phase without `opens` has no date yet and takes nothing; one without `closes` stays open. What was still being
+    uploaded at its end may be submitted for `grace_seconds` more. From `freezes` on a public board stays for everybody
+    but organizers as it was then, until it is released. Files without these two keep the digest that they always had.
     """
 
     title: str
     opens: AwareDatetime | None = None
     closes: AwareDatetime | None = None
+    grace_seconds: Annotated[int | None, Field(gt=0, le=MOST_GRACE_SECONDS, exclude_if=_absent)] = None
+    freezes: Annotated[AwareDatetime | None, Field(exclude_if=_absent)] = None
     hidden: bool = True
     attempts: Attempts = Attempts()
     board: Literal["public", "sealed", "none"] = "public"
@@ -63,9 +75,40 @@ class Phase(Model):
             )
         return self
 
+    @model_validator(mode="after")
+    def _freezes_what_is_seen(self) -> Self:
+        if self.freezes is None:
+            return self
+        if self.board != "public":
+            raise ValueError(
+                f"freezes is for a public board, and this one is {self.board}: leave one of them out"
+            )
+        if self.opens is None or self.freezes < self.opens:
+            when = (
+                "the phase has no opening date"
+                if self.opens is None
+                else f"it opens {self.opens.isoformat()}"
+            )
+            raise ValueError(
+                f"freezes ({self.freezes.isoformat()}) has to be after the phase opens, and {when}"
+            )
+        return self
+
     def is_open(self, at: datetime) -> bool:
         """Whether a submission that arrived at `at` is in time."""
-        return self.opens is not None and self.opens <= at and (self.closes is None or at < self.closes)
+        return self.has_opened(at) and (self.closes is None or at < self.closes)
+
+    def has_opened(self, at: datetime) -> bool:
+        """Whether it is open at `at`, or has been."""
+        return self.opens is not None and self.opens <= at
+
+    def ended_in_grace(self, at: datetime) -> datetime | None:
+        """When it ended, if what was being uploaded then may still be submitted at `at`."""
+        if self.closes is None or self.grace_seconds is None:
+            return None
+        return (
+            self.closes if self.closes <= at < self.closes + timedelta(seconds=self.grace_seconds) else None
+        )
 
 
 class Teams(Model):
@@ -79,12 +122,16 @@ class Teams(Model):
 
 
 class Challenge(Model):
-    """One challenge file. Its version is the digest of this parsed content."""
+    """One challenge file. Its version is the digest of this parsed content.
+
+    team_storage: bytes that a team may store, where that is less than the installation lets it.
+    """
 
     challenge: Annotated[str, Field(pattern=SLUG, max_length=40)]
     title: str
     description: str = ""
     url: str | None = None
+    team_storage: Bytes | None = None
     tracks: Annotated[tuple[Key, ...], Field(min_length=1), EachOnce]
     limits: Limits
     tasks: Annotated[dict[Key, Task], Field(min_length=1)]

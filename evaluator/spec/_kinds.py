@@ -58,6 +58,22 @@ class Canary:
     unpacked: Callable[[bytes], bytes] = bytes
 
 
+@dataclass(frozen=True)
+class Samples:
+    """What organizers try scoring with, beside what labels say: outputs that are valid and poor, or to be refused.
+
+    refused: files by what is wrong with them, such as "wrong shape", from the canonical bytes of a valid output. The
+    others are made from a valid value of the same case. nothing: a valid output that finds nothing. constant: one that
+    is alike for all cases, random: one that a generator of NumPy draws; without them the first case's value is given to
+    all, and values change cases.
+    """
+
+    refused: Callable[[Any, bytes], Mapping[str, bytes]]
+    nothing: Callable[[Any, Any], Any] | None = None
+    constant: Callable[[Any, Any], Any] | None = None
+    random: Callable[[Any, Any, Any], Any] | None = None
+
+
 Missing = Callable[[float, int], Any]
 
 
@@ -137,6 +153,7 @@ class Kind:
     of what was chosen, as the field and a sentence, from the material it is of and what it reads.
     shaped: whether an output has the shape of an input, so that all are NIfTI. probed: whether boards need a probe.
     code: names of this package that decide values beside `scorer` and `decode`, as `package.module:name`.
+    samples: what organizers try scoring with beside what labels say; without them only that is tried.
     """
 
     name: str
@@ -156,6 +173,7 @@ class Kind:
     shaped: bool = False
     probed: bool = False
     code: tuple[str, ...] = ()
+    samples: Samples | None = None
 
     def split(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The fields of a metric that are the kind's, and those that are the metric's own."""

@@ -87,7 +87,7 @@ def _twice(path: Path, named: Mapping[str, Any]) -> Iterator[Mistake]:
 def wrong_times(content: Mapping[str, Any]) -> Iterator[Mistake]:
     """Times of phases that are seconds since 1970 or of another age, which would be read as times all the same."""
     for name, phase in mapping(content.get("phases")).items():
-        for field in ("opens", "closes"):
+        for field in ("opens", "closes", "freezes"):
             message = _wrong_time(mapping(phase).get(field))
             if message:
                 yield Mistake(("phases", name, field), message)

@@ -13,7 +13,7 @@ from server.images.models import Image
 from server.settings import Settings
 from server.teams.models import Team
 from server.uploads.models import Upload
-from server.uploads.stored import stored
+from server.uploads.stored import Allowed, stored_by
 
 _FOLDERS = ("blobs", "uploads", "inputs", "references", "scoring", "logs", "worker")
 _WEEK = 7 * 86400.0
@@ -67,21 +67,26 @@ def overview(session: Session, settings: Settings) -> Overview:
         team_storage=settings.team_storage,
         database=session.scalar(text("SELECT pg_database_size(current_database())")) or 0,
         folders={name: size for name, (size, _) in sizes.items()},
-        teams=_teams(session),
+        teams=_teams(session, settings),
     )
 
 
-def _teams(session: Session) -> list[TeamStorage]:
+def _teams(session: Session, settings: Settings) -> list[TeamStorage]:
     """Teams that store something, the largest first."""
     uploaded = select(Upload.team_id).union(select(Image.team_id))
-    rows = session.execute(
-        select(Team.id, Team.name, Challenge.slug).join(Challenge).where(Team.id.in_(uploaded))
-    ).all()
-    each = []
-    for team_id, name, challenge in rows:
-        has = stored(session, team_id)
-        if has.used:
-            each.append(TeamStorage.of(has, id=team_id, team=name, challenge=challenge))
+    found = session.execute(select(Team, Challenge).join(Challenge).where(Team.id.in_(uploaded))).all()
+    has = stored_by(session, [team.id for team, _ in found])
+    each = [
+        TeamStorage.of(
+            has[team.id],
+            id=team.id,
+            team=team.name,
+            challenge=challenge.slug,
+            allowed=Allowed.by(settings, challenge.spec).team,
+        )
+        for team, challenge in found
+        if has[team.id].used
+    ]
     return sorted(each, key=lambda team: -(team.images + team.uploads))
 
 

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 
 from contract.challenges import ChallengeDetail, ChallengeOut, PhaseOut
 from contract.texts import Name
+from server.agreements.service import asked_of
+from server.agreements.views import agreement_out
 from server.challenges import service
 from server.challenges.models import Challenge
 from server.clock import now
@@ -54,4 +56,7 @@ def get_challenge(session: SessionDep, slug: Name) -> ChallengeDetail:
     """One challenge with its whole file."""
     challenge = service.get_challenge(session, slug)
     (summary,), spec = _summaries(session, [challenge]), challenge.spec
-    return ChallengeDetail.of(summary, version=spec.digest, spec=spec.model_dump(mode="json"))
+    agreements = [agreement_out(asked) for asked in asked_of(session, challenge.id, None)]
+    return ChallengeDetail.of(
+        summary, version=spec.digest, spec=spec.model_dump(mode="json"), agreements=agreements
+    )

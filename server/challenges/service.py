@@ -10,6 +10,7 @@ from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
 from server import events
 from server.challenges.models import Challenge, SpecVersion
+from server.clock import now
 from server.errors import Conflict, NotFound, Unprocessable
 
 ANYTHING = "anything"
@@ -80,19 +81,20 @@ def get_challenge(session: Session, slug: str) -> Challenge:
 def release(
     session: Session, challenge: Challenge, phase: str, *, actor: str, why: str | None = None
 ) -> None:
-    """Opens a sealed leaderboard to everybody; the challenge file, and so its version, stays.
+    """Opens a sealed leaderboard, or thaws a frozen one, to everybody; the challenge file, and so its version, stays.
 
     why: a reason that the board shows, where it is released before it is final.
 
     Raises:
         Conflict: the phase has no board, or one that everybody sees already.
     """
-    board = get_phase(challenge.spec, phase).board
-    if board == "none":
+    found = get_phase(challenge.spec, phase)
+    if found.board == "none":
         raise Conflict(ErrorCode.NO_BOARD, f"Phase {phase!r} has no leaderboard that could be released.")
-    if board == "public":
+    if found.board == "public" and (found.freezes is None or now(session) < found.freezes):
+        frozen = f"frozen before {found.freezes.isoformat()}" if found.freezes else "sealed"
         raise Conflict(
-            ErrorCode.BOARD_PUBLIC, f"The leaderboard of phase {phase!r} was never sealed: it is public."
+            ErrorCode.BOARD_PUBLIC, f"The leaderboard of phase {phase!r} was never {frozen}: it is public."
         )
     if phase in challenge.released:
         raise Conflict(
@@ -100,6 +102,21 @@ def release(
         )
     challenge.released = [*challenge.released, phase]
     events.record(session, "challenge", challenge.id, actor=actor, what=released_event(phase), why=why)
+
+
+def take_back(
+    session: Session, challenge: Challenge, phase: str, *, actor: str, why: str | None = None
+) -> None:
+    """Shuts a leaderboard again that was released.
+
+    Raises:
+        Conflict: it is not released.
+    """
+    if phase not in challenge.released:
+        raise Conflict(ErrorCode.BOARD_NOT_RELEASED, f"The leaderboard of phase {phase!r} is not released.")
+    challenge.released = [name for name in challenge.released if name != phase]
+    what = f"release of {phase} taken back"
+    events.record(session, "challenge", challenge.id, actor=actor, what=what, why=why)
 
 
 def released_event(phase: str) -> str:
@@ -110,6 +127,12 @@ def released_event(phase: str) -> str:
 def is_sealed(challenge: Challenge, phase: str, *, spec: Spec | None = None) -> bool:
     """Whether the phase's leaderboard is for organizers only, under the present version or as `spec` has it."""
     return get_phase(spec or challenge.spec, phase).board == "sealed" and phase not in challenge.released
+
+
+def frozen_since(challenge: Challenge, phase: str, *, at: datetime) -> datetime | None:
+    """Since when everybody but organizers sees a public leaderboard as it was then; None where it is not frozen."""
+    since = get_phase(challenge.spec, phase).freezes
+    return since if since is not None and since <= at and phase not in challenge.released else None
 
 
 def spec_of_phase(challenge: Challenge, phase: str, *, version: SpecVersion) -> Spec:

@@ -1,6 +1,8 @@
 """A line about the labels of a version, from the references tree: how many of each class, or the range of numbers."""
 
 import csv
+import hashlib
+import json
 from collections import Counter
 from pathlib import Path
 from statistics import fmean
@@ -8,6 +10,25 @@ from statistics import fmean
 from evaluator.tables import decimal
 
 _MOST_CLASSES = 8
+
+
+def files_of(references: Path) -> list[list[str]]:
+    """Every file of the references of a version with its sha256, by name."""
+    return [
+        [path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in sorted(references.iterdir())
+    ]
+
+
+def labels_digest(references: Path) -> str:
+    """sha256 over the canonical JSON of `files_of`: what a promise about labels is made of.
+
+    Raises:
+        OSError: they cannot be read here.
+    """
+    return (
+        "sha256:"
+        + hashlib.sha256(json.dumps(files_of(references), separators=(",", ":")).encode()).hexdigest()
+    )
 
 
 def labels_of(references: Path) -> str | None:

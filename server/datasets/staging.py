@@ -17,6 +17,7 @@ from server.datasets.check import check_staged
 from server.datasets.findings import Findings, LayoutError, some
 from server.datasets.fomo_layout import Found, read
 from server.datasets.headers import Clean, Geometry, NotNifti, clean
+from server.datasets.labels import files_of
 from server.datasets.models import Case
 from server.datasets.participants import GROUPS
 from server.datasets.tables import read_text
@@ -267,8 +268,5 @@ def _digest(cases: Sequence[Case], references: Path) -> str:
     inputs = [
         [case.name, {key: file["sha256"] for key, file in sorted(case.files.items())}] for case in cases
     ]
-    labels = [
-        [path.name, hashlib.sha256(path.read_bytes()).hexdigest()] for path in sorted(references.iterdir())
-    ]
-    content = json.dumps([inputs, labels], separators=(",", ":"))
+    content = json.dumps([inputs, files_of(references)], separators=(",", ":"))
     return "sha256:" + hashlib.sha256(content.encode()).hexdigest()

@@ -11,6 +11,7 @@ from server import events
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, require_task, require_track
+from server.datasets.current import lock
 from server.datasets.models import Dataset, DatasetState
 from server.decisions.acts import Act, team_of_challenge, unchanged
 from server.decisions.teams import require_own
@@ -66,6 +67,7 @@ def grant(
     Raises:
         NotFound, Unprocessable, Conflict: as `planned` does; the boards are not those that were seen.
     """
+    lock(session, challenge.id)
     lock_team(session, team_id)  # as for a submission: no attempt is taken while they are counted
     planned(session, organizer, challenge, team_id, wanted).require_seen(session, challenge, wanted.seen)
     row = AttemptGrant(

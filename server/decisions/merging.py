@@ -13,6 +13,7 @@ from contract.statuses import EvaluationStatus, Standing
 from server import events
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
+from server.datasets.current import lock
 from server.datasets.models import Dataset
 from server.decisions.acts import Act, team_of_challenge
 from server.decisions.teams import require_own
@@ -21,6 +22,7 @@ from server.evaluations.models import Evaluation
 from server.evaluations.status import ACTIVE
 from server.images.models import Image
 from server.leaderboard.supposed import Supposed
+from server.questions.models import Question
 from server.submissions.models import AttemptGrant, Submission
 from server.submissions.quota import SPENT
 from server.teams.membership import lock_team, members, most_members
@@ -89,6 +91,7 @@ def merge(
     Raises:
         NotFound, Unprocessable, Conflict: as `planned` does; the boards have moved.
     """
+    lock(session, challenge.id)
     # In one order, that two merges cannot wait for each other.
     for locked in sorted(filter(None, (team_id, into_id))):
         lock_team(session, locked)
@@ -212,6 +215,6 @@ def _move_work(session: Session, team: Team, into: Team) -> None:
     session.execute(again.values(removed_at=None).execution_options(synchronize_session=False))
     own = update(Image).where(Image.team_id == team.id, Image.digest.not_in(theirs.scalar_subquery()))
     session.execute(own.values(team_id=into.id).execution_options(synchronize_session=False))
-    for table in (Submission, Evaluation, Upload, AttemptGrant):
+    for table in (Submission, Evaluation, Upload, AttemptGrant, Question):
         moved = update(table).where(table.team_id == team.id).values(team_id=into.id)
         session.execute(moved.execution_options(synchronize_session=False))

@@ -11,6 +11,7 @@ from contract.problems import ErrorCode
 from server import events
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
+from server.datasets.current import lock
 from server.decisions.acts import Act, team_of_challenge, unchanged
 from server.errors import Conflict, Unprocessable
 from server.leaderboard.supposed import Supposed
@@ -91,6 +92,7 @@ def decide(
         NotFound, Unprocessable: as `planned` does.
         Conflict: the same, the boards have moved, or the name is taken.
     """
+    lock(session, challenge.id)  # no score lands between what is compared with what was seen, and the commit
     lock_team(session, team_id)
     act = planned(session, organizer, team_id, decision, why=why, name=name, disclaimer=disclaimer)
     act.require_seen(session, challenge, seen)

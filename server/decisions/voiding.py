@@ -9,6 +9,7 @@ from server import events
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
 from server.challenges.service import spec_of_phase
+from server.datasets.current import lock
 from server.decisions.acts import Act, unchanged
 from server.errors import Conflict, NotFound
 from server.evaluations.models import Evaluation
@@ -61,6 +62,7 @@ def set_void(
         NotFound, Conflict: as `planned` does; the boards have moved.
     """
     _of_challenge(session, organizer, evaluation_id)
+    lock(session, challenge.id)
     evaluation = lock_evaluation(session, evaluation_id)
     planned(session, organizer, challenge, evaluation_id, void=void, why=why).require_seen(
         session, challenge, seen

@@ -40,18 +40,22 @@ def require_own_key(session: Session, settings: Settings) -> None:
         Conflict: the secret key is not the one of this installation.
     """
     own = public_key(settings)
-    present = _present(session)
-    if present is None and (newest := _newest(session)):
-        present = (
-            own if any(verify(receipt.statement, receipt.signature, own) for receipt in newest) else "another"
-        )
-    if present is not None and present != own:
+    if not is_own_key(session, settings):
         raise Conflict(
             ErrorCode.OTHER_SECRET_KEY,
             "The secret key is not the one this installation works with: pseudonyms and the signatures of receipts "
             "come from it.",
         )
     session.execute(insert(ReceiptKey).values(public_key=own).on_conflict_do_nothing())
+
+
+def is_own_key(session: Session, settings: Settings) -> bool:
+    """Whether the secret key is this installation's, or there is none yet to compare it with."""
+    own, present = public_key(settings), _present(session)
+    if present is not None:
+        return present == own
+    newest = _newest(session)
+    return not newest or any(verify(receipt.statement, receipt.signature, own) for receipt in newest)
 
 
 def replace_key(session: Session, settings: Settings, *, actor: str) -> bool:

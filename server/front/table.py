@@ -52,7 +52,7 @@ _MEMORY = Rule(None, most=_KIB)
 _BOARD = Rule("boards", most=16 * _KIB, anybody=True)
 _PASSWORD = Rule("passwords", anybody=True)
 _DOWNLOAD = Rule("downloads", most=_KIB, to_the_end=True)
-_CHALLENGE_FILE = Rule("admins", most=4 * _MIB, unknown=4 * _MIB)
+_LONG_TEXT = Rule("admins", most=4 * _MIB, unknown=4 * _MIB)
 _LEASES = "/api/v1/worker/leases"
 
 _SPECIAL = {
@@ -65,6 +65,9 @@ _SPECIAL = {
     ("GET", "/api/v1/challenges/{slug}"): _BOARD,
     ("GET", "/api/v1/challenges/{slug}/leaderboards/{phase}"): _BOARD,
     ("GET", "/api/v1/challenges/{slug}/leaderboards/{phase}.csv"): _BOARD,
+    ("GET", "/api/v1/challenges/{slug}/agreements"): _BOARD,
+    ("GET", "/api/v1/challenges/{slug}/agreements/{digest}"): _BOARD,
+    ("GET", "/api/v1/challenges/{slug}/questions"): _BOARD,
     ("OPTIONS", "/api/v1/challenges/{slug}/uploads"): _BOARD,
     ("OPTIONS", "/api/v1/uploads/{upload_id}"): _BOARD,
     ("POST", "/api/v1/accounts"): _PASSWORD,
@@ -73,8 +76,10 @@ _SPECIAL = {
     ("POST", "/api/v1/me/close"): _PASSWORD,
     ("POST", "/api/v1/password-resets"): _PASSWORD,
     ("PATCH", "/api/v1/uploads/{upload_id}"): Rule("uploads", most=None, anybody=True, to_the_end=True),
-    ("POST", "/api/v1/admin/challenges"): _CHALLENGE_FILE,
-    ("POST", "/api/v1/admin/challenges/plan"): _CHALLENGE_FILE,
+    ("POST", "/api/v1/admin/challenges"): _LONG_TEXT,
+    ("POST", "/api/v1/admin/challenges/plan"): _LONG_TEXT,
+    ("POST", "/api/v1/organize/{slug}/agreements"): _LONG_TEXT,
+    ("POST", "/api/v1/organize/{slug}/agreements/plan"): _LONG_TEXT,
     # A log of a million characters, each escaped, has to fit.
     ("POST", f"{_LEASES}/{{case_run}}/finish"): Rule("workers", most=8 * _MIB),
     ("PUT", f"{_LEASES}/{{case_run}}/output"): Rule("outputs", most=None, to_the_end=True),

@@ -25,7 +25,7 @@ def get_csv(request: Request, session: SessionDep, viewer: ViewerDep, slug: Name
     """The values of every board as CSV; `task` names the board, `unranked` says why a row is shown and not ranked."""
     challenge = get_challenge(session, slug)
     service.require_visible(session, challenge, phase, viewer)
-    return board_answer(request, session, challenge, phase, "csv", _csv)
+    return board_answer(request, session, challenge, phase, "csv", _csv, viewer=viewer)
 
 
 def _csv(board: Board) -> Response:
@@ -40,7 +40,7 @@ def get_leaderboard(
     """Every leaderboard of one phase: unified and per board, for each track."""
     challenge = get_challenge(session, slug)
     service.require_visible(session, challenge, phase, viewer)
-    return board_answer(request, session, challenge, phase, "json", _json)
+    return board_answer(request, session, challenge, phase, "json", _json, viewer=viewer)
 
 
 def _json(board: Board) -> Response:

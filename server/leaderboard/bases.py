@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import Text, cast, func, select, true
+from sqlalchemy import DateTime, Text, cast, func, literal, select, true
 from sqlalchemy.orm import Session
 
 from contract.ids import DatasetId, EvaluationId, SpecVersionId, TeamId
@@ -29,12 +29,16 @@ from server.leaderboard.supposed import AS_IT_IS, Supposed
 
 @dataclass(frozen=True)
 class InForce:
-    """What counts in a phase now: the dataset of each task, how tasks run, and how boards are scored."""
+    """What counts in a phase now: the dataset of each task, how tasks run, and how boards are scored.
+
+    until: only what had ended, and was shown, by then; None for all.
+    """
 
     spec: Spec
     datasets: Mapping[str, DatasetId]
     runs: Mapping[str, Base]
     boards: Mapping[str, Base]
+    until: datetime | None = None
     # Few bases scored many evaluations: what differs is found once for each.
     known: dict[tuple[str, DatasetId, SpecVersionId, str | None], list[str]] = field(default_factory=dict)
 
@@ -68,8 +72,15 @@ class Stale:
     evaluations: int
 
 
-def in_force(session: Session, challenge: Challenge, phase: str, supposed: Supposed = AS_IT_IS) -> InForce:
-    """The base of each board of a phase."""
+def in_force(
+    session: Session,
+    challenge: Challenge,
+    phase: str,
+    supposed: Supposed = AS_IT_IS,
+    *,
+    until: datetime | None = None,
+) -> InForce:
+    """The base of each board of a phase; `until`: what scored later does not count."""
     found = supposed.spec or challenge.spec
     datasets = session.execute(
         select(Dataset.task, Dataset.id).where(
@@ -82,6 +93,7 @@ def in_force(session: Session, challenge: Challenge, phase: str, supposed: Suppo
         | {task: dataset for (where, task), dataset in supposed.datasets.items() if where == phase},
         runs={task: run_base(found, task) for task in found.tasks},
         boards={board: scoring_base(found, board) for board in found.boards},
+        until=until,
     )
 
 
@@ -129,14 +141,16 @@ def scored(
     *,
     shown: bool = False,
     supposed: Supposed = AS_IT_IS,
+    until: datetime | None = None,
 ) -> Sequence[Scored]:
     """The scored evaluations of a phase that count, the oldest first.
 
-    shown: of a hidden phase only those whose teams have seen by now that they are scored.
+    shown: of a hidden phase only those whose teams have seen by now, or by `until`, that they are scored.
     """
-    seen = (
-        is_shown(session, Evaluation.finished_at) if shown and challenge.spec.phases[phase].hidden else true()
-    )
+    moment = None if until is None else literal(until, DateTime(timezone=True))
+    hidden = shown and challenge.spec.phases[phase].hidden
+    seen = is_shown(session, Evaluation.finished_at, at=moment) if hidden else true()
+    by_then = true() if moment is None else Evaluation.finished_at <= moment
     rows = session.execute(
         select(
             Evaluation.id,
@@ -156,6 +170,7 @@ def scored(
             Evaluation.status == EvaluationStatus.SCORED,
             supposed.counting,
             seen,
+            by_then,
         )
         .order_by(Evaluation.created_at, Evaluation.id)
     )

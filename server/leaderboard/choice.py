@@ -46,7 +46,7 @@ def chosen(
 
     shown: of a hidden phase only of what its teams have seen the end of.
     """
-    evaluations = scored(session, challenge, phase, shown=shown, supposed=supposed)
+    evaluations = scored(session, challenge, phase, shown=shown, supposed=supposed, until=now.until)
     values: dict[EvaluationId, float | None] = {}
     if now.spec.ranking.entry == "best":
         for task in now.spec.tasks:

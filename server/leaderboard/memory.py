@@ -3,7 +3,7 @@
 What a board is made of, and how a change of it is met:
 
 - scored evaluations, scores, teams, which cases are in force, the challenge file, what is released: the database tells;
-- the clock: a board is kept until its phase opens or closes, or an end that was held back is shown;
+- the clock: a board is kept until its phase opens or closes, it freezes, or an end that was held back is shown;
 - the metrics that are installed, by their files: `MOST_SECONDS`;
 - templates and this code: they end with the process.
 """
@@ -119,6 +119,8 @@ class Memory:
 def _seconds_left(out: LeaderboardOut, shown: datetime | None) -> float:
     """Until the clock alone changes what the board says."""
     ahead = [
-        (moment - out.at).total_seconds() for moment in (out.opens, out.closes, shown) if moment is not None
+        (moment - out.at).total_seconds()
+        for moment in (out.opens, out.closes, out.freezes, shown)
+        if moment is not None
     ]
     return min((seconds for seconds in ahead if seconds > 0), default=MOST_SECONDS)

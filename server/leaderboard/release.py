@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import and_, exists, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from contract.statuses import EvaluationStatus, Standing
 from server.challenges.models import Challenge
@@ -17,16 +18,28 @@ from server.evaluations.status import ACTIVE
 from server.events import Event
 from server.teams.models import Team
 
+_Told = TypeVar("_Told")
 
-def obstacles(session: Session, challenge: Challenge, phase: str) -> list[str]:
-    """What keeps a phase's leaderboard from being final, a sentence each: it is open, or evaluations have not ended.
+
+def obstacles(session: Session, challenge: Challenge, phase: str) -> dict[str, list[str]]:
+    """What keeps a phase's leaderboard from being final, sentences by check: it is open, or evaluations have not ended.
 
     Only evaluations on the cases in force matter, for no other is ranked. One that the platform's fault ended counts
     until its team has another one on that task and track.
     """
+    return {
+        "closed": list(_open(session, challenge, phase)),
+        "ended": list(_active(session, challenge, phase)),
+        "faults": list(_errored(session, challenge, phase)),
+    }
+
+
+def _open(session: Session, challenge: Challenge, phase: str) -> Iterator[str]:
     at, found = now(session), get_phase(challenge.spec, phase)
-    opened = [f"Phase {phase!r} is open {_until(found.closes)}."] if found.is_open(at) else []
-    return [*opened, *_active(session, challenge, phase), *_errored(session, challenge, phase)]
+    if found.is_open(at):
+        yield f"Phase {phase!r} is open {_until(found.closes)}."
+    elif not found.has_opened(at):
+        yield f"Phase {phase!r} has not been open yet."
 
 
 def _until(closes: datetime | None) -> str:
@@ -84,12 +97,24 @@ def _errored(session: Session, challenge: Challenge, phase: str) -> Iterator[str
         yield f"{team}, {task}, track {track}: ended by the platform's fault and not run again ({found})."
 
 
+def released_at(session: Session, challenge: Challenge, phase: str) -> datetime | None:
+    """When a phase's leaderboard was released; None where it is not, or that is not known."""
+    return _last(session, challenge, phase, Event.created_at)
+
+
 def reason_of(session: Session, challenge: Challenge, phase: str) -> str | None:
     """Why a phase's leaderboard was opened before it was final, if it was."""
+    return _last(session, challenge, phase, Event.why)
+
+
+def _last(
+    session: Session, challenge: Challenge, phase: str, told: InstrumentedAttribute[_Told]
+) -> _Told | None:
+    """What the event of the release that holds tells."""
     if phase not in challenge.released:
         return None
     return session.scalar(
-        select(Event.why)
+        select(told)
         .where(
             Event.subject == "challenge",
             Event.subject_id == challenge.id,

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator
 
 from contract.leaderboard import BoardOut, LeaderboardOut, OtherwiseOut, UnifiedOut, Valued
+from server.words import for_spreadsheet
 
 COLUMNS = (
     *(
@@ -61,7 +62,7 @@ def _rows(
     drawn = entry.bootstrap if isinstance(entry, OtherwiseOut) else board.bootstrap
     standing = None if otherwise else standing
     whole = {
-        "team": _safe(entry.team),
+        "team": for_spreadsheet(entry.team),
         "track": track,
         "task": board.board,
         "is_baseline": int(entry.baseline),
@@ -75,8 +76,8 @@ def _rows(
         "placement_low": standing.places.low if standing and standing.places else None,
         "placement_high": standing.places.high if standing and standing.places else None,
         "eligible_placement": standing.eligible_placement if standing else None,
-        "prize": _safe(standing.prize) if standing else None,
-        "disclaimer": _safe(entry.disclaimer),
+        "prize": for_spreadsheet(standing.prize) if standing else None,
+        "disclaimer": for_spreadsheet(entry.disclaimer),
     }
     for metric, value in entry.metrics.items():
         yield {**whole, "metric": metric, **value.model_dump()}
@@ -87,8 +88,3 @@ def _unranked(entry: Valued) -> Iterator[str]:
         yield "disqualified"
     if isinstance(entry, OtherwiseOut):
         yield f"scored otherwise: {', '.join(entry.differs)}"
-
-
-def _safe(text: str | None) -> str | None:
-    """A text of people that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text is not None and text.startswith(("=", "+", "-", "@")) else text

@@ -28,6 +28,7 @@ from evaluator.ranking import Standing, direction_of
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Metric
 from server.challenges.models import Challenge
+from server.challenges.service import frozen_since
 from server.clock import now as now_of
 from server.leaderboard import release, service
 from server.leaderboard.bases import case_counts, digests_of, in_force
@@ -52,11 +53,14 @@ class _Track:
     certain: CertainPlaces | None
 
 
-def leaderboard_out(session: Session, challenge: Challenge, phase: str) -> LeaderboardOut:
-    """Every leaderboard of one phase."""
+def leaderboard_out(
+    session: Session, challenge: Challenge, phase: str, *, live: bool = False
+) -> LeaderboardOut:
+    """Every leaderboard of one phase; one that is frozen as it was then, unless it is to be `live`."""
     spec, at = challenge.spec, now_of(session)
     current = spec.phases[phase]
-    force = in_force(session, challenge, phase)
+    frozen = frozen_since(challenge, phase, at=at)
+    force = in_force(session, challenge, phase, until=None if live else frozen)
     found = service.attempts(session, challenge, phase, force)
     cases = case_counts(session, force)
     digests = digests_of(session, force)
@@ -70,6 +74,8 @@ def leaderboard_out(session: Session, challenge: Challenge, phase: str) -> Leade
         opens=current.opens,
         closes=current.closes,
         open=current.is_open(at),
+        freezes=current.freezes if phase not in challenge.released else None,
+        frozen=force.until is not None,
         last_scored=_latest(found.counted),
         released_early=release.reason_of(session, challenge, phase),
         version=spec.digest,

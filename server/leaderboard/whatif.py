@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from contract.changes import (
     BoardShift,
     EntryShift,
-    Measured,
     MetricShift,
     PhaseShift,
     Shifts,
     TrackShift,
+    ValueAt,
 )
 from evaluator.comparison import awarded
 from evaluator.ranking import Standing
@@ -211,5 +211,5 @@ def _metrics(old: Attempt | None, new: Attempt | None) -> list[MetricShift]:
     ]
 
 
-def _measured(score: Score | None) -> Measured | None:
-    return None if score is None else Measured.of(score)
+def _measured(score: Score | None) -> ValueAt | None:
+    return None if score is None else ValueAt.of(score)

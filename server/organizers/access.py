@@ -41,9 +41,9 @@ def observer_of(session: Session, user: User, challenge: Challenge) -> Observer:
     return _observer(session, user, challenge.id, f"Only organizers of {challenge.slug} may see this.")
 
 
-def observes(session: Session, user: User, challenge: Challenge) -> bool:
-    """Whether `user` may see everything of `challenge`."""
-    return isinstance(user, Admin) or _role(session, user, challenge.id) is not None
+def observes(session: Session, user: User | None, challenge: Challenge) -> bool:
+    """Whether whoever asks may see everything of `challenge`; nobody in particular may not."""
+    return user is not None and (isinstance(user, Admin) or _role(session, user, challenge.id) is not None)
 
 
 def organizer_in(session: Session, user: User, challenge_id: ChallengeId) -> Organizer:

@@ -27,7 +27,9 @@ def apply_challenge(
     """Make this file the present version of its challenge; 409 with its `questions` where these are not confirmed."""
     spec = _read(session, user, body, settings)
     planned = service.plan(session, spec, settings=settings)
-    changed = service.apply_planned(session, spec, planned, actor=user.actor, confirmed=body.confirmed)
+    changed = service.apply_planned(
+        session, spec, planned, actor=user.actor, confirmed=body.confirmed, why=body.why
+    )
     return ChallengeApplied(changed=changed, plan=planned)
 
 

@@ -13,7 +13,10 @@ from evaluator.spec import Phase
 SECTIONS = ("tracks", "tasks", "boards", "phases")
 """Parts of a challenge whose entries have names: what vanishes here may be meant under another one."""
 
-_SIZES = ("memory", "shm", "output", "disk", "image", "log")
+DATES = ("opens", "closes", "freezes")
+"""Fields of a phase that are moments."""
+
+_SIZES = ("memory", "shm", "output", "disk", "image", "log", "team_storage")
 _UNITS = ((2**40, "t"), (2**30, "g"), (2**20, "m"), (2**10, "k"))
 _LONGEST = 200
 
@@ -24,7 +27,7 @@ def differences(old: Spec, new: Spec, *, at: datetime) -> list[Change]:
     found = []
     for field, was, is_ in _different((), before, after):
         words = None
-        if field[0] == "phases" and len(field) == 3 and field[2] in ("opens", "closes"):
+        if field[0] == "phases" and len(field) == 3 and field[2] in DATES:
             words = _moved(old.phases[field[1]], new.phases[field[1]], field[2], at)
         elif field[0] == "phases" and len(field) == 2:
             words = state((new if is_ is not None else old).phases[field[1]], at)
@@ -113,7 +116,11 @@ def _shown(field: tuple[str, ...], value: Any) -> str | None:
     """A value as a challenge file writes it, on one line."""
     if value is None:
         return None
-    text = value if isinstance(value, str) else _written(value, field[-1], sizes="limits" in field)
+    text = (
+        value
+        if isinstance(value, str)
+        else _written(value, field[-1], sizes="limits" in field or len(field) == 1)
+    )
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 

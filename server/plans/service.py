@@ -10,21 +10,31 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from contract.challenges import Change, Plan
+from contract.changes import Shifts
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase, SpecError, read_challenge
+from server.amendments import frozen
+from server.amendments.service import last_act
 from server.challenges import service as challenges
 from server.challenges.models import Challenge
 from server.clock import now
 from server.datasets import fit
+from server.datasets.current import lock
 from server.datasets.models import Dataset
 from server.datasets.overlap import newly_public
 from server.errors import Conflict, Unprocessable
 from server.evaluations.models import COUNTS, Evaluation
 from server.leaderboard.bases import hidden_by
+from server.leaderboard.supposed import Supposed
+from server.leaderboard.whatif import compare
+from server.pages import moment
+from server.plans.amending import amend_phases
 from server.plans.diff import SECTIONS, differences, gone, is_earlier, span, state
 from server.settings import Settings
+
+_NAMED = 5  # changes of places that a question tells
 
 
 class Planned(Plan):
@@ -33,8 +43,14 @@ class Planned(Plan):
     _looked_at: list[fit.Fit] = PrivateAttr(default_factory=list)
 
 
-def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
-    """What `apply` would change. References of cases are looked at where `settings` says and they can be read."""
+def plan(
+    session: Session, spec: Spec, *, settings: Settings, boards: bool = True, act_on: str | None = None
+) -> Planned:
+    """What `apply` would change. References of cases are looked at where `settings` says and they can be read.
+
+    boards: whether places and prizes are compared, too. act_on: the phase whose dates somebody is setting by an act,
+    and so means to.
+    """
     at = now(session)
     challenge = challenges.find_challenge(session, spec.challenge)
     if challenge is None or challenge.current_version is None:
@@ -45,8 +61,10 @@ def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
             changes=_all_of(spec, at),
             notes=_similar(session, spec),
             questions=[],
+            shifts=None,
         )
     old = challenge.spec
+    shifts = compare(session, challenge, Supposed(spec)) if boards and spec.digest != old.digest else None
     vanishing = list(_vanishing(session, challenge, spec))
     looked_at = list(fit.looked_at(session, challenge, spec, settings))
     planned = Planned(
@@ -57,18 +75,22 @@ def plan(session: Session, spec: Spec, *, settings: Settings) -> Planned:
         notes=[text for text, asks in vanishing if not asks],
         questions=[
             *(text for text, asks in vanishing if asks),
-            *_of_phases(challenge, spec, at),
+            *_of_phases(session, challenge, spec, at, act_on),
             *newly_public(session, challenge, spec),
             *(fit.misfit for fit in looked_at if fit.misfit is not None),
             *_hidden(session, challenge, spec),
+            *_of_places(shifts),
         ],
+        shifts=shifts,
     )
     planned._looked_at = looked_at
     return planned
 
 
-def read(file: str, overlay: str | None, *, settings: Settings, code: Collection[str] | None = None) -> Spec:
-    """The challenge in the text of a file, with an overlay's merged over it; it may name no `code` but this.
+def read(file: str, overlay: str | None, *, settings: Settings, code: Collection[str] | None) -> Spec:
+    """The challenge in the text of a file, with an overlay's merged over it.
+
+    code: what it may name as `package.module:object`, see `server.plans.access.code_of`; None: whatever is installed.
 
     Raises:
         Unprocessable: with every problem, each with its file, line and field.
@@ -80,18 +102,40 @@ def read(file: str, overlay: str | None, *, settings: Settings, code: Collection
         raise Unprocessable(ErrorCode.CHALLENGE_FILE, str(error), problems=problems) from None
 
 
-def apply_planned(session: Session, spec: Spec, planned: Planned, *, actor: str, confirmed: bool) -> bool:
+def apply_planned(
+    session: Session,
+    spec: Spec,
+    planned: Planned,
+    *,
+    actor: str,
+    confirmed: bool,
+    why: str | None = None,
+    act_on: str | None = None,
+) -> bool:
     """Makes `spec` the present version as `planned`; returns whether anything changed.
+
+    What of a phase that has opened becomes another is an amendment, with `why` as its reason; of the phase `act_on`,
+    whose dates somebody set by an act of their own, in any case.
 
     Raises:
         Conflict: there are questions and nobody said yes, or the challenge changed since the plan was made.
     """
     if planned.questions and not confirmed:
         raise Conflict(ErrorCode.NEEDS_CONFIRMATION, " ".join(planned.questions), questions=planned.questions)
-    challenge = challenges.find_challenge(session, spec.challenge)
-    before = None if challenge is None else challenge.current_version_id
+    at, challenge = now(session), challenges.find_challenge(session, spec.challenge)
+    before, old = None, None
+    if challenge is not None and challenge.current_version is not None:
+        lock(session, challenge.id)
+        before, old = challenge.current_version_id, challenge.spec
+        frozen.note(session, challenge)
     challenge, changed = challenges.apply(session, spec, actor=actor, instead_of=planned.present)
     fit.note(session, challenge, before, planned._looked_at)
+    if old is None:
+        frozen.note(session, challenge)
+    elif changed:
+        amend_phases(
+            session, challenge, old, changes=planned.changes, at=at, by=actor, why=why, act_on=act_on
+        )
     return changed
 
 
@@ -146,12 +190,29 @@ def _held(session: Session, challenge: Challenge, section: str, name: str) -> st
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _of_phases(challenge: Challenge, spec: Spec, at: datetime) -> Iterator[str]:
+def _of_phases(
+    session: Session, challenge: Challenge, spec: Spec, at: datetime, act_on: str | None
+) -> Iterator[str]:
     for name, old in challenge.spec.phases.items():
         if name in spec.phases:
             new = spec.phases[name]
             yield from _of_dates(name, old, new, at)
+            if name != act_on and (old.opens, old.closes) != (new.opens, new.closes):
+                yield from _of_act(session, challenge, name, new)
             yield from _of_secrets(name, old, new, released=name in challenge.released)
+
+
+def _of_act(session: Session, challenge: Challenge, name: str, new: Phase) -> Iterator[str]:
+    """Dates that an act has set, which a file that was written before it does not know."""
+    act = last_act(session, challenge, name)
+    if act is None:
+        return
+    reason = f", because: {act.why}" if act.why else ""
+    dates = f"opens {_date(new.opens)}, closes {_date(new.closes)}"
+    yield (
+        f"phase {name} has its dates by an act of {moment(act.created_at)} ({act.what}{reason}), and this file has "
+        f"others: {dates}. Is the file older than that?"
+    )
 
 
 def _of_dates(name: str, old: Phase, new: Phase, at: datetime) -> Iterator[str]:
@@ -167,6 +228,10 @@ def _of_dates(name: str, old: Phase, new: Phase, at: datetime) -> Iterator[str]:
             yield f"phase {name}: {field} would move from {before.isoformat()} {how}."
         elif field == "closes" and before is None and after is not None and new.is_open(at):
             yield f"phase {name} is open without an end; it would close {after.isoformat()}."
+
+
+def _date(at: datetime | None) -> str:
+    return "at no date" if at is None else moment(at)
 
 
 def _of_secrets(name: str, old: Phase, new: Phase, *, released: bool) -> Iterator[str]:
@@ -195,3 +260,12 @@ def _hidden(session: Session, challenge: Challenge, spec: Spec) -> Iterator[str]
             f"'proctor-admin reevaluate {challenge.slug} --file FILE' makes them anew under it first (--mode rescore, "
             "or rerun where a task runs otherwise), and lets file and boards change together."
         )
+
+
+def _of_places(shifts: Shifts | None) -> Iterator[str]:
+    """What another ranking rule makes of the places and prizes; the first of them are named."""
+    if shifts is None or not shifts.sentences or not any(phase.rule for phase in shifts.phases):
+        return
+    more = len(shifts.sentences) - _NAMED
+    listed = [*shifts.sentences[:_NAMED], *([f"And {more:,} more."] if more > 0 else [])]
+    yield f"places or prizes on the leaderboards would change at once. {' '.join(listed)}"

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Self
 
 from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import ChallengeId
 from contract.statuses import CaseStatus, EvaluationStatus
+from evaluator.spec import Limits
 from server.accounts.models import ApiToken
 from server.accounts.principals import RunWorker
 from server.clock import now
@@ -63,6 +65,19 @@ class Needs:
     needs_gpus: int
     needs_gpu_memory: int
     needs_runtime: str
+
+    @classmethod
+    def of(cls, limits: Limits) -> Self:
+        """What a case under these limits will need."""
+        gpu = limits.gpu if limits.gpu and limits.gpu.required else None
+        return cls(
+            status=EvaluationStatus.QUEUED,
+            needs_cpus=limits.cpus,
+            needs_memory=limits.memory,
+            needs_gpus=gpu.count if gpu else 0,
+            needs_gpu_memory=(gpu.memory or 0) if gpu else 0,
+            needs_runtime=limits.runtime or ANY_RUNTIME,
+        )
 
 
 def present_slots(session: Session) -> list[WorkerSlot]:

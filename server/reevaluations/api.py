@@ -21,6 +21,8 @@ from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.deps import SessionDep, SettingsDep
 from server.organizers.access import observer_of, organizer_of
+from server.plans.access import code_of
+from server.queue.waiting import require_place
 from server.reevaluations import preview, service, swap, views
 from server.reevaluations.models import Reevaluation
 from server.reevaluations.pairs import pairs
@@ -54,8 +56,12 @@ def draft_reevaluation(
     """Drafts a re-evaluation and says what it would make, what it costs, and what is left out; nothing runs yet."""
     challenge = get_challenge(session, slug)
     organizer = organizer_of(session, user, challenge)
-    reevaluation = service.draft(session, organizer, challenge, wanted, settings=settings)
-    return views.reevaluation_out(session, challenge, reevaluation, settings)
+    require_place(user, wanted.priority)
+    code = code_of(session, user)
+    reevaluation, coverage = service.draft(
+        session, organizer, challenge, wanted, settings=settings, code=code
+    )
+    return views.drafted_out(session, challenge, reevaluation, coverage)
 
 
 @router.get(_ONE)

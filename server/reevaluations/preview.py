@@ -183,24 +183,22 @@ def sentences(
 ) -> list[str]:
     """What there is to tell: how many change places, and what that means for attempts."""
     coming = [pair for pair in found if pair.comes]
-    said = [
-        f"{_counted(len(coming), 'evaluation')} of {_counted(len({pair.team_id for pair in coming}), 'team')} change."
-    ]
-    if stay := len({pair.old for pair in found} - {pair.old for pair in coming}):
-        said.append(
-            f"{_counted(stay, 'evaluation')} stay as they are, for what was made beside them did not end well."
-        )
-    if reevaluation.target_datasets:
-        said.append(f"{_counted(len(reevaluation.target_datasets), 'version')} of the cases come into force.")
-    if reevaluation.target_version_id is not None:
-        said.append("Its challenge file becomes the present version.")
+    teams = _counted(len({pair.team_id for pair in coming}), "team")
     given = sum(max(0, spent - would) for spent, would in ledger.values())
     taken = sum(max(0, would - spent) for spent, would in ledger.values())
-    if given:
-        said.append(f"{_counted(given, 'attempt')} are given back.")
-    if taken:
-        said.append(f"{_counted(taken, 'attempt')} are spent that were not.")
-    return said
+    stay = len({pair.old for pair in found} - {pair.old for pair in coming})
+    return [
+        f"Evaluations that change: {len(coming):,}, of {teams}.",
+        *_if(stay, "Evaluations that stay, for what was made beside them did not end well"),
+        *_if(len(reevaluation.target_datasets), "Versions of the cases that come into force"),
+        *(["Its challenge file becomes the present version."] if reevaluation.target_version_id else []),
+        *_if(given, "Attempts that are given back"),
+        *_if(taken, "Attempts that are spent and were not"),
+    ]
+
+
+def _if(count: int, what: str) -> list[str]:
+    return [f"{what}: {count:,}."] if count else []
 
 
 def _counted(count: int, one: str) -> str:

@@ -1,6 +1,6 @@
 """The life of a re-evaluation: drafted, started, brought to its end, applied and reverted, or cancelled."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC
 from uuid import UUID
 
@@ -63,15 +63,21 @@ def draft(
     wanted: ReevaluationIn,
     *,
     settings: Settings,
-) -> Reevaluation:
-    """Notes what is to be made anew; nothing is made before it is started.
+    code: Collection[str] | None,
+) -> tuple[Reevaluation, Coverage]:
+    """Notes what is to be made anew, and finds what that would be; nothing is made before it is started.
+
+    code: what a file may name, see `server.plans.service.read`.
 
     Raises:
         NotFound, BadRequest, Unprocessable: it names what there is not, or a wrong file.
         Conflict: nothing that the scope holds can be made anew, or cases that it names cannot come into force.
     """
     require_names(session, challenge, wanted.scope)
-    version = None if wanted.file is None else _version(session, challenge, wanted, settings)
+    version = None
+    if wanted.file is not None:
+        spec = read(wanted.file, wanted.overlay, settings=settings, code=code)
+        version = _version(session, challenge, spec)
     reevaluation = Reevaluation(
         challenge_id=challenge.id,
         mode=wanted.mode,
@@ -90,8 +96,9 @@ def draft(
     moves.begin(
         session, "reevaluation", reevaluation.id, reevaluation.state, actor=organizer.actor, why=wanted.why
     )
-    _require_some(cover(session, challenge, reevaluation, settings))
-    return reevaluation
+    coverage = cover(session, challenge, reevaluation, settings)
+    _require_some(coverage)
+    return reevaluation, coverage
 
 
 def _require_some(coverage: Coverage) -> None:
@@ -102,11 +109,8 @@ def _require_some(coverage: Coverage) -> None:
         raise Conflict(ErrorCode.NOTHING_IN_SCOPE, detail)
 
 
-def _version(
-    session: Session, challenge: Challenge, wanted: ReevaluationIn, settings: Settings
-) -> SpecVersion | None:
-    """The version of the file that is given, which is kept; None where it is the present one."""
-    spec: Spec = read(wanted.file or "", wanted.overlay, settings=settings)
+def _version(session: Session, challenge: Challenge, spec: Spec) -> SpecVersion | None:
+    """The version that a file is, which is kept; None where it is the present one."""
     if spec.challenge != challenge.slug:
         detail = f"This file is of {spec.challenge}, and the re-evaluation of {challenge.slug}."
         raise Unprocessable(ErrorCode.CHALLENGE_FILE, detail)

@@ -113,7 +113,7 @@ def _change_file(
     session: Session, challenge: Challenge, version: SpecVersion, organizer: Organizer, settings: Settings
 ) -> tuple[SpecVersionId, SpecVersionId] | None:
     before = challenge.current_version_id
-    planned = plan(session, version.spec, settings=settings)
+    planned = plan(session, version.spec, settings=settings, boards=False)
     apply_planned(session, version.spec, planned, actor=organizer.actor, confirmed=True)
     return None if before is None or before == version.id else (before, version.id)
 

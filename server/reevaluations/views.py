@@ -46,11 +46,18 @@ def reevaluation_out(
     session: Session, challenge: Challenge, reevaluation: Reevaluation, settings: Settings
 ) -> ReevaluationOut:
     """One with what it would make, or what has come late."""
-    over = reevaluation.state in preview.OVER
-    coverage = None if over else cover(session, challenge, reevaluation, settings)
-    planned = None if coverage is None else plan_out(session, reevaluation, coverage)
     counts = statuses(session, [reevaluation]).get(reevaluation.id, {})
-    return _out(challenge, reevaluation, counts, planned)
+    if reevaluation.state in preview.OVER:
+        return _out(challenge, reevaluation, counts, None)
+    coverage = cover(session, challenge, reevaluation, settings)
+    return _out(challenge, reevaluation, counts, plan_out(session, reevaluation, coverage))
+
+
+def drafted_out(
+    session: Session, challenge: Challenge, reevaluation: Reevaluation, coverage: Coverage
+) -> ReevaluationOut:
+    """One that was drafted just now."""
+    return _out(challenge, reevaluation, {}, plan_out(session, reevaluation, coverage))
 
 
 def _out(

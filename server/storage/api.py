@@ -36,4 +36,5 @@ def remove_image(
 @router.get("/teams/{team_id}/storage")
 def get_storage(team_id: TeamId, session: SessionDep, user: UserDep, settings: SettingsDep) -> StorageOut:
     """What a team stores and may store, in bytes."""
-    return StorageOut.of(service.get_storage(session, user, team_id), allowed=settings.team_storage)
+    stored, allowed = service.get_storage(session, user, team_id, settings=settings)
+    return StorageOut.of(stored, allowed=allowed.team)

@@ -30,6 +30,7 @@ from server.evaluations.outputs import case_run_of
 from server.evaluations.status import NOT_KEPT
 from server.images.models import Image
 from server.naming import naming, removing
+from server.reference_submissions.service import is_held
 from server.settings import Settings
 from server.uploads.models import Upload
 
@@ -205,6 +206,8 @@ def _is_scored(session: Session, name: str) -> bool:
     known = _uuid(evaluation)
     if known is None or not claim.isdigit():
         return False
+    if is_held(session, known, int(claim)):
+        return True
     held = select(Evaluation.id).where(
         Evaluation.id == known,
         Evaluation.status == EvaluationStatus.SCORING,

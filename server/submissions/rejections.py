@@ -7,7 +7,7 @@ the organizers have replaced, and nothing that an admin excused.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -65,16 +65,25 @@ class Rejections:
 
 def rejections(session: Session, spec: Spec, *, team_id: TeamId) -> Mapping[tuple[str, str], Rejections]:
     """What counts of a team, by phase and task: one for each that the file has."""
-    failed: dict[tuple[str, str], list[datetime]] = defaultdict(list)
-    under_way: dict[tuple[str, str], int] = defaultdict(int)
+    return rejections_by(session, spec, [team_id])[team_id]
+
+
+def rejections_by(
+    session: Session, spec: Spec, teams: Collection[TeamId]
+) -> Mapping[TeamId, Mapping[tuple[str, str], Rejections]]:
+    """The same for each of these teams."""
+    failed: dict[tuple[TeamId, str, str], list[datetime]] = defaultdict(list)
+    under_way: dict[tuple[TeamId, str, str], int] = defaultdict(int)
     active = Evaluation.status.in_(ACTIVE)
     unseen = ticks.unseen_end(session, spec)
     rows = session.execute(
-        select(Evaluation.phase, Evaluation.task, Evaluation.created_at, or_(active, unseen))
+        select(
+            Evaluation.team_id, Evaluation.phase, Evaluation.task, Evaluation.created_at, or_(active, unseen)
+        )
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(
             COUNTS,
-            Evaluation.team_id == team_id,
+            Evaluation.team_id.in_(teams),
             or_(
                 and_(FAILED, Evaluation.created_at > func.now() - WEEK),
                 and_(or_(active, unseen), Evaluation.spends),
@@ -82,17 +91,22 @@ def rejections(session: Session, spec: Spec, *, team_id: TeamId) -> Mapping[tupl
         )
         .order_by(Evaluation.created_at)
     )
-    for phase, task, created_at, goes_on in rows:
+    for team, phase, task, created_at, goes_on in rows:
         if goes_on:
-            under_way[phase, task] += 1
+            under_way[team, phase, task] += 1
         else:
-            failed[phase, task].append(created_at)
+            failed[team, phase, task].append(created_at)
     return {
-        (phase, task): Rejections(
-            found.attempts.rejected_per_week, tuple(failed[phase, task]), under_way[phase, task]
-        )
-        for phase, found in spec.phases.items()
-        for task in spec.tasks
+        team: {
+            (phase, task): Rejections(
+                found.attempts.rejected_per_week,
+                tuple(failed[team, phase, task]),
+                under_way[team, phase, task],
+            )
+            for phase, found in spec.phases.items()
+            for task in spec.tasks
+        }
+        for team in teams
     }
 
 

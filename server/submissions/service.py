@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
+from contract.agreements import Before
 from contract.ids import CaseId, EvaluationId, SubmissionId, TeamId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus
+from evaluator.spec import Challenge as Spec
 from server import events
 from server.accounts.principals import User
 from server.accounts.service import require_scope
+from server.agreements.service import require_accepted
 from server.challenges import service as challenges
 from server.challenges.models import Challenge
 from server.clock import now
@@ -34,6 +37,7 @@ from server.submissions.rejections import require_none_too_many
 from server.teams.membership import may_see
 from server.teams.models import Team
 from server.teams.service import choose_team, require_part
+from server.uploads.late import were_under_way
 from server.wakeups import wake_run_workers
 
 MOST_OF_A_KEY = 200
@@ -76,8 +80,9 @@ def submit(
     settings.room(Share.NEW_WORK).require()
     session.refresh(team, ["disqualified", "waits"])  # as it is now that the row is locked
     require_part(team)
+    require_accepted(session, user, challenge.id, before=Before.SUBMISSION)
     spec = challenge.spec
-    challenges.require_open(spec, phase, at=at)
+    _require_in_time(session, spec, phase, team=team, images=images, at=at)
     challenges.require_track(spec, track)
     for task in images:
         challenges.require_task(spec, task)
@@ -100,6 +105,16 @@ def submit(
     events.record(session, "submission", submission.id, actor=user.actor, what="submitted")
     after_commit(session, lambda: wake_run_workers(settings.redis_url))
     return submission, True
+
+
+def _require_in_time(
+    session: Session, spec: Spec, name: str, *, team: Team, images: Mapping[str, str], at: datetime
+) -> None:
+    """Raises unless the phase is open, or gives time to what was being uploaded when it ended, and this was."""
+    phase = challenges.get_phase(spec, name)
+    ended = phase.ended_in_grace(at)
+    if ended is None or not were_under_way(session, team.id, images.values(), at=ended):
+        challenges.require_open(spec, name, at=at)
 
 
 def _well_formed(key: str | None) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.agreements import Before
 from contract.ids import InvitationId, TeamId
 from contract.problems import ErrorCode
 from contract.teams import LASTS_DAYS
@@ -17,6 +18,7 @@ from server.accounts import tallies
 from server.accounts.principals import User
 from server.accounts.service import require_scope
 from server.accounts.tallies import Bound
+from server.agreements.service import require_accepted
 from server.errors import Conflict, Gone, NotFound, NotNow
 from server.teams.membership import join, lock_team, require_captain, require_member
 from server.teams.models import Invitation, Team
@@ -106,6 +108,7 @@ def accept_invitation(session: Session, user: User, code: str) -> Team:
 
     Raises:
         NotFound: no such code.
+        Forbidden: a document that is needed for it is not accepted.
         Gone: used, revoked or out of date.
         Conflict: the team is full, or the user has a team in this challenge.
     """
@@ -115,6 +118,7 @@ def accept_invitation(session: Session, user: User, code: str) -> Team:
         raise NotFound(
             ErrorCode.UNKNOWN_INVITATION, "There is no such invitation. Check that the code was copied whole."
         )
+    require_accepted(session, user, session.get_one(Team, team_id).challenge_id, before=Before.TEAM)
     lock_team(session, team_id)  # before the invitation, as those do who leave
     invitation, team = session.execute(
         select(Invitation, Team)

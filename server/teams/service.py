@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.agreements import Before
 from contract.ids import ChallengeId
 from contract.problems import ErrorCode
 from server import events
@@ -19,6 +20,7 @@ from server.accounts import tallies
 from server.accounts.principals import Organizer, User
 from server.accounts.service import require_scope
 from server.accounts.tallies import Bound
+from server.agreements.service import require_accepted
 from server.challenges.models import Challenge
 from server.errors import Conflict, Forbidden, NotFound, NotNow, Unprocessable
 from server.names import display_name, is_reserved, skeleton
@@ -37,6 +39,7 @@ def create_team(session: Session, user: User, challenge: Challenge, *, name: str
     """A new team with `user` as its captain; it waits where the challenge's organizers approve teams.
 
     Raises:
+        Forbidden: a document that is needed for it is not accepted.
         Unprocessable: the name breaks the rules, or is the organizers'.
         Conflict: the name is taken or looks like another one, the user has a team in this challenge, or it takes no
             new ones.
@@ -45,10 +48,11 @@ def create_team(session: Session, user: User, challenge: Challenge, *, name: str
     require_scope(user, Scope.SUBMIT)
     name = team_name(name, by_organizer=user.acts_as_admin)
     challenge_id, registration = challenge.id, challenge.spec.teams.registration
+    require_accepted(session, user, challenge_id, before=Before.TEAM)
     if find_team(session, user, challenge_id) is not None:
         raise has_team()
     if not user.acts_as_admin:
-        _require_room(session, user, registration)
+        _require_room(session, user, challenge)
     team: Team | None = session.scalar(
         insert(Team)
         .values(
@@ -75,17 +79,19 @@ def create_team(session: Session, user: User, challenge: Challenge, *, name: str
     return team
 
 
-def _require_room(session: Session, user: User, registration: str) -> None:
-    if registration == "closed":
+def _require_room(session: Session, user: User, challenge: Challenge) -> None:
+    if challenge.spec.teams.registration == "closed":
         raise Conflict(
             ErrorCode.REGISTRATION_CLOSED,
             "This challenge takes no new teams. A captain of one that is there can still invite you.",
         )
-    wait = tallies.count(session, NEW_TEAMS, user.id)
+    wait = tallies.count(session, NEW_TEAMS, user.id, challenge.id)
     if wait is not None:
         raise NotNow(
             ErrorCode.TOO_MANY_TEAMS,
-            tallies.later(f"One person founds at most {NEW_TEAMS.most} teams within a day.", wait),
+            tallies.later(
+                f"One person founds at most {NEW_TEAMS.most} teams of a challenge within a day.", wait
+            ),
             seconds=wait.total_seconds(),
         )
 

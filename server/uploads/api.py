@@ -101,7 +101,8 @@ def create_upload(
     with _tus_problems():
         length = _number(upload_length, "Upload-Length")
         metadata = Metadata.parse(upload_metadata)
-        team = choose_team(session, user, get_challenge(session, slug).id, named=metadata.team)
+        challenge = get_challenge(session, slug)
+        team = choose_team(session, user, challenge.id, named=metadata.team)
         upload = service.create_upload(
             session,
             user,
@@ -111,7 +112,7 @@ def create_upload(
             filename=metadata.filename,
             limit=settings.upload_limit,
             room=settings.room(Share.UPLOADS),
-            allowed=Allowed.by(settings),
+            allowed=Allowed.by(settings, challenge.spec),
         )
     location = request.url_for("get_upload", upload_id=upload.id).path
     response.headers.update({"Location": location, **_progress(upload)})

@@ -11,12 +11,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
+from contract.agreements import Before
 from contract.ids import TeamId, UploadId
 from contract.problems import ErrorCode
 from contract.statuses import UploadStatus
 from server import events, moves
 from server.accounts.principals import User
 from server.accounts.service import require_scope
+from server.agreements.service import require_accepted
 from server.database import after_commit
 from server.disk import Room
 from server.errors import BadRequest, Conflict, Gone, NotFound, TooLarge
@@ -66,12 +68,13 @@ def create_upload(
 
     Raises:
         BadRequest, TooLarge: nothing, or more than `limit` bytes.
-        Forbidden: the team is disqualified.
+        Forbidden: the team is disqualified, or the user has not accepted what is needed to submit.
         Conflict: the team has too many uploads that are unfinished or not checked, or images.
         StorageFull: the disk has no room for it, or the team or the installation may store no more.
     """
     require_scope(user, Scope.SUBMIT)
     require_part(team)
+    require_accepted(session, user, team.challenge_id, before=Before.SUBMISSION)
     if length < 1:
         raise BadRequest(
             ErrorCode.EMPTY_UPLOAD, "Upload-Length must be at least 1: the archive's size in bytes."

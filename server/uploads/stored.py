@@ -1,14 +1,16 @@
 """What a team stores: its images, each layer once, and uploads that are not checked yet; and what it may store."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Self
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, and_, cast, func, or_, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, ColumnElement, Integer, Subquery, and_, cast, func, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from contract.ids import TeamId
 from contract.problems import ErrorCode
 from contract.statuses import UploadStatus
+from evaluator.spec import Challenge as Spec
 from server.disk import gib
 from server.errors import Conflict, StorageFull
 from server.images.models import Image
@@ -30,9 +32,10 @@ class Allowed:
     total: int | None
 
     @classmethod
-    def by(cls, settings: Settings) -> Self:
-        """As the installation's settings have it."""
-        return cls(settings.team_storage, settings.total_storage)
+    def by(cls, settings: Settings, spec: Spec) -> Self:
+        """As the installation's settings have it, or less for each team where the challenge file says so."""
+        own = settings.team_storage if spec.team_storage is None else spec.team_storage
+        return cls(min(own, settings.team_storage), settings.total_storage)
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,21 @@ class Stored:
 
 def stored(session: Session, team_id: TeamId) -> Stored:
     """What a team stores. A layer that other teams have too counts for each of them: nobody learns who has it."""
-    return Stored(
-        images=_layers(session, Image.team_id == team_id),
-        uploads=_uploads(session, Upload.team_id == team_id, Upload.length.expression),
-    )
+    return stored_by(session, [team_id])[team_id]
+
+
+def stored_by(session: Session, teams: Collection[TeamId]) -> dict[TeamId, Stored]:
+    """What each of these teams stores."""
+    layers = _layers(Image.team_id.in_(teams), Image.team_id)
+    images = session.execute(
+        select(layers.c.team_id, func.sum(layers.c.size)).group_by(layers.c.team_id)
+    ).all()
+    length = func.sum(Upload.length)
+    uploads = session.execute(
+        select(Upload.team_id, length).where(Upload.team_id.in_(teams), _UNCHECKED).group_by(Upload.team_id)
+    ).all()
+    unpacked, unchecked = dict(images), dict(uploads)
+    return {team: Stored(int(unpacked.get(team, 0)), int(unchecked.get(team, 0))) for team in teams}
 
 
 def require(session: Session, team_id: TeamId, size: int, allowed: Allowed) -> None:
@@ -99,28 +113,30 @@ def _over(sentence: str, used: int, allowed: Allowed) -> StorageFull:
 
 def total(session: Session) -> int:
     """Bytes that all teams store, a layer that several have once, and of uploads what has come: no announcement."""
-    return _layers(session, true()) + _uploads(session, true(), Upload.offset.expression)
+    images = session.scalar(select(func.sum(_layers(true()).c.size)))
+    uploads = session.scalar(select(func.sum(Upload.offset)).where(_UNCHECKED))
+    return int(images or 0) + int(uploads or 0)
 
 
-def _uploads(session: Session, which: ColumnElement[bool], size: ColumnElement[int]) -> int:
-    receiving = and_(Upload.status == UploadStatus.RECEIVING, Upload.expires_at > func.now())
-    unchecked = or_(receiving, Upload.status == UploadStatus.CHECKING)
-    return int(session.scalar(select(func.coalesce(func.sum(size), 0)).where(which, unchecked)) or 0)
+_UNCHECKED = or_(
+    and_(Upload.status == UploadStatus.RECEIVING, Upload.expires_at > func.now()),
+    Upload.status == UploadStatus.CHECKING,
+)
 
 
-def _layers(session: Session, which: ColumnElement[bool]) -> int:
+def _layers(which: ColumnElement[bool], *by: InstrumentedAttribute[TeamId]) -> Subquery:
+    """The digest and size of each layer of the images, once for each of `by`."""
     numbered = (
         func.jsonb_array_elements_text(Image.facts["layers"])
         .table_valued("digest", with_ordinality="number", name="layer")
         .render_derived()
     )
     size = cast(Image.facts["layer_sizes"][cast(numbered.c.number - 1, Integer)].astext, BigInteger)
-    each = (
-        select(numbered.c.digest, func.max(size).label("size"))
+    return (
+        select(*by, numbered.c.digest, func.max(size).label("size"))
         .select_from(Image)
         .join(numbered, onclause=true())
         .where(which, Image.removed_at.is_(None))
-        .group_by(numbered.c.digest)
+        .group_by(*by, numbered.c.digest)
         .subquery()
     )
-    return int(session.scalar(select(func.coalesce(func.sum(each.c.size), 0))) or 0)

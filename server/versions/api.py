@@ -48,7 +48,9 @@ def activate(
 ) -> None:
     """Brings this version into force. Where evaluations are concerned it answers 409 and says which, unless `yes`."""
     organizer, dataset = access.organized_version(session, user, dataset_id)
-    service.activate(session, dataset, settings=settings, actor=organizer.actor, confirmed=wanted.yes)
+    service.activate(
+        session, dataset, settings=settings, actor=organizer.actor, confirmed=wanted.yes, why=wanted.why
+    )
 
 
 @router.delete("/admin/datasets/{dataset_id}")

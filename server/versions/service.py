@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import DatasetId
 from contract.problems import ErrorCode
+from server.amendments import frozen
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge, get_phase, require_task
 from server.database import after_commit
@@ -24,6 +25,7 @@ from server.datasets.staging import Progress, Trees
 from server.errors import Conflict, NotFound
 from server.evaluations.models import Evaluation
 from server.settings import Settings
+from server.versions.amending import amend_cases
 from server.versions.effects import effect_of
 
 _LEAST_PREFIX = 4
@@ -161,9 +163,17 @@ def get_version(session: Session, dataset_id: DatasetId) -> Dataset:
 
 
 def activate(
-    session: Session, dataset: Dataset, *, settings: Settings, actor: str, confirmed: bool = True
+    session: Session,
+    dataset: Dataset,
+    *,
+    settings: Settings,
+    actor: str,
+    confirmed: bool = True,
+    why: str | None = None,
 ) -> None:
     """Brings a version into force; the one that was is superseded. Evaluations that wait keep the cases they have.
+
+    In a phase that has opened this is an amendment, with `why` as its reason.
 
     Raises:
         Conflict: it is in force already, its files are gone, it does not fit the challenge file as it is now, a hidden
@@ -185,12 +195,14 @@ def activate(
     if effect.touches and not confirmed:
         detail = f"If {dataset.digest} comes into force: {effect.sentence()}. Confirm it to go on."
         raise Conflict(ErrorCode.NEEDS_CONFIRMATION, detail)
+    frozen.note(session, challenge)
     old = in_force(session, challenge, dataset.phase, dataset.task)
     if old is not None:
         old.move_to(session, DatasetState.SUPERSEDED, actor=actor)
         session.flush()
     dataset.move_to(session, DatasetState.ACTIVE, actor=actor, why=effect.sentence())
     session.flush()
+    amend_cases(session, challenge, dataset, old, by=actor, why=why)
 
 
 def _require_fit(session: Session, dataset: Dataset, challenge: Challenge, settings: Settings) -> None:

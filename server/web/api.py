@@ -6,6 +6,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from contract.texts import Name
+from server.agreements.service import get_agreement, present
+from server.amendments.frozen import opened_plans
+from server.amendments.service import amendments
+from server.amendments.views import amendment_out
 from server.challenges import service as challenges
 from server.clock import now
 from server.deps import SessionDep, SettingsDep
@@ -14,11 +18,17 @@ from server.leaderboard.answers import board_answer
 from server.leaderboard.memory import Board
 from server.leaderboard.service import require_visible
 from server.pages import WITH_SCRIPT, page
+from server.phases.commitments import committed_phases
+from server.questions import service as questions
 from server.queue.slots import standstill
 
 router = APIRouter(include_in_schema=False)
 health = APIRouter(tags=["health"])
 
+_NEWS = 50
+"""Announcements and answers that a challenge's page shows; the API has all of them."""
+_AMENDMENTS = 20
+"""As many as a challenge's page shows."""
 _STATIC = Path(__file__).parent / "static"
 _CSS = (_STATIC / "proctor.css").read_text(encoding="utf-8")
 _DOCS_SCRIPT = (_STATIC / "docs.js").read_text(encoding="utf-8")
@@ -39,6 +49,7 @@ def challenge_page(request: Request, session: SessionDep, settings: SettingsDep,
     """What a challenge asks, what it allows, and how to take part."""
     challenge, at = challenges.get_challenge(session, slug), now(session)
     spec = challenge.spec
+    listed = amendments(session, challenge, limit=_AMENDMENTS + 1)
     phase = next((name for name, phase in spec.phases.items() if phase.is_open(at)), None)
     return page(
         request,
@@ -46,11 +57,25 @@ def challenge_page(request: Request, session: SessionDep, settings: SettingsDep,
         slug=slug,
         spec=spec,
         released=challenge.released,
+        agreements=present(session, challenge.id),
+        news=questions.published(session, challenge, limit=_NEWS),
         at=at,
+        plans=opened_plans(session, challenge, at=at),
+        committed=committed_phases(session, challenge),
+        amendments=[amendment_out(amendment) for amendment in listed[:_AMENDMENTS]],
+        more=len(listed) > _AMENDMENTS,
         waiting=standstill(session, challenge.id),
         phase=phase,
         address=settings.public_url,
     )
+
+
+@router.get("/challenges/{slug}/agreements/{digest}", response_class=HTMLResponse)
+def agreement_page(request: Request, session: SessionDep, slug: Name, digest: Name) -> HTMLResponse:
+    """A version of a document that people accept, as it is written."""
+    challenge = challenges.get_challenge(session, slug)
+    agreement = get_agreement(session, challenge, digest)
+    return page(request, "agreement.html", slug=slug, spec=challenge.spec, agreement=agreement)
 
 
 @router.head("/challenges/{slug}/leaderboards/{phase}")

@@ -116,6 +116,11 @@ OPERATIONS: dict[str, Told] = {
     "GET /challenges/{slug}": PUBLIC,
     "GET /challenges/{slug}/leaderboards/{phase}": PUBLIC_OR_SIGNED_IN,
     "GET /challenges/{slug}/leaderboards/{phase}.csv": PUBLIC_OR_SIGNED_IN,
+    "GET /challenges/{slug}/agreements": PUBLIC_OR_SIGNED_IN,
+    "GET /challenges/{slug}/agreements/{digest}": PUBLIC,
+    "GET /challenges/{slug}/questions": PUBLIC_OR_SIGNED_IN,
+    "GET /challenges/{slug}/amendments": PUBLIC,
+    "GET /challenges/{slug}/phases/{phase}/commitments": PUBLIC,
     "GET /receipts/key": PUBLIC,
     "GET /receipts/keys": PUBLIC,
     "OPTIONS /uploads/{upload_id}": PUBLIC,
@@ -124,6 +129,8 @@ OPERATIONS: dict[str, Told] = {
     "POST /challenges/{slug}/teams": SUBMIT,
     "GET /challenges/{slug}/teams/mine": OWN_TEAM,
     "POST /invitations/{code}/accept": SUBMIT,
+    "POST /challenges/{slug}/agreements/{digest}/accept": SUBMIT,
+    "POST /challenges/{slug}/questions": team_submit("unknown_team"),
     "GET /teams/{team_id}": team("unknown_team"),
     "GET /teams/{team_id}/invitations": team("unknown_team"),
     "POST /teams/{team_id}/invitations": captain("unknown_team"),
@@ -154,6 +161,9 @@ OPERATIONS: dict[str, Told] = {
     "GET /organize/{slug}/organizers": OBSERVER,
     "PUT /organize/{slug}/organizers": ORGANIZER,
     "DELETE /organize/{slug}/organizers/{user_id}": ORGANIZER,
+    "GET /organize/{slug}/check": OBSERVER,
+    "GET /organize/{slug}/reference-submissions": OBSERVER,
+    "POST /organize/{slug}/reference-submissions": ORGANIZER,
     "GET /organize/{slug}/reevaluations": OBSERVER,
     "POST /organize/{slug}/reevaluations": ORGANIZER,
     "GET /organize/{slug}/reevaluations/{reevaluation_id}": OBSERVER,
@@ -183,6 +193,16 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/queue": SOME_OBSERVER,
     "GET /admin/errors": SOME_OBSERVER,
     "GET /admin/events": SOME_OBSERVER,
+    "GET /organize/{slug}/agreements": OBSERVER,
+    "POST /organize/{slug}/agreements": ORGANIZER,
+    "POST /organize/{slug}/agreements/plan": ORGANIZER,
+    "GET /organize/{slug}/agreements/{digest}/acceptances": OBSERVER,
+    "GET /organize/{slug}/agreements/{digest}/acceptances.csv": OBSERVER,
+    "GET /organize/{slug}/questions": OBSERVER,
+    "POST /organize/{slug}/questions/{question_id}/answer": ORGANIZER,
+    "POST /organize/{slug}/questions/{question_id}/close": ORGANIZER,
+    "POST /organize/{slug}/announcements": ORGANIZER,
+    "GET /organize/{slug}/usage": OBSERVER,
     # Admins
     "GET /admin/users": ADMIN,
     "PATCH /admin/users/{user_id}": ADMIN,
@@ -206,6 +226,12 @@ OPERATIONS: dict[str, Told] = {
     "POST /organize/{slug}/evaluations/{evaluation_id}/void": ORGANIZER,
     "POST /organize/{slug}/evaluations/{evaluation_id}/unvoid/plan": OBSERVER,
     "POST /organize/{slug}/evaluations/{evaluation_id}/unvoid": ORGANIZER,
+    "POST /organize/{slug}/phases/{phase}/dates/plan": OBSERVER,
+    "POST /organize/{slug}/phases/{phase}/dates": ORGANIZER,
+    "GET /organize/{slug}/phases/{phase}/release": OBSERVER,
+    "POST /organize/{slug}/phases/{phase}/release": ORGANIZER,
+    "POST /organize/{slug}/phases/{phase}/unrelease": ORGANIZER,
+    "POST /organize/{slug}/phases/{phase}/label-commitments": ORGANIZER,
     # Run workers
     "GET /worker/me": WORKER,
     "POST /worker/leases": WORKER,
@@ -238,6 +264,8 @@ _ACTS = ("void/plan", "void", "unvoid/plan", "unvoid")
 _WHY: Json = {"json": {"why": "matrix"}}
 _SLOT = {"name": "matrix", "cpus": 1, "memory": 1}
 
+_AGREEMENT = {"json": {"title": "Rules", "text": "Play fair."}}
+
 SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /accounts": {
         "json": {"email": _ADDRESS, "name": "Ada", "password": _PASSWORD, "setup_token": "no"}
@@ -266,6 +294,14 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
         },
         "headers": {"Idempotency-Key": "matrix"},
     },
+    "POST /challenges/{slug}/questions": lambda known: {
+        "json": {"team": known["team_id"], "text": "Is this a question?"}
+    },
+    "POST /organize/{slug}/agreements": _AGREEMENT,
+    "POST /organize/{slug}/agreements/plan": _AGREEMENT,
+    "POST /organize/{slug}/questions/{question_id}/answer": {"json": {"answer": "Yes."}},
+    "POST /organize/{slug}/questions/{question_id}/close": {"json": {"why": "Twice."}},
+    "POST /organize/{slug}/announcements": {"json": {"text": "Something."}},
     "PUT /organize/{slug}/organizers": lambda known: {
         "json": {"email": known["watcher_email"], "role": "observer", "yes": True}
     },
@@ -274,8 +310,13 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /admin/workers": lambda _: {"json": {"name": f"matrix-{uuid4().hex}"}},
     "POST /admin/challenges": _FILE,
     "POST /admin/challenges/plan": _FILE,
+    "POST /organize/{slug}/phases/{phase}/dates/plan": {"json": {"extend": 1}},
+    "POST /organize/{slug}/phases/{phase}/dates": {"json": {"extend": 1, "why": "matrix"}},
+    "POST /organize/{slug}/phases/{phase}/release": {"json": {}},
+    "POST /organize/{slug}/phases/{phase}/unrelease": {"json": {}},
     "POST /admin/datasets/{dataset_id}/activate": {"json": {"yes": False}},
     "PUT /admin/evaluations/{evaluation_id}/priority": {"json": {"priority": 0}},
+    "POST /organize/{slug}/reference-submissions": {"json": {}},
     "POST /organize/{slug}/reevaluations": {"json": {"mode": "rescore", "why": "matrix"}},
     "POST /organize/{slug}/reevaluations/{reevaluation_id}/cancel": {"json": {"why": "matrix"}},
     "POST /organize/{slug}/reevaluations/{reevaluation_id}/apply": {"json": {"digest": "sha256:" + "0" * 64}},

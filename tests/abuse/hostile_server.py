@@ -141,6 +141,28 @@ _CERTAINTY = {
     "warnings": [{"kind": EVIL, "board": EVIL, "metrics": [EVIL], "teams": [EVIL], "sentence": EVIL}],
     "notes": [EVIL],
 }
+_AGREEMENT = {
+    "document": EVIL,
+    "number": 1,
+    "digest": "sha256:" + "0" * 64,
+    "title": EVIL,
+    "before": EVIL,
+    "again": True,
+    "created_at": WHEN,
+    "accepted_at": None,
+}
+_QUESTION = {
+    "id": ID,
+    "status": EVIL,
+    "own": True,
+    "task": EVIL,
+    "submission": ID,
+    "text": EVIL,
+    "published": f"{EVIL} too",
+    "answer": EVIL,
+    "asked_at": WHEN,
+    "answered_at": WHEN,
+}
 _ANSWERS: dict[str, Any] = {
     "GET /me": _ACCOUNT | {"scopes": [EVIL]},
     "POST /accounts": _ACCOUNT,
@@ -157,10 +179,17 @@ _ANSWERS: dict[str, Any] = {
     "GET /teams/[^/]+": _TEAM,
     "POST /teams/.*/invitations": _INVITATION | {"code": EVIL},
     "POST /invitations/.*": _TEAM,
+    "GET /challenges/[^/]+/amendments": [
+        {"id": ID, "at": WHEN, "phase": EVIL, "task": EVIL, "what": EVIL, "why": EVIL, "by": EVIL}
+    ],
     "GET /challenges/[^/]+/submissions": [_SUBMISSION],
     "GET /submissions/.*": _SUBMISSION,
     "POST /evaluations/.*": _EVALUATION,
     "GET /evaluations/.*": [_CASE],
+    "GET /challenges/[^/]+/agreements": [_AGREEMENT],
+    "POST /challenges/[^/]+/agreements/.*": _AGREEMENT,
+    "POST /challenges/[^/]+/questions": _QUESTION | {"id": EVIL},
+    "GET /challenges/[^/]+/questions": [_QUESTION],
     "GET /challenges/[^/]+/quota": [
         {"task": EVIL, "track": EVIL, "phase": ID, "valid": 2, "spent": 1, "reserved": 0, "left": 1}
     ],
@@ -175,6 +204,8 @@ _ANSWERS: dict[str, Any] = {
         "decimals": 3,
         "closes": WHEN,
         "released_early": EVIL,
+        "freezes": WHEN,
+        "frozen": True,
         "tracks": [
             {"track": EVIL, "unified": [_STANDING], "boards": [_BOARD], "certainty": _CERTAINTY},
         ],

@@ -1,6 +1,7 @@
 """Everybody tries everything: each operation of the API by each kind of asker, against the table of who may do what."""
 
 import base64
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -135,6 +136,7 @@ def world(
             "dataset_id": run.evaluation.dataset_id,
             "team_id": team.team,
             "elsewhere": elsewhere.id,
+            "elsewhere_slug": elsewhere.slug,
             "user_id": accounts["spare"],
             "watcher_id": accounts["watcher"],
             "watcher_email": people["Watcher"].email,
@@ -150,6 +152,7 @@ def world(
             "name": "matrix",
             "code": "no-such-code",
             "session_id": uuid4(),
+            "question_id": uuid4(),
             "invitation_id": uuid4(),
             "reevaluation_id": uuid4(),
             "spec": fomo26.model_copy(update={"challenge": lab.slug}).model_dump(mode="json"),
@@ -263,6 +266,34 @@ def _told(answer: httpx.Response) -> str:
     problem = answer.headers.get("content-type") == "application/problem+json" and answer.content
     code = str(answer.json()["code"]) if problem else ""
     return code if code in (*STATUS, "invalid_request", "invalid_value") else LET_IN
+
+
+def test_the_name_of_one_s_own_challenge_leads_to_nothing_of_another(world: World) -> None:
+    things = ("team_id", "evaluation_id", "dataset_id", "submission_id", "user_id", "reevaluation_id")
+    tried = [
+        operation
+        for operation, told in OPERATIONS.items()
+        if told["organizer elsewhere"] == "organizers_only"
+        and "{slug}" in operation
+        and any(f"{{{thing}}}" in operation for thing in things)
+    ]
+    assert len(tried) > 10
+    own = {"slug": world.known["elsewhere_slug"]}
+    world.restore()
+    different = {}
+    for operation in tried:
+        others = world.ask(operation, "organizer elsewhere", **own)
+        absent = {thing: str(uuid4()) for thing in things}
+        nothing = world.ask(operation, "organizer elsewhere", **own, **absent)
+        said = [_without_ids(answer.text) for answer in (others, nothing)]
+        if (others.status_code, nothing.status_code) != (404, 404) or said[0] != said[1]:
+            different[operation] = (others.text, nothing.text)
+    assert different == {}
+
+
+def _without_ids(text: str) -> str:
+    """An answer without the ids that it repeats of what was asked for."""
+    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "an id", text)
 
 
 def test_what_is_others_and_what_is_not_there_look_the_same(world: World) -> None:

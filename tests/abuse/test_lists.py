@@ -42,6 +42,11 @@ def more(lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Cha
     person(f"Person {name}").http.post(f"/challenges/{lab.slug}/teams", json={"name": f"Team {name}"})
     for one in (team.http, admin.http):
         one.post("/tokens", json={"name": name, "scopes": ["read"]})
+    document = {"title": "Rules", "text": name, "document": f"rules-{cases}"}
+    digest = admin.http.post(f"/organize/{lab.slug}/agreements", json=document).json()["digest"]
+    team.http.post(f"/challenges/{lab.slug}/agreements/{digest}/accept")
+    team.http.post(f"/challenges/{lab.slug}/questions", json={"text": name})
+    admin.http.post(f"/organize/{lab.slug}/announcements", json={"text": name})
     code = team.http.post(f"/teams/{team.team}/invitations").json()["code"]
     person(f"Member {name}").http.post(f"/invitations/{code}/accept")
     team.http.post(f"/teams/{team.team}/invitations")
@@ -58,6 +63,7 @@ def more(lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Cha
         "dataset_id": public,
         "upload_id": upload.rpartition("/")[2],
         "phase": "sanity",
+        "digest": digest,
     }
 
 

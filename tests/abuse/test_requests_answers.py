@@ -91,6 +91,8 @@ def test_one_hidden_case_is_shown_to_nobody(lab: Lab, team: Entrant) -> None:
 
 
 LISTS_OF_FEW = {
+    "/api/v1/challenges/{slug}/agreements": "the present version of each of 10 documents at most",
+    "/api/v1/organize/{slug}/agreements": "200 versions at most",
     "/api/v1/tokens": "100 valid tokens at most; those that were revoked are not listed",
     "/api/v1/challenges": "an admin makes each",
     "/api/v1/teams/{team_id}/invitations": "20 open ones at most",
@@ -104,6 +106,7 @@ LISTS_OF_FEW = {
     "/api/v1/admin/queue": "the first 1,000",
     "/api/v1/admin/slots": "those of run workers, which an admin lets in",
     "/api/v1/admin/challenges/{slug}/datasets": "an admin imports each",
+    "/api/v1/organize/{slug}/reference-submissions": "a row per phase and task of the challenge file",
 }
 
 

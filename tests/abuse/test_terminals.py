@@ -32,6 +32,9 @@ from evaluator.spec import Challenge
 from evaluator.terminal import Console, harmless, harmless_json, in_line
 from evaluator.verdicts import Fault, Verdict
 from sandbox.jobs import CaseOutcome
+from server.accounts.principals import Organizer
+from server.challenges.service import get_challenge
+from server.consent.service import Draft, publish
 from server.database import Base, unit_of_work
 from server.evaluations.models import Evaluation
 from server.evaluations.worker_models import WorkerSlot
@@ -145,6 +148,7 @@ CLIENT = {
     "watch": ["watch"],
     "watch json": ["watch", "--json"],
     "cancel": ["cancel", "an-id"],
+    "challenge": ["challenge"],
     "quota": ["quota"],
     "quota json": ["quota", "--json"],
     "results": ["results"],
@@ -157,6 +161,11 @@ CLIENT = {
     "token revoke": ["token", "revoke", EVIL],
     "sessions": ["sessions"],
     "close-account": ["close-account", "--password", "p" * 12],
+    "agree": ["agree", "--accept", "0000"],
+    "agree json": ["agree", "--json"],
+    "ask": ["ask", EVIL],
+    "questions": ["questions"],
+    "questions json": ["questions", "--json"],
     "team invitations": ["team", "invitations"],
     "team create": ["team", "create", EVIL],
     "team invite": ["team", "invite"],
@@ -171,6 +180,7 @@ CLIENT = {
 
 
 WRONG = {
+    "agree",
     "submit",
     "try",
     "cancel",
@@ -185,12 +195,17 @@ SHOWN = {
     "login",
     "watch",
     "watch json",
+    "challenge",
     "quota",
     "quota json",
     "results",
     "results json",
     "team show",
     "team join",
+    "agree json",
+    "ask",
+    "questions",
+    "questions json",
     "images",
     "token list",
     "sessions",
@@ -257,6 +272,8 @@ _KEPT = {
     "subject",
     "state",
     "hash",
+    "digest",
+    "before",
     "password_hash",
     "name_key",
     "phase",
@@ -266,7 +283,16 @@ _KEPT = {
 }
 _KEPT |= {"needs_runtime", "verdict", "output", "evaluator_version", "scopes"}
 """Columns whose texts are of a closed list, digests, or the platform's own keys."""
-_SPOILT = ("worker_slots", "case_runs", "cases", "evaluations", "troubles", "events")
+_SPOILT = (
+    "worker_slots",
+    "case_runs",
+    "cases",
+    "evaluations",
+    "troubles",
+    "events",
+    "questions",
+    "agreements",
+)
 
 
 @pytest.fixture
@@ -279,7 +305,12 @@ def spoilt(lab: Lab, team: Entrant) -> str:
     assert worker.release(worker.take(), "gpu_fault", "broken") == 204
     worker.take()
     assert worker.http.put(f"/worker/slots/{worker.name}", json={"unfit": "why"}).status_code == 204
+    question = {"text": "May we?", "task": "task5"}
+    assert team.http.post(f"/challenges/{lab.slug}/questions", json=question).status_code == 201
     with unit_of_work(lab.sessions) as session:
+        challenge = get_challenge(session, lab.slug)
+        organizer = Organizer(challenge.id, "tests")
+        publish(session, organizer, challenge, Draft("rules", "Rules", "Play fair.", None, False))
         row = session.get_one(Evaluation, UUID(evaluation))
         row.status, row.reason_code, row.reason, row.trouble = "errored", "gpu_fault", EVIL, EVIL
         session.flush()
@@ -309,7 +340,21 @@ def spoil(session: Session, table: Table, *which: ColumnElement[bool]) -> None:
             )
 
 
-SHOWN_TO_ADMINS = {"errors", "events", "people", "queue", "slots", "submissions", "show", "teams", "workers"}
+SHOWN_TO_ADMINS = {
+    *(
+        "agreements",
+        "errors",
+        "events",
+        "people",
+        "questions",
+        "queue",
+        "slots",
+        "submissions",
+        "show",
+        "teams",
+    ),
+    *("usage", "workers"),
+}
 
 
 def words_of(command: str, evaluation: str, slug: str, tmp_path: Path) -> list[list[str]]:
@@ -336,6 +381,12 @@ def words_of(command: str, evaluation: str, slug: str, tmp_path: Path) -> list[l
         "queue": [[], ["--json"], ["--team", EVIL]],
         "priority": [["5", "--team", EVIL], ["5", EVIL]],
         "release": [[slug, EVIL], [EVIL, "validation"]],
+        "agreements": [[slug], [slug, "--of", "0"], [slug, "--json"], [EVIL]],
+        "publish-agreement": [[slug, str(tmp_path / EVIL.replace("/", "")), "--title", EVIL]],
+        "questions": [[slug], [slug, "--json"], [EVIL]],
+        "answer": [[slug, EVIL, EVIL], [EVIL, "x", EVIL]],
+        "announce": [[slug, EVIL], [EVIL, "x"]],
+        "usage": [[slug], [slug, "--json"], [EVIL]],
         "slots": [[], ["--json"]],
         "submissions": [[], ["--json"], ["--team", EVIL], [EVIL]],
         "show": [[evaluation], [evaluation, "--json"], [evaluation, "--log", EVIL], [EVIL]],

@@ -12,6 +12,9 @@ import pytest
 
 from client.api import Client
 from client.errors import Problem
+from server.amendments.service import amend
+from server.challenges.service import get_challenge
+from server.database import unit_of_work
 from tests.client.conftest import Cli, Participant, Server
 from worker.embedded.data import CHECKOUT
 
@@ -53,6 +56,18 @@ def test_a_token_alone_goes_to_the_stored_address(
     monkeypatch.setenv("PROCTOR_TOKEN", "another")
     done = cli("quota", "-c", slug)
     assert (done.exit_code, "Not signed in" in done.output) == (5, True), done.output
+
+
+def test_a_challenge_is_shown_with_what_was_amended(
+    cli: Cli, server: Server, participant: Participant, slug: str
+) -> None:
+    assert cli("login", server.url, "--token", participant.token).exit_code == 0
+    with unit_of_work(server.sessions) as session:
+        challenge, what = get_challenge(session, slug), "Validation: closes 2 days later"
+        amend(session, challenge, what=what, why="The server was away.", by="tests", phase="validation")
+    shown = " ".join(cli("challenge", "-c", slug).output.split())
+    assert "validation: open" in shown
+    assert "by the organizers: Validation: closes 2 days later, because: The server was away." in shown
 
 
 def test_a_new_participant_registers_founds_a_team_and_brings_another(

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -116,6 +116,12 @@ def test_a_closed_phase_says_when() -> None:
     over = PhaseOut(name="old", title="Old", opens=long_ago, closes=long_ago, **shared)
     with pytest.raises(Problem, match=r"'old' closed on 2020-01-01T00:00:00\+00:00"):
         require_open(over)
+    just = datetime.now(UTC) - timedelta(minutes=1)
+    require_open(
+        over.model_copy(update={"closes": just, "grace_seconds": 3600})
+    )  # the server knows what it takes
+    with pytest.raises(Problem, match="closed on"):
+        require_open(over.model_copy(update={"closes": just, "grace_seconds": 30}))
     coming = PhaseOut(name="new", title="New", opens=far_off, closes=None, **shared)
     with pytest.raises(Problem, match="'new' opens on 2999"):
         require_open(coming)

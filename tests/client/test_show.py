@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 
 from client.boards import leaderboard_tables
 from client.progress import size
-from client.show import quota_table, submission_table
+from client.show import grant_lines, quota_table, standing_lines, submission_table
 from contract.intervals import BootstrapOut
 from contract.leaderboard import (
     BoardOut,
@@ -22,6 +22,7 @@ from contract.leaderboard import (
     ValueOut,
 )
 from contract.submissions import EvaluationOut, QuotaOut, SubmissionOut
+from contract.teams import TeamOut
 
 BOARDS = tuple(f"task{number}" for number in range(1, 8))
 TEAM = "The Cortical Surface Mappers of the Northern University"
@@ -148,6 +149,34 @@ def test_80_columns_show_what_may_still_be_rejected() -> None:
     assert "2026-12-03" in words
     assert "no limit" in words
     assert "of all tracks together" in words
+
+
+def test_what_organizers_decided_is_said_with_the_reason() -> None:
+    at = datetime(2026, 12, 3, 8, 30, tzinfo=UTC)
+    row = {
+        "task": "task1",
+        "track": "open",
+        "phase": "test",
+        "valid": 2,
+        "spent": 0,
+        "reserved": 0,
+        "left": 2,
+    }
+    grant = {"valid": 1, "why": "A host failed.\x1b[2J", "created_at": at}
+    (line,) = grant_lines([QuotaOut(**row, grants=[grant]), QuotaOut(**row)])
+    assert line.startswith("test, open, task1: +1 by the organizers on 2026-12-03: A host failed.")
+    assert "\x1b" not in line
+    plain = {
+        "id": "t",
+        "name": "T",
+        "eligible": True,
+        "disclaimer": None,
+        "is_baseline": False,
+        "created_at": at,
+    }
+    assert standing_lines(TeamOut(**plain)) == []
+    told = plain | {"disqualified": "It copied.", "waits": True, "eligible": False, "disclaimer": "Institute"}
+    assert len(standing_lines(TeamOut(**told))) == 4
 
 
 def test_sizes_have_units_that_move() -> None:

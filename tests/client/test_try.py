@@ -14,6 +14,9 @@ from client.errors import Local
 from client.trial import limits_here
 from demo.images import ensure_base
 from evaluator.spec import Challenge
+from sandbox.engine import Engine
+from sandbox.jobs import CaseJob, CaseOutcome
+from sandbox.run import run_case
 from tests.client.conftest import FOMO26, Cli
 from tests.hostile.images import build
 from tests.sandbox.sifs import ARM64, partition, shell, sif, squashfs
@@ -50,18 +53,32 @@ def trial(cli: Cli, data: Path, tmp_path: Path) -> Any:
     return lambda image, *more: cli("try", image, *common, *more)
 
 
-def containers() -> list[str]:
-    command = ["docker", "ps", "--all", "--filter", "name=proctor-try-", "--format", "{{.Names}}"]
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The containers of this test; others may try images on this machine at the same time."""
+    names: list[str] = []
+
+    def noted(engine: Engine, job: CaseJob) -> CaseOutcome:
+        names.append(job.name)
+        return run_case(engine, job)
+
+    monkeypatch.setattr("client.trial.run_case", noted)
+    return names
+
+
+def containers(name: str) -> list[str]:
+    command = ["docker", "ps", "--all", "--filter", f"name={name}", "--format", "{{.Names}}"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_a_good_image_is_valid_on_every_case(trial: Any, base: str) -> None:
+def test_a_good_image_is_valid_on_every_case(trial: Any, base: str, names: list[str]) -> None:
     done = trial(build("valid", base))
     assert done.exit_code == 0, done.output
     assert "2 of 2 cases valid" in done.output
     assert "64 processor cores in the challenge" in done.output
     assert "sub-01/ses-01" in done.output
-    assert containers() == []
+    assert len(names) == 2
+    assert [found for name in names for found in containers(name)] == []
 
 
 def test_a_failing_image_shows_verdict_and_log(trial: Any, base: str) -> None:

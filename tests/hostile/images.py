@@ -58,8 +58,9 @@ def bare_image(files: dict[str, bytes], **config: object) -> Path:
         f"{digest}.json": text,
         "layer/layer.tar": layer,
     }
-    target.write_bytes(tar_of(members))
-    return target
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
+        part.write(tar_of(members))
+    return Path(part.name).replace(target)  # another process may read it now
 
 
 def reconfigured(archive: Path, target: Path, **config: object) -> Path:

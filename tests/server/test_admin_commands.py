@@ -126,16 +126,22 @@ def test_only_a_sealed_board_is_released_and_only_with_yes(
         refused = admin("release", lab.slug, phase, "--yes")
         assert refused.exit_code == 1
         assert says in " ".join(refused.output.split())
-    refused = admin("release", lab.slug, "test")
+    refused = admin("release", lab.slug, "test", "--yes")
+    assert "has not been open yet" in refused.output, "before the end it takes a reason"
+    forced = ("--force", "--why", "A rehearsal.")
+    refused = admin("release", lab.slug, "test", *forced)
     assert refused.exit_code == 1
-    assert "no way back" in refused.output
+    assert "everybody will see this leaderboard" in refused.output
     board = f"/challenges/{lab.slug}/leaderboards/test"
     assert nobody.get(board).status_code == 403
-    assert admin("release", lab.slug, "test", "--yes").exit_code == 0
+    done = admin("release", lab.slug, "test", "--yes", *forced)
+    assert (done.exit_code, "unrelease" in done.output) == (0, True)
     assert nobody.get(board).status_code == 200
-    again = admin("release", lab.slug, "test", "--yes")
+    again = admin("release", lab.slug, "test", "--yes", *forced)
     assert again.exit_code == 1
     assert "already" in again.output
+    assert admin("unrelease", lab.slug, "test", "--yes").exit_code == 0
+    assert nobody.get(board).status_code == 403
 
 
 def test_a_board_that_is_not_final_is_released_with_force_and_a_reason_only(

@@ -8,6 +8,10 @@ from typing import Any
 
 import httpx
 
+from server.challenges.service import get_challenge
+from server.database import unit_of_work
+from server.leaderboard.supposed import Supposed
+from server.leaderboard.whatif import compare
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 from tests.server.seeded import play
@@ -83,3 +87,13 @@ def test_verdicts_scores_ranks_and_receipts_are_those_of_the_snapshot(
         lines = [f"{json.dumps(part)}: {json.dumps(said)}" for part, said in found.items()]
         SNAPSHOT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     holds(found, json.loads(SNAPSHOT.read_text(encoding="utf-8")))
+    with unit_of_work(lab.sessions) as session:
+        challenge = get_challenge(session, lab.slug)
+        present = challenge.spec.ranking
+        prizes = {"places": ["gold", "silver"], "share_within": "winner_set"}
+        ranking = type(present).model_validate(present.model_dump() | {"prizes": prizes})
+        shared = Supposed(challenge.spec.model_copy(update={"ranking": ranking}))
+        (phase,) = compare(session, challenge, shared, phases=["validation"]).phases
+    won = {team.team: team.prize_after for track in phase.tracks for team in track.teams if team.prize_after}
+    assert set(won.values()) == {f"gold + silver, shared by {len(won)} teams"}
+    assert won.keys() >= {"Ada", "Bob"}, "who cannot be excluded as first shares, and that takes replicates"

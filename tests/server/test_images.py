@@ -76,7 +76,7 @@ def test_a_valid_archive_becomes_an_image_of_the_team(
     assert str(upload.id) == told["id"]
     assert checks.has_promised_sha256(upload, uploads=settings.uploads)
     with unit_of_work(sessions) as session:
-        checks.settle_valid(session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings))
+        checks.settle_valid(session, upload, facts, uploads=settings.uploads, allowed=Allowed(2**40, None))
     told = tus.http.get(f"/uploads/{told['id']}").json()
     assert (told["status"], told["image"], told["code"]) == ("ready", facts.digest, None)
     assert not upload_path(settings.uploads, upload.id).exists()
@@ -98,7 +98,7 @@ def test_an_image_belongs_to_its_team_alone(
     upload, facts = claim(), _facts()
     assert upload is not None
     with unit_of_work(sessions) as session:
-        checks.settle_valid(session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings))
+        checks.settle_valid(session, upload, facts, uploads=settings.uploads, allowed=Allowed(2**40, None))
         theirs = UUID(stranger.http.get(f"/challenges/{slug}/teams/mine").json()["id"])
         assert get_image(session, upload.team_id, facts.digest).digest == facts.digest
         with pytest.raises(NotFound, match="Upload its archive first"):
@@ -115,7 +115,7 @@ def test_the_same_image_twice_is_one_image(
         assert upload is not None
         with unit_of_work(sessions) as session:
             checks.settle_valid(
-                session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings)
+                session, upload, facts, uploads=settings.uploads, allowed=Allowed(2**40, None)
             )
     with sessions() as session:
         assert session.scalar(select(func.count()).where(Image.team_id == UUID(team_id))) == 1
@@ -129,7 +129,7 @@ def test_a_team_may_submit_an_image_at_the_moment_in_which_it_is_checked_again(
     def settle(upload: Upload) -> None:
         with unit_of_work(sessions) as session:
             checks.settle_valid(
-                session, upload, facts, uploads=settings.uploads, allowed=Allowed.by(settings)
+                session, upload, facts, uploads=settings.uploads, allowed=Allowed(2**40, None)
             )
 
     tus.upload(slug, b"an archive")

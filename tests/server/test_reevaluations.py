@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from sqlalchemy import Connection, event, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, event, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from contract.leases import Finish
@@ -20,10 +20,11 @@ from server.accounts.principals import Organizer
 from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.datasets.service import current_dataset
+from server.evaluations import scoring
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.worker_models import TeamUsage
 from server.organizers.models import ChallengeRole
-from server.reevaluations import swap
+from server.reevaluations import service, swap
 from server.reevaluations.models import Reevaluation
 from server.tables import open_database
 from tests.server.conftest import Person
@@ -31,6 +32,8 @@ from tests.server.lab import Entrant, FakeWorker, Json, Lab
 from tests.server.organizer import Admin, words
 from tests.server.reevaluating import Organizing, score_all, seen, tick, without_now
 from tests.server.test_leaderboard import board, entries
+from tests.server.test_retry import end, put_back
+from tests.server.test_sequences import what_keeps_it
 
 VALUES = {"Ada": 0.9, "Bob": 0.8, "Cyd": 0.7}
 
@@ -79,8 +82,10 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
     )
     assert [one["reason"] for one in drafted["plan"]["excluded"]] == ["output_missing"]
     id_ = drafted["id"]
+    final = what_keeps_it(lab)
     assert organizing.do(id_, "start")["state"] == "running"
     assert seen(lab, teams, nobody, admin.http) == before
+    assert what_keeps_it(lab) == final == []
     assert organizing.do(id_, "apply", 409, digest="sha256:" + "0" * 64)["code"] == "not_ready"
     assert lab.worker().lease() is None, "no container runs"
     assert score_all(lab, upside_down(teams)) == 3
@@ -98,12 +103,15 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
         "Your evaluation on task5, track open, phase validation, was made anew: a wrong label."
     ]
     pair = beside["pairs"][0]
+    ended = teams["Ada"].evaluation(pair["old"])["finished_at"]
     for http in (teams["Ada"].http, nobody):
         assert http.get(f"/evaluations/{pair['new']}").status_code in (401, 404)
     assert organizing.do(id_, "apply", 409, digest="sha256:" + "0" * 64)["code"] == "board_moved"
     assert organizing.apply(id_)["changed"] == 3
     assert ranks(nobody, lab) == {"Cyd": 1, "Bob": 2, "Ada": 3}
-    assert teams["Ada"].evaluation(pair["old"])["id"] == pair["new"], "an old address leads to what counts"
+    shown = teams["Ada"].evaluation(pair["old"])
+    assert shown["id"] == pair["new"], "an old address leads to what counts"
+    assert shown["finished_at"] == ended, "no later end is shown, which hidden phases would hold back"
     receipt = admin.http.get(f"/admin/evaluations/{pair['new']}/receipt").json()["statement"]
     assert (receipt["replaces"], receipt["reevaluation"]) == (pair["old"], id_)
     assert organizing.do(id_, "apply", 409, digest=beside["digest"])["code"] == "already_applied"
@@ -328,6 +336,16 @@ def test_what_is_missing_runs_and_the_rest_is_taken_over(
     ]
 
 
+def written(fomo26: Challenge, lab: Lab, file: Path) -> Challenge:
+    """The lab's file with other intervals on one board."""
+    bootstrap = fomo26.boards["task5"].bootstrap.model_copy(update={"resamples": 500})
+    other = fomo26.boards["task5"].model_copy(update={"bootstrap": bootstrap})
+    boards = dict(fomo26.boards) | {"task5": other}
+    spec = fomo26.model_copy(update={"challenge": lab.slug, "boards": boards})
+    file.write_text(json.dumps(spec.model_dump(mode="json")))
+    return spec
+
+
 def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_commands_do_all_of_it(
     lab: Lab,
     teams: dict[str, Entrant],
@@ -338,13 +356,8 @@ def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_comm
     tmp_path: Path,
 ) -> None:
     """Applied alone it would empty the board; the way back brings file and board back."""
-    bootstrap = fomo26.boards["task5"].bootstrap.model_copy(update={"resamples": 500})
-    boards = dict(fomo26.boards) | {
-        "task5": fomo26.boards["task5"].model_copy(update={"bootstrap": bootstrap})
-    }
-    spec = fomo26.model_copy(update={"challenge": lab.slug, "boards": boards})
     file = tmp_path / "challenge.json"
-    file.write_text(json.dumps(spec.model_dump(mode="json")))
+    spec = written(fomo26, lab, file)
     before = ranks(organizing.http, lab)
     made = command(
         *(
@@ -367,7 +380,7 @@ def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_comm
     score_all(lab, upside_down(teams))
     tick(lab)
     told = words(command("reevaluation", id_))
-    assert "3 evaluations of 3 teams change. Its challenge file becomes the present version." in told
+    assert "Evaluations that change: 3, of 3 teams. Its challenge file becomes the present version." in told
     assert ranks(organizing.http, lab) == before
     made_beside = json.loads(
         command("submissions", "--challenge", lab.slug, "--standing", "beside", "--json").stdout
@@ -411,3 +424,117 @@ def test_only_who_organizes_the_challenge_has_anything_of_it(
         answer = http.request(method, where)
         assert (answer.status_code, answer.json()["code"]) == (403, "organizers_only"), where
     assert organizing.ask("GET", f"/{uuid4()}").json()["code"] == "unknown_reevaluation"
+
+
+def test_what_was_scored_and_is_rejected_gives_its_attempt_back_and_nothing_of_it_counts_before(
+    lab: Lab, teams: dict[str, Entrant], organizing: Organizing, nobody: httpx.Client
+) -> None:
+    ada, before = teams["Ada"], teams["Ada"].quota()
+    id_ = organizing.draft(mode="rerun", scope={"teams": ["Ada"]})["id"]
+    organizing.do(id_, "start")
+    lab.worker().drain(fault="timeout")
+    tick(lab)
+    assert ada.quota() == before
+    preview = organizing.get(id_, "/preview")
+    assert [(one["old"], one["new"], one["count"]) for one in preview["statuses"]] == [
+        ("scored", "rejected", 1)
+    ]
+    assert [(one["spent"], one["would_be"]) for one in preview["attempts"]] == [(1, 0)]
+    told = ["Evaluations that change: 1, of 1 team.", "Attempts that are given back: 1."]
+    assert organizing.apply(id_) == {"changed": 1, "sentences": told}
+    after = ada.quota()
+    assert (after["spent"], after["left"], after["rejected"]) == (
+        0,
+        before["left"] + 1,
+        before["rejected"] + 1,
+    )
+    assert set(ranks(organizing.http, lab)) == {"Bob", "Cyd"}
+    organizing.do(id_, "revert", why="the host was broken")
+    assert ada.quota() == before
+
+
+def test_no_score_lands_while_one_is_applied_and_a_cancelled_one_leaves_nothing_under_way(
+    lab: Lab, teams: dict[str, Entrant], organizing: Organizing
+) -> None:
+    id_ = organizing.draft(scope={"statuses": ["scored"]})["id"]
+    organizing.do(id_, "start")
+    with unit_of_work(lab.sessions) as session:
+        claimed = scoring.claim(session)
+        assert claimed is not None
+        claim = claimed.id, claimed.scoring_claim_no
+    with unit_of_work(lab.sessions) as applying, lab.sessions() as landing:
+        service.locked(applying, applying.get_one(Reevaluation, UUID(id_)))
+        landing.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        with pytest.raises(OperationalError):
+            scoring.settle(landing, *claim, {}, scored_with={}, settings=lab.settings)
+        landing.rollback()
+    assert organizing.do(id_, "cancel", why="a typing error")["statuses"] == {"cancelled": 3}
+    assert score_all(lab, lambda _: 0.5) == 0
+    assert organizing.do(id_, "cancel", 409, why="again")["code"] == "reevaluation_over"
+
+
+def test_every_filter_of_a_scope_holds_what_it_names(
+    lab: Lab, teams: dict[str, Entrant], organizing: Organizing
+) -> None:
+    evaluation = evaluation_of(teams["Ada"])
+    with unit_of_work(lab.sessions) as session:
+        ada = session.get_one(Evaluation, UUID(evaluation))
+        run = ada.runs[1]
+        environment = ["PROCTOR_TASK=task5", "NVIDIA_VISIBLE_DEVICES=GPU-1"]
+        run.receipt, run.worker = {"options": {"Env": environment}}, "odd"
+        version, image, dataset = ada.evaluator_version, ada.image.digest, ada.dataset.digest
+        host, submission = str(run.worker_id), str(ada.submission_id)
+        began = ada.created_at.isoformat()
+    holds = {
+        ("phases", "validation"): 3,
+        ("tracks", "open"): 3,
+        ("teams", "ADA"): 1,
+        ("submissions", submission[:30]): 1,
+        ("evaluations", evaluation): 1,
+        ("images", image[7:20]): 1,
+        ("statuses", "scored"): 3,
+        ("verdicts", "valid"): 3,
+        ("workers", "odd"): 1,
+        ("hosts", host): 3,
+        ("gpus", "GPU-1"): 1,
+        ("evaluator_versions", version): 3,
+        ("datasets", dataset): 3,
+        ("reasons", "all_failed"): 0,
+        ("gpus", "GPU-2"): 0,
+        ("phases", "test"): 0,
+    }
+    for (name, value), count in holds.items():
+        answer = organizing.ask("POST", json={"mode": "rescore", "why": "x", "scope": {name: [value]}}).json()
+        found = 0 if answer.get("code") == "nothing_in_scope" else answer["plan"]["evaluations"]
+        assert found == count, (name, value, answer)
+    for since, count in ((began, 3), ("2100-01-01T00:00:00Z", None)):
+        answer = organizing.ask(
+            "POST", json={"mode": "rescore", "why": "x", "scope": {"since": since}}
+        ).json()
+        assert answer.get("plan", {}).get("evaluations") == count
+    for scope, code in (({"phases": ["validaton"]}, "unknown_phase"), ({"evaluations": ["!"]}, "not_an_id")):
+        answer = organizing.ask("POST", json={"mode": "rescore", "why": "x", "scope": scope})
+        assert answer.json()["code"] == code
+    twice = {"mode": "rescore", "why": "x", "repetitions": 2}
+    assert organizing.ask("POST", json=twice).json()["code"] == "invalid_request"
+    assert len(organizing.ask("GET", "?limit=5").json()) == 5
+
+
+def test_what_the_platform_failed_at_is_retried_beside_and_costs_nobody_anything(
+    lab: Lab, teams: dict[str, Entrant], organizing: Organizing, admin: Person
+) -> None:
+    quota, id_ = teams["Ada"].quota(), organizing.draft(scope={"teams": ["Ada"]})["id"]
+    organizing.do(id_, "start")
+    beside = organizing.get(id_, "/preview")["pairs"][0]["new"]
+    end(lab, beside)
+    tick(lab)
+    assert organizing.get(id_)["state"] == "ready"
+    assert organizing.get(id_, "/preview")["pairs"][0]["comes"] is False
+    assert put_back(admin, beside) == 204
+    digest = organizing.get(id_, "/preview")["digest"]
+    assert organizing.do(id_, "apply", 409, digest=digest)["code"] == "not_ready"
+    assert score_all(lab, lambda _: 0.6) == 1
+    assert organizing.do(id_, "apply", 409, digest=digest)["code"] == "board_moved"
+    assert organizing.apply(id_)["changed"] == 1
+    assert teams["Ada"].quota() == quota
+    assert ranks(organizing.http, lab)["Ada"] == 3

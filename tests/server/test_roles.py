@@ -226,6 +226,15 @@ def test_an_organizer_s_file_is_of_their_challenge_and_names_no_code_that_no_adm
             403,
             "organizers_only",
         )
+    # Nor in a file that a re-evaluation would bring into force.
+    again = {"mode": "rescore", "why": "another metric"}
+    spec = (
+        fomo26.model_dump(mode="json") | {"challenge": lab.slug} | with_metric({"metric": f"{module}:metric"})
+    )
+    asked = ada.http.post(f"/organize/{lab.slug}/reevaluations", json=again | {"file": yaml.safe_dump(spec)})
+    assert code(asked) == (422, "challenge_file")
+    first = ada.http.post(f"/organize/{lab.slug}/reevaluations", json=again | {"priority": 1})
+    assert code(first) == (403, "admins_only")
     assert not ran.exists()
 
     kappa = with_metric({"metric": "lesion_counts.metrics:kappa", "title": "Cohen: kappa"})
@@ -275,15 +284,13 @@ def digest_of(lab: Lab, dataset: UUID) -> str:
         return session.get_one(Dataset, dataset).digest[7:19]
 
 
-def test_an_organizer_needs_no_shell_on_the_server(
+def test_an_organizer_looks_and_decides_without_a_shell_on_the_server(
     served: tuple[str, SessionFactory],
     lab: Lab,
     team: Entrant,
     other: Lab,
-    fomo26: Challenge,
     person: People,
     command: Admin,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ada = person("Ada")
@@ -299,10 +306,9 @@ def test_an_organizer_needs_no_shell_on_the_server(
         ("datasets", lab.slug),
         ("queue", "--challenge", lab.slug),
     ):
-        for form in ((), ("--json",)):
-            here, elsewhere = command(*words_, *form), command(*words_, *form, *there)
-            assert elsewhere.exit_code == 0, elsewhere.output
-            assert elsewhere.output == here.output, words_
+        here, elsewhere = command(*words_, "--json"), command(*words_, "--json", *there)
+        assert elsewhere.exit_code == 0, elsewhere.output
+        assert elsewhere.output == here.output, words_
     assert "Elsewhere" not in command("teams", *there).output
     assert "Only an admin" in words(command("people", *there))
 
@@ -324,14 +330,29 @@ def test_an_organizer_needs_no_shell_on_the_server(
     assert "is errored; only one that was rejected" in words(command("excuse", evaluation, *there))
     assert command("retry", evaluation, "--why", "mended", *there).exit_code == 0
 
+
+def test_an_organizer_changes_cases_and_file_without_a_shell_on_the_server(
+    served: tuple[str, SessionFactory],
+    lab: Lab,
+    fomo26: Challenge,
+    person: People,
+    command: Admin,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ada, there = person("Ada"), ("--server", served[0])
+    give(lab.sessions, lab.slug, ada, Role.ORGANIZER)
+    monkeypatch.setenv("PROCTOR_TOKEN", ada.token)
     old, new = (digest_of(lab, lab.dataset(cases=2)) for _ in range(2))
     assert "say one version" in words(command("activate-dataset", old, *there))
     of = ("--challenge", lab.slug, *there)
     assert "there begin so: none" in words(command("activate-dataset", "ffffffffffff", *of))
     assert "in force; no evaluation is concerned" in words(command("activate-dataset", old, *of))
+    lab.settings.references.mkdir(exist_ok=True)  # where nothing was imported there is none
     asked = command("drop-dataset", new, *of)
+    assert asked.exit_code == 1
     assert "Their files are removed" in words(asked)
-    assert (asked.exit_code, command("drop-dataset", new, *of, "--yes").exit_code) == (1, 0)
+    assert words(command("drop-dataset", new, *of, "--yes")).startswith("1 version dropped, ")
     assert "dropped already" in words(command("drop-dataset", new, *of, "--yes"))
 
     file, overlay = tmp_path / "mine.yaml", tmp_path / "site.yaml"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -90,7 +91,8 @@ class Api:
 
     def _sent(self, method: str, path: str, query: dict[str, Any], body: Any) -> httpx.Response:
         given = {name: value for name, value in query.items() if value is not None}
-        response = self._http.request(method, f"{API}{path}", params=given, json=body)
+        # Names in a path are as somebody typed them.
+        response = self._http.request(method, f"{API}{quote(path)}", params=given, json=body)
         if response.is_error:
             raise Refused(_problem(response))
         return response
@@ -122,6 +124,8 @@ def api(*, server: str | None, data: Path | None) -> Iterator[Api]:
             if settings is not None and refused.code == ErrorCode.DATABASE_AWAY:
                 fail(database_away(settings))
             fail(str(refused))
+        except httpx.InvalidURL as error:
+            fail(f"A name that was given cannot be part of an address: {error}")
         except httpx.HTTPError as error:
             fail(f"{server or 'The installation'} does not answer: {error or type(error).__name__}")
 

@@ -13,8 +13,8 @@ from evaluator.terminal import Console
 from server.plans.service import apply_planned, plan
 from server.settings import Settings
 from worker.admin.api import Refused, api
-from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
-from worker.admin.options import Data, Server
+from worker.admin.context import ACTOR, fail, make_sure, reason_of, settings_of, work
+from worker.admin.options import Data, Reason, Server
 
 app = typer.Typer()
 _OF_PROBLEM = ("line", "field", "message")
@@ -34,6 +34,7 @@ def apply(
             help="Do not ask: also where something disappears, opens or closes, or scores leave their boards.",
         ),
     ] = False,
+    why: Reason = None,
     server: Server = None,
     data: Data = None,
 ) -> None:
@@ -44,9 +45,11 @@ def apply(
     """
     console = Console(soft_wrap=True)
     if server is not None:
-        said = _elsewhere(server, file, overlay, yes=yes, only_plan=only_plan, show=console.print)
+        said = _elsewhere(server, file, overlay, yes=yes, only_plan=only_plan, why=why, show=console.print)
     else:
-        said = run(settings_of(data), file, overlay, yes=yes, only_plan=only_plan, show=console.print)
+        said = run(
+            settings_of(data), file, overlay, yes=yes, only_plan=only_plan, why=why, show=console.print
+        )
     console.print(said)
 
 
@@ -57,12 +60,14 @@ def run(
     *,
     yes: bool = False,
     only_plan: bool = False,
+    why: str | None = None,
     show: Callable[[str], object] = lambda text: None,
 ) -> str:
     """Applies a challenge file and returns the sentence that says what came of it; ends the command where it cannot.
 
     show: gets what changes, before anything is asked or done.
     """
+    reason = reason_of(why)
     try:
         spec = load_challenge(file, overlay, longest_case=settings.longest_case_seconds)
     except SpecError as error:
@@ -76,7 +81,7 @@ def run(
             return f"{spec.challenge}: nothing was changed; the file is version {spec.digest}"
         if planned.questions:
             make_sure(_asked(planned), yes=yes)
-        changed = apply_planned(session, spec, planned, actor=ACTOR, confirmed=True)
+        changed = apply_planned(session, spec, planned, actor=ACTOR, confirmed=True, why=reason)
     return _said(planned, changed=changed)
 
 
@@ -87,9 +92,11 @@ def _elsewhere(
     *,
     yes: bool,
     only_plan: bool,
+    why: str | None,
     show: Callable[[str], object],
 ) -> str:
     """The same on another server, which reads the file itself: it knows its own metrics and limits."""
+    reason = reason_of(why)
     body = {"file": _text(file), "overlay": None if overlay is None else _text(overlay)}
     with api(server=server, data=None) as there:
         try:
@@ -103,7 +110,7 @@ def _elsewhere(
             return f"{planned.challenge}: nothing was changed; the file is version {planned.version}"
         if planned.questions:
             make_sure(_asked(planned), yes=yes)
-        done = there.post("/admin/challenges", body | {"confirmed": True})
+        done = there.post("/admin/challenges", body | {"confirmed": True, "why": reason})
     return _said(planned, changed=done["changed"])
 
 

@@ -5,6 +5,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import typer
 
 from evaluator.terminal import say
 from server.blobs import BlobStore
+from server.settings import BACKED_UP
 from worker.admin._backup import (
     DUMP,
     IN_BACKUPS,
@@ -57,6 +59,7 @@ def backup(
         rows = dump(postgres, folder / DUMP)
         files = {name: _copied(directory / name, folder / name) for name in KEPT}
         BackupManifest(rows=rows, files=files).write(folder)
+    (directory / BACKED_UP).write_text(datetime.now(UTC).isoformat())
     say(f"{folder}: {_said(rows, files)}")
 
 

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import NoReturn
 
 import typer
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter, ValidationError
 from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from contract.challenges import Why
 from evaluator.terminal import Console, agreed
 from server.accounts.principals import OPERATOR
 from server.database import unit_of_work
 from server.errors import Problem
 from server.settings import Settings
 from server.tables import open_database
+from server.words import words
 from worker.embedded.data import data_directory, secret
 from worker.embedded.postgres import Postgres
 
@@ -73,6 +75,16 @@ def fail(message: str) -> NoReturn:
     """Ends the command with exit code 1 and a sentence."""
     _console.print(message, style="red", soft_wrap=True)
     raise typer.Exit(1)
+
+
+def reason_of(why: str | None) -> str | None:
+    """A reason as everybody will read it; ends the command where it is none."""
+    if why is None:
+        return None
+    try:
+        return TypeAdapter(Why).validate_python(why)
+    except ValidationError as error:
+        fail(f"--why {words(error.errors()[0])}.")
 
 
 def make_sure(question: str, *, yes: bool) -> None:

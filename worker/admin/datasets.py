@@ -16,8 +16,8 @@ from server.datasets.models import Dataset
 from server.versions import effects
 from server.versions import service as versions
 from worker.admin.api import Api, api
-from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
-from worker.admin.options import Data, Server
+from worker.admin.context import ACTOR, fail, make_sure, reason_of, settings_of, work
+from worker.admin.options import Data, Reason, Server
 from worker.admin.tables import Listing, counted, show, show_json
 
 app = typer.Typer()
@@ -105,6 +105,7 @@ def activate_dataset(
     phase: Phase = None,
     task: Task = None,
     yes: Yes = False,
+    why: Reason = None,
     server: Server = None,
     data: Data = None,
 ) -> None:
@@ -112,8 +113,9 @@ def activate_dataset(
 
     Where scored or waiting evaluations are concerned it says how many and asks first.
     """
+    reason = reason_of(why)
     if server is not None:
-        _activate_elsewhere(server, _wanted(digest, challenge, phase, task), yes=yes)
+        _activate_elsewhere(server, _wanted(digest, challenge, phase, task), yes=yes, why=reason)
         return
     settings = settings_of(data)
     with work(settings) as session:
@@ -123,11 +125,11 @@ def activate_dataset(
         _say_difference(changes)
         if effect.touches:
             make_sure(_if_in_force(dataset, effect.sentence()), yes=yes)
-        versions.activate(session, dataset, settings=settings, actor=ACTOR)
+        versions.activate(session, dataset, settings=settings, actor=ACTOR, why=reason)
         say(f"{_name(dataset)}: in force; {effect.sentence()}")
 
 
-def _activate_elsewhere(server: str, wanted: _Wanted, *, yes: bool) -> None:
+def _activate_elsewhere(server: str, wanted: _Wanted, *, yes: bool, why: str | None) -> None:
     """The same on another server."""
     with api(server=server, data=None) as there:
         version = wanted.found(there)
@@ -138,7 +140,7 @@ def _activate_elsewhere(server: str, wanted: _Wanted, *, yes: bool) -> None:
         )
         if effect.leave or effect.come_back or effect.waiting:
             make_sure(_if_in_force(version, effect.sentence), yes=yes)
-        there.post(f"/admin/datasets/{version.id}/activate", {"yes": True})
+        there.post(f"/admin/datasets/{version.id}/activate", {"yes": True, "why": why})
     say(f"{_name(version)}: in force; {effect.sentence}")
 
 

@@ -17,8 +17,8 @@ from server.datasets.service import Report, Staged
 from server.settings import Settings
 from server.versions.effects import effect_of
 from server.versions.service import activate, get_version
-from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
-from worker.admin.options import Data
+from worker.admin.context import ACTOR, fail, make_sure, reason_of, settings_of, work
+from worker.admin.options import Data, Reason
 
 app = typer.Typer()
 Folder = Annotated[Path, typer.Argument(help="A Task_N folder in the FOMO layout.")]
@@ -39,6 +39,7 @@ def import_dataset(
     yes: Annotated[
         bool, typer.Option("--yes", help="Also where scored or waiting evaluations are concerned.")
     ] = False,
+    why: Reason = None,
     data: Data = None,
 ) -> None:
     """Import the cases in FOLDER for a task of a phase, and bring them into force.
@@ -47,7 +48,18 @@ def import_dataset(
     imported then; warnings have to be accepted. The same cases again change nothing. Where evaluations are concerned it
     says how many and asks first; until then the cases are staged.
     """
-    say(run(settings_of(data), folder, challenge=challenge, task=task, phase=phase, accept=accept, yes=yes))
+    say(
+        run(
+            settings_of(data),
+            folder,
+            challenge=challenge,
+            task=task,
+            phase=phase,
+            accept=accept,
+            yes=yes,
+            why=reason_of(why),
+        )
+    )
 
 
 @app.command("check-dataset")
@@ -100,6 +112,7 @@ def run(
     accept: bool = False,
     yes: bool = False,
     quiet: bool = False,
+    why: str | None = None,
 ) -> str:
     """Imports a folder and returns the sentence that says what came of it; ends the command where it cannot.
 
@@ -127,7 +140,7 @@ def run(
                 f"it stays as it is; 'proctor-admin activate-dataset {short}' brings it into force later.",
                 yes=yes,
             )
-        activate(session, dataset, settings=settings, actor=ACTOR)
+        activate(session, dataset, settings=settings, actor=ACTOR, why=why)
         told = f" ({effect.sentence()})" if effect.touches else ""
     done = "in force again" if earlier else "imported"
     return f"{what}: {done}, {count} cases, {dataset.digest}{told}"

@@ -4,10 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
+from contract.changes import Shifts
+from contract.statuses import ReevaluationState
 from evaluator.terminal import say
 from worker.admin.api import Api, Refused, api
 from worker.admin.context import fail, make_sure
 from worker.admin.options import Data, Server
+from worker.admin.shifts import show_shifts
 from worker.admin.tables import Listing, show, show_json
 
 app = typer.Typer()
@@ -89,11 +92,18 @@ def show_reevaluation(one: One, as_json: AsJson = False, server: Server = None, 
     if row["plan"] is not None:
         say(row["plan"]["sentence"], *(left_out["sentence"] for left_out in row["plan"]["excluded"]))
     if preview["pairs"]:
-        say(*preview["sentences"])
-        show(_matrix(preview["statuses"]))
-        show(_matrix(preview["verdicts"]))
-        show(_unstable(preview["spreads"]))
+        _show_preview(preview)
+    if row["state"] == ReevaluationState.READY:
         say(f"To apply it: proctor-admin apply-reevaluation {row['id']}")
+
+
+def _show_preview(preview: dict[str, Any]) -> None:
+    say(*preview["sentences"])
+    for table in (_matrix(preview["statuses"]), _matrix(preview["verdicts"]), _unstable(preview["spreads"])):
+        show(table)
+    show_shifts(Shifts.model_validate(preview["boards"]))
+    for told in preview["told"]:
+        say(f"{told['team']} will be told:", *told["sentences"])
 
 
 def _matrix(counts: list[dict[str, Any]]) -> Listing:
@@ -127,12 +137,11 @@ def apply_reevaluation(
     with api(server=server, data=data) as here:
         path = _path(here, one)
         preview = here.get(f"{path}/preview")
-        late = (
-            f"\n{len(preview['late'])} evaluations came late and would be missing." if preview["late"] else ""
-        )
-        make_sure(" ".join(preview["sentences"]) + late, yes=yes)
+        _show_preview(preview)
+        late = f" Evaluations that came late and would be missing: {len(preview['late'])}."
+        make_sure(f"All of this comes into force at once.{late if preview['late'] else ''}", yes=yes)
         applied = here.post(f"{path}/apply", {"digest": preview["digest"], "why": why})
-    say(f"{applied['changed']} evaluations changed places.", *applied["sentences"])
+    say(f"Applied: {applied['changed']} evaluations changed places.")
 
 
 @app.command("revert-reevaluation")

@@ -1,57 +1,95 @@
-"""`proctor-admin release`: the sealed leaderboard of a phase opens to everybody."""
+"""`proctor-admin release` and `unrelease`: a leaderboard opens to everybody, and shuts again."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from evaluator.terminal import say
-from server.challenges.service import get_challenge, is_sealed, release
-from server.leaderboard.release import obstacles
-from worker.admin.context import ACTOR, fail, make_sure, settings_of, work
-from worker.admin.options import Data
+from contract.phases import CheckState
+from evaluator.terminal import in_line, say
+from worker.admin.api import api
+from worker.admin.context import fail, make_sure
+from worker.admin.options import AsJson, ChallengeArgument, Data, PhaseArgument, Server, Why, Yes
+from worker.admin.tables import Listing, show, show_json
 
 app = typer.Typer()
 
 
 @app.command("release")
 def release_board(
-    challenge: Annotated[str, typer.Argument(help="The challenge's name.")],
-    phase: Annotated[str, typer.Argument(help="The phase whose leaderboard opens.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    challenge: ChallengeArgument,
+    phase: PhaseArgument,
+    yes: Yes = False,
     force: Annotated[
         bool, typer.Option("--force", help="Also where the board is not final; needs --why.")
     ] = False,
-    why: Annotated[
-        str | None,
-        typer.Option(help="Why it opens before it is final; the board shows it.", metavar="REASON"),
-    ] = None,
+    why: Why = None,
+    as_json: AsJson = False,
+    server: Server = None,
     data: Data = None,
 ) -> None:
-    """Open the sealed leaderboard of PHASE to everybody; there is no way back, so it asks first.
+    """Open the sealed leaderboard of PHASE to everybody, or thaw a frozen one.
 
-    It refuses while the board is not final: the phase is open, evaluations have not ended, or one that the platform
-    failed at was not run again.
+    It goes through a list first, and refuses while the board is not final: the phase is open, evaluations have not
+    ended, one that the platform failed at was not run again, or labels are not those that were committed to.
     """
-    reason = (why or "").strip()
-    with work(settings_of(data)) as session:
-        row = get_challenge(session, challenge)
-        if is_sealed(row, phase):
-            early = obstacles(session, row, phase)
-            if early and not (force and reason):
-                fail(_refusal(challenge, phase, early, force=force))
-            listed = "".join(f"\n  {reason}" for reason in early)
+    path, reason = f"/organize/{challenge}/phases/{phase}/release", (why or "").strip() or None
+    with api(server=server, data=data) as here:
+        found = here.get(path)
+        if not as_json:
+            _show(found)
+        early = [check["found"] for check in found["checks"] if check["state"] == CheckState.ERROR]
+        if found["hidden"] and early and not (force and reason):
+            fail(_refusal(challenge, phase, early, force=force))
+        if found["hidden"]:
             make_sure(
-                f"{challenge} {phase}: everybody will see this leaderboard; there is no way back.{listed}",
+                f"{challenge} {phase}: everybody will see this leaderboard, and read of it among the amendments.",
                 yes=yes,
             )
-            release(session, row, phase, actor=ACTOR, why=reason if early else None)
-        else:
-            release(session, row, phase, actor=ACTOR)
-    say(f"{challenge} {phase}: released")
+        found = here.post(path, {"force": force, "why": reason})
+    if as_json:
+        show_json(found)
+    else:
+        say(
+            f"{challenge} {phase}: released; 'proctor-admin unrelease' takes it back, without a reason until "
+            f"{found['take_back_until']}"
+        )
 
 
-def _refusal(challenge: str, phase: str, early: Sequence[str], *, force: bool) -> str:
-    listed = "\n".join(f"  {reason}" for reason in early)
+@app.command("unrelease")
+def take_back(
+    challenge: ChallengeArgument,
+    phase: PhaseArgument,
+    why: Why = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    server: Server = None,
+    data: Data = None,
+) -> None:
+    """Shut a released leaderboard again: for some minutes as it is, later with a reason that everybody reads."""
+    make_sure(
+        f"{challenge} {phase}: nobody but organizers will see this leaderboard; some have seen it.", yes=yes
+    )
+    with api(server=server, data=data) as here:
+        found = here.post(
+            f"/organize/{challenge}/phases/{phase}/unrelease", {"why": (why or "").strip() or None}
+        )
+    if as_json:
+        show_json(found)
+    else:
+        say(f"{challenge} {phase}: taken back")
+
+
+def _show(found: dict[str, Any]) -> None:
+    table = Listing(("check", "", "found"), prose=frozenset({"found"}))
+    for check in found["checks"]:
+        table.add(
+            check["check"], {"warning": "warn", "error": "fail"}.get(check["state"], "ok"), check["found"]
+        )
+    show(table)
+    say(*(in_line(award) for award in found["awards"]))
+
+
+def _refusal(challenge: str, phase: str, early: list[str], *, force: bool) -> str:
+    listed = "\n".join(f"  {in_line(reason)}" for reason in early)
     what = "--force needs --why REASON" if force else "To open it all the same give --force --why REASON"
     return f"{challenge} {phase} is not final:\n{listed}\n{what}; the board shows the reason."

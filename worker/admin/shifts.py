@@ -1,6 +1,6 @@
 """What changes on boards, as tables: places and prizes with the reason, then values with their intervals."""
 
-from contract.changes import EntryShift, Measured, PhaseShift, Shifts
+from contract.changes import EntryShift, PhaseShift, Shifts, ValueAt
 from worker.admin.tables import Listing, show
 
 
@@ -61,7 +61,7 @@ def _rows(entry: EntryShift, decimals: int) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _measured(value: Measured | None, decimals: int) -> str:
+def _measured(value: ValueAt | None, decimals: int) -> str:
     if value is None:
         return "none"
     if value.value is None:

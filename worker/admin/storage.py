@@ -47,7 +47,7 @@ def _folders(stored: Overview) -> Listing:
 def _teams(stored: Overview) -> Listing:
     table = Listing(("team", "challenge", "images", "uploads", "may store"), frozenset(("images", "uploads")))
     for team in stored.teams:
-        table.add(team.team, team.challenge, gib(team.images), gib(team.uploads), gib(stored.team_storage))
+        table.add(team.team, team.challenge, gib(team.images), gib(team.uploads), gib(team.allowed))
     return table
 
 

@@ -81,8 +81,8 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
             with unit_of_work(sessions) as session:
                 checks.settle_wrong_sha256(session, upload, uploads=settings.uploads)
             return
-        limit, calls = _demands(sessions, upload)
-        used, allowed = _stored(sessions, upload), Allowed.by(settings)
+        limit, calls, allowed = _demands(sessions, settings, upload)
+        used = _stored(sessions, upload)
         path = upload_path(settings.uploads, upload.id)
         blobs = BlobStore(settings.blobs.root, settings.room(Share.NEW_WORK))
         facts = check(path, limit=limit, blobs=blobs, calls=calls, most=max(0, allowed.team - used) + _SMALL)
@@ -98,22 +98,18 @@ def _check(sessions: SessionFactory, settings: Settings, upload: Upload) -> None
             checks.settle_invalid(session, upload, code, sentence, uploads=settings.uploads)
         log.info("image_rejected", code=code)
         return
-    _settle(sessions, settings, upload, facts)
+    _settle(sessions, settings, upload, facts, allowed)
 
 
-def _settle(sessions: SessionFactory, settings: Settings, upload: Upload, facts: ImageFacts) -> None:
+def _settle(
+    sessions: SessionFactory, settings: Settings, upload: Upload, facts: ImageFacts, allowed: Allowed
+) -> None:
     """The image becomes its team's, unless the team may not store so much; what it unpacked goes then."""
     unpacked, at = (facts.digest, *facts.layers), time.time()
     try:
         with unit_of_work(sessions) as session:
             require_stored(session, settings.blobs, unpacked)
-            checks.settle_valid(
-                session,
-                upload,
-                facts,
-                uploads=settings.uploads,
-                allowed=Allowed.by(settings),
-            )
+            checks.settle_valid(session, upload, facts, uploads=settings.uploads, allowed=allowed)
     except DataMissing:
         _wait_for_room(sessions, settings, upload, 0)
     except (StorageFull, Conflict) as problem:
@@ -156,12 +152,13 @@ def _refusal(error: ArchiveInvalid | ToolMissing | CheckEnded) -> tuple[str, str
     return "sif_not_supported", _NO_SIF
 
 
-def _demands(sessions: SessionFactory, upload: Upload) -> tuple[int, set[Call]]:
-    """The largest image, unpacked, that any task of the challenge allows, in bytes, and the calls of its tasks."""
+def _demands(sessions: SessionFactory, settings: Settings, upload: Upload) -> tuple[int, set[Call], Allowed]:
+    """The largest image, unpacked, that any task allows, in bytes; the calls of all tasks; what teams may store."""
     with unit_of_work(sessions) as session:
         spec = session.get_one(Challenge, session.get_one(Team, upload.team_id).challenge_id).spec
         most = max(spec.limits_of(task).image for task in spec.tasks)
-        return most, {task.call for task in spec.tasks.values()}
+        calls: set[Call] = {task.call for task in spec.tasks.values()}
+        return most, calls, Allowed.by(settings, spec)
 
 
 def _renew(upload: Upload, session: Session) -> None:

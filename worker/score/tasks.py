@@ -26,6 +26,7 @@ from worker.app import make_app
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 from worker.score.lanes import WorkLane
+from worker.score.reference_submissions import try_waiting
 
 _SPARE_THREADS = 2
 
@@ -75,8 +76,13 @@ def require_secret_key() -> None:
 
 @app.task(name=WAKE_SCORE, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
 def score() -> None:
-    """Evaluations may wait for their scores."""
-    _scores().enter(partial(score_waiting, sessions(), settings()))
+    """Evaluations may wait for their scores, and behind them reference submissions."""
+    _scores().enter(_score_all)
+
+
+def _score_all() -> None:
+    score_waiting(sessions(), settings())
+    try_waiting(sessions(), settings())
 
 
 @app.task(name=WAKE_CHECK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]

@@ -1,0 +1,91 @@
+"""Writing and reading amendments."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from contract.ids import SpecVersionId
+from contract.problems import ErrorCode
+from server import events
+from server.amendments.models import Amendment
+from server.challenges.models import Challenge
+from server.errors import NotFound
+
+SAID = "amended"
+"""What the event log calls an amendment."""
+
+
+def amend(
+    session: Session,
+    challenge: Challenge,
+    *,
+    what: str,
+    why: str | None,
+    by: str,
+    phase: str | None = None,
+    task: str | None = None,
+    version: SpecVersionId | None = None,
+) -> Amendment:
+    """Adds what everybody reads on the challenge page; nothing hidden may stand in `what` or `why`.
+
+    what: a sentence without a full stop, in which no person is named. why: the organizers' reason in their own words.
+    by: the actor, for the event log alone: everybody is told "the organizers". phase, task: what it concerns, None for
+    all. version: the version of the file that an act on the phase's dates made.
+    """
+    row = Amendment(
+        challenge_id=challenge.id,
+        phase=phase,
+        task=task,
+        what=what,
+        why=why,
+        actor=by,
+        spec_version_id=version,
+    )
+    session.add(row)
+    events.record(
+        session, "challenge", challenge.id, actor=by, what=SAID, why=f"{what}: {why}" if why else what
+    )
+    session.flush()
+    return row
+
+
+def amendments(
+    session: Session, challenge: Challenge, *, limit: int, before: Amendment | None = None
+) -> Sequence[Amendment]:
+    """The amendments of a challenge, newest first; `before`: only those that came earlier."""
+    order = Amendment.created_at, Amendment.id
+    query = select(Amendment).where(Amendment.challenge_id == challenge.id)
+    if before is not None:
+        query = query.where(tuple_(*order) < tuple_(before.created_at, before.id))
+    return session.scalars(query.order_by(*(column.desc() for column in order)).limit(limit)).all()
+
+
+def get_amendment(session: Session, challenge: Challenge, amendment_id: UUID) -> Amendment:
+    """The amendment of this challenge with this id."""
+    found = session.get(Amendment, amendment_id)
+    if found is None or found.challenge_id != challenge.id:
+        raise NotFound(
+            ErrorCode.UNKNOWN_AMENDMENT, f"There is no amendment {amendment_id} of {challenge.slug}."
+        )
+    return found
+
+
+def last_act(session: Session, challenge: Challenge, phase: str) -> Amendment | None:
+    """The latest act on a phase's dates, unless a file has given the phase other dates since."""
+    query = (
+        select(Amendment)
+        .where(
+            Amendment.challenge_id == challenge.id,
+            Amendment.phase == phase,
+            Amendment.spec_version_id.is_not(None),
+        )
+        .order_by(Amendment.created_at.desc(), Amendment.id.desc())
+    )
+    act = session.scalar(query.limit(1))
+    if act is None or act.version is None:
+        return None
+    then, now = act.version.spec.phases.get(phase), challenge.spec.phases.get(phase)
+    same = then and now and (then.opens, then.closes) == (now.opens, now.closes)
+    return act if same else None

@@ -1,0 +1,1 @@
+"""What organizers decide about a phase: its dates, the release of its leaderboard, promises about its labels."""

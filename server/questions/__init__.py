@@ -1,0 +1,1 @@
+"""Questions of teams to the organizers, their answers, and what organizers announce."""

@@ -1,0 +1,63 @@
+"""What the checks look at, and the three ways to say what was found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from contract.readiness import ReadinessCheck, ReadinessState
+from evaluator.spec import Challenge as Spec
+from evaluator.spec import Phase
+from server.challenges.models import Challenge
+from server.settings import Settings
+
+
+@dataclass(frozen=True)
+class World:
+    """A challenge at a moment. phases: those that are asked about.
+
+    with_labels: whether references are read, every one of them. apart: how far the database's clock, which says `at`,
+    is from this machine's.
+    """
+
+    session: Session
+    settings: Settings
+    challenge: Challenge
+    phases: Mapping[str, Phase]
+    at: datetime
+    with_labels: bool = True
+    apart: timedelta = timedelta(0)
+
+    @property
+    def spec(self) -> Spec:
+        """The present version of the challenge's file."""
+        return self.challenge.spec
+
+    @property
+    def ranked(self) -> dict[str, Phase]:
+        """The phases of hidden cases that have a board: what they decide, somebody may contest."""
+        return {name: phase for name, phase in self.phases.items() if phase.hidden and phase.board != "none"}
+
+
+def fine(code: str, found: str, *, phase: str | None = None, task: str | None = None) -> ReadinessCheck:
+    """All is well."""
+    return ReadinessCheck(code=code, state=ReadinessState.OK, phase=phase, task=task, found=found, todo="")
+
+
+def doubtful(
+    code: str, found: str, todo: str, *, phase: str | None = None, task: str | None = None
+) -> ReadinessCheck:
+    """Somebody should look."""
+    return ReadinessCheck(
+        code=code, state=ReadinessState.WARNING, phase=phase, task=task, found=found, todo=todo
+    )
+
+
+def wrong(
+    code: str, found: str, todo: str, *, phase: str | None = None, task: str | None = None
+) -> ReadinessCheck:
+    """It must not open like this."""
+    return ReadinessCheck(
+        code=code, state=ReadinessState.ERROR, phase=phase, task=task, found=found, todo=todo
+    )

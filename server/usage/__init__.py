@@ -1,0 +1,1 @@
+"""What teams use of what they may, for organizers."""

@@ -1,0 +1,31 @@
+"""What is said to everybody when other cases come into force in a phase that has opened: never which cases."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server.amendments import frozen
+from server.amendments.service import amend
+from server.challenges.models import Challenge
+from server.clock import now
+from server.datasets.models import Case, Dataset
+
+
+def amend_cases(
+    session: Session, challenge: Challenge, dataset: Dataset, old: Dataset | None, *, by: str, why: str | None
+) -> None:
+    """Records that `dataset` has come into force instead of `old`, after `frozen.note` was called before it did."""
+    plans, phase = frozen.note(session, challenge), challenge.spec.phases.get(dataset.phase)
+    if phase is None or not phase.has_opened(now(session)) or dataset.phase not in plans:
+        return
+    before, after = plans[dataset.phase]
+    then = "none" if old is None else f"those that were ({_cases(session, old)})"
+    what = (
+        f"{phase.title}, {dataset.task}: another version of the cases counts ({_cases(session, dataset)}) instead of "
+        f"{then}; {frozen.words(before, after)}"
+    )
+    amend(session, challenge, what=what, why=why, by=by, phase=dataset.phase, task=dataset.task)
+
+
+def _cases(session: Session, dataset: Dataset) -> int:
+    count = select(func.count()).select_from(Case).where(Case.dataset_id == dataset.id)
+    return session.scalar(count) or 0
