@@ -1,17 +1,9 @@
 """Whether a challenge is ready to open, as it is answered. For its organizers: labels and names of cases are in it."""
 
 from datetime import datetime
-from enum import StrEnum
 
 from contract.answers import Answer
-
-
-class ReadinessState(StrEnum):
-    """How what was found is to be taken: somebody should look at a warning, and an error forbids to open."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
+from contract.phases import CheckState
 
 
 class ReadinessCheck(Answer):
@@ -21,7 +13,7 @@ class ReadinessCheck(Answer):
     """
 
     code: str
-    state: ReadinessState
+    state: CheckState
     phase: str | None
     task: str | None
     found: str

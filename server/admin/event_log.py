@@ -12,6 +12,7 @@ from contract.admin import Page
 from contract.events import EventOut, Subject
 from contract.ids import ChallengeId
 from server.admin.pages import page_of
+from server.agreements.models import Agreement
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.datasets.models import Dataset
@@ -19,6 +20,7 @@ from server.evaluations.models import CaseRun, Evaluation
 from server.events import Event
 from server.ids import first_id, ids_between
 from server.images.models import Image
+from server.questions.models import Question
 from server.reevaluations.models import Reevaluation
 from server.submissions.models import Submission
 from server.teams.models import Team
@@ -32,11 +34,15 @@ OF_INSTALLATION = frozenset({Subject.RECEIPT_KEY, Subject.TOKEN, Subject.USER, S
 
 _OF_TEAM = Team.challenge_id
 OF_CHALLENGES = {
+    Subject.AGREEMENT: (Agreement.id, select(Agreement.id), Agreement.challenge_id),
     Subject.CHALLENGE: (Challenge.id, select(Challenge.id), Challenge.id),
     Subject.DATASET: (Dataset.id, select(Dataset.id), Dataset.challenge_id),
     Subject.EVALUATION: (Evaluation.id, select(Evaluation.id), Evaluation.challenge_id),
+    Subject.QUESTION: (Question.id, select(Question.id), Question.challenge_id),
     Subject.SUBMISSION: (Submission.id, select(Submission.id), Submission.challenge_id),
     Subject.REEVALUATION: (Reevaluation.id, select(Reevaluation.id), Reevaluation.challenge_id),
+    Subject.AGREEMENT: (Agreement.id, select(Agreement.id), Agreement.challenge_id),
+    Subject.QUESTION: (Question.id, select(Question.id), Question.challenge_id),
     Subject.TEAM: (Team.id, select(Team.id), _OF_TEAM),
     Subject.IMAGE: (Image.id, select(Image.id).join(Team, Team.id == Image.team_id), _OF_TEAM),
     Subject.UPLOAD: (Upload.id, select(Upload.id).join(Team, Team.id == Upload.team_id), _OF_TEAM),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import select
 
+from contract.phases import CheckState
 from contract.readiness import ReadinessCheck
 from evaluator.dataset_check import Finding, Severity, check_dataset, interval_findings
 from evaluator.manifest import Manifest
@@ -13,6 +14,7 @@ from server.datasets.fit import fits
 from server.datasets.models import Dataset
 from server.datasets.overlap import find_overlaps
 from server.datasets.service import inputs_manifest
+from server.phases.commitments import check_labels
 from server.readiness.world import World, doubtful, fine, wrong
 from server.reference_submissions.models import ReferenceSubmission
 from server.reference_submissions.service import as_expected, is_in_force
@@ -103,6 +105,18 @@ def _told(code: str, findings: Sequence[Finding], well: str, *, phase: str, task
     say = wrong if worst[0].severity is Severity.ERROR else doubtful
     todo = "Mend it in the folder or in the challenge file; proctor-admin check-dataset lists all of it."
     return say(code, what, todo, phase=phase, task=task)
+
+
+def committed(world: World) -> Iterator[ReadinessCheck]:
+    """Whether labels that were committed to are still those; nothing where nothing was promised."""
+    for phase in world.ranked if world.with_labels else ():
+        for found in check_labels(world.session, world.challenge, phase, world.settings):
+            todo = "Bring the version that was committed to into force, or say in an amendment why it is another."
+            if found.state is CheckState.OK:
+                yield fine("commitment", found.found, phase=phase)
+            else:
+                say = wrong if found.state is CheckState.ERROR else doubtful
+                yield say("commitment", found.found, todo, phase=phase)
 
 
 def tried(world: World) -> Iterator[ReadinessCheck]:

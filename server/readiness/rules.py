@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 from contract.readiness import ReadinessCheck
 from evaluator.ranking import direction_of
 from evaluator.spec import Phase
+from server.agreements.service import present
 from server.challenges.service import is_sealed
 from server.leaderboard.bases import stale
 from server.readiness.world import World, doubtful, fine, wrong
@@ -130,6 +131,16 @@ def prizes(world: World) -> Iterator[ReadinessCheck]:
         found = f"{len(rule.prizes_of_places)} places, and no rule for teams that cannot be told apart"
         todo = "Write ranking.prizes as {places: […], share_within: winner_set}, or say elsewhere that rank decides."
         yield doubtful("prizes", found, todo)
+
+
+def agreements(world: World) -> Iterator[ReadinessCheck]:
+    """Whether members accept something before they take part."""
+    asked = [agreement for agreement in present(world.session, world.challenge.id) if agreement.before]
+    if asked:
+        yield fine("agreements", f"to be accepted: {', '.join(agreement.title for agreement in asked)}")
+    else:
+        todo = "Publish your rules or the terms of the data: proctor-admin publish-agreement."
+        yield doubtful("agreements", "members accept no document before they take part", todo)
 
 
 def metrics(world: World) -> Iterator[ReadinessCheck]:

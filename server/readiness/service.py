@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from contract.readiness import ChallengeReadiness, ReadinessCheck, ReadinessState
+from contract.phases import CheckState
+from contract.readiness import ChallengeReadiness, ReadinessCheck
 from server.accounts.principals import Observer
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase
@@ -21,8 +22,10 @@ CHECKS: tuple[Callable[[World], Iterator[ReadinessCheck]], ...] = (
     rules.sealed,
     rules.sanity,
     rules.prizes,
+    rules.agreements,
     rules.metrics,
     cases.datasets,
+    cases.committed,
     cases.tried,
     installation.workers,
     installation.time,
@@ -60,7 +63,7 @@ def check(
     return ChallengeReadiness(
         challenge=challenge.slug,
         at=world.at,
-        errors=sum(found.state is ReadinessState.ERROR for found in checks),
-        warnings=sum(found.state is ReadinessState.WARNING for found in checks),
+        errors=sum(found.state is CheckState.ERROR for found in checks),
+        warnings=sum(found.state is CheckState.WARNING for found in checks),
         checks=checks,
     )

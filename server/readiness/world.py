@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from contract.readiness import ReadinessCheck, ReadinessState
+from contract.phases import CheckState
+from contract.readiness import ReadinessCheck
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
 from server.challenges.models import Challenge
@@ -42,22 +43,18 @@ class World:
 
 def fine(code: str, found: str, *, phase: str | None = None, task: str | None = None) -> ReadinessCheck:
     """All is well."""
-    return ReadinessCheck(code=code, state=ReadinessState.OK, phase=phase, task=task, found=found, todo="")
+    return ReadinessCheck(code=code, state=CheckState.OK, phase=phase, task=task, found=found, todo="")
 
 
 def doubtful(
     code: str, found: str, todo: str, *, phase: str | None = None, task: str | None = None
 ) -> ReadinessCheck:
     """Somebody should look."""
-    return ReadinessCheck(
-        code=code, state=ReadinessState.WARNING, phase=phase, task=task, found=found, todo=todo
-    )
+    return ReadinessCheck(code=code, state=CheckState.WARNING, phase=phase, task=task, found=found, todo=todo)
 
 
 def wrong(
     code: str, found: str, todo: str, *, phase: str | None = None, task: str | None = None
 ) -> ReadinessCheck:
     """It must not open like this."""
-    return ReadinessCheck(
-        code=code, state=ReadinessState.ERROR, phase=phase, task=task, found=found, todo=todo
-    )
+    return ReadinessCheck(code=code, state=CheckState.ERROR, phase=phase, task=task, found=found, todo=todo)

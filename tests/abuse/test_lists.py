@@ -64,6 +64,7 @@ def more(lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Cha
         "upload_id": upload.rpartition("/")[2],
         "phase": "sanity",
         "digest": digest,
+        "reevaluation_id": uuid4(),
     }
 
 

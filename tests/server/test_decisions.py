@@ -82,6 +82,11 @@ def kept(lab: Lab) -> dict[str, int | None]:
     return {name: team.place_after for name, team in of_teams(shifts).items()}
 
 
+def page_of(http: httpx.Client, lab: Lab) -> str:
+    """The challenge's page."""
+    return http.get(f"http://{http.base_url.netloc.decode()}/challenges/{lab.slug}").text
+
+
 def refused(answer: httpx.Response, code: str) -> None:
     assert (answer.is_error, answer.json()["code"]) == (True, code), answer.text
 
@@ -247,6 +252,8 @@ def test_registration_and_the_size_of_teams_are_the_challenge_files(
     address = f"/challenges/{lab.slug}/teams"
     refused(late.http.post(address, json={"name": "Late"}), "registration_closed")
     change(lab, fomo26, teams=teams(registration="approval", most_members=2))
+    shown = " ".join(page_of(late.http, lab).split())
+    assert "once the organizers have approved it. A team has at most 2 members." in shown
     waiting = lab.entrant(late.http, "Late")
     assert late.http.get(f"{address}/mine").json()["waits"] is True
     refused(waiting.post("task5"), "team_waits")

@@ -13,13 +13,17 @@ from pydantic import SecretStr
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from contract.readiness import ChallengeReadiness, ReadinessState
+from contract.agreements import Before
+from contract.phases import CheckState
+from contract.readiness import ChallengeReadiness
 from contract.statuses import EvaluationStatus
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import merge, parse_challenge
 from server.accounts.models import Account
-from server.accounts.principals import Observer
+from server.accounts.principals import Observer, Organizer
 from server.accounts.service import authenticate_user
+from server.agreements.models import Agreement
+from server.agreements.service import accept
 from server.challenges.models import SpecVersion
 from server.challenges.service import apply, get_challenge
 from server.database import SessionFactory
@@ -28,6 +32,7 @@ from server.evaluations.models import Evaluation
 from server.evaluations.receipt_keys import require_own_key
 from server.evaluations.worker_models import WorkerSlot
 from server.images.models import Image
+from server.phases.commitments import commit_labels
 from server.readiness import installation
 from server.readiness.service import check
 from server.readiness.world import World
@@ -110,10 +115,12 @@ class Ready:
 
     def submit(self) -> Evaluation:
         token = self.team.http.headers["Authorization"].removeprefix("Bearer ")
+        user, challenge = authenticate_user(self.session, token), get_challenge(self.session, self.slug)
+        accept(self.session, user, challenge, "sha256:rules")
         submission, _ = submit(
             self.session,
-            authenticate_user(self.session, token),
-            get_challenge(self.session, self.slug),
+            user,
+            challenge,
             team_id=None,
             track="open",
             phase="validation",
@@ -160,21 +167,37 @@ def ready(
                         finished_at=datetime.now(UTC),
                     )
                 )
+        agreement = {
+            "document": "rules",
+            "number": 1,
+            "since": 1,
+            "digest": "sha256:rules",
+            "text": "Be fair.",
+        }
+        session.add(
+            Agreement(
+                challenge_id=challenge.id,
+                title="Rules",
+                before=Before.SUBMISSION,
+                published_by="a test",
+                **agreement,
+            )
+        )
+        organizer = Organizer(challenge.id, "a test")
+        commit_labels(session, organizer, challenge, "validation", settings=lab.settings)
         session.flush()
         yield Ready(session, lab.settings, lab.slug, team)
         session.rollback()
 
 
-def not_ok(found: ChallengeReadiness) -> dict[str, ReadinessState]:
+def not_ok(found: ChallengeReadiness) -> dict[str, CheckState]:
     """What is not as it should be; whether NTP keeps this machine's clock is none of a test's business."""
     return {
-        one.code: one.state
-        for one in found.checks
-        if one.state is not ReadinessState.OK and one.code != "clock"
+        one.code: one.state for one in found.checks if one.state is not CheckState.OK and one.code != "clock"
     }
 
 
-WARNING, ERROR = ReadinessState.WARNING, ReadinessState.ERROR
+WARNING, ERROR = CheckState.WARNING, CheckState.ERROR
 
 
 def relabel(label: str) -> Callable[[str], str]:
@@ -246,7 +269,7 @@ def _run(*statements: Any) -> Callable[[Ready], None]:
 
 
 PAST = "2020-01-01T00:00:00+00:00"
-DAMAGES: dict[str, tuple[Callable[[Ready], None], str, ReadinessState]] = {
+DAMAGES: dict[str, tuple[Callable[[Ready], None], str, CheckState]] = {
     "no date": (lambda ready: ready.phase("validation", opens=None), "dates", WARNING),
     "over": (lambda ready: ready.phase("validation", opens=PAST, closes="2020-02-01T00:00:00+00:00"), "dates", WARNING),
     "no end": (lambda ready: ready.phase("test", closes=None), "dates", WARNING),
@@ -257,6 +280,7 @@ DAMAGES: dict[str, tuple[Callable[[Ready], None], str, ReadinessState]] = {
     "open test board": (lambda ready: ready.phase("test", board="public"), "sealed", WARNING),
     "no public phase": (lambda ready: ready.phase("sanity", hidden=True), "sanity", WARNING),
     "prizes without a rule": (lambda ready: ready.apply(ranking={"prizes": ["a book"]}), "prizes", WARNING),
+    "nothing to accept": (_run(delete(Agreement)), "agreements", WARNING),
     "a metric gone": (_uninstalled, "metrics", ERROR),
     "an older metric": (_unknown_base, "metrics", WARNING),
     "no cases": (_no_cases, "dataset", ERROR),
@@ -275,7 +299,7 @@ DAMAGES: dict[str, tuple[Callable[[Ready], None], str, ReadinessState]] = {
 }  # fmt: skip
 
 
-TABLES: dict[str, tuple[Callable[[str], str], ReadinessState]] = {
+TABLES: dict[str, tuple[Callable[[str], str], CheckState]] = {
     "labels": (relabel("perhaps"), ERROR),
     "classes": (relabel("1"), ERROR),
     "groups": (lambda row: row.replace(",M,", ",,").replace(",F,", ",,"), ERROR),
@@ -289,18 +313,19 @@ def _wrong_tables(ready: Ready) -> None:
             found = {(one.code, one.phase, one.task): one for one in ready.look(phase="validation").checks}
         assert found[code, "validation", "task5"].state is state, code
         assert found[code, "validation", "task5"].todo
+        assert found["commitment", "validation", None].state is ERROR, "labels were changed on the disk"
         assert ("dataset", "test", "task5") not in found, "another phase was not asked for"
 
 
 def _wrong_surroundings(ready: Ready) -> None:
-    def state(code: str, **settings: Any) -> ReadinessState:
+    def state(code: str, **settings: Any) -> CheckState:
         changed = ready.settings.model_copy(update=settings)
         return next(
             one.state for one in ready.look(settings=changed, with_labels=False).checks if one.code == code
         )
 
     assert state("disk", disk_reserve=2**60) is ERROR
-    assert state("disk", team_storage=2**60) is ReadinessState.OK
+    assert state("disk", team_storage=2**60) is CheckState.OK
     with ready.session.begin_nested() as kept:
         ready.apply(limits={"image": "64t"})
         assert state("disk", team_storage=2**60) is WARNING

@@ -519,7 +519,11 @@ def test_every_filter_of_a_scope_holds_what_it_names(
             "POST", json={"mode": "rescore", "why": "x", "scope": {"since": since}}
         ).json()
         assert answer.get("plan", {}).get("evaluations") == count
-    for scope, code in (({"phases": ["validaton"]}, "unknown_phase"), ({"evaluations": ["!"]}, "not_an_id")):
+    for scope, code in (
+        ({"phases": ["validaton"]}, "unknown_phase"),
+        ({"teams": ["Ada", "Bbo"]}, "unknown_team"),
+        ({"evaluations": ["!"]}, "not_an_id"),
+    ):
         answer = organizing.ask("POST", json={"mode": "rescore", "why": "x", "scope": scope})
         assert answer.json()["code"] == code
     twice = {"mode": "rescore", "why": "x", "repetitions": 2}

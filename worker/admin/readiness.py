@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from contract.readiness import ChallengeReadiness, ReadinessState
+from contract.phases import CheckState
+from contract.readiness import ChallengeReadiness
 from evaluator.terminal import say
 from worker.admin.api import api
 from worker.admin.options import Data, Server
@@ -37,7 +38,7 @@ def check_challenge(
         raise typer.Exit(1)
 
 
-_WORDS = {ReadinessState.OK: "ok", ReadinessState.WARNING: "warn", ReadinessState.ERROR: "fail"}
+_WORDS = {CheckState.OK: "ok", CheckState.WARNING: "warn", CheckState.ERROR: "fail"}
 
 
 def _table(found: ChallengeReadiness) -> Listing:
