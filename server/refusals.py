@@ -33,16 +33,14 @@ Refusal = tuple[int, ErrorCode]
 def refusals(dependant: Dependant, also: Iterable[object] = ()) -> frozenset[Refusal]:
     """Every status and code with which a route can refuse; `also`: what else is called for it."""
     found: set[Refusal] = set()
-    seen: set[int] = set()
-    left: list[object] = [*_calls(dependant), *also]
+    seen: set[FunctionType | type] = set()
+    left = _ours((*_calls(dependant), *also))
     while left:
-        one = _unwrapped(left.pop())
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
+        one = left.pop()
+        seen.add(one)
         made, named = _read(one)
         found |= made
-        left += named
+        left |= named - seen
     return frozenset(found)
 
 
@@ -63,6 +61,10 @@ def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
         yield from _calls(inner)
 
 
+def _ours(named: Iterable[object]) -> set[FunctionType | type]:
+    return {found for one in named if (found := _unwrapped(one)) is not None}
+
+
 def _unwrapped(one: object) -> FunctionType | type | None:
     """The function or class of this package that is behind `one`."""
     one = getattr(one, "__func__", one)
@@ -73,12 +75,12 @@ def _unwrapped(one: object) -> FunctionType | type | None:
 
 
 @cache
-def _read(one: FunctionType | type) -> tuple[frozenset[Refusal], tuple[object, ...]]:
+def _read(one: FunctionType | type) -> tuple[frozenset[Refusal], frozenset[FunctionType | type]]:
     """The problems that are made in a function or class, and what else is named in it."""
     module = sys.modules[one.__module__]
     node = _nodes(module).get(one.__qualname__)
     if node is None:  # made by a library, as a dataclass's methods are
-        return frozenset(), ()
+        return frozenset(), frozenset()
     made: set[Refusal] = set()
     named: list[object] = []
     for inner in ast.walk(node):
@@ -86,7 +88,7 @@ def _read(one: FunctionType | type) -> tuple[frozenset[Refusal], tuple[object, .
             made.add(refusal)
         if isinstance(inner, ast.Name | ast.Attribute):
             named.append(_meant(inner, module))
-    return frozenset(made), tuple(named)
+    return frozenset(made), frozenset(_ours(named))
 
 
 def _made(call: ast.Call, module: ModuleType) -> Refusal | None:

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import ColumnElement, String, cast, exists, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
+from contract.problems import ErrorCode
 from contract.reevaluations import ReevaluationScope
 from server.accounts.models import ApiToken
 from server.challenges.models import Challenge
 from server.datasets.models import Dataset
+from server.errors import NotFound
 from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.ids import ids_between
 from server.images.models import Image
@@ -23,7 +25,7 @@ def require_names(session: Session, challenge: Challenge, scope: ReevaluationSco
     """Refuses names that nothing has: they would look like a scope that holds nothing.
 
     Raises:
-        NotFound: the challenge has no such phase, track or task.
+        NotFound: the challenge has no such phase, track, task or team.
         BadRequest: what shall begin an id cannot.
     """
     for phase in scope.phases:
@@ -32,6 +34,11 @@ def require_names(session: Session, challenge: Challenge, scope: ReevaluationSco
         require_known(session, Which(challenge.slug, track=track))
     for task in scope.tasks:
         require_known(session, Which(challenge.slug, task=task))
+    teams = session.execute(select(Team.id, Team.name_key).where(Team.challenge_id == challenge.id)).all()
+    known = {name for team in teams for name in (str(team.id), team.name_key)}
+    for name in scope.teams:
+        if not known & {name, name_key(name)}:
+            raise NotFound(ErrorCode.UNKNOWN_TEAM, f"{challenge.slug} has no team {name!r}.")
     for prefix in (*scope.submissions, *scope.evaluations):
         ids_between(prefix)
 

@@ -64,6 +64,8 @@ def apply(
     for dataset_id in reevaluation.datasets:
         dataset = session.get_one(Dataset, dataset_id)
         old = in_force(session, challenge, dataset.phase, dataset.task)
+        if old is dataset:  # somebody has brought it into force meanwhile
+            continue
         versions.activate(session, dataset, settings=settings, actor=organizer.actor, why=why)
         swapped.datasets.append((None if old is None else old.id, dataset.id))
     coming = [pair for pair in found if pair.comes]

@@ -129,8 +129,6 @@ def test_a_label_that_no_reference_of_a_case_has_is_warned_of_where_nobody_can_e
         (packed(b"no image"), "input_unreadable"),
         (b"", "input_unreadable"),
     ],
-    # Packing notes the time, and an id has to be the same in two processes.
-    ids=lambda value: value if isinstance(value, str) else "file",
 )
 def test_an_input_that_nobody_can_answer_is_an_error(maps, content, code):
     maps.input_paths("b")["t2w"].write_bytes(content)

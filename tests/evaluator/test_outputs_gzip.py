@@ -64,12 +64,13 @@ def test_a_wrong_checksum_or_length_is_an_error(flipped):
         unpack(bytes(data))
 
 
-@pytest.mark.parametrize("kept", [1, 5, 10, 18, 1000, len(PACKED) - 8, len(PACKED) - 1])
+@pytest.mark.parametrize("kept", [1, 5, 10, 18, 1000, -8, -1])
 def test_a_cut_stream_is_an_error(kept):
+    cut = PACKED[:kept]
     with pytest.raises(GzipError):
-        unpack(PACKED[:kept])
+        unpack(cut)
     with pytest.raises(GzipError):
-        unpack(PACKED + PACKED[: max(kept, 2)])
+        unpack(PACKED + (cut if len(cut) > 1 else PACKED[:2]))
 
 
 @pytest.mark.parametrize("data", [b"", b"\x5c\x01\0\0", b"\x1f\x8b\x07" + bytes(20), b"\x1f\x8b", b"\x1f"])

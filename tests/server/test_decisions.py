@@ -17,18 +17,15 @@ from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.evaluations.service import lock_evaluation
 from server.events import Event
-from server.leaderboard.supposed import AS_IT_IS
-from server.leaderboard.whatif import compare
 from server.organizers.models import ChallengeRole
 from tests.server.conftest import Person
-from tests.server.lab import Entrant, Json, Lab
+from tests.server.deciding import WHY, Desk, amended, kept, page_of, places, refused
+from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin, words
 from tests.server.test_leaderboard import board, change, entries, scored
-from tests.server.test_shifts import of_teams
 from tests.server.test_standing import by_team
 
 MakeEntrant = Callable[[str], Entrant]
-WHY = "The labels of last year."
 
 
 @pytest.fixture
@@ -44,54 +41,9 @@ def organizer(lab: Lab, person: Callable[..., Person]) -> Person:
     return somebody
 
 
-class Desk:
-    """Plans and acts of an organizer."""
-
-    def __init__(self, http: httpx.Client, slug: str) -> None:
-        self.http, self.slug = http, slug
-
-    def post(self, path: str, **body: Any) -> httpx.Response:
-        return self.http.post(f"/organize/{self.slug}/{path}", json={"why": WHY, **body})
-
-    def plan(self, path: str, **body: Any) -> Json:
-        answer = self.post(f"{path}/plan", **body)
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-    def decide(self, team: Entrant, decision: str, **more: Any) -> httpx.Response:
-        return self.post(f"teams/{team.team}/decisions", decision=decision, **more)
-
-    def attempts(self, team: Entrant) -> Json:
-        answer = self.http.get(f"/organize/{self.slug}/teams/{team.team}/attempts")
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-
 @pytest.fixture
 def desk(organizer: Person, lab: Lab) -> Desk:
     return Desk(organizer.http, lab.slug)
-
-
-def places(http: httpx.Client, lab: Lab) -> dict[str, int | None]:
-    return {name: one["placement"] for name, one in by_team(board(http, lab)).items()}
-
-
-def kept(lab: Lab) -> dict[str, int | None]:
-    """Places as the database has them: another process's server hears of a command's commit a moment later."""
-    with unit_of_work(lab.sessions) as session:
-        shifts = compare(session, get_challenge(session, lab.slug), AS_IT_IS)
-    return {name: team.place_after for name, team in of_teams(shifts).items()}
-
-
-def amended(nobody: httpx.Client, lab: Lab) -> list[str]:
-    """What everybody reads, newest first."""
-    found = nobody.get(f"/challenges/{lab.slug}/amendments").json()
-    assert {one["why"] for one in found} <= {None}, "reasons are for those whom they concern"
-    return [one["what"] for one in found]
-
-
-def refused(answer: httpx.Response, code: str) -> None:
-    assert (answer.is_error, answer.json()["code"]) == (True, code), answer.text
 
 
 def test_every_decision_is_shown_first_and_moves_boards_as_it_was_shown(
@@ -287,6 +239,8 @@ def test_registration_and_the_size_of_teams_are_the_challenge_files(
     address = f"/challenges/{lab.slug}/teams"
     refused(late.http.post(address, json={"name": "Late"}), "registration_closed")
     change(lab, fomo26, teams=teams(registration="approval", most_members=2))
+    shown = " ".join(page_of(late.http, lab).split())
+    assert "once the organizers have approved it. A team has at most 2 members." in shown
     waiting = lab.entrant(late.http, "Late")
     assert late.http.get(f"{address}/mine").json()["waits"] is True
     refused(waiting.post("task5"), "team_waits")

@@ -4,8 +4,10 @@ import hashlib
 import re
 import shlex
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,13 +29,19 @@ Run = Callable[..., Result]
 TREES = ("blobs", "inputs", "references", "secrets")
 
 
-@pytest.fixture
-def base() -> Iterator[Path]:
+@contextmanager
+def directory() -> Iterator[Path]:
     """A directory that the database user may pass through."""
     directory = Path(tempfile.mkdtemp(prefix="proctor-backup-"))
     directory.chmod(0o711)
     yield directory
     shutil.rmtree(directory)
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    with directory() as base:
+        yield base
 
 
 @pytest.fixture
@@ -43,20 +51,31 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     return lambda *words: CliRunner().invoke(collect(), [str(word) for word in words])
 
 
+@pytest.fixture(scope="module")
+def made() -> Iterator[Path]:
+    """The data of a small installation that has stopped: rows, blobs, inputs, references and secrets."""
+    with directory() as base:
+        postgres = Postgres(base / "data", durable=False)
+        postgres.start()
+        migrate(postgres.url())
+        add_rows(postgres)
+        postgres.stop()
+        secret(postgres.data, "secret_key")
+        for name in ("blobs/ab/abcd", "inputs/x/t1w.nii.gz", "references/x/label.txt"):
+            path = postgres.data / name
+            path.parent.mkdir(parents=True)
+            path.write_bytes(uuid4().bytes * 50)
+        (postgres.data / "blobs" / "incoming").mkdir()
+        (postgres.data / "blobs" / "incoming" / "tmp1").write_bytes(b"half")
+        yield postgres.data
+
+
 @pytest.fixture
-def installation(base: Path) -> Iterator[Postgres]:
-    """A small installation whose database runs: rows, blobs, inputs, references and secrets."""
+def installation(made: Path, base: Path) -> Iterator[Postgres]:
+    """A copy of it whose database runs: making one takes seconds."""
+    subprocess.run(["cp", "--archive", made, base / "data"], check=True)
     postgres = Postgres(base / "data", durable=False)
     postgres.start()
-    migrate(postgres.url())
-    add_rows(postgres)
-    secret(postgres.data, "secret_key")
-    for name in ("blobs/ab/abcd", "inputs/x/t1w.nii.gz", "references/x/label.txt"):
-        path = postgres.data / name
-        path.parent.mkdir(parents=True)
-        path.write_bytes(uuid4().bytes * 50)
-    (postgres.data / "blobs" / "incoming").mkdir()
-    (postgres.data / "blobs" / "incoming" / "tmp1").write_bytes(b"half")
     yield postgres
     postgres.stop()
 

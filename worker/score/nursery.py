@@ -14,7 +14,7 @@ import traceback
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import typer
 
@@ -27,8 +27,7 @@ from worker.score.processes import ScoreRequest, end_with
 class ScoringNursery:
     """What children are forked with: the ground of all who are scored, and the boards whose references are read."""
 
-    def __init__(self, answers: TextIO) -> None:
-        self._answers = answers
+    def __init__(self) -> None:
         self._stamps: Any = None
         self._ground: Ground | None = None
         self._ahead: set[str] = set()
@@ -41,13 +40,11 @@ class ScoringNursery:
             # What is wrong with the dataset each child finds out, and says, for itself.
             with suppress(Exception):
                 self._prepare(request)
-            print(json.dumps({"code": self._born(request)}), file=self._answers, flush=True)
+            os.write(sys.stdout.fileno(), json.dumps({"code": self._born(request)}).encode() + b"\n")
 
     def _speak_into(self, said: str) -> None:
         file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-            os.dup2(file, stream.fileno())
+        os.dup2(file, sys.stderr.fileno())
         os.close(file)
 
     def _prepare(self, request: ScoreRequest) -> None:
@@ -72,7 +69,6 @@ class ScoringNursery:
         child = os.fork()
         if child == 0:
             end_with(own)
-            os.close(self._answers.fileno())
             _live(request, self._ground)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -94,7 +90,8 @@ def _live(request: ScoreRequest, ground: Ground | None) -> None:
     code = 1
     try:
         nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, sys.stdin.fileno())  # what the parent is asked through
+        os.dup2(nothing, sys.stdin.fileno())  # what the parent speaks through
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         folder = Path(request.folder)
         score_on(
             lambda: ground or _ground(request),
@@ -120,10 +117,7 @@ def main() -> None:
     end_with(int(sys.argv[1]))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names are no fault
-    # What a metric that is not built in prints when it is imported is no answer.
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        ScoringNursery(answers).run()
+    ScoringNursery().run()
 
 
 if __name__ == "__main__":
