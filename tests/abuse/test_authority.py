@@ -220,7 +220,7 @@ def _metadata(**values: str) -> str:
 
 def described(http: httpx.Client) -> set[str]:
     """Every operation of the API's description."""
-    paths = http.get(f"{_API}/openapi.json").json()["paths"]
+    paths = http.get(f"{_API}/openapi.json", timeout=60).json()["paths"]
     return {
         f"{method.upper()} {path.removeprefix(_API)}"
         for path, methods in paths.items()

@@ -66,7 +66,7 @@ def test_no_answer_repeats_the_host_that_a_request_names(
     ]  # fmt: skip
     for path in paths:
         for accept in ("text/html", "*/*"):
-            answer = httpx.get(site + path, headers={**EVIL, "Accept": accept})
+            answer = httpx.get(site + path, headers={**EVIL, "Accept": accept}, timeout=60)
             said = f"{path} -> {answer.status_code} {dict(answer.headers)}"
             assert "//evil" not in answer.headers.get("location", ""), said
             assert "://" not in answer.headers.get("location", ""), said
@@ -157,7 +157,7 @@ def test_every_answer_keeps_browsers_from_being_used_against_people(
         "/api/nothing",
     ):
         for accept in ("text/html", "*/*"):
-            headers = httpx.get(site + path, headers={"Accept": accept}).headers
+            headers = httpx.get(site + path, headers={"Accept": accept}, timeout=60).headers
             assert headers["X-Content-Type-Options"] == "nosniff", path
             assert headers["X-Frame-Options"] == "DENY", path
             assert headers["Referrer-Policy"] == "same-origin", path

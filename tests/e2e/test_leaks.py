@@ -112,7 +112,7 @@ def ids(scene: Scene) -> list[dict[str, str]]:
 
 def routes(platform: Installation) -> list[tuple[str, str]]:
     """Method and path of every operation of the API."""
-    paths: dict[str, Any] = httpx.get(f"{platform.url}/api/v1/openapi.json").json()["paths"]
+    paths: dict[str, Any] = httpx.get(f"{platform.url}/api/v1/openapi.json", timeout=60).json()["paths"]
     found = [(method, path) for path, methods in paths.items() for method in methods if method in _METHODS]
     assert len(found) > 40
     return found

@@ -33,7 +33,7 @@ def _all_keys(schema: Any) -> set[str]:
 
 
 def test_the_api_describes_itself_in_a_version_that_the_bundled_page_reads(site: str) -> None:
-    schema = httpx.get(f"{site}/api/v1/openapi.json").json()
+    schema = httpx.get(f"{site}/api/v1/openapi.json", timeout=60).json()
     bundle = (Path(swagger_ui_path) / "swagger-ui-bundle.js").read_text(encoding="utf-8")
     assert schema["openapi"].startswith("3.0.") or "3.1" in Path(swagger_ui_path).name or "OAS31" in bundle
     assert '{"type": "null"}' not in json.dumps(schema)
@@ -128,5 +128,5 @@ def test_a_browser_shows_every_endpoint(site: str, tmp_path: Path) -> None:
     command = [str(CHROMIUM), *options, f"--user-data-dir={tmp_path}", f"{site}/docs"]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     assert "Unable to render" not in shown
-    schema = httpx.get(f"{site}/api/v1/openapi.json").json()
+    schema = httpx.get(f"{site}/api/v1/openapi.json", timeout=60).json()
     assert shown.count('class="opblock opblock-') >= sum(map(len, schema["paths"].values()))
