@@ -409,6 +409,40 @@ def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_comm
     assert command("cancel-reevaluation", id_, "--why", "too late", "--yes").exit_code == 1
 
 
+def test_a_preview_tells_what_its_file_does_beside_boards_and_ends_with_a_merge(
+    lab: Lab,
+    teams: dict[str, Entrant],
+    entrant: Callable[[str], Entrant],
+    organizing: Organizing,
+    fomo26: Challenge,
+    tmp_path: Path,
+) -> None:
+    """A file that opens what is hidden, or knows nothing of an act on dates, is no surprise for who applies it."""
+    spec = written(fomo26, lab, tmp_path / "challenge.json")
+    opened = spec.phases["validation"].model_copy(update={"hidden": False})
+    shown = spec.phases["test"].model_copy(update={"board": "public"})
+    phases = {**spec.phases, "validation": opened, "test": shown}
+    file = json.dumps(spec.model_copy(update={"phases": phases}).model_dump(mode="json"))
+    id_ = organizing.ready(upside_down(teams), file=file)
+    before = organizing.get(id_, "/preview")
+    told = " ".join(before["sentences"])
+    assert "phase validation is hidden; its cases, verdicts and logs would be shown to participants" in told
+    assert "the leaderboard of phase test is sealed; everybody would see it" in told
+    assert "will no longer rank" not in told, "its entries come along"
+    body = {"closes": "2099-01-01T00:00:00Z", "why": "a holiday"}
+    dates = f"/organize/{lab.slug}/phases/validation/dates"
+    assert organizing.http.post(dates, json=body).status_code == 200
+    assert organizing.do(id_, "apply", 409, digest=before["digest"])["code"] == "board_moved"
+    dated = organizing.get(id_, "/preview")
+    assert "has its dates by an act of" in " ".join(dated["sentences"])
+
+    merged = {"why": "the same people", "decision": "merge", "into": entrant("Dan").team}
+    path = f"/organize/{lab.slug}/teams/{teams['Ada'].team}/decisions"
+    assert organizing.http.post(path, json=merged).status_code == 200
+    assert organizing.do(id_, "apply", 409, digest=dated["digest"])["code"] == "board_moved"
+    assert organizing.apply(id_)["changed"] == 3
+
+
 def test_only_who_organizes_the_challenge_has_anything_of_it(
     lab: Lab, teams: dict[str, Entrant], organizing: Organizing, person: Callable[..., Person]
 ) -> None:
