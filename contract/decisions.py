@@ -64,13 +64,17 @@ class ActPlan(Answer):
     shifts: Shifts
 
 
-class GrantIn(ActIn):
+class Grant(ActIn):
     """Attempts more, or with a number below 0 fewer, of a team on one task, track and phase."""
 
     phase: Name
     track: Name
     task: Name
     valid: Annotated[int, Field(strict=True, ge=-1000, le=1000)]
+
+
+class GrantIn(Grant):
+    """A grant as it is sent."""
 
 
 class LedgerEntry(Answer):

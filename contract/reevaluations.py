@@ -64,8 +64,8 @@ class ReevaluationScope(Strict):
     until: AwareMoment | None = None
 
 
-class ReevaluationIn(Strict):
-    """A re-evaluation to be drafted.
+class ReevaluationOrder(Strict):
+    """What a re-evaluation is to be.
 
     datasets: versions of the cases that it scores on and that come into force with it, one of a phase and task at most;
     elsewhere those in force count. file, overlay: a challenge file that it scores under and that becomes the present
@@ -86,6 +86,10 @@ class ReevaluationIn(Strict):
         if self.repetitions > 1 and self.mode is not ReevaluationMode.RERUN:
             raise ValueError("repetitions are of a rerun: what is taken over is the same each time")
         return self
+
+
+class ReevaluationIn(ReevaluationOrder):
+    """A re-evaluation to be drafted, as it is sent."""
 
 
 class WhyIn(Strict):

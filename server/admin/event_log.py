@@ -41,8 +41,6 @@ OF_CHALLENGES = {
     Subject.QUESTION: (Question.id, select(Question.id), Question.challenge_id),
     Subject.SUBMISSION: (Submission.id, select(Submission.id), Submission.challenge_id),
     Subject.REEVALUATION: (Reevaluation.id, select(Reevaluation.id), Reevaluation.challenge_id),
-    Subject.AGREEMENT: (Agreement.id, select(Agreement.id), Agreement.challenge_id),
-    Subject.QUESTION: (Question.id, select(Question.id), Question.challenge_id),
     Subject.TEAM: (Team.id, select(Team.id), _OF_TEAM),
     Subject.IMAGE: (Image.id, select(Image.id).join(Team, Team.id == Image.team_id), _OF_TEAM),
     Subject.UPLOAD: (Upload.id, select(Upload.id).join(Team, Team.id == Upload.team_id), _OF_TEAM),

@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, and_, case, select
 from sqlalchemy.orm import Session
 
-from contract.decisions import GrantIn, GrantRow, Ledger, LedgerEntry
+from contract.decisions import Grant, GrantRow, Ledger, LedgerEntry
 from contract.ids import EvaluationId, TeamId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStanding, EvaluationStatus
@@ -26,9 +26,7 @@ MOST = 500
 """Entries of a ledger that one answer has."""
 
 
-def planned(
-    session: Session, observer: Observer, challenge: Challenge, team_id: TeamId, grant: GrantIn
-) -> Act:
+def planned(session: Session, observer: Observer, challenge: Challenge, team_id: TeamId, grant: Grant) -> Act:
     """What a grant changes; boards stay as they are.
 
     Raises:
@@ -60,7 +58,7 @@ def planned(
 
 
 def grant(
-    session: Session, organizer: Organizer, challenge: Challenge, team_id: TeamId, wanted: GrantIn
+    session: Session, organizer: Organizer, challenge: Challenge, team_id: TeamId, wanted: Grant
 ) -> AttemptGrant:
     """Gives a team attempts, or takes some; what it has used stays used.
 

@@ -227,13 +227,14 @@ def _leaves(evaluation: Scored, phase: str, now: InForce, then: InForce) -> bool
     return not all(stays(board) for board in shown)
 
 
-def stale(session: Session) -> list[Stale]:
-    """Which metrics have other code than what present boards' evaluations were scored with, by challenge.
+def stale(session: Session, only: Challenge | None = None) -> list[Stale]:
+    """Which metrics have other code than what present boards' evaluations were scored with, by challenge or of one.
 
     So it is after an update of the platform or of a package of metrics, until it is taken back.
     """
     found = []
-    for challenge in session.scalars(select(Challenge).order_by(Challenge.slug)):
+    challenges = session.scalars(select(Challenge).order_by(Challenge.slug)) if only is None else [only]
+    for challenge in challenges:
         counts: Counter[str | None] = Counter()
         for phase in challenge.spec.phases:
             now = in_force(session, challenge, phase)

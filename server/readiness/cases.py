@@ -8,7 +8,6 @@ from contract.phases import CheckState
 from contract.readiness import ReadinessCheck
 from evaluator.dataset_check import Finding, Severity, check_dataset, interval_findings
 from evaluator.manifest import Manifest
-from server.datasets.current import in_force
 from server.datasets.findings import Findings
 from server.datasets.fit import fits
 from server.datasets.models import Dataset
@@ -29,7 +28,7 @@ def datasets(world: World) -> Iterator[ReadinessCheck]:
     """Whether every phase has cases of every task that fit the file, and what is to be said of these."""
     for phase in world.phases:
         for task in world.spec.tasks:
-            found = in_force(world.session, world.challenge, phase, task)
+            found = world.cases.get((phase, task))
             if found is None:
                 say = wrong if _is_pressing(world, phase) else doubtful
                 todo = _DO_IMPORT.format(world.challenge.slug, phase, task)
@@ -127,7 +126,7 @@ def tried(world: World) -> Iterator[ReadinessCheck]:
             row = known.get((phase, task))
             place = {"phase": phase, "task": task}
             again = f"proctor-admin try-scoring {world.challenge.slug} --phase {phase} --task {task}"
-            if in_force(world.session, world.challenge, phase, task) is None:
+            if world.cases.get((phase, task)) is None:
                 continue
             if row is None or not is_in_force(world.challenge, row) or row.finished_at is None:
                 yield doubtful("scoring", "not tried on these cases and this file", f"Run {again}.", **place)

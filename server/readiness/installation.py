@@ -9,7 +9,6 @@ from sqlalchemy import exists, func, select
 from contract.readiness import ReadinessCheck
 from evaluator.version import evaluator_version
 from server.accounts.models import Account
-from server.datasets.current import in_force
 from server.disk import Share, gib
 from server.evaluations.models import Evaluation
 from server.evaluations.receipt_keys import is_own_key
@@ -63,7 +62,7 @@ def time(world: World) -> Iterator[ReadinessCheck]:
 
 
 def _seconds(world: World, phase: str, task: str) -> float:
-    dataset = in_force(world.session, world.challenge, phase, task)
+    dataset = world.cases.get((phase, task))
     return len(dataset.cases) * world.spec.limits_of(task).seconds_per_case if dataset else 0.0
 
 

@@ -155,11 +155,7 @@ def metrics(world: World) -> Iterator[ReadinessCheck]:
         todo = "Install the package that has it where the server and the score workers run."
         yield wrong("metrics", f"not installed: {', '.join(lacking)}", todo)
         return
-    changed = [
-        found.metric or "how some were scored"
-        for found in stale(world.session)
-        if found.challenge == world.challenge.slug
-    ]
+    changed = [found.metric or "how some were scored" for found in stale(world.session, only=world.challenge)]
     if changed:
         todo = (
             "What was scored before is listed as scored otherwise; score it again, or take the update back."

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from contract.phases import CheckState
@@ -11,6 +13,7 @@ from contract.readiness import ReadinessCheck
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
 from server.challenges.models import Challenge
+from server.datasets.models import IN_FORCE, Dataset
 from server.settings import Settings
 
 
@@ -39,6 +42,12 @@ class World:
     def ranked(self) -> dict[str, Phase]:
         """The phases of hidden cases that have a board: what they decide, somebody may contest."""
         return {name: phase for name, phase in self.phases.items() if phase.hidden and phase.board != "none"}
+
+    @cached_property
+    def cases(self) -> dict[tuple[str, str], Dataset]:
+        """The versions of the cases that are in force, by phase and task."""
+        query = select(Dataset).where(IN_FORCE, Dataset.challenge_id == self.challenge.id)
+        return {(dataset.phase, dataset.task): dataset for dataset in self.session.scalars(query)}
 
 
 def fine(code: str, found: str, *, phase: str | None = None, task: str | None = None) -> ReadinessCheck:

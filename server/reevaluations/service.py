@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import ReevaluationId
 from contract.problems import ErrorCode
-from contract.reevaluations import ReevaluationIn
+from contract.reevaluations import ReevaluationOrder
 from contract.statuses import ReevaluationState
 from evaluator.spec import Challenge as Spec
 from server import moves
@@ -60,7 +60,7 @@ def draft(
     session: Session,
     organizer: Organizer,
     challenge: Challenge,
-    wanted: ReevaluationIn,
+    wanted: ReevaluationOrder,
     *,
     settings: Settings,
     code: Collection[str] | None,
@@ -128,7 +128,7 @@ def _datasets(
     session: Session,
     challenge: Challenge,
     version: SpecVersion | None,
-    wanted: ReevaluationIn,
+    wanted: ReevaluationOrder,
     settings: Settings,
 ) -> list[UUID]:
     """The versions of the cases that are named and not in force, one of a phase and task at most."""

@@ -119,7 +119,11 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
     assert (receipt["replaces"], receipt["reevaluation"]) == (pair["old"], id_)
     assert organizing.do(id_, "apply", 409, digest=beside["digest"])["code"] == "already_applied"
     assert organizing.do(id_, "revert", why="it was right")["changed"] == 3
-    assert seen(lab, teams, nobody, admin.http) == before
+    after = seen(lab, teams, nobody, admin.http)
+    (page,) = (what for what in before if after[what] != before[what])
+    assert page.endswith(f"/challenges/{lab.slug}"), "the challenge page alone, which tells of both"
+    told = nobody.get(f"/challenges/{lab.slug}/amendments").json()
+    assert [one["why"] for one in told] == ["it was right", None]
     assert organizing.do(id_, "apply", 409, digest=beside["digest"])["code"] == "already_applied"
     assert organizing.do(id_, "revert", 409, why="again")["code"] == "not_applied"
 

@@ -40,7 +40,7 @@ class ScoringNursery:
             # What is wrong with the dataset each child finds out, and says, for itself.
             with suppress(Exception):
                 self._prepare(request)
-            print(json.dumps({"code": self._born(request)}), flush=True)
+            os.write(sys.stdout.fileno(), json.dumps({"code": self._born(request)}).encode() + b"\n")
 
     def _speak_into(self, said: str) -> None:
         file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
