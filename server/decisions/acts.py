@@ -8,25 +8,32 @@ from contract.decisions import ActPlan
 from contract.ids import TeamId
 from contract.problems import ErrorCode
 from server.accounts.principals import Observer
+from server.amendments.service import amend
 from server.challenges.models import Challenge
 from server.errors import Conflict, NotFound
 from server.leaderboard.supposed import AS_IT_IS, Supposed
-from server.leaderboard.whatif import compare
+from server.leaderboard.whatif import changed_in_public, compare
 from server.teams.models import Team
 
 
 @dataclass(frozen=True)
 class Act:
-    """An act before it is done. supposed: what boards have of it; sentences and told as in `ActPlan`."""
+    """An act before it is done. supposed: what boards have of it; sentences and told as in `ActPlan`.
+
+    public: what everybody reads of it where a board that everybody sees changes; no team is named in it, for a name
+    may have to go later, and amendments stay.
+    """
 
     supposed: Supposed = AS_IT_IS
     sentences: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    public: str | None = None
 
     def plan(self, session: Session, challenge: Challenge) -> ActPlan:
         """What it would change."""
         shifts = compare(session, challenge, self.supposed)
-        return ActPlan(sentences=self.sentences, told=self.told, shifts=shifts)
+        read = [f"Everybody reads: {what}." for what in self._amendments(session, challenge).values()]
+        return ActPlan(sentences=[*self.sentences, *read], told=self.told, shifts=shifts)
 
     def require_seen(self, session: Session, challenge: Challenge, seen: str | None) -> None:
         """Refuses where what was `seen` is not what it would change now; without `seen` nothing is compared.
@@ -39,6 +46,18 @@ class Act:
                 ErrorCode.BOARD_MOVED,
                 "The boards have moved since they were shown, and nothing was changed. Look at the plan again.",
             )
+
+    def amend(self, session: Session, challenge: Challenge, *, by: str) -> None:
+        """Tells everybody of it, without the reason; called before anything is changed."""
+        for phase, what in self._amendments(session, challenge).items():
+            amend(session, challenge, what=what, why=None, by=by, phase=phase)
+
+    def _amendments(self, session: Session, challenge: Challenge) -> dict[str, str]:
+        """What everybody reads, by phase."""
+        if self.public is None:
+            return {}
+        phases = changed_in_public(session, challenge, self.supposed)
+        return {phase: f"{challenge.spec.phases[phase].title}: {self.public}" for phase in phases}
 
 
 def team_of_challenge(session: Session, observer: Observer, team_id: TeamId) -> Team:

@@ -72,7 +72,8 @@ def planned(
         )
     gone = frozenset(evaluation.id for evaluation in leaving)
     supposed = Supposed(merged={team.id: into.id}, without=gone)
-    return Act(supposed, said, [f"Your team is {into.name} now; GET …/teams/mine shows who is in it."])
+    told = [f"Your team is {into.name} now; GET …/teams/mine shows who is in it."]
+    return Act(supposed, said, told, "what two teams had is one team's")
 
 
 def merge(
@@ -97,6 +98,7 @@ def merge(
         lock_team(session, locked)
     act = planned(session, organizer, challenge, team_id, into_id, counts=counts)
     act.require_seen(session, challenge, seen)
+    act.amend(session, challenge, by=organizer.actor)
     team, into = _both(session, organizer, team_id, into_id)
     _take_off(session, into, act, why=why, actor=organizer.actor)
     _move_people(session, team, into)

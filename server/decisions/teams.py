@@ -34,6 +34,18 @@ _BOARDS = {
 }
 """What follows for boards and for the team."""
 
+_PUBLIC = {
+    Decision.DISQUALIFY: "a team was disqualified; its values are shown without a place",
+    Decision.REINSTATE: "a team that was disqualified is ranked again",
+    Decision.INELIGIBLE: "a team keeps its place and can win no prize any more",
+    Decision.ELIGIBLE: "a team that could win no prize can win one",
+    Decision.BASELINE: "what a team has is shown as a baseline, without a place",
+    Decision.ENTRANT: "what was shown as a baseline is ranked",
+    Decision.HIDE: "what a team has is not shown any more",
+    Decision.SHOW: "what a team has is shown again",
+}
+"""What everybody reads where boards change by it."""
+
 _EVENTS = {
     Decision.DISQUALIFY: "disqualified",
     Decision.REINSTATE: "reinstated",
@@ -71,7 +83,8 @@ def planned(
     if all(getattr(team, field) == value for field, value in changes.items()):
         raise unchanged(f"{team.name} is {_so(decision)} already.")
     said = _BOARDS[decision].format(team=team.name, name=changes.get("name"))
-    return Act(Supposed(teams={team.id: changes}), [said], _told(team, decision, changes))
+    supposed = Supposed(teams={team.id: changes})
+    return Act(supposed, [said], _told(team, decision, changes), _PUBLIC.get(decision))
 
 
 def decide(
@@ -96,6 +109,7 @@ def decide(
     lock_team(session, team_id)
     act = planned(session, organizer, team_id, decision, why=why, name=name, disclaimer=disclaimer)
     act.require_seen(session, challenge, seen)
+    act.amend(session, challenge, by=organizer.actor)
     team = team_of_challenge(session, organizer, team_id)
     change(session, team, act.supposed.teams[team.id])
     events.record(session, "team", team.id, actor=organizer.actor, what=_EVENTS[decision], why=why)

@@ -43,7 +43,12 @@ def planned(
     attempt = _of_attempt(session, challenge, evaluation, void=void)
     gone = frozenset({evaluation.id})
     supposed = Supposed(without=gone) if void else Supposed(back=gone)
-    return Act(supposed, [said, attempt] if attempt else [said], [VOIDED.format(why=why)] if void else [])
+    return Act(
+        supposed,
+        [said, attempt] if attempt else [said],
+        [VOIDED.format(why=why)] if void else [],
+        f"{evaluation.task}: an evaluation {'was taken off' if void else 'is again on'} the leaderboard",
+    )
 
 
 def set_void(
@@ -64,9 +69,9 @@ def set_void(
     _of_challenge(session, organizer, evaluation_id)
     lock(session, challenge.id)
     evaluation = lock_evaluation(session, evaluation_id)
-    planned(session, organizer, challenge, evaluation_id, void=void, why=why).require_seen(
-        session, challenge, seen
-    )
+    act = planned(session, organizer, challenge, evaluation_id, void=void, why=why)
+    act.require_seen(session, challenge, seen)
+    act.amend(session, challenge, by=organizer.actor)
     evaluation.standing = EvaluationStanding.VOID if void else EvaluationStanding.IN_FORCE
     evaluation.voided = why if void else None
     what = "voided" if void else "in force again"

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -21,6 +22,8 @@ from evaluator.comparison import awarded
 from evaluator.ranking import Standing
 from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge
+from server.challenges.service import frozen_since, is_sealed
+from server.clock import now
 from server.evaluations.result_models import Score
 from server.leaderboard import service
 from server.leaderboard.bases import InForce, case_counts, digests_of, in_force
@@ -90,6 +93,30 @@ def compare(
     )
 
 
+def changed_in_public(session: Session, challenge: Challenge, supposed: Supposed) -> list[str]:
+    """The phases whose board everybody would see otherwise if `supposed` were so.
+
+    None that is sealed is among them, nor one that is frozen where only later results change.
+    """
+    at = now(session)
+    return [
+        name
+        for name, phase in challenge.spec.phases.items()
+        if phase.board != "none"
+        and phase.has_opened(at)
+        and not is_sealed(challenge, name)
+        and _public(session, challenge, name, AS_IT_IS, at) != _public(session, challenge, name, supposed, at)
+    ]
+
+
+def _public(session: Session, challenge: Challenge, phase: str, supposed: Supposed, at: datetime) -> Any:
+    """What the places and values that everybody sees follow from."""
+    until = frozen_since(challenge, phase, at=at)
+    force = in_force(session, challenge, phase, supposed, until=until)
+    counted = service.attempts(session, challenge, phase, force, supposed=supposed).counted
+    return _Boards(force.spec, entries=_entries(counted)).identity()
+
+
 def _digest(compared: Any) -> str:
     canonical = json.dumps(compared, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
@@ -104,10 +131,14 @@ def _boards(session: Session, challenge: Challenge, phase: str, supposed: Suppos
     return _Boards(
         spec,
         {task: str(dataset) for task, dataset in force.datasets.items()},
-        {(attempt.track, attempt.board, str(attempt.team.id)): attempt for attempt in counted},
+        _entries(counted),
         _standings(session, force, counted),
         frozenset(str(key) for key, team in supposed.teams_of(session, challenge).items() if team.hidden),
     )
+
+
+def _entries(counted: Sequence[Attempt]) -> dict[tuple[str, str, str], Attempt]:
+    return {(attempt.track, attempt.board, str(attempt.team.id)): attempt for attempt in counted}
 
 
 def _standings(

@@ -70,6 +70,11 @@ def restarts_postgres(world: World) -> None:
     os.kill(world.running.program("postgres", "-D"), signal.SIGINT)
 
 
+def kills_postgres(world: World) -> None:
+    """It ends at once and writes nothing more, as by a power cut; the supervisor starts it, and it reads its log."""
+    os.kill(world.running.program("postgres", "-D"), signal.SIGQUIT)
+
+
 def kills_the_server(world: World) -> None:
     """SIGKILL to the process that answers everybody."""
     os.kill(world.running.program("-m\0server\0"), signal.SIGKILL)
@@ -103,4 +108,5 @@ ALL: tuple[Disturbance, ...] = (
     stops_the_server,
     fills_a_disk,
     kills_the_score_worker,
+    kills_postgres,
 )

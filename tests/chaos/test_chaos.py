@@ -6,8 +6,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from contract.statuses import CaseStatus
 from demo.images import ensure_base
 from evaluator.spec import Challenge, load_challenge
 from server.evaluations.models import CaseRun
-from tests.chaos.disturbances import ALL, World
+from tests.chaos.disturbances import ALL, World, kills_postgres, kills_the_score_worker
 from tests.chaos.machines import SecondEngine, kept_worker, second_engine, small_disk
 from tests.e2e.datasets import write_task
 from tests.e2e.images import small_image
@@ -75,6 +76,7 @@ def disturbed(place: Path, *, submissions: int, turns: int, seed: int) -> None:
         ended = patient(team, sent, seconds=60 + 40 * submissions)
 
         everything_counts_once(running, team, quiet, ended)
+        reevaluated_in_trouble(world, turns)
         nothing_is_left(running, engine, disk)
 
 
@@ -153,6 +155,61 @@ def everything_counts_once(running: Installation, team: Person, quiet: Json, end
     for task in TASKS:
         quota = team.quota(task, track=TRACK)
         assert (quota["spent"], quota["reserved"]) == (len(ended) + 1, 0)
+
+
+def reevaluated_in_trouble(world: World, turns: int) -> None:
+    """Whatever scores and keeps a re-evaluation dies while it runs: boards are the old ones, and it becomes ready."""
+    somebody = register(world.running.url, "fomo26", None, setup_token=world.running.setup_token)
+    with closing(somebody.http) as admin:
+        before = shown(admin)
+        drafted = tried(admin, "POST", "", json={"mode": "rescore", "why": "A metric was mended."})
+        path = f"/{drafted['id']}"
+        tried(admin, "POST", f"{path}/start")
+        while "scored" not in tried(admin, "GET", path)["statuses"]:
+            time.sleep(0.05)
+        for _ in range(turns):
+            for disturbance in (kills_the_score_worker, kills_postgres):
+                with suppress(LookupError, ProcessLookupError):  # it is down already
+                    disturbance(world)
+                time.sleep(world.chance.uniform(0, 0.5))
+        deadline = time.monotonic() + 120 + 60 * turns
+        while (seen := tried(admin, "GET", path))["state"] != "ready":
+            assert seen["state"] == "running"
+            assert shown(admin) == before
+            assert time.monotonic() < deadline, seen
+            time.sleep(0.2)
+        preview = tried(admin, "GET", f"{path}/preview")
+        made = drafted["plan"]["evaluations"]
+        assert preview["statuses"] == [{"old": "scored", "new": "scored", "count": made}]
+        assert preview["boards"]["sentences"] == [], "what is scored again of the same outputs is the same"
+        assert shown(admin) == before
+        assert tried(admin, "POST", f"{path}/apply", json={"digest": preview["digest"]})["changed"] == made
+        assert shown(admin) == before
+
+
+def tried(admin: httpx.Client, method: str, path: str, **body: Any) -> Json:
+    """The answer about a re-evaluation, once there is one."""
+    deadline = time.monotonic() + 90
+    while True:
+        with suppress(httpx.TransportError):
+            answer = admin.request(method, f"/organize/fomo26/reevaluations{path}", **body)
+            if answer.status_code < 500:
+                assert answer.is_success, answer.text
+                return dict(answer.json())
+        assert time.monotonic() < deadline, f"{method} {path} is not answered"
+        time.sleep(0.2)
+
+
+def shown(http: httpx.Client) -> list[Json]:
+    """The boards as everybody sees them, once they are answered."""
+    deadline = time.monotonic() + 90
+    while True:
+        with suppress(httpx.TransportError):
+            answer = http.get("/challenges/fomo26/leaderboards/validation")
+            if answer.status_code == 200:
+                return list(answer.json()["tracks"])
+        assert time.monotonic() < deadline, "the board is not answered"
+        time.sleep(0.2)
 
 
 def nothing_is_left(running: Installation, engine: SecondEngine, disk: Path) -> None:

@@ -1,6 +1,7 @@
 """An honest program for all six tasks, run inside a container: the tests' data carry their answers in their voxels.
 
-With `ANSWERS=constant` it is the weakest model that is still valid. On a track whose name begins with
+With `ANSWERS=constant` it is the weakest model that is still valid, with `ANSWERS=contrary` it says the opposite of a
+probability. On a track whose name begins with
 "slowly" it takes its time, so that a test can interfere. With `--invoke` it serves several cases; with
 `ANSWERS=drifting` their numbers are then one higher than alone.
 """
@@ -16,6 +17,7 @@ import sys
 import time
 
 CONSTANT = os.environ.get("ANSWERS") == "constant"
+CONTRARY = os.environ.get("ANSWERS") == "contrary"
 DRIFT = 1.0 if os.environ.get("ANSWERS") == "drifting" and sys.argv[1:] == ["--invoke"] else 0.0
 TASK = os.environ["PROCTOR_TASK"]
 FIRST_LABEL = 1000  # a voxel of 1000 + n belongs to label n
@@ -54,7 +56,7 @@ def main(words: list[str]) -> None:
         answer = embedding(voxels[0])
     elif output.endswith(".txt"):
         number = (50.0 if TASK == "task3" else 0.5) if CONSTANT else voxels[0] / 100 + DRIFT
-        answer = f"{number}\n".encode()
+        answer = f"{1 - number if CONTRARY else number}\n".encode()
     else:
         answer = mask(header, voxels)
     with open(output, "wb") as file:

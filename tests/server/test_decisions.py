@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,18 +17,15 @@ from server.challenges.service import get_challenge
 from server.database import unit_of_work
 from server.evaluations.service import lock_evaluation
 from server.events import Event
-from server.leaderboard.supposed import AS_IT_IS
-from server.leaderboard.whatif import compare
 from server.organizers.models import ChallengeRole
 from tests.server.conftest import Person
-from tests.server.lab import Entrant, Json, Lab
+from tests.server.deciding import WHY, Desk, amended, kept, page_of, places, refused
+from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin, words
 from tests.server.test_leaderboard import board, change, entries, scored
-from tests.server.test_shifts import of_teams
 from tests.server.test_standing import by_team
 
 MakeEntrant = Callable[[str], Entrant]
-WHY = "The labels of last year."
 
 
 @pytest.fixture
@@ -43,52 +41,9 @@ def organizer(lab: Lab, person: Callable[..., Person]) -> Person:
     return somebody
 
 
-class Desk:
-    """Plans and acts of an organizer."""
-
-    def __init__(self, http: httpx.Client, slug: str) -> None:
-        self.http, self.slug = http, slug
-
-    def post(self, path: str, **body: Any) -> httpx.Response:
-        return self.http.post(f"/organize/{self.slug}/{path}", json={"why": WHY, **body})
-
-    def plan(self, path: str, **body: Any) -> Json:
-        answer = self.post(f"{path}/plan", **body)
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-    def decide(self, team: Entrant, decision: str, **more: Any) -> httpx.Response:
-        return self.post(f"teams/{team.team}/decisions", decision=decision, **more)
-
-    def attempts(self, team: Entrant) -> Json:
-        answer = self.http.get(f"/organize/{self.slug}/teams/{team.team}/attempts")
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-
 @pytest.fixture
 def desk(organizer: Person, lab: Lab) -> Desk:
     return Desk(organizer.http, lab.slug)
-
-
-def places(http: httpx.Client, lab: Lab) -> dict[str, int | None]:
-    return {name: one["placement"] for name, one in by_team(board(http, lab)).items()}
-
-
-def kept(lab: Lab) -> dict[str, int | None]:
-    """Places as the database has them: another process's server hears of a command's commit a moment later."""
-    with unit_of_work(lab.sessions) as session:
-        shifts = compare(session, get_challenge(session, lab.slug), AS_IT_IS)
-    return {name: team.place_after for name, team in of_teams(shifts).items()}
-
-
-def page_of(http: httpx.Client, lab: Lab) -> str:
-    """The challenge's page."""
-    return http.get(f"http://{http.base_url.netloc.decode()}/challenges/{lab.slug}").text
-
-
-def refused(answer: httpx.Response, code: str) -> None:
-    assert (answer.is_error, answer.json()["code"]) == (True, code), answer.text
 
 
 def test_every_decision_is_shown_first_and_moves_boards_as_it_was_shown(
@@ -108,7 +63,8 @@ def test_every_decision_is_shown_first_and_moves_boards_as_it_was_shown(
     scored(lab, teams["Cyd"], 0.85)
     refused(desk.decide(ada, "disqualify", seen=plan["shifts"]["digest"]), "board_moved")
     assert places(nobody, lab)["Ada"] == 1, "nothing was changed"
-    seen = desk.plan(path, decision="disqualify")["shifts"]["digest"]
+    seen_plan = desk.plan(path, decision="disqualify")
+    seen = seen_plan["shifts"]["digest"]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: desk.decide(ada, "disqualify", seen=seen).status_code, range(8)))
     assert sorted(answers) == [200, *[409] * 7], "once"
@@ -134,6 +90,12 @@ def test_every_decision_is_shown_first_and_moves_boards_as_it_was_shown(
     refused(desk.decide(ada, "rename", name="bob"), "team_name_taken")
     assert desk.decide(ada, "rename", name="Ada Lovelace").json()["name"] == "Ada Lovelace"
     assert places(nobody, lab) == {"Ada Lovelace": 1, "Cyd": 2, "Bob": 3}
+
+    told = amended(nobody, lab)
+    assert len(told) == 8, "each that moved a board, and no renaming"
+    assert told[-1] == "Validation: a team was disqualified; its values are shown without a place"
+    assert f"Everybody reads: {told[-1]}." in seen_plan["sentences"]
+    assert "Ada" not in " ".join(told)
 
     with unit_of_work(lab.sessions) as session:
         rows = session.query(Event).filter_by(subject_id=UUID(ada.team), actor=f"user:{organizer.id}").all()
@@ -186,6 +148,7 @@ def test_two_teams_become_one_and_win_no_attempt_by_it(
     assert (row["valid"], row["spent"], row["left"]) == (1, 1, 0), (
         "three entries of the two have spent 3 of 3"
     )
+    assert amended(nobody, lab)[0] == "Validation: what two teams had is one team's"
     assert len(small.http.get(f"/challenges/{lab.slug}/submissions").json()) == 6
     assert small.http.get(f"/teams/{large.team}/images").json()[0]["digest"] in (small.image, large.image)
     refused(desk.decide(small, "hide"), "team_merged")
@@ -215,6 +178,7 @@ def test_an_entry_is_taken_off_and_an_attempt_granted_with_the_reason_for_its_te
     assert (told["voided"], told["status"], WHY in told["note"]) == (WHY, "scored", True)
     assert (team.quota()["spent"], team.quota()["left"]) == (1, 2)
     refused(desk.post(path), "unchanged")
+    assert amended(nobody, lab) == ["Validation: task5: an evaluation was taken off the leaderboard"]
     refused(desk.post(f"evaluations/{first}/unvoid"), "unchanged")
     refused(desk.post(f"evaluations/{uuid4()}/void"), "unknown_evaluation")
 
@@ -240,7 +204,30 @@ def test_an_entry_is_taken_off_and_an_attempt_granted_with_the_reason_for_its_te
     assert ledger["grants"][0]["valid"] == 2
     assert desk.post(f"evaluations/{last}/unvoid").json()["voided"] is None
     assert places(nobody, lab)["The Team"] == 1
+    assert amended(nobody, lab)[0] == "Validation: task5: an evaluation is again on the leaderboard"
     refused(desk.post(f"evaluations/{going}/void"), "not_scored")
+    assert desk.post(f"evaluations/{first}/void").status_code == 200
+    assert len(amended(nobody, lab)) == 2, "a later one counts, and nobody saw this one any more"
+
+
+def test_of_what_is_sealed_or_came_after_a_freeze_everybody_reads_nothing(
+    lab: Lab, entrant: MakeEntrant, desk: Desk, nobody: httpx.Client, fomo26: Challenge
+) -> None:
+    ada, bob = entrant("Ada"), entrant("Bob")
+    scored(lab, ada, 0.9)
+    phase = fomo26.phases["validation"]
+    frozen = datetime.now(UTC)
+    change(lab, fomo26, phases=fomo26.phases | {"validation": phase.model_copy(update={"freezes": frozen})})
+    late = scored(lab, bob, 0.8)
+    assert desk.post(f"evaluations/{late}/void").status_code == 200
+    assert desk.decide(bob, "disqualify").status_code == 200
+    assert amended(nobody, lab) == []
+    assert desk.decide(ada, "ineligible").status_code == 200
+    assert amended(nobody, lab) == ["Validation: a team keeps its place and can win no prize any more"]
+    sealed = phase.model_copy(update={"board": "sealed"})
+    change(lab, fomo26, phases=fomo26.phases | {"validation": sealed})
+    assert desk.decide(ada, "disqualify").status_code == 200
+    assert len(amended(nobody, lab)) == 1
 
 
 def test_registration_and_the_size_of_teams_are_the_challenge_files(
