@@ -108,7 +108,7 @@ def _season(sessions: SessionFactory, settings: Settings, seconds: dict[str, lis
         for statement in _SCORED.strip().removesuffix(";").split(";\n"):
             session.execute(text(statement))
     with unit_of_work(sessions) as session:
-        service.advance(session, settings=settings)
+        service.advance(session, found[0], settings=settings)
     seen = timed(
         "preview",
         lambda session, _: (

@@ -23,6 +23,7 @@ from evaluator.spec._kinds import (
 from evaluator.spec._load import load_challenge, merge, parse_challenge, read_challenge
 from evaluator.spec._source import SpecError, SpecProblem
 from evaluator.spec._tasks import MOST_AT_ONCE, Gpu, Input, Limits, OneOf, Task
+from evaluator.spec._texts import wrong_year
 from evaluator.spec._words import guess
 
 __all__ = [
@@ -65,4 +66,5 @@ __all__ = [
     "parse_challenge",
     "read_challenge",
     "rows",
+    "wrong_year",
 ]

@@ -103,6 +103,11 @@ def _wrong_time(value: object) -> str | None:
     if isinstance(value, str) and not re.match(r"\s*\d{4}-\d\d-\d\d", value):
         return of_time(value)
     year = int(str(value).strip()[:4]) if isinstance(value, str | date) else _EARLIEST
+    return wrong_year(year)
+
+
+def wrong_year(year: int) -> str | None:
+    """What is said of a year of another age."""
     return None if _EARLIEST <= year <= _LATEST else f"the year {year} is not one that a challenge has"
 
 

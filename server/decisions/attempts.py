@@ -14,13 +14,13 @@ from server.challenges.service import get_phase, require_task, require_track
 from server.datasets.current import lock
 from server.datasets.models import Dataset, DatasetState
 from server.decisions.acts import Act, team_of_challenge, unchanged
-from server.decisions.teams import require_own
 from server.errors import NotFound
 from server.evaluations.models import Evaluation
 from server.submissions.models import AttemptGrant
 from server.submissions.quota import HELD, SPENT, grants_of, quota_of, quotas
 from server.submissions.views import quota_out
 from server.teams.membership import lock_team
+from server.teams.service import require_own
 
 MOST = 500
 """Entries of a ledger that one answer has."""

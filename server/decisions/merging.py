@@ -16,7 +16,6 @@ from server.challenges.models import Challenge
 from server.datasets.current import lock
 from server.datasets.models import Dataset
 from server.decisions.acts import Act, team_of_challenge
-from server.decisions.teams import require_own
 from server.errors import Conflict, Unprocessable
 from server.evaluations.models import Evaluation
 from server.evaluations.status import ACTIVE
@@ -27,6 +26,7 @@ from server.submissions.models import AttemptGrant, Submission
 from server.submissions.quota import SPENT
 from server.teams.membership import lock_team, members, most_members
 from server.teams.models import Invitation, Membership, Team
+from server.teams.service import require_own
 from server.uploads.models import Upload
 
 Counts = Literal["this", "into"]

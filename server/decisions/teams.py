@@ -13,11 +13,11 @@ from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
 from server.datasets.current import lock
 from server.decisions.acts import Act, team_of_challenge, unchanged
-from server.errors import Conflict, Unprocessable
+from server.errors import Unprocessable
 from server.leaderboard.supposed import Supposed
 from server.teams.membership import lock_team
 from server.teams.models import Team
-from server.teams.service import change, disqualification, team_name
+from server.teams.service import change, disqualification, require_own, team_name
 
 _BOARDS = {
     Decision.DISQUALIFY: "{team} leaves the ranking: its values are shown without a place and marked as disqualified, "
@@ -114,14 +114,6 @@ def decide(
     change(session, team, act.supposed.teams[team.id])
     events.record(session, "team", team.id, actor=organizer.actor, what=_EVENTS[decision], why=why)
     return team
-
-
-def require_own(team: Team) -> None:
-    """Raises Conflict where all that the team had is another's."""
-    if team.merged_into is not None:
-        raise Conflict(
-            ErrorCode.TEAM_MERGED, f"{team.name} was merged into another team, which has all of it since."
-        )
 
 
 def _changes(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from contract.problems import ErrorCode
 from contract.statuses import UploadStatus
 from evaluator.spec import Challenge as Spec
-from evaluator.spec import Phase
+from evaluator.spec import Phase, wrong_year
 from server.accounts.principals import Organizer
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase
@@ -124,6 +124,8 @@ def _to_come(field: str, date: datetime, at: datetime) -> datetime:
     if date <= at:
         message = f"{field} would be {date.isoformat()}, which is over. Give a time to come, or now."
         raise Conflict(ErrorCode.PHASE_DATES, message)
+    if (wrong := wrong_year(date.year)) is not None:
+        raise Conflict(ErrorCode.PHASE_DATES, f"{field} would be {date.isoformat()}, and {wrong}.")
     return date
 
 

@@ -48,8 +48,8 @@ def plan(
 ) -> Planned:
     """What `apply` would change. References of cases are looked at where `settings` says and they can be read.
 
-    boards: whether places and prizes are compared, too. act_on: the phase whose dates somebody is setting by an act,
-    and so means to.
+    boards: whether what becomes of places, prizes and evaluations that count is told, too. act_on: the phase whose
+    dates somebody is setting by an act, and so means to.
     """
     at = now(session)
     challenge = challenges.find_challenge(session, spec.challenge)
@@ -78,7 +78,7 @@ def plan(
             *_of_phases(session, challenge, spec, at, act_on),
             *newly_public(session, challenge, spec),
             *(fit.misfit for fit in looked_at if fit.misfit is not None),
-            *_hidden(session, challenge, spec),
+            *(_hidden(session, challenge, spec) if boards else ()),
             *_of_places(shifts),
         ],
         shifts=shifts,

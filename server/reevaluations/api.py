@@ -132,11 +132,12 @@ def apply_reevaluation(
     organizer = organizer_of(session, user, challenge)
     reevaluation = service.find(session, organizer, reevaluation_id)
     found = pairs(session, reevaluation)
+    planned = preview.file_plan(session, reevaluation, settings)
     ledger = preview.attempts(session, challenge, reevaluation, found)
     applied = swap.apply(
         session, organizer, reevaluation, seen=wanted.digest, why=wanted.why, settings=settings
     )
-    return AppliedOut(changed=len(applied), sentences=preview.sentences(reevaluation, found, ledger))
+    return AppliedOut(changed=len(applied), sentences=preview.sentences(reevaluation, found, ledger, planned))
 
 
 @router.post(_ONE + "/revert")

@@ -14,6 +14,7 @@ from contract.statuses import EvaluationStanding, EvaluationStatus
 from server.challenges.models import Challenge
 from server.datasets.models import IN_FORCE, Dataset
 from server.evaluations.models import COUNTS, Evaluation
+from server.plans.service import Planned
 from server.reevaluations.models import Reevaluation
 from server.teams.models import Team
 
@@ -79,14 +80,14 @@ def pairs(session: Session, reevaluation: Reevaluation, *, hold: bool = False) -
     return [Pair(*row) for row in session.execute(query.with_for_update(key_share=True) if hold else query)]
 
 
-def digest(session: Session, reevaluation: Reevaluation) -> str:
+def digest(session: Session, reevaluation: Reevaluation, planned: Planned | None) -> str:
     """Of everything that decides on what boards of its challenge show, and on what applying it would make of them.
 
-    That is what counts and was decided, the teams' standing, the cases and the file in force, and its own evaluations.
-    What is under way counts once it has ended.
+    That is what counts, was decided and whose it is, the teams' standing, the cases and the file in force, its own
+    evaluations, and what of its file (`planned`) has to be meant. What is under way counts once it has ended.
     """
     challenge = reevaluation.challenge_id
-    counting = select(Evaluation.id, Evaluation.status).where(
+    counting = select(Evaluation.id, Evaluation.status, Evaluation.team_id).where(
         COUNTS, Evaluation.challenge_id == challenge, Evaluation.status.in_(DECIDED)
     )
     standing = Team.eligible, Team.is_baseline, Team.disqualified.is_not(None), Team.hidden
@@ -105,6 +106,7 @@ def digest(session: Session, reevaluation: Reevaluation) -> str:
         "version": str(session.scalar(select(Challenge.current_version_id).where(Challenge.id == challenge))),
         "made": [[str(pair.new), pair.new_status, pair.comes] for pair in pairs(session, reevaluation)],
         "target": [str(reevaluation.target_version_id), *reevaluation.target_datasets],
+        "asked": [] if planned is None else planned.questions,
     }
     return "sha256:" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

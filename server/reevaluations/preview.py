@@ -14,6 +14,7 @@ from server.challenges.models import Challenge
 from server.datasets.models import IN_FORCE, Case, Dataset
 from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.result_models import Score
+from server.plans.service import Planned, plan
 from server.reevaluations.coverage import cover
 from server.reevaluations.models import UNDER_WAY, Reevaluation
 from server.reevaluations.pairs import Pair
@@ -178,10 +179,20 @@ def _values(
     return found
 
 
+def file_plan(session: Session, reevaluation: Reevaluation, settings: Settings) -> Planned | None:
+    """What the challenge file that comes with it would change beside boards; None where none comes any more."""
+    if reevaluation.target_version is None or reevaluation.state in OVER:
+        return None
+    return plan(session, reevaluation.target_version.spec, settings=settings, boards=False)
+
+
 def sentences(
-    reevaluation: Reevaluation, found: Sequence[Pair], ledger: Mapping[Group, tuple[int, int]]
+    reevaluation: Reevaluation,
+    found: Sequence[Pair],
+    ledger: Mapping[Group, tuple[int, int]],
+    planned: Planned | None,
 ) -> list[str]:
-    """What there is to tell: how many change places, and what that means for attempts."""
+    """What there is to tell: how many change places, what that means for attempts, and what of the file is asked."""
     coming = [pair for pair in found if pair.comes]
     teams = _counted(len({pair.team_id for pair in coming}), "team")
     given = sum(max(0, spent - would) for spent, would in ledger.values())
@@ -192,6 +203,7 @@ def sentences(
         *_if(stay, "Evaluations that stay, for what was made beside them did not end well"),
         *_if(len(reevaluation.target_datasets), "Versions of the cases that come into force"),
         *(["Its challenge file becomes the present version."] if reevaluation.target_version_id else []),
+        *(f"By its challenge file {question}" for question in (planned.questions if planned else ())),
         *_if(given, "Attempts that are given back"),
         *_if(taken, "Attempts that are spent and were not"),
     ]

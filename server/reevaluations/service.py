@@ -199,21 +199,25 @@ def start(session: Session, organizer: Organizer, reevaluation: Reevaluation, *,
     reevaluation.move_to(session, _S.RUNNING, actor=organizer.actor)
 
 
-def advance(session: Session, *, settings: Settings) -> None:
-    """Brings in what came late to re-evaluations whose evaluations have all ended; where nothing did, it is READY."""
+def ended(session: Session) -> Sequence[ReevaluationId]:
+    """Those that run and whose evaluations have all ended, the oldest first."""
     running = select(Reevaluation.id).where(Reevaluation.state == _S.RUNNING, ~_active())
-    for reevaluation_id in session.scalars(running.order_by(Reevaluation.id)).all():
-        reevaluation = session.get_one(Reevaluation, reevaluation_id)
-        challenge = locked(session, reevaluation)
-        if reevaluation.state is not _S.RUNNING:
-            continue
-        naming(session)
-        late = cover(session, challenge, reevaluation, settings)
-        if not make(session, reevaluation, late, actor=PLATFORM, settings=settings) and not is_active(
-            session, reevaluation.id
-        ):
-            reevaluation.move_to(session, _S.READY, actor=PLATFORM)
-        session.flush()
+    return session.scalars(running.order_by(Reevaluation.id)).all()
+
+
+def advance(session: Session, reevaluation_id: ReevaluationId, *, settings: Settings) -> None:
+    """Brings in what came late to one whose evaluations have all ended; where nothing did, it is READY."""
+    reevaluation = session.get_one(Reevaluation, reevaluation_id)
+    challenge = locked(session, reevaluation)
+    if reevaluation.state is not _S.RUNNING:
+        return
+    naming(session)
+    late = cover(session, challenge, reevaluation, settings)
+    if not make(session, reevaluation, late, actor=PLATFORM, settings=settings) and not is_active(
+        session, reevaluation.id
+    ):
+        reevaluation.move_to(session, _S.READY, actor=PLATFORM)
+    session.flush()
 
 
 def catch_up(

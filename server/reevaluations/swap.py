@@ -20,9 +20,10 @@ from server.datasets.models import IN_FORCE, Dataset, DatasetState
 from server.errors import Conflict
 from server.evaluations.models import Evaluation
 from server.events import Event
-from server.plans.service import apply_planned, plan
+from server.plans.service import Planned, apply_planned, plan
 from server.reevaluations.models import Reevaluation, Swapped
 from server.reevaluations.pairs import Pair, digest, pairs
+from server.reevaluations.preview import file_plan
 from server.reevaluations.service import locked, require_ready
 from server.settings import Settings
 from server.versions import service as versions
@@ -49,7 +50,8 @@ def apply(
     challenge = locked(session, reevaluation)
     require_ready(session, reevaluation)
     found = pairs(session, reevaluation, hold=True)
-    before = digest(session, reevaluation)
+    planned = file_plan(session, reevaluation, settings)
+    before = digest(session, reevaluation, planned)
     if before != seen:
         raise Conflict(
             ErrorCode.BOARD_MOVED,
@@ -57,9 +59,9 @@ def apply(
             "Nothing was changed: look at the preview again, and apply it with the digest that it has now.",
         )
     swapped = Swapped()
-    if reevaluation.target_version is not None:
+    if reevaluation.target_version is not None and planned is not None:
         swapped.version = _change_file(
-            session, challenge, reevaluation.target_version, organizer, settings, why
+            session, challenge, reevaluation.target_version, planned, organizer, why
         )
     for dataset_id in reevaluation.datasets:
         dataset = session.get_one(Dataset, dataset_id)
@@ -104,7 +106,8 @@ def revert(
     _stand(session, [pair.old for pair in came], EvaluationStanding.IN_FORCE)
     if reevaluation.swapped.version is not None:
         old_version = session.get_one(SpecVersion, reevaluation.swapped.version[0])
-        _change_file(session, challenge, old_version, organizer, settings, why)
+        planned = plan(session, old_version.spec, settings=settings, boards=False)
+        _change_file(session, challenge, old_version, planned, organizer, why)
     for old, new in reevaluation.swapped.datasets:
         if old is not None:
             dataset = session.get_one(Dataset, old)
@@ -122,12 +125,11 @@ def _change_file(
     session: Session,
     challenge: Challenge,
     version: SpecVersion,
+    planned: Planned,
     organizer: Organizer,
-    settings: Settings,
     why: str | None,
 ) -> tuple[SpecVersionId, SpecVersionId] | None:
     before = challenge.current_version_id
-    planned = plan(session, version.spec, settings=settings, boards=False)
     apply_planned(session, version.spec, planned, actor=organizer.actor, confirmed=True, why=why)
     return None if before is None or before == version.id else (before, version.id)
 

@@ -128,6 +128,7 @@ def preview_out(
 ) -> ReevaluationPreview:
     """What applying it would do."""
     found = pairs(session, reevaluation)
+    planned = preview.file_plan(session, reevaluation, settings)
     ledger = preview.attempts(session, challenge, reevaluation, found)
     query = select(Team.id, Team.name).where(Team.challenge_id == challenge.id)
     teams: dict[TeamId, str] = {row.id: row.name for row in session.execute(query)}
@@ -138,7 +139,7 @@ def preview_out(
             key = pair.old_status.value, pair.new_status.value
             first[key] = first.get(key, 0) + 1
     return ReevaluationPreview(
-        digest=digest(session, reevaluation),
+        digest=digest(session, reevaluation, planned),
         pairs=[PairOut.of(pair, team=teams[pair.team_id]) for pair in found],
         statuses=[CountOut(old=old, new=new, count=count) for (old, new), count in sorted(first.items())],
         verdicts=[CountOut(old=old, new=new, count=count) for (old, new), count in cases.most_common()],
@@ -153,7 +154,7 @@ def preview_out(
             for team, sentences in telling.told(reevaluation, found).items()
         ],
         late=[str(evaluation) for evaluation in preview.late(session, challenge, reevaluation, settings)],
-        sentences=preview.sentences(reevaluation, found, ledger),
+        sentences=preview.sentences(reevaluation, found, ledger, planned),
     )
 
 

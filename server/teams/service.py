@@ -143,13 +143,22 @@ def choose_team(session: Session, user: User, challenge_id: ChallengeId, *, name
     return require_member(session, user, team.id)
 
 
+def require_own(team: Team) -> None:
+    """Raises Conflict where all that the team had is another's."""
+    if team.merged_into is not None:
+        raise Conflict(
+            ErrorCode.TEAM_MERGED, f"{team.name} was merged into another team, which has all of it since."
+        )
+
+
 def set_standing(session: Session, organizer: Organizer, team: Team, *, changes: Mapping[str, Any]) -> Team:
     """Changes what an organizer decides: `name`, `eligible`, `disclaimer`, `is_baseline`, `disqualified`.
 
     Raises:
         Unprocessable: the name breaks the rules.
-        Conflict: the name is taken or looks like another one.
+        Conflict: the name is taken or looks like another one, or the team was merged into another.
     """
+    require_own(team)
     changes = dict(changes)
     if "name" in changes:
         changes["name"] = team_name(changes["name"], by_organizer=True)

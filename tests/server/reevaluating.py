@@ -12,9 +12,9 @@ from evaluator.scoring import MetricReport
 from server.database import unit_of_work
 from server.evaluations import scoring
 from server.evaluations.models import Evaluation
-from server.reevaluations.service import advance
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.seeded import report
+from worker.score.reevaluations import advance_ended
 
 Value = Callable[[Evaluation], float]
 
@@ -42,8 +42,7 @@ def score_all(lab: Lab, value: Value) -> int:
 
 def tick(lab: Lab) -> None:
     """What the score workers' clock does for re-evaluations."""
-    with unit_of_work(lab.sessions) as session:
-        advance(session, settings=lab.settings)
+    advance_ended(lab.sessions, lab.settings)
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,7 @@ def test_two_teams_become_one_and_win_no_attempt_by_it(
     assert len(small.http.get(f"/challenges/{lab.slug}/submissions").json()) == 6
     assert small.http.get(f"/teams/{large.team}/images").json()[0]["digest"] in (small.image, large.image)
     refused(desk.decide(small, "hide"), "team_merged")
+    refused(admin.http.patch(f"/admin/teams/{small.team}", json={"name": "Free again"}), "team_merged")
     (left,) = (
         team
         for team in admin.http.get("/admin/teams", params={"challenge": lab.slug}).json()["items"]

@@ -83,6 +83,10 @@ def test_a_phase_is_closed_extended_opened_and_postponed_with_reasons_that_every
     assert "later than opens" in refused(
         http.post(f"{path}/plan", json={"opens": soon(days=3), "closes": soon(days=2)}), 409, "phase_dates"
     )
+    for never in ("9999-12-31T23:00:00-14:00", "9999-12-31T23:59:59Z"):
+        assert "the year 9999" in refused(
+            http.post(f"{path}/plan", json={"closes": never}), 409, "phase_dates"
+        )
     assert http.post(path, json={"closes": "now"}).json()["code"] == "invalid_request", "a reason is needed"
     planned = http.post(f"{path}/plan", json={"closes": soon(days=2)}).json()
     assert planned["sentences"][0].startswith("Phase validation closes 20")

@@ -262,6 +262,12 @@ def started_twice(teams: dict[str, Entrant], organizing: Organizing) -> str:
     return id_
 
 
+def usage_of(lab: Lab, team: Entrant) -> float:
+    """Slot seconds as they were when they last grew."""
+    with unit_of_work(lab.sessions) as session:
+        return session.get_one(TeamUsage, UUID(team.team)).seconds
+
+
 def test_what_comes_late_is_brought_in_and_repetitions_tell_who_is_not_deterministic(
     lab: Lab, teams: dict[str, Entrant], organizing: Organizing, nobody: httpx.Client
 ) -> None:
@@ -270,10 +276,9 @@ def test_what_comes_late_is_brought_in_and_repetitions_tell_who_is_not_determini
     lease = worker.take()
     assert lease["evaluation"] == late, "what participants wait for goes first"
     assert worker.finish(lease).status_code == 204
+    used = usage_of(lab, teams["Ada"])
     run_repetitions(lab, worker)
-    with unit_of_work(lab.sessions) as session:
-        usage = dict(session.execute(select(TeamUsage.team_id, TeamUsage.seconds)).all())
-    assert usage[UUID(teams["Bob"].team)] > usage[UUID(teams["Ada"].team)], "nobody is charged for it"
+    assert usage_of(lab, teams["Ada"]) == used > 0, "nobody is charged for it"
     order: list[str] = []
 
     def value(evaluation: Evaluation) -> float:
@@ -411,6 +416,61 @@ def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_comm
     listed = words(command("reevaluations", lab.slug))
     assert "reverted" in listed
     assert command("cancel-reevaluation", id_, "--why", "too late", "--yes").exit_code == 1
+
+
+def test_a_preview_tells_what_its_file_does_beside_boards_and_ends_with_a_merge(
+    lab: Lab,
+    teams: dict[str, Entrant],
+    entrant: Callable[[str], Entrant],
+    organizing: Organizing,
+    fomo26: Challenge,
+    tmp_path: Path,
+) -> None:
+    """A file that opens what is hidden, or knows nothing of an act on dates, is no surprise for who applies it."""
+    spec = written(fomo26, lab, tmp_path / "challenge.json")
+    opened = spec.phases["validation"].model_copy(update={"hidden": False})
+    shown = spec.phases["test"].model_copy(update={"board": "public"})
+    phases = {**spec.phases, "validation": opened, "test": shown}
+    file = json.dumps(spec.model_copy(update={"phases": phases}).model_dump(mode="json"))
+    id_ = organizing.ready(upside_down(teams), file=file)
+    before = organizing.get(id_, "/preview")
+    told = " ".join(before["sentences"])
+    assert "phase validation is hidden; its cases, verdicts and logs would be shown to participants" in told
+    assert "the leaderboard of phase test is sealed; everybody would see it" in told
+    assert "will no longer rank" not in told, "its entries come along"
+    body = {"closes": "2099-01-01T00:00:00Z", "why": "a holiday"}
+    dates = f"/organize/{lab.slug}/phases/validation/dates"
+    assert organizing.http.post(dates, json=body).status_code == 200
+    assert organizing.do(id_, "apply", 409, digest=before["digest"])["code"] == "board_moved"
+    dated = organizing.get(id_, "/preview")
+    assert "has its dates by an act of" in " ".join(dated["sentences"])
+
+    merged = {"why": "the same people", "decision": "merge", "into": entrant("Dan").team}
+    path = f"/organize/{lab.slug}/teams/{teams['Ada'].team}/decisions"
+    assert organizing.http.post(path, json=merged).status_code == 200
+    assert organizing.do(id_, "apply", 409, digest=dated["digest"])["code"] == "board_moved"
+    assert organizing.apply(id_)["changed"] == 3
+
+
+def test_one_that_cannot_go_on_holds_up_no_other(
+    lab: Lab, teams: dict[str, Entrant], organizing: Organizing
+) -> None:
+    """Whoever brings theirs into such a state shall not stop those of every other challenge."""
+    stuck, sound = (
+        str(organizing.draft(scope={"teams": [name], "statuses": ["scored"]})["id"])
+        for name in ("Ada", "Bob")
+    )
+    for id_ in (stuck, sound):
+        organizing.do(id_, "start")
+    score_all(lab, upside_down(teams))
+    with unit_of_work(lab.sessions) as session:
+        session.get_one(Reevaluation, UUID(stuck)).target_datasets = [str(uuid4())]
+    tick(lab)
+    assert organizing.get(sound)["state"] == "ready"
+    with unit_of_work(lab.sessions) as session:
+        session.get_one(Reevaluation, UUID(stuck)).target_datasets = []
+    tick(lab)
+    assert organizing.get(stuck)["state"] == "ready"
 
 
 def test_only_who_organizes_the_challenge_has_anything_of_it(

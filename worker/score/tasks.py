@@ -17,7 +17,6 @@ from server.database import SessionFactory, unit_of_work
 from server.evaluations import faults
 from server.evaluations.receipt_keys import require_own_key
 from server.queue.admission import forget_old_slots
-from server.reevaluations.service import advance as advance_reevaluations
 from server.settings import Settings
 from server.storage.sweep import sweep as sweep_all
 from server.tables import open_database
@@ -26,6 +25,7 @@ from worker.app import make_app
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 from worker.score.lanes import WorkLane
+from worker.score.reevaluations import advance_ended
 from worker.score.reference_submissions import try_waiting
 
 _SPARE_THREADS = 2
@@ -103,8 +103,7 @@ def tick() -> None:
         faults.revive_parked(session, settings=settings())
         forget_old_slots(session)
         expire_uploads(session, uploads=settings().uploads)
-    with unit_of_work(sessions()) as session:
-        advance_reevaluations(session, settings=settings())
+    advance_ended(sessions(), settings())
     if expired:
         _log.warning("leases_expired", count=expired)
 
