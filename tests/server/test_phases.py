@@ -173,7 +173,8 @@ def test_files_and_cases_that_touch_what_has_opened_are_amendments_with_both_dig
     assert "phases.validation.attempts.valid 3 → 5" in validation["what"]
     assert sanity["phase"] == "sanity"
     assert "attempts" not in sanity["what"]
-    assert ", amended" in home(nobody, lab.slug)
+    shown = home(nobody, lab.slug).split('id="amendments"')[1]
+    assert (", amended" in home(nobody, lab.slug), f"{then['digest'][:19]}…" in shown) == (True, True)
 
     with unit_of_work(lab.sessions) as session:
         other = session.scalars(select(Dataset.id).where(Dataset.folder.startswith(f"{lab.slug}/"))).one()
