@@ -1,5 +1,6 @@
 """How a page is made: templates, and the headers that let it load nothing from elsewhere and run no script."""
 
+import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -24,6 +25,11 @@ def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def short_digests(text: str) -> str:
+    """A sentence with the beginnings of its digests, which are wider than a telephone."""
+    return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1…", text)
+
+
 def footnotes(board: BoardOut) -> list[str]:
     """What is said of a board's values, each once, in the order in which it is met."""
     listed: list[Valued] = [*board.entries, *board.otherwise]
@@ -32,7 +38,7 @@ def footnotes(board: BoardOut) -> list[str]:
     return list(dict.fromkeys(note for note in said if note))
 
 
-_templates.env.filters |= {"moment": moment, "footnotes": footnotes}
+_templates.env.filters |= {"moment": moment, "footnotes": footnotes, "short_digests": short_digests}
 
 
 def page(

@@ -115,7 +115,9 @@ def _wanted(
             found[field] = at.replace(microsecond=0) if date == "now" else _to_come(field, date, at)
     if extend is not None:
         if old.closes is None:
-            raise Conflict(ErrorCode.PHASE_DATES, f"Phase {name!r} has no end that could be later.")
+            raise Conflict(
+                ErrorCode.PHASE_DATES, f"Phase {name!r} has no end that could be later: give closes."
+            )
         found["closes"] = _to_come("closes", old.closes + timedelta(seconds=extend), at)
     return found
 

@@ -123,10 +123,10 @@ def secrets(world: World) -> Iterator[ReadinessCheck]:
     if world.session.scalar(select(admins)):
         yield fine("setup_token", "used up: there is an admin")
     elif _has_setup_token(world):
-        todo = "Register with the setup token yourself, before anybody else does."
+        todo = "Make an admin before anybody else does: proctor-admin create-admin MAIL."
         yield wrong("setup_token", "there is no admin yet, so whoever knows the token becomes one", todo)
     else:
-        todo = "Make one: proctor-admin create-admin, or PROCTOR_SETUP_TOKEN and a registration with it."
+        todo = "Make one: proctor-admin create-admin MAIL, or PROCTOR_SETUP_TOKEN and a registration with it."
         yield doubtful("setup_token", "there is no admin's account, and no token that makes one", todo)
 
 
@@ -204,5 +204,9 @@ def baseline(world: World) -> Iterator[ReadinessCheck]:
     if teams:
         yield fine("baseline", f"{', '.join(teams)} has an image")
     else:
-        todo = "Submit an image of yours as a team that is marked is_baseline: it shows participants what to beat."
+        slug = world.challenge.slug
+        todo = (
+            "Submit an image of yours as a team and mark it, so that participants see what to beat: "
+            f"proctor-admin decide {slug} TEAM baseline --why REASON."
+        )
         yield doubtful("baseline", "no baseline has an image", todo)

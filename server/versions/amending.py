@@ -18,10 +18,10 @@ def amend_cases(
     if phase is None or not phase.has_opened(now(session)) or dataset.phase not in plans:
         return
     before, after = plans[dataset.phase]
-    then = "none" if old is None else f"those that were ({_cases(session, old)})"
+    then = "none" if old is None else f"the one before ({_cases(session, old)})"
     what = (
-        f"{phase.title}, {dataset.task}: another version of the cases counts ({_cases(session, dataset)}) instead of "
-        f"{then}; {frozen.words(before, after)}"
+        f"{phase.title}, {dataset.task}: another version of the cases counts ({_cases(session, dataset)} cases) "
+        f"instead of {then}; {frozen.words(before, after)}"
     )
     amend(session, challenge, what=what, why=why, by=by, phase=dataset.phase, task=dataset.task)
 

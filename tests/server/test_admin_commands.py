@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,7 +142,13 @@ def test_only_a_sealed_board_is_released_and_only_with_yes(
     assert again.exit_code == 1
     assert "already" in again.output
     assert admin("unrelease", lab.slug, "test", "--yes").exit_code == 0
-    assert nobody.get(board).status_code == 403
+    until = time.monotonic() + 10  # the server hears of a command's commit moments later
+    while nobody.get(board).status_code != 403:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    asked = admin("unrelease", lab.slug, "test")
+    assert (asked.exit_code, "Give --yes" in asked.output) == (1, False), "there is nothing to ask"
+    assert "is not released" in " ".join(asked.output.split())
 
 
 def test_a_board_that_is_not_final_is_released_with_force_and_a_reason_only(

@@ -177,7 +177,8 @@ def test_files_and_cases_that_touch_what_has_opened_are_amendments_with_both_dig
     assert "phases.validation.attempts.valid 3 → 5" in validation["what"]
     assert sanity["phase"] == "sanity"
     assert "attempts" not in sanity["what"]
-    assert ", amended" in home(nobody, lab.slug)
+    shown = home(nobody, lab.slug).split('id="amendments"')[1]
+    assert (", amended" in home(nobody, lab.slug), f"{then['digest'][:19]}…" in shown) == (True, True)
 
     with unit_of_work(lab.sessions) as session:
         other = session.scalars(select(Dataset.id).where(Dataset.folder.startswith(f"{lab.slug}/"))).one()
@@ -186,7 +187,7 @@ def test_files_and_cases_that_touch_what_has_opened_are_amendments_with_both_dig
     assert admin.http.post(f"/admin/datasets/{other}/activate", json=body).status_code == 204
     latest = amended(nobody, lab.slug)[0]
     assert (latest["task"], latest["why"]) == ("task5", "Two labels were wrong.")
-    assert "another version of the cases counts (5) instead of those that were (3)" in latest["what"]
+    assert "another version of the cases counts (5 cases) instead of the one before (3)" in latest["what"]
     with unit_of_work(lab.sessions) as session:
         digest = session.get_one(Dataset, other).digest
         rows = session.scalars(select(PhasePlan).where(PhasePlan.phase == "validation")).all()

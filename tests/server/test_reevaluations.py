@@ -371,23 +371,17 @@ def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_comm
     file = tmp_path / "challenge.json"
     spec = written(fomo26, lab, file)
     before = ranks(organizing.http, lab)
-    made = command(
-        *(
-            "reevaluate",
-            lab.slug,
-            "--mode",
-            "rescore",
-            "--why",
-            "more resamples",
-            "--file",
-            file,
-            "--json",
-            "--yes",
-        ),
+    drafted = command(
+        *("reevaluate", lab.slug, "--mode", "rescore", "--why", "more resamples", "--file", file),
         *("--where", "statuses=scored"),
     )
-    assert made.exit_code == 0, made.output
-    id_ = json.loads(made.stdout)["id"]
+    id_ = words(drafted).split("start-reevaluation ")[1].split("'")[0]
+    assert drafted.exit_code == 1, "nobody said yes"
+    assert f"To start it: proctor-admin start-reevaluation {id_}" in words(command("reevaluation", id_))
+    early = command("apply-reevaluation", id_, "--yes")
+    assert (early.exit_code, early.stdout) == (1, ""), "there is nothing to preview"
+    assert "No re-evaluation has an id" in words(command("start-reevaluation", "fomo26", "--yes"))
+    assert command("start-reevaluation", id_[-12:], "--yes").exit_code == 0, "by how it ends"
     assert command("apply-reevaluation", id_[:20], "--yes").exit_code == 1, "it is not ready"
     score_all(lab, upside_down(teams))
     tick(lab)
@@ -402,6 +396,8 @@ def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_comm
     asked = command("apply-reevaluation", id_)
     assert (asked.exit_code, "Give --yes" in asked.output) == (1, True)
     assert command("apply-reevaluation", id_, "--yes").exit_code == 0
+    applied = words(command("reevaluation", id_))
+    assert ("To take it back" in applied, "did not end well" in applied) == (True, False)
     assert ranks(organizing.http, lab) == {"Cyd": 1, "Bob": 2, "Ada": 3}
     version = nobody.get(f"/challenges/{lab.slug}").json()["version"]
     assert version == spec.digest

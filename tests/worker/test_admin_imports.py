@@ -57,7 +57,7 @@ def test_the_list_of_commands_imports_nothing_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["slots"], ["slots", "--json"], ["queue"], ["forecast"], ["worker-token", "imports-1"]]
+    "words", [["slots"], ["slots", "--json"], ["forecast"], ["worker-token", "imports-1"]]
 )
 def test_what_only_asks_the_database_imports_nothing_large(words: list[str], fresh_postgres_url: str) -> None:
     found = loaded(*words, url=fresh_postgres_url)

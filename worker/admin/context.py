@@ -35,6 +35,11 @@ def settings_of(data: Path | None) -> Settings:
         return Settings()  # type: ignore[call-arg]  # fields are filled from the environment
     directory = data.absolute() if data else data_directory()
     if not (directory / "postgres").is_dir():
+        if "PROCTOR_SERVER" in os.environ:
+            fail(
+                "This command does not ask PROCTOR_SERVER: it works where the installation's data is, and there is "
+                f"none in {directory}. Have an admin run it there."
+            )
         fail(
             f"There is no installation in {directory}. Start one with 'proctor-admin up', name another directory with "
             "--data or PROCTOR_DATA (a demo's ends in -demo), or set DATABASE_URL."

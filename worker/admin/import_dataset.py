@@ -137,7 +137,9 @@ def run(
             short = dataset.digest[7:19]
             make_sure(
                 f"{what}: {short} {is_what}, {count} cases. If it comes into force: {effect.sentence()}. Without a yes "
-                f"it stays as it is; 'proctor-admin activate-dataset {short}' brings it into force later.",
+                f"it stays as it is; 'proctor-admin activate-dataset {short}' brings it into force later, and "
+                f"'proctor-admin reevaluate {challenge} --phase {phase} --task {task} --mode complete --on {short} "
+                "--why REASON' together with new scores of what was submitted.",
                 yes=yes,
             )
         activate(session, dataset, settings=settings, actor=ACTOR, why=why)

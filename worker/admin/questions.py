@@ -74,7 +74,7 @@ def _table(rows: list[QuestionRow]) -> Listing:
 @app.command("answer")
 def answer_question(
     challenge: Challenge,
-    question: Annotated[str, typer.Argument(help="Its id, or how that ends.")],
+    question: Annotated[str, typer.Argument(help="Its id, or how it begins or ends.")],
     text: Annotated[
         str, typer.Argument(help="The answer, or with --close the reason; - reads standard input.")
     ],
@@ -97,12 +97,7 @@ def answer_question(
         fail("Say either --close or --to-all.")
     said = _said(text)
     with api(server=server, data=data) as here:
-        found = [row for row in _every(here, challenge, False) if row["id"].endswith(question)]
-        if len(found) != 1:
-            fail(
-                f"{len(found)} questions have an id that ends so. 'proctor-admin questions CHALLENGE' lists them."
-            )
-        asked = QuestionRow.model_validate(found[0])
+        asked = QuestionRow.model_validate(_named(_every(here, challenge, False), challenge, question))
         where = f"/organize/{challenge}/questions/{asked.id}"
         make_sure(_consequence(asked, said, to_all, close), yes=yes)
         if close:
@@ -111,6 +106,18 @@ def answer_question(
             body = {"answer": said, "everybody": to_all is not None, "question": to_all, "instead": instead}
             here.post(f"{where}/answer", body)
     say("Done.")
+
+
+def _named(rows: list[dict[str, Any]], challenge: str, question: str) -> dict[str, Any]:
+    """The one whose id begins or ends so; ids of one minute begin alike."""
+    given = question.strip().lower()
+    found = [row for row in rows if given and (row["id"].startswith(given) or row["id"].endswith(given))]
+    if len(found) != 1:
+        several = "Several questions have" if found else "No question has"
+        fail(
+            f"{several} an id that begins or ends with {question!r}; 'proctor-admin questions {challenge}' lists them."
+        )
+    return found[0]
 
 
 def _consequence(asked: QuestionRow, said: str, to_all: str | None, close: bool) -> str:

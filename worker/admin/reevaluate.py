@@ -52,7 +52,9 @@ def reevaluate(
     until: Annotated[str | None, typer.Option(help="Only submitted before.")] = None,
     on: Annotated[
         list[str] | None,
-        typer.Option(help="Score on these cases (digest or id), which come into force with it."),
+        typer.Option(
+            help="Score on these cases (id, or how a digest begins), which come into force with it."
+        ),
     ] = None,
     file: Annotated[
         Path | None, typer.Option(help="Score under this file, which is applied with it.")
@@ -118,8 +120,10 @@ def _dataset(here: Api, challenge: str, given: str) -> str:
         if digits and row["digest"].startswith(f"sha256:{digits}")
     ]
     if len(found) != 1:
+        several = "Several versions" if found else "No version"
         fail(
-            f"{len(found)} versions of cases of {challenge} have a digest that begins with {given!r}; give one."
+            f"{several} of {challenge}'s cases: --on {given!r} is to be the beginning of one digest; "
+            f"'proctor-admin datasets {challenge}' lists them."
         )
     return str(found[0]["id"])
 
@@ -131,7 +135,8 @@ def _make(here: Api, path: str, wanted: dict[str, Any], *, wait: bool, yes: bool
     if not as_json:
         said = [plan["sentence"], *(left_out["sentence"] for left_out in plan["excluded"])]
         say(*said, "Nothing that participants see changes before it is applied.")
-    make_sure(f"Start re-evaluation {drafted['id']}? Its draft stays in any case.", yes=yes)
+    later = f"Its draft stays; 'proctor-admin start-reevaluation {drafted['id']}' starts it later."
+    make_sure(f"Start re-evaluation {drafted['id']}? {later}", yes=yes)
     row = here.post(f"{own}/start")
     if wait:
         row = _waited(here, own)

@@ -1,4 +1,4 @@
-"""`proctor-admin reevaluations` and what is done with one: look at it, apply it, revert it, cancel it."""
+"""`proctor-admin reevaluations` and what is done with one: start it, look at it, apply it, revert it, cancel it."""
 
 from typing import Annotated, Any
 
@@ -14,11 +14,18 @@ from worker.admin.shifts import show_shifts
 from worker.admin.tables import Listing, show, show_json
 
 app = typer.Typer()
-One = Annotated[str, typer.Argument(metavar="ID", help="The beginning of a re-evaluation's id.")]
+One = Annotated[str, typer.Argument(metavar="ID", help="A re-evaluation's id, or how it begins or ends.")]
 Why = Annotated[str, typer.Option(help="Why; it is kept.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As the API answers.")]
 _MOST = 100
+_COMPARED = ReevaluationState.RUNNING, ReevaluationState.READY
+"""What was exchanged shows no difference any more: then and now are the other way round."""
+_NEXT = {
+    ReevaluationState.DRAFT: "To start it: proctor-admin start-reevaluation {id}",
+    ReevaluationState.READY: "To apply it: proctor-admin apply-reevaluation {id}",
+    ReevaluationState.APPLIED: "To take it back: proctor-admin revert-reevaluation {id} --why REASON",
+}
 
 
 @app.command("reevaluations")
@@ -67,15 +74,19 @@ def _counts(row: dict[str, Any]) -> str:
 
 
 def _path(here: Api, prefix: str) -> str:
-    """The address of the one whose id begins so."""
+    """The address of the one whose id begins or ends so; ids of one minute begin alike."""
+    given = prefix.strip().lower()
     found = [
         f"/organize/{challenge}/reevaluations/{row['id']}"
         for challenge in _challenges(here)
         for row in _mine(here, challenge)
-        if row["id"].startswith(prefix.strip().lower())
+        if given and (row["id"].startswith(given) or row["id"].endswith(given))
     ]
-    if len(found) != 1 or not prefix.strip():
-        fail(f"{len(found)} re-evaluations begin with {prefix!r}; 'proctor-admin reevaluations' lists them.")
+    if len(found) != 1:
+        several = "Several re-evaluations have" if found else "No re-evaluation has"
+        fail(
+            f"{several} an id that begins or ends with {prefix!r}; 'proctor-admin reevaluations' lists them."
+        )
     return found[0]
 
 
@@ -88,26 +99,35 @@ def show_reevaluation(one: One, as_json: AsJson = False, server: Server = None, 
     if as_json:
         show_json({**row, "preview": preview})
         return
-    say(f"{row['id']} · {row['challenge']} · {row['mode']} · {row['state']}", row["why"], _counts(row))
+    say(f"{row['id']} · {row['challenge']} · {row['mode']} · {row['state']}", row["why"])
+    if row["statuses"]:
+        say(_counts(row))
     if row["plan"] is not None:
-        say(row["plan"]["sentence"], *(left_out["sentence"] for left_out in row["plan"]["excluded"]))
-    if preview["pairs"]:
+        made = (row["plan"]["sentence"],) if row["state"] == ReevaluationState.DRAFT else ()
+        say(*made, *(left_out["sentence"] for left_out in row["plan"]["excluded"]))
+    if preview["pairs"] and row["state"] in _COMPARED:
         _show_preview(preview)
-    if row["state"] == ReevaluationState.READY:
-        say(f"To apply it: proctor-admin apply-reevaluation {row['id']}")
+    if (next_step := _NEXT.get(row["state"])) is not None:
+        say(next_step.format(id=row["id"]))
 
 
 def _show_preview(preview: dict[str, Any]) -> None:
     say(*preview["sentences"])
-    for table in (_matrix(preview["statuses"]), _matrix(preview["verdicts"]), _unstable(preview["spreads"])):
-        show(table)
+    tables = (
+        _matrix("evaluations", preview["statuses"]),
+        _matrix("cases", preview["verdicts"]),
+        _unstable(preview["spreads"]),
+    )
+    for table in tables:
+        if table.rows:
+            show(table)
     show_shifts(Shifts.model_validate(preview["boards"]))
     for told in preview["told"]:
         say(f"{told['team']} will be told:", *told["sentences"])
 
 
-def _matrix(counts: list[dict[str, Any]]) -> Listing:
-    table = Listing(("then", "now", "count"), numbers=frozenset({"count"}))
+def _matrix(of: str, counts: list[dict[str, Any]]) -> Listing:
+    table = Listing(("then", "now", of), numbers=frozenset({of}))
     for count in counts:
         table.add(count["old"] or "none", count["new"] or "none", f"{count['count']:,}")
     return table
@@ -120,9 +140,19 @@ def _unstable(spreads: list[dict[str, Any]]) -> Listing:
         if not spread["deterministic"]:
             cells = spread["evaluation"], spread["team"], f"{spread['phase']} {spread['task']}"
             table.add(*cells, str(spread["cases"]), str(len(spread["differing"])))
-    if not table.rows:
-        table.title = ""
     return table
+
+
+@app.command("start-reevaluation")
+def start_reevaluation(one: One, yes: Yes = False, server: Server = None, data: Data = None) -> None:
+    """Start a re-evaluation that is a draft; it says what it would make and asks first."""
+    with api(server=server, data=data) as here:
+        path = _path(here, one)
+        row = here.get(path)
+        if row["state"] == ReevaluationState.DRAFT and row["plan"] is not None:
+            make_sure(row["plan"]["sentence"], yes=yes)
+        row = here.post(f"{path}/start")
+    say(f"{row['id']}: {row['state']}; 'proctor-admin reevaluation {row['id']}' shows what it came to.")
 
 
 @app.command("apply-reevaluation")
@@ -136,10 +166,11 @@ def apply_reevaluation(
     """Bring what a re-evaluation found into force, all at once; it says what changes and asks first."""
     with api(server=server, data=data) as here:
         path = _path(here, one)
-        preview = here.get(f"{path}/preview")
-        _show_preview(preview)
-        late = f" Evaluations that came late and would be missing: {len(preview['late'])}."
-        make_sure(f"All of this comes into force at once.{late if preview['late'] else ''}", yes=yes)
+        state, preview = here.get(path)["state"], here.get(f"{path}/preview")
+        if state == ReevaluationState.READY:  # what else is not applied, and the server says why
+            _show_preview(preview)
+            late = f" Evaluations that came late and would be missing: {len(preview['late'])}."
+            make_sure(f"All of this comes into force at once.{late if preview['late'] else ''}", yes=yes)
         applied = here.post(f"{path}/apply", {"digest": preview["digest"], "why": why})
     say(f"Applied: {applied['changed']} evaluations changed places.")
 

@@ -66,10 +66,12 @@ def take_back(
     data: Data = None,
 ) -> None:
     """Shut a released leaderboard again: for some minutes as it is, later with a reason that everybody reads."""
-    make_sure(
-        f"{challenge} {phase}: nobody but organizers will see this leaderboard; some have seen it.", yes=yes
-    )
     with api(server=server, data=data) as here:
+        if not here.get(f"/organize/{challenge}/phases/{phase}/release")["hidden"]:
+            make_sure(
+                f"{challenge} {phase}: nobody but organizers will see this leaderboard; some have seen it.",
+                yes=yes,
+            )
         found = here.post(
             f"/organize/{challenge}/phases/{phase}/unrelease", {"why": (why or "").strip() or None}
         )

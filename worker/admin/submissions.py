@@ -21,6 +21,7 @@ from worker.admin.options import Data, Server
 from worker.admin.tables import Listing, console, moment, show, show_json
 
 app = typer.Typer()
+_HEXADECIMAL = re.compile(r"[\s0-9a-fA-F-]*")
 _SPAN = re.compile(r"(\d+)([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _One = TypeVar("_One")
@@ -50,6 +51,8 @@ def list_submissions(
     data: Data = None,
 ) -> None:
     """What was submitted, a row per task, newest first."""
+    if id_ is not None and challenge is None and not _HEXADECIMAL.fullmatch(id_):
+        fail(f"{id_!r} is no id. All of a challenge: 'proctor-admin submissions --challenge {id_}'.")
     which = {"challenge": challenge, "phase": phase, "track": track, "task": task, "team": team}
     wanted = which | {"status": status, "since": since_given(since), "id": id_, "standing": standing}
     with api(server=server, data=data) as here:

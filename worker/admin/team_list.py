@@ -27,7 +27,14 @@ def list_teams(
     if as_json:
         show_json([team.model_dump(mode="json") for team in rows])
     else:
-        show(teams_table(rows), otherwise="There is no such team." if find else "There is no team yet.")
+        show(teams_table(rows), otherwise=_none(find, challenge))
+
+
+def _none(find: str | None, challenge: str | None) -> str:
+    if find is None:
+        return "There is no team yet."
+    all_of_it = "" if challenge else f" All of a challenge: 'proctor-admin teams --challenge {find}'."
+    return f"No team has {find!r} in its name.{all_of_it}"
 
 
 def teams_table(rows: Sequence[TeamRow]) -> Listing:

@@ -1,7 +1,6 @@
 """`proctor-admin try-scoring`: what scoring makes of outputs of which that is known beforehand."""
 
 import time
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -46,9 +45,12 @@ def try_scoring(
     if as_json:
         show_json(answer)
     else:
-        show(_table(found), otherwise=f"{challenge}: nothing was tried yet.")
         for row in found:
+            if row.judgements:
+                show(_table(row))
             say(_sentence(row))
+        if not found:
+            say(f"{challenge}: nothing was tried yet.")
     if not all(row.as_expected for row in found):
         raise typer.Exit(1)
 
@@ -70,13 +72,12 @@ def _waited(here: Api, path: str, which: dict[str, Any], seconds: float) -> list
         time.sleep(_LOOK_EVERY)
 
 
-def _table(found: Sequence[ReferenceSubmissionOut]) -> Listing:
-    heads = ("task", "outputs", "what", "expected", "found", "")
-    table = Listing(heads, prose=frozenset(("found",)))
-    for row in found:
-        for judgement in row.judgements:
-            if judgement.board or not judgement.as_expected or judgement.expected == _REFUSED:
-                table.add(f"{row.phase} {row.task}", *_cells(judgement))
+def _table(row: ReferenceSubmissionOut) -> Listing:
+    heads = ("outputs", "what", "expected", "found", "")
+    table = Listing(heads, prose=frozenset(("found",)), title=f"{row.phase} {row.task}")
+    for judgement in row.judgements:
+        if judgement.board or not judgement.as_expected or judgement.expected == _REFUSED:
+            table.add(*_cells(judgement))
     return table
 
 
