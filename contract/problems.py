@@ -140,6 +140,7 @@ class ErrorCode(StrEnum):
     BOARD_PUBLIC = "board_public", "the leaderboard was never sealed"
     BOARD_RELEASED = "board_released", "the leaderboard has been released already"
     BOARD_SEALED = "board_sealed", "the leaderboard is sealed until the organizers release it"
+    CASES_ARCHIVE = "cases_archive", "an archive of cases is none that is unpacked"
     CASES_ODD = "cases_odd", "the cases have warnings, which have to be accepted"
     CASES_REFUSED = "cases_refused", "the cases cannot be brought in as they are"
     CASES_UNFIT = "cases_unfit", "the cases do not fit the challenge file as it is now"

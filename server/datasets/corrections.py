@@ -1,5 +1,6 @@
 """A version of the cases that is another one with corrections: cases withdrawn, other labels, other groups."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +90,18 @@ def _require_files(dataset: Dataset, settings: Settings) -> None:
         detail = f"The files of {dataset.digest} were dropped; import its folder again to bring it back."
         raise Conflict(ErrorCode.DATASET_DROPPED, detail)
     require_references(dataset, settings)
+    require_trees(settings)
+
+
+def require_trees(settings: Settings) -> None:
+    """Raises Conflict where this process may not write both trees: labels must not end where nobody looks for them."""
+    there = [root for root in (settings.inputs, settings.references) if root.is_dir()]
+    if len(there) == 1 or not all(os.access(root, os.W_OK) for root in there):
+        raise Conflict(
+            ErrorCode.FILES_ELSEWHERE,
+            "This server cannot write the cases and their labels; use 'proctor-admin' where they lie, or let the "
+            "server reach DATA/inputs and DATA/references.",
+        )
 
 
 def require_references(dataset: Dataset, settings: Settings) -> None:

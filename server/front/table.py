@@ -26,7 +26,7 @@ LANES = (
 )
 """Every lane. Another one is another line; a route comes into it by a row of `_SPECIAL`."""
 
-IN_THREADS = frozenset(lane.name for lane in LANES) - {"uploads", "outputs"}
+IN_THREADS = frozenset(lane.name for lane in LANES) - {"uploads", "outputs", "imports"}
 """Lanes whose permits stand for a thread and a connection each; streams have `STREAM_THREADS` instead."""
 
 
@@ -83,6 +83,7 @@ _SPECIAL = {
     ("POST", "/api/v1/organize/{slug}/agreements"): _LONG_TEXT,
     ("POST", "/api/v1/organize/{slug}/agreements/plan"): _LONG_TEXT,
     ("POST", f"{_CASES}/{{dataset_id}}/corrections"): Rule("admins", most=_MIB),
+    ("POST", _CASES): Rule("imports", most=None, to_the_end=True),
     ("PUT", f"{_CASES}/{{dataset_id}}/labels/{{case}}"): Rule("imports", most=None, to_the_end=True),
     # A log of a million characters, each escaped, has to fit.
     ("POST", f"{_LEASES}/{{case_run}}/finish"): Rule("workers", most=8 * _MIB),

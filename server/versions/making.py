@@ -16,10 +16,11 @@ from server.datasets.current import in_force
 from server.datasets.difference import Difference, difference
 from server.datasets.findings import LayoutError, some
 from server.datasets.models import Dataset, DatasetState
-from server.datasets.service import Accept, Staged
+from server.datasets.service import Accept, Staged, stage
 from server.errors import Conflict, NotFound, Unprocessable
 from server.settings import Settings
 from server.versions.effects import Effect, effect_of
+from server.versions.incoming import Incoming
 
 
 def version_of(session: Session, challenge: Challenge, dataset_id: DatasetId) -> Dataset:
@@ -60,6 +61,38 @@ def correct(
             accept=accepted(accept),
         )
     return staged_out(session, challenge, staged, _difference(dataset, staged.dataset, settings))
+
+
+def import_incoming(
+    session: Session,
+    organizer: Organizer,
+    challenge: Challenge,
+    phase: str,
+    task: str,
+    incoming: Incoming,
+    *,
+    accept: bool,
+    settings: Settings,
+) -> StagedOut:
+    """Stages the cases of an archive; the answer says what they change against those in force.
+
+    Raises:
+        Conflict, Unprocessable, TooLarge, StorageFull: see `Incoming.unpack` and `problems_told`.
+    """
+    root = incoming.unpack()
+    with problems_told(lambda text: text.replace(f"{root}/", "").replace(str(root), "the archive")):
+        staged = stage(
+            session,
+            challenge,
+            phase=phase,
+            task=task,
+            source=root,
+            settings=settings,
+            actor=organizer.actor,
+            accept=accepted(accept),
+            progress=lambda done, of: incoming.touch(),
+        )
+    return staged_out(session, challenge, staged, staged.difference)
 
 
 def wanted_of(wanted: CorrectionIn) -> Correction:

@@ -182,6 +182,7 @@ OPERATIONS: dict[str, Told] = {
     "POST /admin/datasets/{dataset_id}/activate": ORGANIZER,
     "DELETE /admin/datasets/{dataset_id}": ORGANIZER,
     "GET /organize/{slug}/datasets/{dataset_id}/difference": OBSERVER,
+    "POST /organize/{slug}/datasets": ORGANIZER,
     "POST /organize/{slug}/datasets/{dataset_id}/corrections": ORGANIZER,
     "PUT /organize/{slug}/datasets/{dataset_id}/labels/{case}": ORGANIZER,
     "GET /admin/evaluations": SOME_OBSERVER,
@@ -319,6 +320,10 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /organize/{slug}/phases/{phase}/unrelease": {"json": {}},
     "POST /admin/datasets/{dataset_id}/activate": {"json": {"yes": False}},
     "POST /organize/{slug}/datasets/{dataset_id}/corrections": {"json": {"why": "matrix"}},
+    "POST /organize/{slug}/datasets": {
+        "params": {"phase": "validation", "task": "task5"},
+        "content": b"0",
+    },
     "PUT /organize/{slug}/datasets/{dataset_id}/labels/{case}": {
         "params": {"why": "matrix"},
         "content": b"0",

@@ -42,6 +42,7 @@ def test_bodies_are_bounded_everywhere_but_in_streams_that_their_endpoints_bound
     assert unbounded == {
         ("PATCH", "/api/v1/uploads/{upload_id}"),
         ("PUT", "/api/v1/worker/leases/{case_run}/output"),
+        ("POST", "/api/v1/organize/{slug}/datasets"),
         ("PUT", "/api/v1/organize/{slug}/datasets/{dataset_id}/labels/{case}"),
     }
     organizers = tuple(f"/api/v1/organize/{{slug}}/{what}" for what in ("agreements", "datasets"))

@@ -64,9 +64,9 @@ class Api:
         """PUT of JSON."""
         return self._asked("PUT", path, query, body)
 
-    def put_bytes(self, path: str, content: bytes | Iterable[bytes], **query: Any) -> Any:
-        """PUT of bytes; those that come one after the other can only be sent to another server."""
-        response = self._sent("PUT", path, query, None, content)
+    def send(self, method: str, path: str, content: bytes | Iterable[bytes], **query: Any) -> Any:
+        """PUT or POST of bytes; those that come one after the other can only be sent to another server."""
+        response = self._sent(method, path, query, None, content)
         return response.json() if response.content else None
 
     def patch(self, path: str, body: Any = None, **query: Any) -> Any:

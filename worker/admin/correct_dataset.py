@@ -9,14 +9,14 @@ import typer
 
 from contract.datasets import DifferenceOut, StagedOut
 from evaluator.terminal import agreed, say
-from worker.admin.api import Api, Refused, api
+from worker.admin.api import Api, api
 from worker.admin.context import fail
 from worker.admin.datasets import WantedVersion, say_changes
+from worker.admin.making import made_of
 from worker.admin.options import AsJson, Data, Server
 from worker.admin.tables import counted, show_json
 
 app = typer.Typer()
-_SHOWN = 20
 _GROUPS = ("sex", "age", "site", "scanner", "cohort")
 Step = Callable[[str, bool], Any]
 """Makes a version from the one with this id, with its warnings accepted or not; the answer's JSON."""
@@ -109,7 +109,7 @@ def _by_form(here: Api, own: str, body: dict[str, Any]) -> Step:
 
 
 def _by_file(here: Api, own: str, case: str, content: bytes, why: str) -> Step:
-    return lambda id_, accept: here.put_bytes(f"{own}/{id_}/labels/{case}", content, why=why, accept=accept)
+    return lambda id_, accept: here.send("PUT", f"{own}/{id_}/labels/{case}", content, why=why, accept=accept)
 
 
 def _all(here: Api, id_: str, steps: Sequence[Step], *, accept: bool) -> StagedOut:
@@ -128,14 +128,4 @@ def _all(here: Api, id_: str, steps: Sequence[Step], *, accept: bool) -> StagedO
 
 
 def _one(step: Step, id_: str, *, accept: bool) -> StagedOut:
-    try:
-        return StagedOut.model_validate(step(id_, accept))
-    except Refused as refused:
-        if refused.code == "cases_refused":
-            fail("Nothing was made:\n" + "\n".join(refused.told["errors"][:_SHOWN]))
-        if refused.code != "cases_odd":
-            raise
-        say(*(f"warning: {line}" for line in refused.told["warnings"][:_SHOWN]), err=True)
-        if not (sys.stdin.isatty() and agreed("Make it all the same?")):
-            fail("Nothing was made: mend what the warnings say, or give --accept if it is meant so.")
-        return StagedOut.model_validate(step(id_, True))
+    return made_of(lambda accepted: step(id_, accepted), accept=accept, nothing="Nothing was made")
