@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
-from contract.datasets import MOST_WARNINGS, CorrectionIn, DifferenceOut, EffectOut, StagedOut
+from contract.datasets import MOST_WARNINGS, DifferenceOut, EffectOut, StagedOut
 from contract.ids import DatasetId
 from contract.problems import ErrorCode
 from server.accounts.principals import Organizer
@@ -93,20 +93,6 @@ def import_incoming(
             progress=lambda done, of: incoming.touch(),
         )
     return staged_out(session, challenge, staged, staged.difference)
-
-
-def wanted_of(wanted: CorrectionIn) -> Correction:
-    """What was sent, with labels as their files would hold them."""
-    return Correction(
-        wanted.why,
-        frozenset(wanted.withdraw),
-        {
-            corrected.case: str(corrected.label).encode()
-            for corrected in wanted.cases
-            if corrected.label is not None
-        },
-        {corrected.case: corrected.groups() for corrected in wanted.cases},
-    )
 
 
 def accepted(yes: bool) -> Accept:

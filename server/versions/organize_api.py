@@ -64,9 +64,23 @@ def correct_dataset(
     challenge = get_challenge(session, slug)
     organizer = organizer_of(session, user, challenge)
     dataset = making.version_of(session, challenge, dataset_id)
-    correction = making.wanted_of(wanted)
+    correction = _wanted_of(wanted)
     return making.correct(
         session, organizer, challenge, dataset, correction, accept=wanted.accept, settings=settings
+    )
+
+
+def _wanted_of(wanted: CorrectionIn) -> Correction:
+    """What was sent, with labels as their files would hold them."""
+    return Correction(
+        wanted.why,
+        frozenset(wanted.withdraw),
+        {
+            corrected.case: str(corrected.label).encode()
+            for corrected in wanted.cases
+            if corrected.label is not None
+        },
+        {corrected.case: corrected.groups() for corrected in wanted.cases},
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 from click.testing import Result
 
 from server.settings import Settings
+from server.storage.sweep import sweep
 from server.versions import incoming
 from tests.server.conftest import Person
 from tests.server.lab import Lab
@@ -134,6 +135,21 @@ def test_a_folder_that_is_sent_is_imported_as_one_that_lies_there(
     assert "unchanged, 5 cases" in words(imported(made)), "as it is read on the server itself"
     assert "unchanged, 5 cases" in words(sent())
     assert not list(settings.uploads.glob("cases-*"))
+
+
+def test_what_a_killed_import_leaves_is_swept_and_what_is_under_way_is_not(lab: Lab, tmp_path: Path) -> None:
+    own = lab.settings.model_copy(update={"data": tmp_path})
+    killed, busy = incoming.Incoming(own), incoming.Incoming(own)
+    for archive in (killed, busy):
+        archive.write(b"a part")
+        os.utime(archive.folder, (0, 0))
+    killed._file.close()
+    busy._touched = float("-inf")  # ten minutes have passed
+    busy.write(b"another")
+    assert set(own.uploads.iterdir()) == {killed.folder, busy.folder}
+    sweep(lab.sessions, own)
+    assert set(own.uploads.iterdir()) == {busy.folder}, "which is touched while it is written to"
+    busy.remove()
 
 
 def test_packing_ends_where_nobody_reads_any_more_and_where_a_file_cannot_be_read(tmp_path: Path) -> None:
