@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
@@ -80,7 +81,11 @@ def import_incoming(
         Conflict, Unprocessable, TooLarge, StorageFull: see `Incoming.unpack` and `problems_told`.
     """
     root = incoming.unpack()
-    with problems_told(lambda text: text.replace(f"{root}/", "").replace(str(root), "the archive")):
+
+    def hide(text: str) -> str:
+        return text.replace(f"{root}/", "").replace(str(root), "the archive")
+
+    with problems_told(hide):
         staged = stage(
             session,
             challenge,
@@ -92,7 +97,9 @@ def import_incoming(
             accept=accepted(accept),
             progress=lambda done, of: incoming.touch(),
         )
-    return staged_out(session, challenge, staged, staged.difference)
+    warnings, notes = (tuple(map(hide, texts)) for texts in (staged.warnings, staged.notes))
+    told = replace(staged, warnings=warnings, notes=notes)
+    return staged_out(session, challenge, told, told.difference)
 
 
 def accepted(yes: bool) -> Accept:

@@ -131,6 +131,8 @@ def test_a_folder_that_is_sent_is_imported_as_one_that_lies_there(
     broken.write_text(label)
     first = sent("--accept")
     assert first.exit_code == 0, first.output
+    assert "warning: notes.txt: " in words(first)
+    assert str(settings.data) not in words(first)
     assert f"{lab.slug} validation task3: imported, 5 cases, sha256:" in words(first)
     assert "unchanged, 5 cases" in words(imported(made)), "as it is read on the server itself"
     assert "unchanged, 5 cases" in words(sent())
