@@ -140,6 +140,9 @@ class ErrorCode(StrEnum):
     BOARD_PUBLIC = "board_public", "the leaderboard was never sealed"
     BOARD_RELEASED = "board_released", "the leaderboard has been released already"
     BOARD_SEALED = "board_sealed", "the leaderboard is sealed until the organizers release it"
+    CASES_ARCHIVE = "cases_archive", "an archive of cases is none that is unpacked"
+    CASES_ODD = "cases_odd", "the cases have warnings, which have to be accepted"
+    CASES_REFUSED = "cases_refused", "the cases cannot be brought in as they are"
     CASES_UNFIT = "cases_unfit", "the cases do not fit the challenge file as it is now"
     CHALLENGE_CHANGED = (
         "challenge_changed",
@@ -154,6 +157,7 @@ class ErrorCode(StrEnum):
     NEEDS_CONFIRMATION = "needs_confirmation", "it has consequences, and takes a yes"
     NO_BOARD = "no_board", "the phase has no leaderboard"
     NO_DATASET = "no_dataset", "the phase has no cases for this task yet"
+    NOTHING_CORRECTED = "nothing_corrected", "the correction changes nothing"
     PHASE_DATES = "phase_dates", "the phase cannot have these dates"
     PHASE_UNCHANGED = "phase_unchanged", "the phase has these dates already"
     REASON_MISSING = "reason_missing", "this takes a reason, which everybody reads"
@@ -183,7 +187,7 @@ class ErrorCode(StrEnum):
     SCORING_LOST = "scoring_lost", "another score worker has the evaluation, or it has ended"
     TOO_MANY_REJECTED = "too_many_rejected", "too many evaluations of the team failed within a week"
     UNCHANGED = "unchanged", "it is so already"
-    UNKNOWN_CASE = "unknown_case", "the evaluation has no such case"
+    UNKNOWN_CASE = "unknown_case", "the evaluation, or the version of the cases, has no such case"
     UNKNOWN_EVALUATION = "unknown_evaluation", "there is no such evaluation, or none that you may see"
     UNKNOWN_SUBMISSION = "unknown_submission", "there is no such submission, or none that you may see"
     # re-evaluations

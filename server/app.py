@@ -49,6 +49,7 @@ from server.teams.api import router as teams
 from server.uploads.api import router as uploads
 from server.usage.api import router as usage
 from server.versions.api import router as datasets
+from server.versions.organize_api import router as corrections
 from server.web.api import health
 from server.web.api import router as web
 
@@ -74,6 +75,7 @@ _ROUTERS = (
             phases,
             organizing,
             datasets,
+            corrections,
             teams,
             uploads,
             images,

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     `team_storage` bytes, and all of them `total_storage` where that is set. A score worker scores `scores_at_once`
     evaluations, and beside them checks `checks_at_once` uploads. Without `hold_ends` teams see at once what happened
     on hidden cases: for tests, where nothing is hidden.
+    `cases_limit` bounds an archive of cases that is imported over HTTP, and what it unpacks to, in bytes.
     A release is taken back within `release_grace_seconds` without a reason that everybody reads.
     `log_ins_per_source`: wrong log-ins from one network within a quarter of an hour; `registrations_per_source`
     and `registrations_per_hour`: new accounts within an hour, from one network and in all. `public_url`
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
         Annotated[str, AfterValidator(checked_url)] | None, BeforeValidator(lambda given: given or None)
     ] = None
     upload_limit: int = 48 * 2**30
+    cases_limit: Annotated[int, Field(gt=0)] = 64 * 2**30
     disk_reserve: Annotated[int, Field(ge=0)] = 4 * 2**30
     team_storage: Annotated[int, Field(gt=0)] = 200 * 2**30
     total_storage: Annotated[int, Field(gt=0)] | None = None

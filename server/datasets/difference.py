@@ -44,7 +44,7 @@ def difference(
     """What `new` changes against `old`."""
     before, after = {case.name: case for case in old}, {case.name: case for case in new}
     both = sorted(before.keys() & after.keys())
-    old_rows, new_rows = _rows(old_references), _rows(new_references)
+    old_rows, new_rows = rows_of(old_references), rows_of(new_references)
     return Difference(
         added=tuple(sorted(after.keys() - before.keys())),
         removed=tuple(sorted(before.keys() - after.keys())),
@@ -68,7 +68,7 @@ def difference(
 
 def groups_lost(old_references: Path, new_references: Path) -> tuple[str, ...]:
     """The groups that some case of the old references is in, and no case of the new ones."""
-    old, new = _rows(old_references), _rows(new_references)
+    old, new = rows_of(old_references), rows_of(new_references)
     return tuple(
         column
         for column in GROUPS
@@ -87,7 +87,8 @@ def _images_differ(old: Case, new: Case) -> bool:
     return False
 
 
-def _rows(references: Path) -> dict[str, dict[str, str]]:
+def rows_of(references: Path) -> dict[str, dict[str, str]]:
+    """The rows of references.csv by case; none where there is no such table."""
     path = references / "references.csv"
     if not path.is_file():
         return {}

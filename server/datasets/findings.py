@@ -9,23 +9,28 @@ _SHOWN = 5
 
 @dataclass
 class Findings:
-    """Sentences that name file, line or case, in the order in which they were found."""
+    """Sentences that name file, line or case, in the order in which they were found, without the folder `below`."""
 
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    below: str = ""
 
     def error(self, place: object, what: str) -> None:
         """Something that has to be mended before anything is imported."""
-        self.errors.append(printable(f"{place}: {what}"))
+        self.errors.append(self._sentence(place, what))
 
     def warn(self, place: object, what: str) -> None:
         """Something that may be meant so, and is imported only when that was said."""
-        self.warnings.append(printable(f"{place}: {what}"))
+        self.warnings.append(self._sentence(place, what))
 
     def note(self, place: object, what: str) -> None:
         """Something worth knowing that no other data would be meant by."""
-        self.notes.append(printable(f"{place}: {what}"))
+        self.notes.append(self._sentence(place, what))
+
+    def _sentence(self, place: object, what: str) -> str:
+        where = str(place)
+        return printable(f"{where.removeprefix(self.below)}: {what}")
 
 
 class LayoutError(Exception):

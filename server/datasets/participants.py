@@ -134,6 +134,16 @@ def _known(text: str) -> str:
     return "" if text.lower() in _UNKNOWN else text
 
 
+def normal(column: str, text: str) -> str | None:
+    """The value of a group as it is kept, "" for what is not known; None where it can be none."""
+    value, fits = {"sex": _sex, "age": _age}.get(column, _any)("" if text.lower() in _UNKNOWN else text)
+    return value if fits else None
+
+
+def _any(text: str) -> tuple[str, bool]:
+    return text, True
+
+
 def _name(key: Key) -> str:
     return " ".join(part for part in key if part)
 

@@ -88,13 +88,35 @@ def stage(
         LayoutError: with everything that is wrong, or with warnings that were not accepted; nothing was imported then.
     """
     prepared = _prepared(session, challenge, phase, task, source, settings, progress)
+    return settle(
+        session, challenge, phase, task, prepared, settings=settings, actor=actor, accept=accept, why=None
+    )
+
+
+def settle(
+    session: Session,
+    challenge: Challenge,
+    phase: str,
+    task: str,
+    prepared: Prepared,
+    *,
+    settings: Settings,
+    actor: str,
+    accept: Accept,
+    why: str | None,
+) -> Staged:
+    """The version of what was prepared, found again or made; `why` is kept in the event of a new one, else its digest.
+
+    Raises:
+        LayoutError: its warnings are not accepted; the trees are gone then.
+    """
     try:
         known = _known(session, challenge, phase, task, prepared.digest)
         if known is None and prepared.warnings and not accept(prepared.warnings):
             raise LayoutError([], prepared.warnings)
         lock(session, challenge.id)  # of two imports of the same content one finds what the other made
         known = _known(session, challenge, phase, task, prepared.digest)
-        kept = _kept(session, challenge, phase, task, prepared, known, actor)
+        kept = _kept(session, challenge, phase, task, prepared, known, actor, why)
         changes = changes_of(session, kept, settings)
         return Staged(kept, known is None, prepared.warnings, prepared.notes, changes)
     except BaseException:
@@ -153,6 +175,17 @@ def _prepared(
     prepared = prepare(
         challenge.spec, phase=phase, task=task, source=source, settings=settings, progress=progress
     )
+    return judged(session, challenge, phase, task, prepared, settings)
+
+
+def judged(
+    session: Session, challenge: Challenge, phase: str, task: str, prepared: Prepared, settings: Settings
+) -> Prepared:
+    """The same with what its neighbours say of it: scans of other phases, groups that the cases in force have.
+
+    Raises:
+        LayoutError: a scan is where it must not be; the trees are gone then.
+    """
     findings = Findings(warnings=list(prepared.warnings))
     find_overlaps(session, challenge, phase, cases=prepared.cases, findings=findings)
     _compare_groups(in_force(session, challenge, phase, task), prepared, settings, findings)
@@ -198,6 +231,7 @@ def _kept(
     prepared: Prepared,
     known: Dataset | None,
     actor: str,
+    why: str | None,
 ) -> Dataset:
     """The row of what was prepared; trees that are there already are not kept twice."""
     if known is not None:
@@ -206,7 +240,7 @@ def _kept(
         prepared.trees.remove()
         return known
     if known is not None:
-        known.move_to(session, DatasetState.STAGED, actor=actor, why="imported again")
+        known.move_to(session, DatasetState.STAGED, actor=actor, why=why or "imported again")
         _move_into(known, prepared)
         session.flush()
         return known
@@ -223,5 +257,7 @@ def _kept(
     )
     session.add(dataset)
     session.flush()
-    begin(session, "dataset", dataset.id, dataset.state, actor=actor, why=dataset.digest)
+    begin(
+        session, "dataset", dataset.id, dataset.state, actor=actor, why=dataset.digest if why is None else why
+    )
     return dataset

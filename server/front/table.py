@@ -21,11 +21,12 @@ LANES = (
     Terms("strangers", permits=3, waiting=1024, patience=15),
     Terms("uploads", permits=64, waiting=1024, patience=10, each=8),
     Terms("outputs", permits=16, waiting=64, patience=30, each=8),
+    Terms("imports", permits=2, waiting=16, patience=30),
     Terms("downloads", permits=12, waiting=128, patience=60, each=8),
 )
 """Every lane. Another one is another line; a route comes into it by a row of `_SPECIAL`."""
 
-IN_THREADS = frozenset(lane.name for lane in LANES) - {"uploads", "outputs"}
+IN_THREADS = frozenset(lane.name for lane in LANES) - {"uploads", "outputs", "imports"}
 """Lanes whose permits stand for a thread and a connection each; streams have `STREAM_THREADS` instead."""
 
 
@@ -53,6 +54,7 @@ _BOARD = Rule("boards", most=16 * _KIB, anybody=True)
 _PASSWORD = Rule("passwords", anybody=True)
 _DOWNLOAD = Rule("downloads", most=_KIB, to_the_end=True)
 _LONG_TEXT = Rule("admins", most=4 * _MIB, unknown=4 * _MIB)
+_CASES = "/api/v1/organize/{slug}/datasets"
 _LEASES = "/api/v1/worker/leases"
 
 _SPECIAL = {
@@ -80,6 +82,9 @@ _SPECIAL = {
     ("POST", "/api/v1/admin/challenges/plan"): _LONG_TEXT,
     ("POST", "/api/v1/organize/{slug}/agreements"): _LONG_TEXT,
     ("POST", "/api/v1/organize/{slug}/agreements/plan"): _LONG_TEXT,
+    ("POST", f"{_CASES}/{{dataset_id}}/corrections"): Rule("admins", most=_MIB),
+    ("POST", _CASES): Rule("imports", most=None, to_the_end=True),
+    ("PUT", f"{_CASES}/{{dataset_id}}/labels/{{case}}"): Rule("imports", most=None, to_the_end=True),
     # A log of a million characters, each escaped, has to fit.
     ("POST", f"{_LEASES}/{{case_run}}/finish"): Rule("workers", most=8 * _MIB),
     ("PUT", f"{_LEASES}/{{case_run}}/output"): Rule("outputs", most=None, to_the_end=True),

@@ -21,7 +21,8 @@ from server.datasets.labels import labels_of
 from server.datasets.models import Case, Dataset, DatasetState
 from server.datasets.overlap import find_overlaps
 from server.datasets.service import Accept, never, stage
-from server.datasets.staging import Progress, Trees
+from server.datasets.staging import Progress
+from server.datasets.trees import Trees
 from server.errors import Conflict, NotFound
 from server.evaluations.models import Evaluation
 from server.settings import Settings
@@ -272,7 +273,7 @@ def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) 
         detail = "This server cannot remove these files; use 'proctor-admin drop-dataset' where they were imported."
         raise Conflict(ErrorCode.FILES_ELSEWHERE, detail)
     trees = Trees.of(settings, Path(dataset.folder))
-    size = trees.size()
+    size = trees.size(own=True)
     dataset.move_to(session, DatasetState.DROPPED, actor=actor)
     after_commit(session, trees.remove)
     return size

@@ -150,6 +150,7 @@ def world(
             "key": "t1w",
             "digest": lease["image"]["digest"],
             "name": "matrix",
+            "case": "sub-00",
             "code": "no-such-code",
             "session_id": uuid4(),
             "question_id": uuid4(),

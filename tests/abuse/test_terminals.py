@@ -369,6 +369,10 @@ def words_of(command: str, evaluation: str, slug: str, tmp_path: Path) -> list[l
         "datasets": [[slug], [slug, "--json"], [EVIL]],
         "activate-dataset": [[EVIL]],
         "drop-dataset": [[EVIL]],
+        "correct-dataset": [
+            ["0" * 8, "--challenge", slug, "--why", EVIL, *more]
+            for more in ([], ["--withdraw", EVIL], ["--label", EVIL], ["--label-file", f"a={EVIL}"])
+        ],
         "errors": [[], ["--json"], ["--challenge", EVIL], ["--since", EVIL]],
         "events": [[], ["--json"], ["--actor", EVIL], ["--since", EVIL], [EVIL]],
         "retry": [[EVIL], [evaluation[:-1]], []],

@@ -99,11 +99,8 @@ def test_every_decision_is_shown_first_and_moves_boards_as_it_was_shown(
 
     with unit_of_work(lab.sessions) as session:
         rows = session.query(Event).filter_by(subject_id=UUID(ada.team), actor=f"user:{organizer.id}").all()
-        assert [row.what for row in sorted(rows, key=lambda row: row.id)][:3] == [
-            "disqualified",
-            "reinstated",
-            "hidden",
-        ]
+        said = [row.what for row in sorted(rows, key=lambda row: row.id)]
+        assert said[:3] == ["disqualified", "reinstated", "hidden"]
         assert {row.why for row in rows} == {WHY}
     for stranger in (ada.http, person().http):
         refused(Desk(stranger, lab.slug).decide(ada, "hide"), "organizers_only")

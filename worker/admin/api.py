@@ -7,7 +7,7 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,11 @@ class Api:
         """PUT of JSON."""
         return self._asked("PUT", path, query, body)
 
+    def send(self, method: str, path: str, content: bytes | Iterable[bytes], **query: Any) -> Any:
+        """PUT or POST of bytes; those that come one after the other can only be sent to another server."""
+        response = self._sent(method, path, query, None, content)
+        return response.json() if response.content else None
+
     def patch(self, path: str, body: Any = None, **query: Any) -> Any:
         """PATCH of JSON."""
         return self._asked("PATCH", path, query, body)
@@ -89,10 +94,17 @@ class Api:
         response = self._sent(method, path, query, body)
         return response.json() if response.content else None
 
-    def _sent(self, method: str, path: str, query: dict[str, Any], body: Any) -> httpx.Response:
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any],
+        body: Any,
+        content: bytes | Iterable[bytes] | None = None,
+    ) -> httpx.Response:
         given = {name: value for name, value in query.items() if value is not None}
         # Names in a path are as somebody typed them.
-        response = self._http.request(method, f"{API}{quote(path)}", params=given, json=body)
+        response = self._http.request(method, f"{API}{quote(path)}", params=given, json=body, content=content)
         if response.is_error:
             raise Refused(_problem(response))
         return response

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import typer
 
-from contract.datasets import DatasetOut, EffectOut
+from contract.datasets import DatasetOut, DifferenceOut, EffectOut
 from evaluator.terminal import say
 from server.challenges.service import get_challenge
 from server.datasets.current import changes_of
@@ -29,8 +29,8 @@ _SHORT, _DIGITS = slice(7, 19), slice(7, None)
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """Which version of another server is meant."""
+class WantedVersion:
+    """Which version of a challenge's cases is meant: by the beginning of its digest, and more if need be."""
 
     digest: str
     challenge: str
@@ -48,10 +48,10 @@ class _Wanted:
         return found[0]
 
 
-def _wanted(digest: str | None, challenge: str | None, phase: str | None, task: str | None) -> _Wanted:
+def _wanted(digest: str | None, challenge: str | None, phase: str | None, task: str | None) -> WantedVersion:
     if digest is None or challenge is None:
         fail("On another server say one version by the beginning of its digest, and its --challenge.")
-    return _Wanted(digest, challenge, phase, task)
+    return WantedVersion(digest, challenge, phase, task)
 
 
 def _versions(here: Api, challenge: str, phase: str | None, task: str | None) -> list[DatasetOut]:
@@ -122,32 +122,31 @@ def activate_dataset(
         dataset = versions.find_version(session, digest, challenge=challenge, phase=phase, task=task)
         effect = effects.effect_of(session, dataset)
         changes = changes_of(session, dataset, settings)
-        _say_difference(changes)
+        if changes is not None:
+            say_changes(changes)
         if effect.touches:
             make_sure(_if_in_force(dataset, effect.sentence()), yes=yes)
         versions.activate(session, dataset, settings=settings, actor=ACTOR, why=reason)
         say(f"{_name(dataset)}: in force; {effect.sentence()}")
 
 
-def _activate_elsewhere(server: str, wanted: _Wanted, *, yes: bool, why: str | None) -> None:
+def _activate_elsewhere(server: str, wanted: WantedVersion, *, yes: bool, why: str | None) -> None:
     """The same on another server."""
     with api(server=server, data=None) as there:
         version = wanted.found(there)
         effect = EffectOut.model_validate(there.get(f"/admin/datasets/{version.id}/effect"))
-        changes = None if effect.difference is None else effect.difference.model_dump()
-        _say_difference(
-            None if changes is None else Difference(**{kind: tuple(names) for kind, names in changes.items()})
-        )
+        if effect.difference is not None:
+            say_changes(effect.difference)
         if effect.leave or effect.come_back or effect.waiting:
             make_sure(_if_in_force(version, effect.sentence), yes=yes)
         there.post(f"/admin/datasets/{version.id}/activate", {"yes": True, "why": why})
     say(f"{_name(version)}: in force; {effect.sentence}")
 
 
-def _say_difference(changes: Difference | None) -> None:
-    if changes is not None:
-        said = "; ".join(changes.lines()) or "no difference"
-        say(f"Against the cases in force: {said}", err=True)
+def say_changes(changes: Difference | DifferenceOut, against: str = "Against the cases in force") -> None:
+    """What one version changes against another, on standard error."""
+    lines = Difference(**{name: tuple(names) for name, names in vars(changes).items()}).lines()
+    say(f"{against}: {'; '.join(lines) or 'no difference'}", err=True)
 
 
 def _if_in_force(dataset: Dataset | DatasetOut, sentence: str) -> str:
@@ -190,7 +189,7 @@ def drop_dataset(
     say(f"{counted(len(chosen), 'version')} dropped, {freed / 1e6:,.1f} MB freed")
 
 
-def _drop_elsewhere(server: str, wanted: _Wanted, *, yes: bool) -> None:
+def _drop_elsewhere(server: str, wanted: WantedVersion, *, yes: bool) -> None:
     """The same of one version on another server."""
     with api(server=server, data=None) as there:
         version = wanted.found(there)

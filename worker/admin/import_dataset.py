@@ -18,15 +18,15 @@ from server.settings import Settings
 from server.versions.effects import effect_of
 from server.versions.service import activate, get_version
 from worker.admin.context import ACTOR, fail, make_sure, reason_of, settings_of, work
-from worker.admin.options import Data, Reason
+from worker.admin.making import first, noted, warned
+from worker.admin.options import Data, Reason, Server
+from worker.admin.send_dataset import if_it_comes, send
 
 app = typer.Typer()
 Folder = Annotated[Path, typer.Argument(help="A Task_N folder in the FOMO layout.")]
 Challenge = Annotated[str, typer.Option(help="The challenge's name.")]
 Task = Annotated[str, typer.Option(help="The task these cases are for.")]
 Phase = Annotated[str, typer.Option(help="The phase these cases are for.")]
-
-_SHOWN = 20
 
 
 @app.command("import-dataset")
@@ -40,14 +40,19 @@ def import_dataset(
         bool, typer.Option("--yes", help="Also where scored or waiting evaluations are concerned.")
     ] = False,
     why: Reason = None,
+    server: Server = None,
     data: Data = None,
 ) -> None:
     """Import the cases in FOLDER for a task of a phase, and bring them into force.
 
     Headers are cleaned, labels and groups go to the references tree only. Errors are listed all at once, and nothing is
     imported then; warnings have to be accepted. The same cases again change nothing. Where evaluations are concerned it
-    says how many and asks first; until then the cases are staged.
+    says how many and asks first; until then the cases are staged. With --server the folder is packed and sent there.
     """
+    if server is not None:
+        place = {"phase": phase, "task": task}
+        send(server, folder, challenge, place, accept=accept, yes=yes, why=reason_of(why))
+        return
     say(
         run(
             settings_of(data),
@@ -77,9 +82,9 @@ def check_dataset(folder: Folder, challenge: Challenge, task: Task, phase: Phase
             settings=settings,
             progress=lambda done, of: bar.update(shown, completed=done, total=of),
         )
-    _say(_warned(report.warnings) + _noted(report.notes) + _changed(report.difference))
+    _say(warned(report.warnings) + noted(report.notes) + _changed(report.difference))
     if report.errors:
-        fail("This cannot be imported:\n" + "\n".join(_first(report.errors)))
+        fail("This cannot be imported:\n" + "\n".join(first(report.errors)))
     say(f"{challenge} {phase} {task}: {_verdict(report)}")
 
 
@@ -122,9 +127,9 @@ def run(
     staged = _stage(settings, folder, challenge=challenge, task=task, phase=phase, accept=accept)
     dataset, count = staged.dataset, len(staged.dataset.cases)
     if accept or not staged.new:
-        _say(_warned(staged.warnings))
+        _say(warned(staged.warnings))
     if not quiet:
-        _say(_noted(staged.notes) + _changed(staged.difference))
+        _say(noted(staged.notes) + _changed(staged.difference))
     state = dataset.state
     if state is DatasetState.ACTIVE:
         return f"{what}: unchanged, {count} cases, {dataset.digest}"
@@ -133,13 +138,8 @@ def run(
         effect = effect_of(session, dataset)
         earlier = state is DatasetState.SUPERSEDED
         if earlier or effect.touches:
-            is_what = "is an earlier version of the cases" if earlier else "is staged"
-            short = dataset.digest[7:19]
             make_sure(
-                f"{what}: {short} {is_what}, {count} cases. If it comes into force: {effect.sentence()}. Without a yes "
-                f"it stays as it is; 'proctor-admin activate-dataset {short}' brings it into force later, and "
-                f"'proctor-admin reevaluate {challenge} --phase {phase} --task {task} --mode complete --on {short} "
-                "--why REASON' together with new scores of what was submitted.",
+                if_it_comes(what, dataset.digest, state, count, effect.sentence()),
                 yes=yes,
             )
         activate(session, dataset, settings=settings, actor=ACTOR, why=why)
@@ -173,9 +173,9 @@ def _stage(
             _ = staged.dataset.cases  # read while there is a session
             return staged
     except LayoutError as error:
-        _say(_warned(error.warnings))
+        _say(warned(error.warnings))
         if error.problems:
-            fail("Nothing was imported:\n" + "\n".join(_first(error.problems)))
+            fail("Nothing was imported:\n" + "\n".join(first(error.problems)))
         fail("Nothing was imported: mend what the warnings say, or give --accept if it is meant so.")
 
 
@@ -183,27 +183,14 @@ def _asked(warnings: tuple[str, ...]) -> bool:
     """Whether a person at a terminal accepts the warnings."""
     if not sys.stdin.isatty():
         return False
-    _say(_warned(warnings))
+    _say(warned(warnings))
     return agreed("Import it all the same?")
-
-
-def _warned(warnings: tuple[str, ...]) -> list[str]:
-    return [f"warning: {line}" for line in _first(warnings)]
-
-
-def _noted(notes: tuple[str, ...]) -> list[str]:
-    return [f"note: {line}" for line in _first(notes)]
 
 
 def _changed(difference: Difference | None) -> list[str]:
     if difference is None:
         return []
     return ["Against the cases in force: " + ("; ".join(difference.lines()) or "no difference")]
-
-
-def _first(lines: tuple[str, ...] | list[str]) -> list[str]:
-    more = len(lines) - _SHOWN
-    return [*lines[:_SHOWN], *([f"… and {more} more"] if more > 0 else [])]
 
 
 def _say(lines: list[str]) -> None:
