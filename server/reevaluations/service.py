@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from contract.ids import ReevaluationId
@@ -280,24 +280,9 @@ def cancel(session: Session, organizer: Organizer, reevaluation: Reevaluation, *
     active = session.scalars(select(Evaluation.id).where(*own).order_by(Evaluation.id)).all()
     cancelled = 0
     for evaluation_id in active:
-        if (
-            lock_evaluation(session, evaluation_id).status in ACTIVE
-        ):  # and has not ended while its row was waited for
+        # It may have ended while its row was waited for.
+        if lock_evaluation(session, evaluation_id).status in ACTIVE:
             cancel_evaluation(session, evaluation_id, actor=organizer.actor)
             cancelled += 1
     reevaluation.move_to(session, _S.CANCELLED, actor=organizer.actor, why=why)
     return cancelled
-
-
-def statuses(session: Session, reevaluations: Sequence[Reevaluation]) -> dict[ReevaluationId, dict[str, int]]:
-    """How many evaluations of each stand where."""
-    rows = session.execute(
-        select(Evaluation.reevaluation_id, Evaluation.status, func.count())
-        .where(Evaluation.reevaluation_id.in_([one.id for one in reevaluations]))
-        .group_by(Evaluation.reevaluation_id, Evaluation.status)
-    )
-    found: dict[ReevaluationId, dict[str, int]] = {}
-    for reevaluation_id, status, count in rows:
-        if reevaluation_id is not None:
-            found.setdefault(reevaluation_id, {})[status] = count
-    return found

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from contract.ids import TeamId
+from contract.ids import ReevaluationId, TeamId
 from contract.reevaluations import (
     AttemptsOut,
     CaseSpread,
@@ -21,12 +21,12 @@ from contract.reevaluations import (
     ValueSpread,
 )
 from server.challenges.models import Challenge
+from server.evaluations.models import Evaluation
 from server.queue.forecast import Measured
 from server.reevaluations import preview, telling
 from server.reevaluations.coverage import Coverage, cover
 from server.reevaluations.models import Reevaluation
 from server.reevaluations.pairs import Pair, digest, pairs
-from server.reevaluations.service import statuses
 from server.settings import Settings
 from server.teams.models import Team
 
@@ -38,7 +38,7 @@ def reevaluations_out(
     session: Session, challenge: Challenge, found: Sequence[Reevaluation]
 ) -> list[ReevaluationOut]:
     """Several, without what they would make."""
-    counts = statuses(session, found)
+    counts = _statuses(session, found)
     return [_out(challenge, one, counts.get(one.id, {}), None) for one in found]
 
 
@@ -46,7 +46,7 @@ def reevaluation_out(
     session: Session, challenge: Challenge, reevaluation: Reevaluation, settings: Settings
 ) -> ReevaluationOut:
     """One with what it would make, or what has come late."""
-    counts = statuses(session, [reevaluation]).get(reevaluation.id, {})
+    counts = _statuses(session, [reevaluation]).get(reevaluation.id, {})
     if reevaluation.state in preview.OVER:
         return _out(challenge, reevaluation, counts, None)
     coverage = cover(session, challenge, reevaluation, settings)
@@ -58,6 +58,22 @@ def drafted_out(
 ) -> ReevaluationOut:
     """One that was drafted just now."""
     return _out(challenge, reevaluation, {}, plan_out(session, reevaluation, coverage))
+
+
+def _statuses(
+    session: Session, reevaluations: Sequence[Reevaluation]
+) -> dict[ReevaluationId, dict[str, int]]:
+    """How many evaluations of each stand where."""
+    rows = session.execute(
+        select(Evaluation.reevaluation_id, Evaluation.status, func.count())
+        .where(Evaluation.reevaluation_id.in_([one.id for one in reevaluations]))
+        .group_by(Evaluation.reevaluation_id, Evaluation.status)
+    )
+    found: dict[ReevaluationId, dict[str, int]] = {}
+    for reevaluation_id, status, count in rows:
+        if reevaluation_id is not None:
+            found.setdefault(reevaluation_id, {})[status] = count
+    return found
 
 
 def _out(

@@ -50,6 +50,23 @@ def problem(answer: httpx.Response, status: int, code: str) -> str:
     return str(answer.json()["detail"])
 
 
+WRONG = (
+    ({"withdraw": ["sub-99"]}, 404, "unknown_case", "sub-99"),
+    ({"cases": [{"case": "sub-01", "label": 1}]}, 409, "nothing_corrected", "change nothing"),
+    ({}, 409, "nothing_corrected", "change nothing"),
+    ({"cases": [{"case": "sub-01", "label": 7}]}, 422, "cases_refused", "sub-01"),
+    ({"cases": [{"case": "sub-01", "age": "89+"}]}, 422, "cases_refused", "'89+' is no number of years"),
+    ({"withdraw": [f"sub-0{number}" for number in range(1, 9)]}, 422, "cases_refused", "every case"),
+    (
+        {"withdraw": ["sub-01"], "cases": [{"case": "sub-01", "label": 0}]},
+        422,
+        "invalid_request",
+        "sub-01",
+    ),
+)
+"""What is refused, and how: what is sent, the status, the code, and part of the sentence."""
+
+
 def test_a_corrected_label_and_a_withdrawn_case_come_into_force_with_the_entries_scored_again(
     imported: Callable[..., Result],
     lab: Lab,
@@ -67,20 +84,7 @@ def test_a_corrected_label_and_a_withdrawn_case_come_into_force_with_the_entries
     score_all(lab, lambda evaluation: 0.9 if str(evaluation.team_id) == teams["Ada"].team else 0.8)
     old, before = versions(organizer, lab, "task5")["active"], files_of(settings)
     path = f"/organize/{lab.slug}/datasets/{old['id']}"
-    for wanted, status, code, said in (
-        ({"withdraw": ["sub-99"]}, 404, "unknown_case", "sub-99"),
-        ({"cases": [{"case": "sub-01", "label": 1}]}, 409, "nothing_corrected", "change nothing"),
-        ({}, 409, "nothing_corrected", "change nothing"),
-        ({"cases": [{"case": "sub-01", "label": 7}]}, 422, "cases_refused", "sub-01"),
-        ({"cases": [{"case": "sub-01", "age": "89+"}]}, 422, "cases_refused", "'89+' is no number of years"),
-        ({"withdraw": [f"sub-0{number}" for number in range(1, 9)]}, 422, "cases_refused", "every case"),
-        (
-            {"withdraw": ["sub-01"], "cases": [{"case": "sub-01", "label": 0}]},
-            422,
-            "invalid_request",
-            "sub-01",
-        ),
-    ):
+    for wanted, status, code, said in WRONG:
         answer = organizer.post(f"{path}/corrections", json={"why": "wrong", **wanted})
         assert said in problem(answer, status, code), answer.text
         assert str(settings.data) not in answer.text
@@ -94,18 +98,9 @@ def test_a_corrected_label_and_a_withdrawn_case_come_into_force_with_the_entries
     answer = organizer.post(f"{path}/corrections", json={**wanted, "accept": True})
     assert answer.status_code == 201, answer.text
     made = answer.json()
-    changed = {
-        "added": [],
-        "removed": ["sub-08"],
-        "voxels": [],
-        "labels": ["sub-01"],
-        "groups": ["sub-02"],
-    }
-    assert (
-        made["difference"]
-        == changed
-        == organizer.get(f"/organize/{lab.slug}/datasets/{made['id']}/difference").json()
-    )
+    changed = {"added": [], "removed": ["sub-08"], "voxels": [], "labels": ["sub-01"], "groups": ["sub-02"]}
+    told = organizer.get(f"/organize/{lab.slug}/datasets/{made['id']}/difference").json()
+    assert made["difference"] == changed == told
     assert (made["state"], made["new"], made["cases"]) == ("staged", True, 7)
     assert made["effect"]["leave"] == 2
     assert f"reevaluate {lab.slug} --mode rescore --on {made['digest'][7:19]}" in made["advice"]
@@ -124,10 +119,8 @@ def test_a_corrected_label_and_a_withdrawn_case_come_into_force_with_the_entries
     )
     organizing.apply(id_)
     assert versions(organizer, lab, "task5")["active"]["id"] == made["id"]
-    assert {name: entry["rank"] for name, entry in entries(board(nobody, lab)).items()} == {
-        "Bob": 1,
-        "Ada": 2,
-    }
+    ranks = {name: entry["rank"] for name, entry in entries(board(nobody, lab)).items()}
+    assert ranks == {"Bob": 1, "Ada": 2}
 
 
 def test_a_label_map_is_corrected_by_its_file(

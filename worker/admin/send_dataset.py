@@ -59,14 +59,14 @@ def send(
 
 
 def if_it_comes(what: str, digest: str, state: str, cases: int, effect: str) -> str:
-    """What is asked before a version comes into force where that is no small thing; `what`: challenge, phase and task."""
+    """What is asked before a version comes into force where that is no small thing; `what`: challenge, phase, task."""
     is_what = "is an earlier version of the cases" if state == "superseded" else "is staged"
     short, (challenge, phase, task) = digest[7:19], what.split()
     return (
         f"{what}: {short} {is_what}, {cases} cases. If it comes into force: {effect}. Without a yes it stays as it is; "
-        f"'proctor-admin activate-dataset {short}' brings it into force later, and 'proctor-admin reevaluate {challenge} "
-        f"--phase {phase} --task {task} --mode complete --on {short} --why REASON' together with new scores of what was "
-        "submitted."
+        f"'proctor-admin activate-dataset {short}' brings it into force later, and 'proctor-admin reevaluate "
+        f"{challenge} --phase {phase} --task {task} --mode complete --on {short} --why REASON' together with new "
+        "scores of what was submitted."
     )
 
 
