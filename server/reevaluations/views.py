@@ -170,7 +170,11 @@ def preview_out(
             for team, sentences in telling.told(reevaluation, found).items()
         ],
         late=[str(evaluation) for evaluation in preview.late(session, challenge, reevaluation, settings)],
-        sentences=preview.sentences(reevaluation, found, ledger, planned),
+        sentences=(
+            [f"It is {reevaluation.state}: nothing of it is to come."]
+            if reevaluation.state in preview.OVER
+            else preview.sentences(reevaluation, found, ledger, planned)
+        ),
     )
 
 

@@ -9,6 +9,8 @@ from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from contract.problems import ErrorCode
+from evaluator.bases import run_base, scoring_base
+from evaluator.spec import Challenge as Spec
 from evaluator.version import evaluator_version
 from server import events
 from server.accounts.principals import Observer, Organizer
@@ -114,8 +116,17 @@ def found(
 
 
 def is_in_force(challenge: Challenge, row: ReferenceSubmission) -> bool:
-    """Whether the cases and the version of the file that were tried are still those that submissions meet."""
-    return row.dataset.state == DatasetState.ACTIVE and row.spec_version_id == challenge.current_version_id
+    """Whether what was tried is still what submissions meet: the cases, how the task runs, and how it is scored."""
+    if row.dataset.state != DatasetState.ACTIVE:
+        return False
+    tried, present = row.spec_version.spec, challenge.spec
+    return row.spec_version_id == challenge.current_version_id or (
+        row.task in present.tasks and _scored_so(tried, row.task) == _scored_so(present, row.task)
+    )
+
+
+def _scored_so(spec: Spec, task: str) -> tuple[Any, ...]:
+    return run_base(spec, task), {board: scoring_base(spec, board) for board in spec.boards_of(task)}
 
 
 def as_expected(row: ReferenceSubmission) -> bool | None:

@@ -22,6 +22,7 @@ from tests.server.conftest import Person
 from tests.server.lab import Lab
 from tests.server.organizer import Admin, board_of, words
 from tests.server.phantoms import FOMO26, Phantom, phantom
+from tests.server.test_leaderboard import change
 from worker.score.reference_submissions import try_waiting
 
 CASES = 6
@@ -52,6 +53,22 @@ def found(http: httpx.Client, lab: Lab) -> Any:
     assert answer.status_code == 200, answer.text
     (row,) = answer.json()
     return row
+
+
+def test_what_was_tried_counts_until_its_task_runs_or_is_scored_otherwise(
+    made: Phantom, lab: Lab, admin: Person, fomo26: Challenge
+) -> None:
+    assert ask(admin.http, lab).status_code == 202
+    board = fomo26.boards["task5"]
+    fewer = board.model_copy(update={"bootstrap": board.bootstrap.model_copy(update={"resamples": 500})})
+    for changes, counts in (
+        ({}, True),
+        ({"title": "Another title"}, True),
+        ({"boards": {**fomo26.boards, "task5": fewer}}, False),
+        ({}, True),
+    ):
+        change(lab, fomo26, **changes)
+        assert found(admin.http, lab)["in_force"] is counts, changes
 
 
 def test_they_come_out_as_expected_before_anybody_is_there_and_leave_nothing_behind(
