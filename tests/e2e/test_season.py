@@ -254,7 +254,7 @@ def a_stranger_answers_for_the_numbers(season: Season, teams: Teams) -> None:
     for what, why, times in (
         ("2 evaluations made anew count in place of those that did", WHY, 2),
         ("2 evaluations count again as they did before", "We look at the labels once more.", 1),
-        ("another version of the cases counts (4)", WHY, 2),
+        ("another version of the cases counts (4 cases) instead of the one before (4)", WHY, 2),
         ("a team was disqualified", None, 1),
         ("Test: the leaderboard is released", None, 1),
     ):
