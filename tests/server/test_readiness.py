@@ -268,6 +268,12 @@ def _run(*statements: Any) -> Callable[[Ready], None]:
     return damage
 
 
+def _nothing_to_accept(ready: Ready) -> None:
+    challenge = get_challenge(ready.session, ready.slug)
+    ready.session.execute(delete(Agreement).where(Agreement.challenge_id == challenge.id))
+    ready.session.expire_all()
+
+
 PAST = "2020-01-01T00:00:00+00:00"
 DAMAGES: dict[str, tuple[Callable[[Ready], None], str, CheckState]] = {
     "no date": (lambda ready: ready.phase("validation", opens=None), "dates", WARNING),
@@ -280,7 +286,7 @@ DAMAGES: dict[str, tuple[Callable[[Ready], None], str, CheckState]] = {
     "open test board": (lambda ready: ready.phase("test", board="public"), "sealed", WARNING),
     "no public phase": (lambda ready: ready.phase("sanity", hidden=True), "sanity", WARNING),
     "prizes without a rule": (lambda ready: ready.apply(ranking={"prizes": ["a book"]}), "prizes", WARNING),
-    "nothing to accept": (_run(delete(Agreement)), "agreements", WARNING),
+    "nothing to accept": (_nothing_to_accept, "agreements", WARNING),
     "a metric gone": (_uninstalled, "metrics", ERROR),
     "an older metric": (_unknown_base, "metrics", WARNING),
     "no cases": (_no_cases, "dataset", ERROR),
