@@ -17,7 +17,7 @@ from server.datasets.current import lock
 from server.datasets.models import Dataset
 from server.decisions.acts import Act, team_of_challenge
 from server.errors import Conflict, Unprocessable
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
 from server.images.models import Image
 from server.leaderboard.supposed import Supposed
@@ -160,7 +160,7 @@ def _in_force(session: Session, team_id: TeamId) -> Sequence[Evaluation]:
         select(Evaluation)
         .where(
             Evaluation.team_id == team_id,
-            Evaluation.standing == EvaluationStanding.IN_FORCE,
+            COUNTS,
             Evaluation.status.in_(counting),
         )
         .order_by(Evaluation.id)

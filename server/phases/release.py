@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from contract.leaderboard import LeaderboardOut, TrackOut
 from contract.phases import CheckState, ReleaseCheck, ReleaseOut
 from contract.problems import ErrorCode
-from contract.statuses import EvaluationStanding, EvaluationStatus
+from contract.statuses import EvaluationStatus
 from server.accounts.principals import Organizer
 from server.amendments.service import amend
 from server.challenges import service as challenges
@@ -20,7 +20,7 @@ from server.clock import now
 from server.datasets.current import lock
 from server.datasets.models import IN_FORCE, Dataset
 from server.errors import Conflict
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.leaderboard.release import obstacles, released_at
 from server.leaderboard.views import leaderboard_out
 from server.pages import moment
@@ -154,7 +154,7 @@ def _last_attempts(session: Session, challenge: Challenge, phase: str) -> Iterat
         .join(Dataset, Dataset.id == Evaluation.dataset_id)
         .where(
             IN_FORCE,
-            Evaluation.standing == EvaluationStanding.IN_FORCE,
+            COUNTS,
             Evaluation.challenge_id == challenge.id,
             Evaluation.phase == phase,
             Evaluation.status != EvaluationStatus.CANCELLED,

@@ -16,7 +16,7 @@ from contract.reevaluations import (
 )
 from contract.texts import Name
 from server.accounts.deps import UserDep
-from server.accounts.principals import User
+from server.accounts.principals import Organizer, User
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.deps import SessionDep, SettingsDep
@@ -87,9 +87,7 @@ def start_reevaluation(
     session: SessionDep, settings: SettingsDep, user: UserDep, slug: Name, reevaluation_id: ReevaluationId
 ) -> ReevaluationOut:
     """Makes its evaluations, beside those that count; nobody but organizers sees anything of it."""
-    challenge = get_challenge(session, slug)
-    organizer = organizer_of(session, user, challenge)
-    reevaluation = service.find(session, organizer, reevaluation_id)
+    challenge, organizer, reevaluation = _decided(session, user, slug, reevaluation_id)
     service.start(session, organizer, reevaluation, settings=settings)
     return _answered(session, challenge, reevaluation)
 
@@ -99,9 +97,7 @@ def catch_up_reevaluation(
     session: SessionDep, settings: SettingsDep, user: UserDep, slug: Name, reevaluation_id: ReevaluationId
 ) -> ReevaluationOut:
     """Brings in what came late to one that is ready; where there is something, it runs again."""
-    challenge = get_challenge(session, slug)
-    organizer = organizer_of(session, user, challenge)
-    reevaluation = service.find(session, organizer, reevaluation_id)
+    challenge, organizer, reevaluation = _decided(session, user, slug, reevaluation_id)
     service.catch_up(session, organizer, reevaluation, settings=settings)
     return _answered(session, challenge, reevaluation)
 
@@ -111,9 +107,7 @@ def cancel_reevaluation(
     session: SessionDep, user: UserDep, slug: Name, reevaluation_id: ReevaluationId, wanted: WhyIn
 ) -> ReevaluationOut:
     """Gives it up before it is applied; what of it has not ended is cancelled."""
-    challenge = get_challenge(session, slug)
-    organizer = organizer_of(session, user, challenge)
-    reevaluation = service.find(session, organizer, reevaluation_id)
+    challenge, organizer, reevaluation = _decided(session, user, slug, reevaluation_id)
     service.cancel(session, organizer, reevaluation, why=wanted.why)
     return _answered(session, challenge, reevaluation)
 
@@ -128,9 +122,7 @@ def apply_reevaluation(
     wanted: ApplyIn,
 ) -> AppliedOut:
     """Brings what it found into force, all at once; refused where what counts is not what the preview showed."""
-    challenge = get_challenge(session, slug)
-    organizer = organizer_of(session, user, challenge)
-    reevaluation = service.find(session, organizer, reevaluation_id)
+    challenge, organizer, reevaluation = _decided(session, user, slug, reevaluation_id)
     found = pairs(session, reevaluation)
     planned = preview.file_plan(session, reevaluation, settings)
     ledger = preview.attempts(session, challenge, reevaluation, found)
@@ -150,9 +142,7 @@ def revert_reevaluation(
     wanted: WhyIn,
 ) -> AppliedOut:
     """Brings what stood before back into force, all at once and for good."""
-    challenge = get_challenge(session, slug)
-    organizer = organizer_of(session, user, challenge)
-    reevaluation = service.find(session, organizer, reevaluation_id)
+    _, organizer, reevaluation = _decided(session, user, slug, reevaluation_id)
     back = swap.revert(session, organizer, reevaluation, why=wanted.why, settings=settings)
     return AppliedOut(
         changed=len(back),
@@ -169,6 +159,14 @@ def _seen(
     challenge = get_challenge(session, slug)
     observer = observer_of(session, user, challenge)
     return challenge, service.find(session, observer, reevaluation_id)
+
+
+def _decided(
+    session: Session, user: User, slug: str, reevaluation_id: ReevaluationId
+) -> tuple[Challenge, Organizer, Reevaluation]:
+    challenge = get_challenge(session, slug)
+    organizer = organizer_of(session, user, challenge)
+    return challenge, organizer, service.find(session, organizer, reevaluation_id)
 
 
 def _answered(session: Session, challenge: Challenge, reevaluation: Reevaluation) -> ReevaluationOut:

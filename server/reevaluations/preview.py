@@ -19,6 +19,7 @@ from server.reevaluations.coverage import cover
 from server.reevaluations.models import UNDER_WAY, Reevaluation
 from server.reevaluations.pairs import Pair
 from server.settings import Settings
+from server.words import counted
 
 Group = tuple[TeamId, str, str, str]
 """A team, and the phase, track and task."""
@@ -194,7 +195,7 @@ def sentences(
 ) -> list[str]:
     """What there is to tell: how many change places, what that means for attempts, and what of the file is asked."""
     coming = [pair for pair in found if pair.comes]
-    teams = _counted(len({pair.team_id for pair in coming}), "team")
+    teams = counted(len({pair.team_id for pair in coming}), "team", "teams")
     given = sum(max(0, spent - would) for spent, would in ledger.values())
     taken = sum(max(0, would - spent) for spent, would in ledger.values())
     stay = len({pair.old for pair in found} - {pair.old for pair in coming})
@@ -211,10 +212,6 @@ def sentences(
 
 def _if(count: int, what: str) -> list[str]:
     return [f"{what}: {count:,}."] if count else []
-
-
-def _counted(count: int, one: str) -> str:
-    return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
 OVER = (ReevaluationState.APPLIED, ReevaluationState.CANCELLED, ReevaluationState.REVERTED)
