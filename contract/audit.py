@@ -10,7 +10,7 @@ class HeadOut(Answer):
     """The last link of the chain: its number, the hash over all up to it, when it was sealed.
 
     Number 0, sealed never: nothing is. text: number and hash as they are given back to be compared. signature: by the
-    key of receipts, over the JSON {"audit": text, "at": at} with sorted keys and no spaces; public_key: of that key.
+    key of receipts, over the JSON {"audit": text} without spaces; public_key: of that key.
     """
 
     seq: int

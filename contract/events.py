@@ -6,6 +6,9 @@ from uuid import UUID
 
 from contract.answers import Answer
 
+VIEWED = "viewed"
+"""What an event says where somebody looked at what is hidden; its code says at what."""
+
 
 class Subject(StrEnum):
     """What an event is about."""

@@ -31,6 +31,7 @@ from server.accounts import access, passwords
 from server.accounts import service as accounts
 from server.accounts.deps import AdminDep, UserDep
 from server.admin import evaluations, event_log, pages, people, workers
+from server.audit.looks import Look
 from server.closing import service as closing
 from server.deps import SessionDep, SettingsDep
 from server.evaluations.access import observed_evaluation
@@ -151,7 +152,7 @@ def list_evaluations(
 @router.get("/evaluations/{evaluation_id}")
 def get_evaluation(session: SessionDep, user: UserDep, evaluation_id: EvaluationId) -> EvaluationShown:
     """One evaluation with its cases (by pseudonym) and scores."""
-    return evaluations.shown(session, observed_evaluation(session, user, evaluation_id).id)
+    return evaluations.shown(session, observed_evaluation(session, user, evaluation_id, Look.CASES).id)
 
 
 @router.get("/events")
@@ -163,6 +164,7 @@ def list_events(
     actor: Name = None,
     new: Name = None,
     code: Name = None,
+    what: Name = None,
     since: Moment | None = None,
     challenge: Name = None,
     after: After = None,
@@ -173,7 +175,7 @@ def list_events(
     Without `challenge` admins see all events; those of people, tokens and run workers are of no challenge.
     """
     within = event_log.within(session, challenge, observed(session, user, challenge))
-    asked = event_log.Asked(subject, id, actor, new, code, _utc(since), within)
+    asked = event_log.Asked(subject, id, actor, new, code, what, _utc(since), within)
     return event_log.events(session, asked, after=after, limit=limit)
 
 

@@ -65,6 +65,7 @@ class Asked:
     actor: str | None = None
     new: str | None = None
     code: str | None = None
+    what: str | None = None
     since: datetime | None = None
     within: Collection[ChallengeId] | None = None
 
@@ -92,6 +93,7 @@ def events(session: Session, asked: Asked, *, after: UUID | None = None, limit: 
         (Event.actor, asked.actor),
         (Event.new, asked.new),
         (Event.code, asked.code),
+        (Event.what, asked.what),
     ):
         query = query if value is None else query.where(column == value)
     if asked.within is not None:

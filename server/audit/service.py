@@ -53,8 +53,10 @@ def seal_all(sessions: SessionFactory, *, thorough: bool = False) -> int:
     sealed, since, at, found = 0, None, None, True
     while found:
         with unit_of_work(sessions) as session:
-            if not session.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
-                return sealed
+            if at is not None:
+                session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            elif not session.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
+                return 0
             last = head(session)
             if at is None:
                 since, at = None if thorough else _since(last), now(session)

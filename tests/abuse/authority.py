@@ -220,6 +220,8 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/workers/{worker_id}/reads": ADMIN,
     "GET /admin/workers/{worker_id}/answered": ADMIN,
     "GET /admin/slots": ADMIN,
+    "GET /admin/audit": ADMIN,
+    "GET /admin/audit/head": ADMIN,
     # Organizers
     "POST /organize/{slug}/teams/{team_id}/decisions/plan": OBSERVER,
     "POST /organize/{slug}/teams/{team_id}/decisions": ORGANIZER,

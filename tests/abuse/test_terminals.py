@@ -364,6 +364,7 @@ def words_of(command: str, evaluation: str, slug: str, tmp_path: Path) -> list[l
             [str(tmp_path / EVIL.replace("/", "")), "--plan"],
             [str(evil_file(tmp_path, slug)), "--plan"],
         ],
+        "audit": [["head"], ["--anchor", EVIL], ["verify", "--from", EVIL], [EVIL]],
         "backup": [[str(tmp_path / "backup"), "--data", str(tmp_path / EVIL.replace("/", ""))]],
         "restore": [[str(tmp_path / EVIL.replace("/", ""))]],
         "datasets": [[slug], [slug, "--json"], [EVIL]],
@@ -374,7 +375,7 @@ def words_of(command: str, evaluation: str, slug: str, tmp_path: Path) -> list[l
             for more in ([], ["--withdraw", EVIL], ["--label", EVIL], ["--label-file", f"a={EVIL}"])
         ],
         "errors": [[], ["--json"], ["--challenge", EVIL], ["--since", EVIL]],
-        "events": [[], ["--json"], ["--actor", EVIL], ["--since", EVIL], [EVIL]],
+        "events": [[], ["--json"], ["--csv"], ["--actor", EVIL], ["--since", EVIL], [EVIL]],
         "retry": [[EVIL], [evaluation[:-1]], []],
         "forecast": [[], ["--json"]],
         "import-dataset": import_words(tmp_path, slug),

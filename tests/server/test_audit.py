@@ -3,13 +3,14 @@
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import Session
 
 from contract.audit import Damage
 from server import events
@@ -18,9 +19,12 @@ from server.audit.checking import Found, check
 from server.audit.models import Link
 from server.audit.service import head, seal, seal_all
 from server.database import SessionFactory, unit_of_work
+from server.evaluations.receipts import public_key, verify
 from server.events import Event
 from server.ids import new_id
+from server.settings import Settings
 from server.tables import open_database
+from tests.server.organizer import Admin
 
 ABOUT = UUID(int=7)
 HARD = 'Because "quotes", a \\, a\ttab,\na line, é, 脳 and \x7f.'
@@ -50,11 +54,15 @@ def sealed(own: SessionFactory) -> SessionFactory:
 
 
 def forge(own: SessionFactory, *statements: str) -> None:
-    """What a superuser can do, whom no trigger stops."""
     with unit_of_work(own) as session:
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-        for statement in statements:
-            session.execute(text(statement))
+        forged(session, *statements)
+
+
+def forged(session: Session, *statements: str) -> None:
+    """What a superuser can do, whom no trigger stops; FOURTH is the id of the fourth event of the chain."""
+    session.execute(text("SET LOCAL session_replication_role = replica"))
+    for statement in statements:
+        session.execute(text(statement.replace("FOURTH", "(SELECT event_id FROM audit_links WHERE seq = 4)")))
 
 
 def checked(own: SessionFactory, *anchors: Head, since: Head | None = None) -> Found:
@@ -75,7 +83,7 @@ def recompute(own: SessionFactory) -> None:
     """The chain over what now stands there, made by the description in the documentation and not by Proctor."""
     with unit_of_work(own) as session:
         rows = session.execute(select(Link.seq, Link.sealed_at, Event).join(Event, Event.id == Link.event_id))
-        before, made = bytes(32), []
+        before, made = bytes(32), list[dict[str, object]]()
         for seq, (_, sealed_at, event) in enumerate(sorted(rows.all(), key=lambda row: row[0]), 1):
             fields = (event.subject, str(event.subject_id), event.old, event.new, event.code, event.claim_no)
             at = event.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -83,9 +91,10 @@ def recompute(own: SessionFactory) -> None:
             moment = sealed_at.astimezone(UTC).isoformat(timespec="microseconds")
             written = f"{seq} {moment} {json.dumps(array, ensure_ascii=False)}"
             before = hashlib.sha256(before + written.encode()).digest()
-            made.append((seq, event.id, sealed_at, before))
-    values = ",".join(f"({seq}, '{id_}', '{at}', '\\x{hash_.hex()}')" for seq, id_, at, hash_ in made)
-    forge(own, "DELETE FROM audit_links", f"INSERT INTO audit_links VALUES {values}")
+            made.append({"seq": seq, "event_id": event.id, "sealed_at": sealed_at, "hash": before})
+    with unit_of_work(own) as session:
+        forged(session, "DELETE FROM audit_links")
+        session.execute(insert(Link), made)
 
 
 def test_the_log_and_what_is_kept_beside_it_refuse_every_change(own: SessionFactory) -> None:
@@ -128,41 +137,36 @@ def test_a_chain_is_what_the_documentation_says_and_what_was_not_touched_is_soun
     assert checked(own, told) == Found(present(own), checked=10)
 
 
-IN_THE_MIDDLE = "(SELECT event_id FROM audit_links WHERE seq = 4)"
-
-
-@pytest.mark.parametrize(
-    ("statements", "expected"),
-    [
-        ([f"UPDATE events SET why = 'x' WHERE id = {IN_THE_MIDDLE}"], [(4, Damage.CHANGED)]),
-        ([f"UPDATE events SET actor = actor || ' ' WHERE id = {IN_THE_MIDDLE}"], [(4, Damage.CHANGED)]),
-        ([f"DELETE FROM events WHERE id = {IN_THE_MIDDLE}"], [(4, Damage.REMOVED)]),
-        (
-            [f"DELETE FROM events WHERE id = {IN_THE_MIDDLE}", "DELETE FROM audit_links WHERE seq = 4"],
-            [(4, Damage.UNLINKED), (5, Damage.CHANGED)],
-        ),
-        (["DELETE FROM events WHERE id = (SELECT event_id FROM audit_links WHERE seq = 8)"], [(8, Damage.REMOVED)]),
-        (["DELETE FROM audit_links WHERE seq < 3"], [(1, Damage.UNLINKED), (3, Damage.CHANGED)]),
-        (
-            [
-                "UPDATE audit_links SET seq = -1 WHERE seq = 2",
-                "UPDATE audit_links SET seq = 2 WHERE seq = 5",
-                "UPDATE audit_links SET seq = 5 WHERE seq = -1",
-            ],
-            [(seq, Damage.CHANGED) for seq in (2, 3, 5, 6)],
-        ),
-        (["UPDATE audit_links SET sealed_at = sealed_at - interval '1 s' WHERE seq = 1"], [(1, Damage.CHANGED)]),
+FORGERIES = {
+    ("UPDATE events SET why = 'x' WHERE id = FOURTH",): [(4, Damage.CHANGED)],
+    ("UPDATE events SET actor = actor || ' ' WHERE id = FOURTH",): [(4, Damage.CHANGED)],
+    ("DELETE FROM events WHERE id = FOURTH",): [(4, Damage.REMOVED)],
+    ("DELETE FROM events WHERE id = (SELECT event_id FROM audit_links WHERE seq = 8)",): [
+        (8, Damage.REMOVED)
     ],
-    ids=["reason", "actor", "middle", "middle and link", "last", "first links", "swapped", "time of sealing"],
-)  # fmt: skip
-def test_what_was_forged_is_found_where_it_is(
-    own: SessionFactory, statements: list[str], expected: list[tuple[int, Damage]]
-) -> None:
+    ("DELETE FROM events WHERE id = FOURTH", "DELETE FROM audit_links WHERE seq = 4"): [
+        (4, Damage.UNLINKED),
+        (5, Damage.CHANGED),
+    ],
+    ("DELETE FROM audit_links WHERE seq < 3",): [(1, Damage.UNLINKED), (3, Damage.CHANGED)],
+    (
+        "UPDATE audit_links SET seq = -1 WHERE seq = 2",
+        "UPDATE audit_links SET seq = 2 WHERE seq = 5",
+        "UPDATE audit_links SET seq = 5 WHERE seq = -1",
+    ): [(seq, Damage.CHANGED) for seq in (2, 3, 5, 6)],
+    ("UPDATE audit_links SET sealed_at = sealed_at - interval '1 s' WHERE seq = 1",): [(1, Damage.CHANGED)],
+}
+
+
+def test_what_was_forged_is_found_where_it_is(own: SessionFactory) -> None:
     sealed(own)
-    forge(own, *statements)
-    found = checked(own)
-    assert places(found) == expected
-    assert found.broken == len(expected)
+    for statements, expected in FORGERIES.items():
+        with own() as session:  # and taken back
+            forged(session, *statements)
+            found = check(session)
+        assert places(found) == expected, statements
+        assert found.broken == len(expected)
+    assert checked(own).broken == 0
 
 
 def test_an_event_that_was_inserted_is_found_before_and_after_it_is_sealed(own: SessionFactory) -> None:
@@ -188,7 +192,7 @@ def test_a_chain_that_was_made_anew_or_cut_is_found_by_a_head_that_was_told(own:
     write(own, "act 9")
     seal_all(own)
     late = present(own)
-    forge(own, f"UPDATE events SET why = 'other' WHERE id = {IN_THE_MIDDLE}")
+    forge(own, "UPDATE events SET why = 'other' WHERE id = FOURTH")
     recompute(own)
     assert checked(own).broken == 0, "who recomputes all of it is not found from within"
     assert places(checked(own, early)) == [(8, Damage.OTHER_PAST)]
@@ -222,3 +226,37 @@ def test_what_is_committed_late_and_what_several_seal_at_once_is_linked_once(own
     with unit_of_work(own) as session:
         order = session.scalars(select(Event.what).join(Link, Link.event_id == Event.id).order_by(Link.seq))
         assert order.all()[:2] == ["committed first", "begun first"]
+
+
+def test_the_command_and_the_api_say_the_same_and_a_broken_chain_is_an_exit_code(
+    command: Admin,
+    fresh_postgres_url: str,
+    own: SessionFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", fresh_postgres_url)
+    sealed(own)
+    head = command("audit", "head").stdout.strip()
+    assert head == str(present(own))
+    told = json.loads(command("audit", "head", "--json").stdout)
+    assert verify({"audit": head}, told["signature"], public_key(settings))
+    write(own, "not sealed yet")
+    sound = command("audit", "verify", "--anchor", head)
+    assert (sound.exit_code, sound.stdout.splitlines()[0]) == (
+        0,
+        "Sound: 8 links computed anew, 1 events are not sealed yet.",
+    )
+    assert "Sound: 0 links" in command("audit", "--from", head).stdout
+    wrong = command("audit", "verify", "--anchor", "8:abc")
+    assert (wrong.exit_code, "is no head of the audit chain" in wrong.stderr) == (1, True)
+    forge(own, "UPDATE events SET why = 'other' WHERE id = FOURTH")
+    broken = command("audit", "--json")
+    assert broken.exit_code == 1
+    (place,) = json.loads(broken.stdout)["places"]
+    assert (place["seq"], place["damage"]) == (4, "changed")
+    assert "number 4, or its link is not what was sealed" in command("audit").stdout
+    recompute(own)
+    assert command("audit").exit_code == 0
+    other = command("audit", "--anchor", "4:" + "0" * 64, "--anchor", head)
+    assert (other.exit_code, other.stdout.count("other past")) == (1, 2)

@@ -9,14 +9,16 @@ import typer
 from rich.text import Text
 
 from contract.admin import EvaluationRow, EvaluationShown
+from contract.events import Subject
 from contract.intervals import named
 from contract.statuses import EvaluationStanding, EvaluationStatus
 from evaluator.terminal import Console, say
 from server.admin.evaluations import log_of, shown
 from server.admin.find import evaluation_or_submission
 from server.admin.pages import MOST
+from server.audit.looks import Look, looked
 from worker.admin.api import Api, api
-from worker.admin.context import fail, settings_of, work
+from worker.admin.context import ACTOR, fail, settings_of, work
 from worker.admin.options import Data, Server
 from worker.admin.tables import Listing, console, moment, show, show_json
 
@@ -128,11 +130,15 @@ def show_one(
         return
     with work(settings_of(data)) as session:
         ids = evaluation_or_submission(session, id_)
-        if log is not None:
-            say(log_of(session, _only(ids), log))
-            return
-        rows = [shown(session, evaluation, with_names=True) for evaluation in ids]
-    _show(rows, as_json=as_json)
+        look = Look.NAMES if log is None else Look.LOG
+        for evaluation in ids:
+            looked(session, Subject.EVALUATION, evaluation, look, actor=ACTOR)
+        written = "" if log is None else log_of(session, _only(ids), log)
+        rows = [] if log is not None else [shown(session, one, with_names=True) for one in ids]
+    if log is not None:
+        say(written)
+    else:
+        _show(rows, as_json=as_json)
 
 
 def _found(there: Api, id_: str) -> list[EvaluationShown]:
