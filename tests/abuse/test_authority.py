@@ -31,6 +31,7 @@ from tests.server.lab import Entrant, Lab
 _METHODS = ("get", "head", "options", "post", "put", "patch", "delete")
 _API = "/api/v1"
 _ALL = [Scope.READ, Scope.SUBMIT, Scope.ORGANIZE]
+Sent = Json | Callable[[Json], Json] | None
 
 
 _NAMES = {
@@ -58,12 +59,12 @@ class World:
     known: Json
     sessions: SessionFactory
 
-    def ask(self, operation: str, identity: str, **instead: Any) -> httpx.Response:
-        """One operation by one identity; `instead`: other names in its path."""
+    def ask(self, operation: str, identity: str, *, sent: Sent = None, **instead: Any) -> httpx.Response:
+        """One operation by one identity; `instead`: other names in its path; `sent`: other than the table has."""
         method, path = operation.split()
         named = {name: self.known[value] for name, value in PATHS.get(operation, {}).items()}
         path = path.format(**self.known | named | instead)
-        sent = SENT.get(operation, {})
+        sent = SENT.get(operation, {}) if sent is None else sent
         arguments = dict(sent(self.known | instead) if callable(sent) else sent)
         headers = dict(arguments.pop("headers", {}))
         if (token := self.tokens[identity]) is not None:
