@@ -167,7 +167,12 @@ def _end_with_children(session: Session, token_id: TokenId, *, actor: str) -> No
 
 
 def create_worker_token(
-    session: Session, name: str, *, token: str | None = None, slots: int | None = None
+    session: Session,
+    name: str,
+    *,
+    token: str | None = None,
+    slots: int | None = None,
+    actor: str = events.PLATFORM,
 ) -> str:
     """A run worker's token. A name that exists gets the new token instead of its old one and keeps its id.
 
@@ -185,7 +190,7 @@ def create_worker_token(
         if row.hash == token_hash(token):
             return token
         row.hash, row.issued_at = token_hash(token), func.now()
-    events.record(session, "worker", row.id, actor=events.PLATFORM, what="token issued")
+    events.record(session, "worker", row.id, actor=actor, what="token issued")
     return token
 
 

@@ -1,4 +1,4 @@
-"""Whoever looks at a hidden case or log is in the event log."""
+"""Whoever looks at a hidden case or log is in the event log, and so is who acts at the machine itself."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -6,8 +6,12 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from contract.events import VIEWED
+from contract.ids import UserId
 from contract.organizers import Role
+from server.accounts.principals import OPERATOR
+from server.accounts.service import set_admin
 from server.audit.looks import Look
+from server.clock import now
 from server.database import SessionFactory, unit_of_work
 from server.datasets.models import Dataset
 from server.evaluations.result_models import Receipt
@@ -78,3 +82,30 @@ def test_every_look_at_hidden_cases_and_logs_is_recorded_once_an_hour_and_else_n
     with unit_of_work(lab.sessions) as session:
         session.execute(text("ALTER TABLE events DROP CONSTRAINT no_room"))
     assert (answer.status_code, "log" in answer.json()) == (500, False), "what cannot be recorded is not seen"
+
+
+def test_what_is_done_at_the_machine_is_in_the_log_under_its_operator(
+    lab: Lab, team: Entrant, person: People, command: Admin
+) -> None:
+    ada, name = person("Ada"), f"host-{lab.slug}"
+    evaluation = team.submit()
+    with unit_of_work(lab.sessions) as session:
+        began = now(session)
+    for words, what in (
+        (("worker-token", name), "token issued"),
+        (("revoke-worker", name, "--yes"), "revoked"),
+        (("reset-password", ada.email, "--yes"), "password reset begun"),
+        (("close-account", ada.email, "--yes"), "account closed"),
+        (("reopen-account", ada.email), "account opened again"),
+        (("create-admin", ada.email, "--yes"), "made admin"),
+        (("priority", "3", evaluation, "--yes"), "priority 0 → 3"),
+    ):
+        done = command(*words)
+        assert done.exit_code == 0, done.output
+        with unit_of_work(lab.sessions) as session:
+            written = session.scalars(
+                select(Event.what).where(Event.created_at > began, Event.actor == OPERATOR)
+            )
+            assert what in written.all(), words
+    with unit_of_work(lab.sessions) as session:
+        set_admin(session, UserId(UUID(ada.id)), is_admin=False, actor="tests")
