@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-_COMPATIBLE = ipaddress.ip_network("::/96")
 LONGEST_URL = 1000
 
 
@@ -64,23 +63,18 @@ def private_address(address: IpAddress) -> str:
 
 
 def is_public(address: IpAddress) -> bool:
-    """Whether an address belongs to the public internet, with every address that is written in it."""
-    inside = [address, *_written_in(address)]
-    return all(
-        one.is_global and not (one.is_multicast or one.is_reserved or one.is_unspecified)
-        for one in inside
-        if one is address or isinstance(one, ipaddress.IPv4Address)
-    ) and not (isinstance(address, ipaddress.IPv6Address) and address.is_site_local)
+    """Whether an address belongs to the public internet; one that leads to an IPv4 address does where that one does.
 
-
-def _written_in(address: IpAddress) -> list[ipaddress.IPv4Address]:
-    """The IPv4 addresses that an IPv6 address leads to."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return []
-    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _TRANSLATED or address in _COMPATIBLE:
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return [one for one in found if one is not None]
+    Tunnels whose addresses hold an IPv4 address (6to4, Teredo) do not: nobody has to be reached by them.
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if address in _TRANSLATED:
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address.sixtofour is not None or address.teredo is not None or address.is_site_local:
+            return False
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
 def _literal(host: str | None) -> IpAddress | None:

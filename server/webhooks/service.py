@@ -56,12 +56,12 @@ def listed(session: Session, owner: Owner) -> Sequence[Endpoint]:
 
 
 def last_deliveries(session: Session, endpoints: Sequence[Endpoint]) -> dict[EndpointId, Delivery]:
-    """The latest message to each."""
+    """The latest message to each that was tried, or else that waits."""
     rows = session.scalars(
         select(Delivery)
         .where(Delivery.endpoint_id.in_([endpoint.id for endpoint in endpoints]))
         .ext(distinct_on(Delivery.endpoint_id))
-        .order_by(Delivery.endpoint_id, Delivery.created_at.desc())
+        .order_by(Delivery.endpoint_id, (Delivery.attempts > 0).desc(), Delivery.created_at.desc())
     )
     return {row.endpoint_id: row for row in rows if row.endpoint_id is not None}
 

@@ -4,9 +4,11 @@ import asyncio
 import ipaddress
 import json
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from http import HTTPStatus
 
 import httpx
@@ -77,7 +79,9 @@ async def _send(target: Target, address: IpAddress, headers: dict[str, str], bod
     }
     timeout = httpx.Timeout(SECONDS, connect=_CONNECT_SECONDS)
     async with (
-        httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False) as client,
+        httpx.AsyncClient(
+            timeout=timeout, verify=_authorities(), trust_env=False, follow_redirects=False
+        ) as client,
         client.stream(
             "POST",
             f"{target.scheme}://{number}:{target.port}{target.path}",
@@ -87,6 +91,12 @@ async def _send(target: Target, address: IpAddress, headers: dict[str, str], bod
         ) as answer,
     ):
         return _meaning(answer.status_code)
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Read once: it takes longer than many a request."""
+    return httpx.create_ssl_context()
 
 
 def _meaning(status: int) -> Answered:
