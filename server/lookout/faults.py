@@ -16,31 +16,31 @@ from server.notices.service import tell
 from server.settings import Settings
 from server.teams.models import Team
 
-_NEWS = timedelta(hours=1)
+_NEWS = timedelta(hours=2)
 
 
 def tell_errored(session: Session) -> None:
     """Tells organizers and admins that evaluations ended by the platform's fault, once an hour and challenge."""
+    hour = func.date_trunc("hour", Evaluation.finished_at)
     errored = (
-        select(Challenge, func.count())
+        select(Challenge, hour, func.count())
         .join(Evaluation, Evaluation.challenge_id == Challenge.id)
         .where(
             Evaluation.status == EvaluationStatus.ERRORED,
             Evaluation.finished_at > func.now() - _NEWS,
-            Evaluation.finished_at > func.date_trunc("hour", func.now()),
         )
-        .group_by(Challenge.id)
+        .group_by(Challenge.id, hour)
     )
-    for challenge, count in session.execute(errored):
+    for challenge, at, count in session.execute(errored).all():
         tell(
             session,
             NoticeKind.EVALUATION_ERRORED,
             Audience.STAFF,
             title=f"{count} evaluation{'s' if count > 1 else ''} ended by the platform's fault",
             text="`proctor-admin errors` says what was met, and `proctor-admin retry` has them run again. "
-            "Further ones within this hour are not told one by one.",
+            "Further ones within the hour are not told one by one.",
             challenge=challenge,
-            key=f"errored:{challenge.id}:{now(session):%Y-%m-%dT%H}",
+            key=f"errored:{challenge.id}:{at.isoformat()}",
         )
 
 
