@@ -59,7 +59,7 @@ class NoticeKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Row:
+class MatrixRow:
     """A kind of the matrix: what it tells, whom, and whether it comes by mail unless somebody says otherwise."""
 
     tells: str
@@ -70,22 +70,26 @@ class Row:
 _TEAM, _ALL, _BOTH = "the team's members", "every team, organizers", "organizers, admins"
 
 MATRIX = {
-    NoticeKind.SUBMISSION_ENDED: Row("all tasks of a submission have ended", _TEAM, True),
-    NoticeKind.RESULT_CHANGED: Row("a re-evaluation changed a result, or was taken back", _TEAM, True),
-    NoticeKind.TEAM_DECIDED: Row("organizers decided about the team, its attempts or a result", _TEAM, True),
-    NoticeKind.QUESTION_ANSWERED: Row("the team's question was answered or closed", _TEAM, True),
-    NoticeKind.ANNOUNCEMENT: Row("organizers announce something, or answer to everybody", _ALL, True),
-    NoticeKind.PHASE_OPENED: Row("a phase opens", _ALL, True),
-    NoticeKind.PHASE_CLOSED: Row("a phase closes", _ALL, True),
-    NoticeKind.PHASE_MOVED: Row("a phase gets other dates", _ALL, True),
-    NoticeKind.BOARD_RELEASED: Row("a leaderboard is released, or its release taken back", _ALL, True),
-    NoticeKind.CHALLENGE_AMENDED: Row("something else is amended", _ALL, False),
-    NoticeKind.QUESTION_ASKED: Row("a team asks", "organizers", True),
-    NoticeKind.TEAM_WAITS: Row("a team waits for approval", "organizers", True),
-    NoticeKind.EVALUATION_ERRORED: Row("evaluations end by the platform's fault, once an hour", _BOTH, True),
-    NoticeKind.WORKER_UNFIT: Row("a slot finds itself unfit", "admins", True),
-    NoticeKind.DISK_LOW: Row("the disk refuses uploads, once a day", "admins", True),
-    NoticeKind.DELIVERY_FAILED: Row(
+    NoticeKind.SUBMISSION_ENDED: MatrixRow("all tasks of a submission have ended", _TEAM, True),
+    NoticeKind.RESULT_CHANGED: MatrixRow("a re-evaluation changed a result, or was taken back", _TEAM, True),
+    NoticeKind.TEAM_DECIDED: MatrixRow(
+        "organizers decided about the team, its attempts or a result", _TEAM, True
+    ),
+    NoticeKind.QUESTION_ANSWERED: MatrixRow("the team's question was answered or closed", _TEAM, True),
+    NoticeKind.ANNOUNCEMENT: MatrixRow("organizers announce something, or answer to everybody", _ALL, True),
+    NoticeKind.PHASE_OPENED: MatrixRow("a phase opens", _ALL, True),
+    NoticeKind.PHASE_CLOSED: MatrixRow("a phase closes", _ALL, True),
+    NoticeKind.PHASE_MOVED: MatrixRow("a phase gets other dates", _ALL, True),
+    NoticeKind.BOARD_RELEASED: MatrixRow("a leaderboard is released, or its release taken back", _ALL, True),
+    NoticeKind.CHALLENGE_AMENDED: MatrixRow("something else is amended", _ALL, False),
+    NoticeKind.QUESTION_ASKED: MatrixRow("a team asks", "organizers", True),
+    NoticeKind.TEAM_WAITS: MatrixRow("a team waits for approval", "organizers", True),
+    NoticeKind.EVALUATION_ERRORED: MatrixRow(
+        "evaluations end by the platform's fault, once an hour", _BOTH, True
+    ),
+    NoticeKind.WORKER_UNFIT: MatrixRow("a slot finds itself unfit", "admins", True),
+    NoticeKind.DISK_LOW: MatrixRow("the disk refuses uploads, once a day", "admins", True),
+    NoticeKind.DELIVERY_FAILED: MatrixRow(
         "a webhook or an address of mail is given up", "whose webhook it is; admins of mail", True
     ),
 }

@@ -359,7 +359,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /organize/{slug}/teams/{team_id}/grants/plan": _GRANT,
     "POST /organize/{slug}/teams/{team_id}/grants": _GRANT,
     **{f"POST /organize/{{slug}}/evaluations/{{evaluation_id}}/{act}": _WHY for act in _ACTS},
-    "POST /notices/read": lambda known: {"json": {"ids": [known["endpoint_id"]]}},
+    "POST /notices/read": lambda known: {"json": {"ids": [str(known["endpoint_id"])]}},
     "PUT /notices/settings/{kind}": {"json": {"mail": True}},
     **{f"POST {owner}/webhooks": {"json": {"url": "no address"}} for owner in _WEBHOOKS},
     **{f"POST {owner}/webhooks/{{endpoint_id}}": {"json": {"act": "test"}} for owner in _WEBHOOKS},

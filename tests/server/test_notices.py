@@ -1,7 +1,10 @@
 """Who is told what: by the acts of organizers, and by the clock; once, and nothing that they may not know."""
 
+import json
+import mailbox
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from server.webhooks.models import Endpoint
 from tests.server.conftest import Clients, Person
 from tests.server.deciding import Desk
 from tests.server.lab import Entrant, Json, Lab
+from tests.server.organizer import Admin, words
 from tests.server.test_retry import end, put_back
 from tests.server.test_scoring_faults import in_scoring
 
@@ -240,3 +244,30 @@ def test_teams_that_merge_have_one_history_and_the_webhooks_of_one_captain(
         assert session.scalars(select(Notice.id).where(Notice.team_id == UUID(ours.team))).all() == []
     assert kinds(ours.http) == ["team.decided", "team.decided"]
     assert kinds(theirs.http) == ["team.decided"]
+
+
+def test_organizers_and_admins_have_webhooks_by_command_and_addresses_for_a_mail_program_of_their_own(
+    lab: Lab, team: Entrant, command: Admin, tmp_path: Path
+) -> None:
+    url = f"https://{uuid4().hex}.example/"
+    for where in ((), ("--challenge", lab.slug)):
+        made = command("webhooks", "add", url, "--kind", "worker.unfit", *where, "--json")
+        assert "whsec_" in made.stderr
+        (row,) = (row for row in json.loads(made.stdout) if row["url"] == url)
+        assert command("webhooks", "test", row["id"], *where).exit_code == 0
+        assert "whsec_" in command("webhooks", "rotate", row["id"], *where).stderr
+        listed = words(command("webhooks", *where))
+        assert "queued" in listed
+        assert url not in words(command("webhooks", "remove", row["id"], *where))
+    assert command("webhooks", "add").exit_code != 0
+
+    address = team.http.get("/me").json()["email"]
+    assert command("mailing", lab.slug).output.split() == [address]
+    text, box = tmp_path / "mail.txt", tmp_path / "out.mbox"
+    text.write_text("A talk\n\nTomorrow.\nFrom noon on.\n")
+    assert "for each of 1" in command("mailing", lab.slug, "--text", text, "--mbox", box).output
+    with closing(mailbox.mbox(box)) as opened:
+        (mail,) = opened
+        assert (mail["To"], mail["Subject"]) == (address, "A talk")
+        assert "From noon on." in str(mail.get_payload())
+    assert "is there already" in command("mailing", lab.slug, "--text", text, "--mbox", box).output

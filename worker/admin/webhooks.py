@@ -109,4 +109,4 @@ def mailing(
         mail.set_content(content.strip() + "\n")
         box.add(mail)
     box.close()
-    say(f"{len(addresses)} mails are in {mbox}.")
+    say(f"{mbox} holds a mail for each of {len(addresses)}.")
