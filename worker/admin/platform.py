@@ -29,6 +29,7 @@ KEPT = (
     *("PROCTOR_INPUT_CACHE", "PROCTOR_SLOT_MOST", "PROCTOR_CHECKS_AT_ONCE", "PROCTOR_SCORES_AT_ONCE"),
     *("PROCTOR_DISK_RESERVE", "PROCTOR_TEAM_STORAGE", "PROCTOR_TOTAL_STORAGE", "PROCTOR_HOLD_ENDS"),
     "PROCTOR_RELEASE_GRACE_SECONDS",
+    *("PROCTOR_SMTP_URL", "PROCTOR_MAIL_FROM", "PROCTOR_WEBHOOKS_PRIVATE"),
     *("PROCTOR_LOG_INS_PER_SOURCE", "PROCTOR_REGISTRATIONS_PER_SOURCE", "PROCTOR_REGISTRATIONS_PER_HOUR"),
     "FORWARDED_ALLOW_IPS",
 )
@@ -130,6 +131,7 @@ def services(
         _beat(platform),
         *[_run_worker(platform, name, slot) for name, slot in zip(names, deal(len(names)), strict=True)],
         _score_worker(platform),
+        _courier(platform),
     ]
 
 
@@ -200,6 +202,15 @@ def _run_worker(platform: Platform, name: str, slot: SlotShare) -> Program:
 def _score_worker(platform: Platform) -> Program:
     command = ["worker.score", "--name", "score-1"]
     return _python(platform, "score-1", command, lambda: server_environment(platform))
+
+
+def _courier(platform: Platform) -> Program:
+    def known() -> dict[str, str]:
+        everything = server_environment(platform)
+        told = {name: everything[name] for name in ("DATABASE_URL", "PROCTOR_PUBLIC_URL")}
+        return _kept(os.environ) | told
+
+    return _python(platform, "courier", ["worker.courier"], known)
 
 
 def _python(

@@ -26,6 +26,7 @@ from worker.app import make_app
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 from worker.score.lanes import WorkLane
+from worker.score.lookout import tell_of_time
 from worker.score.reevaluations import advance_ended
 from worker.score.reference_submissions import try_waiting
 
@@ -97,7 +98,7 @@ def tick() -> None:
     """Parks cases whose lease has run out, puts back those parked long enough, and removes what nobody needs any more.
 
     That is uploads that were never finished, and slots that were not seen for a month. Re-evaluations whose evaluations
-    have ended go on, and what happened since is sealed.
+    have ended go on, who is to be told of what has come by now is told, and what happened since is sealed.
     """
     with unit_of_work(sessions()) as session:
         expired = faults.expire_leases(session, settings=settings())
@@ -105,6 +106,7 @@ def tick() -> None:
         forget_old_slots(session)
         expire_uploads(session, uploads=settings().uploads)
     advance_ended(sessions(), settings())
+    tell_of_time(sessions(), settings())
     seal_all(sessions())
     if expired:
         _log.warning("leases_expired", count=expired)
