@@ -33,6 +33,7 @@ class ErrorCode(StrEnum):
     INVALID_VALUE = "invalid_value", "a value that no record can have"
     METHOD_NOT_ALLOWED = "method_not_allowed", "this address takes other methods; `Allow` names them"
     NESTED_TOO_DEEPLY = "nested_too_deeply", "lists and objects of the body lie too deep in each other"
+    NOT_A_HEAD = "not_a_head", "no head of the audit chain: its number, a colon and its hash"
     NOT_AN_ID = "not_an_id", "no beginning of an id"
     NOT_FOUND = "not_found", "there is nothing at this address"
     NOT_HTTP = "not_http", "this is no request of HTTP/1.1"

@@ -3,6 +3,7 @@
 from server.accounts import models as _accounts
 from server.agreements import models as _agreements
 from server.amendments import models as _amendments
+from server.audit import models as _audit
 from server.challenges import models as _challenges
 from server.database import Base, SessionFactory, connect, session_factory
 from server.datasets import models as _datasets
@@ -27,6 +28,7 @@ _ = (
     _accounts,
     _agreements,
     _amendments,
+    _audit,
     _challenges,
     _datasets,
     _evaluations,
