@@ -95,7 +95,7 @@ def call(environment, *arguments, cwd):
 def test_the_wheel_holds_the_evaluator_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"evaluator", "proctor_evaluator"}
-    data = {"report/templates/style.css", "digests/equal.json", "py.typed", "LICENSE"}
+    data = {"report/templates/style.css", "bundle/templates/README.md", "digests/equal.json", "py.typed", "LICENSE"}
     assert {f"evaluator/{name}" for name in data} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
 
@@ -109,7 +109,8 @@ def test_it_declares_exactly_what_it_imports():
             elif isinstance(node, ast.ImportFrom) and node.module:
                 imported.add(node.module.split(".")[0])
     foreign = imported - set(sys.stdlib_module_names) - {"evaluator"}
-    optional = [Requirement(text).name for text in PYPROJECT["optional-dependencies"]["fast"]]
+    extras = PYPROJECT["optional-dependencies"].values()
+    optional = [Requirement(text).name for extra in extras for text in extra]
     declared = [Requirement(text).name for text in PYPROJECT["dependencies"]] + optional
     assert foreign == {IMPORTED_AS.get(name, name) for name in declared}
 
