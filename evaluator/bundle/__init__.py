@@ -16,6 +16,7 @@ from evaluator.bundle._manifest import (
     BundleManifest,
     PendingEvaluation,
     json_text,
+    libraries,
 )
 from evaluator.bundle._recompute import CheckedBoard, Recomputation, recompute
 from evaluator.bundle._rows import RUN_COLUMNS, RUNS
@@ -43,6 +44,7 @@ __all__ = [
     "Recomputation",
     "complete",
     "json_text",
+    "libraries",
     "recompute",
     "statement_of",
     "unpacked",

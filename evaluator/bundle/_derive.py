@@ -28,8 +28,10 @@ def derive(bundle: Bundle, folder: Path) -> list[str]:
         written.append(name)
 
     for track in leaderboard(bundle)["tracks"]:
-        put(f"boards/{track['track']}.csv", _unified(track))
-        for board in track["boards"]:
+        boards = [board for board in track["boards"] if board["entries"]]
+        if boards:
+            put(f"boards/{track['track']}.csv", _unified(track))
+        for board in boards:
             put(f"boards/{track['track']}-{board['board']}.csv", _board(board))
     put("cases.csv", "".join(_csv([CASES])) + "".join(_csv(case_rows(bundle))))
     why = _compared(bundle, put)

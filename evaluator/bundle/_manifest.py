@@ -1,6 +1,8 @@
 """What a bundle says of itself, and where its files are."""
 
 import json
+import platform
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -69,8 +71,9 @@ class PendingEvaluation(Model):
 class BundleManifest(Model):
     """What a bundle is of, in which version, and what counts on its boards, in the order in which they are computed.
 
-    cases and datasets: how many, and the digest of the version, of each task. metrics: by board the digest of the code
-    of each metric, None where it is not installed. case_names: whether cases go by their own names.
+    libraries: versions of those that its numbers and texts depend on. cases and datasets: how many, and the digest of
+    the version, of each task. metrics: by board the digest of the code of each metric, None where it is not installed.
+    case_names: whether cases go by their own names.
     """
 
     format: Literal[1] = 1
@@ -86,6 +89,7 @@ class BundleManifest(Model):
     spec: str
     platform: str
     evaluator: str
+    libraries: dict[str, str]
     cases: dict[str, int]
     datasets: dict[str, str]
     metrics: dict[str, dict[str, str | None]]
@@ -147,6 +151,12 @@ class Bundle(NamedTuple):
             raise BundleError(f"{self.place(entry)}: cannot be read: {error.strerror}") from None
         except ValidationError as error:
             raise BundleError(f"{self.place(entry)}: is no report: {error.errors()[0]['msg']}") from None
+
+
+def libraries() -> dict[str, str]:
+    """The versions of the libraries here on which last digits and texts depend, and the processor's kind."""
+    names = ("jinja2", "numpy", "pydantic", "scipy")
+    return {name: version(name) for name in names} | {"machine": platform.machine()}
 
 
 def json_text(content: object) -> str:

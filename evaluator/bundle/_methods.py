@@ -81,8 +81,11 @@ def _metrics(bundle: Bundle, board: str) -> Iterator[str]:
 
 
 def _intervals(bundle: Bundle) -> Iterator[str]:
+    entered = {entry.board for entry in bundle.manifest.entries}
     for name, board in bundle.challenge.boards.items():
         how = board.bootstrap
+        if name not in entered:
+            continue
         within = f" within {' and '.join(how.strata)}" if how.strata else ""
         yield f"- {name}: {how.level:.0%}, {how.resamples:,} resamples by {how.unit}{within}."
     used = {

@@ -1,5 +1,6 @@
 """A bundle checked against itself: checksums, signatures, and its boards computed again from its reports."""
 
+import math
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,19 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.bundle._derive import derive
-from evaluator.bundle._manifest import BOARD, Bundle, BundleError
+from evaluator.bundle._manifest import BOARD, Bundle, BundleError, libraries
 from evaluator.bundle._ranked import Reports, boards_of, key_of
-from evaluator.bundle._shown import shown_boards, wrong_table
+from evaluator.bundle._shown import shown_boards, wrong_scores, wrong_table
 from evaluator.bundle._signed import (
     can_verify,
     receipts_of,
     wrong_receipts,
     wrong_statement,
 )
-from evaluator.bundle._sums import wrong_sums
+from evaluator.bundle._sums import files_of, wrong_sums
 from evaluator.bundle._values import made_again
 from evaluator.metrics.registry import UnknownMetric, lookup
 from evaluator.version import evaluator_version
+
+_NEAR = 1e-9
 
 
 @dataclass
@@ -36,10 +39,14 @@ class CheckedBoard:
 
 @dataclass(frozen=True)
 class Recomputation:
-    """What came of it. differences: sentences, none where everything is as the bundle says. notes: what to know."""
+    """What came of it. differences: sentences, none where everything is as the bundle says. notes: what to know.
+
+    rounded: numbers that agree to nine digits and not to the last one, as on another processor.
+    """
 
     boards: tuple[CheckedBoard, ...]
     differences: tuple[str, ...]
+    rounded: int
     notes: tuple[str, ...]
     files: int
     receipts: int
@@ -65,15 +72,20 @@ def recompute(folder: Path) -> Recomputation:
         for track in bundle.challenge.tracks
         for board in bundle.challenge.boards
     }
-    differences += _figures(bundle, reports, receipts, checked)
-    differences += _differences("", boards_of(bundle, reports), shown_boards(bundle))
+    numbers = [
+        *_figures(bundle, reports, receipts, checked),
+        *_differences("", boards_of(bundle, reports), shown_boards(bundle)),
+    ]
+    differences += filter(None, numbers)
     differences += wrong_table(bundle)
+    differences += wrong_scores(bundle, receipts)
     differences += _derived(bundle)
     return Recomputation(
         boards=tuple(board for board in checked.values() if board.entries),
         differences=tuple(differences),
+        rounded=numbers.count(""),
         notes=tuple(_notes(bundle)),
-        files=sum(1 for _ in folder.rglob("*")),
+        files=len(files_of(folder)) + 2,
         receipts=len(receipts),
     )
 
@@ -98,7 +110,7 @@ def _figures(
     receipts: Mapping[str, Mapping[str, Any]],
     checked: Mapping[tuple[str, str], CheckedBoard],
 ) -> Iterator[str]:
-    """What in reports is not what follows from the rest of them, or not what was signed."""
+    """What in reports is not what follows from the rest of them, or not what was signed; "" as in `_differences`."""
     for entry in bundle.manifest.entries:
         report, told = reports[key_of(entry)], checked[entry.track, entry.board]
         told.entries += 1
@@ -109,7 +121,9 @@ def _figures(
                 told.values[0] += 1
             elif figure.what == "low":
                 told.intervals[0] += 1
-            if figure.again != figure.kept:
+            if _near(figure.again, figure.kept):
+                yield ""
+            elif figure.again != figure.kept:
                 yield (
                     f"{bundle.place(entry)}: {figure.what} of {figure.metric} is {figure.kept!r}, and "
                     f"{figure.again!r} follows from the rest of the report"
@@ -129,7 +143,7 @@ def _figures(
 
 
 def _differences(place: str, again: Any, shown: Any) -> Iterator[str]:
-    """Where what was computed is not what the board shows; numbers have to agree in every digit."""
+    """Where what was computed is not what the board shows; "" for a number that is nearly the same."""
     if isinstance(again, Mapping) and isinstance(shown, Mapping):
         for key in dict.fromkeys([*again, *shown]):
             where = f"{place}, {key}" if place else str(key)
@@ -137,32 +151,64 @@ def _differences(place: str, again: Any, shown: Any) -> Iterator[str]:
                 yield f"{BOARD}: {where}: {'should not be there' if key in shown else 'is missing'}"
             else:
                 yield from _differences(where, again[key], shown[key])
+    elif isinstance(again, list) and isinstance(shown, list) and len(again) == len(shown):
+        for number, pair in enumerate(zip(again, shown, strict=True), 1):
+            yield from _differences(f"{place}, {number}", *pair)
+    elif _near(again, shown):
+        yield ""
     elif again != shown:
         yield f"{BOARD}: {place}: shows {shown!r}, and {again!r} follows from the reports"
 
 
+def _near(one: object, other: object) -> bool:
+    """Whether two numbers differ, and in no digit that says anything."""
+    numbers = isinstance(one, float) and isinstance(other, float)
+    return numbers and one != other and math.isclose(one, other, rel_tol=_NEAR)
+
+
 def _derived(bundle: Bundle) -> Iterator[str]:
-    """Files that are made of the others, made again; those of another evaluator may be worded otherwise."""
-    if bundle.manifest.evaluator != evaluator_version():
+    """Files that are made of the others, made again; with other code or libraries they may be worded otherwise."""
+    if _other_code(bundle) or bundle.manifest.libraries != libraries():
         return
     with tempfile.TemporaryDirectory(prefix="proctor-recompute-") as folder:
         made = derive(bundle, Path(folder))
         for name in made:
-            there = bundle.folder / name
-            if not there.is_file() or there.read_bytes() != (Path(folder) / name).read_bytes():
+            kept = bundle.folder / name
+            if not kept.is_file() or _text(bundle, kept) != _text(bundle, Path(folder) / name):
                 yield f"{name}: is not what follows from the other files"
+
+
+def _other_code(bundle: Bundle) -> bool:
+    """Whether another evaluator made it; a release and its sources are the same code."""
+    return bundle.manifest.evaluator.partition("+")[2] != evaluator_version().partition("+")[2]
+
+
+def _versions(evaluator: str, others: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in {"evaluator": evaluator, **others}.items())
+
+
+def _text(bundle: Bundle, path: Path) -> bytes:
+    """A file without the names of evaluators: installed alone, or from its sources, the same code has another one."""
+    text = path.read_bytes()
+    for name in (bundle.manifest.evaluator, evaluator_version()):
+        text = text.replace(name.encode(), b"")
+    return text
 
 
 def _notes(bundle: Bundle) -> Iterator[str]:
     manifest = bundle.manifest
-    if manifest.evaluator != evaluator_version():
+    if _other_code(bundle) or manifest.libraries != libraries():
+        made, here = (
+            _versions(manifest.evaluator, manifest.libraries),
+            _versions(evaluator_version(), libraries()),
+        )
         yield (
-            f"Made with evaluator {manifest.evaluator}, and this is {evaluator_version()}: figures, tables and texts "
-            "that follow from the reports were not made again."
+            f"Made with {made}, and here are {here}: figures, tables and texts that follow from the reports were not "
+            "made again."
         )
     if not can_verify():
         yield "Signatures were not checked: install the package cryptography for that."
     if not manifest.released:
         yield "The leaderboard was not released when the bundle was made."
     if manifest.pending:
-        yield f"{len(manifest.pending)} evaluations had not ended, or were ended by the platform's fault."
+        yield f"Evaluations that had not ended, or that the platform's fault ended: {len(manifest.pending)}."

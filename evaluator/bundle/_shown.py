@@ -7,7 +7,7 @@ from typing import Any
 
 from evaluator.bundle._manifest import BOARD, Bundle, BundleError
 
-TABLE = "boards/leaderboard.csv"
+TABLE, SCORES = "boards/leaderboard.csv", "scores.csv"
 _COLUMNS = ("value", "low", "high", "rank")
 
 
@@ -93,6 +93,20 @@ def wrong_table(bundle: Bundle) -> Iterator[str]:
     for key in sorted({*shown, *listed}):
         if shown.get(key) != listed.get(key):
             yield f"{TABLE}: {', '.join(key)}: has {listed.get(key)}, and {shown.get(key)} in {BOARD}"
+
+
+def wrong_scores(bundle: Bundle, receipts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Where the table of all attempts has another value than the receipt that was signed of it."""
+    try:
+        with (bundle.folder / SCORES).open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                receipt = receipts.get(row["evaluation"], {"statement": {}})
+                signed = receipt["statement"].get("scores", {}).get(row["board"], {}).get(row["metric"])
+                if signed != (float(row["value"]) if row["value"] else None):
+                    place = f"{row['evaluation']}, {row['board']}, {row['metric']}"
+                    yield f"{SCORES}: {place}: has {row['value'] or 'no value'}, and {signed!r} was signed"
+    except (OSError, KeyError, ValueError, csv.Error) as error:
+        raise BundleError(f"{SCORES}: cannot be read: {error}") from None
 
 
 def _cell(value: float | None) -> str:

@@ -41,6 +41,7 @@ def _told(found: Recomputation) -> dict[str, object]:
     return {
         "agrees": not found.differences,
         "differences": list(found.differences),
+        "rounded": found.rounded,
         "notes": list(found.notes),
         "files": found.files,
         "receipts": found.receipts,
@@ -66,6 +67,8 @@ def _print(found: Recomputation) -> None:
         Console().print(_table(boards))
     for note in found.notes:
         say(note)
+    if found.rounded:
+        say(f"{found.rounded} numbers agree to nine digits and not to the last one, as on another processor.")
     for difference in found.differences[:_SHOWN]:
         say(f"differs: {difference}", err=True)
     if len(found.differences) > _SHOWN:
@@ -73,9 +76,10 @@ def _print(found: Recomputation) -> None:
     if found.differences:
         say(f"{len(found.differences)} differences: this bundle is not what it says.", err=True)
     else:
+        digits = "" if found.rounded else " to the last digit"
         say(
-            f"Everything agrees to the last digit: {found.files:,} files, {found.receipts:,} receipts, every place, "
-            "rank, interval of places and prize."
+            f"Everything agrees{digits}: {found.files:,} files, {found.receipts:,} receipts, every place, rank, "
+            "interval of places and prize."
         )
 
 

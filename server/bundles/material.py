@@ -15,6 +15,7 @@ from evaluator.bundle import (
     BundledTeam,
     BundleManifest,
     PendingEvaluation,
+    libraries,
 )
 from evaluator.spec import Bootstrap
 from evaluator.version import evaluator_version
@@ -43,7 +44,7 @@ def write(state: PhaseState) -> None:
         reports = stored(state.session, [evaluation_id])[evaluation_id]
         place = f"reports/{state.folders[evaluation.team_id]}/{evaluation.track}"
         for name in boards:
-            report = published(reports[name], state.names_of(evaluation.dataset_id))
+            report = published(reports[name], state.naming(evaluation.dataset_id))
             state.put(f"{place}/{name}.json", report.model_dump_json(indent=1) + "\n")
         state.session.expunge_all()  # a few kilobytes for each number that is drawn, and there are many
     state.put(MANIFEST, _manifest(state).model_dump_json(indent=1) + "\n")
@@ -66,6 +67,7 @@ def _manifest(state: PhaseState) -> BundleManifest:
         spec=challenge.spec.digest,
         platform=version("proctor"),
         evaluator=evaluator_version(),
+        libraries=libraries(),
         cases=dict(sorted(case_counts(session, force).items())),
         datasets=dict(sorted(digests_of(session, force).items())),
         metrics={

@@ -1,7 +1,7 @@
 """What of reports leaves the installation: cases by pseudonyms, and nothing that tells single persons of a group."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from contract.ids import ChallengeId
 from evaluator.scoring import FairnessReport, GroupReport, Report
@@ -12,23 +12,25 @@ FEWEST = 5
 _DIGITS = 12
 
 
-def pseudonyms(
-    settings: Settings, challenge: ChallengeId, phase: str, dataset: str, names: list[str]
-) -> dict[str, str]:
-    """What cases of a version of the cases are called: the same in every bundle, and nowhere else.
+Naming = Callable[[str], str]
+"""What a case is called in a bundle, by its name."""
+
+
+def pseudonyms(settings: Settings, challenge: ChallengeId, phase: str, dataset: str) -> Naming:
+    """What the cases of a version are called, by its digest: the same in every bundle, and nowhere else.
 
     Who does not have the installation's secret key cannot tell which case it is, nor whether two versions share one.
     """
     secret = settings.secret_key.get_secret_value().encode()
     key = hmac.digest(secret, f"proctor bundle\0{challenge}\0{phase}\0{dataset}".encode(), "sha256")
-    return {name: f"case-{hmac.digest(key, name.encode(), 'sha256').hex()[:_DIGITS]}" for name in names}
+    return lambda name: f"case-{hmac.digest(key, name.encode(), 'sha256').hex()[:_DIGITS]}"
 
 
-def published(report: Report, names: Mapping[str, str]) -> Report:
-    """The report with cases by `names`; without groups of few subjects, and without the voxel sizes of cases."""
+def published(report: Report, called: Naming) -> Report:
+    """The report with cases as they are `called`, without groups of few subjects and the voxel sizes of cases."""
     groups = report.extras.groups
     told = {
-        "other_affine": tuple(names.get(case, case) for case in report.extras.other_affine),
+        "other_affine": tuple(map(called, report.extras.other_affine)),
         "spacing_mm": None,
         "groups": None if groups is None else {name: _large(found) for name, found in groups.items()},
         "fairness": None
@@ -37,7 +39,7 @@ def published(report: Report, names: Mapping[str, str]) -> Report:
     }
     return report.model_copy(
         update={
-            "cases": tuple(names.get(case, case) for case in report.cases),
+            "cases": tuple(map(called, report.cases)),
             "extras": report.extras.model_copy(update=told),
         }
     )

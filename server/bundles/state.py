@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from contract.ids import DatasetId, TeamId
 from evaluator.bundle import json_text
-from server.bundles.private import pseudonyms
+from server.bundles.private import Naming, pseudonyms
 from server.challenges.models import Challenge
-from server.datasets.models import Case, Dataset
+from server.datasets.models import Dataset
 from server.leaderboard.bases import InForce, in_force
 from server.leaderboard.service import Attempt, Found, attempts
 from server.settings import Settings
@@ -37,7 +37,7 @@ class PhaseState:
     found: Found
     teams: dict[TeamId, Team]
     folders: dict[TeamId, str]
-    _names: dict[DatasetId, dict[str, str]] = field(default_factory=dict)
+    _namings: dict[DatasetId, Naming] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -76,18 +76,14 @@ class PhaseState:
         """What counts on a board."""
         return self.found.counted
 
-    def names_of(self, dataset_id: DatasetId) -> dict[str, str]:
-        """What the cases of a version are called in the bundle, by their names."""
-        if dataset_id not in self._names:
-            query = select(Case.name).where(Case.dataset_id == dataset_id).order_by(Case.ordinal)
-            names = list(self.session.scalars(query))
+    def naming(self, dataset_id: DatasetId) -> Naming:
+        """What the cases of a version are called in the bundle."""
+        if self.named:
+            return str
+        if dataset_id not in self._namings:
             digest = self.session.get_one(Dataset, dataset_id).digest
-            self._names[dataset_id] = (
-                {name: name for name in names}
-                if self.named
-                else pseudonyms(self.settings, self.challenge.id, self.phase, digest, names)
-            )
-        return self._names[dataset_id]
+            self._namings[dataset_id] = pseudonyms(self.settings, self.challenge.id, self.phase, digest)
+        return self._namings[dataset_id]
 
     def put(self, name: str, content: str) -> None:
         """Writes a file."""

@@ -185,4 +185,4 @@ def _runs(state: PhaseState) -> Iterator[tuple[object, ...]]:
         .order_by(CaseRun.evaluation_id, Case.ordinal)
     )
     for evaluation, dataset, name, *ran in state.session.execute(query).yield_per(_AT_ONCE):
-        yield (evaluation, state.names_of(dataset)[name], *ran)
+        yield (evaluation, state.naming(dataset)(name), *ran)

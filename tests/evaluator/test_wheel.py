@@ -95,7 +95,13 @@ def call(environment, *arguments, cwd):
 def test_the_wheel_holds_the_evaluator_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"evaluator", "proctor_evaluator"}
-    data = {"report/templates/style.css", "bundle/templates/README.md", "digests/equal.json", "py.typed", "LICENSE"}
+    data = {
+        "report/templates/style.css",
+        "bundle/templates/README.md",
+        "digests/equal.json",
+        "py.typed",
+        "LICENSE",
+    }
     assert {f"evaluator/{name}" for name in data} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
 

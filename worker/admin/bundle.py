@@ -120,6 +120,6 @@ def _room_for(needed: int, part: Path) -> Iterator[None]:
 
 def _full(needed: int, free: int, part: Path) -> None:
     fail(
-        f"The bundle needs {gib(needed)} ({needed:,} bytes) in {part.parent}, and {gib(free)} ({free:,} bytes) are free "
-        "there. Nothing was written; free some, or give another --out."
+        f"The bundle needs {gib(needed)} ({needed:,} bytes) in {part.parent}, and {gib(free)} ({free:,} bytes) are "
+        "free there. Nothing was written; free some, or give another --out."
     )
