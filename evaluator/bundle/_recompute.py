@@ -162,8 +162,9 @@ def _differences(place: str, again: Any, shown: Any) -> Iterator[str]:
 
 def _near(one: object, other: object) -> bool:
     """Whether two numbers differ, and in no digit that says anything."""
-    numbers = isinstance(one, float) and isinstance(other, float)
-    return numbers and one != other and math.isclose(one, other, rel_tol=_NEAR)
+    if not (isinstance(one, float) and isinstance(other, float)):
+        return False
+    return one != other and math.isclose(one, other, rel_tol=_NEAR)
 
 
 def _derived(bundle: Bundle) -> Iterator[str]:

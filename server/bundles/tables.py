@@ -81,7 +81,7 @@ def _marks(state: PhaseState) -> Iterator[tuple[object, ...]]:
         yield (state.folders[team_id], int(unranked), int(team.eligible))
 
 
-def of_phase(state: PhaseState) -> Select[tuple[Evaluation]]:
+def of_phase(state: PhaseState) -> Select[Evaluation]:
     """Every evaluation of the phase, of the teams of the bundle, the oldest first."""
     return (
         select(Evaluation)

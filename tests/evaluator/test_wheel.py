@@ -52,8 +52,8 @@ def environment(wheel, tmp_path_factory):
     run(sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin" / "python"
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
-    for name in _closure(PYPROJECT["dependencies"]):
-        _link(importlib.metadata.distribution(name), site)
+    for name in closure(PYPROJECT["dependencies"]):
+        link(importlib.metadata.distribution(name), site)
     run(
         sys.executable,
         "-m",
@@ -69,7 +69,7 @@ def environment(wheel, tmp_path_factory):
     return folder
 
 
-def _closure(requirements):
+def closure(requirements):
     """Every distribution that pip would install for these."""
     found, waiting = set(), [Requirement(text) for text in requirements]
     while waiting:
@@ -81,7 +81,7 @@ def _closure(requirements):
     return found
 
 
-def _link(distribution, site):
+def link(distribution, site):
     for top in {file.parts[0] for file in distribution.files if file.parts[0] not in ("..", "__pycache__")}:
         if not (site / top).exists():
             (site / top).symlink_to(distribution.locate_file(top))
@@ -126,7 +126,7 @@ def test_it_has_the_version_of_the_platform():
 
 
 def test_what_it_needs_is_light(environment):
-    needed = _closure(PYPROJECT["dependencies"])
+    needed = closure(PYPROJECT["dependencies"])
     assert len(needed) < 25
     assert not needed & set(HEAVY)
     check = f"import importlib.util as u; print([n for n in {HEAVY!r} if u.find_spec(n)])"
@@ -182,5 +182,5 @@ def test_pip_installs_it_with_its_dependencies_alone(wheel, tmp_path):
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel)
     listed = json.loads(run(python, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"))
     names = {canonicalize_name(one["name"]) for one in listed} - {"pip", "setuptools"}
-    assert names == _closure(PYPROJECT["dependencies"]) | {"proctor-evaluator"}
+    assert names == closure(PYPROJECT["dependencies"]) | {"proctor-evaluator"}
     assert "Check outputs" in run(python, "-P", "-m", "evaluator", "--help", cwd=tmp_path)

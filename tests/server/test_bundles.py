@@ -46,7 +46,7 @@ from server.settings import Settings
 from server.teams.models import Team
 from tests.abuse.small_disk import fill, free, mounted
 from tests.evaluator import datasets
-from tests.evaluator.test_wheel import PYPROJECT, ROOT, _closure, _link
+from tests.evaluator.test_wheel import PYPROJECT, ROOT, closure, link
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, Lab
 from tests.server.organizer import Admin, words
@@ -136,8 +136,8 @@ def bundled(
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the evaluator and, by links, what it declares: nothing of the platform."""
     site = tmp_path_factory.mktemp("alone")
-    for name in _closure(PYPROJECT["dependencies"]):
-        _link(distribution(name), site)
+    for name in closure(PYPROJECT["dependencies"]):
+        link(distribution(name), site)
     (site / "evaluator").symlink_to(ROOT / "evaluator")
     return site
 
@@ -163,6 +163,32 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 
 def swap(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new, 1))
+
+
+def changes(folder: Path) -> dict[str, Callable[[], None]]:
+    """Ways to change a bundle, by what is said of each."""
+    report = folder / "reports" / "Cyd" / "open" / "task1.json"
+    return {
+        "reports/Cyd/open/task1.json: auroc is 0.5": lambda: edit(
+            report, lambda told: told["metrics"]["auroc"].update(value=0.5)
+        ),
+        "and 'Ada/Bob' follows": lambda: edit(
+            folder / "boards" / "leaderboard.json",
+            lambda told: told["tracks"][1]["certainty"]["winners"].__setitem__(0, "Dee"),
+        ),
+        "reports/Cyd/open/task2.json: value of dsc": lambda: edit(
+            report.with_name("task2.json"), lambda told: told["per_case"]["dsc"].__setitem__(3, 0.25)
+        ),
+        "scores.csv: ": lambda: swap(folder / "scores.csv", ",dsc,0.", ",dsc,0.1"),
+        "boards/leaderboard.csv: ": lambda: swap(
+            folder / "boards" / "leaderboard.csv", ",dsc,0.", ",dsc,0.1"
+        ),
+        "cases.csv: is not what follows": lambda: swap(folder / "cases.csv", ",dsc,case-", ",dsc,case-0"),
+        "its signature is by none": lambda: edit(
+            next((folder / "receipts").glob("0*.json")),
+            lambda told: told["statement"].update(image="sha256:0"),
+        ),
+    }
 
 
 def sums(folder: Path) -> None:
@@ -202,29 +228,7 @@ def test_the_boards_of_a_bundle_follow_from_it_alone_and_what_was_changed_is_fou
         "METHODS.md: its content is not the one in SHA256SUMS",
         "METHODS.md: is not what follows from the other files",
     )
-    report = folder / "reports" / "Cyd" / "open" / "task1.json"
-    changes: dict[str, Callable[[], None]] = {
-        "reports/Cyd/open/task1.json: auroc is 0.5": lambda: edit(
-            report, lambda told: told["metrics"]["auroc"].update(value=0.5)
-        ),
-        "and 'Ada/Bob' follows": lambda: edit(
-            folder / "boards" / "leaderboard.json",
-            lambda told: told["tracks"][1]["certainty"]["winners"].__setitem__(0, "Dee"),
-        ),
-        "reports/Cyd/open/task2.json: value of dsc": lambda: edit(
-            report.with_name("task2.json"), lambda told: told["per_case"]["dsc"].__setitem__(3, 0.25)
-        ),
-        "scores.csv: ": lambda: swap(folder / "scores.csv", ",dsc,0.", ",dsc,0.1"),
-        "boards/leaderboard.csv: ": lambda: swap(
-            folder / "boards" / "leaderboard.csv", ",dsc,0.", ",dsc,0.1"
-        ),
-        "cases.csv: is not what follows": lambda: swap(folder / "cases.csv", ",dsc,case-", ",dsc,case-0"),
-        "its signature is by none": lambda: edit(
-            next((folder / "receipts").glob("0*.json")),
-            lambda told: told["statement"].update(image="sha256:0"),
-        ),
-    }
-    for said, change in changes.items():
+    for said, change in changes(folder).items():
         shutil.rmtree(folder)
         unpack_into(tmp_path / "one" / "bundle.zip", folder.parent)
         change()
@@ -233,6 +237,25 @@ def test_the_boards_of_a_bundle_follow_from_it_alone_and_what_was_changed_is_fou
         assert any(said in difference for difference in told), (said, told)
         assert any("made.json is about" in difference for difference in told), "the sums were signed"
         assert not any("its content is not" in difference for difference in told)
+
+
+def check_tables(folder: Path) -> None:
+    """Cases can be followed from team to team, and every form of a table says the same."""
+    with (folder / "cases.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if (row["board"], row["metric"]) == ("task2", "dsc")]
+    by_team: dict[str, list[str]] = {}
+    for row in rows:
+        by_team.setdefault(row["team"], []).append(row["case"])
+    assert by_team["Ada/Bob"] == by_team["Cyd"], "a case can be followed from team to team"
+    assert {row["verdict"] for row in rows[:CASES]} == {"valid", "timeout", ""}
+    assert all(0 <= float(row["value"]) <= 1 for row in rows)
+    table = pq.read_table(folder / "cases.parquet").to_pylist()
+    mine = [row for row in table if (row["board"], row["metric"]) == ("task2", "dsc")]
+    assert [(row["team"], row["case"], row["value"]) for row in mine] == [
+        (row["team"], row["case"], float(row["value"])) for row in rows
+    ]
+    ranked = read_entrants(load_challenge(folder / "challenge.yaml"), folder / "reports")
+    assert [entrant.team for entrant in ranked["open"]] == ["Ada_Bob", "Cyd", "Dee", "Zero"]
 
 
 def test_a_bundle_tells_what_a_paper_needs_and_names_neither_cases_nor_persons(
@@ -261,21 +284,7 @@ def test_a_bundle_tells_what_a_paper_needs_and_names_neither_cases_nor_persons(
     made = json.loads((folder / "made.json").read_text())["statement"]
     assert re.fullmatch(r"\d+:[0-9a-f]{64}", made["audit_head"])
 
-    with (folder / "cases.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if (row["board"], row["metric"]) == ("task2", "dsc")]
-    by_team: dict[str, list[str]] = {}
-    for row in rows:
-        by_team.setdefault(row["team"], []).append(row["case"])
-    assert by_team["Ada/Bob"] == by_team["Cyd"], "a case can be followed from team to team"
-    assert {row["verdict"] for row in rows[:CASES]} == {"valid", "timeout", ""}
-    assert all(0 <= float(row["value"]) <= 1 for row in rows)
-    table = pq.read_table(folder / "cases.parquet").to_pylist()
-    mine = [row for row in table if (row["board"], row["metric"]) == ("task2", "dsc")]
-    assert [(row["team"], row["case"], row["value"]) for row in mine] == [
-        (row["team"], row["case"], float(row["value"])) for row in rows
-    ]
-    ranked = read_entrants(load_challenge(folder / "challenge.yaml"), folder / "reports")
-    assert [entrant.team for entrant in ranked["open"]] == ["Ada_Bob", "Cyd", "Dee", "Zero"]
+    check_tables(folder)
 
     monkeypatch.setenv("PROCTOR_HOLD_ENDS", "false")
     out = tmp_path / "named"
