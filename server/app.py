@@ -15,6 +15,7 @@ from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
 from server.admin.audit_api import router as audit
 from server.amendments.api import router as amendments
+from server.bundles.api import router as bundles
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
 from server.consent.api import router as consent
@@ -77,6 +78,7 @@ _ROUTERS = (
             plans,
             phases,
             organizing,
+            bundles,
             datasets,
             corrections,
             teams,

@@ -254,6 +254,7 @@ OPERATIONS: dict[str, Told] = {
     "POST /organize/{slug}/phases/{phase}/dates/plan": OBSERVER,
     "POST /organize/{slug}/phases/{phase}/dates": ORGANIZER,
     "GET /organize/{slug}/phases/{phase}/release": OBSERVER,
+    "GET /organize/{slug}/phases/{phase}/bundle": OBSERVER,
     "POST /organize/{slug}/phases/{phase}/release": ORGANIZER,
     "POST /organize/{slug}/phases/{phase}/unrelease": ORGANIZER,
     "POST /organize/{slug}/phases/{phase}/label-commitments": ORGANIZER,
