@@ -5,10 +5,13 @@ from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, StrictBool
+from pydantic import BaseModel, Field, StrictBool
 
 from contract.answers import Answer, Id, Older, OrNewer
+from contract.bounds import AwareMoment, Strict
 from contract.intervals import BootstrapOut
+from contract.leases import SlotName
+from contract.reevaluations import ReevaluationMode, ReevaluationOut, Why
 from contract.statuses import CaseStatus, EvaluationStanding, EvaluationStatus
 from contract.texts import Line
 
@@ -183,7 +186,8 @@ class WorkerRow(Answer):
 
     A case that its slots did not finish was handed back, abandoned (its lease ran out), or faulted (the worker named a
     fault of the platform). `warnings`: slots that return too much of what they are leased, or hold it too long.
-    `made_by`: the admin who made the token over HTTP.
+    `made_by`: the admin who made the token over HTTP. `draining_since`: it gets no new case; `retired_at`: it was put
+    away; `old_token_until`: the token that it had before works until then too.
     """
 
     id: Id
@@ -192,6 +196,9 @@ class WorkerRow(Answer):
     issued_at: datetime
     revoked_at: datetime | None
     made_by: Id | None
+    draining_since: Annotated[datetime | None, Older(None)]
+    retired_at: Annotated[datetime | None, Older(None)]
+    old_token_until: Annotated[datetime | None, Older(None)]
     most_slots: int
     slots_present: int
     seen_at: datetime | None
@@ -232,7 +239,10 @@ class WorkerReads(Answer):
 
 
 class AnsweredOut(Answer):
-    """An evaluation in which a token answered `cases` of `cases_of`: to be run again where it cannot be trusted."""
+    """An evaluation in which a token answered `cases` of `cases_of`: to be run again where it cannot be trusted.
+
+    `boards`: those that its values are on, if it counts.
+    """
 
     evaluation: Id
     submission: Id
@@ -242,10 +252,48 @@ class AnsweredOut(Answer):
     track: str
     task: str
     status: Annotated[EvaluationStatus | str, OrNewer()]
+    standing: Annotated[EvaluationStanding | str, OrNewer(), Older(EvaluationStanding.IN_FORCE)]
+    boards: Annotated[list[str], Older([])]
     cases: int
     cases_of: int
     first_at: datetime
     last_at: datetime
+
+
+class WorkerWhyIn(Strict):
+    """Why something is done with a run worker, for the event log."""
+
+    why: Why | None = None
+
+
+class DrainIn(WorkerWhyIn):
+    """Whether one `slot` of a run worker is meant, or all of it."""
+
+    slot: SlotName | None = None
+
+
+class RotateIn(Strict):
+    """For how many minutes a run worker's old token works beside the new one."""
+
+    minutes: Annotated[int, Field(strict=True, ge=0, le=7 * 24 * 60)] = 60
+
+
+class SuspectIn(Strict):
+    """Which answers of a run worker are doubted: of cases that ended in this span; how they are made anew, and why."""
+
+    since: AwareMoment | None = None
+    until: AwareMoment | None = None
+    mode: ReevaluationMode = ReevaluationMode.RERUN
+    why: Why
+
+
+class SuspectedOut(Answer):
+    """The worker, which drains; what it answered, and the drafts of re-evaluations; why of `others` there is none."""
+
+    worker: WorkerRow
+    answered: list[AnsweredOut]
+    drafts: list[ReevaluationOut]
+    others: list[str]
 
 
 class RevokedOut(Answer):

@@ -43,6 +43,10 @@ _WholeTask = Annotated[Task, PlainSerializer(_whole, return_type=dict[str, Any])
 _SetLimits = Annotated[Limits, PlainSerializer(_set, return_type=dict[str, Any]), _Any]
 
 
+DRAINING = "Proctor-Draining"
+"""Header of the answer to a slot that is leased nothing because it drains: a sentence for its log."""
+
+
 class _Said(BaseModel):
     model_config = ConfigDict(frozen=True)
 

@@ -216,5 +216,8 @@ class ErrorCode(StrEnum):
     UNKNOWN_BLOB = "unknown_blob", "the blob is no part of the leased case's image"
     UNKNOWN_INPUT = "unknown_input", "the case has no such input"
     UNKNOWN_OUTPUT = "unknown_output", "the output of the case was not uploaded under this lease"
+    UNKNOWN_SLOT = "unknown_slot", "the run worker has no such slot"
     UNKNOWN_WORKER = "unknown_worker", "there is no such run worker"
     WORKER_EXISTS = "worker_exists", "a run worker of this name exists"
+    WORKER_HOLDS_CASES = "worker_holds_cases", "the run worker holds cases, and is to drain first"
+    WORKER_REVOKED = "worker_revoked", "the run worker's token was revoked"

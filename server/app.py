@@ -13,6 +13,7 @@ from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
+from server.admin.host_api import router as hosts
 from server.amendments.api import router as amendments
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
@@ -91,6 +92,7 @@ _ROUTERS = (
             decisions,
             reevaluations,
             admin,
+            hosts,
         )
     ),
     ("", health),

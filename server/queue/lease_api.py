@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from contract.bounds import MOST_INT
 from contract.ids import CaseRunId
 from contract.leases import (
+    DRAINING,
     CaseLease,
     Finish,
     HeldLease,
@@ -86,8 +87,9 @@ def lease(session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, slot
     if not settings.room(Share.NEW_WORK).left():
         return Response(status_code=204)
     leased = claim(session, worker, slot, settings=settings)
-    if leased is None:
-        return Response(status_code=204)
+    if not isinstance(leased, Leased):
+        told = {} if leased is None else {DRAINING: leased.why}
+        return Response(status_code=204, headers=told)
     return _lease_out(session, leased, settings)
 
 

@@ -219,6 +219,8 @@ OPERATIONS: dict[str, Told] = {
     "DELETE /admin/workers/{worker_id}": ADMIN,
     "GET /admin/workers/{worker_id}/reads": ADMIN,
     "GET /admin/workers/{worker_id}/answered": ADMIN,
+    **{f"POST /admin/workers/{{worker_id}}/{act}": ADMIN for act in ("drain", "resume", "rotate")},
+    **{f"POST /admin/workers/{{worker_id}}/{act}": ADMIN for act in ("retire", "suspect")},
     "GET /admin/slots": ADMIN,
     # Organizers
     "POST /organize/{slug}/teams/{team_id}/decisions/plan": OBSERVER,
@@ -312,6 +314,9 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "PATCH /admin/users/{user_id}": {"json": {"is_admin": False}},
     "PATCH /admin/teams/{team_id}": {"json": {}},
     "POST /admin/workers": lambda _: {"json": {"name": f"matrix-{uuid4().hex}"}},
+    **{f"POST /admin/workers/{{worker_id}}/{act}": {"json": {}} for act in ("retire", "rotate")},
+    **{f"POST /admin/workers/{{worker_id}}/{act}": {"json": {"slot": "!"}} for act in ("drain", "resume")},
+    "POST /admin/workers/{worker_id}/suspect": {"json": {"why": "matrix"}},
     "POST /admin/challenges": _FILE,
     "POST /admin/challenges/plan": _FILE,
     "POST /organize/{slug}/phases/{phase}/dates/plan": {"json": {"extend": 1}},
