@@ -13,6 +13,7 @@ from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
+from server.admin.find_api import router as finding
 from server.admin.host_api import router as hosts
 from server.amendments.api import router as amendments
 from server.catalog.api import router as catalog
@@ -93,6 +94,7 @@ _ROUTERS = (
             reevaluations,
             admin,
             hosts,
+            finding,
         )
     ),
     ("", health),

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 
 from contract.accounts import NewWorkerOut
-from contract.admin import DrainIn, RotateIn, SuspectedOut, SuspectIn, WorkerRow, WorkerWhyIn
+from contract.admin import WorkerRow
+from contract.hosts import DrainIn, RotateIn, SuspectedOut, SuspectIn, WorkerWhyIn
 from contract.ids import TokenId
 from server.accounts import tokens
 from server.accounts.deps import AdminDep

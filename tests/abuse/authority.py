@@ -222,6 +222,9 @@ OPERATIONS: dict[str, Told] = {
     **{f"POST /admin/workers/{{worker_id}}/{act}": ADMIN for act in ("drain", "resume", "rotate")},
     **{f"POST /admin/workers/{{worker_id}}/{act}": ADMIN for act in ("retire", "suspect")},
     "GET /admin/slots": ADMIN,
+    "GET /admin/find": SOME_OBSERVER,
+    "GET /admin/show/{id_}": SOME_OBSERVER,
+    "GET /admin/status": ADMIN,
     # Organizers
     "POST /organize/{slug}/teams/{team_id}/decisions/plan": OBSERVER,
     "POST /organize/{slug}/teams/{team_id}/decisions": ORGANIZER,

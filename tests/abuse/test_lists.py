@@ -59,6 +59,7 @@ def more(lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Cha
         "slug": lab.slug,
         "team_id": team.team,
         "evaluation_id": evaluation,
+        "id_": evaluation,
         "submission_id": submission_of(team, evaluation),
         "dataset_id": public,
         "upload_id": upload.rpartition("/")[2],

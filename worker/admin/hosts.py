@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from contract.admin import SuspectedOut, WorkerRow
+from contract.admin import WorkerRow
+from contract.hosts import SuspectedOut
 from contract.reevaluations import ReevaluationMode
 from evaluator.terminal import in_line, say
 from worker.admin.api import Api, api
