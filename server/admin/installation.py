@@ -45,17 +45,26 @@ def status(session: Session, settings: Settings) -> InstallationOut:
     at = now(session)
     slots = _slots(slot_states(session))
     phases = _phases(session, at)
-    errored = Evaluation.status == EvaluationStatus.ERRORED, Evaluation.finished_at > at - _DAY
+    lately = Evaluation.status == EvaluationStatus.ERRORED, Evaluation.finished_at > at - _DAY
+    counts = (
+        select(func.count()).select_from(Team),
+        select(func.count()).select_from(Account),
+        select(func.count()).where(Submission.created_at > at - _DAY),
+        select(func.count()).where(*lately),
+    )
+    teams, persons, submissions, errored = session.execute(
+        select(*(count.scalar_subquery() for count in counts))
+    ).one()
     full = disk_now(settings)
     found = InstallationOut(
         at=at,
         to_do=[],
         phases=phases,
-        teams=_count(session, Team),
-        people=_count(session, Account),
-        submissions_last_day=_count(session, Submission, Submission.created_at > at - _DAY),
+        teams=teams,
+        people=persons,
+        submissions_last_day=submissions,
         slots=slots,
-        errored=_count(session, Evaluation, *errored),
+        errored=errored,
         errors=headline(session),
         disk=DiskStatus(free=full.free, reserve=full.reserve, sentence=sentence(full)),
         backup_at=_backup_at(settings),
@@ -85,10 +94,6 @@ def _to_do(found: InstallationOut, room: bool) -> Iterator[str]:
         yield f"The evaluator is {versions.evaluator}; what counts was scored {told}."
     for token in found.expiring:
         yield f"The token {token.name} of {token.owner} ends on {token.expires_at:%Y-%m-%d %H:%M} UTC."
-
-
-def _count(session: Session, model: type[Team | Account | Submission | Evaluation], *where: object) -> int:
-    return session.scalar(select(func.count()).select_from(model).where(*where)) or 0  # type: ignore[arg-type]
 
 
 def _slots(states: Sequence[SlotState]) -> SlotsStatus:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from contract.admin import EvaluationShown
 from contract.events import Subject
@@ -59,7 +59,9 @@ def submission(session: Session, id_: SubmissionId) -> RunSheet:
 
 def evaluation(session: Session, id_: EvaluationId) -> RunSheet:
     """An evaluation: its cases by name, what became of its attempt, and whether others met the same."""
-    row = session.get_one(Evaluation, id_)
+    named = selectinload(Evaluation.runs).joinedload(CaseRun.case)
+    row = session.get_one(Evaluation, id_, options=[named])
+    challenge = session.get_one(Challenge, row.challenge_id)
     whole = shown(session, id_, with_names=True)
     sheet = Sheet(
         {
@@ -69,7 +71,7 @@ def evaluation(session: Session, id_: EvaluationId) -> RunSheet:
             "standing": row.standing,
             "image": f"{whole.image}, {size(whole.image_bytes)}",
             "verdicts": ", ".join(f"{count} × {name}" for name, count in sorted(whole.verdicts.items())),
-            "attempts": _attempts(session, row),
+            "attempts": _attempts(session, challenge, row),
             "others": _others(session, row),
         },
         acts=_acts(row, whole.challenge),
@@ -113,8 +115,7 @@ def _told(session: Session, row: Submission, evaluations: Sequence[Evaluation]) 
     return participant.text(session, row, own) if own else None
 
 
-def _attempts(session: Session, row: Evaluation) -> str:
-    challenge = session.get_one(Challenge, row.challenge_id)
+def _attempts(session: Session, challenge: Challenge, row: Evaluation) -> str:
     spec = spec_of_phase(challenge, row.phase, version=row.spec_version)
     quota = quota_of(session, spec, team_id=row.team_id, phase=row.phase, task=row.task, track=row.track)
     most = "without limit" if quota.valid is None else f"of {quota.valid}"

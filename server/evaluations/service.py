@@ -16,7 +16,7 @@ from contract.leases import Finish
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, Mode
 from evaluator.verdicts import VALID, commonest
-from server import events
+from server import events, metrics
 from server.database import after_commit
 from server.errors import Conflict, NotFound
 from server.evaluations import budgets, conduct, usage
@@ -112,6 +112,7 @@ def finish(session: Session, claim: Claim, finished: Finish, *, actor: str, sett
     _settle(session, evaluation, run, finished, actor=actor)
     usage.charge(session, evaluation, [run])
     conduct.note_finished(session, run)
+    after_commit(session, lambda: metrics.count_case(finished.code, finished.seconds, finished.wait_seconds))
     _advance(session, evaluation, run, actor=actor, settings=settings)
 
 

@@ -314,6 +314,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "PUT /organize/{slug}/organizers": lambda known: {
         "json": {"email": known["watcher_email"], "role": "observer", "yes": True}
     },
+    "GET /admin/find": {"params": {"q": "matrix"}},
     "PATCH /admin/users/{user_id}": {"json": {"is_admin": False}},
     "PATCH /admin/teams/{team_id}": {"json": {}},
     "POST /admin/workers": lambda _: {"json": {"name": f"matrix-{uuid4().hex}"}},
@@ -362,6 +363,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
 }
 
 PATHS: dict[str, Json] = {
+    "GET /admin/show/{id_}": {"id_": "ended"},
     "DELETE /organize/{slug}/organizers/{user_id}": {"user_id": "watcher_id"},
     "GET /admin/evaluations/{evaluation_id}/receipt": {"evaluation_id": "ended"},
     "POST /admin/evaluations/{evaluation_id}/retry": {"evaluation_id": "ended"},

@@ -20,6 +20,7 @@ from worker.run.executor import Executor
 from worker.run.heartbeat import Heartbeat, LeaseHandle, insist
 from worker.run.host_check import Unfit
 from worker.run.lease_client import Damaged, LeaseClient, LeaseLost
+from worker.run.metrics import CASES, FAULTS, SECONDS
 from worker.run.readiness import Readiness
 
 _log = structlog.get_logger()
@@ -92,6 +93,8 @@ class Answers:
         finish = functools.partial(self._client.finish, handle.lease, outcome, output, wait_seconds=waited)
         insist(handle, functools.partial(finish, notes=notes, repeat_agrees=agrees))
         self._heartbeat.let_go(handle)
+        CASES.labels(outcome.verdict.code).inc()
+        SECONDS.observe(time.monotonic() - handle.since)
         _log.info(
             "case_done",
             case_run=handle.lease.name,
@@ -163,6 +166,7 @@ class Answers:
             self._heartbeat.let_go(handle)
 
     def _fail(self, handle: LeaseHandle, fault: PlatformFault, detail: str) -> None:
+        FAULTS.labels(fault).inc()
         self._release(handle, fault, detail)
         self._readiness.note_fault()
 

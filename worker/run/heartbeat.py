@@ -11,6 +11,7 @@ import structlog
 
 from contract.leases import Lease
 from worker.run.lease_client import LeaseClient
+from worker.run.metrics import LOST
 
 _log = structlog.get_logger()
 _ASK_AGAIN = 1.0
@@ -135,6 +136,7 @@ class Heartbeat:
         with self._changed:
             if self._handles.pop(handle.lease.name, None) is None:
                 return  # settled or handed back meanwhile
+        LOST.inc()
         _log.warning("lease_lost", case_run=handle.lease.name, why=why)
         handle.stop.set()
 
