@@ -126,7 +126,10 @@ def _phases(session: Session, at: datetime) -> list[PhaseStatus]:
         .where(COUNTS, Evaluation.status.in_(HAS_CASES))
         .group_by(Evaluation.challenge_id, Evaluation.phase)
     )
-    waiting = {(challenge, phase): rest for challenge, phase, *rest in rows}
+    waiting = {
+        (challenge, phase): (int(cases), evaluations, oldest)
+        for challenge, phase, cases, evaluations, oldest in rows
+    }
     ends = (
         {(known.challenge, known.phase): known.ends for known in forecast(session).phases} if waiting else {}
     )
@@ -142,7 +145,7 @@ def _phases(session: Session, at: datetime) -> list[PhaseStatus]:
                     state=state,
                     next=coming,
                     next_at=when,
-                    cases=cases or 0,
+                    cases=cases,
                     evaluations=evaluations,
                     oldest=oldest,
                     empty=ends.get((challenge.slug, name)),
@@ -183,7 +186,7 @@ def _expiring(session: Session, at: datetime) -> list[ExpiringOut]:
         .order_by(ApiToken.expires_at)
         .limit(_MOST)
     )
-    return [ExpiringOut(name=name, owner=owner, expires_at=ends) for name, owner, ends in rows]
+    return [ExpiringOut(name=name, owner=owner, expires_at=ends) for name, owner, ends in rows if ends]
 
 
 def _versions(session: Session) -> VersionsOut:

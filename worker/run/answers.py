@@ -97,7 +97,7 @@ class Answers:
         SECONDS.observe(time.monotonic() - handle.since)
         _log.info(
             "case_done",
-            case_run=handle.lease.name,
+            **handle.lease.named,
             task=handle.lease.task_name,
             verdict=outcome.verdict.code,
             seconds=round(outcome.seconds, 3),
@@ -123,9 +123,9 @@ class Answers:
         try:
             self._executor.forget(case)
         except EngineFault as fault:
-            _log.warning("not_removed", case_run=case.lease.name, fault=fault.fault)  # the reaper will
+            _log.warning("not_removed", fault=fault.fault, **case.lease.named)  # the reaper will
         except Exception:  # noqa: BLE001 - the case is settled, whatever is left of it
-            _log.exception("not_removed", case_run=case.lease.name)
+            _log.exception("not_removed", **case.lease.named)
 
     @contextmanager
     def _handing_back(self, handle: LeaseHandle) -> Iterator[GuardedWork]:
@@ -137,7 +137,7 @@ class Answers:
             self._give_up(handle, error)
 
     def _give_up(self, handle: LeaseHandle, error: Exception) -> None:
-        log = _log.bind(case_run=handle.lease.name, task=handle.lease.task_name)
+        log = _log.bind(**handle.lease.named, task=handle.lease.task_name)
         match error:
             case LeaseLost():
                 self._stopped(handle)
@@ -162,7 +162,7 @@ class Answers:
         if self._leaving.is_set():
             self.hand_back(handle)
         else:
-            _log.warning("lease_lost", case_run=handle.lease.name)
+            _log.warning("lease_lost", **handle.lease.named)
             self._heartbeat.let_go(handle)
 
     def _fail(self, handle: LeaseHandle, fault: PlatformFault, detail: str) -> None:
@@ -175,7 +175,7 @@ class Answers:
         try:
             self._client.release(handle.lease, fault, detail)
         except (LeaseLost, httpx.HTTPError):
-            _log.warning("release_failed", case_run=handle.lease.name)  # the lease runs out by itself
+            _log.warning("release_failed", **handle.lease.named)  # the lease runs out by itself
 
 
 def _told(error: Exception) -> str:

@@ -137,7 +137,7 @@ class Heartbeat:
             if self._handles.pop(handle.lease.name, None) is None:
                 return  # settled or handed back meanwhile
         LOST.inc()
-        _log.warning("lease_lost", case_run=handle.lease.name, why=why)
+        _log.warning("lease_lost", why=why, **handle.lease.named)
         handle.stop.set()
 
 

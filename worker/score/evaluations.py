@@ -46,6 +46,7 @@ class _Job:
     """What is needed to score one evaluation, read in one short unit of work."""
 
     evaluation_id: EvaluationId
+    submission: str
     claim: int
     spec: SpecVersion
     task: str
@@ -112,6 +113,7 @@ def _job(session: Session, evaluation: Evaluation) -> _Job:
     alike = Alike.to(evaluation)
     return _Job(
         evaluation_id=evaluation.id,
+        submission=str(evaluation.submission_id),
         claim=evaluation.scoring_claim_no,
         spec=evaluation.spec_version,
         task=evaluation.task,
@@ -125,7 +127,7 @@ def _job(session: Session, evaluation: Evaluation) -> _Job:
 
 def _score(sessions: SessionFactory, settings: Settings, job: _Job, turn: _Pass) -> str:
     """Scores it, and tells what came of it; in a word."""
-    log = _log.bind(evaluation=str(job.evaluation_id), task=job.task)
+    log = _log.bind(submission=job.submission, evaluation=str(job.evaluation_id), task=job.task)
     folder = settings.scratch / f"{job.evaluation_id}-{job.claim}"
     try:
         for old in closed(settings.scratch).glob(f"{job.evaluation_id}-*"):  # of a worker that was killed
