@@ -208,6 +208,10 @@ class ErrorCode(StrEnum):
     # run workers and the installation
     DATA_MISSING = "data_missing", "a file that the server should have is gone"
     LEASE_LOST = "lease_lost", "the case is not leased to this worker any more"
+    LOCAL_WORKER = (
+        "local_worker",
+        "a command on the server's machine replaces the token of its own run workers",
+    )
     OTHER_SECRET_KEY = "other_secret_key", "the secret key is not the one that this installation works with"
     OUTPUT_AND_FAULT = "output_and_fault", "a valid case has an output, any other one a fault"
     OUTPUT_TOO_LARGE = "output_too_large", "an output of this task has at most so many bytes"

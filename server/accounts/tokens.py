@@ -20,6 +20,8 @@ from server.errors import Conflict, Forbidden, NotFound, NotNow, Unauthorized
 
 _PREFIXES = {TokenKind.SESSION: "prs_", TokenKind.API: "prc_", TokenKind.WORKER: "prw_"}
 _TOKENS_PER_USER = 100
+LOCAL = "local"
+"""The name of the run workers that `up` starts; they share one token, in a file that they read again."""
 NEW_TOKENS = Bound("tokens", 200, timedelta(days=1), by_anybody=False)
 _ENDED_KEPT = timedelta(days=90)
 LIVE = (ApiToken.revoked_at.is_(None), or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now()))
@@ -233,9 +235,15 @@ def rotate_worker(session: Session, worker_id: TokenId, *, minutes: int, actor: 
 
     Raises:
         NotFound: there is no such worker.
-        Conflict: its token was revoked.
+        Conflict: its token was revoked, or is that of the server's own machine.
     """
     row = worker_row(session, worker_id)
+    if row.name == LOCAL:
+        raise Conflict(
+            ErrorCode.LOCAL_WORKER,
+            "The run workers that 'up' starts read their token from a file on the server's machine: 'proctor-admin "
+            "worker-token local' there replaces it, and they go on with it by themselves.",
+        )
     if row.revoked_at is not None:
         raise Conflict(
             ErrorCode.WORKER_REVOKED,

@@ -7,6 +7,7 @@ from sqlalchemy import func, select, update
 
 from contract.leases import DRAINING
 from server.accounts.models import ApiToken
+from server.accounts.tokens import LOCAL, create_worker_token
 from server.database import unit_of_work
 from server.evaluations.models import Evaluation
 from server.evaluations.worker_models import WorkerSlot
@@ -88,6 +89,11 @@ def test_a_worker_that_is_put_away_leaves_the_lists_and_keeps_its_history(lab: L
     assert worker.http.get("/worker/me").json()["code"] == "token_revoked"
     refused = admin.http.post(f"/admin/workers/{token}/rotate", json={})
     assert (refused.status_code, refused.json()["code"]) == (409, "worker_revoked")
+    with unit_of_work(lab.sessions) as session:
+        create_worker_token(session, LOCAL)
+    (own,) = [row for row in admin.http.get("/admin/workers").json() if row["name"] == LOCAL]
+    refused = admin.http.post(f"/admin/workers/{own['id']}/rotate", json={})
+    assert (refused.status_code, refused.json()["code"]) == (409, "local_worker")
 
 
 def test_the_old_token_works_beside_the_new_one_until_its_time_is_over(lab: Lab, admin: Person) -> None:
