@@ -116,7 +116,7 @@ class EvaluationRow(Answer):
 
 
 class CaseShown(Answer):
-    """One case of it. `name` is given on the server's own host only; `has_log`: its container wrote something."""
+    """One case of it. `name` is given where it is recorded who looks; `has_log`: its container wrote something."""
 
     case: str
     name: str | None

@@ -1,8 +1,10 @@
 """Run workers drain, are resumed, put away and doubted, and their tokens rotate without a gap."""
 
 from datetime import timedelta
-from uuid import UUID
+from pathlib import Path
+from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import func, select, update
 
 from contract.leases import DRAINING
@@ -11,11 +13,14 @@ from server.accounts.tokens import LOCAL, create_worker_token
 from server.database import unit_of_work
 from server.evaluations.models import Evaluation
 from server.evaluations.worker_models import WorkerSlot
+from server.queue.claim import DRAINS
 from server.queue.slots import present_slots
-from tests.server.conftest import Person
+from tests.server.conftest import Admin, Person
 from tests.server.lab import Entrant, FakeWorker, Json, Lab
 from tests.server.test_bases import MakeEntrant
 from tests.server.test_slot_tokens import state, token_of
+from worker.run.config import RunConfig
+from worker.run.lease_client import LeaseClient
 
 
 def of(admin: Person, worker: UUID, retired: bool = False) -> Json | None:
@@ -142,3 +147,55 @@ def test_who_gave_wrong_answers_drains_and_what_it_answered_is_drafted(
     (draft,) = act(admin, token, "suspect", until=at.isoformat(), why="a warm GPU")["drafts"]
     assert (draft["challenge"], draft["state"], draft["plan"]["evaluations"]) == (lab.slug, "draft", 1)
     assert draft["scope"]["hosts"] == [str(token)]
+
+
+def test_a_run_worker_says_in_its_log_that_it_drains_and_that_it_is_resumed(
+    lab: Lab, admin: Person, served: tuple[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"host-{uuid4().hex[:8]}"
+    with unit_of_work(lab.sessions) as session:
+        token = create_worker_token(session, name)
+    (row,) = [row for row in admin.http.get("/admin/workers").json() if row["name"] == name]
+    told = {"server_url": served[0], "worker_token": token, "worker_dir": tmp_path}
+    client = LeaseClient(RunConfig.model_validate(told), "run-1")
+    client.lease()
+    act(admin, UUID(row["id"]), "drain")
+    assert (client.lease(), client.lease()) == (None, None)
+    act(admin, UUID(row["id"]), "resume")
+    client.lease()
+    client.close()
+    logged = capsys.readouterr().err
+    assert (logged.count("slot_drains"), logged.count("slot_resumed")) == (1, 1)
+    assert DRAINS in logged
+
+
+def test_commands_do_the_same_and_ask_first(
+    lab: Lab, entrant: MakeEntrant, admin: Person, command: Admin
+) -> None:
+    lab.dataset(cases=2)
+    team = entrant("Commanded")
+    evaluation = team.submit()
+    worker = lab.worker()
+    assert worker.drain(fault=None) == 2
+    token, name = token_of(lab, worker.name)
+    asked = command("drain-worker", name)
+    assert (asked.exit_code, "gets no new case" in asked.output) == (1, True)
+    assert command("drain-worker", name, "--wait", "--yes").exit_code == 0
+    assert "drained" in command("workers").output
+    assert command("resume-worker", name).exit_code == 0
+    fresh = command("rotate-worker", name, "--minutes", 5, "--yes").output.splitlines()[0]
+    assert FakeWorker(lab.clients(fresh), worker.name, worker.offer).lease() is None
+    suspected = command("suspect", name, "--why", "a warm GPU", "--since", "1h", "--yes").output
+    assert evaluation in suspected
+    assert "drains" in suspected
+    assert f"Nothing was drafted for {lab.slug}" in suspected
+    assert command("retire-worker", name, "--wait", "--yes").exit_code == 0
+    assert name not in command("workers").output
+    assert "retired" in command("workers", "--retired").output
+    assert "There is no run worker 'nobody'" in command("drain-worker", "nobody", "--yes").output
+    assert evaluation in command("find", evaluation[:13]).output
+    shown = command("show", str(token)).output
+    assert "worker · " in shown
+    assert "retired" in shown
+    status = command("status")
+    assert (status.exit_code, f"{lab.slug} validation" in status.output) == (0, True)
