@@ -1,7 +1,7 @@
 """The installation on one screen: a bounded number of statements, none of which reads a row per case."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,6 +24,7 @@ from evaluator.version import evaluator_version
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.tokens import LIVE
 from server.admin.storage import disk_now, sentence
+from server.backups import last_backup
 from server.challenges.models import Challenge
 from server.clock import now
 from server.evaluations.errors import headline
@@ -31,7 +32,7 @@ from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import HAS_CASES
 from server.queue.forecast import forecast
 from server.queue.slots import SlotState, slot_states
-from server.settings import BACKED_UP, Settings
+from server.settings import Settings
 from server.submissions.models import Submission
 from server.teams.models import Team
 
@@ -67,7 +68,7 @@ def status(session: Session, settings: Settings) -> InstallationOut:
         errored=errored,
         errors=headline(session),
         disk=DiskStatus(free=full.free, reserve=full.reserve, sentence=sentence(full)),
-        backup_at=_backup_at(settings),
+        backup_at=last_backup(settings.data),
         expiring=_expiring(session, at),
         versions=_versions(session),
     )
@@ -167,14 +168,6 @@ def _state(phase: Phase, at: datetime, *, released: bool) -> tuple[str, str | No
     if released or phase.board == "public":
         return "released" if released else "closed", None, None
     return "closed", "to be released" if phase.board == "sealed" else None, None
-
-
-def _backup_at(settings: Settings) -> datetime | None:
-    try:
-        made = datetime.fromisoformat((settings.data / BACKED_UP).read_text().strip())
-    except (OSError, ValueError):
-        return None
-    return made if made.tzinfo else made.replace(tzinfo=UTC)
 
 
 def _expiring(session: Session, at: datetime) -> list[ExpiringOut]:

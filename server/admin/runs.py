@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
@@ -31,7 +32,7 @@ class RunSheet:
 
     sheet: Sheet
     participant: str | None
-    events_of: Sequence[SubmissionId | EvaluationId | CaseRunId]
+    events_of: Sequence[UUID]
     evaluation: EvaluationShown | None = None
 
 

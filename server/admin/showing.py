@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from contract.events import Subject
 from contract.finding import FactOut, HappenedOut, ShownOut
-from contract.ids import CaseRunId, EvaluationId, SubmissionId
+from contract.ids import CaseRunId, EvaluationId, SubmissionId, UserId
 from server import events
 from server.accounts.models import Account
 from server.accounts.principals import User
@@ -71,11 +71,7 @@ def _sheet(session: Session, found: Found, within: Within) -> RunSheet:
         return runs.evaluation(session, EvaluationId(found.id))
     if found.kind is Subject.CASE_RUN:
         return runs.case(session, CaseRunId(found.id))
-    return RunSheet(SHEETS[found.kind](session, found.id, within), None, [_id(found.id)])
-
-
-def _id(id_: UUID) -> Any:
-    return id_
+    return RunSheet(SHEETS[found.kind](session, found.id, within), None, [found.id])
 
 
 def _said(value: Any) -> str:
@@ -103,8 +99,8 @@ def _happened(session: Session, ids: Sequence[UUID]) -> list[HappenedOut]:
 
 
 def _names(session: Session, actors: set[str]) -> Mapping[str, str]:
-    ids = [UUID(actor.removeprefix("user:")) for actor in actors if actor.startswith("user:")]
-    rows = session.scalars(select(Account).where(or_(Account.id.in_(ids)))) if ids else ()
+    ids = [UserId(UUID(actor.removeprefix("user:"))) for actor in actors if actor.startswith("user:")]
+    rows = session.scalars(select(Account).where(Account.id.in_(ids))) if ids else ()
     return {f"user:{row.id}": f"{row.name} <{row.email}>" for row in rows}
 
 

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 
 import structlog
 from prometheus_client import Metric
@@ -13,6 +12,7 @@ from sqlalchemy import Engine, QueuePool, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from server.backups import last_backup
 from server.challenges.models import Challenge
 from server.database import connect
 from server.disk import Room, Share
@@ -20,7 +20,7 @@ from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.status import ACTIVE, HAS_CASES
 from server.front.lanes import Lane
 from server.queue.slots import slot_states
-from server.settings import BACKED_UP, Settings
+from server.settings import Settings
 
 _FRESH = 5.0
 _log = structlog.get_logger()
@@ -76,12 +76,9 @@ class Gauges(Collector):
         yield _one("proctor_disk_free_bytes", "Bytes that are free on the data disk.", room)
         left = self._settings.room(Share.UPLOADS).left()
         yield _one("proctor_disk_for_uploads_bytes", "Bytes that uploads may still take.", left)
-        try:
-            made = datetime.fromisoformat((self._settings.data / BACKED_UP).read_text().strip())
-        except (OSError, ValueError):
-            return
-        what = "When the last whole backup was made; absent where none is known."
-        yield _one("proctor_last_backup_timestamp_seconds", what, made.timestamp())
+        if (made := last_backup(self._settings.data)) is not None:
+            what = "When the last whole backup was made; absent where none is known."
+            yield _one("proctor_last_backup_timestamp_seconds", what, made.timestamp())
 
 
 def _one(name: str, what: str, value: float) -> Metric:
