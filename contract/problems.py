@@ -174,6 +174,8 @@ class ErrorCode(StrEnum):
     # submissions and evaluations
     ALREADY_ENDED = "already_ended", "the evaluation has ended"
     AMBIGUOUS_ID = "ambiguous_id", "several ids begin so"
+    NOTHING_TO_FIND = "nothing_to_find", "too little of a name, an id or a digest to look for"
+    UNKNOWN_ID = "unknown_id", "nothing that the asker may see has an id that begins so"
     HIDDEN_CASES = "hidden_cases", "the cases of this phase are not shown"
     IDEMPOTENCY_KEY = "idempotency_key", "a submission takes an Idempotency-Key"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", "the key was used for another submission"
@@ -214,6 +216,10 @@ class ErrorCode(StrEnum):
     # run workers and the installation
     DATA_MISSING = "data_missing", "a file that the server should have is gone"
     LEASE_LOST = "lease_lost", "the case is not leased to this worker any more"
+    LOCAL_WORKER = (
+        "local_worker",
+        "a command on the server's machine replaces the token of its own run workers",
+    )
     OTHER_SECRET_KEY = "other_secret_key", "the secret key is not the one that this installation works with"
     OUTPUT_AND_FAULT = "output_and_fault", "a valid case has an output, any other one a fault"
     OUTPUT_TOO_LARGE = "output_too_large", "an output of this task has at most so many bytes"
@@ -224,5 +230,8 @@ class ErrorCode(StrEnum):
     UNKNOWN_BLOB = "unknown_blob", "the blob is no part of the leased case's image"
     UNKNOWN_INPUT = "unknown_input", "the case has no such input"
     UNKNOWN_OUTPUT = "unknown_output", "the output of the case was not uploaded under this lease"
+    UNKNOWN_SLOT = "unknown_slot", "the run worker has no such slot"
     UNKNOWN_WORKER = "unknown_worker", "there is no such run worker"
     WORKER_EXISTS = "worker_exists", "a run worker of this name exists"
+    WORKER_HOLDS_CASES = "worker_holds_cases", "the run worker holds cases, and is to drain first"
+    WORKER_REVOKED = "worker_revoked", "the run worker's token was revoked"

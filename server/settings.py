@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contract.metrics import MetricsAddress
 from server.blobs import BlobStore
 from server.disk import Room, Share, closed
 from server.mail_server import mail_server
@@ -97,7 +98,8 @@ class Settings(Outgoing):
     A release is taken back within `release_grace_seconds` without a reason that everybody reads.
     `log_ins_per_source`: wrong log-ins from one network within a quarter of an hour; `registrations_per_source`
     and `registrations_per_hour`: new accounts within an hour, from one network and in all. `public_url`
-    is the server's address for people: what a request calls it is never repeated to anybody.
+    is the server's address for people: what a request calls it is never repeated to anybody. Figures for Prometheus are
+    shown at `metrics_address`, or nowhere.
     """
 
     data: Path
@@ -118,6 +120,7 @@ class Settings(Outgoing):
     log_ins_per_source: Annotated[int, Field(ge=1)] = 100
     registrations_per_source: Annotated[int, Field(ge=1)] = 200
     registrations_per_hour: Annotated[int, Field(ge=1)] = 2000
+    metrics_address: MetricsAddress = None
 
     @property
     def longest_case_seconds(self) -> float:

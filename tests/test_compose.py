@@ -85,7 +85,7 @@ def test_every_setting_of_the_documentation_reaches_the_services_and_those_under
         assert names <= set(services[service]["environment"]), service
     assert told["server"] - set(KEPT) <= {
         *("DATABASE_URL", "REDIS_URL", "PROCTOR_DATA"),
-        *("PROCTOR_SECRET_KEY", "PROCTOR_SETUP_TOKEN", "PROCTOR_PUBLIC_URL"),
+        *("PROCTOR_SECRET_KEY", "PROCTOR_SETUP_TOKEN", "PROCTOR_PUBLIC_URL", "PROCTOR_METRICS_ADDRESS"),
     }, "what an installation says itself"
 
 

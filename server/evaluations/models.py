@@ -226,6 +226,15 @@ class CaseRun(MeasuredColumns, Base):
     evaluation: Mapped[Evaluation] = relationship(back_populates="runs")
     case: Mapped[Case] = relationship()
 
+    @property
+    def named(self) -> dict[str, str]:
+        """What lines of a log call it by, here and where it runs."""
+        return {
+            "submission": str(self.evaluation.submission_id),
+            "evaluation": str(self.evaluation_id),
+            "case_run": f"{self.id}-{self.claim_no}",
+        }
+
     def forget(self) -> None:
         """Drops what came of the last claim, for the case runs again."""
         self.verdict = self.message = self.output = self.log = self.receipt = None

@@ -115,6 +115,10 @@ class _Known:
     template: str
     rule: Rule
 
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.template}"
+
     @classmethod
     def of(cls, method: str, template: str) -> "_Known":
         rule = _SPECIAL.get((method, template)) or _usual(template)
@@ -139,10 +143,14 @@ class Table:
 
     def rule(self, method: str, path: str) -> Rule:
         """The rule of the route that answers this."""
+        return self.route(method, path)[1]
+
+    def route(self, method: str, path: str) -> tuple[str, Rule]:
+        """The route that answers this, as its method and template, and its rule."""
         for row in self._rows:
             if row.method == method and row.pattern.match(path):
-                return row.rule
-        return NOWHERE
+                return row.name, row.rule
+        return "nowhere", NOWHERE
 
     def listed(self) -> dict[tuple[str, str], Rule]:
         """Every route with its rule, for whoever wants to look."""

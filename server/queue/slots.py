@@ -46,6 +46,12 @@ class SlotState:
     evaluation: Evaluation | None
     oldest: datetime | None = None
     warning: str | None = None
+    draining_since: datetime | None = None
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether it is leased what it can run."""
+        return self.present and self.slot.unfit is None and self.draining_since is None
 
     @property
     def state(self) -> str:
@@ -54,6 +60,8 @@ class SlotState:
             return self.refused
         if self.slot.unfit is not None:
             return "unfit"
+        if self.draining_since is not None:
+            return "draining" if self.running else "drained"
         return "present" if self.present else "gone"
 
 
@@ -84,7 +92,7 @@ class Needs:
 
 def present_slots(session: Session) -> list[WorkerSlot]:
     """The slots that asked for a case, or kept a lease alive, in the last minute, and take work."""
-    return [state.slot for state in _seen(session) if state.present and state.slot.unfit is None]
+    return [state.slot for state in _seen(session) if state.takes_work]
 
 
 def _seen(session: Session) -> list[SlotState]:
@@ -93,14 +101,18 @@ def _seen(session: Session) -> list[SlotState]:
         (ApiToken.revoked_at.is_not(None), "token revoked"),
         (ApiToken.issued_at > WorkerSlot.seen_at, "token replaced"),
     )
+    drains = func.coalesce(ApiToken.draining_since, WorkerSlot.draining_since)
     rows = session.execute(
-        select(WorkerSlot, ApiToken.name, recent, refused)
+        select(WorkerSlot, ApiToken.name, recent, refused, drains)
         .outerjoin(ApiToken, ApiToken.id == WorkerSlot.worker_id)
+        .where(ApiToken.retired_at.is_(None))
         .order_by(WorkerSlot.name, WorkerSlot.seen_at)
     )
     newest = {  # a worker whose token was revoked comes back with another of the same name, and is the same slot
-        (slot.name, worker or slot.worker_id): SlotState(slot, worker, seen and why is None, why, 0, None)
-        for slot, worker, seen, why in rows
+        (slot.name, worker or slot.worker_id): SlotState(
+            slot, worker, seen and why is None, why, 0, None, draining_since=since
+        )
+        for slot, worker, seen, why, since in rows
     }
     return list(newest.values())
 
@@ -199,7 +211,7 @@ def no_worker_note(evaluation: Evaluation | Needs, known: Fleet) -> str | None:
     if evaluation.status not in HAS_CASES:
         return None
     fitting = [state for state in known.slots if fits(evaluation, state.slot)]
-    if any(state.present and state.slot.unfit is None for state in fitting):
+    if any(state.takes_work for state in fitting):
         return None
     if any(state.present for state in fitting):
         what = "Waits: the worker that could run it takes no work at present"

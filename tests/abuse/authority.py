@@ -234,6 +234,8 @@ OPERATIONS: dict[str, Told] = {
     "DELETE /admin/workers/{worker_id}": ADMIN,
     "GET /admin/workers/{worker_id}/reads": ADMIN,
     "GET /admin/workers/{worker_id}/answered": ADMIN,
+    **{f"POST /admin/workers/{{worker_id}}/{act}": ADMIN for act in ("drain", "resume", "rotate")},
+    **{f"POST /admin/workers/{{worker_id}}/{act}": ADMIN for act in ("retire", "suspect")},
     "GET /admin/slots": ADMIN,
     "GET /admin/audit": ADMIN,
     "GET /admin/audit/head": ADMIN,
@@ -241,6 +243,9 @@ OPERATIONS: dict[str, Told] = {
     "POST /admin/webhooks": ADMIN,
     "POST /admin/webhooks/{endpoint_id}": ADMIN,
     "DELETE /admin/webhooks/{endpoint_id}": ADMIN,
+    "GET /admin/find": SOME_OBSERVER,
+    "GET /admin/show/{id_}": SOME_OBSERVER,
+    "GET /admin/status": ADMIN,
     # Organizers
     "POST /organize/{slug}/teams/{team_id}/decisions/plan": OBSERVER,
     "POST /organize/{slug}/teams/{team_id}/decisions": ORGANIZER,
@@ -333,9 +338,13 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "PUT /organize/{slug}/organizers": lambda known: {
         "json": {"email": known["watcher_email"], "role": "observer", "yes": True}
     },
+    "GET /admin/find": {"params": {"q": "matrix"}},
     "PATCH /admin/users/{user_id}": {"json": {"is_admin": False}},
     "PATCH /admin/teams/{team_id}": {"json": {}},
     "POST /admin/workers": lambda _: {"json": {"name": f"matrix-{uuid4().hex}"}},
+    **{f"POST /admin/workers/{{worker_id}}/{act}": {"json": {}} for act in ("retire", "rotate")},
+    **{f"POST /admin/workers/{{worker_id}}/{act}": {"json": {"slot": "!"}} for act in ("drain", "resume")},
+    "POST /admin/workers/{worker_id}/suspect": {"json": {"why": "matrix"}},
     "POST /admin/challenges": _FILE,
     "POST /admin/challenges/plan": _FILE,
     "POST /organize/{slug}/phases/{phase}/dates/plan": {"json": {"extend": 1}},
@@ -382,6 +391,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
 }
 
 PATHS: dict[str, Json] = {
+    "GET /admin/show/{id_}": {"id_": "ended"},
     "DELETE /organize/{slug}/organizers/{user_id}": {"user_id": "watcher_id"},
     "GET /admin/evaluations/{evaluation_id}/receipt": {"evaluation_id": "ended"},
     "POST /admin/evaluations/{evaluation_id}/retry": {"evaluation_id": "ended"},

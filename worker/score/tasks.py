@@ -12,6 +12,7 @@ from celery.signals import worker_ready
 from sqlalchemy.exc import SQLAlchemyError
 
 from contract.logs import configure
+from contract.metrics import listen
 from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_SCORE
 from server.audit.service import seal_all
 from server.database import SessionFactory, unit_of_work
@@ -123,4 +124,5 @@ def sweep() -> None:
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _ready(**_: Any) -> None:
     configure()
+    listen(settings().metrics_address)
     _log.info("score_worker_ready", scores_at_once=_scores().width, checks_at_once=_checks().width)
