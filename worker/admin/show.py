@@ -136,7 +136,6 @@ def _happened(found: ShownOut) -> Listing:
 def _facts(row: EvaluationShown) -> list[tuple[str, str]]:
     ran = f"{moment(row.started_at)} to {moment(row.finished_at) or 'now'}" if row.started_at else ""
     return [
-        ("evaluation", row.id),
         ("submission", row.submission),
         (
             "submitted",
