@@ -397,3 +397,24 @@ def test_teams_have_folders_of_their_own_whatever_they_are_called() -> None:
     folders = list(folders_of(teams).values())
     assert folders[:4] == ["A_B", "A_B 2", "a_b 3", "Trailing"]
     assert len(folders[4].encode()) <= 120
+
+
+def test_boards_of_probes_follow_too_and_reports_of_other_settings_are_said_to_be_left_out(
+    lab: Lab, entrant: Entrants, admin: Person, tmp_path: Path
+) -> None:
+    """Their probe is smaller than the challenge's: places follow all the same, and a page of them would mislead."""
+    lab.dataset("task6", cases=RUNS)
+    for name, distance in (("Near", 1.0), ("Far", 3.0)):
+        made = datasets.embeddings(tmp_path / name, distance=distance, per_class=16)
+        files = made.save(), made.references, made.predictions
+        reports = {board: score_board(made.challenge, board, *files) for board in ("task6", "task7")}
+        settle(lab, entrant(name), reports, task="task6")
+    folder = Bundled(lab, {}, bundle_of(lab, admin)).unpack(tmp_path / "one")
+    found = recomputed(folder)
+    assert found.differences == ()
+    counts = {board.board: (board.entries, board.values[0], board.intervals[0]) for board in found.boards}
+    assert counts == {"task6": (2, 0, 0), "task7": (2, 0, 0)}
+    board = json.loads((folder / "boards" / "leaderboard.json").read_text())["tracks"][1]
+    assert board["certainty"]["warnings"], "fairness has something to be said of"
+    assert "**Left out.**" in (folder / "README.md").read_text()
+    assert not (folder / "report.html").exists()
