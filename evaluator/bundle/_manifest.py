@@ -71,9 +71,10 @@ class PendingEvaluation(Model):
 class BundleManifest(Model):
     """What a bundle is of, in which version, and what counts on its boards, in the order in which they are computed.
 
-    libraries: versions of those that its numbers and texts depend on. cases and datasets: how many, and the digest of
-    the version, of each task. metrics: by board the digest of the code of each metric, None where it is not installed.
-    case_names: whether cases go by their own names.
+    evaluator: the release of the platform, and a digest of what scores and ranks. libraries: versions of those that its
+    numbers and texts depend on. cases and datasets: how many, and the digest of the version, of each task. metrics: by
+    board the digest of the code of each metric, None where it is not installed. case_names: whether cases go by their
+    own names.
     """
 
     format: Literal[1] = 1
@@ -87,7 +88,6 @@ class BundleManifest(Model):
     released: bool
     case_names: bool
     spec: str
-    platform: str
     evaluator: str
     libraries: dict[str, str]
     cases: dict[str, int]

@@ -1,6 +1,7 @@
 """A bundle checked against itself: checksums, signatures, and its boards computed again from its reports."""
 
 import math
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from evaluator.metrics.registry import UnknownMetric, lookup
 from evaluator.version import evaluator_version
 
 _NEAR = 1e-9
+_RELEASE = re.compile(rb"[0-9a-z.]+(?=\+src\.)")
 
 
 @dataclass
@@ -175,7 +177,7 @@ def _derived(bundle: Bundle) -> Iterator[str]:
         made = derive(bundle, Path(folder))
         for name in made:
             kept = bundle.folder / name
-            if not kept.is_file() or _text(bundle, kept) != _text(bundle, Path(folder) / name):
+            if not kept.is_file() or _text(kept) != _text(Path(folder) / name):
                 yield f"{name}: is not what follows from the other files"
 
 
@@ -188,12 +190,9 @@ def _versions(evaluator: str, others: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in {"evaluator": evaluator, **others}.items())
 
 
-def _text(bundle: Bundle, path: Path) -> bytes:
-    """A file without the names of evaluators: installed alone, or from its sources, the same code has another one."""
-    text = path.read_bytes()
-    for name in (bundle.manifest.evaluator, evaluator_version()):
-        text = text.replace(name.encode(), b"")
-    return text
+def _text(path: Path) -> bytes:
+    """A file without the releases of evaluators: run from its sources alone, the same code has none."""
+    return _RELEASE.sub(b"", path.read_bytes())
 
 
 def _notes(bundle: Bundle) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from importlib.metadata import version
 
 from sqlalchemy import or_
 
@@ -65,7 +64,6 @@ def _manifest(state: PhaseState) -> BundleManifest:
         released=not sealed,
         case_names=state.named,
         spec=challenge.spec.digest,
-        platform=version("proctor"),
         evaluator=evaluator_version(),
         libraries=libraries(),
         cases=dict(sorted(case_counts(session, force).items())),

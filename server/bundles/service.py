@@ -4,18 +4,15 @@ No transaction stays open while figures are drawn or bytes leave, and nothing st
 without a name when its first byte is sent.
 """
 
-import contextlib
 import errno
 import math
-import shutil
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 import structlog
@@ -34,7 +31,7 @@ from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.clock import now
 from server.database import SessionFactory, unit_of_work
-from server.disk import Room, Share, gib, storage_full
+from server.disk import Room, Share, closed, gib, storage_full
 from server.errors import Busy, Problem
 from server.evaluations.models import CaseRun
 from server.evaluations.receipts import public_key, sign
@@ -45,7 +42,6 @@ from server.settings import Settings
 
 MADE_EVENT = "bundle made"
 _SECONDS = 540.0  # that a bundle may take to be completed
-_STALE = 6 * 3600.0
 _TEXT = 2.7  # bytes of a number as text, by those of the number; with them, and once more packed
 _PER_RUN = 6000  # bytes of a case run in receipts and tables
 _LEAST = 32 * 2**20  # figures, texts and what else is in every bundle
@@ -102,14 +98,10 @@ def make(sessions: SessionFactory, asked: Asked, *, settings: Settings) -> Packe
 
 @contextmanager
 def _folder(settings: Settings) -> Iterator[Path]:
-    """A folder on the data's disk that goes with the block; what a killed server left there goes as well."""
-    root = settings.data / "bundles"
-    root.mkdir(mode=0o700, exist_ok=True)
-    for left in root.iterdir():
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _STALE:
-                shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(dir=root, ignore_cleanup_errors=True) as folder:
+    """A folder that goes with the block; what a killed server leaves there, the sweep of uploads removes."""
+    with TemporaryDirectory(
+        prefix="bundle-", dir=closed(settings.uploads), ignore_cleanup_errors=True
+    ) as folder:
         yield Path(folder)
 
 
@@ -135,7 +127,7 @@ def _allowed(session: Session, asked: Asked) -> Challenge:
 
 
 def _room(settings: Settings) -> Room:
-    return settings.room(Share.NEW_WORK, settings.data / "bundles")
+    return settings.room(Share.NEW_WORK, settings.uploads)
 
 
 def _needed(state: PhaseState) -> int:

@@ -142,12 +142,13 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site
 
 
-def recompute(alone: Path, bundle: Path) -> tuple[int, str]:
-    """Exit code and words of the command in a process that finds nothing but the evaluator."""
+def run_alone(alone: Path, module: str, *arguments: object) -> tuple[int, str]:
+    """Exit code and words of a module in a process that finds nothing but the evaluator."""
     program = (
-        f"import sys, runpy; sys.path.append({str(alone)!r}); sys.argv = ['evaluator', 'recompute', {str(bundle)!r}]\n"
-        "import importlib.util as u; assert not any(map(u.find_spec, ('server', 'contract', 'sqlalchemy')))\n"
-        "runpy.run_module('evaluator', run_name='__main__')"
+        f"import sys, runpy; sys.path.append({str(alone)!r}); sys.argv = {[module, *map(str, arguments)]!r}\n"
+        "from importlib.util import find_spec\n"
+        "assert not any(map(find_spec, ('server', 'contract', 'sqlalchemy', 'pyarrow', 'cryptography')))\n"
+        f"runpy.run_module({module!r}, run_name='__main__')"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False
@@ -202,7 +203,7 @@ def test_the_boards_of_a_bundle_follow_from_it_alone_and_what_was_changed_is_fou
     bundled: Bundled, admin: Person, alone: Path, tmp_path: Path
 ) -> None:
     folder = bundled.unpack(tmp_path / "one")
-    code, said = recompute(alone, tmp_path / "one" / "bundle.zip")
+    code, said = run_alone(alone, "evaluator", "recompute", tmp_path / "one" / "bundle.zip")
     assert code == 0, said
     assert "Everything agrees to the last digit" in said
     assert "Signatures were not checked" in said, "the evaluator alone has no cryptography"
@@ -223,6 +224,15 @@ def test_the_boards_of_a_bundle_follow_from_it_alone_and_what_was_changed_is_fou
         other = [name for name in one.namelist() if one.read(name) != two.read(name)]
     assert [Path(name).name for name in other] == ["made.json"]
 
+    for table in folder.glob("*.parquet"):
+        table.unlink()
+    assert run_alone(alone, "evaluator.bundle", folder) == (0, "")
+    assert "None: pyarrow was not installed" in (folder / "README.md").read_text()
+    assert not list(folder.glob("*.parquet"))
+    assert recomputed(folder).differences == ("SHA256SUMS: is not the one that made.json is about",)
+
+    shutil.rmtree(folder)
+    unpack_into(tmp_path / "one" / "bundle.zip", folder.parent)
     swap(folder / "METHODS.md", "cases", "patients")
     assert recomputed(folder).differences == (
         "METHODS.md: its content is not the one in SHA256SUMS",
@@ -329,7 +339,7 @@ def test_a_bundle_that_the_disk_has_no_room_for_leaves_nothing(
     )
     with pytest.raises(StorageFull, match=r"needs .* MiB or more on the server's disk .* room for 0.0 MiB"):
         service.make(lab.sessions, service.Asked(user, lab.slug, "validation", False), settings=full)
-    assert list((settings.data / "bundles").iterdir()) == []
+    assert list(settings.uploads.glob("bundle-*")) == []
     whole = tmp_path / "whole.zip"
     asked = ("bundle", lab.slug, "validation", "--out")
     assert command(*asked, whole).exit_code == 0
@@ -387,3 +397,24 @@ def test_teams_have_folders_of_their_own_whatever_they_are_called() -> None:
     folders = list(folders_of(teams).values())
     assert folders[:4] == ["A_B", "A_B 2", "a_b 3", "Trailing"]
     assert len(folders[4].encode()) <= 120
+
+
+def test_boards_of_probes_follow_too_and_reports_of_other_settings_are_said_to_be_left_out(
+    lab: Lab, entrant: Entrants, admin: Person, tmp_path: Path
+) -> None:
+    """Their probe is smaller than the challenge's: places follow all the same, and a page of them would mislead."""
+    lab.dataset("task6", cases=RUNS)
+    for name, distance in (("Near", 1.0), ("Far", 3.0)):
+        made = datasets.embeddings(tmp_path / name, distance=distance, per_class=16)
+        files = made.save(), made.references, made.predictions
+        reports = {board: score_board(made.challenge, board, *files) for board in ("task6", "task7")}
+        settle(lab, entrant(name), reports, task="task6")
+    folder = Bundled(lab, {}, bundle_of(lab, admin)).unpack(tmp_path / "one")
+    found = recomputed(folder)
+    assert found.differences == ()
+    counts = {board.board: (board.entries, board.values[0], board.intervals[0]) for board in found.boards}
+    assert counts == {"task6": (2, 0, 0), "task7": (2, 0, 0)}
+    board = json.loads((folder / "boards" / "leaderboard.json").read_text())["tracks"][1]
+    assert board["certainty"]["warnings"], "fairness has something to be said of"
+    assert "**Left out.**" in (folder / "README.md").read_text()
+    assert not (folder / "report.html").exists()
