@@ -9,14 +9,12 @@ import typer
 from rich.text import Text
 
 from contract.admin import EvaluationRow, EvaluationShown
-from contract.events import Subject
 from contract.intervals import named
 from contract.statuses import EvaluationStanding, EvaluationStatus
 from evaluator.terminal import Console, say
 from server.admin.evaluations import log_of, shown
 from server.admin.find import evaluation_or_submission
 from server.admin.pages import MOST
-from server.audit.looks import Look, looked
 from worker.admin.api import Api, api
 from worker.admin.context import ACTOR, fail, settings_of, work
 from worker.admin.options import Data, Server
@@ -130,11 +128,8 @@ def show_one(
         return
     with work(settings_of(data)) as session:
         ids = evaluation_or_submission(session, id_)
-        look = Look.NAMES if log is None else Look.LOG
-        for evaluation in ids:
-            looked(session, Subject.EVALUATION, evaluation, look, actor=ACTOR)
-        written = "" if log is None else log_of(session, _only(ids), log)
-        rows = [] if log is not None else [shown(session, one, with_names=True) for one in ids]
+        written = "" if log is None else log_of(session, _only(ids), log, reader=ACTOR)
+        rows = [] if log is not None else [shown(session, one, names_to=ACTOR) for one in ids]
     if log is not None:
         say(written)
     else:
