@@ -10,11 +10,13 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from contract.admin import CaseShown, EvaluationRow, EvaluationShown, Page, ScoreShown
+from contract.events import Subject
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStanding, EvaluationStatus
 from server.accounts.models import Account
 from server.admin.pages import page_of
+from server.audit.looks import Look, looked
 from server.challenges.models import Challenge
 from server.errors import NotFound
 from server.evaluations.models import CaseRun, Evaluation
@@ -96,16 +98,18 @@ def _named(evaluation: Evaluation, names: dict[UUID, str]) -> dict[str, Any]:
     }
 
 
-def shown(session: Session, evaluation_id: EvaluationId, *, with_names: bool = False) -> EvaluationShown:
-    """One evaluation with its cases and scores; `with_names`: with the real names of its cases.
+def shown(session: Session, evaluation_id: EvaluationId, *, names_to: str | None = None) -> EvaluationShown:
+    """One evaluation with its cases and scores; `names_to`: who reads the real names of its cases, which is recorded.
 
     Raises:
         NotFound: there is none.
     """
-    named = [selectinload(Evaluation.runs).joinedload(CaseRun.case)] if with_names else []
+    named = [selectinload(Evaluation.runs).joinedload(CaseRun.case)] if names_to is not None else []
     evaluation = session.get(Evaluation, evaluation_id, options=named)
     if evaluation is None:
         raise NotFound(ErrorCode.UNKNOWN_EVALUATION, "There is no such evaluation.")
+    if names_to is not None:
+        looked(session, Subject.EVALUATION, evaluation_id, Look.NAMES, actor=names_to)
     return EvaluationShown.of(
         evaluation,
         **_named(evaluation, _names(session)),
@@ -116,7 +120,7 @@ def shown(session: Session, evaluation_id: EvaluationId, *, with_names: bool = F
         spec=evaluation.spec_version.digest,
         evaluator=evaluation.evaluator_version,
         verdicts=dict(Counter(run.verdict or run.status for run in evaluation.runs)),
-        cases=[_case(run, with_names=with_names) for run in evaluation.runs],
+        cases=[_case(run, with_names=names_to is not None) for run in evaluation.runs],
         scores=[ScoreShown.of(score) for score in evaluation.scores],
     )
 

@@ -58,12 +58,15 @@ def submission(session: Session, id_: SubmissionId) -> RunSheet:
     )
 
 
-def evaluation(session: Session, id_: EvaluationId) -> RunSheet:
-    """An evaluation: its cases by name, what became of its attempt, and whether others met the same."""
+def evaluation(session: Session, id_: EvaluationId, *, reader: str) -> RunSheet:
+    """An evaluation: its cases by name, what became of its attempt, and whether others met the same.
+
+    That `reader` reads the names is recorded.
+    """
     named = selectinload(Evaluation.runs).joinedload(CaseRun.case)
     row = session.get_one(Evaluation, id_, options=[named])
     challenge = session.get_one(Challenge, row.challenge_id)
-    whole = shown(session, id_, with_names=True)
+    whole = shown(session, id_, names_to=reader)
     sheet = Sheet(
         {
             "team": whole.team,
@@ -87,10 +90,10 @@ def evaluation(session: Session, id_: EvaluationId) -> RunSheet:
     return RunSheet(sheet, told, [row.submission_id, id_], whole)
 
 
-def case(session: Session, id_: CaseRunId) -> RunSheet:
-    """One case: what came of it and where."""
+def case(session: Session, id_: CaseRunId, *, reader: str) -> RunSheet:
+    """One case: what came of it and where; that `reader` reads its name is recorded."""
     row = session.get_one(CaseRun, id_)
-    of_it = evaluation(session, row.evaluation_id)
+    of_it = evaluation(session, row.evaluation_id, reader=reader)
     sheet = Sheet(
         {
             "case": f"{row.case.name}, given as {row.pseudonym}",

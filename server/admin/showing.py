@@ -19,7 +19,6 @@ from server.admin.finding import Found, Within, found_out, look, one
 from server.admin.kinds import Wanted
 from server.admin.runs import RunSheet
 from server.admin.sheets import RELATED, SHEETS
-from server.audit.looks import Look, looked
 from server.events import Event
 from server.organizers.access import observed
 
@@ -36,9 +35,7 @@ def show(session: Session, user: User, prefix: str) -> ShownOut:
     """
     within = observed(session, user)
     found = one(session, prefix, within=within)
-    told = _sheet(session, found, within)
-    if told.evaluation is not None or found.kind is Subject.CASE_RUN:
-        looked(session, found.kind, found.id, Look.NAMES, actor=user.actor)
+    told = _sheet(session, found, within, user.actor)
     hidden = within is not None and found.kind in OF_INSTALLATION
     (itself,) = found_out(session, [found])
     return ShownOut.of(
@@ -57,13 +54,13 @@ def show(session: Session, user: User, prefix: str) -> ShownOut:
     )
 
 
-def _sheet(session: Session, found: Found, within: Within) -> RunSheet:
+def _sheet(session: Session, found: Found, within: Within, reader: str) -> RunSheet:
     if found.kind is Subject.SUBMISSION:
         return runs.submission(session, SubmissionId(found.id))
     if found.kind is Subject.EVALUATION:
-        return runs.evaluation(session, EvaluationId(found.id))
+        return runs.evaluation(session, EvaluationId(found.id), reader=reader)
     if found.kind is Subject.CASE_RUN:
-        return runs.case(session, CaseRunId(found.id))
+        return runs.case(session, CaseRunId(found.id), reader=reader)
     return RunSheet(SHEETS[found.kind](session, found.id, within), None, [found.id])
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, select, true
 from sqlalchemy.orm import Session
 
 from contract.audit import Damage
@@ -93,9 +93,12 @@ class _Walk:
             self._gap(last + 1, self._found.head.seq)
 
     def _pages(self, first: int) -> Iterator[_Linked]:
+        # The offset of none has each event looked up by its key: a page would else read the whole table.
+        said = select(Event.id, Event.created_at, WRITTEN.label("written")).where(Event.id == Link.event_id)
+        event = said.offset(0).lateral()
         query = (
-            select(Link.seq, Link.event_id, Link.sealed_at, Link.hash, Event.id, Event.created_at, WRITTEN)
-            .outerjoin(Event, Event.id == Link.event_id)
+            select(Link.seq, Link.event_id, Link.sealed_at, Link.hash, *event.c)
+            .outerjoin(event, true())
             .order_by(Link.seq)
         )
         last = self._found.head.seq

@@ -7,12 +7,17 @@ import inspect
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args, get_type_hints
 from uuid import uuid4
 
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from sqlalchemy import select
 
+from contract.admin import CaseShown
+from contract.datasets import DifferenceOut
+from contract.evaluations import CaseAdminOut, ReceiptOut, Summary
+from contract.readiness import ChallengeReadiness
 from server import events, moves
 from server.app import _ROUTERS, API
 from server.audit.looks import looked
@@ -49,6 +54,8 @@ HIDDEN = {
     "GET /organize/{slug}/datasets/{dataset_id}/difference",
 }
 """What shows single hidden cases, their names or what containers wrote of them: whoever looks is in the log."""
+SECRETS = {CaseAdminOut, CaseShown, ChallengeReadiness, DifferenceOut, ReceiptOut, Summary}
+"""What no answer holds without a look that is recorded."""
 WHY = "Because of the matrix."
 LATER = (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0).isoformat()
 """A time that no parameter holds."""
@@ -141,11 +148,28 @@ def writes(endpoint: Callable[..., Any]) -> bool:
     )
 
 
+def held(kind: object) -> set[object]:
+    """The models that an answer is made of."""
+    found: set[object] = set()
+    left = [kind]
+    while left:
+        part = left.pop()
+        left += get_args(part)
+        if isinstance(part, type) and issubclass(part, BaseModel) and part not in found:
+            found.add(part)
+            left += [field.annotation for field in part.model_fields.values()]
+    return found
+
+
 def test_the_code_of_every_act_writes_an_event_and_no_reader_does_but_of_what_is_hidden() -> None:
     found = endpoints()
     assert [name for name in acts() if name not in SILENT and not writes(found[name])] == []
     readers = {name for name in found if name.startswith("GET") and "/worker/" not in name}
     assert {name for name in readers if writes(found[name])} == HIDDEN
+    answers = {name: held(get_type_hints(found[name])["return"]) for name in readers & set(OPERATIONS)}
+    of_hosts = {name for name in answers if OPERATIONS[name]["captain"] != LET_IN and answers[name] & SECRETS}
+    assert of_hosts <= HIDDEN, "whoever looks at it has to be in the log"
+    assert len(of_hosts) > 5
 
 
 def test_who_does_something_is_in_the_log_with_the_reason(world: World) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from contract.audit import AuditOut, HeadOut
 from evaluator.terminal import say
+from server.words import counted
 from worker.admin.api import api
 from worker.admin.options import AsJson, Data, Server
 from worker.admin.tables import Listing, moment, show, show_json
@@ -57,11 +58,12 @@ def audit(
 
 
 def _show(found: AuditOut) -> None:
-    waiting = f", {found.unsealed:,} events are not sealed yet" if found.unsealed else ""
+    waiting = f"; not sealed yet: {counted(found.unsealed, 'event', 'events')}" if found.unsealed else ""
+    links = counted(found.checked, "link", "links")
     if found.sound:
-        say(f"Sound: {found.checked:,} links computed anew{waiting}.")
+        say(f"Sound: {links} computed anew{waiting}")
     else:
-        say(f"Broken in {found.broken:,} of {found.checked:,} places computed anew{waiting}:")
+        say(f"Broken in {counted(found.broken, 'place', 'places')}; {links} computed anew{waiting}")
         table = Listing(("link", "", "found"), numbers=frozenset({"link"}), prose=frozenset({"found"}))
         for place in found.places:
             link = "" if place.seq is None else f"{place.seq:,}"
