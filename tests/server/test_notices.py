@@ -251,7 +251,7 @@ def test_organizers_and_admins_have_webhooks_by_command_and_addresses_for_a_mail
 ) -> None:
     url = f"https://{uuid4().hex}.example/"
     for where in ((), ("--challenge", lab.slug)):
-        made = command("webhooks", "add", url, "--kind", "worker.unfit", *where, "--json")
+        made = command("webhooks", "add", url, "--kind", "slot.unfit", *where, "--json")
         assert "whsec_" in made.stderr
         (row,) = (row for row in json.loads(made.stdout) if row["url"] == url)
         assert command("webhooks", "test", row["id"], *where).exit_code == 0
