@@ -135,18 +135,23 @@ def test_a_hidden_end_is_told_when_status_shows_it_and_not_before(lab: Lab, team
                 session.info[AT_ONCE] = True
             return session.get_one(Submission, submission_id).told_at is not None
 
+    lab.dataset("task5", phase="sanity")
+    in_public = UUID(team.submit(phase="sanity"))
+    with unit_of_work(lab.sessions) as session:
+        for status in (EvaluationStatus.RUNNING, EvaluationStatus.SCORING, EvaluationStatus.SCORED):
+            session.get_one(Evaluation, in_public).move_to(session, status, actor="tests")
     soon = func.clock_timestamp() + timedelta(seconds=30)
     with unit_of_work(lab.sessions) as session:
         # Some moments lie on the grid themselves; one that is to come is certainly not shown.
         session.execute(update(Evaluation).where(Evaluation.id == evaluation).values(finished_at=soon))
     assert not told_by_a_platform_that_holds_ends()
-    assert read(team.http) == []
+    assert [notice["about"]["phase"] for notice in read(team.http)] == ["sanity"], "of public cases at once"
     earlier = func.clock_timestamp() - timedelta(minutes=10)
     with unit_of_work(lab.sessions) as session:
         times = {"finished_at": earlier, "created_at": earlier - timedelta(minutes=1)}
         session.execute(update(Evaluation).where(Evaluation.id == evaluation).values(times))
     assert told_by_a_platform_that_holds_ends()
-    (notice,) = read(team.http)
+    (notice, _) = read(team.http)
     assert notice["about"]["submission"] == str(submission_id)
 
 
