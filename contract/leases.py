@@ -50,7 +50,7 @@ class _Said(BaseModel):
 class SlotOffer(_Said):
     """What a slot that asks for a case offers, within what a machine can have; memory in bytes.
 
-    `gpu_memory` is that of one GPU, `runtimes` are those of its container engine.
+    `gpu_memory` is that of one GPU and `gpu_model` its name, `runtimes` are those of its container engine.
     """
 
     name: SlotName
@@ -58,6 +58,7 @@ class SlotOffer(_Said):
     memory: Annotated[int, Field(strict=True, gt=0, le=2**46)]
     gpus: Annotated[int, Field(strict=True, ge=0, le=64)] = 0
     gpu_memory: Annotated[int, Field(strict=True, ge=0, le=2**42)] = 0
+    gpu_model: Annotated[str, Line(100)] | None = None
     most: Annotated[
         int, Field(strict=True, ge=1, le=MOST_AT_ONCE, description="Cases it would run at once")
     ] = 1

@@ -38,7 +38,7 @@ class SlotOut(Answer):
     `state`: present, gone, unfit (and `unfit` says why it takes no work), token revoked, or token replaced and not
     seen since. What it was leased and did not finish was handed back, abandoned (its lease ran out) or faulted;
     `warning`: what is strange about it; `paused_until`: it is leased nothing until then; `oldest`: since when it holds
-    the oldest of its cases.
+    the oldest of its cases. `gpu_model` as its driver names it.
     """
 
     name: str
@@ -61,6 +61,7 @@ class SlotOut(Answer):
     memory: int
     gpus: int
     gpu_memory: int
+    gpu_model: str | None
     runtimes: list[str]
     most: int
     invoke: bool

@@ -54,7 +54,9 @@ def planned(session: Session, observer: Observer, challenge: Challenge, team_id:
     shared = [name for name in ("task", "track") if name not in spec.phases[grant.phase].attempts.per]
     if shared:
         said += f" All of its {' and '.join(f'{name}s' for name in shared)} share them."
-    return Act(sentences=[said], told=[f"In the team's quota: {grant.valid:+} — {grant.why}"])
+    # With it a grant that is sent twice, as after an answer that was lost, is refused the second time.
+    beside = f"{quota.valid} valid attempts by {len(quota.grants)} grants"
+    return Act(sentences=[said], told=[f"In the team's quota: {grant.valid:+} — {grant.why}"], beside=beside)
 
 
 def grant(

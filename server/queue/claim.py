@@ -78,6 +78,7 @@ def _claim_first(
     values = parameters(worker.id, slot) | {
         "width": width,
         "offered": list(slot.runtimes),
+        "gpu_model": slot.gpu_model,
         "most": slot.most,
         "invoke": slot.invoke,
         "lease_seconds": settings.lease_seconds,

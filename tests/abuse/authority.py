@@ -178,6 +178,7 @@ OPERATIONS: dict[str, Told] = {
     "POST /organize/{slug}/reevaluations": ORGANIZER,
     "GET /organize/{slug}/reevaluations/{reevaluation_id}": OBSERVER,
     "GET /organize/{slug}/reevaluations/{reevaluation_id}/preview": OBSERVER,
+    "GET /organize/{slug}/reevaluations/{reevaluation_id}/preview.csv": OBSERVER,
     "POST /organize/{slug}/reevaluations/{reevaluation_id}/start": ORGANIZER,
     "POST /organize/{slug}/reevaluations/{reevaluation_id}/catch-up": ORGANIZER,
     "POST /organize/{slug}/reevaluations/{reevaluation_id}/cancel": ORGANIZER,

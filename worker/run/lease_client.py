@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,12 +24,13 @@ from contract.leases import (
 )
 from evaluator.verdicts import PlatformFault
 from sandbox import disks
+from sandbox.gpu import InstalledGpu, gpus
 from sandbox.jobs import CaseOutcome
 from worker.run.bearer import Bearer
 from worker.run.config import RunConfig
 from worker.run.patience import PatientClient
 
-_MOST_SAID = 2000
+_MOST_SAID, _MOST_NAME = 2000, 100
 _PATIENCE, _LONGEST_PATIENCE = 5.0, 120.0
 
 
@@ -48,8 +50,8 @@ class NoLeaseYet(Exception):
         self.seconds = seconds
 
 
-def offer_of(config: RunConfig, slot: str) -> SlotOffer:
-    """What the slot of this name offers.
+def offer_of(config: RunConfig, slot: str, gpu: InstalledGpu | None = None) -> SlotOffer:
+    """What the slot of this name offers; `gpu`: its GPU as the driver tells, where it has one.
 
     Raises:
         pydantic.ValidationError: the name, or what the slot is said to have, is none that a server takes.
@@ -60,6 +62,7 @@ def offer_of(config: RunConfig, slot: str) -> SlotOffer:
         memory=config.slot_memory,
         gpus=1 if config.slot_gpu else 0,
         gpu_memory=config.slot_gpu_memory,
+        gpu_model=gpu.model[:_MOST_NAME] if gpu else None,
         most=config.most,
         invoke=disks.supported(),  # between two cases the worker empties what the container may write to
     )
@@ -69,7 +72,8 @@ class LeaseClient:
     """The calls of one slot. Connection failures raise httpx.TransportError; the caller decides what they mean."""
 
     def __init__(self, config: RunConfig, slot: str) -> None:
-        self._offer = offer_of(config, slot)
+        self._gpu = next((gpu for gpu in gpus() if gpu.uuid == config.slot_gpu), None)
+        self._offer = offer_of(config, slot, self._gpu)
         token = config.worker_token
         self.bearer = Bearer(token.get_secret_value() if token else None, config.worker_token_file)
         self._http = PatientClient(
@@ -153,6 +157,7 @@ class LeaseClient:
                 "exit_code": outcome.exit_code,
                 "oom_killed": outcome.oom_killed,
                 "options": outcome.options,
+                **({"gpu": asdict(self._gpu)} if self._gpu else {}),
                 **dict(measured),  # as this host says; what the server believes may be less
                 **(notes or {}),
             },
