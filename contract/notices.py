@@ -53,7 +53,7 @@ class NoticeKind(StrEnum):
     QUESTION_ASKED = "question.asked"
     TEAM_WAITS = "team.waits"
     EVALUATION_ERRORED = "evaluation.errored"
-    WORKER_UNFIT = "worker.unfit"
+    SLOT_UNFIT = "slot.unfit"
     DISK_LOW = "disk.low"
     DELIVERY_FAILED = "delivery.failed"
 
@@ -87,7 +87,7 @@ MATRIX = {
     NoticeKind.EVALUATION_ERRORED: MatrixRow(
         "evaluations end by the platform's fault, once an hour", _BOTH, True
     ),
-    NoticeKind.WORKER_UNFIT: MatrixRow("a slot finds itself unfit", "admins", True),
+    NoticeKind.SLOT_UNFIT: MatrixRow("a slot finds itself unfit", "admins", True),
     NoticeKind.DISK_LOW: MatrixRow("the disk refuses uploads, once a day", "admins", True),
     NoticeKind.DELIVERY_FAILED: MatrixRow(
         "a webhook or an address of mail is given up", "whose webhook it is; admins of mail", True

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from contract.notices import Audience, NoticeKind
 from contract.statuses import EvaluationStatus
 from server.challenges.models import Challenge
+from server.challenges.service import list_challenges
 from server.evaluations.models import SHOWN, Evaluation
 from server.evaluations.status import ACTIVE
 from server.evaluations.ticks import is_shown
@@ -26,18 +27,25 @@ def tell_ended(session: Session) -> int:
 
     Of a hidden phase an end is told once status shows it, on the same grid of moments, and not before.
     """
+    return sum(
+        _tell_of(session, challenge) for challenge in list_challenges(session) if challenge.current_version
+    )
+
+
+def _tell_of(session: Session, challenge: Challenge) -> int:
     own = Evaluation.submission_id == Submission.id, SHOWN
     active = select(Evaluation.id).where(*own, Evaluation.status.in_(ACTIVE)).exists()
-    unseen = select(Evaluation.id).where(*own, ~is_shown(session, Evaluation.finished_at)).exists()
-    rows = session.execute(
-        select(Submission, Challenge)
-        .join(Challenge, Challenge.id == Submission.challenge_id)
-        .where(Submission.told_at.is_(None), ~active, ~unseen)
+    public = [name for name, phase in challenge.spec.phases.items() if not phase.hidden]
+    held = Submission.phase.not_in(public), ~is_shown(session, Evaluation.finished_at)
+    unseen = select(Evaluation.id).where(*own, *held).exists()
+    rows = session.scalars(
+        select(Submission)
+        .where(Submission.challenge_id == challenge.id, Submission.told_at.is_(None), ~active, ~unseen)
         .order_by(Submission.id)
         .limit(_AT_ONCE)
         .with_for_update(skip_locked=True, of=Submission, key_share=True)
     ).all()
-    for submission, challenge in rows:
+    for submission in rows:
         _tell(session, submission, challenge)
         submission.told_at = func.now()
     return len(rows)
@@ -53,7 +61,7 @@ def _tell(session: Session, submission: Submission, challenge: Challenge) -> Non
         NoticeKind.SUBMISSION_ENDED,
         Audience.TEAM,
         title=f"Your submission to {submission.phase}, track {submission.track}, has ended",
-        text="\n".join([*lines, "", f"proctor status {submission.id} shows what may be seen of it."]),
+        text="\n".join([*lines, "", f"`proctor watch {submission.id}` shows what may be seen of it."]),
         challenge=challenge,
         team_id=submission.team_id,
         about={"submission": submission.id, "team": submission.team_id, "phase": submission.phase},

@@ -59,7 +59,7 @@ def tell_waiting(session: Session) -> None:
             Audience.ORGANIZERS,
             title=f"{team.name} waits for approval",
             text="It can neither upload nor submit until an organizer approves it: "
-            f"proctor-admin decide approve {team.id}",
+            f"`proctor-admin decide {challenge.slug} {team.id} approve --why …`",
             challenge=challenge,
             about={"team": team.id},
             key=f"waits:{team.id}",

@@ -1,8 +1,9 @@
 """Telling people something, in the unit of work in which it happens; and what each of them has been told."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Uuid, and_, false, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Uuid, and_, delete, false, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,8 @@ from server.ids import new_id
 from server.notices.models import Notice, NoticeCopy, NoticeSetting
 from server.organizers.models import ChallengeRole
 from server.teams.models import Membership
+
+_KEPT = timedelta(days=400)
 
 
 def tell(
@@ -76,6 +79,11 @@ def _is_told(
     if audience is Audience.STAFF:
         return or_(Account.id.in_(deciding), Account.is_admin)
     return or_(Account.id.in_(deciding), and_(Account.is_admin, ~deciding.exists()))
+
+
+def forget_old(session: Session) -> None:
+    """Removes notices of more than a year ago: records of what happened are elsewhere."""
+    session.execute(delete(Notice).where(Notice.created_at < func.now() - _KEPT))
 
 
 def own_notices(

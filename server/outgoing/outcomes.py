@@ -33,15 +33,21 @@ def settle(
     if delivery.channel is Channel.WEBHOOK:
         _of_webhook(session, delivery, tried, gone=gone, given_up=given_up)
     elif given_up:
-        tell(
-            session,
-            NoticeKind.DELIVERY_FAILED,
-            Audience.ADMINS,
-            title=f"A mail to {delivery.address} was given up",
-            text=f"The mail server's answer: {tried.error}\nWhat it said stands in the person's notices.",
-            about={"delivery": delivery.id},
-            key=f"mail given up:{delivery.address}:{now(session):%Y-%m-%d}",
-        )
+        _tell_admins(session, delivery, tried)
+
+
+def _tell_admins(session: Session, delivery: Delivery, tried: Tried) -> None:
+    """Once a day for each address that is refused; once a day in all where the mail server takes nothing."""
+    whose = f"A mail to {delivery.address} was" if tried.final else "Mails were"
+    tell(
+        session,
+        NoticeKind.DELIVERY_FAILED,
+        Audience.ADMINS,
+        title=f"{whose} given up",
+        text=f"The last answer: {tried.error}\nWhat was to be said stands in people's notices, all the same.",
+        about={"delivery": delivery.id},
+        key=f"{whose}:{now(session):%Y-%m-%d}",
+    )
 
 
 def _of_webhook(session: Session, delivery: Delivery, tried: Tried, *, gone: bool, given_up: bool) -> None:

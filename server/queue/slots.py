@@ -183,7 +183,7 @@ def note_unfit(session: Session, worker: RunWorker, name: str, why: str | None) 
     if why is not None and old is None:
         tell(
             session,
-            NoticeKind.WORKER_UNFIT,
+            NoticeKind.SLOT_UNFIT,
             Audience.ADMINS,
             title=f"Slot {name} of {worker.name} takes no work",
             text=f"It found itself unfit: {why}",

@@ -30,6 +30,8 @@ from server.mail_server import mail_server
 from server.notices.models import Notice
 from server.outbox.models import Delivery
 from server.outbox.service import enqueue_mail
+from server.outbox.tries import Tried, take
+from server.outgoing.outcomes import settle
 from server.settings import Outgoing, Settings
 from server.webhooks.addresses import is_public, target_of
 from server.webhooks.models import Endpoint
@@ -417,3 +419,43 @@ def test_an_address_of_a_mail_server_is_read_or_refused(wrong: str) -> None:
     assert mail_server("smtp://a%40b:c@mail.example?starttls").user == "a@b"
     assert target_of("https://receiver.example/a?b=c", private=False).path == "/a?b=c"
     assert json.dumps(mail_server("smtp://mail.example:2525").port) == "2525"
+
+
+def test_a_webhook_that_takes_nothing_for_days_is_disabled_and_what_is_given_up_is_told(
+    lab: Lab, team: Entrant, sessions: SessionFactory, quiet: None
+) -> None:
+    made = team.http.post(f"/teams/{team.team}/webhooks", json={"url": "https://receiver.example/"}).json()
+    path, endpoint_id = f"/teams/{team.team}/webhooks/{made['id']}", UUID(made["id"])
+
+    def fails(**earlier: timedelta) -> None:
+        """A try that fails; so long ago the message was made, or the webhook took something last."""
+        assert team.http.post(path, json={"act": "test"}).status_code == 200
+        with unit_of_work(sessions) as session:
+            queued = (Delivery.endpoint_id == endpoint_id, Delivery.status == DeliveryStatus.QUEUED)
+            past = datetime.now(UTC) - earlier.get("made", timedelta())
+            session.execute(update(Delivery).where(*queued).values(created_at=past, next_at=past))
+            if "failing" in earlier:
+                session.get_one(Endpoint, endpoint_id).failing_since = datetime.now(UTC) - earlier["failing"]
+        with unit_of_work(sessions) as session:
+            taken = take(session, Channel.WEBHOOK, limit=5)
+            with unit_of_work(sessions) as other:
+                assert list(take(other, Channel.WEBHOOK, limit=5)) == [], "another courier's are others"
+        for delivery in taken:
+            with unit_of_work(sessions) as session:
+                settle(session, delivery, Tried("It answered 500."))
+
+    def told() -> list[str]:
+        return [notice["title"] for notice in reversed(notices(team.http))]
+
+    fails()
+    (row,) = deliveries(sessions, Delivery.endpoint_id == endpoint_id)
+    assert (row.status, row.attempts, row.error) == ("queued", 1, "It answered 500.")
+    assert timedelta(seconds=5) < row.next_at - datetime.now(UTC) < timedelta(seconds=13)
+    assert told() == []
+    fails(made=timedelta(hours=25))
+    assert told() == ["A message to your webhook was given up"]
+    fails(failing=timedelta(days=4))
+    assert told() == ["A message to your webhook was given up", "Your webhook is disabled"]
+    assert {row.status for row in deliveries(sessions, Delivery.endpoint_id == endpoint_id)} == {"given_up"}
+    (listed,) = team.http.get(f"/teams/{team.team}/webhooks").json()
+    assert listed["disabled_why"] == "It took nothing for 3 days. Last: It answered 500."

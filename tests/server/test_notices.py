@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from contract.notices import MATRIX, NoticeKind
 from contract.statuses import EvaluationStatus
@@ -21,10 +21,12 @@ from server.evaluations.models import Evaluation
 from server.evaluations.ticks import AT_ONCE
 from server.lookout import ends, faults, phases
 from server.notices.models import Notice
+from server.notices.service import mailed_to
+from server.outgoing.dispatch import endpoints_of
 from server.submissions.models import Submission
-from server.teams.models import Team
+from server.teams.models import Membership, Team
 from server.webhooks.models import Endpoint
-from tests.server.conftest import Clients, Person
+from tests.server.conftest import PASSWORD, Clients, Person
 from tests.server.deciding import Desk
 from tests.server.lab import Entrant, Json, Lab
 from tests.server.organizer import Admin, words
@@ -133,18 +135,23 @@ def test_a_hidden_end_is_told_when_status_shows_it_and_not_before(lab: Lab, team
                 session.info[AT_ONCE] = True
             return session.get_one(Submission, submission_id).told_at is not None
 
+    lab.dataset("task5", phase="sanity")
+    in_public = UUID(team.submit(phase="sanity"))
+    with unit_of_work(lab.sessions) as session:
+        for status in (EvaluationStatus.RUNNING, EvaluationStatus.SCORING, EvaluationStatus.SCORED):
+            session.get_one(Evaluation, in_public).move_to(session, status, actor="tests")
     soon = func.clock_timestamp() + timedelta(seconds=30)
     with unit_of_work(lab.sessions) as session:
         # Some moments lie on the grid themselves; one that is to come is certainly not shown.
         session.execute(update(Evaluation).where(Evaluation.id == evaluation).values(finished_at=soon))
     assert not told_by_a_platform_that_holds_ends()
-    assert read(team.http) == []
+    assert [notice["about"]["phase"] for notice in read(team.http)] == ["sanity"], "of public cases at once"
     earlier = func.clock_timestamp() - timedelta(minutes=10)
     with unit_of_work(lab.sessions) as session:
         times = {"finished_at": earlier, "created_at": earlier - timedelta(minutes=1)}
         session.execute(update(Evaluation).where(Evaluation.id == evaluation).values(times))
     assert told_by_a_platform_that_holds_ends()
-    (notice,) = read(team.http)
+    (notice, _) = read(team.http)
     assert notice["about"]["submission"] == str(submission_id)
 
 
@@ -249,17 +256,15 @@ def test_teams_that_merge_have_one_history_and_the_webhooks_of_one_captain(
 def test_organizers_and_admins_have_webhooks_by_command_and_addresses_for_a_mail_program_of_their_own(
     lab: Lab, team: Entrant, command: Admin, tmp_path: Path
 ) -> None:
-    url = f"https://{uuid4().hex}.example/"
-    for where in ((), ("--challenge", lab.slug)):
-        made = command("webhooks", "add", url, "--kind", "worker.unfit", *where, "--json")
-        assert "whsec_" in made.stderr
-        (row,) = (row for row in json.loads(made.stdout) if row["url"] == url)
-        assert command("webhooks", "test", row["id"], *where).exit_code == 0
-        assert "whsec_" in command("webhooks", "rotate", row["id"], *where).stderr
-        listed = words(command("webhooks", *where))
-        assert "queued" in listed
-        assert url not in words(command("webhooks", "remove", row["id"], *where))
-    assert command("webhooks", "add").exit_code != 0
+    url, where = f"https://{uuid4().hex}.example/", ("--challenge", lab.slug)
+    made = command("webhooks", "add", url, "--kind", "question.asked", *where, "--json")
+    assert "whsec_" in made.stderr
+    (row,) = json.loads(made.stdout)
+    assert (row["url"], row["kinds"]) == (url, ["question.asked"])
+    tried = words(command("webhooks", "test", row["id"], *where))
+    assert "queued" in tried
+    assert url not in words(command("webhooks")), "of the admins"
+    assert "There is no webhook" in words(command("webhooks", "remove", row["id"], *where))
 
     address = team.http.get("/me").json()["email"]
     assert command("mailing", lab.slug).output.split() == [address]
@@ -270,4 +275,36 @@ def test_organizers_and_admins_have_webhooks_by_command_and_addresses_for_a_mail
         (mail,) = opened
         assert (mail["To"], mail["Subject"]) == (address, "A talk")
         assert "From noon on." in str(mail.get_payload())
-    assert "is there already" in command("mailing", lab.slug, "--text", text, "--mbox", box).output
+
+
+def test_whoever_has_gone_is_told_nothing_any_more_and_neither_is_what_they_registered(
+    lab: Lab, team: Entrant, person: Callable[..., Person], admin: Person
+) -> None:
+    left, closed = person("Left"), person("Closed")
+    for somebody in (left, closed):
+        code = team.http.post(f"/teams/{team.team}/invitations").json()["code"]
+        assert somebody.http.post(f"/invitations/{code}/accept").status_code == 200
+    url = f"https://{uuid4().hex}.example/"
+    assert team.http.post(f"/teams/{team.team}/webhooks", json={"url": url}).status_code == 201
+    desk, announcement = Desk(admin.http, lab.slug), {"text": "All."}
+
+    def announced_to() -> tuple[list[str], list[str]]:
+        assert desk.http.post(f"/organize/{lab.slug}/announcements", json=announcement).status_code == 201
+        with unit_of_work(lab.sessions) as session:
+            notice = session.scalars(select(Notice).order_by(Notice.id.desc()).limit(1)).one()
+            mailed = [address for _, address in mailed_to(session, notice)]
+            return mailed, [endpoint.url for endpoint in endpoints_of(session, notice)]
+
+    captain = team.http.get("/me").json()["email"]
+    mailed, hooked = announced_to()
+    assert {captain, left.email, closed.email} <= set(mailed)
+    assert hooked == [url]
+    assert team.http.put("/notices/settings/announcement", json={"mail": False}).status_code == 200
+    assert left.http.delete(f"/teams/{team.team}/members/me").status_code == 204
+    assert closed.http.post("/me/close", json={"password": PASSWORD}).status_code == 204
+    mailed, hooked = announced_to()
+    assert not {captain, left.email, closed.email} & set(mailed)
+    assert hooked == [url]
+    with unit_of_work(lab.sessions) as session:
+        session.execute(delete(Membership).where(Membership.team_id == UUID(team.team)))
+    assert announced_to()[1] == [], "whoever registered it is not of the team any more"

@@ -323,6 +323,8 @@ def test_a_release_is_taken_back_within_minutes_as_it_is_and_later_with_a_reason
     ]
     assert done["audit"]["seq"] > 0
     assert f"released; audit head {done['audit']['text']}" in amended(nobody, lab.slug)[-1]["what"]
+    told = [notice["kind"] for notice in reversed(testing.http.get("/notices").json())]
+    assert told == [*["board.released"] * 2, "phase.moved", *["board.released"] * 2]
 
 
 def test_a_frozen_board_stays_as_it_was_for_all_but_organizers_until_it_is_released(

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from worker.embedded.postgres import Postgres
 from worker.embedded.redis import Redis
 from worker.supervisor import Program, Service, Step
 
+SENDING = ("PROCTOR_SMTP_URL", "PROCTOR_MAIL_FROM", "PROCTOR_WEBHOOKS_PRIVATE")
+"""What only the server and the courier are told: a password may be in it."""
+
 # What a child keeps of our environment; everything else it needs is named below.
 KEPT = (
     *("PATH", "HOME", "TMPDIR", "DOCKER_HOST", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE"),
@@ -32,7 +35,7 @@ KEPT = (
     *("PROCTOR_INPUT_CACHE", "PROCTOR_SLOT_MOST", "PROCTOR_CHECKS_AT_ONCE", "PROCTOR_SCORES_AT_ONCE"),
     *("PROCTOR_DISK_RESERVE", "PROCTOR_TEAM_STORAGE", "PROCTOR_TOTAL_STORAGE", "PROCTOR_HOLD_ENDS"),
     "PROCTOR_RELEASE_GRACE_SECONDS",
-    *("PROCTOR_SMTP_URL", "PROCTOR_MAIL_FROM", "PROCTOR_WEBHOOKS_PRIVATE"),
+    *SENDING,
     *("PROCTOR_LOG_INS_PER_SOURCE", "PROCTOR_REGISTRATIONS_PER_SOURCE", "PROCTOR_REGISTRATIONS_PER_HOUR"),
     "FORWARDED_ALLOW_IPS",
 )
@@ -181,7 +184,7 @@ def run_worker_environment(platform: Platform, slot: SlotShare, *, number: int =
     """
     directory = worker_directory(platform.data)
     return (
-        _kept(os.environ)
+        _kept(os.environ, but=SENDING)
         | platform.shows(1 + number)
         | slot.environment()
         | {
@@ -218,7 +221,9 @@ def _beat(platform: Platform) -> Program:
         "--pidfile",
         "",
     ]
-    return _python(platform, "beat", command, lambda: _kept(os.environ) | {"REDIS_URL": platform.redis.url})
+    return _python(
+        platform, "beat", command, lambda: _kept(os.environ, but=SENDING) | {"REDIS_URL": platform.redis.url}
+    )
 
 
 def _run_worker(platform: Platform, name: str, slot: SlotShare, number: int) -> Program:
@@ -228,7 +233,12 @@ def _run_worker(platform: Platform, name: str, slot: SlotShare, number: int) -> 
 
 def _score_worker(platform: Platform) -> Program:
     command = ["worker.score", "--name", "score-1"]
-    return _python(platform, "score-1", command, lambda: server_environment(platform, number=1))
+
+    def known() -> dict[str, str]:
+        given = server_environment(platform, number=1)
+        return {name: value for name, value in given.items() if name not in SENDING}
+
+    return _python(platform, "score-1", command, known)
 
 
 def _courier(platform: Platform) -> Program:
@@ -261,8 +271,8 @@ def _python(
     )
 
 
-def _kept(environ: Mapping[str, str]) -> dict[str, str]:
-    return {key: environ[key] for key in KEPT if key in environ} | {
+def _kept(environ: Mapping[str, str], *, but: Collection[str] = ()) -> dict[str, str]:
+    return {key: environ[key] for key in KEPT if key in environ and key not in but} | {
         "PYTHONUNBUFFERED": "1",
         "LANG": "C.UTF-8",
     }

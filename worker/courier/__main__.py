@@ -23,8 +23,8 @@ def main() -> None:
         settings = Outgoing()  # type: ignore[call-arg]  # fields are filled from the environment
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
-            name = ".".join(str(part) for part in problem["loc"])
-            say(f"{f'PROCTOR_{name.upper()}: ' if name else ''}{problem['msg']}", err=True)
+            name = "".join(f"PROCTOR_{part}: ".upper() for part in problem["loc"])
+            say(f"{name}{problem['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(2) from None
     configure()
     courier = Courier(open_database(settings.database_url, pool_size=4), settings)

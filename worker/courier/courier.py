@@ -13,6 +13,7 @@ from contract.ids import EndpointId
 from contract.notices import Channel
 from server.database import SessionFactory, unit_of_work
 from server.mail_server import mail_server
+from server.notices.service import forget_old as forget_old_notices
 from server.outbox.models import Delivery
 from server.outbox.tries import Tried, forget_old, take
 from server.outgoing.dispatch import dispatch
@@ -72,6 +73,7 @@ class Courier:
     def _forget(self) -> bool:
         with unit_of_work(self.sessions) as session:
             forget_old(session)
+            forget_old_notices(session)
         return False
 
     def _send_mails(self) -> bool:

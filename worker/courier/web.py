@@ -6,9 +6,10 @@ import json
 import socket
 import ssl
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 
 import httpx
@@ -22,6 +23,8 @@ from server.webhooks.signing import signed_headers
 SECONDS = 15.0
 """From the look-up of the name to the last header of the answer, of which nothing more is read."""
 _CONNECT_SECONDS = 5.0
+_LOOK_UPS = ThreadPoolExecutor(32, thread_name_prefix="names")
+"""Of their own: a name server that hangs holds a thread beyond the try, and none that others need."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ async def _post(delivery: Delivery, endpoint: Endpoint, *, at: datetime, private
 
 async def _addresses(target: Target) -> Sequence[IpAddress]:
     """Every address of the name; what cannot be looked up raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    look_up = partial(socket.getaddrinfo, target.host, target.port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_LOOK_UPS, look_up)
     return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
 
 
