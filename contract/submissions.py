@@ -18,6 +18,13 @@ MOST_TASKS = 50
 """Tasks that one submission may name."""
 
 
+class SourceIn(BaseModel):
+    """The git commit that an image was made of, in its team's words; `clean`: no file differed, null if unknown."""
+
+    commit: Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$", max_length=64)]
+    clean: Annotated[bool, Field(strict=True)] | None = None
+
+
 class SubmissionIn(BaseModel):
     """An image per task. `team` may be left out by a user with one team in the challenge."""
 
@@ -25,6 +32,7 @@ class SubmissionIn(BaseModel):
     track: Name
     phase: Name
     images: Annotated[dict[Name, Digest], Few(MOST_TASKS, least=1)]
+    source: SourceIn | None = None
 
 
 class ScoreOut(Answer):
@@ -73,6 +81,13 @@ class EvaluationOut(Answer):
         return self.status in ENDED
 
 
+class SourceOut(Answer):
+    """The git commit that a team says its images were made of, and whether no file differed from it; null: unknown."""
+
+    commit: str
+    clean: bool | None
+
+
 class SubmissionOut(Answer):
     """A submission and its evaluations; of `hidden` cases what happens shows late and in steps."""
 
@@ -82,6 +97,7 @@ class SubmissionOut(Answer):
     track: str
     phase: str
     hidden: Annotated[bool, Older(False)]
+    source: Annotated[SourceOut | None, Older(None)]
     created_at: datetime
     evaluations: list[EvaluationOut]
 

@@ -25,11 +25,14 @@ from server.front.probe import Probe
 from server.front.table import Table
 from server.front.threads import CONNECTIONS
 from server.headers import SafeHeaders
+from server.hearing import Hearing
 from server.images.api import router as images
 from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
+from server.live.api import router as live
+from server.live.hub import Hub
 from server.phases.api import organizing
 from server.phases.api import router as phases
 from server.plans.api import router as plans
@@ -81,6 +84,7 @@ _ROUTERS = (
             images,
             storage,
             submissions,
+            live,
             own_evaluations,
             evaluations,
             queue,
@@ -102,6 +106,7 @@ _ROUTERS = (
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
     """Leaves no connection to the database behind."""
     yield
+    app.state.hub.close()
     app.state.front.probe.close()
     app.state.sessions.kw["bind"].dispose()
 
@@ -126,7 +131,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     secret = settings.secret_key.get_secret_value()
     app.state.sessions.configure(info={AT_ONCE: not settings.hold_ends, tallies.ROW_KEY: secret})
-    app.state.boards = Memory(Changes(app.state.sessions))
+    hearing = Hearing(app.state.sessions)
+    app.state.boards = Memory(Changes(hearing))
+    app.state.hub = Hub(app.state.sessions, hearing)
     app.state.front = State(Table(_ROUTERS), Probe(settings.database_url))
     problems.install(app)
     app.add_middleware(Front, state=app.state.front)

@@ -45,6 +45,8 @@ def submit(
         images=wanted.images,
         idempotency_key=idempotency_key,
         settings=settings,
+        commit=wanted.source and wanted.source.commit,
+        clean=wanted.source and wanted.source.clean,
     )
     response.status_code = 201 if new else 200
     return views.submission_out(session, submission)

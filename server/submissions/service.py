@@ -60,8 +60,12 @@ def submit(
     images: Mapping[str, str],
     idempotency_key: str | None,
     settings: Settings,
+    commit: str | None = None,
+    clean: bool | None = None,
 ) -> tuple[Submission, bool]:
     """Takes a submission of an image per task; the same idempotency key again returns the first one's.
+
+    commit, clean: the git commit that the images were made of and whether its tree was clean, as the team says.
 
     Returns the submission and whether it is new.
     """
@@ -97,6 +101,8 @@ def submit(
         phase=phase,
         images=dict(images),
         idempotency_key=idempotency_key,
+        source_commit=commit,
+        source_clean=clean,
     )
     session.add(submission)
     session.flush()

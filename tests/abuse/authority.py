@@ -153,6 +153,7 @@ OPERATIONS: dict[str, Told] = {
     "POST /challenges/{slug}/submissions": team_submit("unknown_team"),
     "GET /challenges/{slug}/quota": team("unknown_team"),
     "GET /submissions/{submission_id}": team("unknown_submission"),
+    "GET /submissions/{submission_id}/events": team("unknown_submission"),
     "GET /evaluations/{evaluation_id}": team("unknown_evaluation"),
     "GET /evaluations/{evaluation_id}/cases": team("unknown_evaluation"),
     "GET /evaluations/{evaluation_id}/cases/{case_id}": team("unknown_evaluation"),
@@ -289,6 +290,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     },
     "GET /challenges/{slug}/submissions": _TEAM,
     "GET /challenges/{slug}/quota": _TEAM,
+    "GET /submissions/{submission_id}/events": {"params": {"seconds": 0}},
     "POST /challenges/{slug}/submissions": lambda known: {
         "json": {
             "team": known["team_id"],
