@@ -207,9 +207,14 @@ class Client(Connection):
         phase: str,
         images: Mapping[str, str],
         key: str | None = None,
+        source: Mapping[str, str | bool | None] | None = None,
     ) -> SubmissionOut:
-        """Submits an image digest per task. The same `key` twice is one submission."""
-        content = body(SubmissionIn, team=team, track=track, phase=phase, images=dict(images))
+        """Submits an image digest per task. The same `key` twice is one submission.
+
+        source: the git commit that the images were made of, and whether its tree was clean.
+        """
+        made_of = {} if source is None else {"source": dict(source)}
+        content = body(SubmissionIn, team=team, track=track, phase=phase, images=dict(images), **made_of)
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
         return self.post(SubmissionOut, f"/challenges/{slug}/submissions", content, headers=headers)
 

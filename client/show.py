@@ -9,7 +9,7 @@ from rich.text import Text
 from client.terminal import is_plain
 from contract.intervals import named
 from contract.statuses import EvaluationStatus
-from contract.submissions import EvaluationOut, QuotaOut, ScoreOut, SubmissionOut
+from contract.submissions import EvaluationOut, QuotaOut, ScoreOut, SourceOut, SubmissionOut
 from contract.teams import TeamOut
 from evaluator.terminal import in_line
 
@@ -35,7 +35,18 @@ def submission_table(submission: SubmissionOut) -> RenderableType:
     for evaluation in submission.evaluations:
         table.add_row(evaluation.task, _status(evaluation), _said(evaluation))
     title = f"Submission {submission.id} · {submission.track} · {submission.phase}"
-    return _titled(title, table, [LATE] if shows_late(submission) else ())
+    notes = [] if submission.source is None else [f"made of {source_words(submission.source)}"]
+    return _titled(title, table, [*notes, *([LATE] if shows_late(submission) else ())])
+
+
+def source_words(source: SourceOut) -> str:
+    """The commit that a submission was made of, as people read it."""
+    trees = {
+        True: "its tree was clean",
+        False: "its tree was not clean",
+        None: "whether its tree was clean is not known",
+    }
+    return f"commit {in_line(source.commit)[:12]}, {trees[source.clean]}"
 
 
 def shows_late(submission: SubmissionOut) -> bool:
