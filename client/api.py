@@ -20,7 +20,7 @@ from contract.accounts import (
 )
 from contract.agreements import AgreementOut
 from contract.challenges import ChallengeDetail, ChallengeOut
-from contract.evaluations import CaseOut
+from contract.evaluations import CaseOut, ReceiptKeyOut, ReceiptOut
 from contract.images import ImageOut, StorageOut
 from contract.leaderboard import LeaderboardOut
 from contract.organizers import Me
@@ -229,6 +229,14 @@ class Client(Connection):
     def case(self, evaluation_id: str, case_id: str) -> CaseOut:
         """One case of an evaluation with all of its log; of a phase with public cases only."""
         return self.get(CaseOut, f"/evaluations/{evaluation_id}/cases/{case_id}")
+
+    def receipt(self, evaluation_id: str) -> ReceiptOut:
+        """The receipt of one's scored evaluation."""
+        return self.get(ReceiptOut, f"/evaluations/{evaluation_id}/receipt")
+
+    def receipt_keys(self) -> list[ReceiptKeyOut]:
+        """Every public key that the server signs or signed receipts with."""
+        return self.get_list(ReceiptKeyOut, "/receipts/keys")
 
     def cancel(self, evaluation_id: str) -> EvaluationOut:
         """Withdraws an evaluation that has not ended; its attempt is given back."""

@@ -1,4 +1,4 @@
-"""The git commit that one stands on, and whether anything differs from it. It never fails: git may be odd, or absent."""
+"""The git commit that one stands on, and whether anything differs from it; nothing fails where git is odd or absent."""
 
 import os
 import re

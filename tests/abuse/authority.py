@@ -155,6 +155,7 @@ OPERATIONS: dict[str, Told] = {
     "GET /submissions/{submission_id}": team("unknown_submission"),
     "GET /submissions/{submission_id}/events": team("unknown_submission"),
     "GET /evaluations/{evaluation_id}": team("unknown_evaluation"),
+    "GET /evaluations/{evaluation_id}/receipt": team("unknown_evaluation"),
     "GET /evaluations/{evaluation_id}/cases": team("unknown_evaluation"),
     "GET /evaluations/{evaluation_id}/cases/{case_id}": team("unknown_evaluation"),
     "POST /evaluations/{evaluation_id}/cancel": team_submit("unknown_evaluation"),

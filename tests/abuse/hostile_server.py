@@ -185,6 +185,8 @@ _ANSWERS: dict[str, Any] = {
     "GET /challenges/[^/]+/submissions": [_SUBMISSION],
     "GET /submissions/.*": _SUBMISSION,
     "POST /evaluations/.*": _EVALUATION,
+    "GET /evaluations/[^/]+/receipt": {"statement": {EVIL: EVIL}, "signature": EVIL, "key": EVIL},
+    "GET /receipts/keys": [{"algorithm": "Ed25519", "key": EVIL, "created_at": WHEN, "retired_at": None}],
     "GET /evaluations/.*": [_CASE],
     "GET /challenges/[^/]+/agreements": [_AGREEMENT],
     "POST /challenges/[^/]+/agreements/.*": _AGREEMENT,
