@@ -26,7 +26,7 @@ from contract.leaderboard import LeaderboardOut
 from contract.organizers import Me
 from contract.phases import AmendmentOut
 from contract.questions import QuestionIn, QuestionOut
-from contract.submissions import EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
+from contract.submissions import AttemptsOut, EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.teams import InvitationIn, InvitationOut, MyTeamOut, NewInvitationOut, TeamIn
 from contract.uploads import UploadOut
 
@@ -255,6 +255,10 @@ class Client(Connection):
     def quota(self, slug: str, team: str) -> list[QuotaOut]:
         """What is left of a team's attempts."""
         return self.get_list(QuotaOut, f"/challenges/{slug}/quota", team=team)
+
+    def attempts(self, team_id: str, **where: str) -> AttemptsOut:
+        """The moves of a team's attempts, newest first; `where`: of one phase, track or task."""
+        return read(AttemptsOut, self.request("GET", f"/teams/{team_id}/attempts", params=where))
 
     def leaderboard(self, slug: str, phase: str) -> LeaderboardOut:
         """The leaderboards of a phase."""

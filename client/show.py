@@ -9,7 +9,7 @@ from rich.text import Text
 from client.terminal import is_plain
 from contract.intervals import named
 from contract.statuses import EvaluationStatus
-from contract.submissions import EvaluationOut, QuotaOut, ScoreOut, SourceOut, SubmissionOut
+from contract.submissions import AttemptMove, EvaluationOut, QuotaOut, ScoreOut, SourceOut, SubmissionOut
 from contract.teams import TeamOut
 from evaluator.terminal import in_line
 
@@ -147,6 +147,27 @@ def grant_lines(rows: Iterable[QuotaOut]) -> list[str]:
         for grant in row.grants
     ]
     return [in_line(line) for line in told]
+
+
+def attempts_table(moves: Iterable[AttemptMove]) -> RenderableType:
+    """The moves of attempts."""
+    table = _table()
+    for column in ("when", "phase", "track", "task", "what", "change", "left", "why"):
+        table.add_column(column, justify="right" if column in ("change", "left") else "left", overflow="fold")
+    for move in moves:
+        when = "" if move.at is None else f"{move.at:%Y-%m-%d %H:%M}"
+        left = "no limit" if move.balance is None else str(move.balance)
+        table.add_row(
+            when,
+            move.phase,
+            move.track,
+            move.task,
+            move.kind,
+            f"{move.change:+d}" if move.change else "",
+            left,
+            move.why,
+        )
+    return _titled("Attempts, newest first; times are UTC", table)
 
 
 def quota_table(rows: Iterable[QuotaOut]) -> RenderableType:

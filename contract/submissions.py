@@ -115,6 +115,33 @@ class GrantOut(Answer):
     created_at: datetime
 
 
+class AttemptMove(Answer):
+    """A move of an attempt: "reserved", "spent", "given back" or "granted", why, and what it leaves.
+
+    `change` is of the attempts that are left, `balance` what they are after it, null without a limit; where tasks or
+    tracks share attempts, of all that do. `at`: null where it is not on record when. evaluation, submission: null for
+    what was granted.
+    """
+
+    at: datetime | None
+    kind: str
+    change: int
+    balance: int | None
+    why: str
+    phase: str
+    track: str
+    task: str
+    evaluation: Id | None
+    submission: Id | None
+
+
+class AttemptsOut(Answer):
+    """The newest moves of a team's attempts, newest first. more: whether there are older ones."""
+
+    moves: list[AttemptMove]
+    more: bool
+
+
 class QuotaOut(Answer):
     """Valid attempts of a team on one task, track and phase; `valid` None means without limit, `grants` are in it.
 

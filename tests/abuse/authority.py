@@ -152,6 +152,7 @@ OPERATIONS: dict[str, Told] = {
     "GET /challenges/{slug}/submissions": team("unknown_team"),
     "POST /challenges/{slug}/submissions": team_submit("unknown_team"),
     "GET /challenges/{slug}/quota": team("unknown_team"),
+    "GET /teams/{team_id}/attempts": team("unknown_team"),
     "GET /submissions/{submission_id}": team("unknown_submission"),
     "GET /submissions/{submission_id}/events": team("unknown_submission"),
     "GET /evaluations/{evaluation_id}": team("unknown_evaluation"),

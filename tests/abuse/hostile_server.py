@@ -163,6 +163,13 @@ _QUESTION = {
     "asked_at": WHEN,
     "answered_at": WHEN,
 }
+_MOVE = {
+    "at": WHEN,
+    "change": -1,
+    "balance": 2,
+    "evaluation": ID,
+    "submission": ID,
+} | dict.fromkeys(("kind", "why", "phase", "track", "task"), EVIL)
 _ANSWERS: dict[str, Any] = {
     "GET /me": _ACCOUNT | {"scopes": [EVIL]},
     "POST /accounts": _ACCOUNT,
@@ -171,6 +178,7 @@ _ANSWERS: dict[str, Any] = {
     "GET /tokens": [_TOKEN],
     "GET /sessions": [{"id": EVIL, "created_at": WHEN, "expires_at": None}],
     "GET /teams/[^/]+/images": [{"id": EVIL, "digest": EVIL, "size": 1, "facts": _FACTS, "created_at": WHEN}],
+    "GET /teams/[^/]+/attempts": {"moves": [_MOVE], "more": True},
     "GET /teams/[^/]+/storage": {"used": 1, "allowed": 2, "images": 1, "uploads": 0},
     "GET /teams/[^/]+/invitations": [_INVITATION],
     "GET /challenges": [_CHALLENGE],
