@@ -26,7 +26,7 @@ from contract.leaderboard import LeaderboardOut
 from contract.organizers import Me
 from contract.phases import AmendmentOut
 from contract.questions import QuestionIn, QuestionOut
-from contract.submissions import AttemptsOut, EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
+from contract.submissions import AttemptMovesOut, EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.teams import InvitationIn, InvitationOut, MyTeamOut, NewInvitationOut, TeamIn
 from contract.uploads import UploadOut
 
@@ -256,9 +256,9 @@ class Client(Connection):
         """What is left of a team's attempts."""
         return self.get_list(QuotaOut, f"/challenges/{slug}/quota", team=team)
 
-    def attempts(self, team_id: str, **where: str) -> AttemptsOut:
+    def attempts(self, team_id: str, **where: str) -> AttemptMovesOut:
         """The moves of a team's attempts, newest first; `where`: of one phase, track or task."""
-        return read(AttemptsOut, self.request("GET", f"/teams/{team_id}/attempts", params=where))
+        return read(AttemptMovesOut, self.request("GET", f"/teams/{team_id}/attempts", params=where))
 
     def leaderboard(self, slug: str, phase: str) -> LeaderboardOut:
         """The leaderboards of a phase."""

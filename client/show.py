@@ -84,8 +84,15 @@ def _said(evaluation: EvaluationOut) -> str:
     """A count per verdict, each on its own line so that no code is cut, and what is to be said beside them."""
     counts = [f"{count} × {code}" for code, count in sorted(evaluation.verdicts.items())]
     counts = counts or ([evaluation.failure] if evaluation.failure else [])
-    note = evaluation.reason or evaluation.note
-    return "\n".join([*counts, *([note] if note else [])])
+    return "\n".join([*counts, *notes_of(evaluation)])
+
+
+def notes_of(evaluation: EvaluationOut) -> list[str]:
+    """What is to be known of an evaluation beside its status."""
+    if evaluation.reason:
+        return [evaluation.reason]
+    waits = evaluation.queue.said if evaluation.queue and evaluation.queue.least_minutes is not None else None
+    return [text for text in (evaluation.note, waits) if text]
 
 
 def scores_table(submission: SubmissionOut) -> RenderableType | None:

@@ -49,13 +49,23 @@ class ScoreOut(Answer):
     note: Annotated[str | None, Older(None)]
 
 
+class QueuedOut(Answer):
+    """What goes before an evaluation in the queue, and within how many minutes it may start; null: not estimated."""
+
+    evaluations: int
+    teams: int
+    least_minutes: int | None
+    most_minutes: int | None
+    said: str
+
+
 class EvaluationOut(Answer):
     """What a participant may know of an evaluation.
 
     `progress` counts tenths. `failure`: the commonest class of failure of one that was rejected. `verdicts` counts
     cases per verdict. On hidden phases progress moves in quarters, starts and ends are shown on a grid of moments, and
     verdicts are counted for scored evaluations alone. bootstraps: how the intervals of each board were made. voided:
-    why the organizers took it off the boards, null where they did not.
+    why the organizers took it off the boards, null where they did not. queue: where it stands, while it is queued.
     """
 
     id: Id
@@ -72,6 +82,7 @@ class EvaluationOut(Answer):
     scores: dict[str, dict[str, ScoreOut]]
     bootstraps: Annotated[dict[str, BootstrapOut], Older({})]
     voided: Annotated[str | None, Older(None)]
+    queue: Annotated[QueuedOut | None, Older(None)]
     created_at: datetime
     finished_at: datetime | None
 
@@ -135,7 +146,7 @@ class AttemptMove(Answer):
     submission: Id | None
 
 
-class AttemptsOut(Answer):
+class AttemptMovesOut(Answer):
     """The newest moves of a team's attempts, newest first. more: whether there are older ones."""
 
     moves: list[AttemptMove]

@@ -39,6 +39,7 @@ from server.plans.api import router as plans
 from server.questions.api import router as questions
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
+from server.queue.places import PLACES, Places
 from server.readiness.api import router as readiness
 from server.reevaluations.api import router as reevaluations
 from server.reference_submissions.api import router as reference_submissions
@@ -130,7 +131,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings.database_url, pool_size=_POOL, overflow=CONNECTIONS - _POOL, lock_seconds=_LOCK_SECONDS
     )
     secret = settings.secret_key.get_secret_value()
-    app.state.sessions.configure(info={AT_ONCE: not settings.hold_ends, tallies.ROW_KEY: secret})
+    app.state.sessions.configure(
+        info={AT_ONCE: not settings.hold_ends, tallies.ROW_KEY: secret, PLACES: Places()}
+    )
     hearing = Hearing(app.state.sessions)
     app.state.boards = Memory(Changes(hearing))
     app.state.hub = Hub(app.state.sessions, hearing)

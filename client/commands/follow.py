@@ -23,7 +23,7 @@ from client.app import (
 from client.errors import Exit, Problem, Unfinished, WrongUsage
 from client.events import states
 from client.newer import UPDATE, Unknown, notice, unknown
-from client.show import LATE, scores_table, shows_late, status_word, submission_table
+from client.show import LATE, notes_of, scores_table, shows_late, status_word, submission_table
 from contract.evaluations import CaseOut
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
@@ -132,7 +132,7 @@ def _look(live: Live, submission: SubmissionOut, seen: str) -> str:
         f"{evaluation.task} {status_word(evaluation)} {evaluation.progress * 10} %"
         for evaluation in submission.evaluations
     )
-    notes = dict.fromkeys(evaluation.note for evaluation in submission.evaluations if evaluation.note)
+    notes = dict.fromkeys(note for evaluation in submission.evaluations for note in notes_of(evaluation))
     state = "\n".join([state, *notes])
     if state != seen:
         err.print(state, soft_wrap=True)

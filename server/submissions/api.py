@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 
 from contract.ids import SubmissionId, TeamId
-from contract.submissions import AttemptMove, AttemptsOut, QuotaOut, SubmissionIn, SubmissionOut
+from contract.submissions import AttemptMove, AttemptMovesOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.texts import REQUIRED, Name
 from server.accounts.deps import UserDep
 from server.challenges.models import Challenge
@@ -48,8 +48,8 @@ def submit(
         images=wanted.images,
         idempotency_key=idempotency_key,
         settings=settings,
-        commit=wanted.source and wanted.source.commit,
-        clean=wanted.source and wanted.source.clean,
+        commit=None if wanted.source is None else wanted.source.commit,
+        clean=None if wanted.source is None else wanted.source.clean,
     )
     response.status_code = 201 if new else 200
     return views.submission_out(session, submission)
@@ -84,7 +84,7 @@ def list_attempts(
     track: Name | None = None,
     task: Name | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-) -> AttemptsOut:
+) -> AttemptMovesOut:
     """Your team's attempts move by move, newest first: taken, spent, given back and granted, why, and what was left."""
     team = require_member(session, user, team_id)
     spec = session.get_one(Challenge, team.challenge_id).spec
@@ -93,7 +93,7 @@ def list_attempts(
         for move in reversed(ledger(session, spec, team_id=team_id))
         if phase in (None, move.phase) and track in (None, move.track) and task in (None, move.task)
     ]
-    return AttemptsOut(moves=moves[:limit], more=len(moves) > limit)
+    return AttemptMovesOut(moves=moves[:limit], more=len(moves) > limit)
 
 
 @router.get("/challenges/{slug}/quota")

@@ -7,7 +7,7 @@ hidden cases when the team sees it.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -39,13 +39,13 @@ _OF_ERRORS = or_(Event.old == EvaluationStatus.ERRORED, Event.new == EvaluationS
 class Move:
     """One move of an attempt. `at` is None where no record says when; `change` is of the attempts that are left."""
 
+    phase: str
+    track: str
+    task: str
     at: datetime | None
     kind: str
     change: int
     why: str
-    phase: str
-    track: str
-    task: str
     evaluation: EvaluationId | None = None
     submission: SubmissionId | None = None
     balance: int | None = None
@@ -68,7 +68,7 @@ def ledger(session: Session, spec: Spec, *, team_id: TeamId) -> list[Move]:
         )
         left[shared] += move.change
         balance = None if attempts.valid is None else attempts.valid + left[shared]
-        found.append(Move(**{**vars(move), "balance": balance}))
+        found.append(replace(move, balance=balance))
     return found
 
 
@@ -77,9 +77,8 @@ _Timed = tuple[datetime, Move]
 
 def _granted(grants: Sequence[AttemptGrant]) -> Iterator[_Timed]:
     for grant in grants:
-        where = {"phase": grant.phase, "track": grant.track, "task": grant.task}
-        why = f"by the organizers: {grant.why}"
-        yield grant.created_at, Move(grant.created_at, "granted", grant.valid, why, **where)
+        where, why = (grant.phase, grant.track, grant.task), f"by the organizers: {grant.why}"
+        yield grant.created_at, Move(*where, grant.created_at, "granted", grant.valid, why)
 
 
 def _of_evaluations(session: Session, spec: Spec, team_id: TeamId) -> Iterator[_Timed]:
@@ -122,36 +121,36 @@ class _Moves:
         """ended: whether its team sees its end, if it has one. takes: whether it holds or has spent an attempt now."""
         evaluation = self._of
         yield self._move(evaluation.created_at, "reserved", -1, "submitted")
-        failed = evaluation.created_at
+        if evaluation.reevaluation_id is None:  # what another one met, which nobody saw, is not its team's
+            yield from self._run_again()
+        status = evaluation.status
+        if ended and evaluation.finished_at is not None and self._taken:
+            spent = status is EvaluationStatus.SCORED
+            kind, change = ("spent", 0) if spent else ("given back", 1)
+            yield self._move(self._shown(evaluation.finished_at), kind, change, ENDS[status])
+        if self._taken != takes:
+            yield self._move(self._voided_at(), *_settled(evaluation, takes=takes, in_force=in_force))
+
+    def _run_again(self) -> Iterator[_Timed]:
+        failed = self._of.created_at
         for event in self._events:
             if event.new == EvaluationStatus.ERRORED:
-                failed = self._shown(event.created_at) or failed
+                failed = self._shown(event.created_at)
             elif event.old == EvaluationStatus.ERRORED:
                 at = min(failed, event.created_at)
                 yield self._move(at, "given back", self._taken, ENDS[EvaluationStatus.ERRORED])
-                again = -1 if evaluation.spends else 0
+                again = -1 if self._of.spends else 0
                 yield self._move(event.created_at, "reserved", again, "run again by the organizers")
-        status = evaluation.status
-        if ended and status in ENDS:
-            at = self._shown(evaluation.finished_at)
-            if status is EvaluationStatus.SCORED:
-                if self._taken:
-                    yield self._move(at, "spent", 0, ENDS[status])
-            elif self._taken:
-                yield self._move(at, "given back", 1, ENDS[status])
-        if self._taken != takes:
-            yield self._move(self._voided_at(), *_settled(evaluation, takes=takes, in_force=in_force))
 
     def _move(self, at: datetime | None, kind: str, change: int, why: str) -> _Timed:
         evaluation = self._of
         self._last = max(self._last, at or self._last)
         self._taken -= change
-        where = {"phase": evaluation.phase, "track": evaluation.track, "task": evaluation.task}
-        of = {"evaluation": evaluation.id, "submission": evaluation.submission_id}
-        return self._last, Move(at, kind, change, why, **where, **of)
+        where = evaluation.phase, evaluation.track, evaluation.task
+        return self._last, Move(*where, at, kind, change, why, evaluation.id, evaluation.submission_id)
 
-    def _shown(self, at: datetime | None) -> datetime | None:
-        return at if at is None or not self._of.is_hidden else ticks.shown_at(self._of.created_at, at)
+    def _shown(self, at: datetime) -> datetime:
+        return ticks.shown_at(self._of.created_at, at) if self._of.is_hidden else at
 
     def _voided_at(self) -> datetime | None:
         voided = [event.created_at for event in self._events if event.what == "voided"]

@@ -65,9 +65,7 @@ def submit(
 ) -> tuple[Submission, bool]:
     """Takes a submission of an image per task; the same idempotency key again returns the first one's.
 
-    commit, clean: the git commit that the images were made of and whether its tree was clean, as the team says.
-
-    Returns the submission and whether it is new.
+    Returns the submission and whether it is new. commit, clean: what the team says of git where the images were made.
     """
     at = now(session)
     require_scope(user, "submit")
