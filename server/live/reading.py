@@ -80,7 +80,7 @@ def may_read(session: Session, readers: Collection[Reader]) -> frozenset[Reader]
     good = people.where(
         *LIVE, Account.closed_at.is_(None), ApiToken.id.in_({reader.token for reader in readers})
     )
-    admins: dict[TokenId, bool] = dict(session.execute(good).tuples())
+    admins: dict[TokenId, bool] = dict(session.execute(good).all())
     pairs = {(reader.submission, reader.user) for reader in readers}
     joined = select(Submission.id, Membership.user_id).join(
         Membership, Membership.team_id == Submission.team_id
