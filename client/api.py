@@ -20,14 +20,14 @@ from contract.accounts import (
 )
 from contract.agreements import AgreementOut
 from contract.challenges import ChallengeDetail, ChallengeOut
-from contract.evaluations import CaseOut
+from contract.evaluations import CaseOut, ReceiptKeyOut, ReceiptOut
 from contract.images import ImageOut, StorageOut
 from contract.leaderboard import LeaderboardOut
 from contract.notices import NoticeOut, NoticeSettingIn, NoticeSettingsOut, ReadIn, UnreadOut
 from contract.organizers import Me
 from contract.phases import AmendmentOut
 from contract.questions import QuestionIn, QuestionOut
-from contract.submissions import EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
+from contract.submissions import AttemptMovesOut, EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.teams import InvitationIn, InvitationOut, MyTeamOut, NewInvitationOut, TeamIn
 from contract.uploads import UploadOut
 from contract.webhooks import WebhookAct, WebhookActIn, WebhookIn, WebhookOut, WebhookSecretOut
@@ -250,9 +250,14 @@ class Client(Connection):
         phase: str,
         images: Mapping[str, str],
         key: str | None = None,
+        source: Mapping[str, str | bool | None] | None = None,
     ) -> SubmissionOut:
-        """Submits an image digest per task. The same `key` twice is one submission."""
-        content = body(SubmissionIn, team=team, track=track, phase=phase, images=dict(images))
+        """Submits an image digest per task. The same `key` twice is one submission.
+
+        source: the git commit that the images were made of, and whether its tree was clean.
+        """
+        made_of = {} if source is None else {"source": dict(source)}
+        content = body(SubmissionIn, team=team, track=track, phase=phase, images=dict(images), **made_of)
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
         return self.post(SubmissionOut, f"/challenges/{slug}/submissions", content, headers=headers)
 
@@ -267,6 +272,14 @@ class Client(Connection):
     def case(self, evaluation_id: str, case_id: str) -> CaseOut:
         """One case of an evaluation with all of its log; of a phase with public cases only."""
         return self.get(CaseOut, f"/evaluations/{evaluation_id}/cases/{case_id}")
+
+    def receipt(self, evaluation_id: str) -> ReceiptOut:
+        """The receipt of one's scored evaluation."""
+        return self.get(ReceiptOut, f"/evaluations/{evaluation_id}/receipt")
+
+    def receipt_keys(self) -> list[ReceiptKeyOut]:
+        """Every public key that the server signs or signed receipts with."""
+        return self.get_list(ReceiptKeyOut, "/receipts/keys")
 
     def cancel(self, evaluation_id: str) -> EvaluationOut:
         """Withdraws an evaluation that has not ended; its attempt is given back."""
@@ -285,6 +298,10 @@ class Client(Connection):
     def quota(self, slug: str, team: str) -> list[QuotaOut]:
         """What is left of a team's attempts."""
         return self.get_list(QuotaOut, f"/challenges/{slug}/quota", team=team)
+
+    def attempts(self, team_id: str, **where: str) -> AttemptMovesOut:
+        """The moves of a team's attempts, newest first; `where`: of one phase, track or task."""
+        return read(AttemptMovesOut, self.request("GET", f"/teams/{team_id}/attempts", params=where))
 
     def leaderboard(self, slug: str, phase: str) -> LeaderboardOut:
         """The leaderboards of a phase."""

@@ -94,6 +94,15 @@ class Connection:
             raise problem
         return response
 
+    def open(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """An answer below /api/v1 whose body is still to come, whatever its status; to be closed.
+
+        Raises:
+            httpx.HTTPError: no answer came.
+        """
+        request = self._http.build_request(method, _BASE + path, **options)
+        return self._http.send_once(request, stream=True)
+
     def get(self, model: type[_Read], path: str) -> _Read:
         """What `path` answers."""
         return read(model, self.request("GET", path))

@@ -28,6 +28,10 @@ class PatientClient(httpx.Client):
         super().__init__(**options)
         self._waiting = waiting
 
+    def send_once(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """The answer to the request, also where it says that the server is busy."""
+        return super().send(request, **options)
+
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """The answer to the request."""
         left = _ALTOGETHER

@@ -190,6 +190,7 @@ class ErrorCode(StrEnum):
     QUOTA_SPENT = "quota_spent", "no attempt is left"
     SCORING_LOST = "scoring_lost", "another score worker has the evaluation, or it has ended"
     TOO_MANY_REJECTED = "too_many_rejected", "too many evaluations of the team failed within a week"
+    TOO_MANY_STREAMS = "too_many_streams", "one person has at most so many event streams open"
     UNCHANGED = "unchanged", "it is so already"
     UNKNOWN_CASE = "unknown_case", "the evaluation, or the version of the cases, has no such case"
     UNKNOWN_EVALUATION = "unknown_evaluation", "there is no such evaluation, or none that you may see"

@@ -31,11 +31,14 @@ from server.front.probe import Probe
 from server.front.table import Table
 from server.front.threads import CONNECTIONS
 from server.headers import SafeHeaders
+from server.hearing import Hearing
 from server.images.api import router as images
 from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
+from server.live.api import router as live
+from server.live.hub import Hub
 from server.monitoring.gauges import Gauges
 from server.notices.api import router as notices
 from server.phases.api import organizing
@@ -44,6 +47,7 @@ from server.plans.api import router as plans
 from server.questions.api import router as questions
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
+from server.queue.places import PLACES, Places
 from server.readiness.api import router as readiness
 from server.reevaluations.api import router as reevaluations
 from server.reference_submissions.api import router as reference_submissions
@@ -91,6 +95,7 @@ _ROUTERS = (
             images,
             storage,
             submissions,
+            live,
             own_evaluations,
             evaluations,
             queue,
@@ -120,6 +125,7 @@ async def _closing(app: FastAPI) -> AsyncIterator[None]:
     """Shows figures while it serves, and leaves no connection to the database behind."""
     with _shown(app):
         yield
+    app.state.hub.close()
     app.state.front.probe.close()
     app.state.sessions.kw["bind"].dispose()
 
@@ -158,8 +164,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings.database_url, pool_size=_POOL, overflow=CONNECTIONS - _POOL, lock_seconds=_LOCK_SECONDS
     )
     secret = settings.secret_key.get_secret_value()
-    app.state.sessions.configure(info={AT_ONCE: not settings.hold_ends, tallies.ROW_KEY: secret})
-    app.state.boards = Memory(Changes(app.state.sessions))
+    app.state.sessions.configure(
+        info={AT_ONCE: not settings.hold_ends, tallies.ROW_KEY: secret, PLACES: Places()}
+    )
+    hearing = Hearing(app.state.sessions)
+    app.state.boards = Memory(Changes(hearing))
+    app.state.hub = Hub(app.state.sessions, hearing)
     app.state.front = State(Table(_ROUTERS), Probe(settings.database_url))
     problems.install(app)
     app.add_middleware(Front, state=app.state.front)

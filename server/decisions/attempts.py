@@ -16,6 +16,7 @@ from server.datasets.models import Dataset, DatasetState
 from server.decisions.acts import Act, team_of_challenge, unchanged
 from server.errors import NotFound
 from server.evaluations.models import Evaluation
+from server.submissions.ledger import ENDS, OLD_CASES
 from server.submissions.models import AttemptGrant
 from server.submissions.quota import HELD, SPENT, grants_of, quota_of, quotas
 from server.submissions.views import quota_out
@@ -139,13 +140,6 @@ def _entries(session: Session, team_id: TeamId, before: EvaluationId | None, lim
 _GIVEN_BACK = and_(Evaluation.spends, Evaluation.standing != EvaluationStanding.REPLACED)
 """Of what neither spends an attempt nor holds one: whether it once did."""
 
-_ENDS = {
-    EvaluationStatus.SCORED: "scored",
-    EvaluationStatus.REJECTED: "rejected, which spends none",
-    EvaluationStatus.CANCELLED: "cancelled, which spends none",
-    EvaluationStatus.ERRORED: "ended by the platform's fault, which spends none",
-}
-
 
 def _because(evaluation: Evaluation, state: DatasetState) -> str:
     if evaluation.standing == EvaluationStanding.VOID:
@@ -155,5 +149,5 @@ def _because(evaluation: Evaluation, state: DatasetState) -> str:
     if not evaluation.spends:
         return "run again or excused by the organizers, which spends none"
     if evaluation.status == EvaluationStatus.SCORED and state != DatasetState.ACTIVE:
-        return "scored on cases that are no more in force"
-    return _ENDS.get(evaluation.status, "under way")
+        return OLD_CASES
+    return ENDS.get(evaluation.status, "under way")

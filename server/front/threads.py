@@ -20,7 +20,8 @@ STREAM_THREADS = 8
 ENDPOINT_THREADS = sum(lane.permits for lane in LANES if lane.name in IN_THREADS)
 _TO_SPARE = 8  # for reading files of pages, which takes a thread for moments without a permit
 _SECOND = 2  # log-ins are counted in a transaction of their own, beside that of a change of passwords
-CONNECTIONS = ENDPOINT_THREADS + STREAM_THREADS + _SECOND
+_EVENTS = 1  # all event streams together are fed by one reader
+CONNECTIONS = ENDPOINT_THREADS + STREAM_THREADS + _SECOND + _EVENTS
 
 _streams = ThreadPoolExecutor(STREAM_THREADS, "stream")
 _Answer = TypeVar("_Answer")

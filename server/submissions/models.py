@@ -1,6 +1,7 @@
 """Submissions, what comes of which lies in their evaluations, and attempts that organizers granted."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, and_, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -32,12 +33,22 @@ class Submission(Created, Base):
     images: Mapped[dict[str, str]]
     idempotency_key: Mapped[str]
     told_at: Mapped[datetime | None] = mapped_column(default=None)
+    # The git commit that the images were made of and whether its tree was clean, as the team says.
+    source_commit: Mapped[str | None] = mapped_column(default=None)
+    source_clean: Mapped[bool | None] = mapped_column(default=None)
     # Those that its team sees: what re-evaluations made beside them, and what was replaced, is for organizers alone.
     evaluations: Mapped[list[Evaluation]] = relationship(
         order_by=Evaluation.task,
         primaryjoin=lambda: and_(Submission.id == Evaluation.submission_id, SHOWN),
         viewonly=True,
     )
+
+    @property
+    def source(self) -> dict[str, Any] | None:
+        """Both, as answers and receipts have it; None where nothing was said."""
+        if self.source_commit is None:
+            return None
+        return {"commit": self.source_commit, "clean": self.source_clean}
 
 
 class AttemptGrant(Identified, Created, Base):

@@ -62,10 +62,12 @@ def submit(
     images: Mapping[str, str],
     idempotency_key: str | None,
     settings: Settings,
+    commit: str | None = None,
+    clean: bool | None = None,
 ) -> tuple[Submission, bool]:
     """Takes a submission of an image per task; the same idempotency key again returns the first one's.
 
-    Returns the submission and whether it is new.
+    Returns the submission and whether it is new. commit, clean: what the team says of git where the images were made.
     """
     at = now(session)
     require_scope(user, "submit")
@@ -99,6 +101,8 @@ def submit(
         phase=phase,
         images=dict(images),
         idempotency_key=idempotency_key,
+        source_commit=commit,
+        source_clean=clean,
     )
     session.add(submission)
     session.flush()

@@ -162,8 +162,11 @@ OPERATIONS: dict[str, Told] = {
     "GET /challenges/{slug}/submissions": team("unknown_team"),
     "POST /challenges/{slug}/submissions": team_submit("unknown_team"),
     "GET /challenges/{slug}/quota": team("unknown_team"),
+    "GET /teams/{team_id}/attempts": team("unknown_team"),
     "GET /submissions/{submission_id}": team("unknown_submission"),
+    "GET /submissions/{submission_id}/events": team("unknown_submission"),
     "GET /evaluations/{evaluation_id}": team("unknown_evaluation"),
+    "GET /evaluations/{evaluation_id}/receipt": team("unknown_evaluation"),
     "GET /evaluations/{evaluation_id}/cases": team("unknown_evaluation"),
     "GET /evaluations/{evaluation_id}/cases/{case_id}": team("unknown_evaluation"),
     "POST /evaluations/{evaluation_id}/cancel": team_submit("unknown_evaluation"),
@@ -318,6 +321,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     },
     "GET /challenges/{slug}/submissions": _TEAM,
     "GET /challenges/{slug}/quota": _TEAM,
+    "GET /submissions/{submission_id}/events": {"params": {"seconds": 0}},
     "POST /challenges/{slug}/submissions": lambda known: {
         "json": {
             "team": known["team_id"],

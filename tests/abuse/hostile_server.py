@@ -183,6 +183,13 @@ _WEBHOOK = {
     "disabled_why": EVIL,
     "last": _LAST,
 }
+_MOVE = {
+    "at": WHEN,
+    "change": -1,
+    "balance": 2,
+    "evaluation": ID,
+    "submission": ID,
+} | dict.fromkeys(("kind", "why", "phase", "track", "task"), EVIL)
 _ANSWERS: dict[str, Any] = {
     "GET /me": _ACCOUNT | {"scopes": [EVIL]},
     "POST /accounts": _ACCOUNT,
@@ -191,6 +198,7 @@ _ANSWERS: dict[str, Any] = {
     "GET /tokens": [_TOKEN],
     "GET /sessions": [{"id": EVIL, "created_at": WHEN, "expires_at": None}],
     "GET /teams/[^/]+/images": [{"id": EVIL, "digest": EVIL, "size": 1, "facts": _FACTS, "created_at": WHEN}],
+    "GET /teams/[^/]+/attempts": {"moves": [_MOVE], "more": True},
     "GET /teams/[^/]+/storage": {"used": 1, "allowed": 2, "images": 1, "uploads": 0},
     "GET /teams/[^/]+/invitations": [_INVITATION],
     "GET /challenges": [_CHALLENGE],
@@ -205,6 +213,8 @@ _ANSWERS: dict[str, Any] = {
     "GET /challenges/[^/]+/submissions": [_SUBMISSION],
     "GET /submissions/.*": _SUBMISSION,
     "POST /evaluations/.*": _EVALUATION,
+    "GET /evaluations/[^/]+/receipt": {"statement": {EVIL: EVIL}, "signature": EVIL, "key": EVIL},
+    "GET /receipts/keys": [{"algorithm": "Ed25519", "key": EVIL, "created_at": WHEN, "retired_at": None}],
     "GET /evaluations/.*": [_CASE],
     "GET /challenges/[^/]+/agreements": [_AGREEMENT],
     "POST /challenges/[^/]+/agreements/.*": _AGREEMENT,

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from contract.signing import verify
 from evaluator.spec import Challenge
 from server.challenges.service import get_challenge
 from server.datasets.service import stage
-from server.evaluations.receipts import verify
 from tests.e2e.conftest import HERE, Join
 from tests.e2e.datasets import write_task
 from tests.e2e.installation import Installation

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+from contract.signing import verify
 from evaluator.spec import Challenge
-from server.evaluations.receipts import verify
 from tests.e2e.conftest import FOMO26, HERE, Join
 from tests.e2e.installation import Installation
 from tests.e2e.people import Json, Person
