@@ -33,12 +33,14 @@ from server.leaderboard.memory import Memory
 from server.phases.api import organizing
 from server.phases.api import router as phases
 from server.plans.api import router as plans
+from server.privacy.api import router as privacy
 from server.questions.api import router as questions
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
 from server.readiness.api import router as readiness
 from server.reevaluations.api import router as reevaluations
 from server.reference_submissions.api import router as reference_submissions
+from server.retention.api import router as retention
 from server.roles.api import router as roles
 from server.settings import Settings
 from server.storage.api import router as storage
@@ -90,6 +92,8 @@ _ROUTERS = (
             reference_submissions,
             decisions,
             reevaluations,
+            privacy,
+            retention,
             admin,
         )
     ),
