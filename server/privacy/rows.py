@@ -34,7 +34,7 @@ class Naming:
     @property
     def table(self) -> Table:
         """Where it is."""
-        table: Table = self.column.table  # type: ignore[assignment]  # of a table, and no other selectable
+        table: Table = self.column.table
         return table
 
 

@@ -70,14 +70,14 @@ def choose(session: Session, challenge: Challenge, rules: Rules, settings: Setti
 
 
 def _not_over(session: Session, challenge: Challenge) -> str | None:
-    """Why a challenge is not over; None if it is: all its phases have closed, and nothing is under way."""
+    """Why a challenge is not over; None if it is: its hidden phases have closed, and nothing is under way."""
     at = now(session)
     for name, phase in challenge.spec.phases.items():
-        if phase.closes is None or phase.closes > at:
+        if phase.hidden and (phase.closes is None or phase.closes > at):
             return f"Phase {name!r} has not closed."
     mine = Evaluation.challenge_id == challenge.id
     if active := session.scalar(select(func.count()).where(mine, Evaluation.status.in_(ACTIVE))):
-        return f"{counted(active, 'evaluation')} under way."
+        return f"{counted(active, 'evaluation', 'evaluations')} under way."
     under_way = Reevaluation.challenge_id == challenge.id, Reevaluation.state.in_(UNDER_WAY)
     if session.scalar(select(func.count()).where(*under_way)):
         return "A re-evaluation is under way."
@@ -95,7 +95,9 @@ def _logs(
     at = now(session)
     closed = [name for name, phase in challenge.spec.phases.items() if phase.closes and phase.closes <= at]
     query = _runs(challenge, ended, func.octet_length(CaseRun.log))
-    rows = session.execute(query.where(Evaluation.phase.in_(closed), CaseRun.log.is_not(None))).all()
+    rows = session.execute(
+        query.where(Evaluation.phase.in_(closed), func.octet_length(CaseRun.log) > 0)
+    ).all()
     chosen.logs = [row.id for row in rows]
     lost = f"what containers of {_evaluations(rows)} wrote cannot be read any more"
     chosen.items.append(_item(Kind.LOGS, len(rows), sum(row[2] for row in rows), lost, _of(rows)))
@@ -146,7 +148,7 @@ def _images(
     runs = session.scalar(select(func.count()).where(ran)) or 0
     blobs = {blob for image in chosen.images for blob in image.facts.blobs}
     size = _take_blobs(session, blobs, settings, chosen)
-    lost = f"{counted(runs, 'evaluation')} cannot be run again"
+    lost = f"{counted(runs, 'evaluation', 'evaluations')} cannot be run again"
     digests = sorted(image.digest for image in chosen.images)
     chosen.items.append(_item(Kind.IMAGES, len(chosen.images), size, lost, digests))
 
@@ -156,7 +158,7 @@ def _datasets(
 ) -> None:
     found = unused(session, challenge)
     if found and not can_drop(settings):
-        told = f"datasets: {counted(len(found), 'version')}, whose files are not where this server can remove them"
+        told = f"datasets: the files of {counted(len(found), 'version', 'versions')} are not within this server's reach"
         chosen.kept.append(f"{told}; use 'proctor-admin drop-dataset --unused' where they were imported.")
         return
     chosen.datasets = found
@@ -177,7 +179,7 @@ def _of(rows: Sequence[Row[Any]]) -> list[str]:
 
 
 def _evaluations(rows: Sequence[Row[Any]]) -> str:
-    return counted(len({row.evaluation_id for row in rows}), "evaluation")
+    return counted(len({row.evaluation_id for row in rows}), "evaluation", "evaluations")
 
 
 _KINDS = {

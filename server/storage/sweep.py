@@ -111,11 +111,11 @@ def named(
     found: set[str] = set()
     for start in range(0, len(digests), _AT_ONCE):
         some = digests[start : start + _AT_ONCE]
-        kept = select(Image.id, Image.digest, Image.facts["layers"]).where(Image.removed_at.is_(None))
+        kept = select(Image.id, Image.facts).where(Image.removed_at.is_(None))
         has = or_(Image.digest.in_(some), Image.facts["layers"].has_any(array(some, type_=TEXT)))
-        for image, digest, layers in session.execute(kept.where(has)):
+        for image, facts in session.execute(kept.where(has)):
             if image not in but_images:
-                found |= {digest, *layers}
+                found |= set(facts.blobs)
         outputs = select(CaseRun.id, CaseRun.output).where(CaseRun.output.in_(some))
         found |= {row.output for row in session.execute(outputs) if row.id not in but_runs}
     return found.intersection(digests)
