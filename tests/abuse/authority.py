@@ -111,6 +111,7 @@ OPERATIONS: dict[str, Told] = {
     "DELETE /sessions": SUBMIT,
     "DELETE /sessions/{session_id}": SUBMIT,
     "POST /me/close": SUBMIT,
+    "GET /me/export": SIGNED_IN,
     # What everybody sees
     "GET /challenges": PUBLIC,
     "GET /challenges/{slug}": PUBLIC,
@@ -214,6 +215,11 @@ OPERATIONS: dict[str, Told] = {
     "DELETE /admin/users/{user_id}/tokens": ADMIN,
     "POST /admin/users/{user_id}/close": ADMIN,
     "POST /admin/users/{user_id}/reopen": ADMIN,
+    "GET /admin/users/{user_id}/export": ADMIN,
+    "GET /admin/users/{user_id}/erasure": ADMIN,
+    "POST /admin/users/{user_id}/erasure": ADMIN,
+    "GET /admin/gc": ADMIN,
+    "POST /admin/gc": ADMIN,
     "GET /admin/workers": ADMIN,
     "POST /admin/workers": ADMIN,
     "DELETE /admin/workers/{worker_id}": ADMIN,
@@ -221,6 +227,9 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/workers/{worker_id}/answered": ADMIN,
     "GET /admin/slots": ADMIN,
     # Organizers
+    "GET /organize/{slug}/gc": OBSERVER,
+    "POST /organize/{slug}/gc": ORGANIZER,
+    "GET /organize/{slug}/gc/certificates": OBSERVER,
     "POST /organize/{slug}/teams/{team_id}/decisions/plan": OBSERVER,
     "POST /organize/{slug}/teams/{team_id}/decisions": ORGANIZER,
     "GET /organize/{slug}/teams/{team_id}/attempts": OBSERVER,
@@ -310,6 +319,8 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
         "json": {"email": known["watcher_email"], "role": "observer", "yes": True}
     },
     "PATCH /admin/users/{user_id}": {"json": {"is_admin": False}},
+    "POST /admin/users/{user_id}/erasure": {"json": {"email": "nobody@example.org", "why": "matrix"}},
+    "POST /organize/{slug}/gc": {"json": {"seen": "sha256:" + "0" * 64, "why": "matrix"}},
     "PATCH /admin/teams/{team_id}": {"json": {}},
     "POST /admin/workers": lambda _: {"json": {"name": f"matrix-{uuid4().hex}"}},
     "POST /admin/challenges": _FILE,

@@ -1,12 +1,12 @@
 """`proctor-admin restore`: an installation made of a backup, in an empty place, and compared with it."""
 
 import os
-import secrets
 import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Annotated
 
 import typer
@@ -26,7 +26,7 @@ from worker.admin._backup_database import DUMP, Database, contents, is_empty
 from worker.admin._backup_files import Files, copied, other_content, read_back
 from worker.admin.backup import Folder, running, sentences
 from worker.embedded.account import SetupError
-from worker.embedded.data import CHECKOUT, data_directory, make_directory, prepare
+from worker.embedded.data import CHECKOUT, data_directory, make_directory, prepare, secret
 from worker.embedded.migrations import migrate
 from worker.embedded.postgres import Postgres
 
@@ -51,9 +51,11 @@ def restore(
         found, manifest, files = read_whole(folder.absolute())
         erased = erased_in(folder.absolute()) or erased_in(found.parent)
         _require_known(manifest)
-        settings = _target(directory, manifest, found)
+        _require_empty(directory, manifest, found)
+        prepare(directory)
         with _whole_or_nothing(directory):
-            _put_files(files, settings.data, keys="DATABASE_URL" not in os.environ)
+            _put_files(files, directory, keys="DATABASE_URL" not in os.environ)
+            settings = _settings(directory, manifest)
             with running(settings):
                 told = _put_database(Database(settings.database_url, directory), found / DUMP, manifest)
                 told += _settled(Database(settings.database_url, directory), settings, erased)
@@ -78,37 +80,35 @@ def _require_known(manifest: BackupManifest) -> None:
         ) from None
 
 
-def _target(directory: Path, manifest: BackupManifest, found: Path) -> Settings:
-    """The installation to be made; where it goes is empty."""
-    there = (
-        sorted(path.name for path in directory.iterdir() if path.name != "lost+found")
-        if directory.is_dir()
-        else []
-    )
-    if there:
+def _require_empty(directory: Path, manifest: BackupManifest, found: Path) -> None:
+    there = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+    if there := [name for name in there if name != "lost+found"]:
         listed = ", ".join(there[:5])
         raise SetupError(
             f"{directory} holds {listed} already. Restore into a directory that is new or empty."
         )
     if "DATABASE_URL" not in os.environ:
-        own = found / _OWN
-        # Without keys nothing is signed or named here; 'up' asks for the right one.
-        key = own.read_text().strip() if manifest.keys else secrets.token_urlsafe(32)
-        prepare(directory)
-        return Settings.model_validate(
-            {"data": directory, "secret_key": SecretStr(key), "DATABASE_URL": Postgres(directory).url()}
-        )
-    settings = Settings(data=directory)  # type: ignore[call-arg]  # the rest is filled from the environment
+        return
+    settings = _settings(directory, manifest)
     with Database(settings.database_url, directory).work() as session:
         if not is_empty(session):
             raise SetupError(
                 "The database that DATABASE_URL names has tables already. Restore into an empty one."
             )
     if manifest.receipt_key != public_key(settings):
-        raise SetupError(
-            f"PROCTOR_SECRET_KEY is not the key of this backup, which is in {found / _OWN} if it has keys."
-        )
-    return settings
+        detail = f"which is in {found / _OWN}" if manifest.keys else "which it does not hold"
+        raise SetupError(f"PROCTOR_SECRET_KEY is not the key of this backup, {detail}.")
+
+
+def _settings(directory: Path, manifest: BackupManifest) -> Settings:
+    """Those of the environment; else of the directory, once the secrets lie there."""
+    if "DATABASE_URL" in os.environ:
+        return Settings(data=directory)  # type: ignore[call-arg]  # the rest is filled from the environment
+    # Without keys nothing is signed or named here; 'up' asks for the right one.
+    key = secret(directory, "secret_key") if manifest.keys else token_urlsafe(32)
+    return Settings.model_validate(
+        {"data": directory, "secret_key": SecretStr(key), "DATABASE_URL": Postgres(directory).url()}
+    )
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def _whole_or_nothing(directory: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for path in directory.iterdir():
+        for path in (path for path in directory.iterdir() if path.name != "lost+found"):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         raise
 
@@ -138,7 +138,6 @@ def _put_files(files: Files, target: Path, *, keys: bool) -> None:
             raise SetupError(f"{source} is missing: this backup is not whole any more. Nothing was restored.")
         place = target / name
         make_directory(place.parent, 0o700)
-        place.unlink(missing_ok=True)  # a password that the empty database was to have
         if copied(source, place) != digest:
             raise other_content(source)
 
