@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from client.connection import Connection, body, not_proctor, read
 from contract.accounts import (
@@ -65,6 +66,10 @@ class Client(Connection):
     def close_account(self, password: str) -> None:
         """Closes one's account."""
         self.request("POST", "/me/close", json=body(Closing, password=password))
+
+    def export_me(self) -> Any:
+        """Everything that the server keeps of one."""
+        return self.request("GET", "/me/export").json()
 
     def me(self) -> Me:
         """Whose token this is."""

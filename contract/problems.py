@@ -58,6 +58,8 @@ class ErrorCode(StrEnum):
         "last_organizer",
         "the only organizer of a challenge cannot leave it; an admin can decide so",
     )
+    ERASED = "erased", "the person was erased"
+    OTHER_ADDRESS = "other_address", "the account is not the one of this address"
     NO_ROLE = "no_role", "this person has no role in this challenge"
     NOT_CLOSED = "not_closed", "the account is open"
     PASSWORD_CHANGED = "password_changed", "the password was changed at the same moment"
@@ -108,12 +110,14 @@ class ErrorCode(StrEnum):
     UNKNOWN_AGREEMENT = "unknown_agreement", "the challenge has no such agreement"
     UNKNOWN_QUESTION = "unknown_question", "the challenge has no such question"
     # uploads and images
+    BACKUP_RUNS = "backup_runs", "a backup is being made, and nothing is removed meanwhile"
     BAD_HEADER = "bad_header", "a header of the upload is no whole number of bytes"
     BAD_METADATA = "bad_metadata", "Upload-Metadata cannot be read"
     CHECK_LOST = "check_lost", "another checker took the upload"
     CONTENT_TYPE = "content_type", "the bytes of an upload have a content type of their own"
     EMPTY_UPLOAD = "empty_upload", "an upload has at least one byte"
     IMAGE_IN_USE = "image_in_use", "an evaluation that could be run again needs the image"
+    PLAN_CHANGED = "plan_changed", "something else would be deleted now than the plan that was seen says"
     SHA256_MISSING = "sha256_missing", "Upload-Metadata needs the archive's sha256"
     STORAGE_FULL = "storage_full", "the server's disk has no room"
     STREAM_TOO_SLOW = "stream_too_slow", "the bytes came too slowly while others waited"

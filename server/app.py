@@ -44,6 +44,7 @@ from server.notices.api import router as notices
 from server.phases.api import organizing
 from server.phases.api import router as phases
 from server.plans.api import router as plans
+from server.privacy.api import router as privacy
 from server.questions.api import router as questions
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
@@ -51,6 +52,7 @@ from server.queue.places import PLACES, Places
 from server.readiness.api import router as readiness
 from server.reevaluations.api import router as reevaluations
 from server.reference_submissions.api import router as reference_submissions
+from server.retention.api import router as retention
 from server.roles.api import router as roles
 from server.settings import Settings
 from server.storage.api import router as storage
@@ -109,6 +111,8 @@ _ROUTERS = (
             of_team,
             of_challenge,
             of_installation,
+            privacy,
+            retention,
             admin,
             audit,
             hosts,

@@ -14,9 +14,6 @@ from server.blobs import BlobStore
 from server.disk import Room, Share, closed
 from server.mail_server import mail_server
 
-BACKED_UP = "last_backup"
-"""The file in `data` that says when the last whole backup was made, as ISO 8601."""
-
 
 def checked_url(value: str) -> str:
     """An address that people reach a server at, without the slash at its end.

@@ -18,6 +18,7 @@ from server.questions import models as _questions
 from server.queue import models as _queue
 from server.reevaluations import models as _reevaluations
 from server.reference_submissions import models as _reference_submissions
+from server.retention import models as _retention
 from server.submissions import models as _submissions
 from server.teams import models as _teams
 from server.uploads import models as _uploads
@@ -44,6 +45,7 @@ _ = (
     _queue,
     _reference_submissions,
     _reevaluations,
+    _retention,
     _submissions,
     _teams,
     _uploads,

@@ -269,3 +269,10 @@ def leave_team(
             raise WrongUsage("You are still in the team.")
         client.leave_team(row.id)
     out.print(f"You have left team {row.name}.")
+
+
+@app.command("export-me")
+def export_me() -> None:
+    """Print everything that the server keeps of you, as JSON."""
+    with signed_in() as client:
+        out.print_json(data=client.export_me())

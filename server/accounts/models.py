@@ -12,7 +12,10 @@ from server.database import Base, Created, identity
 
 
 class Account(Created, Base):
-    """A person; `email` is lower case. A closed account keeps its row, for what it did stays."""
+    """A person; `email` is lower case. A closed account keeps its row, for what it did stays; one that was erased too.
+
+    Of an erased one the row names nobody: only its id is what it was.
+    """
 
     __tablename__ = "users"
 
@@ -23,6 +26,7 @@ class Account(Created, Base):
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
     closed_at: Mapped[datetime | None]
     closed_why: Mapped[str | None]
+    erased_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class TokenKind(StrEnum):

@@ -7,7 +7,7 @@ and the removal no row that names a blob is committed: whoever commits one calls
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import TEXT, array
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from contract.ids import CaseRunId
+from contract.ids import CaseRunId, ImageId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, UploadStatus
 from server.blobs import LOCK, BlobStore
@@ -100,21 +100,25 @@ def discard_removed(sessions: SessionFactory, blobs: BlobStore, digests: Sequenc
         _log.warning("blobs_left_to_the_sweep", error=type(error.orig).__name__)
 
 
-def named(session: Session, digests: Sequence[str]) -> set[str]:
-    """Those of the digests that a row names."""
-    wanted = array(digests, type_=TEXT)
-    kept = Image.removed_at.is_(None)
-    layers = select(func.jsonb_array_elements_text(Image.facts["layers"])).where(
-        kept, Image.facts["layers"].has_any(wanted)
-    )
-    configs = select(Image.digest).where(kept, Image.digest.in_(digests))
-    outputs = select(CaseRun.output).where(CaseRun.output.in_(digests))
-    return {
-        digest
-        for query in (layers, configs, outputs)
-        for digest in session.scalars(query)
-        if digest is not None
-    }
+def named(
+    session: Session,
+    digests: Sequence[str],
+    *,
+    but_images: Collection[ImageId] = (),
+    but_runs: Collection[CaseRunId] = (),
+) -> set[str]:
+    """Those of the digests that a row names; `but` what these images and case runs name."""
+    found: set[str] = set()
+    for start in range(0, len(digests), _AT_ONCE):
+        some = digests[start : start + _AT_ONCE]
+        kept = select(Image.id, Image.facts).where(Image.removed_at.is_(None))
+        has = or_(Image.digest.in_(some), Image.facts["layers"].has_any(array(some, type_=TEXT)))
+        for image, facts in session.execute(kept.where(has)):
+            if image not in but_images:
+                found |= set(facts.blobs)
+        outputs = select(CaseRun.id, CaseRun.output).where(CaseRun.output.in_(some))
+        found |= {row.output for row in session.execute(outputs) if row.id not in but_runs}
+    return found.intersection(digests)
 
 
 def sweep(sessions: SessionFactory, settings: Settings, *, age: timedelta = AGE, dry: bool = False) -> Swept:

@@ -254,7 +254,8 @@ def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) 
     """Removes the files of a version once the unit of work has committed; how many bytes they are. Its row stays.
 
     Raises:
-        Conflict: it is in force, an evaluation ran on it, or its files are gone already or cannot be removed here.
+        Conflict: it is in force, an evaluation ran on it, or its files are gone already or cannot be removed here; or a
+            backup is being made.
     """
     lock(session, dataset.challenge_id)  # against activations; the row's own lock is against submissions
     session.refresh(dataset, with_for_update=True)
@@ -268,15 +269,20 @@ def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) 
         ran = "1 evaluation" if used == 1 else f"{used:,} evaluations"
         detail = f"{ran} ran on {dataset.digest}; its files are what their scores are made of."
         raise Conflict(ErrorCode.DATASET_USED, detail)
-    roots = (settings.inputs, settings.references)
-    if not all(root.is_dir() and os.access(root, os.W_OK) for root in roots):
+    if not can_drop(settings):
         detail = "This server cannot remove these files; use 'proctor-admin drop-dataset' where they were imported."
         raise Conflict(ErrorCode.FILES_ELSEWHERE, detail)
+    settings.blobs.require_no_backup()
     trees = Trees.of(settings, Path(dataset.folder))
     size = trees.size(own=True)
     dataset.move_to(session, DatasetState.DROPPED, actor=actor)
     after_commit(session, trees.remove)
     return size
+
+
+def can_drop(settings: Settings) -> bool:
+    """Whether this process reaches the files of versions, and may remove them."""
+    return all(root.is_dir() and os.access(root, os.W_OK) for root in (settings.inputs, settings.references))
 
 
 def unused(

@@ -143,6 +143,7 @@ def test_nothing_but_the_one_module_writes_to_a_terminal() -> None:
 CLIENT = {
     "login": ["login", "URL", "--token", "t"],
     "logout": ["logout"],
+    "export-me": ["export-me"],
     "register": ["register", "URL", "--name", EVIL, "--email", "a@example.org", "--password", "p" * 12],
     "passwd": ["passwd"],
     "watch": ["watch"],
@@ -403,6 +404,8 @@ def words_of(command: str, evaluation: str, slug: str, tmp_path: Path) -> list[l
         "import-dataset": import_words(tmp_path, slug),
         "check-dataset": import_words(tmp_path, slug),
         "people": [[], ["--json"], [EVIL]],
+        "person": [[EVIL]],
+        "gc": [[slug, "--dry-run"], [slug, "--json", "--dry-run"], [slug, "--kinds", EVIL], [EVIL]],
         "create-admin": [[EVIL], ["a@example.org", "--name", EVIL, "--password-stdin"]],
         "reset-password": [[EVIL]],
         "queue": [[], ["--json"], ["--team", EVIL]],
