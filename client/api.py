@@ -26,6 +26,15 @@ from contract.leaderboard import LeaderboardOut
 from contract.organizers import Me
 from contract.phases import AmendmentOut
 from contract.questions import QuestionIn, QuestionOut
+from contract.sign_in import (
+    IdentityOut,
+    SignInBegin,
+    SignInOut,
+    SignInOutcome,
+    SignInRegistration,
+    SignInSecret,
+    WaysOut,
+)
 from contract.submissions import EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.teams import InvitationIn, InvitationOut, MyTeamOut, NewInvitationOut, TeamIn
 from contract.uploads import UploadOut
@@ -51,6 +60,35 @@ class Client(Connection):
         known = {"device": device} if device else {}
         content = body(Credentials, email=email, password=password, **known)
         return self.post(SessionOut, "/sessions", content)
+
+    def ways(self) -> WaysOut:
+        """How people get in beside their passwords, and whether the server sends mail."""
+        return self.get(WaysOut, "/sign-ins/ways")
+
+    def begin_sign_in(self, provider: str, asked_by: str) -> SignInOut:
+        """A log-in through a provider that waits for its person's browser."""
+        return self.post(SignInOut, "/sign-ins", body(SignInBegin, provider=provider, asked_by=asked_by))
+
+    def begin_linking(self, provider: str, asked_by: str) -> SignInOut:
+        """The same, to link an identity to one's account."""
+        return self.post(SignInOut, "/me/identities", body(SignInBegin, provider=provider, asked_by=asked_by))
+
+    def sign_in_outcome(self, secret: str) -> SignInOutcome:
+        """What has come of a log-in through a provider."""
+        return self.post(SignInOutcome, "/sign-ins/outcome", body(SignInSecret, secret=secret))
+
+    def register_sign_in(self, secret: str, email: str, name: str) -> SessionOut:
+        """A new account for whom a provider vouched for, and its first session."""
+        content = body(SignInRegistration, secret=secret, email=email, name=name)
+        return self.post(SessionOut, "/sign-ins/accounts", content)
+
+    def identities(self) -> list[IdentityOut]:
+        """One's identities at providers."""
+        return self.get_list(IdentityOut, "/me/identities")
+
+    def remove_identity(self, identity_id: str) -> None:
+        """Takes an identity from one's account."""
+        self.request("DELETE", f"/me/identities/{identity_id}")
 
     def sessions(self) -> list[OpenSession]:
         """One's sessions that have not ended."""

@@ -41,6 +41,9 @@ from server.reevaluations.api import router as reevaluations
 from server.reference_submissions.api import router as reference_submissions
 from server.roles.api import router as roles
 from server.settings import Settings
+from server.sign_in.api import router as sign_ins
+from server.sign_in.browser import router as sign_in_pages
+from server.sign_in.relying import RelyingParty
 from server.storage.api import router as storage
 from server.submissions.api import router as submissions
 from server.submissions.evaluation_api import router as own_evaluations
@@ -64,6 +67,7 @@ _ROUTERS = (
         for router in (
             accounts,
             tokens,
+            sign_ins,
             closing,
             catalog,
             consent,
@@ -94,6 +98,7 @@ _ROUTERS = (
         )
     ),
     ("", health),
+    ("", sign_in_pages),
     ("", web),
 )
 
@@ -126,6 +131,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     secret = settings.secret_key.get_secret_value()
     app.state.sessions.configure(info={AT_ONCE: not settings.hold_ends, tallies.ROW_KEY: secret})
+    app.state.parties = {provider.name: RelyingParty(provider) for provider in settings.oidc_providers}
     app.state.boards = Memory(Changes(app.state.sessions))
     app.state.front = State(Table(_ROUTERS), Probe(settings.database_url))
     problems.install(app)

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from server.blobs import BlobStore
 from server.disk import Room, Share, closed
 from server.mail_server import mail_server
+from server.providers import Provider
 
 BACKED_UP = "last_backup"
 """The file in `data` that says when the last whole backup was made, as ISO 8601."""
@@ -97,7 +98,8 @@ class Settings(Outgoing):
     A release is taken back within `release_grace_seconds` without a reason that everybody reads.
     `log_ins_per_source`: wrong log-ins from one network within a quarter of an hour; `registrations_per_source`
     and `registrations_per_hour`: new accounts within an hour, from one network and in all. `public_url`
-    is the server's address for people: what a request calls it is never repeated to anybody.
+    is the server's address for people: what a request calls it is never repeated to anybody. `oidc_providers`: who may
+    vouch for people beside their passwords, see `server.providers`.
     """
 
     data: Path
@@ -118,6 +120,18 @@ class Settings(Outgoing):
     log_ins_per_source: Annotated[int, Field(ge=1)] = 100
     registrations_per_source: Annotated[int, Field(ge=1)] = 200
     registrations_per_hour: Annotated[int, Field(ge=1)] = 2000
+    oidc_providers: tuple[Provider, ...] = ()
+
+    @model_validator(mode="after")
+    def _providers_can_come_back(self) -> Self:
+        names = [provider.name for provider in self.oidc_providers]
+        if len({*names}) < len(names):
+            raise ValueError("PROCTOR_OIDC_PROVIDERS has two providers of one name")
+        if names and self.public_url is None:
+            raise ValueError(
+                "PROCTOR_OIDC_PROVIDERS needs PROCTOR_PUBLIC_URL: providers send people back there"
+            )
+        return self
 
     @property
     def longest_case_seconds(self) -> float:

@@ -1,6 +1,5 @@
 """Accounts, log-ins and teams."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -21,6 +20,7 @@ from client.app import (
     out,
     signed_in,
 )
+from client.commands.providers import machine, session_through
 from client.errors import ClientError, NotSignedIn, WrongUsage
 from client.show import standing_lines
 from client.state import (
@@ -55,12 +55,21 @@ def login(
     token: Annotated[
         str | None, typer.Option(envvar="PROCTOR_TOKEN", help="An API token instead of e-mail and password.")
     ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option("--with", metavar="PROVIDER", help="In a browser, through a provider such as orcid."),
+    ] = None,
 ) -> None:
     """Log in; the token is stored for you alone, the password is not stored."""
     url = _checked(url)
     token_id = None
-    if token is None:
-        token, token_id = _new_token(url, email, password)
+    if provider is not None:
+        with through(url, provider) as client:
+            token, token_id = _made(client)
+    elif token is None:
+        email = email or ask("E-mail")
+        with session(url, email, password or secret("Password")) as client:
+            token, token_id = _made(client)
     with connect(url, token) as client:
         account = client.me()
     path = store_log_in(StoredLogIn(url, token, token_id))
@@ -70,12 +79,9 @@ def login(
     )
 
 
-def _new_token(url: str, email: str | None, password: str | None) -> tuple[str, str]:
-    """An API token, made with a log-in that is then not needed any more."""
-    email = email or ask("E-mail")
-    password = password or secret("Password")
-    with session(url, email, password) as client:
-        made = client.create_token(f"proctor on {socket.gethostname()}"[:100])
+def _made(client: Client) -> tuple[str, str]:
+    """An API token and its id, made with a log-in that is then not needed any more."""
+    made = client.create_token(machine())
     return made.token, made.id
 
 
@@ -85,7 +91,22 @@ def session(url: str, email: str, password: str) -> Iterator[Client]:
     with connect(url) as client:
         opened = client.open_session(email, password, device=known_device(url, email))
     remember_device(url, email, opened.device)
-    with connect(url, opened.token) as client:
+    with _for_once(url, opened.token) as client:
+        yield client
+
+
+@contextmanager
+def through(url: str, provider: str) -> Iterator[Client]:
+    """A session for as long as it is needed, for whom a provider vouches."""
+    with connect(url) as client:
+        token = session_through(client, provider)
+    with _for_once(url, token) as client:
+        yield client
+
+
+@contextmanager
+def _for_once(url: str, token: str) -> Iterator[Client]:
+    with connect(url, token) as client:
         try:
             yield client
         finally:
@@ -142,7 +163,7 @@ def register(
     password = password or secret("Password", twice=True)
     with connect(url) as client:
         client.register(email, name, password)
-    login(url, email, password, None)
+    login(url, email, password)
 
 
 @app.command()

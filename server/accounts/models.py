@@ -21,6 +21,8 @@ class Account(Created, Base):
     name: Mapped[str]
     password_hash: Mapped[str]
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # When it was shown that mail to the address reaches them.
+    verified_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     closed_why: Mapped[str | None]
 
@@ -63,6 +65,9 @@ class ApiToken(Created, Base):
     revoked_at: Mapped[datetime | None]
     # A run worker's token may be replaced by another under the same id.
     issued_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # Some time after each use: to the quarter of an hour, and to the network.
+    last_used_at: Mapped[datetime | None]
+    network: Mapped[str | None]
     # How many slots a run worker may have at once.
     slots: Mapped[int] = mapped_column(default=DEFAULT_SLOTS, server_default=str(DEFAULT_SLOTS))
 

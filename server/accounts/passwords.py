@@ -29,7 +29,6 @@ from server.errors import Conflict, Forbidden, Gone, NotNow, Unauthorized
 RESET_LASTS = timedelta(hours=24)
 OWN_GUESSES = Bound("own-password", 10, timedelta(minutes=15), by_anybody=False)
 _CODE_PREFIX = "prp_"
-_NO_PASSWORD = "!"  # noqa: S105 - no password has this hash
 
 
 def proven(sessions: SessionFactory, user: User, password: str) -> str:
@@ -105,6 +104,11 @@ def change_password(
     events.record(session, "user", account.id, actor=user.actor, what="password changed")
 
 
+def no_password() -> str:
+    """How it is stored that somebody has no password: each time otherwise, so that it is seen when that changes."""
+    return "!" + secrets.token_hex(16)
+
+
 def begin_reset(session: Session, user_id: UserId, *, actor: str) -> tuple[str, datetime]:
     """A code with which the person sets a new password once within a day, and when it runs out.
 
@@ -125,7 +129,7 @@ def begin_reset(session: Session, user_id: UserId, *, actor: str) -> tuple[str, 
         .on_conflict_do_update(index_elements=["user_id"], set_=values)
         .returning(PasswordReset.expires_at)
     ).scalar_one()
-    account.password_hash = _NO_PASSWORD
+    account.password_hash = no_password()
     end_access(session, account.id, kinds=[TokenKind.SESSION, TokenKind.API])
     events.record(
         session,

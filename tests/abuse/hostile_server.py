@@ -163,10 +163,18 @@ _QUESTION = {
     "asked_at": WHEN,
     "answered_at": WHEN,
 }
+_SIGN_IN = {"secret": "t", "url": EVIL, "code": EVIL, "expires_at": WHEN, "interval": 1}
+_SESSION = {"token": "t", "expires_at": WHEN}
 _ANSWERS: dict[str, Any] = {
+    "GET /sign-ins/ways": {"providers": [{"name": EVIL, "title": EVIL}], "mail": True},
+    "POST /(sign-ins|me/identities)": _SIGN_IN,
+    "POST /sign-ins/outcome": {"state": EVIL, "session": _SESSION, "email": EVIL, "name": EVIL},
+    "GET /me/identities": [
+        {"id": EVIL, "provider": EVIL, "subject": EVIL, "email": EVIL, "created_at": WHEN}
+    ],
     "GET /me": _ACCOUNT | {"scopes": [EVIL]},
     "POST /accounts": _ACCOUNT,
-    "POST /sessions": {"token": "t", "expires_at": WHEN},
+    "POST /sessions": _SESSION,
     "POST /tokens": _TOKEN | {"id": "i", "token": "t"},
     "GET /tokens": [_TOKEN],
     "GET /sessions": [{"id": EVIL, "created_at": WHEN, "expires_at": None}],
