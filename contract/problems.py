@@ -36,6 +36,10 @@ class ErrorCode(StrEnum):
     NOT_AN_ID = "not_an_id", "no beginning of an id"
     NOT_FOUND = "not_found", "there is nothing at this address"
     NOT_HTTP = "not_http", "this is no request of HTTP/1.1"
+    TOO_MANY_REQUESTS = (
+        "too_many_requests",
+        "the token, or the address, has sent too many requests within a minute",
+    )
     # who asks
     ACCOUNT_CLOSED = "account_closed", "the organizers closed this account"
     ADMINS_ONLY = "admins_only", "only an admin may do this, with a token of scope admin"

@@ -20,6 +20,7 @@ from server.consent.api import router as consent
 from server.decisions.api import router as decisions
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
+from server.front.budgets import Budget
 from server.front.middleware import Front, State
 from server.front.probe import Probe
 from server.front.table import Table
@@ -133,7 +134,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.sessions.configure(info={AT_ONCE: not settings.hold_ends, tallies.ROW_KEY: secret})
     app.state.parties = {provider.name: RelyingParty(provider) for provider in settings.oidc_providers}
     app.state.boards = Memory(Changes(app.state.sessions))
-    app.state.front = State(Table(_ROUTERS), Probe(settings.database_url))
+    app.state.front = State(
+        Table(_ROUTERS),
+        Probe(settings.database_url),
+        Budget("token", settings.requests_per_token),
+        Budget("address", settings.requests_per_address),
+    )
     problems.install(app)
     app.add_middleware(Front, state=app.state.front)
     app.add_middleware(BoardsFirst, memory=app.state.boards)

@@ -98,8 +98,9 @@ class Settings(Outgoing):
     A release is taken back within `release_grace_seconds` without a reason that everybody reads.
     `log_ins_per_source`: wrong log-ins from one network within a quarter of an hour; `registrations_per_source`
     and `registrations_per_hour`: new accounts within an hour, from one network and in all. `public_url`
-    is the server's address for people: what a request calls it is never repeated to anybody. `oidc_providers`: who may
-    vouch for people beside their passwords, see `server.providers`.
+    is the server's address for people: what a request calls it is never repeated to anybody. `requests_per_token`
+    and `requests_per_address`: requests a minute, with a good token or without one. `oidc_providers`: who may vouch for
+    people beside their passwords, see `server.providers`.
     """
 
     data: Path
@@ -120,6 +121,8 @@ class Settings(Outgoing):
     log_ins_per_source: Annotated[int, Field(ge=1)] = 100
     registrations_per_source: Annotated[int, Field(ge=1)] = 200
     registrations_per_hour: Annotated[int, Field(ge=1)] = 2000
+    requests_per_token: Annotated[int, Field(ge=1)] = 1200
+    requests_per_address: Annotated[int, Field(ge=1)] = 3000
     oidc_providers: tuple[Provider, ...] = ()
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What a request passes, in this order: its route's rule, its body, its turn in a lane; then its endpoint."""
+"""What a request passes, in this order: its route's rule, a budget, its body, a turn in a lane; then its endpoint."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server.accounts.known import People
 from server.errors import Problem
 from server.front import body, callers
+from server.front.budgets import Budget, Standing
 from server.front.lanes import Lane
 from server.front.probe import Probe
 from server.front.table import LANES, Rule, Table
@@ -29,17 +30,23 @@ class State:
 
     table: Table
     probe: Probe
+    per_token: Budget
+    per_address: Budget
     people: People = field(default_factory=People)
     lanes: dict[str, Lane] = field(default_factory=lambda: {bounds.name: Lane(bounds) for bounds in LANES})
 
 
 @dataclass
 class _Caller:
-    """The lane that a request belongs to, whom it is counted for, and how large its body may be."""
+    """The lane that a request belongs to, whom it is counted for, and how large its body may be.
+
+    `standing`: what is left of the budget that it spends from, if it spends from one.
+    """
 
     lane: Lane | None
     source: str
     most: int | None
+    standing: Standing | None = None
 
 
 class Front:
@@ -61,6 +68,8 @@ class Front:
         caller = await self._caller(rule, scope)
         visit = _Visit(self._app, rule, caller, scope, receive, send)
         try:
+            if caller.standing is not None:
+                caller.standing.require()
             await visit.go()
         except ClientDisconnect:
             return  # nobody reads an answer
@@ -77,13 +86,20 @@ class Front:
                 return _Caller(lanes[rule.lane], hashed, rule.most)
         else:
             person = self._state.people.whose(hashed) if hashed else None
-            if person is not None:
+            if person is not None and hashed is not None:
                 fits = rule.lane != "admins" or person.is_admin
-                return _Caller(lanes[rule.lane if fits else "participants"], person.source, rule.most)
+                lane = lanes[rule.lane if fits else "participants"]
+                return _Caller(lane, person.source, rule.most, _spent(self._state.per_token, hashed, rule))
             if rule.anybody:
-                return _Caller(lanes[rule.lane], source, rule.most)
+                standing = _spent(self._state.per_address, source, rule)
+                return _Caller(lanes[rule.lane], source, rule.most, standing)
         most = None if rule.most is None else min(rule.most, rule.unknown)
-        return _Caller(lanes["strangers"], source, most)
+        return _Caller(lanes["strangers"], source, most, _spent(self._state.per_address, source, rule))
+
+
+def _spent(budget: Budget, source: str, rule: Rule) -> Standing | None:
+    """What is left after one more request; a stream is bounded by how many there are, and spends nothing."""
+    return None if rule.most is None else budget.spend(source)
 
 
 _OF_WORKERS = frozenset({"workers", "outputs", "downloads"})
@@ -120,6 +136,7 @@ class _Visit:
     async def refuse(self, problem: Problem) -> None:
         """Answers with the problem. What is left of the body is read for a moment, then the connection is closed."""
         response = answer_to(Request(self._scope), problem)
+        response.raw_headers.extend(self._headers())
         if self._whole:
             await response(self._scope, self._receive, self._send)
             return
@@ -180,7 +197,12 @@ class _Visit:
     async def _answered(self, message: Message) -> None:
         if not self._rule.to_the_end:
             self._leave()  # the endpoint is done and its transaction closed; a slow reader holds no permit
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *self._headers()]}
         await self._send(message)
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        return [] if self._caller.standing is None else self._caller.standing.headers
 
     def _leave(self) -> None:
         if self._inside and self._caller.lane is not None:

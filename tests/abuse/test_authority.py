@@ -153,6 +153,7 @@ def world(
             "case": "sub-00",
             "code": "no-such-code",
             "session_id": uuid4(),
+            "identity_id": uuid4(),
             "question_id": uuid4(),
             "invitation_id": uuid4(),
             "reevaluation_id": uuid4(),
