@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from client.connection import Connection, body, not_proctor, read
 from contract.accounts import (
     AccountOut,
+    AddressChange,
+    AddressCode,
+    AddressIn,
     Closing,
     Credentials,
     NewTokenOut,
@@ -115,6 +118,26 @@ class Client(Connection):
         """Sets a new password with a code from the organizers."""
         content = body(PasswordResetIn, email=email, code=code, password=password)
         self.request("POST", "/password-resets", json=content)
+
+    def request_reset(self, email: str) -> None:
+        """Has a code that sets a new password sent to an address, if it has an account."""
+        self.request("POST", "/password-resets/requests", json=body(AddressIn, email=email))
+
+    def send_verification(self) -> None:
+        """Has a code sent to one's address that shows that mail to it reaches one."""
+        self.request("POST", "/me/address-verification")
+
+    def verify_address(self, email: str, code: str) -> None:
+        """Shows with such a code that mail to an address reaches one."""
+        self.request("POST", "/address-verifications", json=body(AddressCode, email=email, code=code))
+
+    def begin_address_change(self, email: str, password: str) -> None:
+        """Has a code sent to the address that one wants to have."""
+        self.request("POST", "/me/address", json=body(AddressChange, email=email, password=password))
+
+    def change_address(self, email: str, code: str) -> None:
+        """Changes one's address, with the code that went to the new one."""
+        self.request("PUT", "/me/address", json=body(AddressCode, email=email, code=code))
 
     def create_token(
         self, name: str, scopes: tuple[str, ...] = ("read", "submit"), *, days: int | None = None

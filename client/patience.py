@@ -12,7 +12,7 @@ Waiting = Callable[[float], None]
 
 _LONGEST = 30.0  # seconds that one pause takes, whatever the server asks for
 _ALTOGETHER = 120.0
-_LATER = {
+_LATER: dict[int, ErrorCode] = {
     httpx.codes.SERVICE_UNAVAILABLE: ErrorCode.BUSY,
     httpx.codes.TOO_MANY_REQUESTS: ErrorCode.TOO_MANY_REQUESTS,
 }

@@ -66,6 +66,7 @@ class AccountOut(Answer):
     name: str
     is_admin: bool
     created_at: datetime
+    verified_at: Annotated[datetime | None, Older(None)]
 
 
 class Credentials(BaseModel):
@@ -85,15 +86,35 @@ class PasswordChange(BaseModel):
 
 
 class PasswordResetIn(BaseModel):
-    """A new password, with the code that an admin gave out."""
+    """A new password, with the code that an admin gave out or that came by mail."""
 
     email: Email
     code: Annotated[str, Line(100)]
     password: Password
 
 
+class AddressIn(BaseModel):
+    """An address."""
+
+    email: Email
+
+
+class AddressCode(BaseModel):
+    """An address, and the code that went to it."""
+
+    email: Email
+    code: Annotated[str, Line(100)]
+
+
+class AddressChange(BaseModel):
+    """The address that one wants to have, and one's password."""
+
+    email: Email
+    password: Annotated[str, Field(max_length=256)]
+
+
 class PasswordResetOut(Answer):
-    """The code that sets a new password once; it is shown this once."""
+    """A code for a person that is shown this once: it sets a new password, or shows whose an address is."""
 
     code: str
     expires_at: datetime

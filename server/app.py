@@ -12,6 +12,7 @@ from server import openapi, problems
 from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
+from server.addresses.api import router as addresses
 from server.admin.api import router as admin
 from server.amendments.api import router as amendments
 from server.catalog.api import router as catalog
@@ -69,6 +70,7 @@ _ROUTERS = (
             accounts,
             tokens,
             sign_ins,
+            addresses,
             closing,
             catalog,
             consent,

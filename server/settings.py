@@ -99,7 +99,8 @@ class Settings(Outgoing):
     `log_ins_per_source`: wrong log-ins from one network within a quarter of an hour; `registrations_per_source`
     and `registrations_per_hour`: new accounts within an hour, from one network and in all. `public_url`
     is the server's address for people: what a request calls it is never repeated to anybody. `requests_per_token`
-    and `requests_per_address`: requests a minute, with a good token or without one. `oidc_providers`: who may vouch for
+    and `requests_per_address`: requests a minute, with a good token or without one. `verify_addresses`: only whose
+    address is verified founds or joins a team. `oidc_providers`: who may vouch for
     people beside their passwords, see `server.providers`.
     """
 
@@ -121,6 +122,7 @@ class Settings(Outgoing):
     log_ins_per_source: Annotated[int, Field(ge=1)] = 100
     registrations_per_source: Annotated[int, Field(ge=1)] = 200
     registrations_per_hour: Annotated[int, Field(ge=1)] = 2000
+    verify_addresses: bool = False
     requests_per_token: Annotated[int, Field(ge=1)] = 1200
     requests_per_address: Annotated[int, Field(ge=1)] = 3000
     oidc_providers: tuple[Provider, ...] = ()

@@ -173,7 +173,11 @@ def passwd(
         typer.Argument(envvar="PROCTOR_URL", help="The server; else the one you are logged in at."),
     ] = None,
     forgotten: Annotated[
-        bool, typer.Option("--forgotten", help="Set a new password with a code from the organizers.")
+        bool,
+        typer.Option("--forgotten", help="Set a new password with a code, which the organizers give out."),
+    ] = False,
+    mail: Annotated[
+        bool, typer.Option("--mail", help="With --forgotten: have a code sent to your address first.")
     ] = False,
     email: Email = None,
     revoke_tokens: Annotated[
@@ -183,7 +187,7 @@ def passwd(
 ) -> None:
     """Change your password; both are asked for, unseen. Your other sessions end."""
     if forgotten:
-        _set_forgotten(_checked(url or stored_log_in().url), email)
+        _set_forgotten(_checked(url or stored_log_in().url), email, mail=mail)
         return
     log_in = load_log_in()
     with connect(_checked(url) if url else log_in.url, log_in.token) as client:
@@ -195,13 +199,48 @@ def passwd(
     out.print("Your password is changed, and your other sessions have ended.")
 
 
-def _set_forgotten(url: str, email: str | None) -> None:
+def _set_forgotten(url: str, email: str | None, *, mail: bool) -> None:
     email = email or ask("E-mail")
-    code = secret("Code")
-    new = secret("New password", twice=True)
     with connect(url) as client:
-        client.reset_password(email, code, new)
+        if mail:
+            client.request_reset(email)
+            err.print(f"If {email} has an account, a code is on its way. It works for an hour.")
+        code = secret("Code")
+        client.reset_password(email, code, secret("New password", twice=True))
     out.print(f"Your password is set. Log in: proctor login {url} --email {email}", soft_wrap=True)
+
+
+@app.command("verify-address")
+def verify_address(
+    send: Annotated[
+        bool, typer.Option("--send", help="Have another code sent to your address first.")
+    ] = False,
+) -> None:
+    """Show that your address is yours: the code that went to it is asked for."""
+    with signed_in() as client:
+        email = client.me().email
+        if send:
+            client.send_verification()
+            err.print(f"A code is on its way to {in_line(email)}.")
+        client.verify_address(email, secret("Code"))
+    out.print(f"{in_line(email)} is verified.")
+
+
+@app.command("change-address")
+def change_address(
+    email: Annotated[str, typer.Argument(help="The address that you want to have.")],
+    have_code: Annotated[
+        bool, typer.Option("--have-code", help="The code is there already, and none is sent.")
+    ] = False,
+    password: Password = None,
+) -> None:
+    """Change your e-mail address; a code goes to the new one, and the old one is told."""
+    with signed_in() as client:
+        if not have_code:
+            client.begin_address_change(email, password or secret("Password"))
+            err.print(f"A code is on its way to {in_line(email)}. It works for an hour.")
+        client.change_address(email, secret("Code"))
+    out.print(f"Your address is {in_line(email)} now.")
 
 
 @teams.command("create")

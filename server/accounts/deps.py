@@ -9,7 +9,7 @@ from server.accounts import service
 from server.accounts.known import Person
 from server.accounts.principals import Admin, RunWorker, User
 from server.database import unit_of_work
-from server.deps import SessionDep
+from server.deps import SessionDep, SettingsDep
 
 _bearer = HTTPBearer(auto_error=False, description="An API token or a session token")
 
@@ -55,6 +55,15 @@ def _noted(request: Request, token: str | None, user: _U) -> _U:
 
 
 UserDep = Annotated[User, Depends(get_user)]
+
+
+def get_verified(session: SessionDep, user: UserDep, settings: SettingsDep) -> User:
+    """The signed-in user, whose address is verified where the installation requires that."""
+    service.require_verified(session, user, required=settings.verify_addresses)
+    return user
+
+
+VerifiedDep = Annotated[User, Depends(get_verified)]
 AskerDep = Annotated[User, Depends(get_asker)]
 AdminDep = Annotated[Admin, Depends(get_admin)]
 RunWorkerDep = Annotated[RunWorker, Depends(get_run_worker)]

@@ -3,11 +3,11 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, false, func
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from contract.accounts import DEFAULT_SLOTS
-from contract.ids import TokenId, UserId
+from contract.ids import IdentityId, TokenId, UserId
 from server.database import Base, Created, identity
 
 
@@ -70,6 +70,19 @@ class ApiToken(Created, Base):
     network: Mapped[str | None]
     # How many slots a run worker may have at once.
     slots: Mapped[int] = mapped_column(default=DEFAULT_SLOTS, server_default=str(DEFAULT_SLOTS))
+
+
+class Identity(Created, Base):
+    """Whom a provider knows as `subject`, and whose account that is; `email` is what the provider had verified."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("provider", "subject"),)
+
+    id: Mapped[IdentityId] = identity()
+    user_id: Mapped[UserId] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    provider: Mapped[str]
+    subject: Mapped[str]
+    email: Mapped[str | None]
 
 
 class Tally(Base):

@@ -59,7 +59,7 @@ def require_registrable(session: Session, *, email: str, name: str, as_admin: bo
             ErrorCode.RESERVED_NAME, f"The name {name} is kept for the organizers. Register with your own."
         )
     if session.scalar(select(exists().where(Account.email == email.lower()))):
-        raise _taken()
+        raise email_taken()
 
 
 def register(
@@ -87,7 +87,7 @@ def register(
         .returning(Account)
     )
     if row is None:
-        raise _taken()
+        raise email_taken()
     events.record(
         session,
         "user",
@@ -99,10 +99,25 @@ def register(
     return row
 
 
-def _taken() -> Conflict:
+def email_taken() -> Conflict:
+    """The refusal of an address that has an account."""
     return Conflict(
         ErrorCode.EMAIL_TAKEN, "This e-mail address has an account. Log in, or register another address."
     )
+
+
+def require_verified(session: Session, user: User, *, required: bool) -> None:
+    """Refuses somebody whose address nobody has shown to be theirs, where that is required.
+
+    Raises:
+        Forbidden: it is not verified.
+    """
+    if required and account_of(session, user).verified_at is None:
+        raise Forbidden(
+            ErrorCode.ADDRESS_UNVERIFIED,
+            "Your address is not verified yet. `proctor verify-address` takes the code that went to it, and --send has "
+            "another one sent; where this server sends no mail, ask the organizers.",
+        )
 
 
 def _check_setup_token(session: Session, given: str, expected: str | None) -> None:

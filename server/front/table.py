@@ -79,6 +79,8 @@ _SPECIAL = {
     ("POST", "/api/v1/me/password"): _PASSWORD,
     ("POST", "/api/v1/me/close"): _PASSWORD,
     ("POST", "/api/v1/password-resets"): _PASSWORD,
+    ("POST", "/api/v1/password-resets/requests"): _TO_PROVIDER,
+    ("POST", "/api/v1/me/address"): _PASSWORD,
     ("POST", "/sign-in/{key}"): _TO_PROVIDER,
     ("GET", "/sign-in/back/{provider}"): _TO_PROVIDER,
     ("PATCH", "/api/v1/uploads/{upload_id}"): Rule("uploads", most=None, anybody=True, to_the_end=True),

@@ -22,6 +22,7 @@ from server.accounts.deps import UserDep
 from server.accounts.principals import User
 from server.accounts.schemas import SignInRegistration
 from server.accounts.service import count_registration
+from server.addresses.service import ask_whether_theirs
 from server.database import SessionFactory, unit_of_work
 from server.deps import SessionDep, SessionsDep, SettingsDep
 from server.outbox.service import mail_is_set_up
@@ -126,7 +127,10 @@ def register(
         )
     with unit_of_work(sessions) as session:
         key = settings.secret_key.get_secret_value()
-        _, opened = service.register_with(session, body.secret, email=body.email, name=body.name, key=key)
+        account, opened = service.register_with(
+            session, body.secret, email=body.email, name=body.name, key=key
+        )
+        ask_whether_theirs(session, account.id, settings)
         return SessionOut.of(opened)
 
 

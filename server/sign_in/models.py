@@ -1,25 +1,12 @@
-"""Identities that providers vouch for, and log-ins through a provider that are under way."""
+"""Log-ins through a provider that are under way."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, UniqueConstraint, false
+from sqlalchemy import ForeignKey, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from contract.ids import IdentityId, SignInId, UserId
+from contract.ids import SignInId, UserId
 from server.database import Base, Created, identity
-
-
-class Identity(Created, Base):
-    """Whom a provider knows as `subject`, and whose account that is; `email` is what the provider had verified."""
-
-    __tablename__ = "identities"
-    __table_args__ = (UniqueConstraint("provider", "subject"),)
-
-    id: Mapped[IdentityId] = identity()
-    user_id: Mapped[UserId] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    provider: Mapped[str]
-    subject: Mapped[str]
-    email: Mapped[str | None]
 
 
 class SignIn(Created, Base):

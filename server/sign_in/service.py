@@ -21,14 +21,14 @@ from contract.problems import ErrorCode
 from server import events
 from server.accounts import log_ins, tallies
 from server.accounts.log_ins import Opened
-from server.accounts.models import Account
+from server.accounts.models import Account, Identity
 from server.accounts.passwords import no_password
 from server.accounts.principals import User
 from server.accounts.service import locked, register, require_registrable, require_scope
 from server.accounts.tallies import Bound
 from server.accounts.tokens import token_hash
 from server.errors import Forbidden, Gone, NotFound, NotNow
-from server.sign_in.models import Identity, SignIn
+from server.sign_in.models import SignIn
 from server.sign_in.relying import Claimed
 
 LASTS = timedelta(minutes=10)

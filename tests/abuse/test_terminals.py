@@ -156,6 +156,8 @@ CLIENT = {
     "submit": ["submit", f"no{EVIL}.tar"],
     "try": ["try", EVIL, "--task", EVIL, "--cases", "CASES", "--challenge", "fomo26"],
     "images": ["images"],
+    "verify-address": ["verify-address", "--send"],
+    "change-address": ["change-address", EVIL, "--password", "p" * 12],
     "identities": ["identities", "--link", EVIL],
     "login with": ["login", "URL", "--with", EVIL],
     "token create": ["token", "create", EVIL, "--password", "p" * 12],
