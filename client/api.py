@@ -97,6 +97,10 @@ class Client(Connection):
         """One's sessions that have not ended."""
         return self.get_list(OpenSession, "/sessions")
 
+    def end_session(self, session_id: str) -> None:
+        """Ends one of one's sessions."""
+        self.request("DELETE", f"/sessions/{session_id}")
+
     def log_out_everywhere(self, *, and_tokens: bool = False) -> None:
         """Ends one's sessions, and API tokens too if that is asked for."""
         self.request("DELETE", "/sessions", params={"tokens": and_tokens})

@@ -1,7 +1,7 @@
 """What is sent and answered of accounts, log-ins and tokens."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -35,6 +35,10 @@ Label = Annotated[str, Line(100, least=1, strip=True), AfterValidator(printable)
 Password = Annotated[str, Field(min_length=10, max_length=256)]
 _Secret = Annotated[str, Field(pattern=r"^[!-~]{1,1000}$"), WithJsonSchema({"type": "string"})]
 """What is sent back in a header: a server that gives out anything else is none of ours."""
+
+ENDS_SOON = timedelta(days=14)
+TOKEN_ENDS = "Proctor-Token-Expires"  # noqa: S105 - a header, and no token
+"""The header of answers to an API token that ends within that time: when, as ISO 8601."""
 
 DEFAULT_SLOTS = 64
 """Slots that a run worker may have at once, unless its token says another number."""
@@ -129,12 +133,17 @@ class SessionOut(Answer):
 
 
 class OpenSession(Answer):
-    """A session that has not ended; `current` is the one that asks."""
+    """A session that has not ended; `current` is the one that asks.
+
+    `last_used_at` and `network`: the last use, to the quarter of an hour and to the network, as 192.0.2.0/24.
+    """
 
     id: Id
     created_at: datetime
     expires_at: datetime | None
     current: Annotated[bool, Older(False)]
+    last_used_at: Annotated[datetime | None, Older(None)]
+    network: Annotated[str | None, Older(None)]
 
 
 class Closing(BaseModel):
@@ -152,7 +161,10 @@ class TokenIn(BaseModel):
 
 
 class TokenOut(Answer):
-    """A token without its secret. `parent_id`: the API token that it was made with, and ends with."""
+    """A token without its secret. `parent_id`: the API token that it was made with, and ends with.
+
+    `last_used_at` and `network`: the last use, to the quarter of an hour and to the network, as 192.0.2.0/24.
+    """
 
     id: Id
     parent_id: Annotated[Id | None, Older(None)]
@@ -161,6 +173,8 @@ class TokenOut(Answer):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_at: Annotated[datetime | None, Older(None)]
+    network: Annotated[str | None, Older(None)]
 
 
 class NewTokenOut(TokenOut):

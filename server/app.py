@@ -12,6 +12,7 @@ from server import openapi, problems
 from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
+from server.accounts.uses import Uses
 from server.addresses.api import router as addresses
 from server.admin.api import router as admin
 from server.amendments.api import router as amendments
@@ -141,6 +142,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Probe(settings.database_url),
         Budget("token", settings.requests_per_token),
         Budget("address", settings.requests_per_address),
+        Uses(app.state.sessions),
     )
     problems.install(app)
     app.add_middleware(Front, state=app.state.front)

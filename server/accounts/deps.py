@@ -8,6 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from server.accounts import service
 from server.accounts.known import Person
 from server.accounts.principals import Admin, RunWorker, User
+from server.accounts.sources import coarse, source_of
 from server.database import unit_of_work
 from server.deps import SessionDep, SettingsDep
 
@@ -48,9 +49,11 @@ _U = TypeVar("_U", bound=User)
 
 
 def _noted(request: Request, token: str | None, user: _U) -> _U:
-    """The user, whose next requests need not queue with those of strangers."""
+    """The user, whose next requests need not queue with those of strangers, and whose token was used."""
     if token is not None:
-        request.app.state.front.people.note(token, Person(user.actor, user.acts_as_admin))
+        front = request.app.state.front
+        front.people.note(token, Person(user.actor, user.acts_as_admin, user.token_ends))
+        front.uses.note(user.token_id, coarse(source_of(request)))
     return user
 
 

@@ -168,7 +168,10 @@ def require_code(session: Session, *, email: str, code: str, key: str) -> tuple[
         if holds:
             return account, by_mail
         if holds is None:
-            raise Gone(ErrorCode.CODE_OVER, "This code has run out. Ask the organizers for a new one, or have one mailed.")
+            raise Gone(
+                ErrorCode.CODE_OVER,
+                "This code has run out. Ask the organizers for a new one.",
+            )
     raise Unauthorized(
         ErrorCode.WRONG_CODE,
         "The code is not one for this address, or it was used. Check both, or ask the organizers for a new code.",

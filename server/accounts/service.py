@@ -232,7 +232,14 @@ def authenticate_user(session: Session, token: str | None) -> User:
         )
     kind = Admin if account.is_admin and Scope.ADMIN in row.scopes else User
     scopes = frozenset(row.scopes) - (frozenset() if account.is_admin else {Scope.ADMIN})
-    return kind(id=account.id, name=account.name, is_admin=account.is_admin, scopes=scopes, token_id=row.id)
+    return kind(
+        id=account.id,
+        name=account.name,
+        is_admin=account.is_admin,
+        scopes=scopes,
+        token_id=row.id,
+        token_ends=row.expires_at if row.kind is TokenKind.API else None,
+    )
 
 
 def authenticate_admin(session: Session, token: str | None) -> Admin:

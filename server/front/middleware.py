@@ -2,12 +2,15 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contract.accounts import ENDS_SOON, TOKEN_ENDS
 from server.accounts.known import People
+from server.accounts.uses import Uses
 from server.errors import Problem
 from server.front import body, callers
 from server.front.budgets import Budget, Standing
@@ -32,6 +35,7 @@ class State:
     probe: Probe
     per_token: Budget
     per_address: Budget
+    uses: Uses
     people: People = field(default_factory=People)
     lanes: dict[str, Lane] = field(default_factory=lambda: {bounds.name: Lane(bounds) for bounds in LANES})
 
@@ -66,7 +70,7 @@ class Front:
             self._sized = True
         rule = self._state.table.rule(scope["method"], scope["path"])
         caller = await self._caller(rule, scope)
-        visit = _Visit(self._app, rule, caller, scope, receive, send)
+        visit = _Visit(self._app, rule, caller, self._state.people, scope, receive, send)
         try:
             if caller.standing is not None:
                 caller.standing.require()
@@ -75,6 +79,8 @@ class Front:
             return  # nobody reads an answer
         except Problem as problem:
             await visit.refuse(problem)
+        if self._state.uses.due:
+            await in_stream_thread(self._state.uses.write)
 
     async def _caller(self, rule: Rule, scope: Scope) -> _Caller:
         lanes, source = self._state.lanes, callers.address(scope)
@@ -109,9 +115,16 @@ class _Visit:
     """The way of one request."""
 
     def __init__(
-        self, app: ASGIApp, rule: Rule, caller: _Caller, scope: Scope, receive: Receive, send: Send
+        self,
+        app: ASGIApp,
+        rule: Rule,
+        caller: _Caller,
+        people: People,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
-        self._app, self._rule, self._caller = app, rule, caller
+        self._app, self._rule, self._caller, self._people = app, rule, caller, people
         self._scope, self._receive, self._send = scope, receive, send
         self._whole = False
         self._held = 0
@@ -202,7 +215,13 @@ class _Visit:
         await self._send(message)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
-        return [] if self._caller.standing is None else self._caller.standing.headers
+        standing = [] if self._caller.standing is None else self._caller.standing.headers
+        hashed = callers.bearer(self._scope)
+        person = self._people.whose(hashed) if hashed else None
+        ends = None if person is None else person.token_ends
+        if ends is None or ends - datetime.now(UTC) > ENDS_SOON:
+            return standing
+        return [*standing, (TOKEN_ENDS.lower().encode(), ends.isoformat().encode())]
 
     def _leave(self) -> None:
         if self._inside and self._caller.lane is not None:

@@ -99,6 +99,8 @@ _TOKEN = {
     "expires_at": WHEN,
     "revoked_at": None,
     "parent_id": EVIL,
+    "last_used_at": WHEN,
+    "network": EVIL,
 }
 _CHALLENGE = {"slug": ID, "title": EVIL, "description": EVIL, "tracks": [EVIL], "phases": [_PHASE]}
 _SPEC = {"tasks": {EVIL: {}}, "boards": {}, "title": EVIL, "phases": {}}
@@ -177,7 +179,9 @@ _ANSWERS: dict[str, Any] = {
     "POST /sessions": _SESSION,
     "POST /tokens": _TOKEN | {"id": "i", "token": "t"},
     "GET /tokens": [_TOKEN],
-    "GET /sessions": [{"id": EVIL, "created_at": WHEN, "expires_at": None}],
+    "GET /sessions": [
+        {"id": EVIL, "created_at": WHEN, "expires_at": None, "last_used_at": WHEN, "network": EVIL}
+    ],
     "GET /teams/[^/]+/images": [{"id": EVIL, "digest": EVIL, "size": 1, "facts": _FACTS, "created_at": WHEN}],
     "GET /teams/[^/]+/storage": {"used": 1, "allowed": 2, "images": 1, "uploads": 0},
     "GET /teams/[^/]+/invitations": [_INVITATION],
