@@ -24,6 +24,7 @@ class Subject(StrEnum):
     TOKEN = "token"  # noqa: S105 - what it is about, and none itself
     UPLOAD = "upload"
     USER = "user"
+    WEBHOOK = "webhook"
     WORKER = "worker"
 
 

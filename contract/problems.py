@@ -223,6 +223,12 @@ class ErrorCode(StrEnum):
     )
     REEVALUATION_OVER = "reevaluation_over", "the re-evaluation was applied, cancelled or reverted"
     UNKNOWN_REEVALUATION = "unknown_reevaluation", "the challenge has no such re-evaluation"
+    # webhooks
+    TOO_MANY_WEBHOOKS = "too_many_webhooks", "there are as many webhooks as there may be"
+    UNKNOWN_WEBHOOK = "unknown_webhook", "there is no such webhook, or none of yours"
+    WEBHOOK_ADDRESS = "webhook_address", "nothing is sent to such an address"
+    WEBHOOK_DISABLED = "webhook_disabled", "nothing is sent to this webhook until it is enabled again"
+    WEBHOOK_EXISTS = "webhook_exists", "there is a webhook with this address"
     # run workers and the installation
     DATA_MISSING = "data_missing", "a file that the server should have is gone"
     LEASE_LOST = "lease_lost", "the case is not leased to this worker any more"

@@ -33,6 +33,7 @@ from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
+from server.notices.api import router as notices
 from server.phases.api import organizing
 from server.phases.api import router as phases
 from server.plans.api import router as plans
@@ -58,6 +59,7 @@ from server.versions.api import router as datasets
 from server.versions.organize_api import router as corrections
 from server.web.api import health
 from server.web.api import router as web
+from server.webhooks.api import of_challenge, of_installation, of_team
 
 API = "/api/v1"
 
@@ -98,6 +100,10 @@ _ROUTERS = (
             reference_submissions,
             decisions,
             reevaluations,
+            notices,
+            of_team,
+            of_challenge,
+            of_installation,
             admin,
         )
     ),

@@ -31,6 +31,8 @@ def upgrade() -> None:
         "UPDATE submissions SET told_at = now() WHERE NOT EXISTS (SELECT FROM evaluations WHERE "
         "evaluations.submission_id = submissions.id AND evaluations.status IN ('queued', 'running', 'scoring'))"
     )
+    errored = sa.text("status = 'errored'")
+    op.create_index("ix_evaluations_errored", "evaluations", ["finished_at"], postgresql_where=errored)
     op.create_index(
         "ix_submissions_untold", "submissions", ["id"], postgresql_where=sa.text("told_at IS NULL")
     )
@@ -53,9 +55,10 @@ def _endpoints() -> None:
         sa.CheckConstraint("team_id IS NULL OR challenge_id IS NULL", name="of_one"),
         sa.ForeignKeyConstraint(["team_id"], ["teams.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["challenge_id"], ["challenges.id"]),
-        sa.ForeignKeyConstraint(["made_by"], ["users.id"], ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["made_by"], ["users.id"], ondelete="CASCADE"),
     )
     op.create_index("ix_webhook_endpoints_team_id", "webhook_endpoints", ["team_id"])
+    op.create_index("ix_webhook_endpoints_made_by", "webhook_endpoints", ["made_by"])
     op.create_index("ix_webhook_endpoints_challenge_id", "webhook_endpoints", ["challenge_id"])
 
 
@@ -131,6 +134,7 @@ def _notices() -> None:
 def downgrade() -> None:
     """Takes it back."""
     op.drop_index("ix_submissions_untold", "submissions")
+    op.drop_index("ix_evaluations_errored", "evaluations")
     op.drop_column("submissions", "told_at")
     for table in ("notice_settings", "notice_copies", "notices", "deliveries", "webhook_endpoints"):
         op.drop_table(table)

@@ -81,7 +81,7 @@ def send_verification(session: Session, user_id: UserId, post: Post) -> None:
     account = locked(session, user_id)
     _require_unverified(account)
     code, expires_at = codes.made(post.key, Purpose.VERIFY, account.id, account.email)
-    _mail(session, account.email, mails.to_verify(post.server, code, expires_at))
+    _mail(session, account, account.email, mails.to_verify(post.server, code, expires_at))
 
 
 def verification_code(
@@ -139,7 +139,7 @@ def send_reset(session: Session, email: str, post: Post) -> None:
     if account is None:
         return
     code, expires_at = codes.made(post.key, Purpose.RESET, account.id, account.email, account.password_hash)
-    _mail(session, account.email, mails.to_reset(post.server, account.email, code, expires_at))
+    _mail(session, account, account.email, mails.to_reset(post.server, account.email, code, expires_at))
 
 
 def send_change(session: Session, user: User, email: str, post: Post) -> None:
@@ -152,7 +152,7 @@ def send_change(session: Session, user: User, email: str, post: Post) -> None:
     if account.email == email:
         raise Conflict(ErrorCode.UNCHANGED, "This is your address already.")
     code, expires_at = codes.made(post.key, Purpose.CHANGE, account.id, account.email, email)
-    _mail(session, email, mails.to_change(post.server, email, code, expires_at))
+    _mail(session, account, email, mails.to_change(post.server, email, code, expires_at))
 
 
 def change(session: Session, user: User, *, email: str, code: str, settings: Settings) -> Account:
@@ -173,7 +173,7 @@ def change(session: Session, user: User, *, email: str, code: str, settings: Set
     old, account.email = account.email, email
     account.verified_at = func.now()
     events.record(session, "user", account.id, actor=user.actor, what="address changed")
-    _mail(session, old, mails.changed(post.server, email))
+    _mail(session, account, old, mails.changed(post.server, email))
     return account
 
 
@@ -198,6 +198,6 @@ def _verified(session: Session, account: Account, *, actor: str) -> None:
     events.record(session, "user", account.id, actor=actor, what="address verified")
 
 
-def _mail(session: Session, to: str, mail: tuple[str, str]) -> None:
+def _mail(session: Session, account: Account, to: str, mail: tuple[str, str]) -> None:
     subject, text = mail
-    enqueue_mail(session, to=to, subject=subject, text=text, key=f"account:{new_id()}")
+    enqueue_mail(session, to=to, subject=subject, text=text, key=f"account:{new_id()}", user_id=account.id)

@@ -29,7 +29,9 @@ from server.uploads.models import Upload
 _APART = timedelta(hours=1)
 """By so much the clocks that make ids may differ from the database's."""
 
-OF_INSTALLATION = frozenset({Subject.RECEIPT_KEY, Subject.TOKEN, Subject.USER, Subject.WORKER})
+OF_INSTALLATION = frozenset(
+    {Subject.RECEIPT_KEY, Subject.TOKEN, Subject.USER, Subject.WEBHOOK, Subject.WORKER}
+)
 """What is of no challenge, and so for admins alone."""
 
 _OF_TEAM = Team.challenge_id

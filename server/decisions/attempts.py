@@ -67,7 +67,8 @@ def grant(
     """
     lock(session, challenge.id)
     lock_team(session, team_id)  # as for a submission: no attempt is taken while they are counted
-    planned(session, organizer, challenge, team_id, wanted).require_seen(session, challenge, wanted.seen)
+    act = planned(session, organizer, challenge, team_id, wanted)
+    act.require_seen(session, challenge, wanted.seen)
     row = AttemptGrant(
         team_id=team_id,
         granted_by=organizer.actor,
@@ -78,6 +79,7 @@ def grant(
     session.refresh(row)
     what = f"attempts granted: {wanted.valid:+} on {wanted.task}, track {wanted.track}, phase {wanted.phase}"
     events.record(session, "team", team_id, actor=organizer.actor, what=what, why=wanted.why)
+    act.tell_team(session, challenge, team_id, why=wanted.why)
     return row
 
 

@@ -47,6 +47,7 @@ class Evaluation(Created, Base):
             "status",
             postgresql_where=text("status in ('queued', 'running', 'scoring')"),
         ),
+        Index("ix_evaluations_errored", "finished_at", postgresql_where=text("status = 'errored'")),
         Index(
             "uq_evaluations_in_force",
             "submission_id",

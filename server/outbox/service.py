@@ -1,7 +1,6 @@
 """Putting messages into the outbox, in the unit of work that causes them: they leave if it lasts, and never else."""
 
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -29,12 +28,12 @@ def enqueue_mail(
     _enqueue(session, channel=Channel.MAIL, key=key, address=to, payload=payload, user_id=user_id)
 
 
-def enqueue_webhook(session: Session, endpoint_id: EndpointId, *, payload: dict[str, Any], key: str) -> UUID:
-    """A message to an endpoint; a second one of the same `key` does not leave. Its id, under which it is sent."""
-    return _enqueue(session, channel=Channel.WEBHOOK, key=key, endpoint_id=endpoint_id, payload=payload)
+def enqueue_webhook(session: Session, endpoint_id: EndpointId, *, payload: dict[str, Any], key: str) -> None:
+    """A message to an endpoint; a second one of the same `key` does not leave."""
+    _enqueue(session, channel=Channel.WEBHOOK, key=key, endpoint_id=endpoint_id, payload=payload)
 
 
-def _enqueue(session: Session, **values: Any) -> UUID:
-    row = {"id": new_id(), **values}
-    session.execute(insert(Delivery).values(row).on_conflict_do_nothing(index_elements=["key"]))
-    return row["id"]
+def _enqueue(session: Session, **values: Any) -> None:
+    session.execute(
+        insert(Delivery).values(id=new_id(), **values).on_conflict_do_nothing(index_elements=["key"])
+    )

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.ids import ChallengeId
+from contract.notices import Audience, NoticeKind
 from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.spec import Limits
 from server.accounts.models import ApiToken
@@ -20,6 +21,7 @@ from server.evaluations import conduct
 from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.status import HAS_CASES
 from server.evaluations.worker_models import WorkerSlot
+from server.notices.service import tell
 from server.queue.admission import make_place
 from server.queue.policy import ANY_RUNTIME, PRESENT_SECONDS
 
@@ -166,6 +168,16 @@ def note_unfit(session: Session, worker: RunWorker, name: str, why: str | None) 
     if why != old:
         what = "fit again" if why is None else "unfit"
         conduct.tell(session, worker.id, name, what, why, actor=worker.actor)
+    if why is not None and old is None:
+        tell(
+            session,
+            NoticeKind.SLOT_UNFIT,
+            Audience.ADMINS,
+            title=f"Slot {name} of {worker.name} takes no work",
+            text=f"It found itself unfit: {why}",
+            about={"worker": worker.id, "slot": name},
+            key=f"unfit:{worker.id}:{name}:{now(session):%Y-%m-%dT%H}",
+        )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from server.database import Base, Created, identity
 class Endpoint(Created, Base):
     """An address that is told what a team, the organizers of a challenge, or else the admins are told.
 
+    `made_by`: nobody is told any more once they are neither in the team nor organize; null of the operator.
     `kinds`: of notices, none for all. `secret` signs what is sent; until `old_secret_until` the one before does, too.
     `failing_since`: nothing was taken since; `disabled_why`: nothing is sent any more, and why.
     """
@@ -22,7 +23,7 @@ class Endpoint(Created, Base):
     id: Mapped[EndpointId] = identity()
     team_id: Mapped[TeamId | None] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), index=True)
     challenge_id: Mapped[ChallengeId | None] = mapped_column(ForeignKey("challenges.id"), index=True)
-    made_by: Mapped[UserId | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    made_by: Mapped[UserId | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     url: Mapped[str]
     kinds: Mapped[list[str]]
     secret: Mapped[str]

@@ -137,6 +137,12 @@ OPERATIONS: dict[str, Told] = {
     "GET /receipts/keys": PUBLIC,
     "OPTIONS /uploads/{upload_id}": PUBLIC,
     "OPTIONS /challenges/{slug}/uploads": PUBLIC,
+    # Notices
+    "GET /notices": SIGNED_IN,
+    "GET /notices/unread": SIGNED_IN,
+    "POST /notices/read": SUBMIT,
+    "GET /notices/settings": SIGNED_IN,
+    "PUT /notices/settings/{kind}": SUBMIT,
     # Teams
     "POST /challenges/{slug}/teams": SUBMIT,
     "GET /challenges/{slug}/teams/mine": OWN_TEAM,
@@ -149,6 +155,10 @@ OPERATIONS: dict[str, Told] = {
     "DELETE /teams/{team_id}/invitations/{invitation_id}": captain("unknown_team"),
     "DELETE /teams/{team_id}/members/me": team_submit("unknown_team"),
     "DELETE /teams/{team_id}/members/{user_id}": captain("unknown_team"),
+    "GET /teams/{team_id}/webhooks": captain("unknown_team"),
+    "POST /teams/{team_id}/webhooks": captain("unknown_team"),
+    "POST /teams/{team_id}/webhooks/{endpoint_id}": captain("unknown_team"),
+    "DELETE /teams/{team_id}/webhooks/{endpoint_id}": captain("unknown_team"),
     # What a team sends, and what comes of it
     "GET /teams/{team_id}/uploads": team("unknown_team"),
     "GET /teams/{team_id}/images": team("unknown_team"),
@@ -219,6 +229,10 @@ OPERATIONS: dict[str, Told] = {
     "POST /organize/{slug}/questions/{question_id}/close": ORGANIZER,
     "POST /organize/{slug}/announcements": ORGANIZER,
     "GET /organize/{slug}/usage": OBSERVER,
+    "GET /organize/{slug}/webhooks": ORGANIZER,
+    "POST /organize/{slug}/webhooks": ORGANIZER,
+    "POST /organize/{slug}/webhooks/{endpoint_id}": ORGANIZER,
+    "DELETE /organize/{slug}/webhooks/{endpoint_id}": ORGANIZER,
     # Admins
     "GET /admin/users": ADMIN,
     "PATCH /admin/users/{user_id}": ADMIN,
@@ -234,6 +248,10 @@ OPERATIONS: dict[str, Told] = {
     "GET /admin/workers/{worker_id}/reads": ADMIN,
     "GET /admin/workers/{worker_id}/answered": ADMIN,
     "GET /admin/slots": ADMIN,
+    "GET /admin/webhooks": ADMIN,
+    "POST /admin/webhooks": ADMIN,
+    "POST /admin/webhooks/{endpoint_id}": ADMIN,
+    "DELETE /admin/webhooks/{endpoint_id}": ADMIN,
     # Organizers
     "POST /organize/{slug}/teams/{team_id}/decisions/plan": OBSERVER,
     "POST /organize/{slug}/teams/{team_id}/decisions": ORGANIZER,
@@ -281,6 +299,8 @@ _GRANT: Json = {
 _ACTS = ("void/plan", "void", "unvoid/plan", "unvoid")
 _WHY: Json = {"json": {"why": "matrix"}}
 _SLOT = {"name": "matrix", "cpus": 1, "memory": 1}
+
+_WEBHOOKS = ("/teams/{team_id}", "/organize/{slug}", "/admin")
 
 _AGREEMENT = {"json": {"title": "Rules", "text": "Play fair."}}
 
@@ -361,6 +381,10 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /organize/{slug}/teams/{team_id}/grants/plan": _GRANT,
     "POST /organize/{slug}/teams/{team_id}/grants": _GRANT,
     **{f"POST /organize/{{slug}}/evaluations/{{evaluation_id}}/{act}": _WHY for act in _ACTS},
+    "POST /notices/read": lambda known: {"json": {"ids": [str(known["endpoint_id"])]}},
+    "PUT /notices/settings/{kind}": {"json": {"mail": True}},
+    **{f"POST {owner}/webhooks": {"json": {"url": "no address"}} for owner in _WEBHOOKS},
+    **{f"POST {owner}/webhooks/{{endpoint_id}}": {"json": {"act": "test"}} for owner in _WEBHOOKS},
     "POST /worker/leases": {"json": _SLOT},
     "POST /worker/heartbeat": lambda known: {
         "json": {"leases": [{"case_run": str(known["case_run"]), "claim_no": known["claim_no"]}]}

@@ -155,6 +155,8 @@ def world(
             "session_id": uuid4(),
             "identity_id": uuid4(),
             "question_id": uuid4(),
+            "endpoint_id": uuid4(),
+            "kind": "announcement",
             "invitation_id": uuid4(),
             "reevaluation_id": uuid4(),
             "spec": fomo26.model_copy(update={"challenge": lab.slug}).model_dump(mode="json"),

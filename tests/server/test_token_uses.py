@@ -9,12 +9,16 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import update
+from pydantic import SecretStr
+from sqlalchemy import select, update
 from typer.testing import CliRunner
 
 from client.commands import app
 from server.accounts.models import ApiToken
 from server.database import SessionFactory, unit_of_work
+from server.lookout.tokens import mail_ending
+from server.outbox.models import Delivery
+from server.settings import Settings
 from tests.server.conftest import Clients, Person
 
 HEADER = "Proctor-Token-Expires"
@@ -75,3 +79,25 @@ def test_a_token_that_ends_soon_says_so_in_time_and_the_command_does(
         ended_at = datetime.now(UTC) - timedelta(seconds=1)
         session.execute(update(ApiToken).where(ApiToken.id == UUID(soon["id"])).values(expires_at=ended_at))
     assert clients(soon["token"]).get("/me").json()["code"] == "token_expired"
+
+
+def test_whoever_made_a_token_gets_one_mail_before_it_ends(
+    person: Callable[..., Person], sessions: SessionFactory, settings: Settings
+) -> None:
+    ada = person()
+    made = [
+        ada.http.post("/tokens", json={"name": f"for {days}", "expires_in_days": days}).json()
+        for days in (10, 15, 30)
+    ]
+    mailing = {"smtp_url": SecretStr("smtp://127.0.0.1:1"), "mail_from": "proctor@hospital.example"}
+    with unit_of_work(sessions) as session:
+        older = update(ApiToken).where(ApiToken.id.in_([UUID(token["id"]) for token in made[1:]]))
+        aged = {name: getattr(ApiToken, name) - timedelta(days=2) for name in ("created_at", "expires_at")}
+        session.execute(older.values(aged), execution_options={"synchronize_session": False})
+    for update_ in ({}, mailing, mailing):
+        with unit_of_work(sessions) as session:
+            mail_ending(session, settings=settings.model_copy(update=update_))
+    with sessions() as session:
+        sent = session.scalars(select(Delivery).where(Delivery.address == ada.email)).all()
+    assert [mail.key for mail in sent] == [f"token-ends:{made[1]['id']}"]
+    assert "Your API token for 15 " in str(sent[0].payload["text"])

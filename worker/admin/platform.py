@@ -133,6 +133,7 @@ def services(
         _beat(platform),
         *[_run_worker(platform, name, slot) for name, slot in zip(names, deal(len(names)), strict=True)],
         _score_worker(platform),
+        _courier(platform),
     ]
 
 
@@ -203,6 +204,15 @@ def _run_worker(platform: Platform, name: str, slot: SlotShare) -> Program:
 def _score_worker(platform: Platform) -> Program:
     command = ["worker.score", "--name", "score-1"]
     return _python(platform, "score-1", command, lambda: server_environment(platform))
+
+
+def _courier(platform: Platform) -> Program:
+    def known() -> dict[str, str]:
+        everything = server_environment(platform)
+        told = {name: everything[name] for name in ("DATABASE_URL", "PROCTOR_PUBLIC_URL")}
+        return _kept(os.environ) | told
+
+    return _python(platform, "courier", ["worker.courier"], known)
 
 
 def _python(

@@ -25,6 +25,7 @@ from worker.app import make_app
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 from worker.score.lanes import WorkLane
+from worker.score.lookout import tell_of_time
 from worker.score.reevaluations import advance_ended
 from worker.score.reference_submissions import try_waiting
 
@@ -96,7 +97,7 @@ def tick() -> None:
     """Parks cases whose lease has run out, puts back those parked long enough, and removes what nobody needs any more.
 
     That is uploads that were never finished, and slots that were not seen for a month. Re-evaluations whose evaluations
-    have ended go on.
+    have ended go on, and who is to be told of what has come by now is told.
     """
     with unit_of_work(sessions()) as session:
         expired = faults.expire_leases(session, settings=settings())
@@ -104,6 +105,7 @@ def tick() -> None:
         forget_old_slots(session)
         expire_uploads(session, uploads=settings().uploads)
     advance_ended(sessions(), settings())
+    tell_of_time(sessions(), settings())
     if expired:
         _log.warning("leases_expired", count=expired)
 
