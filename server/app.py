@@ -44,6 +44,7 @@ from server.readiness.api import router as readiness
 from server.reevaluations.api import router as reevaluations
 from server.reference_submissions.api import router as reference_submissions
 from server.roles.api import router as roles
+from server.same_person.api import router as same_person
 from server.settings import Settings
 from server.sign_in.api import router as sign_ins
 from server.sign_in.browser import router as sign_in_pages
@@ -79,6 +80,7 @@ _ROUTERS = (
             consent,
             questions,
             usage,
+            same_person,
             roles,
             amendments,
             plans,

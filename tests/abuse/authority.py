@@ -229,6 +229,7 @@ OPERATIONS: dict[str, Told] = {
     "POST /organize/{slug}/questions/{question_id}/close": ORGANIZER,
     "POST /organize/{slug}/announcements": ORGANIZER,
     "GET /organize/{slug}/usage": OBSERVER,
+    "GET /organize/{slug}/accounts": OBSERVER,
     "GET /organize/{slug}/webhooks": ORGANIZER,
     "POST /organize/{slug}/webhooks": ORGANIZER,
     "POST /organize/{slug}/webhooks/{endpoint_id}": ORGANIZER,
