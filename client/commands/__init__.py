@@ -10,6 +10,7 @@ from client.commands import (
     providers,
     results,
     submit,
+    teams,
     tokens,
     trial,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "providers",
     "results",
     "submit",
+    "teams",
     "tokens",
     "trial",
 ]

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from contract.accounts import AccountOut, AddressChange, AddressCode, AddressIn, PasswordResetOut
 from contract.ids import UserId
-from server.accounts import hashing, passwords
+from server.accounts import hashing, passwords, registration
 from server.accounts import service as accounts
 from server.accounts.api import SourceDep
 from server.accounts.deps import AdminDep, AskerDep, TokenDep
@@ -30,20 +30,20 @@ def register(
 ) -> AccountOut:
     """Registers a person, and asks by mail whether the address is theirs where the installation sends mail."""
     with unit_of_work(sessions) as session:
-        accounts.count_registration(
+        registration.count_registration(
             session,
             source=source,
             per_source=settings.registrations_per_source,
             per_hour=settings.registrations_per_hour,
         )
     with unit_of_work(sessions) as session:
-        accounts.require_registrable(
+        registration.require_registrable(
             session, email=body.email, name=body.name, as_admin=body.setup_token is not None
         )
     expected = settings.setup_token.get_secret_value() if settings.setup_token else None
     password_hash = hashing.hashed(body.password)
     with unit_of_work(sessions) as session:
-        account = accounts.register(
+        account = registration.register(
             session,
             email=body.email,
             name=body.name,

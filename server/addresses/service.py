@@ -14,7 +14,8 @@ from server.accounts import codes, tallies
 from server.accounts.codes import Purpose
 from server.accounts.models import Account, PasswordReset
 from server.accounts.principals import User
-from server.accounts.service import email_taken, locked, require_scope
+from server.accounts.registration import email_taken
+from server.accounts.service import locked, require_scope
 from server.accounts.tallies import Bound
 from server.addresses import mails
 from server.errors import Conflict, Gone, NotNow, Unauthorized

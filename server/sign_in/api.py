@@ -20,14 +20,14 @@ from server.accounts import sources
 from server.accounts.api import SourceDep
 from server.accounts.deps import UserDep
 from server.accounts.principals import User
+from server.accounts.registration import count_registration
 from server.accounts.schemas import SignInRegistration
-from server.accounts.service import count_registration
 from server.addresses.service import ask_whether_theirs
 from server.database import SessionFactory, unit_of_work
 from server.deps import SessionDep, SessionsDep, SettingsDep
 from server.outbox.service import mail_is_set_up
 from server.settings import Settings
-from server.sign_in import service
+from server.sign_in import identities, service
 from server.sign_in.relying import RelyingParty
 
 router = APIRouter(tags=["accounts"])
@@ -137,10 +137,10 @@ def register(
 @router.get("/me/identities")
 def list_identities(session: SessionDep, user: UserDep) -> list[IdentityOut]:
     """The asker's identities at providers."""
-    return [IdentityOut.of(row) for row in service.identities(session, user)]
+    return [IdentityOut.of(row) for row in identities.identities(session, user)]
 
 
 @router.delete("/me/identities/{identity_id}", status_code=204)
 def unlink(identity_id: IdentityId, session: SessionDep, user: UserDep) -> None:
     """Takes an identity from one's account: nobody logs in with it any more."""
-    service.unlink(session, user, identity_id)
+    identities.unlink(session, user, identity_id)

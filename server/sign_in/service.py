@@ -6,7 +6,7 @@ the same makes nothing belong to anybody: whoever got there first might have reg
 
 import hmac
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from contract.accounts import Scope
-from contract.ids import IdentityId, SignInId
+from contract.ids import SignInId
 from contract.problems import ErrorCode
 from server import events
 from server.accounts import log_ins, tallies
@@ -24,7 +24,8 @@ from server.accounts.log_ins import Opened
 from server.accounts.models import Account, Identity
 from server.accounts.passwords import no_password
 from server.accounts.principals import User
-from server.accounts.service import locked, register, require_registrable, require_scope
+from server.accounts.registration import register, require_registrable
+from server.accounts.service import locked, require_scope
 from server.accounts.tallies import Bound
 from server.accounts.tokens import token_hash
 from server.errors import Forbidden, Gone, NotFound, NotNow
@@ -226,28 +227,6 @@ def register_with(
     _linked(session, row)
     session.delete(row)
     return account, log_ins.open_session(session, account.id, key=key)
-
-
-def identities(session: Session, user: User) -> Sequence[Identity]:
-    """The user's identities at providers, oldest first."""
-    return session.scalars(select(Identity).where(Identity.user_id == user.id).order_by(Identity.id)).all()
-
-
-def unlink(session: Session, user: User, identity_id: IdentityId) -> None:
-    """Takes an identity from the user's account.
-
-    Raises:
-        Forbidden: with a token that may only read.
-        NotFound: the user has no such identity.
-    """
-    require_scope(user, Scope.SUBMIT)
-    row = session.get(Identity, identity_id)
-    if row is None or row.user_id != user.id:
-        raise NotFound(
-            ErrorCode.UNKNOWN_IDENTITY, "You have no such identity. GET /me/identities lists yours."
-        )
-    session.delete(row)
-    events.record(session, "user", user.id, actor=user.actor, what="identity taken away", why=row.provider)
 
 
 def _linked(session: Session, row: SignIn) -> Identity:
