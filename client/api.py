@@ -3,29 +3,15 @@
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from client.connection import Connection, body, not_proctor, read
-from contract.accounts import (
-    AccountOut,
-    Closing,
-    Credentials,
-    NewTokenOut,
-    OpenSession,
-    PasswordChange,
-    PasswordResetIn,
-    Registration,
-    SessionOut,
-    TokenIn,
-    TokenOut,
-)
+from client.account_calls import AccountCalls
+from client.connection import body, not_proctor, read
 from contract.agreements import AgreementOut
 from contract.challenges import ChallengeDetail, ChallengeOut
 from contract.evaluations import CaseOut, ReceiptKeyOut, ReceiptOut
 from contract.images import ImageOut, StorageOut
 from contract.leaderboard import LeaderboardOut
 from contract.notices import NoticeOut, NoticeSettingIn, NoticeSettingsOut, ReadIn, UnreadOut
-from contract.organizers import Me
 from contract.phases import AmendmentOut
 from contract.questions import QuestionIn, QuestionOut
 from contract.submissions import AttemptMovesOut, EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
@@ -37,68 +23,8 @@ _PAGE = 100
 _CASES = 200  # that one page has: the most that the server gives
 
 
-class Client(Connection):
+class Client(AccountCalls):
     """The operations of one server, with or without a token. Every method raises `Problem` or `Unreachable`."""
-
-    def register(self, email: str, name: str, password: str, *, setup_token: str | None = None) -> AccountOut:
-        """A new account."""
-        content = body(Registration, email=email, name=name, password=password, setup_token=setup_token)
-        return self.post(AccountOut, "/accounts", content)
-
-    def log_in(self, email: str, password: str) -> str:
-        """The token of a new session."""
-        return self.open_session(email, password).token
-
-    def open_session(self, email: str, password: str, *, device: str | None = None) -> SessionOut:
-        """A new session; `device` is what the last one answered, so that others' wrong log-ins do not count here."""
-        known = {"device": device} if device else {}
-        content = body(Credentials, email=email, password=password, **known)
-        return self.post(SessionOut, "/sessions", content)
-
-    def sessions(self) -> list[OpenSession]:
-        """One's sessions that have not ended."""
-        return self.get_list(OpenSession, "/sessions")
-
-    def log_out_everywhere(self, *, and_tokens: bool = False) -> None:
-        """Ends one's sessions, and API tokens too if that is asked for."""
-        self.request("DELETE", "/sessions", params={"tokens": and_tokens})
-
-    def close_account(self, password: str) -> None:
-        """Closes one's account."""
-        self.request("POST", "/me/close", json=body(Closing, password=password))
-
-    def export_me(self) -> Any:
-        """Everything that the server keeps of one."""
-        return self.request("GET", "/me/export").json()
-
-    def me(self) -> Me:
-        """Whose token this is."""
-        return self.get(Me, "/me")
-
-    def change_password(self, old: str, new: str, *, revoke_tokens: bool = False) -> None:
-        """Another password for oneself; one's other sessions end, and API tokens too if that is asked for."""
-        content = body(PasswordChange, old_password=old, new_password=new, revoke_tokens=revoke_tokens)
-        self.request("POST", "/me/password", json=content)
-
-    def reset_password(self, email: str, code: str, password: str) -> None:
-        """Sets a new password with a code from the organizers."""
-        content = body(PasswordResetIn, email=email, code=code, password=password)
-        self.request("POST", "/password-resets", json=content)
-
-    def create_token(
-        self, name: str, scopes: tuple[str, ...] = ("read", "submit"), *, days: int | None = None
-    ) -> NewTokenOut:
-        """A new API token; one that is made with an API token ends with it."""
-        content = body(TokenIn, name=name, scopes=list(scopes), expires_in_days=days)
-        return self.post(NewTokenOut, "/tokens", content)
-
-    def tokens(self) -> list[TokenOut]:
-        """One's API tokens that have not ended."""
-        return self.get_list(TokenOut, "/tokens")
-
-    def revoke_token(self, token_id: str) -> None:
-        """Ends an API token."""
-        self.request("DELETE", f"/tokens/{token_id}")
 
     def challenges(self) -> list[ChallengeOut]:
         """Every challenge on the server."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
@@ -108,11 +109,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 
 def connect(url: str, token: str | None = None) -> Client:
     """The server at `url`; whoever sits before a command reads why it waits."""
-    return Client(url, token, waiting=_say_waiting)
+    return Client(url, token, waiting=_say_waiting, ending=_say_ending)
 
 
 def _say_waiting(seconds: float) -> None:
     err.print(f"The server is busy; asking again in {seconds:.0f} s.")
+
+
+def _say_ending(at: datetime) -> None:
+    err.print(
+        f"Your token ends on {at:%Y-%m-%d %H:%M} UTC. Make another one before that: `proctor login`, or "
+        "`proctor token create` for a script.",
+        style="yellow",
+        soft_wrap=True,
+    )
 
 
 @contextmanager

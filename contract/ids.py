@@ -4,6 +4,9 @@ from typing import NewType
 from uuid import UUID
 
 UserId = NewType("UserId", UUID)
+IdentityId = NewType("IdentityId", UUID)
+"""Of somebody whom a provider vouches for."""
+SignInId = NewType("SignInId", UUID)
 TokenId = NewType("TokenId", UUID)
 """Of a token of any kind; a run worker is known by that of its own."""
 TeamId = NewType("TeamId", UUID)
@@ -27,6 +30,8 @@ DeliveryId = NewType("DeliveryId", UUID)
 
 EVERY = (
     UserId,
+    IdentityId,
+    SignInId,
     TokenId,
     TeamId,
     InvitationId,

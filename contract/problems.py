@@ -37,6 +37,10 @@ class ErrorCode(StrEnum):
     NOT_AN_ID = "not_an_id", "no beginning of an id"
     NOT_FOUND = "not_found", "there is nothing at this address"
     NOT_HTTP = "not_http", "this is no request of HTTP/1.1"
+    TOO_MANY_REQUESTS = (
+        "too_many_requests",
+        "the token, or the address, has sent too many requests within a minute",
+    )
     # who asks
     ACCOUNT_CLOSED = "account_closed", "the organizers closed this account"
     ADMINS_ONLY = "admins_only", "only an admin may do this, with a token of scope admin"
@@ -51,7 +55,8 @@ class ErrorCode(StrEnum):
     TOKEN_REVOKED = "token_revoked", "the token was revoked"
     WORKER_TOKEN = "worker_token", "this is for people, and the token is a run worker's"
     # accounts
-    CODE_OVER = "code_over", "the code for a new password has run out"
+    ADDRESS_UNVERIFIED = "address_unverified", "it is not shown yet that mail to your address reaches you"
+    CODE_OVER = "code_over", "the code has run out"
     EMAIL_TAKEN = "email_taken", "the address has an account"
     LAST_ADMIN = "last_admin", "one admin has to stay"
     LAST_ORGANIZER = (
@@ -61,21 +66,36 @@ class ErrorCode(StrEnum):
     ERASED = "erased", "the person was erased"
     OTHER_ADDRESS = "other_address", "the account is not the one of this address"
     NO_ROLE = "no_role", "this person has no role in this challenge"
+    NO_MAIL = "no_mail", "this server sends no mail"
     NOT_CLOSED = "not_closed", "the account is open"
     PASSWORD_CHANGED = "password_changed", "the password was changed at the same moment"
+    PROVIDER_FAILED = "provider_failed", "a provider of log-ins did not answer, or its answer proves nothing"
     RESERVED_NAME = "reserved_name", "the name is kept for the organizers"
+    SIGN_IN_OVER = (
+        "sign_in_over",
+        "the log-in through a provider was used, has run out, or was begun elsewhere",
+    )
+    SIGN_IN_REFUSED = "sign_in_refused", "the log-in through a provider came to nothing; the text says why"
     SETUP_DONE = "setup_done", "the setup token works for the first admin only"
     TOO_MANY_LOG_INS = "too_many_log_ins", "too many log-ins or wrong passwords in a window of time"
+    TOO_MANY_MAILS = "too_many_mails", "too many mails were asked for in a window of time"
     TOO_MANY_NEW_TOKENS = "too_many_new_tokens", "too many tokens were made within a day"
     TOO_MANY_REGISTRATIONS = "too_many_registrations", "too many accounts were made in a window of time"
     TOO_MANY_ROLES = "too_many_roles", "a challenge has at most so many organizers and observers"
     TOO_MANY_TOKENS = "too_many_tokens", "one person has at most so many valid tokens"
+    TOO_MANY_SIGN_INS = (
+        "too_many_sign_ins",
+        "too many log-ins through a provider were begun in a window of time",
+    )
     UNKNOWN_ACCOUNT = "unknown_account", "there is no such account"
+    UNKNOWN_IDENTITY = "unknown_identity", "no such identity at a provider is linked to your account"
+    UNKNOWN_PROVIDER = "unknown_provider", "nobody logs in through a provider of this name here"
     UNKNOWN_SESSION = "unknown_session", "you have no such session"
     UNKNOWN_TOKEN = "unknown_token", "you have no such token"
-    WRONG_CODE = "wrong_code", "the code for a new password is wrong or was used"
+    WRONG_CODE = "wrong_code", "the code is wrong or was used"
     WRONG_CREDENTIALS = "wrong_credentials", "the address or the password is wrong"
     WRONG_PASSWORD = "wrong_password", "the old password is wrong"
+    WRONG_SIGN_IN_CODE = "wrong_sign_in_code", "this is not what the terminal shows"
     WRONG_SETUP_TOKEN = "wrong_setup_token", "the setup token is wrong"
     # teams
     ALREADY_IN_A_TEAM = "already_in_a_team", "one person has one team in a challenge"

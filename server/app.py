@@ -13,6 +13,8 @@ from server import openapi, problems
 from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
+from server.accounts.uses import Uses
+from server.addresses.api import router as addresses
 from server.admin.api import router as admin
 from server.admin.audit_api import router as audit
 from server.admin.find_api import router as finding
@@ -25,6 +27,7 @@ from server.consent.api import router as consent
 from server.decisions.api import router as decisions
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
+from server.front.budgets import Budget
 from server.front.metering import Metered
 from server.front.middleware import Front, State
 from server.front.probe import Probe
@@ -54,7 +57,11 @@ from server.reevaluations.api import router as reevaluations
 from server.reference_submissions.api import router as reference_submissions
 from server.retention.api import router as retention
 from server.roles.api import router as roles
+from server.same_person.api import router as same_person
 from server.settings import Settings
+from server.sign_in.api import router as sign_ins
+from server.sign_in.browser import router as sign_in_pages
+from server.sign_in.relying import RelyingParty
 from server.storage.api import router as storage
 from server.submissions.api import router as submissions
 from server.submissions.evaluation_api import router as own_evaluations
@@ -79,11 +86,14 @@ _ROUTERS = (
         for router in (
             accounts,
             tokens,
+            sign_ins,
+            addresses,
             closing,
             catalog,
             consent,
             questions,
             usage,
+            same_person,
             roles,
             amendments,
             plans,
@@ -120,6 +130,7 @@ _ROUTERS = (
         )
     ),
     ("", health),
+    ("", sign_in_pages),
     ("", web),
 )
 
@@ -172,9 +183,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         info={AT_ONCE: not settings.hold_ends, tallies.ROW_KEY: secret, PLACES: Places()}
     )
     hearing = Hearing(app.state.sessions)
+    app.state.parties = {provider.name: RelyingParty(provider) for provider in settings.oidc_providers}
     app.state.boards = Memory(Changes(hearing))
     app.state.hub = Hub(app.state.sessions, hearing)
-    app.state.front = State(Table(_ROUTERS), Probe(settings.database_url))
+    app.state.front = State(
+        Table(_ROUTERS),
+        Probe(settings.database_url),
+        Budget("token", settings.requests_per_token),
+        Budget("address", settings.requests_per_address),
+        Uses(app.state.sessions),
+    )
     problems.install(app)
     app.add_middleware(Front, state=app.state.front)
     app.add_middleware(BoardsFirst, memory=app.state.boards)

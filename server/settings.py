@@ -13,6 +13,7 @@ from contract.metrics import MetricsAddress
 from server.blobs import BlobStore
 from server.disk import Room, Share, closed
 from server.mail_server import mail_server
+from server.providers import Provider
 
 
 def checked_url(value: str) -> str:
@@ -96,7 +97,10 @@ class Settings(Outgoing):
     `log_ins_per_source`: wrong log-ins from one network within a quarter of an hour; `registrations_per_source`
     and `registrations_per_hour`: new accounts within an hour, from one network and in all. `public_url`
     is the server's address for people: what a request calls it is never repeated to anybody. Figures for Prometheus are
-    shown at `metrics_address`, or nowhere.
+    shown at `metrics_address`, or nowhere. `requests_per_token`
+    and `requests_per_address`: requests a minute, with a good token or without one. `verify_addresses`: only whose
+    address is verified founds or joins a team. `oidc_providers`: who may vouch for
+    people beside their passwords, see `server.providers`.
     """
 
     data: Path
@@ -118,6 +122,21 @@ class Settings(Outgoing):
     registrations_per_source: Annotated[int, Field(ge=1)] = 200
     registrations_per_hour: Annotated[int, Field(ge=1)] = 2000
     metrics_address: MetricsAddress = None
+    verify_addresses: bool = False
+    requests_per_token: Annotated[int, Field(ge=1)] = 1200
+    requests_per_address: Annotated[int, Field(ge=1)] = 3000
+    oidc_providers: tuple[Provider, ...] = ()
+
+    @model_validator(mode="after")
+    def _providers_can_come_back(self) -> Self:
+        names = [provider.name for provider in self.oidc_providers]
+        if len({*names}) < len(names):
+            raise ValueError("PROCTOR_OIDC_PROVIDERS has two providers of one name")
+        if names and self.public_url is None:
+            raise ValueError(
+                "PROCTOR_OIDC_PROVIDERS needs PROCTOR_PUBLIC_URL: providers send people back there"
+            )
+        return self
 
     @property
     def longest_case_seconds(self) -> float:

@@ -19,6 +19,7 @@ from server.queue import models as _queue
 from server.reevaluations import models as _reevaluations
 from server.reference_submissions import models as _reference_submissions
 from server.retention import models as _retention
+from server.sign_in import models as _sign_in
 from server.submissions import models as _submissions
 from server.teams import models as _teams
 from server.uploads import models as _uploads
@@ -46,6 +47,7 @@ _ = (
     _reference_submissions,
     _reevaluations,
     _retention,
+    _sign_in,
     _submissions,
     _teams,
     _uploads,

@@ -1,7 +1,20 @@
 """The commands of `proctor`, one file per subject; importing a file registers its commands."""
 
 from client.app import app
-from client.commands import account, asked, follow, images, notices, receipts, results, submit, tokens, trial
+from client.commands import (
+    account,
+    asked,
+    follow,
+    images,
+    notices,
+    providers,
+    receipts,
+    results,
+    submit,
+    teams,
+    tokens,
+    trial,
+)
 
 __all__ = [
     "account",
@@ -10,9 +23,11 @@ __all__ = [
     "follow",
     "images",
     "notices",
+    "providers",
     "receipts",
     "results",
     "submit",
+    "teams",
     "tokens",
     "trial",
 ]

@@ -3,11 +3,11 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, false, func
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from contract.accounts import DEFAULT_SLOTS
-from contract.ids import TokenId, UserId
+from contract.ids import IdentityId, TokenId, UserId
 from server.database import Base, Created, identity
 
 
@@ -24,6 +24,8 @@ class Account(Created, Base):
     name: Mapped[str]
     password_hash: Mapped[str]
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # When it was shown that mail to the address reaches them.
+    verified_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     closed_why: Mapped[str | None]
     erased_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -73,8 +75,24 @@ class ApiToken(Created, Base):
     old_hash_until: Mapped[datetime | None]
     draining_since: Mapped[datetime | None]
     retired_at: Mapped[datetime | None]
+    # Some time after each use: to the quarter of an hour, and to the network.
+    last_used_at: Mapped[datetime | None]
+    network: Mapped[str | None]
     # How many slots a run worker may have at once.
     slots: Mapped[int] = mapped_column(default=DEFAULT_SLOTS, server_default=str(DEFAULT_SLOTS))
+
+
+class Identity(Created, Base):
+    """Whom a provider knows as `subject`, and whose account that is; `email` is what the provider had verified."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("provider", "subject"),)
+
+    id: Mapped[IdentityId] = identity()
+    user_id: Mapped[UserId] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    provider: Mapped[str]
+    subject: Mapped[str]
+    email: Mapped[str | None]
 
 
 class Tally(Base):

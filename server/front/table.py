@@ -19,6 +19,7 @@ LANES = (
     Terms("boards", permits=3, waiting=1024, patience=15),
     Terms("passwords", permits=2, waiting=512, patience=15),  # each takes a core for a tenth of a second
     Terms("strangers", permits=3, waiting=1024, patience=15),
+    Terms("sign-ins", permits=16, waiting=128, patience=15),  # most of the time they wait for a provider
     Terms("uploads", permits=64, waiting=1024, patience=10, each=8),
     Terms("outputs", permits=16, waiting=64, patience=30, each=8),
     Terms("imports", permits=2, waiting=16, patience=30),
@@ -27,7 +28,7 @@ LANES = (
 )
 """Every lane. Another one is another line; a route comes into it by a row of `_SPECIAL`."""
 
-IN_THREADS = frozenset(lane.name for lane in LANES) - {"uploads", "outputs", "imports"}
+IN_THREADS = frozenset(lane.name for lane in LANES) - {"sign-ins", "uploads", "outputs", "imports"}
 """Lanes whose permits stand for a thread and a connection each; streams have `STREAM_THREADS` instead."""
 
 
@@ -53,6 +54,7 @@ NOWHERE = Rule("strangers", anybody=True)
 _MEMORY = Rule(None, most=_KIB)
 _BOARD = Rule("boards", most=16 * _KIB, anybody=True)
 _PASSWORD = Rule("passwords", anybody=True)
+_TO_PROVIDER = Rule("sign-ins", most=_KIB, anybody=True)
 _DOWNLOAD = Rule("downloads", most=_KIB, to_the_end=True)
 _LONG_TEXT = Rule("admins", most=4 * _MIB, unknown=4 * _MIB)
 _CASES = "/api/v1/organize/{slug}/datasets"
@@ -78,6 +80,10 @@ _SPECIAL = {
     ("POST", "/api/v1/me/password"): _PASSWORD,
     ("POST", "/api/v1/me/close"): _PASSWORD,
     ("POST", "/api/v1/password-resets"): _PASSWORD,
+    ("POST", "/api/v1/password-resets/requests"): _TO_PROVIDER,
+    ("POST", "/api/v1/me/address"): _PASSWORD,
+    ("POST", "/sign-in/{key}"): _TO_PROVIDER,
+    ("GET", "/sign-in/back/{provider}"): _TO_PROVIDER,
     ("PATCH", "/api/v1/uploads/{upload_id}"): Rule("uploads", most=None, anybody=True, to_the_end=True),
     ("POST", "/api/v1/admin/challenges"): _LONG_TEXT,
     ("POST", "/api/v1/admin/challenges/plan"): _LONG_TEXT,

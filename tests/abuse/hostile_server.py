@@ -99,6 +99,8 @@ _TOKEN = {
     "expires_at": WHEN,
     "revoked_at": None,
     "parent_id": EVIL,
+    "last_used_at": WHEN,
+    "network": EVIL,
 }
 _CHALLENGE = {"slug": ID, "title": EVIL, "description": EVIL, "tracks": [EVIL], "phases": [_PHASE]}
 _SPEC = {"tasks": {EVIL: {}}, "boards": {}, "title": EVIL, "phases": {}}
@@ -163,6 +165,8 @@ _QUESTION = {
     "asked_at": WHEN,
     "answered_at": WHEN,
 }
+_SIGN_IN = {"secret": "t", "url": EVIL, "code": EVIL, "expires_at": WHEN, "interval": 1}
+_SESSION = {"token": "t", "expires_at": WHEN}
 _NOTICE = {
     "id": ID,
     "kind": EVIL,
@@ -191,12 +195,20 @@ _MOVE = {
     "submission": ID,
 } | dict.fromkeys(("kind", "why", "phase", "track", "task"), EVIL)
 _ANSWERS: dict[str, Any] = {
+    "GET /sign-ins/ways": {"providers": [{"name": EVIL, "title": EVIL}], "mail": True},
+    "POST /(sign-ins|me/identities)": _SIGN_IN,
+    "POST /sign-ins/outcome": {"state": EVIL, "session": _SESSION, "email": EVIL, "name": EVIL},
+    "GET /me/identities": [
+        {"id": EVIL, "provider": EVIL, "subject": EVIL, "email": EVIL, "created_at": WHEN}
+    ],
     "GET /me": _ACCOUNT | {"scopes": [EVIL]},
     "POST /accounts": _ACCOUNT,
-    "POST /sessions": {"token": "t", "expires_at": WHEN},
+    "POST /sessions": _SESSION,
     "POST /tokens": _TOKEN | {"id": "i", "token": "t"},
     "GET /tokens": [_TOKEN],
-    "GET /sessions": [{"id": EVIL, "created_at": WHEN, "expires_at": None}],
+    "GET /sessions": [
+        {"id": EVIL, "created_at": WHEN, "expires_at": None, "last_used_at": WHEN, "network": EVIL}
+    ],
     "GET /teams/[^/]+/images": [{"id": EVIL, "digest": EVIL, "size": 1, "facts": _FACTS, "created_at": WHEN}],
     "GET /teams/[^/]+/attempts": {"moves": [_MOVE], "more": True},
     "GET /teams/[^/]+/storage": {"used": 1, "allowed": 2, "images": 1, "uploads": 0},

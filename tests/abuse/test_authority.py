@@ -104,6 +104,17 @@ class World:
             )
 
 
+_NOWHERE = (
+    "session_id",
+    "identity_id",
+    "question_id",
+    "endpoint_id",
+    "invitation_id",
+    "reevaluation_id",
+)
+"""Ids in paths that nothing has."""
+
+
 @pytest.fixture
 def world(
     lab: Lab, team: Entrant, person: Callable[..., Person], clients: Clients, fomo26: Challenge
@@ -153,14 +164,10 @@ def world(
             "name": "matrix",
             "case": "sub-00",
             "code": "no-such-code",
-            "session_id": uuid4(),
-            "question_id": uuid4(),
-            "endpoint_id": uuid4(),
             "kind": "announcement",
-            "invitation_id": uuid4(),
-            "reevaluation_id": uuid4(),
             "spec": fomo26.model_copy(update={"challenge": lab.slug}).model_dump(mode="json"),
             "metadata": _metadata(sha256="0" * 64, team=team.team),
+            **dict.fromkeys(_NOWHERE, uuid4()),
             **ids,
         }
     with httpx.Client(base_url=str(team.http.base_url).removesuffix(f"{_API}/"), timeout=60) as http:

@@ -91,6 +91,7 @@ def test_one_hidden_case_is_shown_to_nobody(lab: Lab, team: Entrant) -> None:
 
 
 LISTS_OF_FEW = {
+    "/api/v1/me/identities": "20 at most",
     "/api/v1/challenges/{slug}/agreements": "the present version of each of 10 documents at most",
     "/api/v1/organize/{slug}/agreements": "200 versions at most",
     "/api/v1/tokens": "100 valid tokens at most; those that were revoked are not listed",

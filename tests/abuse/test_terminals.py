@@ -161,6 +161,10 @@ CLIENT = {
     "submit": ["submit", f"no{EVIL}.tar"],
     "try": ["try", EVIL, "--task", EVIL, "--cases", "CASES", "--challenge", "fomo26"],
     "images": ["images"],
+    "verify-address": ["verify-address", "--send"],
+    "change-address": ["change-address", EVIL, "--password", "p" * 12],
+    "identities": ["identities", "--link", EVIL],
+    "login with": ["login", "URL", "--with", EVIL],
     "token create": ["token", "create", EVIL, "--password", "p" * 12],
     "token list": ["token", "list"],
     "token revoke": ["token", "revoke", EVIL],
@@ -232,6 +236,8 @@ SHOWN = {
     "images",
     "token list",
     "sessions",
+    "identities",
+    "login with",
     "team invitations",
 }
 """Calls that are refused here, and those that show texts of the server."""

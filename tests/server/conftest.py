@@ -107,6 +107,9 @@ def settings(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Set
             "setup_token": SETUP_TOKEN,
             "upload_limit": 200 * 2**20,
             "hold_ends": False,
+            # Everybody here comes from one address.
+            "requests_per_token": 1_000_000,
+            "requests_per_address": 1_000_000,
         }
     )
 

@@ -22,6 +22,9 @@ from worker.supervisor import Program, Service, Step
 SENDING = ("PROCTOR_SMTP_URL", "PROCTOR_MAIL_FROM", "PROCTOR_WEBHOOKS_PRIVATE")
 """What only the server and the courier are told: a password may be in it."""
 
+OF_SERVER = (*SENDING, "PROCTOR_OIDC_PROVIDERS")
+"""What may hold a secret that only the server, and of what is sent the courier, has to know."""
+
 # What a child keeps of our environment; everything else it needs is named below.
 KEPT = (
     *("PATH", "HOME", "TMPDIR", "DOCKER_HOST", "NVIDIA_VISIBLE_DEVICES", "SSL_CERT_FILE"),
@@ -36,6 +39,8 @@ KEPT = (
     *("PROCTOR_DISK_RESERVE", "PROCTOR_TEAM_STORAGE", "PROCTOR_TOTAL_STORAGE", "PROCTOR_HOLD_ENDS"),
     "PROCTOR_RELEASE_GRACE_SECONDS",
     *SENDING,
+    "PROCTOR_VERIFY_ADDRESSES",
+    *("PROCTOR_OIDC_PROVIDERS", "PROCTOR_REQUESTS_PER_TOKEN", "PROCTOR_REQUESTS_PER_ADDRESS"),
     *("PROCTOR_LOG_INS_PER_SOURCE", "PROCTOR_REGISTRATIONS_PER_SOURCE", "PROCTOR_REGISTRATIONS_PER_HOUR"),
     "FORWARDED_ALLOW_IPS",
 )
@@ -184,7 +189,7 @@ def run_worker_environment(platform: Platform, slot: SlotShare, *, number: int =
     """
     directory = worker_directory(platform.data)
     return (
-        _kept(os.environ, but=SENDING)
+        _kept(os.environ, but=OF_SERVER)
         | platform.shows(1 + number)
         | slot.environment()
         | {
@@ -222,7 +227,10 @@ def _beat(platform: Platform) -> Program:
         "",
     ]
     return _python(
-        platform, "beat", command, lambda: _kept(os.environ, but=SENDING) | {"REDIS_URL": platform.redis.url}
+        platform,
+        "beat",
+        command,
+        lambda: _kept(os.environ, but=OF_SERVER) | {"REDIS_URL": platform.redis.url},
     )
 
 
@@ -236,7 +244,7 @@ def _score_worker(platform: Platform) -> Program:
 
     def known() -> dict[str, str]:
         given = server_environment(platform, number=1)
-        return {name: value for name, value in given.items() if name not in SENDING}
+        return {name: value for name, value in given.items() if name not in OF_SERVER}
 
     return _python(platform, "score-1", command, known)
 
@@ -245,7 +253,7 @@ def _courier(platform: Platform) -> Program:
     def known() -> dict[str, str]:
         everything = server_environment(platform)
         told = {name: everything[name] for name in ("DATABASE_URL", "PROCTOR_PUBLIC_URL")}
-        return _kept(os.environ) | told
+        return _kept(os.environ, but=("PROCTOR_OIDC_PROVIDERS",)) | told
 
     return _python(platform, "courier", ["worker.courier"], known)
 

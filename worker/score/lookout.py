@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from server.database import SessionFactory, unit_of_work
-from server.lookout import ends, faults, phases
+from server.lookout import ends, faults, phases, tokens
 from server.settings import Settings
 
 _log = structlog.get_logger()
@@ -21,6 +21,7 @@ def tell_of_time(sessions: SessionFactory, settings: Settings) -> None:
         faults.tell_errored,
         faults.tell_waiting,
         partial(faults.tell_disk, settings=settings),
+        partial(tokens.mail_ending, settings=settings),
     )
     log = _log.bind()
     for look in looks:
