@@ -14,6 +14,7 @@ class Subject(StrEnum):
     CASE_RUN = "case_run"
     CHALLENGE = "challenge"
     DATASET = "dataset"
+    DELIVERY = "delivery"
     EVALUATION = "evaluation"
     IMAGE = "image"
     QUESTION = "question"

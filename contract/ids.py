@@ -20,6 +20,7 @@ CaseRunId = NewType("CaseRunId", UUID)
 AgreementId = NewType("AgreementId", UUID)
 QuestionId = NewType("QuestionId", UUID)
 ReevaluationId = NewType("ReevaluationId", UUID)
+DeliveryId = NewType("DeliveryId", UUID)
 
 EVERY = (
     UserId,
@@ -38,5 +39,6 @@ EVERY = (
     AgreementId,
     QuestionId,
     ReevaluationId,
+    DeliveryId,
 )
 """All of them."""

@@ -6,6 +6,7 @@ from server.amendments import models as _amendments
 from server.challenges import models as _challenges
 from server.database import Base, SessionFactory, connect, session_factory
 from server.datasets import models as _datasets
+from server.deliveries import models as _deliveries
 from server.evaluations import models as _evaluations
 from server.evaluations import worker_models as _workers
 from server.events import Event as _Event
@@ -29,6 +30,7 @@ _ = (
     _amendments,
     _challenges,
     _datasets,
+    _deliveries,
     _evaluations,
     _Event,
     _images,
