@@ -10,6 +10,7 @@ import typer
 
 from client.api import Client
 from client.app import (
+    ChallengeArgument,
     ChallengeOption,
     TeamOption,
     app,
@@ -184,10 +185,10 @@ def _set_forgotten(url: str, email: str | None) -> None:
 
 
 @teams.command("create")
-def create_team(name: str, challenge: ChallengeOption = None) -> None:
+def create_team(name: str, named: ChallengeArgument = None, challenge: ChallengeOption = None) -> None:
     """Found a team in a challenge."""
     with signed_in() as client:
-        team = client.create_team(choose_challenge(client, challenge).slug, name)
+        team = client.create_team(choose_challenge(client, named or challenge).slug, name)
     out.print(
         f"Your team is {team.name} ({team.id}). Invite others with `proctor team invite`.",
         soft_wrap=True,

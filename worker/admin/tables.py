@@ -20,9 +20,9 @@ _GAP, _INDENT = 2, 2
 _COLOURS = {
     **dict.fromkeys(("present", "scored", "in time", "ok", "active"), "green"),
     **dict.fromkeys(
-        ("unfit", "rejected", "token revoked", "token replaced", "after the phase closes", "fail"), "red"
+        ("unfit", "rejected", "token revoked", "token replaced", "after the phase closes", "error"), "red"
     ),
-    **dict.fromkeys(("gone", "cancelled", "warn", "staged"), "yellow"),
+    **dict.fromkeys(("gone", "cancelled", "warning", "staged"), "yellow"),
     "errored": "magenta",
     "running": "cyan",
 }
