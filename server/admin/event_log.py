@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from contract.admin import Page
 from contract.events import EventOut, Subject
 from contract.ids import ChallengeId
+from server.accounts.called import called
 from server.admin.pages import page_of
 from server.agreements.models import Agreement
 from server.challenges.models import Challenge
@@ -105,7 +106,9 @@ def events(session: Session, asked: Asked, *, after: UUID | None = None, limit: 
             Event.created_at >= asked.since, Event.id >= first_id(asked.since, earlier=_APART)
         )
     rows, following = page_of(session, query, Event.id, after=after, limit=limit, newest_first=True)
-    return Page(items=[EventOut.model_validate(row) for row in rows], next=following)
+    names = called(session, (row.actor for row in rows))
+    items = [EventOut.of(row, actor_name=names.get(row.actor)) for row in rows]
+    return Page(items=items, next=following)
 
 
 def _of(challenges: Collection[ChallengeId]) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from server.datasets.current import changes_of
 from server.deps import SessionDep, SettingsDep
 from server.organizers.access import observer_of
 from server.versions import access, effects, making, service
-from server.versions.views import dataset_out
+from server.versions.views import datasets_out
 
 router = APIRouter(tags=["datasets"])
 
@@ -29,7 +29,7 @@ def list_datasets(
     challenge = get_challenge(session, slug)
     observer_of(session, user, challenge)
     found = service.versions(session, challenge, phase=phase, task=task, settings=settings)
-    return [dataset_out(version) for version in found]
+    return datasets_out(session, found)
 
 
 @router.get("/organize/{slug}/datasets/{dataset_id}/difference")

@@ -77,6 +77,10 @@ def test_a_server_that_sees_no_labels_has_versions_made_as_one_that_does(
     assert "in force again, 5 cases" in words(imported(made, "--accept", "--yes")), (
         "as it is read there itself"
     )
+    for shown in ("datasets", "events --challenge"):
+        told = words(command(*shown.split(), lab.slug))
+        assert " Olga " in told, "people are called by name"
+        assert "user:" not in told
     trees = settings.references / lab.slug / "validation" / "task2"
     sweep(lab.sessions, settings)
     assert len(list(trees.iterdir())) == 2, (
