@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from contract.answers import Answer, Id
+from contract.answers import Answer, Id, OrNewer
 from contract.datasets import StagedOut
 from contract.statuses import DeliveryState
 
@@ -30,10 +31,10 @@ class DeliveryOut(Answer):
     """What was sent, and what came of it: once it has ended, one of `made` and `refused`, for a week."""
 
     id: Id
-    kind: DeliveryKind
+    kind: Annotated[DeliveryKind | str, OrNewer()]
     phase: str
     task: str
-    state: DeliveryState
+    state: Annotated[DeliveryState | str, OrNewer()]
     asked_by: str
     asked_at: datetime
     ended_at: datetime | None

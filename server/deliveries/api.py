@@ -18,6 +18,7 @@ from server.accounts.deps import UserDep
 from server.accounts.principals import Organizer, User
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge, get_phase, require_task
+from server.clock import now
 from server.database import SessionFactory, commit, unit_of_work
 from server.datasets.corrections import Correction
 from server.datasets.models import Dataset
@@ -47,7 +48,7 @@ def get_delivery(session: SessionDep, user: UserDep, slug: Name, delivery_id: De
     """What became of files that were sent for a version of the cases; ask again until it is done or refused."""
     challenge = get_challenge(session, slug)
     observer = observer_of(session, user, challenge)
-    return delivery_out(service.found(session, challenge, observer, delivery_id))
+    return delivery_out(service.found(session, challenge, observer, delivery_id), now(session))
 
 
 @router.post(f"{_ONE}/corrections", status_code=202)
@@ -233,4 +234,4 @@ def _taken(
 ) -> DeliveryOut:
     delivery = service.take(session, organizer, challenge, sent, delivery_id=incoming.id, settings=settings)
     session.refresh(delivery)
-    return delivery_out(delivery)
+    return delivery_out(delivery, now(session))

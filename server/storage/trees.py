@@ -15,15 +15,17 @@ _MAKING = 86_400.0  # seconds: a tree is there before its row, for as long as it
 
 
 def left_trees(session: Session, settings: Settings) -> Iterator[Path]:
-    """Folders of cases and of labels that nothing needs, in the trees that this process can reach."""
+    """Folders of cases and of labels that nothing needs, in the trees that this process can reach.
+
+    Only beside versions that are known: with another database than the one that they belong to none is left over.
+    """
     states = {Path(row.folder): row.state for row in session.execute(select(Dataset.folder, Dataset.state))}
-    for root in (settings.inputs, settings.references):
-        for folder in root.glob("*/*/*/*"):  # challenge, phase, task, and a name of its own
-            state = states.get(folder.relative_to(root))
-            if state is None and not _is_old(folder):
-                continue
-            if state in (None, DatasetState.DROPPED):
-                yield folder
+    for place in {folder.parent for folder in states}:
+        for root in (settings.inputs, settings.references):
+            for folder in (root / place).glob("*"):
+                state = states.get(place / folder.name)
+                if state is DatasetState.DROPPED or (state is None and _is_old(folder)):
+                    yield folder
 
 
 def _is_old(folder: Path) -> bool:

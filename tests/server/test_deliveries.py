@@ -116,9 +116,12 @@ def test_who_dies_over_a_delivery_leaves_nothing_and_another_takes_it(
 
     sent = send()
     let_die()
+    where = f"/organize/{lab.slug}/deliveries/{sent.id}"
+    assert organizer.get(where).json()["state"] == "waiting", "for another one"
     before = files_of(settings)
     with unit_of_work(lab.sessions) as session:
         assert service.claim(session) is not None
+    assert organizer.get(where).json()["state"] == "working"
     with pytest.raises(Conflict):  # the first one was slow, not dead, and comes to its end now
         deliveries._made(lab.sessions, settings, sent.id, 1)
     deliveries._work(lab.sessions, settings, sent.id, 2)

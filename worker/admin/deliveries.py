@@ -32,7 +32,9 @@ def made_of_delivery(here: Api, challenge: str, answer: dict[str, Any]) -> dict[
     until = time.monotonic() + _UNTAKEN_SECONDS
     path = f"/organize/{challenge}/deliveries/{answer['id']}"
     while (delivery := DeliveryOut.model_validate(here.get(path))).ended_at is None:
-        if delivery.state is DeliveryState.WAITING and time.monotonic() > until:
+        if delivery.state != DeliveryState.WAITING:
+            until = time.monotonic() + _UNTAKEN_SECONDS
+        elif time.monotonic() > until:
             fail(
                 "No score worker has taken what was sent: is one running, or busy with another delivery? It is kept, "
                 f"and the version made once one takes it; 'proctor-admin datasets {challenge}' shows it then."
