@@ -103,6 +103,9 @@ ChallengeOption = Annotated[
         "--challenge", "-c", envvar="PROCTOR_CHALLENGE", help="The challenge, if the server has several."
     ),
 ]
+ChallengeArgument = Annotated[
+    str | None, typer.Argument(metavar="[CHALLENGE]", help="The challenge, as with --challenge.")
+]
 TeamOption = Annotated[str | None, typer.Option("--team", help="The team's id, if you are in several.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 

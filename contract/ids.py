@@ -26,6 +26,7 @@ ReevaluationId = NewType("ReevaluationId", UUID)
 NoticeId = NewType("NoticeId", UUID)
 EndpointId = NewType("EndpointId", UUID)
 """Of an address that webhooks go to."""
+MessageId = NewType("MessageId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
 
 EVERY = (
@@ -49,6 +50,7 @@ EVERY = (
     ReevaluationId,
     NoticeId,
     EndpointId,
+    MessageId,
     DeliveryId,
 )
 """All of them."""

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from contract.answers import Answer, Id, OrNewer
+from contract.answers import Answer, Id, Older, OrNewer
 from contract.bounds import AwareMoment, Few, Strict
 from contract.challenges import MOST_OF_A_FILE
 from contract.changes import Shifts
@@ -148,6 +148,7 @@ class ReevaluationPlanOut(Answer):
     """What would be made, or while it runs what has come late: evaluations, their cases, and what these cost.
 
     gpu_hours, slot_hours: by what cases took so far, by their limits where none was measured. `excluded` by reason.
+    questions: what applying its file alone would ask, while it is a draft; there are none without a file.
     """
 
     evaluations: int
@@ -157,6 +158,7 @@ class ReevaluationPlanOut(Answer):
     slot_hours: float
     excluded: list[ExcludedOut]
     sentence: str
+    questions: Annotated[list[str], Older([])]
 
 
 class ReevaluationOut(Answer):

@@ -25,6 +25,7 @@ from server.catalog.api import router as catalog
 from server.closing.api import router as closing
 from server.consent.api import router as consent
 from server.decisions.api import router as decisions
+from server.deliveries.api import router as deliveries
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
 from server.front.budgets import Budget
@@ -70,7 +71,6 @@ from server.teams.api import router as teams
 from server.uploads.api import router as uploads
 from server.usage.api import router as usage
 from server.versions.api import router as datasets
-from server.versions.organize_api import router as corrections
 from server.web.api import health
 from server.web.api import router as web
 from server.webhooks.api import of_challenge, of_installation, of_team
@@ -101,7 +101,7 @@ _ROUTERS = (
             organizing,
             bundles,
             datasets,
-            corrections,
+            deliveries,
             teams,
             uploads,
             images,

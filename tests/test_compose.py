@@ -109,18 +109,12 @@ def test_only_the_score_worker_sees_references(services: dict[str, dict[str, Any
     }
 
 
-def test_the_server_gets_at_labels_only_where_the_operator_says_so(
+def test_what_the_server_receives_of_cases_reaches_the_score_worker(
     services: dict[str, dict[str, Any]],
 ) -> None:
-    more = yaml.safe_load((ROOT / "compose.cases.yaml").read_text())["services"]
-    assert set(more) == {"server"}
-    places = dict(volume.split(":", 1) for volume in more["server"]["volumes"])
-    assert (
-        places.items()
-        <= {
-            volume.split(":", 1)[0]: volume.split(":", 1)[1] for volume in services["score-worker"]["volumes"]
-        }.items()
-    )
+    for name in ("server", "score-worker"):
+        assert "uploads:/data/uploads" in services[name]["volumes"], name
+    assert "uploads" not in mounted(services["run-worker"])
 
 
 def test_only_the_run_worker_has_the_engine_and_it_knows_no_database(

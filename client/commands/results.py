@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from client.api import Client
 from client.app import (
+    ChallengeArgument,
     ChallengeOption,
     JsonOption,
     TeamOption,
@@ -90,10 +91,10 @@ def _why_closed(phase: PhaseOut) -> str:
 
 
 @app.command("challenge")
-def show_challenge(challenge: ChallengeOption = None) -> None:
+def show_challenge(named: ChallengeArgument = None, challenge: ChallengeOption = None) -> None:
     """Show a challenge's phases, and what the organizers changed since."""
     with signed_in() as client:
-        listed = choose_challenge(client, challenge)
+        listed = choose_challenge(client, named or challenge)
         amended = _amendments(client, listed.slug)
     out.print(f"{in_line(listed.title)} ({in_line(listed.slug)})", soft_wrap=True)
     for phase in listed.phases:

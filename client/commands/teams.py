@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from client.app import (
+    ChallengeArgument,
     ChallengeOption,
     TeamOption,
     app,
@@ -24,10 +25,10 @@ app.add_typer(teams, name="team")
 
 
 @teams.command("create")
-def create_team(name: str, challenge: ChallengeOption = None) -> None:
+def create_team(name: str, named: ChallengeArgument = None, challenge: ChallengeOption = None) -> None:
     """Found a team in a challenge."""
     with signed_in() as client:
-        team = client.create_team(choose_challenge(client, challenge).slug, name)
+        team = client.create_team(choose_challenge(client, named or challenge).slug, name)
     out.print(
         f"Your team is {team.name} ({team.id}). Invite others with `proctor team invite`.",
         soft_wrap=True,

@@ -24,7 +24,7 @@ def _id(name: str) -> sa.Column[object]:
 def upgrade() -> None:
     """Applies it. Whoever saw a submission end before this is not told of it again."""
     _endpoints()
-    _deliveries()
+    _outbox_messages()
     _notices()
     op.add_column("submissions", _time("told_at"))
     op.execute(
@@ -62,9 +62,9 @@ def _endpoints() -> None:
     op.create_index("ix_webhook_endpoints_challenge_id", "webhook_endpoints", ["challenge_id"])
 
 
-def _deliveries() -> None:
+def _outbox_messages() -> None:
     op.create_table(
-        "deliveries",
+        "outbox_messages",
         sa.Column("id", sa.Uuid(), primary_key=True),
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("key", sa.String(), nullable=False, unique=True),
@@ -82,10 +82,14 @@ def _deliveries() -> None:
         sa.ForeignKeyConstraint(["endpoint_id"], ["webhook_endpoints.id"], ondelete="CASCADE"),
     )
     queued = sa.text("status = 'queued'")
-    op.create_index("ix_deliveries_queued", "deliveries", ["channel", "next_at"], postgresql_where=queued)
-    op.create_index("ix_deliveries_endpoint_id_created_at", "deliveries", ["endpoint_id", "created_at"])
-    op.create_index("ix_deliveries_ended_at", "deliveries", ["ended_at"])
-    op.create_index("ix_deliveries_user_id", "deliveries", ["user_id"])
+    op.create_index(
+        "ix_outbox_messages_queued", "outbox_messages", ["channel", "next_at"], postgresql_where=queued
+    )
+    op.create_index(
+        "ix_outbox_messages_endpoint_id_created_at", "outbox_messages", ["endpoint_id", "created_at"]
+    )
+    op.create_index("ix_outbox_messages_ended_at", "outbox_messages", ["ended_at"])
+    op.create_index("ix_outbox_messages_user_id", "outbox_messages", ["user_id"])
 
 
 def _notices() -> None:
@@ -136,5 +140,5 @@ def downgrade() -> None:
     op.drop_index("ix_submissions_untold", "submissions")
     op.drop_index("ix_evaluations_errored", "evaluations")
     op.drop_column("submissions", "told_at")
-    for table in ("notice_settings", "notice_copies", "notices", "deliveries", "webhook_endpoints"):
+    for table in ("notice_settings", "notice_copies", "notices", "outbox_messages", "webhook_endpoints"):
         op.drop_table(table)

@@ -65,6 +65,6 @@ def suspect_worker(
     return SuspectedOut(
         worker=workers.worker(session, worker_id),
         answered=[workers.answered_out(answered) for answered in found.answered],
-        drafts=[drafted_out(session, *draft) for draft in found.drafts],
+        drafts=[drafted_out(session, *draft, settings) for draft in found.drafts],
         others=found.others,
     )

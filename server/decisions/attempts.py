@@ -1,5 +1,7 @@
 """A team's attempts, entry by entry, and grants of them."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement, and_, case, select
 from sqlalchemy.orm import Session
 
@@ -8,6 +10,7 @@ from contract.ids import EvaluationId, TeamId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStanding, EvaluationStatus
 from server import events
+from server.accounts.called import called
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, require_task, require_track
@@ -105,10 +108,16 @@ def ledger(
     return Ledger(
         team=team.name,
         quotas=[quota_out(quota) for quota in quotas(session, challenge.spec, team_id=team_id)],
-        grants=[GrantRow.of(row) for row in grants_of(session, team_id)],
+        grants=grant_rows(session, grants_of(session, team_id)),
         entries=rows[:limit],
         more=len(rows) > limit,
     )
+
+
+def grant_rows(session: Session, grants: Sequence[AttemptGrant]) -> list[GrantRow]:
+    """Grants as organizers read them."""
+    names = called(session, (grant.granted_by for grant in grants))
+    return [GrantRow.of(grant, granted_by_name=names.get(grant.granted_by)) for grant in grants]
 
 
 def _entries(session: Session, team_id: TeamId, before: EvaluationId | None, limit: int) -> list[LedgerEntry]:

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from contract.accounts import ENDS_SOON
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.tokens import LIVE
-from server.outbox.models import Delivery
+from server.outbox.models import OutboxMessage
 from server.outbox.service import enqueue_mail, mail_is_set_up
 from server.settings import Settings
 
@@ -18,7 +18,7 @@ def mail_ending(session: Session, *, settings: Settings) -> None:
     if not mail_is_set_up(settings):
         return
     key = literal("token-ends:").concat(cast(ApiToken.id, String))
-    told = select(Delivery.id).where(Delivery.key == key).exists()
+    told = select(OutboxMessage.id).where(OutboxMessage.key == key).exists()
     ending = (
         select(ApiToken, Account)
         .join(Account, Account.id == ApiToken.user_id)

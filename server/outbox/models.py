@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from contract.ids import DeliveryId, EndpointId, UserId
+from contract.ids import EndpointId, MessageId, UserId
 from contract.notices import Channel, DeliveryStatus
 from server.database import Base, Created, identity
 
 
-class Delivery(Created, Base):
+class OutboxMessage(Created, Base):
     """One message to one receiver.
 
     `key` names what it tells and to whom: a second one of the same key is none. `address`: whom a mail goes to; a
@@ -20,14 +20,14 @@ class Delivery(Created, Base):
     longer waited for. `error`: what came of the last try that failed.
     """
 
-    __tablename__ = "deliveries"
+    __tablename__ = "outbox_messages"
     __table_args__ = (
-        Index("ix_deliveries_queued", "channel", "next_at", postgresql_where=text("status = 'queued'")),
+        Index("ix_outbox_messages_queued", "channel", "next_at", postgresql_where=text("status = 'queued'")),
         Index(None, "endpoint_id", "created_at"),
         Index(None, "ended_at"),
     )
 
-    id: Mapped[DeliveryId] = identity()
+    id: Mapped[MessageId] = identity()
     channel: Mapped[Channel]
     key: Mapped[str] = mapped_column(unique=True)
     user_id: Mapped[UserId | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from contract.ids import EndpointId, UserId
 from contract.notices import Channel
 from server.ids import new_id
-from server.outbox.models import Delivery
+from server.outbox.models import OutboxMessage
 from server.settings import Outgoing
 
 
@@ -35,5 +35,5 @@ def enqueue_webhook(session: Session, endpoint_id: EndpointId, *, payload: dict[
 
 def _enqueue(session: Session, **values: Any) -> None:
     session.execute(
-        insert(Delivery).values(id=new_id(), **values).on_conflict_do_nothing(index_elements=["key"])
+        insert(OutboxMessage).values(id=new_id(), **values).on_conflict_do_nothing(index_elements=["key"])
     )

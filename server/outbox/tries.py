@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from contract.ids import EndpointId
 from contract.notices import Channel, DeliveryStatus
 from server.clock import now
-from server.outbox.models import Delivery
+from server.outbox.models import OutboxMessage
 
 LONGEST = timedelta(days=1)
 """For so long a message is tried."""
@@ -40,35 +40,37 @@ TAKEN = Tried()
 
 def take(
     session: Session, channel: Channel, *, limit: int, busy: Collection[EndpointId] = ()
-) -> Sequence[Delivery]:
+) -> Sequence[OutboxMessage]:
     """Messages whose moment has come, the longest waiting first, one at most for each endpoint that is not `busy`.
 
     They are the caller's for minutes; other couriers take others.
     """
-    waits = (Delivery.status == DeliveryStatus.QUEUED, Delivery.next_at <= func.clock_timestamp())
-    due = select(Delivery.id, Delivery.endpoint_id).where(Delivery.channel == channel, *waits)
+    waits = (OutboxMessage.status == DeliveryStatus.QUEUED, OutboxMessage.next_at <= func.clock_timestamp())
+    due = select(OutboxMessage.id, OutboxMessage.endpoint_id).where(OutboxMessage.channel == channel, *waits)
     if busy:
-        due = due.where(Delivery.endpoint_id.not_in(busy))
+        due = due.where(OutboxMessage.endpoint_id.not_in(busy))
     # More than are taken, for of each endpoint one is.
     rows = session.execute(
-        due.order_by(Delivery.next_at).limit(20 * limit).with_for_update(skip_locked=True, of=Delivery)
+        due.order_by(OutboxMessage.next_at)
+        .limit(20 * limit)
+        .with_for_update(skip_locked=True, of=OutboxMessage)
     ).all()
     first = {row.endpoint_id or row.id: row.id for row in reversed(rows)}
     ids = [row.id for row in rows if row.id in set(first.values())][:limit]
     taken = (
-        update(Delivery)
-        .where(Delivery.id.in_(ids))
-        .values(next_at=func.clock_timestamp() + _TAKEN, attempts=Delivery.attempts + 1)
-        .returning(Delivery)
+        update(OutboxMessage)
+        .where(OutboxMessage.id.in_(ids))
+        .values(next_at=func.clock_timestamp() + _TAKEN, attempts=OutboxMessage.attempts + 1)
+        .returning(OutboxMessage)
     )
     return session.scalars(taken, execution_options={"populate_existing": True}).all()
 
 
 def note(
-    session: Session, delivery: Delivery, tried: Tried, *, first_pause: timedelta = _FIRST_PAUSE
+    session: Session, delivery: OutboxMessage, tried: Tried, *, first_pause: timedelta = _FIRST_PAUSE
 ) -> bool:
     """Notes what came of a try; whether that was the last one and the message is given up."""
-    row = session.scalar(select(Delivery).where(Delivery.id == delivery.id).with_for_update())
+    row = session.scalar(select(OutboxMessage).where(OutboxMessage.id == delivery.id).with_for_update())
     if row is None or row.status is not DeliveryStatus.QUEUED:
         return False
     at = now(session)
@@ -84,4 +86,4 @@ def note(
 
 def forget_old(session: Session) -> None:
     """Removes what ended a month ago."""
-    session.execute(delete(Delivery).where(Delivery.ended_at < func.now() - _KEPT))
+    session.execute(delete(OutboxMessage).where(OutboxMessage.ended_at < func.now() - _KEPT))

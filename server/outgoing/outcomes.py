@@ -9,7 +9,7 @@ from contract.notices import Audience, Channel, DeliveryStatus, NoticeKind
 from server.challenges.models import Challenge
 from server.clock import now
 from server.notices.service import tell
-from server.outbox.models import Delivery
+from server.outbox.models import OutboxMessage
 from server.outbox.tries import LONGEST, Tried, note
 from server.webhooks.models import Endpoint
 
@@ -19,7 +19,7 @@ _PATIENCE = timedelta(days=3)
 
 def settle(
     session: Session,
-    delivery: Delivery,
+    delivery: OutboxMessage,
     tried: Tried,
     *,
     gone: bool = False,
@@ -36,7 +36,7 @@ def settle(
         _tell_admins(session, delivery, tried)
 
 
-def _tell_admins(session: Session, delivery: Delivery, tried: Tried) -> None:
+def _tell_admins(session: Session, delivery: OutboxMessage, tried: Tried) -> None:
     """Once a day for each address that is refused; once a day in all where the mail server takes nothing."""
     whose = f"A mail to {delivery.address} was" if tried.final else "Mails were"
     tell(
@@ -50,7 +50,9 @@ def _tell_admins(session: Session, delivery: Delivery, tried: Tried) -> None:
     )
 
 
-def _of_webhook(session: Session, delivery: Delivery, tried: Tried, *, gone: bool, given_up: bool) -> None:
+def _of_webhook(
+    session: Session, delivery: OutboxMessage, tried: Tried, *, gone: bool, given_up: bool
+) -> None:
     endpoint = session.scalar(select(Endpoint).where(Endpoint.id == delivery.endpoint_id).with_for_update())
     if endpoint is None or endpoint.disabled_at is not None:
         return
@@ -71,8 +73,8 @@ def _of_webhook(session: Session, delivery: Delivery, tried: Tried, *, gone: boo
 
 def _disable(session: Session, endpoint: Endpoint, why: str) -> None:
     endpoint.disabled_at, endpoint.disabled_why = now(session), why
-    waiting = select(Delivery).where(
-        Delivery.endpoint_id == endpoint.id, Delivery.status == DeliveryStatus.QUEUED
+    waiting = select(OutboxMessage).where(
+        OutboxMessage.endpoint_id == endpoint.id, OutboxMessage.status == DeliveryStatus.QUEUED
     )
     for delivery in session.scalars(waiting.with_for_update(skip_locked=True)):
         note(session, delivery, Tried("The webhook is disabled.", final=True))

@@ -1,6 +1,7 @@
 """What of a challenge would be deleted: the same plan is shown and carried out."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,7 +25,7 @@ from server.reevaluations.models import UNDER_WAY, Reevaluation
 from server.settings import Settings
 from server.storage.sweep import named
 from server.teams.models import Team
-from server.versions.service import can_drop, unused
+from server.versions.service import unused
 from server.words import counted
 
 
@@ -157,7 +158,9 @@ def _datasets(
     session: Session, challenge: Challenge, ended: ColumnElement[bool], settings: Settings, chosen: Chosen
 ) -> None:
     found = unused(session, challenge)
-    if found and not can_drop(settings):
+    if found and not _reaches_files(
+        settings
+    ):  # a certificate is of what is gone, not of what a sweep will remove
         told = f"datasets: the files of {counted(len(found), 'version', 'versions')} are not within this server's reach"
         chosen.kept.append(f"{told}; use 'proctor-admin drop-dataset --unused' where they were imported.")
         return
@@ -167,6 +170,10 @@ def _datasets(
     chosen.items.append(
         _item(Kind.DATASETS, len(found), size, "they have to be imported again to be used", of)
     )
+
+
+def _reaches_files(settings: Settings) -> bool:
+    return all(root.is_dir() and os.access(root, os.W_OK) for root in (settings.inputs, settings.references))
 
 
 def _item(kind: Kind, count: int, size: int, lost: str, things: list[str]) -> Deleted:

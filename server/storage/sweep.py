@@ -24,6 +24,8 @@ from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, UploadStatus
 from server.blobs import LOCK, BlobStore
 from server.database import SessionFactory, unit_of_work
+from server.deliveries import incoming
+from server.deliveries import service as deliveries
 from server.errors import DataMissing
 from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.outputs import case_run_of
@@ -32,6 +34,7 @@ from server.images.models import Image
 from server.naming import naming, removing
 from server.reference_submissions.service import is_held
 from server.settings import Settings
+from server.storage.trees import left_trees
 from server.uploads.models import Upload
 
 AGE = timedelta(days=1)
@@ -177,7 +180,7 @@ def _blobs(
 
 
 def _leftovers(sessions: SessionFactory, settings: Settings) -> Iterator[Path]:
-    """Files of uploads that are over, what was set aside for leases that are, and what killed workers were writing."""
+    """Files of uploads that are over, what was set aside for leases that are, what killed workers were writing."""
     moment_ago = time.time() - _MOMENT
     with unit_of_work(sessions) as session:
         for path, (_, changed) in _files(settings.uploads):
@@ -192,10 +195,13 @@ def _leftovers(sessions: SessionFactory, settings: Settings) -> Iterator[Path]:
                 yield path
         if settings.scratch.is_dir():
             yield from (path for path in settings.scratch.iterdir() if not _is_scored(session, path.name))
+        yield from left_trees(session, settings)
 
 
 def _is_open(session: Session, name: str) -> bool:
-    known = _uuid(name)
+    known = _uuid(name.removeprefix(incoming.PREFIX))
+    if known and name.startswith(incoming.PREFIX):
+        return deliveries.is_under_way(session, known)
     upload = session.get(Upload, known) if known else None
     return upload is not None and upload.status in (UploadStatus.RECEIVING, UploadStatus.CHECKING)
 
@@ -210,7 +216,7 @@ def _is_scored(session: Session, name: str) -> bool:
     known = _uuid(evaluation)
     if known is None or not claim.isdigit():
         return False
-    if is_held(session, known, int(claim)):
+    if any(held(session, known, int(claim)) for held in (is_held, deliveries.is_held)):
         return True
     held = select(Evaluation.id).where(
         Evaluation.id == known,

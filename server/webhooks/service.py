@@ -17,7 +17,7 @@ from server import events
 from server.accounts.principals import Operator, User
 from server.clock import now
 from server.errors import Conflict, NotFound, Unprocessable
-from server.outbox.models import Delivery
+from server.outbox.models import OutboxMessage
 from server.outbox.service import enqueue_webhook
 from server.webhooks.addresses import target_of
 from server.webhooks.models import Endpoint
@@ -55,13 +55,15 @@ def listed(session: Session, owner: Owner) -> Sequence[Endpoint]:
     return session.scalars(select(Endpoint).where(owner.own).order_by(Endpoint.id)).all()
 
 
-def last_deliveries(session: Session, endpoints: Sequence[Endpoint]) -> dict[EndpointId, Delivery]:
+def last_deliveries(session: Session, endpoints: Sequence[Endpoint]) -> dict[EndpointId, OutboxMessage]:
     """The latest message to each that was tried, or else that waits."""
     rows = session.scalars(
-        select(Delivery)
-        .where(Delivery.endpoint_id.in_([endpoint.id for endpoint in endpoints]))
-        .ext(distinct_on(Delivery.endpoint_id))
-        .order_by(Delivery.endpoint_id, (Delivery.attempts > 0).desc(), Delivery.created_at.desc())
+        select(OutboxMessage)
+        .where(OutboxMessage.endpoint_id.in_([endpoint.id for endpoint in endpoints]))
+        .ext(distinct_on(OutboxMessage.endpoint_id))
+        .order_by(
+            OutboxMessage.endpoint_id, (OutboxMessage.attempts > 0).desc(), OutboxMessage.created_at.desc()
+        )
     )
     return {row.endpoint_id: row for row in rows if row.endpoint_id is not None}
 

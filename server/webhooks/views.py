@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from contract.notices import DeliveryStatus
 from contract.webhooks import LastDelivery, WebhookOut, WebhookSecretOut
-from server.outbox.models import Delivery
+from server.outbox.models import OutboxMessage
 from server.webhooks.models import Endpoint
 from server.webhooks.service import last_deliveries
 
@@ -24,7 +24,7 @@ def webhook_out(session: Session, endpoint: Endpoint, *, secret: bool) -> Webhoo
     return WebhookSecretOut.of(endpoint, last=_last(last), secret=shown)
 
 
-def _last(delivery: Delivery | None) -> LastDelivery | None:
+def _last(delivery: OutboxMessage | None) -> LastDelivery | None:
     if delivery is None:
         return None
     waits = delivery.next_at if delivery.status is DeliveryStatus.QUEUED else None

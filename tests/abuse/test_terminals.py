@@ -34,7 +34,8 @@ from evaluator.verdicts import Fault, Verdict
 from sandbox.jobs import CaseOutcome
 from server.accounts.principals import Organizer
 from server.challenges.service import get_challenge
-from server.consent.service import Draft, publish
+from server.consent.drafts import Draft
+from server.consent.service import publish
 from server.database import Base, unit_of_work
 from server.evaluations.models import Evaluation
 from server.evaluations.worker_models import WorkerSlot

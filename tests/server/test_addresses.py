@@ -17,7 +17,7 @@ from server.accounts.codes import Purpose
 from server.accounts.models import Account, Identity
 from server.app import create_app
 from server.database import SessionFactory, unit_of_work
-from server.outbox.models import Delivery
+from server.outbox.models import OutboxMessage
 from server.settings import Settings
 from tests.server.conftest import PASSWORD, Person, serving
 from tests.server.organizer import Admin
@@ -47,7 +47,7 @@ def mails(sessions: SessionFactory) -> Callable[[str], list[tuple[str, str]]]:
 
     def to(address: str) -> list[tuple[str, str]]:
         with sessions() as session:
-            sent = select(Delivery).where(Delivery.address == address).order_by(Delivery.id)
+            sent = select(OutboxMessage).where(OutboxMessage.address == address).order_by(OutboxMessage.id)
             found = [delivery.payload for delivery in session.scalars(sent)]
         codes = [re.search(r"prm_\S+", mail["text"]) for mail in found]
         return [(mail["subject"], code[0] if code else "") for mail, code in zip(found, codes, strict=True)]

@@ -28,7 +28,7 @@ from server.evaluations.models import Evaluation
 from server.lookout.ends import tell_ended
 from server.mail_server import mail_server
 from server.notices.models import Notice
-from server.outbox.models import Delivery
+from server.outbox.models import OutboxMessage
 from server.outbox.service import enqueue_mail
 from server.outbox.tries import Tried, take
 from server.outgoing.outcomes import settle
@@ -51,7 +51,7 @@ def quiet(sessions: SessionFactory) -> None:
     """Nothing of other tests waits to leave."""
     with unit_of_work(sessions) as session:
         session.execute(update(Notice).values(dispatched_at=func.now()))
-        queued = update(Delivery).where(Delivery.status == DeliveryStatus.QUEUED)
+        queued = update(OutboxMessage).where(OutboxMessage.status == DeliveryStatus.QUEUED)
         session.execute(queued.values(status=DeliveryStatus.GIVEN_UP, ended_at=func.now()))
 
 
@@ -103,12 +103,12 @@ def until(what: Callable[[], Any]) -> Any:
     return found
 
 
-def deliveries(sessions: SessionFactory, *which: Any) -> list[Delivery]:
+def deliveries(sessions: SessionFactory, *which: Any) -> list[OutboxMessage]:
     with unit_of_work(sessions) as session:
-        return list(session.scalars(select(Delivery).where(*which).order_by(Delivery.created_at)))
+        return list(session.scalars(select(OutboxMessage).where(*which).order_by(OutboxMessage.created_at)))
 
 
-def ended(sessions: SessionFactory, *which: Any) -> list[Delivery]:
+def ended(sessions: SessionFactory, *which: Any) -> list[OutboxMessage]:
     """Those of them that have ended, if all have."""
     rows = deliveries(sessions, *which)
     return rows if rows and all(row.ended_at for row in rows) else []
@@ -155,12 +155,12 @@ def test_from_a_submission_to_every_notice_by_receivers_that_fail_first(
                 assert tell_ended(session) == 1
             with unit_of_work(sessions) as session:
                 assert tell_ended(session) == 0, "once"
-            of_mail = Delivery.address == address
+            of_mail = OutboxMessage.address == address
             refused = until(lambda: [row for row in deliveries(sessions, of_mail) if row.error])
             assert "Connection refused" in str(refused[0].error)
             with post_office(port, "450 try again") as office:
                 (mail,) = until(lambda: ended(sessions, of_mail))
-                (sent,) = until(lambda: ended(sessions, Delivery.endpoint_id == UUID(made["id"])))
+                (sent,) = until(lambda: ended(sessions, OutboxMessage.endpoint_id == UUID(made["id"])))
 
     (notice,) = notices(team.http)
     assert (notice["kind"], notice["read_at"]) == ("submission.ended", None)
@@ -264,7 +264,7 @@ def test_webhooks_never_go_to_this_network_unless_the_operator_allows_it(
         assert receiver.got == []
     assert team.http.delete(path).status_code == 204
     assert team.http.get(f"/teams/{team.team}/webhooks").json() == []
-    assert deliveries(sessions, Delivery.endpoint_id == UUID(answer.json()["id"])) == []
+    assert deliveries(sessions, OutboxMessage.endpoint_id == UUID(answer.json()["id"])) == []
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_a_mail_server_that_refuses_has_its_sentence_and_the_rest_is_sent(
                     text="Zoë, line one.\n.\nline three",
                     key=f"test of refusals:{name}",
                 )
-        mine = Delivery.key.startswith("test of refusals:")
+        mine = OutboxMessage.key.startswith("test of refusals:")
         with delivering(smtp=f"smtp://me:p%40ss%2Fword@localhost:{port}?starttls", context=authority):
             rows = until(lambda: ended(sessions, mine))
     of = {row.address: row for row in rows}
@@ -403,7 +403,7 @@ def test_without_a_mail_server_nothing_is_put_aside_for_it(
                 return session.scalars(mine).one().dispatched_at is not None
 
         until(gone_out)
-    assert deliveries(sessions, Delivery.address == address, Delivery.channel == Channel.MAIL) == []
+    assert deliveries(sessions, OutboxMessage.address == address, OutboxMessage.channel == Channel.MAIL) == []
     assert notices(team.http)[0]["text"] == "No mail here."
 
 
@@ -431,9 +431,9 @@ def test_a_webhook_that_takes_nothing_for_days_is_disabled_and_what_is_given_up_
         """A try that fails; so long ago the message was made, or the webhook took something last."""
         assert team.http.post(path, json={"act": "test"}).status_code == 200
         with unit_of_work(sessions) as session:
-            queued = (Delivery.endpoint_id == endpoint_id, Delivery.status == DeliveryStatus.QUEUED)
+            queued = (OutboxMessage.endpoint_id == endpoint_id, OutboxMessage.status == DeliveryStatus.QUEUED)
             past = datetime.now(UTC) - earlier.get("made", timedelta())
-            session.execute(update(Delivery).where(*queued).values(created_at=past, next_at=past))
+            session.execute(update(OutboxMessage).where(*queued).values(created_at=past, next_at=past))
             if "failing" in earlier:
                 session.get_one(Endpoint, endpoint_id).failing_since = datetime.now(UTC) - earlier["failing"]
         with unit_of_work(sessions) as session:
@@ -448,7 +448,7 @@ def test_a_webhook_that_takes_nothing_for_days_is_disabled_and_what_is_given_up_
         return [notice["title"] for notice in reversed(notices(team.http))]
 
     fails()
-    (row,) = deliveries(sessions, Delivery.endpoint_id == endpoint_id)
+    (row,) = deliveries(sessions, OutboxMessage.endpoint_id == endpoint_id)
     assert (row.status, row.attempts, row.error) == ("queued", 1, "It answered 500.")
     assert timedelta(seconds=5) < row.next_at - datetime.now(UTC) < timedelta(seconds=13)
     assert told() == []
@@ -456,6 +456,8 @@ def test_a_webhook_that_takes_nothing_for_days_is_disabled_and_what_is_given_up_
     assert told() == ["A message to your webhook was given up"]
     fails(failing=timedelta(days=4))
     assert told() == ["A message to your webhook was given up", "Your webhook is disabled"]
-    assert {row.status for row in deliveries(sessions, Delivery.endpoint_id == endpoint_id)} == {"given_up"}
+    assert {row.status for row in deliveries(sessions, OutboxMessage.endpoint_id == endpoint_id)} == {
+        "given_up"
+    }
     (listed,) = team.http.get(f"/teams/{team.team}/webhooks").json()
     assert listed["disabled_why"] == "It took nothing for 3 days. Last: It answered 500."

@@ -145,6 +145,8 @@ def test_whoever_closes_a_phase_is_told_what_is_under_way_and_can_open_it_again(
     assert http.post(path, json={"closes": soon(days=1), "why": "Not yet."}).status_code == 200
     team.submit()
     test = f"/organize/{slug}/phases/test/dates"
+    told = " ".join(http.post(f"{test}/plan", json={"opens": "now"}).json()["sentences"])
+    assert "It has no cases of any task yet, so nobody can submit there before they are imported." in told
     assert http.post(test, json={"opens": "now", "why": "Go."}).status_code == 200
     assert http.post(test, json={"opens": soon(days=3), "why": "A pause."}).status_code == 200
     assert [one["phase"] for one in amended(nobody, slug)[:2]] == ["test", "test"]

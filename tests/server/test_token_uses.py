@@ -17,7 +17,7 @@ from client.commands import app
 from server.accounts.models import ApiToken
 from server.database import SessionFactory, unit_of_work
 from server.lookout.tokens import mail_ending
-from server.outbox.models import Delivery
+from server.outbox.models import OutboxMessage
 from server.settings import Settings
 from tests.server.conftest import Clients, Person
 
@@ -98,6 +98,6 @@ def test_whoever_made_a_token_gets_one_mail_before_it_ends(
         with unit_of_work(sessions) as session:
             mail_ending(session, settings=settings.model_copy(update=update_))
     with sessions() as session:
-        sent = session.scalars(select(Delivery).where(Delivery.address == ada.email)).all()
+        sent = session.scalars(select(OutboxMessage).where(OutboxMessage.address == ada.email)).all()
     assert [mail.key for mail in sent] == [f"token-ends:{made[1]['id']}"]
     assert "Your API token for 15 " in str(sent[0].payload["text"])

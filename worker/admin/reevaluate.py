@@ -140,7 +140,8 @@ def _make(here: Api, path: str, wanted: dict[str, Any], *, wait: bool, yes: bool
         said = [plan["sentence"], *(left_out["sentence"] for left_out in plan["excluded"])]
         say(*said, "Nothing that participants see changes before it is applied.")
     later = f"Its draft stays; 'proctor-admin start-reevaluation {drafted['id']}' starts it later."
-    make_sure(f"Start re-evaluation {drafted['id']}? {later}", yes=yes)
+    asked = [*plan.get("questions", ()), f"Start re-evaluation {drafted['id']}? {later}"]
+    make_sure("\n".join(asked), yes=yes)
     row = here.post(f"{own}/start")
     if wait:
         row = _waited(here, own)

@@ -14,7 +14,7 @@ from contract.notices import Channel
 from server.database import SessionFactory, unit_of_work
 from server.mail_server import mail_server
 from server.notices.service import forget_old as forget_old_notices
-from server.outbox.models import Delivery
+from server.outbox.models import OutboxMessage
 from server.outbox.tries import Tried, forget_old, take
 from server.outgoing.dispatch import dispatch
 from server.outgoing.outcomes import settle
@@ -98,8 +98,8 @@ class Courier:
                     task.add_done_callback(self._busy.pop)
                 await asyncio.sleep(self.look_every)
 
-    def _take_messages(self) -> list[tuple[Delivery, Endpoint]]:
-        found: list[tuple[Delivery, Endpoint]] = []
+    def _take_messages(self) -> list[tuple[OutboxMessage, Endpoint]]:
+        found: list[tuple[OutboxMessage, Endpoint]] = []
 
         def look() -> bool:
             busy = [endpoint for endpoint in list(self._busy.values()) if endpoint is not None]
@@ -113,7 +113,7 @@ class Courier:
         self._careful(look)
         return found
 
-    async def _post(self, delivery: Delivery, endpoint: Endpoint) -> None:
+    async def _post(self, delivery: OutboxMessage, endpoint: Endpoint) -> None:
         private = self.settings.webhooks_private == "allow"
         log = _log.bind(delivery=str(delivery.id))
         try:
@@ -123,7 +123,7 @@ class Courier:
             answered = Answered(Tried(f"It was not tried: {type(error).__name__}."))
         await asyncio.to_thread(self._careful, lambda: self._settle(delivery, answered))
 
-    def _settle(self, delivery: Delivery, answered: Answered) -> bool:
+    def _settle(self, delivery: OutboxMessage, answered: Answered) -> bool:
         with unit_of_work(self.sessions) as session:
             settle(session, delivery, answered.tried, gone=answered.gone, first_pause=self.first_pause)
         return False

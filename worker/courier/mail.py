@@ -8,7 +8,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 
 from server.mail_server import Encryption, MailServer
-from server.outbox.models import Delivery
+from server.outbox.models import OutboxMessage
 from server.outbox.tries import TAKEN, Tried
 
 _SECONDS = 15.0
@@ -16,8 +16,12 @@ _PERMANENT = 500
 
 
 def send(
-    server: MailServer, sender: str, deliveries: Sequence[Delivery], *, context: ssl.SSLContext | None = None
-) -> Iterator[tuple[Delivery, Tried]]:
+    server: MailServer,
+    sender: str,
+    deliveries: Sequence[OutboxMessage],
+    *,
+    context: ssl.SSLContext | None = None,
+) -> Iterator[tuple[OutboxMessage, Tried]]:
     """What came of each mail. One that the server refuses for its address is final; all else is tried again.
 
     context: what the server's certificate is looked at with, by default this host's authorities.
@@ -33,7 +37,7 @@ def send(
             yield delivery, Tried(f"The mail server {server.host}:{server.port}: {_said(error)}")
 
 
-def message_of(delivery: Delivery, sender: str) -> EmailMessage:
+def message_of(delivery: OutboxMessage, sender: str) -> EmailMessage:
     """The mail: plain text, and the delivery's id as its own, so that one that comes twice is known."""
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
@@ -65,7 +69,7 @@ def _connected(server: MailServer, context: ssl.SSLContext) -> smtplib.SMTP:
     return connection
 
 
-def _hand_over(connection: smtplib.SMTP, sender: str, delivery: Delivery) -> Tried:
+def _hand_over(connection: smtplib.SMTP, sender: str, delivery: OutboxMessage) -> Tried:
     try:
         message = message_of(delivery, sender)
     except ValueError as error:

@@ -14,7 +14,7 @@ from http import HTTPStatus
 
 import httpx
 
-from server.outbox.models import Delivery
+from server.outbox.models import OutboxMessage
 from server.outbox.tries import TAKEN, Tried
 from server.webhooks.addresses import IpAddress, Target, is_public, private_address, target_of
 from server.webhooks.models import Endpoint
@@ -35,7 +35,7 @@ class Answered:
     gone: bool = False
 
 
-async def post(delivery: Delivery, endpoint: Endpoint, *, at: datetime, private: bool) -> Answered:
+async def post(delivery: OutboxMessage, endpoint: Endpoint, *, at: datetime, private: bool) -> Answered:
     """Sends a message to its endpoint; whatever the receiver does, an answer comes in bounded time.
 
     private: addresses of this network are allowed.
@@ -49,7 +49,7 @@ async def post(delivery: Delivery, endpoint: Endpoint, *, at: datetime, private:
         return _failed(f"It cannot be reached: {str(error) or type(error).__name__}")
 
 
-async def _post(delivery: Delivery, endpoint: Endpoint, *, at: datetime, private: bool) -> Answered:
+async def _post(delivery: OutboxMessage, endpoint: Endpoint, *, at: datetime, private: bool) -> Answered:
     try:
         target = target_of(endpoint.url, private=private)
     except ValueError as error:  # what was allowed once is so no more

@@ -1,7 +1,7 @@
-"""The Celery side of a score worker: scores, checks of images and the clock, none of which waits for another.
+"""The Celery side of a score worker: scores, checks of images, cases and the clock, none of which waits for another.
 
-Scores and checks each have a lane. The worker has a thread for every place of both and some more, so the clock, and a
-wake-up that finds its lane full, always find one.
+Scores, checks and deliveries of cases each have a lane. The worker has a thread for every place of all of them and some
+more, so the clock, and a wake-up that finds its lane full, always find one.
 """
 
 from functools import cache, partial
@@ -16,6 +16,7 @@ from contract.metrics import listen
 from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_SCORE
 from server.audit.service import seal_all
 from server.database import SessionFactory, unit_of_work
+from server.deliveries.service import forget
 from server.evaluations import faults
 from server.evaluations.receipt_keys import require_own_key
 from server.queue.admission import forget_old_slots
@@ -24,6 +25,7 @@ from server.storage.sweep import sweep as sweep_all
 from server.tables import open_database
 from server.uploads.service import expire_uploads
 from worker.app import make_app
+from worker.score.deliveries import work_off
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 from worker.score.lanes import WorkLane
@@ -59,9 +61,14 @@ def _checks() -> WorkLane:
     return WorkLane(settings().checks_at_once)
 
 
+@cache
+def _deliveries() -> WorkLane:
+    return WorkLane(1)
+
+
 def threads() -> int:
     """How many a score worker needs. Asked before it starts, so that no two threads each make a lane of their own."""
-    return _scores().width + _checks().width + _SPARE_THREADS
+    return _scores().width + _checks().width + _deliveries().width + _SPARE_THREADS
 
 
 def require_secret_key() -> None:
@@ -90,8 +97,9 @@ def _score_all() -> None:
 
 @app.task(name=WAKE_CHECK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
 def check() -> None:
-    """Uploads may wait for their check."""
+    """Uploads may wait for their check, and what organizers sent for cases to be made of it."""
     _checks().enter(partial(check_waiting, sessions(), settings()))
+    _deliveries().enter(partial(work_off, sessions(), settings()))
 
 
 @app.task(name=TICK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
@@ -115,9 +123,14 @@ def tick() -> None:
 
 @app.task(name=SWEEP, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
 def sweep() -> None:
-    """Removes blobs and files that nothing refers to any more, and seals events that were committed late."""
+    """Removes blobs and files that nothing refers to any more, forgets what is told for a while only, and seals events.
+
+    That is those that were committed late.
+    """
     seal_all(sessions(), thorough=True)
     swept = sweep_all(sessions(), settings())
+    with unit_of_work(sessions()) as session:
+        forget(session)
     _log.info("swept", blobs=swept.blobs, files=swept.files, bytes=swept.bytes)
 
 
