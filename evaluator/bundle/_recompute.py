@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.bundle._derive import derive
-from evaluator.bundle._manifest import BOARD, Bundle, BundleError, libraries
+from evaluator.bundle._manifest import BOARD, SUMS, Bundle, BundleError, libraries
 from evaluator.bundle._ranked import Reports, boards_of, key_of
 from evaluator.bundle._shown import shown_boards, wrong_scores, wrong_table
 from evaluator.bundle._signed import (
@@ -60,6 +60,18 @@ def recompute(folder: Path) -> Recomputation:
     Raises:
         BundleError: it is none, or a metric that its boards rank is not installed here.
     """
+    try:
+        return _recomputed(folder)
+    except BundleError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"{folder}: its files do not fit together, or are of a form that no bundle has ({type(error).__name__}: "
+            f"{error}). See {SUMS} for which of them were changed."
+        ) from None
+
+
+def _recomputed(folder: Path) -> Recomputation:
     differences = list(wrong_sums(folder))
     bundle = Bundle.read(folder)
     _refuse_absent_metrics(bundle)

@@ -23,6 +23,7 @@ from sqlalchemy import select
 
 from contract.accounts import Scope
 from contract.ids import TokenId, UserId
+from evaluator.bundle import BundleError
 from evaluator.bundle import recompute as recomputed
 from evaluator.comparison import read_entrants
 from evaluator.scoring import (
@@ -166,6 +167,31 @@ def swap(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new, 1))
 
 
+def is_found_out(folder: Path) -> bool:
+    """Whether something is said of a bundle; nothing but its own error may be raised."""
+    try:
+        return bool(recomputed(folder).differences)
+    except BundleError:
+        return True
+
+
+def check_torn(folder: Path) -> None:
+    """Files that are cut short, or hold nothing."""
+    looked_for = (
+        "bundle.json",
+        "boards/leaderboard.json",
+        "made.json",
+        "receipts/keys.json",
+        "challenge.yaml",
+    )
+    for name in (*looked_for, "scores.csv", "reports/Cyd/open/task1.json"):
+        whole = (folder / name).read_bytes()
+        for content in (b"{}", whole[: len(whole) // 2] + b"\xff"):
+            (folder / name).write_bytes(content)
+            assert is_found_out(folder), (name, content[:9])
+        (folder / name).write_bytes(whole)
+
+
 def changes(folder: Path) -> dict[str, Callable[[], None]]:
     """Ways to change a bundle, by what is said of each."""
     report = folder / "reports" / "Cyd" / "open" / "task1.json"
@@ -238,6 +264,7 @@ def test_the_boards_of_a_bundle_follow_from_it_alone_and_what_was_changed_is_fou
         "METHODS.md: its content is not the one in SHA256SUMS",
         "METHODS.md: is not what follows from the other files",
     )
+    check_torn(folder)
     for said, change in changes(folder).items():
         shutil.rmtree(folder)
         unpack_into(tmp_path / "one" / "bundle.zip", folder.parent)
