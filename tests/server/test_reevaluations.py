@@ -135,14 +135,16 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
     assert [one["why"] for one in told] == ["it was right", None]
     assert organizing.do(id_, "apply", 409, digest=beside["digest"])["code"] == "already_applied"
     assert organizing.do(id_, "revert", 409, why="again")["code"] == "not_applied"
-    read = [
-        notice for notice in teams["Ada"].http.get("/notices").json() if notice["kind"] == "result.changed"
-    ]
-    assert [notice["text"].partition(", was ")[2].partition(" counts ")[0] for notice in read[1:]] == [
-        "made anew: a wrong label."
-    ]
-    assert read[0]["text"].endswith("counts again as it did before it was made anew: it was right.")
-    assert read[0]["about"] == {"team": teams["Ada"].team, "reevaluation": id_}
+    require_told(teams["Ada"], id_)
+
+
+def require_told(team: Entrant, reevaluation: str) -> None:
+    """The team reads that its result was made anew, and that this was taken back."""
+    rows = team.http.get("/notices").json()
+    back, anew = (notice for notice in rows if notice["kind"] == "result.changed")
+    assert anew["text"].endswith("was made anew: a wrong label.")
+    assert back["text"].endswith("counts again as it did before it was made anew: it was right.")
+    assert back["about"] == {"team": team.team, "reevaluation": reevaluation}
 
 
 @pytest.fixture

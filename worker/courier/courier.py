@@ -107,7 +107,8 @@ class Courier:
                 return False
             with unit_of_work(self.sessions) as session:
                 taken = take(session, Channel.WEBHOOK, limit=_AT_ONCE - len(busy), busy=busy)
-                found.extend((row, session.get_one(Endpoint, row.endpoint_id)) for row in taken)
+                rows = [(row, session.get_one(Endpoint, row.endpoint_id)) for row in taken]
+            found.extend(rows)  # once it is certain that they are this courier's
             return False
 
         self._careful(look)

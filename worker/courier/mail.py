@@ -81,6 +81,8 @@ def _hand_over(connection: smtplib.SMTP, sender: str, delivery: OutboxMessage) -
         return Tried(f"{code} {said.decode(errors='replace')}", final=code >= _PERMANENT)
     except smtplib.SMTPResponseException as error:
         return Tried(_said(error))
+    except (smtplib.SMTPNotSupportedError, UnicodeError) as error:  # an address that this server cannot have
+        return Tried(_said(error), final=True)
     return TAKEN
 
 
