@@ -58,6 +58,7 @@ def more(lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Cha
         "worker_id": host,
         "slug": lab.slug,
         "team_id": team.team,
+        "user_id": team.http.get("/me").json()["id"],
         "evaluation_id": evaluation,
         "submission_id": submission_of(team, evaluation),
         "dataset_id": public,
