@@ -20,6 +20,10 @@ CaseRunId = NewType("CaseRunId", UUID)
 AgreementId = NewType("AgreementId", UUID)
 QuestionId = NewType("QuestionId", UUID)
 ReevaluationId = NewType("ReevaluationId", UUID)
+NoticeId = NewType("NoticeId", UUID)
+EndpointId = NewType("EndpointId", UUID)
+"""Of an address that webhooks go to."""
+DeliveryId = NewType("DeliveryId", UUID)
 
 EVERY = (
     UserId,
@@ -38,5 +42,8 @@ EVERY = (
     AgreementId,
     QuestionId,
     ReevaluationId,
+    NoticeId,
+    EndpointId,
+    DeliveryId,
 )
 """All of them."""

@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 
 from contract.challenges import Why
 from contract.datasets import CorrectionIn, DifferenceOut, StagedOut
+from contract.events import Subject
 from contract.ids import DatasetId
 from contract.problems import ErrorCode
 from contract.texts import BINARY, Name
 from server.accounts.deps import UserDep
 from server.accounts.principals import User
+from server.audit.looks import Look, looked
 from server.challenges.service import get_challenge, get_phase, require_task
 from server.database import SessionFactory, commit, unit_of_work
 from server.datasets.corrections import Correction, require_trees
@@ -48,6 +50,7 @@ def get_difference(
     observer_of(session, user, challenge)
     dataset = making.version_of(session, challenge, dataset_id)
     other = None if against is None else making.version_of(session, challenge, against)
+    looked(session, Subject.DATASET, dataset.id, Look.NAMES, actor=user.actor)
     return DifferenceOut.of(making.compared(session, challenge, dataset, other, settings))
 
 

@@ -12,6 +12,7 @@ from click.testing import Result
 from sqlalchemy import select
 
 from server.app import create_app
+from server.audit.service import seal
 from server.database import unit_of_work
 from server.evaluations.models import CaseRun
 from server.evaluations.receipt_keys import require_own_key
@@ -60,6 +61,8 @@ def test_a_restored_server_has_the_same_boards_and_receipts_and_loses_nothing(
     ]
     upload = Tus(teams[0].http).begin(lab.slug, b"half", length=1000)
     lease, gone = (teams[0].submit("task1"), lab.worker().take())[1], person("Eve Example")
+    with unit_of_work(lab.sessions) as session:
+        sealed = str(seal(session))
     first = words(command("backup", root))
     assert "rows in" in first, first
     # Somebody is erased afterwards, and the next backup knows it.
@@ -76,6 +79,7 @@ def test_a_restored_server_has_the_same_boards_and_receipts_and_loses_nothing(
     told = words(elsewhere(old, url := empty_database()))
     assert "Identical with the backup" in told
     assert "boards are as they were" in told
+    assert f"The chain of the log ends as it did, with {sealed}" in told
     assert re.search(r" [1-9]\d* receipts verify", told)
     assert "verify with no key" not in told
     assert "1 cases that ran" in told

@@ -22,7 +22,7 @@ _COLOURS = {
     **dict.fromkeys(
         ("unfit", "rejected", "token revoked", "token replaced", "after the phase closes", "fail"), "red"
     ),
-    **dict.fromkeys(("gone", "cancelled", "warn", "staged"), "yellow"),
+    **dict.fromkeys(("draining", "drained", "gone", "cancelled", "warn", "staged"), "yellow"),
     "errored": "magenta",
     "running": "cyan",
 }
