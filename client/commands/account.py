@@ -33,7 +33,7 @@ from client.state import (
     stored_log_in,
 )
 from client.terminal import secret
-from evaluator.terminal import agreed, ask, in_line
+from evaluator.terminal import agreed, ask, in_line, say_json
 
 teams = typer.Typer(no_args_is_help=True, help="Found a team, invite to it, join one.")
 app.add_typer(teams, name="team")
@@ -275,4 +275,4 @@ def leave_team(
 def export_me() -> None:
     """Print everything that the server keeps of you, as JSON."""
     with signed_in() as client:
-        out.print_json(data=client.export_me())
+        say_json(client.export_me())
