@@ -27,7 +27,7 @@ from client.state import (
     stored_log_in,
 )
 from client.terminal import secret
-from evaluator.terminal import ask, in_line
+from evaluator.terminal import ask, in_line, say_json
 
 Url = Annotated[
     str, typer.Argument(envvar="PROCTOR_URL", help="The server, such as https://challenge.example")
@@ -238,4 +238,4 @@ def change_address(
 def export_me() -> None:
     """Print everything that the server keeps of you, as JSON."""
     with signed_in() as client:
-        out.print_json(data=client.export_me())
+        say_json(client.export_me())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Table, delete, func, select
+from sqlalchemy import Column, ColumnElement, Table, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from contract.ids import UserId
@@ -49,14 +49,13 @@ def naming() -> Iterator[Naming]:
 
 def counts(session: Session, user_id: UserId, *, goes: bool) -> dict[str, int]:
     """How many rows name a person, by column; of those that go or of those that stay."""
-    found = {
-        place.name: session.scalar(
-            select(func.count()).select_from(place.table).where(place.column == user_id)
-        )
-        for place in naming()
-        if place.goes is goes
-    }
-    return {name: count for name, count in found.items() if count}
+    places = [place for place in naming() if place.goes is goes]
+    each = [
+        select(func.count()).select_from(place.table).where(place.column == user_id).scalar_subquery()
+        for place in places
+    ]
+    found = session.execute(select(*each)).one()
+    return {place.name: count for place, count in zip(places, found, strict=True) if count}
 
 
 def remove(session: Session, user_id: UserId) -> None:
@@ -69,14 +68,15 @@ def remove(session: Session, user_id: UserId) -> None:
 
 def rows(session: Session, user_id: UserId) -> dict[str, list[dict[str, Any]]]:
     """The rows that name a person, by table, without what opens anything; as JSON."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    columns: dict[Table, list[ColumnElement[bool]]] = {}
     for place in naming():
-        shown = [column for column in place.table.columns if not _is_closed(column.name)]
-        query = select(*shown).where(place.column == user_id).order_by(*place.table.primary_key)
-        listed = [dict(row) for row in session.execute(query).mappings()]
-        if listed:
-            kept = found.setdefault(place.table.name, [])
-            kept += [row for row in listed if row not in kept]
+        columns.setdefault(place.table, []).append(place.column == user_id)
+    found = {}
+    for table, mine in columns.items():
+        shown = [column for column in table.columns if not _is_closed(column.name)]
+        query = select(*shown).where(or_(*mine)).order_by(*table.primary_key)
+        if listed := [dict(row) for row in session.execute(query).mappings()]:
+            found[table.name] = listed
     return found
 
 

@@ -76,8 +76,8 @@ def settle(session: Session, settings: Settings, *, actor: str) -> Settled:
     uploads = session.scalars(select(Upload).where(unfinished).with_for_update()).all()
     for upload in uploads:
         reject(session, upload, code="upload_expired", message=_UPLOAD_GONE)
-    if restored := session.scalar(select(Challenge.id).order_by(Challenge.id).limit(1)):
-        events.record(session, "challenge", restored, actor=actor, what="restored from a backup")
+    for key in receipt_keys(session)[:1]:  # of the installation there is no other row
+        events.record(session, "receipt_key", key.id, actor=actor, what="restored from a backup")
     return Settled(len(cases), len(scorings), len(uploads))
 
 

@@ -37,7 +37,10 @@ def delete_for_good(
         challenge = get_challenge(session, slug)
         organizer = organizer_of(session, user, challenge)
         broken_off = service.unfinished(session)
-        begun = service.begin(session, organizer, challenge, body, settings=settings)
+        rules = Rules(kinds=body.kinds, days=body.days)
+        begun = service.begin(
+            session, organizer, challenge, rules, seen=body.seen, why=body.why, settings=settings
+        )
     for certificate in broken_off:
         service.finish(sessions, certificate, settings=settings)
     return service.finish(sessions, begun, settings=settings)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import CaseRunId
 from contract.problems import ErrorCode
-from contract.retention import CertificateOut, DeletionIn, DeletionPlan, Rules
+from contract.retention import CertificateOut, DeletionPlan, Rules
 from server import events
 from server.accounts.principals import Organizer
 from server.challenges.models import Challenge
@@ -39,8 +39,10 @@ def begin(
     session: Session,
     organizer: Organizer,
     challenge: Challenge,
-    wanted: DeletionIn,
+    rules: Rules,
     *,
+    seen: str,
+    why: str,
     settings: Settings,
 ) -> UUID:
     """Takes from the rows what the plan says; the id of the certificate, whose blobs `finish` removes.
@@ -50,9 +52,9 @@ def begin(
     """
     lock(session, challenge.id)
     settings.blobs.require_no_backup()
-    chosen = choose(session, challenge, Rules(kinds=wanted.kinds, days=wanted.days), settings)
+    chosen = choose(session, challenge, rules, settings)
     told = plan_out(challenge, chosen)
-    if told.digest != wanted.seen:
+    if told.digest != seen:
         detail = (
             "Something else would be deleted now than was shown, and nothing was. Look at the plan again."
         )
@@ -66,7 +68,7 @@ def begin(
         "certificate": str(certificate.id),
         "challenge": challenge.slug,
         "by": organizer.actor,
-        "why": wanted.why,
+        "why": why,
         "plan": told.digest,
         "deleted": [item.model_dump(mode="json") for item in told.items],
     }
@@ -78,7 +80,7 @@ def begin(
         challenge.id,
         actor=organizer.actor,
         what=f"deleted for good: {what}",
-        why=wanted.why,
+        why=why,
     )
     return certificate.id
 

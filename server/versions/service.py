@@ -287,4 +287,6 @@ def unused(
         query = query.where(Dataset.challenge_id == challenge.id)
     query = query if phase is None else query.where(Dataset.phase == phase)
     query = query if task is None else query.where(Dataset.task == task)
-    return [dataset for dataset in session.scalars(query) if not uses(session, dataset)]
+    found = session.scalars(query).all()
+    used = _used(session, found)
+    return [dataset for dataset in found if not used.get(dataset.id)]

@@ -67,6 +67,7 @@ def more(lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Cha
         "worker_id": host,
         "slug": lab.slug,
         "team_id": team.team,
+        "user_id": team.http.get("/me").json()["id"],
         "evaluation_id": evaluation,
         "id_": evaluation,
         "submission_id": submission_of(team, evaluation),

@@ -38,7 +38,7 @@ from server.readiness import installation
 from server.readiness.service import check
 from server.readiness.world import World
 from server.reference_submissions.models import ReferenceSubmission
-from server.settings import BACKED_UP, Settings
+from server.settings import Settings
 from server.submissions.service import submit
 from server.teams.models import Team
 from server.versions.service import import_fomo
@@ -139,7 +139,7 @@ def ready(
 ) -> Iterator[Ready]:
     """Everything is as it should be."""
     lab.worker().lease()  # a slot that is there
-    (lab.settings.data / BACKED_UP).write_text(datetime.now(UTC).isoformat())
+    (lab.settings.data / "last_backup").write_text(datetime.now(UTC).isoformat())
     with sessions() as session:
         require_own_key(session, lab.settings)
         challenge = get_challenge(session, lab.slug)
@@ -340,7 +340,7 @@ def _wrong_surroundings(ready: Ready) -> None:
     ready.session.expire_all()
     assert state("secret_key", secret_key=SecretStr("z" * 40)) is ERROR
     assert state("labels", data=ready.settings.data / "elsewhere") is WARNING
-    backup = ready.settings.data / BACKED_UP
+    backup = ready.settings.data / "last_backup"
     backup.write_text((datetime.now(UTC) - timedelta(days=9)).isoformat())
     assert state("backup") is WARNING
     backup.unlink()

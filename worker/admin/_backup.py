@@ -24,12 +24,14 @@ _OURS = frozenset((ERASED, "lost+found"))
 class BackupManifest(BaseModel):
     """What a backup holds.
 
-    version: of the code that made it; revision: of its tables; receipt_key: the public key in use; boards: a digest
-    by challenge and phase; files: by tree; sums: sha256 of the list of all files.
+    version: of the code that made it; audit_head: the last link of the log's chain; revision: of its tables;
+    receipt_key: the public key in use; boards: a digest by challenge and phase; files: by tree; sums: sha256 of the
+    list of all files.
     """
 
     made_at: datetime
     version: str
+    audit_head: str
     revision: str
     receipt_key: str | None
     keys: bool

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from evaluator.terminal import say
 from evaluator.version import evaluator_version
 from server.accounts.models import Account
+from server.audit.service import head
 from server.backups import note_backup
 from server.disk import gib
 from server.evaluations.receipts import public_key
@@ -97,12 +98,14 @@ def _made(root: Path, settings: Settings, *, keys: bool) -> tuple[Path, BackupMa
         with appearing(root, at) as (fresh, made):
             database.dump(snapshot, fresh / DUMP)
             tables, schema, boards = contents(session), revision(session), board_digests(session)
+            sealed = str(head(session))
             erased = session.scalars(select(Account.id).where(Account.erased_at.is_not(None))).all()
             session.commit()  # what is left to do has nothing to do with the database, and may take hours
             files = _files(fresh, settings, earlier, trees)
             manifest = BackupManifest(
                 made_at=at,
                 version=evaluator_version(),
+                audit_head=sealed,
                 revision=schema,
                 receipt_key=public_key(settings),
                 keys=keys,

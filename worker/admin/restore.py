@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from evaluator.terminal import say
 from evaluator.version import evaluator_version
 from server.accounts.principals import OPERATOR
+from server.audit.service import head
 from server.evaluations.receipts import public_key
 from server.privacy.erasing import erase_again
 from server.recovery.service import board_digests, check_receipts, settle
@@ -155,6 +156,7 @@ def _put_database(database: Database, dump: Path, manifest: BackupManifest) -> l
     told = [f"Identical with the backup of {manifest.made_at:%Y-%m-%d %H:%M} UTC: {manifest.said}"]
     migrate(database.url)
     with database.work() as session:
+        sealed = str(head(session))
         boards = board_digests(session)
         count, wrong = check_receipts(session)
     other_boards = [name for name in manifest.boards if boards.get(name) != manifest.boards[name]]
@@ -167,6 +169,13 @@ def _put_database(database: Database, dump: Path, manifest: BackupManifest) -> l
         )
     told.append(
         f"{len(boards) - len(other_boards)} boards are as they were, {count - len(wrong)} receipts verify"
+    )
+    if sealed != manifest.audit_head:
+        raise SetupError(
+            f"The chain of the log ends with {sealed}, and the backup's with {manifest.audit_head}."
+        )
+    told.append(
+        f"The chain of the log ends as it did, with {sealed}; 'proctor-admin audit verify' follows it"
     )
     if wrong:
         told.append(
