@@ -4,13 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-<<<<<<<< HEAD:migrations/versions/20261129_retention.py
 revision = "0025"
 down_revision = "0024"
-========
-revision = "keep"
-down_revision = "0023"
->>>>>>>> keep:migrations/versions/20261129_keep.py
 branch_labels = None
 depends_on = None
 
