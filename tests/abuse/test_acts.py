@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 from uuid import uuid4
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 from sqlalchemy import select
 
@@ -133,10 +133,10 @@ def acts() -> list[str]:
 def endpoints(app: FastAPI) -> dict[str, Callable[..., Any]]:
     """What answers each operation."""
     return {
-        f"{method} {route.path.removeprefix(API)}": route.endpoint
-        for route in app.routes
-        if isinstance(route, APIRoute) and route.path.startswith(API)
-        for method in route.methods
+        f"{method} {(route.path_format or '').removeprefix(API)}": route.dependant.call
+        for route in iter_route_contexts(app.routes)
+        if isinstance(route.original_route, APIRoute) and route.include_in_schema and route.dependant.call
+        for method in route.methods or ()
     }
 
 
