@@ -96,7 +96,7 @@ def _season(sessions: SessionFactory, settings: Settings, seconds: dict[str, lis
         wanted = ReevaluationIn(mode=ReevaluationMode.RESCORE, why="bench", scope=scope)
         challenge = get_challenge(session, SLUG)
         made, coverage = service.draft(session, organizer, challenge, wanted, settings=settings, code=None)
-        views.drafted_out(session, challenge, made, coverage)
+        views.drafted_out(session, challenge, made, coverage, settings)
         found.append(made.id)
 
     def own(session: Session) -> Reevaluation:

@@ -2,96 +2,29 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from client.connection import Connection, body, not_proctor, read
-from contract.accounts import (
-    AccountOut,
-    Closing,
-    Credentials,
-    NewTokenOut,
-    OpenSession,
-    PasswordChange,
-    PasswordResetIn,
-    Registration,
-    SessionOut,
-    TokenIn,
-    TokenOut,
-)
+from client.account_calls import AccountCalls
+from client.connection import body, not_proctor, read
 from contract.agreements import AgreementOut
 from contract.challenges import ChallengeDetail, ChallengeOut
-from contract.evaluations import CaseOut
+from contract.evaluations import CaseOut, ReceiptKeyOut, ReceiptOut
 from contract.images import ImageOut, StorageOut
 from contract.leaderboard import LeaderboardOut
-from contract.organizers import Me
+from contract.notices import NoticeOut, NoticeSettingIn, NoticeSettingsOut, ReadIn, UnreadOut
 from contract.phases import AmendmentOut
 from contract.questions import QuestionIn, QuestionOut
-from contract.submissions import EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
+from contract.submissions import AttemptMovesOut, EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.teams import InvitationIn, InvitationOut, MyTeamOut, NewInvitationOut, TeamIn
 from contract.uploads import UploadOut
+from contract.webhooks import WebhookAct, WebhookActIn, WebhookIn, WebhookOut, WebhookSecretOut
 
 _PAGE = 100
 _CASES = 200  # that one page has: the most that the server gives
 
 
-class Client(Connection):
+class Client(AccountCalls):
     """The operations of one server, with or without a token. Every method raises `Problem` or `Unreachable`."""
-
-    def register(self, email: str, name: str, password: str, *, setup_token: str | None = None) -> AccountOut:
-        """A new account."""
-        content = body(Registration, email=email, name=name, password=password, setup_token=setup_token)
-        return self.post(AccountOut, "/accounts", content)
-
-    def log_in(self, email: str, password: str) -> str:
-        """The token of a new session."""
-        return self.open_session(email, password).token
-
-    def open_session(self, email: str, password: str, *, device: str | None = None) -> SessionOut:
-        """A new session; `device` is what the last one answered, so that others' wrong log-ins do not count here."""
-        known = {"device": device} if device else {}
-        content = body(Credentials, email=email, password=password, **known)
-        return self.post(SessionOut, "/sessions", content)
-
-    def sessions(self) -> list[OpenSession]:
-        """One's sessions that have not ended."""
-        return self.get_list(OpenSession, "/sessions")
-
-    def log_out_everywhere(self, *, and_tokens: bool = False) -> None:
-        """Ends one's sessions, and API tokens too if that is asked for."""
-        self.request("DELETE", "/sessions", params={"tokens": and_tokens})
-
-    def close_account(self, password: str) -> None:
-        """Closes one's account."""
-        self.request("POST", "/me/close", json=body(Closing, password=password))
-
-    def me(self) -> Me:
-        """Whose token this is."""
-        return self.get(Me, "/me")
-
-    def change_password(self, old: str, new: str, *, revoke_tokens: bool = False) -> None:
-        """Another password for oneself; one's other sessions end, and API tokens too if that is asked for."""
-        content = body(PasswordChange, old_password=old, new_password=new, revoke_tokens=revoke_tokens)
-        self.request("POST", "/me/password", json=content)
-
-    def reset_password(self, email: str, code: str, password: str) -> None:
-        """Sets a new password with a code from the organizers."""
-        content = body(PasswordResetIn, email=email, code=code, password=password)
-        self.request("POST", "/password-resets", json=content)
-
-    def create_token(
-        self, name: str, scopes: tuple[str, ...] = ("read", "submit"), *, days: int | None = None
-    ) -> NewTokenOut:
-        """A new API token; one that is made with an API token ends with it."""
-        content = body(TokenIn, name=name, scopes=list(scopes), expires_in_days=days)
-        return self.post(NewTokenOut, "/tokens", content)
-
-    def tokens(self) -> list[TokenOut]:
-        """One's API tokens that have not ended."""
-        return self.get_list(TokenOut, "/tokens")
-
-    def revoke_token(self, token_id: str) -> None:
-        """Ends an API token."""
-        self.request("DELETE", f"/tokens/{token_id}")
 
     def challenges(self) -> list[ChallengeOut]:
         """Every challenge on the server."""
@@ -140,6 +73,47 @@ class Client(Connection):
     def questions(self, slug: str) -> list[QuestionOut]:
         """What was announced or answered to everybody, and what one's team asked, newest first."""
         return self.get_pages(QuestionOut, f"/challenges/{slug}/questions", cursor="before", size=_PAGE)
+
+    def unread_notices(self) -> int:
+        """How many notices one has not read."""
+        return self.get(UnreadOut, "/notices/unread").unread
+
+    def notices(self, *, unread: bool, limit: int | None) -> list[NoticeOut]:
+        """What one was told, newest first: `limit` of it, or all page by page."""
+        if limit is None:
+            return self.get_pages(NoticeOut, "/notices", cursor="before", size=_PAGE, unread=unread)
+        return self.get_list(NoticeOut, "/notices", unread=unread, limit=limit)
+
+    def read_notices(self, which: str | list[str]) -> int:
+        """Says that one has read these, or all up to one; how many are left."""
+        named = {"until": which} if isinstance(which, str) else {"ids": which}
+        return self.post(UnreadOut, "/notices/read", body(ReadIn, **named)).unread
+
+    def notice_settings(self) -> NoticeSettingsOut:
+        """Which notices come by mail."""
+        return self.get(NoticeSettingsOut, "/notices/settings")
+
+    def set_notice_mail(self, kind: str, *, on: bool) -> None:
+        """Has a kind come by mail, or not."""
+        self.request("PUT", f"/notices/settings/{kind}", json=body(NoticeSettingIn, mail=on))
+
+    def webhooks(self, team_id: str) -> list[WebhookOut]:
+        """A team's webhooks."""
+        return self.get_list(WebhookOut, f"/teams/{team_id}/webhooks")
+
+    def add_webhook(self, team_id: str, url: str, kinds: Sequence[str]) -> WebhookSecretOut:
+        """A new webhook of a team, with its secret."""
+        content = body(WebhookIn, url=url, kinds=list(kinds))
+        return self.post(WebhookSecretOut, f"/teams/{team_id}/webhooks", content)
+
+    def act_on_webhook(self, team_id: str, webhook_id: str, act: WebhookAct) -> WebhookSecretOut:
+        """Tries a webhook, gives it a new secret, or enables it."""
+        content = body(WebhookActIn, act=act)
+        return self.post(WebhookSecretOut, f"/teams/{team_id}/webhooks/{webhook_id}", content)
+
+    def remove_webhook(self, team_id: str, webhook_id: str) -> None:
+        """Removes a webhook."""
+        self.request("DELETE", f"/teams/{team_id}/webhooks/{webhook_id}")
 
     def amendments(self, slug: str, *, limit: int) -> list[AmendmentOut]:
         """What the organizers changed of a challenge after people could rely on it, newest first."""
@@ -207,9 +181,14 @@ class Client(Connection):
         phase: str,
         images: Mapping[str, str],
         key: str | None = None,
+        source: Mapping[str, str | bool | None] | None = None,
     ) -> SubmissionOut:
-        """Submits an image digest per task. The same `key` twice is one submission."""
-        content = body(SubmissionIn, team=team, track=track, phase=phase, images=dict(images))
+        """Submits an image digest per task. The same `key` twice is one submission.
+
+        source: the git commit that the images were made of, and whether its tree was clean.
+        """
+        made_of = {} if source is None else {"source": dict(source)}
+        content = body(SubmissionIn, team=team, track=track, phase=phase, images=dict(images), **made_of)
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
         return self.post(SubmissionOut, f"/challenges/{slug}/submissions", content, headers=headers)
 
@@ -224,6 +203,14 @@ class Client(Connection):
     def case(self, evaluation_id: str, case_id: str) -> CaseOut:
         """One case of an evaluation with all of its log; of a phase with public cases only."""
         return self.get(CaseOut, f"/evaluations/{evaluation_id}/cases/{case_id}")
+
+    def receipt(self, evaluation_id: str) -> ReceiptOut:
+        """The receipt of one's scored evaluation."""
+        return self.get(ReceiptOut, f"/evaluations/{evaluation_id}/receipt")
+
+    def receipt_keys(self) -> list[ReceiptKeyOut]:
+        """Every public key that the server signs or signed receipts with."""
+        return self.get_list(ReceiptKeyOut, "/receipts/keys")
 
     def cancel(self, evaluation_id: str) -> EvaluationOut:
         """Withdraws an evaluation that has not ended; its attempt is given back."""
@@ -242,6 +229,10 @@ class Client(Connection):
     def quota(self, slug: str, team: str) -> list[QuotaOut]:
         """What is left of a team's attempts."""
         return self.get_list(QuotaOut, f"/challenges/{slug}/quota", team=team)
+
+    def attempts(self, team_id: str, **where: str) -> AttemptMovesOut:
+        """The moves of a team's attempts, newest first; `where`: of one phase, track or task."""
+        return read(AttemptMovesOut, self.request("GET", f"/teams/{team_id}/attempts", params=where))
 
     def leaderboard(self, slug: str, phase: str) -> LeaderboardOut:
         """The leaderboards of a phase."""

@@ -1,14 +1,15 @@
 """The `proctor` application: its name space, its consoles, and what every command begins with."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
 
 from client.api import Client
 from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, WrongUsage
-from client.state import load_log_in
+from client.state import is_time_to_mention, load_log_in
 from client.terminal import is_plain
 from contract.challenges import ChallengeOut
 from evaluator.terminal import CommandGroup, Console
@@ -102,25 +103,48 @@ ChallengeOption = Annotated[
         "--challenge", "-c", envvar="PROCTOR_CHALLENGE", help="The challenge, if the server has several."
     ),
 ]
+ChallengeArgument = Annotated[
+    str | None, typer.Argument(metavar="[CHALLENGE]", help="The challenge, as with --challenge.")
+]
 TeamOption = Annotated[str | None, typer.Option("--team", help="The team's id, if you are in several.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def connect(url: str, token: str | None = None) -> Client:
     """The server at `url`; whoever sits before a command reads why it waits."""
-    return Client(url, token, waiting=_say_waiting)
+    return Client(url, token, waiting=_say_waiting, ending=_say_ending)
 
 
 def _say_waiting(seconds: float) -> None:
     err.print(f"The server is busy; asking again in {seconds:.0f} s.")
 
 
+def _say_ending(at: datetime) -> None:
+    err.print(
+        f"Your token ends on {at:%Y-%m-%d %H:%M} UTC. Make another one before that: `proctor login`, or "
+        "`proctor token create` for a script.",
+        style="yellow",
+        soft_wrap=True,
+    )
+
+
 @contextmanager
-def signed_in() -> Iterator[Client]:
-    """The server of the log-in, for the length of a command."""
+def signed_in(*, mention: bool = True) -> Iterator[Client]:
+    """The server of the log-in, for the length of a command.
+
+    mention: whoever sits before it reads, every few hours, how many notices they have not read.
+    """
     log_in = load_log_in()
     with connect(log_in.url, log_in.token) as client:
         yield client
+        if mention and err.is_terminal and is_time_to_mention(log_in.url):
+            _mention_notices(client)
+
+
+def _mention_notices(client: Client) -> None:
+    with suppress(ClientError):  # such as of a server that knows no notices yet
+        if count := client.unread_notices():
+            err.print(f"{count} new notice{'s' if count > 1 else ''}: proctor notices")
 
 
 def choose_challenge(client: Client, slug: str | None) -> ChallengeOut:

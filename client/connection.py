@@ -1,5 +1,8 @@
 """One server over HTTP: requests, refusals as errors, and answers read as the contract declares them."""
 
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -8,8 +11,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from client.errors import Problem, Unreachable
 from client.patience import PatientClient, Waiting, wait_quietly
+from contract.accounts import TOKEN_ENDS
 from contract.evaluations import CaseOut
 from contract.images import ImageOut
+from contract.notices import NoticeOut
 from contract.problems import ErrorCode
 from contract.questions import QuestionOut
 from contract.submissions import SubmissionOut
@@ -18,7 +23,7 @@ _BASE = "/api/v1"
 
 
 _Read = TypeVar("_Read", bound=BaseModel)
-_Listed = TypeVar("_Listed", ImageOut, CaseOut, SubmissionOut, QuestionOut)
+_Listed = TypeVar("_Listed", ImageOut, CaseOut, SubmissionOut, QuestionOut, NoticeOut)
 
 
 def body(model: type[BaseModel], **fields: Any) -> dict[str, Any]:
@@ -41,6 +46,7 @@ class Connection:
         timeout: seconds to wait for an answer.
         transport: another way to reach the server, for tests of programs that use this client.
         waiting: is told of each pause, in seconds, that a busy server asked for.
+        ending: is told once when the token ends, if that is soon.
     """
 
     def __init__(
@@ -51,7 +57,9 @@ class Connection:
         timeout: float = 30.0,
         transport: httpx.BaseTransport | None = None,
         waiting: Waiting = wait_quietly,
+        ending: Callable[[datetime], None] | None = None,
     ) -> None:
+        self._ending = ending
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = PatientClient(
@@ -82,6 +90,7 @@ class Connection:
                 f"{self.url} does not answer: {error or type(error).__name__}",
                 "Check the address and your connection; nothing was lost.",
             ) from error
+        self._look_at_end(response)
         if response.is_error:
             problem = problem_of(response)
             strange = problem.code in ("", ErrorCode.NOT_FOUND) and problem.status in (404, 405)
@@ -92,6 +101,23 @@ class Connection:
                 )
             raise problem
         return response
+
+    def open(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """An answer below /api/v1 whose body is still to come, whatever its status; to be closed.
+
+        Raises:
+            httpx.HTTPError: no answer came.
+        """
+        request = self._http.build_request(method, _BASE + path, **options)
+        return self._http.send_once(request, stream=True)
+
+    def _look_at_end(self, response: httpx.Response) -> None:
+        if self._ending is None or TOKEN_ENDS not in response.headers:
+            return
+        with suppress(ValueError):
+            ends = datetime.fromisoformat(response.headers[TOKEN_ENDS])
+            told, self._ending = self._ending, None
+            told(ends)
 
     def get(self, model: type[_Read], path: str) -> _Read:
         """What `path` answers."""

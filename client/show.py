@@ -9,7 +9,7 @@ from rich.text import Text
 from client.terminal import is_plain
 from contract.intervals import named
 from contract.statuses import EvaluationStatus
-from contract.submissions import EvaluationOut, QuotaOut, ScoreOut, SubmissionOut
+from contract.submissions import AttemptMove, EvaluationOut, QuotaOut, ScoreOut, SourceOut, SubmissionOut
 from contract.teams import TeamOut
 from evaluator.terminal import in_line
 
@@ -35,7 +35,18 @@ def submission_table(submission: SubmissionOut) -> RenderableType:
     for evaluation in submission.evaluations:
         table.add_row(evaluation.task, _status(evaluation), _said(evaluation))
     title = f"Submission {submission.id} · {submission.track} · {submission.phase}"
-    return _titled(title, table, [LATE] if shows_late(submission) else ())
+    notes = [] if submission.source is None else [f"made of {source_words(submission.source)}"]
+    return _titled(title, table, [*notes, *([LATE] if shows_late(submission) else ())])
+
+
+def source_words(source: SourceOut) -> str:
+    """The commit that a submission was made of, as people read it."""
+    trees = {
+        True: "its tree was clean",
+        False: "its tree was not clean",
+        None: "whether its tree was clean is not known",
+    }
+    return f"commit {in_line(source.commit)[:12]}, {trees[source.clean]}"
 
 
 def shows_late(submission: SubmissionOut) -> bool:
@@ -73,8 +84,15 @@ def _said(evaluation: EvaluationOut) -> str:
     """A count per verdict, each on its own line so that no code is cut, and what is to be said beside them."""
     counts = [f"{count} × {code}" for code, count in sorted(evaluation.verdicts.items())]
     counts = counts or ([evaluation.failure] if evaluation.failure else [])
-    note = evaluation.reason or evaluation.note
-    return "\n".join([*counts, *([note] if note else [])])
+    return "\n".join([*counts, *notes_of(evaluation)])
+
+
+def notes_of(evaluation: EvaluationOut) -> list[str]:
+    """What is to be known of an evaluation beside its status."""
+    if evaluation.reason:
+        return [evaluation.reason]
+    waits = evaluation.queue.said if evaluation.queue and evaluation.queue.least_minutes is not None else None
+    return [text for text in (evaluation.note, waits) if text]
 
 
 def scores_table(submission: SubmissionOut) -> RenderableType | None:
@@ -136,6 +154,27 @@ def grant_lines(rows: Iterable[QuotaOut]) -> list[str]:
         for grant in row.grants
     ]
     return [in_line(line) for line in told]
+
+
+def attempts_table(moves: Iterable[AttemptMove]) -> RenderableType:
+    """The moves of attempts."""
+    table = _table()
+    for column in ("when", "phase", "track", "task", "what", "change", "left", "why"):
+        table.add_column(column, justify="right" if column in ("change", "left") else "left", overflow="fold")
+    for move in moves:
+        when = "" if move.at is None else f"{move.at:%Y-%m-%d %H:%M}"
+        left = "no limit" if move.balance is None else str(move.balance)
+        table.add_row(
+            when,
+            move.phase,
+            move.track,
+            move.task,
+            move.kind,
+            f"{move.change:+d}" if move.change else "",
+            left,
+            move.why,
+        )
+    return _titled("Attempts, newest first; times are UTC", table)
 
 
 def quota_table(rows: Iterable[QuotaOut]) -> RenderableType:

@@ -1,7 +1,7 @@
 """What is sent and answered of accounts, log-ins and tokens."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -36,6 +36,10 @@ Password = Annotated[str, Field(min_length=10, max_length=256)]
 _Secret = Annotated[str, Field(pattern=r"^[!-~]{1,1000}$"), WithJsonSchema({"type": "string"})]
 """What is sent back in a header: a server that gives out anything else is none of ours."""
 
+ENDS_SOON = timedelta(days=14)
+TOKEN_ENDS = "Proctor-Token-Expires"  # noqa: S105 - a header, and no token
+"""The header of answers to an API token that ends within that time: when, as ISO 8601."""
+
 DEFAULT_SLOTS = 64
 """Slots that a run worker may have at once, unless its token says another number."""
 
@@ -66,6 +70,7 @@ class AccountOut(Answer):
     name: str
     is_admin: bool
     created_at: datetime
+    verified_at: Annotated[datetime | None, Older(None)]
 
 
 class Credentials(BaseModel):
@@ -85,15 +90,35 @@ class PasswordChange(BaseModel):
 
 
 class PasswordResetIn(BaseModel):
-    """A new password, with the code that an admin gave out."""
+    """A new password, with the code that an admin gave out or that came by mail."""
 
     email: Email
     code: Annotated[str, Line(100)]
     password: Password
 
 
+class AddressIn(BaseModel):
+    """An address."""
+
+    email: Email
+
+
+class AddressCode(BaseModel):
+    """An address, and the code that went to it."""
+
+    email: Email
+    code: Annotated[str, Line(100)]
+
+
+class AddressChange(BaseModel):
+    """The address that one wants to have, and one's password."""
+
+    email: Email
+    password: Annotated[str, Field(max_length=256)]
+
+
 class PasswordResetOut(Answer):
-    """The code that sets a new password once; it is shown this once."""
+    """A code for a person that is shown this once: it sets a new password, or shows whose an address is."""
 
     code: str
     expires_at: datetime
@@ -108,12 +133,17 @@ class SessionOut(Answer):
 
 
 class OpenSession(Answer):
-    """A session that has not ended; `current` is the one that asks."""
+    """A session that has not ended; `current` is the one that asks.
+
+    `last_used_at` and `network`: the last use, to the quarter of an hour and to the network, as 192.0.2.0/24.
+    """
 
     id: Id
     created_at: datetime
     expires_at: datetime | None
     current: Annotated[bool, Older(False)]
+    last_used_at: Annotated[datetime | None, Older(None)]
+    network: Annotated[str | None, Older(None)]
 
 
 class Closing(BaseModel):
@@ -131,7 +161,10 @@ class TokenIn(BaseModel):
 
 
 class TokenOut(Answer):
-    """A token without its secret. `parent_id`: the API token that it was made with, and ends with."""
+    """A token without its secret. `parent_id`: the API token that it was made with, and ends with.
+
+    `last_used_at` and `network`: the last use, to the quarter of an hour and to the network, as 192.0.2.0/24.
+    """
 
     id: Id
     parent_id: Annotated[Id | None, Older(None)]
@@ -140,6 +173,8 @@ class TokenOut(Answer):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_at: Annotated[datetime | None, Older(None)]
+    network: Annotated[str | None, Older(None)]
 
 
 class NewTokenOut(TokenOut):

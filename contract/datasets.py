@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from contract.answers import Answer, Id
+from contract.answers import Answer, Id, Older
 from contract.bounds import Few, Strict
 from contract.challenges import Why
 from contract.texts import Line, Name, Prose
@@ -25,7 +25,10 @@ _Group = _Number | Annotated[str, Line(100)] | None
 
 
 class DatasetOut(Answer):
-    """A version of the cases. `labels` is null where this process cannot read the references; `size` is in bytes."""
+    """A version of the cases. `labels` is null where this process cannot read the references; `size` is in bytes.
+
+    imported_by_name: what the person is called whom `imported_by` names, null where that is nobody with a name.
+    """
 
     id: Id
     phase: str
@@ -38,6 +41,7 @@ class DatasetOut(Answer):
     size: int
     imported_at: datetime
     imported_by: str | None
+    imported_by_name: Annotated[str | None, Older(None)]
 
 
 class DifferenceOut(Answer):

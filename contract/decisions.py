@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contract.answers import Answer, Id, OrNewer
+from contract.answers import Answer, Id, Older, OrNewer
 from contract.bounds import Strict
 from contract.changes import Shifts
 from contract.ids import TeamId
@@ -93,7 +93,7 @@ class LedgerEntry(Answer):
 
 
 class GrantRow(Answer):
-    """Attempts that were granted, by whom and why."""
+    """Attempts that were granted, by whom and why; `granted_by_name`: what the person is called."""
 
     phase: str
     track: str
@@ -101,6 +101,7 @@ class GrantRow(Answer):
     valid: int
     why: str
     granted_by: str
+    granted_by_name: Annotated[str | None, Older(None)]
     created_at: datetime
 
 

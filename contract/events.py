@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
-from contract.answers import Answer
+from contract.answers import Answer, Older
 
 VIEWED = "viewed"
 """What an event says where somebody looked at what is hidden; its code says at what."""
@@ -17,6 +18,7 @@ class Subject(StrEnum):
     CASE_RUN = "case_run"
     CHALLENGE = "challenge"
     DATASET = "dataset"
+    DELIVERY = "delivery"
     EVALUATION = "evaluation"
     IMAGE = "image"
     QUESTION = "question"
@@ -27,6 +29,7 @@ class Subject(StrEnum):
     TOKEN = "token"  # noqa: S105 - what it is about, and none itself
     UPLOAD = "upload"
     USER = "user"
+    WEBHOOK = "webhook"
     WORKER = "worker"
 
 
@@ -34,7 +37,8 @@ class EventOut(Answer):
     """One change of one thing: of its status from `old` to `new`, or what `what` says.
 
     `old` is null where a thing begins. `code`: what came of it or why it ended, from a closed list; `claim_no`: the
-    claim of a case run that changed it. `actor`: user:<id>, worker:<name>, proctor-admin, or platform.
+    claim of a case run that changed it. `actor`: user:<id>, worker:<name>, proctor-admin, or
+    platform; `actor_name`: what that person is called.
     """
 
     id: UUID
@@ -46,5 +50,6 @@ class EventOut(Answer):
     code: str | None
     claim_no: int | None
     actor: str
+    actor_name: Annotated[str | None, Older(None)]
     what: str | None
     why: str | None

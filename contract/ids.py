@@ -4,6 +4,9 @@ from typing import NewType
 from uuid import UUID
 
 UserId = NewType("UserId", UUID)
+IdentityId = NewType("IdentityId", UUID)
+"""Of somebody whom a provider vouches for."""
+SignInId = NewType("SignInId", UUID)
 TokenId = NewType("TokenId", UUID)
 """Of a token of any kind; a run worker is known by that of its own."""
 TeamId = NewType("TeamId", UUID)
@@ -20,9 +23,16 @@ CaseRunId = NewType("CaseRunId", UUID)
 AgreementId = NewType("AgreementId", UUID)
 QuestionId = NewType("QuestionId", UUID)
 ReevaluationId = NewType("ReevaluationId", UUID)
+NoticeId = NewType("NoticeId", UUID)
+EndpointId = NewType("EndpointId", UUID)
+"""Of an address that webhooks go to."""
+MessageId = NewType("MessageId", UUID)
+DeliveryId = NewType("DeliveryId", UUID)
 
 EVERY = (
     UserId,
+    IdentityId,
+    SignInId,
     TokenId,
     TeamId,
     InvitationId,
@@ -38,5 +48,9 @@ EVERY = (
     AgreementId,
     QuestionId,
     ReevaluationId,
+    NoticeId,
+    EndpointId,
+    MessageId,
+    DeliveryId,
 )
 """All of them."""

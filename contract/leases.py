@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, WithJsonSchema
 
 from contract.bounds import MOST_INT, BigInt, Few, Seconds
-from contract.ids import CaseRunId, EvaluationId
+from contract.ids import CaseRunId, EvaluationId, SubmissionId
 from contract.images import ImageFacts
 from contract.receipts import RunReceipt
 from contract.statuses import Mode
@@ -24,6 +24,10 @@ def _named(name: str) -> str:
     if in_line(name) != name:
         raise ValueError("has to be one line of letters, digits and signs")
     return name
+
+
+def _absent(value: object) -> bool:
+    return value is None
 
 
 def _set(limits: Limits) -> dict[str, Any]:
@@ -41,6 +45,10 @@ _Runtime = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$", max_length=40
 _Any = WithJsonSchema({"type": "object", "additionalProperties": True})
 _WholeTask = Annotated[Task, PlainSerializer(_whole, return_type=dict[str, Any]), _Any]
 _SetLimits = Annotated[Limits, PlainSerializer(_set, return_type=dict[str, Any]), _Any]
+
+
+DRAINING = "Proctor-Draining"
+"""Header of the answer to a slot that is leased nothing because it drains: a sentence for its log."""
 
 
 class _Said(BaseModel):
@@ -111,6 +119,7 @@ class Lease(CaseLease):
 
     lease_seconds: float
     evaluation: EvaluationId
+    submission: Annotated[SubmissionId | None, Field(exclude_if=_absent)] = None
     task_name: str
     track: str
     task: _WholeTask
@@ -118,6 +127,12 @@ class Lease(CaseLease):
     image: ImageFacts
     mode: Mode = Mode.FRESH
     more: tuple[CaseLease, ...] = ()
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What lines of a log call its case by, here and at the server, which may be too old to tell all of it."""
+        submission = {} if self.submission is None else {"submission": str(self.submission)}
+        return {**submission, "evaluation": str(self.evaluation), "case_run": self.name}
 
     def each(self) -> list["Lease"]:
         """A lease for every case of this one, itself first."""

@@ -42,7 +42,8 @@ class RoleIn(BaseModel):
 class OrganizerOut(Answer):
     """A person with a role in a challenge; `id` is the account's.
 
-    `named_by`: as events name who acts. `team`: theirs in this challenge, null if they do not take part in it.
+    `named_by`: as events name who acts; `named_by_name`: what that person is called, if it is one. `team`: theirs in
+    this challenge, null if they do not take part in it.
     """
 
     id: Id
@@ -51,4 +52,5 @@ class OrganizerOut(Answer):
     role: Annotated[Role | str, OrNewer()]
     team: str | None
     named_by: str
+    named_by_name: Annotated[str | None, Older(None)]
     created_at: datetime

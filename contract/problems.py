@@ -37,6 +37,10 @@ class ErrorCode(StrEnum):
     NOT_AN_ID = "not_an_id", "no beginning of an id"
     NOT_FOUND = "not_found", "there is nothing at this address"
     NOT_HTTP = "not_http", "this is no request of HTTP/1.1"
+    TOO_MANY_REQUESTS = (
+        "too_many_requests",
+        "the token, or the address, has sent too many requests within a minute",
+    )
     # who asks
     ACCOUNT_CLOSED = "account_closed", "the organizers closed this account"
     ADMINS_ONLY = "admins_only", "only an admin may do this, with a token of scope admin"
@@ -51,29 +55,47 @@ class ErrorCode(StrEnum):
     TOKEN_REVOKED = "token_revoked", "the token was revoked"
     WORKER_TOKEN = "worker_token", "this is for people, and the token is a run worker's"
     # accounts
-    CODE_OVER = "code_over", "the code for a new password has run out"
+    ADDRESS_UNVERIFIED = "address_unverified", "it is not shown yet that mail to your address reaches you"
+    CODE_OVER = "code_over", "the code has run out"
     EMAIL_TAKEN = "email_taken", "the address has an account"
     LAST_ADMIN = "last_admin", "one admin has to stay"
     LAST_ORGANIZER = (
         "last_organizer",
         "the only organizer of a challenge cannot leave it; an admin can decide so",
     )
+    ERASED = "erased", "the person was erased"
+    OTHER_ADDRESS = "other_address", "the account is not the one of this address"
     NO_ROLE = "no_role", "this person has no role in this challenge"
+    NO_MAIL = "no_mail", "this server sends no mail"
     NOT_CLOSED = "not_closed", "the account is open"
     PASSWORD_CHANGED = "password_changed", "the password was changed at the same moment"
+    PROVIDER_FAILED = "provider_failed", "a provider of log-ins did not answer, or its answer proves nothing"
     RESERVED_NAME = "reserved_name", "the name is kept for the organizers"
+    SIGN_IN_OVER = (
+        "sign_in_over",
+        "the log-in through a provider was used, has run out, or was begun elsewhere",
+    )
+    SIGN_IN_REFUSED = "sign_in_refused", "the log-in through a provider came to nothing; the text says why"
     SETUP_DONE = "setup_done", "the setup token works for the first admin only"
     TOO_MANY_LOG_INS = "too_many_log_ins", "too many log-ins or wrong passwords in a window of time"
+    TOO_MANY_MAILS = "too_many_mails", "too many mails were asked for in a window of time"
     TOO_MANY_NEW_TOKENS = "too_many_new_tokens", "too many tokens were made within a day"
     TOO_MANY_REGISTRATIONS = "too_many_registrations", "too many accounts were made in a window of time"
     TOO_MANY_ROLES = "too_many_roles", "a challenge has at most so many organizers and observers"
     TOO_MANY_TOKENS = "too_many_tokens", "one person has at most so many valid tokens"
+    TOO_MANY_SIGN_INS = (
+        "too_many_sign_ins",
+        "too many log-ins through a provider were begun in a window of time",
+    )
     UNKNOWN_ACCOUNT = "unknown_account", "there is no such account"
+    UNKNOWN_IDENTITY = "unknown_identity", "no such identity at a provider is linked to your account"
+    UNKNOWN_PROVIDER = "unknown_provider", "nobody logs in through a provider of this name here"
     UNKNOWN_SESSION = "unknown_session", "you have no such session"
     UNKNOWN_TOKEN = "unknown_token", "you have no such token"
-    WRONG_CODE = "wrong_code", "the code for a new password is wrong or was used"
+    WRONG_CODE = "wrong_code", "the code is wrong or was used"
     WRONG_CREDENTIALS = "wrong_credentials", "the address or the password is wrong"
     WRONG_PASSWORD = "wrong_password", "the old password is wrong"
+    WRONG_SIGN_IN_CODE = "wrong_sign_in_code", "this is not what the terminal shows"
     WRONG_SETUP_TOKEN = "wrong_setup_token", "the setup token is wrong"
     # teams
     ALREADY_IN_A_TEAM = "already_in_a_team", "one person has one team in a challenge"
@@ -108,12 +130,14 @@ class ErrorCode(StrEnum):
     UNKNOWN_AGREEMENT = "unknown_agreement", "the challenge has no such agreement"
     UNKNOWN_QUESTION = "unknown_question", "the challenge has no such question"
     # uploads and images
+    BACKUP_RUNS = "backup_runs", "a backup is being made, and nothing is removed meanwhile"
     BAD_HEADER = "bad_header", "a header of the upload is no whole number of bytes"
     BAD_METADATA = "bad_metadata", "Upload-Metadata cannot be read"
     CHECK_LOST = "check_lost", "another checker took the upload"
     CONTENT_TYPE = "content_type", "the bytes of an upload have a content type of their own"
     EMPTY_UPLOAD = "empty_upload", "an upload has at least one byte"
     IMAGE_IN_USE = "image_in_use", "an evaluation that could be run again needs the image"
+    PLAN_CHANGED = "plan_changed", "something else would be deleted now than the plan that was seen says"
     SHA256_MISSING = "sha256_missing", "Upload-Metadata needs the archive's sha256"
     STORAGE_FULL = "storage_full", "the server's disk has no room"
     STREAM_TOO_SLOW = "stream_too_slow", "the bytes came too slowly while others waited"
@@ -141,6 +165,7 @@ class ErrorCode(StrEnum):
     BOARD_PUBLIC = "board_public", "the leaderboard was never sealed"
     BOARD_RELEASED = "board_released", "the leaderboard has been released already"
     BOARD_SEALED = "board_sealed", "the leaderboard is sealed until the organizers release it"
+    BUNDLE_FAILED = "bundle_failed", "the bundle could not be completed; nothing of it was kept"
     CASES_ARCHIVE = "cases_archive", "an archive of cases is none that is unpacked"
     CASES_ODD = "cases_odd", "the cases have warnings, which have to be accepted"
     CASES_REFUSED = "cases_refused", "the cases cannot be brought in as they are"
@@ -153,6 +178,7 @@ class ErrorCode(StrEnum):
     DATASET_DROPPED = "dataset_dropped", "the files of these cases were dropped"
     DATASET_IN_FORCE = "dataset_in_force", "these cases are in force"
     DATASET_USED = "dataset_used", "evaluations ran on these cases"
+    DELIVERY_LOST = "delivery_lost", "score workers that had the files ended without a word"
     FILES_ELSEWHERE = "files_elsewhere", "the server cannot reach the files"
     LABELS_COMMITTED = "labels_committed", "the labels of these cases are committed to already"
     NEEDS_CONFIRMATION = "needs_confirmation", "it has consequences, and takes a yes"
@@ -164,15 +190,22 @@ class ErrorCode(StrEnum):
     REASON_MISSING = "reason_missing", "this takes a reason, which everybody reads"
     SCANS_PUBLIC = "scans_public", "hidden scans would be in a public phase"
     SEVERAL_DATASETS = "several_datasets", "several versions of cases begin so"
+    TOO_MANY_DELIVERIES = (
+        "too_many_deliveries",
+        "too many files for cases of the challenge wait to be worked off",
+    )
     UNKNOWN_AMENDMENT = "unknown_amendment", "the challenge has no such amendment"
     UNKNOWN_CHALLENGE = "unknown_challenge", "there is no such challenge"
     UNKNOWN_DATASET = "unknown_dataset", "there is no such version of any cases"
+    UNKNOWN_DELIVERY = "unknown_delivery", "no such files were sent for cases of the challenge"
     UNKNOWN_PHASE = "unknown_phase", "the challenge has no such phase"
     UNKNOWN_TASK = "unknown_task", "the challenge has no such task"
     UNKNOWN_TRACK = "unknown_track", "the challenge has no such track"
     # submissions and evaluations
     ALREADY_ENDED = "already_ended", "the evaluation has ended"
     AMBIGUOUS_ID = "ambiguous_id", "several ids begin so"
+    NOTHING_TO_FIND = "nothing_to_find", "too little of a name, an id or a digest to look for"
+    UNKNOWN_ID = "unknown_id", "nothing that the asker may see has an id that begins so"
     HIDDEN_CASES = "hidden_cases", "the cases of this phase are not shown"
     IDEMPOTENCY_KEY = "idempotency_key", "a submission takes an Idempotency-Key"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", "the key was used for another submission"
@@ -187,6 +220,7 @@ class ErrorCode(StrEnum):
     QUOTA_SPENT = "quota_spent", "no attempt is left"
     SCORING_LOST = "scoring_lost", "another score worker has the evaluation, or it has ended"
     TOO_MANY_REJECTED = "too_many_rejected", "too many evaluations of the team failed within a week"
+    TOO_MANY_STREAMS = "too_many_streams", "one person has at most so many event streams open"
     UNCHANGED = "unchanged", "it is so already"
     UNKNOWN_CASE = "unknown_case", "the evaluation, or the version of the cases, has no such case"
     UNKNOWN_EVALUATION = "unknown_evaluation", "there is no such evaluation, or none that you may see"
@@ -204,9 +238,19 @@ class ErrorCode(StrEnum):
     )
     REEVALUATION_OVER = "reevaluation_over", "the re-evaluation was applied, cancelled or reverted"
     UNKNOWN_REEVALUATION = "unknown_reevaluation", "the challenge has no such re-evaluation"
+    # webhooks
+    TOO_MANY_WEBHOOKS = "too_many_webhooks", "there are as many webhooks as there may be"
+    UNKNOWN_WEBHOOK = "unknown_webhook", "there is no such webhook, or none of yours"
+    WEBHOOK_ADDRESS = "webhook_address", "nothing is sent to such an address"
+    WEBHOOK_DISABLED = "webhook_disabled", "nothing is sent to this webhook until it is enabled again"
+    WEBHOOK_EXISTS = "webhook_exists", "there is a webhook with this address"
     # run workers and the installation
     DATA_MISSING = "data_missing", "a file that the server should have is gone"
     LEASE_LOST = "lease_lost", "the case is not leased to this worker any more"
+    LOCAL_WORKER = (
+        "local_worker",
+        "a command on the server's machine replaces the token of its own run workers",
+    )
     OTHER_SECRET_KEY = "other_secret_key", "the secret key is not the one that this installation works with"
     OUTPUT_AND_FAULT = "output_and_fault", "a valid case has an output, any other one a fault"
     OUTPUT_TOO_LARGE = "output_too_large", "an output of this task has at most so many bytes"
@@ -217,5 +261,8 @@ class ErrorCode(StrEnum):
     UNKNOWN_BLOB = "unknown_blob", "the blob is no part of the leased case's image"
     UNKNOWN_INPUT = "unknown_input", "the case has no such input"
     UNKNOWN_OUTPUT = "unknown_output", "the output of the case was not uploaded under this lease"
+    UNKNOWN_SLOT = "unknown_slot", "the run worker has no such slot"
     UNKNOWN_WORKER = "unknown_worker", "there is no such run worker"
     WORKER_EXISTS = "worker_exists", "a run worker of this name exists"
+    WORKER_HOLDS_CASES = "worker_holds_cases", "the run worker holds cases, and is to drain first"
+    WORKER_REVOKED = "worker_revoked", "the run worker's token was revoked"

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from contract.answers import Answer, Id, OrNewer
+from contract.answers import Answer, Id, Older, OrNewer
 from contract.bounds import AwareMoment, Few, Strict
 from contract.challenges import MOST_OF_A_FILE
 from contract.changes import Shifts
@@ -42,8 +42,8 @@ class ReevaluationScope(Strict):
     A filter that is left out, or empty, asks for nothing. `teams`: names or ids. `submissions`, `evaluations`: ids or
     their beginnings. `images`, `datasets`: digests or their beginnings. `hosts`: names of run workers' tokens or their
     ids, `workers`: of their slots, `gpus`: UUIDs or models, as the driver names them. What is asked of cases (verdicts,
-    workers, hosts, gpus) has to hold of one case of the evaluation, all of it of the same. `since` and `until`: when it
-    was submitted.
+    workers, hosts, gpus) has to hold of one case of the evaluation, all of it of the same; `ran_since`, `ran_until`:
+    when that case ended. `since` and `until`: when the evaluation was submitted.
     """
 
     phases: _Names = ()
@@ -61,6 +61,8 @@ class ReevaluationScope(Strict):
     gpus: _Words = ()
     evaluator_versions: _Words = ()
     datasets: _Words = ()
+    ran_since: AwareMoment | None = None
+    ran_until: AwareMoment | None = None
     since: AwareMoment | None = None
     until: AwareMoment | None = None
 
@@ -146,6 +148,7 @@ class ReevaluationPlanOut(Answer):
     """What would be made, or while it runs what has come late: evaluations, their cases, and what these cost.
 
     gpu_hours, slot_hours: by what cases took so far, by their limits where none was measured. `excluded` by reason.
+    questions: what applying its file alone would ask, while it is a draft; there are none without a file.
     """
 
     evaluations: int
@@ -155,6 +158,7 @@ class ReevaluationPlanOut(Answer):
     slot_hours: float
     excluded: list[ExcludedOut]
     sentence: str
+    questions: Annotated[list[str], Older([])]
 
 
 class ReevaluationOut(Answer):

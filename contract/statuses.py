@@ -46,6 +46,15 @@ class ReevaluationState(StrEnum):
     REVERTED = "reverted"  # was applied; what stood before is in force again, for good
 
 
+class DeliveryState(StrEnum):
+    """Where files stand that an organizer has sent for a version of the cases."""
+
+    WAITING = "waiting"  # for a score worker
+    WORKING = "working"  # a score worker makes the version
+    DONE = "done"  # the version is made, or was there already
+    REFUSED = "refused"  # nothing was made, and the answer says why
+
+
 class CaseStatus(StrEnum):
     """Where a case run stands."""
 

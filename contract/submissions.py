@@ -18,6 +18,13 @@ MOST_TASKS = 50
 """Tasks that one submission may name."""
 
 
+class SourceIn(BaseModel):
+    """The git commit that an image was made of, in its team's words; `clean`: no file differed, null if unknown."""
+
+    commit: Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$", max_length=64)]
+    clean: Annotated[bool, Field(strict=True)] | None = None
+
+
 class SubmissionIn(BaseModel):
     """An image per task. `team` may be left out by a user with one team in the challenge."""
 
@@ -25,6 +32,7 @@ class SubmissionIn(BaseModel):
     track: Name
     phase: Name
     images: Annotated[dict[Name, Digest], Few(MOST_TASKS, least=1)]
+    source: SourceIn | None = None
 
 
 class ScoreOut(Answer):
@@ -41,13 +49,23 @@ class ScoreOut(Answer):
     note: Annotated[str | None, Older(None)]
 
 
+class QueuedOut(Answer):
+    """What goes before an evaluation in the queue, and within how many minutes it may start; null: not estimated."""
+
+    evaluations: int
+    teams: int
+    least_minutes: int | None
+    most_minutes: int | None
+    said: str
+
+
 class EvaluationOut(Answer):
     """What a participant may know of an evaluation.
 
     `progress` counts tenths. `failure`: the commonest class of failure of one that was rejected. `verdicts` counts
     cases per verdict. On hidden phases progress moves in quarters, starts and ends are shown on a grid of moments, and
     verdicts are counted for scored evaluations alone. bootstraps: how the intervals of each board were made. voided:
-    why the organizers took it off the boards, null where they did not.
+    why the organizers took it off the boards, null where they did not. queue: where it stands, while it is queued.
     """
 
     id: Id
@@ -64,6 +82,7 @@ class EvaluationOut(Answer):
     scores: dict[str, dict[str, ScoreOut]]
     bootstraps: Annotated[dict[str, BootstrapOut], Older({})]
     voided: Annotated[str | None, Older(None)]
+    queue: Annotated[QueuedOut | None, Older(None)]
     created_at: datetime
     finished_at: datetime | None
 
@@ -71,6 +90,13 @@ class EvaluationOut(Answer):
     def ended(self) -> bool:
         """Whether its status is final."""
         return self.status in ENDED
+
+
+class SourceOut(Answer):
+    """The git commit that a team says its images were made of, and whether no file differed from it; null: unknown."""
+
+    commit: str
+    clean: bool | None
 
 
 class SubmissionOut(Answer):
@@ -82,6 +108,7 @@ class SubmissionOut(Answer):
     track: str
     phase: str
     hidden: Annotated[bool, Older(False)]
+    source: Annotated[SourceOut | None, Older(None)]
     created_at: datetime
     evaluations: list[EvaluationOut]
 
@@ -97,6 +124,33 @@ class GrantOut(Answer):
     valid: int
     why: str
     created_at: datetime
+
+
+class AttemptMove(Answer):
+    """A move of an attempt: "reserved", "spent", "given back" or "granted", why, and what it leaves.
+
+    `change` is of the attempts that are left, `balance` what they are after it, null without a limit; where tasks or
+    tracks share attempts, of all that do. `at`: null where it is not on record when. evaluation, submission: null for
+    what was granted.
+    """
+
+    at: datetime | None
+    kind: str
+    change: int
+    balance: int | None
+    why: str
+    phase: str
+    track: str
+    task: str
+    evaluation: Id | None
+    submission: Id | None
+
+
+class AttemptMovesOut(Answer):
+    """The newest moves of a team's attempts, newest first. more: whether there are older ones."""
+
+    moves: list[AttemptMove]
+    more: bool
 
 
 class QuotaOut(Answer):

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from client.commands.follow import next_state
+from client.events import next_state
 from contract.statuses import EvaluationStatus
 from contract.submissions import EvaluationOut, SubmissionOut
 from demo.people import SignedInTeam, TeamEntry

@@ -120,9 +120,12 @@ def say_json(content: Any, *, indent: int | None = 2) -> None:
     say(harmless_json(json.dumps(content, indent=indent, ensure_ascii=False, default=str)))
 
 
-def ask(question: str, *, unseen: bool = False, twice: bool = False) -> str:
-    """What a person types; `unseen` shows nothing of it."""
-    typed: str = typer.prompt(in_line(question), hide_input=unseen, confirmation_prompt=twice)
+def ask(question: str, *, unseen: bool = False, twice: bool = False, default: str | None = None) -> str:
+    """What a person types, or `default` if that is nothing; `unseen` shows nothing of it."""
+    offered = None if default is None else in_line(default)
+    typed: str = typer.prompt(
+        in_line(question), hide_input=unseen, confirmation_prompt=twice, default=offered
+    )
     return typed
 
 

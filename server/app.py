@@ -1,47 +1,68 @@
 """The application: every feature's router under one factory."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
 from contract.logs import configure
+from contract.metrics import listen
 from server import openapi, problems
 from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
+from server.accounts.uses import Uses
+from server.addresses.api import router as addresses
 from server.admin.api import router as admin
 from server.admin.audit_api import router as audit
+from server.admin.find_api import router as finding
+from server.admin.host_api import router as hosts
 from server.amendments.api import router as amendments
+from server.bundles.api import router as bundles
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
 from server.consent.api import router as consent
 from server.decisions.api import router as decisions
+from server.deliveries.api import router as deliveries
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
+from server.front.budgets import Budget
+from server.front.metering import Metered
 from server.front.middleware import Front, State
 from server.front.probe import Probe
 from server.front.table import Table
 from server.front.threads import CONNECTIONS
 from server.headers import SafeHeaders
+from server.hearing import Hearing
 from server.images.api import router as images
 from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
+from server.live.api import router as live
+from server.live.hub import Hub
+from server.monitoring.gauges import Gauges
+from server.notices.api import router as notices
 from server.phases.api import organizing
 from server.phases.api import router as phases
 from server.plans.api import router as plans
+from server.privacy.api import router as privacy
 from server.questions.api import router as questions
 from server.queue.api import router as queue
 from server.queue.lease_api import router as leases
+from server.queue.places import PLACES, Places
 from server.readiness.api import router as readiness
 from server.reevaluations.api import router as reevaluations
 from server.reference_submissions.api import router as reference_submissions
+from server.retention.api import router as retention
 from server.roles.api import router as roles
+from server.same_person.api import router as same_person
 from server.settings import Settings
+from server.sign_in.api import router as sign_ins
+from server.sign_in.browser import router as sign_in_pages
+from server.sign_in.relying import RelyingParty
 from server.storage.api import router as storage
 from server.submissions.api import router as submissions
 from server.submissions.evaluation_api import router as own_evaluations
@@ -50,9 +71,9 @@ from server.teams.api import router as teams
 from server.uploads.api import router as uploads
 from server.usage.api import router as usage
 from server.versions.api import router as datasets
-from server.versions.organize_api import router as corrections
 from server.web.api import health
 from server.web.api import router as web
+from server.webhooks.api import of_challenge, of_installation, of_team
 
 API = "/api/v1"
 
@@ -65,23 +86,28 @@ _ROUTERS = (
         for router in (
             accounts,
             tokens,
+            sign_ins,
+            addresses,
             closing,
             catalog,
             consent,
             questions,
             usage,
+            same_person,
             roles,
             amendments,
             plans,
             phases,
             organizing,
+            bundles,
             datasets,
-            corrections,
+            deliveries,
             teams,
             uploads,
             images,
             storage,
             submissions,
+            live,
             own_evaluations,
             evaluations,
             queue,
@@ -91,21 +117,47 @@ _ROUTERS = (
             reference_submissions,
             decisions,
             reevaluations,
+            notices,
+            of_team,
+            of_challenge,
+            of_installation,
+            privacy,
+            retention,
             admin,
             audit,
+            hosts,
+            finding,
         )
     ),
     ("", health),
+    ("", sign_in_pages),
     ("", web),
 )
 
 
 @asynccontextmanager
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
-    """Leaves no connection to the database behind."""
-    yield
+    """Shows figures while it serves, and leaves no connection to the database behind."""
+    with _shown(app):
+        yield
+    app.state.hub.close()
     app.state.front.probe.close()
     app.state.sessions.kw["bind"].dispose()
+
+
+@contextmanager
+def _shown(app: FastAPI) -> Iterator[None]:
+    settings: Settings = app.state.settings
+    if settings.metrics_address is None:
+        yield
+        return
+    gauges = Gauges(settings, app.state.sessions.kw["bind"], app.state.front.lanes)
+    end = listen(settings.metrics_address, gauges)
+    try:
+        yield
+    finally:
+        end()
+        gauges.close()
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -127,13 +179,26 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings.database_url, pool_size=_POOL, overflow=CONNECTIONS - _POOL, lock_seconds=_LOCK_SECONDS
     )
     secret = settings.secret_key.get_secret_value()
-    app.state.sessions.configure(info={AT_ONCE: not settings.hold_ends, tallies.ROW_KEY: secret})
-    app.state.boards = Memory(Changes(app.state.sessions))
-    app.state.front = State(Table(_ROUTERS), Probe(settings.database_url))
+    app.state.sessions.configure(
+        info={AT_ONCE: not settings.hold_ends, tallies.ROW_KEY: secret, PLACES: Places()}
+    )
+    hearing = Hearing(app.state.sessions)
+    app.state.parties = {provider.name: RelyingParty(provider) for provider in settings.oidc_providers}
+    app.state.boards = Memory(Changes(hearing))
+    app.state.hub = Hub(app.state.sessions, hearing)
+    app.state.front = State(
+        Table(_ROUTERS),
+        Probe(settings.database_url),
+        Budget("token", settings.requests_per_token),
+        Budget("address", settings.requests_per_address),
+        Uses(app.state.sessions),
+    )
     problems.install(app)
     app.add_middleware(Front, state=app.state.front)
     app.add_middleware(BoardsFirst, memory=app.state.boards)
     app.add_middleware(SafeHeaders)  # the last one added is asked first
+    if settings.metrics_address is not None:
+        app.add_middleware(Metered)
     for prefix, router in _ROUTERS:
         app.include_router(router, prefix=prefix)
     app.mount("/static/swagger", StaticFiles(directory=str(swagger_ui_path)), name="swagger")

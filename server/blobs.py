@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from contract.problems import ErrorCode
 from server.disk import Room, closed
-from server.errors import DataMissing
+from server.errors import Conflict, DataMissing
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _FOLDER = re.compile(r"[0-9a-f]{2}")
@@ -112,6 +112,19 @@ class BlobStore:
                 yield False
             else:
                 yield True
+
+    def require_no_backup(self) -> None:
+        """Refuses what a backup that is being made would miss.
+
+        Raises:
+            Conflict: the store is kept still.
+        """
+        with self.removing() as may:
+            if not may:
+                raise Conflict(
+                    ErrorCode.BACKUP_RUNS,
+                    "A backup is being made, and nothing is removed meanwhile. Try again once it is through.",
+                )
 
     def _locked(self) -> BinaryIO:
         closed(self.root)

@@ -12,6 +12,7 @@
     ├── QuotaSpent (429)
     ├── NotNow (429)
     ├── DataMissing (500)
+    ├── BadGateway (502)
     ├── Busy (503)
     └── StorageFull (507)
 
@@ -111,6 +112,12 @@ class DataMissing(Problem):
     """A file that the database names is not in its place: ours to mend."""
 
     status, title = 500, "Data missing"
+
+
+class BadGateway(Problem):
+    """Somebody else's server, which this takes, did not do its part."""
+
+    status, title = 502, "Another server failed"
 
 
 class Busy(Problem):

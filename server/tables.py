@@ -7,18 +7,24 @@ from server.audit import models as _audit
 from server.challenges import models as _challenges
 from server.database import Base, SessionFactory, connect, session_factory
 from server.datasets import models as _datasets
+from server.deliveries import models as _deliveries
 from server.evaluations import models as _evaluations
 from server.evaluations import worker_models as _workers
 from server.events import Event as _Event
 from server.images import models as _images
+from server.notices import models as _notices
 from server.organizers import models as _organizers
+from server.outbox import models as _outbox
 from server.questions import models as _questions
 from server.queue import models as _queue
 from server.reevaluations import models as _reevaluations
 from server.reference_submissions import models as _reference_submissions
+from server.retention import models as _retention
+from server.sign_in import models as _sign_in
 from server.submissions import models as _submissions
 from server.teams import models as _teams
 from server.uploads import models as _uploads
+from server.webhooks import models as _webhooks
 
 __all__ = ["metadata", "open_database"]
 
@@ -31,17 +37,23 @@ _ = (
     _audit,
     _challenges,
     _datasets,
+    _deliveries,
     _evaluations,
     _Event,
     _images,
+    _notices,
     _organizers,
+    _outbox,
     _questions,
     _queue,
     _reference_submissions,
     _reevaluations,
+    _retention,
+    _sign_in,
     _submissions,
     _teams,
     _uploads,
+    _webhooks,
     _workers,
 )
 

@@ -56,6 +56,9 @@ def server_process(settings: Settings) -> Iterator[tuple[str, int]]:
         "DATABASE_URL": settings.database_url,
         "PROCTOR_DATA": str(settings.data),
         "PROCTOR_SECRET_KEY": settings.secret_key.get_secret_value(),
+        # A whole season's people come from this one address.
+        "PROCTOR_REQUESTS_PER_TOKEN": "1000000",
+        "PROCTOR_REQUESTS_PER_ADDRESS": "1000000",
     }
     log = settings.data / "logs" / "server.log"
     child = process.spawn(command, log=log, env=environment, cwd=CHECKOUT)

@@ -1,6 +1,5 @@
-"""Accounts, log-ins and teams."""
+"""Accounts, log-ins, passwords and addresses."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -10,19 +9,14 @@ import typer
 
 from client.api import Client
 from client.app import (
-    ChallengeOption,
-    TeamOption,
     app,
-    choose_challenge,
-    choose_team,
-    chosen,
     connect,
     err,
     out,
     signed_in,
 )
+from client.commands.providers import machine, session_through
 from client.errors import ClientError, NotSignedIn, WrongUsage
-from client.show import standing_lines
 from client.state import (
     StoredLogIn,
     forget_log_in,
@@ -33,10 +27,7 @@ from client.state import (
     stored_log_in,
 )
 from client.terminal import secret
-from evaluator.terminal import agreed, ask, in_line
-
-teams = typer.Typer(no_args_is_help=True, help="Found a team, invite to it, join one.")
-app.add_typer(teams, name="team")
+from evaluator.terminal import ask, in_line
 
 Url = Annotated[
     str, typer.Argument(envvar="PROCTOR_URL", help="The server, such as https://challenge.example")
@@ -55,12 +46,21 @@ def login(
     token: Annotated[
         str | None, typer.Option(envvar="PROCTOR_TOKEN", help="An API token instead of e-mail and password.")
     ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option("--with", metavar="PROVIDER", help="In a browser, through a provider such as orcid."),
+    ] = None,
 ) -> None:
     """Log in; the token is stored for you alone, the password is not stored."""
     url = _checked(url)
     token_id = None
-    if token is None:
-        token, token_id = _new_token(url, email, password)
+    if provider is not None:
+        with through(url, provider) as client:
+            token, token_id = _made(client)
+    elif token is None:
+        email = email or ask("E-mail")
+        with session(url, email, password or secret("Password")) as client:
+            token, token_id = _made(client)
     with connect(url, token) as client:
         account = client.me()
     path = store_log_in(StoredLogIn(url, token, token_id))
@@ -70,12 +70,9 @@ def login(
     )
 
 
-def _new_token(url: str, email: str | None, password: str | None) -> tuple[str, str]:
-    """An API token, made with a log-in that is then not needed any more."""
-    email = email or ask("E-mail")
-    password = password or secret("Password")
-    with session(url, email, password) as client:
-        made = client.create_token(f"proctor on {socket.gethostname()}"[:100])
+def _made(client: Client) -> tuple[str, str]:
+    """An API token and its id, made with a log-in that is then not needed any more."""
+    made = client.create_token(machine())
     return made.token, made.id
 
 
@@ -85,7 +82,22 @@ def session(url: str, email: str, password: str) -> Iterator[Client]:
     with connect(url) as client:
         opened = client.open_session(email, password, device=known_device(url, email))
     remember_device(url, email, opened.device)
-    with connect(url, opened.token) as client:
+    with _for_once(url, opened.token) as client:
+        yield client
+
+
+@contextmanager
+def through(url: str, provider: str) -> Iterator[Client]:
+    """A session for as long as it is needed, for whom a provider vouches."""
+    with connect(url) as client:
+        token = session_through(client, provider)
+    with _for_once(url, token) as client:
+        yield client
+
+
+@contextmanager
+def _for_once(url: str, token: str) -> Iterator[Client]:
+    with connect(url, token) as client:
         try:
             yield client
         finally:
@@ -142,7 +154,7 @@ def register(
     password = password or secret("Password", twice=True)
     with connect(url) as client:
         client.register(email, name, password)
-    login(url, email, password, None)
+    login(url, email, password)
 
 
 @app.command()
@@ -152,7 +164,11 @@ def passwd(
         typer.Argument(envvar="PROCTOR_URL", help="The server; else the one you are logged in at."),
     ] = None,
     forgotten: Annotated[
-        bool, typer.Option("--forgotten", help="Set a new password with a code from the organizers.")
+        bool,
+        typer.Option("--forgotten", help="Set a new password with a code, which the organizers give out."),
+    ] = False,
+    mail: Annotated[
+        bool, typer.Option("--mail", help="With --forgotten: have a code sent to your address first.")
     ] = False,
     email: Email = None,
     revoke_tokens: Annotated[
@@ -162,7 +178,7 @@ def passwd(
 ) -> None:
     """Change your password; both are asked for, unseen. Your other sessions end."""
     if forgotten:
-        _set_forgotten(_checked(url or stored_log_in().url), email)
+        _set_forgotten(_checked(url or stored_log_in().url), email, mail=mail)
         return
     log_in = load_log_in()
     with connect(_checked(url) if url else log_in.url, log_in.token) as client:
@@ -174,98 +190,52 @@ def passwd(
     out.print("Your password is changed, and your other sessions have ended.")
 
 
-def _set_forgotten(url: str, email: str | None) -> None:
+def _set_forgotten(url: str, email: str | None, *, mail: bool) -> None:
     email = email or ask("E-mail")
-    code = secret("Code")
-    new = secret("New password", twice=True)
     with connect(url) as client:
-        client.reset_password(email, code, new)
+        if mail:
+            client.request_reset(email)
+            err.print(f"If {email} has an account, a code is on its way. It works for an hour.")
+        code = secret("Code")
+        client.reset_password(email, code, secret("New password", twice=True))
     out.print(f"Your password is set. Log in: proctor login {url} --email {email}", soft_wrap=True)
 
 
-@teams.command("create")
-def create_team(name: str, challenge: ChallengeOption = None) -> None:
-    """Found a team in a challenge."""
-    with signed_in() as client:
-        team = client.create_team(choose_challenge(client, challenge).slug, name)
-    out.print(
-        f"Your team is {team.name} ({team.id}). Invite others with `proctor team invite`.",
-        soft_wrap=True,
-    )
-    for line in standing_lines(team):
-        out.print(line, soft_wrap=True)
-
-
-@teams.command("invite")
-def invite(
-    challenge: ChallengeOption = None,
-    team: TeamOption = None,
-    days: Annotated[int | None, typer.Option(help="How long it lasts, up to 30; 7 if left out.")] = None,
+@app.command("verify-address")
+def verify_address(
+    send: Annotated[
+        bool, typer.Option("--send", help="Have another code sent to your address first.")
+    ] = False,
 ) -> None:
-    """Print a code with which one more person can join your team."""
+    """Show that your address is yours: the code that went to it is asked for."""
     with signed_in() as client:
-        slug = choose_challenge(client, challenge).slug
-        code = client.invite(choose_team(client, slug, team), days=days)
-    dashes = "-- " if code.startswith("-") else ""  # else the shell command would take the code for an option
-    out.print(f"proctor team join {dashes}{code}", soft_wrap=True)
+        email = client.me().email
+        if send:
+            client.send_verification()
+            err.print(f"A code is on its way to {in_line(email)}.")
+        client.verify_address(email, secret("Code"))
+    out.print(f"{in_line(email)} is verified.")
 
 
-@teams.command("invitations")
-def invitations(
-    revoke: Annotated[
-        list[str] | None, typer.Option("--revoke", help="Take back the invitation whose id ends so.")
-    ] = None,
-    challenge: ChallengeOption = None,
-    team: TeamOption = None,
+@app.command("change-address")
+def change_address(
+    email: Annotated[str, typer.Argument(help="The address that you want to have.")],
+    have_code: Annotated[
+        bool, typer.Option("--have-code", help="The code is there already, and none is sent.")
+    ] = False,
+    password: Password = None,
 ) -> None:
-    """List your team's open invitations. They end when whoever made them leaves the team."""
+    """Change your e-mail address; a code goes to the new one, and the old one is told."""
     with signed_in() as client:
-        team_id = choose_team(client, choose_challenge(client, challenge).slug, team)
-        waiting = client.invitations(team_id)
-        for invitation in [chosen(waiting, ending, "open invitation") for ending in revoke or ()]:
-            client.revoke_invitation(team_id, invitation.id)
-            waiting.remove(invitation)
-            err.print(f"{in_line(invitation.id)} is taken back.")
-    for invitation in waiting:
-        out.print(
-            f"{in_line(invitation.id)}  until {invitation.expires_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True
-        )
-    if not waiting:
-        out.print("No invitation is open.")
+        if not have_code:
+            client.begin_address_change(email, password or secret("Password"))
+            err.print(f"A code is on its way to {in_line(email)}. It works for an hour.")
+        client.change_address(email, secret("Code"))
+    out.print(f"Your address is {in_line(email)} now.")
 
 
-@teams.command("join")
-def join(code: str) -> None:
-    """Join a team with the code of an invitation."""
+@app.command("export-me")
+def export_me() -> None:
+    """Print everything that the server keeps of you, as JSON."""
     with signed_in() as client:
-        team = client.accept_invitation(code)
-    out.print(f"You are in team {in_line(team.name)}.")
-
-
-@teams.command("show")
-def show_team(challenge: ChallengeOption = None, team: TeamOption = None) -> None:
-    """Show your team, how it stands and who is in it."""
-    with signed_in() as client:
-        slug = choose_challenge(client, challenge).slug
-        row = client.team(team) if team else client.my_team(slug)
-    out.print(f"{in_line(row.name)} ({in_line(row.id)})", soft_wrap=True)
-    for line in standing_lines(row):
-        out.print(line, soft_wrap=True)
-    for member in row.members:
-        out.print(f"  {in_line(member.name)}{' (captain)' if member.is_captain else ''}")
-
-
-@teams.command("leave")
-def leave_team(
-    challenge: ChallengeOption = None,
-    team: TeamOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
-    """Leave your team; only an invitation brings you back. A captain hands over to the longest member."""
-    with signed_in() as client:
-        slug = choose_challenge(client, challenge).slug
-        row = client.team(team) if team else client.my_team(slug)
-        if not yes and not agreed(f"Leave team {row.name}?", err=True):
-            raise WrongUsage("You are still in the team.")
-        client.leave_team(row.id)
-    out.print(f"You have left team {row.name}.")
+        out.print_json(data=client.export_me())

@@ -20,17 +20,16 @@ from client.app import (
     out,
     signed_in,
 )
-from client.errors import Exit, Problem, Unfinished, Unreachable, WrongUsage
+from client.errors import Exit, Problem, Unfinished, WrongUsage
+from client.events import states
 from client.newer import UPDATE, Unknown, notice, unknown
-from client.pace import PollPace
-from client.show import LATE, scores_table, shows_late, status_word, submission_table
+from client.show import LATE, notes_of, scores_table, shows_late, status_word, submission_table
 from contract.evaluations import CaseOut
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from contract.submissions import SubmissionOut
 from evaluator.terminal import in_line, say_json
 
-_PATIENCE = 20  # answers in a row that may fail before following is given up
 _CODES = {
     EvaluationStatus.REJECTED: Exit.REJECTED,
     EvaluationStatus.ERRORED: Exit.ERRORED,
@@ -74,9 +73,11 @@ def _ended(
 ) -> SubmissionOut:
     """The submission once it has ended; shows it until then."""
     until = None if timeout is None else time.monotonic() + timeout
-    submission, seen, pace, newer = client.submission(submission_id), "", PollPace(interval), Unknown()
+    seen, newer = "", Unknown()
     with Live(console=err, auto_refresh=False, transient=True) as live:
-        while not submission.ended:
+        for submission in states(client, submission_id, interval=interval, until=until):
+            if submission.ended:
+                break
             if not quiet:
                 seen = _look(live, submission, seen)
             if newer.begins(submission):
@@ -85,9 +86,6 @@ def _ended(
                 if quiet:
                     say_json(submission)
                 raise _unfinished(submission, given_up=newer.is_over())
-            pause = pace.after(submission)
-            time.sleep(pause)
-            submission = next_state(client, submission_id, pause)
     return submission
 
 
@@ -134,7 +132,7 @@ def _look(live: Live, submission: SubmissionOut, seen: str) -> str:
         f"{evaluation.task} {status_word(evaluation)} {evaluation.progress * 10} %"
         for evaluation in submission.evaluations
     )
-    notes = dict.fromkeys(evaluation.note for evaluation in submission.evaluations if evaluation.note)
+    notes = dict.fromkeys(note for evaluation in submission.evaluations for note in notes_of(evaluation))
     state = "\n".join([state, *notes])
     if state != seen:
         err.print(state, soft_wrap=True)
@@ -143,26 +141,12 @@ def _look(live: Live, submission: SubmissionOut, seen: str) -> str:
     return state
 
 
-def next_state(client: Client, submission_id: str, interval: float) -> SubmissionOut:
-    """The submission's next state; a server that restarts is waited for."""
-    for _ in range(_PATIENCE):
-        try:
-            return client.submission(submission_id)
-        except Unreachable:
-            time.sleep(interval)
-        except Problem as problem:
-            if problem.status < 500:
-                raise
-            time.sleep(interval)
-    return client.submission(submission_id)
-
-
 @app.command()
 def watch(
     submission: Annotated[str | None, typer.Argument(help="Its id; your team's newest if left out.")] = None,
     interval: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Seconds between two looks; 2 at first and up to 10 if left out."),
+        typer.Option(min=0.1, help="Look every so many seconds, instead of being told by the server."),
     ] = None,
     timeout: Annotated[
         float | None, typer.Option(help="Give up after so many seconds, with exit code 7.")

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from client.api import Client
 from client.app import (
+    ChallengeArgument,
     ChallengeOption,
     JsonOption,
     TeamOption,
@@ -21,7 +22,7 @@ from client.app import (
 from client.boards import leaderboard_tables
 from client.errors import Problem
 from client.preflight import has_closed, require_phase
-from client.show import grant_lines, quota_table, scores_table, submission_table
+from client.show import attempts_table, grant_lines, quota_table, scores_table, submission_table
 from contract.challenges import PhaseOut
 from contract.leaderboard import LeaderboardOut
 from contract.phases import AmendmentOut
@@ -63,15 +64,37 @@ def quota(
             out.print(f"{period.name}: {_why_closed(period)}")
 
 
+@app.command()
+def attempts(
+    phase: Annotated[str | None, typer.Option(help="Of one phase only.")] = None,
+    track: Annotated[str | None, typer.Option(help="On one track only.")] = None,
+    task: Annotated[str | None, typer.Option("--task", "-t", help="On one task only.")] = None,
+    challenge: ChallengeOption = None,
+    team: TeamOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Your team's attempts move by move: taken, spent, given back or granted, why, and what was left after it."""
+    with signed_in() as client:
+        own = team or choose_team(client, choose_challenge(client, challenge).slug, None)
+        where = {"phase": phase, "track": track, "task": task}
+        found = client.attempts(own, **{name: value for name, value in where.items() if value is not None})
+    if as_json:
+        say_json(found)
+        return
+    out.print(attempts_table(found.moves))
+    if found.more:
+        out.print("There are older ones: name a phase, track or task.")
+
+
 def _why_closed(phase: PhaseOut) -> str:
     return "closed" if has_closed(phase) else "not open yet"
 
 
 @app.command("challenge")
-def show_challenge(challenge: ChallengeOption = None) -> None:
+def show_challenge(named: ChallengeArgument = None, challenge: ChallengeOption = None) -> None:
     """Show a challenge's phases, and what the organizers changed since."""
     with signed_in() as client:
-        listed = choose_challenge(client, challenge)
+        listed = choose_challenge(client, named or challenge)
         amended = _amendments(client, listed.slug)
     out.print(f"{in_line(listed.title)} ({in_line(listed.slug)})", soft_wrap=True)
     for phase in listed.phases:

@@ -36,6 +36,8 @@ from client.preflight import (
     require_tasks,
 )
 from client.progress import transfer, waiting
+from client.show import source_words
+from client.source import source_of
 from client.state import UploadMemory
 from client.uploads import read_archive, upload_archive, wait_for_image
 from contract.challenges import ChallengeOut
@@ -65,6 +67,10 @@ def submit(
         bool, typer.Option("--again", help="Submit an image that is scored or under way there already.")
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it until it has ended.")] = False,
+    git: Annotated[
+        bool,
+        typer.Option(help="Send the git commit that is checked out here, and whether the tree is clean."),
+    ] = True,
 ) -> None:
     """Submit one image for several tasks, or an image for each.
 
@@ -88,7 +94,8 @@ def submit(
         digests = _digests(client, aim, sources)
         if key is None and not again:
             _agree(repeats(client.submissions(aim.slug, aim.team), aim, digests))
-        submission_id = _submit(client, aim, digests, key)
+        source = source_of(Path(), map(Path, sources.values())) if git else None
+        submission_id = _submit(client, aim, digests, key, source)
         if watch:
             raise typer.Exit(follow(client, submission_id))
     err.print(f"Follow it with `proctor watch {submission_id}`.")
@@ -120,7 +127,13 @@ def _agree(repeated: Mapping[str, str]) -> None:
         raise WrongUsage("Nothing was submitted.")
 
 
-def _submit(client: Client, aim: Aim, digests: Mapping[str, str], key: str | None) -> str:
+def _submit(
+    client: Client,
+    aim: Aim,
+    digests: Mapping[str, str],
+    key: str | None,
+    source: Mapping[str, str | bool | None] | None,
+) -> str:
     with interruptible(
         "Interrupted while submitting.", "`proctor watch` shows whether your newest submission arrived."
     ):
@@ -131,8 +144,11 @@ def _submit(client: Client, aim: Aim, digests: Mapping[str, str], key: str | Non
             phase=aim.phase,
             images=digests,
             key=key or str(uuid.uuid4()),
+            source=source,
         )
     out.print(f"Submitted {', '.join(digests)}: {submission.id}", soft_wrap=True)
+    if submission.source is not None:
+        out.print(f"Made of {source_words(submission.source)}.", soft_wrap=True)
     return submission.id
 
 

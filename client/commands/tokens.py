@@ -9,7 +9,7 @@ from client.commands.account import Password, session
 from client.errors import WrongUsage
 from client.state import forget_log_in, load_log_in
 from client.terminal import secret
-from contract.accounts import Scope
+from contract.accounts import OpenSession, Scope, TokenOut
 from evaluator.terminal import agreed, in_line
 
 tokens = typer.Typer(no_args_is_help=True, help="Make, list and revoke API tokens.")
@@ -60,7 +60,10 @@ def list_tokens() -> None:
         ends = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "until it is revoked"
         made = f", made with {in_line(token.parent_id)}" if token.parent_id else ""
         scopes = in_line(", ".join(token.scopes))
-        out.print(f"{in_line(token.id)}  {in_line(token.name)}  ({scopes}) {ends}{made}", soft_wrap=True)
+        out.print(
+            f"{in_line(token.id)}  {in_line(token.name)}  ({scopes}) {ends}{made}{_last_use(token)}",
+            soft_wrap=True,
+        )
     if not listed:
         out.print("You have no API token.")
 
@@ -78,15 +81,28 @@ def revoke(
 
 
 @app.command("sessions")
-def sessions() -> None:
-    """List where you are logged in by e-mail and password; `logout --everywhere` ends all of it."""
+def sessions(
+    end: Annotated[list[str] | None, typer.Option("--end", help="End the session whose id ends so.")] = None,
+) -> None:
+    """List where you are logged in, and when and from where that was used; `logout --everywhere` ends all of it."""
     with signed_in() as client:
         listed = client.sessions()
+        for token in [chosen(listed, ending, "session of yours") for ending in end or ()]:
+            client.end_session(token.id)
+            listed.remove(token)
     for token in listed:
         ends = f", until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else ""
-        out.print(f"{in_line(token.id)}  since {token.created_at:%Y-%m-%d %H:%M} UTC{ends}", soft_wrap=True)
+        since = f"since {token.created_at:%Y-%m-%d %H:%M} UTC"
+        out.print(f"{in_line(token.id)}  {since}{ends}{_last_use(token)}", soft_wrap=True)
     if not listed:
         out.print("You have no session; API tokens are in `proctor token list`.")
+
+
+def _last_use(token: TokenOut | OpenSession) -> str:
+    if token.last_used_at is None:
+        return ""
+    where = f" from {in_line(token.network)}" if token.network else ""
+    return f", last used {token.last_used_at:%Y-%m-%d %H:%M} UTC{where}"
 
 
 @app.command("close-account")

@@ -1,1 +1,1 @@
-"""Accounts: who people are, what their tokens may do, and what is counted against guessing."""
+"""Accounts: who people are and how others know them, what their tokens may do, and what is counted against guessing."""

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from contract.accounts import (
-    AccountOut,
     Credentials,
     OpenSession,
     PasswordChange,
@@ -15,7 +14,6 @@ from contract.accounts import (
 from contract.ids import TokenId
 from server.accounts import access, hashing, log_ins, passwords, service, sources
 from server.accounts.deps import AskerDep, BearerDep, TokenDep, UserDep
-from server.accounts.schemas import Registration
 from server.database import unit_of_work
 from server.deps import SessionDep, SessionsDep, SettingsDep
 
@@ -23,36 +21,6 @@ router = APIRouter(tags=["accounts"])
 
 
 SourceDep = Annotated[str, Depends(sources.source_of)]
-
-
-@router.post("/accounts", status_code=201)
-def register(
-    body: Registration, sessions: SessionsDep, source: SourceDep, settings: SettingsDep
-) -> AccountOut:
-    """Registers a person."""
-    with unit_of_work(sessions) as session:
-        service.count_registration(
-            session,
-            source=source,
-            per_source=settings.registrations_per_source,
-            per_hour=settings.registrations_per_hour,
-        )
-    with unit_of_work(sessions) as session:
-        service.require_registrable(
-            session, email=body.email, name=body.name, as_admin=body.setup_token is not None
-        )
-    expected = settings.setup_token.get_secret_value() if settings.setup_token else None
-    password_hash = hashing.hashed(body.password)
-    with unit_of_work(sessions) as session:
-        account = service.register(
-            session,
-            email=body.email,
-            name=body.name,
-            password_hash=password_hash,
-            setup_token=body.setup_token,
-            expected_setup_token=expected,
-        )
-        return AccountOut.of(account)
 
 
 @router.post("/sessions", status_code=201)
@@ -122,12 +90,20 @@ def change_password(
 
 
 @router.post("/password-resets", status_code=204)
-def reset_password(body: PasswordResetIn, sessions: SessionsDep, source: SourceDep) -> None:
-    """Sets a new password with a code from an admin; the code works once, for a day."""
+def reset_password(
+    body: PasswordResetIn, sessions: SessionsDep, source: SourceDep, settings: SettingsDep
+) -> None:
+    """Sets a new password with a code, from an admin or by mail; it works once, and what let one in before ends."""
+    key = settings.secret_key.get_secret_value()
     with unit_of_work(sessions) as session:
-        passwords.require_code(session, email=body.email, code=body.code)
+        passwords.require_code(session, email=body.email, code=body.code, key=key)
     password_hash = hashing.hashed(body.password, known=True)
     with unit_of_work(sessions) as session:
         passwords.finish_reset(
-            session, email=body.email, code=body.code, password_hash=password_hash, source=source
+            session,
+            email=body.email,
+            code=body.code,
+            password_hash=password_hash,
+            source=source,
+            key=key,
         )

@@ -8,8 +8,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from server.accounts import service
 from server.accounts.known import Person
 from server.accounts.principals import Admin, RunWorker, User
+from server.accounts.sources import coarse, source_of
 from server.database import unit_of_work
-from server.deps import SessionDep
+from server.deps import SessionDep, SettingsDep
 
 _bearer = HTTPBearer(auto_error=False, description="An API token or a session token")
 
@@ -48,13 +49,24 @@ _U = TypeVar("_U", bound=User)
 
 
 def _noted(request: Request, token: str | None, user: _U) -> _U:
-    """The user, whose next requests need not queue with those of strangers."""
+    """The user, whose next requests need not queue with those of strangers, and whose token was used."""
     if token is not None:
-        request.app.state.front.people.note(token, Person(user.actor, user.acts_as_admin))
+        front = request.app.state.front
+        front.people.note(token, Person(user.actor, user.acts_as_admin, user.token_ends))
+        front.uses.note(user.token_id, coarse(source_of(request)))
     return user
 
 
 UserDep = Annotated[User, Depends(get_user)]
+
+
+def get_verified(session: SessionDep, user: UserDep, settings: SettingsDep) -> User:
+    """The signed-in user, whose address is verified where the installation requires that."""
+    service.require_verified(session, user, required=settings.verify_addresses)
+    return user
+
+
+VerifiedDep = Annotated[User, Depends(get_verified)]
 AskerDep = Annotated[User, Depends(get_asker)]
 AdminDep = Annotated[Admin, Depends(get_admin)]
 RunWorkerDep = Annotated[RunWorker, Depends(get_run_worker)]

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 
 from server.accounts.tokens import token_hash
 
@@ -13,10 +14,11 @@ _LASTS = 3600.0
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody whose token was good of late."""
+    """Somebody whose token was good of late; `token_ends`: when, of an API token."""
 
     source: str
     is_admin: bool
+    token_ends: datetime | None = None
 
 
 class People:

@@ -92,20 +92,31 @@ def finish(session: Session, log_in: LogIn, *, key: str, renewed: str | None = N
     account = session.scalar(select(Account).where(Account.id == log_in.account_id).with_for_update())
     if account is None or account.password_hash != log_in.stored:
         raise password_changed()
+    opened = open_session(session, account.id, key=key, device=log_in.device)
+    account.password_hash = renewed or account.password_hash
+    _give_back(session, log_in)
+    return opened
+
+
+def open_session(session: Session, user_id: UserId, *, key: str, device: str | None = None) -> Opened:
+    """A session for somebody who has shown who they are.
+
+    Raises:
+        Forbidden: the account is closed.
+    """
+    account = session.scalars(select(Account).where(Account.id == user_id).with_for_update()).one()
     if account.closed_at is not None:
         raise Forbidden(
             ErrorCode.ACCOUNT_CLOSED,
             "This account is closed. Ask the organizers if it is to be opened again.",
         )
-    account.password_hash = renewed or account.password_hash
-    _give_back(session, log_in)
     _end_surplus(session, account.id)
     scopes = [Scope.READ, Scope.SUBMIT, Scope.ORGANIZE, *([Scope.ADMIN] if account.is_admin else [])]
     token, row = issue(
         session, TokenKind.SESSION, name="log-in", user_id=account.id, scopes=scopes, lasts=SESSION_LASTS
     )
     assert row.expires_at is not None  # noqa: S101 - issued with a duration
-    return Opened(token, row.expires_at, devices.sign(key, account.email, log_in.device))
+    return Opened(token, row.expires_at, devices.sign(key, account.email, device))
 
 
 def refused() -> Unauthorized:

@@ -3,16 +3,19 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, false, func
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from contract.accounts import DEFAULT_SLOTS
-from contract.ids import TokenId, UserId
+from contract.ids import IdentityId, TokenId, UserId
 from server.database import Base, Created, identity
 
 
 class Account(Created, Base):
-    """A person; `email` is lower case. A closed account keeps its row, for what it did stays."""
+    """A person; `email` is lower case. A closed account keeps its row, for what it did stays; one that was erased too.
+
+    Of an erased one the row names nobody: only its id is what it was.
+    """
 
     __tablename__ = "users"
 
@@ -21,8 +24,11 @@ class Account(Created, Base):
     name: Mapped[str]
     password_hash: Mapped[str]
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # When it was shown that mail to the address reaches them.
+    verified_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     closed_why: Mapped[str | None]
+    erased_at: Mapped[datetime | None] = mapped_column(default=None)
 
 
 class TokenKind(StrEnum):
@@ -63,8 +69,30 @@ class ApiToken(Created, Base):
     revoked_at: Mapped[datetime | None]
     # A run worker's token may be replaced by another under the same id.
     issued_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # Of a run worker: the token before this one, which works until then too; since when it gets no new case; and since
+    # when it is put away, which lists leave out.
+    old_hash: Mapped[str | None] = mapped_column(unique=True)
+    old_hash_until: Mapped[datetime | None]
+    draining_since: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
+    # Some time after each use: to the quarter of an hour, and to the network.
+    last_used_at: Mapped[datetime | None]
+    network: Mapped[str | None]
     # How many slots a run worker may have at once.
     slots: Mapped[int] = mapped_column(default=DEFAULT_SLOTS, server_default=str(DEFAULT_SLOTS))
+
+
+class Identity(Created, Base):
+    """Whom a provider knows as `subject`, and whose account that is; `email` is what the provider had verified."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("provider", "subject"),)
+
+    id: Mapped[IdentityId] = identity()
+    user_id: Mapped[UserId] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    provider: Mapped[str]
+    subject: Mapped[str]
+    email: Mapped[str | None]
 
 
 class Tally(Base):

@@ -15,10 +15,11 @@ from contract.accounts import Scope
 from contract.ids import UserId
 from contract.problems import ErrorCode
 from server import events
-from server.accounts import hashing, tallies
+from server.accounts import codes, hashing, tallies
 from server.accounts.access import end_access
+from server.accounts.codes import Purpose
 from server.accounts.log_ins import forget_attempts, password_changed
-from server.accounts.models import Account, PasswordReset, TokenKind
+from server.accounts.models import Account, Identity, PasswordReset, TokenKind
 from server.accounts.principals import User
 from server.accounts.service import locked
 from server.accounts.tallies import Bound
@@ -29,7 +30,6 @@ from server.errors import Conflict, Forbidden, Gone, NotNow, Unauthorized
 RESET_LASTS = timedelta(hours=24)
 OWN_GUESSES = Bound("own-password", 10, timedelta(minutes=15), by_anybody=False)
 _CODE_PREFIX = "prp_"
-_NO_PASSWORD = "!"  # noqa: S105 - no password has this hash
 
 
 def proven(sessions: SessionFactory, user: User, password: str) -> str:
@@ -105,10 +105,16 @@ def change_password(
     events.record(session, "user", account.id, actor=user.actor, what="password changed")
 
 
+def no_password() -> str:
+    """How it is stored that somebody has no password: each time otherwise, so that it is seen when that changes."""
+    return "!" + secrets.token_hex(16)
+
+
 def begin_reset(session: Session, user_id: UserId, *, actor: str) -> tuple[str, datetime]:
     """A code with which the person sets a new password once within a day, and when it runs out.
 
-    Until then nobody logs in: the old password, the sessions and the API tokens end now, and an older code does too.
+    Until then nobody logs in: the old password, sessions, API tokens and identities at providers end now, and so
+    does an older code.
 
     Raises:
         NotFound: there is no such account.
@@ -125,7 +131,8 @@ def begin_reset(session: Session, user_id: UserId, *, actor: str) -> tuple[str, 
         .on_conflict_do_update(index_elements=["user_id"], set_=values)
         .returning(PasswordReset.expires_at)
     ).scalar_one()
-    account.password_hash = _NO_PASSWORD
+    account.password_hash = no_password()
+    session.execute(delete(Identity).where(Identity.user_id == account.id))
     end_access(session, account.id, kinds=[TokenKind.SESSION, TokenKind.API])
     events.record(
         session,
@@ -138,39 +145,57 @@ def begin_reset(session: Session, user_id: UserId, *, actor: str) -> tuple[str, 
     return code, expires_at
 
 
-def require_code(session: Session, *, email: str, code: str) -> tuple[PasswordReset, Account]:
-    """The reset that this code is for; nobody else uses it meanwhile.
+def require_code(session: Session, *, email: str, code: str, key: str) -> tuple[Account, bool]:
+    """The account that this code sets a new password of, and whether it came by mail; nobody else uses it meanwhile.
 
     Raises:
         Unauthorized: there is no such account, or the code is not its.
         Gone: it has run out.
     """
     found = session.execute(
-        select(PasswordReset, Account, PasswordReset.expires_at <= func.now())
-        .join(Account, Account.id == PasswordReset.user_id)
+        select(Account, PasswordReset.code_hash, PasswordReset.expires_at <= func.now())
+        .outerjoin(PasswordReset, PasswordReset.user_id == Account.id)
         .where(Account.email == email.lower())
-        .with_for_update()
+        .with_for_update(of=Account)
     ).one_or_none()
-    if found is None or not hmac.compare_digest(found[0].code_hash, token_hash(code.strip())):
-        raise Unauthorized(
-            ErrorCode.WRONG_CODE,
-            "The code is not one for this address, or it was used. Check both, or ask the organizers for a new code.",
-        )
-    reset, account, expired = found
-    if expired:
-        raise Gone(ErrorCode.CODE_OVER, "This code has run out. Ask the organizers for a new one.")
-    return reset, account
+    if found is not None:
+        account, by_admin, expired = found
+        if by_admin is not None and hmac.compare_digest(by_admin, token_hash(code.strip())):
+            holds, by_mail = (None if expired else True), False
+        else:
+            bound = (account.email, account.password_hash)
+            holds, by_mail = codes.holds(key, code, Purpose.RESET, account.id, *bound), True
+        if holds:
+            return account, by_mail
+        if holds is None:
+            raise Gone(
+                ErrorCode.CODE_OVER,
+                "This code has run out. Ask the organizers for a new one.",
+            )
+    raise Unauthorized(
+        ErrorCode.WRONG_CODE,
+        "The code is not one for this address, or it was used. Check both, or ask the organizers for a new code.",
+    )
 
 
-def finish_reset(session: Session, *, email: str, code: str, password_hash: str, source: str) -> None:
-    """Sets a new password with a code.
+def finish_reset(
+    session: Session, *, email: str, code: str, password_hash: str, source: str, key: str
+) -> None:
+    """Sets a new password with a code, and ends all that let somebody in before.
+
+    A code that came by mail shows whose the address is. Where nobody had shown that, identities at providers go too:
+    whoever registered an address that is not theirs would keep a door.
 
     Raises:
         Unauthorized: there is no such account, or the code is not its.
         Gone: it has run out.
     """
-    reset, account = require_code(session, email=email, code=code)
+    account, by_mail = require_code(session, email=email, code=code, key=key)
     account.password_hash = password_hash
-    session.delete(reset)
+    session.execute(delete(PasswordReset).where(PasswordReset.user_id == account.id))
+    end_access(session, account.id, kinds=[TokenKind.SESSION, TokenKind.API])
+    if by_mail and account.verified_at is None:
+        session.execute(delete(Identity).where(Identity.user_id == account.id))
+        account.verified_at = func.now()
     forget_attempts(session, account.email, source)
     events.record(session, "user", account.id, actor=f"user:{account.id}", what="password reset")

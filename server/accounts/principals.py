@@ -1,6 +1,7 @@
 """Who is asking. Types carry authority: a function that takes an `Admin` cannot be called for others."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 from contract.accounts import DEFAULT_SLOTS, Scope
@@ -9,13 +10,14 @@ from contract.ids import ChallengeId, TokenId, UserId
 
 @dataclass(frozen=True)
 class User:
-    """A signed-in person, with what the token `token_id` allows."""
+    """A signed-in person, with what the token `token_id` allows; `token_ends`: when, of an API token that does."""
 
     id: UserId
     name: str
     is_admin: bool
     scopes: frozenset[str]
     token_id: TokenId
+    token_ends: datetime | None = None
 
     @property
     def actor(self) -> str:
@@ -66,11 +68,12 @@ class Organizer(Observer):
 
 @dataclass(frozen=True)
 class RunWorker:
-    """A run worker, known by its token; `slots` is how many it may have at once."""
+    """A run worker, known by its token; `slots` is how many it may have at once, `drains`: it gets no new case."""
 
     id: TokenId
     name: str
     slots: int = DEFAULT_SLOTS
+    drains: bool = False
 
     @property
     def actor(self) -> str:

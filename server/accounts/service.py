@@ -1,133 +1,34 @@
 """Accounts: who exists, who logs in, and whose token this is."""
 
-import hmac
-from datetime import timedelta
-
 from sqlalchemy import exists, func, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
 from contract.ids import UserId
 from contract.problems import ErrorCode
 from server import events
-from server.accounts import tallies
+from server.accounts import tokens
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.principals import Admin, RunWorker, User
-from server.accounts.tallies import Bound
 from server.accounts.tokens import token_hash
-from server.errors import Conflict, Forbidden, NotFound, NotNow, Unauthorized, Unprocessable
-from server.names import is_reserved
+from server.errors import Conflict, Forbidden, NotFound, Unauthorized
 
-FROM_SOURCE = Bound("registrations", 200, timedelta(hours=1))
-FROM_ANYWHERE = Bound("all-registrations", 2000, timedelta(hours=1))
-_FIRST_ADMIN_LOCK = 0x70726F63746F72  # any fixed number: registrations of a first admin queue behind it
+FIRST_ADMIN_LOCK = 0x70726F63746F72
+"""Any fixed number: registrations of a first admin, and whoever changes who is one, queue behind it."""
 
 
-def count_registration(session: Session, *, source: str, per_source: int, per_hour: int) -> None:
-    """Counts a registration before its password is hashed; the caller commits this on its own.
+def require_verified(session: Session, user: User, *, required: bool) -> None:
+    """Refuses somebody whose address nobody has shown to be theirs, where that is required.
 
     Raises:
-        NotNow: too many from this source, or in all.
+        Forbidden: it is not verified.
     """
-    wait = tallies.count(session, FROM_SOURCE.at(per_source), source)
-    if wait is not None:
-        raise NotNow(
-            ErrorCode.TOO_MANY_REGISTRATIONS,
-            tallies.later("Too many new accounts from your network.", wait),
-            seconds=wait.total_seconds(),
-        )
-    wait = tallies.count(session, FROM_ANYWHERE.at(per_hour))
-    if wait is not None:
-        raise NotNow(
-            ErrorCode.TOO_MANY_REGISTRATIONS,
-            tallies.later("Too many new accounts at this time.", wait),
-            seconds=wait.total_seconds(),
-        )
-    tallies.prune(session)
-
-
-def require_registrable(session: Session, *, email: str, name: str, as_admin: bool) -> None:
-    """Refuses an address that has an account, open or closed, and a name that only an admin may have.
-
-    Raises:
-        Unprocessable: such a name.
-        Conflict: the address has an account.
-    """
-    if is_reserved(name) and not as_admin:
-        raise Unprocessable(
-            ErrorCode.RESERVED_NAME, f"The name {name} is kept for the organizers. Register with your own."
-        )
-    if session.scalar(select(exists().where(Account.email == email.lower()))):
-        raise _taken()
-
-
-def register(
-    session: Session,
-    *,
-    email: str,
-    name: str,
-    password_hash: str,
-    setup_token: str | None = None,
-    expected_setup_token: str | None = None,
-) -> Account:
-    """A new account; with the installation's setup token, and while there is no admin, an admin's.
-
-    Raises:
-        Forbidden: the setup token is wrong or was used up.
-        Conflict: the address has an account.
-    """
-    is_admin = setup_token is not None
-    if setup_token is not None:
-        _check_setup_token(session, setup_token, expected_setup_token)
-    row: Account | None = session.scalar(
-        insert(Account)
-        .values(email=email.lower(), name=name, password_hash=password_hash, is_admin=is_admin)
-        .on_conflict_do_nothing(index_elements=["email"])
-        .returning(Account)
-    )
-    if row is None:
-        raise _taken()
-    events.record(
-        session,
-        "user",
-        row.id,
-        actor=f"user:{row.id}",
-        what="registered",
-        why="as admin" if is_admin else None,
-    )
-    return row
-
-
-def _taken() -> Conflict:
-    return Conflict(
-        ErrorCode.EMAIL_TAKEN, "This e-mail address has an account. Log in, or register another address."
-    )
-
-
-def _check_setup_token(session: Session, given: str, expected: str | None) -> None:
-    if expected is None or not hmac.compare_digest(given.encode(), expected.encode()):
+    if required and account_of(session, user).verified_at is None:
         raise Forbidden(
-            ErrorCode.WRONG_SETUP_TOKEN,
-            "The setup token is wrong. Leave it out to register as a participant.",
+            ErrorCode.ADDRESS_UNVERIFIED,
+            "Your address is not verified yet. `proctor verify-address` takes the code that went to it, and --send has "
+            "another one sent; where this server sends no mail, ask the organizers.",
         )
-    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FIRST_ADMIN_LOCK})
-    if session.scalar(select(exists().where(Account.is_admin))):
-        raise Forbidden(
-            ErrorCode.SETUP_DONE,
-            "There is an admin already, so the setup token no longer works. Register without it.",
-        )
-
-
-def make_admin(session: Session, *, email: str, name: str, password_hash: str, actor: str) -> Account:
-    """A new account that is an admin's.
-
-    Raises:
-        Conflict: the address has an account.
-    """
-    account = register(session, email=email, name=name, password_hash=password_hash)
-    set_admin(session, account.id, is_admin=True, actor=actor)
-    return account
 
 
 def account_with(session: Session, email: str) -> Account | None:
@@ -160,7 +61,7 @@ def locked(session: Session, user_id: UserId, *, and_admins: bool = False) -> Ac
         NotFound: there is no such account.
     """
     if and_admins:
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FIRST_ADMIN_LOCK})
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": FIRST_ADMIN_LOCK})
     # Not the key: who writes a row that names the account, perhaps with a team locked, does not have to wait.
     lock = select(Account).where(Account.id == user_id).with_for_update(key_share=True)
     account = session.scalar(lock.execution_options(populate_existing=True))
@@ -217,7 +118,14 @@ def authenticate_user(session: Session, token: str | None) -> User:
         )
     kind = Admin if account.is_admin and Scope.ADMIN in row.scopes else User
     scopes = frozenset(row.scopes) - (frozenset() if account.is_admin else {Scope.ADMIN})
-    return kind(id=account.id, name=account.name, is_admin=account.is_admin, scopes=scopes, token_id=row.id)
+    return kind(
+        id=account.id,
+        name=account.name,
+        is_admin=account.is_admin,
+        scopes=scopes,
+        token_id=row.id,
+        token_ends=row.expires_at if row.kind is TokenKind.API else None,
+    )
 
 
 def authenticate_admin(session: Session, token: str | None) -> Admin:
@@ -244,7 +152,7 @@ def authenticate_run_worker(session: Session, token: str | None) -> RunWorker:
         raise Unauthorized(
             ErrorCode.NOT_A_WORKER, "This is a person's token. Run workers need one of their own."
         )
-    return RunWorker(id=row.id, name=row.name, slots=row.slots)
+    return RunWorker(id=row.id, name=row.name, slots=row.slots, drains=row.draining_since is not None)
 
 
 def require_scope(user: User, scope: str) -> None:
@@ -267,7 +175,7 @@ def _authenticate(session: Session, token: str | None) -> tuple[ApiToken, Accoun
     found = session.execute(
         select(ApiToken, Account, ApiToken.expires_at <= func.now())
         .outerjoin(Account, Account.id == ApiToken.user_id)
-        .where(ApiToken.hash == token_hash(token))
+        .where(tokens.shown_as(token_hash(token)))
     ).one_or_none()
     if found is None:
         raise Unauthorized(

@@ -37,6 +37,15 @@ def network_of(host: str) -> str:
     return str(address)
 
 
+def coarse(source: str) -> str:
+    """A source as its person is shown it: of IPv4 the network of 256 addresses that it is in."""
+    try:
+        address = ipaddress.IPv4Address(source)
+    except ValueError:
+        return source or "somewhere"
+    return str(ipaddress.ip_network((address, 24), strict=False))
+
+
 @lru_cache(maxsize=16)
 def _say_once(proxy: str) -> None:
     _log.warning(

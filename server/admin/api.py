@@ -48,6 +48,7 @@ Limit = Annotated[int, Query(ge=1, le=pages.MOST)]
 Since = Annotated[
     Moment | None, Query(description="Only what it answered from then on; UTC if it says nothing")
 ]
+Until = Annotated[Moment | None, Query(description="Only what it answered before; UTC if it says nothing")]
 Name = Annotated[Annotated[str, Line(200)] | None, Query()]
 
 
@@ -180,9 +181,13 @@ def list_events(
 
 
 @router.get("/workers")
-def list_workers(session: SessionDep, admin: AdminDep) -> list[WorkerRow]:
+def list_workers(
+    session: SessionDep,
+    admin: AdminDep,
+    retired: Annotated[bool, Query(description="those that were put away too")] = False,
+) -> list[WorkerRow]:
     """All run workers' tokens: what their slots did, what they have read, and what is strange about them."""
-    return workers.workers(session)
+    return workers.workers(session, retired=retired)
 
 
 @router.get("/workers/{worker_id}/reads")
@@ -193,10 +198,10 @@ def get_worker_reads(session: SessionDep, admin: AdminDep, worker_id: TokenId) -
 
 @router.get("/workers/{worker_id}/answered")
 def list_answered(
-    session: SessionDep, admin: AdminDep, worker_id: TokenId, since: Since = None
+    session: SessionDep, admin: AdminDep, worker_id: TokenId, since: Since = None, until: Until = None
 ) -> list[AnsweredOut]:
     """The evaluations in which a run worker answered cases: what to run again where it cannot be trusted."""
-    return workers.answered_by(session, worker_id, since=_utc(since))
+    return workers.answered_by(session, worker_id, since=_utc(since), until=_utc(until))
 
 
 @router.delete("/workers/{worker_id}")

@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 from contract.admin import Page
 from contract.events import EventOut, Subject
 from contract.ids import ChallengeId
+from server.accounts.called import called
 from server.admin.pages import page_of
 from server.agreements.models import Agreement
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.datasets.models import Dataset
+from server.deliveries.models import Delivery
 from server.evaluations.models import CaseRun, Evaluation
 from server.events import Event
 from server.ids import first_id, ids_between
@@ -29,7 +31,9 @@ from server.uploads.models import Upload
 _APART = timedelta(hours=1)
 """By so much the clocks that make ids may differ from the database's."""
 
-OF_INSTALLATION = frozenset({Subject.RECEIPT_KEY, Subject.TOKEN, Subject.USER, Subject.WORKER})
+OF_INSTALLATION = frozenset(
+    {Subject.RECEIPT_KEY, Subject.TOKEN, Subject.USER, Subject.WEBHOOK, Subject.WORKER}
+)
 """What is of no challenge, and so for admins alone."""
 
 _OF_TEAM = Team.challenge_id
@@ -37,6 +41,7 @@ OF_CHALLENGES = {
     Subject.AGREEMENT: (Agreement.id, select(Agreement.id), Agreement.challenge_id),
     Subject.CHALLENGE: (Challenge.id, select(Challenge.id), Challenge.id),
     Subject.DATASET: (Dataset.id, select(Dataset.id), Dataset.challenge_id),
+    Subject.DELIVERY: (Delivery.id, select(Delivery.id), Delivery.challenge_id),
     Subject.EVALUATION: (Evaluation.id, select(Evaluation.id), Evaluation.challenge_id),
     Subject.QUESTION: (Question.id, select(Question.id), Question.challenge_id),
     Subject.SUBMISSION: (Submission.id, select(Submission.id), Submission.challenge_id),
@@ -105,7 +110,9 @@ def events(session: Session, asked: Asked, *, after: UUID | None = None, limit: 
             Event.created_at >= asked.since, Event.id >= first_id(asked.since, earlier=_APART)
         )
     rows, following = page_of(session, query, Event.id, after=after, limit=limit, newest_first=True)
-    return Page(items=[EventOut.model_validate(row) for row in rows], next=following)
+    names = called(session, (row.actor for row in rows))
+    items = [EventOut.of(row, actor_name=names.get(row.actor)) for row in rows]
+    return Page(items=items, next=following)
 
 
 def _of(challenges: Collection[ChallengeId]) -> ColumnElement[bool]:

@@ -43,9 +43,13 @@ def reopen_account(session: Session, user_id: UserId, *, actor: str) -> Account:
 
     Raises:
         NotFound: there is no such account.
-        Conflict: it is not closed.
+        Conflict: it is not closed, or the person was erased.
     """
     account = locked(session, user_id)
+    if account.erased_at is not None:
+        raise Conflict(
+            ErrorCode.ERASED, "This person was erased: nothing is left to log in with. Register anew."
+        )
     if account.closed_at is None:
         raise Conflict(ErrorCode.NOT_CLOSED, "This account is not closed.")
     account.closed_at, account.closed_why = None, None

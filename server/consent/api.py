@@ -11,7 +11,7 @@ from server.accounts.deps import UserDep, ViewerDep
 from server.agreements import service as agreements
 from server.agreements.views import agreement_out
 from server.challenges.service import get_challenge
-from server.consent import service
+from server.consent import drafts, service
 from server.deps import SessionDep
 from server.organizers.access import observer_of, organizer_of
 
@@ -64,7 +64,7 @@ def plan_agreement(session: SessionDep, user: UserDep, slug: Name, body: Agreeme
     """What publishing a version would do and whom it would ask; nothing is changed."""
     challenge = get_challenge(session, slug)
     organizer_of(session, user, challenge)
-    return service.plan(session, challenge, service.Draft(**body.model_dump()))
+    return service.plan(session, challenge, drafts.Draft(**body.model_dump()))
 
 
 @router.post(
@@ -79,7 +79,7 @@ def publish_agreement(
     """Makes a text the present version of a document; the text that it has already changes the rest only."""
     challenge = get_challenge(session, slug)
     organizer = organizer_of(session, user, challenge)
-    agreement, new = service.publish(session, organizer, challenge, service.Draft(**body.model_dump()))
+    agreement, new = service.publish(session, organizer, challenge, drafts.Draft(**body.model_dump()))
     response.status_code = 201 if new else 200
     return agreement_out(agreements.Asked(agreement, None))
 

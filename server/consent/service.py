@@ -1,16 +1,15 @@
 """Publishing a version of a document, what that asks of whom, and who accepted which version when."""
 
 import csv
-import hashlib
 import io
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, null, select
 from sqlalchemy.orm import Session, aliased
 
-from contract.agreements import AcceptanceOut, AgreementPlan, AgreementRow, Before
+from contract.agreements import AcceptanceOut, AgreementPlan, AgreementRow
 from contract.ids import AgreementId, ChallengeId
 from contract.problems import ErrorCode
 from server import events
@@ -18,38 +17,17 @@ from server.accounts.models import Account
 from server.accounts.principals import Organizer
 from server.agreements.models import Acceptance, Agreement
 from server.agreements.service import named_in_full, present
+from server.amendments.service import amend
 from server.challenges.models import Challenge
+from server.clock import now
+from server.consent.drafts import SHOWN, Draft, Place, amended, sentence
 from server.errors import Conflict
 from server.teams.models import Membership, Team
-from server.words import counted, for_spreadsheet
+from server.words import for_spreadsheet
 
 MOST_DOCUMENTS, MOST_VERSIONS = 10, 200
-_FOR = {Before.TEAM: "found or join a team, upload or submit", Before.SUBMISSION: "upload or submit"}
 COLUMNS = ("document", "number", "digest", "accepted_at", "user", "name", "email", "team")
 """Of the list of acceptances as CSV."""
-
-
-class Draft(NamedTuple):
-    """A version that is to be published."""
-
-    document: str
-    title: str
-    text: str
-    before: Before | None
-    again: bool
-
-    @property
-    def digest(self) -> str:
-        """sha256 of its text."""
-        return "sha256:" + hashlib.sha256(self.text.encode()).hexdigest()
-
-
-class _Place(NamedTuple):
-    """Where a draft comes among the versions; `same`: the present version that has its text already."""
-
-    number: int
-    since: int
-    same: Agreement | None
 
 
 def plan(session: Session, challenge: Challenge, draft: Draft) -> AgreementPlan:
@@ -73,7 +51,9 @@ def plan(session: Session, challenge: Challenge, draft: Draft) -> AgreementPlan:
         changes=changes,
         lacking=lacking,
         teams=teams,
-        sentence=_sentence(draft, place, lacking, teams) if changes else "Nothing changes.",
+        sentence=sentence(draft, place, lacking, teams) + (SHOWN if _is_relied_on(session, challenge) else "")
+        if changes
+        else "Nothing changes.",
     )
 
 
@@ -112,10 +92,20 @@ def publish(
         )
         why = f"{draft.digest}; before: {draft.before}; since version {place.since}"
         events.record(session, "agreement", agreement.id, actor=organizer.actor, what=what, why=why)
+        if _is_relied_on(session, challenge):
+            amend(session, challenge, what=amended(draft, place), why=None, by=organizer.actor)
     return agreement, place.same is None
 
 
-def _place(session: Session, challenge: Challenge, draft: Draft) -> _Place:
+def _is_relied_on(session: Session, challenge: Challenge) -> bool:
+    """Whether anybody has come for what the challenge said before."""
+    at = now(session)
+    return any(phase.has_opened(at) for phase in challenge.spec.phases.values()) or bool(
+        session.scalar(select(exists().where(Team.challenge_id == challenge.id)))
+    )
+
+
+def _place(session: Session, challenge: Challenge, draft: Draft) -> Place:
     every = session.scalars(
         select(Agreement).where(Agreement.challenge_id == challenge.id).order_by(Agreement.number)
     ).all()
@@ -130,7 +120,7 @@ def _place(session: Session, challenge: Challenge, draft: Draft) -> _Place:
         )
     if newest is not None and published is newest:
         before = versions[-2].since if len(versions) > 1 else newest.number
-        return _Place(newest.number, newest.number if draft.again else before, newest)
+        return Place(newest.number, newest.number if draft.again else before, newest)
     documents = {agreement.document for agreement in every} | {draft.document}
     if len(documents) > MOST_DOCUMENTS or len(every) >= MOST_VERSIONS:
         raise Conflict(
@@ -138,7 +128,7 @@ def _place(session: Session, challenge: Challenge, draft: Draft) -> _Place:
             f"A challenge has at most {MOST_DOCUMENTS} documents, and {MOST_VERSIONS} versions of all of them.",
         )
     number = 1 if newest is None else newest.number + 1
-    return _Place(number, number if newest is None or draft.again else newest.since, None)
+    return Place(number, number if newest is None or draft.again else newest.since, None)
 
 
 def _members(challenge_id: ChallengeId) -> Select[Any]:
@@ -170,20 +160,6 @@ def _asked(session: Session, challenge_id: ChallengeId, draft: Draft, since: int
     counts = func.count(), func.count(Membership.team_id.distinct())
     people, teams = session.execute(lacking.with_only_columns(*counts)).one()
     return people, teams
-
-
-def _sentence(draft: Draft, place: _Place, lacking: int, teams: int) -> str:
-    version = f"version {place.number} of {draft.document}"
-    what = (
-        f"“{draft.title}” becomes {version}" if place.same is None else f"{version.capitalize()} is changed"
-    )
-    if draft.before is None:
-        return f"{what}; it is shown, and nobody has to accept it."
-    earlier = place.since < place.number
-    who = f"whoever accepted version {place.since} or a later one is not asked again" if earlier else ""
-    asked = f"to be accepted by {counted(lacking, 'person', 'people')} in {counted(teams, 'team', 'teams')}"
-    asked += f" before they upload or submit again, and by anybody else before they {_FOR[draft.before]}"
-    return "; ".join(part for part in (f"{what}, {asked}", who) if part) + "."
 
 
 def rows(session: Session, challenge: Challenge) -> list[AgreementRow]:

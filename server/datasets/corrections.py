@@ -99,8 +99,8 @@ def require_trees(settings: Settings) -> None:
     if len(there) == 1 or not all(os.access(root, os.W_OK) for root in there):
         raise Conflict(
             ErrorCode.FILES_ELSEWHERE,
-            "This server cannot write the cases and their labels; use 'proctor-admin' where they lie, or let the "
-            "server reach DATA/inputs and DATA/references.",
+            "The cases and their labels cannot be written here: DATA/inputs and DATA/references have to be there, for "
+            "score workers and 'proctor-admin' alike.",
         )
 
 
@@ -108,8 +108,8 @@ def require_references(dataset: Dataset, settings: Settings) -> None:
     """Raises Conflict where the labels of a version cannot be read by this process."""
     if not (settings.references / dataset.folder).is_dir():
         detail = (
-            f"This server cannot reach the labels of {dataset.digest}; use 'proctor-admin' where they were "
-            "imported, or let the server reach DATA/references."
+            f"The labels of {dataset.digest} cannot be read here: use 'proctor-admin' where score workers run, which "
+            "can. What changed is in the answer to what made the version, too."
         )
         raise Conflict(ErrorCode.FILES_ELSEWHERE, detail)
 

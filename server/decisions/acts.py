@@ -1,6 +1,7 @@
 """What every act of an organizer has: what it would change, a look whether boards have moved, and its event."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
@@ -8,6 +9,7 @@ from sqlalchemy.orm import Session
 from contract.changes import Shifts
 from contract.decisions import ActPlan
 from contract.ids import TeamId
+from contract.notices import Audience, NoticeKind
 from contract.problems import ErrorCode
 from server.accounts.principals import Observer
 from server.amendments.service import amend
@@ -15,7 +17,10 @@ from server.challenges.models import Challenge
 from server.errors import Conflict, NotFound
 from server.leaderboard.supposed import AS_IT_IS, Supposed
 from server.leaderboard.whatif import changed_in_public, compare
+from server.notices.service import tell
 from server.teams.models import Team
+
+_NONE: Mapping[str, object] = {}
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,27 @@ class Act:
         """Tells everybody of it, without the reason; called before anything is changed."""
         for phase, what in self._amendments(session, challenge).items():
             amend(session, challenge, what=what, why=None, by=by, phase=phase)
+
+    def tell_team(
+        self,
+        session: Session,
+        challenge: Challenge,
+        team_id: TeamId,
+        *,
+        why: str,
+        about: Mapping[str, object] = _NONE,
+    ) -> None:
+        """Tells the members of the team that it concerns, with the reason."""
+        tell(
+            session,
+            NoticeKind.TEAM_DECIDED,
+            Audience.TEAM,
+            title="The organizers decided about your team",
+            text="\n".join([*self.sentences, *self.told, f"Their reason: {why}"]),
+            challenge=challenge,
+            team_id=team_id,
+            about={"team": team_id, **about},
+        )
 
     def _amendments(self, session: Session, challenge: Challenge) -> dict[str, str]:
         """What everybody reads, by phase."""

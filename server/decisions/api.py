@@ -80,7 +80,8 @@ def grant_attempts(
     """Gives a team valid attempts on one task, track and phase, or takes some."""
     challenge = get_challenge(session, slug)
     organizer = organizer_of(session, user, challenge)
-    return GrantRow.of(attempts.grant(session, organizer, challenge, team_id, body))
+    granted = attempts.grant(session, organizer, challenge, team_id, body)
+    return attempts.grant_rows(session, [granted])[0]
 
 
 @router.post("/evaluations/{evaluation_id}/void/plan")

@@ -1,5 +1,7 @@
 """A team's attempts, entry by entry, and grants of them."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement, and_, case, select
 from sqlalchemy.orm import Session
 
@@ -8,6 +10,7 @@ from contract.ids import EvaluationId, TeamId
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStanding, EvaluationStatus
 from server import events
+from server.accounts.called import called
 from server.accounts.principals import Observer, Organizer
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase, require_task, require_track
@@ -16,6 +19,7 @@ from server.datasets.models import Dataset, DatasetState
 from server.decisions.acts import Act, team_of_challenge, unchanged
 from server.errors import NotFound
 from server.evaluations.models import Evaluation
+from server.submissions.ledger import ENDS, OLD_CASES
 from server.submissions.models import AttemptGrant
 from server.submissions.quota import HELD, SPENT, grants_of, quota_of, quotas
 from server.submissions.views import quota_out
@@ -69,7 +73,8 @@ def grant(
     """
     lock(session, challenge.id)
     lock_team(session, team_id)  # as for a submission: no attempt is taken while they are counted
-    planned(session, organizer, challenge, team_id, wanted).require_seen(session, challenge, wanted.seen)
+    act = planned(session, organizer, challenge, team_id, wanted)
+    act.require_seen(session, challenge, wanted.seen)
     row = AttemptGrant(
         team_id=team_id,
         granted_by=organizer.actor,
@@ -80,6 +85,7 @@ def grant(
     session.refresh(row)
     what = f"attempts granted: {wanted.valid:+} on {wanted.task}, track {wanted.track}, phase {wanted.phase}"
     events.record(session, "team", team_id, actor=organizer.actor, what=what, why=wanted.why)
+    act.tell_team(session, challenge, team_id, why=wanted.why)
     return row
 
 
@@ -102,10 +108,16 @@ def ledger(
     return Ledger(
         team=team.name,
         quotas=[quota_out(quota) for quota in quotas(session, challenge.spec, team_id=team_id)],
-        grants=[GrantRow.of(row) for row in grants_of(session, team_id)],
+        grants=grant_rows(session, grants_of(session, team_id)),
         entries=rows[:limit],
         more=len(rows) > limit,
     )
+
+
+def grant_rows(session: Session, grants: Sequence[AttemptGrant]) -> list[GrantRow]:
+    """Grants as organizers read them."""
+    names = called(session, (grant.granted_by for grant in grants))
+    return [GrantRow.of(grant, granted_by_name=names.get(grant.granted_by)) for grant in grants]
 
 
 def _entries(session: Session, team_id: TeamId, before: EvaluationId | None, limit: int) -> list[LedgerEntry]:
@@ -137,13 +149,6 @@ def _entries(session: Session, team_id: TeamId, before: EvaluationId | None, lim
 _GIVEN_BACK = and_(Evaluation.spends, Evaluation.standing != EvaluationStanding.REPLACED)
 """Of what neither spends an attempt nor holds one: whether it once did."""
 
-_ENDS = {
-    EvaluationStatus.SCORED: "scored",
-    EvaluationStatus.REJECTED: "rejected, which spends none",
-    EvaluationStatus.CANCELLED: "cancelled, which spends none",
-    EvaluationStatus.ERRORED: "ended by the platform's fault, which spends none",
-}
-
 
 def _because(evaluation: Evaluation, state: DatasetState) -> str:
     if evaluation.standing == EvaluationStanding.VOID:
@@ -153,5 +158,5 @@ def _because(evaluation: Evaluation, state: DatasetState) -> str:
     if not evaluation.spends:
         return "run again or excused by the organizers, which spends none"
     if evaluation.status == EvaluationStatus.SCORED and state != DatasetState.ACTIVE:
-        return "scored on cases that are no more in force"
-    return _ENDS.get(evaluation.status, "under way")
+        return OLD_CASES
+    return ENDS.get(evaluation.status, "under way")

@@ -1,5 +1,6 @@
 """Taking an entry off the boards: its attempt is given back, what it was and its receipt stay."""
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
@@ -12,7 +13,7 @@ from server.challenges.service import spec_of_phase
 from server.datasets.current import lock
 from server.decisions.acts import Act, unchanged
 from server.errors import Conflict, NotFound
-from server.evaluations.models import Evaluation
+from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.service import lock_evaluation
 from server.leaderboard.supposed import Supposed
 from server.submissions.quota import quota_of
@@ -36,7 +37,7 @@ def planned(
         Conflict: it is not scored, is (or is not) void already, or another one stands in its place.
     """
     evaluation = _of_challenge(session, observer, evaluation_id)
-    _require(evaluation, void=void)
+    _require(session, evaluation, void=void)
     team = session.get_one(Team, evaluation.team_id)
     named = f"The evaluation of {team.name} on {evaluation.task}, track {evaluation.track}, phase {evaluation.phase}"
     said = f"{named} {'leaves' if void else 'comes back to'} the boards; its receipt stays."
@@ -76,6 +77,8 @@ def set_void(
     evaluation.voided = why if void else None
     what = "voided" if void else "in force again"
     events.record(session, "evaluation", evaluation.id, actor=organizer.actor, what=what, why=why)
+    about = {"submission": evaluation.submission_id, "evaluation": evaluation.id}
+    act.tell_team(session, challenge, evaluation.team_id, why=why, about=about)
     return evaluation
 
 
@@ -86,7 +89,7 @@ def _of_challenge(session: Session, observer: Observer, evaluation_id: Evaluatio
     return evaluation
 
 
-def _require(evaluation: Evaluation, *, void: bool) -> None:
+def _require(session: Session, evaluation: Evaluation, *, void: bool) -> None:
     if evaluation.status != EvaluationStatus.SCORED:
         raise Conflict(
             ErrorCode.NOT_SCORED,
@@ -98,10 +101,19 @@ def _require(evaluation: Evaluation, *, void: bool) -> None:
         return
     if evaluation.standing in (EvaluationStanding.IN_FORCE, EvaluationStanding.VOID):
         raise unchanged(f"It is {'void' if void else 'in force'} already.")
-    raise Conflict(
-        ErrorCode.NOT_IN_FORCE,
-        f"It is {evaluation.standing}, so no board has it: another one counts in its place.",
+    raise Conflict(ErrorCode.NOT_IN_FORCE, _elsewhere(session, evaluation))
+
+
+def _elsewhere(session: Session, evaluation: Evaluation) -> str:
+    """Why no board has one that a re-evaluation made, or put another in the place of, and which one counts."""
+    query = select(Evaluation.id).where(
+        COUNTS, Evaluation.submission_id == evaluation.submission_id, Evaluation.task == evaluation.task
     )
+    counting = session.scalar(query.limit(1))
+    instead = "" if counting is None else f": {counting} counts, and can be decided on"
+    if evaluation.standing is EvaluationStanding.REPLACED:
+        return f"A re-evaluation put another evaluation in its place, so no board has it{instead}."
+    return f"A re-evaluation that is not applied made it, so no board has it{instead}."
 
 
 def _of_attempt(session: Session, challenge: Challenge, evaluation: Evaluation, *, void: bool) -> str | None:

@@ -15,7 +15,7 @@ from server.organizers.access import absent, observer_in, organizer_in
 
 
 def receipt_of(session: Session, user: User, evaluation_id: EvaluationId) -> Receipt:
-    """The receipt of a scored evaluation. It holds times of single cases, so it is for no participant."""
+    """The whole receipt of a scored evaluation, for those who may see everything of its challenge."""
     receipt = session.get(Receipt, observed_evaluation(session, user, evaluation_id, Look.RECEIPT).id)
     if receipt is None:
         raise NotFound(ErrorCode.NO_RECEIPT, "This evaluation is not scored; a receipt is signed when it is.")

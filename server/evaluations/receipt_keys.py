@@ -11,9 +11,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.problems import ErrorCode
+from contract.signing import verify
 from server import events
 from server.errors import Conflict
-from server.evaluations.receipts import public_key, verify
+from server.evaluations.receipts import public_key
 from server.evaluations.result_models import Receipt, ReceiptKey
 from server.settings import Settings
 

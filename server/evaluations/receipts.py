@@ -1,28 +1,28 @@
 """Receipts: the signed statement of what ran on what, with what. Ed25519 over canonical JSON.
 
-A receipt names cases by pseudonym only, so it can be shown to the team it belongs to.
+A receipt names cases by pseudonym only. Of hidden cases its team gets another statement, without what is said of
+single ones: the digest of an output that has few values, or the seconds of a case, would tell of the case.
 """
 
 import base64
+import hashlib
 import hmac
-import json
-import math
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from contract.signing import canonical
 from evaluator.scoring import Report
 from server.evaluations.models import Evaluation
+from server.evaluations.result_models import Receipt
 from server.settings import Settings
 
-_WITH_EXPONENT = 1e16  # from here on Python writes a float, which has no fraction any more, with an exponent
 
-
-def statement(evaluation: Evaluation, reports: Mapping[str, Report]) -> dict[str, Any]:
-    """What is signed."""
+def statement(
+    evaluation: Evaluation, reports: Mapping[str, Report], *, source: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What is signed. source: the git commit of the images and whether its tree was clean, as the team says."""
     return {
         "receipt": 1,
         "evaluation": str(evaluation.id),
@@ -33,6 +33,7 @@ def statement(evaluation: Evaluation, reports: Mapping[str, Report]) -> dict[str
         "track": evaluation.track,
         "phase": evaluation.phase,
         "image": evaluation.image.digest,
+        **({} if source is None else {"source": dict(source)}),
         "spec": evaluation.spec_version.digest,
         "dataset": evaluation.dataset.digest,
         "evaluator": evaluation.evaluator_version,
@@ -55,27 +56,21 @@ def statement(evaluation: Evaluation, reports: Mapping[str, Report]) -> dict[str
     }
 
 
+def without_cases(receipt: Receipt, shown: Mapping[str, Any], cases: Mapping[str, Any]) -> dict[str, Any]:
+    """What a team gets of a receipt whose cases are hidden: scores as they are `shown`, and of `cases` counts.
+
+    `whole` names the receipt that organizers have, by the digest of its signature: whoever is given that one can
+    compare, and nobody can find it out by trying.
+    """
+    whole = hashlib.sha256(base64.b64decode(receipt.signature)).hexdigest()
+    return dict(receipt.statement) | {"scores": dict(shown), "cases": dict(cases), "whole": f"sha256:{whole}"}
+
+
 def _replaces(evaluation: Evaluation) -> dict[str, str]:
     """What made it and in whose place it comes, of one that a re-evaluation made."""
     if evaluation.reevaluation_id is None:
         return {}
     return {"reevaluation": str(evaluation.reevaluation_id), "replaces": str(evaluation.replaces_id)}
-
-
-def canonical(content: Mapping[str, Any]) -> bytes:
-    """JSON with sorted keys and no spaces, its numbers as the database gives them back: the bytes that are signed."""
-    return json.dumps(_stored(content), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _stored(value: Any) -> Any:
-    """`value` after a way through jsonb, which writes no exponents and knows no zero with a sign."""
-    if isinstance(value, Mapping):
-        return {key: _stored(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_stored(item) for item in value]
-    if isinstance(value, float) and math.isfinite(value):
-        return int(Decimal(repr(value))) if abs(value) >= _WITH_EXPONENT else value + 0.0  # no -0.0
-    return value
 
 
 def _key(settings: Settings) -> Ed25519PrivateKey:
@@ -91,13 +86,3 @@ def public_key(settings: Settings) -> str:
 def sign(content: Mapping[str, Any], settings: Settings) -> str:
     """The signature, base64 of its 64 bytes."""
     return base64.b64encode(_key(settings).sign(canonical(content))).decode()
-
-
-def verify(content: Mapping[str, Any], signature: str, key: str) -> bool:
-    """Whether `signature` is the signature of `content` by the holder of public key `key`."""
-    public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key))
-    try:
-        public.verify(base64.b64decode(signature), canonical(content))
-    except InvalidSignature:
-        return False
-    return True

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from contract.ids import DatasetId, EvaluationId, SpecVersionId
@@ -147,10 +147,18 @@ def settle(
         why = RUN_INVALID if evaluation.is_hidden else refused
         reject(session, evaluation, actor=PLATFORM, code="run_invalid", why=why)
         return
-    statement = receipts.statement(evaluation, reports)
+    statement = receipts.statement(evaluation, reports, source=_source(session, evaluation))
     signature = receipts.sign(statement, settings)
     session.add(Receipt(evaluation_id=evaluation_id, statement=statement, signature=signature))
     evaluation.move_to(session, EvaluationStatus.SCORED, actor=PLATFORM)
+
+
+_SOURCE = text("SELECT source_commit, source_clean FROM submissions WHERE id = :submission")
+
+
+def _source(session: Session, evaluation: Evaluation) -> dict[str, Any] | None:
+    commit, clean = session.execute(_SOURCE, {"submission": evaluation.submission_id}).one()
+    return None if commit is None else {"commit": commit, "clean": clean}
 
 
 def _hold_still(session: Session, evaluation_id: EvaluationId) -> None:

@@ -1,16 +1,21 @@
-"""What a request passes, in this order: its route's rule, its body, its turn in a lane; then its endpoint."""
+"""What a request passes, in this order: its route's rule, a budget, its body, a turn in a lane; then its endpoint."""
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contract.accounts import ENDS_SOON, TOKEN_ENDS
 from server.accounts.known import People
+from server.accounts.uses import Uses
 from server.errors import Problem
 from server.front import body, callers
+from server.front.budgets import Budget, Standing
 from server.front.lanes import Lane
+from server.front.metering import ROUTE
 from server.front.probe import Probe
 from server.front.table import LANES, Rule, Table
 from server.front.threads import in_stream_thread, size_endpoint_threads
@@ -29,17 +34,24 @@ class State:
 
     table: Table
     probe: Probe
+    per_token: Budget
+    per_address: Budget
+    uses: Uses
     people: People = field(default_factory=People)
     lanes: dict[str, Lane] = field(default_factory=lambda: {bounds.name: Lane(bounds) for bounds in LANES})
 
 
 @dataclass
 class _Caller:
-    """The lane that a request belongs to, whom it is counted for, and how large its body may be."""
+    """The lane that a request belongs to, whom it is counted for, and how large its body may be.
+
+    `standing`: what is left of the budget that it spends from, if it spends from one.
+    """
 
     lane: Lane | None
     source: str
     most: int | None
+    standing: Standing | None = None
 
 
 class Front:
@@ -57,15 +69,19 @@ class Front:
         if not self._sized:
             size_endpoint_threads()
             self._sized = True
-        rule = self._state.table.rule(scope["method"], scope["path"])
+        scope[ROUTE], rule = self._state.table.route(scope["method"], scope["path"])
         caller = await self._caller(rule, scope)
-        visit = _Visit(self._app, rule, caller, scope, receive, send)
+        visit = _Visit(self._app, rule, caller, self._state.people, scope, receive, send)
         try:
+            if caller.standing is not None:
+                caller.standing.require()
             await visit.go()
         except ClientDisconnect:
             return  # nobody reads an answer
         except Problem as problem:
             await visit.refuse(problem)
+        if self._state.uses.due:
+            await in_stream_thread(self._state.uses.write)
 
     async def _caller(self, rule: Rule, scope: Scope) -> _Caller:
         lanes, source = self._state.lanes, callers.address(scope)
@@ -77,13 +93,20 @@ class Front:
                 return _Caller(lanes[rule.lane], hashed, rule.most)
         else:
             person = self._state.people.whose(hashed) if hashed else None
-            if person is not None:
+            if person is not None and hashed is not None:
                 fits = rule.lane != "admins" or person.is_admin
-                return _Caller(lanes[rule.lane if fits else "participants"], person.source, rule.most)
+                lane = lanes[rule.lane if fits else "participants"]
+                return _Caller(lane, person.source, rule.most, _spent(self._state.per_token, hashed, rule))
             if rule.anybody:
-                return _Caller(lanes[rule.lane], source, rule.most)
+                standing = _spent(self._state.per_address, source, rule)
+                return _Caller(lanes[rule.lane], source, rule.most, standing)
         most = None if rule.most is None else min(rule.most, rule.unknown)
-        return _Caller(lanes["strangers"], source, most)
+        return _Caller(lanes["strangers"], source, most, _spent(self._state.per_address, source, rule))
+
+
+def _spent(budget: Budget, source: str, rule: Rule) -> Standing | None:
+    """What is left after one more request; a stream is bounded by how many there are, and spends nothing."""
+    return None if rule.most is None else budget.spend(source)
 
 
 _OF_WORKERS = frozenset({"workers", "outputs", "downloads"})
@@ -93,9 +116,16 @@ class _Visit:
     """The way of one request."""
 
     def __init__(
-        self, app: ASGIApp, rule: Rule, caller: _Caller, scope: Scope, receive: Receive, send: Send
+        self,
+        app: ASGIApp,
+        rule: Rule,
+        caller: _Caller,
+        people: People,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
-        self._app, self._rule, self._caller = app, rule, caller
+        self._app, self._rule, self._caller, self._people = app, rule, caller, people
         self._scope, self._receive, self._send = scope, receive, send
         self._whole = False
         self._held = 0
@@ -120,6 +150,7 @@ class _Visit:
     async def refuse(self, problem: Problem) -> None:
         """Answers with the problem. What is left of the body is read for a moment, then the connection is closed."""
         response = answer_to(Request(self._scope), problem)
+        response.raw_headers.extend(self._headers())
         if self._whole:
             await response(self._scope, self._receive, self._send)
             return
@@ -180,7 +211,18 @@ class _Visit:
     async def _answered(self, message: Message) -> None:
         if not self._rule.to_the_end:
             self._leave()  # the endpoint is done and its transaction closed; a slow reader holds no permit
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *self._headers()]}
         await self._send(message)
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        standing = [] if self._caller.standing is None else self._caller.standing.headers
+        hashed = callers.bearer(self._scope)
+        person = self._people.whose(hashed) if hashed else None
+        ends = None if person is None else person.token_ends
+        if ends is None or ends - datetime.now(UTC) > ENDS_SOON:
+            return standing
+        return [*standing, (TOKEN_ENDS.lower().encode(), ends.isoformat().encode())]
 
     def _leave(self) -> None:
         if self._inside and self._caller.lane is not None:

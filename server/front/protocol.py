@@ -28,6 +28,8 @@ _LEAST_READ = 64 * 2**10
 # Of a body that come after its request was answered; its sender then sees the answer.
 DISCARDED_BYTES = 16 * 2**20
 UNREAD_BYTES = 256 * 2**20  # bytes that wait for clients, all together; beyond, the slowest reader is cut off
+ENDS_AT_ONCE = "proctor.ends_at_once"
+"""In the scope of a request whose answer has no end of its own: a server that stops does not wait for it."""
 _MOST = 8192
 _OWN_FILES = 512  # descriptors that are left for the database, files and everything else
 
@@ -159,6 +161,12 @@ class Protocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+
+    def shutdown(self) -> None:
+        """The server stops: what is being answered ends first, but for what would not end."""
+        super().shutdown()
+        if self.cycle is not None and ENDS_AT_ONCE in self.cycle.scope:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """More waits for the client than fits into its buffer."""

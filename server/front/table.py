@@ -19,14 +19,16 @@ LANES = (
     Terms("boards", permits=3, waiting=1024, patience=15),
     Terms("passwords", permits=2, waiting=512, patience=15),  # each takes a core for a tenth of a second
     Terms("strangers", permits=3, waiting=1024, patience=15),
+    Terms("sign-ins", permits=16, waiting=128, patience=15),  # most of the time they wait for a provider
     Terms("uploads", permits=64, waiting=1024, patience=10, each=8),
     Terms("outputs", permits=16, waiting=64, patience=30, each=8),
     Terms("imports", permits=2, waiting=16, patience=30),
+    Terms("bundles", permits=2, waiting=8, patience=60),
     Terms("downloads", permits=12, waiting=128, patience=60, each=8),
 )
 """Every lane. Another one is another line; a route comes into it by a row of `_SPECIAL`."""
 
-IN_THREADS = frozenset(lane.name for lane in LANES) - {"uploads", "outputs", "imports"}
+IN_THREADS = frozenset(lane.name for lane in LANES) - {"sign-ins", "uploads", "outputs", "imports"}
 """Lanes whose permits stand for a thread and a connection each; streams have `STREAM_THREADS` instead."""
 
 
@@ -52,6 +54,7 @@ NOWHERE = Rule("strangers", anybody=True)
 _MEMORY = Rule(None, most=_KIB)
 _BOARD = Rule("boards", most=16 * _KIB, anybody=True)
 _PASSWORD = Rule("passwords", anybody=True)
+_TO_PROVIDER = Rule("sign-ins", most=_KIB, anybody=True)
 _DOWNLOAD = Rule("downloads", most=_KIB, to_the_end=True)
 _LONG_TEXT = Rule("admins", most=4 * _MIB, unknown=4 * _MIB)
 _CASES = "/api/v1/organize/{slug}/datasets"
@@ -77,12 +80,17 @@ _SPECIAL = {
     ("POST", "/api/v1/me/password"): _PASSWORD,
     ("POST", "/api/v1/me/close"): _PASSWORD,
     ("POST", "/api/v1/password-resets"): _PASSWORD,
+    ("POST", "/api/v1/password-resets/requests"): _TO_PROVIDER,
+    ("POST", "/api/v1/me/address"): _PASSWORD,
+    ("POST", "/sign-in/{key}"): _TO_PROVIDER,
+    ("GET", "/sign-in/back/{provider}"): _TO_PROVIDER,
     ("PATCH", "/api/v1/uploads/{upload_id}"): Rule("uploads", most=None, anybody=True, to_the_end=True),
     ("POST", "/api/v1/admin/challenges"): _LONG_TEXT,
     ("POST", "/api/v1/admin/challenges/plan"): _LONG_TEXT,
     ("POST", "/api/v1/organize/{slug}/agreements"): _LONG_TEXT,
     ("POST", "/api/v1/organize/{slug}/agreements/plan"): _LONG_TEXT,
     ("POST", f"{_CASES}/{{dataset_id}}/corrections"): Rule("admins", most=_MIB),
+    ("GET", "/api/v1/organize/{slug}/phases/{phase}/bundle"): Rule("bundles", most=_KIB, to_the_end=True),
     ("POST", _CASES): Rule("imports", most=None, to_the_end=True),
     ("PUT", f"{_CASES}/{{dataset_id}}/labels/{{case}}"): Rule("imports", most=None, to_the_end=True),
     # A log of a million characters, each escaped, has to fit.
@@ -113,6 +121,10 @@ class _Known:
     template: str
     rule: Rule
 
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.template}"
+
     @classmethod
     def of(cls, method: str, template: str) -> "_Known":
         rule = _SPECIAL.get((method, template)) or _usual(template)
@@ -137,10 +149,14 @@ class Table:
 
     def rule(self, method: str, path: str) -> Rule:
         """The rule of the route that answers this."""
+        return self.route(method, path)[1]
+
+    def route(self, method: str, path: str) -> tuple[str, Rule]:
+        """The route that answers this, as its method and template, and its rule."""
         for row in self._rows:
             if row.method == method and row.pattern.match(path):
-                return row.rule
-        return NOWHERE
+                return row.name, row.rule
+        return "nowhere", NOWHERE
 
     def listed(self) -> dict[tuple[str, str], Rule]:
         """Every route with its rule, for whoever wants to look."""

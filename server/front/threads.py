@@ -7,6 +7,7 @@ other stops everybody. So there are as many of both as permits, and what streams
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from anyio import to_thread
@@ -19,7 +20,8 @@ STREAM_THREADS = 8
 ENDPOINT_THREADS = sum(lane.permits for lane in LANES if lane.name in IN_THREADS)
 _TO_SPARE = 8  # for reading files of pages, which takes a thread for moments without a permit
 _SECOND = 2  # log-ins are counted in a transaction of their own, beside that of a change of passwords
-CONNECTIONS = ENDPOINT_THREADS + STREAM_THREADS + _SECOND
+_EVENTS = 1  # all event streams together are fed by one reader
+CONNECTIONS = ENDPOINT_THREADS + STREAM_THREADS + _SECOND + _EVENTS
 
 _streams = ThreadPoolExecutor(STREAM_THREADS, "stream")
 _Answer = TypeVar("_Answer")
@@ -30,7 +32,8 @@ async def in_stream_thread(
     function: Callable[[Unpack[_Arguments]], _Answer], *arguments: *_Arguments
 ) -> _Answer:
     """What `function` answers, called in one of the threads of streams."""
-    return await asyncio.get_running_loop().run_in_executor(_streams, function, *arguments)
+    inside = copy_context()  # so that what is logged there names the request
+    return await asyncio.get_running_loop().run_in_executor(_streams, inside.run, function, *arguments)
 
 
 def size_endpoint_threads() -> None:

@@ -44,7 +44,7 @@ class BoardsFirst:
         if key is None:
             await self._app(scope, receive, send)
             return
-        await self._memory.changes.settled()
+        await self._memory.changes.hearing.settled()
         for _ in range(_FLIGHTS):
             if (found := self._memory.find(*key, asked=asked)) is not None:
                 await _send(found, scope, send)
@@ -82,7 +82,7 @@ class BoardsFirst:
         async def started(message: Message) -> None:
             nonlocal listening
             if message["type"] == "lifespan.startup.complete":
-                listening = asyncio.create_task(self._memory.changes.listen())
+                listening = asyncio.create_task(self._memory.changes.hearing.listen())
             await send(message)
 
         try:

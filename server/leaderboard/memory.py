@@ -98,7 +98,7 @@ class Memory:
         kept = self._kept.get(key)
         if kept is None or time.monotonic() >= kept.until:
             return None
-        known = self.changes.fresh and not self.changes.since(kept.challenge, key[1], kept.count)
+        known = self.changes.hearing.fresh and not self.changes.since(kept.challenge, key[1], kept.count)
         return kept if known or kept.began >= asked else None
 
     def _made(self, session: Session, challenge: Challenge, phase: str) -> _Kept:

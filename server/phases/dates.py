@@ -17,6 +17,7 @@ from server.accounts.principals import Organizer
 from server.challenges.models import Challenge
 from server.challenges.service import get_phase
 from server.clock import now
+from server.datasets.models import IN_FORCE, Dataset
 from server.errors import Conflict, Unprocessable
 from server.evaluations.models import Evaluation
 from server.evaluations.status import ACTIVE
@@ -146,11 +147,23 @@ def _sentences(
         if getattr(old, field) != getattr(new, field):
             yield f"Phase {name} {date_words(field, getattr(old, field), getattr(new, field))}."
     yield f"It {state(old, at)}; then it {state(new, at)}."
+    if new.is_open(at) and not old.is_open(at):
+        yield from _without_cases(session, challenge, name)
     if old.is_open(at) and not new.is_open(at):
         yield from _cut_off(session, challenge, name, new)
     if old.hidden and name in challenge.released and new.is_open(at):
         yield "Its leaderboard is released: everybody sees every score as soon as it is made."
     yield "The challenge page shows this as an amendment, with your reason."
+
+
+def _without_cases(session: Session, challenge: Challenge, name: str) -> Iterator[str]:
+    """What nobody can submit to yet, where a phase opens at once."""
+    query = select(Dataset.task).where(IN_FORCE, Dataset.challenge_id == challenge.id, Dataset.phase == name)
+    there = set(session.scalars(query))
+    missing = [task for task in challenge.spec.tasks if task not in there]
+    if missing:
+        which = f"of {', '.join(missing)}" if there else "of any task"
+        yield f"It has no cases {which} yet, so nobody can submit there before they are imported."
 
 
 def _cut_off(session: Session, challenge: Challenge, name: str, new: Phase) -> Iterator[str]:

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from contract.leaderboard import LeaderboardOut, TrackOut
+from contract.notices import NoticeKind
 from contract.phases import CheckState, ReleaseCheck, ReleaseOut
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
@@ -39,6 +40,7 @@ _FINE = {
     "ties": "No places of prizes are shared.",
     "standing": "No team with values is disqualified or without a right to prizes.",
 }
+_RELEASED = NoticeKind.BOARD_RELEASED
 _MOST = 12
 """Teams, evaluations or boards that one check names."""
 
@@ -104,7 +106,7 @@ def release(
         )
     head = seal(session)
     what = f"{get_phase(challenge.spec, phase).title}: the leaderboard is released; audit head {head}"
-    amend(session, challenge, what=what, why=why, by=organizer.actor, phase=phase)
+    amend(session, challenge, what=what, why=why, by=organizer.actor, phase=phase, kind=_RELEASED)
     found = checklist(session, challenge, phase, settings=settings)
     return found.model_copy(update={"audit": signed(head, settings)})
 
@@ -135,7 +137,7 @@ def take_back(
         )
     challenges.take_back(session, challenge, phase, actor=organizer.actor, why=why)
     what = f"{get_phase(challenge.spec, phase).title}: the release of the leaderboard is taken back"
-    amend(session, challenge, what=what, why=why, by=organizer.actor, phase=phase)
+    amend(session, challenge, what=what, why=why, by=organizer.actor, phase=phase, kind=_RELEASED)
     return checklist(session, challenge, phase, settings=settings)
 
 

@@ -20,7 +20,8 @@ WITH slot AS (
             AND needs_gpus <= :gpus
             AND needs_gpu_memory <= :gpu_memory
             AND needs_runtime = ANY(:runtimes)
-            AND NOT EXISTS (SELECT FROM slot WHERE unfit IS NOT NULL) AS fits
+            AND NOT EXISTS (SELECT FROM slot WHERE unfit IS NOT NULL)
+            AND NOT :drains AS fits
     FROM evaluations WHERE status IN ('queued', 'running')
 ), teams AS (
     SELECT team_id,
@@ -69,7 +70,10 @@ WITH slot AS (
             AND NOT (case_runs.faults > 0 AND case_runs.worker_id = :worker AND EXISTS (
                 SELECT FROM worker_slots AS other JOIN evaluations AS own ON own.id = ordered.id
                 WHERE (other.worker_id <> :worker OR other.name <> :name AND case_runs.worker = :name)
-                    AND other.unfit IS NULL
+                    AND other.unfit IS NULL AND other.draining_since IS NULL
+                    AND NOT EXISTS (
+                        SELECT FROM api_tokens WHERE id = other.worker_id AND api_tokens.draining_since IS NOT NULL
+                    )
                     AND other.seen_at > now() - make_interval(secs => :present_seconds)
                     AND own.needs_cpus <= other.cpus
                     AND own.needs_memory <= other.memory

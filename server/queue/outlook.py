@@ -1,18 +1,17 @@
 """When waiting cases will have run: slots that take cases in turn, as the queue deals them, on paper.
 
-It knows no image loads and no faults, and its teams start as if nobody had used a slot lately.
+It knows no image loads and no faults.
 """
 
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contract.ids import EvaluationId, TeamId
 
 _PIECES = 20_000
-"""Cases are dealt one by one up to this many, and in equal bundles beyond."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +34,37 @@ class Work:
         return self.cases * self.seconds
 
 
+@dataclass(frozen=True)
+class Span:
+    """Seconds from now to the first lease of an evaluation and to its last verdict."""
+
+    start: float
+    end: float
+
+
 def ends(work: Sequence[Work], slots: int) -> dict[EvaluationId, float]:
-    """Seconds from now to the last verdict of each evaluation; one that no slot can run is left out.
+    """Seconds from now to the last verdict of each evaluation; one that no slot can run is left out."""
+    return {evaluation: span.end for evaluation, span in deal(work, slots).items()}
+
+
+def deal(
+    work: Sequence[Work], slots: int, *, had: Mapping[TeamId, float] | None = None, pieces: int = _PIECES
+) -> dict[EvaluationId, Span]:
+    """When each evaluation begins and ends, in the order in which they begin; one that no slot can run is left out.
 
     A slot that is free takes from the highest priority, there from the team that has had the least slot time.
+
+    Args:
+        work: what waits.
+        slots: how many slots there are.
+        had: slot seconds that teams had before.
+        pieces: cases are dealt one by one up to so many, and in equal bundles beyond.
     """
-    bundle = max(1, math.ceil(sum(item.cases for item in work) / _PIECES))
+    bundle = max(1, math.ceil(sum(item.cases for item in work) / pieces))
     left = [item.cases for item in work]
-    served: dict[TeamId, float] = defaultdict(float)
-    queues = _queues(work)
-    found: dict[EvaluationId, float] = {}
+    served = defaultdict[TeamId, float](float, had or {})
+    queues = _queues(work, served)
+    found: dict[EvaluationId, Span] = {}
     free = [(0.0, number) for number in range(slots)]
     while free:
         at, number = heapq.heappop(free)
@@ -55,7 +75,8 @@ def ends(work: Sequence[Work], slots: int) -> dict[EvaluationId, float]:
         left[taken] -= count
         served[one.team] += count * one.seconds
         end = at + count * one.seconds
-        found[one.evaluation] = max(end, found.get(one.evaluation, 0.0))
+        before = found.get(one.evaluation, Span(at, end))
+        found[one.evaluation] = Span(before.start, max(end, before.end))
         heapq.heappush(free, (end, number))
     return found
 
@@ -63,11 +84,11 @@ def ends(work: Sequence[Work], slots: int) -> dict[EvaluationId, float]:
 _Queue = list[tuple[int, float, int]]
 
 
-def _queues(work: Sequence[Work]) -> dict[frozenset[int], _Queue]:
+def _queues(work: Sequence[Work], served: Mapping[TeamId, float]) -> dict[frozenset[int], _Queue]:
     """A heap of (priority, what its team had, position) for all work that the same slots can run."""
     queues: dict[frozenset[int], _Queue] = defaultdict(list)
     for position, item in enumerate(work):
-        queues[item.slots].append((-item.priority, 0.0, position))
+        queues[item.slots].append((-item.priority, served.get(item.team, 0.0), position))
     for queue in queues.values():
         heapq.heapify(queue)
     return queues

@@ -2,13 +2,14 @@
 
 import ctypes
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import exists, func, select
 
 from contract.readiness import ReadinessCheck
 from evaluator.version import evaluator_version
 from server.accounts.models import Account
+from server.backups import last_backup
 from server.disk import Share, gib
 from server.evaluations.models import Evaluation
 from server.evaluations.receipt_keys import is_own_key
@@ -16,7 +17,6 @@ from server.images.models import Image
 from server.queue.forecast import forecast
 from server.queue.slots import Needs, fits, needs, present_slots
 from server.readiness.world import World, doubtful, fine, wrong
-from server.settings import BACKED_UP
 from server.teams.models import Team
 
 _APART = timedelta(seconds=2)
@@ -163,20 +163,13 @@ def backup(world: World) -> Iterator[ReadinessCheck]:
     """When the last whole backup was made."""
     data = world.settings.data
     todo = "Run 'proctor-admin backup DIR' every day, onto another disk."
-    try:
-        made = datetime.fromisoformat((data / BACKED_UP).read_text().strip())
-    except (OSError, ValueError):
-        if (data / "postgres").is_dir():
-            yield doubtful("backup", "none was made", todo)
-        else:
-            yield doubtful("backup", "the database is one of your own, so none is known here", _OWN_BACKUP)
+    made = last_backup(data)
+    if made is None:
+        yield doubtful("backup", "none was made", todo)
         return
     age = world.at - made
     found = f"the last one is {age.days} days old" if age.days else "the last one is of today or yesterday"
     yield doubtful("backup", found, todo) if age > _LONG_AGO else fine("backup", found)
-
-
-_OWN_BACKUP = "See to it that pg_dump and a copy of PROCTOR_DATA are made every day."
 
 
 def scorers(world: World) -> Iterator[ReadinessCheck]:

@@ -68,7 +68,7 @@ def draft_reevaluation(
     reevaluation, coverage = service.draft(
         session, organizer, challenge, wanted, settings=settings, code=code
     )
-    return views.drafted_out(session, challenge, reevaluation, coverage)
+    return views.drafted_out(session, challenge, reevaluation, coverage, settings)
 
 
 @router.get(_ONE)

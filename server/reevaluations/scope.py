@@ -98,6 +98,10 @@ def _of_a_case(scope: ReevaluationScope) -> Iterator[Condition]:
     if scope.hosts:
         named = ApiToken.name.in_(scope.hosts), cast(ApiToken.id, String).in_(scope.hosts)
         yield CaseRun.worker_id.in_(select(ApiToken.id).where(or_(*named)))
+    if scope.ran_since is not None:
+        yield CaseRun.finished_at >= scope.ran_since
+    if scope.ran_until is not None:
+        yield CaseRun.finished_at < scope.ran_until
     if scope.gpus:
         environment, model = CaseRun.receipt["options"]["Env"], CaseRun.receipt["gpu"]["model"].astext
         visible = (environment.contains([f"NVIDIA_VISIBLE_DEVICES={gpu}"]) for gpu in scope.gpus)

@@ -20,8 +20,10 @@ from contract.reevaluations import (
     ToldOut,
     ValueSpread,
 )
+from contract.statuses import ReevaluationState
 from server.challenges.models import Challenge
 from server.evaluations.models import Evaluation
+from server.plans.service import plan
 from server.queue.forecast import Measured
 from server.reevaluations import preview, telling
 from server.reevaluations.coverage import Coverage, cover
@@ -50,14 +52,18 @@ def reevaluation_out(
     if reevaluation.state in preview.OVER:
         return _out(challenge, reevaluation, counts, None)
     coverage = cover(session, challenge, reevaluation, settings)
-    return _out(challenge, reevaluation, counts, plan_out(session, reevaluation, coverage))
+    return _out(challenge, reevaluation, counts, plan_out(session, reevaluation, coverage, settings))
 
 
 def drafted_out(
-    session: Session, challenge: Challenge, reevaluation: Reevaluation, coverage: Coverage
+    session: Session,
+    challenge: Challenge,
+    reevaluation: Reevaluation,
+    coverage: Coverage,
+    settings: Settings,
 ) -> ReevaluationOut:
     """One that was drafted just now."""
-    return _out(challenge, reevaluation, {}, plan_out(session, reevaluation, coverage))
+    return _out(challenge, reevaluation, {}, plan_out(session, reevaluation, coverage, settings))
 
 
 def _statuses(
@@ -93,7 +99,9 @@ def _out(
     )
 
 
-def plan_out(session: Session, reevaluation: Reevaluation, coverage: Coverage) -> ReevaluationPlanOut:
+def plan_out(
+    session: Session, reevaluation: Reevaluation, coverage: Coverage, settings: Settings
+) -> ReevaluationPlanOut:
     """What is covered, and what it costs."""
     times, spec = reevaluation.repetitions, coverage.target.spec
     measured = Measured(session)
@@ -116,7 +124,15 @@ def plan_out(session: Session, reevaluation: Reevaluation, coverage: Coverage) -
         slot_hours=round(slot_seconds / 3600, 3),
         excluded=[_excluded(reason, coverage) for reason in coverage.excluded],
         sentence=_sentence(made, to_run, to_score, slot_seconds / 3600, coverage),
+        questions=_questions(session, reevaluation, settings),
     )
+
+
+def _questions(session: Session, reevaluation: Reevaluation, settings: Settings) -> list[str]:
+    """What its file asks of those who would apply it; not of boards, for the preview shows what becomes of these."""
+    if reevaluation.target_version is None or reevaluation.state is not ReevaluationState.DRAFT:
+        return []
+    return plan(session, reevaluation.target_version.spec, settings=settings, boards=False).questions
 
 
 def _excluded(reason: Exclusion, coverage: Coverage) -> ExcludedOut:

@@ -1,10 +1,13 @@
 """Who organizes a challenge, and what one may do oneself, over HTTP."""
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter
 
 from contract.ids import UserId
 from contract.organizers import Me, OrganizerOut, RoleIn, RoleOut
 from contract.texts import Name
+from server.accounts.called import called
 from server.accounts.deps import UserDep
 from server.accounts.service import account_of
 from server.challenges.service import get_challenge
@@ -26,14 +29,17 @@ def me(session: SessionDep, user: UserDep) -> Me:
 def list_organizers(session: SessionDep, user: UserDep, slug: Name) -> list[OrganizerOut]:
     """Everybody with a role in the challenge, organizers first."""
     observer = observer_of(session, user, get_challenge(session, slug))
-    return [_out(found) for found in service.named(session, observer)]
+    found = service.named(session, observer)
+    names = called(session, (person.role.named_by for person in found))
+    return [_out(person, names) for person in found]
 
 
 @router.put("/organize/{slug}/organizers", tags=["organizers"])
 def name_organizer(session: SessionDep, user: UserDep, slug: Name, body: RoleIn) -> OrganizerOut:
     """Gives a person a role. It answers 409 and says what they may see and do then, unless `yes`."""
     challenge = get_challenge(session, slug)
-    return _out(service.name(session, user, challenge, email=body.email, role=body.role, confirmed=body.yes))
+    named = service.name(session, user, challenge, email=body.email, role=body.role, confirmed=body.yes)
+    return _out(named, called(session, [named.role.named_by]))
 
 
 @router.delete("/organize/{slug}/organizers/{user_id}", status_code=204, tags=["organizers"])
@@ -42,5 +48,6 @@ def remove_organizer(session: SessionDep, user: UserDep, slug: Name, user_id: Us
     service.remove(session, user, get_challenge(session, slug), user_id)
 
 
-def _out(found: service.Named) -> OrganizerOut:
-    return OrganizerOut.of(found.role, found.account, id=found.account.id, team=found.team)
+def _out(found: service.Named, names: Mapping[str | None, str]) -> OrganizerOut:
+    by = names.get(found.role.named_by)
+    return OrganizerOut.of(found.role, found.account, id=found.account.id, team=found.team, named_by_name=by)

@@ -7,7 +7,7 @@ and the removal no row that names a blob is committed: whoever commits one calls
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,11 +19,13 @@ from sqlalchemy.dialects.postgresql import TEXT, array
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from contract.ids import CaseRunId
+from contract.ids import CaseRunId, ImageId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, UploadStatus
 from server.blobs import LOCK, BlobStore
 from server.database import SessionFactory, unit_of_work
+from server.deliveries import incoming
+from server.deliveries import service as deliveries
 from server.errors import DataMissing
 from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.outputs import case_run_of
@@ -32,6 +34,7 @@ from server.images.models import Image
 from server.naming import naming, removing
 from server.reference_submissions.service import is_held
 from server.settings import Settings
+from server.storage.trees import left_trees
 from server.uploads.models import Upload
 
 AGE = timedelta(days=1)
@@ -100,21 +103,25 @@ def discard_removed(sessions: SessionFactory, blobs: BlobStore, digests: Sequenc
         _log.warning("blobs_left_to_the_sweep", error=type(error.orig).__name__)
 
 
-def named(session: Session, digests: Sequence[str]) -> set[str]:
-    """Those of the digests that a row names."""
-    wanted = array(digests, type_=TEXT)
-    kept = Image.removed_at.is_(None)
-    layers = select(func.jsonb_array_elements_text(Image.facts["layers"])).where(
-        kept, Image.facts["layers"].has_any(wanted)
-    )
-    configs = select(Image.digest).where(kept, Image.digest.in_(digests))
-    outputs = select(CaseRun.output).where(CaseRun.output.in_(digests))
-    return {
-        digest
-        for query in (layers, configs, outputs)
-        for digest in session.scalars(query)
-        if digest is not None
-    }
+def named(
+    session: Session,
+    digests: Sequence[str],
+    *,
+    but_images: Collection[ImageId] = (),
+    but_runs: Collection[CaseRunId] = (),
+) -> set[str]:
+    """Those of the digests that a row names; `but` what these images and case runs name."""
+    found: set[str] = set()
+    for start in range(0, len(digests), _AT_ONCE):
+        some = digests[start : start + _AT_ONCE]
+        kept = select(Image.id, Image.facts).where(Image.removed_at.is_(None))
+        has = or_(Image.digest.in_(some), Image.facts["layers"].has_any(array(some, type_=TEXT)))
+        for image, facts in session.execute(kept.where(has)):
+            if image not in but_images:
+                found |= set(facts.blobs)
+        outputs = select(CaseRun.id, CaseRun.output).where(CaseRun.output.in_(some))
+        found |= {row.output for row in session.execute(outputs) if row.id not in but_runs}
+    return found.intersection(digests)
 
 
 def sweep(sessions: SessionFactory, settings: Settings, *, age: timedelta = AGE, dry: bool = False) -> Swept:
@@ -173,7 +180,7 @@ def _blobs(
 
 
 def _leftovers(sessions: SessionFactory, settings: Settings) -> Iterator[Path]:
-    """Files of uploads that are over, what was set aside for leases that are, and what killed workers were writing."""
+    """Files of uploads that are over, what was set aside for leases that are, what killed workers were writing."""
     moment_ago = time.time() - _MOMENT
     with unit_of_work(sessions) as session:
         for path, (_, changed) in _files(settings.uploads):
@@ -188,10 +195,13 @@ def _leftovers(sessions: SessionFactory, settings: Settings) -> Iterator[Path]:
                 yield path
         if settings.scratch.is_dir():
             yield from (path for path in settings.scratch.iterdir() if not _is_scored(session, path.name))
+        yield from left_trees(session, settings)
 
 
 def _is_open(session: Session, name: str) -> bool:
-    known = _uuid(name)
+    known = _uuid(name.removeprefix(incoming.PREFIX))
+    if known and name.startswith(incoming.PREFIX):
+        return deliveries.is_under_way(session, known)
     upload = session.get(Upload, known) if known else None
     return upload is not None and upload.status in (UploadStatus.RECEIVING, UploadStatus.CHECKING)
 
@@ -206,7 +216,7 @@ def _is_scored(session: Session, name: str) -> bool:
     known = _uuid(evaluation)
     if known is None or not claim.isdigit():
         return False
-    if is_held(session, known, int(claim)):
+    if any(held(session, known, int(claim)) for held in (is_held, deliveries.is_held)):
         return True
     held = select(Evaluation.id).where(
         Evaluation.id == known,

@@ -5,12 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 
 from contract.ids import SubmissionId, TeamId
-from contract.submissions import QuotaOut, SubmissionIn, SubmissionOut
+from contract.submissions import AttemptMove, AttemptMovesOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.texts import REQUIRED, Name
 from server.accounts.deps import UserDep
+from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
 from server.deps import SessionDep, SettingsDep
 from server.submissions import quota, service, views
+from server.submissions.ledger import ledger
+from server.teams.membership import require_member
 
 router = APIRouter(tags=["submissions"])
 
@@ -45,6 +48,8 @@ def submit(
         images=wanted.images,
         idempotency_key=idempotency_key,
         settings=settings,
+        commit=None if wanted.source is None else wanted.source.commit,
+        clean=None if wanted.source is None else wanted.source.clean,
     )
     response.status_code = 201 if new else 200
     return views.submission_out(session, submission)
@@ -68,6 +73,27 @@ def list_submissions(
 def get_submission(session: SessionDep, user: UserDep, submission_id: SubmissionId) -> SubmissionOut:
     """One submission with the state of its evaluations."""
     return views.submission_out(session, service.get_submission(session, user, submission_id))
+
+
+@router.get("/teams/{team_id}/attempts")
+def list_attempts(
+    session: SessionDep,
+    user: UserDep,
+    team_id: TeamId,
+    phase: Name | None = None,
+    track: Name | None = None,
+    task: Name | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> AttemptMovesOut:
+    """Your team's attempts move by move, newest first: taken, spent, given back and granted, why, and what was left."""
+    team = require_member(session, user, team_id)
+    spec = session.get_one(Challenge, team.challenge_id).spec
+    moves = [
+        AttemptMove.of(move)
+        for move in reversed(ledger(session, spec, team_id=team_id))
+        if phase in (None, move.phase) and track in (None, move.track) and task in (None, move.task)
+    ]
+    return AttemptMovesOut(moves=moves[:limit], more=len(moves) > limit)
 
 
 @router.get("/challenges/{slug}/quota")

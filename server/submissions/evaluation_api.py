@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from contract.evaluations import CaseOut, RetryIn
+from contract.evaluations import CaseOut, ReceiptOut, RetryIn
 from contract.ids import CaseRunId, EvaluationId
 from contract.submissions import EvaluationOut
 from server.accounts.deps import UserDep
@@ -12,6 +12,7 @@ from server.evaluations.access import organizer_of_evaluation
 from server.evaluations.api import After, Limit
 from server.evaluations.views import case_out
 from server.submissions import access, views
+from server.submissions.receipts import own_receipt
 from server.submissions.retry import retry
 
 router = APIRouter(tags=["evaluations"])
@@ -30,6 +31,18 @@ def cancel(session: SessionDep, user: UserDep, evaluation_id: EvaluationId) -> E
     submission, evaluation = access.own_evaluation(session, user, evaluation_id, scope="submit")
     service.cancel(session, evaluation.id, actor=user.actor)
     return views.evaluations_out(session, submission, [evaluation])[0]
+
+
+@router.get("/evaluations/{evaluation_id}/receipt")
+def get_receipt(
+    session: SessionDep, settings: SettingsDep, user: UserDep, evaluation_id: EvaluationId
+) -> ReceiptOut:
+    """The signed statement of what ran on what, as soon as you see that it is scored and what its scores are.
+
+    Of hidden cases it says how many there were and counts their verdicts.
+    """
+    submission, evaluation = access.own_evaluation(session, user, evaluation_id)
+    return own_receipt(session, submission, evaluation, settings=settings)
 
 
 @router.get("/evaluations/{evaluation_id}/cases")

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId
 from contract.statuses import CaseStatus, EvaluationStatus
-from contract.submissions import EvaluationOut, QuotaOut, ScoreOut, SubmissionOut
+from contract.submissions import EvaluationOut, QueuedOut, QuotaOut, ScoreOut, SubmissionOut
 from evaluator.spec import Phase
 from evaluator.verdicts import VALID, Check, Fault, code_of, commonest
 from server.challenges.models import Challenge
@@ -26,6 +26,7 @@ from server.evaluations import budgets, errors, ticks
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.result_models import Score
 from server.evaluations.status import ACTIVE
+from server.queue.places import places_of
 from server.queue.slots import Fleet, fleet, no_worker_note
 from server.submissions.models import Submission
 from server.submissions.quota import TeamQuota
@@ -103,6 +104,8 @@ def _evaluations_out(
     }
     active = [evaluation for evaluation in evaluations if shown[evaluation.id] in ACTIVE]
     known = fleet(session) if active else None
+    queued = [found for found, status in shown.items() if status is EvaluationStatus.QUEUED]
+    places = places_of(session, queued) if queued else {}
     stalled = errors.stalled(session, [evaluation.id for evaluation in active])
     return [
         _evaluation(
@@ -112,6 +115,7 @@ def _evaluations_out(
             shown[evaluation.id],
             note=_note(evaluation, shown[evaluation.id], states[evaluation.dataset_id], stalled, known),
             sealed=_is_sealed(challenge, evaluation),
+            queue=places.get(evaluation.id),
         )
         for submission, evaluation in pairs
     ]
@@ -183,6 +187,7 @@ def _evaluation(
     *,
     note: str | None,
     sealed: bool,
+    queue: QueuedOut | None,
 ) -> EvaluationOut:
     phase = evaluation.spec_version.spec.phases[evaluation.phase]
     active = status in ACTIVE
@@ -197,6 +202,7 @@ def _evaluation(
         cases=counts.total,
         progress=_tenths(status, phase, counts),
         note=note,
+        queue=queue if status is EvaluationStatus.QUEUED else None,
         verdicts=counts.verdicts if not phase.hidden or status is EvaluationStatus.SCORED else {},
         scores=_scores(evaluation, phase) if told else {},
         bootstraps=evaluation.bootstraps if told else {},

@@ -16,7 +16,7 @@ from contract.teams import (
     TeamOut,
 )
 from contract.texts import Line, Name
-from server.accounts.deps import UserDep
+from server.accounts.deps import UserDep, VerifiedDep
 from server.challenges.service import get_challenge
 from server.deps import SessionDep
 from server.teams import invitations, membership, service
@@ -26,7 +26,7 @@ router = APIRouter(tags=["teams"])
 
 
 @router.post("/challenges/{slug}/teams", status_code=201)
-def create_team(slug: Name, body: TeamIn, session: SessionDep, user: UserDep) -> MyTeamOut:
+def create_team(slug: Name, body: TeamIn, session: SessionDep, user: VerifiedDep) -> MyTeamOut:
     """Founds a team; the founder is its captain."""
     challenge = get_challenge(session, slug)
     return _with_members(session, service.create_team(session, user, challenge, name=body.name))
@@ -70,7 +70,7 @@ def revoke_invitation(
 
 
 @router.post("/invitations/{code}/accept")
-def accept_invitation(code: Annotated[str, Line(100)], session: SessionDep, user: UserDep) -> MyTeamOut:
+def accept_invitation(code: Annotated[str, Line(100)], session: SessionDep, user: VerifiedDep) -> MyTeamOut:
     """Joins a team."""
     return _with_members(session, invitations.accept_invitation(session, user, code))
 

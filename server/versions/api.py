@@ -1,4 +1,4 @@
-"""Endpoints of versions of the cases, for organizers; folders are imported with `proctor-admin`, on the server."""
+"""Endpoints of versions of the cases, for organizers; `server.deliveries` takes what new ones are made of."""
 
 from fastapi import APIRouter
 
@@ -12,8 +12,8 @@ from server.challenges.service import get_challenge
 from server.datasets.current import changes_of
 from server.deps import SessionDep, SettingsDep
 from server.organizers.access import observer_of
-from server.versions import access, effects, service
-from server.versions.views import dataset_out
+from server.versions import access, effects, making, service
+from server.versions.views import datasets_out
 
 router = APIRouter(tags=["datasets"])
 
@@ -31,7 +31,25 @@ def list_datasets(
     challenge = get_challenge(session, slug)
     observer_of(session, user, challenge)
     found = service.versions(session, challenge, phase=phase, task=task, settings=settings)
-    return [dataset_out(version) for version in found]
+    return datasets_out(session, found)
+
+
+@router.get("/organize/{slug}/datasets/{dataset_id}/difference")
+def get_difference(
+    session: SessionDep,
+    settings: SettingsDep,
+    user: UserDep,
+    slug: Name,
+    dataset_id: DatasetId,
+    against: DatasetId | None = None,
+) -> DifferenceOut:
+    """What a version of the cases changes against another one of its phase and task, else the one in force."""
+    challenge = get_challenge(session, slug)
+    observer_of(session, user, challenge)
+    dataset = making.version_of(session, challenge, dataset_id)
+    other = None if against is None else making.version_of(session, challenge, against)
+    looked(session, Subject.DATASET, dataset.id, Look.NAMES, actor=user.actor)
+    return DifferenceOut.of(making.compared(session, challenge, dataset, other, settings))
 
 
 @router.get("/admin/datasets/{dataset_id}/effect")

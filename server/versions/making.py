@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from contract.datasets import MOST_WARNINGS, DifferenceOut, EffectOut, StagedOut
 from contract.ids import DatasetId
 from contract.problems import ErrorCode
-from server.accounts.principals import Organizer
 from server.challenges.models import Challenge
 from server.datasets import corrections
 from server.datasets.corrections import Correction, require_references
@@ -21,7 +21,6 @@ from server.datasets.service import Accept, Staged, stage
 from server.errors import Conflict, NotFound, Unprocessable
 from server.settings import Settings
 from server.versions.effects import Effect, effect_of
-from server.versions.incoming import Incoming
 
 
 def version_of(session: Session, challenge: Challenge, dataset_id: DatasetId) -> Dataset:
@@ -38,15 +37,16 @@ def version_of(session: Session, challenge: Challenge, dataset_id: DatasetId) ->
 
 def correct(
     session: Session,
-    organizer: Organizer,
     challenge: Challenge,
     dataset: Dataset,
     correction: Correction,
     *,
+    against: Dataset | None,
     accept: bool,
+    actor: str,
     settings: Settings,
 ) -> StagedOut:
-    """Makes the corrected version; the answer says what it changes against `dataset`.
+    """Makes the corrected version; the answer says what it changes against `dataset`, or the one that is named.
 
     Raises:
         NotFound, Conflict, Unprocessable: see `server.datasets.corrections.correct` and `problems_told`.
@@ -58,29 +58,28 @@ def correct(
             dataset,
             correction,
             settings=settings,
-            actor=organizer.actor,
+            actor=actor,
             accept=accepted(accept),
         )
-    return staged_out(session, challenge, staged, _difference(dataset, staged.dataset, settings))
+    return staged_out(session, challenge, staged, _difference(against or dataset, staged.dataset, settings))
 
 
-def import_incoming(
+def import_folder(
     session: Session,
-    organizer: Organizer,
     challenge: Challenge,
     phase: str,
     task: str,
-    incoming: Incoming,
+    root: Path,
     *,
     accept: bool,
+    actor: str,
     settings: Settings,
 ) -> StagedOut:
-    """Stages the cases of an archive; the answer says what they change against those in force.
+    """Stages the cases of an archive, unpacked at `root`; the answer says what they change against those in force.
 
     Raises:
-        Conflict, Unprocessable, TooLarge, StorageFull: see `Incoming.unpack` and `problems_told`.
+        Conflict, Unprocessable: see `problems_told`.
     """
-    root = incoming.unpack()
 
     def hide(text: str) -> str:
         return text.replace(f"{root}/", "").replace(str(root), "the archive")
@@ -93,9 +92,8 @@ def import_incoming(
             task=task,
             source=root,
             settings=settings,
-            actor=organizer.actor,
+            actor=actor,
             accept=accepted(accept),
-            progress=lambda done, of: incoming.touch(),
         )
     warnings, notes = (tuple(map(hide, texts)) for texts in (staged.warnings, staged.notes))
     told = replace(staged, warnings=warnings, notes=notes)

@@ -1,6 +1,5 @@
 """The versions of the cases of a challenge: which there are, and bringing them into force and out of the way."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,8 +252,10 @@ def import_fomo(
 def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) -> int:
     """Removes the files of a version once the unit of work has committed; how many bytes they are. Its row stays.
 
+    What this process may not remove a score worker's sweep does; of labels that it cannot see it counts no bytes.
+
     Raises:
-        Conflict: it is in force, an evaluation ran on it, or its files are gone already or cannot be removed here.
+        Conflict: it is in force, an evaluation ran on it, or its files are gone already; or a backup is being made.
     """
     lock(session, dataset.challenge_id)  # against activations; the row's own lock is against submissions
     session.refresh(dataset, with_for_update=True)
@@ -268,10 +269,7 @@ def drop(session: Session, dataset: Dataset, *, settings: Settings, actor: str) 
         ran = "1 evaluation" if used == 1 else f"{used:,} evaluations"
         detail = f"{ran} ran on {dataset.digest}; its files are what their scores are made of."
         raise Conflict(ErrorCode.DATASET_USED, detail)
-    roots = (settings.inputs, settings.references)
-    if not all(root.is_dir() and os.access(root, os.W_OK) for root in roots):
-        detail = "This server cannot remove these files; use 'proctor-admin drop-dataset' where they were imported."
-        raise Conflict(ErrorCode.FILES_ELSEWHERE, detail)
+    settings.blobs.require_no_backup()
     trees = Trees.of(settings, Path(dataset.folder))
     size = trees.size(own=True)
     dataset.move_to(session, DatasetState.DROPPED, actor=actor)

@@ -78,7 +78,7 @@ class Site:
     def settle(self) -> None:
         """Until it hears the database."""
         deadline = time.monotonic() + 20
-        while not self.heard.fresh:
+        while not self.heard.hearing.fresh:
             assert time.monotonic() < deadline, "the database is not heard"
             time.sleep(0.01)
 

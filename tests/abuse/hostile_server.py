@@ -99,6 +99,8 @@ _TOKEN = {
     "expires_at": WHEN,
     "revoked_at": None,
     "parent_id": EVIL,
+    "last_used_at": WHEN,
+    "network": EVIL,
 }
 _CHALLENGE = {"slug": ID, "title": EVIL, "description": EVIL, "tracks": [EVIL], "phases": [_PHASE]}
 _SPEC = {"tasks": {EVIL: {}}, "boards": {}, "title": EVIL, "phases": {}}
@@ -163,14 +165,52 @@ _QUESTION = {
     "asked_at": WHEN,
     "answered_at": WHEN,
 }
+_SIGN_IN = {"secret": "t", "url": EVIL, "code": EVIL, "expires_at": WHEN, "interval": 1}
+_SESSION = {"token": "t", "expires_at": WHEN}
+_NOTICE = {
+    "id": ID,
+    "kind": EVIL,
+    "challenge": EVIL,
+    "title": EVIL,
+    "text": EVIL,
+    "about": {EVIL: EVIL},
+    "created_at": WHEN,
+    "read_at": None,
+}
+_LAST = {"id": ID, "at": WHEN, "status": EVIL, "attempts": 1, "next_at": WHEN, "error": EVIL}
+_WEBHOOK = {
+    "id": ID,
+    "url": EVIL,
+    "kinds": [EVIL],
+    "created_at": WHEN,
+    "failing_since": WHEN,
+    "disabled_why": EVIL,
+    "last": _LAST,
+}
+_MOVE = {
+    "at": WHEN,
+    "change": -1,
+    "balance": 2,
+    "evaluation": ID,
+    "submission": ID,
+} | dict.fromkeys(("kind", "why", "phase", "track", "task"), EVIL)
 _ANSWERS: dict[str, Any] = {
+    "GET /sign-ins/ways": {"providers": [{"name": EVIL, "title": EVIL}], "mail": True},
+    "POST /(sign-ins|me/identities)": _SIGN_IN,
+    "POST /sign-ins/outcome": {"state": EVIL, "session": _SESSION, "email": EVIL, "name": EVIL},
+    "GET /me/identities": [
+        {"id": EVIL, "provider": EVIL, "subject": EVIL, "email": EVIL, "created_at": WHEN}
+    ],
     "GET /me": _ACCOUNT | {"scopes": [EVIL]},
     "POST /accounts": _ACCOUNT,
-    "POST /sessions": {"token": "t", "expires_at": WHEN},
+    "POST /sessions": _SESSION,
     "POST /tokens": _TOKEN | {"id": "i", "token": "t"},
     "GET /tokens": [_TOKEN],
-    "GET /sessions": [{"id": EVIL, "created_at": WHEN, "expires_at": None}],
+    "GET /sessions": [
+        {"id": EVIL, "created_at": WHEN, "expires_at": None, "last_used_at": WHEN, "network": EVIL}
+    ],
     "GET /teams/[^/]+/images": [{"id": EVIL, "digest": EVIL, "size": 1, "facts": _FACTS, "created_at": WHEN}],
+    "GET /teams/[^/]+/attempts": {"moves": [_MOVE], "more": True},
     "GET /teams/[^/]+/storage": {"used": 1, "allowed": 2, "images": 1, "uploads": 0},
     "GET /teams/[^/]+/invitations": [_INVITATION],
     "GET /challenges": [_CHALLENGE],
@@ -185,10 +225,21 @@ _ANSWERS: dict[str, Any] = {
     "GET /challenges/[^/]+/submissions": [_SUBMISSION],
     "GET /submissions/.*": _SUBMISSION,
     "POST /evaluations/.*": _EVALUATION,
+    "GET /evaluations/[^/]+/receipt": {"statement": {EVIL: EVIL}, "signature": EVIL, "key": EVIL},
+    "GET /receipts/keys": [{"algorithm": "Ed25519", "key": EVIL, "created_at": WHEN, "retired_at": None}],
     "GET /evaluations/.*": [_CASE],
     "GET /challenges/[^/]+/agreements": [_AGREEMENT],
     "POST /challenges/[^/]+/agreements/.*": _AGREEMENT,
     "POST /challenges/[^/]+/questions": _QUESTION | {"id": EVIL},
+    "GET /notices": [_NOTICE],
+    "GET /notices/unread": {"unread": 1},
+    "POST /notices/read": {"unread": 1},
+    "GET /notices/settings": {
+        "mail_is_set_up": False,
+        "kinds": [{"kind": EVIL, "tells": EVIL, "mail": True, "usual": False}],
+    },
+    "GET /teams/[^/]+/webhooks": [_WEBHOOK],
+    "POST /teams/[^/]+/webhooks": _WEBHOOK | {"secret": EVIL},
     "GET /challenges/[^/]+/questions": [_QUESTION],
     "GET /challenges/[^/]+/quota": [
         {"task": EVIL, "track": EVIL, "phase": ID, "valid": 2, "spent": 1, "reserved": 0, "left": 1}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
-from server.accounts import log_ins, service, tallies, tokens
+from server.accounts import log_ins, registration, tallies, tokens
 from server.accounts.models import ApiToken, Tally, TokenKind
 from server.accounts.tallies import Bound
 from server.app import create_app
@@ -62,9 +62,9 @@ def test_asking_which_addresses_have_accounts_is_bounded_too(
 def test_refused_registrations_are_not_hashed(sessions: SessionFactory) -> None:
     with unit_of_work(sessions) as session:
         session.execute(update(Tally).values(ends=func.now()))
-        service.count_registration(session, source="192.0.2.30", per_source=1, per_hour=9)
+        registration.count_registration(session, source="192.0.2.30", per_source=1, per_hour=9)
     with pytest.raises(NotNow), unit_of_work(sessions) as session:
-        service.count_registration(session, source="192.0.2.30", per_source=1, per_hour=9)
+        registration.count_registration(session, source="192.0.2.30", per_source=1, per_hour=9)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_refused_registrations_are_not_hashed(sessions: SessionFactory) -> None:
         log_ins.ADDRESS_FROM_SOURCE,
         log_ins.ADDRESS_FROM_SOURCE_DAILY,
         log_ins.ADDRESS_DAILY,
-        service.FROM_SOURCE,
-        service.FROM_ANYWHERE,
+        registration.FROM_SOURCE,
+        registration.FROM_ANYWHERE,
     ],
 )
 def test_what_strangers_are_counted_in_has_a_bounded_number_of_rows(bound: Bound) -> None:

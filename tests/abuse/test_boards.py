@@ -20,6 +20,7 @@ from server.database import SessionFactory, session_factory, unit_of_work
 from server.datasets.models import Dataset
 from server.evaluations.models import Evaluation
 from server.evaluations.result_models import Score
+from server.hearing import Hearing
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
@@ -268,7 +269,7 @@ def test_a_server_that_no_longer_hears_the_database_shows_nothing_old(
     with psycopg.connect(plain(lab.settings), autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = 'proctor boards' AND datname = current_database()"
+            " WHERE application_name = 'proctor changes' AND datname = current_database()"
         )
         connection.execute("UPDATE teams SET disclaimer = 'Said meanwhile' WHERE id = %s", [team.team])
     assert any("Said meanwhile" in get(site, lab).text for _ in range(200))
@@ -280,42 +281,44 @@ def test_what_this_process_commits_is_known_before_anything_is_believed_again(
     lab: Lab, team: Entrant
 ) -> None:
     sessions = session_factory(lab.sessions.kw["bind"])
-    changes = Changes(sessions)
+    hearing = Hearing(sessions)
+    changes = Changes(hearing)
 
     async def watch() -> None:
-        listening = asyncio.create_task(changes.listen())
-        while not changes.fresh:
+        listening = asyncio.create_task(hearing.listen())
+        while not hearing.fresh:
             await asyncio.sleep(0.01)
         with unit_of_work(sessions) as session:
             challenge = str(get_challenge(session, lab.slug).id)
-        assert changes.fresh, "who only reads changes nothing"
+        assert hearing.fresh, "who only reads changes nothing"
         count = changes.count
         with unit_of_work(sessions) as session:
             session.execute(update(Team).where(Team.id == UUID(team.team)).values(disclaimer="New"))
-        assert not changes.fresh, "though nothing of it has been heard"
+        assert not hearing.fresh, "though nothing of it has been heard"
         with unit_of_work(sessions) as session:
             session.get_one(Team, UUID(team.team)).disclaimer = "Newer"
-        assert await changes.settled()
+        assert await hearing.settled()
         assert changes.since(challenge, "validation", count)
         assert not changes.since(challenge, "validation", changes.count)
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
-        assert not changes.fresh, "nobody listens any more"
+        assert not hearing.fresh, "nobody listens any more"
 
     asyncio.run(watch())
 
 
 def test_a_connection_that_does_not_listen_is_not_believed(lab: Lab) -> None:
-    changes = Changes(lab.sessions)
+    hearing = Hearing(lab.sessions)
+    Changes(hearing)
 
     async def ask() -> None:
         connection = await psycopg.AsyncConnection.connect(plain(lab.settings), autocommit=True)
         async with connection:
-            await changes._ask(connection)
+            await hearing._ask(connection)
 
     with pytest.raises(psycopg.OperationalError, match="pooler"):
         asyncio.run(ask())
-    assert not changes.fresh
+    assert not hearing.fresh
 
 
 # What is sealed.
@@ -382,7 +385,7 @@ def test_a_board_is_not_waited_for_as_long_as_whoever_asked_first_has_to(session
         await send({"type": "http.response.body"})
 
     async def both() -> httpx.Response:
-        app = BoardsFirst(slow_for_the_first, Memory(Changes(sessions)))
+        app = BoardsFirst(slow_for_the_first, Memory(Changes(Hearing(sessions))))
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://proctor") as http:
             first = asyncio.create_task(http.get("/challenges/lab/leaderboards/validation"))

@@ -91,12 +91,16 @@ def test_one_hidden_case_is_shown_to_nobody(lab: Lab, team: Entrant) -> None:
 
 
 LISTS_OF_FEW = {
+    "/api/v1/me/identities": "20 at most",
     "/api/v1/challenges/{slug}/agreements": "the present version of each of 10 documents at most",
     "/api/v1/organize/{slug}/agreements": "200 versions at most",
     "/api/v1/tokens": "100 valid tokens at most; those that were revoked are not listed",
     "/api/v1/challenges": "an admin makes each",
     "/api/v1/teams/{team_id}/invitations": "20 open ones at most",
     "/api/v1/teams/{team_id}/uploads": "the latest 100",
+    "/api/v1/teams/{team_id}/webhooks": "5 at most",
+    "/api/v1/organize/{slug}/webhooks": "5 at most",
+    "/api/v1/admin/webhooks": "5 at most",
     "/api/v1/sessions": "the oldest of more than 20 ends",
     "/api/v1/challenges/{slug}/quota": "a row per phase, track and task of the challenge file",
     "/api/v1/receipts/keys": "one more each time the secret key is replaced",

@@ -68,6 +68,8 @@ def test_a_challenge_is_shown_with_what_was_amended(
     shown = " ".join(cli("challenge", "-c", slug).output.split())
     assert "validation: open" in shown
     assert "by the organizers: Validation: closes 2 days later, because: The server was away." in shown
+    assert cli("challenge", slug).output == cli("challenge", "-c", slug).output
+    assert cli("challenge", "none-of-this-name").exit_code != 0
 
 
 def test_a_new_participant_registers_founds_a_team_and_brings_another(
@@ -94,6 +96,7 @@ def test_a_new_participant_registers_founds_a_team_and_brings_another(
     assert cli("team", "leave", "-c", slug, input="n\n").exit_code == 2
     assert cli("team", "leave", "-c", slug, "--yes").exit_code == 0
     assert cli("team", "show", "-c", slug).exit_code == 5
+    assert "Your team is Eve's" in cli("team", "create", "Eve's", slug).output
 
 
 def test_invitations_are_listed_and_taken_back(

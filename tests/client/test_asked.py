@@ -13,7 +13,8 @@ from client.errors import Problem
 from contract.agreements import Before
 from server.accounts.principals import Organizer
 from server.challenges.service import get_challenge
-from server.consent.service import Draft, publish
+from server.consent.drafts import Draft
+from server.consent.service import publish
 from server.database import unit_of_work
 from server.questions import service as questions
 from tests.client.archives import image_archive

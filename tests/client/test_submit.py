@@ -4,12 +4,14 @@ import json
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
+from client import events
 from client.api import Client
 from contract.statuses import EvaluationStatus
 from server.database import unit_of_work
@@ -131,6 +133,19 @@ def test_watch_follows_the_newest_and_gives_up_in_time(mine: Cli, archive: Path)
     as_json = mine("watch", "--timeout", "0.3", "--interval", "0.1", "--json")
     assert as_json.exit_code == 7
     assert json.loads(as_json.stdout)["evaluations"][0]["status"] == "queued"
+
+
+def test_watch_is_told_by_the_server_and_asks_for_nothing_meanwhile(
+    mine: Cli, server: Server, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = submitted(mine("submit", archive, "-t", "task1", *OPEN, "--again").output)
+    monkeypatch.setattr(events, "next_state", None)  # what looks instead
+    later = threading.Timer(1.0, end, (server, submission, Status.SCORED))
+    later.start()
+    done = mine("watch", submission)
+    later.join()
+    assert (done.exit_code, "0.875" in done.stdout) == (0, True), done.output
+    assert done.stderr.count("task1 QUEUED 0 %") == 1
 
 
 def test_submit_can_watch_at_once(mine: Cli, archive: Path) -> None:

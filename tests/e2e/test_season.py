@@ -9,19 +9,19 @@ from typing import Any
 import httpx
 import pytest
 
+from contract.signing import verify
 from evaluator.spec import Challenge
-from server.challenges.service import get_challenge
-from server.datasets.service import stage
-from server.evaluations.receipts import verify
 from tests.e2e.conftest import HERE, Join
 from tests.e2e.datasets import write_task
 from tests.e2e.installation import Installation
 from tests.e2e.people import Json, Person
+from worker.admin.send_dataset import packed
 
 SLUG = "season"
 WHY = "The labels of three cases were swapped."
 OPPOSITE = {"0.0\n": "1.0\n", "1.0\n": "0.0\n"}
 FIRST, SECOND = "500 USD", "300 USD"
+PATIENCE = 120.0
 Places = dict[str, int | None]
 
 
@@ -159,26 +159,22 @@ def season(folder: Path, running: Installation, admin: Person, join: Join) -> It
         yield Season(organizer, stranger)
 
 
-def staged(running: Installation, folder: Path, season: Season) -> str:
-    """The corrected cases, beside those in force; which version they are the organizer finds in the list."""
+def staged(folder: Path, season: Season) -> str:
+    """The corrected cases beside those in force, made by a score worker of what the organizer sends."""
     swap_labels(folder)
-    with running.database() as session:
-        stage(
-            session,
-            get_challenge(session, SLUG),
-            phase="validation",
-            task="task5",
-            source=folder,
-            settings=running.settings,
-            actor="tests",
-        )
-    listed = season.organizer.get(f"/admin/challenges/{SLUG}/datasets", params={"phase": "validation"}).json()
-    (found,) = (version["id"] for version in listed if version["state"] == "staged")
-    return str(found)
+    place: dict[str, Any] = {"phase": "validation", "task": "task5", "accept": True}
+    sent = season.organizer.post(f"/organize/{SLUG}/datasets", params=place, content=packed(folder))
+    assert sent.status_code == 202, sent.text
+    until = time.monotonic() + PATIENCE
+    while not (found := season.ask(f"deliveries/{sent.json()['id']}"))["ended_at"]:
+        assert time.monotonic() < until, found
+        time.sleep(0.2)
+    assert found["refused"] is None, found
+    return str(found["made"]["id"])
 
 
 def test_a_season_is_decided_by_an_organizer_from_its_first_case_to_its_receipts(
-    running: Installation, folder: Path, season: Season, teams: Teams
+    folder: Path, season: Season, teams: Teams
 ) -> None:
     teams.submit(teams.right, phase="sanity")
     season.do("phases/validation/dates", opens="now", why="We begin.")
@@ -186,7 +182,7 @@ def test_a_season_is_decided_by_an_organizer_from_its_first_case_to_its_receipts
     wrong, right = {"Contrary": 1, "Right": 2}, {"Right": 1, "Contrary": 2}
     assert season.places() == wrong
 
-    labels_are_corrected(season, staged(running, folder, season), wrong, right)
+    labels_are_corrected(season, staged(folder, season), wrong, right)
     contrary_is_disqualified(season, teams)
     the_test_phase_is_released(season, teams)
     a_stranger_answers_for_the_numbers(season, teams)

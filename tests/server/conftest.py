@@ -107,6 +107,9 @@ def settings(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Set
             "setup_token": SETUP_TOKEN,
             "upload_limit": 200 * 2**20,
             "hold_ends": False,
+            # Everybody here comes from one address.
+            "requests_per_token": 1_000_000,
+            "requests_per_address": 1_000_000,
         }
     )
 
@@ -135,9 +138,11 @@ def serving(app: FastAPI) -> Iterator[str]:
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture

@@ -118,7 +118,13 @@ def test_a_newer_version_asks_again_only_where_it_says_so(
     assert team.post("task5").status_code == 201
     assert publish(third, status=200)["plan"]["sentence"] == "Nothing changes."
     assert publish(second, status=409)["code"] == "agreement_published"
-    assert publish(third, status=200, before=None)["plan"]["sentence"].endswith("nobody has to accept it.")
+    assert publish(third, status=200, before=None)["plan"]["sentence"].endswith(
+        "nobody has to accept it. The challenge page shows it as an amendment."
+    )
+    amended = [row["what"] for row in team.http.get(f"/challenges/{lab.slug}/amendments").json()]
+    assert amended[0] == "documents: “Rules” is version 3 of rules from now on, which nobody has to accept"
+    assert amended[3].endswith("unless version 1 or a later one was"), amended
+    assert len(amended) == 5, "what changes nothing is none"
     assert publish(RULES, document="data-use", before="team")["number"] == 1
     assert team.post("task5").json()["agreements"] == [_digest(RULES)], (
         "what a team needs, a submission needs"

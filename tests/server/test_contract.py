@@ -18,7 +18,7 @@ from server.settings import Settings
 ROOT = Path(__file__).parents[2]
 WITHOUT_A_MODEL = {"/receipts/key", "/worker/me", "/healthz"}
 """Answers of a name or two that nobody parses."""
-STRICTER = {schemas.Registration}
+STRICTER = {schemas.Registration, schemas.SignInRegistration}
 """What the server takes in a stricter form than the contract names, by a rule that only it knows."""
 
 

@@ -145,6 +145,8 @@ def test_whoever_closes_a_phase_is_told_what_is_under_way_and_can_open_it_again(
     assert http.post(path, json={"closes": soon(days=1), "why": "Not yet."}).status_code == 200
     team.submit()
     test = f"/organize/{slug}/phases/test/dates"
+    told = " ".join(http.post(f"{test}/plan", json={"opens": "now"}).json()["sentences"])
+    assert "It has no cases of any task yet, so nobody can submit there before they are imported." in told
     assert http.post(test, json={"opens": "now", "why": "Go."}).status_code == 200
     assert http.post(test, json={"opens": soon(days=3), "why": "A pause."}).status_code == 200
     assert [one["phase"] for one in amended(nobody, slug)[:2]] == ["test", "test"]
@@ -323,6 +325,8 @@ def test_a_release_is_taken_back_within_minutes_as_it_is_and_later_with_a_reason
     ]
     assert done["audit"]["seq"] > 0
     assert f"released; audit head {done['audit']['text']}" in amended(nobody, lab.slug)[-1]["what"]
+    told = [notice["kind"] for notice in reversed(testing.http.get("/notices").json())]
+    assert told == [*["board.released"] * 2, "phase.moved", *["board.released"] * 2]
 
 
 def test_a_frozen_board_stays_as_it_was_for_all_but_organizers_until_it_is_released(

@@ -1,5 +1,6 @@
 """A challenge that is ready to open, and everything that keeps one from being so: each damage is found by its check."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -373,6 +374,15 @@ def test_the_command_says_what_to_do_and_ends_with_1_where_something_is_wrong(
     assert found.exit_code == 1
     assert "no slot is there for 1 CPU, 0.25 GiB of memory" in words(found)
     assert "Import them: proctor-admin import-dataset FOLDER" in words(found)
+    each = command("check", lab.slug, "--no-labels", "--all")
+    counts = [len(re.findall(r"^(?:ok|warning|error) ", one.output, re.M)) for one in (found, each)]
+    assert counts[0] < counts[1], "what is alike is one line"
+    assert "ok dates 3 phases well" in words(found)
+    assert "error dataset 3 tasks of 2 phases no cases are in force" in words(found)
+    assert "error dataset sanity task5 no cases are in force" in words(each)
+    assert words(found).partition(f"{lab.slug}: ")[2] == words(each).partition(f"{lab.slug}: ")[2], (
+        "one count"
+    )
     answer = admin.http.get(f"/organize/{lab.slug}/check", params={"phase": "validation"})
     assert answer.status_code == 200
     assert answer.json()["errors"] > 0

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import delete
 
+from contract.signing import verify
 from evaluator.scoring import MetricReport
 from server.database import unit_of_work
 from server.errors import Conflict
@@ -62,4 +63,4 @@ def test_a_receipt_verifies_whatever_number_a_metric_gives(
     given = admin.http.get(f"/admin/evaluations/{evaluation}/receipt").json()
     stored = given["statement"]["scores"]["task5"]["auroc"]
     assert (None if stored is None else float(stored)) == value
-    assert receipts.verify(given["statement"], given["signature"], given["key"])
+    assert verify(given["statement"], given["signature"], given["key"])

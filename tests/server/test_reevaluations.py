@@ -109,7 +109,14 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
     for http in (teams["Ada"].http, nobody):
         assert http.get(f"/evaluations/{pair['new']}").status_code in (401, 404)
     assert organizing.do(id_, "apply", 409, digest="sha256:" + "0" * 64)["code"] == "board_moved"
+    void = {"json": {"why": "a wrong label"}}
+    told = organizing.http.post(f"/organize/{lab.slug}/evaluations/{pair['new']}/void/plan", **void).json()
+    assert told["detail"].startswith("A re-evaluation that is not applied made it"), told
+    assert pair["old"] in told["detail"]
     assert organizing.apply(id_)["changed"] == 3
+    told = organizing.http.post(f"/organize/{lab.slug}/evaluations/{pair['old']}/void/plan", **void).json()
+    assert told["detail"].startswith("A re-evaluation put another evaluation in its place"), told
+    assert pair["new"] in told["detail"], "which is the one to decide on"
     assert ranks(nobody, lab) == {"Cyd": 1, "Bob": 2, "Ada": 3}
     told = nobody.get(f"/challenges/{lab.slug}/amendments").json()
     what = "Validation, task5: 3 evaluations made anew count in place of those that did"
@@ -128,6 +135,14 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
     assert [one["why"] for one in told] == ["it was right", None]
     assert organizing.do(id_, "apply", 409, digest=beside["digest"])["code"] == "already_applied"
     assert organizing.do(id_, "revert", 409, why="again")["code"] == "not_applied"
+    read = [
+        notice for notice in teams["Ada"].http.get("/notices").json() if notice["kind"] == "result.changed"
+    ]
+    assert [notice["text"].partition(", was ")[2].partition(" counts ")[0] for notice in read[1:]] == [
+        "made anew: a wrong label."
+    ]
+    assert read[0]["text"].endswith("counts again as it did before it was made anew: it was right.")
+    assert read[0]["about"] == {"team": teams["Ada"].team, "reevaluation": id_}
 
 
 @pytest.fixture
@@ -442,6 +457,11 @@ def test_a_preview_tells_what_its_file_does_beside_boards_and_ends_with_a_merge(
     shown = spec.phases["test"].model_copy(update={"board": "public"})
     phases = {**spec.phases, "validation": opened, "test": shown}
     file = json.dumps(spec.model_copy(update={"phases": phases}).model_dump(mode="json"))
+    drafted = organizing.draft(file=file)
+    assert "phase validation is hidden" in " ".join(drafted["plan"]["questions"]), (
+        "asked before it starts, too"
+    )
+    assert organizing.get(drafted["id"])["plan"]["questions"] == drafted["plan"]["questions"]
     id_ = organizing.ready(upside_down(teams), file=file)
     before = organizing.get(id_, "/preview")
     told = " ".join(before["sentences"])

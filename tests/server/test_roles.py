@@ -76,6 +76,7 @@ def test_admins_name_organizers_organizers_name_observers_and_every_role_ends(
         ("The Team", "observer", "The Team"),
         ("Bob", "observer", None),
     ]
+    assert [one["named_by_name"] for one in listed] == ["Grace", "Ada", "Ada"], "whoever named them, by name"
 
     reads = clients(ada.http.post("/tokens", json={"name": "r", "scopes": ["read"]}).json()["token"])
     assert reads.get(where).status_code == 200

@@ -20,6 +20,7 @@ from worker.admin.slots import SlotShare, deal
 from worker.admin.up import serve
 from worker.embedded.account import SetupError
 from worker.embedded.data import CHECKOUT, data_directory, path_digest, prepare
+from worker.supervisor import Program
 
 
 @pytest.fixture
@@ -107,7 +108,19 @@ def test_the_order_is_database_migrations_server_token_workers(platform: Platfor
         "run-1",
         "run-2",
         "score-1",
+        "courier",
     ]
+
+
+def test_only_who_sends_knows_the_mail_server_and_who_sends_knows_no_keys(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROCTOR_SMTP_URL", "smtp://me:word@mail.example")
+    told = {
+        service.name: set(service.env()) for service in services(platform) if isinstance(service, Program)
+    }
+    assert {name for name, known in told.items() if "PROCTOR_SMTP_URL" in known} == {"server", "courier"}
+    assert not {"PROCTOR_SECRET_KEY", "PROCTOR_DATA", "REDIS_URL"} & told["courier"]
 
 
 def test_secrets_are_made_once_and_closed_to_others(platform: Platform) -> None:

@@ -44,6 +44,21 @@ def test_where_rows_do_not_fit_each_is_a_paragraph_and_nothing_is_cut(width: int
     assert max(map(len, lines)) <= width
 
 
+def test_ids_are_as_short_as_they_differ_before_the_table_is_given_up() -> None:
+    table = Listing(("evaluation", "team", "team id"), whole=frozenset({"team id"}))
+    own = "01a228be-8ed2-74f9-b8aa-4d8657ad719a"
+    for id_ in ("01a228be-8ed2-74f9-b8aa-4d8657ad719a", "01a228be-8ed3-74f9-b8aa-4d8657ad719a"):
+        table.add(id_, "Blue Lab", own)
+    assert all(own in line for line in printed(table, 100)[1:2])
+    assert [line.split()[0] for line in printed(table, 80)] == [
+        "evaluation",
+        "01a228be-8ed2",
+        "01a228be-8ed3",
+    ]
+    assert printed(table, 80)[1].endswith(own)
+    assert printed(table, 50)[0] == own, "and whole where each is a paragraph"
+
+
 def test_prose_wraps_before_the_table_is_given_up() -> None:
     table = Listing(("slot", "unfit because"), prose=frozenset(("unfit because",)))
     table.add("run-1", "many words " * 20)

@@ -13,13 +13,13 @@ from uuid import uuid4
 
 import pytest
 from click.testing import Result
+from psycopg import sql
 from typer.testing import CliRunner
 
 from server.accounts.models import Account
 from server.accounts.tokens import create_worker_token
 from server.database import unit_of_work
 from server.tables import open_database
-from worker.admin._backup import row_counts
 from worker.admin.main import collect
 from worker.embedded.data import CHECKOUT, secret
 from worker.embedded.migrations import migrate
@@ -89,6 +89,17 @@ def add_rows(postgres: Postgres, count: int = 3) -> None:
     sessions.kw["bind"].dispose()
 
 
+def rows_of(postgres: Postgres) -> dict[str, set[str]]:
+    """Every row of every table, as text."""
+    with postgres.connect("proctor") as connection:
+        names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        query = sql.SQL("SELECT whole::text FROM {} AS whole")
+        return {
+            name: {row for (row,) in connection.execute(query.format(sql.Identifier(name)))}
+            for (name,) in names
+        }
+
+
 def files(data: Path) -> dict[str, str]:
     return {
         str(path.relative_to(data)): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -112,68 +123,58 @@ def test_what_the_page_says_gives_the_same_rows_and_files(
     paths = {"/backup/proctor": str(base / "backup"), "/var/lib/proctor/restored": str(base / "restored")}
     commands = [[paths.get(word, word) for word in words] for words in documented("Backup")]
     assert [words[:2] for words in commands] == [
-        ["proctor-admin", name] for name in ("backup", "restore", "up")
+        ["proctor-admin", name] for name in ("backup", "backup", "restore", "up")
     ]
     monkeypatch.setenv("PROCTOR_DATA", str(installation.data))
-    before, rows = files(installation.data), row_counts(installation)
-    done = run(*commands[0][1:])
-    assert done.exit_code == 0, done.output
+    before, rows = files(installation.data), rows_of(installation)
+    for words in commands[:2]:
+        done = run(*words[1:])
+        assert done.exit_code == 0, done.output
     assert (base / "backup").stat().st_mode & 0o777 == 0o700
-    restored = run(*commands[1][1:])
+    restored = run(*commands[2][1:])
     assert restored.exit_code == 0, restored.output
-    assert "identical with the backup" in restored.output
+    assert "Identical with the backup" in restored.output
     assert f"proctor-admin up --data {base / 'restored'}" in " ".join(restored.output.split())
     assert files(base / "restored") == before
     again = Postgres(base / "restored", durable=False)
     again.start()
     try:
-        assert row_counts(again) == rows
-        assert rows["users"] == 3
-        migrate(again.url())  # as the next `up` does
-        with again.connect("proctor") as connection:
-            names = connection.execute("SELECT DISTINCT name FROM users").fetchall()
-        assert names == [("Zoë 'Ω'",)]
+        found = rows_of(again)
+        assert {name for name in rows if rows[name] != found[name]} == set()
+        assert len(found["users"]) == 3
     finally:
         again.stop()
 
 
-def test_a_second_backup_takes_what_is_new_also_from_a_stopped_installation(
+def test_a_later_backup_takes_what_is_new_and_leaves_the_ones_before_as_they_were(
     installation: Postgres, base: Path, run: Run
 ) -> None:
     target = base / "backup"
     assert run("backup", target, "--data", installation.data).exit_code == 0
-    kept = target / "blobs" / "ab" / "abcd"
-    inode = kept.stat().st_ino
+    (first,) = target.glob("2*")
+    then = files(first)
     add_rows(installation)
+    (installation.data / "inputs" / "x" / "t1w.nii.gz").write_bytes(b"other")
+    (installation.data / "references" / "x" / "label.txt").unlink()
     (installation.data / "blobs" / "ab" / "abce").write_bytes(b"new")
     installation.stop()
-    done = run("backup", target, "--data", installation.data)
+    done = run("backup", target, "--data", installation.data, "--without-keys")
     assert done.exit_code == 0, done.output
-    assert kept.stat().st_ino == inode
-    assert run("restore", target, "--data", base / "restored").exit_code == 0
-    assert files(base / "restored") == files(installation.data)
-
-
-def test_nothing_is_restored_over_an_installation(installation: Postgres, base: Path, run: Run) -> None:
-    assert run("backup", base / "backup", "--data", installation.data).exit_code == 0
-    before = files(installation.data)
-    refused = run("restore", base / "backup", "--data", installation.data)
-    assert (refused.exit_code, "already" in refused.output) == (1, True)
-    assert files(installation.data) == before
-
-
-def test_a_backup_that_lost_a_file_or_its_list_is_no_backup(
-    installation: Postgres, base: Path, run: Run
-) -> None:
-    assert run("backup", base / "backup", "--data", installation.data).exit_code == 0
-    (base / "backup" / "references" / "x" / "label.txt").unlink()
-    refused = run("restore", base / "backup", "--data", base / "restored")
-    assert refused.exit_code == 1
-    assert "Other than listed: references" in refused.output
-    (base / "backup" / "manifest.json").unlink()
-    refused = run("restore", base / "backup", "--data", base / "third")
-    assert (refused.exit_code, "no whole backup" in refused.output) == (1, True)
-    assert not (base / "third").exists()
+    second = next(path for path in target.glob("2*") if path != first)
+    assert (first / "blobs/ab/abcd").stat().st_ino == (second / "blobs/ab/abcd").stat().st_ino
+    assert files(first) == then
+    keyless = {name: digest for name, digest in files(installation.data).items() if "secrets" not in name}
+    assert files(second) == keyless
+    restored = run("restore", target, "--data", base / "restored")
+    assert restored.exit_code == 0, restored.output
+    assert "holds no keys" in restored.output
+    assert not (base / "restored/secrets/secret_key").exists(), "'up' asks for it"
+    # A third one that cannot be finished leaves no trace, and is not taken for a backup.
+    (installation.data / "blobs" / "ab" / "lost").symlink_to("nowhere")
+    refused = run("backup", target, "--data", installation.data, "--keep", 1)
+    assert (refused.exit_code, "none was made" in refused.output) == (1, True), refused.output
+    assert sorted(target.glob("2*")) == [first, second]
+    assert not list(target.glob(".unfinished*"))
 
 
 @pytest.mark.parametrize("where", ["data/backup", "data"])
@@ -184,17 +185,22 @@ def test_a_backup_does_not_lie_inside_what_it_saves(
     assert (refused.exit_code, "another disk" in refused.output) == (1, True)
 
 
-def test_a_directory_of_something_else_becomes_no_backup(
-    installation: Postgres, base: Path, run: Run
+def test_a_directory_of_something_else_becomes_no_backup_and_old_ones_go(
+    installation: Postgres, base: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (base / "scans" / "lost+found").mkdir(parents=True)
     (base / "scans" / ".hidden").touch()
-    assert run("backup", base / "scans", "--data", installation.data).exit_code == 0
-    assert run("backup", base / "scans", "--data", installation.data).exit_code == 0
+    for _ in range(3):
+        assert run("backup", base / "scans", "--data", installation.data, "--keep", 2).exit_code == 0
+    assert len(list((base / "scans").glob("2*"))) == 2
     (base / "photographs" / "Task_1").mkdir(parents=True)
     refused = run("backup", base / "photographs", "--data", installation.data)
     assert (refused.exit_code, "Task_1, which is of no backup" in refused.output) == (1, True)
     assert [one.name for one in (base / "photographs").iterdir()] == ["Task_1"]
+    usage = shutil.disk_usage(base)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**20))
+    full = run("backup", base / "full", "--data", installation.data)
+    assert (full.exit_code, "Nothing was written" in " ".join(full.output.split())) == (1, True)
 
 
 def test_where_there_is_no_installation_nothing_is_made(base: Path, run: Run) -> None:
@@ -202,3 +208,5 @@ def test_where_there_is_no_installation_nothing_is_made(base: Path, run: Run) ->
     assert (refused.exit_code, "There is no installation" in refused.output) == (1, True)
     assert not (base / "nothing").exists()
     assert not (base / "backup").exists()
+    assert "holds no whole backup" in run("restore", base, "--data", base / "third").output
+    assert not (base / "third").exists()

@@ -1,130 +1,174 @@
-"""The parts of a backup: the database as one file, what belongs to it, and a list of both."""
+"""Backups in a directory: each one of its own that appears whole or not at all, and a list of who was erased."""
 
-import os
-import subprocess
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
 from pydantic import BaseModel, ValidationError
 
-from worker.embedded import binaries
-from worker.embedded.account import service_account
-from worker.embedded.data import secret
-from worker.embedded.postgres import DATABASE, ROLE, Postgres
-from worker.embedded.process import ServiceError
+from worker.admin._backup_database import TableContent
+from worker.admin._backup_files import FileCount, Files, read_back
+from worker.embedded.account import SetupError
+from worker.embedded.data import make_directory, write_closed
 
-KEPT = ("blobs", "inputs", "references", "secrets")
-"""The directories that an installation cannot do without."""
-UNFINISHED = "incoming"
-"""What the blob store is still writing; it is nothing yet."""
-DUMP = "database.dump"
-_MANIFEST = "manifest.json"
-IN_BACKUPS = frozenset((*KEPT, DUMP, _MANIFEST, "lost+found"))
-"""What may lie in a backup's directory, with what a file system has at its root."""
-
-
-class FileCount(BaseModel):
-    """Files of a tree, and their bytes together."""
-
-    count: int
-    bytes: int
+MANIFEST = "manifest.json"
+ERASED = "erased.json"
+_STAMP = "%Y-%m-%dT%H%M%SZ"
+_OURS = frozenset((ERASED, "lost+found"))
 
 
 class BackupManifest(BaseModel):
-    """What a backup holds: rows by table, of one moment, and files by directory."""
+    """What a backup holds.
 
-    rows: dict[str, int]
+    version: of the code that made it; revision: of its tables; receipt_key: the public key in use; boards: a digest
+    by challenge and phase; files: by tree; sums: sha256 of the list of all files.
+    """
+
+    made_at: datetime
+    version: str
+    revision: str
+    receipt_key: str | None
+    keys: bool
+    tables: dict[str, TableContent]
+    boards: dict[str, str]
     files: dict[str, FileCount]
+    sums: str
 
-    def write(self, folder: Path) -> None:
-        """Writes the list, in one step."""
-        fresh = folder / f".{_MANIFEST}"
-        fresh.write_text(self.model_dump_json(indent=2))
-        fresh.replace(folder / _MANIFEST)
+    @property
+    def said(self) -> str:
+        """How much it is."""
+        rows = sum(table.rows for table in self.tables.values())
+        count = sum(tree.count for tree in self.files.values())
+        size = sum(tree.bytes for tree in self.files.values())
+        return f"{rows:,} rows in {len(self.tables)} tables, {count:,} files with {size / 1e6:,.1f} MB"
 
-    @classmethod
-    def read(cls, folder: Path) -> "BackupManifest | None":
-        """The list of a backup; None if it has none that can be read."""
+
+@contextmanager
+def held(root: Path) -> Iterator[None]:
+    """One backup into a directory at a time.
+
+    Raises:
+        SetupError: another one is being made.
+    """
+    with (root / ".lock").open("ab") as lock:
         try:
-            return cls.model_validate_json((folder / _MANIFEST).read_text())
-        except (OSError, ValidationError):
-            return None
-
-    def difference(self, rows: dict[str, int], files: dict[str, FileCount]) -> str:
-        """A sentence that names what is not as the list says."""
-        tables = [name for name in sorted({*rows, *self.rows}) if rows.get(name) != self.rows.get(name)]
-        trees = [name for name in sorted({*files, *self.files}) if files.get(name) != self.files.get(name)]
-        return f"Other than listed: {', '.join([*tables, *trees])}."
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError(f"Another backup into {root} is being made. Let it end first.") from None
+        yield
 
 
-def dump(postgres: Postgres, target: Path) -> dict[str, int]:
-    """Writes the database to `target`, in one step; the rows of each table in it.
-
-    Raises:
-        ServiceError: the database does not answer, or pg_dump says why it cannot.
-    """
-    fresh = target.with_name(f".{target.name}")
-    with _connected(postgres) as connection:
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-        (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
-        rows = _counted(connection)
-        _run(postgres, "pg_dump", f"--snapshot={snapshot}", "-Fc", f"--file={fresh}", DATABASE)
-    fresh.replace(target)
-    return rows
+def whole_in(root: Path) -> list[Path]:
+    """The whole backups in a directory, oldest first."""
+    there = root.iterdir() if root.is_dir() else ()
+    return sorted(path for path in there if _moment_of(path) is not None and (path / MANIFEST).is_file())
 
 
-def load(postgres: Postgres, source: Path) -> None:
-    """Fills an empty database with what `dump` wrote.
-
-    Raises:
-        ServiceError: pg_restore says why it cannot.
-    """
-    _run(postgres, "pg_restore", "--exit-on-error", f"--dbname={DATABASE}", str(source))
-
-
-def row_counts(postgres: Postgres) -> dict[str, int]:
-    """Rows by table."""
-    with _connected(postgres) as connection:
-        return _counted(connection)
-
-
-def counted_files(tree: Path) -> FileCount:
-    """The files of a tree that are whole."""
-    sizes = [
-        path.lstat().st_size
-        for path in tree.rglob("*")
-        if not path.is_dir() and UNFINISHED not in path.relative_to(tree).parts[:1]
-    ]
-    return FileCount(count=len(sizes), bytes=sum(sizes))
-
-
-def _connected(postgres: Postgres) -> psycopg.Connection:
+def _moment_of(path: Path) -> datetime | None:
     try:
-        return postgres.connect(DATABASE)
-    except psycopg.OperationalError as error:
-        raise ServiceError(f"The database of {postgres.data} does not answer: {error}") from None
+        return datetime.strptime(path.name, _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
-def _counted(connection: psycopg.Connection) -> dict[str, int]:
-    names = connection.execute(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
-    ).fetchall()
-    counts = {}
-    for (name,) in names:
-        query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))
-        (counts[name],) = connection.execute(query).fetchone() or (0,)
-    return counts
+def require_own(root: Path) -> None:
+    """Returns if a directory is new, empty, or holds backups only.
+
+    Raises:
+        SetupError: it holds something else.
+    """
+    for path in sorted(root.iterdir()) if root.is_dir() else ():
+        if path.name not in _OURS and not path.name.startswith(".") and _moment_of(path) is None:
+            told = "Name a directory that is new, empty, or one of backups."
+            raise SetupError(f"{root} holds {path.name}, which is of no backup. {told}")
 
 
-def _run(postgres: Postgres, program: str, *words: str) -> None:
-    home = binaries.postgres_home(postgres.data, service_account())
-    ended = subprocess.run(
-        [home / "bin" / program, f"--host={postgres.socket_directory}", f"--username={ROLE}", *words],
-        env={**os.environ, "PGPASSWORD": secret(postgres.data, "postgres_password")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if ended.returncode != 0:
-        raise ServiceError(f"{program} failed:\n{ended.stderr.strip()[-2000:]}")
+@contextmanager
+def appearing(root: Path, at: datetime) -> Iterator[tuple[Path, Path]]:
+    """A directory to fill, and the one that it becomes at the end of the block; what broken ones left is removed."""
+    for left in root.glob(".unfinished-*"):
+        shutil.rmtree(left)
+    target = root / at.strftime(_STAMP)
+    while target.exists():
+        at += timedelta(seconds=1)
+        target = root / at.strftime(_STAMP)
+    fresh = make_directory(root / f".unfinished-{target.name}", 0o700)
+    try:
+        yield fresh, target
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    fresh.rename(target)
+
+
+def thin_out(root: Path, keep: int) -> int:
+    """Removes all but the newest whole backups; how many it removed."""
+    over = whole_in(root)[:-keep]
+    for path in over:
+        shutil.rmtree(path.rename(root / f".unfinished-{path.name}"))
+    return len(over)
+
+
+def read_whole(folder: Path) -> tuple[Path, BackupManifest, Files]:
+    """The backup in `folder`, or the newest of those in it, with what it says it holds.
+
+    Raises:
+        SetupError: there is none, or what it says cannot be read or was changed.
+    """
+    found = folder if (folder / MANIFEST).is_file() else next(reversed(whole_in(folder)), None)
+    if found is None:
+        raise SetupError(
+            f"{folder} holds no whole backup: none that has a {MANIFEST}, which is written last."
+        )
+    try:
+        manifest = BackupManifest.model_validate_json((found / MANIFEST).read_text())
+    except (ValidationError, UnicodeDecodeError):
+        raise SetupError(
+            f"{found / MANIFEST} cannot be read: it was changed, or another version made it."
+        ) from None
+    files = Files.read(found)
+    if files.sha256 != manifest.sums:
+        raise SetupError(
+            f"The list of files in {found} was changed, cut short or lost: {MANIFEST} has its sha256."
+        )
+    return found, manifest, files
+
+
+def read_all_back(files: Files) -> None:
+    """Reads every file of a backup.
+
+    Raises:
+        SetupError: one is missing, or is not as it was written.
+    """
+    for name, digest in files.sums.items():
+        read_back(files.folder / name, digest)
+
+
+def differing(found: dict[str, TableContent], listed: dict[str, TableContent]) -> list[str]:
+    """Tables that do not hold what is listed."""
+    return [name for name in sorted({*found, *listed}) if found.get(name) != listed.get(name)]
+
+
+def note_erased(root: Path, ids: Sequence[str]) -> None:
+    """Adds accounts to the list of those that no restore brings back."""
+    if known := {*erased_in(root), *ids}:
+        write_closed(root / ERASED, json.dumps(sorted(known), indent=1))
+
+
+def erased_in(root: Path) -> list[str]:
+    """The ids of the accounts that no restore from this directory brings back.
+
+    Raises:
+        SetupError: the list cannot be read.
+    """
+    path = root / ERASED
+    if not path.is_file():
+        return []
+    try:
+        return [str(known) for known in json.loads(path.read_text())]
+    except ValueError:
+        raise SetupError(f"{path} cannot be read. It says who was erased: put it back from a copy.") from None

@@ -45,12 +45,15 @@ class Refused(Exception):
 class Api:
     """The REST API below /api/v1. Every method returns the answer's JSON, None where it has none.
 
+    settings: of the installation on this machine; None where another server is asked.
+
     Raises:
         Refused: the server said no, and why.
     """
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, http: httpx.Client, settings: Settings | None) -> None:
         self._http = http
+        self.settings = settings
 
     def get(self, path: str, **query: Any) -> Any:
         """GET with what of `query` is not None."""
@@ -89,6 +92,16 @@ class Api:
     def text(self, path: str, **query: Any) -> str:
         """The text that a path answers, such as CSV."""
         return self._sent("GET", path, query, None).text
+
+    @contextmanager
+    def download(self, path: str, **query: Any) -> Iterator[httpx.Response]:
+        """The answer of GET, whose bytes come as they are read."""
+        given = {name: value for name, value in query.items() if value is not None}
+        with self._http.stream("GET", f"{API}{quote(path)}", params=given) as response:
+            if response.is_error:
+                response.read()
+                raise Refused(_problem(response))
+            yield response
 
     def _asked(self, method: str, path: str, query: dict[str, Any], body: Any) -> Any:
         response = self._sent(method, path, query, body)
@@ -131,7 +144,7 @@ def api(*, server: str | None, data: Path | None) -> Iterator[Api]:
     settings = None if server else settings_of(data)
     with _remote(server or "") if settings is None else _local(settings) as http:
         try:
-            yield Api(http)
+            yield Api(http, settings)
         except Refused as refused:
             if settings is not None and refused.code == ErrorCode.DATABASE_AWAY:
                 fail(database_away(settings))

@@ -1,167 +1,169 @@
-"""`proctor-admin backup` and `restore`: an installation as a directory that can be looked at, and back again."""
+"""`proctor-admin backup`: an installation as a directory that can be looked at, while it runs."""
 
 import os
-import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import func, select
 
 from evaluator.terminal import say
-from server.blobs import BlobStore
-from server.settings import BACKED_UP
+from evaluator.version import evaluator_version
+from server.accounts.models import Account
+from server.backups import note_backup
+from server.disk import gib
+from server.evaluations.receipts import public_key
+from server.recovery.service import board_digests
+from server.settings import Settings
 from worker.admin._backup import (
-    DUMP,
-    IN_BACKUPS,
-    KEPT,
-    UNFINISHED,
+    MANIFEST,
     BackupManifest,
-    FileCount,
-    counted_files,
-    dump,
-    load,
-    row_counts,
+    appearing,
+    held,
+    note_erased,
+    read_all_back,
+    read_whole,
+    require_own,
+    thin_out,
+    whole_in,
 )
-from worker.admin.context import fail
+from worker.admin._backup_database import DUMP, Database, contents, revision, size
+from worker.admin._backup_files import TREES, FileCount, Files, bytes_to_copy, names_in, sha256_of
+from worker.admin.context import fail, settings_of
 from worker.admin.options import Data
 from worker.embedded.account import SetupError
-from worker.embedded.data import data_directory, make_directory, prepare
+from worker.embedded.data import make_directory, write_closed
 from worker.embedded.postgres import AlreadyRuns, Postgres
 from worker.embedded.process import ServiceError
 
 app = typer.Typer()
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of the backup.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of backups, or one backup in it.")]
+_SPARE = 64 * 2**20
 
 
 @app.command("backup")
 def backup(
     folder: Folder,
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="Remove all but the newest so many backups in DIR afterwards.")
+    ] = None,
+    without_keys: Annotated[
+        bool, typer.Option("--without-keys", help="Leave secrets/ out: keep secrets/secret_key elsewhere.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Make none, but read the newest one, or the one in DIR, back.")
+    ] = False,
     data: Data = None,
 ) -> None:
-    """Copy the installation into DIR, running or not. Into the same DIR again, only what is new is copied.
+    """Copy the installation into a new directory in DIR, running or not; what did not change is linked, not copied.
 
-    DIR then holds everything, keys and labels too: keep it as closed as the installation, and on another disk.
+    It holds everything, labels and keys too: keep it as closed as the installation, and on another disk. One that was
+    not finished is never taken for one.
     """
-    directory = _embedded(data)
-    if not (directory / "postgres").is_dir():
-        fail(f"There is no installation in {directory}. Name its directory with --data or PROCTOR_DATA.")
-    folder = folder.absolute()
-    if folder == directory or directory in folder.parents:
-        fail(f"{folder} is inside the installation. A backup belongs on another disk.")
-    _refuse_other(folder)
-    make_directory(folder, 0o700)
-    with _sentences(), _running(directory) as postgres, BlobStore(directory / "blobs").still():
-        # In this order, and no blob is removed meanwhile: so no row of the dump refers to one that is missing.
-        rows = dump(postgres, folder / DUMP)
-        files = {name: _copied(directory / name, folder / name) for name in KEPT}
-        BackupManifest(rows=rows, files=files).write(folder)
-    (directory / BACKED_UP).write_text(datetime.now(UTC).isoformat())
-    say(f"{folder}: {_said(rows, files)}")
+    root = folder.absolute()
+    with sentences():
+        if verify:
+            found, manifest, files = read_whole(root)
+            read_all_back(files)
+            say(f"{found}: as it was written at {manifest.made_at:%Y-%m-%d %H:%M} UTC, {manifest.said}")
+            return
+        settings = settings_of(data)
+        if root == settings.data or settings.data in root.parents:
+            fail(f"{root} is inside the installation. A backup belongs on another disk.")
+        require_own(root)
+        make_directory(root, 0o700)
+        with held(root), running(settings), settings.blobs.still():
+            made, manifest = _made(root, settings, keys=not without_keys)
+        note_backup(settings.data, manifest.made_at)
+        gone = thin_out(root, keep) if keep else 0
+    told = f"; {gone} older removed" if gone else ""
+    say(f"{made}: {manifest.said}{told}")
 
 
-@app.command("restore")
-def restore(
-    folder: Folder,
-    data: Annotated[
-        Path | None, typer.Option(help="The new installation's directory.", envvar="PROCTOR_DATA")
-    ] = None,
-) -> None:
-    """Make an installation of the backup in DIR, in a directory that holds none, and compare the two.
-
-    Rows and files are counted against what the backup says it holds. Start it with 'proctor-admin up'.
-    """
-    directory = _embedded(data)
-    manifest = BackupManifest.read(folder)
-    if manifest is None:
-        fail(f"{folder} is no whole backup: manifest.json is missing or cannot be read. It is written last.")
-    there = [name for name in ("postgres", *KEPT) if (directory / name).exists()]
-    if there:
-        fail(
-            f"{directory} holds {', '.join(there)} already. Restore into a directory that holds no installation."
+def _made(root: Path, settings: Settings, *, keys: bool) -> tuple[Path, BackupManifest]:
+    """No blob is removed meanwhile, and the dump comes first: so no row of it refers to one that is missing."""
+    database = Database(settings.database_url, settings.data)
+    earlier = Files.read(last) if (last := next(reversed(whole_in(root)), None)) else Files(root)
+    trees = TREES if keys else TREES[:-1]
+    with database.moment() as (session, snapshot):
+        _require_room(
+            root, bytes_to_copy(settings.data, list(names_in(settings.data, trees)), earlier) + size(session)
         )
-    with _sentences():
-        prepare(directory)
-        for name in KEPT:
-            _copied(folder / name, directory / name)
-        with _running(directory) as postgres:
-            load(postgres, folder / DUMP)
-            rows = row_counts(postgres)
-    files = {name: counted_files(directory / name) for name in KEPT}
-    if (rows, files) != (manifest.rows, manifest.files):
-        fail(f"{directory} is not what the backup says it holds. {manifest.difference(rows, files)}")
-    start = f"proctor-admin up --data {shlex.quote(str(directory))}"
-    say(f"{directory}: identical with the backup, {_said(rows, files)}. Start it: {start}")
-
-
-def _refuse_other(folder: Path) -> None:
-    there = sorted(folder.iterdir()) if folder.is_dir() else []
-    for path in there:
-        if path.name not in IN_BACKUPS and not path.name.startswith("."):
-            fail(
-                f"{folder} holds {path.name}, which is of no backup. Name a directory that is new, empty, or a backup."
+        at: datetime = session.scalar(select(func.now())) or datetime.min
+        with appearing(root, at) as (fresh, made):
+            database.dump(snapshot, fresh / DUMP)
+            tables, schema, boards = contents(session), revision(session), board_digests(session)
+            erased = session.scalars(select(Account.id).where(Account.erased_at.is_not(None))).all()
+            session.commit()  # what is left to do has nothing to do with the database, and may take hours
+            files = _files(fresh, settings, earlier, trees)
+            manifest = BackupManifest(
+                made_at=at,
+                version=evaluator_version(),
+                revision=schema,
+                receipt_key=public_key(settings),
+                keys=keys,
+                tables=tables,
+                boards=boards,
+                files=files.counts,
+                sums=files.write(),
             )
+            note_erased(root, [str(person) for person in erased])
+            (fresh / MANIFEST).write_text(manifest.model_dump_json(indent=2))
+            os.sync()  # before it has its name
+    if damaged := files.damaged():
+        first = ", ".join(damaged[:3])
+        say(f"{len(damaged)} blobs of this installation are not what their names say: {first}", err=True)
+    return made, manifest
 
 
-def _embedded(data: Path | None) -> Path:
-    if "DATABASE_URL" in os.environ:
-        fail(
-            "DATABASE_URL is set: a database of your own is backed up with pg_dump, and PROCTOR_DATA with tar."
-        )
-    return data.absolute() if data else data_directory()
+def _files(fresh: Path, settings: Settings, earlier: Files, trees: tuple[str, ...]) -> Files:
+    files = Files(fresh, {DUMP: sha256_of(fresh / DUMP)})
+    for name in names_in(settings.data, trees):
+        files.take(name, settings.data, earlier)
+    own = "secrets/secret_key"
+    if "secrets" in trees and own not in files.sums:  # where it comes from the environment
+        make_directory(fresh / "secrets", 0o700)
+        path = write_closed(fresh / own, settings.secret_key.get_secret_value())
+        files.sums[own] = sha256_of(path)
+        files.counts["secrets"] = FileCount(count=1, bytes=path.stat().st_size)
+    return files
+
+
+def _require_room(root: Path, needed: int) -> None:
+    free = shutil.disk_usage(root).free
+    if needed + _SPARE > free:
+        told = f"This backup takes {gib(needed)} at most, and the disk with {root} has {gib(free)} free."
+        raise SetupError(f"{told} Make room, or name another disk. Nothing was written.")
 
 
 @contextmanager
-def _running(directory: Path) -> Iterator[Postgres]:
+def running(settings: Settings) -> Iterator[None]:
     """The installation's database: the one that runs, or started for as long as the block lasts."""
-    postgres = Postgres(directory)
+    if "DATABASE_URL" in os.environ:
+        yield
+        return
+    postgres = Postgres(settings.data)
     try:
         postgres.start()
     except AlreadyRuns:
-        yield postgres
+        yield
         return
     try:
-        yield postgres
+        yield
     finally:
         postgres.stop()
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def sentences(otherwise: str = "The backup is not whole, and none was made.") -> Iterator[None]:
+    """What goes wrong in the block ends the command with its sentence."""
     try:
         yield
     except (SetupError, ServiceError) as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{error.filename or 'A file'}: {error.strerror or error}. The backup is not whole.")
-
-
-def _copied(source: Path, target: Path) -> FileCount:
-    """Copies what is not there yet; a file that is there with the same size and time is the same one."""
-    make_directory(target, 0o700)
-    if source.is_dir():
-        ignored = shutil.ignore_patterns(UNFINISHED)
-        shutil.copytree(
-            source, target, copy_function=_copy, symlinks=True, dirs_exist_ok=True, ignore=ignored
-        )
-    return counted_files(target)
-
-
-def _copy(source: str, target: str) -> str:
-    had, has = Path(target), Path(source)
-    if not had.is_file() or _signature(had) != _signature(has):
-        shutil.copy2(source, target)
-    return target
-
-
-def _signature(path: Path) -> tuple[int, int]:
-    state = path.stat()
-    return state.st_size, int(state.st_mtime)
-
-
-def _said(rows: dict[str, int], files: dict[str, FileCount]) -> str:
-    count, size = sum(file.count for file in files.values()), sum(file.bytes for file in files.values())
-    return f"{sum(rows.values()):,} rows in {len(rows)} tables, {count:,} files with {size / 1e6:,.1f} MB"
+        fail(f"{error.filename or 'A file'}: {error.strerror or error}. {otherwise}")

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from contract.datasets import DifferenceOut, StagedOut
+from contract.datasets import StagedOut
 from evaluator.terminal import agreed, say
 from worker.admin.api import Api, api
 from worker.admin.context import fail
 from worker.admin.datasets import WantedVersion, say_changes
+from worker.admin.deliveries import made_of_delivery
 from worker.admin.making import made_of
 from worker.admin.options import AsJson, Data, Server
 from worker.admin.tables import counted, show_json
@@ -19,7 +20,7 @@ from worker.admin.tables import counted, show_json
 app = typer.Typer()
 _GROUPS = ("sex", "age", "site", "scanner", "cohort")
 Step = Callable[[str, bool], Any]
-"""Makes a version from the one with this id, with its warnings accepted or not; the answer's JSON."""
+"""Asks for a version made from the one with this id, with its warnings accepted or not; the answer's JSON."""
 
 
 @app.command("correct-dataset")
@@ -58,13 +59,13 @@ def correct_dataset(
         old = WantedVersion(digest, challenge, None, None).found(here)
         own = f"/organize/{challenge}/datasets"
         steps = [_by_form(here, own, {"why": why, **body})] if body else []
-        steps += [_by_file(here, own, case, path, why) for case, path in files]
-        made = _all(here, old.id, steps, accept=accept)
-        changes = DifferenceOut.model_validate(here.get(f"{own}/{made.id}/difference", against=old.id))
+        steps += [_by_file(here, own, case, content, why, against=old.id) for case, content in files]
+        made = _all(here, challenge, old.id, steps, accept=accept)
         if as_json:
-            show_json({**made.model_dump(mode="json"), "difference": changes.model_dump()})
+            show_json(made.model_dump(mode="json"))
         else:
-            say_changes(changes, f"Against {old.digest[7:19]}")
+            if made.difference is not None:
+                say_changes(made.difference, f"Against {old.digest[7:19]}")
             cases = counted(made.cases, "case")
             say(f"{made.phase} {made.task}: {made.digest[7:19]} is {made.state}, {cases}. {made.advice}")
         question = f"Bring it into force now? Then {made.effect.sentence}."
@@ -108,24 +109,31 @@ def _by_form(here: Api, own: str, body: dict[str, Any]) -> Step:
     return lambda id_, accept: here.post(f"{own}/{id_}/corrections", {**body, "accept": accept})
 
 
-def _by_file(here: Api, own: str, case: str, content: bytes, why: str) -> Step:
-    return lambda id_, accept: here.send("PUT", f"{own}/{id_}/labels/{case}", content, why=why, accept=accept)
+def _by_file(here: Api, own: str, case: str, content: bytes, why: str, *, against: str) -> Step:
+    return lambda id_, accept: here.send(
+        "PUT", f"{own}/{id_}/labels/{case}", content, why=why, accept=accept, against=against
+    )
 
 
-def _all(here: Api, id_: str, steps: Sequence[Step], *, accept: bool) -> StagedOut:
+def _all(here: Api, challenge: str, id_: str, steps: Sequence[Step], *, accept: bool) -> StagedOut:
     """What comes of all steps; the versions in between are dropped again, and all of them if one is refused."""
     made: list[StagedOut] = []
     kept: str | None = None
     try:
         for step in steps:
-            made.append(_one(step, made[-1].id if made else id_, accept=accept))
+            before = made[-1].id if made else id_
+            made.append(
+                made_of(
+                    lambda accepted, step=step, before=before: made_of_delivery(  # type: ignore[misc]
+                        here, challenge, step(before, accepted)
+                    ),
+                    accept=accept,
+                    nothing="Nothing was made",
+                )
+            )
         kept = made[-1].id
         return made[-1]
     finally:
         for version in made:
             if version.new and version.id != kept:
                 here.delete(f"/admin/datasets/{version.id}")
-
-
-def _one(step: Step, id_: str, *, accept: bool) -> StagedOut:
-    return made_of(lambda accepted: step(id_, accepted), accept=accept, nothing="Nothing was made")

@@ -92,7 +92,7 @@ def _table(rows: list[DatasetOut]) -> Listing:
             f"{row.cases:,}",
             row.labels or "",
             f"{row.imported_at.astimezone(UTC):%Y-%m-%d %H:%M}",
-            row.imported_by or "",
+            row.imported_by_name or row.imported_by or "",
             f"{row.evaluations:,}",
             f"{row.size / 1e6:,.1f}",
             row.state,

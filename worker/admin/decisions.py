@@ -194,7 +194,8 @@ def _grants(ledger: Ledger) -> Listing:
     heads = ("granted (UTC)", "phase", "track", "task", "valid", "by", "why")
     table = Listing(heads, numbers=frozenset({"valid"}), prose=frozenset({"why"}))
     for row in ledger.grants:
-        named = (row.phase, row.track, row.task, f"{row.valid:+d}", row.granted_by, row.why)
+        by = row.granted_by_name or row.granted_by
+        named = (row.phase, row.track, row.task, f"{row.valid:+d}", by, row.why)
         table.add(moment(row.created_at), *named)
     return table
 

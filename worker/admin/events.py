@@ -54,7 +54,9 @@ def list_events(
     listing = Listing(("at (UTC)", "of", "id", "what", "by", "why"), prose=frozenset(("what", "why")))
     for event in page.items:
         at, of = moment(event.created_at, seconds=True), event.subject.replace("_", " ")
-        listing.add(at, of, str(event.subject_id), sentence(event), event.actor, event.why or "")
+        listing.add(
+            at, of, str(event.subject_id), sentence(event), event.actor_name or event.actor, event.why or ""
+        )
     show(listing, otherwise="Nothing happened that this asks for.")
     if page.next is not None:
         say(f"The newest {limit} are shown; --limit shows more.", err=True)

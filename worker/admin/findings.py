@@ -15,8 +15,8 @@ class FindingState(StrEnum):
     """How a finding is to be taken."""
 
     OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
+    WARN = "warning"
+    FAIL = "error"
 
 
 @dataclass(frozen=True)

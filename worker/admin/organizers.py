@@ -36,8 +36,8 @@ def list_organizers(
     table = Listing(("mail", "name", "role", "team", "named by", "since (UTC)"))
     for person in people:
         since = person["created_at"][:16].replace("T", " ")
-        names = (person[field] or "" for field in ("email", "name", "role", "team", "named_by"))
-        table.add(*names, since)
+        names = (person[field] or "" for field in ("email", "name", "role", "team"))
+        table.add(*names, person.get("named_by_name") or person["named_by"], since)
     show(table, otherwise=f"Nobody but admins organizes {challenge}.")
 
 

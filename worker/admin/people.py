@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from contract.accounts import Email, Password
 from contract.admin import PersonOut
 from evaluator.terminal import say
-from server.accounts import access, hashing, passwords, service
+from server.accounts import access, hashing, passwords, registration, service
 from server.accounts.models import Account
 from server.accounts.schemas import Name
 from server.admin.workers import revoke_made_by
@@ -84,7 +84,7 @@ def create_admin(
     called = _checked(Name, name or mail.partition("@")[0], "name")
     password_hash = hashing.hashed(_new_password(password_stdin))
     with work(settings) as session:
-        service.make_admin(session, email=mail, name=called, password_hash=password_hash, actor=ACTOR)
+        registration.make_admin(session, email=mail, name=called, password_hash=password_hash, actor=ACTOR)
     say(f"{mail} is an admin now.")
 
 

@@ -161,7 +161,7 @@ def start_reevaluation(one: One, yes: Yes = False, server: Server = None, data: 
         path = _path(here, one)
         row = here.get(path)
         if row["state"] == ReevaluationState.DRAFT and row["plan"] is not None:
-            make_sure(row["plan"]["sentence"], yes=yes)
+            make_sure("\n".join([*row["plan"].get("questions", ()), row["plan"]["sentence"]]), yes=yes)
         row = here.post(f"{path}/start")
     say(f"{row['id']}: {row['state']}; 'proctor-admin reevaluation {row['id']}' shows what it came to.")
 

@@ -85,9 +85,7 @@ def take_back(
 def _show(found: dict[str, Any]) -> None:
     table = Listing(("check", "", "found"), prose=frozenset({"found"}))
     for check in found["checks"]:
-        table.add(
-            check["check"], {"warning": "warn", "error": "fail"}.get(check["state"], "ok"), check["found"]
-        )
+        table.add(check["check"], check["state"], check["found"])
     show(table)
     say(*(in_line(award) for award in found["awards"]))
 

@@ -11,6 +11,7 @@ from server.datasets.names import is_litter
 from worker.admin.api import api
 from worker.admin.context import fail, make_sure
 from worker.admin.datasets import say_changes
+from worker.admin.deliveries import made_of_delivery
 from worker.admin.making import made_of, noted, warned
 
 _PIECE = 1 << 20
@@ -34,7 +35,11 @@ def send(
         path = f"/organize/{challenge}/datasets"
         try:
             made = made_of(
-                lambda accepted: there.send("POST", path, packed(folder), **place, accept=accepted),
+                lambda accepted: made_of_delivery(
+                    there,
+                    challenge,
+                    there.send("POST", path, packed(folder), **place, accept=accepted),
+                ),
                 accept=accept,
                 nothing="Nothing was imported",
             )

@@ -1,7 +1,8 @@
 """Lists for any width: a column each where they fit, else a paragraph per row; plain text where nobody looks."""
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,12 +18,14 @@ from evaluator.terminal import Console, harmless, in_line, say_json
 _LEAST_PROSE = 30
 _BETWEEN = " · "
 _GAP, _INDENT = 2, 2
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LEAST_ID = 8
 _COLOURS = {
     **dict.fromkeys(("present", "scored", "in time", "ok", "active"), "green"),
     **dict.fromkeys(
-        ("unfit", "rejected", "token revoked", "token replaced", "after the phase closes", "fail"), "red"
+        ("unfit", "rejected", "token revoked", "token replaced", "after the phase closes", "error"), "red"
     ),
-    **dict.fromkeys(("gone", "cancelled", "warn", "staged"), "yellow"),
+    **dict.fromkeys(("draining", "drained", "gone", "cancelled", "warning", "staged"), "yellow"),
     "errored": "magenta",
     "running": "cyan",
 }
@@ -34,14 +37,16 @@ class Listing:
     """Rows under heads; the first column names the row. A column that is empty in every row is left out.
 
     Cells are plain text. `numbers` are the heads whose cells stand to the right, `prose` those whose cells may wrap.
-    Where a row does not fit all the same, every row becomes its first cell and, below it, what else it has with the
-    heads before it.
+    Where rows do not fit, ids are shortened to what tells them apart, as commands take them, but for those under
+    `whole`. Where a row does not fit all the same, each becomes its first cell and, below it, what else it has with
+    the heads before it.
     """
 
     heads: Sequence[str]
     numbers: frozenset[str] = frozenset()
     prose: frozenset[str] = frozenset()
     title: str = ""
+    whole: frozenset[str] = frozenset()
     rows: list[tuple[str, ...]] = field(default_factory=list)
 
     def add(self, *cells: str) -> None:
@@ -55,10 +60,19 @@ class Listing:
         shown = [at for at, _ in enumerate(self.heads) if any(row[at] for row in self.rows)]
         if self.title:
             yield Text(self.title)
-        if self._width(shown) <= options.max_width:
-            yield self._table(shown)
-        else:
-            yield from self._paragraphs(shown, options.max_width)
+        for listing in (self, self._shortened()):
+            if listing._width(shown) <= options.max_width:
+                yield listing._table(shown)
+                return
+        yield from self._paragraphs(shown, options.max_width)
+
+    def _shortened(self) -> "Listing":
+        """The same with ids as short as they may be, column by column."""
+        columns = [
+            column if head in self.whole else _told_apart(column)
+            for head, column in zip(self.heads, zip(*self.rows, strict=True), strict=True)
+        ]
+        return replace(self, rows=list(zip(*columns, strict=True)))
 
     def _width(self, shown: Sequence[int]) -> int:
         """Columns of the terminal that the table needs."""
@@ -106,6 +120,17 @@ class Listing:
                     line = Text()
                 line = Text(_BETWEEN).join([line, part]) if line else part
             yield Padding(line, (0, 0, 0, _INDENT), expand=False)
+
+
+def _told_apart(column: Sequence[str]) -> Sequence[str]:
+    """Ids without what none needs to differ from the others; other columns as they are."""
+    ids = {cell for cell in column if cell}
+    if not all(_ID.fullmatch(cell) for cell in ids):
+        return column
+    length = next(
+        length for length in range(_LEAST_ID, 37) if len({cell[:length] for cell in ids}) == len(ids)
+    )
+    return [cell[:length] for cell in column]
 
 
 def _length(text: str) -> int:

@@ -50,7 +50,7 @@ def teams_table(rows: Sequence[TeamRow]) -> Listing:
         "note",
         "id",
     )
-    table = Listing(heads, frozenset(("submissions",)), prose=frozenset(("note",)))
+    table = Listing(heads, frozenset(("submissions",)), prose=frozenset(("note",)), whole=frozenset(("id",)))
     for team in rows:
         table.add(
             team.name,

@@ -10,7 +10,7 @@ import typer
 
 from contract.accounts import DEFAULT_SLOTS
 from evaluator.terminal import say
-from server.accounts.tokens import create_worker_token
+from server.accounts.tokens import LOCAL, create_worker_token
 from server.database import unit_of_work
 from server.tables import open_database
 from worker.admin.context import ACTOR, fail, settings_of, work
@@ -23,8 +23,6 @@ if TYPE_CHECKING:  # what `up` needs takes as long to import as the rest of this
 
 app = typer.Typer()
 
-LOCAL = "local"
-"""The name of the run workers that `up` starts; they share one token, in a file that they read again."""
 _SEED = "worker_token_seed"
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,100}")
 

@@ -83,7 +83,7 @@ def _table(row: ReferenceSubmissionOut) -> Listing:
 
 def _cells(judgement: ReferenceJudgement) -> tuple[str, ...]:
     what = f"{judgement.board} {judgement.metric}" if judgement.board else "as a whole"
-    mark = "ok" if judgement.as_expected else "fail"
+    mark = "ok" if judgement.as_expected else "error"
     return judgement.variant, what, judgement.expected, judgement.found, mark
 
 

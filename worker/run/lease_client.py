@@ -8,9 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import structlog
 from pydantic import BaseModel
 
 from contract.leases import (
+    DRAINING,
     Finish,
     HeldLease,
     HeldLeases,
@@ -22,6 +24,7 @@ from contract.leases import (
     SlotState,
     StoredOutput,
 )
+from evaluator.terminal import in_line
 from evaluator.verdicts import PlatformFault
 from sandbox import disks
 from sandbox.gpu import InstalledGpu, gpus
@@ -30,6 +33,7 @@ from worker.run.bearer import Bearer
 from worker.run.config import RunConfig
 from worker.run.patience import PatientClient
 
+_log = structlog.get_logger()
 _MOST_SAID, _MOST_NAME = 2000, 100
 _PATIENCE, _LONGEST_PATIENCE = 5.0, 120.0
 
@@ -74,6 +78,7 @@ class LeaseClient:
     def __init__(self, config: RunConfig, slot: str) -> None:
         self._gpu = next((gpu for gpu in gpus() if gpu.uuid == config.slot_gpu), None)
         self._offer = offer_of(config, slot, self._gpu)
+        self._draining: str | None = None
         token = config.worker_token
         self.bearer = Bearer(token.get_secret_value() if token else None, config.worker_token_file)
         self._http = PatientClient(
@@ -100,7 +105,14 @@ class LeaseClient:
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise _not_now(response)
         response.raise_for_status()
+        self._note_draining(response.headers.get(DRAINING))
         return None if response.status_code == 204 else Lease.model_validate_json(response.content)
+
+    def _note_draining(self, why: str | None) -> None:
+        """Says in the log when the slot begins to drain, and when it is resumed."""
+        if why != self._draining:
+            self._draining = why
+            _log.warning("slot_drains", why=in_line(why[:500])) if why else _log.info("slot_resumed")
 
     def offer(self, runtimes: Sequence[str]) -> None:
         """The container runtimes that lease requests name from now on."""

@@ -1,7 +1,7 @@
-"""The Celery side of a score worker: scores, checks of images and the clock, none of which waits for another.
+"""The Celery side of a score worker: scores, checks of images, cases and the clock, none of which waits for another.
 
-Scores and checks each have a lane. The worker has a thread for every place of both and some more, so the clock, and a
-wake-up that finds its lane full, always find one.
+Scores, checks and deliveries of cases each have a lane. The worker has a thread for every place of all of them and some
+more, so the clock, and a wake-up that finds its lane full, always find one.
 """
 
 from functools import cache, partial
@@ -12,9 +12,11 @@ from celery.signals import worker_ready
 from sqlalchemy.exc import SQLAlchemyError
 
 from contract.logs import configure
+from contract.metrics import listen
 from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_SCORE
 from server.audit.service import seal_all
 from server.database import SessionFactory, unit_of_work
+from server.deliveries.service import forget
 from server.evaluations import faults
 from server.evaluations.receipt_keys import require_own_key
 from server.queue.admission import forget_old_slots
@@ -23,9 +25,11 @@ from server.storage.sweep import sweep as sweep_all
 from server.tables import open_database
 from server.uploads.service import expire_uploads
 from worker.app import make_app
+from worker.score.deliveries import work_off
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 from worker.score.lanes import WorkLane
+from worker.score.lookout import tell_of_time
 from worker.score.reevaluations import advance_ended
 from worker.score.reference_submissions import try_waiting
 
@@ -57,9 +61,14 @@ def _checks() -> WorkLane:
     return WorkLane(settings().checks_at_once)
 
 
+@cache
+def _deliveries() -> WorkLane:
+    return WorkLane(1)
+
+
 def threads() -> int:
     """How many a score worker needs. Asked before it starts, so that no two threads each make a lane of their own."""
-    return _scores().width + _checks().width + _SPARE_THREADS
+    return _scores().width + _checks().width + _deliveries().width + _SPARE_THREADS
 
 
 def require_secret_key() -> None:
@@ -88,8 +97,9 @@ def _score_all() -> None:
 
 @app.task(name=WAKE_CHECK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
 def check() -> None:
-    """Uploads may wait for their check."""
+    """Uploads may wait for their check, and what organizers sent for cases to be made of it."""
     _checks().enter(partial(check_waiting, sessions(), settings()))
+    _deliveries().enter(partial(work_off, sessions(), settings()))
 
 
 @app.task(name=TICK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
@@ -97,7 +107,7 @@ def tick() -> None:
     """Parks cases whose lease has run out, puts back those parked long enough, and removes what nobody needs any more.
 
     That is uploads that were never finished, and slots that were not seen for a month. Re-evaluations whose evaluations
-    have ended go on, and what happened since is sealed.
+    have ended go on, who is to be told of what has come by now is told, and what happened since is sealed.
     """
     with unit_of_work(sessions()) as session:
         expired = faults.expire_leases(session, settings=settings())
@@ -105,6 +115,7 @@ def tick() -> None:
         forget_old_slots(session)
         expire_uploads(session, uploads=settings().uploads)
     advance_ended(sessions(), settings())
+    tell_of_time(sessions(), settings())
     seal_all(sessions())
     if expired:
         _log.warning("leases_expired", count=expired)
@@ -112,13 +123,19 @@ def tick() -> None:
 
 @app.task(name=SWEEP, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
 def sweep() -> None:
-    """Removes blobs and files that nothing refers to any more, and seals events that were committed late."""
+    """Removes blobs and files that nothing refers to any more, forgets what is told for a while only, and seals events.
+
+    That is those that were committed late.
+    """
     seal_all(sessions(), thorough=True)
     swept = sweep_all(sessions(), settings())
+    with unit_of_work(sessions()) as session:
+        forget(session)
     _log.info("swept", blobs=swept.blobs, files=swept.files, bytes=swept.bytes)
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _ready(**_: Any) -> None:
     configure()
+    listen(settings().metrics_address)
     _log.info("score_worker_ready", scores_at_once=_scores().width, checks_at_once=_checks().width)

@@ -1,0 +1,152 @@
+"""A backup of a server that lives, restored elsewhere: the same boards and receipts, and nothing lost that ran."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import pytest
+from click.testing import Result
+from sqlalchemy import select
+
+from server.app import create_app
+from server.database import unit_of_work
+from server.evaluations.models import CaseRun
+from server.settings import Settings
+from tests.server.conftest import Person, Tus, serving
+from tests.server.lab import Entrant, Json, Lab
+from tests.server.organizer import Admin, words
+from tests.server.seeded import season_reports, settle
+
+
+def boards(http: httpx.Client, slug: str) -> Json:
+    answer = http.get(f"/challenges/{slug}/leaderboards/validation")
+    assert answer.status_code == 200, answer.text
+    return {key: value for key, value in answer.json().items() if key != "at"}
+
+
+@pytest.fixture
+def elsewhere(command: Admin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Restores into another directory and another database of one's own."""
+
+    def restore(folder: Path, url: str, name: str = "new") -> Result:
+        monkeypatch.setenv("DATABASE_URL", url)
+        monkeypatch.setenv("PROCTOR_DATA", str(tmp_path / name))
+        return command("restore", folder)
+
+    return restore
+
+
+def test_a_restored_server_has_the_same_boards_and_receipts_and_loses_nothing(
+    lab: Lab,
+    entrant: Callable[[str], Entrant],
+    person: Callable[..., Person],
+    admin: Person,
+    command: Admin,
+    tmp_path: Path,
+    elsewhere: Callable[..., Result],
+    empty_database: Callable[[], str],
+) -> None:
+    root, teams, reports = tmp_path / "backups", [entrant(name) for name in ("Ada", "Bob")], season_reports()
+    lab.dataset("task1", cases=3)
+    scored = [
+        settle(lab, team, {"task1": reports[name]["task1"]}, task="task1")
+        for team, name in zip(teams, ("Ada", "Cyd"), strict=True)
+    ]
+    upload = Tus(teams[0].http).begin(lab.slug, b"half", length=1000)
+    lease, gone = (teams[0].submit("task1"), lab.worker().take())[1], person("Eve Example")
+    first = words(command("backup", root))
+    assert "rows in" in first, first
+    # Somebody is erased afterwards, and the next backup knows it.
+    body = {"email": gone.email, "why": "they asked for it"}
+    assert admin.http.post(f"/admin/users/{gone.id}/erasure", json=body).status_code == 200
+    extra = lab.settings.blobs.put(b"written since")
+    assert command("backup", root, "--keep", 5).exit_code == 0
+    old, new = sorted(path for path in root.iterdir() if path.is_dir())
+    layer = next(path for path in (old / "blobs").rglob("*") if path.is_file()).relative_to(old)
+    assert (old / layer).stat().st_ino == (new / layer).stat().st_ino
+    assert not (old / f"blobs/{extra[7:9]}/{extra[7:]}").exists()
+    assert "as it was written" in words(command("backup", root, "--verify"))
+
+    told = words(elsewhere(old, url := empty_database()))
+    assert "Identical with the backup" in told
+    assert "boards are as they were" in told
+    assert f"{len(scored)} receipts verify" in told
+    assert "1 cases that ran" in told
+    assert "1 unfinished uploads ended" in told
+    assert "1 people who were erased since the backup are erased again" in told
+    settings = Settings.model_validate(
+        {"data": tmp_path / "new", "DATABASE_URL": url, "secret_key": "k" * 40, "hold_ends": False}
+    )
+    app = create_app(settings)
+    with serving(app) as address:
+        again = httpx.Client(base_url=f"{address}/api/v1", headers=admin.http.headers, timeout=30)
+        assert boards(again, lab.slug) == boards(admin.http, lab.slug)
+        for evaluation in scored:
+            path = f"/admin/evaluations/{evaluation}/receipt"
+            assert again.get(path).json() == admin.http.get(path).json()
+        person_out = again.get("/admin/users", params={"find": gone.id}).json()["items"]
+        assert [(one["email"], one["name"]) for one in person_out] == [
+            (f"erased-{gone.id}@erased.invalid", "former member")
+        ]
+        ended = httpx.get(
+            upload.replace(upload.split("/api")[0], address), headers=teams[0].http.headers
+        ).json()
+        assert (ended["status"], ended["code"]) == ("rejected", "upload_expired"), ended
+        again.close()
+    with unit_of_work(app.state.sessions) as session:
+        run = session.scalars(select(CaseRun).where(CaseRun.id == UUID(lease["case_run"]))).one()
+        assert (run.status, run.faults) == ("waiting", 0)
+    app.state.sessions.kw["bind"].dispose()
+
+
+def test_nothing_is_restored_over_anything_nor_from_what_was_touched(
+    lab: Lab,
+    team: Entrant,
+    command: Admin,
+    tmp_path: Path,
+    elsewhere: Callable[..., Result],
+    empty_database: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = tmp_path / "backups"
+    assert command("backup", root).exit_code == 0
+    (whole,) = (path for path in root.iterdir() if path.is_dir())
+    living = command("restore", root)
+    assert (living.exit_code, "already" in living.output) == (1, True)
+    filled = elsewhere(root, lab.settings.database_url)
+    assert (filled.exit_code, "has tables already" in filled.output) == (1, True)
+    empty = empty_database()
+    monkeypatch.setenv("PROCTOR_SECRET_KEY", "another" * 6)
+    other_key = elsewhere(root, empty)
+    assert (other_key.exit_code, "not the key of this backup" in words(other_key)) == (1, True)
+    monkeypatch.setenv("PROCTOR_SECRET_KEY", lab.settings.secret_key.get_secret_value())
+
+    def broken(told: str, *parts: str, change: Callable[[Path], object]) -> None:
+        copy = tmp_path / "copies" / told.replace(" ", "-") / whole.name
+        shutil.copytree(whole, copy)
+        change(copy.joinpath(*parts))
+        for refused in (command("backup", copy, "--verify"), elsewhere(copy, empty)):
+            assert refused.exit_code == 1
+            assert told in words(refused), refused.output
+        assert not (tmp_path / "new").is_dir() or not list((tmp_path / "new").iterdir())
+
+    blob = next(path for path in (whole / "blobs").rglob("*") if path.is_file()).relative_to(whole).parts
+    broken(
+        "was changed or cut short", *blob, change=lambda path: path.write_bytes(b"x" * path.stat().st_size)
+    )
+    broken(
+        "cut short: its sha256", "database.dump", change=lambda path: path.write_bytes(path.read_bytes()[:-9])
+    )
+    broken("is missing", *blob, change=lambda path: path.unlink())
+    broken(
+        "list of files", "SHA256SUMS", change=lambda path: path.write_text(path.read_text().split("\n", 1)[1])
+    )
+    broken("cannot be read", "manifest.json", change=lambda path: path.write_text("{}"))
+    newer = whole.with_name("newer")
+    shutil.copytree(whole, newer)
+    text = (newer / "manifest.json").read_text()
+    (newer / "manifest.json").write_text(text.replace('"revision": "', '"revision": "from-the-future-'))
+    refused = elsewhere(newer, empty)
+    assert (refused.exit_code, "made by a newer version" in words(refused)) == (1, True)

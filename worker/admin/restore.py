@@ -1,0 +1,191 @@
+"""`proctor-admin restore`: an installation made of a backup, in an empty place, and compared with it."""
+
+import os
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Annotated
+
+import typer
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from pydantic import SecretStr
+
+from evaluator.terminal import say
+from evaluator.version import evaluator_version
+from server.accounts.principals import OPERATOR
+from server.evaluations.receipts import public_key
+from server.privacy.erasing import erase_again
+from server.recovery.service import board_digests, check_receipts, settle
+from server.settings import Settings
+from worker.admin._backup import BackupManifest, differing, erased_in, read_whole
+from worker.admin._backup_database import DUMP, Database, contents, is_empty
+from worker.admin._backup_files import Files, copied, other_content, read_back
+from worker.admin.backup import Folder, running, sentences
+from worker.embedded.account import SetupError
+from worker.embedded.data import CHECKOUT, data_directory, make_directory, prepare, secret
+from worker.embedded.migrations import migrate
+from worker.embedded.postgres import Postgres
+
+app = typer.Typer()
+_OWN = "secrets/secret_key"
+
+
+@app.command("restore")
+def restore(
+    folder: Folder,
+    data: Annotated[
+        Path | None, typer.Option(help="The new installation's directory.", envvar="PROCTOR_DATA")
+    ] = None,
+) -> None:
+    """Make an installation of the newest backup in DIR, or of the one that DIR is, in an empty place, and compare.
+
+    Nothing is written over: the directory has to be empty, and so has the database that DATABASE_URL names, where one
+    is named. Start it with 'proctor-admin up'.
+    """
+    directory = data.absolute() if data else data_directory()
+    with sentences("Nothing was restored."):
+        found, manifest, files = read_whole(folder.absolute())
+        erased = erased_in(folder.absolute()) or erased_in(found.parent)
+        _require_known(manifest)
+        _require_empty(directory, manifest, found)
+        prepare(directory)
+        with _whole_or_nothing(directory):
+            _put_files(files, directory, keys="DATABASE_URL" not in os.environ)
+            settings = _settings(directory, manifest)
+            with running(settings):
+                told = _put_database(Database(settings.database_url, directory), found / DUMP, manifest)
+                told += _settled(Database(settings.database_url, directory), settings, erased)
+    for line in told:
+        say(line)
+    start = f"proctor-admin up --data {shlex.quote(str(directory))}"
+    say(f"{directory} is restored." + ("" if "DATABASE_URL" in os.environ else f" Start it: {start}"))
+    if not manifest.keys and "DATABASE_URL" not in os.environ:
+        say(
+            f"This backup holds no keys: put the installation's secret key into {directory / _OWN} first.",
+            err=True,
+        )
+
+
+def _require_known(manifest: BackupManifest) -> None:
+    try:
+        ScriptDirectory(str(CHECKOUT / "migrations")).get_revisions(manifest.revision)
+    except CommandError:
+        raise SetupError(
+            f"This backup was made by a newer version ({manifest.version}, tables of {manifest.revision}) than this "
+            f"one ({evaluator_version()}). Update the checkout first."
+        ) from None
+
+
+def _require_empty(directory: Path, manifest: BackupManifest, found: Path) -> None:
+    there = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+    if there := [name for name in there if name != "lost+found"]:
+        listed = ", ".join(there[:5])
+        raise SetupError(
+            f"{directory} holds {listed} already. Restore into a directory that is new or empty."
+        )
+    if "DATABASE_URL" not in os.environ:
+        return
+    settings = _settings(directory, manifest)
+    with Database(settings.database_url, directory).work() as session:
+        if not is_empty(session):
+            raise SetupError(
+                "The database that DATABASE_URL names has tables already. Restore into an empty one."
+            )
+    if manifest.receipt_key != public_key(settings):
+        detail = f"which is in {found / _OWN}" if manifest.keys else "which it does not hold"
+        raise SetupError(f"PROCTOR_SECRET_KEY is not the key of this backup, {detail}.")
+
+
+def _settings(directory: Path, manifest: BackupManifest) -> Settings:
+    """Those of the environment; else of the directory, once the secrets lie there."""
+    if "DATABASE_URL" in os.environ:
+        return Settings(data=directory)  # type: ignore[call-arg]  # the rest is filled from the environment
+    # Without keys nothing is signed or named here; 'up' asks for the right one.
+    key = secret(directory, "secret_key") if manifest.keys else token_urlsafe(32)
+    return Settings.model_validate(
+        {"data": directory, "secret_key": SecretStr(key), "DATABASE_URL": Postgres(directory).url()}
+    )
+
+
+@contextmanager
+def _whole_or_nothing(directory: Path) -> Iterator[None]:
+    """What was put into the directory goes again if the block raises."""
+    try:
+        yield
+    except BaseException:
+        for path in (path for path in directory.iterdir() if path.name != "lost+found"):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        raise
+
+
+def _put_files(files: Files, target: Path, *, keys: bool) -> None:
+    """Copies every file and compares it with the list while it does.
+
+    Raises:
+        SetupError: one is missing, or is not as it was written.
+    """
+    for name, digest in files.sums.items():
+        source = files.folder / name
+        if name == DUMP:
+            read_back(source, digest)
+        if name == DUMP or (name.startswith("secrets/") and not keys):
+            continue
+        if not source.is_file():
+            raise SetupError(f"{source} is missing: this backup is not whole any more. Nothing was restored.")
+        place = target / name
+        make_directory(place.parent, 0o700)
+        if copied(source, place) != digest:
+            raise other_content(source)
+
+
+def _put_database(database: Database, dump: Path, manifest: BackupManifest) -> list[str]:
+    """Fills the database and compares it; what is said of that.
+
+    Raises:
+        SetupError: it is not what the backup holds.
+    """
+    database.load(dump)
+    with database.work() as session:
+        if other := differing(contents(session), manifest.tables):
+            raise SetupError(f"What was restored is not what the backup holds: {', '.join(other)} differ.")
+    told = [f"Identical with the backup of {manifest.made_at:%Y-%m-%d %H:%M} UTC: {manifest.said}"]
+    migrate(database.url)
+    with database.work() as session:
+        boards = board_digests(session)
+        count, wrong = check_receipts(session)
+    other_boards = [name for name in manifest.boards if boards.get(name) != manifest.boards[name]]
+    if other_boards and manifest.version == evaluator_version():
+        raise SetupError(f"The boards of {', '.join(other_boards)} are not those of the backup.")
+    if other_boards:
+        told.append(
+            f"The boards of {', '.join(other_boards)} differ, for this is {evaluator_version()} and the backup was "
+            f"made by {manifest.version}; 'proctor-admin doctor' says which metrics have other code."
+        )
+    told.append(
+        f"{len(boards) - len(other_boards)} boards are as they were, {count - len(wrong)} receipts verify"
+    )
+    if wrong:
+        told.append(
+            f"{len(wrong)} receipts verify with no key, as in the backup: {', '.join(map(str, wrong[:3]))}"
+        )
+    return told
+
+
+def _settled(database: Database, settings: Settings, erased: list[str]) -> list[str]:
+    with database.work() as session:
+        settled = settle(session, settings, actor=OPERATOR)
+        again = erase_again(session, erased, actor=OPERATOR)
+    told = []
+    if settled.cases or settled.scorings:
+        told.append(
+            f"{settled.cases} cases that ran, and {settled.scorings} that were being scored, wait again"
+        )
+    if settled.uploads:
+        told.append(f"{settled.uploads} unfinished uploads ended: their teams send them again")
+    if again:
+        told.append(f"{again} people who were erased since the backup are erased again")
+    return told
