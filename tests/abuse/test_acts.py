@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args, get_type_hints
 from uuid import uuid4
 
-from fastapi.routing import APIRoute
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 from sqlalchemy import select
 
@@ -19,7 +20,7 @@ from contract.datasets import DifferenceOut
 from contract.evaluations import CaseAdminOut, ReceiptOut, Summary
 from contract.readiness import ChallengeReadiness
 from server import events, moves
-from server.app import _ROUTERS, API
+from server.app import API
 from server.audit.looks import looked
 from server.clock import now
 from server.database import Base, unit_of_work
@@ -27,6 +28,7 @@ from server.events import Event
 from server.queue.claim import claim
 from server.refusals import reached
 from tests.abuse.authority import LET_IN, OPERATIONS
+from tests.abuse.conftest import Front
 from tests.abuse.test_authority import Sent, World, world
 from tests.server.conftest import PASSWORD
 
@@ -38,12 +40,24 @@ SILENT = {
     "POST /sessions": "the session is a row, with its times and how it ended",
     "DELETE /sessions/current": "so is its end",
     "DELETE /sessions/{session_id}": "so is its end",
+    "POST /password-resets/requests": "it sends a code, and using that is an event",
+    "POST /me/address-verification": "it sends a code, and using that is an event",
+    "POST /me/address": "it sends a code, and using that is an event",
+    "POST /sign-ins": "it begins a way that ends in a session or an identity, rows with their times",
+    "POST /sign-ins/outcome": "the session is a row, with its times and how it ended",
+    "POST /me/identities": "it begins a way that ends in an identity, a row with its time",
+    "POST /notices/read": "what somebody read is their own affair",
+    "PUT /notices/settings/{kind}": "what somebody is told is their own affair",
+    "POST /admin/gc": "it removes what no row names, as the hourly sweep does",
     "POST /worker/heartbeat": "it only says that a lease goes on",
     "PUT /worker/slots/{name}": "what a slot says of itself is its row",
     "PUT /worker/leases/{case_run}/output": "the bytes count once the verdict names them, which is an event",
     "PATCH /uploads/{upload_id}": "bytes of an upload, whose beginning and end are events",
 }
 HIDDEN = {
+    "GET /admin/show/{id_}",
+    "GET /organize/{slug}/deliveries/{delivery_id}",
+    "GET /organize/{slug}/phases/{phase}/bundle",
     "GET /admin/datasets/{dataset_id}/effect",
     "GET /admin/evaluations/{evaluation_id}",
     "GET /admin/evaluations/{evaluation_id}/cases",
@@ -54,6 +68,10 @@ HIDDEN = {
     "GET /organize/{slug}/datasets/{dataset_id}/difference",
 }
 """What shows single hidden cases, their names or what containers wrote of them: whoever looks is in the log."""
+LIKE_WRITERS = {"GET /organize/{slug}/teams/{team_id}/attempts"}
+"""A variable of theirs has the name of a function that writes."""
+TOO_LATE = {"POST /admin/workers/{worker_id}/suspect"}
+"""An act before, the worker's token being revoked, leaves nothing for it to do."""
 SECRETS = {CaseAdminOut, CaseShown, ChallengeReadiness, DifferenceOut, ReceiptOut, Summary}
 """What no answer holds without a look that is recorded."""
 WHY = "Because of the matrix."
@@ -128,15 +146,13 @@ def acts() -> list[str]:
     return [name for name in OPERATIONS if not name.startswith(safe) and not name.endswith("/plan")]
 
 
-def endpoints() -> dict[str, Callable[..., Any]]:
+def endpoints(app: FastAPI) -> dict[str, Callable[..., Any]]:
     """What answers each operation."""
     return {
-        f"{method} {route.path}": route.endpoint
-        for prefix, router in _ROUTERS
-        if prefix == API
-        for route in router.routes
-        if isinstance(route, APIRoute)
-        for method in route.methods
+        f"{method} {(route.path_format or '').removeprefix(API)}": route.dependant.call
+        for route in iter_route_contexts(app.routes)
+        if isinstance(route.original_route, APIRoute) and route.include_in_schema and route.dependant.call
+        for method in route.methods or ()
     }
 
 
@@ -161,10 +177,10 @@ def held(kind: object) -> set[object]:
     return found
 
 
-def test_the_code_of_every_act_writes_an_event_and_no_reader_does_but_of_what_is_hidden() -> None:
-    found = endpoints()
+def test_the_code_of_every_act_writes_an_event_and_no_reader_does_but_of_what_is_hidden(front: Front) -> None:
+    found = endpoints(front.app)
     assert [name for name in acts() if name not in SILENT and not writes(found[name])] == []
-    readers = {name for name in found if name.startswith("GET") and "/worker/" not in name}
+    readers = {name for name in found if name.startswith("GET") and "/worker/" not in name} - LIKE_WRITERS
     assert {name for name in readers if writes(found[name])} == HIDDEN
     answers = {name: held(get_type_hints(found[name])["return"]) for name in readers & set(OPERATIONS)}
     of_hosts = {name for name in answers if OPERATIONS[name]["captain"] != LET_IN and answers[name] & SECRETS}
@@ -183,7 +199,7 @@ def test_who_does_something_is_in_the_log_with_the_reason(world: World) -> None:
         instead = {name: running if value == "running" else value for name, value in named.items()}
         answer = world.ask(operation, who, sent=sent, **instead)
         assert answer.is_success or operation not in DONE, f"{operation}: {answer.text}"
-        if not answer.is_success or operation in SILENT:
+        if not answer.is_success or operation in (*SILENT, *TOO_LATE):
             continue
         done += 1
         if operation in MADE:
