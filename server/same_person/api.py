@@ -17,7 +17,7 @@ router = APIRouter(prefix="/organize", tags=["organizers"])
 
 @router.get("/{slug}/accounts")
 def list_resemblances(
-    slug: Name, session: SessionDep, user: UserDep, limit: Annotated[int, Query(ge=1, le=500)] = 200
+    slug: Name, session: SessionDep, user: UserDep, limit: Annotated[int, Query(ge=1, le=200)] = 200
 ) -> list[Resemblance]:
     """Accounts of different teams that may be one person's, and what says so; nothing follows from it by itself."""
     challenge = get_challenge(session, slug)

@@ -16,7 +16,7 @@ app = typer.Typer()
 @app.command("same-person")
 def same_person(
     challenge: ChallengeArgument,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="As many groups at most.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="As many groups at most.")] = 200,
     as_json: AsJson = False,
     server: Server = None,
     data: Data = None,
