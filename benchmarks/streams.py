@@ -34,7 +34,8 @@ _STREAMS, _EACH = 1_000, 20  # a person has no more
 _CASES, _SECONDS, _EVERY, _CHANGES = 5, 20.0, 0.05, 10
 _POLL_SECONDS = 10.0
 _CHANGE = """
-UPDATE evaluations SET priority = 1 - priority, voided = now()::text WHERE id IN (SELECT id FROM evaluations ORDER BY random() LIMIT %s)
+UPDATE evaluations SET priority = 1 - priority, voided = now()::text
+WHERE id IN (SELECT id FROM evaluations ORDER BY random() LIMIT %s)
 """
 _OPENED_AT_ONCE = 50
 _OPEN_SECONDS = 30.0
