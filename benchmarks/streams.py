@@ -33,8 +33,10 @@ from server.tables import open_database
 _STREAMS, _EACH = 1_000, 20  # a person has no more
 _CASES, _SECONDS, _EVERY, _CHANGES = 5, 20.0, 0.05, 10
 _POLL_SECONDS = 10.0
-_CHOSEN = "SELECT id FROM evaluations ORDER BY random() LIMIT %s"
-_CHANGE = f"UPDATE evaluations SET priority = 1 - priority WHERE id IN ({_CHOSEN})"  # noqa: S608 - both are ours
+_CHANGE = """
+UPDATE evaluations SET priority = 1 - priority, voided = now()::text
+WHERE id IN (SELECT id FROM evaluations ORDER BY random() LIMIT %s)
+"""
 _OPENED_AT_ONCE = 50
 _OPEN_SECONDS = 30.0
 _RSS = re.compile(r"VmRSS:\s+(\d+) kB")

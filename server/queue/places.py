@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session, selectinload
 
 from contract.ids import ChallengeId, EvaluationId, TeamId
-from contract.statuses import EvaluationStanding
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from contract.submissions import QueuedOut
 from server.evaluations.models import Evaluation
 from server.evaluations.status import HAS_CASES
@@ -128,6 +128,16 @@ _NOBODY = QueuedOut(
     most_minutes=None,
     said="When it starts cannot be estimated: no worker that could run it is there.",
 )
+
+
+def place(evaluation: Evaluation, known: Mapping[EvaluationId, QueuedOut]) -> QueuedOut | None:
+    """What a team is told that sees its evaluation as queued; None of one that came after the last look.
+
+    One that is not any more, which hidden phases show late, is the next all the time: how it goes on changes nothing.
+    """
+    if evaluation.status is EvaluationStatus.QUEUED:
+        return known.get(evaluation.id)
+    return _queued(0, 0, 0.0, sure=True)
 
 
 def _queued(evaluations: int, teams: int, seconds: float, *, sure: bool) -> QueuedOut:

@@ -26,7 +26,7 @@ from server.evaluations import budgets, errors, ticks
 from server.evaluations.models import CaseRun, Evaluation
 from server.evaluations.result_models import Score
 from server.evaluations.status import ACTIVE
-from server.queue.places import places_of
+from server.queue.places import place, places_of
 from server.queue.slots import Fleet, fleet, no_worker_note
 from server.submissions.models import Submission
 from server.submissions.quota import TeamQuota
@@ -104,7 +104,7 @@ def _evaluations_out(
     }
     active = [evaluation for evaluation in evaluations if shown[evaluation.id] in ACTIVE]
     known = fleet(session) if active else None
-    queued = [found for found, status in shown.items() if status is EvaluationStatus.QUEUED]
+    queued = {found for found, status in shown.items() if status is EvaluationStatus.QUEUED}
     places = places_of(session, queued) if queued else {}
     stalled = errors.stalled(session, [evaluation.id for evaluation in active])
     return [
@@ -115,7 +115,7 @@ def _evaluations_out(
             shown[evaluation.id],
             note=_note(evaluation, shown[evaluation.id], states[evaluation.dataset_id], stalled, known),
             sealed=_is_sealed(challenge, evaluation),
-            queue=places.get(evaluation.id),
+            queue=place(evaluation, places) if evaluation.id in queued else None,
         )
         for submission, evaluation in pairs
     ]
@@ -202,7 +202,7 @@ def _evaluation(
         cases=counts.total,
         progress=_tenths(status, phase, counts),
         note=note,
-        queue=queue if status is EvaluationStatus.QUEUED else None,
+        queue=queue,
         verdicts=counts.verdicts if not phase.hidden or status is EvaluationStatus.SCORED else {},
         scores=_scores(evaluation, phase) if told else {},
         bootstraps=evaluation.bootstraps if told else {},
