@@ -20,7 +20,7 @@ CaseRunId = NewType("CaseRunId", UUID)
 AgreementId = NewType("AgreementId", UUID)
 QuestionId = NewType("QuestionId", UUID)
 ReevaluationId = NewType("ReevaluationId", UUID)
-DeliveryId = NewType("DeliveryId", UUID)
+ConsignmentId = NewType("ConsignmentId", UUID)
 
 EVERY = (
     UserId,
@@ -39,6 +39,6 @@ EVERY = (
     AgreementId,
     QuestionId,
     ReevaluationId,
-    DeliveryId,
+    ConsignmentId,
 )
 """All of them."""

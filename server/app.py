@@ -17,8 +17,8 @@ from server.amendments.api import router as amendments
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
 from server.consent.api import router as consent
+from server.consignments.api import router as consignments
 from server.decisions.api import router as decisions
-from server.deliveries.api import router as deliveries
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
 from server.front.middleware import Front, State
@@ -75,7 +75,7 @@ _ROUTERS = (
             phases,
             organizing,
             datasets,
-            deliveries,
+            consignments,
             teams,
             uploads,
             images,

@@ -4,9 +4,9 @@ from server.accounts import models as _accounts
 from server.agreements import models as _agreements
 from server.amendments import models as _amendments
 from server.challenges import models as _challenges
+from server.consignments import models as _consignments
 from server.database import Base, SessionFactory, connect, session_factory
 from server.datasets import models as _datasets
-from server.deliveries import models as _deliveries
 from server.evaluations import models as _evaluations
 from server.evaluations import worker_models as _workers
 from server.events import Event as _Event
@@ -30,7 +30,7 @@ _ = (
     _amendments,
     _challenges,
     _datasets,
-    _deliveries,
+    _consignments,
     _evaluations,
     _Event,
     _images,

@@ -156,7 +156,7 @@ def world(
             "question_id": uuid4(),
             "invitation_id": uuid4(),
             "reevaluation_id": uuid4(),
-            "delivery_id": uuid4(),
+            "consignment_id": uuid4(),
             "spec": fomo26.model_copy(update={"challenge": lab.slug}).model_dump(mode="json"),
             "metadata": _metadata(sha256="0" * 64, team=team.team),
             **ids,
