@@ -7,7 +7,7 @@ PROJECT := $(VENV)/.project
 TORCH := $(VENV)/.torch
 TORCH_VERSION := 2.13.0
 TRAINING := .cache/training
-EXTRAS := client server worker embedded demo dev
+EXTRAS := client server worker embedded parquet demo dev
 ARGS ?=
 
 .DEFAULT_GOAL := help

@@ -18,7 +18,7 @@ from server.accounts.service import authenticate_run_worker
 from server.accounts.tokens import create_worker_token
 from server.database import SessionFactory, unit_of_work
 from server.evaluations.service import Claim
-from server.queue.claim import claim
+from server.queue.claim import Leased, claim
 from server.queue.leases import heartbeat
 from server.settings import Settings
 from server.tables import open_database
@@ -90,7 +90,7 @@ def _renewal(sessions: SessionFactory, worker: RunWorker, settings: Settings) ->
     for _ in range(_HELD):
         with unit_of_work(sessions) as session:
             leased = claim(session, worker, _slot(), settings=settings)
-            if leased is None:
+            if not isinstance(leased, Leased):
                 raise RuntimeError("no case was leased")
             held += [Claim(leased_run.id, leased_run.claim_no, worker.id) for leased_run in leased.runs]
 
@@ -118,7 +118,7 @@ def _claim(
 ) -> UUID:
     with unit_of_work(sessions) as session:
         leased = claim(session, worker, slot or _slot(), settings=settings)
-        if leased is None:
+        if not isinstance(leased, Leased):
             raise RuntimeError("no case was leased")
         return leased.runs[0].id
 

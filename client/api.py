@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from client.connection import Connection, body, not_proctor, read
 from contract.accounts import (
@@ -23,12 +23,14 @@ from contract.challenges import ChallengeDetail, ChallengeOut
 from contract.evaluations import CaseOut
 from contract.images import ImageOut, StorageOut
 from contract.leaderboard import LeaderboardOut
+from contract.notices import NoticeOut, NoticeSettingIn, NoticeSettingsOut, ReadIn, UnreadOut
 from contract.organizers import Me
 from contract.phases import AmendmentOut
 from contract.questions import QuestionIn, QuestionOut
 from contract.submissions import EvaluationOut, QuotaOut, SubmissionIn, SubmissionOut
 from contract.teams import InvitationIn, InvitationOut, MyTeamOut, NewInvitationOut, TeamIn
 from contract.uploads import UploadOut
+from contract.webhooks import WebhookAct, WebhookActIn, WebhookIn, WebhookOut, WebhookSecretOut
 
 _PAGE = 100
 _CASES = 200  # that one page has: the most that the server gives
@@ -140,6 +142,47 @@ class Client(Connection):
     def questions(self, slug: str) -> list[QuestionOut]:
         """What was announced or answered to everybody, and what one's team asked, newest first."""
         return self.get_pages(QuestionOut, f"/challenges/{slug}/questions", cursor="before", size=_PAGE)
+
+    def unread_notices(self) -> int:
+        """How many notices one has not read."""
+        return self.get(UnreadOut, "/notices/unread").unread
+
+    def notices(self, *, unread: bool, limit: int | None) -> list[NoticeOut]:
+        """What one was told, newest first: `limit` of it, or all page by page."""
+        if limit is None:
+            return self.get_pages(NoticeOut, "/notices", cursor="before", size=_PAGE, unread=unread)
+        return self.get_list(NoticeOut, "/notices", unread=unread, limit=limit)
+
+    def read_notices(self, which: str | list[str]) -> int:
+        """Says that one has read these, or all up to one; how many are left."""
+        named = {"until": which} if isinstance(which, str) else {"ids": which}
+        return self.post(UnreadOut, "/notices/read", body(ReadIn, **named)).unread
+
+    def notice_settings(self) -> NoticeSettingsOut:
+        """Which notices come by mail."""
+        return self.get(NoticeSettingsOut, "/notices/settings")
+
+    def set_notice_mail(self, kind: str, *, on: bool) -> None:
+        """Has a kind come by mail, or not."""
+        self.request("PUT", f"/notices/settings/{kind}", json=body(NoticeSettingIn, mail=on))
+
+    def webhooks(self, team_id: str) -> list[WebhookOut]:
+        """A team's webhooks."""
+        return self.get_list(WebhookOut, f"/teams/{team_id}/webhooks")
+
+    def add_webhook(self, team_id: str, url: str, kinds: Sequence[str]) -> WebhookSecretOut:
+        """A new webhook of a team, with its secret."""
+        content = body(WebhookIn, url=url, kinds=list(kinds))
+        return self.post(WebhookSecretOut, f"/teams/{team_id}/webhooks", content)
+
+    def act_on_webhook(self, team_id: str, webhook_id: str, act: WebhookAct) -> WebhookSecretOut:
+        """Tries a webhook, gives it a new secret, or enables it."""
+        content = body(WebhookActIn, act=act)
+        return self.post(WebhookSecretOut, f"/teams/{team_id}/webhooks/{webhook_id}", content)
+
+    def remove_webhook(self, team_id: str, webhook_id: str) -> None:
+        """Removes a webhook."""
+        self.request("DELETE", f"/teams/{team_id}/webhooks/{webhook_id}")
 
     def amendments(self, slug: str, *, limit: int) -> list[AmendmentOut]:
         """What the organizers changed of a challenge after people could rely on it, newest first."""

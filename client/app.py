@@ -1,14 +1,14 @@
 """The `proctor` application: its name space, its consoles, and what every command begins with."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
 
 from client.api import Client
 from client.errors import EXIT_CODES, ClientError, Exit, Interrupted, WrongUsage
-from client.state import load_log_in
+from client.state import is_time_to_mention, load_log_in
 from client.terminal import is_plain
 from contract.challenges import ChallengeOut
 from evaluator.terminal import CommandGroup, Console
@@ -119,11 +119,22 @@ def _say_waiting(seconds: float) -> None:
 
 
 @contextmanager
-def signed_in() -> Iterator[Client]:
-    """The server of the log-in, for the length of a command."""
+def signed_in(*, mention: bool = True) -> Iterator[Client]:
+    """The server of the log-in, for the length of a command.
+
+    mention: whoever sits before it reads, every few hours, how many notices they have not read.
+    """
     log_in = load_log_in()
     with connect(log_in.url, log_in.token) as client:
         yield client
+        if mention and err.is_terminal and is_time_to_mention(log_in.url):
+            _mention_notices(client)
+
+
+def _mention_notices(client: Client) -> None:
+    with suppress(ClientError):  # such as of a server that knows no notices yet
+        if count := client.unread_notices():
+            err.print(f"{count} new notice{'s' if count > 1 else ''}: proctor notices")
 
 
 def choose_challenge(client: Client, slug: str | None) -> ChallengeOut:

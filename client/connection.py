@@ -10,6 +10,7 @@ from client.errors import Problem, Unreachable
 from client.patience import PatientClient, Waiting, wait_quietly
 from contract.evaluations import CaseOut
 from contract.images import ImageOut
+from contract.notices import NoticeOut
 from contract.problems import ErrorCode
 from contract.questions import QuestionOut
 from contract.submissions import SubmissionOut
@@ -18,7 +19,7 @@ _BASE = "/api/v1"
 
 
 _Read = TypeVar("_Read", bound=BaseModel)
-_Listed = TypeVar("_Listed", ImageOut, CaseOut, SubmissionOut, QuestionOut)
+_Listed = TypeVar("_Listed", ImageOut, CaseOut, SubmissionOut, QuestionOut, NoticeOut)
 
 
 def body(model: type[BaseModel], **fields: Any) -> dict[str, Any]:

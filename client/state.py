@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from platformdirs import user_config_path, user_state_path
 from client.errors import Local, NotSignedIn
 
 _DIRECTORY = "PROCTOR_CONFIG_DIR"
+_MENTION_SECONDS = 4 * 3600
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,17 @@ def remember_device(url: str, email: str, device: str | None) -> None:
     if device is not None:
         path = config_dir() / "devices.json"
         _write(path, _read(path) | {f"{url} {email.lower()}": device})
+
+
+def is_time_to_mention(url: str) -> bool:
+    """Whether notices of the server at `url` were last asked for hours ago; from now on they were just now."""
+    path, now = config_dir() / "mentioned.json", time.time()
+    last = _read(path).get(url)
+    if isinstance(last, int | float) and 0 <= now - last < _MENTION_SECONDS:
+        return False
+    with contextlib.suppress(Local):
+        _write(path, _read(path) | {url: now})
+    return True
 
 
 def forget_log_in() -> None:

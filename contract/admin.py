@@ -116,7 +116,7 @@ class EvaluationRow(Answer):
 
 
 class CaseShown(Answer):
-    """One case of it. `name` is given on the server's own host only; `has_log`: its container wrote something."""
+    """One case of it. `name` is given where it is recorded who looks; `has_log`: its container wrote something."""
 
     case: str
     name: str | None
@@ -183,7 +183,8 @@ class WorkerRow(Answer):
 
     A case that its slots did not finish was handed back, abandoned (its lease ran out), or faulted (the worker named a
     fault of the platform). `warnings`: slots that return too much of what they are leased, or hold it too long.
-    `made_by`: the admin who made the token over HTTP.
+    `made_by`: the admin who made the token over HTTP. `draining_since`: it gets no new case; `retired_at`: it was put
+    away; `old_token_until`: the token that it had before works until then too.
     """
 
     id: Id
@@ -192,6 +193,9 @@ class WorkerRow(Answer):
     issued_at: datetime
     revoked_at: datetime | None
     made_by: Id | None
+    draining_since: Annotated[datetime | None, Older(None)]
+    retired_at: Annotated[datetime | None, Older(None)]
+    old_token_until: Annotated[datetime | None, Older(None)]
     most_slots: int
     slots_present: int
     seen_at: datetime | None
@@ -232,7 +236,10 @@ class WorkerReads(Answer):
 
 
 class AnsweredOut(Answer):
-    """An evaluation in which a token answered `cases` of `cases_of`: to be run again where it cannot be trusted."""
+    """An evaluation in which a token answered `cases` of `cases_of`: to be run again where it cannot be trusted.
+
+    `boards`: those that its values are on, if it counts.
+    """
 
     evaluation: Id
     submission: Id
@@ -242,6 +249,8 @@ class AnsweredOut(Answer):
     track: str
     task: str
     status: Annotated[EvaluationStatus | str, OrNewer()]
+    standing: Annotated[EvaluationStanding | str, OrNewer(), Older(EvaluationStanding.IN_FORCE)]
+    boards: Annotated[list[str], Older([])]
     cases: int
     cases_of: int
     first_at: datetime

@@ -7,6 +7,9 @@ from uuid import UUID
 
 from contract.answers import Answer, Older
 
+VIEWED = "viewed"
+"""What an event says where somebody looked at what is hidden; its code says at what."""
+
 
 class Subject(StrEnum):
     """What an event is about."""
@@ -26,6 +29,7 @@ class Subject(StrEnum):
     TOKEN = "token"  # noqa: S105 - what it is about, and none itself
     UPLOAD = "upload"
     USER = "user"
+    WEBHOOK = "webhook"
     WORKER = "worker"
 
 

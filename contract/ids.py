@@ -21,6 +21,10 @@ AgreementId = NewType("AgreementId", UUID)
 QuestionId = NewType("QuestionId", UUID)
 ReevaluationId = NewType("ReevaluationId", UUID)
 ConsignmentId = NewType("ConsignmentId", UUID)
+NoticeId = NewType("NoticeId", UUID)
+EndpointId = NewType("EndpointId", UUID)
+"""Of an address that webhooks go to."""
+DeliveryId = NewType("DeliveryId", UUID)
 
 EVERY = (
     UserId,
@@ -40,5 +44,8 @@ EVERY = (
     QuestionId,
     ReevaluationId,
     ConsignmentId,
+    NoticeId,
+    EndpointId,
+    DeliveryId,
 )
 """All of them."""

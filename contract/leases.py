@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StrictBool, WithJsonSchema
 
 from contract.bounds import MOST_INT, BigInt, Few, Seconds
-from contract.ids import CaseRunId, EvaluationId
+from contract.ids import CaseRunId, EvaluationId, SubmissionId
 from contract.images import ImageFacts
 from contract.receipts import RunReceipt
 from contract.statuses import Mode
@@ -24,6 +24,10 @@ def _named(name: str) -> str:
     if in_line(name) != name:
         raise ValueError("has to be one line of letters, digits and signs")
     return name
+
+
+def _absent(value: object) -> bool:
+    return value is None
 
 
 def _set(limits: Limits) -> dict[str, Any]:
@@ -43,6 +47,10 @@ _WholeTask = Annotated[Task, PlainSerializer(_whole, return_type=dict[str, Any])
 _SetLimits = Annotated[Limits, PlainSerializer(_set, return_type=dict[str, Any]), _Any]
 
 
+DRAINING = "Proctor-Draining"
+"""Header of the answer to a slot that is leased nothing because it drains: a sentence for its log."""
+
+
 class _Said(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -50,7 +58,7 @@ class _Said(BaseModel):
 class SlotOffer(_Said):
     """What a slot that asks for a case offers, within what a machine can have; memory in bytes.
 
-    `gpu_memory` is that of one GPU, `runtimes` are those of its container engine.
+    `gpu_memory` is that of one GPU and `gpu_model` its name, `runtimes` are those of its container engine.
     """
 
     name: SlotName
@@ -58,6 +66,7 @@ class SlotOffer(_Said):
     memory: Annotated[int, Field(strict=True, gt=0, le=2**46)]
     gpus: Annotated[int, Field(strict=True, ge=0, le=64)] = 0
     gpu_memory: Annotated[int, Field(strict=True, ge=0, le=2**42)] = 0
+    gpu_model: Annotated[str, Line(100)] | None = None
     most: Annotated[
         int, Field(strict=True, ge=1, le=MOST_AT_ONCE, description="Cases it would run at once")
     ] = 1
@@ -110,6 +119,7 @@ class Lease(CaseLease):
 
     lease_seconds: float
     evaluation: EvaluationId
+    submission: Annotated[SubmissionId | None, Field(exclude_if=_absent)] = None
     task_name: str
     track: str
     task: _WholeTask
@@ -117,6 +127,12 @@ class Lease(CaseLease):
     image: ImageFacts
     mode: Mode = Mode.FRESH
     more: tuple[CaseLease, ...] = ()
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What lines of a log call its case by, here and at the server, which may be too old to tell all of it."""
+        submission = {} if self.submission is None else {"submission": str(self.submission)}
+        return {**submission, "evaluation": str(self.evaluation), "case_run": self.name}
 
     def each(self) -> list["Lease"]:
         """A lease for every case of this one, itself first."""

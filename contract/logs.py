@@ -18,6 +18,7 @@ def configure() -> None:
     """Sets up the logs of this process, and quiets libraries that log every request."""
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _in_lines,

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool
 
-from contract.answers import Answer, Id
+from contract.answers import Answer, Id, Older
+from contract.audit import HeadOut
 from contract.bounds import AwareMoment, Strict
 from contract.challenges import Plan, Why
 from contract.texts import Line
@@ -83,6 +84,7 @@ class ReleaseOut(Answer):
 
     hidden: whether everybody but organizers sees no leaderboard, or a frozen one. released_at: None where it is not
     released. take_back_until: until when it is taken back without a reason. awards: who wins what, if it is final now.
+    audit: where a release was just made, the head of the audit chain then, which the amendment tells everybody.
     """
 
     challenge: str
@@ -92,6 +94,7 @@ class ReleaseOut(Answer):
     take_back_until: datetime | None
     checks: list[ReleaseCheck]
     awards: list[str]
+    audit: Annotated[HeadOut | None, Older(None)]
 
 
 class ReleaseIn(Strict):

@@ -33,6 +33,7 @@ class ErrorCode(StrEnum):
     INVALID_VALUE = "invalid_value", "a value that no record can have"
     METHOD_NOT_ALLOWED = "method_not_allowed", "this address takes other methods; `Allow` names them"
     NESTED_TOO_DEEPLY = "nested_too_deeply", "lists and objects of the body lie too deep in each other"
+    NOT_A_HEAD = "not_a_head", "no head of the audit chain: its number, a colon and its hash"
     NOT_AN_ID = "not_an_id", "no beginning of an id"
     NOT_FOUND = "not_found", "there is nothing at this address"
     NOT_HTTP = "not_http", "this is no request of HTTP/1.1"
@@ -140,6 +141,7 @@ class ErrorCode(StrEnum):
     BOARD_PUBLIC = "board_public", "the leaderboard was never sealed"
     BOARD_RELEASED = "board_released", "the leaderboard has been released already"
     BOARD_SEALED = "board_sealed", "the leaderboard is sealed until the organizers release it"
+    BUNDLE_FAILED = "bundle_failed", "the bundle could not be completed; nothing of it was kept"
     CASES_ARCHIVE = "cases_archive", "an archive of cases is none that is unpacked"
     CASES_ODD = "cases_odd", "the cases have warnings, which have to be accepted"
     CASES_REFUSED = "cases_refused", "the cases cannot be brought in as they are"
@@ -178,6 +180,8 @@ class ErrorCode(StrEnum):
     # submissions and evaluations
     ALREADY_ENDED = "already_ended", "the evaluation has ended"
     AMBIGUOUS_ID = "ambiguous_id", "several ids begin so"
+    NOTHING_TO_FIND = "nothing_to_find", "too little of a name, an id or a digest to look for"
+    UNKNOWN_ID = "unknown_id", "nothing that the asker may see has an id that begins so"
     HIDDEN_CASES = "hidden_cases", "the cases of this phase are not shown"
     IDEMPOTENCY_KEY = "idempotency_key", "a submission takes an Idempotency-Key"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", "the key was used for another submission"
@@ -209,9 +213,19 @@ class ErrorCode(StrEnum):
     )
     REEVALUATION_OVER = "reevaluation_over", "the re-evaluation was applied, cancelled or reverted"
     UNKNOWN_REEVALUATION = "unknown_reevaluation", "the challenge has no such re-evaluation"
+    # webhooks
+    TOO_MANY_WEBHOOKS = "too_many_webhooks", "there are as many webhooks as there may be"
+    UNKNOWN_WEBHOOK = "unknown_webhook", "there is no such webhook, or none of yours"
+    WEBHOOK_ADDRESS = "webhook_address", "nothing is sent to such an address"
+    WEBHOOK_DISABLED = "webhook_disabled", "nothing is sent to this webhook until it is enabled again"
+    WEBHOOK_EXISTS = "webhook_exists", "there is a webhook with this address"
     # run workers and the installation
     DATA_MISSING = "data_missing", "a file that the server should have is gone"
     LEASE_LOST = "lease_lost", "the case is not leased to this worker any more"
+    LOCAL_WORKER = (
+        "local_worker",
+        "a command on the server's machine replaces the token of its own run workers",
+    )
     OTHER_SECRET_KEY = "other_secret_key", "the secret key is not the one that this installation works with"
     OUTPUT_AND_FAULT = "output_and_fault", "a valid case has an output, any other one a fault"
     OUTPUT_TOO_LARGE = "output_too_large", "an output of this task has at most so many bytes"
@@ -222,5 +236,8 @@ class ErrorCode(StrEnum):
     UNKNOWN_BLOB = "unknown_blob", "the blob is no part of the leased case's image"
     UNKNOWN_INPUT = "unknown_input", "the case has no such input"
     UNKNOWN_OUTPUT = "unknown_output", "the output of the case was not uploaded under this lease"
+    UNKNOWN_SLOT = "unknown_slot", "the run worker has no such slot"
     UNKNOWN_WORKER = "unknown_worker", "there is no such run worker"
     WORKER_EXISTS = "worker_exists", "a run worker of this name exists"
+    WORKER_HOLDS_CASES = "worker_holds_cases", "the run worker holds cases, and is to drain first"
+    WORKER_REVOKED = "worker_revoked", "the run worker's token was revoked"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from contract.answers import Answer, Id, OrNewer
+from contract.answers import Answer, Id, Older, OrNewer
 from contract.statuses import EvaluationStatus
 
 LEAST_PRIORITY, USUAL_PRIORITY, MOST_PRIORITY = -1000, 0, 1000
@@ -35,10 +35,11 @@ class WaitingOut(Answer):
 class SlotOut(Answer):
     """A slot of a run worker. `present`: it is let in and was seen in the last minute; memory in bytes.
 
-    `state`: present, gone, unfit (and `unfit` says why it takes no work), token revoked, or token replaced and not
-    seen since. What it was leased and did not finish was handed back, abandoned (its lease ran out) or faulted;
-    `warning`: what is strange about it; `paused_until`: it is leased nothing until then; `oldest`: since when it holds
-    the oldest of its cases.
+    `state`: present, gone, unfit (and `unfit` says why it takes no work), draining (it finishes what it holds and gets
+    no more), drained (it holds nothing more), token revoked, or token replaced and not seen since. What it was leased
+    and did not finish was handed back, abandoned (its lease ran out) or faulted; `warning`: what is strange about it;
+    `paused_until`: it is leased nothing until then; `oldest`: since when it holds the oldest of its cases. `gpu_model`
+    as its driver names it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class SlotOut(Answer):
     abandoned: int
     faulted: int
     paused_until: datetime | None
+    draining_since: Annotated[datetime | None, Older(None)]
     warning: str | None
     evaluation: Id | None
     task: str | None
@@ -61,6 +63,7 @@ class SlotOut(Answer):
     memory: int
     gpus: int
     gpu_memory: int
+    gpu_model: str | None
     runtimes: list[str]
     most: int
     invoke: bool

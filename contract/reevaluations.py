@@ -41,8 +41,9 @@ class ReevaluationScope(Strict):
 
     A filter that is left out, or empty, asks for nothing. `teams`: names or ids. `submissions`, `evaluations`: ids or
     their beginnings. `images`, `datasets`: digests or their beginnings. `hosts`: names of run workers' tokens or their
-    ids, `workers`: of their slots, `gpus`: the driver's UUIDs. What is asked of cases (verdicts, workers, hosts, gpus)
-    has to hold of one case of the evaluation, all of it of the same. `since` and `until`: when it was submitted.
+    ids, `workers`: of their slots, `gpus`: UUIDs or models, as the driver names them. What is asked of cases (verdicts,
+    workers, hosts, gpus) has to hold of one case of the evaluation, all of it of the same; `ran_since`, `ran_until`:
+    when that case ended. `since` and `until`: when the evaluation was submitted.
     """
 
     phases: _Names = ()
@@ -60,6 +61,8 @@ class ReevaluationScope(Strict):
     gpus: _Words = ()
     evaluator_versions: _Words = ()
     datasets: _Words = ()
+    ran_since: AwareMoment | None = None
+    ran_until: AwareMoment | None = None
     since: AwareMoment | None = None
     until: AwareMoment | None = None
 

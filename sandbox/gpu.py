@@ -6,27 +6,37 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 _TOOL = "nvidia-smi"
 _EVERY_MS = 500
+_SECONDS = 30.0  # a driver that lost a GPU may never answer
 _MIB = 2**20
 
 
-def gpus() -> list[tuple[str, int]]:
-    """(UUID, memory in bytes) of each NVIDIA GPU the driver knows; none where there is no driver.
+@dataclass(frozen=True)
+class InstalledGpu:
+    """One NVIDIA GPU as its driver names it; memory in bytes, 0 where the driver tells no number."""
 
-    Where a GPU has the host's memory and the driver tells no number, that is 0.
-    """
+    uuid: str
+    memory: int
+    model: str
+    driver: str
+
+
+def gpus() -> list[InstalledGpu]:
+    """Each NVIDIA GPU the driver knows; none where there is no driver, or it does not answer."""
     if shutil.which(_TOOL) is None:
         return []
-    query = [_TOOL, "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits"]
-    answer = subprocess.run(query, capture_output=True, text=True, check=False)
-    if answer.returncode != 0:
+    query = [_TOOL, "--query-gpu=uuid,memory.total,name,driver_version", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, check=True, timeout=_SECONDS)
+    except (OSError, subprocess.SubprocessError):
         return []
-    rows = [line.split(",") for line in answer.stdout.splitlines() if line.strip()]
-    return [(uuid.strip(), peak([memory]) or 0) for uuid, memory in rows]
+    rows = [[cell.strip() for cell in line.split(",")] for line in answer.stdout.splitlines() if line.strip()]
+    return [InstalledGpu(uuid, peak([memory]) or 0, model, driver) for uuid, memory, model, driver in rows]
 
 
 def peak(lines: Iterable[str]) -> int | None:

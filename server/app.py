@@ -1,19 +1,24 @@
 """The application: every feature's router under one factory."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
 from contract.logs import configure
+from contract.metrics import listen
 from server import openapi, problems
 from server.accounts import tallies
 from server.accounts.api import router as accounts
 from server.accounts.token_api import router as tokens
 from server.admin.api import router as admin
+from server.admin.audit_api import router as audit
+from server.admin.find_api import router as finding
+from server.admin.host_api import router as hosts
 from server.amendments.api import router as amendments
+from server.bundles.api import router as bundles
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
 from server.consent.api import router as consent
@@ -21,6 +26,7 @@ from server.consignments.api import router as consignments
 from server.decisions.api import router as decisions
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
+from server.front.metering import Metered
 from server.front.middleware import Front, State
 from server.front.probe import Probe
 from server.front.table import Table
@@ -31,6 +37,8 @@ from server.leaderboard.api import router as leaderboard
 from server.leaderboard.changes import Changes
 from server.leaderboard.front import BoardsFirst
 from server.leaderboard.memory import Memory
+from server.monitoring.gauges import Gauges
+from server.notices.api import router as notices
 from server.phases.api import organizing
 from server.phases.api import router as phases
 from server.plans.api import router as plans
@@ -52,6 +60,7 @@ from server.usage.api import router as usage
 from server.versions.api import router as datasets
 from server.web.api import health
 from server.web.api import router as web
+from server.webhooks.api import of_challenge, of_installation, of_team
 
 API = "/api/v1"
 
@@ -74,6 +83,7 @@ _ROUTERS = (
             plans,
             phases,
             organizing,
+            bundles,
             datasets,
             consignments,
             teams,
@@ -90,7 +100,14 @@ _ROUTERS = (
             reference_submissions,
             decisions,
             reevaluations,
+            notices,
+            of_team,
+            of_challenge,
+            of_installation,
             admin,
+            audit,
+            hosts,
+            finding,
         )
     ),
     ("", health),
@@ -100,10 +117,26 @@ _ROUTERS = (
 
 @asynccontextmanager
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
-    """Leaves no connection to the database behind."""
-    yield
+    """Shows figures while it serves, and leaves no connection to the database behind."""
+    with _shown(app):
+        yield
     app.state.front.probe.close()
     app.state.sessions.kw["bind"].dispose()
+
+
+@contextmanager
+def _shown(app: FastAPI) -> Iterator[None]:
+    settings: Settings = app.state.settings
+    if settings.metrics_address is None:
+        yield
+        return
+    gauges = Gauges(settings, app.state.sessions.kw["bind"], app.state.front.lanes)
+    end = listen(settings.metrics_address, gauges)
+    try:
+        yield
+    finally:
+        end()
+        gauges.close()
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -132,6 +165,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Front, state=app.state.front)
     app.add_middleware(BoardsFirst, memory=app.state.boards)
     app.add_middleware(SafeHeaders)  # the last one added is asked first
+    if settings.metrics_address is not None:
+        app.add_middleware(Metered)
     for prefix, router in _ROUTERS:
         app.include_router(router, prefix=prefix)
     app.mount("/static/swagger", StaticFiles(directory=str(swagger_ui_path)), name="swagger")

@@ -1,21 +1,23 @@
 """The event log: who changed what, when and why. Append-only; ids only, never case names or container text."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, func
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from server.database import Base, Created, Identified
+from server.database import Base, Identified
 
 PLATFORM = "platform"
 """Who acts where no person and no run worker does: the server, its score workers and its clock."""
 
 
-class Event(Identified, Created, Base):
+class Event(Identified, Base):
     """One change of one thing: of its status from `old` to `new`, or what `what` says.
 
     `old` is null where a thing begins. `code`: what came of it or why it ended, from a closed list; `claim_no`: the
-    claim of a case run that changed it; `why`: a sentence.
+    claim of a case run that changed it; `why`: a sentence. `created_at`: when it was written, which its transaction may
+    have begun long before.
     """
 
     __tablename__ = "events"
@@ -33,6 +35,7 @@ class Event(Identified, Created, Base):
     actor: Mapped[str]
     what: Mapped[str | None] = mapped_column(default=None)
     why: Mapped[str | None] = mapped_column(default=None)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 def record(

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server import requests
+
 # Of answers that say nothing else: no page may be made of them, and none may frame them.
 NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 _ALWAYS = {
@@ -27,6 +29,7 @@ class SafeHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        requests.begin(scope)
 
         async def completed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -40,6 +43,8 @@ def complete(headers: MutableHeaders, scope: Scope) -> None:
     """Adds what an answer to the request `scope` does not say itself."""
     for name, value in _ALWAYS.items():
         headers.setdefault(name, value)
+    if (id_ := requests.id_of(scope)) is not None:
+        headers[requests.HEADER] = id_
     if scope["path"].startswith("/api/"):
         # Only what is the same for everybody, and has a tag to ask again with, may be kept anywhere.
         shared = "etag" in headers and "authorization" not in Headers(scope=scope)

@@ -37,6 +37,10 @@ _PROBLEM = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "A sentence for people"},
+        "instance": {
+            "type": "string",
+            "description": "urn:proctor:request: and the id of the request, which the server's log has too",
+        },
         "code": {
             "type": "string",
             "description": "For programs; it stays as it is, and newer servers may send others",

@@ -17,10 +17,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from contract.problems import ErrorCode
-from server import strangers
+from server import requests, strangers
 from server.disk import storage_full
 from server.errors import Problem, busy, database_away
 from server.headers import complete
+from server.metrics import REFUSALS
 from server.pages import error_page, wants_page
 from server.refusals import code_of
 from server.words import shortened, words
@@ -68,6 +69,9 @@ def _answer(
     **extra: Any,
 ) -> Response:
     """A page where a person's browser asks for one, else problem+json."""
+    REFUSALS.labels(code).inc()
+    if (id_ := requests.id_of(request.scope)) is not None:
+        extra["instance"] = f"urn:proctor:request:{id_}"
     if not wants_page(request):
         return problem_response(status, code, title, detail, headers=headers, **extra)
     response = error_page(request, status, title, detail)

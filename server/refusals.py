@@ -32,16 +32,19 @@ Refusal = tuple[int, ErrorCode]
 
 def refusals(dependant: Dependant, also: Iterable[object] = ()) -> frozenset[Refusal]:
     """Every status and code with which a route can refuse; `also`: what else is called for it."""
-    found: set[Refusal] = set()
-    seen: set[FunctionType | type] = set()
-    left = _ours((*_calls(dependant), *also))
+    read = (_read(one) for one in reached((*_calls(dependant), *also)))
+    return frozenset(refusal for made, _ in read for refusal in made)
+
+
+def reached(named: Iterable[object], known: Iterable[type] = ()) -> frozenset[FunctionType | type]:
+    """Every function and class of this package that these name, and what those name; `known`: but not what these do."""
+    seen: set[FunctionType | type] = set(known)
+    left = _ours(named) - seen
     while left:
         one = left.pop()
         seen.add(one)
-        made, named = _read(one)
-        found |= made
-        left |= named - seen
-    return frozenset(found)
+        left |= _read(one)[1] - seen
+    return frozenset(seen)
 
 
 def depends_on(dependant: Dependant, call: Callable[..., Any]) -> bool:

@@ -1,15 +1,18 @@
 """Settings of a server or score worker, from the environment only."""
 
 import os
+from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contract.metrics import MetricsAddress
 from server.blobs import BlobStore
 from server.disk import Room, Share, closed
+from server.mail_server import mail_server
 
 BACKED_UP = "last_backup"
 """The file in `data` that says when the last whole backup was made, as ISO 8601."""
@@ -39,7 +42,49 @@ def checked_url(value: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-class Settings(BaseSettings):
+def _smtp_url(value: SecretStr) -> SecretStr:
+    mail_server(value.get_secret_value())
+    return value
+
+
+def _sender(value: str) -> str:
+    _, address = parseaddr(value)
+    if "@" not in address or any(not character.isprintable() for character in value):
+        raise ValueError("has to be an address, with a name if you like: Proctor <proctor@hospital.example>")
+    return value
+
+
+def _given(value: object) -> object:
+    return value or None
+
+
+class Outgoing(BaseSettings):
+    """What whoever delivers mail and webhooks is told: the courier knows no more.
+
+    `smtp_url`: the mail server, see `server.mail_server`; without it nothing is sent by mail. `mail_from`: the sender,
+    with a name if you like. `webhooks_private`: whether webhooks may go to addresses of this network.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
+
+    database_url: Annotated[str, Field(validation_alias="DATABASE_URL")]
+    smtp_url: Annotated[Annotated[SecretStr, AfterValidator(_smtp_url)] | None, BeforeValidator(_given)] = (
+        None
+    )
+    mail_from: Annotated[Annotated[str, AfterValidator(_sender)] | None, BeforeValidator(_given)] = None
+    webhooks_private: Annotated[Literal["allow"] | None, BeforeValidator(_given)] = None
+    public_url: Annotated[Annotated[str, AfterValidator(checked_url)] | None, BeforeValidator(_given)] = None
+
+    @model_validator(mode="after")
+    def _has_a_sender(self) -> Self:
+        if self.smtp_url is not None and self.mail_from is None:
+            raise ValueError(
+                "PROCTOR_SMTP_URL is set, so PROCTOR_MAIL_FROM has to say who the mails are from"
+            )
+        return self
+
+
+class Settings(Outgoing):
     """What a host that may see references and the database is told.
 
     `data` holds inputs, references, blobs and uploads; `secret_key` keys pseudonyms and receipts;
@@ -53,19 +98,14 @@ class Settings(BaseSettings):
     A release is taken back within `release_grace_seconds` without a reason that everybody reads.
     `log_ins_per_source`: wrong log-ins from one network within a quarter of an hour; `registrations_per_source`
     and `registrations_per_hour`: new accounts within an hour, from one network and in all. `public_url`
-    is the server's address for people: what a request calls it is never repeated to anybody.
+    is the server's address for people: what a request calls it is never repeated to anybody. Figures for Prometheus are
+    shown at `metrics_address`, or nowhere.
     """
-
-    model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
 
     data: Path
     secret_key: Annotated[SecretStr, Field(min_length=32)]
-    database_url: Annotated[str, Field(validation_alias="DATABASE_URL")]
     redis_url: Annotated[str | None, Field(validation_alias="REDIS_URL")] = None
     setup_token: SecretStr | None = None
-    public_url: Annotated[
-        Annotated[str, AfterValidator(checked_url)] | None, BeforeValidator(lambda given: given or None)
-    ] = None
     upload_limit: int = 48 * 2**30
     cases_limit: Annotated[int, Field(gt=0)] = 64 * 2**30
     disk_reserve: Annotated[int, Field(ge=0)] = 4 * 2**30
@@ -80,6 +120,7 @@ class Settings(BaseSettings):
     log_ins_per_source: Annotated[int, Field(ge=1)] = 100
     registrations_per_source: Annotated[int, Field(ge=1)] = 200
     registrations_per_hour: Annotated[int, Field(ge=1)] = 2000
+    metrics_address: MetricsAddress = None
 
     @property
     def longest_case_seconds(self) -> float:

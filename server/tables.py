@@ -3,6 +3,7 @@
 from server.accounts import models as _accounts
 from server.agreements import models as _agreements
 from server.amendments import models as _amendments
+from server.audit import models as _audit
 from server.challenges import models as _challenges
 from server.consignments import models as _consignments
 from server.database import Base, SessionFactory, connect, session_factory
@@ -11,7 +12,9 @@ from server.evaluations import models as _evaluations
 from server.evaluations import worker_models as _workers
 from server.events import Event as _Event
 from server.images import models as _images
+from server.notices import models as _notices
 from server.organizers import models as _organizers
+from server.outbox import models as _outbox
 from server.questions import models as _questions
 from server.queue import models as _queue
 from server.reevaluations import models as _reevaluations
@@ -19,6 +22,7 @@ from server.reference_submissions import models as _reference_submissions
 from server.submissions import models as _submissions
 from server.teams import models as _teams
 from server.uploads import models as _uploads
+from server.webhooks import models as _webhooks
 
 __all__ = ["metadata", "open_database"]
 
@@ -28,13 +32,16 @@ _ = (
     _accounts,
     _agreements,
     _amendments,
+    _audit,
     _challenges,
     _datasets,
     _consignments,
     _evaluations,
     _Event,
     _images,
+    _notices,
     _organizers,
+    _outbox,
     _questions,
     _queue,
     _reference_submissions,
@@ -42,6 +49,7 @@ _ = (
     _submissions,
     _teams,
     _uploads,
+    _webhooks,
     _workers,
 )
 

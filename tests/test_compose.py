@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from server.settings import Settings
+from server.settings import Outgoing, Settings
 from worker.admin.platform import KEPT
 
 ROOT = Path(__file__).resolve().parents[1]
-SERVICES = {"postgres", "redis", "migrate", "server", "beat", "run-worker", "score-worker"}
+SERVICES = {"postgres", "redis", "migrate", "server", "beat", "run-worker", "score-worker", "courier"}
 SECRETS = {
     "POSTGRES_PASSWORD",
     "REDIS_PASSWORD",
@@ -85,7 +85,7 @@ def test_every_setting_of_the_documentation_reaches_the_services_and_those_under
         assert names <= set(services[service]["environment"]), service
     assert told["server"] - set(KEPT) <= {
         *("DATABASE_URL", "REDIS_URL", "PROCTOR_DATA"),
-        *("PROCTOR_SECRET_KEY", "PROCTOR_SETUP_TOKEN", "PROCTOR_PUBLIC_URL"),
+        *("PROCTOR_SECRET_KEY", "PROCTOR_SETUP_TOKEN", "PROCTOR_PUBLIC_URL", "PROCTOR_METRICS_ADDRESS"),
     }, "what an installation says itself"
 
 
@@ -128,6 +128,15 @@ def test_only_the_run_worker_has_the_engine_and_it_knows_no_database(
     assert services["postgres"]["networks"] == ["database"]
 
 
+def test_what_goes_out_by_itself_knows_neither_data_nor_keys(services: dict[str, dict[str, Any]]) -> None:
+    courier = services["courier"]
+    assert "volumes" not in courier
+    assert not {"PROCTOR_DATA", "PROCTOR_SECRET_KEY", "REDIS_URL"} & set(courier["environment"])
+    assert set(Outgoing.model_fields) == {
+        name.removeprefix("PROCTOR_").lower() for name in courier["environment"]
+    }
+
+
 def test_networks_and_volumes_that_are_used_exist(text: str) -> None:
     parsed = yaml.safe_load(text)
     for name, service in parsed["services"].items():
@@ -150,7 +159,7 @@ def test_only_the_server_listens_and_only_locally_unless_told(services: dict[str
 
 def test_what_faces_the_network_is_not_root(services: dict[str, dict[str, Any]]) -> None:
     assert "\nUSER proctor\n" in dockerfile(services["server"])
-    for name in ("server", "beat", "score-worker", "migrate"):
+    for name in ("server", "beat", "score-worker", "courier", "migrate"):
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["read_only"] is True
 

@@ -1,6 +1,6 @@
 """The commands of `proctor`, one file per subject; importing a file registers its commands."""
 
 from client.app import app
-from client.commands import account, asked, follow, images, results, submit, tokens, trial
+from client.commands import account, asked, follow, images, notices, results, submit, tokens, trial
 
-__all__ = ["account", "app", "asked", "follow", "images", "results", "submit", "tokens", "trial"]
+__all__ = ["account", "app", "asked", "follow", "images", "notices", "results", "submit", "tokens", "trial"]

@@ -61,7 +61,7 @@ def try_image(
         err.print(f"left out: {problem}", style="yellow")
     with _engine() as engine:
         memory, cpus = host_memory(engine)
-        gpu = next((uuid for uuid, _ in gpus()), None)
+        gpu = next((card.uuid for card in gpus()), None)
         limits, warnings = limits_here(spec.limits_of(task), memory=memory, cpus=cpus, gpu=gpu)
         for warning in warnings:
             err.print(warning, style="yellow")

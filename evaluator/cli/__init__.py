@@ -9,11 +9,12 @@ from evaluator.cli._ending import ended
 from evaluator.cli.calibrate import calibrate_command
 from evaluator.cli.check import check_command
 from evaluator.cli.rank import rank_command
+from evaluator.cli.recompute import recompute_command
 from evaluator.cli.report import report_command
 from evaluator.cli.score import score_command
 from evaluator.terminal import CommandGroup
 
-_HELP = """Check outputs, score them, rank scores, report, and simulate what was reported.
+_HELP = """Check outputs, score them, rank scores, report, simulate what was reported, recompute a bundle.
 
 Exit code 0: done. 1: the outputs or scores are not acceptable. 2: the call, the challenge file or the data are wrong.
 Each command's help says more.
@@ -25,6 +26,7 @@ app.command("score")(score_command)
 app.command("rank")(rank_command)
 app.command("report")(report_command)
 app.command("calibrate")(calibrate_command)
+app.command("recompute")(recompute_command)
 
 
 def main(prog_name: str = "proctor-evaluator") -> None:

@@ -35,6 +35,16 @@ def direction_of(metric: Metric) -> Direction | None:
         return None
 
 
+def installed(boards: Mapping[str, Board]) -> dict[str, Board]:
+    """The boards with the metrics that are installed, and without boards that have none of them."""
+    found = {}
+    for name, board in boards.items():
+        metrics = {key: metric for key, metric in board.metrics.items() if direction_of(metric) is not None}
+        if metrics:
+            found[name] = board.model_copy(update={"metrics": metrics})
+    return found
+
+
 def columns_of(boards: Mapping[str, Board]) -> tuple[Column, ...]:
     """Every metric of every board, in the order of the challenge file.
 

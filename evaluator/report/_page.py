@@ -1,19 +1,29 @@
 """The report's page: a section per track, in it the places and a section per board."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from evaluator.calibration import CalibrationFile
 from evaluator.charts import mark
-from evaluator.comparison import Entrant, awarded, bootstraps_of, compare_track, datasets_of, rows_of
+from evaluator.comparison import (
+    Entrant,
+    TrackComparison,
+    awarded,
+    bootstraps_of,
+    compare_track,
+    datasets_of,
+    rows_of,
+)
 from evaluator.ranking import rank
+from evaluator.report._alone import alone
 from evaluator.report._board import Section, section_of
 from evaluator.report._calibrated import intervals_covered, places_covered, refuse_other
 from evaluator.report._entries import entries_of
 from evaluator.report._missing import without_report
 from evaluator.report._pairs import LEVEL
+from evaluator.report._parts import Figure
 from evaluator.report._places import Places, places_of
 from evaluator.report._spoken import spoken_of
 from evaluator.spec import Bootstrap, Challenge
@@ -34,6 +44,25 @@ class _Track:
     name: str
     places: Places | None
     boards: Sequence[Section]
+    comparison: TrackComparison | None
+
+    def figures(self) -> Iterator[tuple[str, Figure]]:
+        """Its plots by names that may be those of files."""
+        if self.places is not None and self.places.plot is not None:
+            yield f"{self.name}-places", self.places.plot
+        for board in self.boards:
+            groups = [] if board.groups is None else [plot for plot, _ in board.groups.variables]
+            for number, plot in enumerate((*board.plots, *groups), 1):
+                yield f"{board.anchor}-{number}", plot
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What is told of results: the page, its plots as SVG files by name, and by track how sure the ranking is."""
+
+    page: str
+    figures: Mapping[str, str]
+    comparisons: Mapping[str, TrackComparison]
 
 
 def render(
@@ -41,7 +70,16 @@ def render(
     entrants: Mapping[str, Sequence[Entrant]],
     calibration: CalibrationFile | None = None,
 ) -> str:
-    """One HTML document about all tracks that have reports. The same reports give the same text.
+    """The page of `documents`."""
+    return documents(challenge, entrants, calibration).page
+
+
+def documents(
+    challenge: Challenge,
+    entrants: Mapping[str, Sequence[Entrant]],
+    calibration: CalibrationFile | None = None,
+) -> Documents:
+    """One HTML document about all tracks that have reports, and its parts. The same reports give the same text.
 
     It loads nothing: the style sheet and every plot are inside.
 
@@ -65,13 +103,20 @@ def render(
         refuse_other(calibration, challenge, entrants)
     scored = _as_scored(challenge, bootstraps_of(every))
     reported_boards = {board for entrant in every for board in entrant.reports}
-    return _TEMPLATES.get_template("page.html").render(
+    told = [_track(scored, track, reported, calibration) for track, reported in tracks.items()]
+    page = _TEMPLATES.get_template("page.html").render(
         challenge=challenge,
         version=evaluator_version(),
         entries=len(every),
         reports=sum(len(entrant.reports) for entrant in every),
         spoken_of=spoken_of([scored.boards[board] for board in scored.boards if board in reported_boards]),
-        tracks=[_track(scored, track, reported, calibration) for track, reported in tracks.items()],
+        tracks=told,
+    )
+    styles = _TEMPLATES.get_template("style.css").render()
+    return Documents(
+        page=page,
+        figures={name: alone(plot, styles) for track in told for name, plot in track.figures()},
+        comparisons={track.name: track.comparison for track in told if track.comparison is not None},
     )
 
 
@@ -109,4 +154,4 @@ def _track(
     places = places_of(challenge, ranked, comparison) if ranked else None
     if places is not None and calibration is not None:
         places = replace(places, covered=list(places_covered(calibration, track)))
-    return _Track(track, places, sections)
+    return _Track(track, places, sections, comparison)

@@ -63,6 +63,12 @@ class ApiToken(Created, Base):
     revoked_at: Mapped[datetime | None]
     # A run worker's token may be replaced by another under the same id.
     issued_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # Of a run worker: the token before this one, which works until then too; since when it gets no new case; and since
+    # when it is put away, which lists leave out.
+    old_hash: Mapped[str | None] = mapped_column(unique=True)
+    old_hash_until: Mapped[datetime | None]
+    draining_since: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
     # How many slots a run worker may have at once.
     slots: Mapped[int] = mapped_column(default=DEFAULT_SLOTS, server_default=str(DEFAULT_SLOTS))
 

@@ -66,11 +66,12 @@ class Organizer(Observer):
 
 @dataclass(frozen=True)
 class RunWorker:
-    """A run worker, known by its token; `slots` is how many it may have at once."""
+    """A run worker, known by its token; `slots` is how many it may have at once, `drains`: it gets no new case."""
 
     id: TokenId
     name: str
     slots: int = DEFAULT_SLOTS
+    drains: bool = False
 
     @property
     def actor(self) -> str:

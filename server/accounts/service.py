@@ -11,7 +11,7 @@ from contract.accounts import Scope
 from contract.ids import UserId
 from contract.problems import ErrorCode
 from server import events
-from server.accounts import tallies
+from server.accounts import tallies, tokens
 from server.accounts.models import Account, ApiToken, TokenKind
 from server.accounts.principals import Admin, RunWorker, User
 from server.accounts.tallies import Bound
@@ -244,7 +244,7 @@ def authenticate_run_worker(session: Session, token: str | None) -> RunWorker:
         raise Unauthorized(
             ErrorCode.NOT_A_WORKER, "This is a person's token. Run workers need one of their own."
         )
-    return RunWorker(id=row.id, name=row.name, slots=row.slots)
+    return RunWorker(id=row.id, name=row.name, slots=row.slots, drains=row.draining_since is not None)
 
 
 def require_scope(user: User, scope: str) -> None:
@@ -267,7 +267,7 @@ def _authenticate(session: Session, token: str | None) -> tuple[ApiToken, Accoun
     found = session.execute(
         select(ApiToken, Account, ApiToken.expires_at <= func.now())
         .outerjoin(Account, Account.id == ApiToken.user_id)
-        .where(ApiToken.hash == token_hash(token))
+        .where(tokens.shown_as(token_hash(token)))
     ).one_or_none()
     if found is None:
         raise Unauthorized(

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
@@ -20,10 +20,19 @@ from server.errors import Conflict, Forbidden, NotFound, NotNow, Unauthorized
 
 _PREFIXES = {TokenKind.SESSION: "prs_", TokenKind.API: "prc_", TokenKind.WORKER: "prw_"}
 _TOKENS_PER_USER = 100
+LOCAL = "local"
+"""The name of the run workers that `up` starts; they share one token, in a file that they read again."""
 NEW_TOKENS = Bound("tokens", 200, timedelta(days=1), by_anybody=False)
 _ENDED_KEPT = timedelta(days=90)
 LIVE = (ApiToken.revoked_at.is_(None), or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now()))
 """What a token that has not ended meets."""
+
+
+def shown_as(hashed: str) -> ColumnElement[bool]:
+    """Whether this is a token's hash: its own, or the one before it for as long as that works too."""
+    return or_(
+        ApiToken.hash == hashed, and_(ApiToken.old_hash == hashed, ApiToken.old_hash_until > func.now())
+    )
 
 
 def token_hash(token: str) -> str:
@@ -167,7 +176,12 @@ def _end_with_children(session: Session, token_id: TokenId, *, actor: str) -> No
 
 
 def create_worker_token(
-    session: Session, name: str, *, token: str | None = None, slots: int | None = None
+    session: Session,
+    name: str,
+    *,
+    token: str | None = None,
+    slots: int | None = None,
+    actor: str = events.PLATFORM,
 ) -> str:
     """A run worker's token. A name that exists gets the new token instead of its old one and keeps its id.
 
@@ -185,7 +199,8 @@ def create_worker_token(
         if row.hash == token_hash(token):
             return token
         row.hash, row.issued_at = token_hash(token), func.now()
-    events.record(session, "worker", row.id, actor=events.PLATFORM, what="token issued")
+        row.old_hash = row.old_hash_until = None
+    events.record(session, "worker", row.id, actor=actor, what="token issued")
     return token
 
 
@@ -214,18 +229,58 @@ def revoke_worker(session: Session, worker_id: TokenId, *, actor: str) -> None:
     Raises:
         NotFound: there is no such worker.
     """
-    row = session.get(ApiToken, worker_id)
-    if row is None or row.kind is not TokenKind.WORKER:
-        raise NotFound(
-            ErrorCode.UNKNOWN_WORKER, "There is no such run worker. GET /admin/workers lists them."
-        )
+    row = worker_row(session, worker_id)
     if row.revoked_at is None:
         row.revoked_at = func.now()
         events.record(session, "worker", row.id, actor=actor, what="revoked")
 
 
+def rotate_worker(session: Session, worker_id: TokenId, *, minutes: int, actor: str) -> str:
+    """A new token for a run worker, whose present one works for so many minutes more.
+
+    Raises:
+        NotFound: there is no such worker.
+        Conflict: its token was revoked, or is that of the server's own machine.
+    """
+    row = worker_row(session, worker_id)
+    if row.name == LOCAL:
+        raise Conflict(
+            ErrorCode.LOCAL_WORKER,
+            "The run workers that 'up' starts read their token from a file on the server's machine: 'proctor-admin "
+            "worker-token local' there replaces it, and they go on with it by themselves.",
+        )
+    if row.revoked_at is not None:
+        raise Conflict(
+            ErrorCode.WORKER_REVOKED,
+            f"The token of {row.name} was revoked and does not come back. Make a new one: 'proctor-admin worker-token "
+            f"{row.name}', or POST /admin/workers.",
+        )
+    token = _PREFIXES[TokenKind.WORKER] + secrets.token_urlsafe(32)
+    row.old_hash, row.old_hash_until = row.hash, func.now() + timedelta(minutes=minutes)
+    row.hash = token_hash(token)
+    what = f"token rotated, the old one works for {minutes} more minutes"
+    events.record(session, "worker", row.id, actor=actor, what=what)
+    return token
+
+
+def worker_row(session: Session, worker_id: TokenId) -> ApiToken:
+    """A run worker's row, locked.
+
+    Raises:
+        NotFound: there is no such worker.
+    """
+    row = session.get(ApiToken, worker_id, with_for_update=True)
+    if row is None or row.kind is not TokenKind.WORKER:
+        raise NotFound(
+            ErrorCode.UNKNOWN_WORKER, "There is no such run worker. GET /admin/workers lists them."
+        )
+    return row
+
+
 def _is_known(session: Session, token: str) -> bool:
-    return session.scalar(select(ApiToken.id).where(ApiToken.hash == token_hash(token))) is not None
+    hashed = token_hash(token)
+    known = or_(ApiToken.hash == hashed, ApiToken.old_hash == hashed)
+    return session.scalar(select(ApiToken.id).where(known)) is not None
 
 
 def _worker(session: Session, name: str) -> ApiToken | None:

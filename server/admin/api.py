@@ -31,6 +31,7 @@ from server.accounts import access, passwords
 from server.accounts import service as accounts
 from server.accounts.deps import AdminDep, UserDep
 from server.admin import evaluations, event_log, pages, people, workers
+from server.audit.looks import Look
 from server.closing import service as closing
 from server.deps import SessionDep, SettingsDep
 from server.evaluations.access import observed_evaluation
@@ -47,6 +48,7 @@ Limit = Annotated[int, Query(ge=1, le=pages.MOST)]
 Since = Annotated[
     Moment | None, Query(description="Only what it answered from then on; UTC if it says nothing")
 ]
+Until = Annotated[Moment | None, Query(description="Only what it answered before; UTC if it says nothing")]
 Name = Annotated[Annotated[str, Line(200)] | None, Query()]
 
 
@@ -151,7 +153,7 @@ def list_evaluations(
 @router.get("/evaluations/{evaluation_id}")
 def get_evaluation(session: SessionDep, user: UserDep, evaluation_id: EvaluationId) -> EvaluationShown:
     """One evaluation with its cases (by pseudonym) and scores."""
-    return evaluations.shown(session, observed_evaluation(session, user, evaluation_id).id)
+    return evaluations.shown(session, observed_evaluation(session, user, evaluation_id, Look.CASES).id)
 
 
 @router.get("/events")
@@ -163,6 +165,7 @@ def list_events(
     actor: Name = None,
     new: Name = None,
     code: Name = None,
+    what: Name = None,
     since: Moment | None = None,
     challenge: Name = None,
     after: After = None,
@@ -173,14 +176,18 @@ def list_events(
     Without `challenge` admins see all events; those of people, tokens and run workers are of no challenge.
     """
     within = event_log.within(session, challenge, observed(session, user, challenge))
-    asked = event_log.Asked(subject, id, actor, new, code, _utc(since), within)
+    asked = event_log.Asked(subject, id, actor, new, code, what, _utc(since), within)
     return event_log.events(session, asked, after=after, limit=limit)
 
 
 @router.get("/workers")
-def list_workers(session: SessionDep, admin: AdminDep) -> list[WorkerRow]:
+def list_workers(
+    session: SessionDep,
+    admin: AdminDep,
+    retired: Annotated[bool, Query(description="those that were put away too")] = False,
+) -> list[WorkerRow]:
     """All run workers' tokens: what their slots did, what they have read, and what is strange about them."""
-    return workers.workers(session)
+    return workers.workers(session, retired=retired)
 
 
 @router.get("/workers/{worker_id}/reads")
@@ -191,10 +198,10 @@ def get_worker_reads(session: SessionDep, admin: AdminDep, worker_id: TokenId) -
 
 @router.get("/workers/{worker_id}/answered")
 def list_answered(
-    session: SessionDep, admin: AdminDep, worker_id: TokenId, since: Since = None
+    session: SessionDep, admin: AdminDep, worker_id: TokenId, since: Since = None, until: Until = None
 ) -> list[AnsweredOut]:
     """The evaluations in which a run worker answered cases: what to run again where it cannot be trusted."""
-    return workers.answered_by(session, worker_id, since=_utc(since))
+    return workers.answered_by(session, worker_id, since=_utc(since), until=_utc(until))
 
 
 @router.delete("/workers/{worker_id}")

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from contract.admin import CaseShown, EvaluationRow, EvaluationShown, Page, ScoreShown
 from contract.ids import EvaluationId
@@ -133,18 +133,3 @@ def _submitter(session: Session, evaluation: Evaluation) -> str | None:
 def _case(run: CaseRun, *, with_names: bool) -> CaseShown:
     name = run.case.name if with_names else None
     return CaseShown.of(run, case=run.pseudonym, name=name, has_log=bool(run.log))
-
-
-def log_of(session: Session, evaluation_id: EvaluationId, case: str) -> str:
-    """What the container of one case wrote; the case is named by its pseudonym, or by its own name.
-
-    Raises:
-        NotFound: no case of this evaluation has such a name.
-    """
-    query = select(CaseRun).where(CaseRun.evaluation_id == evaluation_id).order_by(CaseRun.position)
-    runs = session.scalars(query.options(joinedload(CaseRun.case))).all()
-    for run in runs:
-        if case in (run.pseudonym, run.case.name):
-            return run.log or ""
-    there = ", ".join(run.pseudonym for run in runs[:5]) + (", …" if len(runs) > 5 else "")
-    raise NotFound(ErrorCode.UNKNOWN_CASE, f"This evaluation has no case {case!r}. It has: {there}.")

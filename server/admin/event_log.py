@@ -31,7 +31,9 @@ from server.uploads.models import Upload
 _APART = timedelta(hours=1)
 """By so much the clocks that make ids may differ from the database's."""
 
-OF_INSTALLATION = frozenset({Subject.RECEIPT_KEY, Subject.TOKEN, Subject.USER, Subject.WORKER})
+OF_INSTALLATION = frozenset(
+    {Subject.RECEIPT_KEY, Subject.TOKEN, Subject.USER, Subject.WEBHOOK, Subject.WORKER}
+)
 """What is of no challenge, and so for admins alone."""
 
 _OF_TEAM = Team.challenge_id
@@ -68,6 +70,7 @@ class Asked:
     actor: str | None = None
     new: str | None = None
     code: str | None = None
+    what: str | None = None
     since: datetime | None = None
     within: Collection[ChallengeId] | None = None
 
@@ -95,6 +98,7 @@ def events(session: Session, asked: Asked, *, after: UUID | None = None, limit: 
         (Event.actor, asked.actor),
         (Event.new, asked.new),
         (Event.code, asked.code),
+        (Event.what, asked.what),
     ):
         query = query if value is None else query.where(column == value)
     if asked.within is not None:

@@ -91,10 +91,11 @@ def teams(
     challenge: str | None = None,
     find: str | None = None,
     within: Collection[ChallengeId] | None = None,
+    only: TeamId | None = None,
     after: UUID | None = None,
     limit: int = 50,
 ) -> Page[TeamRow]:
-    """Teams in the order they were founded; `find`: only those with this in their name; `within`: of these challenges.
+    """Teams in the order they were founded; `find`: with this in their name; `within`: of these challenges; `only` one.
 
     Raises:
         NotFound: there is no such challenge.
@@ -104,6 +105,8 @@ def teams(
         query = query.where(Team.challenge_id == get_challenge(session, challenge).id)
     if within is not None:
         query = query.where(Team.challenge_id.in_(within))
+    if only is not None:
+        query = query.where(Team.id == only)
     if find:
         query = query.where(Team.name.icontains(find, autoescape=True))
     rows, following = page_of(session, query, Team.id, after=after, limit=limit)

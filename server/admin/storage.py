@@ -42,6 +42,11 @@ def disk(data: Path, reserve: int) -> Disk:
     return _disk(data, reserve, sum(recent for _, recent in _sizes(data).values()))
 
 
+def disk_now(settings: Settings) -> Disk:
+    """How full the data disk is, without a look at any file, so that nothing is known of last week's pace."""
+    return _disk(settings.data, settings.disk_reserve, 0)
+
+
 def _disk(data: Path, reserve: int, last_week: int) -> Disk:
     left = {share: Room(data, int(reserve * share.value)).left() for share in Share}
     return Disk(

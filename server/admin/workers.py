@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -18,6 +18,7 @@ from contract.admin import (
 )
 from contract.ids import TokenId, UserId
 from contract.problems import ErrorCode
+from contract.statuses import EvaluationStanding, EvaluationStatus
 from server import events
 from server.accounts import tokens
 from server.accounts.models import ApiToken, TokenKind
@@ -44,9 +45,13 @@ class _Sums:
     warnings: list[str]
 
 
-def workers(session: Session) -> list[WorkerRow]:
-    """Every run worker's token, the revoked ones too, oldest first."""
+def workers(session: Session, *, retired: bool = False, only: TokenId | None = None) -> list[WorkerRow]:
+    """Every run worker's token, the revoked ones too and those put away if asked for, oldest first; or `only` one."""
     query = select(ApiToken).where(ApiToken.kind == TokenKind.WORKER).order_by(ApiToken.id)
+    if only is not None:
+        query = query.where(ApiToken.id == only)
+    elif not retired:
+        query = query.where(ApiToken.retired_at.is_(None))
     by_token: dict[TokenId, list[SlotState]] = {}
     for state in slots.slot_states(session):
         by_token.setdefault(state.slot.worker_id, []).append(state)
@@ -60,6 +65,11 @@ def workers(session: Session) -> list[WorkerRow]:
         )
         for token in session.scalars(query)
     ]
+
+
+def worker(session: Session, worker_id: TokenId) -> WorkerRow:
+    """The token of one run worker, which there is."""
+    return workers(session, only=worker_id)[0]
 
 
 def _sums(states: Iterable[SlotState]) -> _Sums:
@@ -78,8 +88,17 @@ def _sums(states: Iterable[SlotState]) -> _Sums:
 
 def _row(token: ApiToken, did: _Sums, cases: reads.Total, images: reads.Total) -> WorkerRow:
     return WorkerRow.of(
-        token, did, most_slots=token.slots, cases_read=_total(cases), images_read=_total(images)
+        token,
+        did,
+        most_slots=token.slots,
+        old_token_until=token.old_hash_until if _is_ahead(token) else None,
+        cases_read=_total(cases),
+        images_read=_total(images),
     )
+
+
+def _is_ahead(token: ApiToken) -> bool:
+    return token.old_hash_until is not None and token.old_hash_until > datetime.now(UTC)
 
 
 def _total(total: reads.Total) -> TotalOut:
@@ -121,23 +140,34 @@ def reads_of(session: Session, worker_id: TokenId) -> WorkerReads:
     )
 
 
-def answered_by(session: Session, worker_id: TokenId, *, since: datetime | None = None) -> list[AnsweredOut]:
-    """The evaluations in which a token answered cases (from `since` on) whose outputs are still in use.
+def answered_by(
+    session: Session, worker_id: TokenId, *, since: datetime | None = None, until: datetime | None = None
+) -> list[AnsweredOut]:
+    """The evaluations in which a token answered cases (from `since`, before `until`) whose outputs are still in use.
 
     Raises:
         NotFound: there is no such worker.
     """
     _require(session, worker_id)
     return [
-        AnsweredOut.of(
-            answered,
-            answered.evaluation,
-            evaluation=answered.evaluation.id,
-            submission=answered.evaluation.submission_id,
-            cases_of=answered.of,
-        )
-        for answered in reads.answered(session, worker_id, since=since)
+        answered_out(answered) for answered in reads.answered(session, worker_id, since=since, until=until)
     ]
+
+
+def answered_out(answered: reads.Answered) -> AnsweredOut:
+    """An evaluation in which a worker answered cases, with the boards that it is on."""
+    evaluation = answered.evaluation
+    counts = (
+        evaluation.standing is EvaluationStanding.IN_FORCE and evaluation.status is EvaluationStatus.SCORED
+    )
+    return AnsweredOut.of(
+        answered,
+        evaluation,
+        evaluation=evaluation.id,
+        submission=evaluation.submission_id,
+        cases_of=answered.of,
+        boards=list(evaluation.spec_version.spec.boards_of(evaluation.task)) if counts else [],
+    )
 
 
 def revoke(

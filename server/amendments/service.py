@@ -7,11 +7,13 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from contract.ids import SpecVersionId
+from contract.notices import Audience, NoticeKind
 from contract.problems import ErrorCode
 from server import events
 from server.amendments.models import Amendment
 from server.challenges.models import Challenge
 from server.errors import NotFound
+from server.notices.service import tell
 
 SAID = "amended"
 """What the event log calls an amendment."""
@@ -27,12 +29,13 @@ def amend(
     phase: str | None = None,
     task: str | None = None,
     version: SpecVersionId | None = None,
+    kind: NoticeKind = NoticeKind.CHALLENGE_AMENDED,
 ) -> Amendment:
-    """Adds what everybody reads on the challenge page; nothing hidden may stand in `what` or `why`.
+    """Adds what everybody reads on the challenge page, and is told; nothing hidden may stand in `what` or `why`.
 
     what: a sentence without a full stop, in which no person is named. why: the organizers' reason in their own words.
     by: the actor, for the event log alone: everybody is told "the organizers". phase, task: what it concerns, None for
-    all. version: the version of the file that an act on the phase's dates made.
+    all. version: the version of the file that an act on the phase's dates made. kind: of the notice.
     """
     row = Amendment(
         challenge_id=challenge.id,
@@ -47,7 +50,16 @@ def amend(
     events.record(
         session, "challenge", challenge.id, actor=by, what=SAID, why=f"{what}: {why}" if why else what
     )
-    session.flush()
+    about = {"phase": phase, "task": task}
+    tell(
+        session,
+        kind,
+        Audience.CHALLENGE,
+        title=what,
+        text=f"{what}. The organizers' reason: {why}" if why else f"{what}.",
+        challenge=challenge,
+        about={name: value for name, value in about.items() if value is not None},
+    )
     return row
 
 

@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 from contract.challenges import Why
 from contract.consignments import ConsignmentKind, ConsignmentOut
 from contract.datasets import CorrectionIn
+from contract.events import Subject
 from contract.ids import ConsignmentId, DatasetId
 from contract.problems import ErrorCode
 from contract.texts import BINARY, Name
 from server.accounts.deps import UserDep
 from server.accounts.principals import Organizer, User
+from server.audit.looks import Look, looked
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge, get_phase, require_task
 from server.clock import now
@@ -50,7 +52,10 @@ def get_consignment(
     """What became of files that were sent for a version of the cases; ask again until it is done or refused."""
     challenge = get_challenge(session, slug)
     observer = observer_of(session, user, challenge)
-    return consignment_out(service.found(session, challenge, observer, consignment_id), now(session))
+    consignment = service.found(session, challenge, observer, consignment_id)
+    if consignment.outcome is not None:
+        looked(session, Subject.CONSIGNMENT, consignment.id, Look.NAMES, actor=user.actor)
+    return consignment_out(consignment, now(session))
 
 
 @router.post(f"{_ONE}/corrections", status_code=202)

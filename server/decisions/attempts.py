@@ -57,7 +57,9 @@ def planned(session: Session, observer: Observer, challenge: Challenge, team_id:
     shared = [name for name in ("task", "track") if name not in spec.phases[grant.phase].attempts.per]
     if shared:
         said += f" All of its {' and '.join(f'{name}s' for name in shared)} share them."
-    return Act(sentences=[said], told=[f"In the team's quota: {grant.valid:+} — {grant.why}"])
+    # With it a grant that is sent twice, as after an answer that was lost, is refused the second time.
+    beside = f"{quota.valid} valid attempts by {len(quota.grants)} grants"
+    return Act(sentences=[said], told=[f"In the team's quota: {grant.valid:+} — {grant.why}"], beside=beside)
 
 
 def grant(
@@ -70,7 +72,8 @@ def grant(
     """
     lock(session, challenge.id)
     lock_team(session, team_id)  # as for a submission: no attempt is taken while they are counted
-    planned(session, organizer, challenge, team_id, wanted).require_seen(session, challenge, wanted.seen)
+    act = planned(session, organizer, challenge, team_id, wanted)
+    act.require_seen(session, challenge, wanted.seen)
     row = AttemptGrant(
         team_id=team_id,
         granted_by=organizer.actor,
@@ -81,6 +84,7 @@ def grant(
     session.refresh(row)
     what = f"attempts granted: {wanted.valid:+} on {wanted.task}, track {wanted.track}, phase {wanted.phase}"
     events.record(session, "team", team_id, actor=organizer.actor, what=what, why=wanted.why)
+    act.tell_team(session, challenge, team_id, why=wanted.why)
     return row
 
 

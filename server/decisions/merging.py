@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from contract.ids import TeamId
@@ -21,6 +21,7 @@ from server.evaluations.models import COUNTS, Evaluation
 from server.evaluations.status import ACTIVE
 from server.images.models import Image
 from server.leaderboard.supposed import Supposed
+from server.notices.models import Notice
 from server.questions.models import Question
 from server.submissions.models import AttemptGrant, Submission
 from server.submissions.quota import SPENT
@@ -28,6 +29,7 @@ from server.teams.membership import lock_team, members, most_members
 from server.teams.models import Invitation, Membership, Team
 from server.teams.service import require_own
 from server.uploads.models import Upload
+from server.webhooks.models import Endpoint
 
 Counts = Literal["this", "into"]
 _STANDING = ("disqualified", "eligible", "is_baseline", "hidden", "waits")
@@ -106,7 +108,7 @@ def merge(
     team.merged_into = into.id
     for one, what in ((team, f"merged into team:{into.id}"), (into, f"got all of team:{team.id}")):
         events.record(session, "team", one.id, actor=organizer.actor, what=what, why=why)
-    session.flush()
+    act.tell_team(session, challenge, into.id, why=why)
     session.expire_all()
     return into
 
@@ -217,6 +219,9 @@ def _move_work(session: Session, team: Team, into: Team) -> None:
     session.execute(again.values(removed_at=None).execution_options(synchronize_session=False))
     own = update(Image).where(Image.team_id == team.id, Image.digest.not_in(theirs.scalar_subquery()))
     session.execute(own.values(team_id=into.id).execution_options(synchronize_session=False))
-    for table in (Submission, Evaluation, Upload, AttemptGrant, Question):
+    session.execute(
+        delete(Endpoint).where(Endpoint.team_id == team.id)
+    )  # the other captain decides where to tell
+    for table in (Submission, Evaluation, Upload, AttemptGrant, Question, Notice):
         moved = update(table).where(table.team_id == team.id).values(team_id=into.id)
         session.execute(moved.execution_options(synchronize_session=False))

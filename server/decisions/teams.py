@@ -113,6 +113,7 @@ def decide(
     team = team_of_challenge(session, organizer, team_id)
     change(session, team, act.supposed.teams[team.id])
     events.record(session, "team", team.id, actor=organizer.actor, what=_EVENTS[decision], why=why)
+    act.tell_team(session, challenge, team.id, why=why)
     return team
 
 

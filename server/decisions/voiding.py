@@ -77,6 +77,8 @@ def set_void(
     evaluation.voided = why if void else None
     what = "voided" if void else "in force again"
     events.record(session, "evaluation", evaluation.id, actor=organizer.actor, what=what, why=why)
+    about = {"submission": evaluation.submission_id, "evaluation": evaluation.id}
+    act.tell_team(session, challenge, evaluation.team_id, why=why, about=about)
     return evaluation
 
 

@@ -3,9 +3,11 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.events import Subject
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
 from server.accounts.principals import Organizer, User
+from server.audit.looks import Look, looked
 from server.errors import NotFound
 from server.evaluations.models import Evaluation
 from server.evaluations.result_models import Receipt
@@ -14,14 +16,14 @@ from server.organizers.access import absent, observer_in, organizer_in
 
 def receipt_of(session: Session, user: User, evaluation_id: EvaluationId) -> Receipt:
     """The receipt of a scored evaluation. It holds times of single cases, so it is for no participant."""
-    receipt = session.get(Receipt, observed_evaluation(session, user, evaluation_id).id)
+    receipt = session.get(Receipt, observed_evaluation(session, user, evaluation_id, Look.RECEIPT).id)
     if receipt is None:
         raise NotFound(ErrorCode.NO_RECEIPT, "This evaluation is not scored; a receipt is signed when it is.")
     return receipt
 
 
-def observed_evaluation(session: Session, user: User, evaluation_id: EvaluationId) -> Evaluation:
-    """An evaluation of a challenge that the user may see everything of.
+def observed_evaluation(session: Session, user: User, evaluation_id: EvaluationId, look: Look) -> Evaluation:
+    """An evaluation of a challenge that the user may see everything of; that they look at it is recorded.
 
     Raises:
         NotFound, Forbidden: there is none; they may not. Only an admin learns which.
@@ -30,6 +32,7 @@ def observed_evaluation(session: Session, user: User, evaluation_id: EvaluationI
     if evaluation is None:
         raise absent(user, NotFound(ErrorCode.UNKNOWN_EVALUATION, "There is no such evaluation."))
     observer_in(session, user, evaluation.challenge_id)
+    looked(session, Subject.EVALUATION, evaluation.id, look, actor=user.actor)
     return evaluation
 
 

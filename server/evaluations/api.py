@@ -16,6 +16,7 @@ from contract.evaluations import (
 from contract.ids import CaseRunId, EvaluationId
 from contract.texts import Name
 from server.accounts.deps import UserDep
+from server.audit.looks import Look
 from server.deps import SessionDep, SettingsDep
 from server.evaluations import access, cases, errors, receipt_keys, receipts, summary
 from server.evaluations.excuse import excuse
@@ -56,7 +57,7 @@ def list_cases_for_admin(
     session: SessionDep, user: UserDep, evaluation_id: EvaluationId, after: After = None, limit: Limit = 100
 ) -> list[CaseAdminOut]:
     """The cases of any evaluation, under their pseudonyms, with the ends of the containers' logs, page by page."""
-    evaluation = access.observed_evaluation(session, user, evaluation_id)
+    evaluation = access.observed_evaluation(session, user, evaluation_id, Look.CASES)
     return [case_for_admin_out(case) for case in cases.page(session, evaluation, after=after, limit=limit)]
 
 
@@ -65,14 +66,14 @@ def get_case_for_admin(
     session: SessionDep, user: UserDep, evaluation_id: EvaluationId, case_id: CaseRunId
 ) -> CaseAdminOut:
     """One case of any evaluation, under its pseudonym, with all of the container's log."""
-    evaluation = access.observed_evaluation(session, user, evaluation_id)
+    evaluation = access.observed_evaluation(session, user, evaluation_id, Look.LOG)
     return case_for_admin_out(cases.one(session, evaluation, case_id))
 
 
 @router.get("/admin/evaluations/{evaluation_id}/summary")
 def get_summary(session: SessionDep, user: UserDep, evaluation_id: EvaluationId) -> Summary:
     """What an evaluation has cost: verdicts, ways of running, seconds, memory, faults."""
-    return summary.summary_of(session, access.observed_evaluation(session, user, evaluation_id))
+    return summary.summary_of(session, access.observed_evaluation(session, user, evaluation_id, Look.CASES))
 
 
 @router.get("/admin/errors")

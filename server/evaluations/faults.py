@@ -19,6 +19,7 @@ from server.evaluations.conduct import Return
 from server.evaluations.models import CaseRun, Evaluation, Trouble
 from server.evaluations.service import Claim, drop_rest, lock_claimed, lock_evaluation, reject
 from server.events import PLATFORM
+from server.metrics import LEASES_LOST
 from server.settings import Settings
 from server.wakeups import wake_run_workers
 
@@ -149,6 +150,7 @@ def expire_leases(session: Session, *, settings: Settings) -> int:
             detail = f"{run.worker} did not renew its lease of {settings.lease_seconds:g} s."
             fault = PlatformFault.WORKER_LOST
             _park(session, evaluation, run, fault, detail, actor=PLATFORM)
+    after_commit(session, lambda: LEASES_LOST.inc(len(lost)))
     return len(lost)
 
 

@@ -47,6 +47,7 @@ class Evaluation(Created, Base):
             "status",
             postgresql_where=text("status in ('queued', 'running', 'scoring')"),
         ),
+        Index("ix_evaluations_errored", "finished_at", postgresql_where=text("status = 'errored'")),
         Index(
             "uq_evaluations_in_force",
             "submission_id",
@@ -224,6 +225,15 @@ class CaseRun(MeasuredColumns, Base):
 
     evaluation: Mapped[Evaluation] = relationship(back_populates="runs")
     case: Mapped[Case] = relationship()
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What lines of a log call it by, here and where it runs."""
+        return {
+            "submission": str(self.evaluation.submission_id),
+            "evaluation": str(self.evaluation_id),
+            "case_run": f"{self.id}-{self.claim_no}",
+        }
 
     def forget(self) -> None:
         """Drops what came of the last claim, for the case runs again."""

@@ -7,7 +7,9 @@ and all paths take the locks in one order.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import structlog
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
@@ -16,7 +18,7 @@ from contract.leases import Finish
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, Mode
 from evaluator.verdicts import VALID, commonest
-from server import events
+from server import events, metrics
 from server.database import after_commit
 from server.errors import Conflict, NotFound
 from server.evaluations import budgets, conduct, usage
@@ -29,6 +31,7 @@ from server.naming import naming
 from server.settings import Settings
 from server.wakeups import wake_run_workers, wake_score_workers
 
+_log = structlog.get_logger()
 COUNTED = "No attempt was spent; rejected evaluations on hidden cases are counted by the week."
 
 
@@ -112,6 +115,8 @@ def finish(session: Session, claim: Claim, finished: Finish, *, actor: str, sett
     _settle(session, evaluation, run, finished, actor=actor)
     usage.charge(session, evaluation, [run])
     conduct.note_finished(session, run)
+    after_commit(session, partial(_log.info, "case_settled", verdict=finished.code, **run.named))
+    after_commit(session, lambda: metrics.count_case(finished.code, finished.seconds, finished.wait_seconds))
     _advance(session, evaluation, run, actor=actor, settings=settings)
 
 

@@ -11,6 +11,7 @@ from server.accounts.known import People
 from server.errors import Problem
 from server.front import body, callers
 from server.front.lanes import Lane
+from server.front.metering import ROUTE
 from server.front.probe import Probe
 from server.front.table import LANES, Rule, Table
 from server.front.threads import in_stream_thread, size_endpoint_threads
@@ -57,7 +58,7 @@ class Front:
         if not self._sized:
             size_endpoint_threads()
             self._sized = True
-        rule = self._state.table.rule(scope["method"], scope["path"])
+        scope[ROUTE], rule = self._state.table.route(scope["method"], scope["path"])
         caller = await self._caller(rule, scope)
         visit = _Visit(self._app, rule, caller, scope, receive, send)
         try:

@@ -57,10 +57,12 @@ class Probe:
         return bool(done)
 
     def _ask(self) -> frozenset[str] | None:
-        valid = select(ApiToken.hash).where(ApiToken.kind == TokenKind.WORKER, ApiToken.revoked_at.is_(None))
+        valid = select(ApiToken.hash, ApiToken.old_hash).where(
+            ApiToken.kind == TokenKind.WORKER, ApiToken.revoked_at.is_(None)
+        )
         try:
             with Session(self._engine) as session:
-                return frozenset(session.scalars(valid))
+                return frozenset(hashed for row in session.execute(valid) for hashed in row if hashed)
         except SQLAlchemyError:
             return None
 

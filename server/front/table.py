@@ -22,6 +22,7 @@ LANES = (
     Terms("uploads", permits=64, waiting=1024, patience=10, each=8),
     Terms("outputs", permits=16, waiting=64, patience=30, each=8),
     Terms("imports", permits=2, waiting=16, patience=30),
+    Terms("bundles", permits=2, waiting=8, patience=60),
     Terms("downloads", permits=12, waiting=128, patience=60, each=8),
 )
 """Every lane. Another one is another line; a route comes into it by a row of `_SPECIAL`."""
@@ -83,6 +84,7 @@ _SPECIAL = {
     ("POST", "/api/v1/organize/{slug}/agreements"): _LONG_TEXT,
     ("POST", "/api/v1/organize/{slug}/agreements/plan"): _LONG_TEXT,
     ("POST", f"{_CASES}/{{dataset_id}}/corrections"): Rule("admins", most=_MIB),
+    ("GET", "/api/v1/organize/{slug}/phases/{phase}/bundle"): Rule("bundles", most=_KIB, to_the_end=True),
     ("POST", _CASES): Rule("imports", most=None, to_the_end=True),
     ("PUT", f"{_CASES}/{{dataset_id}}/labels/{{case}}"): Rule("imports", most=None, to_the_end=True),
     # A log of a million characters, each escaped, has to fit.
@@ -113,6 +115,10 @@ class _Known:
     template: str
     rule: Rule
 
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.template}"
+
     @classmethod
     def of(cls, method: str, template: str) -> "_Known":
         rule = _SPECIAL.get((method, template)) or _usual(template)
@@ -137,10 +143,14 @@ class Table:
 
     def rule(self, method: str, path: str) -> Rule:
         """The rule of the route that answers this."""
+        return self.route(method, path)[1]
+
+    def route(self, method: str, path: str) -> tuple[str, Rule]:
+        """The route that answers this, as its method and template, and its rule."""
         for row in self._rows:
             if row.method == method and row.pattern.match(path):
-                return row.rule
-        return NOWHERE
+                return row.name, row.rule
+        return "nowhere", NOWHERE
 
     def listed(self) -> dict[tuple[str, str], Rule]:
         """Every route with its rule, for whoever wants to look."""

@@ -7,6 +7,7 @@ other stops everybody. So there are as many of both as permits, and what streams
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from anyio import to_thread
@@ -30,7 +31,8 @@ async def in_stream_thread(
     function: Callable[[Unpack[_Arguments]], _Answer], *arguments: *_Arguments
 ) -> _Answer:
     """What `function` answers, called in one of the threads of streams."""
-    return await asyncio.get_running_loop().run_in_executor(_streams, function, *arguments)
+    inside = copy_context()  # so that what is logged there names the request
+    return await asyncio.get_running_loop().run_in_executor(_streams, inside.run, function, *arguments)
 
 
 def size_endpoint_threads() -> None:

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 
 from contract.ids import EvaluationId, TeamId
 from evaluator.comparison import CertainPlaces, Entrant, certain_places
-from evaluator.ranking import RankingError
+from evaluator.ranking import RankingError, installed
 from evaluator.scoring import Extras, FairnessReport, MetricReport, Report
 from evaluator.spec import Board, Bootstrap
 from evaluator.spec import Challenge as Spec
 from server.evaluations.result_models import BoardReport, Score
-from server.leaderboard.service import Attempt, rankable
+from server.leaderboard.service import Attempt
 
 _Numbers = tuple[float | None, ...]
 _Kept = tuple[_Numbers, _Numbers | None]  # replicates and influence values
@@ -47,14 +47,14 @@ def certainty(
         digests: by task, the digest of the dataset in force.
         cases: by task, how many it has.
     """
-    boards = rankable(spec)
+    boards = installed(spec.boards)
     found = {}
     for track in spec.tracks:
         mine = [one for one in counted if one.track == track and one.ranked and one.board in boards]
         if all(score.value is None for one in mine for score in one.scores.values()):
             continue
-        installed = [(name, *board.metrics) for name, board in boards.items()]
-        key = (spec.digest, *installed, *sorted(map(_identity, mine), key=str))
+        ranked = [(name, *board.metrics) for name, board in boards.items()]
+        key = (spec.digest, *ranked, *sorted(map(_identity, mine), key=str))
         if key not in _KNOWN:
             _KNOWN[key] = _certain(session, spec, boards, mine, digests, cases)
             while len(_KNOWN) > _MOST:

@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session, undefer
 
 from contract.ids import EvaluationId
 from contract.problems import ErrorCode
-from evaluator.ranking import Row, Standings, direction_of, rank
-from evaluator.spec import Board
+from evaluator.ranking import Row, Standings, installed, rank
 from evaluator.spec import Challenge as Spec
 from server.accounts.principals import User
 from server.challenges.models import Challenge
@@ -137,16 +136,6 @@ def _to_the_minute(at: datetime | None) -> datetime | None:
     return None if at is None else at.replace(second=0, microsecond=0)
 
 
-def rankable(spec: Spec) -> dict[str, Board]:
-    """The boards with the metrics that are installed, and without boards that have none of them."""
-    found = {}
-    for name, board in spec.boards.items():
-        metrics = {key: metric for key, metric in board.metrics.items() if direction_of(metric) is not None}
-        if metrics:
-            found[name] = board.model_copy(update={"metrics": metrics})
-    return found
-
-
 def rows(found: Iterable[Attempt], *, with_cases: bool = False) -> list[Row]:
     """The scores as the evaluator ranks them; teams go by their id, which no renaming changes.
 
@@ -170,7 +159,7 @@ def rows(found: Iterable[Attempt], *, with_cases: bool = False) -> list[Row]:
 
 def standings(spec: Spec, found: Iterable[Attempt]) -> Standings:
     """Places within each track, by the metrics that are installed."""
-    boards = rankable(spec)
+    boards = installed(spec.boards)
     if not sum(spec.ranking.weights[name] for name in boards) > 0:
         return Standings({})
     metrics = {(name, key) for name, board in boards.items() for key in board.metrics}

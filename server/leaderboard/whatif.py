@@ -19,7 +19,7 @@ from contract.changes import (
     ValueAt,
 )
 from evaluator.comparison import awarded
-from evaluator.ranking import Standing
+from evaluator.ranking import Standing, installed
 from evaluator.spec import Challenge as Spec
 from server.challenges.models import Challenge
 from server.challenges.service import frozen_since, is_sealed
@@ -46,7 +46,7 @@ class _Boards:
     @property
     def ranked(self) -> Any:
         """What makes places of values."""
-        boards = service.rankable(self.spec)
+        boards = installed(self.spec.boards)
         return self.spec.ranking, {name: list(board.metrics) for name, board in boards.items()}
 
     def identity(self) -> Any:

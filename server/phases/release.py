@@ -8,11 +8,13 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from contract.leaderboard import LeaderboardOut, TrackOut
+from contract.notices import NoticeKind
 from contract.phases import CheckState, ReleaseCheck, ReleaseOut
 from contract.problems import ErrorCode
 from contract.statuses import EvaluationStatus
 from server.accounts.principals import Organizer
 from server.amendments.service import amend
+from server.audit.service import seal
 from server.challenges import service as challenges
 from server.challenges.models import Challenge
 from server.challenges.service import frozen_since, get_phase, is_sealed
@@ -20,6 +22,7 @@ from server.clock import now
 from server.datasets.current import lock
 from server.datasets.models import IN_FORCE, Dataset
 from server.errors import Conflict
+from server.evaluations.heads import signed
 from server.evaluations.models import COUNTS, Evaluation
 from server.leaderboard.release import obstacles, released_at
 from server.leaderboard.views import leaderboard_out
@@ -37,6 +40,7 @@ _FINE = {
     "ties": "No places of prizes are shared.",
     "standing": "No team with values is disqualified or without a right to prizes.",
 }
+_RELEASED = NoticeKind.BOARD_RELEASED
 _MOST = 12
 """Teams, evaluations or boards that one check names."""
 
@@ -69,6 +73,7 @@ def checklist(session: Session, challenge: Challenge, phase: str, *, settings: S
         take_back_until=_until(since, settings),
         checks=[*checks, *check_labels(session, challenge, phase, settings)],
         awards=list(_awards(board)),
+        audit=None,
     )
 
 
@@ -82,7 +87,7 @@ def release(
     why: str | None,
     settings: Settings,
 ) -> ReleaseOut:
-    """Opens the leaderboard to everybody, as an amendment.
+    """Opens the leaderboard to everybody, as an amendment that tells the head of the audit chain with this act in it.
 
     Raises:
         Conflict: it is seen already, or is not final and nobody forces it with a reason.
@@ -99,9 +104,11 @@ def release(
             "reason; the board shows the reason.",
             reasons=early,
         )
-    what = f"{get_phase(challenge.spec, phase).title}: the leaderboard is released"
-    amend(session, challenge, what=what, why=why, by=organizer.actor, phase=phase)
-    return checklist(session, challenge, phase, settings=settings)
+    head = seal(session)
+    what = f"{get_phase(challenge.spec, phase).title}: the leaderboard is released; audit head {head}"
+    amend(session, challenge, what=what, why=why, by=organizer.actor, phase=phase, kind=_RELEASED)
+    found = checklist(session, challenge, phase, settings=settings)
+    return found.model_copy(update={"audit": signed(head, settings)})
 
 
 def take_back(
@@ -130,7 +137,7 @@ def take_back(
         )
     challenges.take_back(session, challenge, phase, actor=organizer.actor, why=why)
     what = f"{get_phase(challenge.spec, phase).title}: the release of the leaderboard is taken back"
-    amend(session, challenge, what=what, why=why, by=organizer.actor, phase=phase)
+    amend(session, challenge, what=what, why=why, by=organizer.actor, phase=phase, kind=_RELEASED)
     return checklist(session, challenge, phase, settings=settings)
 
 

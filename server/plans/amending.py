@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from contract.challenges import Change
+from contract.notices import NoticeKind
 from evaluator.spec import Challenge as Spec
 from evaluator.spec import Phase
 from server.amendments import frozen
@@ -46,7 +47,10 @@ def amend_phases(
         if parts:
             version = challenge.current_version_id if name == act_on else None
             what = f"{before.title}: {'; '.join(parts)}"
-            amend(session, challenge, what=what, why=why, by=by, phase=name, version=version)
+            after = challenge.spec.phases.get(name)
+            moved = after is not None and any(getattr(before, at) != getattr(after, at) for at in DATES)
+            kind = NoticeKind.PHASE_MOVED if moved else NoticeKind.CHALLENGE_AMENDED
+            amend(session, challenge, what=what, why=why, by=by, phase=name, version=version, kind=kind)
 
 
 def _parts(name: str, before: Phase, spec: Spec, changes: Sequence[Change]) -> Iterator[str]:

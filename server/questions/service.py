@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from contract.accounts import Scope
 from contract.ids import QuestionId, SubmissionId, TeamId
+from contract.notices import Audience, NoticeKind
 from contract.problems import ErrorCode
 from contract.questions import QuestionRow
 from contract.statuses import QuestionStatus
@@ -21,6 +22,7 @@ from server.accounts.tallies import Bound
 from server.challenges.models import Challenge
 from server.challenges.service import require_task
 from server.errors import Conflict, NotFound, NotNow, Unprocessable
+from server.notices.service import tell
 from server.questions.models import Question
 from server.submissions.service import get_submission, own_team
 from server.teams.membership import find_team
@@ -67,7 +69,17 @@ def ask(
         submission_id=submission_id,
         text=text,
     )
-    return _begun(session, question, actor=user.actor)
+    _begun(session, question, actor=user.actor)
+    tell(
+        session,
+        NoticeKind.QUESTION_ASKED,
+        Audience.ORGANIZERS,
+        title=f"{team.name} asks",
+        text=text,
+        challenge=challenge,
+        about={"question": question.id, "team": team.id},
+    )
+    return question
 
 
 def _begun(session: Session, question: Question, *, actor: str) -> Question:
@@ -214,7 +226,9 @@ def announce(
         answered_at=func.now(),
         answered_by=organizer.actor,
     )
-    return _begun(session, announcement, actor=organizer.actor)
+    _begun(session, announcement, actor=organizer.actor)
+    _tell_everybody(session, announcement)
+    return announcement
 
 
 def _require_open(question: Question, instead: bool) -> None:
@@ -238,4 +252,33 @@ def _settle(
     question.answer, question.published = said, published
     question.answered_at, question.answered_by = func.now(), organizer.actor
     session.flush()
+    if question.team_id is not None:
+        closed = status is QuestionStatus.CLOSED
+        tell(
+            session,
+            NoticeKind.QUESTION_ANSWERED,
+            Audience.TEAM,
+            title="Your question was closed" if closed else "Your question was answered",
+            text=f"{said}\n\nYour team had asked:\n{question.text}",
+            challenge=session.get_one(Challenge, question.challenge_id),
+            team_id=question.team_id,
+            about={"question": question.id, "team": question.team_id},
+        )
+    if status is QuestionStatus.PUBLISHED:
+        _tell_everybody(session, question)
     session.refresh(question)
+
+
+def _tell_everybody(session: Session, question: Question) -> None:
+    """What was announced, or answered to everybody."""
+    about = "" if question.task is None else f" about {question.task}"
+    asked = f"It was asked:\n{question.published}\n\n" if question.published else ""
+    tell(
+        session,
+        NoticeKind.ANNOUNCEMENT,
+        Audience.CHALLENGE,
+        title=f"{'An answer to everybody' if asked else 'The organizers announce'}{about}",
+        text=f"{asked}{question.answer}",
+        challenge=session.get_one(Challenge, question.challenge_id),
+        about={"question": question.id},
+    )

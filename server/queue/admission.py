@@ -22,8 +22,8 @@ _MAKES_ROOM_AFTER = timedelta(hours=1)
 _FORGOTTEN_AFTER = timedelta(days=30)
 
 
-def admit(session: Session, worker: RunWorker, name: str) -> None:
-    """Lets a slot ask for a case, and locks its row if it has one.
+def admit(session: Session, worker: RunWorker, name: str) -> bool:
+    """Lets a slot ask for a case, and locks its row if it has one; whether it gets none, because it drains.
 
     So two requests of one slot at the same time come one after the other, and the later one sees what the other got.
 
@@ -32,7 +32,7 @@ def admit(session: Session, worker: RunWorker, name: str) -> None:
     """
     own = (WorkerSlot.worker_id == worker.id) & (WorkerSlot.name == name)
     clock = func.clock_timestamp()
-    paused = select(WorkerSlot.paused_until, clock).where(own).with_for_update()
+    paused = select(WorkerSlot.paused_until, clock, WorkerSlot.draining_since).where(own).with_for_update()
     found = session.execute(paused).one_or_none()
     if found is None:
         _take_place(session, worker)
@@ -41,6 +41,7 @@ def admit(session: Session, worker: RunWorker, name: str) -> None:
         seconds = (found[0] - found[1]).total_seconds()
         why = "This slot gave back, again and again, cases that it was leased, so it has a pause"
         raise NotNow(ErrorCode.SLOT_PAUSED, f"{why}: ask again in {seconds:.0f} s.", seconds=seconds)
+    return worker.drains or (found is not None and found[2] is not None)
 
 
 def room(held: Mapping[str, int], mode: str, batch: int) -> int:

@@ -34,6 +34,15 @@ class Leased:
         return self.runs[0].evaluation
 
 
+@dataclass(frozen=True)
+class Draining:
+    """The slot is leased nothing more; `why` is for its log."""
+
+    why: str
+
+
+DRAINS = "An admin has this worker drain: it finishes what it holds and gets no new case until it is resumed."
+
 # With its columns in a known order, for otherwise they are looked up by name at each claim. Without comments and
 # layout: psycopg looks through the text anew each time, for it keeps only shorter ones.
 _COLUMNS = CaseRun.__table__.columns
@@ -45,18 +54,22 @@ _HAD = column("had", JSONB)
 _CLAIMED = select(CaseRun, _HAD).from_statement(text(_SHORT).columns(*_COLUMNS, _HAD))
 
 
-def claim(session: Session, worker: RunWorker, slot: SlotOffer, *, settings: Settings) -> Leased | None:
+def claim(
+    session: Session, worker: RunWorker, slot: SlotOffer, *, settings: Settings
+) -> Leased | Draining | None:
     """Leases what `slot` should run next, fairest first, or None if nothing waits that it can run.
+
+    A slot that drains is noted as present and leased nothing.
 
     Raises:
         NotNow: the slot has a pause or holds as much as it may, or its token has too many slots; nothing is leased.
     """
-    admit(session, worker, slot.name)
-    found = next(
-        filter(None, (_claim_first(session, worker, slot, width, settings) for width in WIDTHS)), None
-    )
+    drains = admit(session, worker, slot.name)
+    widths = WIDTHS[:1] if drains else WIDTHS
+    claims = (_claim_first(session, worker, slot, width, settings, drains=drains) for width in widths)
+    found = next(filter(None, claims), None)
     if found is None:
-        return None
+        return Draining(DRAINS) if drains else None
     first, held = found
     batch = batch_of(session, first, slot)
     wanted = 1 if first.faults else batch.most
@@ -73,11 +86,13 @@ def claim(session: Session, worker: RunWorker, slot: SlotOffer, *, settings: Set
 
 
 def _claim_first(
-    session: Session, worker: RunWorker, slot: SlotOffer, width: int, settings: Settings
+    session: Session, worker: RunWorker, slot: SlotOffer, width: int, settings: Settings, *, drains: bool
 ) -> tuple[CaseRun, Mapping[str, int]] | None:
     values = parameters(worker.id, slot) | {
         "width": width,
+        "drains": drains,
         "offered": list(slot.runtimes),
+        "gpu_model": slot.gpu_model,
         "most": slot.most,
         "invoke": slot.invoke,
         "lease_seconds": settings.lease_seconds,

@@ -20,7 +20,8 @@ WITH slot AS (
             AND needs_gpus <= :gpus
             AND needs_gpu_memory <= :gpu_memory
             AND needs_runtime = ANY(:runtimes)
-            AND NOT EXISTS (SELECT FROM slot WHERE unfit IS NOT NULL) AS fits
+            AND NOT EXISTS (SELECT FROM slot WHERE unfit IS NOT NULL)
+            AND NOT :drains AS fits
     FROM evaluations WHERE status IN ('queued', 'running')
 ), teams AS (
     SELECT team_id,
@@ -69,7 +70,10 @@ WITH slot AS (
             AND NOT (case_runs.faults > 0 AND case_runs.worker_id = :worker AND EXISTS (
                 SELECT FROM worker_slots AS other JOIN evaluations AS own ON own.id = ordered.id
                 WHERE (other.worker_id <> :worker OR other.name <> :name AND case_runs.worker = :name)
-                    AND other.unfit IS NULL
+                    AND other.unfit IS NULL AND other.draining_since IS NULL
+                    AND NOT EXISTS (
+                        SELECT FROM api_tokens WHERE id = other.worker_id AND api_tokens.draining_since IS NOT NULL
+                    )
                     AND other.seen_at > now() - make_interval(secs => :present_seconds)
                     AND own.needs_cpus <= other.cpus
                     AND own.needs_memory <= other.memory
@@ -102,15 +106,16 @@ WITH slot AS (
     UNION ALL
     SELECT cast(:start_event AS uuid), 'evaluation', id, :actor, 'queued', 'running', NULL FROM started
 ), noted AS (
-    INSERT INTO worker_slots AS old (worker_id, name, cpus, memory, gpus, gpu_memory, runtimes, most, invoke, seen_at,
-        evaluation_id, team_id, image_id, charged_at)
-    SELECT cast(:worker AS uuid), :name, :cpus, :memory, :gpus, :gpu_memory, to_jsonb(cast(:offered AS text[])), :most,
-        :invoke, now(), chosen.evaluation_id, chosen.team_id, chosen.image_id,
+    INSERT INTO worker_slots AS old (worker_id, name, cpus, memory, gpus, gpu_memory, gpu_model, runtimes, most, invoke,
+        seen_at, evaluation_id, team_id, image_id, charged_at)
+    SELECT cast(:worker AS uuid), :name, :cpus, :memory, :gpus, :gpu_memory, :gpu_model,
+        to_jsonb(cast(:offered AS text[])), :most, :invoke, now(), chosen.evaluation_id, chosen.team_id, chosen.image_id,
         CASE WHEN chosen.id IS NOT NULL THEN clock_timestamp() END
     FROM (SELECT) AS one LEFT JOIN chosen ON true
     ON CONFLICT (worker_id, name) DO UPDATE SET
         cpus = excluded.cpus, memory = excluded.memory, gpus = excluded.gpus, gpu_memory = excluded.gpu_memory,
-        runtimes = excluded.runtimes, most = excluded.most, invoke = excluded.invoke, seen_at = excluded.seen_at,
+        gpu_model = excluded.gpu_model, runtimes = excluded.runtimes, most = excluded.most, invoke = excluded.invoke,
+        seen_at = excluded.seen_at,
         evaluation_id = coalesce(excluded.evaluation_id, old.evaluation_id),
         team_id = coalesce(excluded.team_id, old.team_id),
         image_id = coalesce(excluded.image_id, old.image_id),

@@ -4,14 +4,17 @@ Every call after `lease` names the case run and its claim_no, and is refused wit
 heartbeat, which is for several, answers which of them are.
 """
 
+from functools import partial
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from contract.bounds import MOST_INT
 from contract.ids import CaseRunId
 from contract.leases import (
+    DRAINING,
     CaseLease,
     Finish,
     HeldLease,
@@ -32,7 +35,7 @@ from server.accounts.deps import RunWorkerDep, TokenDep
 from server.accounts.principals import RunWorker
 from server.accounts.service import authenticate_run_worker
 from server.blobs import BlobWriter
-from server.database import unit_of_work
+from server.database import after_commit, unit_of_work
 from server.deps import BlobsDep, SessionDep, SettingsDep
 from server.disk import Share
 from server.errors import NotFound, TooLarge, Unprocessable
@@ -47,6 +50,7 @@ from server.queue.downloads import Download, download, file_of
 from server.settings import Settings
 
 router = APIRouter(prefix="/worker", tags=["run workers"])
+_log = structlog.get_logger()
 
 
 ClaimNo = Annotated[int, Query(ge=1, le=MOST_INT)]
@@ -86,19 +90,23 @@ def lease(session: SessionDep, settings: SettingsDep, worker: RunWorkerDep, slot
     if not settings.room(Share.NEW_WORK).left():
         return Response(status_code=204)
     leased = claim(session, worker, slot, settings=settings)
-    if leased is None:
-        return Response(status_code=204)
+    if not isinstance(leased, Leased):
+        told = {} if leased is None else {DRAINING: leased.why}
+        return Response(status_code=204, headers=told)
     return _lease_out(session, leased, settings)
 
 
 def _lease_out(session: Session, leased: Leased, settings: Settings) -> Lease:
     evaluation = leased.evaluation
+    for run in leased.runs:
+        after_commit(session, partial(_log.info, "case_leased", worker=run.worker, **run.named))
     spec = evaluation.spec_version.spec
     first, *more = _cases(session, leased, settings)
     return Lease(
         **dict(first),
         lease_seconds=settings.lease_seconds,
         evaluation=evaluation.id,
+        submission=evaluation.submission_id,
         task_name=evaluation.task,
         track=evaluation.track,
         task=spec.tasks[evaluation.task],

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from contract.ids import TokenId
 from contract.problems import ErrorCode
@@ -132,11 +132,15 @@ class Answered:
     last_at: datetime
 
 
-def answered(session: Session, worker_id: TokenId, *, since: datetime | None = None) -> list[Answered]:
+def answered(
+    session: Session, worker_id: TokenId, *, since: datetime | None = None, until: datetime | None = None
+) -> list[Answered]:
     """The evaluations whose present outputs are in part this token's: what to run again if it cannot be trusted."""
     mine = (CaseRun.worker_id == worker_id) & (CaseRun.status == CaseStatus.DONE)
     if since is not None:
         mine &= CaseRun.finished_at >= since
+    if until is not None:
+        mine &= CaseRun.finished_at < until
     counted = (
         select(
             CaseRun.evaluation_id,
@@ -163,5 +167,6 @@ def answered(session: Session, worker_id: TokenId, *, since: datetime | None = N
         .join(Challenge, Challenge.id == Evaluation.challenge_id)
         .join(Team, Team.id == Evaluation.team_id)
         .order_by(Evaluation.created_at, Evaluation.id)
+        .options(selectinload(Evaluation.spec_version))
     )
     return [Answered(*row) for row in rows]

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from contract.ids import ChallengeId
+from contract.notices import Audience, NoticeKind
 from contract.statuses import CaseStatus, EvaluationStatus
 from evaluator.spec import Limits
 from server.accounts.models import ApiToken
@@ -20,6 +21,7 @@ from server.evaluations import conduct
 from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.status import HAS_CASES
 from server.evaluations.worker_models import WorkerSlot
+from server.notices.service import tell
 from server.queue.admission import make_place
 from server.queue.policy import ANY_RUNTIME, PRESENT_SECONDS
 
@@ -44,6 +46,12 @@ class SlotState:
     evaluation: Evaluation | None
     oldest: datetime | None = None
     warning: str | None = None
+    draining_since: datetime | None = None
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether it is leased what it can run."""
+        return self.present and self.slot.unfit is None and self.draining_since is None
 
     @property
     def state(self) -> str:
@@ -52,6 +60,8 @@ class SlotState:
             return self.refused
         if self.slot.unfit is not None:
             return "unfit"
+        if self.draining_since is not None:
+            return "draining" if self.running else "drained"
         return "present" if self.present else "gone"
 
 
@@ -82,7 +92,7 @@ class Needs:
 
 def present_slots(session: Session) -> list[WorkerSlot]:
     """The slots that asked for a case, or kept a lease alive, in the last minute, and take work."""
-    return [state.slot for state in _seen(session) if state.present and state.slot.unfit is None]
+    return [state.slot for state in _seen(session) if state.takes_work]
 
 
 def _seen(session: Session) -> list[SlotState]:
@@ -91,14 +101,18 @@ def _seen(session: Session) -> list[SlotState]:
         (ApiToken.revoked_at.is_not(None), "token revoked"),
         (ApiToken.issued_at > WorkerSlot.seen_at, "token replaced"),
     )
+    drains = func.coalesce(ApiToken.draining_since, WorkerSlot.draining_since)
     rows = session.execute(
-        select(WorkerSlot, ApiToken.name, recent, refused)
+        select(WorkerSlot, ApiToken.name, recent, refused, drains)
         .outerjoin(ApiToken, ApiToken.id == WorkerSlot.worker_id)
+        .where(ApiToken.retired_at.is_(None))
         .order_by(WorkerSlot.name, WorkerSlot.seen_at)
     )
     newest = {  # a worker whose token was revoked comes back with another of the same name, and is the same slot
-        (slot.name, worker or slot.worker_id): SlotState(slot, worker, seen and why is None, why, 0, None)
-        for slot, worker, seen, why in rows
+        (slot.name, worker or slot.worker_id): SlotState(
+            slot, worker, seen and why is None, why, 0, None, draining_since=since
+        )
+        for slot, worker, seen, why, since in rows
     }
     return list(newest.values())
 
@@ -166,6 +180,16 @@ def note_unfit(session: Session, worker: RunWorker, name: str, why: str | None) 
     if why != old:
         what = "fit again" if why is None else "unfit"
         conduct.tell(session, worker.id, name, what, why, actor=worker.actor)
+    if why is not None and old is None:
+        tell(
+            session,
+            NoticeKind.WORKER_UNFIT,
+            Audience.ADMINS,
+            title=f"Slot {name} of {worker.name} takes no work",
+            text=f"It found itself unfit: {why}",
+            about={"worker": worker.id, "slot": name},
+            key=f"unfit:{worker.id}:{name}:{now(session):%Y-%m-%dT%H}",
+        )
 
 
 @dataclass(frozen=True)
@@ -187,7 +211,7 @@ def no_worker_note(evaluation: Evaluation | Needs, known: Fleet) -> str | None:
     if evaluation.status not in HAS_CASES:
         return None
     fitting = [state for state in known.slots if fits(evaluation, state.slot)]
-    if any(state.present and state.slot.unfit is None for state in fitting):
+    if any(state.takes_work for state in fitting):
         return None
     if any(state.present for state in fitting):
         what = "Waits: the worker that could run it takes no work at present"

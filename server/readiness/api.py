@@ -4,9 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from contract.events import Subject
 from contract.readiness import ChallengeReadiness
 from contract.texts import Name
 from server.accounts.deps import UserDep
+from server.audit.looks import Look, looked
 from server.challenges.service import get_challenge
 from server.deps import SessionDep, SettingsDep
 from server.organizers.access import observer_of
@@ -27,4 +29,5 @@ def check_challenge(
     """Whether the challenge, or one phase of it, is ready to open: each check ok, a warning or an error."""
     challenge = get_challenge(session, slug)
     observer = observer_of(session, user, challenge)
+    looked(session, Subject.CHALLENGE, challenge.id, Look.LABELS, actor=user.actor)
     return service.check(session, challenge, observer, phase=phase, with_labels=labels, settings=settings)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
 from contract.ids import ReevaluationId
@@ -26,11 +26,18 @@ from server.queue.waiting import require_place
 from server.reevaluations import preview, service, swap, views
 from server.reevaluations.models import Reevaluation
 from server.reevaluations.pairs import pairs
+from server.reevaluations.spreadsheet import as_csv
 
 router = APIRouter(prefix="/organize", tags=["organizers"])
 
 _ALL = "/{slug}/reevaluations"
 _ONE = "/{slug}/reevaluations/{reevaluation_id}"
+
+
+class _Csv(Response):
+    media_type = "text/csv"
+
+
 Before = Annotated[ReevaluationId | None, Query(description="The last re-evaluation of the page before")]
 
 
@@ -80,6 +87,16 @@ def preview_reevaluation(
     """What applying it would do: verdicts then and now, attempts, repetitions that differ, and the digest to apply."""
     challenge, reevaluation = _seen(session, user, slug, reevaluation_id)
     return views.preview_out(session, challenge, reevaluation, settings)
+
+
+@router.get(_ONE + "/preview.csv", response_class=_Csv)
+def get_reevaluation_csv(
+    session: SessionDep, settings: SettingsDep, user: UserDep, slug: Name, reevaluation_id: ReevaluationId
+) -> Response:
+    """The values, ranks, places and prizes that applying it would change, as CSV with full precision."""
+    challenge, reevaluation = _seen(session, user, slug, reevaluation_id)
+    shown = views.preview_out(session, challenge, reevaluation, settings)
+    return Response(as_csv(shown.boards), media_type="text/csv; charset=utf-8")
 
 
 @router.post(_ONE + "/start")

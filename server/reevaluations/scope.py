@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import ColumnElement, String, cast, exists, or_, select
+from sqlalchemy import ColumnElement, String, cast, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload, selectinload
 
 from contract.problems import ErrorCode
@@ -98,9 +98,14 @@ def _of_a_case(scope: ReevaluationScope) -> Iterator[Condition]:
     if scope.hosts:
         named = ApiToken.name.in_(scope.hosts), cast(ApiToken.id, String).in_(scope.hosts)
         yield CaseRun.worker_id.in_(select(ApiToken.id).where(or_(*named)))
+    if scope.ran_since is not None:
+        yield CaseRun.finished_at >= scope.ran_since
+    if scope.ran_until is not None:
+        yield CaseRun.finished_at < scope.ran_until
     if scope.gpus:
-        environment = CaseRun.receipt["options"]["Env"]
-        yield or_(*(environment.contains([f"NVIDIA_VISIBLE_DEVICES={gpu}"]) for gpu in scope.gpus))
+        environment, model = CaseRun.receipt["options"]["Env"], CaseRun.receipt["gpu"]["model"].astext
+        visible = (environment.contains([f"NVIDIA_VISIBLE_DEVICES={gpu}"]) for gpu in scope.gpus)
+        yield or_(func.lower(model).in_([gpu.lower() for gpu in scope.gpus]), *visible)
 
 
 def _begins(digest: InstrumentedAttribute[str], prefixes: Sequence[str]) -> Condition:

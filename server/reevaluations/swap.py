@@ -21,6 +21,7 @@ from server.errors import Conflict
 from server.evaluations.models import Evaluation
 from server.events import Event
 from server.plans.service import Planned, apply_planned, plan
+from server.reevaluations import telling
 from server.reevaluations.models import Reevaluation, Swapped
 from server.reevaluations.pairs import Pair, digest, pairs
 from server.reevaluations.preview import file_plan
@@ -75,6 +76,7 @@ def apply(
     _take_places(session, [pair.new for pair in coming])
     _tell(session, reevaluation, coming, organizer, back=False)
     _amend(session, challenge, coming, organizer, "made anew count in place of those that did", why)
+    telling.tell_teams(session, challenge, reevaluation, telling.told(reevaluation, coming))
     swapped.touched = _datasets_of(session, challenge, {(pair.phase, pair.task) for pair in coming})
     reevaluation.swapped, reevaluation.applied_digest = swapped, before
     reevaluation.move_to(session, ReevaluationState.APPLIED, actor=organizer.actor, why=why)
@@ -116,6 +118,7 @@ def revert(
             session.get_one(Dataset, new).move_to(session, DatasetState.SUPERSEDED, actor=organizer.actor)
     _tell(session, reevaluation, came, organizer, back=True)
     _amend(session, challenge, came, organizer, "count again as they did before", why)
+    telling.tell_teams(session, challenge, reevaluation, telling.taken_back(came, why))
     reevaluation.move_to(session, ReevaluationState.REVERTED, actor=organizer.actor, why=why)
     session.flush()
     return came

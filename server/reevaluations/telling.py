@@ -7,11 +7,13 @@ from sqlalchemy.orm import Session
 
 from contract.changes import Shifts
 from contract.ids import TeamId
+from contract.notices import Audience, NoticeKind
 from contract.statuses import EvaluationStatus
 from server.challenges.models import Challenge
 from server.datasets.models import Dataset
 from server.leaderboard.supposed import Supposed
 from server.leaderboard.whatif import compare
+from server.notices.service import tell
 from server.reevaluations.models import Reevaluation
 from server.reevaluations.pairs import Pair
 
@@ -43,9 +45,42 @@ def told(reevaluation: Reevaluation, found: Sequence[Pair]) -> Mapping[TeamId, l
     return sentences
 
 
+def taken_back(came: Sequence[Pair], why: str) -> Mapping[TeamId, list[str]]:
+    """A sentence for each evaluation that counts again as it did before, by team."""
+    sentences: dict[TeamId, list[str]] = defaultdict(list)
+    for pair in came:
+        sentences[pair.team_id].append(
+            f"Your evaluation on {_where(pair)} counts again as it did before it was made anew: {why.rstrip('. ')}."
+        )
+    return sentences
+
+
+def tell_teams(
+    session: Session,
+    challenge: Challenge,
+    reevaluation: Reevaluation,
+    sentences: Mapping[TeamId, list[str]],
+) -> None:
+    """Tells the members of each team what became of its evaluations."""
+    for team_id, said in sentences.items():
+        tell(
+            session,
+            NoticeKind.RESULT_CHANGED,
+            Audience.TEAM,
+            title="What your team has was evaluated anew",
+            text="\n".join(said),
+            challenge=challenge,
+            team_id=team_id,
+            about={"team": team_id, "reevaluation": reevaluation.id},
+        )
+
+
 def _sentence(pair: Pair, why: str) -> str:
-    where = f"{pair.task}, track {pair.track}, phase {pair.phase},"
-    return f"Your evaluation on {where} was made anew: {why.rstrip('. ')}.{_outcome(pair)}"
+    return f"Your evaluation on {_where(pair)} was made anew: {why.rstrip('. ')}.{_outcome(pair)}"
+
+
+def _where(pair: Pair) -> str:
+    return f"{pair.task}, track {pair.track}, phase {pair.phase},"
 
 
 def _outcome(pair: Pair) -> str:

@@ -1,6 +1,8 @@
 """Submissions, what comes of which lies in their evaluations, and attempts that organizers granted."""
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, and_
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, and_, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from contract.ids import ChallengeId, SubmissionId, TeamId, UserId
@@ -9,12 +11,16 @@ from server.evaluations.models import SHOWN, Evaluation
 
 
 class Submission(Created, Base):
-    """One POST of {task: image}. The idempotency key makes a repeated POST return the first one's result."""
+    """One POST of {task: image}. The idempotency key makes a repeated POST return the first one's result.
+
+    `told_at`: when its team was told that all of it had ended; null again where something of it is retried.
+    """
 
     __tablename__ = "submissions"
     __table_args__ = (
         UniqueConstraint("team_id", "idempotency_key"),
         Index(None, "challenge_id", "team_id", "created_at"),
+        Index("ix_submissions_untold", "id", postgresql_where=text("told_at IS NULL")),
     )
 
     id: Mapped[SubmissionId] = identity()
@@ -25,6 +31,7 @@ class Submission(Created, Base):
     phase: Mapped[str]
     images: Mapped[dict[str, str]]
     idempotency_key: Mapped[str]
+    told_at: Mapped[datetime | None] = mapped_column(default=None)
     # Those that its team sees: what re-evaluations made beside them, and what was replaced, is for organizers alone.
     evaluations: Mapped[list[Evaluation]] = relationship(
         order_by=Evaluation.task,

@@ -15,6 +15,7 @@ from server.evaluations.models import CaseRun, Evaluation, Trouble
 from server.evaluations.runs import move_runs
 from server.evaluations.service import lock_evaluation
 from server.settings import Settings
+from server.submissions.models import Submission
 from server.submissions.quota import quota_of
 from server.teams.models import Team
 from server.wakeups import wake_run_workers, wake_score_workers
@@ -45,6 +46,7 @@ def retry(
         )
     if evaluation.standing is EvaluationStanding.IN_FORCE:  # what a re-evaluation made costs nobody anything
         evaluation.spends = _attempt_is_left(session, evaluation)
+        session.get_one(Submission, evaluation.submission_id).told_at = None  # it has not ended after all
     waiting, total = _put_back(session, evaluation, actor=actor)
     evaluation.move_to(session, _status(waiting, total), actor=actor)  # its `why` would be the team's to read
     what = (

@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
@@ -13,7 +14,7 @@ from contract.ids import CaseId, EvaluationId, SubmissionId, TeamId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus
 from evaluator.spec import Challenge as Spec
-from server import events
+from server import events, requests
 from server.accounts.principals import User
 from server.accounts.service import require_scope
 from server.agreements.service import require_accepted
@@ -40,6 +41,7 @@ from server.teams.service import choose_team, require_part
 from server.uploads.late import were_under_way
 from server.wakeups import wake_run_workers
 
+_log = structlog.get_logger()
 MOST_OF_A_KEY = 200
 """Characters of an idempotency key."""
 
@@ -102,7 +104,10 @@ def submit(
     session.flush()
     for task, digest in sorted(images.items()):
         _queue(session, challenge, submission, task, digest, settings)
-    events.record(session, "submission", submission.id, actor=user.actor, what="submitted")
+    request = requests.current()
+    why = None if request is None else f"request {request}"
+    events.record(session, "submission", submission.id, actor=user.actor, what="submitted", why=why)
+    after_commit(session, lambda: _log.info("submitted", submission=str(submission.id), tasks=sorted(images)))
     after_commit(session, lambda: wake_run_workers(settings.redis_url))
     return submission, True
 

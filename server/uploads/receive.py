@@ -9,6 +9,7 @@ from contract.problems import ErrorCode
 from server.disk import storage_full
 from server.errors import Problem, StorageFull, TooLarge
 from server.front.threads import in_stream_thread
+from server.metrics import UPLOAD_BYTES
 from server.uploads.service import Incoming
 from server.uploads.turns import WINDOW
 
@@ -96,6 +97,7 @@ class _Writer:
                 data = data[written:]
                 self._unsynced += written
                 self.offset += written
+                UPLOAD_BYTES.inc(written)
         except OSError as error:
             raise _full_or(error) from error
         if self._unsynced >= SYNC:

@@ -3,9 +3,11 @@
 from fastapi import APIRouter
 
 from contract.datasets import ActivateIn, DatasetOut, DifferenceOut, DroppedOut, EffectOut
+from contract.events import Subject
 from contract.ids import DatasetId
 from contract.texts import Name
 from server.accounts.deps import UserDep
+from server.audit.looks import Look, looked
 from server.challenges.service import get_challenge
 from server.datasets.current import changes_of
 from server.deps import SessionDep, SettingsDep
@@ -46,6 +48,7 @@ def get_difference(
     observer_of(session, user, challenge)
     dataset = making.version_of(session, challenge, dataset_id)
     other = None if against is None else making.version_of(session, challenge, against)
+    looked(session, Subject.DATASET, dataset.id, Look.NAMES, actor=user.actor)
     return DifferenceOut.of(making.compared(session, challenge, dataset, other, settings))
 
 
@@ -55,6 +58,7 @@ def get_effect(session: SessionDep, user: UserDep, settings: SettingsDep, datase
     dataset = access.observed_version(session, user, dataset_id)
     effect = effects.effect_of(session, dataset)
     changes = changes_of(session, dataset, settings)
+    looked(session, Subject.DATASET, dataset.id, Look.NAMES, actor=user.actor)
     difference = None if changes is None else DifferenceOut.of(changes)
     return EffectOut.of(effect, sentence=effect.sentence(), difference=difference)
 

@@ -125,6 +125,12 @@ OPERATIONS: dict[str, Told] = {
     "GET /receipts/keys": PUBLIC,
     "OPTIONS /uploads/{upload_id}": PUBLIC,
     "OPTIONS /challenges/{slug}/uploads": PUBLIC,
+    # Notices
+    "GET /notices": SIGNED_IN,
+    "GET /notices/unread": SIGNED_IN,
+    "POST /notices/read": SUBMIT,
+    "GET /notices/settings": SIGNED_IN,
+    "PUT /notices/settings/{kind}": SUBMIT,
     # Teams
     "POST /challenges/{slug}/teams": SUBMIT,
     "GET /challenges/{slug}/teams/mine": OWN_TEAM,
@@ -137,6 +143,10 @@ OPERATIONS: dict[str, Told] = {
     "DELETE /teams/{team_id}/invitations/{invitation_id}": captain("unknown_team"),
     "DELETE /teams/{team_id}/members/me": team_submit("unknown_team"),
     "DELETE /teams/{team_id}/members/{user_id}": captain("unknown_team"),
+    "GET /teams/{team_id}/webhooks": captain("unknown_team"),
+    "POST /teams/{team_id}/webhooks": captain("unknown_team"),
+    "POST /teams/{team_id}/webhooks/{endpoint_id}": captain("unknown_team"),
+    "DELETE /teams/{team_id}/webhooks/{endpoint_id}": captain("unknown_team"),
     # What a team sends, and what comes of it
     "GET /teams/{team_id}/uploads": team("unknown_team"),
     "GET /teams/{team_id}/images": team("unknown_team"),
@@ -168,6 +178,7 @@ OPERATIONS: dict[str, Told] = {
     "POST /organize/{slug}/reevaluations": ORGANIZER,
     "GET /organize/{slug}/reevaluations/{reevaluation_id}": OBSERVER,
     "GET /organize/{slug}/reevaluations/{reevaluation_id}/preview": OBSERVER,
+    "GET /organize/{slug}/reevaluations/{reevaluation_id}/preview.csv": OBSERVER,
     "POST /organize/{slug}/reevaluations/{reevaluation_id}/start": ORGANIZER,
     "POST /organize/{slug}/reevaluations/{reevaluation_id}/catch-up": ORGANIZER,
     "POST /organize/{slug}/reevaluations/{reevaluation_id}/cancel": ORGANIZER,
@@ -208,6 +219,10 @@ OPERATIONS: dict[str, Told] = {
     "POST /organize/{slug}/questions/{question_id}/close": ORGANIZER,
     "POST /organize/{slug}/announcements": ORGANIZER,
     "GET /organize/{slug}/usage": OBSERVER,
+    "GET /organize/{slug}/webhooks": ORGANIZER,
+    "POST /organize/{slug}/webhooks": ORGANIZER,
+    "POST /organize/{slug}/webhooks/{endpoint_id}": ORGANIZER,
+    "DELETE /organize/{slug}/webhooks/{endpoint_id}": ORGANIZER,
     # Admins
     "GET /admin/users": ADMIN,
     "PATCH /admin/users/{user_id}": ADMIN,
@@ -220,7 +235,18 @@ OPERATIONS: dict[str, Told] = {
     "DELETE /admin/workers/{worker_id}": ADMIN,
     "GET /admin/workers/{worker_id}/reads": ADMIN,
     "GET /admin/workers/{worker_id}/answered": ADMIN,
+    **{f"POST /admin/workers/{{worker_id}}/{act}": ADMIN for act in ("drain", "resume", "rotate")},
+    **{f"POST /admin/workers/{{worker_id}}/{act}": ADMIN for act in ("retire", "suspect")},
     "GET /admin/slots": ADMIN,
+    "GET /admin/audit": ADMIN,
+    "GET /admin/audit/head": ADMIN,
+    "GET /admin/webhooks": ADMIN,
+    "POST /admin/webhooks": ADMIN,
+    "POST /admin/webhooks/{endpoint_id}": ADMIN,
+    "DELETE /admin/webhooks/{endpoint_id}": ADMIN,
+    "GET /admin/find": SOME_OBSERVER,
+    "GET /admin/show/{id_}": SOME_OBSERVER,
+    "GET /admin/status": ADMIN,
     # Organizers
     "POST /organize/{slug}/teams/{team_id}/decisions/plan": OBSERVER,
     "POST /organize/{slug}/teams/{team_id}/decisions": ORGANIZER,
@@ -234,6 +260,7 @@ OPERATIONS: dict[str, Told] = {
     "POST /organize/{slug}/phases/{phase}/dates/plan": OBSERVER,
     "POST /organize/{slug}/phases/{phase}/dates": ORGANIZER,
     "GET /organize/{slug}/phases/{phase}/release": OBSERVER,
+    "GET /organize/{slug}/phases/{phase}/bundle": OBSERVER,
     "POST /organize/{slug}/phases/{phase}/release": ORGANIZER,
     "POST /organize/{slug}/phases/{phase}/unrelease": ORGANIZER,
     "POST /organize/{slug}/phases/{phase}/label-commitments": ORGANIZER,
@@ -268,6 +295,8 @@ _GRANT: Json = {
 _ACTS = ("void/plan", "void", "unvoid/plan", "unvoid")
 _WHY: Json = {"json": {"why": "matrix"}}
 _SLOT = {"name": "matrix", "cpus": 1, "memory": 1}
+
+_WEBHOOKS = ("/teams/{team_id}", "/organize/{slug}", "/admin")
 
 _AGREEMENT = {"json": {"title": "Rules", "text": "Play fair."}}
 
@@ -310,9 +339,13 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "PUT /organize/{slug}/organizers": lambda known: {
         "json": {"email": known["watcher_email"], "role": "observer", "yes": True}
     },
+    "GET /admin/find": {"params": {"q": "matrix"}},
     "PATCH /admin/users/{user_id}": {"json": {"is_admin": False}},
     "PATCH /admin/teams/{team_id}": {"json": {}},
     "POST /admin/workers": lambda _: {"json": {"name": f"matrix-{uuid4().hex}"}},
+    **{f"POST /admin/workers/{{worker_id}}/{act}": {"json": {}} for act in ("retire", "rotate")},
+    **{f"POST /admin/workers/{{worker_id}}/{act}": {"json": {"slot": "!"}} for act in ("drain", "resume")},
+    "POST /admin/workers/{worker_id}/suspect": {"json": {"why": "matrix"}},
     "POST /admin/challenges": _FILE,
     "POST /admin/challenges/plan": _FILE,
     "POST /organize/{slug}/phases/{phase}/dates/plan": {"json": {"extend": 1}},
@@ -340,6 +373,10 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
     "POST /organize/{slug}/teams/{team_id}/grants/plan": _GRANT,
     "POST /organize/{slug}/teams/{team_id}/grants": _GRANT,
     **{f"POST /organize/{{slug}}/evaluations/{{evaluation_id}}/{act}": _WHY for act in _ACTS},
+    "POST /notices/read": lambda known: {"json": {"ids": [str(known["endpoint_id"])]}},
+    "PUT /notices/settings/{kind}": {"json": {"mail": True}},
+    **{f"POST {owner}/webhooks": {"json": {"url": "no address"}} for owner in _WEBHOOKS},
+    **{f"POST {owner}/webhooks/{{endpoint_id}}": {"json": {"act": "test"}} for owner in _WEBHOOKS},
     "POST /worker/leases": {"json": _SLOT},
     "POST /worker/heartbeat": lambda known: {
         "json": {"leases": [{"case_run": str(known["case_run"]), "claim_no": known["claim_no"]}]}
@@ -355,6 +392,7 @@ SENT: dict[str, Json | Callable[[Json], Json]] = {
 }
 
 PATHS: dict[str, Json] = {
+    "GET /admin/show/{id_}": {"id_": "ended"},
     "DELETE /organize/{slug}/organizers/{user_id}": {"user_id": "watcher_id"},
     "GET /admin/evaluations/{evaluation_id}/receipt": {"evaluation_id": "ended"},
     "POST /admin/evaluations/{evaluation_id}/retry": {"evaluation_id": "ended"},

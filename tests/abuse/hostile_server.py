@@ -163,6 +163,26 @@ _QUESTION = {
     "asked_at": WHEN,
     "answered_at": WHEN,
 }
+_NOTICE = {
+    "id": ID,
+    "kind": EVIL,
+    "challenge": EVIL,
+    "title": EVIL,
+    "text": EVIL,
+    "about": {EVIL: EVIL},
+    "created_at": WHEN,
+    "read_at": None,
+}
+_LAST = {"id": ID, "at": WHEN, "status": EVIL, "attempts": 1, "next_at": WHEN, "error": EVIL}
+_WEBHOOK = {
+    "id": ID,
+    "url": EVIL,
+    "kinds": [EVIL],
+    "created_at": WHEN,
+    "failing_since": WHEN,
+    "disabled_why": EVIL,
+    "last": _LAST,
+}
 _ANSWERS: dict[str, Any] = {
     "GET /me": _ACCOUNT | {"scopes": [EVIL]},
     "POST /accounts": _ACCOUNT,
@@ -189,6 +209,15 @@ _ANSWERS: dict[str, Any] = {
     "GET /challenges/[^/]+/agreements": [_AGREEMENT],
     "POST /challenges/[^/]+/agreements/.*": _AGREEMENT,
     "POST /challenges/[^/]+/questions": _QUESTION | {"id": EVIL},
+    "GET /notices": [_NOTICE],
+    "GET /notices/unread": {"unread": 1},
+    "POST /notices/read": {"unread": 1},
+    "GET /notices/settings": {
+        "mail_is_set_up": False,
+        "kinds": [{"kind": EVIL, "tells": EVIL, "mail": True, "usual": False}],
+    },
+    "GET /teams/[^/]+/webhooks": [_WEBHOOK],
+    "POST /teams/[^/]+/webhooks": _WEBHOOK | {"secret": EVIL},
     "GET /challenges/[^/]+/questions": [_QUESTION],
     "GET /challenges/[^/]+/quota": [
         {"task": EVIL, "track": EVIL, "phase": ID, "valid": 2, "spent": 1, "reserved": 0, "left": 1}

@@ -59,6 +59,7 @@ def more(lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Cha
         "slug": lab.slug,
         "team_id": team.team,
         "evaluation_id": evaluation,
+        "id_": evaluation,
         "submission_id": submission_of(team, evaluation),
         "dataset_id": public,
         "upload_id": upload.rpartition("/")[2],
@@ -103,8 +104,12 @@ def test_no_list_asks_the_database_more_often_for_more(
     assert len(few) > 30
     grown = {path: (few[path], many[path]) for path in few if many[path] > few[path]}
     assert grown == {}, sorted(grown.items())
-    # Two dozen questions of their own, some about each phase.
-    whole = {"/api/v1/organize/{slug}/check admin": 45}
+    # Two dozen questions of their own, some about each phase; and screens of all of a thing, and of everything.
+    whole = {
+        "/api/v1/organize/{slug}/check admin": 45,
+        "/api/v1/admin/show/{id_} admin": 32,
+        "/api/v1/admin/status admin": 30,
+    }
     assert {path: count for path, count in many.items() if count > whole.get(path, 25)} == {}
 
 

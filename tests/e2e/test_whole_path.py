@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -71,6 +72,33 @@ def test_right_answers_score_full_marks(
     """No case is mixed up with another on its way through container, store and scoring."""
     evaluation = next(one for one in answers["perfect"]["evaluations"] if one["task"] == task)
     assert evaluation["scores"][board][metric]["value"] == pytest.approx(value, abs=1e-3)
+
+
+def test_one_submission_is_found_in_every_log_from_its_request_to_its_scores(
+    answers: Json, platform: Installation, fomo26: Challenge, admin: Person
+) -> None:
+    submission = answers["perfect"]["id"]
+    lines = {
+        path.stem: [line for line in path.read_text().splitlines() if submission in line]
+        for path in (platform.data / "logs").iterdir()
+    }
+
+    def with_(program: str, event: str) -> list[str]:
+        of = [line for name, found in lines.items() if name.startswith(program) for line in found]
+        return [line for line in of if event in line]
+
+    (submitted,) = with_("server", "submitted")
+    (request,) = re.findall(r"request=(\w+)", submitted)
+    events = admin.get(f"/admin/events?subject=submission&id={submission}")["items"]
+    assert [event["why"] for event in events if event["what"] == "submitted"] == [f"request {request}"]
+    cases = sum(evaluation["cases"] for evaluation in answers["perfect"]["evaluations"])
+    leased, begun = with_("server", "case_leased"), with_("run-", "case_begun")
+    assert len(with_("server", "case_settled")) == len(with_("run-", "case_done")) == cases
+    assert len(with_("score-", "scored")) == len(fomo26.tasks)
+    for line in begun:
+        (claim,) = re.findall(r"case_run=(\S+)", line)
+        assert any(claim in other for other in leased)
+        assert re.search(rf"container=\S+{claim}", line), "the container's name holds the claim"
 
 
 def test_each_scored_task_spends_one_attempt(answers: Json, perfect: Person, fomo26: Challenge) -> None:

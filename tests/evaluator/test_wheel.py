@@ -52,8 +52,8 @@ def environment(wheel, tmp_path_factory):
     run(sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin" / "python"
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
-    for name in _closure(PYPROJECT["dependencies"]):
-        _link(importlib.metadata.distribution(name), site)
+    for name in closure(PYPROJECT["dependencies"]):
+        link(importlib.metadata.distribution(name), site)
     run(
         sys.executable,
         "-m",
@@ -69,7 +69,7 @@ def environment(wheel, tmp_path_factory):
     return folder
 
 
-def _closure(requirements):
+def closure(requirements):
     """Every distribution that pip would install for these."""
     found, waiting = set(), [Requirement(text) for text in requirements]
     while waiting:
@@ -81,7 +81,7 @@ def _closure(requirements):
     return found
 
 
-def _link(distribution, site):
+def link(distribution, site):
     for top in {file.parts[0] for file in distribution.files if file.parts[0] not in ("..", "__pycache__")}:
         if not (site / top).exists():
             (site / top).symlink_to(distribution.locate_file(top))
@@ -95,7 +95,13 @@ def call(environment, *arguments, cwd):
 def test_the_wheel_holds_the_evaluator_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"evaluator", "proctor_evaluator"}
-    data = {"report/templates/style.css", "digests/equal.json", "py.typed", "LICENSE"}
+    data = {
+        "report/templates/style.css",
+        "bundle/templates/README.md",
+        "digests/equal.json",
+        "py.typed",
+        "LICENSE",
+    }
     assert {f"evaluator/{name}" for name in data} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
 
@@ -109,7 +115,8 @@ def test_it_declares_exactly_what_it_imports():
             elif isinstance(node, ast.ImportFrom) and node.module:
                 imported.add(node.module.split(".")[0])
     foreign = imported - set(sys.stdlib_module_names) - {"evaluator"}
-    optional = [Requirement(text).name for text in PYPROJECT["optional-dependencies"]["fast"]]
+    extras = PYPROJECT["optional-dependencies"].values()
+    optional = [Requirement(text).name for extra in extras for text in extra]
     declared = [Requirement(text).name for text in PYPROJECT["dependencies"]] + optional
     assert foreign == {IMPORTED_AS.get(name, name) for name in declared}
 
@@ -119,7 +126,7 @@ def test_it_has_the_version_of_the_platform():
 
 
 def test_what_it_needs_is_light(environment):
-    needed = _closure(PYPROJECT["dependencies"])
+    needed = closure(PYPROJECT["dependencies"])
     assert len(needed) < 25
     assert not needed & set(HEAVY)
     check = f"import importlib.util as u; print([n for n in {HEAVY!r} if u.find_spec(n)])"
@@ -175,5 +182,5 @@ def test_pip_installs_it_with_its_dependencies_alone(wheel, tmp_path):
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel)
     listed = json.loads(run(python, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"))
     names = {canonicalize_name(one["name"]) for one in listed} - {"pip", "setuptools"}
-    assert names == _closure(PYPROJECT["dependencies"]) | {"proctor-evaluator"}
+    assert names == closure(PYPROJECT["dependencies"]) | {"proctor-evaluator"}
     assert "Check outputs" in run(python, "-P", "-m", "evaluator", "--help", cwd=tmp_path)

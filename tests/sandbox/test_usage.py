@@ -9,7 +9,7 @@ import pytest
 
 from sandbox import cgroups
 from sandbox.cgroups import Cgroup, Usage
-from sandbox.gpu import Sampler, gpus, peak
+from sandbox.gpu import InstalledGpu, Sampler, gpus, peak
 
 V1 = {
     "memory": {"memory.max_usage_in_bytes": "4096\n", "memory.usage_in_bytes": "100\n"},
@@ -62,9 +62,14 @@ def test_gpus_are_those_that_the_tool_lists_also_where_it_knows_no_memory(
     tool = tmp_path / "nvidia-smi"
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert gpus() == []
-    tool.write_text("#!/bin/sh\necho 'GPU-1, 143771'; echo 'GPU-2, [N/A]'\n")
+    tool.write_text(
+        "#!/bin/sh\necho 'GPU-1, 143771, NVIDIA H200, 570.1'; echo 'GPU-2, [N/A], NVIDIA GB10, 580.9'\n"
+    )
     tool.chmod(0o755)
-    assert gpus() == [("GPU-1", 143771 * 2**20), ("GPU-2", 0)]
+    assert gpus() == [
+        InstalledGpu("GPU-1", 143771 * 2**20, "NVIDIA H200", "570.1"),
+        InstalledGpu("GPU-2", 0, "NVIDIA GB10", "580.9"),
+    ]
     tool.write_text("#!/bin/sh\necho 'No devices were found'; exit 6\n")
     assert gpus() == []
 

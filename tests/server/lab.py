@@ -24,7 +24,7 @@ from tests.facts import image_facts
 
 Json = dict[str, Any]
 GIB = 2**30
-LARGE = {"cpus": 64, "memory": 256 * GIB, "gpus": 1, "gpu_memory": 141 * GIB}
+LARGE = {"cpus": 64, "memory": 256 * GIB, "gpus": 1, "gpu_memory": 141 * GIB, "gpu_model": "NVIDIA H200"}
 
 
 @dataclass(frozen=True)

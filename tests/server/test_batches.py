@@ -422,6 +422,7 @@ def test_an_unfit_slot_gets_nothing_until_it_is_fit_again(lab: Lab, team: Entran
     assert worker.lease() is not None
     seen = {one["name"]: one for one in admin.http.get("/admin/slots").json()}[worker.name]
     assert (seen["unfit"], seen["running"], seen["evaluation"]) == (None, 1, evaluation)
+    assert seen["gpu_model"] == "NVIDIA H200"
 
 
 def test_admins_see_the_queue_and_put_an_evaluation_first(lab: Lab, team: Entrant, admin: Any) -> None:

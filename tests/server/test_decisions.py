@@ -181,8 +181,11 @@ def test_an_entry_is_taken_off_and_an_attempt_granted_with_the_reason_for_its_te
 
     grants = f"teams/{team.team}/grants"
     wanted = {"phase": "validation", "track": "open", "task": "task5", "valid": 2}
-    assert "5 valid attempts instead of 3" in desk.plan(grants, **wanted)["sentences"][0]
-    assert desk.post(grants, **wanted).status_code == 201
+    plan = desk.plan(grants, **wanted)
+    assert "5 valid attempts instead of 3" in plan["sentences"][0]
+    sent = wanted | {"seen": plan["shifts"]["digest"]}
+    assert desk.post(grants, **sent).status_code == 201
+    refused(desk.post(grants, **sent), "board_moved")
     row = team.quota()
     assert (row["valid"], row["left"], row["grants"][0]["why"]) == (5, 4, WHY)
     assert other.quota()["grants"] == []

@@ -225,8 +225,8 @@ def test_one_is_shown_by_the_beginning_of_its_id(run: Admin, lab: Lab, team: Ent
     unknown = run("show", evaluation, "--log", "case_nope")
     assert (unknown.exit_code, pseudonym in unknown.output) == (1, True)
     content = json.loads(run("show", evaluation, "--json").output)
-    assert (content["id"], content["cases"][0]["name"]) == (evaluation, name)
-    by_submission = run("show", content["submission"])
+    assert (content["id"], content["evaluation"]["cases"][0]["name"]) == (evaluation, name)
+    by_submission = run("show", content["evaluation"]["submission"])
     assert (by_submission.exit_code, evaluation in by_submission.output) == (0, True)
 
 

@@ -19,7 +19,8 @@ def test_every_filter_of_a_scope_holds_what_it_names(
         ada = session.get_one(Evaluation, UUID(evaluation))
         run = ada.runs[1]
         environment = ["PROCTOR_TASK=task5", "NVIDIA_VISIBLE_DEVICES=GPU-1"]
-        run.receipt, run.worker = {"options": {"Env": environment}}, "odd"
+        gpu = {"uuid": "GPU-1", "model": "NVIDIA H200", "driver": "570.1"}
+        run.receipt, run.worker = {"options": {"Env": environment}, "gpu": gpu}, "odd"
         version, image, dataset = ada.evaluator_version, ada.image.digest, ada.dataset.digest
         host, submission = str(run.worker_id), str(ada.submission_id)
         began = ada.created_at.isoformat()
@@ -35,10 +36,12 @@ def test_every_filter_of_a_scope_holds_what_it_names(
         ("workers", "odd"): 1,
         ("hosts", host): 3,
         ("gpus", "GPU-1"): 1,
+        ("gpus", "nvidia h200"): 1,
         ("evaluator_versions", version): 3,
         ("datasets", dataset): 3,
         ("reasons", "all_failed"): 0,
         ("gpus", "GPU-2"): 0,
+        ("gpus", "NVIDIA A100"): 0,
         ("phases", "test"): 0,
     }
     for (name, value), count in holds.items():

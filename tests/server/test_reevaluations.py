@@ -1,5 +1,7 @@
 """Re-evaluations: what they make beside what counts, what anybody sees of it, and changing places all at once."""
 
+import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -365,6 +367,17 @@ def written(fomo26: Challenge, lab: Lab, file: Path) -> Challenge:
     return spec
 
 
+def spreadsheet_shows_what_moves(command: Admin, id_: str) -> None:
+    sheet = list(csv.DictReader(io.StringIO(command("reevaluation", id_, "--csv").stdout)))
+    assert {(row["team"], row["place_before"], row["place_after"]) for row in sheet if not row["board"]} == {
+        ("Ada", "1", "3"),
+        ("Cyd", "3", "1"),
+    }
+    (moved,) = (row for row in sheet if (row["team"], row["board"]) == ("Ada", "task5"))
+    assert (moved["rank_before"], moved["rank_after"]) == ("1.0", "3.0")
+    assert float(moved["low_after"]) <= float(moved["value_after"]) < float(moved["value_before"])
+
+
 def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_commands_do_all_of_it(
     lab: Lab,
     teams: dict[str, Entrant],
@@ -394,6 +407,7 @@ def test_a_challenge_file_that_scores_otherwise_takes_its_entries_along_and_comm
     tick(lab)
     told = words(command("reevaluation", id_))
     assert "Evaluations that change: 3, of 3 teams. Its challenge file becomes the present version." in told
+    spreadsheet_shows_what_moves(command, id_)
     assert ranks(organizing.http, lab) == before
     made_beside = json.loads(
         command("submissions", "--challenge", lab.slug, "--standing", "beside", "--json").stdout

@@ -334,3 +334,24 @@ def test_a_slot_is_halved_only_where_each_half_is_all_that_a_container_may_use()
     assert halves(slot, 2 * 2**30, limits.model_copy(update={"cpus": 2})) is None
     assert halves(Slot(cpuset="0,1", gpu_uuid="GPU-1"), 2 * 2**30, limits) is None
     assert halves(Slot(), 2 * 2**30, limits) is None
+
+
+def test_a_slot_tells_the_model_of_its_gpu_and_each_receipt_names_it(
+    lab: LeaseServer, config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "bin" / "nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text(
+        "#!/bin/sh\necho 'GPU-0, 81559, NVIDIA H100, 570.1'; echo 'GPU-1, 143771, NVIDIA H200, 570.1'\n"
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
+    client = LeaseClient(config.model_copy(update={"slot_gpu": "GPU-1", "slot_gpu_memory": 2**37}), "slot")
+    (case,) = lab.add("one")
+    lease = client.lease()
+    assert lease is not None
+    client.finish(lease, outcome(None), None, wait_seconds=0.0)
+    client.close()
+    assert [offer.gpu_model for offer in lab.slots] == ["NVIDIA H200"]
+    named = {"uuid": "GPU-1", "memory": 143771 * 2**20, "model": "NVIDIA H200", "driver": "570.1"}
+    assert lab.finished[case].receipt["gpu"] == named

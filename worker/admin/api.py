@@ -93,6 +93,16 @@ class Api:
         """The text that a path answers, such as CSV."""
         return self._sent("GET", path, query, None).text
 
+    @contextmanager
+    def download(self, path: str, **query: Any) -> Iterator[httpx.Response]:
+        """The answer of GET, whose bytes come as they are read."""
+        given = {name: value for name, value in query.items() if value is not None}
+        with self._http.stream("GET", f"{API}{quote(path)}", params=given) as response:
+            if response.is_error:
+                response.read()
+                raise Refused(_problem(response))
+            yield response
+
     def _asked(self, method: str, path: str, query: dict[str, Any], body: Any) -> Any:
         response = self._sent(method, path, query, body)
         return response.json() if response.content else None

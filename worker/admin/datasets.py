@@ -8,7 +8,9 @@ from urllib.parse import quote
 import typer
 
 from contract.datasets import DatasetOut, DifferenceOut, EffectOut
+from contract.events import Subject
 from evaluator.terminal import say
+from server.audit.looks import Look, looked
 from server.challenges.service import get_challenge
 from server.datasets.current import changes_of
 from server.datasets.difference import Difference
@@ -120,10 +122,13 @@ def activate_dataset(
     settings = settings_of(data)
     with work(settings) as session:
         dataset = versions.find_version(session, digest, challenge=challenge, phase=phase, task=task)
-        effect = effects.effect_of(session, dataset)
         changes = changes_of(session, dataset, settings)
-        if changes is not None:
-            say_changes(changes)
+        looked(session, Subject.DATASET, dataset.id, Look.NAMES, actor=ACTOR)
+    if changes is not None:
+        say_changes(changes)
+    with work(settings) as session:
+        dataset = versions.get_version(session, dataset.id)
+        effect = effects.effect_of(session, dataset)
         if effect.touches:
             make_sure(_if_in_force(dataset, effect.sentence()), yes=yes)
         versions.activate(session, dataset, settings=settings, actor=ACTOR, why=reason)

@@ -17,7 +17,7 @@ from sandbox.archive import ToolMissing, squashfs_tools
 from sandbox.doctor import report
 from sandbox.engine import Engine
 from sandbox.faults import EngineFault
-from sandbox.gpu import gpus
+from sandbox.gpu import InstalledGpu, gpus
 from worker.admin.findings import DoctorFinding, FindingState, Profile
 from worker.admin.tables import Listing, show, show_json
 from worker.embedded.account import USER
@@ -236,12 +236,13 @@ def sif_files() -> DoctorFinding:
         return DoctorFinding("SIF files", FindingState.WARN, f"refused: {missing.what}", missing.remedy)
 
 
-def graphics(cards: list[tuple[str, int]]) -> DoctorFinding:
+def graphics(cards: list[InstalledGpu]) -> DoctorFinding:
     """NVIDIA GPUs: optional, but a challenge may ask for one."""
     if not cards:
         return DoctorFinding("GPU", FindingState.OK, "none; challenges that require one cannot run here")
-    sizes = ", ".join(f"{memory / 2**30:.0f} GiB" for _, memory in cards)
-    return DoctorFinding("GPU", FindingState.OK, f"{len(cards)} ({sizes})")
+    named = ", ".join(f"{card.model} of {card.memory / 2**30:.0f} GiB" for card in cards)
+    drivers = ", ".join(sorted({card.driver for card in cards}))
+    return DoctorFinding("GPU", FindingState.OK, f"{len(cards)} ({named}; driver {drivers})")
 
 
 def recorded(data: Path) -> Iterator[DoctorFinding]:

@@ -1,11 +1,15 @@
 """`proctor-admin events`: who changed what, when and why."""
 
+import csv
+import io
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from contract.events import EventOut, Subject
 from evaluator.terminal import say
+from server.words import for_spreadsheet
 from worker.admin.api import api
 from worker.admin.options import Data, Server
 from worker.admin.submissions import since_given
@@ -25,21 +29,27 @@ def list_events(
     ] = None,
     new: Annotated[str | None, typer.Option(help="Only changes to this status, such as errored.")] = None,
     code: Annotated[str | None, typer.Option(help="Only with this code, such as worker_lost.")] = None,
+    what: Annotated[str | None, typer.Option(help="Only this act, such as viewed.")] = None,
     since: Annotated[
         str | None, typer.Option(help="Only those since then: 2d, 6h, 30m, or a date such as 2026-12-01.")
     ] = None,
     challenge: Annotated[str | None, typer.Option(help="Only of this challenge and what is in it.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="As GET /admin/events answers.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="The same, as CSV.")] = False,
     server: Server = None,
     data: Data = None,
 ) -> None:
     """Who changed what, when and why, newest first."""
-    asked = {"subject": subject, "id": id_, "actor": actor, "new": new, "code": code, "challenge": challenge}
+    asked = {"subject": subject, "id": id_, "actor": actor, "new": new, "code": code, "what": what}
+    asked |= {"challenge": challenge}
     with api(server=server, data=data) as here:
         page = here.listed("/admin/events", EventOut, limit, **asked, since=since_given(since))
     if as_json:
         show_json([event.model_dump(mode="json") for event in page.items])
+        return
+    if as_csv:
+        say(_csv(page.items).rstrip("\n"))
         return
     listing = Listing(("at (UTC)", "of", "id", "what", "by", "why"), prose=frozenset(("what", "why")))
     for event in page.items:
@@ -50,6 +60,16 @@ def list_events(
     show(listing, otherwise="Nothing happened that this asks for.")
     if page.next is not None:
         say(f"The newest {limit} are shown; --limit shows more.", err=True)
+
+
+def _csv(events: Sequence[EventOut]) -> str:
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(EventOut.model_fields), lineterminator="\n")
+    writer.writeheader()
+    for event in events:
+        texts = {name: for_spreadsheet(getattr(event, name) or "") for name in ("actor", "what", "why")}
+        writer.writerow(event.model_dump(mode="json") | texts)
+    return table.getvalue()
 
 
 def sentence(event: EventOut) -> str:

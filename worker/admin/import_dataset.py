@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from contract.events import Subject
 from evaluator.terminal import Console, agreed, say
+from server.audit.looks import Look, looked
 from server.challenges.service import get_challenge
 from server.datasets import service
 from server.datasets.difference import Difference
@@ -73,15 +75,17 @@ def check_dataset(folder: Folder, challenge: Challenge, task: Task, phase: Phase
     settings = settings_of(data)
     with work(settings) as session, _progress() as bar:
         shown = bar.add_task(f"{phase} {task}", total=None)
+        found = get_challenge(session, challenge)
         report = service.check(
             session,
-            get_challenge(session, challenge),
+            found,
             phase=phase,
             task=task,
             source=folder,
             settings=settings,
             progress=lambda done, of: bar.update(shown, completed=done, total=of),
         )
+        looked(session, Subject.CHALLENGE, found.id, Look.NAMES, actor=ACTOR)
     _say(warned(report.warnings) + noted(report.notes) + _changed(report.difference))
     if report.errors:
         fail("This cannot be imported:\n" + "\n".join(first(report.errors)))

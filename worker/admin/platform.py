@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
+from pydantic import TypeAdapter, ValidationError
 
+from contract.metrics import MetricsAddress
 from worker.admin.slots import SlotShare, deal
+from worker.embedded.account import SetupError
 from worker.embedded.data import CHECKOUT, make_directory, secret, token_file, worker_directory
 from worker.embedded.migrations import migrate
 from worker.embedded.ports import free_port, listens_everywhere, reachable_as, require_free
@@ -29,9 +32,12 @@ KEPT = (
     *("PROCTOR_INPUT_CACHE", "PROCTOR_SLOT_MOST", "PROCTOR_CHECKS_AT_ONCE", "PROCTOR_SCORES_AT_ONCE"),
     *("PROCTOR_DISK_RESERVE", "PROCTOR_TEAM_STORAGE", "PROCTOR_TOTAL_STORAGE", "PROCTOR_HOLD_ENDS"),
     "PROCTOR_RELEASE_GRACE_SECONDS",
+    *("PROCTOR_SMTP_URL", "PROCTOR_MAIL_FROM", "PROCTOR_WEBHOOKS_PRIVATE"),
     *("PROCTOR_LOG_INS_PER_SOURCE", "PROCTOR_REGISTRATIONS_PER_SOURCE", "PROCTOR_REGISTRATIONS_PER_HOUR"),
     "FORWARDED_ALLOW_IPS",
 )
+METRICS = "PROCTOR_METRICS_ADDRESS"
+"""Where the server shows its figures; every other process of `up` does so at a port of its own."""
 _STOP_SECONDS = 30
 _DRAIN_SECONDS = 20  # then a run worker hands its cases back, rather than being killed with them
 
@@ -40,7 +46,8 @@ _DRAIN_SECONDS = 20  # then a run worker hands its cases back, rather than being
 class Platform:
     """One installation: its directory, its address, and the services of its own it is built on.
 
-    `public_url` is where people reach the server, None where nobody said and it listens on every address.
+    `public_url` is where people reach the server, None where nobody said and it listens on every address. `metrics`:
+    where the server shows its figures; score-1 has the next port, run-1 the one after, and so on.
     """
 
     data: Path
@@ -50,6 +57,7 @@ class Platform:
     postgres: Postgres
     redis: Redis
     public_url: str | None = None
+    metrics: str | None = None
 
     @classmethod
     def on(
@@ -65,11 +73,13 @@ class Platform:
     ) -> "Platform":
         """A platform in `data`; port 0 takes a free one, Redis' port 0 the one that it had before.
 
-        Raises `SetupError` where somebody already listens on the port.
+        Raises `SetupError` where somebody already listens on the port, or PROCTOR_METRICS_ADDRESS is no address.
         """
         require_free(host, port)
         redis = Redis(data, redis_host, redis_port)
-        platform = cls(data, host, port or free_port(host), run_workers, Postgres(data), redis, public_url)
+        platform = cls(
+            data, host, port or free_port(host), run_workers, Postgres(data), redis, public_url, _metrics()
+        )
         if public_url is None and not listens_everywhere(host):
             return replace(platform, public_url=platform.server_url)
         return platform
@@ -88,6 +98,13 @@ class Platform:
     def redis_address_file(self) -> Path:
         """Holds where Redis listens while the platform is up."""
         return self.data / "redis.address"
+
+    def shows(self, number: int) -> dict[str, str]:
+        """Where the process of this number shows its figures, as a setting; nothing where nobody asked for it."""
+        if self.metrics is None:
+            return {}
+        host, _, port = self.metrics.rpartition(":")
+        return {METRICS: f"{host}:{int(port) + number}"}
 
     def secret(self, name: str) -> str:
         """One of this installation's secrets, made on first use."""
@@ -128,14 +145,25 @@ def services(
         _server(platform),
         Step("worker token", token),
         _beat(platform),
-        *[_run_worker(platform, name, slot) for name, slot in zip(names, deal(len(names)), strict=True)],
+        *[
+            _run_worker(platform, name, slot, number)
+            for number, (name, slot) in enumerate(zip(names, deal(len(names)), strict=True), 1)
+        ],
         _score_worker(platform),
+        _courier(platform),
     ]
 
 
-def server_environment(platform: Platform) -> dict[str, str]:
+def _metrics() -> str | None:
+    try:
+        return TypeAdapter(MetricsAddress).validate_python(os.environ.get(METRICS))
+    except ValidationError as error:
+        raise SetupError(f"{METRICS} {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
+
+
+def server_environment(platform: Platform, *, number: int = 0) -> dict[str, str]:
     """What the server and the score worker know: the database, the keys and the data directory."""
-    return _kept(os.environ) | {
+    return (_kept(os.environ) | platform.shows(number)) | {
         "DATABASE_URL": platform.postgres.url(),
         "REDIS_URL": platform.redis.url,
         "PROCTOR_DATA": str(platform.data),
@@ -145,7 +173,7 @@ def server_environment(platform: Platform) -> dict[str, str]:
     }
 
 
-def run_worker_environment(platform: Platform, slot: SlotShare) -> dict[str, str]:
+def run_worker_environment(platform: Platform, slot: SlotShare, *, number: int = 1) -> dict[str, str]:
     """What a run worker knows: the server's address, its token, the broker and the workers' directory.
 
     All run workers of a machine share that directory. Neither the database nor the directory that holds
@@ -154,6 +182,7 @@ def run_worker_environment(platform: Platform, slot: SlotShare) -> dict[str, str
     directory = worker_directory(platform.data)
     return (
         _kept(os.environ)
+        | platform.shows(1 + number)
         | slot.environment()
         | {
             "PROCTOR_SERVER_URL": platform.server_url,
@@ -192,14 +221,23 @@ def _beat(platform: Platform) -> Program:
     return _python(platform, "beat", command, lambda: _kept(os.environ) | {"REDIS_URL": platform.redis.url})
 
 
-def _run_worker(platform: Platform, name: str, slot: SlotShare) -> Program:
+def _run_worker(platform: Platform, name: str, slot: SlotShare, number: int) -> Program:
     command = ["worker.run", "--name", name]
-    return _python(platform, name, command, lambda: run_worker_environment(platform, slot))
+    return _python(platform, name, command, lambda: run_worker_environment(platform, slot, number=number))
 
 
 def _score_worker(platform: Platform) -> Program:
     command = ["worker.score", "--name", "score-1"]
-    return _python(platform, "score-1", command, lambda: server_environment(platform))
+    return _python(platform, "score-1", command, lambda: server_environment(platform, number=1))
+
+
+def _courier(platform: Platform) -> Program:
+    def known() -> dict[str, str]:
+        everything = server_environment(platform)
+        told = {name: everything[name] for name in ("DATABASE_URL", "PROCTOR_PUBLIC_URL")}
+        return _kept(os.environ) | told
+
+    return _python(platform, "courier", ["worker.courier"], known)
 
 
 def _python(

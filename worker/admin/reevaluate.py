@@ -21,7 +21,8 @@ _EVERY = 2.0
 
 
 _FILTERS = sorted(
-    set(ReevaluationScope.model_fields) - {"phases", "tracks", "tasks", "teams", "since", "until"}
+    set(ReevaluationScope.model_fields)
+    - {"phases", "tracks", "tasks", "teams", "since", "until", "ran_since", "ran_until"}
 )
 """Filters of a scope that have no option of their own."""
 
@@ -50,6 +51,8 @@ def reevaluate(
     ] = None,
     since: Annotated[str | None, typer.Option(help="Only submitted since, as 2026-12-01T18:00Z.")] = None,
     until: Annotated[str | None, typer.Option(help="Only submitted before.")] = None,
+    ran_since: Annotated[str | None, typer.Option(help="Only with a case that ended since.")] = None,
+    ran_until: Annotated[str | None, typer.Option(help="Only with a case that ended before.")] = None,
     on: Annotated[
         list[str] | None,
         typer.Option(
@@ -75,6 +78,7 @@ def reevaluate(
     It says what it would make, what it costs and what is left out, and asks before it starts.
     """
     scope = {"phases": phase, "tracks": track, "tasks": task, "teams": team, "since": since, "until": until}
+    scope |= {"ran_since": ran_since, "ran_until": ran_until}
     wanted = {
         "mode": mode,
         "why": why,

@@ -91,10 +91,21 @@ def _path(here: Api, prefix: str) -> str:
 
 
 @app.command("reevaluation")
-def show_reevaluation(one: One, as_json: AsJson = False, server: Server = None, data: Data = None) -> None:
+def show_reevaluation(
+    one: One,
+    as_json: AsJson = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Values, ranks, places and prizes that would change, as CSV.")
+    ] = False,
+    server: Server = None,
+    data: Data = None,
+) -> None:
     """What a re-evaluation would make, or once it is ready what applying it would change."""
     with api(server=server, data=data) as here:
         path = _path(here, one)
+        if as_csv:
+            say(here.text(f"{path}/preview.csv").rstrip("\n"))
+            return
         row, preview = here.get(path), here.get(f"{path}/preview")
     if as_json:
         show_json({**row, "preview": preview})

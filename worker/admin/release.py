@@ -51,7 +51,8 @@ def release_board(
     else:
         say(
             f"{challenge} {phase}: released; 'proctor-admin unrelease' takes it back, without a reason until "
-            f"{found['take_back_until']}"
+            f"{found['take_back_until']}",
+            f"The audit chain's head, which 'proctor-admin audit verify --anchor' takes: {found['audit']['text']}",
         )
 
 

@@ -70,5 +70,6 @@ def _runs(state: SlotState) -> str:
 
 def _offers(state: SlotState) -> str:
     slot = state.slot
-    gpu = f", {slot.gpus} × {slot.gpu_memory / 2**30:.0f} GiB GPU" if slot.gpus else ""
+    model = slot.gpu_model or "GPU"
+    gpu = f", {slot.gpus} × {model} of {slot.gpu_memory / 2**30:.0f} GiB" if slot.gpus else ""
     return f"{counted(slot.cpus, 'core')}, {slot.memory / 2**30:.0f} GiB{gpu}" if slot.cpus else ""

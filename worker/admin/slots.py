@@ -3,19 +3,18 @@
 import os
 from dataclasses import dataclass
 
-from sandbox.gpu import gpus
+from sandbox.gpu import InstalledGpu, gpus
 
 _FOR_CONTAINERS = 0.8  # of the memory; the rest is for the database, the server and the page cache
 
 
 @dataclass(frozen=True)
 class SlotShare:
-    """One run worker's share: cores, memory in bytes, and a GPU (its UUID and bytes) if there is one."""
+    """One run worker's share: cores, memory in bytes, and a GPU if there is one."""
 
     cores: tuple[int, ...]
     memory: int
-    gpu: str | None = None
-    gpu_memory: int = 0
+    gpu: InstalledGpu | None = None
 
     def environment(self) -> dict[str, str]:
         """The share as the settings of a run worker."""
@@ -25,7 +24,7 @@ class SlotShare:
             "PROCTOR_SLOT_MEMORY": str(self.memory),
         }
         if self.gpu is not None:
-            named |= {"PROCTOR_SLOT_GPU": self.gpu, "PROCTOR_SLOT_GPU_MEMORY": str(self.gpu_memory)}
+            named |= {"PROCTOR_SLOT_GPU": self.gpu.uuid, "PROCTOR_SLOT_GPU_MEMORY": str(self.gpu.memory)}
         return named
 
 
@@ -40,6 +39,5 @@ def deal(workers: int) -> list[SlotShare]:
     slots = []
     for number in range(workers):
         own = tuple(cores[number::workers]) or (cores[number % len(cores)],)
-        uuid, gpu_memory = graphics[number] if number < len(graphics) else (None, 0)
-        slots.append(SlotShare(own, memory // workers, uuid, gpu_memory))
+        slots.append(SlotShare(own, memory // workers, graphics[number] if number < len(graphics) else None))
     return slots

@@ -10,10 +10,10 @@ import typer
 
 from contract.accounts import DEFAULT_SLOTS
 from evaluator.terminal import say
-from server.accounts.tokens import create_worker_token
+from server.accounts.tokens import LOCAL, create_worker_token
 from server.database import unit_of_work
 from server.tables import open_database
-from worker.admin.context import fail, settings_of, work
+from worker.admin.context import ACTOR, fail, settings_of, work
 from worker.admin.options import Data
 from worker.admin.tables import show_json
 from worker.embedded.data import secret, store_secret, token_file, write_closed
@@ -23,8 +23,6 @@ if TYPE_CHECKING:  # what `up` needs takes as long to import as the rest of this
 
 app = typer.Typer()
 
-LOCAL = "local"
-"""The name of the run workers that `up` starts; they share one token, in a file that they read again."""
 _SEED = "worker_token_seed"
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
@@ -49,7 +47,7 @@ def worker_token(
     own = name == LOCAL and "DATABASE_URL" not in os.environ
     token = _new_local_token(settings.data) if own else None
     with work(settings) as session:
-        token = create_worker_token(session, name, token=token, slots=slots)
+        token = create_worker_token(session, name, token=token, slots=slots, actor=ACTOR)
     known = _settings(settings.data, token)
     if as_json:
         show_json({"name": name, "token": token, "settings": known})

@@ -1,6 +1,7 @@
 """`proctor-admin workers` and `revoke-worker`: what each run worker's token has done and read, and shutting one out."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -27,6 +28,7 @@ def show_workers(
     name: Annotated[str | None, typer.Argument(help=_NAME)] = None,
     cases: Annotated[bool, typer.Option("--cases", help="Of NAME, every case and image by its id.")] = False,
     since: Since = None,
+    retired: Annotated[bool, typer.Option("--retired", help="Those that were put away too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
     data: Data = None,
 ) -> None:
@@ -37,7 +39,7 @@ def show_workers(
     if name is None and (cases or since is not None):
         fail("--cases and --since are about one worker: give its name.")
     with work(settings_of(data)) as session:
-        rows = workers.workers(session)
+        rows = workers.workers(session, retired=retired or name is not None)
         if name is not None:
             token = workers.worker_named(session, name).id
             (row,) = (row for row in rows if row.id == str(token))
@@ -95,7 +97,11 @@ def _listed(rows: list[WorkerRow]) -> Listing:
 
 
 def _state(row: WorkerRow) -> str:
-    return "active" if row.revoked_at is None else "token revoked"
+    if row.retired_at is not None:
+        return "retired"
+    if row.revoked_at is not None:
+        return "token revoked"
+    return "active" if row.draining_since is None else "draining" if row.running else "drained"
 
 
 def _ended(row: WorkerRow) -> str:
@@ -111,7 +117,7 @@ def _print(
         if said:
             about.add(head, said)
     out.print(about)
-    for table in (_read_table(read), _ids_table(read) if cases else None, _answered_table(answered)):
+    for table in (_read_table(read), _ids_table(read) if cases else None, answered_table(answered)):
         if table is not None and table.rows:
             out.print()
             out.print(table)
@@ -119,11 +125,15 @@ def _print(
 
 def _facts(row: WorkerRow) -> list[tuple[str, str]]:
     ended = f"{row.finished} finished, {row.handed_back} handed back, {row.abandoned} abandoned, {row.faulted} faulted"
+    drains = f"gets no new case since {moment(row.draining_since)} UTC" if row.draining_since else ""
+    rotated = f"works until {moment(row.old_token_until)} UTC" if row.old_token_until else ""
     revoked = f"revoked {moment(row.revoked_at)} UTC" if row.revoked_at else "active"
     return [
         ("worker", row.name),
         ("id", row.id),
         ("token", f"{revoked}, issued {moment(row.issued_at)} UTC"),
+        ("drains", drains),
+        ("token before", rotated),
         ("slots", f"{row.slots_present} of {row.most_slots}, seen {moment(row.seen_at) or 'never'}"),
         ("cases", f"{row.running} held, {ended}"),
         ("inputs read", _total(row.cases_read, "case")),
@@ -157,15 +167,17 @@ def _ids_table(read: WorkerReads) -> Listing:
     return table
 
 
-def _answered_table(answered: list[AnsweredOut]) -> Listing:
-    table = Listing(("answered in", "team", "of", "status", "cases", "last (UTC)"))
-    for answer in answered:
+def answered_table(answered: Sequence[AnsweredOut | dict[str, Any]]) -> Listing:
+    """One row per evaluation in which a run worker answered cases."""
+    table = Listing(("answered in", "team", "of", "status", "boards", "cases", "last (UTC)"))
+    for answer in map(AnsweredOut.model_validate, answered):
         of = f"{answer.challenge} {answer.phase} {answer.track} {answer.task}"
         table.add(
             answer.evaluation,
             answer.team,
             of,
             answer.status,
+            ", ".join(answer.boards),
             f"{answer.cases} of {answer.cases_of}",
             moment(answer.last_at),
         )
@@ -202,4 +214,4 @@ def revoke_worker(
         say(
             f"It answered cases of {counted(len(done.answered), 'evaluation')}; where it is not to be trusted:"
         )
-        show(_answered_table(done.answered))
+        show(answered_table(done.answered))

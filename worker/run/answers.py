@@ -20,6 +20,7 @@ from worker.run.executor import Executor
 from worker.run.heartbeat import Heartbeat, LeaseHandle, insist
 from worker.run.host_check import Unfit
 from worker.run.lease_client import Damaged, LeaseClient, LeaseLost
+from worker.run.metrics import CASES, FAULTS, SECONDS
 from worker.run.readiness import Readiness
 
 _log = structlog.get_logger()
@@ -92,9 +93,11 @@ class Answers:
         finish = functools.partial(self._client.finish, handle.lease, outcome, output, wait_seconds=waited)
         insist(handle, functools.partial(finish, notes=notes, repeat_agrees=agrees))
         self._heartbeat.let_go(handle)
+        CASES.labels(outcome.verdict.code).inc()
+        SECONDS.observe(time.monotonic() - handle.since)
         _log.info(
             "case_done",
-            case_run=handle.lease.name,
+            **handle.lease.named,
             task=handle.lease.task_name,
             verdict=outcome.verdict.code,
             seconds=round(outcome.seconds, 3),
@@ -120,9 +123,9 @@ class Answers:
         try:
             self._executor.forget(case)
         except EngineFault as fault:
-            _log.warning("not_removed", case_run=case.lease.name, fault=fault.fault)  # the reaper will
+            _log.warning("not_removed", fault=fault.fault, **case.lease.named)  # the reaper will
         except Exception:  # noqa: BLE001 - the case is settled, whatever is left of it
-            _log.exception("not_removed", case_run=case.lease.name)
+            _log.exception("not_removed", **case.lease.named)
 
     @contextmanager
     def _handing_back(self, handle: LeaseHandle) -> Iterator[GuardedWork]:
@@ -134,7 +137,7 @@ class Answers:
             self._give_up(handle, error)
 
     def _give_up(self, handle: LeaseHandle, error: Exception) -> None:
-        log = _log.bind(case_run=handle.lease.name, task=handle.lease.task_name)
+        log = _log.bind(**handle.lease.named, task=handle.lease.task_name)
         match error:
             case LeaseLost():
                 self._stopped(handle)
@@ -159,10 +162,11 @@ class Answers:
         if self._leaving.is_set():
             self.hand_back(handle)
         else:
-            _log.warning("lease_lost", case_run=handle.lease.name)
+            _log.warning("lease_lost", **handle.lease.named)
             self._heartbeat.let_go(handle)
 
     def _fail(self, handle: LeaseHandle, fault: PlatformFault, detail: str) -> None:
+        FAULTS.labels(fault).inc()
         self._release(handle, fault, detail)
         self._readiness.note_fault()
 
@@ -171,7 +175,7 @@ class Answers:
         try:
             self._client.release(handle.lease, fault, detail)
         except (LeaseLost, httpx.HTTPError):
-            _log.warning("release_failed", case_run=handle.lease.name)  # the lease runs out by itself
+            _log.warning("release_failed", **handle.lease.named)  # the lease runs out by itself
 
 
 def _told(error: Exception) -> str:

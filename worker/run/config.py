@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contract.metrics import MetricsAddress
 from evaluator.spec import MOST_AT_ONCE
 
 FORBIDDEN = ("DATABASE_URL", "PROCTOR_DATA", "PROCTOR_REFERENCES", "PROCTOR_SECRET_KEY")
@@ -21,7 +22,7 @@ class RunConfig(BaseSettings):
     `slot_most` is how many containers it may run at once, one per core unless it is set. `input_cache` bounds the
     inputs that this host keeps, in bytes, `image_cache` its images (half of the engine's disk unless it is set).
     `drain_seconds` is how long a slot that is told to stop lets its cases
-    run on before it hands them back; None is as long as they take.
+    run on before it hands them back; None is as long as they take. Figures are shown at `metrics_address`.
     """
 
     model_config = SettingsConfigDict(env_prefix="PROCTOR_", extra="ignore", frozen=True)
@@ -40,6 +41,7 @@ class RunConfig(BaseSettings):
     input_cache: Annotated[int, Field(ge=0)] = 20 * 2**30
     image_cache: Annotated[int, Field(ge=0)] | None = None
     drain_seconds: Annotated[float, Field(ge=0)] | None = None
+    metrics_address: MetricsAddress = None
 
     @property
     def most(self) -> int:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+import structlog
+
 from contract.leases import Lease
 from evaluator.spec import Limits
 from sandbox import run as sandbox
@@ -25,6 +27,7 @@ from worker.run.lease_client import LeaseClient, LeaseLost
 
 PATIENCE = 1.5
 """How many times its limit a container may run that had its slot to itself; what it wrote late is asked for again."""
+_log = structlog.get_logger()
 _GRACE = 60.0
 """Seconds beyond that in which a container is started and killed; a slot that needs more hangs."""
 _SETTLED_WITHIN = 1800.0
@@ -84,6 +87,7 @@ class Executor:
         except BaseException:
             self._clear(lease, scratch)
             raise
+        _log.info("case_begun", container=self.container(lease), **lease.named)
         job = CaseJob(
             name=self.container(lease),
             image=lease.image.digest,

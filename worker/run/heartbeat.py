@@ -11,6 +11,7 @@ import structlog
 
 from contract.leases import Lease
 from worker.run.lease_client import LeaseClient
+from worker.run.metrics import LOST
 
 _log = structlog.get_logger()
 _ASK_AGAIN = 1.0
@@ -135,7 +136,8 @@ class Heartbeat:
         with self._changed:
             if self._handles.pop(handle.lease.name, None) is None:
                 return  # settled or handed back meanwhile
-        _log.warning("lease_lost", case_run=handle.lease.name, why=why)
+        LOST.inc()
+        _log.warning("lease_lost", why=why, **handle.lease.named)
         handle.stop.set()
 
 

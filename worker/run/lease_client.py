@@ -2,14 +2,17 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import structlog
 from pydantic import BaseModel
 
 from contract.leases import (
+    DRAINING,
     Finish,
     HeldLease,
     HeldLeases,
@@ -21,14 +24,17 @@ from contract.leases import (
     SlotState,
     StoredOutput,
 )
+from evaluator.terminal import in_line
 from evaluator.verdicts import PlatformFault
 from sandbox import disks
+from sandbox.gpu import InstalledGpu, gpus
 from sandbox.jobs import CaseOutcome
 from worker.run.bearer import Bearer
 from worker.run.config import RunConfig
 from worker.run.patience import PatientClient
 
-_MOST_SAID = 2000
+_log = structlog.get_logger()
+_MOST_SAID, _MOST_NAME = 2000, 100
 _PATIENCE, _LONGEST_PATIENCE = 5.0, 120.0
 
 
@@ -48,8 +54,8 @@ class NoLeaseYet(Exception):
         self.seconds = seconds
 
 
-def offer_of(config: RunConfig, slot: str) -> SlotOffer:
-    """What the slot of this name offers.
+def offer_of(config: RunConfig, slot: str, gpu: InstalledGpu | None = None) -> SlotOffer:
+    """What the slot of this name offers; `gpu`: its GPU as the driver tells, where it has one.
 
     Raises:
         pydantic.ValidationError: the name, or what the slot is said to have, is none that a server takes.
@@ -60,6 +66,7 @@ def offer_of(config: RunConfig, slot: str) -> SlotOffer:
         memory=config.slot_memory,
         gpus=1 if config.slot_gpu else 0,
         gpu_memory=config.slot_gpu_memory,
+        gpu_model=gpu.model[:_MOST_NAME] if gpu else None,
         most=config.most,
         invoke=disks.supported(),  # between two cases the worker empties what the container may write to
     )
@@ -69,7 +76,9 @@ class LeaseClient:
     """The calls of one slot. Connection failures raise httpx.TransportError; the caller decides what they mean."""
 
     def __init__(self, config: RunConfig, slot: str) -> None:
-        self._offer = offer_of(config, slot)
+        self._gpu = next((gpu for gpu in gpus() if gpu.uuid == config.slot_gpu), None)
+        self._offer = offer_of(config, slot, self._gpu)
+        self._draining: str | None = None
         token = config.worker_token
         self.bearer = Bearer(token.get_secret_value() if token else None, config.worker_token_file)
         self._http = PatientClient(
@@ -96,7 +105,14 @@ class LeaseClient:
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise _not_now(response)
         response.raise_for_status()
+        self._note_draining(response.headers.get(DRAINING))
         return None if response.status_code == 204 else Lease.model_validate_json(response.content)
+
+    def _note_draining(self, why: str | None) -> None:
+        """Says in the log when the slot begins to drain, and when it is resumed."""
+        if why != self._draining:
+            self._draining = why
+            _log.warning("slot_drains", why=in_line(why[:500])) if why else _log.info("slot_resumed")
 
     def offer(self, runtimes: Sequence[str]) -> None:
         """The container runtimes that lease requests name from now on."""
@@ -153,6 +169,7 @@ class LeaseClient:
                 "exit_code": outcome.exit_code,
                 "oom_killed": outcome.oom_killed,
                 "options": outcome.options,
+                **({"gpu": asdict(self._gpu)} if self._gpu else {}),
                 **dict(measured),  # as this host says; what the server believes may be less
                 **(notes or {}),
             },

@@ -111,6 +111,11 @@ class Runner:
         """Whether the server does not take this worker's token."""
         return self._client.bearer.refused
 
+    @property
+    def metrics_address(self) -> str | None:
+        """Where its figures are shown."""
+        return self._config.metrics_address
+
     def _greet(self) -> None:
         try:
             self._client.greet()

@@ -138,7 +138,7 @@ class Serving:
                 container = self._container or self._open(case)
                 outcome = self._answer(container, case)
             except NotServed as why:
-                _log.info("case_not_served", case_run=case.lease.name, why=str(why))
+                _log.info("case_not_served", why=str(why), **case.lease.named)
                 case.handle.waits()
                 unanswered.append(case)
                 return
@@ -187,5 +187,5 @@ class Serving:
                 alone = self._executor.outcome(case)
             agrees = alone.verdict.valid and agree(case.job.task, served.output or b"", alone.output or b"")
             if not agrees:
-                _log.warning("repeat_disagrees", case_run=case.lease.name, alone=alone.verdict.code)
+                _log.warning("repeat_disagrees", alone=alone.verdict.code, **case.lease.named)
             self._settler.settle_served(case, served, agrees=agrees)

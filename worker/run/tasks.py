@@ -16,6 +16,7 @@ from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from celery.worker import state
 
 from contract.logs import configure
+from contract.metrics import listen
 from contract.wakeups import RUN_QUEUE, WAKE_RUN
 from worker.app import make_app
 from worker.run.bearer import REFUSED
@@ -59,6 +60,7 @@ def wake() -> None:
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _ready(**_: Any) -> None:
     configure()
+    listen(runner().metrics_address)
     _slot_thread().start()
     threading.Thread(target=_reap, name="reaper", daemon=True).start()
     _log.info("run_worker_ready")

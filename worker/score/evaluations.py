@@ -27,6 +27,7 @@ from server.errors import Conflict, StorageFull
 from server.evaluations import scoring
 from server.evaluations.models import Evaluation
 from server.evaluations.scoring import Alike
+from server.metrics import SCORING
 from server.settings import Settings
 from worker.score.child import Scorer, ScorerLost, ScoringFailed
 from worker.score.leases import DATABASE_AWAY, kept
@@ -45,6 +46,7 @@ class _Job:
     """What is needed to score one evaluation, read in one short unit of work."""
 
     evaluation_id: EvaluationId
+    submission: str
     claim: int
     spec: SpecVersion
     task: str
@@ -67,7 +69,9 @@ def score_waiting(sessions: SessionFactory, settings: Settings) -> int:
             job = _claim(sessions, turn)
             if job is None:
                 return scored
-            _score(sessions, settings, job, turn)
+            began = time.monotonic()
+            outcome = _score(sessions, settings, job, turn)
+            SCORING.labels(outcome).observe(time.monotonic() - began)
             scored += 1
 
 
@@ -109,6 +113,7 @@ def _job(session: Session, evaluation: Evaluation) -> _Job:
     alike = Alike.to(evaluation)
     return _Job(
         evaluation_id=evaluation.id,
+        submission=str(evaluation.submission_id),
         claim=evaluation.scoring_claim_no,
         spec=evaluation.spec_version,
         task=evaluation.task,
@@ -120,8 +125,9 @@ def _job(session: Session, evaluation: Evaluation) -> _Job:
     )
 
 
-def _score(sessions: SessionFactory, settings: Settings, job: _Job, turn: _Pass) -> None:
-    log = _log.bind(evaluation=str(job.evaluation_id), task=job.task)
+def _score(sessions: SessionFactory, settings: Settings, job: _Job, turn: _Pass) -> str:
+    """Scores it, and tells what came of it; in a word."""
+    log = _log.bind(submission=job.submission, evaluation=str(job.evaluation_id), task=job.task)
     folder = settings.scratch / f"{job.evaluation_id}-{job.claim}"
     try:
         for old in closed(settings.scratch).glob(f"{job.evaluation_id}-*"):  # of a worker that was killed
@@ -137,22 +143,28 @@ def _score(sessions: SessionFactory, settings: Settings, job: _Job, turn: _Pass)
                 session, job.evaluation_id, job.claim, reports, scored_with=bases, settings=settings
             )
         log.info("scored", boards=list(reports))
+        return "scored"
     except Conflict:
         log.warning("scoring_lost")
+        return "lost"
     except StorageFull as problem:
         log.error("no_room_to_score", why=problem.detail)
         with unit_of_work(sessions) as session:
             scoring.put_back(session, job.evaluation_id, job.claim)
+        return "no_room"
     except (ScorerLost, OSError, *DATABASE_AWAY) as error:
         log.error("scorer_lost", error=_sayable(error, job))
         _fail(sessions, job, PlatformFault.SCORER_LOST, error)
+        return PlatformFault.SCORER_LOST
     except ScoringFailed as error:
         log.error("scorer_failed", error=_sayable(error, job))
         _fail(sessions, job, PlatformFault.SCORER_FAILED, error)
+        return PlatformFault.SCORER_FAILED
     except Exception as error:
         # A defect of ours counts as well, else the evaluation would wait for its next claim for good.
         log.exception("scorer_defect")
         _fail(sessions, job, PlatformFault.SCORER_FAILED, error)
+        return PlatformFault.SCORER_FAILED
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -13,6 +13,7 @@ from server.challenges.models import Challenge
 from server.database import SessionFactory, unit_of_work
 from server.disk import Share
 from server.errors import Conflict, DataMissing, StorageFull
+from server.metrics import CHECK
 from server.settings import Settings
 from server.storage.sweep import discard, require_stored
 from server.teams.models import Team
@@ -51,7 +52,7 @@ def check_waiting(sessions: SessionFactory, settings: Settings) -> int:
         if upload is None:
             return checked
         try:
-            with kept(sessions, partial(_renew, upload), every=_RENEW_EVERY):
+            with CHECK.time(), kept(sessions, partial(_renew, upload), every=_RENEW_EVERY):
                 _check(sessions, settings, upload)
         except Conflict:
             _log.warning("check_taken", upload=str(upload.id))

@@ -12,7 +12,9 @@ from celery.signals import worker_ready
 from sqlalchemy.exc import SQLAlchemyError
 
 from contract.logs import configure
+from contract.metrics import listen
 from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_SCORE
+from server.audit.service import seal_all
 from server.consignments.service import forget
 from server.database import SessionFactory, unit_of_work
 from server.evaluations import faults
@@ -27,6 +29,7 @@ from worker.score.consignments import work_off
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 from worker.score.lanes import WorkLane
+from worker.score.lookout import tell_of_time
 from worker.score.reevaluations import advance_ended
 from worker.score.reference_submissions import try_waiting
 
@@ -104,7 +107,7 @@ def tick() -> None:
     """Parks cases whose lease has run out, puts back those parked long enough, and removes what nobody needs any more.
 
     That is uploads that were never finished, and slots that were not seen for a month. Re-evaluations whose evaluations
-    have ended go on.
+    have ended go on, who is to be told of what has come by now is told, and what happened since is sealed.
     """
     with unit_of_work(sessions()) as session:
         expired = faults.expire_leases(session, settings=settings())
@@ -112,13 +115,16 @@ def tick() -> None:
         forget_old_slots(session)
         expire_uploads(session, uploads=settings().uploads)
     advance_ended(sessions(), settings())
+    tell_of_time(sessions(), settings())
+    seal_all(sessions())
     if expired:
         _log.warning("leases_expired", count=expired)
 
 
 @app.task(name=SWEEP, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
 def sweep() -> None:
-    """Removes blobs and files that nothing refers to any more, and forgets what is told for a while only."""
+    """Removes what nothing refers to any more, forgets what is told for a while, seals events that came late."""
+    seal_all(sessions(), thorough=True)
     swept = sweep_all(sessions(), settings())
     with unit_of_work(sessions()) as session:
         forget(session)
@@ -128,4 +134,5 @@ def sweep() -> None:
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _ready(**_: Any) -> None:
     configure()
+    listen(settings().metrics_address)
     _log.info("score_worker_ready", scores_at_once=_scores().width, checks_at_once=_checks().width)

@@ -1,0 +1,124 @@
+"""What of a bundle only the platform knows: what it is of, its leaderboard, its reports, its tables and its records."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from importlib.metadata import version
+
+from sqlalchemy import or_
+
+from contract.statuses import EvaluationStatus
+from evaluator.bundle import (
+    BOARD,
+    MANIFEST,
+    TABLE,
+    BundledEntry,
+    BundledTeam,
+    BundleManifest,
+    PendingEvaluation,
+    libraries,
+)
+from evaluator.spec import Bootstrap
+from evaluator.version import evaluator_version
+from server.bundles import records, tables
+from server.bundles.private import published
+from server.bundles.state import PhaseState
+from server.challenges.service import frozen_since, is_sealed
+from server.clock import now
+from server.evaluations.models import COUNTS, Evaluation
+from server.evaluations.reports import stored
+from server.evaluations.status import ACTIVE
+from server.leaderboard.bases import case_counts, digests_of
+from server.leaderboard.spreadsheet import as_csv
+from server.leaderboard.views import leaderboard_out
+
+
+def write(state: PhaseState) -> None:
+    """Writes everything that the rest of a bundle follows from into the state's folder."""
+    board = leaderboard_out(state.session, state.challenge, state.phase, live=True)
+    state.put_json(BOARD, board.model_dump(mode="json", exclude={"at"}))
+    state.put(TABLE, as_csv(board))
+    tables.write(state)
+    records.write(state)
+    for evaluation_id, boards in tables.counting(state).items():
+        evaluation = state.session.get_one(Evaluation, evaluation_id)
+        reports = stored(state.session, [evaluation_id])[evaluation_id]
+        place = f"reports/{state.folders[evaluation.team_id]}/{evaluation.track}"
+        for name in boards:
+            report = published(reports[name], state.naming(evaluation.dataset_id))
+            state.put(f"{place}/{name}.json", report.model_dump_json(indent=1) + "\n")
+        state.session.expunge_all()  # a few kilobytes for each number that is drawn, and there are many
+    state.put(MANIFEST, _manifest(state).model_dump_json(indent=1) + "\n")
+
+
+def _manifest(state: PhaseState) -> BundleManifest:
+    session, challenge, force = state.session, state.challenge, state.force
+    phase, at = challenge.spec.phases[state.phase], now(session)
+    sealed = is_sealed(challenge, state.phase) or frozen_since(challenge, state.phase, at=at) is not None
+    return BundleManifest(
+        challenge=challenge.slug,
+        title=challenge.spec.title,
+        phase=state.phase,
+        phase_title=phase.title,
+        opens=_moment(phase.opens),
+        closes=_moment(phase.closes),
+        open=phase.is_open(at),
+        released=not sealed,
+        case_names=state.named,
+        spec=challenge.spec.digest,
+        platform=version("proctor"),
+        evaluator=evaluator_version(),
+        libraries=libraries(),
+        cases=dict(sorted(case_counts(session, force).items())),
+        datasets=dict(sorted(digests_of(session, force).items())),
+        metrics={
+            board: {key: metric["code"] for key, metric in base["metrics"].items()}
+            for board, base in force.boards.items()
+        },
+        teams=tuple(_teams(state)),
+        entries=tuple(_entries(state)),
+        pending=tuple(_pending(state)),
+    )
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _teams(state: PhaseState) -> Iterator[BundledTeam]:
+    """The teams that have something on a board."""
+    for team_id in sorted({attempt.team.id for attempt in state.counted}):
+        team = state.teams[team_id]
+        yield BundledTeam(
+            id=str(team.id),
+            name=team.name,
+            folder=state.folders[team.id],
+            baseline=team.is_baseline,
+            eligible=team.eligible,
+            disqualified=team.disqualified is not None,
+            disclaimer=team.disclaimer,
+        )
+
+
+def _entries(state: PhaseState) -> Iterator[BundledEntry]:
+    """What counts, in the order in which boards are computed, on which the last digits may depend."""
+    for attempt in state.counted:
+        yield BundledEntry(
+            team=str(attempt.team.id),
+            track=attempt.track,
+            board=attempt.board,
+            evaluation=str(attempt.evaluation),
+            draws=attempt.draws,
+            bootstrap=None if attempt.bootstrap is None else Bootstrap.model_validate(attempt.bootstrap),
+        )
+
+
+def _pending(state: PhaseState) -> Iterator[PendingEvaluation]:
+    unfinished = or_(Evaluation.status.in_(ACTIVE), Evaluation.status == EvaluationStatus.ERRORED)
+    for evaluation in state.session.scalars(tables.of_phase(state).where(COUNTS, unfinished)):
+        yield PendingEvaluation(
+            evaluation=str(evaluation.id),
+            team=state.teams[evaluation.team_id].name,
+            track=evaluation.track,
+            task=evaluation.task,
+            status=evaluation.status,
+        )

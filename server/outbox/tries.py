@@ -1,0 +1,87 @@
+"""Taking messages out of the outbox to try them, and noting what came of it.
+
+A message is taken by moving its next moment into the future: a courier that dies over it leaves it to be tried again
+then, with the same id, by which its receiver knows it.
+"""
+
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from contract.ids import EndpointId
+from contract.notices import Channel, DeliveryStatus
+from server.clock import now
+from server.outbox.models import Delivery
+
+LONGEST = timedelta(days=1)
+"""For so long a message is tried."""
+_KEPT = timedelta(days=30)
+_TAKEN = timedelta(minutes=5)
+"""A try is over by then; whoever took the message and said nothing has died."""
+_FIRST_PAUSE = timedelta(seconds=10)
+_SPREAD = 0.25
+_LONGEST_ERROR = 500
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of a try: taken, or why not. `final`: it is of no use to try again."""
+
+    error: str | None = None
+    final: bool = False
+
+
+TAKEN = Tried()
+
+
+def take(
+    session: Session, channel: Channel, *, limit: int, busy: Collection[EndpointId] = ()
+) -> Sequence[Delivery]:
+    """Messages whose moment has come, the longest waiting first, one at most for each endpoint that is not `busy`.
+
+    They are the caller's for minutes; other couriers take others.
+    """
+    waits = (Delivery.status == DeliveryStatus.QUEUED, Delivery.next_at <= func.clock_timestamp())
+    due = select(Delivery.id, Delivery.endpoint_id).where(Delivery.channel == channel, *waits)
+    if busy:
+        due = due.where(Delivery.endpoint_id.not_in(busy))
+    # More than are taken, for of each endpoint one is.
+    rows = session.execute(
+        due.order_by(Delivery.next_at).limit(20 * limit).with_for_update(skip_locked=True, of=Delivery)
+    ).all()
+    first = {row.endpoint_id or row.id: row.id for row in reversed(rows)}
+    ids = [row.id for row in rows if row.id in set(first.values())][:limit]
+    taken = (
+        update(Delivery)
+        .where(Delivery.id.in_(ids))
+        .values(next_at=func.clock_timestamp() + _TAKEN, attempts=Delivery.attempts + 1)
+        .returning(Delivery)
+    )
+    return session.scalars(taken, execution_options={"populate_existing": True}).all()
+
+
+def note(
+    session: Session, delivery: Delivery, tried: Tried, *, first_pause: timedelta = _FIRST_PAUSE
+) -> bool:
+    """Notes what came of a try; whether that was the last one and the message is given up."""
+    row = session.scalar(select(Delivery).where(Delivery.id == delivery.id).with_for_update())
+    if row is None or row.status is not DeliveryStatus.QUEUED:
+        return False
+    at = now(session)
+    pause = first_pause * 2 ** (row.attempts - 1) * (1 + _SPREAD * random.random())  # noqa: S311
+    row.error = None if tried.error is None else tried.error[:_LONGEST_ERROR]
+    if tried.error is not None and not tried.final and at + pause < row.created_at + LONGEST:
+        row.next_at = at + pause
+        return False
+    row.status = DeliveryStatus.DELIVERED if tried.error is None else DeliveryStatus.GIVEN_UP
+    row.payload, row.ended_at = {}, at
+    return row.status is DeliveryStatus.GIVEN_UP
+
+
+def forget_old(session: Session) -> None:
+    """Removes what ended a month ago."""
+    session.execute(delete(Delivery).where(Delivery.ended_at < func.now() - _KEPT))

@@ -1,0 +1,178 @@
+"""Whoever does something is in the event log: each operation of the API that changes anything, against the table.
+
+Each is done where one request can do it, and its event looked for; of all others the code has to reach what writes one.
+"""
+
+import inspect
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from fastapi.routing import APIRoute
+from sqlalchemy import select
+
+from server import events, moves
+from server.app import _ROUTERS, API
+from server.audit.looks import looked
+from server.clock import now
+from server.database import Base, unit_of_work
+from server.events import Event
+from server.queue.claim import claim
+from server.refusals import reached
+from tests.abuse.authority import LET_IN, OPERATIONS
+from tests.abuse.test_authority import Sent, World, world
+from tests.server.conftest import PASSWORD
+
+__all__ = ["world"]
+
+WRITERS = {events.record, moves.move, moves.begin, claim, looked}
+"""What adds an event; to claim is the one statement of SQL that does."""
+SILENT = {
+    "POST /sessions": "the session is a row, with its times and how it ended",
+    "DELETE /sessions/current": "so is its end",
+    "DELETE /sessions/{session_id}": "so is its end",
+    "POST /worker/heartbeat": "it only says that a lease goes on",
+    "PUT /worker/slots/{name}": "what a slot says of itself is its row",
+    "PUT /worker/leases/{case_run}/output": "the bytes count once the verdict names them, which is an event",
+    "PATCH /uploads/{upload_id}": "bytes of an upload, whose beginning and end are events",
+}
+HIDDEN = {
+    "GET /admin/datasets/{dataset_id}/effect",
+    "GET /admin/evaluations/{evaluation_id}",
+    "GET /admin/evaluations/{evaluation_id}/cases",
+    "GET /admin/evaluations/{evaluation_id}/cases/{case_id}",
+    "GET /admin/evaluations/{evaluation_id}/receipt",
+    "GET /admin/evaluations/{evaluation_id}/summary",
+    "GET /organize/{slug}/check",
+    "GET /organize/{slug}/datasets/{dataset_id}/difference",
+}
+"""What shows single hidden cases, their names or what containers wrote of them: whoever looks is in the log."""
+WHY = "Because of the matrix."
+LATER = (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0).isoformat()
+"""A time that no parameter holds."""
+DONE: dict[str, tuple[str, Sent, dict[str, Any]]] = {
+    "POST /accounts": (
+        "nobody",
+        lambda _: {"json": {"email": f"{uuid4().hex}@example.org", "name": "New", "password": PASSWORD}},
+        {},
+    ),
+    "POST /me/password": ("captain", {"json": {"old_password": PASSWORD, "new_password": PASSWORD * 2}}, {}),
+    "POST /me/close": ("member", {"json": {"password": PASSWORD}}, {}),
+    "POST /challenges/{slug}/teams": ("no team", {"json": {"name": "Another"}}, {}),
+    "POST /challenges/{slug}/submissions": (
+        "captain",
+        lambda known: {
+            "json": {"team": known["team_id"], "track": "open", "phase": "sanity"}
+            | {"images": {"task5": known["digest"]}},
+            "headers": {"Idempotency-Key": "acts"},
+        },
+        {},
+    ),
+    "PUT /organize/{slug}/organizers": (
+        "admin",
+        lambda known: {"json": {"email": known["watcher_email"], "role": "organizer", "yes": True}},
+        {},
+    ),
+    "PATCH /admin/users/{user_id}": ("admin", {"json": {"is_admin": True}}, {}),
+    "POST /admin/challenges": (
+        "organizer",
+        lambda known: {"json": {"file": json.dumps(known["spec"] | {"title": "Another"})}},
+        {},
+    ),
+    "PUT /admin/evaluations/{evaluation_id}/priority": (
+        "organizer",
+        {"json": {"priority": -1}},
+        {"evaluation_id": "running"},
+    ),
+    "POST /organize/{slug}/questions/{question_id}/answer": ("organizer", {"json": {"answer": "Yes."}}, {}),
+    "POST /organize/{slug}/teams/{team_id}/decisions": (
+        "organizer",
+        {"json": {"why": WHY, "decision": "hide"}},
+        {},
+    ),
+    "POST /organize/{slug}/teams/{team_id}/grants": (
+        "organizer",
+        {"json": {"why": WHY, "valid": 1, "phase": "validation", "task": "task5", "track": "open"}},
+        {},
+    ),
+    "POST /organize/{slug}/phases/{phase}/dates": ("organizer", {"json": {"closes": LATER, "why": WHY}}, {}),
+    "POST /organize/{slug}/phases/{phase}/release": (
+        "organizer",
+        {"json": {"force": True, "why": WHY}},
+        {"phase": "test"},
+    ),
+    "POST /organize/{slug}/phases/{phase}/unrelease": ("organizer", {"json": {"why": WHY}}, {"phase": "test"}),
+}  # fmt: skip
+"""Who does what, as the table of authority does not, with what else in the path."""
+MADE = {
+    "POST /challenges/{slug}/questions": "question_id",
+    "POST /teams/{team_id}/invitations": "invitation_id",
+}
+"""What later operations name."""
+_ASKERS = ("admin", "captain", "worker", "nobody")
+_LEAST = 35
+
+
+def acts() -> list[str]:
+    """The operations that change something; a plan says what would be changed."""
+    safe = ("GET", "HEAD", "OPTIONS")
+    return [name for name in OPERATIONS if not name.startswith(safe) and not name.endswith("/plan")]
+
+
+def endpoints() -> dict[str, Callable[..., Any]]:
+    """What answers each operation."""
+    return {
+        f"{method} {route.path}": route.endpoint
+        for prefix, router in _ROUTERS
+        if prefix == API
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    }
+
+
+def writes(endpoint: Callable[..., Any]) -> bool:
+    """Whether code that an endpoint reaches writes an event; a row's methods are told by their names."""
+    found = reached([endpoint], known=(mapper.class_ for mapper in Base.registry.mappers))
+    return bool(WRITERS & found) or any(
+        ".move_to(" in inspect.getsource(one) for one in found if inspect.isfunction(one)
+    )
+
+
+def test_the_code_of_every_act_writes_an_event_and_no_reader_does_but_of_what_is_hidden() -> None:
+    found = endpoints()
+    assert [name for name in acts() if name not in SILENT and not writes(found[name])] == []
+    readers = {name for name in found if name.startswith("GET") and "/worker/" not in name}
+    assert {name for name in readers if writes(found[name])} == HIDDEN
+
+
+def test_who_does_something_is_in_the_log_with_the_reason(world: World) -> None:
+    running, done, silent, lost = world.known["evaluation_id"], 0, {}, {}
+    for operation in acts():
+        world.restore()
+        usual = next(name for name in _ASKERS if OPERATIONS[operation][name] == LET_IN)
+        who, sent, named = DONE.get(operation, (usual, None, {}))
+        with unit_of_work(world.sessions) as session:
+            began = now(session)
+        instead = {name: running if value == "running" else value for name, value in named.items()}
+        answer = world.ask(operation, who, sent=sent, **instead)
+        assert answer.is_success or operation not in DONE, f"{operation}: {answer.text}"
+        if not answer.is_success or operation in SILENT:
+            continue
+        done += 1
+        if operation in MADE:
+            world.known[MADE[operation]] = answer.json()["id"]
+        with unit_of_work(world.sessions) as session:
+            written = session.scalars(select(Event).where(Event.created_at > began)).all()
+        own = [
+            event for event in written if who not in world.accounts or str(world.accounts[who]) in event.actor
+        ]
+        if not own and OPERATIONS[operation]["admin"] == LET_IN:
+            silent[operation] = (answer.status_code, [event.actor for event in written])
+        reason = isinstance(sent, dict) and sent.get("json", {}).get("why")
+        if reason and not any(reason in (event.why or "") for event in own):
+            lost[operation] = [(event.what, event.why) for event in own]
+    assert (silent, lost) == ({}, {})
+    assert done >= _LEAST, f"only {done} were done"

@@ -1,0 +1,419 @@
+"""What leaves the platform: webhooks and mails, to real receivers that fail, hang and lie before they work."""
+
+import asyncio
+import email
+import ipaddress
+import json
+import re
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.policy import default
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import func, select, update
+
+from contract.notices import Channel, DeliveryStatus
+from contract.statuses import EvaluationStatus
+from server.app import create_app
+from server.database import SessionFactory, unit_of_work
+from server.evaluations.models import Evaluation
+from server.lookout.ends import tell_ended
+from server.mail_server import mail_server
+from server.notices.models import Notice
+from server.outbox.models import Delivery
+from server.outbox.service import enqueue_mail
+from server.settings import Outgoing, Settings
+from server.webhooks.addresses import is_public, target_of
+from server.webhooks.models import Endpoint
+from tests.server.conftest import Person, serving
+from tests.server.lab import Entrant, Json, Lab
+from tests.server.receivers import free_port, hook, post_office
+from tests.server.test_scoring_faults import in_scoring
+from worker.courier import web
+from worker.courier.courier import Courier
+
+DOCS = Path(__file__).parents[2] / "docs/notices.md"
+FROM = "Proctor <proctor@hospital.example>"
+
+
+@pytest.fixture
+def quiet(sessions: SessionFactory) -> None:
+    """Nothing of other tests waits to leave."""
+    with unit_of_work(sessions) as session:
+        session.execute(update(Notice).values(dispatched_at=func.now()))
+        queued = update(Delivery).where(Delivery.status == DeliveryStatus.QUEUED)
+        session.execute(queued.values(status=DeliveryStatus.GIVEN_UP, ended_at=func.now()))
+
+
+@pytest.fixture
+def hospital(settings: Settings) -> Iterator[str]:
+    """The same installation, whose operator lets webhooks go to addresses of this network."""
+    with serving(create_app(settings.model_copy(update={"webhooks_private": "allow"}))) as url:
+        yield f"{url}/api/v1"
+
+
+@pytest.fixture
+def delivering(sessions: SessionFactory, settings: Settings, quiet: None) -> Callable[..., Any]:
+    """Runs a courier that has no patience."""
+
+    @contextmanager
+    def run(
+        smtp: str | None = None, private: str | None = "allow", context: ssl.SSLContext | None = None
+    ) -> Any:
+        told = {"DATABASE_URL": settings.database_url, "smtp_url": smtp, "webhooks_private": private}
+        outgoing = Outgoing.model_validate(told | {"mail_from": FROM if smtp else None})
+        pause = timedelta(milliseconds=20)
+        courier = Courier(sessions, outgoing, first_pause=pause, look_every=0.02, context=context)
+        loop = asyncio.new_event_loop()
+        work = loop.create_task(courier.work())
+
+        def until_cancelled() -> None:
+            with pytest.raises(asyncio.CancelledError):
+                loop.run_until_complete(work)
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+
+        thread = threading.Thread(target=until_cancelled)
+        thread.start()
+        try:
+            yield
+        finally:
+            loop.call_soon_threadsafe(work.cancel)
+            thread.join()
+
+    return run
+
+
+def until(what: Callable[[], Any]) -> Any:
+    """What `what` says once it says something."""
+    ends = time.monotonic() + 60
+    while not (found := what()):
+        assert time.monotonic() < ends, "it never came"
+        time.sleep(0.02)
+    return found
+
+
+def deliveries(sessions: SessionFactory, *which: Any) -> list[Delivery]:
+    with unit_of_work(sessions) as session:
+        return list(session.scalars(select(Delivery).where(*which).order_by(Delivery.created_at)))
+
+
+def ended(sessions: SessionFactory, *which: Any) -> list[Delivery]:
+    """Those of them that have ended, if all have."""
+    rows = deliveries(sessions, *which)
+    return rows if rows and all(row.ended_at for row in rows) else []
+
+
+def added(http: httpx.Client, base: str, where: str, url: str, *kinds: str) -> Json:
+    answer = http.post(f"{base}{where}/webhooks", json={"url": url, "kinds": kinds})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def verify(headers: dict[str, str], body: bytes, secret: str) -> Json:
+    """As docs/notices.md shows it to receivers, word for word."""
+    (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    known: dict[str, Any] = {}
+    exec(code, known)  # noqa: S102 - our own page
+    return dict(known["verified"](headers, body, secret))
+
+
+def notices(http: httpx.Client, **asked: Any) -> list[Json]:
+    answer = http.get("/notices", params=asked)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json())
+
+
+def test_from_a_submission_to_every_notice_by_receivers_that_fail_first(
+    lab: Lab,
+    team: Entrant,
+    sessions: SessionFactory,
+    hospital: str,
+    delivering: Callable[..., Any],
+) -> None:
+    port, address = free_port(), team.http.get("/me").json()["email"]
+    with hook(500, "drop", (302, "http://127.0.0.1:1/"), 204) as receiver:
+        made = added(team.http, hospital, f"/teams/{team.team}", receiver.url, "submission.ended")
+        evaluation = in_scoring(lab, team)
+        with delivering(smtp=f"smtp://127.0.0.1:{port}"):
+            with unit_of_work(sessions) as session:
+                assert tell_ended(session) == 0, "it has not ended"
+                row = session.get_one(Evaluation, UUID(evaluation))
+                row.move_to(session, EvaluationStatus.SCORED, actor="tests")
+                submission = str(row.submission_id)
+            with unit_of_work(sessions) as session:
+                assert tell_ended(session) == 1
+            with unit_of_work(sessions) as session:
+                assert tell_ended(session) == 0, "once"
+            of_mail = Delivery.address == address
+            refused = until(lambda: [row for row in deliveries(sessions, of_mail) if row.error])
+            assert "Connection refused" in str(refused[0].error)
+            with post_office(port, "450 try again") as office:
+                (mail,) = until(lambda: ended(sessions, of_mail))
+                (sent,) = until(lambda: ended(sessions, Delivery.endpoint_id == UUID(made["id"])))
+
+    (notice,) = notices(team.http)
+    assert (notice["kind"], notice["read_at"]) == ("submission.ended", None)
+    assert "task5: scored" in notice["text"]
+    assert notice["about"] == {"submission": submission, "team": team.team, "phase": "validation"}
+
+    assert (sent.status, sent.attempts, sent.payload) == ("delivered", 4, {})
+    told = [verify(headers, body, made["secret"]) for headers, body in receiver.got]
+    assert all(one == told[0] for one in told)
+    assert {headers["webhook-id"] for headers, _ in receiver.got} == {f"msg_{sent.id}"}, (
+        "by which it is known"
+    )
+    assert told[0]["type"] == "submission.ended"
+    assert told[0]["data"] == {**notice["about"], "notice": notice["id"], "challenge": lab.slug}
+    headers, body = receiver.got[-1]
+    for wrong in (made["secret"][:-2] + "A=", made["secret"]):
+        with pytest.raises(ValueError, match="signature"):
+            verify(headers, body + b" " * (wrong == made["secret"]), wrong)
+
+    assert (mail.status, mail.payload) == ("delivered", {})
+    assert mail.attempts > 2
+    (envelope,) = office.to(address)
+    message = email.message_from_bytes(envelope.content, policy=default)
+    assert (message["From"], message["To"]) == (FROM, address)
+    assert message["Message-ID"] == f"<{mail.id}@hospital.example>"
+    assert notice["title"] in message["Subject"]
+    assert "task5: scored" in message.get_content()
+
+
+def test_a_receiver_that_hangs_lies_or_is_gone_keeps_nobody_waiting(
+    lab: Lab,
+    team: Entrant,
+    admin: Person,
+    sessions: SessionFactory,
+    hospital: str,
+    delivering: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(web, "SECONDS", 1.0)
+    where = f"/organize/{lab.slug}"
+    with (
+        hook("hang") as hangs,
+        hook(410) as gone,
+        hook(204) as works,
+        hook(204) as inward,
+        hook((307, inward.url)) as lies,
+    ):
+        made = {
+            name: added(admin.http, hospital, where, receiver.url, "announcement")["id"]
+            for name, receiver in {"hangs": hangs, "gone": gone, "works": works, "lies": lies}.items()
+        }
+
+        def listed() -> dict[str, Json]:
+            rows = {row["id"]: row for row in admin.http.get(f"{where}/webhooks").json()}
+            return {name: rows[webhook] for name, webhook in made.items()}
+
+        def is_known() -> dict[str, Json]:
+            of = listed()
+            said = {name: (of[name]["last"] or {}).get("error") or "" for name in ("hangs", "lies")}
+            known = "within 1 s" in said["hangs"] and "redirects are not followed" in said["lies"]
+            return of if known and of["gone"]["disabled_why"] and len(works.got) >= 3 else {}
+
+        with delivering():
+            for number in range(3):
+                text = {"text": f"Announcement {number}."}
+                assert admin.http.post(f"{where}/announcements", json=text).status_code == 201
+            of = until(is_known)
+            until(lambda: listed()["works"]["last"]["status"] == "delivered")
+    assert listed()["works"]["failing_since"] is None
+    assert inward.got == []
+    assert "410" in of["gone"]["disabled_why"]
+    assert len(gone.got) < 4, "nothing more is sent"
+    assert "disabled" in notices(admin.http, limit=1)[0]["title"]
+    assert admin.http.post(f"{where}/webhooks/{made['gone']}", json={"act": "test"}).status_code == 409
+    again = admin.http.post(f"{where}/webhooks/{made['gone']}", json={"act": "enable"}).json()
+    assert (again["disabled_why"], again["secret"]) == (None, None)
+
+
+def test_webhooks_never_go_to_this_network_unless_the_operator_allows_it(
+    team: Entrant, sessions: SessionFactory, delivering: Callable[..., Any]
+) -> None:
+    for url, code in (
+        ("http://receiver.example/", "webhook_address"),
+        ("https://127.0.0.1/", "webhook_address"),
+        ("https://[::ffff:169.254.169.254]/", "webhook_address"),
+        ("https://user:word@receiver.example/", "webhook_address"),
+        ("https://receiver.example:99999/", "webhook_address"),
+        ("ftp://receiver.example", "webhook_address"),
+    ):
+        answer = team.http.post(f"/teams/{team.team}/webhooks", json={"url": url})
+        assert (answer.status_code, answer.json()["code"]) == (422, code), url
+    with hook() as receiver:
+        url = f"https://localhost:{receiver.port}/"
+        answer = team.http.post(f"/teams/{team.team}/webhooks", json={"url": url})
+        assert answer.status_code == 201, "a name is looked up when something is sent to it"
+        path = f"/teams/{team.team}/webhooks/{answer.json()['id']}"
+        with delivering(private=None):
+            assert team.http.post(path, json={"act": "test"}).status_code == 200
+            last = until(lambda: team.http.get(f"/teams/{team.team}/webhooks").json()[0]["last"]["error"])
+        assert "private network" in last
+        assert receiver.got == []
+    assert team.http.delete(path).status_code == 204
+    assert team.http.get(f"/teams/{team.team}/webhooks").json() == []
+    assert deliveries(sessions, Delivery.endpoint_id == UUID(answer.json()["id"])) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1::1", True),
+        *((private, False) for private in ("127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "0.0.0.0")),
+        *((local, False) for local in ("169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255")),
+        *((six, False) for six in ("::1", "::", "fe80::1", "fd00::1", "fec0::1", "ff02::1")),
+        *(
+            (inside, False)
+            for inside in (
+                "::ffff:10.0.0.1",
+                "2002:0a00:0001::1",
+                "64:ff9b::10.0.0.1",
+                "::7f00:1",
+                "2002:5db8:d822::1",
+            )
+        ),
+        ("64:ff9b::5db8:d822", True),
+    ],
+)
+def test_an_address_is_public_with_all_that_is_written_in_it(address: str, public: bool) -> None:
+    assert is_public(ipaddress.ip_address(address)) is public
+
+
+def test_a_secret_is_replaced_without_a_message_that_nobody_can_verify(
+    team: Entrant, hospital: str, sessions: SessionFactory, delivering: Callable[..., Any]
+) -> None:
+    with hook() as receiver:
+        made = added(team.http, hospital, f"/teams/{team.team}", receiver.url)
+        path = f"/teams/{team.team}/webhooks/{made['id']}"
+        new = team.http.post(path, json={"act": "rotate"}).json()["secret"]
+        assert new not in (None, made["secret"])
+        with delivering():
+            for count in (1, 2):
+                assert team.http.post(path, json={"act": "test"}).status_code == 200
+                until(lambda count=count: len(receiver.got) == count)
+                with unit_of_work(sessions) as session:
+                    session.get_one(Endpoint, UUID(made["id"])).old_secret_until = datetime.now(UTC)
+        (first, second) = receiver.got
+        assert verify(*first, made["secret"])["type"] == verify(*first, new)["type"] == "webhook.test"
+        assert verify(*second, new)["data"] == {"webhook": made["id"]}
+        with pytest.raises(ValueError, match="signature"):
+            verify(*second, made["secret"])
+
+
+def test_a_mail_server_that_refuses_has_its_sentence_and_the_rest_is_sent(
+    admin: Person, sessions: SessionFactory, delivering: Callable[..., Any]
+) -> None:
+    port = free_port()
+    tls, authority = _certificate()
+    logged_in: list[bytes] = []
+
+    def know(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> Any:
+        from aiosmtpd.smtp import AuthResult
+
+        logged_in.append(data.password)
+        return AuthResult(success=data.password == b"p@ss/word")
+
+    options = {"tls_context": tls, "require_starttls": True, "authenticator": know, "auth_required": True}
+    with post_office(port, **options) as office:
+        office.never["gone@example.org"] = "550 no such user"
+        for name in ("gone", "there", "there"):
+            with unit_of_work(sessions) as session:
+                enqueue_mail(
+                    session,
+                    to=f"{name}@example.org",
+                    subject=f"For {name}\r\nBcc: everybody@example.org",
+                    text="Zoë, line one.\n.\nline three",
+                    key=f"test of refusals:{name}",
+                )
+        mine = Delivery.key.startswith("test of refusals:")
+        with delivering(smtp=f"smtp://me:p%40ss%2Fword@localhost:{port}?starttls", context=authority):
+            rows = until(lambda: ended(sessions, mine))
+    of = {row.address: row for row in rows}
+    assert len(rows) == 2, "one key, one mail"
+    assert (of["gone@example.org"].status, of["gone@example.org"].attempts) == ("given_up", 1)
+    assert "550 no such user" in str(of["gone@example.org"].error)
+    assert of["there@example.org"].status == "delivered"
+    message = email.message_from_bytes(office.to("there@example.org")[0].content, policy=default)
+    assert message["Bcc"] is None
+    assert message["Subject"] == "For there Bcc: everybody@example.org"
+    assert message.get_content().splitlines() == ["Zoë, line one.", ".", "line three"]
+    assert set(logged_in) == {b"p@ss/word"}
+    assert any("gone@example.org" in notice["title"] for notice in notices(admin.http))
+
+
+def _certificate() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's side of TLS for localhost, and a client's that trusts it."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name.from_rfc4514_string("CN=localhost")
+    at = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(at - timedelta(hours=1))
+        .not_valid_after(at + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return _contexts(
+        certificate.public_bytes(serialization.Encoding.PEM),
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
+    )
+
+
+def _contexts(certificate: bytes, key: bytes) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile() as both:
+        both.write(key + certificate)
+        both.flush()
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(both.name)
+    return server, ssl.create_default_context(cadata=certificate.decode())
+
+
+def test_without_a_mail_server_nothing_is_put_aside_for_it(
+    team: Entrant, admin: Person, lab: Lab, sessions: SessionFactory, delivering: Callable[..., Any]
+) -> None:
+    address = team.http.get("/me").json()["email"]
+    with delivering():
+        admin.http.post(f"/organize/{lab.slug}/announcements", json={"text": "No mail here."})
+        mine = select(Notice).where(Notice.text == "No mail here.").order_by(Notice.id.desc()).limit(1)
+
+        def gone_out() -> bool:
+            with unit_of_work(sessions) as session:
+                return session.scalars(mine).one().dispatched_at is not None
+
+        until(gone_out)
+    assert deliveries(sessions, Delivery.address == address, Delivery.channel == Channel.MAIL) == []
+    assert notices(team.http)[0]["text"] == "No mail here."
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["mail.example", "smtp://", "http://mail.example", "smtp://me@mail.example", "smtps://mail?starttls"],
+)
+def test_an_address_of_a_mail_server_is_read_or_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match="has to"):
+        mail_server(wrong)
+    assert mail_server("smtp://mail.example").port == 25
+    assert mail_server("smtps://mail.example").port == 465
+    assert mail_server("smtp://a%40b:c@mail.example?starttls").user == "a@b"
+    assert target_of("https://receiver.example/a?b=c", private=False).path == "/a?b=c"
+    assert json.dumps(mail_server("smtp://mail.example:2525").port) == "2525"
