@@ -18,7 +18,7 @@ class Subject(StrEnum):
     CASE_RUN = "case_run"
     CHALLENGE = "challenge"
     DATASET = "dataset"
-    DELIVERY = "delivery"
+    CONSIGNMENT = "consignment"
     EVALUATION = "evaluation"
     IMAGE = "image"
     QUESTION = "question"

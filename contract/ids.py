@@ -23,11 +23,11 @@ CaseRunId = NewType("CaseRunId", UUID)
 AgreementId = NewType("AgreementId", UUID)
 QuestionId = NewType("QuestionId", UUID)
 ReevaluationId = NewType("ReevaluationId", UUID)
+ConsignmentId = NewType("ConsignmentId", UUID)
 NoticeId = NewType("NoticeId", UUID)
 EndpointId = NewType("EndpointId", UUID)
 """Of an address that webhooks go to."""
 MessageId = NewType("MessageId", UUID)
-DeliveryId = NewType("DeliveryId", UUID)
 
 EVERY = (
     UserId,
@@ -48,9 +48,9 @@ EVERY = (
     AgreementId,
     QuestionId,
     ReevaluationId,
+    ConsignmentId,
     NoticeId,
     EndpointId,
     MessageId,
-    DeliveryId,
 )
 """All of them."""

@@ -175,10 +175,10 @@ class ErrorCode(StrEnum):
         "the challenge is another than the one that the change was planned for",
     )
     CHALLENGE_FILE = "challenge_file", "the challenge file is wrong"
+    CONSIGNMENT_LOST = "consignment_lost", "score workers that had the files ended without a word"
     DATASET_DROPPED = "dataset_dropped", "the files of these cases were dropped"
     DATASET_IN_FORCE = "dataset_in_force", "these cases are in force"
     DATASET_USED = "dataset_used", "evaluations ran on these cases"
-    DELIVERY_LOST = "delivery_lost", "score workers that had the files ended without a word"
     FILES_ELSEWHERE = "files_elsewhere", "the server cannot reach the files"
     LABELS_COMMITTED = "labels_committed", "the labels of these cases are committed to already"
     NEEDS_CONFIRMATION = "needs_confirmation", "it has consequences, and takes a yes"
@@ -190,14 +190,14 @@ class ErrorCode(StrEnum):
     REASON_MISSING = "reason_missing", "this takes a reason, which everybody reads"
     SCANS_PUBLIC = "scans_public", "hidden scans would be in a public phase"
     SEVERAL_DATASETS = "several_datasets", "several versions of cases begin so"
-    TOO_MANY_DELIVERIES = (
-        "too_many_deliveries",
+    TOO_MANY_CONSIGNMENTS = (
+        "too_many_consignments",
         "too many files for cases of the challenge wait to be worked off",
     )
     UNKNOWN_AMENDMENT = "unknown_amendment", "the challenge has no such amendment"
     UNKNOWN_CHALLENGE = "unknown_challenge", "there is no such challenge"
+    UNKNOWN_CONSIGNMENT = "unknown_consignment", "no such files were sent for cases of the challenge"
     UNKNOWN_DATASET = "unknown_dataset", "there is no such version of any cases"
-    UNKNOWN_DELIVERY = "unknown_delivery", "no such files were sent for cases of the challenge"
     UNKNOWN_PHASE = "unknown_phase", "the challenge has no such phase"
     UNKNOWN_TASK = "unknown_task", "the challenge has no such task"
     UNKNOWN_TRACK = "unknown_track", "the challenge has no such track"

@@ -46,7 +46,7 @@ class ReevaluationState(StrEnum):
     REVERTED = "reverted"  # was applied; what stood before is in force again, for good
 
 
-class DeliveryState(StrEnum):
+class ConsignmentState(StrEnum):
     """Where files stand that an organizer has sent for a version of the cases."""
 
     WAITING = "waiting"  # for a score worker

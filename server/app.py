@@ -24,8 +24,8 @@ from server.bundles.api import router as bundles
 from server.catalog.api import router as catalog
 from server.closing.api import router as closing
 from server.consent.api import router as consent
+from server.consignments.api import router as consignments
 from server.decisions.api import router as decisions
-from server.deliveries.api import router as deliveries
 from server.evaluations.api import router as evaluations
 from server.evaluations.ticks import AT_ONCE
 from server.front.budgets import Budget
@@ -101,7 +101,7 @@ _ROUTERS = (
             organizing,
             bundles,
             datasets,
-            deliveries,
+            consignments,
             teams,
             uploads,
             images,

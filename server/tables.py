@@ -5,9 +5,9 @@ from server.agreements import models as _agreements
 from server.amendments import models as _amendments
 from server.audit import models as _audit
 from server.challenges import models as _challenges
+from server.consignments import models as _consignments
 from server.database import Base, SessionFactory, connect, session_factory
 from server.datasets import models as _datasets
-from server.deliveries import models as _deliveries
 from server.evaluations import models as _evaluations
 from server.evaluations import worker_models as _workers
 from server.events import Event as _Event
@@ -37,7 +37,7 @@ _ = (
     _audit,
     _challenges,
     _datasets,
-    _deliveries,
+    _consignments,
     _evaluations,
     _Event,
     _images,

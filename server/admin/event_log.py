@@ -16,8 +16,8 @@ from server.admin.pages import page_of
 from server.agreements.models import Agreement
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge
+from server.consignments.models import Consignment
 from server.datasets.models import Dataset
-from server.deliveries.models import Delivery
 from server.evaluations.models import CaseRun, Evaluation
 from server.events import Event
 from server.ids import first_id, ids_between
@@ -41,7 +41,7 @@ OF_CHALLENGES = {
     Subject.AGREEMENT: (Agreement.id, select(Agreement.id), Agreement.challenge_id),
     Subject.CHALLENGE: (Challenge.id, select(Challenge.id), Challenge.id),
     Subject.DATASET: (Dataset.id, select(Dataset.id), Dataset.challenge_id),
-    Subject.DELIVERY: (Delivery.id, select(Delivery.id), Delivery.challenge_id),
+    Subject.CONSIGNMENT: (Consignment.id, select(Consignment.id), Consignment.challenge_id),
     Subject.EVALUATION: (Evaluation.id, select(Evaluation.id), Evaluation.challenge_id),
     Subject.QUESTION: (Question.id, select(Question.id), Question.challenge_id),
     Subject.SUBMISSION: (Submission.id, select(Submission.id), Submission.challenge_id),

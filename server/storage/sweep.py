@@ -23,9 +23,9 @@ from contract.ids import CaseRunId, ImageId
 from contract.problems import ErrorCode
 from contract.statuses import CaseStatus, EvaluationStatus, UploadStatus
 from server.blobs import LOCK, BlobStore
+from server.consignments import incoming
+from server.consignments import service as consignments
 from server.database import SessionFactory, unit_of_work
-from server.deliveries import incoming
-from server.deliveries import service as deliveries
 from server.errors import DataMissing
 from server.evaluations.models import COUNTS, CaseRun, Evaluation
 from server.evaluations.outputs import case_run_of
@@ -201,7 +201,7 @@ def _leftovers(sessions: SessionFactory, settings: Settings) -> Iterator[Path]:
 def _is_open(session: Session, name: str) -> bool:
     known = _uuid(name.removeprefix(incoming.PREFIX))
     if known and name.startswith(incoming.PREFIX):
-        return deliveries.is_under_way(session, known)
+        return consignments.is_under_way(session, known)
     upload = session.get(Upload, known) if known else None
     return upload is not None and upload.status in (UploadStatus.RECEIVING, UploadStatus.CHECKING)
 
@@ -216,7 +216,7 @@ def _is_scored(session: Session, name: str) -> bool:
     known = _uuid(evaluation)
     if known is None or not claim.isdigit():
         return False
-    if any(held(session, known, int(claim)) for held in (is_held, deliveries.is_held)):
+    if any(held(session, known, int(claim)) for held in (is_held, consignments.is_held)):
         return True
     held = select(Evaluation.id).where(
         Evaluation.id == known,

@@ -1,4 +1,4 @@
-"""Endpoints of versions of the cases, for organizers; `server.deliveries` takes what new ones are made of."""
+"""Endpoints of versions of the cases, for organizers; `server.consignments` takes what new ones are made of."""
 
 from fastapi import APIRouter
 

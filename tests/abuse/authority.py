@@ -210,7 +210,7 @@ OPERATIONS: dict[str, Told] = {
     "DELETE /admin/datasets/{dataset_id}": ORGANIZER,
     "GET /organize/{slug}/datasets/{dataset_id}/difference": OBSERVER,
     "POST /organize/{slug}/datasets": ORGANIZER,
-    "GET /organize/{slug}/deliveries/{delivery_id}": OBSERVER,
+    "GET /organize/{slug}/consignments/{consignment_id}": OBSERVER,
     "POST /organize/{slug}/datasets/{dataset_id}/corrections": ORGANIZER,
     "PUT /organize/{slug}/datasets/{dataset_id}/labels/{case}": ORGANIZER,
     "GET /admin/evaluations": SOME_OBSERVER,

@@ -65,6 +65,7 @@ HIDDEN = {
     "GET /admin/evaluations/{evaluation_id}/receipt",
     "GET /admin/evaluations/{evaluation_id}/summary",
     "GET /organize/{slug}/check",
+    "GET /organize/{slug}/consignments/{consignment_id}",
     "GET /organize/{slug}/datasets/{dataset_id}/difference",
 }
 """What shows single hidden cases, their names or what containers wrote of them: whoever looks is in the log."""

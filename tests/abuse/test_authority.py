@@ -111,7 +111,7 @@ _NOWHERE = (
     "endpoint_id",
     "invitation_id",
     "reevaluation_id",
-    "delivery_id",
+    "consignment_id",
 )
 """Ids in paths that nothing has."""
 

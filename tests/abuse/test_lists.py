@@ -76,7 +76,7 @@ def more(lab: Lab, team: Entrant, person: MakePerson, admin: Person, fomo26: Cha
         "phase": "sanity",
         "digest": digest,
         "reevaluation_id": uuid4(),
-        "delivery_id": uuid4(),
+        "consignment_id": uuid4(),
     }
 
 

@@ -166,7 +166,7 @@ def staged(folder: Path, season: Season) -> str:
     sent = season.organizer.post(f"/organize/{SLUG}/datasets", params=place, content=packed(folder))
     assert sent.status_code == 202, sent.text
     until = time.monotonic() + PATIENCE
-    while not (found := season.ask(f"deliveries/{sent.json()['id']}"))["ended_at"]:
+    while not (found := season.ask(f"consignments/{sent.json()['id']}"))["ended_at"]:
         assert time.monotonic() < until, found
         time.sleep(0.2)
     assert found["refused"] is None, found

@@ -17,7 +17,7 @@ from server.datasets.service import current_dataset
 from server.settings import Settings
 from tests.server.lab import Lab
 from tests.server.phantoms import SIDE, Phantom
-from worker.score.deliveries import work_off
+from worker.score.consignments import work_off
 
 Admin = Callable[..., Result]
 
@@ -55,11 +55,11 @@ def board_of(lab: Lab, nobody: Any, phase: str = "validation") -> list[str]:
 
 
 def ended(lab: Lab, http: httpx.Client, answer: httpx.Response) -> Any:
-    """What came of a delivery that was taken, once a score worker has worked it off."""
+    """What came of a consignment that was taken, once a score worker has worked it off."""
     assert answer.status_code == 202, answer.text
     assert answer.json()["state"] == "waiting"
     work_off(lab.sessions, lab.settings)
-    return http.get(f"/organize/{lab.slug}/deliveries/{answer.json()['id']}").json()
+    return http.get(f"/organize/{lab.slug}/consignments/{answer.json()['id']}").json()
 
 
 def refused(lab: Lab, http: httpx.Client, answer: httpx.Response, code: str) -> str:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from click.testing import Result
 
-from server.deliveries import incoming, unpacking
+from server.consignments import incoming, unpacking
 from server.settings import Settings
 from server.storage.sweep import sweep
 from tests.server.conftest import Person

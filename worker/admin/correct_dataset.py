@@ -10,9 +10,9 @@ import typer
 from contract.datasets import StagedOut
 from evaluator.terminal import agreed, say
 from worker.admin.api import Api, api
+from worker.admin.consignments import made_of_consignment
 from worker.admin.context import fail
 from worker.admin.datasets import WantedVersion, say_changes
-from worker.admin.deliveries import made_of_delivery
 from worker.admin.making import made_of
 from worker.admin.options import AsJson, Data, Server
 from worker.admin.tables import counted, show_json
@@ -124,7 +124,7 @@ def _all(here: Api, challenge: str, id_: str, steps: Sequence[Step], *, accept: 
             before = made[-1].id if made else id_
             made.append(
                 made_of(
-                    lambda accepted, step=step, before=before: made_of_delivery(  # type: ignore[misc]
+                    lambda accepted, step=step, before=before: made_of_consignment(  # type: ignore[misc]
                         here, challenge, step(before, accepted)
                     ),
                     accept=accept,

@@ -9,9 +9,9 @@ from pathlib import Path
 from evaluator.terminal import say
 from server.datasets.names import is_litter
 from worker.admin.api import api
+from worker.admin.consignments import made_of_consignment
 from worker.admin.context import fail, make_sure
 from worker.admin.datasets import say_changes
-from worker.admin.deliveries import made_of_delivery
 from worker.admin.making import made_of, noted, warned
 
 _PIECE = 1 << 20
@@ -35,7 +35,7 @@ def send(
         path = f"/organize/{challenge}/datasets"
         try:
             made = made_of(
-                lambda accepted: made_of_delivery(
+                lambda accepted: made_of_consignment(
                     there,
                     challenge,
                     there.send("POST", path, packed(folder), **place, accept=accepted),

@@ -1,6 +1,6 @@
 """The Celery side of a score worker: scores, checks of images, cases and the clock, none of which waits for another.
 
-Scores, checks and deliveries of cases each have a lane. The worker has a thread for every place of all of them and some
+Scores, checks and consignments each have a lane. The worker has a thread for every place of all of them and some
 more, so the clock, and a wake-up that finds its lane full, always find one.
 """
 
@@ -15,8 +15,8 @@ from contract.logs import configure
 from contract.metrics import listen
 from contract.wakeups import SCORE_QUEUE, SWEEP, TICK, WAKE_CHECK, WAKE_SCORE
 from server.audit.service import seal_all
+from server.consignments.service import forget
 from server.database import SessionFactory, unit_of_work
-from server.deliveries.service import forget
 from server.evaluations import faults
 from server.evaluations.receipt_keys import require_own_key
 from server.queue.admission import forget_old_slots
@@ -25,7 +25,7 @@ from server.storage.sweep import sweep as sweep_all
 from server.tables import open_database
 from server.uploads.service import expire_uploads
 from worker.app import make_app
-from worker.score.deliveries import work_off
+from worker.score.consignments import work_off
 from worker.score.evaluations import score_waiting
 from worker.score.images import check_waiting
 from worker.score.lanes import WorkLane
@@ -62,13 +62,13 @@ def _checks() -> WorkLane:
 
 
 @cache
-def _deliveries() -> WorkLane:
+def _consignments() -> WorkLane:
     return WorkLane(1)
 
 
 def threads() -> int:
     """How many a score worker needs. Asked before it starts, so that no two threads each make a lane of their own."""
-    return _scores().width + _checks().width + _deliveries().width + _SPARE_THREADS
+    return _scores().width + _checks().width + _consignments().width + _SPARE_THREADS
 
 
 def require_secret_key() -> None:
@@ -99,7 +99,7 @@ def _score_all() -> None:
 def check() -> None:
     """Uploads may wait for their check, and what organizers sent for cases to be made of it."""
     _checks().enter(partial(check_waiting, sessions(), settings()))
-    _deliveries().enter(partial(work_off, sessions(), settings()))
+    _consignments().enter(partial(work_off, sessions(), settings()))
 
 
 @app.task(name=TICK, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
@@ -123,10 +123,7 @@ def tick() -> None:
 
 @app.task(name=SWEEP, queue=SCORE_QUEUE)  # type: ignore[untyped-decorator]
 def sweep() -> None:
-    """Removes blobs and files that nothing refers to any more, forgets what is told for a while only, and seals events.
-
-    That is those that were committed late.
-    """
+    """Removes what nothing refers to any more, forgets what is told for a while, seals events that came late."""
     seal_all(sessions(), thorough=True)
     swept = sweep_all(sessions(), settings())
     with unit_of_work(sessions()) as session:

@@ -1,4 +1,4 @@
-"""Deliveries."""
+"""Consignments."""
 
 from datetime import datetime
 
@@ -6,16 +6,16 @@ from pydantic import BaseModel
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from contract.consignments import ConsignmentKind, RefusalOut
 from contract.datasets import StagedOut
-from contract.deliveries import DeliveryKind, RefusalOut
-from contract.ids import ChallengeId, DatasetId, DeliveryId
-from contract.statuses import DeliveryState
+from contract.ids import ChallengeId, ConsignmentId, DatasetId
+from contract.statuses import ConsignmentState
 from server.database import Base, Created, JsonOf, identity
 from server.moves import move
 
-_S = DeliveryState
+_S = ConsignmentState
 
-DELIVERY_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
+CONSIGNMENT_MOVES: dict[ConsignmentState, frozenset[ConsignmentState]] = {
     _S.WAITING: frozenset({_S.WORKING}),
     _S.WORKING: frozenset({_S.WORKING, _S.DONE, _S.REFUSED}),  # again, where a score worker died
     _S.DONE: frozenset(),
@@ -30,19 +30,19 @@ class Outcome(BaseModel):
     refused: RefusalOut | None = None
 
 
-class Delivery(Created, Base):
-    """One thing that an organizer has sent; its bytes lie in a folder of their own, see `server.deliveries.incoming`.
+class Consignment(Created, Base):
+    """One thing that an organizer has sent; its bytes lie in a folder of their own, see `server.consignments.incoming`.
 
     dataset_id: the version that is corrected, and `case_name` the case that gets a label file; both null for a folder
     of cases. against_id: the version that the answer compares with, else the one corrected. accept: warnings are known.
     `claim_no` fences: a write that names an older one is refused. outcome: forgotten after a while, for it names cases.
     """
 
-    __tablename__ = "deliveries"
+    __tablename__ = "consignments"
 
-    id: Mapped[DeliveryId] = identity()
+    id: Mapped[ConsignmentId] = identity()
     challenge_id: Mapped[ChallengeId] = mapped_column(ForeignKey("challenges.id"), index=True)
-    kind: Mapped[DeliveryKind]
+    kind: Mapped[ConsignmentKind]
     phase: Mapped[str]
     task: Mapped[str]
     dataset_id: Mapped[DatasetId | None] = mapped_column(ForeignKey("datasets.id"), default=None)
@@ -51,13 +51,15 @@ class Delivery(Created, Base):
     why: Mapped[str | None] = mapped_column(default=None)
     accept: Mapped[bool]
     asked_by: Mapped[str]
-    state: Mapped[DeliveryState] = mapped_column(default=DeliveryState.WAITING)
+    state: Mapped[ConsignmentState] = mapped_column(default=ConsignmentState.WAITING)
     claim_no: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None] = mapped_column(default=None)
     ended_at: Mapped[datetime | None] = mapped_column(default=None)
     outcome: Mapped[Outcome | None] = mapped_column(JsonOf(Outcome), default=None)
 
-    def move_to(self, session: Session, state: DeliveryState, *, actor: str, code: str | None = None) -> None:
+    def move_to(
+        self, session: Session, state: ConsignmentState, *, actor: str, code: str | None = None
+    ) -> None:
         """Changes the state and records the event.
 
         Raises:
@@ -65,9 +67,9 @@ class Delivery(Created, Base):
         """
         self.state = move(
             session,
-            "delivery",
+            "consignment",
             self.id,
-            DELIVERY_MOVES,
+            CONSIGNMENT_MOVES,
             self.state,
             state,
             actor=actor,

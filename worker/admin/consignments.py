@@ -4,22 +4,22 @@ import time
 from typing import Any
 from uuid import UUID
 
-from contract.deliveries import DeliveryOut
-from contract.ids import DeliveryId
-from contract.statuses import DeliveryState
+from contract.consignments import ConsignmentOut
+from contract.ids import ConsignmentId
+from contract.statuses import ConsignmentState
 from server.datasets.corrections import require_trees
 from server.errors import Conflict
 from server.settings import Settings
 from server.tables import open_database
 from worker.admin.api import Api, Refused
 from worker.admin.context import fail
-from worker.score.deliveries import work_off
+from worker.score.consignments import work_off
 
 _LOOK_EVERY = 0.5
 _UNTAKEN_SECONDS = 600.0
 
 
-def made_of_delivery(here: Api, challenge: str, answer: dict[str, Any]) -> dict[str, Any]:
+def made_of_consignment(here: Api, challenge: str, answer: dict[str, Any]) -> dict[str, Any]:
     """The version that was made of what `answer` says was taken, as JSON.
 
     On the machine of the installation this process makes it, where it sees the labels: no score worker has to run.
@@ -30,19 +30,19 @@ def made_of_delivery(here: Api, challenge: str, answer: dict[str, Any]) -> dict[
     if here.settings is not None:
         _work_off_here(here.settings, answer["id"])
     until = time.monotonic() + _UNTAKEN_SECONDS
-    path = f"/organize/{challenge}/deliveries/{answer['id']}"
-    while (delivery := DeliveryOut.model_validate(here.get(path))).ended_at is None:
-        if delivery.state != DeliveryState.WAITING:
+    path = f"/organize/{challenge}/consignments/{answer['id']}"
+    while (consignment := ConsignmentOut.model_validate(here.get(path))).ended_at is None:
+        if consignment.state != ConsignmentState.WAITING:
             until = time.monotonic() + _UNTAKEN_SECONDS
         elif time.monotonic() > until:
             fail(
-                "No score worker has taken what was sent: is one running, or busy with another delivery? It is kept, "
+                "No score worker has taken what was sent: is one running, or busy with another one? It is kept, "
                 f"and the version made once one takes it; 'proctor-admin datasets {challenge}' shows it then."
             )
         time.sleep(_LOOK_EVERY)
-    if delivery.made is None:
-        raise Refused({} if delivery.refused is None else delivery.refused.model_dump())
-    return delivery.made.model_dump(mode="json")
+    if consignment.made is None:
+        raise Refused({} if consignment.refused is None else consignment.refused.model_dump())
+    return consignment.made.model_dump(mode="json")
 
 
 def _work_off_here(settings: Settings, id_: str) -> None:
@@ -52,6 +52,6 @@ def _work_off_here(settings: Settings, id_: str) -> None:
         return
     sessions = open_database(settings.database_url)
     try:
-        work_off(sessions, settings, DeliveryId(UUID(id_)))
+        work_off(sessions, settings, ConsignmentId(UUID(id_)))
     finally:
         sessions.kw["bind"].dispose()

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from contract.answers import Answer, Id, OrNewer
 from contract.datasets import StagedOut
-from contract.statuses import DeliveryState
+from contract.statuses import ConsignmentState
 
 
-class DeliveryKind(StrEnum):
+class ConsignmentKind(StrEnum):
     """What was sent."""
 
     CASES = "cases"  # a folder of cases as a tar archive
@@ -27,14 +27,14 @@ class RefusalOut(Answer):
     warnings: list[str]
 
 
-class DeliveryOut(Answer):
+class ConsignmentOut(Answer):
     """What was sent, and what came of it: once it has ended, one of `made` and `refused`, for a week."""
 
     id: Id
-    kind: Annotated[DeliveryKind | str, OrNewer()]
+    kind: Annotated[ConsignmentKind | str, OrNewer()]
     phase: str
     task: str
-    state: Annotated[DeliveryState | str, OrNewer()]
+    state: Annotated[ConsignmentState | str, OrNewer()]
     asked_by: str
     asked_at: datetime
     ended_at: datetime | None

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy.orm import Session
 
 from contract.challenges import Why
+from contract.consignments import ConsignmentKind, ConsignmentOut
 from contract.datasets import CorrectionIn
-from contract.deliveries import DeliveryKind, DeliveryOut
 from contract.events import Subject
-from contract.ids import DatasetId, DeliveryId
+from contract.ids import ConsignmentId, DatasetId
 from contract.problems import ErrorCode
 from contract.texts import BINARY, Name
 from server.accounts.deps import UserDep
@@ -21,14 +21,14 @@ from server.audit.looks import Look, looked
 from server.challenges.models import Challenge
 from server.challenges.service import get_challenge, get_phase, require_task
 from server.clock import now
+from server.consignments import service
+from server.consignments.incoming import Incoming
+from server.consignments.service import Sent
+from server.consignments.views import consignment_out
+from server.consignments.work import CORRECTIONS
 from server.database import SessionFactory, commit, unit_of_work
 from server.datasets.corrections import Correction
 from server.datasets.models import Dataset
-from server.deliveries import service
-from server.deliveries.incoming import Incoming
-from server.deliveries.service import Sent
-from server.deliveries.views import delivery_out
-from server.deliveries.work import CORRECTIONS
 from server.deps import SessionDep, SessionsDep, SettingsDep
 from server.front.body import Slow
 from server.front.threads import in_stream_thread
@@ -45,15 +45,17 @@ _IDLE_SECONDS = 60.0
 AcceptedDep = Annotated[bool, Query(description="The warnings are known, and right")]
 
 
-@router.get("/{slug}/deliveries/{delivery_id}")
-def get_delivery(session: SessionDep, user: UserDep, slug: Name, delivery_id: DeliveryId) -> DeliveryOut:
+@router.get("/{slug}/consignments/{consignment_id}")
+def get_consignment(
+    session: SessionDep, user: UserDep, slug: Name, consignment_id: ConsignmentId
+) -> ConsignmentOut:
     """What became of files that were sent for a version of the cases; ask again until it is done or refused."""
     challenge = get_challenge(session, slug)
     observer = observer_of(session, user, challenge)
-    delivery = service.found(session, challenge, observer, delivery_id)
-    if delivery.outcome is not None:
-        looked(session, Subject.DELIVERY, delivery.id, Look.NAMES, actor=user.actor)
-    return delivery_out(delivery, now(session))
+    consignment = service.found(session, challenge, observer, consignment_id)
+    if consignment.outcome is not None:
+        looked(session, Subject.CONSIGNMENT, consignment.id, Look.NAMES, actor=user.actor)
+    return consignment_out(consignment, now(session))
 
 
 @router.post(f"{_ONE}/corrections", status_code=202)
@@ -64,7 +66,7 @@ def correct_dataset(
     slug: Name,
     dataset_id: DatasetId,
     wanted: CorrectionIn,
-) -> DeliveryOut:
+) -> ConsignmentOut:
     """Has a version made with cases withdrawn, and labels and groups corrected; nothing comes into force."""
     organizer, challenge, dataset = _correctable(session, user, slug, dataset_id)
     service.require_room(session, challenge)
@@ -74,7 +76,7 @@ def correct_dataset(
         incoming.write(content)
         incoming.close()
         sent = Sent(
-            DeliveryKind.CORRECTION,
+            ConsignmentKind.CORRECTION,
             dataset.phase,
             dataset.task,
             wanted.accept,
@@ -102,11 +104,11 @@ async def correct_label(
     against: Annotated[
         DatasetId | None, Query(description="The version that the answer compares with, else this one")
     ] = None,
-) -> DeliveryOut:
+) -> ConsignmentOut:
     """Has a version made with this file as the label of a case, such as a label map; nothing comes into force."""
     wanted = partial(
         Sent,
-        DeliveryKind.LABEL,
+        ConsignmentKind.LABEL,
         accept=accept,
         dataset_id=dataset_id,
         against_id=against,
@@ -130,10 +132,10 @@ async def import_dataset(
     phase: Name,
     task: Name,
     accept: AcceptedDep = False,
-) -> DeliveryOut:
+) -> ConsignmentOut:
     """Has a folder of cases, sent as a tar archive, imported as a version that is not in force."""
     await in_stream_thread(_may_import, session, user, slug, phase, task)
-    sent = Sent(DeliveryKind.CASES, phase, task, accept)
+    sent = Sent(ConsignmentKind.CASES, phase, task, accept)
     return await _received(
         request, sessions, settings, user, slug, sent, most=settings.cases_limit, what="An archive of cases"
     )
@@ -196,7 +198,7 @@ async def _received(
     *,
     most: int,
     what: str,
-) -> DeliveryOut:
+) -> ConsignmentOut:
     """Keeps what comes, and hands it over."""
     incoming = await in_stream_thread(partial(Incoming, most=most, what=what), settings)
     try:
@@ -222,7 +224,7 @@ async def _receive(request: Request, incoming: Incoming) -> None:
 
 def _handed_over(
     sessions: SessionFactory, settings: Settings, user: User, slug: str, sent: Sent, incoming: Incoming
-) -> DeliveryOut:
+) -> ConsignmentOut:
     incoming.close()
     with unit_of_work(sessions) as session:
         challenge = get_challenge(session, slug)
@@ -236,7 +238,9 @@ def _taken(
     sent: Sent,
     incoming: Incoming,
     settings: Settings,
-) -> DeliveryOut:
-    delivery = service.take(session, organizer, challenge, sent, delivery_id=incoming.id, settings=settings)
-    session.refresh(delivery)
-    return delivery_out(delivery, now(session))
+) -> ConsignmentOut:
+    consignment = service.take(
+        session, organizer, challenge, sent, consignment_id=incoming.id, settings=settings
+    )
+    session.refresh(consignment)
+    return consignment_out(consignment, now(session))

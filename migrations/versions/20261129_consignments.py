@@ -13,7 +13,7 @@ depends_on = None
 def upgrade() -> None:
     """Applies it."""
     op.create_table(
-        "deliveries",
+        "consignments",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("challenge_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
@@ -31,14 +31,16 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", postgresql.JSONB(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(["challenge_id"], ["challenges.id"], name=op.f("fk_deliveries_challenge_id")),
-        sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_deliveries_dataset_id")),
-        sa.ForeignKeyConstraint(["against_id"], ["datasets.id"], name=op.f("fk_deliveries_against_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sa.ForeignKeyConstraint(
+            ["challenge_id"], ["challenges.id"], name=op.f("fk_consignments_challenge_id")
+        ),
+        sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_consignments_dataset_id")),
+        sa.ForeignKeyConstraint(["against_id"], ["datasets.id"], name=op.f("fk_consignments_against_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consignments")),
     )
-    op.create_index(op.f("ix_deliveries_challenge_id"), "deliveries", ["challenge_id"])
+    op.create_index(op.f("ix_consignments_challenge_id"), "consignments", ["challenge_id"])
 
 
 def downgrade() -> None:
     """Takes it back."""
-    op.drop_table("deliveries")
+    op.drop_table("consignments")

@@ -13,12 +13,12 @@ import pytest
 from click.testing import Result
 from sqlalchemy import func, select, update
 
-from contract.statuses import DeliveryState
+from contract.statuses import ConsignmentState
 from server.app import create_app
+from server.consignments import service
+from server.consignments.models import CONSIGNMENT_MOVES, Consignment
 from server.database import unit_of_work
 from server.datasets.models import Dataset
-from server.deliveries import service
-from server.deliveries.models import DELIVERY_MOVES, Delivery
 from server.errors import Conflict
 from server.events import Event
 from server.settings import Settings
@@ -28,8 +28,8 @@ from tests.server.lab import Lab
 from tests.server.organizer import Admin, ended, files_of, words, working_off
 from tests.server.phantoms import SIDE, nifti, phantom
 from tests.server.test_corrections import organizer, versions  # noqa: F401 - a fixture among them
-from worker.score import deliveries
-from worker.score.deliveries import work_off
+from worker.score import consignments
+from worker.score.consignments import work_off
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def test_a_server_that_sees_no_labels_has_versions_made_as_one_that_does(
     )
 
 
-def test_who_dies_over_a_delivery_leaves_nothing_and_another_takes_it(
+def test_who_dies_over_a_consignment_leaves_nothing_and_another_takes_it(
     lab: Lab,
     organizer: httpx.Client,  # noqa: F811
     stranger: Person,
@@ -100,11 +100,11 @@ def test_who_dies_over_a_delivery_leaves_nothing_and_another_takes_it(
     dataset = versions(organizer, lab, "task5")["active"]
     path = f"/organize/{lab.slug}/datasets/{dataset['id']}/corrections"
 
-    def send() -> Delivery:
+    def send() -> Consignment:
         answer = organizer.post(path, json={"why": "a reader erred", "withdraw": ["sub-01"], "accept": True})
         assert answer.status_code == 202, answer.text
         with unit_of_work(lab.sessions) as session:
-            return session.get_one(Delivery, UUID(answer.json()["id"]))
+            return session.get_one(Consignment, UUID(answer.json()["id"]))
 
     def let_die() -> None:
         """A score worker takes it, and is not heard of again."""
@@ -112,19 +112,19 @@ def test_who_dies_over_a_delivery_leaves_nothing_and_another_takes_it(
             claimed = service.claim(session)
             assert claimed is not None
         with unit_of_work(lab.sessions) as session:
-            session.execute(update(Delivery).values(lease_until=func.now() - timedelta(seconds=1)))
+            session.execute(update(Consignment).values(lease_until=func.now() - timedelta(seconds=1)))
 
     sent = send()
     let_die()
-    where = f"/organize/{lab.slug}/deliveries/{sent.id}"
+    where = f"/organize/{lab.slug}/consignments/{sent.id}"
     assert organizer.get(where).json()["state"] == "waiting", "for another one"
     before = files_of(settings)
     with unit_of_work(lab.sessions) as session:
         assert service.claim(session) is not None
     assert organizer.get(where).json()["state"] == "working"
     with pytest.raises(Conflict):  # the first one was slow, not dead, and comes to its end now
-        deliveries._made(lab.sessions, settings, sent.id, 1)
-    deliveries._work(lab.sessions, settings, sent.id, 2)
+        consignments._made(lab.sessions, settings, sent.id, 1)
+    consignments._work(lab.sessions, settings, sent.id, 2)
     with unit_of_work(lab.sessions) as session:
         query = select(Dataset).where(Dataset.imported_by == f"user:{organizer.get('/me').json()['id']}")
         (version,) = session.scalars(query)
@@ -147,8 +147,8 @@ def test_who_dies_over_a_delivery_leaves_nothing_and_another_takes_it(
     sweep(lab.sessions, settings)
     assert place.is_dir(), "it waits"
     assert work_off(lab.sessions, settings) == 0
-    where = f"/organize/{lab.slug}/deliveries/{sent.id}"
-    assert organizer.get(where).json()["refused"]["code"] == "delivery_lost"
+    where = f"/organize/{lab.slug}/consignments/{sent.id}"
+    assert organizer.get(where).json()["refused"]["code"] == "consignment_lost"
     assert stranger.http.get(where).json()["code"] == "organizers_only"
     sweep(lab.sessions, settings)
     assert not place.exists()
@@ -165,13 +165,13 @@ def test_what_came_of_one_is_told_for_a_week_and_few_wait_at_once(
     monkeypatch.setattr(service, "_MOST_WAITING", 1)
     answer = organizer.post(f"/organize/{lab.slug}/datasets", params=place, content=b"no archive")
     full = organizer.post(f"/organize/{lab.slug}/datasets", params=place, content=b"no archive")
-    assert (full.status_code, full.json()["code"]) == (429, "too_many_deliveries")
+    assert (full.status_code, full.json()["code"]) == (429, "too_many_consignments")
     told = ended(lab, organizer, answer)
     assert (told["state"], told["made"], told["refused"]["code"]) == ("refused", None, "cases_archive")
     with unit_of_work(lab.sessions) as session:
         old = func.now() - timedelta(days=8)
-        session.execute(update(Delivery).where(Delivery.id == UUID(told["id"])).values(ended_at=old))
+        session.execute(update(Consignment).where(Consignment.id == UUID(told["id"])).values(ended_at=old))
         service.forget(session)
-    told = organizer.get(f"/organize/{lab.slug}/deliveries/{told['id']}").json()
+    told = organizer.get(f"/organize/{lab.slug}/consignments/{told['id']}").json()
     assert (told["state"], told["refused"]) == ("refused", None)
-    assert set(DELIVERY_MOVES) == set(DeliveryState)
+    assert set(CONSIGNMENT_MOVES) == set(ConsignmentState)

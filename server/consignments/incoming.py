@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from contract.ids import DeliveryId
+from contract.ids import ConsignmentId
 from contract.problems import ErrorCode
 from server.disk import Room, Share, closed, gib
 from server.errors import TooLarge
@@ -21,21 +21,21 @@ PREFIX = "cases-"
 _FRESH = 600.0
 
 
-def place_of(settings: Settings, delivery_id: DeliveryId) -> Path:
-    """The folder of a delivery; its file `sent` holds the bytes."""
-    return settings.uploads / f"{PREFIX}{delivery_id}"
+def place_of(settings: Settings, consignment_id: ConsignmentId) -> Path:
+    """The folder of a consignment; its file `sent` holds the bytes."""
+    return settings.uploads / f"{PREFIX}{consignment_id}"
 
 
-def remove(settings: Settings, delivery_id: DeliveryId) -> None:
+def remove(settings: Settings, consignment_id: ConsignmentId) -> None:
     """Removes what was sent."""
-    shutil.rmtree(place_of(settings, delivery_id), ignore_errors=True)
+    shutil.rmtree(place_of(settings, consignment_id), ignore_errors=True)
 
 
 class Incoming:
-    """Bytes that are being received for the delivery `id`: at most `most`, which a refusal calls `what`."""
+    """Bytes that are being received for the consignment `id`: at most `most`, which a refusal calls `what`."""
 
     def __init__(self, settings: Settings, *, most: int, what: str) -> None:
-        self.id = DeliveryId(new_id())
+        self.id = ConsignmentId(new_id())
         closed(settings.uploads)
         self.folder = place_of(settings, self.id)
         self.folder.mkdir(mode=0o700)
