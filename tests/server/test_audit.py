@@ -13,13 +13,14 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from contract.audit import Damage
+from contract.signing import verify
 from server import events
 from server.audit.chain import BEGINNING, Head
 from server.audit.checking import Found, check
 from server.audit.models import Link
 from server.audit.service import head, seal, seal_all
 from server.database import SessionFactory, unit_of_work
-from server.evaluations.receipts import public_key, verify
+from server.evaluations.receipts import public_key
 from server.events import Event
 from server.ids import first_id, new_id
 from server.settings import Settings
