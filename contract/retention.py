@@ -12,7 +12,7 @@ from contract.decisions import Reason
 from contract.submissions import Digest
 
 
-class Kind(StrEnum):
+class DeletionKind(StrEnum):
     """What can be deleted."""
 
     LOGS = "logs"  # what containers wrote, of phases that have closed
@@ -22,22 +22,22 @@ class Kind(StrEnum):
     IMAGES = "images"  # all images of a challenge that is over
 
 
-EVER = (Kind.LOGS, Kind.DATASETS, Kind.REPLACED)
+EVER = (DeletionKind.LOGS, DeletionKind.DATASETS, DeletionKind.REPLACED)
 """What may go while the challenge goes on; the rest only once it is over."""
-Kinds = Annotated[list[Kind], Few(len(Kind)), Field(min_length=1)]
+Kinds = Annotated[list[DeletionKind], Few(len(DeletionKind)), Field(min_length=1)]
 Days = Annotated[
     int, Field(ge=0, le=36_500, description="Only what ended, or was imported, so many days ago")
 ]
 
 
-class Rules(Strict):
+class DeletionRules(Strict):
     """What is to be deleted."""
 
     kinds: Kinds = Field(default_factory=lambda: list(EVER))
     days: Days = 90
 
 
-class DeletionIn(Rules):
+class DeletionIn(DeletionRules):
     """`seen`: the digest of the plan; another plan is not carried out."""
 
     seen: Digest

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from contract.retention import CertificateOut, DeletionIn, DeletionPlan, Rules, Sweeping
+from contract.retention import CertificateOut, DeletionIn, DeletionPlan, DeletionRules, Sweeping
 from contract.texts import Name
 from server.accounts.deps import AdminDep, AskerDep, UserDep
 from server.challenges.service import get_challenge
@@ -20,7 +20,11 @@ _PATH = "/organize/{slug}/gc"
 
 @router.get(_PATH)
 def plan_deletion(
-    session: SessionDep, user: UserDep, settings: SettingsDep, slug: Name, rules: Annotated[Rules, Query()]
+    session: SessionDep,
+    user: UserDep,
+    settings: SettingsDep,
+    slug: Name,
+    rules: Annotated[DeletionRules, Query()],
 ) -> DeletionPlan:
     """What of a challenge would be deleted, what that frees, and what cannot be done afterwards."""
     challenge = get_challenge(session, slug)
@@ -37,7 +41,7 @@ def delete_for_good(
         challenge = get_challenge(session, slug)
         organizer = organizer_of(session, user, challenge)
         broken_off = service.unfinished(session)
-        rules = Rules(kinds=body.kinds, days=body.days)
+        rules = DeletionRules(kinds=body.kinds, days=body.days)
         begun = service.begin(
             session, organizer, challenge, rules, seen=body.seen, why=body.why, settings=settings
         )

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from contract.ids import CaseRunId, ImageId
-from contract.retention import EVER, Deleted, DeletionPlan, Kind, Rules
+from contract.retention import EVER, Deleted, DeletionKind, DeletionPlan, DeletionRules
 from contract.statuses import EvaluationStanding
 from server.challenges.models import Challenge
 from server.clock import now
@@ -56,10 +56,10 @@ def plan_out(challenge: Challenge, chosen: Chosen) -> DeletionPlan:
     return found.model_copy(update={"digest": "sha256:" + hashlib.sha256(told.encode()).hexdigest()})
 
 
-def choose(session: Session, challenge: Challenge, rules: Rules, settings: Settings) -> Chosen:
+def choose(session: Session, challenge: Challenge, rules: DeletionRules, settings: Settings) -> Chosen:
     """What the rules take of a challenge as it is now."""
     chosen = Chosen()
-    wanted = [kind for kind in Kind if kind in rules.kinds]
+    wanted = [kind for kind in DeletionKind if kind in rules.kinds]
     if (over := _not_over(session, challenge)) and set(wanted) - set(EVER):
         last = ", ".join(kind for kind in wanted if kind not in EVER)
         chosen.kept.append(f"{last}: only once the challenge is over. {over}")
@@ -101,7 +101,7 @@ def _logs(
     ).all()
     chosen.logs = [row.id for row in rows]
     lost = f"what containers of {_evaluations(rows)} wrote cannot be read any more"
-    chosen.items.append(_item(Kind.LOGS, len(rows), sum(row[2] for row in rows), lost, _of(rows)))
+    chosen.items.append(_item(DeletionKind.LOGS, len(rows), sum(row[2] for row in rows), lost, _of(rows)))
 
 
 def _replaced(
@@ -109,20 +109,22 @@ def _replaced(
 ) -> None:
     replaced = ended & (Evaluation.standing == EvaluationStanding.REPLACED)
     lost = "{}, in whose place others stand, can come back with their re-evaluation, and not be scored again"
-    _outputs(session, _runs(challenge, replaced, CaseRun.output), Kind.REPLACED, lost, settings, chosen)
+    _outputs(
+        session, _runs(challenge, replaced, CaseRun.output), DeletionKind.REPLACED, lost, settings, chosen
+    )
 
 
 def _all_outputs(
     session: Session, challenge: Challenge, ended: ColumnElement[bool], settings: Settings, chosen: Chosen
 ) -> None:
     lost = "{} cannot be scored again, and only be run again while their images are there"
-    _outputs(session, _runs(challenge, ended, CaseRun.output), Kind.OUTPUTS, lost, settings, chosen)
+    _outputs(session, _runs(challenge, ended, CaseRun.output), DeletionKind.OUTPUTS, lost, settings, chosen)
 
 
 def _outputs(
     session: Session,
     query: Select[Any],
-    kind: Kind,
+    kind: DeletionKind,
     lost: str,
     settings: Settings,
     chosen: Chosen,
@@ -151,7 +153,7 @@ def _images(
     size = _take_blobs(session, blobs, settings, chosen)
     lost = f"{counted(runs, 'evaluation', 'evaluations')} cannot be run again"
     digests = sorted(image.digest for image in chosen.images)
-    chosen.items.append(_item(Kind.IMAGES, len(chosen.images), size, lost, digests))
+    chosen.items.append(_item(DeletionKind.IMAGES, len(chosen.images), size, lost, digests))
 
 
 def _datasets(
@@ -168,7 +170,7 @@ def _datasets(
     size = sum(Trees.of(settings, Path(dataset.folder)).size(own=True) for dataset in found)
     of = [f"{dataset.phase}/{dataset.task} {dataset.digest}" for dataset in found]
     chosen.items.append(
-        _item(Kind.DATASETS, len(found), size, "they have to be imported again to be used", of)
+        _item(DeletionKind.DATASETS, len(found), size, "they have to be imported again to be used", of)
     )
 
 
@@ -176,7 +178,7 @@ def _reaches_files(settings: Settings) -> bool:
     return all(root.is_dir() and os.access(root, os.W_OK) for root in (settings.inputs, settings.references))
 
 
-def _item(kind: Kind, count: int, size: int, lost: str, things: list[str]) -> Deleted:
+def _item(kind: DeletionKind, count: int, size: int, lost: str, things: list[str]) -> Deleted:
     return Deleted(kind=kind, count=count, bytes=size, lost=lost, things=things)
 
 
@@ -190,11 +192,11 @@ def _evaluations(rows: Sequence[Row[Any]]) -> str:
 
 
 _KINDS = {
-    Kind.LOGS: _logs,
-    Kind.DATASETS: _datasets,
-    Kind.REPLACED: _replaced,
-    Kind.OUTPUTS: _all_outputs,
-    Kind.IMAGES: _images,
+    DeletionKind.LOGS: _logs,
+    DeletionKind.DATASETS: _datasets,
+    DeletionKind.REPLACED: _replaced,
+    DeletionKind.OUTPUTS: _all_outputs,
+    DeletionKind.IMAGES: _images,
 }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from contract.ids import CaseRunId
 from contract.problems import ErrorCode
-from contract.retention import CertificateOut, DeletionPlan, Rules
+from contract.retention import CertificateOut, DeletionPlan, DeletionRules
 from server import events
 from server.accounts.principals import Organizer
 from server.challenges.models import Challenge
@@ -30,7 +30,7 @@ from server.versions.service import drop
 _AT_ONCE = 200
 
 
-def plan(session: Session, challenge: Challenge, rules: Rules, *, settings: Settings) -> DeletionPlan:
+def plan(session: Session, challenge: Challenge, rules: DeletionRules, *, settings: Settings) -> DeletionPlan:
     """What would be deleted."""
     return plan_out(challenge, choose(session, challenge, rules, settings))
 
@@ -39,7 +39,7 @@ def begin(
     session: Session,
     organizer: Organizer,
     challenge: Challenge,
-    rules: Rules,
+    rules: DeletionRules,
     *,
     seen: str,
     why: str,

@@ -108,12 +108,17 @@ def submit(
     session.flush()
     for task, digest in sorted(images.items()):
         _queue(session, challenge, submission, task, digest, settings)
-    request = requests.current()
-    why = None if request is None else f"request {request}"
-    events.record(session, "submission", submission.id, actor=user.actor, what="submitted", why=why)
-    after_commit(session, lambda: _log.info("submitted", submission=str(submission.id), tasks=sorted(images)))
+    _tell(session, submission, actor=user.actor)
     after_commit(session, lambda: wake_run_workers(settings.redis_url))
     return submission, True
+
+
+def _tell(session: Session, submission: Submission, *, actor: str) -> None:
+    request = requests.current()
+    why = None if request is None else f"request {request}"
+    events.record(session, "submission", submission.id, actor=actor, what="submitted", why=why)
+    said = {"submission": str(submission.id), "tasks": sorted(submission.images)}
+    after_commit(session, lambda: _log.info("submitted", **said))
 
 
 def _require_in_time(

@@ -48,6 +48,18 @@ def stored(lab: Lab) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in root.glob("??/*")}
 
 
+def require_certified(lab: Lab, told: Json, before: dict[str, int], certificate: Json) -> None:
+    """What is gone since `before` is what the plan told, and what the certificate says and is signed for."""
+    after, statement = stored(lab), certificate["statement"]
+    gone = {name: size for name, size in before.items() if name not in after}
+    freed = sum(item["bytes"] for item in told["items"] if item["kind"] in ("outputs", "images"))
+    assert (len(gone), sum(gone.values())) == (told["blobs"], freed)
+    assert (statement["blobs"], statement["bytes_of_blobs"]) == (told["blobs"], freed)
+    assert statement["deleted"] == told["items"]
+    assert verify(statement, certificate["signature"], public_key(lab.settings))
+    assert not verify(statement | {"why": "other"}, certificate["signature"], public_key(lab.settings))
+
+
 def test_the_plan_is_what_goes_and_the_certificate_says_so(
     lab: Lab, entrant: Callable[[str], Entrant], admin: Person, command: Admin
 ) -> None:
@@ -94,15 +106,7 @@ def test_the_plan_is_what_goes_and_the_certificate_says_so(
     answer = admin.http.post(path, json=wanted)
     assert answer.status_code == 200, answer.text
     certificate = answer.json()
-    after = stored(lab)
-    gone = {name: size for name, size in before.items() if name not in after}
-    statement = certificate["statement"]
-    freed = found["outputs"]["bytes"] + found["images"]["bytes"]
-    assert (len(gone), sum(gone.values())) == (told["blobs"], freed)
-    assert (statement["blobs"], statement["bytes_of_blobs"]) == (told["blobs"], freed)
-    assert statement["deleted"] == told["items"]
-    assert verify(statement, certificate["signature"], public_key(lab.settings))
-    assert not verify(statement | {"why": "other"}, certificate["signature"], public_key(lab.settings))
+    require_certified(lab, told, before, certificate)
     assert plan()["items"] == []
     listed = admin.http.get(f"{path}/certificates").json()
     assert [one["id"] for one in listed] == [certificate["id"]]

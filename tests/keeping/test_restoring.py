@@ -41,6 +41,18 @@ def elsewhere(command: Admin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return restore
 
 
+def require_identical(told: str, sealed: str) -> None:
+    """What `restore` says of a backup that came back whole, whose chain ended with `sealed`."""
+    assert "Identical with the backup" in told
+    assert "boards are as they were" in told
+    assert f"The chain of the log ends as it did, with {sealed}" in told
+    assert re.search(r" [1-9]\d* receipts verify", told)
+    assert "verify with no key" not in told
+    assert "1 cases that ran" in told
+    assert "1 unfinished uploads ended" in told
+    assert "1 people who were erased since the backup are erased again" in told
+
+
 def test_a_restored_server_has_the_same_boards_and_receipts_and_loses_nothing(
     lab: Lab,
     entrant: Callable[[str], Entrant],
@@ -76,15 +88,7 @@ def test_a_restored_server_has_the_same_boards_and_receipts_and_loses_nothing(
     assert not (old / f"blobs/{extra[7:9]}/{extra[7:]}").exists()
     assert "as it was written" in words(command("backup", root, "--verify"))
 
-    told = words(elsewhere(old, url := empty_database()))
-    assert "Identical with the backup" in told
-    assert "boards are as they were" in told
-    assert f"The chain of the log ends as it did, with {sealed}" in told
-    assert re.search(r" [1-9]\d* receipts verify", told)
-    assert "verify with no key" not in told
-    assert "1 cases that ran" in told
-    assert "1 unfinished uploads ended" in told
-    assert "1 people who were erased since the backup are erased again" in told
+    require_identical(words(elsewhere(old, url := empty_database())), sealed)
     settings = Settings.model_validate(
         {"data": tmp_path / "new", "DATABASE_URL": url, "secret_key": "k" * 40, "hold_ends": False}
     )

@@ -115,3 +115,23 @@ def seen(
         f"{number} {path}": without_now(http.get(path).content)
         for number, (http, path) in enumerate(addresses)
     }
+
+
+def require_the_way_back(
+    lab: Lab,
+    organizing: Organizing,
+    id_: str,
+    digest: str,
+    looks: Callable[[], dict[str, bytes]],
+    before: dict[str, bytes],
+) -> None:
+    """What was applied is so once, and reverted once; then everything but the challenge page is as it was."""
+    assert organizing.do(id_, "apply", 409, digest=digest)["code"] == "already_applied"
+    assert organizing.do(id_, "revert", why="it was right")["changed"] == 3
+    after = looks()
+    (page,) = (what for what in before if after[what] != before[what])
+    assert page.endswith(f"/challenges/{lab.slug}"), "the challenge page alone, which tells of both"
+    told = organizing.http.get(f"/challenges/{lab.slug}/amendments").json()
+    assert [one["why"] for one in told] == ["it was right", None]
+    assert organizing.do(id_, "apply", 409, digest=digest)["code"] == "already_applied"
+    assert organizing.do(id_, "revert", 409, why="again")["code"] == "not_applied"

@@ -123,8 +123,8 @@ def test_who_dies_over_a_consignment_leaves_nothing_and_another_takes_it(
         assert service.claim(session) is not None
     assert organizer.get(where).json()["state"] == "working"
     with pytest.raises(Conflict):  # the first one was slow, not dead, and comes to its end now
-        consignments._made(lab.sessions, settings, sent.id, 1)
-    consignments._work(lab.sessions, settings, sent.id, 2)
+        consignments.made(lab.sessions, settings, sent.id, 1)
+    consignments.work_one_off(lab.sessions, settings, sent.id, 2)
     with unit_of_work(lab.sessions) as session:
         query = select(Dataset).where(Dataset.imported_by == f"user:{organizer.get('/me').json()['id']}")
         (version,) = session.scalars(query)
@@ -139,7 +139,18 @@ def test_who_dies_over_a_consignment_leaves_nothing_and_another_takes_it(
     assert not orphan.exists()
     assert (settings.references / version.folder).is_dir()
 
-    sent = send()
+    require_given_up(lab, settings, send(), let_die, organizer, stranger)
+
+
+def require_given_up(
+    lab: Lab,
+    settings: Settings,
+    sent: Consignment,
+    let_die: Callable[[], None],
+    organizer: httpx.Client,  # noqa: F811
+    stranger: Person,
+) -> None:
+    """What two score workers died over is refused, and swept once nobody waits for it."""
     let_die()
     let_die()
     place = settings.uploads / f"cases-{sent.id}"

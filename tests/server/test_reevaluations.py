@@ -32,7 +32,14 @@ from server.tables import open_database
 from tests.server.conftest import Person
 from tests.server.lab import Entrant, FakeWorker, Json, Lab
 from tests.server.organizer import Admin, words
-from tests.server.reevaluating import Organizing, score_all, seen, tick, without_now
+from tests.server.reevaluating import (
+    Organizing,
+    require_the_way_back,
+    score_all,
+    seen,
+    tick,
+    without_now,
+)
 from tests.server.test_leaderboard import board, entries
 from tests.server.test_retry import end, put_back
 from tests.server.test_sequences import what_keeps_it
@@ -126,15 +133,9 @@ def test_nothing_that_anybody_sees_moves_until_it_is_applied_and_the_way_back_br
     assert shown["finished_at"] == ended, "no later end is shown, which hidden phases would hold back"
     receipt = admin.http.get(f"/admin/evaluations/{pair['new']}/receipt").json()["statement"]
     assert (receipt["replaces"], receipt["reevaluation"]) == (pair["old"], id_)
-    assert organizing.do(id_, "apply", 409, digest=beside["digest"])["code"] == "already_applied"
-    assert organizing.do(id_, "revert", why="it was right")["changed"] == 3
-    after = seen(lab, teams, nobody, admin.http)
-    (page,) = (what for what in before if after[what] != before[what])
-    assert page.endswith(f"/challenges/{lab.slug}"), "the challenge page alone, which tells of both"
-    told = nobody.get(f"/challenges/{lab.slug}/amendments").json()
-    assert [one["why"] for one in told] == ["it was right", None]
-    assert organizing.do(id_, "apply", 409, digest=beside["digest"])["code"] == "already_applied"
-    assert organizing.do(id_, "revert", 409, why="again")["code"] == "not_applied"
+    require_the_way_back(
+        lab, organizing, id_, beside["digest"], lambda: seen(lab, teams, nobody, admin.http), before
+    )
     require_told(teams["Ada"], id_)
 
 

@@ -96,6 +96,11 @@ def test_admins_name_organizers_organizers_name_observers_and_every_role_ends(
         close_account(session, UUID(bob.id), actor="tests")
     assert code(name(admin, bob, "organizer")) == (409, "account_closed")
     assert [one["name"] for one in admin.http.get(where).json()] == ["The Team"]
+    require_recorded(lab, admin, ada, bob, member)
+
+
+def require_recorded(lab: Lab, admin: Person, ada: Person, bob: Person, member: Person) -> None:
+    """The log says who named whom, and that a closed account has no role."""
     said = admin.http.get("/admin/events", params={"challenge": lab.slug, "subject": "challenge"}).json()
     told = [(one["what"], one["why"], one["actor"]) for one in said["items"]][::-1]
     assert told[1:4] == [

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from worker.admin._backup_database import TableContent
-from worker.admin._backup_files import FileCount, Files, read_back
+from worker.admin._backup_files import BackupFiles, FileCount, read_back
 from worker.embedded.account import SetupError
 from worker.embedded.data import make_directory, write_closed
 
@@ -115,7 +115,7 @@ def thin_out(root: Path, keep: int) -> int:
     return len(over)
 
 
-def read_whole(folder: Path) -> tuple[Path, BackupManifest, Files]:
+def read_whole(folder: Path) -> tuple[Path, BackupManifest, BackupFiles]:
     """The backup in `folder`, or the newest of those in it, with what it says it holds.
 
     Raises:
@@ -132,7 +132,7 @@ def read_whole(folder: Path) -> tuple[Path, BackupManifest, Files]:
         raise SetupError(
             f"{found / MANIFEST} cannot be read: it was changed, or another version made it."
         ) from None
-    files = Files.read(found)
+    files = BackupFiles.read(found)
     if files.sha256 != manifest.sums:
         raise SetupError(
             f"The list of files in {found} was changed, cut short or lost: {MANIFEST} has its sha256."
@@ -140,7 +140,7 @@ def read_whole(folder: Path) -> tuple[Path, BackupManifest, Files]:
     return found, manifest, files
 
 
-def read_all_back(files: Files) -> None:
+def read_all_back(files: BackupFiles) -> None:
     """Reads every file of a backup.
 
     Raises:

@@ -24,14 +24,14 @@ _BLOB = re.compile(r"blobs/[0-9a-f]{2}/([0-9a-f]{64})")
 
 
 class FileCount(BaseModel):
-    """Files of a tree, and their bytes together."""
+    """BackupFiles of a tree, and their bytes together."""
 
     count: int = 0
     bytes: int = 0
 
 
 @dataclass
-class Files:
+class BackupFiles:
     """The files of a backup in `folder`, by path in it: their sha256; and how many, by tree."""
 
     folder: Path
@@ -39,7 +39,7 @@ class Files:
     counts: dict[str, FileCount] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path) -> "Files":
+    def read(cls, folder: Path) -> "BackupFiles":
         """What the list in `folder` says; nothing where there is none.
 
         Raises:
@@ -81,7 +81,7 @@ class Files:
         same = own.st_size == state.st_size
         return same and (_BLOB.fullmatch(name) is not None or int(own.st_mtime) == int(state.st_mtime))
 
-    def take(self, name: str, data: Path, earlier: "Files") -> None:
+    def take(self, name: str, data: Path, earlier: "BackupFiles") -> None:
         """Takes a file of the installation: linked where the backup before has it, else copied.
 
         One that goes meanwhile is left out: cases whose version is dropped. Blobs do not go.
@@ -124,7 +124,7 @@ def names_in(data: Path, trees: Sequence[str] = TREES) -> Iterator[str]:
                 yield name
 
 
-def bytes_to_copy(data: Path, names: Sequence[str], earlier: Files) -> int:
+def bytes_to_copy(data: Path, names: Sequence[str], earlier: BackupFiles) -> int:
     """Bytes that the backup before does not have."""
     total = 0
     for name in names:

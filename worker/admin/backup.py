@@ -33,7 +33,7 @@ from worker.admin._backup import (
     whole_in,
 )
 from worker.admin._backup_database import DUMP, Database, contents, revision, size
-from worker.admin._backup_files import TREES, FileCount, Files, bytes_to_copy, names_in, sha256_of
+from worker.admin._backup_files import TREES, BackupFiles, FileCount, bytes_to_copy, names_in, sha256_of
 from worker.admin.context import fail, settings_of
 from worker.admin.options import Data
 from worker.embedded.account import SetupError
@@ -88,7 +88,7 @@ def backup(
 def _made(root: Path, settings: Settings, *, keys: bool) -> tuple[Path, BackupManifest]:
     """No blob is removed meanwhile, and the dump comes first: so no row of it refers to one that is missing."""
     database = Database(settings.database_url, settings.data)
-    earlier = Files.read(last) if (last := next(reversed(whole_in(root)), None)) else Files(root)
+    earlier = BackupFiles.read(last) if (last := next(reversed(whole_in(root)), None)) else BackupFiles(root)
     trees = TREES if keys else TREES[:-1]
     with database.moment() as (session, snapshot):
         _require_room(
@@ -123,8 +123,8 @@ def _made(root: Path, settings: Settings, *, keys: bool) -> tuple[Path, BackupMa
     return made, manifest
 
 
-def _files(fresh: Path, settings: Settings, earlier: Files, trees: tuple[str, ...]) -> Files:
-    files = Files(fresh, {DUMP: sha256_of(fresh / DUMP)})
+def _files(fresh: Path, settings: Settings, earlier: BackupFiles, trees: tuple[str, ...]) -> BackupFiles:
+    files = BackupFiles(fresh, {DUMP: sha256_of(fresh / DUMP)})
     for name in names_in(settings.data, trees):
         files.take(name, settings.data, earlier)
     own = "secrets/secret_key"

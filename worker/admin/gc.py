@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from contract.challenges import ChallengeOut
-from contract.retention import EVER, CertificateOut, DeletionPlan, Kind, Sweeping
+from contract.retention import EVER, CertificateOut, DeletionKind, DeletionPlan, Sweeping
 from evaluator.terminal import say
 from server.disk import gib
 from worker.admin.api import Api, api
@@ -14,7 +14,7 @@ from worker.admin.options import AsJson, Data, Server, Why, Yes
 from worker.admin.tables import Listing, moment, show, show_json
 
 app = typer.Typer()
-_KINDS = ", ".join(Kind)
+_KINDS = ", ".join(DeletionKind)
 
 
 @app.command("gc")

@@ -226,12 +226,8 @@ def _beat(platform: Platform) -> Program:
         "--pidfile",
         "",
     ]
-    return _python(
-        platform,
-        "beat",
-        command,
-        lambda: _kept(os.environ, but=OF_SERVER) | {"REDIS_URL": platform.redis.url},
-    )
+    told = {"REDIS_URL": platform.redis.url}
+    return _python(platform, "beat", command, lambda: _kept(os.environ, but=OF_SERVER) | told)
 
 
 def _run_worker(platform: Platform, name: str, slot: SlotShare, number: int) -> Program:

@@ -24,7 +24,7 @@ from server.recovery.service import board_digests, check_receipts, settle
 from server.settings import Settings
 from worker.admin._backup import BackupManifest, differing, erased_in, read_whole
 from worker.admin._backup_database import DUMP, Database, contents, is_empty
-from worker.admin._backup_files import Files, copied, other_content, read_back
+from worker.admin._backup_files import BackupFiles, copied, other_content, read_back
 from worker.admin.backup import Folder, running, sentences
 from worker.embedded.account import SetupError
 from worker.embedded.data import CHECKOUT, data_directory, make_directory, prepare, secret
@@ -123,7 +123,7 @@ def _whole_or_nothing(directory: Path) -> Iterator[None]:
         raise
 
 
-def _put_files(files: Files, target: Path, *, keys: bool) -> None:
+def _put_files(files: BackupFiles, target: Path, *, keys: bool) -> None:
     """Copies every file and compares it with the list while it does.
 
     Raises:

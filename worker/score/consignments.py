@@ -32,11 +32,13 @@ def work_off(sessions: SessionFactory, settings: Settings, only: ConsignmentId |
             consignment = service.claim(session, only)
         if consignment is None:
             return taken
-        _work(sessions, settings, consignment.id, consignment.claim_no)
+        work_one_off(sessions, settings, consignment.id, consignment.claim_no)
         taken += 1
 
 
-def _work(sessions: SessionFactory, settings: Settings, consignment_id: ConsignmentId, claim: int) -> None:
+def work_one_off(
+    sessions: SessionFactory, settings: Settings, consignment_id: ConsignmentId, claim: int
+) -> None:
     log = _log.bind(consignment=str(consignment_id))
     scratch = closed(settings.scratch) / f"{consignment_id}-{claim}"
     try:
@@ -46,7 +48,7 @@ def _work(sessions: SessionFactory, settings: Settings, consignment_id: Consignm
             partial(service.renew, consignment_id=consignment_id, claim_no=claim),
             every=_RENEW_EVERY,
         ):
-            problem = _made(sessions, settings, consignment_id, claim)
+            problem = made(sessions, settings, consignment_id, claim)
             if problem is not None:
                 with unit_of_work(sessions) as session:
                     service.settle(session, consignment_id, claim, problem=problem)
@@ -60,7 +62,7 @@ def _work(sessions: SessionFactory, settings: Settings, consignment_id: Consignm
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _made(
+def made(
     sessions: SessionFactory, settings: Settings, consignment_id: ConsignmentId, claim: int
 ) -> Problem | None:
     """Makes the version, and says so of the consignment in the same unit of work; or why nothing was made.
