@@ -38,10 +38,17 @@ def send(
 
 
 def message_of(delivery: OutboxMessage, sender: str) -> EmailMessage:
-    """The mail: plain text, and the delivery's id as its own, so that one that comes twice is known."""
+    """The mail: plain text, and the delivery's id as its own, so that one that comes twice is known.
+
+    Raises:
+        ValueError: its address or a line of its head cannot be.
+    """
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
     message["To"] = delivery.address
+    # What reads as several addresses, or as one in other words, would go to mailboxes that nobody counted mails for.
+    if [mailbox.addr_spec for mailbox in message["To"].addresses] != [delivery.address]:
+        raise ValueError(f"{delivery.address} is not one mailbox")
     message["Subject"] = delivery.payload["subject"]
     message["Date"] = format_datetime(delivery.created_at)
     message["Message-ID"] = f"<{delivery.id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
