@@ -1,23 +1,27 @@
 """What `gc` says it frees is what it frees, and what erasing a person leaves leads to nobody."""
 
 import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from contract.organizers import Role
+from contract.signing import verify
 from server.accounts.models import Account
 from server.challenges.models import Challenge
 from server.challenges.service import apply, get_challenge
 from server.clock import now
 from server.database import Base, unit_of_work
+from server.datasets.models import Dataset
 from server.evaluations.models import CaseRun
-from server.evaluations.receipts import public_key, verify
+from server.evaluations.receipts import public_key
 from server.organizers.models import ChallengeRole
 from server.questions.models import Question
 from server.teams.models import Membership, Team
@@ -115,6 +119,40 @@ def test_the_plan_is_what_goes_and_the_certificate_says_so(
     refused(other.http.get(path), 403, "organizers_only")
     swept = admin.http.get("/admin/gc").json()
     assert swept == admin.http.post("/admin/gc").json()
+
+
+def test_an_image_that_is_being_submitted_is_not_deleted_under_the_submission(
+    lab: Lab, entrant: Callable[[str], Entrant], admin: Person
+) -> None:
+    path, team = f"/organize/{lab.slug}/gc", entrant("The Team")
+    lab.dataset("task1", cases=1, phase="sanity")
+    second = lab.dataset("task2", cases=1, phase="sanity")
+    end(lab)
+    rules = {"kinds": ["images"], "days": 0}
+    told = admin.http.get(path, params=rules).json()
+    assert told["items"][0]["count"] == 1
+    with ThreadPoolExecutor(2) as threads, lab.sessions() as held:
+        held.scalars(select(Dataset).where(Dataset.id == second).with_for_update()).one()
+        submitting = threads.submit(team.post, "task1", "task2", phase="sanity")
+        blocked(lab, 1)
+        wanted = rules | {"why": "The season is over", "seen": told["digest"]}
+        deleting = threads.submit(admin.http.post, path, json=wanted)
+        blocked(lab, 2)
+        held.rollback()
+        assert submitting.result(timeout=30).status_code == 201
+        refused(deleting.result(timeout=30), 409, "plan_changed")
+
+
+def blocked(lab: Lab, most: int) -> None:
+    """Returns once so many wait for a lock of the database."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        with unit_of_work(lab.sessions) as session:
+            if session.scalar(text(waiting)) == most:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"{most} transactions never waited")
 
 
 def test_an_erased_person_is_nobody_and_what_was_scored_stays(

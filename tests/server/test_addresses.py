@@ -127,6 +127,45 @@ def test_a_forgotten_password_is_set_with_a_code_by_mail_once(
     assert (code_of(again, 429), int(again.headers["Retry-After"]) > 0) == ("too_many_mails", True)
 
 
+def test_what_is_kept_of_somebody_holds_no_code_of_a_mail_that_waits(
+    http: httpx.Client, mails: Callable[[str], list[tuple[str, str]]], person: People
+) -> None:
+    ada = person()
+    reader = ada.http.post("/tokens", json={"name": "r", "scopes": ["read"]}).json()["token"]
+    assert http.post("/password-resets/requests", json={"email": ada.email}).status_code == 202
+    change = {"email": f"new-{ada.email}", "password": PASSWORD}
+    assert http.post("/me/address", json=change, headers=bearer(ada)).status_code == 202
+    export = http.get("/me/export", headers={"Authorization": f"Bearer {reader}"})
+    waiting = {row["address"]: row["status"] for row in export.json()["rows"]["outbox_messages"]}
+    assert waiting == {ada.email: "queued", change["email"]: "queued"}
+    codes_sent = [code for address in waiting for _, code in mails(address)]
+    assert len(codes_sent) == 2
+    assert all(code not in export.text for code in codes_sent)
+
+
+def test_a_reset_by_mail_ends_identities_that_are_older_than_the_proof_of_the_address(
+    http: httpx.Client,
+    mails: Callable[[str], list[tuple[str, str]]],
+    person: People,
+    sessions: SessionFactory,
+) -> None:
+    # Somebody registers another's address and links an identity; whoever reads the mail verifies and takes over.
+    ada = person()
+    with unit_of_work(sessions) as session:
+        session.add(Identity(user_id=UUID(ada.id), provider="orcid", subject=f"eve-{ada.email}", email=None))
+    assert http.post("/me/address-verification", headers=bearer(ada)).status_code == 202
+    verify = {"email": ada.email, "code": mails(ada.email)[-1][1]}
+    assert http.post("/address-verifications", json=verify).status_code == 204
+    with unit_of_work(sessions) as session:
+        session.add(Identity(user_id=UUID(ada.id), provider="orcid", subject=f"ada-{ada.email}", email=None))
+    assert http.post("/password-resets/requests", json={"email": ada.email}).status_code == 202
+    reset = {"email": ada.email, "code": mails(ada.email)[-1][1], "password": NEW}
+    assert http.post("/password-resets", json=reset).status_code == 204
+    with sessions() as session:
+        left = session.scalars(select(Identity.subject).where(Identity.user_id == UUID(ada.id))).all()
+    assert left == [f"ada-{ada.email}"]
+
+
 def test_where_an_admin_gave_a_code_none_is_mailed(
     http: httpx.Client, mails: Callable[[str], list[tuple[str, str]]], person: People, admin: Person
 ) -> None:
